@@ -1,0 +1,5 @@
+"""`python -m cortex_policy`."""
+
+from cortex_policy.door import main
+
+main()

@@ -1,0 +1,156 @@
+"""The room behind both doors: a Call becomes an Answer, whose exit code is fixed before anything is printed."""
+
+import os
+import time
+
+from cortex_policy.core.arguments import declared_type
+from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
+from cortex_policy.core.model import CortexPolicyError, Settings, UsageError, Value
+from cortex_policy.core.scope import is_path_argument
+from cortex_policy.state.enforcement import ask, load_grant
+from cortex_policy.state.grants import read_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Never
+
+    from cortex_policy.core.model import Decision, Grant
+
+LONGEST_NAP = 1.0  # seconds; an edited grant or a freed budget is noticed within it
+
+
+class Call(Value):
+    """The words of one `check`, as both doors read them."""
+
+    grant: str
+    action: str
+    paths: tuple[str, ...] = ()
+    arg_words: tuple[str, ...] = ()
+    args_json: str | None = None
+    root: str | None = None
+    wait_seconds: float = 0.0
+    cost: int = 1
+    peek: bool = False
+    require_path: bool = False
+    explain: bool = False
+    json: bool = False
+    quiet: bool = False
+
+
+class Answer(Value):
+    """How to leave: the exit code, and what to print."""
+
+    exit_code: int
+    out: str = ""
+    err: str = ""
+
+
+class Outcome(Value):
+    """What came of a call: a decision, or the error that stood in its way."""
+
+    grant: "Grant | None"
+    decision: "Decision | None"
+    error: CortexPolicyError | None
+    duration_us: int
+
+
+class _Words(Value):
+    """The arguments of a call before a grant gives them types."""
+
+    given: "dict[str, object]"
+    typed: "dict[str, str]"
+
+
+def answer(call: Call) -> Answer:
+    """Decide a call and word the answer."""
+    began = time.perf_counter_ns()
+    grant = decision = error = None
+    try:
+        grant, decision = _decided(call)
+    except CortexPolicyError as raised:
+        error = raised
+    code = error.exit_code if error is not None else decision.reason.exit_code if decision is not None else 70
+    if call.quiet or (code == 0 and not (call.json or call.explain or os.isatty(1))):
+        return Answer(code)
+    from cortex_policy.wording import worded  # noqa: PLC0415 - a silent allow need not load it
+
+    out, err = worded(call, Outcome(grant, decision, error, (time.perf_counter_ns() - began) // 1000))
+    return Answer(code, out, err)
+
+
+def _decided(call: Call) -> "tuple[Grant, Decision]":
+    """Decide, and again after each sleep, as long as waiting can help: no lock is held meanwhile."""
+    words = _words(call)
+    settings = Settings(require_path=call.require_path)
+    deadline = time.monotonic() + call.wait_seconds
+    while True:
+        grant = load_grant(call.grant, call.root)
+        args = {**words.given, **{name: _typed(grant, name, word) for name, word in words.typed.items()}}
+        decision = ask(grant, call.action, args, cost=call.cost, peek=call.peek, settings=settings)
+        left = deadline - time.monotonic() if call.wait_seconds else 0.0
+        if not decision.retryable or decision.budget is None or left <= 0:
+            return grant, decision
+        time.sleep(min(left, decision.budget.retry_after_seconds or 0.0, LONGEST_NAP))
+
+
+def _words(call: Call) -> _Words:
+    """Gather the arguments from `--path`, `--arg` and `--args`; raise UsageError for one that is named twice."""
+    given: dict[str, object] = {}
+    typed: dict[str, str] = {}
+    if call.paths:
+        given["path" if len(call.paths) == 1 else "paths"] = call.paths[0] if len(call.paths) == 1 else list(call.paths)
+    for word in call.arg_words:
+        name, equals, value = word.partition("=")
+        if not name or not equals:
+            message = f"`--arg {word}` is not of the form K=V"
+            raise UsageError(message)
+        _once(name, given, typed)
+        typed[name] = value
+    if call.args_json is not None:
+        for name, member in _object(call.args_json).items():
+            _once(name, given, typed)
+            given[name] = member
+    return _Words(given, typed)
+
+
+def _once(name: str, *taken: "dict[str, object] | dict[str, str]") -> None:
+    if any(name in names for names in taken):
+        message = f"argument `{name}` is given twice"
+        raise UsageError(message)
+
+
+def _object(text: str) -> "dict[str, object]":
+    try:
+        data = read_all(0, MAX_BYTES + 1) if text == "-" else text.encode()
+        value = decode_json(data)
+    except (Malformed, UnicodeEncodeError, OSError) as error:
+        why = "not UTF-8" if isinstance(error, UnicodeEncodeError) else error
+        message = f"`--args` is not JSON: {why}"
+        raise UsageError(message) from None
+    if not isinstance(value, dict):
+        message = "`--args` must be one JSON object"
+        raise UsageError(message)
+    return value
+
+
+def _typed(grant: "Grant", name: str, word: str) -> object:
+    """Give a word the type that the grant declares; undeclared, it is JSON if it parses as such, else a string."""
+    if is_path_argument(grant, name) or "string" in declared_type(grant.args, name):
+        return word
+    try:
+        value: object = decode_json(word.encode())
+    except (Malformed, UnicodeEncodeError):
+        return word
+    return value
+
+
+def leave(result: Answer) -> "Never":
+    """Print what can be printed and exit; no output, full, closed or broken, changes the code."""
+    for descriptor, text in ((1, result.out), (2, result.err)):
+        data = text.encode("utf-8", "backslashreplace")
+        try:
+            while data:
+                data = data[os.write(descriptor, data):]
+        except OSError:
+            continue  # nobody is left to be told
+    os._exit(result.exit_code)

@@ -1,0 +1,1 @@
+"""The commands: typer and rich live here and nowhere else."""

@@ -1,0 +1,97 @@
+"""The command table, and how Typer is run so that exit codes never lie."""
+
+import os
+import sys
+from importlib.metadata import version
+from typing import Annotated, TextIO
+
+import typer
+
+from cortex_policy.cli.check import check
+from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.wording import printable
+
+app = typer.Typer(
+    name="cortex-policy",
+    help="Check what a tool may do against its grant, and look after the grants.",
+    epilog="Only exit code 0 is yes. Example: cortex-policy check git tree --path docs/x || exit",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("check", add_help_option=False)(check)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
+    if wanted:
+        typer.echo(version("cortex-policy"))
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    *, version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True,
+                                             help="Print the version and exit.")] = False,
+) -> None:  # fmt: skip
+    """Check what a tool may do against its grant, and look after the grants."""
+
+
+class _Deaf:
+    """A stream that goes on when nobody can hear it: an error of the output is no error of the answer."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError):
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+def _deafened(stream: TextIO | None, descriptor: int) -> TextIO:
+    plain = stream if stream is not None else os.fdopen(descriptor, "w", closefd=False)
+    plain.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
+    return _Deaf(plain)  # type: ignore[return-value]
+
+
+def run(words: list[str]) -> int:
+    """Run the commands on these words and return the exit code."""
+    for name in [name for name in os.environ if name.startswith("_") and "COMPLETE" in name]:
+        del os.environ[name]  # they would make Typer print a completion script and exit 0
+    sys.stdout, sys.stderr = _deafened(sys.stdout, 1), _deafened(sys.stderr, 2)
+    try:
+        code = _run(words)
+    except CortexPolicyError as error:
+        hint = f"\nhint: {printable(error.hint)}" if error.hint else ""
+        typer.echo(f"cortex-policy: {printable(str(error))}{hint}", err=True)
+        code = error.exit_code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+def _run(words: list[str]) -> int:
+    command = typer.main.get_command(app)
+    if words == ["check", "--help"]:
+        context = typer.Context(command, info_name="cortex-policy")
+        check_command = command.get_command(context, "check")  # type: ignore[attr-defined]
+        typer.echo(check_command.get_help(typer.Context(check_command, info_name="check", parent=context)))
+        return 0
+    if words == ["check", "--version"]:
+        words = ["--version"]
+    try:
+        command.main(words, prog_name="cortex-policy")
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else 0 if left.code is None else 1
+    return 0

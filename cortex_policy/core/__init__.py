@@ -1,0 +1,1 @@
+"""What an answer is made of: pure, without files, clock, environment or output."""

@@ -1,0 +1,203 @@
+"""The argument rule: JSON-Schema fragments, of which no restriction is ever skipped in silence (contracts, section 3)."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_DEPTH = 64
+_TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
+_ANNOTATIONS = frozenset((
+    "title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly",
+))  # fmt: skip
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_LENGTHS = {"minLength": "string", "maxLength": "string", "minItems": "array", "maxItems": "array"}
+
+
+def path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
+    """Return `path` or `not-path` where the declaration of an argument says so."""
+    declaration = declarations.get(name)
+    if not isinstance(declaration, dict):
+        return None
+    word, items = declaration.get("format"), declaration.get("items")
+    if word == "path" or (isinstance(items, dict) and items.get("format") == "path"):
+        return "path"
+    return "not-path" if word == "not-path" else None
+
+
+def declared_type(declarations: "Mapping[str, object]", name: str) -> tuple[str, ...]:
+    """Return the types that are declared for an argument, none where it has none."""
+    declaration = declarations.get(name)
+    return _types(declaration.get("type")) or () if isinstance(declaration, dict) else ()
+
+
+def unmet(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
+    """Say which given argument misses its declaration, and how; '' where all meet theirs."""
+    for name, value in given.items():
+        if name in declarations:
+            why = broken(declarations[name], 0) or _missed(declarations[name], value, 0)
+            if why:
+                return f"`{name}` {why}"
+    return ""
+
+
+def _types(value: object) -> tuple[str, ...] | None:
+    """Return declared types; None where the declaration is broken."""
+    words = value if isinstance(value, list) else [value]
+    if not words or not all(isinstance(word, str) and word in _TYPES for word in words):
+        return None
+    return tuple(words)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124 - NaN
+
+
+def _is_count(value: object) -> bool:
+    return _is_number(value) and value >= 0 and value == value // 1  # type: ignore[operator]
+
+
+def broken(declaration: object, depth: int) -> str:
+    """Say why a declaration cannot be enforced, '' where it can."""
+    if not isinstance(declaration, dict) or depth > MAX_DEPTH:
+        return "is declared by something that is no object"
+    for keyword, value in declaration.items():
+        if not _holds(keyword, value):
+            return f"is declared with `{keyword}`, which cannot be enforced as it stands"
+        if keyword == "items" and (why := broken(value, depth + 1)):
+            return f"(its items) {why}"
+    return ""
+
+
+def _holds(keyword: str, value: object) -> bool:
+    if keyword in _ANNOTATIONS or keyword in ("const", "items"):
+        return True
+    if keyword == "type":
+        return _types(value) is not None
+    if keyword == "enum":
+        return isinstance(value, list)
+    if keyword in _BOUNDS:
+        return _is_number(value)
+    if keyword in _LENGTHS:
+        return _is_count(value)
+    if keyword == "format":
+        return value in ("path", "not-path")
+    return keyword == "pattern" and isinstance(value, str) and _compiled(value) is not None
+
+
+def _compiled(pattern: str) -> "object | None":
+    import re  # noqa: PLC0415 - 6 ms, and only a pattern needs it
+    import warnings  # noqa: PLC0415
+
+    translated = _translated(pattern)
+    if translated is None:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return re.compile(translated, re.ASCII)
+        except (re.error, RecursionError, OverflowError):
+            return None
+
+
+def _translated(pattern: str) -> str | None:
+    """Spell an ECMA pattern for `re`: there `$` also matches before a last newline, and `.` more line ends."""
+    out, in_class, index = "", False, 0
+    while index < len(pattern):
+        character = pattern[index]
+        if character == "\\":
+            out += pattern[index:index + 2]
+            index += 2
+            continue
+        if in_class:
+            in_class = character != "]"
+        elif character == "[":
+            if pattern[index + 1:index + 2] == "]" or pattern[index + 1:index + 3] == "^]":
+                return None
+            in_class = True
+        elif character == "$":
+            character = r"\Z"
+        elif character == ".":
+            character = "[^\\n\\r\\u2028\\u2029]"
+        out += character
+        index += 1
+    return out
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, list | tuple):
+        return "array"
+    return "object" if isinstance(value, dict) else ""
+
+
+def _is_of(value: object, word: str) -> bool:
+    kind = _kind(value)
+    if word == "integer":
+        return kind == "number" and (isinstance(value, int) or value.is_integer())  # type: ignore[attr-defined]
+    return kind == word
+
+
+def _same(left: object, right: object, depth: int = 0) -> bool:
+    if _kind(left) != _kind(right) or depth > MAX_DEPTH:
+        return False
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key], depth + 1) for key in left)
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        return len(left) == len(right) and all(map(_same, left, right, [depth + 1] * len(left)))
+    return left == right
+
+
+def _missed(declaration: object, value: object, depth: int) -> str:
+    if not isinstance(declaration, dict) or depth > MAX_DEPTH:
+        return "is nested too deep"
+    if not _kind(value) or (_kind(value) == "number" and not _is_number(value)):
+        return "is no JSON value that could meet its declaration"
+    types = _types(declaration["type"]) or () if "type" in declaration else ()
+    if "type" in declaration and not any(_is_of(value, word) for word in types):
+        return f"must be of type {' or '.join(types)}, not {_kind(value)}"
+    if "enum" in declaration and not any(_same(value, one) for one in declaration["enum"]):
+        return "must be one of those in `enum`"
+    if "const" in declaration and not _same(value, declaration["const"]):
+        return "must be the value of `const`"
+    if value is None and "null" in types:
+        return ""  # named by the type: the other keywords speak of other kinds
+    for keyword, bound in declaration.items():
+        if why := _missed_keyword(keyword, bound, value, depth):
+            return why
+    return ""
+
+
+def _missed_keyword(keyword: str, bound: "object", value: "object", depth: int) -> str:
+    kind = _kind(value)
+    if keyword in _BOUNDS:
+        return "" if kind == "number" and _within(keyword, value, bound) else f"must meet `{keyword}` {bound}"
+    if keyword in _LENGTHS:
+        size = len(value) if kind == _LENGTHS[keyword] else -1  # type: ignore[arg-type]
+        fits = size >= 0 and (size >= bound if keyword.startswith("min") else size <= bound)  # type: ignore[operator]
+        return "" if fits else f"must meet `{keyword}` {bound}"
+    if keyword == "pattern":
+        compiled = _compiled(str(bound))
+        found = isinstance(value, str) and compiled is not None and compiled.search(value)  # type: ignore[attr-defined]
+        return "" if found else f"must match `pattern` {bound}"
+    if keyword == "items":
+        if kind != "array":
+            return "must be an array"
+        return next((f"(an item) {why}" for part in value if (why := _missed(bound, part, depth + 1))), "")  # type: ignore[attr-defined]
+    return ""
+
+
+def _within(keyword: str, value: "object", bound: "object") -> bool:
+    if keyword == "minimum":
+        return value >= bound  # type: ignore[operator, no-any-return]
+    if keyword == "maximum":
+        return value <= bound  # type: ignore[operator, no-any-return]
+    if keyword == "exclusiveMinimum":
+        return value > bound  # type: ignore[operator, no-any-return]
+    return value < bound  # type: ignore[operator, no-any-return]

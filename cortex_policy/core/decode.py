@@ -1,0 +1,178 @@
+"""Bytes to Grant, strictly: the one definition of a well-formed grant (contracts, section 1)."""
+
+from cortex_policy.core.model import GRANT_INVALID, Grant, GrantError, Rate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+try:
+    from _json import make_scanner  # C, without `json`, which loads `re` and `enum` (8 ms)
+except ImportError:  # another Python implementation
+    from json.scanner import make_scanner  # type: ignore[assignment, unused-ignore]
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 64
+MAX_DIGITS = 4300
+DATA_CLASSES = ("public", "internal", "sensitive")
+_BLANKS = " \t\n\r"
+
+
+class Malformed(ValueError):
+    """Text that is not the JSON we accept; says why, and where if that is known."""
+
+
+def _members(pairs: "list[tuple[str, Any]]") -> "dict[str, Any]":
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                message = f"duplicate key `{name}`"
+                raise Malformed(message)
+            seen.add(name)
+    return members
+
+
+def _integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        message = f"an integer of more than {MAX_DIGITS} digits"
+        raise Malformed(message)
+    return int(digits)
+
+
+def _refuse_constant(word: str) -> "Any":
+    message = f"`{word}` is not JSON"
+    raise Malformed(message)
+
+
+class _Context:
+    """What the scanner asks for: strict strings, ordered pairs, no constants."""
+
+    strict = True
+    object_hook = None
+    object_pairs_hook = staticmethod(_members)
+    parse_float = float
+    parse_int = staticmethod(_integer)
+    parse_constant = staticmethod(_refuse_constant)
+    memo: "dict[str, str]" = {}
+
+
+_scan: "Callable[[str, int], tuple[Any, int]]" = make_scanner(_Context())  # type: ignore[arg-type, unused-ignore]
+
+
+def _check_tree(value: object, depth: int) -> None:
+    """Refuse what only shows in the decoded value: lone surrogates, and containers nested too deep."""
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            message = "a lone surrogate in a string"
+            raise Malformed(message)
+    elif isinstance(value, dict | list):
+        if depth == MAX_DEPTH:
+            message = f"nested deeper than {MAX_DEPTH}"
+            raise Malformed(message)
+        for part in value:
+            _check_tree(part, depth + 1)
+        if isinstance(value, dict):
+            for part in value.values():
+                _check_tree(part, depth + 1)
+
+
+def _place(text: str, offset: int) -> str:
+    line_start = text.rfind("\n", 0, offset) + 1
+    return f"line {text.count(chr(10), 0, offset) + 1} column {offset - line_start + 1}"
+
+
+def _scanned(text: str) -> "Any":
+    start = len(text) - len(text.lstrip(_BLANKS))
+    try:
+        value, end = _scan(text, start)
+    except StopIteration as stop:
+        message = f"{_place(text, stop.value)}: expecting a value"
+        raise Malformed(message) from None
+    except RecursionError:
+        message = f"nested deeper than {MAX_DEPTH}"
+        raise Malformed(message) from None
+    except ValueError as error:
+        if isinstance(error, Malformed):
+            raise
+        position = getattr(error, "pos", None)
+        said = str(getattr(error, "msg", "a number that cannot be read")).lower()
+        message = said if position is None else f"{_place(text, position)}: {said}"
+        raise Malformed(message) from None
+    if text[end:].strip(_BLANKS):
+        rest = end + len(text[end:]) - len(text[end:].lstrip(_BLANKS))
+        message = f"{_place(text, rest)}: text after the value"
+        raise Malformed(message)
+    return value
+
+
+def decode_json(data: bytes) -> "Any":
+    """Decode one JSON value as strictly as a grant; raise Malformed with the cause."""
+    if len(data) > MAX_BYTES:
+        message = f"larger than {MAX_BYTES} bytes"
+        raise Malformed(message)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start + 1}: not UTF-8"
+        raise Malformed(message) from None
+    if text.startswith("\ufeff"):
+        message = "starts with a byte order mark"
+        raise Malformed(message)
+    value = _scanned(text)
+    # a walk is only due where an escape or enough brackets could hide something
+    if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
+        _check_tree(value, 0)
+    return value
+
+
+def whole_number(value: object) -> int | None:
+    """Return the integer a JSON number stands for (`30`, `30.0`, `3e1`), None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def _strings(document: "dict[str, Any]", key: str, problems: list[str]) -> tuple[str, ...]:
+    value = document.get(key, [])
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    problems.append(f"`{key}` must be an array of strings")
+    return ()
+
+
+def _per_minute(document: "dict[str, Any]", problems: list[str]) -> int:
+    rate = document.get("rate", {"perMinute": 1})
+    number = whole_number(rate.get("perMinute")) if isinstance(rate, dict) else None
+    if number is None or number < 1:
+        problems.append('`rate` must be {"perMinute": N}, N an integer of at least 1')
+        return 1
+    return number
+
+
+def decode(data: bytes, grant_id: str = "") -> Grant:
+    """Decode the bytes of a grant file; raise GrantError (grant_invalid) that names every problem of its shape."""
+    try:
+        document = decode_json(data)
+    except Malformed as error:
+        raise GrantError(GRANT_INVALID, str(error)) from None
+    if not isinstance(document, dict):
+        raise GrantError(GRANT_INVALID, "a grant is a JSON object")
+    problems = [f"`{key}` is missing" for key in ("tool", "actions", "rate") if key not in document]
+    tool, args = document.get("tool", "-"), document.get("args", {})
+    if not isinstance(tool, str) or not tool:
+        problems.append("`tool` must be a string that is not empty")
+    if not isinstance(args, dict):
+        problems.append("`args` must be an object")
+    data_class = document.get("dataClass", "internal")
+    if data_class not in DATA_CLASSES:
+        problems.append("`dataClass` must be public, internal or sensitive")
+    actions, scope = _strings(document, "actions", problems), _strings(document, "fsScope", problems)
+    rate = Rate(_per_minute(document, problems))
+    if problems:
+        raise GrantError(GRANT_INVALID, "; ".join(problems))
+    return Grant(grant_id, tool, actions, rate, args, data_class, scope)

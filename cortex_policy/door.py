@@ -1,0 +1,106 @@
+"""The door: plain words of `check` go straight to the room behind it, everything else to Typer."""
+
+import os
+import sys
+
+from cortex_policy.checking import Answer, Call, answer, leave
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Never
+
+BUG = 70
+INTERRUPTED = 130
+_DIGITS = frozenset("0123456789")
+_FLAGS = {
+    "--peek": "peek",
+    "--require-path": "require_path",
+    "--explain": "explain",
+    "--json": "json",
+    "--quiet": "quiet",
+    "-q": "quiet",
+}
+_TEXTS = {"--args": "args_json", "--root": "root"}
+_LISTS = {"--path": "paths", "--arg": "arg_words"}
+_NUMBERS = {"--wait": "wait_seconds", "--cost": "cost"}
+_LONGEST_WAIT = 3600
+
+
+def main() -> "Never":
+    """Run the program on the words of this process, and leave with its exit code."""
+    try:
+        _open_standard_descriptors()
+        words = sys.argv[1:]
+        call = read(words[1:]) if words[:1] == ["check"] else None
+        if call is not None:
+            leave(answer(call))
+        from cortex_policy.cli.app import run  # noqa: PLC0415 - loads Typer
+
+        leave(Answer(run(words)))
+    except KeyboardInterrupt:
+        leave(Answer(INTERRUPTED))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is a bug and must not end as 0 or 1
+        leave(Answer(BUG, err=_bug(error)))
+
+
+def _bug(error: BaseException) -> str:
+    trace, where = error.__traceback__, ""
+    while trace is not None:
+        where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"cortex-policy: a bug in this program at {where}: {type(error).__name__}: {error!s:.200}\n"
+
+
+def _open_standard_descriptors() -> None:
+    """Open whichever of descriptors 0-2 is closed, else the ledger becomes one and takes the denial's text."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free: this one
+
+
+def read(words: list[str]) -> Call | None:
+    """Read the words after `check`; None for whatever is not plain, which Typer reads then."""
+    plain: list[str] = []
+    parts: dict[str, Any] = {}
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-"):
+            plain.append(word)
+        elif not _take_option(word, rest, parts):
+            return None
+    if len(plain) != 2:  # noqa: PLR2004 - a grant and an action
+        return None
+    grant, action = plain
+    return Call(grant, action, **parts)
+
+
+def _take_option(word: str, rest: "Any", parts: "dict[str, Any]") -> bool:
+    """Put one option into the parts of the call; False for what is unknown, given twice or not plain."""
+    if word in _FLAGS:
+        name = _FLAGS[word]
+        fresh = name not in parts
+        parts[name] = True
+        return fresh
+    word, equals, behind = word.partition("=")
+    value: str | None = behind if equals else next(rest, None)
+    if value is None or (value.startswith("-") and not equals and value != "-"):
+        return False
+    if word in _LISTS:
+        parts[_LISTS[word]] = (*parts.get(_LISTS[word], ()), value)
+        return True
+    field = _TEXTS.get(word) or _NUMBERS.get(word)
+    if field is None or field in parts:
+        return False
+    parts[field] = value if word in _TEXTS else _number(word, value)
+    return parts[field] is not None
+
+
+def _number(word: str, value: str) -> float | int | None:
+    whole, _, fraction = value.partition(".")
+    if not whole or len(value) > 9 or not _DIGITS.issuperset(whole + fraction):  # noqa: PLR2004 - no overflow
+        return None
+    if word == "--cost":
+        return int(whole) if whole == value and int(whole) > 0 else None
+    return float(value) if float(value) <= _LONGEST_WAIT else None

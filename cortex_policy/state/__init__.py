@@ -1,0 +1,1 @@
+"""What lies on disk: small and boring, one mechanism a file."""

@@ -1,0 +1,125 @@
+"""The enforcement point: load a grant, ask every rule, consume budget."""
+
+import os
+import sys
+from _collections_abc import Mapping, Set, ValuesView  # `collections.abc` loads all of `collections` (4 ms)
+
+from cortex_policy.core.decode import MAX_DEPTH
+from cortex_policy.core.engine import DEFAULTS, rated, refusal
+from cortex_policy.core.model import (
+    GRANT_INVALID,
+    SETTINGS_INVALID,
+    AccessDenied,
+    GrantError,
+    Request,
+    UsageError,
+)
+from cortex_policy.state.grants import check_id, find_root, read_grant
+from cortex_policy.state.ledger import Ledger, state_directory
+from cortex_policy.state.places import Guarded, places
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.model import Decision, Grant, Origin, Settings
+
+SYSTEM_SETTINGS = "/etc/cortex-policy"
+_PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", "CORTEX_POLICY_STATE_DIR")
+
+
+def user_settings() -> str:
+    """Return the directory of the user's settings, as platformdirs names it, without its 20 ms."""
+    named = os.environ.get("XDG_CONFIG_HOME", "").strip()
+    if named.startswith("/"):
+        return f"{named}/cortex-policy"
+    below = "~/Library/Application Support" if sys.platform == "darwin" else "~/.config"
+    return f"{os.path.expanduser(below)}/cortex-policy"
+
+
+def refuse_settings(root: str) -> None:
+    """Raise GrantError (settings_invalid) where anything is set: until settings are read, none is skipped."""
+    for directory in (SYSTEM_SETTINGS, user_settings(), f"{root.rstrip('/')}/.cortex/policy"):
+        file = f"{directory}/config.toml"
+        try:
+            os.lstat(file)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise GrantError(SETTINGS_INVALID, f"`{file}`: {os.strerror(error.errno or 0).lower()}") from None
+        raise GrantError(SETTINGS_INVALID, f"`{file}` is not read yet, and nothing is skipped", f"remove `{file}`")
+    for name in os.environ:
+        is_setting = name.startswith("CORTEX_POLICY_") and name not in _PLACES_IN_ENVIRONMENT
+        if is_setting or name == "CORTEX_AUDIT_LOG":
+            raise GrantError(SETTINGS_INVALID, f"`{name}` is not read yet, and nothing is skipped", f"unset `{name}`")
+
+
+def _guarded(origin: "Origin") -> Guarded:
+    state = state_directory()
+    identities = {origin.policy_identity}
+    names = [state, SYSTEM_SETTINGS, user_settings()]
+    for directory in names:
+        try:
+            status = os.stat(directory)
+        except OSError:  # not there (yet): its name guards it
+            continue
+        identities.add((status.st_dev, status.st_ino))
+    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])))
+
+
+def load_grant(grant_id: str, root: str | None = None) -> "Grant":
+    """Load a grant by its id from the root; raise GrantError where it cannot be found, believed or read."""
+    check_id(grant_id)
+    found = find_root(root)
+    refuse_settings(found.path)
+    return read_grant(found, grant_id)
+
+
+def ask(  # noqa: PLR0913 - a call has that many parts
+    grant: "Grant",
+    action: str,
+    args: Mapping[str, object],
+    *,
+    cost: int = 1,
+    peek: bool = False,
+    settings: "Settings" = DEFAULTS,
+) -> "Decision":
+    """Decide a call; an allowed one consumes `cost` of the budget, unless it only peeks."""
+    origin = grant.origin
+    if origin is None:
+        raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
+    request = Request(action, args, places(grant, origin, args, _guarded(origin)), cost)
+    decision = refusal(grant, request, settings)
+    if decision is not None:
+        return decision
+    ledger = Ledger(origin.root_identity)
+    take = ledger.peek if peek else ledger.hit
+    return rated(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
+
+
+def enforce(grant: "Grant", action: str, args: Mapping[str, object] | None = None, *, cost: int = 1) -> "Decision":
+    """Decide a call and consume its budget; raise AccessDenied on a no, StateError where none can be given.
+
+    Path-like objects in the arguments count as the strings they stand for.
+    """
+    if not isinstance(cost, int) or isinstance(cost, bool) or cost < 1:
+        message = "cost must be an integer of at least 1"
+        raise UsageError(message)
+    if grant.origin is not None:
+        refuse_settings(grant.origin.root)
+    decision = ask(grant, action, {str(name): _plain(value) for name, value in (args or {}).items()}, cost=cost)
+    if not decision:
+        raise AccessDenied(decision)
+    return decision
+
+
+def _plain(value: object, depth: int = 0) -> object:
+    """Turn path-like objects into strings, and mappings and sequences of any kind into those the rules look into."""
+    if depth > MAX_DEPTH:
+        message = f"arguments are nested deeper than {MAX_DEPTH}"
+        raise UsageError(message)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part, depth + 1) for name, part in value.items()}
+    if isinstance(value, Set | ValuesView | list | tuple):
+        return [_plain(part, depth + 1) for part in value]
+    return value

@@ -1,0 +1,191 @@
+"""A path argument to a Place: collapsed as text, and resolved as the kernel does (contracts, section 3)."""
+
+import errno
+import os
+import stat
+import sys
+
+from cortex_policy.core.model import Place, Value
+from cortex_policy.core.scope import path_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cortex_policy.core.model import Grant, Origin
+
+MAX_LINKS = 40
+Identity = tuple[int, int]
+
+
+class Guarded(Value):
+    """What governs a grant: directories by (device, inode), and files that may not exist yet by absolute path."""
+
+    identities: frozenset[Identity]
+    paths: tuple[str, ...]
+
+
+class _Unresolved(Exception):
+    """Resolution ended in an error; says why, and whether that denies under any scope."""
+
+    def __init__(self, why: str, *, always: bool = False) -> None:
+        super().__init__(why)
+        self.always = always
+
+
+def places(grant: "Grant", origin: "Origin", args: "Mapping[str, object]", guarded: Guarded) -> tuple[Place, ...]:
+    """Resolve every path argument of a call from the caller's working directory."""
+    return tuple(
+        _place(argument, given, origin, guarded)
+        for argument, given in path_arguments(grant, args)
+        if given is not None
+    )
+
+
+def collapse(path: str) -> str:
+    """Collapse `.`, `..` and empty components of an absolute path as text."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def _place(argument: str, given: str, origin: "Origin", guarded: Guarded) -> Place:
+    try:
+        absolute = given if given.startswith("/") else f"{os.getcwd()}/{given}"
+        os.fsencode(absolute)
+        if "\0" in given:
+            return Place(argument, given, fault="holds a NUL")
+    except OSError:
+        # from a deleted directory `..` still leads somewhere: no scope can be shown to hold
+        return Place(argument, given, guard="cannot be resolved: the working directory is gone")
+    except UnicodeEncodeError:
+        return Place(argument, given, fault="is no path of this system")
+    collapsed = collapse(absolute)
+    guard = _guard_by_name(collapsed, guarded, origin)
+    try:
+        resolved, met = _resolve(absolute, guarded.identities)
+    except _Unresolved as error:
+        why = f"cannot be resolved: {error}"
+        guard = guard or (why if error.always else "")
+        return Place(argument, given, _relative(collapsed, origin), fault=why, guard=guard)
+    if met:
+        guard = f"leads to `{resolved}`, which governs grants"
+    guard = guard or _guard_by_name(resolved, guarded, origin)
+    return Place(argument, given, _relative(collapsed, origin), _inside(resolved, origin.root), resolved, guard=guard)
+
+
+def _resolve(path: str, identities: frozenset[Identity]) -> tuple[str, bool]:
+    """Return where the kernel would land, and whether one of these directories is on the way there.
+
+    A component that does not exist ends the walk; what is left of the path stays as it is.
+    """
+    left = [part for part in reversed(path.split("/")) if part]
+    if path.endswith(("/", "/.")):
+        left.insert(0, ".")
+    trail: list[tuple[str, bool]] = [("/", False)]
+    links = 0
+    while left:
+        part = left.pop()
+        here, met = trail[-1]
+        if part in (".", ".."):
+            _must_be_directory(here)
+            if part == ".." and len(trail) > 1:
+                trail.pop()
+            continue
+        step = f"{here.rstrip('/')}/{part}"
+        status = _status(step)
+        if status is None:
+            return _missing(step, left), met
+        if stat.S_ISLNK(status.st_mode):
+            links += 1
+            target = _target(step, status, links)
+            if target.startswith("/"):
+                trail = [("/", False)]
+            left.extend(part for part in reversed(target.split("/")) if part)
+        else:
+            trail.append((step, met or (status.st_dev, status.st_ino) in identities))
+    return trail[-1]
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.lstat(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _Unresolved(os.strerror(error.errno or 0).lower()) from None
+
+
+def _must_be_directory(path: str) -> None:
+    status = _status(f"{path}/.")
+    if status is None:
+        raise _Unresolved(os.strerror(errno.ENOENT).lower())
+
+
+def _target(link: str, status: os.stat_result, links: int) -> str:
+    if _is_process_link(link, status):
+        # the kernel follows these by itself, whatever their text says
+        message = f"`{link}` is a link inside /proc"
+        raise _Unresolved(message, always=True)
+    if links > MAX_LINKS:
+        raise _Unresolved(os.strerror(errno.ELOOP).lower())
+    try:
+        return os.readlink(link)
+    except OSError as error:
+        raise _Unresolved(os.strerror(error.errno or 0).lower()) from None
+
+
+def _is_process_link(link: str, status: os.stat_result) -> bool:
+    if link.startswith("/proc/"):
+        return True
+    if sys.platform != "linux":
+        return False
+    try:
+        return os.stat("/proc").st_dev == status.st_dev and os.path.ismount("/proc")
+    except OSError:
+        return False
+
+
+def _missing(step: str, left: list[str]) -> str:
+    if ".." in left:
+        message = f"`{step}` does not exist, and a `..` follows"
+        raise _Unresolved(message)
+    rest = [part for part in reversed(left) if part != "."]
+    return "/".join([step, *rest])
+
+
+def _inside(path: str, root: str) -> str | None:
+    if path == root:
+        return ""
+    prefix = root.rstrip("/") + "/"
+    return path[len(prefix):] if path.startswith(prefix) else None
+
+
+def _relative(collapsed: str, origin: "Origin") -> str | None:
+    """Spell a collapsed path relative to the root, which may have been reached through links."""
+    inside = _inside(collapsed, origin.root)
+    if inside is not None:
+        return inside
+    ancestor, parts = "", [part for part in collapsed.split("/") if part]
+    for index, part in enumerate(parts):
+        ancestor += "/" + part
+        try:
+            status = os.stat(ancestor)
+        except OSError:
+            return None
+        if (status.st_dev, status.st_ino) == origin.root_identity:
+            return "/".join(parts[index + 1:])
+    return None
+
+
+def _guard_by_name(path: str, guarded: Guarded, origin: "Origin") -> str:
+    """Say what a path would govern; compared without case, as some file systems do."""
+    folded = path.casefold()
+    for name in (f"{origin.root.rstrip('/')}/.cortex/policy", *guarded.paths):
+        if folded == name.casefold() or folded.startswith(name.casefold() + "/"):
+            return f"lies in `{name}`, which governs grants"
+    return ""

@@ -1,0 +1,157 @@
+"""How an answer reads: one line and a hint for people, one line of JSON for programs."""
+
+from cortex_policy.core.model import (
+    ACTION_NOT_ALLOWED,
+    ALLOWED,
+    APPROVAL_REQUIRED,
+    ARGUMENT_NOT_ALLOWED,
+    PATH_OUTSIDE_SCOPE,
+    RATE_LIMITED,
+)
+
+try:
+    from _json import encode_basestring_ascii
+except ImportError:  # another Python implementation
+    from json.encoder import encode_basestring_ascii  # type: ignore[assignment, unused-ignore]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.checking import Call, Outcome
+    from cortex_policy.core.model import Budget, Decision, Grant, Place, Reason
+
+_RULES = {
+    ACTION_NOT_ALLOWED: "action",
+    ARGUMENT_NOT_ALLOWED: "arguments",
+    PATH_OUTSIDE_SCOPE: "path",
+    APPROVAL_REQUIRED: "approval",
+    RATE_LIMITED: "rate",
+    ALLOWED: "none denies",
+}
+
+
+def worded(call: "Call", outcome: "Outcome") -> tuple[str, str]:
+    """Return what goes to stdout and to stderr, each with its newline."""
+    if call.json:
+        return _json_line(call, outcome) + "\n", ""
+    lines = _lines(call, outcome)
+    text = "".join(f"{printable(line)}\n" for line in lines)
+    return (text, "") if outcome.decision else ("", text)
+
+
+def printable(text: str) -> str:
+    """Escape what a terminal would act on: control characters, bidi marks, lone surrogates."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def _lines(call: "Call", outcome: "Outcome") -> list[str]:
+    decision, error = outcome.decision, outcome.error
+    if decision is not None and decision.allowed:
+        lines = [_allowed(decision)]
+    elif error is not None and error.exit_code == 2:
+        lines = [f"cortex-policy check: {error.detail}", "hint: see `cortex-policy check --help`"]
+        return lines
+    else:
+        message = decision.message if decision is not None else str(error)
+        lines = [f"{call.grant} {call.action}: {message}"]
+    if call.explain and outcome.grant is not None and decision is not None:
+        lines += [f"rule: {_RULES[decision.reason]}"]
+        if outcome.grant.origin is not None:
+            lines += [f"file: {outcome.grant.origin.file}"]
+    hint = error.hint if error is not None else _hint(outcome.grant, decision)
+    return [*lines, f"hint: {hint}"] if hint else lines
+
+
+def _allowed(decision: "Decision") -> str:
+    budget = decision.budget
+    left = f", {budget.remaining} of {budget.limit} left" if budget is not None else ""
+    duties = f"; needs {', '.join(decision.obligations)}" if decision.obligations else ""
+    return f"allowed{left}{duties}"
+
+
+def _hint(grant: "Grant | None", decision: "Decision | None") -> str:
+    if grant is None or decision is None or decision.allowed:
+        return ""
+    file = grant.origin.file if grant.origin is not None else grant.id
+    if decision.reason is ACTION_NOT_ALLOWED:
+        actions = ", ".join(grant.actions) or "none"
+        return f"allowed actions: {actions}; an operator adds one to `actions` in {file}"
+    if decision.reason is ARGUMENT_NOT_ALLOWED:
+        return f"what arguments may be stands in `args` in {file}"
+    if decision.reason is PATH_OUTSIDE_SCOPE:
+        scopes = ", ".join(grant.fs_scope)
+        return f"allowed below: {scopes}; an operator adds a prefix to `fsScope` in {file}" if scopes else ""
+    if decision.reason is RATE_LIMITED:
+        return _rate_hint(decision)
+    return "a human must approve this call"
+
+
+def _rate_hint(decision: "Decision") -> str:
+    budget = decision.budget
+    if budget is None or budget.retry_after_seconds is None:
+        return f"ask for a cost of at most {budget.limit}" if budget is not None else ""
+    seconds = budget.retry_after_seconds
+    return f"a call fits in {seconds:.1f} seconds; wait for it with `--wait {int(seconds) + 1}`"
+
+
+def _json(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, str):
+        return str(encode_basestring_ascii(value))
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_json(name)}: {_json(part)}" for name, part in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_json, value)) + "]"
+    message = f"no JSON for {type(value).__name__}"
+    raise TypeError(message)
+
+
+def _json_line(call: "Call", outcome: "Outcome") -> str:
+    decision, error, grant = outcome.decision, outcome.error, outcome.grant
+    code, reason, message, retryable = 70, None, None, False
+    if error is not None:
+        code, reason, message = error.exit_code, str(error.reason), str(error)
+    elif decision is not None:
+        code, reason, message = decision.reason.exit_code, str(decision.reason), decision.message
+        retryable = decision.retryable
+    origin = grant.origin if grant is not None else None
+    return _json({
+        "decision": bool(decision),
+        "reason": reason,
+        "message": message,
+        "exit_code": code,
+        "retryable": retryable,
+        "grant": {
+            "id": call.grant,
+            "tool": grant.tool if grant is not None else None,
+            "file": origin.file if origin is not None else None,
+            "sha256": origin.sha256 if origin is not None else None,
+        },
+        "action": call.action,
+        "paths": [_path(place, scope) for place, scope in decision.places] if decision is not None else [],
+        "rate": _rate(grant, decision.budget if decision is not None else None),
+        "obligations": list(decision.obligations) if decision is not None else [],
+        "root": origin.root if origin is not None else None,
+        "duration_us": outcome.duration_us,
+    })  # fmt: skip
+
+
+def _path(place: "Place", scope: str | None) -> dict[str, object]:
+    return {"argument": place.argument, "given": place.given, "resolved": place.resolved, "scope": scope}
+
+
+def _rate(grant: "Grant | None", budget: "Budget | None") -> dict[str, object]:
+    if budget is None:
+        limit = grant.rate.per_minute if grant is not None else None
+        return {"limit": limit, "used": None, "remaining": None, "retry_after_seconds": None, "consumed": 0}
+    return {
+        "limit": budget.limit,
+        "used": budget.used,
+        "remaining": budget.remaining,
+        "retry_after_seconds": budget.retry_after_seconds,
+        "consumed": budget.consumed,
+    }

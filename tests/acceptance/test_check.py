@@ -1,0 +1,176 @@
+"""Whole command lines of `check`, in real processes: the exit codes people build on."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+CHECK = [sys.executable, "-m", "cortex_policy", "check"]
+
+
+def check(*words: str, **options: object) -> "subprocess.CompletedProcess[str]":
+    """Run one check and return what came of it."""
+    return subprocess.run([*CHECK, *words], capture_output=True, text=True, check=False, timeout=30, **options)  # type: ignore[call-overload, no-any-return]
+
+
+TABLE = [
+    (("git", "tree", "--path", "docs/x"), 0),
+    (("git", "tree", "--path", "packages/a/../b"), 0),
+    (("git", "tree", "--path", "./docs"), 0),
+    (("git", "tree"), 0),
+    (("git", "tree", "--require-path"), 12),
+    (("git", "push", "--path", "docs/x"), 10),
+    (("git", "tree", "--args", '{"repo": 3}'), 11),
+    (("git", "tree", "--arg", "repo=3"), 0),
+    (("git", "tree", "--path", "docs-evil/x"), 12),
+    (("git", "tree", "--path", "packages/../etc"), 12),
+    (("git", "tree", "--path", ""), 12),
+    (("git", "tree", "--path", "docs/link-to-etc/passwd"), 12),
+    (("git", "tree", "--arg", "path=docs/x", "--arg", "targetPath=etc/x"), 12),
+    (("git", "tree", "--path", "docs/x", "--path", "etc/x"), 12),
+    (("git", "tree", "--path", "docs/x", "--path", "packages/x"), 0),
+    (("git", "tree", "--args", '{"options": {"edits": [{"file": "/etc/passwd"}]}}'), 12),
+    (("git", "tree", "--path", "null"), 12),
+    (("git", "tree", "--path", "~/.ssh/id_rsa"), 12),
+    (("git", "tree", "--path", "docs/dangling-link-to-etc-x"), 12),
+    (("git", "tree", "--path", "docs/link/../x"), 12),
+    (("git", "tree", "--path", "docs/missing/../x"), 12),
+    (("git", "tree", "--path", "/proc/self/root/etc"), 12),
+    (("git", "tree", "--path", "file:///etc/passwd"), 12),
+    (("fs.write", "write"), 20),
+    (("../model-gateway", "chat"), 20),
+    (("", "chat"), 20),
+    (("git", "--help"), 2),
+    (("--help", "tree"), 2),
+    (("--help",), 0),
+    (("--version", "tree"), 2),
+    (("git", "--", "--help"), 10),
+    (("git",), 2),
+    (("git", "tree", "extra"), 2),
+    (("git", "tree", "--cost", "0"), 2),
+    (("git", "tree", "--cost", "-3"), 2),
+    (("git", "tree", "--cost", "x"), 2),
+    (("git", "tree", "--cost", "31"), 14),
+    (("git", "tree", "--wait", "nan"), 2),
+    (("git", "tree", "--wait", "3601"), 2),
+    (("git", "tree", "--json", "--json"), 2),
+    (("git", "tree", "--cost", "1", "--cost", "1"), 2),
+    (("git", "tree", "--arg", "novalue"), 2),
+    (("git", "tree", "--arg", "a=1", "--arg", "a=2"), 2),
+    (("git", "tree", "--path", "docs", "--arg", "path=docs"), 2),
+    (("git", "tree", "--args", "[]"), 2),
+    (("git", "tree", "--args", '{"a": 1, "a": 2}'), 2),
+    (("git", "tree", "--nope"), 2),
+    (("model-gateway", "chat", "--path", "anywhere/../x"), 0),
+    (("model-gateway", "chat", "--path", "https://example.org/x"), 0),
+    (("model-gateway", "chat", "--path", ".cortex/policy/tools/git.json"), 12),
+    (("model-gateway", "chat", "--path", ".cortex/policy"), 12),
+    (("model-gateway", "chat", "--path", "docs/../.cortex/policy/new/x"), 12),
+    (("model-gateway", "chat", "--path", "/proc/self/cwd/x"), 12),
+]
+
+
+@pytest.mark.parametrize(("words", "code"), TABLE, ids=lambda part: " ".join(part) if isinstance(part, tuple) else None)
+@pytest.mark.usefixtures("root")
+def test_exit_codes(words: tuple[str, ...], code: int) -> None:
+    """Each command line of the contract answers with its exit code, and a no says why."""
+    done = check(*words)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    if code:
+        assert done.stderr
+        assert not done.stdout
+    elif "--help" not in words:
+        assert not done.stdout
+        assert not done.stderr
+
+
+@pytest.mark.usefixtures("root")
+def test_the_rate_is_counted_across_invocations() -> None:
+    """Thirty a minute are thirty, over eight shells at once, and the next is told how long to wait."""
+    with ThreadPoolExecutor(8) as shells:
+        codes = list(shells.map(lambda _: check("git", "tree", "--path", "docs/x").returncode, range(34)))
+    assert sorted(codes) == [0] * 30 + [14] * 4
+    denied = check("git", "tree", "--path", "docs/x")
+    assert "rate limit exceeded: 30 of 30 used" in denied.stderr
+    assert "seconds" in denied.stderr
+
+
+@pytest.mark.usefixtures("root")
+def test_a_cost_over_the_limit_takes_nothing() -> None:
+    """What never fits is refused, is not retryable, and leaves the budget alone."""
+    refused = json.loads(check("git", "tree", "--cost", "31", "--json").stdout)
+    assert (refused["exit_code"], refused["retryable"], refused["rate"]["consumed"]) == (14, False, 0)
+    assert json.loads(check("git", "tree", "--json", "--peek").stdout)["rate"]["used"] == 0
+
+
+def test_json_has_all_its_members(root: Path) -> None:
+    """Every member is there, null where it is unknown, and stderr stays empty."""
+    done = check("git", "tree", "--path", "docs/x", "--json")
+    answer = json.loads(done.stdout)
+    assert not done.stderr
+    assert list(answer) == [
+        "decision", "reason", "message", "exit_code", "retryable", "grant", "action", "paths", "rate", "obligations",
+        "root", "duration_us",
+    ]  # fmt: skip
+    assert answer["paths"] == [
+        {"argument": "path", "given": "docs/x", "resolved": str(root / "docs/x"), "scope": "docs"}
+    ]
+    assert answer["rate"] == {"limit": 30, "used": 1, "remaining": 29, "retry_after_seconds": answer["rate"]["retry_after_seconds"], "consumed": 1}
+    missing = json.loads(check("fs.write", "write", "--json").stdout)
+    assert list(missing) == list(answer)
+    assert missing["reason"] == "grant_not_found"
+
+
+def test_an_absolute_path_below_the_root_is_in_scope(root: Path) -> None:
+    """Absolute or relative, a path is the same place."""
+    assert check("git", "tree", "--path", str(root / "docs" / "x")).returncode == 0
+
+
+def test_roots_are_never_guessed(root: Path, tmp_path: Path) -> None:
+    """Two roots on the way up, none, and a writable one: each has its own no."""
+    inner = root / "packages" / ".cortex" / "policy"
+    inner.mkdir(parents=True)
+    two = check("git", "tree", cwd=root / "packages")
+    assert two.returncode == 26
+    assert str(root) in two.stderr
+    assert str(root / "packages") in two.stderr
+    assert check("git", "tree", cwd=tmp_path).returncode == 25
+    (root / ".cortex").chmod(0o777)
+    unsafe = check("git", "tree")
+    assert unsafe.returncode == 22
+    assert f"chmod go-w {root}/.cortex" in unsafe.stderr
+
+
+def test_a_grant_that_others_can_write_is_not_believed(root: Path) -> None:
+    """The denial names the command that mends it."""
+    file = root / ".cortex" / "policy" / "tools" / "git.json"
+    file.chmod(0o646)
+    done = check("git", "tree")
+    assert done.returncode == 22
+    assert f"chmod go-w {file}" in done.stderr
+
+
+def test_settings_are_never_skipped(root: Path) -> None:
+    """Until settings are read, a settings file anywhere, or a setting in the environment, answers 27."""
+    assert check("git", "tree", env={**os.environ, "CORTEX_POLICY_SENSITIVE": "deny"}).returncode == 27
+    (root / ".cortex" / "policy" / "config.toml").write_text("")
+    assert check("git", "tree").returncode == 27
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", ">&- 2>&- <&-", ">/dev/full 2>/dev/full", "| head -c0"])
+@pytest.mark.parametrize(("words", "code"), [
+    ("git tree --path docs/x --json", 0), ("git push", 10), ("git tree --path etc", 12), ("fs.write write", 20),
+    ("git tree --nope", 2),
+])  # fmt: skip
+def test_no_output_changes_the_code(root: Path, state: Path, redirection: str, words: str, code: int) -> None:
+    """Closed, full or broken outputs leave the exit code as it was decided, and no text in the ledger."""
+    line = f"set -o pipefail; {sys.executable} -m cortex_policy check {words} {redirection}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, check=False, timeout=30, cwd=root)
+    assert done.returncode == code
+    for file in state.rglob("*"):
+        assert file.is_dir() or b"git" not in file.read_bytes()

@@ -1,0 +1,55 @@
+"""What the tests share: a scratch root like the one a newcomer makes, and its own rate state."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+
+GIT = {
+    "tool": "git-map",
+    "actions": ["tree", "snippet", "search"],
+    "args": {"repo": {"type": "string"}, "path": {"type": "string"}},
+    "dataClass": "internal",
+    "rate": {"perMinute": 30},
+    "fsScope": ["apps/cortex-os", "packages", "docs"],
+}
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep rate state and settings of each test apart from the user's."""
+    directory = tmp_path / "state"
+    directory.mkdir(mode=0o700)
+    for name in [name for name in os.environ if name.startswith("CORTEX_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CORTEX_POLICY_STATE_DIR", str(directory))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return directory
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a root with a scoped grant and an unscoped one, and hostile links beside them; stand in it."""
+    root = tmp_path / "root"
+    tools = root / ".cortex" / "policy" / "tools"
+    tools.mkdir(parents=True)
+    (tools / "git.json").write_text(json.dumps(GIT))
+    gateway = {"tool": "model-gateway", "actions": ["chat"], "rate": {"perMinute": 60}}
+    (tools / "model-gateway.json").write_text(json.dumps(gateway))
+    for directory in (root, root / ".cortex", tools.parent, tools):
+        directory.chmod(0o755)
+    (root / "docs").mkdir()
+    (root / "packages" / "a").mkdir(parents=True)
+    (root / "docs" / "link").symlink_to("/etc")
+    (root / "docs" / "link-to-etc").symlink_to("/etc")
+    (root / "docs" / "dangling-link-to-etc-x").symlink_to("../etc/x")
+    monkeypatch.chdir(root)
+    return root
+
+
+# generation speed is the machine's, not ours: tests never assert a time
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("project")

@@ -1,0 +1,71 @@
+"""Scopes are prefixes at a `/` boundary, compared as written."""
+
+import pytest
+
+from cortex_policy.core.model import Grant, Place, Rate
+from cortex_policy.core.scope import covering, is_path_name, misspelling, outside, path_arguments, usable
+
+
+@pytest.mark.parametrize("name", ["path", "PATH", "file_path", "file-path", "FilePath", "targetFile", "notebook_path", "cwd"])
+def test_path_names_are_compared_without_case_and_joints(name: str) -> None:
+    """However an argument is spelled, a path is a path."""
+    assert is_path_name(name)
+
+
+@pytest.mark.parametrize("name", ["pathology", "filter", "query", "", "files2"])
+def test_other_names_are_no_paths(name: str) -> None:
+    """Only the names of the contract count."""
+    assert not is_path_name(name)
+
+
+def test_a_declaration_makes_a_path_or_exempts_one() -> None:
+    """`format` decides where the grant declares it; nested paths count by their names."""
+    grant = Grant("g", "t", (), Rate(1), {"target": {"format": "path"}, "source": {"format": "not-path"}})
+    args = {"target": "a", "source": "b", "list": [{"file": ["c", "d"]}], "dir": None}
+    assert list(path_arguments(grant, args)) == [("target", "a"), ("list[0].file[0]", "c"), ("list[0].file[1]", "d")]
+
+
+@pytest.mark.parametrize("given", ["", "a\0b", "a\nb", "a\x85b", "~/x", "~", "file:x", "https://e", "a\\b", " a", "a ", "a\u3000"])
+def test_some_spellings_are_denied(given: str) -> None:
+    """What another program may read differently is no path of a scoped grant."""
+    assert misspelling(given)
+
+
+@pytest.mark.parametrize("given", ["a", "a:b", "c:x", "a~", "./a", "/a b/c", "ä", "1ab:x"])
+def test_ordinary_spellings_pass(given: str) -> None:
+    """One letter before a colon, a blank inside, a tilde elsewhere: fine."""
+    assert not misspelling(given)
+
+
+@pytest.mark.parametrize(
+    "scope", ["", "/", "/a", "a//b", "a//", ".", "./a", "..", "a/..", "a\\b", " a", "a ", "a*", "a?", "[a]", "{a}", "a/**"]
+)
+def test_some_scopes_never_match(scope: str) -> None:
+    """A scope that is no plain prefix covers nothing, not even itself."""
+    assert usable(scope) is None
+    assert covering((scope,), scope) is None
+
+
+def test_a_scope_covers_itself_and_what_lies_below() -> None:
+    """At a `/` boundary, with one trailing `/` dropped, with regard to case."""
+    assert covering(("docs/",), "docs") == "docs/"
+    assert covering(("docs",), "docs/a/b") == "docs"
+    assert covering(("docs",), "docs-evil/x") is None
+    assert covering(("docs",), "Docs/x") is None
+    assert covering(("docs",), "") is None
+    assert covering(("docs",), None) is None
+
+
+def test_both_spellings_must_be_in_scope() -> None:
+    """A link out of scope is denied, and so is a link into it from outside."""
+    assert not outside(("docs",), Place("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
+    assert outside(("docs",), Place("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
+    assert outside(("docs",), Place("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
+    assert not outside(("docs", "content"), Place("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
+
+
+def test_a_guarded_place_is_denied_whatever_the_scope() -> None:
+    """No grant lets its tool change what governs it."""
+    guarded = Place("path", "docs/x", "docs/x", "docs/x", "/r/docs/x", guard="governs")
+    assert outside((), guarded)
+    assert outside(("docs",), guarded)

@@ -1,0 +1,21 @@
+"""The sliding window as the contract says it."""
+
+from cortex_policy.core.window import budget
+
+
+def test_a_hit_leaves_the_window_after_60_seconds() -> None:
+    """Not a moment earlier."""
+    assert budget([0.0], 59.999, 1).retry_after_seconds == 60.0 - 59.999
+    assert budget([0.0], 60.0, 1).remaining == 1
+
+
+def test_a_cost_waits_for_the_last_hit_in_its_way() -> None:
+    """With 1 of 3 left, a cost of 2 waits for the older of two."""
+    left = budget([10.0, 20.0], 30.0, 3, cost=2)
+    assert (left.used, left.remaining, left.retry_after_seconds) == (2, 1, 40.0)
+    assert budget([10.0, 20.0], 30.0, 3, cost=4).retry_after_seconds is None
+
+
+def test_a_lowered_limit_waits_until_enough_have_left() -> None:
+    """Five hits under a limit of two: the fourth oldest must leave."""
+    assert budget([1.0, 2.0, 3.0, 4.0, 5.0], 10.0, 2).retry_after_seconds == 54.0

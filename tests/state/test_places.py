@@ -1,0 +1,108 @@
+"""Paths are resolved as the kernel does, and never escape their scope by any spelling."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cortex_policy.core.scope import outside
+from cortex_policy.state.enforcement import ask, load_grant
+from cortex_policy.state.places import Guarded, collapse, places
+
+PARTS = st.sampled_from(
+    ["docs", "packages", "a", "link", "link-to-etc", "self", "up", "loop", ".", "..", "", "missing", "etc", "dangling-link-to-etc-x"]
+)
+
+
+@pytest.fixture
+def maze(root: Path) -> Path:
+    """Add links that lead up, back, round and out."""
+    (root / "docs" / "up").symlink_to("..")
+    (root / "docs" / "self").symlink_to(root)
+    (root / "docs" / "loop").symlink_to("loop")
+    (root / "docs" / "a").mkdir()
+    (root / "docs" / "a" / "link").symlink_to("../../packages")
+    (root / "etc").mkdir()
+    (root / "packages" / "a" / "up").symlink_to("../../etc")
+    return root
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@given(parts=st.lists(PARTS, max_size=7), absolute=st.booleans())
+def test_a_path_never_escapes_its_scope_by_any_spelling(maze: Path, parts: list[str], absolute: bool) -> None:
+    """Whatever is in scope here is in scope for the kernel too, by `realpath` as a second opinion."""
+    given_path = "/".join(parts)
+    if absolute:
+        given_path = f"{maze}/{given_path}"
+    grant = load_grant("git")
+    assert grant.origin is not None
+    (place,) = places(grant, grant.origin, {"path": given_path}, Guarded(frozenset(), ()))
+    if outside(grant.fs_scope, place):
+        return
+    real = os.path.realpath(given_path)
+    assert place.resolved == real
+    allowed = [f"{maze}/{scope}" for scope in grant.fs_scope]
+    assert any(real == scope or real.startswith(scope + "/") for scope in allowed)
+    text = os.path.normpath(os.path.join(maze, given_path))
+    assert any(text == scope or text.startswith(scope + "/") for scope in allowed)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [".cortex/policy", ".cortex/policy/tools/git.json", ".cortex/policy/new", "docs/self/.cortex/policy/x", ".CORTEX/Policy/x",
+     "docs/up/.cortex/policy", "missing/../.cortex/policy/x", "/etc/cortex-policy/config.toml", "/proc/self/cwd", "/dev/fd/0"],
+)  # fmt: skip
+def test_what_governs_grants_is_out_of_reach(maze: Path, path: str) -> None:
+    """No unscoped grant reaches the policy, the settings, or a link inside /proc."""
+    assert maze.is_dir()
+    assert not ask(load_grant("model-gateway"), "chat", {"path": path})
+
+
+def test_the_state_directory_is_out_of_reach(maze: Path, state: Path) -> None:
+    """By its name and by a link to it, there or not yet."""
+    (maze / "docs" / "state").symlink_to(state)
+    for path in (str(state), f"{state}/x", "docs/state/x"):
+        assert not ask(load_grant("model-gateway"), "chat", {"path": path})
+        assert not ask(load_grant("git"), "tree", {"path": path})
+
+
+def test_a_file_is_no_directory(maze: Path) -> None:
+    """`..` after a file, and `/` behind one, are errors of the kernel and so denied."""
+    (maze / "docs" / "file").write_text("")
+    grant = load_grant("git")
+    for path in ("docs/file/../x", "docs/file/.", "docs/file/", "docs/file/x", "docs/loop", "docs/loop/../x"):
+        assert not ask(grant, "tree", {"path": path})
+    assert ask(grant, "tree", {"path": "docs/file"})
+
+
+def test_the_root_may_be_reached_through_a_link(maze: Path, tmp_path: Path) -> None:
+    """As `/tmp` and `/private/tmp` are the same place."""
+    (tmp_path / "alias").symlink_to(maze)
+    assert ask(load_grant("git"), "tree", {"path": f"{tmp_path}/alias/docs/x"})
+    assert not ask(load_grant("git"), "tree", {"path": f"{tmp_path}/alias/etc/x"})
+
+
+def test_a_deleted_working_directory_denies_relative_paths(maze: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From there `..` still leads somewhere."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for grant in ("git", "model-gateway"):
+        loaded = load_grant(grant, str(maze))
+        assert not ask(loaded, loaded.actions[0], {"path": "docs/x"})
+
+
+@pytest.mark.parametrize("path", ["\ud800", "docs/\0", "x" * 5000, "docs/" + "y" * 300])
+def test_what_is_no_path_here_is_denied_without_a_traceback(maze: Path, path: str) -> None:
+    """Text that the system cannot name, or that is too long for it."""
+    assert maze.is_dir()
+    assert not ask(load_grant("git"), "tree", {"path": path})
+
+
+def test_text_collapses_like_text() -> None:
+    """No links are looked at."""
+    assert collapse("//a/./b//../c/..") == "/a"
+    assert collapse("/../..") == "/"
