@@ -10,15 +10,8 @@ try:
 except ImportError:  # a platform without file locks: every call answers 24
     fcntl = None  # type: ignore[assignment]
 
-try:
-    from _sha2 import sha256  # type: ignore[import-not-found, unused-ignore]
-except ImportError:  # before 3.12
-    try:
-        from _sha256 import sha256  # type: ignore[import-not-found, no-redef, unused-ignore]
-    except ImportError:
-        from hashlib import sha256  # type: ignore[assignment, no-redef, unused-ignore]
-
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, StateError, UsageError
+from cortex_policy.state.grants import sha256
 
 TICK_BITS = 12  # a tick is 4,096 ns
 # INVARIANT: rounded so that a hit frees a few microseconds late, never early

@@ -1,6 +1,5 @@
 """A path argument to a Place: collapsed as text, and resolved as the kernel does (contracts, section 3)."""
 
-import errno
 import os
 import stat
 import sys
@@ -123,7 +122,7 @@ def _status(path: str) -> os.stat_result | None:
 def _must_be_directory(path: str) -> None:
     status = _status(f"{path}/.")
     if status is None:
-        raise _Unresolved(os.strerror(errno.ENOENT).lower())
+        raise _Unresolved("no such file or directory")
 
 
 def _target(link: str, status: os.stat_result, links: int) -> str:
@@ -132,7 +131,7 @@ def _target(link: str, status: os.stat_result, links: int) -> str:
         message = f"`{link}` is a link inside /proc"
         raise _Unresolved(message, always=True)
     if links > MAX_LINKS:
-        raise _Unresolved(os.strerror(errno.ELOOP).lower())
+        raise _Unresolved("too many links")
     try:
         return os.readlink(link)
     except OSError as error:

@@ -1,0 +1,56 @@
+"""What a check loads is held to a list: nothing heavy creeps in."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+OURS = {
+    "cortex_policy", "cortex_policy.checking", "cortex_policy.core", "cortex_policy.core.arguments",
+    "cortex_policy.core.decode", "cortex_policy.core.engine", "cortex_policy.core.model", "cortex_policy.core.scope",
+    "cortex_policy.door", "cortex_policy.state", "cortex_policy.state.enforcement", "cortex_policy.state.grants",
+    "cortex_policy.state.ledger", "cortex_policy.state.places",
+}  # fmt: skip
+HASH = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
+PROGRAM = """
+import os, sys
+before = set(sys.modules)
+from cortex_policy import door
+leave = os._exit
+def tell(code):
+    print(code, *sorted(set(sys.modules) - before), flush=True)
+    leave(code)
+os._exit = tell
+sys.argv = ["cortex-policy", "check", "git", "tree", "--path", "docs/x"]
+door.main()
+"""
+
+
+def loaded(program: str) -> list[str]:
+    """Run a program and return the words it printed."""
+    return subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False).stdout.split()
+
+
+def test_a_check_loads_exactly_this(root: Path) -> None:
+    """An allowed, scoped, counted call, once its ledger file is there."""
+    assert root.is_dir()
+    loaded(PROGRAM)
+    code, *modules = loaded(PROGRAM)
+    assert code == "0"
+    assert set(modules) == OURS | {"_json", "fcntl", HASH}
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    """Each public name is resolved on its first use."""
+    program = "import sys; before = set(sys.modules); import cortex_policy; print(*(set(sys.modules) - before))"
+    assert loaded(program) == ["cortex_policy"]
+
+
+def test_public_names_resolve() -> None:
+    """All that is promised is there, and nothing else."""
+    import cortex_policy  # noqa: PLC0415 - after the test above
+
+    assert all(getattr(cortex_policy, name) for name in cortex_policy.__all__)
+    with pytest.raises(AttributeError, match="no attribute `nothing`"):
+        _ = cortex_policy.nothing
