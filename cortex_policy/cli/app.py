@@ -8,6 +8,7 @@ from typing import Annotated, TextIO
 import typer
 
 from cortex_policy.cli.check import check
+from cortex_policy.cli.list import list_grants
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.wording import printable
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("check", add_help_option=False)(check)
+app.command("list")(list_grants)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback

@@ -1,0 +1,1 @@
+"""What operators do: returns values, never prints."""

@@ -1,0 +1,50 @@
+"""A list shows every grant, whatever state it is in."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from cortex_policy.manage.listing import rows
+from cortex_policy.state.grants import Root
+
+
+def test_a_broken_grant_is_a_row_and_never_the_end_of_the_list(root: Path) -> None:
+    """Invalid, writable by others, a link, and a sound one: four rows."""
+    tools = root / ".cortex" / "policy" / "tools"
+    (tools / "broken.json").write_text("{")
+    (tools / "model-gateway.json").chmod(0o646)
+    (tools / "link.json").symlink_to("git.json")
+    (tools / "not a grant.json").write_text("{}")
+    listed = {row.id: row for row in rows(Root(str(root), named=True))}
+    assert {name: row.state for name, row in listed.items()} == {
+        "broken": "invalid", "git": "ok", "link": "unsafe", "model-gateway": "unsafe",
+    }  # fmt: skip
+    assert listed["link"].grant is None
+    shown = listed["model-gateway"].grant
+    assert shown is not None
+    assert shown.actions == ("chat",)
+    assert "chmod go-w" in listed["model-gateway"].hint
+
+
+def test_no_directory_is_an_empty_list(tmp_path: Path) -> None:
+    """A root may be new."""
+    assert rows(Root(str(tmp_path), named=True)) == ()
+
+
+def run(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Run the program."""
+    return subprocess.run([sys.executable, "-m", "cortex_policy", *words], capture_output=True, text=True, check=False)
+
+
+def test_a_pipe_gets_plain_lines_and_json_one_line(root: Path) -> None:
+    """Nothing that a terminal would act on reaches it."""
+    hostile = {"tool": "a\x1b[31m\u202e", "actions": [], "rate": {"perMinute": 1}}
+    (root / ".cortex" / "policy" / "tools" / "hostile.json").write_text(json.dumps(hostile))
+    plain = run("list")
+    assert plain.returncode == 0
+    assert "git\tgit-map\ttree,snippet,search\tapps/cortex-os,packages,docs\t30/min\tinternal\tok" in plain.stdout
+    assert "\x1b" not in plain.stdout
+    assert "\u202e" not in plain.stdout
+    listed = json.loads(run("list", "--json").stdout)
+    assert [grant["id"] for grant in listed["grants"]] == ["git", "hostile", "model-gateway"]
