@@ -108,10 +108,10 @@ def _scanned(text: str) -> "Any":
     return value
 
 
-def decode_json(data: bytes) -> "Any":
+def decode_json(data: bytes, most: int = MAX_BYTES) -> "Any":
     """Decode one JSON value as strictly as a grant; raise Malformed with the cause."""
-    if len(data) > MAX_BYTES:
-        message = f"larger than {MAX_BYTES} bytes"
+    if len(data) > most:
+        message = f"larger than {most} bytes"
         raise Malformed(message)
     try:
         text = data.decode("utf-8")

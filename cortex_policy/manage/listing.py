@@ -4,6 +4,7 @@ import os
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError, Value
+from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Root, grant_ids, read_grant
 
 
@@ -25,12 +26,21 @@ def rows(root: Root) -> tuple[Row, ...]:
         return ()
     except OSError as error:
         raise GrantError(GRANT_NOT_FOUND, f"`{root.tools}`: {os.strerror(error.errno or 0).lower()}") from None
-    return tuple(_row(root, grant_id) for grant_id in ids)
-
-
-def _row(root: Root, grant_id: str) -> Row:
     try:
-        return Row(grant_id, "ok", read_grant(root, grant_id), "", "")
+        stamp = stamps.read(root.path)
+    except GrantError:  # a broken stamp stamps nothing; `stamp verify` says what is wrong with it
+        stamp = None
+    return tuple(_row(root, grant_id, stamp) for grant_id in ids)
+
+
+def _row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> Row:
+    try:
+        grant = read_grant(root, grant_id)
+        digest = f"sha256:{grant.origin.sha256}" if grant.origin is not None else None
+        if stamp is not None and stamp.accepts(grant_id, digest):
+            return Row(grant_id, "ok", grant, "", "")
+        is_stamped = stamp is not None and grant_id in stamp.grants
+        return Row(grant_id, "differs" if is_stamped else "unstamped", grant, "", "")
     except GrantError as error:
         if error.reason is GRANT_INVALID:
             return Row(grant_id, "invalid", None, error.detail, error.hint)

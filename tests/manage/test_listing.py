@@ -18,7 +18,7 @@ def test_a_broken_grant_is_a_row_and_never_the_end_of_the_list(root: Path) -> No
     (tools / "not a grant.json").write_text("{}")
     listed = {row.id: row for row in rows(Root(str(root), named=True))}
     assert {name: row.state for name, row in listed.items()} == {
-        "broken": "invalid", "git": "ok", "link": "unsafe", "model-gateway": "unsafe",
+        "broken": "invalid", "git": "unstamped", "link": "unsafe", "model-gateway": "unsafe",
     }  # fmt: skip
     assert listed["link"].grant is None
     shown = listed["model-gateway"].grant
@@ -43,7 +43,7 @@ def test_a_pipe_gets_plain_lines_and_json_one_line(root: Path) -> None:
     (root / ".cortex" / "policy" / "tools" / "hostile.json").write_text(json.dumps(hostile))
     plain = run("list")
     assert plain.returncode == 0
-    assert "git\tgit-map\ttree,snippet,search\tapps/cortex-os,packages,docs\t30/min\tinternal\tok" in plain.stdout
+    assert "git\tgit-map\ttree,snippet,search\tapps/cortex-os,packages,docs\t30/min\tinternal\tunstamped" in plain.stdout
     assert "\x1b" not in plain.stdout
     assert "\u202e" not in plain.stdout
     listed = json.loads(run("list", "--json").stdout)

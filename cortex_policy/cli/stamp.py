@@ -1,0 +1,70 @@
+"""`stamp`: show, verify and write what tells readers which version of the grants they have."""
+
+import json as json_text
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.manage import stamping
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import find_root
+from cortex_policy.wording import printable
+
+stamp_app = typer.Typer(help="Show, verify or write the version and checksum of the grants.", no_args_is_help=True)
+HINT = "hint: look at the grants, then accept them with `cortex-policy stamp write`"
+
+
+@stamp_app.command()
+def show(root: RootOption = None, *, json: JsonOption = False) -> None:
+    """Show the stamp's version and checksum.
+
+    Example: cortex-policy stamp show
+    """
+    stamp = stamps.read(find_root(root).path)
+    if json:
+        typer.echo(json_text.dumps({"stamp": _members(stamp)}))
+    elif stamp is None:
+        typer.echo("there is no stamp; write one with `cortex-policy stamp write`")
+    else:
+        typer.echo(_line(stamp))
+
+
+@stamp_app.command()
+def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
+    """Compare the grants with their stamp; exit 1 where they differ.
+
+    Example: cortex-policy stamp verify
+    """
+    findings = stamping.verify(find_root(root))
+    if json:
+        listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]
+        typer.echo(json_text.dumps({"status": "fail" if findings else "ok", "findings": listed}))
+    else:
+        for finding in findings:
+            typer.echo(printable(f"{finding.id or 'stamp'}: {finding.problem}"))
+        typer.echo(HINT if findings else "the grants are as stamped", err=bool(findings))
+    if findings:
+        raise typer.Exit(1)
+
+
+@stamp_app.command()
+def write(root: RootOption = None, *, json: JsonOption = False) -> None:
+    """Stamp every grant as it stands, as the next version.
+
+    Example: cortex-policy stamp write
+    """
+    stamp, changed = stamping.write(find_root(root))
+    if json:
+        typer.echo(json_text.dumps({"changed": changed, "stamp": _members(stamp)}))
+    else:
+        typer.echo(_line(stamp) if changed else f"nothing to do: {_line(stamp)}")
+
+
+def _line(stamp: stamps.Stamp) -> str:
+    return f"version {stamp.version}, {len(stamp.grants)} grants, {stamp.checksum}"
+
+
+def _members(stamp: stamps.Stamp | None) -> dict[str, object] | None:
+    if stamp is None:
+        return None
+    return {"version": stamp.version, "checksum": stamp.checksum, "grants": dict(stamp.grants)}

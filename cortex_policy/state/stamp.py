@@ -1,0 +1,120 @@
+"""The stamp beside the grants: a version and checksum that tell whoever caches grants when to drop them."""
+
+import json
+import os
+import stat
+
+from cortex_policy.core.decode import Malformed, decode_json, whole_number
+from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
+from cortex_policy.state.grants import is_grant_id, read_all, sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FORMAT = 1
+LARGEST = 1 << 24  # 100,000 grants
+
+
+class Stamp(Value):
+    """A version, the digest of each grant, and the digests of writes that were interrupted (old, new)."""
+
+    version: int
+    grants: "Mapping[str, str]"
+    pending: "Mapping[str, tuple[str | None, str | None]]"
+
+    @property
+    def checksum(self) -> str:
+        """The digest of all ids and their digests, so that equal trees have equal checksums."""
+        return checksum(self.grants)
+
+    def accepts(self, grant_id: str, digest: str | None) -> bool:
+        """Whether a grant's digest (None for absent) is the stamped one, or either of a pending write."""
+        return digest == self.grants.get(grant_id) or digest in self.pending.get(grant_id, ())
+
+
+def digest_of(data: bytes) -> str:
+    """Return the digest of a grant's bytes."""
+    return f"sha256:{sha256(data).hexdigest()}"
+
+
+def checksum(grants: "Mapping[str, str]") -> str:
+    """Return the checksum over the sorted lines `<id> <digest>` (contracts, section 6)."""
+    return digest_of("".join(f"{grant_id} {grants[grant_id]}\n" for grant_id in sorted(grants)).encode())
+
+
+def stamp_file(root: str) -> str:
+    """Return where the stamp of a root stands."""
+    return f"{root.rstrip('/')}/.cortex/policy/stamp.json"
+
+
+def encode(stamp: Stamp) -> bytes:
+    """Return the bytes of a stamp: one grant a line, sorted, so that a merge touches few lines."""
+    lines = [f"    {json.dumps(grant_id)}: {json.dumps(stamp.grants[grant_id])}" for grant_id in sorted(stamp.grants)]
+    body = ",\n".join(lines)
+    grants = f"{{\n{body}\n  }}" if lines else "{}"
+    pending = f',\n  "pending": {json.dumps(dict(stamp.pending), sort_keys=True)}' if stamp.pending else ""
+    head = f'  "format": {FORMAT},\n  "version": {stamp.version},\n  "checksum": "{stamp.checksum}",\n'
+    return f'{{\n{head}  "grants": {grants}{pending}\n}}\n'.encode()
+
+
+def read_bytes(root: str) -> bytes | None:
+    """Return the bytes of the stamp, None where there is none; raise GrantError where it is no plain file."""
+    file = stamp_file(root)
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _bad(f"`{file}`: {os.strerror(error.errno or 0).lower()}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _bad(f"`{file}` is not a regular file")
+        return read_all(descriptor, LARGEST)
+    finally:
+        os.close(descriptor)
+
+
+def read(root: str) -> Stamp | None:
+    """Read the stamp, None where there is none; raise GrantError (stamp_mismatch) where it is broken."""
+    data = read_bytes(root)
+    if data is None:
+        return None
+    try:
+        return _decoded(decode_json(data, LARGEST))
+    except Malformed as error:
+        raise _bad(f"`{stamp_file(root)}`: {error}") from None
+
+
+def _bad(detail: str) -> GrantError:
+    return GrantError(STAMP_MISMATCH, detail, "make a new one with `cortex-policy stamp write`")
+
+
+def _decoded(document: object) -> Stamp:
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        message = "it is no stamp of a known format"
+        raise Malformed(message)
+    version, grants, pending = whole_number(document.get("version")), document.get("grants", {}), document.get("pending", {})
+    if version is None or version < 1 or not _are_digests(grants) or not _are_pending(pending):
+        message = "`version`, `grants` or `pending` is not as it was written"
+        raise Malformed(message)
+    stamp = Stamp(version, grants, {grant_id: (old, new) for grant_id, (old, new) in pending.items()})
+    if document.get("checksum") != stamp.checksum:
+        message = "`checksum` does not belong to `grants`"
+        raise Malformed(message)
+    return stamp
+
+
+def _is_digest(value: object) -> bool:
+    return isinstance(value, str) and value.startswith("sha256:")
+
+
+def _are_digests(grants: object) -> bool:
+    return isinstance(grants, dict) and all(is_grant_id(name) and _is_digest(value) for name, value in grants.items())
+
+
+def _are_pending(pending: object) -> bool:
+    return isinstance(pending, dict) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(side is None or _is_digest(side) for side in pair)  # noqa: PLR2004
+        for pair in pending.values()
+    )

@@ -1,0 +1,145 @@
+"""The stamp says which version of the grants stands on disk."""
+
+import fcntl
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage.listing import rows
+from cortex_policy.manage.stamping import Finding, verify, write
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writers import NotDone
+
+
+@pytest.fixture
+def stamped(root: Path) -> Root:
+    """Stamp the scratch root."""
+    found = Root(str(root), named=True)
+    write(found)
+    return found
+
+
+def tool(root: Root, grant_id: str) -> Path:
+    """Return the file of a grant."""
+    return Path(root.tools) / f"{grant_id}.json"
+
+
+def states(root: Root) -> dict[str, str]:
+    """Return the state of each grant."""
+    return {row.id: row.state for row in rows(root)}
+
+
+def test_the_first_write_stamps_every_grant_as_version_1(stamped: Root) -> None:
+    """And a second one has nothing to do."""
+    stamp = stamps.read(stamped.path)
+    assert stamp is not None
+    assert (stamp.version, set(stamp.grants)) == (1, {"git", "model-gateway"})
+    assert verify(stamped) == ()
+    assert set(states(stamped).values()) == {"ok"}
+    assert write(stamped) == (stamp, False)
+
+
+def test_a_hand_edit_is_found_and_accepted_as_the_next_version(stamped: Root) -> None:
+    """Edited, new and removed grants each have their word."""
+    with tool(stamped, "git").open("a") as file:
+        file.write("\n")
+    tool(stamped, "new").write_text(tool(stamped, "git").read_text())
+    tool(stamped, "model-gateway").unlink()
+    assert verify(stamped) == (
+        Finding("git", "differs from its stamp"),
+        Finding("model-gateway", "is stamped, and is not there"),
+        Finding("new", "is not stamped"),
+    )
+    assert states(stamped) == {"git": "differs", "new": "unstamped"}
+    stamp, changed = write(stamped)
+    assert (stamp.version, changed, verify(stamped)) == (2, True, ())
+
+
+def test_equal_trees_have_equal_checksums(stamped: Root) -> None:
+    """The checksum covers ids and digests, in no order of the disk."""
+    stamp = stamps.read(stamped.path)
+    assert stamp is not None
+    assert stamps.checksum(dict(reversed(stamp.grants.items()))) == stamp.checksum
+    assert stamps.checksum({**stamp.grants, "x": "sha256:0"}) != stamp.checksum
+
+
+def test_the_version_goes_on_after_a_merge(stamped: Root) -> None:
+    """Conflict markers: the higher version plus one."""
+    file = Path(stamps.stamp_file(stamped.path))
+    ours = file.read_text()
+    theirs = ours.replace('"version": 1', '"version": 7')
+    file.write_text(f"<<<<<<< ours\n{ours}=======\n{theirs}>>>>>>> theirs\n")
+    assert [finding.id for finding in verify(stamped)] == [""]
+    assert write(stamped)[0].version == 8
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"format": 1', '"format": 2'), ('"version": 1', '"version": 0'), ('"version": 1', '"version": "1"'),
+     ("sha256:", "md5:"), ('"git"', '"gti"'), ('"git"', '"../git"')],
+)  # fmt: skip
+def test_a_stamp_that_was_changed_by_hand_is_not_believed(stamped: Root, old: str, new: str) -> None:
+    """Each part is checked, and the checksum holds the grants together."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(file.read_text().replace(old, new, 1))
+    with pytest.raises(GrantError) as caught:
+        stamps.read(stamped.path)
+    assert caught.value.exit_code == 23
+
+
+def test_either_digest_of_an_interrupted_write_is_accepted() -> None:
+    """Readers never call our own write tampering; null stands for a side that is absent."""
+    stamp = stamps.Stamp(3, {"git": "sha256:old"}, {"git": ("sha256:old", "sha256:new"), "gone": ("sha256:x", None)})
+    assert stamp.accepts("git", "sha256:old")
+    assert stamp.accepts("git", "sha256:new")
+    assert not stamp.accepts("git", "sha256:other")
+    assert stamp.accepts("gone", None)
+
+
+def test_encoding_and_reading_agree(stamped: Root) -> None:
+    """Pending writes included."""
+    stamp = stamps.Stamp(3, {"git": "sha256:old"}, {"git": ("sha256:old", None)})
+    Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode(stamp))
+    assert stamps.read(stamped.path) == stamp
+    empty = stamps.Stamp(1, {}, {})
+    Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode(empty))
+    assert stamps.read(stamped.path) == empty
+
+
+def test_a_writer_that_finds_the_lock_held_does_nothing(stamped: Root) -> None:
+    """Exit 3, and the bytes are what they were."""
+    tool(stamped, "git").write_text("{}")
+    before = Path(stamps.stamp_file(stamped.path)).read_bytes()
+    with Path(stamped.path, ".cortex", "policy", ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(NotDone) as caught:
+            write(stamped)
+    assert caught.value.exit_code == 3
+    assert Path(stamps.stamp_file(stamped.path)).read_bytes() == before
+
+
+def test_a_link_is_never_stamped(stamped: Root) -> None:
+    """What no check believes has no digest."""
+    tool(stamped, "link").symlink_to("git.json")
+    with pytest.raises(GrantError) as caught:
+        write(stamped)
+    assert caught.value.exit_code == 22
+
+
+def test_the_command_line(root: Path) -> None:
+    """Exit 1 with findings, 0 without; JSON on each."""
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([sys.executable, "-m", "cortex_policy", "stamp", *words], capture_output=True, text=True, check=False, cwd=root)
+
+    assert run("verify").returncode == 1
+    assert json.loads(run("show", "--json").stdout) == {"stamp": None}
+    assert run("write").stdout.startswith("version 1, 2 grants, sha256:")
+    assert run("verify").returncode == 0
+    assert json.loads(run("write", "--json").stdout)["changed"] is False
+    assert list((root / ".cortex" / "policy").glob(".new-*")) == []
