@@ -9,6 +9,7 @@ import typer
 
 from cortex_policy.cli.check import check
 from cortex_policy.cli.list import list_grants
+from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.wording import printable
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.command("check", add_help_option=False)(check)
 app.command("list")(list_grants)
+app.command("show")(show)
 app.add_typer(stamp_app, name="stamp")
 
 

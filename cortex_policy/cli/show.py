@@ -1,0 +1,87 @@
+"""`show`: one grant, its file, its stamp, and what is left of its budgets."""
+
+import json as json_text
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.core.model import Budget
+from cortex_policy.manage.inspection import Inspection, inspect
+from cortex_policy.state.grants import find_root
+from cortex_policy.wording import printable
+
+
+def show(
+    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    root: RootOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Show a grant, its file, its stamp, and what is left of its budgets.
+
+    Example: cortex-policy show git
+    """
+    found = find_root(root)
+    seen = inspect(found, grant_id)
+    file = f"{found.tools}/{grant_id}.json"
+    if json:
+        typer.echo(json_text.dumps(_members(seen, file)))
+        return
+    for name, value in _lines(seen, file):
+        typer.echo(printable(f"{name:<8}{value}"))
+
+
+def _lines(seen: Inspection, file: str) -> list[tuple[str, str]]:
+    row, grant = seen.row, seen.row.grant
+    lines = [("id", row.id), ("state", f"{row.state}: {row.problem}" if row.problem else row.state), ("file", file)]
+    if row.hint:
+        lines.append(("hint", row.hint))
+    if grant is None:
+        return lines
+    lines += [
+        ("tool", grant.tool),
+        ("class", grant.data_class),
+        ("scope", ", ".join(grant.fs_scope) or "any path"),
+        ("args", json_text.dumps(grant.args) if grant.args else "none declared"),
+        ("rate", f"{grant.rate.per_minute} a minute for each action"),
+    ]
+    for action in grant.actions:
+        lines.append(("action", f"{action}: {_left(seen.budgets.get(action))}"))
+    return [*lines, ("budget", seen.state_problem)] if seen.state_problem else lines
+
+
+def _left(budget: Budget | None) -> str:
+    if budget is None:
+        return "budget unknown"
+    wait = f", next in {budget.retry_after_seconds:.1f} seconds" if budget.retry_after_seconds else ""
+    return f"{budget.remaining} of {budget.limit} left{wait}"
+
+
+def _members(seen: Inspection, file: str) -> dict[str, object]:
+    row, grant = seen.row, seen.row.grant
+    origin = grant.origin if grant is not None else None
+    return {
+        "id": row.id,
+        "state": row.state,
+        "problem": row.problem or None,
+        "file": file,
+        "sha256": origin.sha256 if origin is not None else None,
+        "tool": grant.tool if grant is not None else None,
+        "actions": list(grant.actions) if grant is not None else None,
+        "args": grant.args if grant is not None else None,
+        "data_class": grant.data_class if grant is not None else None,
+        "scope": list(grant.fs_scope) if grant is not None else None,
+        "per_minute": grant.rate.per_minute if grant is not None else None,
+        "budgets": {action: _budget(budget) for action, budget in seen.budgets.items()},
+        "state_problem": seen.state_problem or None,
+    }
+
+
+def _budget(budget: Budget) -> dict[str, object]:
+    return {
+        "limit": budget.limit,
+        "used": budget.used,
+        "remaining": budget.remaining,
+        "retry_after_seconds": budget.retry_after_seconds,
+    }
