@@ -1,4 +1,4 @@
-"""Print how long a `check` takes as a whole process, as a ratio to `python -c pass`: python bench/startup.py [PAIRS]."""
+"""Print how long commands take as whole processes, as ratios to `python -c pass`: python bench/startup.py [PAIRS]."""
 
 import json
 import os
@@ -45,7 +45,9 @@ def scratch_root(top: Path) -> Path:
 def milliseconds(words: list[str], root: Path, environment: dict[str, str], expected: int) -> float:
     """Time one whole process; end the run where it answers another code than expected."""
     began = time.perf_counter_ns()
-    done = subprocess.run(words, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        words, cwd=root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    )
     took = (time.perf_counter_ns() - began) / 1e6
     if done.returncode != expected:
         sys.exit(f"`{' '.join(words)}` ended with {done.returncode}, not {expected}")

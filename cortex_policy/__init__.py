@@ -27,7 +27,7 @@ _HOMES = {
     "enforce": "state.enforcement",
     "load_grant": "state.enforcement",
 }
-__all__ = list(_HOMES)  # noqa: PLE0605 - the table is the list
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:

@@ -150,7 +150,7 @@ def leave(result: Answer) -> "Never":
         data = text.encode("utf-8", "backslashreplace")
         try:
             while data:
-                data = data[os.write(descriptor, data):]
+                data = data[os.write(descriptor, data) :]
         except OSError:
             continue  # nobody is left to be told
     os._exit(result.exit_code)

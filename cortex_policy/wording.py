@@ -7,6 +7,7 @@ from cortex_policy.core.model import (
     ARGUMENT_NOT_ALLOWED,
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
+    UsageError,
 )
 
 try:
@@ -17,7 +18,7 @@ except ImportError:  # another Python implementation
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.checking import Call, Outcome
-    from cortex_policy.core.model import Budget, Decision, Grant, Place, Reason
+    from cortex_policy.core.model import Budget, Decision, Grant, Place
 
 _RULES = {
     ACTION_NOT_ALLOWED: "action",
@@ -49,9 +50,8 @@ def _lines(call: "Call", outcome: "Outcome") -> list[str]:
     decision, error = outcome.decision, outcome.error
     if decision is not None and decision.allowed:
         lines = [_allowed(decision)]
-    elif error is not None and error.exit_code == 2:
-        lines = [f"cortex-policy check: {error.detail}", "hint: see `cortex-policy check --help`"]
-        return lines
+    elif isinstance(error, UsageError):
+        return [f"cortex-policy check: {error.detail}", "hint: see `cortex-policy check --help`"]
     else:
         message = decision.message if decision is not None else str(error)
         lines = [f"{call.grant} {call.action}: {message}"]

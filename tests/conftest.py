@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-
 GIT = {
     "tool": "git-map",
     "actions": ["tree", "snippet", "search"],

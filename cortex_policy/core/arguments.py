@@ -1,8 +1,9 @@
-"""The argument rule: JSON-Schema fragments, of which no restriction is ever skipped in silence (contracts, section 3)."""
+"""The argument rule: JSON-Schema fragments, of which no restriction is skipped in silence (contracts, section 3)."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 MAX_DEPTH = 64
 _TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
@@ -105,13 +106,13 @@ def _translated(pattern: str) -> str | None:
     while index < len(pattern):
         character = pattern[index]
         if character == "\\":
-            out += pattern[index:index + 2]
+            out += pattern[index : index + 2]
             index += 2
             continue
         if in_class:
             in_class = character != "]"
         elif character == "[":
-            if pattern[index + 1:index + 2] == "]" or pattern[index + 1:index + 3] == "^]":
+            if pattern[index + 1 : index + 2] == "]" or pattern[index + 1 : index + 3] == "^]":
                 return None
             in_class = True
         elif character == "$":
@@ -160,17 +161,21 @@ def _missed(declaration: object, value: object, depth: int) -> str:
     if not _kind(value) or (_kind(value) == "number" and not _is_number(value)):
         return "is no JSON value that could meet its declaration"
     types = _types(declaration["type"]) or () if "type" in declaration else ()
-    if "type" in declaration and not any(_is_of(value, word) for word in types):
+    why = _missed_value(declaration, types, value)
+    if why or (value is None and "null" in types):
+        return why  # null that the type names: the other keywords speak of other kinds
+    return next(
+        (why for keyword, bound in declaration.items() if (why := _missed_keyword(keyword, bound, value, depth))), ""
+    )
+
+
+def _missed_value(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
+    if types and not any(_is_of(value, word) for word in types):
         return f"must be of type {' or '.join(types)}, not {_kind(value)}"
     if "enum" in declaration and not any(_same(value, one) for one in declaration["enum"]):
         return "must be one of those in `enum`"
     if "const" in declaration and not _same(value, declaration["const"]):
         return "must be the value of `const`"
-    if value is None and "null" in types:
-        return ""  # named by the type: the other keywords speak of other kinds
-    for keyword, bound in declaration.items():
-        if why := _missed_keyword(keyword, bound, value, depth):
-            return why
     return ""
 
 

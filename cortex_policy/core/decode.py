@@ -56,7 +56,7 @@ class _Context:
     parse_float = float
     parse_int = staticmethod(_integer)
     parse_constant = staticmethod(_refuse_constant)
-    memo: "dict[str, str]" = {}
+    memo: "dict[str, str]" = {}  # noqa: RUF012 - the scanner empties it after each run
 
 
 _scan: "Callable[[str, int], tuple[Any, int]]" = make_scanner(_Context())  # type: ignore[arg-type, unused-ignore]

@@ -3,7 +3,7 @@
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any, ClassVar, Never, dataclass_transform
+    from typing import Any, ClassVar, Never, Self, dataclass_transform
 else:
 
     def dataclass_transform(**_: object) -> object:
@@ -29,6 +29,7 @@ class Value:
     if not TYPE_CHECKING:
 
         def __init__(self, *values: object, **named: object) -> None:
+            """Take the fields in their order or by name."""
             names = self.__match_args__
             fields = dict(zip(names, values, strict=False), **named)
             given = len(values) + len(named)
@@ -66,7 +67,7 @@ class Reason(str):
     message: str
     exit_code: int
 
-    def __new__(cls, word: str, message: str, exit_code: int) -> "Reason":
+    def __new__(cls, word: str, message: str, exit_code: int) -> "Self":
         """Make the word carry its sentence and exit code."""
         reason = str.__new__(cls, word)
         reason.message = message
@@ -224,7 +225,7 @@ class StateError(CortexPolicyError):
     """The rate state could not be read or written: exit 24."""
 
 
-class AccessDenied(CortexPolicyError):  # noqa: N818 - the public name, kept from the original package
+class AccessDenied(CortexPolicyError):
     """A call was denied: exit 10-14; carries the decision."""
 
     def __init__(self, decision: Decision) -> None:

@@ -1,12 +1,12 @@
 """Which arguments are paths, and whether a path is in scope (contracts, section 3)."""
 
+from cortex_policy.core.arguments import path_format
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from cortex_policy.core.model import Grant, Place
-
-from cortex_policy.core.arguments import path_format
 
 PATH_NAMES = frozenset((
     "path", "paths", "file", "files", "filepath", "filename", "targetpath", "targetfile", "notebookpath", "source",
@@ -71,8 +71,12 @@ def _is_control(character: str) -> bool:
 
 def _has_scheme(given: str) -> bool:
     scheme, colon, _ = given.partition(":")
-    return bool(colon) and len(scheme) > 1 and scheme.isascii() and scheme[0].isalpha() and all(
-        character.isalnum() or character in "+.-" for character in scheme
+    return (
+        bool(colon)
+        and len(scheme) > 1
+        and scheme.isascii()
+        and scheme[0].isalpha()
+        and all(character.isalnum() or character in "+.-" for character in scheme)
     )
 
 
@@ -95,7 +99,7 @@ def misspelling(given: str) -> str:
 
 def usable(scope: str) -> str | None:
     """Return a scope as it is compared, without one trailing `/`; None where it can never match."""
-    trimmed = scope[:-1] if scope.endswith("/") else scope
+    trimmed = scope.removesuffix("/")
     if trimmed != trimmed.strip() or any(character in "*?[]{}\\" for character in trimmed):
         return None
     if any(part in ("", ".", "..") for part in trimmed.split("/")):

@@ -50,7 +50,9 @@ def _row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> Row:
 def _shown(root: Root, grant_id: str) -> Grant | None:
     """Decode a grant that no check would believe, so that an operator can see what it says."""
     try:
-        descriptor = os.open(f"{root.tools}/{grant_id}.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(
+            f"{root.tools}/{grant_id}.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        )
     except OSError:
         return None  # the row says why
     try:

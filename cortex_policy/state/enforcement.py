@@ -73,7 +73,7 @@ def load_grant(grant_id: str, root: str | None = None) -> "Grant":
     return read_grant(found, grant_id)
 
 
-def ask(  # noqa: PLR0913 - a call has that many parts
+def ask(
     grant: "Grant",
     action: str,
     args: Mapping[str, object],

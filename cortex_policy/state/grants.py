@@ -7,11 +7,11 @@ import sys
 try:
     # CPython's own; `hashlib` costs 4 ms. A failed search for the wrong one would cost half a module
     if sys.version_info >= (3, 12):
-        from _sha2 import sha256 as sha256  # type: ignore[import-not-found, unused-ignore]
+        from _sha2 import sha256  # type: ignore[import-not-found, unused-ignore]
     else:
-        from _sha256 import sha256 as sha256  # type: ignore[import-not-found, unused-ignore]
+        from _sha256 import sha256  # type: ignore[import-not-found, unused-ignore]
 except ImportError:
-    from hashlib import sha256 as sha256
+    from hashlib import sha256
 
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import (
@@ -30,6 +30,7 @@ _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _MORE = _LETTERS | frozenset("._-")
 MAX_ID = 128
+MOST_SHOWN = 20  # known ids in a hint
 
 
 class Root(Value):
@@ -248,6 +249,6 @@ def _not_found(grant_id: str, tools: int) -> GrantError:
     known = grant_ids(tools)
     close = get_close_matches(grant_id, known, 1)
     hint = f"did you mean `{close[0]}`? " if close else ""
-    shown = ", ".join(known[:20]) + (" ..." if len(known) > 20 else "")
+    shown = ", ".join(known[:MOST_SHOWN]) + (" ..." if len(known) > MOST_SHOWN else "")
     hint += f"known grants: {shown}" if known else "there are no grants here yet"
     return GrantError(GRANT_NOT_FOUND, "", f"{hint}; a new one stands in `.cortex/policy/tools/{grant_id}.json`")

@@ -1,4 +1,4 @@
-"""Budgets in a file shared by all processes: an exact ring of hits, its lock inside (one file per `tool` and action)."""
+"""Budgets in files shared by all processes: an exact ring of hits, its lock inside; one file per tool and action."""
 
 import os
 import stat

@@ -35,9 +35,7 @@ class _Unresolved(Exception):
 def places(grant: "Grant", origin: "Origin", args: "Mapping[str, object]", guarded: Guarded) -> tuple[Place, ...]:
     """Resolve every path argument of a call from the caller's working directory."""
     return tuple(
-        _place(argument, given, origin, guarded)
-        for argument, given in path_arguments(grant, args)
-        if given is not None
+        _place(argument, given, origin, guarded) for argument, given in path_arguments(grant, args) if given is not None
     )
 
 
@@ -161,7 +159,7 @@ def _inside(path: str, root: str) -> str | None:
     if path == root:
         return ""
     prefix = root.rstrip("/") + "/"
-    return path[len(prefix):] if path.startswith(prefix) else None
+    return path[len(prefix) :] if path.startswith(prefix) else None
 
 
 def _relative(collapsed: str, origin: "Origin") -> str | None:
@@ -177,7 +175,7 @@ def _relative(collapsed: str, origin: "Origin") -> str | None:
         except OSError:
             return None
         if (status.st_dev, status.st_ino) == origin.root_identity:
-            return "/".join(parts[index + 1:])
+            return "/".join(parts[index + 1 :])
     return None
 
 

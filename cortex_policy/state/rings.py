@@ -73,7 +73,7 @@ def rebuild(directory: int, ring: Ring, limit: int, now: int) -> int:
     return _published(directory, ring.key, limit, ticks, ring.closed, head=hits)
 
 
-def _published(directory: int, key: Key, limit: int, ticks: list[int], closed: int, head: int = 0) -> int:  # noqa: PLR0913, PLR0917
+def _published(directory: int, key: Key, limit: int, ticks: list[int], closed: int, head: int = 0) -> int:
     step = grain(limit)
     bits = max(2, (limit // step + 2).bit_length(), len(ticks).bit_length())
     words = bytearray(key.seal(0).to_bytes(8, sys.byteorder) * (1 << bits))
@@ -91,7 +91,7 @@ def _published(directory: int, key: Key, limit: int, ticks: list[int], closed: i
         lock(descriptor)
         data = memoryview(bytes(header) + bytes(words))
         while data:
-            data = data[os.write(descriptor, data):]
+            data = data[os.write(descriptor, data) :]
         # INVARIANT: a file at its name is always complete; anything shorter is damage
         os.rename(temporary, key.name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:

@@ -94,7 +94,11 @@ def _decoded(document: object) -> Stamp:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         message = "it is no stamp of a known format"
         raise Malformed(message)
-    version, grants, pending = whole_number(document.get("version")), document.get("grants", {}), document.get("pending", {})
+    version, grants, pending = (
+        whole_number(document.get("version")),
+        document.get("grants", {}),
+        document.get("pending", {}),
+    )
     if version is None or version < 1 or not _are_digests(grants) or not _are_pending(pending):
         message = "`version`, `grants` or `pending` is not as it was written"
         raise Malformed(message)

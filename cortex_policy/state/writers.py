@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 NOT_DONE = Reason("not_done", "not done, nothing was changed", 3)
 
 
-class NotDone(CortexPolicyError):  # noqa: N818 - it says what happened
+class NotDone(CortexPolicyError):
     """A write was refused or could not be made; nothing changed: exit 3."""
 
     def __init__(self, detail: str, hint: str = "") -> None:

@@ -120,7 +120,13 @@ def test_json_has_all_its_members(root: Path) -> None:
     assert answer["paths"] == [
         {"argument": "path", "given": "docs/x", "resolved": str(root / "docs/x"), "scope": "docs"}
     ]
-    assert answer["rate"] == {"limit": 30, "used": 1, "remaining": 29, "retry_after_seconds": answer["rate"]["retry_after_seconds"], "consumed": 1}
+    assert answer["rate"] == {
+        "limit": 30,
+        "used": 1,
+        "remaining": 29,
+        "retry_after_seconds": answer["rate"]["retry_after_seconds"],
+        "consumed": 1,
+    }
     missing = json.loads(check("fs.write", "write", "--json").stdout)
     assert list(missing) == list(answer)
     assert missing["reason"] == "grant_not_found"
@@ -162,7 +168,9 @@ def test_settings_are_never_skipped(root: Path) -> None:
     assert check("git", "tree").returncode == 27
 
 
-@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-", ">&- 2>&- <&-", ">/dev/full 2>/dev/full", "| head -c0"])
+@pytest.mark.parametrize(
+    "redirection", [">&-", "2>&-", ">&- 2>&-", ">&- 2>&- <&-", ">/dev/full 2>/dev/full", "| head -c0"]
+)
 @pytest.mark.parametrize(("words", "code"), [
     ("git tree --path docs/x --json", 0), ("git push", 10), ("git tree --path etc", 12), ("fs.write write", 20),
     ("git tree --nope", 2),

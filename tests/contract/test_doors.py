@@ -63,7 +63,26 @@ def test_the_fast_door_declines_what_is_not_plain(line: str) -> None:
     assert door.read(line.split(" ") if line else []) is None
 
 
-@pytest.mark.parametrize("line", [line for line in DECLINED if line not in {"--help", "--version", "git -- tree", "git tree --", "git tree --path --json", "git tree --wait 1e3", "git tree --cost \u0663", "git tree --cost 1_0", "- tree", "git tree -"}])
+@pytest.mark.parametrize(
+    "line",
+    [
+        line
+        for line in DECLINED
+        if line
+        not in {
+            "--help",
+            "--version",
+            "git -- tree",
+            "git tree --",
+            "git tree --path --json",
+            "git tree --wait 1e3",
+            "git tree --cost \u0663",
+            "git tree --cost 1_0",
+            "- tree",
+            "git tree -",
+        }
+    ],
+)
 def test_what_is_wrong_is_usage(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Never an allow, never a denial: 2."""
     assert by_typer(line.split(" ") if line else [], monkeypatch) == 2

@@ -29,7 +29,9 @@ door.main()
 
 def loaded(program: str) -> list[str]:
     """Run a program and return the words it printed."""
-    return subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False).stdout.split()
+    return subprocess.run(
+        [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False
+    ).stdout.split()
 
 
 def test_a_check_loads_exactly_this(root: Path) -> None:

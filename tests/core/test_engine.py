@@ -28,7 +28,9 @@ BAD = Place("path", "etc/x", "etc/x", "etc/x", "/r/etc/x")
 
 
 @given(*[st.booleans()] * 5)
-def test_the_first_rule_that_fails_decides(action: bool, argument: bool, path: bool, approval: bool, rate: bool) -> None:
+def test_the_first_rule_that_fails_decides(
+    action: bool, argument: bool, path: bool, approval: bool, rate: bool
+) -> None:
     """Action, arguments, path, approval, rate: whatever else is wrong too."""
     place = GOOD if path else BAD
     request = Request(

@@ -6,7 +6,9 @@ from cortex_policy.core.model import Grant, Place, Rate
 from cortex_policy.core.scope import covering, is_path_name, misspelling, outside, path_arguments, usable
 
 
-@pytest.mark.parametrize("name", ["path", "PATH", "file_path", "file-path", "FilePath", "targetFile", "notebook_path", "cwd"])
+@pytest.mark.parametrize(
+    "name", ["path", "PATH", "file_path", "file-path", "FilePath", "targetFile", "notebook_path", "cwd"]
+)
 def test_path_names_are_compared_without_case_and_joints(name: str) -> None:
     """However an argument is spelled, a path is a path."""
     assert is_path_name(name)
@@ -25,7 +27,9 @@ def test_a_declaration_makes_a_path_or_exempts_one() -> None:
     assert list(path_arguments(grant, args)) == [("target", "a"), ("list[0].file[0]", "c"), ("list[0].file[1]", "d")]
 
 
-@pytest.mark.parametrize("given", ["", "a\0b", "a\nb", "a\x85b", "~/x", "~", "file:x", "https://e", "a\\b", " a", "a ", "a\u3000"])
+@pytest.mark.parametrize(
+    "given", ["", "a\0b", "a\nb", "a\x85b", "~/x", "~", "file:x", "https://e", "a\\b", " a", "a ", "a\u3000"]
+)
 def test_some_spellings_are_denied(given: str) -> None:
     """What another program may read differently is no path of a scoped grant."""
     assert misspelling(given)
@@ -38,7 +42,8 @@ def test_ordinary_spellings_pass(given: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "scope", ["", "/", "/a", "a//b", "a//", ".", "./a", "..", "a/..", "a\\b", " a", "a ", "a*", "a?", "[a]", "{a}", "a/**"]
+    "scope",
+    ["", "/", "/a", "a//b", "a//", ".", "./a", "..", "a/..", "a\\b", " a", "a ", "a*", "a?", "[a]", "{a}", "a/**"],
 )
 def test_some_scopes_never_match(scope: str) -> None:
     """A scope that is no plain prefix covers nothing, not even itself."""

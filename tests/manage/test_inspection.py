@@ -17,7 +17,11 @@ def test_it_tells_what_is_left_of_each_action(root: Path) -> None:
     """And takes nothing itself."""
     enforce(load_grant("git"), "tree", {"path": "docs/x"})
     seen = inspect(Root(str(root), named=True), "git")
-    assert {action: budget.remaining for action, budget in seen.budgets.items()} == {"tree": 29, "snippet": 30, "search": 30}
+    assert {action: budget.remaining for action, budget in seen.budgets.items()} == {
+        "tree": 29,
+        "snippet": 30,
+        "search": 30,
+    }
     assert seen.row.state == "unstamped"
 
 
@@ -41,7 +45,13 @@ def test_the_command_line(root: Path) -> None:
     """A broken grant is shown with its problem."""
 
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([sys.executable, "-m", "cortex_policy", "show", *words], capture_output=True, text=True, check=False, cwd=root)
+        return subprocess.run(
+            [sys.executable, "-m", "cortex_policy", "show", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=root,
+        )
 
     assert "action  tree: 30 of 30 left" in run("git").stdout
     (root / ".cortex" / "policy" / "tools" / "broken.json").write_text("{")

@@ -43,7 +43,9 @@ def test_a_pipe_gets_plain_lines_and_json_one_line(root: Path) -> None:
     (root / ".cortex" / "policy" / "tools" / "hostile.json").write_text(json.dumps(hostile))
     plain = run("list")
     assert plain.returncode == 0
-    assert "git\tgit-map\ttree,snippet,search\tapps/cortex-os,packages,docs\t30/min\tinternal\tunstamped" in plain.stdout
+    assert (
+        "git\tgit-map\ttree,snippet,search\tapps/cortex-os,packages,docs\t30/min\tinternal\tunstamped" in plain.stdout
+    )
     assert "\x1b" not in plain.stdout
     assert "\u202e" not in plain.stdout
     listed = json.loads(run("list", "--json").stdout)

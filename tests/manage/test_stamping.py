@@ -135,7 +135,13 @@ def test_the_command_line(root: Path) -> None:
     """Exit 1 with findings, 0 without; JSON on each."""
 
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([sys.executable, "-m", "cortex_policy", "stamp", *words], capture_output=True, text=True, check=False, cwd=root)
+        return subprocess.run(
+            [sys.executable, "-m", "cortex_policy", "stamp", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=root,
+        )
 
     assert run("verify").returncode == 1
     assert json.loads(run("show", "--json").stdout) == {"stamp": None}

@@ -18,7 +18,9 @@ def test_owner_and_mode_are_kept(tmp_path: Path) -> None:
     assert (file.read_bytes(), file.stat().st_mode & 0o777) == (b"two", 0o640)
 
 
-def test_a_write_that_fails_leaves_the_old_bytes_and_no_other_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_leaves_the_old_bytes_and_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As on a full disk."""
     file = tmp_path / "x"
     file.write_bytes(b"old")

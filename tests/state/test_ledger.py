@@ -15,7 +15,6 @@ from cortex_policy.core.window import budget
 from cortex_policy.state import ledger, rings
 from cortex_policy.state.ledger import WINDOW_TICKS, Ledger
 
-
 FRESH = count()
 
 
@@ -80,9 +79,7 @@ def test_budgets_are_apart_by_root_tool_and_action(book: Ledger, clock: Clock) -
         max_size=60,
     ),
 )  # fmt: skip
-def test_it_agrees_with_the_window_rule(
-    book: Ledger, clock: Clock, steps: list[tuple[int, int, int]]
-) -> None:
+def test_it_agrees_with_the_window_rule(book: Ledger, clock: Clock, steps: list[tuple[int, int, int]]) -> None:
     """Hits, costs and limits edited up and down: the same answers as a list of times gives."""
     hits: list[float] = []
     action = str(next(FRESH))
@@ -217,7 +214,9 @@ def test_creators_that_race_admit_exactly_the_limit(state: Path) -> None:
 
 def test_the_file_system_of_a_path_is_that_of_the_longest_mount_point() -> None:
     """A network mount below a local one is seen."""
-    mounts = "1 0 0:1 / / rw - ext4 d rw\n2 1 0:2 / /srv rw shared:1 - nfs4 s rw\n3 1 0:3 / /srv/a\\040b rw - tmpfs t rw\n"
+    mounts = (
+        "1 0 0:1 / / rw - ext4 d rw\n2 1 0:2 / /srv rw shared:1 - nfs4 s rw\n3 1 0:3 / /srv/a\\040b rw - tmpfs t rw\n"
+    )
     assert rings.file_system("/home/x", mounts) == "ext4"
     assert rings.file_system("/srv/x", mounts) == "nfs4"
     assert rings.file_system("/srv/a b/x", mounts) == "tmpfs"

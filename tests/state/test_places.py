@@ -12,7 +12,22 @@ from cortex_policy.state.enforcement import ask, load_grant
 from cortex_policy.state.places import Guarded, collapse, places
 
 PARTS = st.sampled_from(
-    ["docs", "packages", "a", "link", "link-to-etc", "self", "up", "loop", ".", "..", "", "missing", "etc", "dangling-link-to-etc-x"]
+    [
+        "docs",
+        "packages",
+        "a",
+        "link",
+        "link-to-etc",
+        "self",
+        "up",
+        "loop",
+        ".",
+        "..",
+        "",
+        "missing",
+        "etc",
+        "dangling-link-to-etc-x",
+    ]
 )
 
 
@@ -84,7 +99,9 @@ def test_the_root_may_be_reached_through_a_link(maze: Path, tmp_path: Path) -> N
     assert not ask(load_grant("git"), "tree", {"path": f"{tmp_path}/alias/etc/x"})
 
 
-def test_a_deleted_working_directory_denies_relative_paths(maze: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_working_directory_denies_relative_paths(
+    maze: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From there `..` still leads somewhere."""
     gone = tmp_path / "gone"
     gone.mkdir()
