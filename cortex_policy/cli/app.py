@@ -8,6 +8,7 @@ from typing import Annotated, TextIO
 import typer
 
 from cortex_policy.cli.check import check
+from cortex_policy.cli.completions import completions
 from cortex_policy.cli.list import list_grants
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command("check", add_help_option=False)(check)
 app.command("list")(list_grants)
 app.command("show")(show)
+app.command("completions")(completions)
 app.add_typer(stamp_app, name="stamp")
 
 

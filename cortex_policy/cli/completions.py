@@ -1,0 +1,29 @@
+"""`completions`: the script that lets a shell complete commands, options, grant ids and actions."""
+
+from enum import StrEnum
+from importlib.resources import files
+from typing import Annotated
+
+import typer
+
+
+class Shell(StrEnum):
+    """A shell that there is a script for."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+FILES = {Shell.BASH: "cortex-policy.bash", Shell.ZSH: "_cortex-policy", Shell.FISH: "cortex-policy.fish"}
+
+
+def completions(
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.", show_default=False)],
+) -> None:
+    """Print the completion script of a shell, for environments where shells do not look.
+
+    Example: source <(cortex-policy completions bash)
+    """
+    text = files("cortex_policy").joinpath("completions", FILES[shell]).read_text(encoding="utf-8")
+    typer.echo(text, nl=False)

@@ -1,0 +1,63 @@
+# fish completion for cortex-policy; made by scripts/generate.py
+# Grant ids and actions are read here: starting Python on every TAB would take 150 ms.
+
+function __cortex_policy_plain -d 'the plain words before the cursor, the command first'
+    set -l words (commandline -opc)
+    set -e words[1]
+    set -l skip 0
+    for word in $words
+        if test $skip = 1
+            set skip 0
+        else if contains -- $word @valued@
+            set skip 1
+        else if not string match -q -- '-*' $word
+            printf '%s\n' $word
+        end
+    end
+end
+
+function __cortex_policy_tools -d 'the directory of grants'
+    set -l words (commandline -opc)
+    set -l dir $CORTEX_POLICY_ROOT
+    if set -l at (contains -i -- --root $words)
+        set dir $words[(math $at + 1)]
+    end
+    if test -z "$dir"
+        set dir $PWD
+        while test -n "$dir"; and not test -d $dir/.cortex/policy
+            set dir (string replace -r '/[^/]*$' '' -- $dir)
+        end
+    end
+    printf '%s' "$dir/.cortex/policy/tools"
+end
+
+function __cortex_policy_ids
+    set -l tools (__cortex_policy_tools)
+    for file in $tools/*.json
+        string match -r '[A-Za-z0-9][A-Za-z0-9._-]*(?=\.json$)' -- (string replace -r '.*/' '' -- $file)
+    end
+end
+
+function __cortex_policy_actions
+    set -l file (__cortex_policy_tools)/$argv[1].json
+    test -r $file; or return
+    set -l text (string join ' ' < $file)
+    set -l list (string match -r '"actions"\s*:\s*\[([^]]*)\]' -- "$text")[2]
+    string match -ra '(?<=")[A-Za-z0-9._:/@+-]+(?=")' -- $list
+end
+
+function __cortex_policy_in -d 'whether the plain words begin with these'
+    set -l plain (__cortex_policy_plain)
+    set -l index 0
+    for word in $argv
+        set index (math $index + 1)
+        test "$plain[$index]" = $word; or return 1
+    end
+end
+
+function __cortex_policy_at -d 'whether there are so many plain words, and they begin with these'
+    test (count (__cortex_policy_plain)) -eq $argv[1]; and __cortex_policy_in $argv[2..]
+end
+
+complete -c cortex-policy -f
+@cases@
