@@ -91,7 +91,7 @@ def ask(
     if decision is not None:
         return decision
     ledger = Ledger(origin.root_identity)
-    take = ledger.peek if peek else ledger.hit
+    take = ledger.peek if peek else ledger.take
     return rated(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
 
 
