@@ -10,6 +10,7 @@ import typer
 from cortex_policy.cli.check import check
 from cortex_policy.cli.completions import completions
 from cortex_policy.cli.list import list_grants
+from cortex_policy.cli.rate import rate_app
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
 from cortex_policy.core.model import CortexPolicyError
@@ -29,6 +30,7 @@ app.command("list")(list_grants)
 app.command("show")(show)
 app.command("completions")(completions)
 app.add_typer(stamp_app, name="stamp")
+app.add_typer(rate_app, name="rate")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback

@@ -133,6 +133,32 @@ def drop(directory: int, name: str) -> bool:
     return True
 
 
+def remove_all(directory: int) -> int:
+    """Remove whatever lies in a root's directory, of any kind; return how many budgets or strangers that were."""
+    removed = 0
+    for name in os.listdir(directory):
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if name == SWEPT or not _is_plain(status):
+            _remove(directory, name, status)
+            removed += name != SWEPT
+        else:
+            removed += drop(directory, name)
+    return removed
+
+
+def _is_plain(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
+
+
+def _remove(directory: int, name: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        from shutil import rmtree  # noqa: PLC0415 - only a stranger needs it
+
+        rmtree(name, dir_fd=directory)
+    else:
+        os.unlink(name, dir_fd=directory)
+
+
 def _leave(descriptor: int) -> None:
     """Tell those who have a file open that it goes from its name; a damaged one too."""
     try:
