@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cortex_policy.core.scope import outside
+from cortex_policy.core.engine import outside
 from cortex_policy.state.enforcement import ask, load_grant
 from cortex_policy.state.places import Guarded, collapse, places
 
