@@ -97,8 +97,8 @@ class FileBudgets(Ledger):
                     handle.words[AT_HEAD] = word + PRIME
                     return True
         finally:
+            handle.busy = False  # before the call, whose end is where a signal may raise
             _flock(handle.descriptor, _UNLOCK)
-            handle.busy = False
         return self._opened(tool, action, limit, cost)  # the file is gone from its name, or damaged
 
     def forget(self) -> None:
