@@ -26,7 +26,7 @@ def completions(
     For where shells do not look by themselves, such as a virtual environment. The line belongs into ~/.bashrc,
     ~/.zshrc (after compinit) or ~/.config/fish/config.fish.
 
-    $ source <(cortex-policy completions bash)
+    $ eval "$(cortex-policy completions bash)"
     $ source <(cortex-policy completions zsh)
     $ cortex-policy completions fish | source
     """
