@@ -3,7 +3,7 @@
 import os
 import sys
 from importlib.metadata import version
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -17,6 +17,8 @@ from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.wording import printable
 
 PROGRAM = "cortex-policy"
+USAGE = 2
+_USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28
 app = typer.Typer(
     name=PROGRAM,
     cls=Group,
@@ -109,18 +111,20 @@ def _run(words: list[str]) -> int:
         words = ["--version"]
     try:
         code = command.main(words, prog_name=PROGRAM, standalone_mode=False)
-    except typer.TyperException as error:
+    except _USAGE_ERROR as error:
         typer.echo(_usage(error), err=True)
-        return error.exit_code
+        return USAGE
     return code if isinstance(code, int) else 0
 
 
-def _usage(error: typer.TyperException) -> str:
+def _usage(error: Any) -> str:
     """Word an error of usage as `check` words its own."""
-    message = error.format_message()
+    message = str(error.format_message())
     if message.startswith("Usage: "):  # no words at all: the whole help
         return message
-    context = getattr(error, "ctx", None)
+    if near := getattr(error, "possibilities", None):  # options; worded as Typer words it for commands
+        message = f"{error.message}. Did you mean {', '.join(map(repr, near))}?"
+    context = error.ctx
     command = context.command_path if context is not None else PROGRAM
-    message = " ".join(message.split()).removesuffix(".").replace(" (Possible", " (possible")
+    message = " ".join(message.split()).removesuffix(".")
     return f"{command}: {printable(message[:1].lower() + message[1:])}\nhint: see `{command} --help`"

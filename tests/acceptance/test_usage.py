@@ -7,8 +7,8 @@ from cortex_policy.cli.app import run
 SAID = [
     ("chek git tree", "cortex-policy: no such command 'chek'. Did you mean 'check'?"),
     ("stamp wrte", "cortex-policy stamp: no such command 'wrte'. Did you mean 'write'?"),
-    ("list --jsn", "cortex-policy list: no such option: --jsn (possible options: --json)"),
-    ("check git tree --explian", "cortex-policy check: no such option: --explian (possible options: --explain)"),
+    ("list --jsn", "cortex-policy list: no such option: --jsn. Did you mean '--json'?"),
+    ("check git tree --explian", "cortex-policy check: no such option: --explian. Did you mean '--explain'?"),
     ("check git", "cortex-policy check: missing argument 'ACTION'"),
     ("check git tree --cost 0", "cortex-policy check: invalid value: --cost takes an integer from 1"),
     ("show \x1b[31m git", "cortex-policy show: got unexpected extra argument(s) (git)"),
