@@ -16,7 +16,11 @@ COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     """List the grants, and what is wrong with them.
 
-    Example: cortex-policy list --json
+    A table on a terminal, else one line a grant with tabs between. What is wrong with a grant goes to stderr.
+
+    $ cortex-policy list
+    $ cortex-policy list | cut -f1
+    $ cortex-policy list --json --root /srv/repo
     """
     found = find_root(root)
     listed = rows(found)
