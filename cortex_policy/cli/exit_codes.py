@@ -11,7 +11,7 @@ _GENERAL = {
     70: "a bug in this program; every exit code but 0 is a no",
     130: "interrupted",
 }
-_OF_STAMP = (1, 3)
+_ENDED_BY = {1: ("stamp",), 3: ("stamp", "rate")}
 
 
 def exit_codes(command: str | None = None) -> list[tuple[int, str]]:
@@ -22,8 +22,8 @@ def exit_codes(command: str | None = None) -> list[tuple[int, str]]:
 
 
 def _ends(command: str, code: int) -> bool:
-    if code in _OF_STAMP:
-        return command == "stamp"
+    if code in _ENDED_BY:
+        return command in _ENDED_BY[code]
     if code in _DECIDED:
         return command == "check"
     return code not in _UNDECIDED or command != "completions"

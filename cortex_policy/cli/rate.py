@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import print_rows
 from cortex_policy.cli.watch import watch
@@ -15,17 +16,28 @@ from cortex_policy.state.grants import find_root
 from cortex_policy.state.writers import NotDone
 from cortex_policy.wording import printable
 
-rate_app = typer.Typer(help="Show, watch, reset or purge what the rates leave.", no_args_is_help=True)
+rate_app = typer.Typer(cls=Group, no_args_is_help=True)
 COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
-GrantOption = Annotated[str | None, typer.Argument(metavar="[GRANT]", help="Id of the grant.", show_default=False)]
+GrantArgument = Annotated[str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
-@rate_app.command()
-def show(grant_id: GrantOption = None, root: RootOption = None, *, json: JsonOption = False) -> None:
-    """Show what is left of each action's budget, and when the next slot frees.
+@rate_app.callback()
+def rate() -> None:
+    """Show, watch, reset or purge what the rates leave.
 
-    Example: cortex-policy rate show git
+    A budget belongs to a tool and an action, and slides: a hit counts for 60 seconds. Grants of one tool share it.
+    """
+
+
+@rate_app.command(cls=Command)
+def show(grant_id: GrantArgument = None, root: RootOption = None, *, json: JsonOption = False) -> None:
+    """Show what is left of each budget.
+
+    NEXT is when a call fits again: now, or in so many seconds.
+
+    $ cortex-policy rate show
+    $ cortex-policy rate show git --json
     """
     found = find_root(root)
     standings = rates.standings(found, grant_id)
@@ -60,10 +72,15 @@ def members(one: Standing) -> dict[str, object]:
     }
 
 
-@rate_app.command()
+rate_app.command("watch", cls=Command)(watch)
+
+
+@rate_app.command(cls=Command)
 def reset(
     grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
-    action: Annotated[str | None, typer.Argument(metavar="[ACTION]", help="One action, else all.")] = None,
+    action: Annotated[
+        str | None, typer.Argument(metavar="ACTION", help="One action, else all.", show_default=False)
+    ] = None,
     root: RootOption = None,
     *,
     yes: YesOption = False,
@@ -71,7 +88,10 @@ def reset(
 ) -> None:
     """Forget the hits of a grant, so that its budgets start anew.
 
-    Example: cortex-policy rate reset git tree --yes
+    It asks on a terminal; elsewhere it takes `--yes`.
+
+    $ cortex-policy rate reset git
+    $ cortex-policy rate reset git tree --yes
     """
     found = find_root(root)
     _ask(f"forget the hits of {grant_id} {', '.join(rates.actions_of(found, grant_id, action))}?", yes=yes)
@@ -82,11 +102,14 @@ def reset(
         typer.echo(printable(f"reset: {', '.join(done)}" if done else "nothing to do: no hits were counted"))
 
 
-@rate_app.command()
+@rate_app.command(cls=Command)
 def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption = False) -> None:
     """Drop all rate state of this root, whatever lies there.
 
-    Example: cortex-policy rate purge --yes
+    Every budget starts anew. It also removes what is no plain file of ours, which every check answers with 24.
+    It asks on a terminal; elsewhere it takes `--yes`.
+
+    $ cortex-policy rate purge --yes
     """
     found = find_root(root)
     _ask(f"drop all rate state of {found.path}?", yes=yes)
@@ -103,6 +126,3 @@ def _ask(question: str, *, yes: bool) -> None:
     typer.echo(f"{printable(question)} [y/N]: ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:  # the end of input is a no too
         raise NotDone("cancelled")
-
-
-rate_app.command("watch")(watch)

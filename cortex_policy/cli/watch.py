@@ -23,14 +23,19 @@ BAR = 30  # cells
 
 
 def watch(
-    grant_id: Annotated[str | None, typer.Argument(metavar="[GRANT]", help="Id of the grant.")] = None,
+    grant_id: Annotated[
+        str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)
+    ] = None,
     root: RootOption = None,
     *,
     json: JsonOption = False,
 ) -> None:
-    """Watch budgets: live bars on a terminal (`q` ends), a line for each change in a pipe.
+    """Watch what is left of each budget.
 
-    Example: cortex-policy rate watch git
+    On a terminal it draws bars until `q`; in a pipe it prints a line for each change.
+
+    $ cortex-policy rate watch
+    $ cortex-policy rate watch git --json
     """
     found = find_root(root)
     if sys.stdout.isatty() and sys.stdin.isatty() and not json:

@@ -76,6 +76,22 @@ _cortex_policy() {
     [[ $root == \~/* ]] && root=$HOME/${root:2}
     tools=$(_cortex_policy_tools "$root")
     case "${plain[*]-} " in
+        'rate purge '*)
+            offered=('' '')
+            flags='--root --yes --json --help'
+            ;;
+        'rate reset '*)
+            offered=('' '' 'ids' 'actions')
+            flags='--root --yes --json --help'
+            ;;
+        'rate show '*)
+            offered=('' '' 'ids')
+            flags='--root --json --help'
+            ;;
+        'rate watch '*)
+            offered=('' '' 'ids')
+            flags='--root --json --help'
+            ;;
         'stamp show '*)
             offered=('' '')
             flags='--root --json --help'
@@ -100,6 +116,10 @@ _cortex_policy() {
             offered=('')
             flags='--root --json --help'
             ;;
+        'rate '*)
+            offered=('' 'purge reset show watch')
+            flags='--help'
+            ;;
         'show '*)
             offered=('' 'ids')
             flags='--root --json --help'
@@ -109,7 +129,7 @@ _cortex_policy() {
             flags='--help'
             ;;
         *)
-            offered=('check completions list show stamp')
+            offered=('check completions list rate show stamp')
             flags='--version --help'
             ;;
     esac

@@ -14,7 +14,7 @@ import pexpect
 import pytest
 
 CASES = [
-    ("cortex-policy ", {"check", "list", "show", "stamp", "completions"}),
+    ("cortex-policy ", {"check", "list", "show", "rate", "stamp", "completions"}),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy --v", {"--version"}),
     ("cortex-policy check ", {"git", "model-gateway"}),
