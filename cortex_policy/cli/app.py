@@ -2,7 +2,6 @@
 
 import os
 import sys
-from importlib.metadata import version
 from typing import Annotated, TextIO
 
 import typer
@@ -33,6 +32,8 @@ app.add_typer(stamp_app, name="stamp")
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - 15 ms, and only this needs it
+
         typer.echo(version("cortex-policy"))
         raise typer.Exit
 
