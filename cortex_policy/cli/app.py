@@ -2,7 +2,6 @@
 
 import os
 import sys
-from importlib.metadata import version
 from typing import Annotated, Any, TextIO
 
 import typer
@@ -38,6 +37,8 @@ app.add_typer(rate_app, name="rate")
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - 15 ms, and only this needs it
+
         typer.echo(version("cortex-policy"))
         raise typer.Exit
 

@@ -1,7 +1,6 @@
 """`completions`: the script that lets a shell complete commands, options, grant ids and actions."""
 
 from enum import StrEnum
-from importlib.resources import files
 from typing import Annotated
 
 import typer
@@ -30,5 +29,7 @@ def completions(
     $ source <(cortex-policy completions zsh)
     $ cortex-policy completions fish | source
     """
+    from importlib.resources import files  # noqa: PLC0415 - 10 ms, and only this needs it
+
     text = files("cortex_policy").joinpath("completions", FILES[shell]).read_text(encoding="utf-8")
     typer.echo(text, nl=False)
