@@ -61,8 +61,30 @@ def test_a_key_that_was_swept_begins_anew_for_whoever_still_holds_it(clock: list
     ring = budgets._rings["t", "a"]  # noqa: SLF001 - as a thread does that was stopped in a hit
     clock[0] += WINDOW_TICKS
     budgets.hit("t", "b", 1)
-    assert ring.good_until == 0
+
+    class Stale(dict[tuple[str, str], object]):
+        """What a thread sees that looked before the sweep."""
+
+        looks = 0
+
+        def get(self, key: tuple[str, str], default: object = None) -> object:
+            self.looks += 1
+            return ring if self.looks == 1 else super().get(key, default)
+
+    budgets._rings = Stale(budgets._rings)  # type: ignore[assignment] # noqa: SLF001
     assert [budgets.hit("t", "a", 1) for _ in range(2)] == [True, False]
+
+
+def test_a_hit_leaves_after_exactly_a_window(clock: list[int]) -> None:
+    """Not a tick earlier, and not a tick later, on the short way too."""
+    budgets = MemoryBudgets()
+    budgets.hit("t", "b", 1)
+    clock[0] += 10
+    assert budgets.hit("t", "a", 1)
+    clock[0] += WINDOW_TICKS - 1
+    assert not budgets.hit("t", "a", 1)
+    clock[0] += 1
+    assert budgets.hit("t", "a", 1)
 
 
 @pytest.mark.parametrize("cost", [0, -1])

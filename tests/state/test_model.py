@@ -17,7 +17,7 @@ from cortex_policy.state.memory import MemoryBudgets
 from cortex_policy.state.resident import FileBudgets
 from cortex_policy.state.ring import TICK_BITS, WINDOW_TICKS
 
-LIMITS = st.sampled_from([1, 2, 2, 3, 3, 10, 30, 62, 63, 64, 500])
+LIMITS = st.sampled_from([1, 2, 2, 3, 3, 10, 17, 30, 33, 62, 63, 64, 500])
 COSTS = st.sampled_from([1, 1, 1, 2, 7, 30, 40])
 PAUSES = st.one_of(
     st.integers(0, 5), st.sampled_from([WINDOW_TICKS // 3, WINDOW_TICKS - 1, WINDOW_TICKS, 3 * WINDOW_TICKS])
