@@ -50,6 +50,13 @@ def test_a_cost_is_an_integer_of_at_least_one(root: Path, cost: int) -> None:
         enforce(load_grant("git"), "tree", cost=cost)
 
 
+def test_a_cost_of_any_size_is_denied_in_our_words(root: Path) -> None:
+    """Python refuses to print an integer of more than 4,300 digits; the denial does not depend on it."""
+    assert root.is_dir()
+    with pytest.raises(AccessDenied):
+        enforce(load_grant("git"), "tree", cost=10**5000)
+
+
 def test_only_a_yes_consumes(root: Path) -> None:
     """Whichever rule says no, and a peek, leave the budget alone."""
     assert root.is_dir()
