@@ -1,6 +1,7 @@
 """Asked from Python: every answer is a decision or an error of ours, and only a yes consumes."""
 
 import os
+from collections import UserDict, UserList, deque
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -9,6 +10,16 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import AccessDenied, Budget, CortexPolicyError, GrantError, UsageError
 from cortex_policy.state.enforcement import ask, enforce, load_grant
+
+
+class BytesPath:
+    """A path-like object that stands for bytes."""
+
+    def __init__(self, path: bytes) -> None:
+        self._path = path
+
+    def __fspath__(self) -> bytes:
+        return self._path
 
 
 here = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
@@ -89,6 +100,25 @@ def test_path_like_objects_and_collections_are_looked_into(root: Path) -> None:
     ):
         with pytest.raises(AccessDenied, match="etc/x"):
             enforce(grant, "tree", args)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b".cortex/policy/x", BytesPath(b".cortex/policy/x"), PurePosixPath(".cortex/policy/x"), deque(["docs", ".cortex/policy/x"]),
+     UserList([BytesPath(b".cortex/policy/x")]), UserDict({"file": ".cortex/policy/x"}), {"a": [b"", {"file": b".cortex/policy"}]}],
+)  # fmt: skip
+def test_no_type_of_a_path_reaches_what_governs_grants(root: Path, path: object) -> None:
+    """A grant without scope looks into the same types as one with a scope."""
+    assert root.is_dir()
+    with pytest.raises(AccessDenied, match="governs grants"):
+        enforce(load_grant("model-gateway"), "chat", {"path": path})
+
+
+def test_bytes_that_are_no_path_pass_as_text(root: Path) -> None:
+    """And what only looks like a sequence is not taken apart."""
+    assert root.is_dir()
+    for value in (b"\xff", bytearray(b"x"), memoryview(b"x"), range(10**12)):
+        assert enforce(load_grant("model-gateway"), "chat", {"content": value})
 
 
 def test_arguments_nested_too_deep_are_refused(root: Path) -> None:
