@@ -46,6 +46,7 @@ def maze(root: Path) -> Path:
     (root / "docs" / "a").mkdir()
     (root / "docs" / "a" / "link").symlink_to("../../packages")
     (root / "etc").mkdir()
+    (root / "etc" / "link").symlink_to("../docs")
     (root / "packages" / "a" / "up").symlink_to("../../etc")
     (root / "docs" / "to-policy").symlink_to("../.cortex/policy/tools")
     (root / "docs" / "to-state").symlink_to(root.parent / "state")
@@ -95,11 +96,12 @@ def test_no_spelling_leads_to_what_governs_grants(
 @pytest.mark.parametrize(
     "path",
     [".cortex/policy", ".cortex/policy/tools/git.json", ".cortex/policy/new", "docs/self/.cortex/policy/x", ".CORTEX/Policy/x",
-     "docs/up/.cortex/policy", "missing/../.cortex/policy/x", "/etc/cortex-policy/config.toml", "/proc/self/cwd", "/dev/fd/0"],
+     "docs/up/.cortex/policy", "missing/../.cortex/policy/x", "docs/missing/../to-policy/git.json",
+     "docs/to-policy/missing/../git.json", "docs/file/../to-policy/git.json", "/etc/cortex-policy/config.toml", "/proc/self/cwd", "/dev/fd/0"],
 )  # fmt: skip
 def test_what_governs_grants_is_out_of_reach(maze: Path, path: str) -> None:
     """No unscoped grant reaches the policy, the settings, or a link inside /proc."""
-    assert maze.is_dir()
+    (maze / "docs" / "file").write_text("")
     assert not ask(load_grant("model-gateway"), "chat", {"path": path})
 
 
