@@ -2,14 +2,16 @@
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import venv
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
+CHECKOUT = Path(__file__).resolve().parent.parent
 GRANT = {
     "tool": "git-map",
     "actions": ["tree"],
@@ -20,26 +22,62 @@ GRANT = {
 WARM_UPS = 3
 
 
+class Case(NamedTuple):
+    """A command line, the code it must answer, and the ratio it should not exceed."""
+
+    name: str
+    words: list[str]
+    code: int = 0
+    goal: str = ""
+
+
 def installed(top: Path) -> Path:
     """Build the wheel, install it in a fresh environment, and return where its programs are."""
-    wheels = top / "wheels"
-    checkout = Path(__file__).parent.parent
-    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", wheels, checkout], check=True)
     venv.create(top / "venv", with_pip=True)
     programs = top / "venv" / "bin"
-    subprocess.run([programs / "python", "-m", "pip", "install", "-q", *wheels.glob("*.whl")], check=True)
+    pip = [programs / "python", "-m", "pip"]
+    subprocess.run([*pip, "wheel", "-q", "--no-deps", "-w", top, CHECKOUT], check=True)
+    subprocess.run([*pip, "install", "-q", *top.glob("*.whl")], check=True)
     return programs
 
 
 def scratch_root(top: Path) -> Path:
-    """Make a root whose one grant has a scope and a rate that the runs do not use up."""
+    """Make a root: one grant with a rate that the runs do not use up, one that allows a single call."""
     root = top / "root"
     tools = root / ".cortex" / "policy" / "tools"
     tools.mkdir(parents=True)
     (root / "docs").mkdir()
     (tools / "git.json").write_text(json.dumps(GRANT))
-    (top / "state").mkdir(mode=0o700)
+    (tools / "once.json").write_text(json.dumps({**GRANT, "tool": "once", "rate": {"perMinute": 1}}))
     return root
+
+
+def scratch_environment(top: Path) -> dict[str, str]:
+    """Keep the user's settings out of the runs, and the runs out of the user's rate state."""
+    (top / "state").mkdir(mode=0o700)
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CORTEX_")}
+    return {**inherited, "CORTEX_POLICY_STATE_DIR": f"{top}/state", "XDG_CONFIG_HOME": f"{top}/config"}
+
+
+def cases(programs: Path) -> list[Case]:
+    """Return what is timed."""
+    ours, peer = [f"{programs}/cortex-policy"], [f"{programs}/python", f"{CHECKOUT}/bench/peer.py"]
+    call = ["git", "tree", "--path", "docs/x"]
+    return [
+        Case("check, allowed", [*ours, "check", *call], goal="1.25"),
+        Case("check, denied", [*ours, "check", "git", "push"], 10),
+        Case("peer, allowed", [*peer, *call]),
+        Case("--help", [*ours, "--help"], goal="8"),
+        Case("list", [*ours, "list"], goal="8"),
+        Case("show", [*ours, "show", "git"], goal="8"),
+    ]
+
+
+def work_is_done(programs: Path, root: Path, environment: dict[str, str]) -> None:
+    """End the run unless both checks resolve paths and remember a hit: a ratio of less work would mean nothing."""
+    for program in ([f"{programs}/cortex-policy", "check"], [f"{programs}/python", f"{CHECKOUT}/bench/peer.py"]):
+        for path, code in (("docs/../x", 12), ("docs/x", 0), ("docs/x", 14)):
+            milliseconds([*program, "once", "tree", "--path", path], root, environment, code)
 
 
 def milliseconds(words: list[str], root: Path, environment: dict[str, str], expected: int) -> float:
@@ -58,24 +96,18 @@ def main(pairs: int) -> None:
     """Run each command in turn with a bare Python and print the ratios."""
     with tempfile.TemporaryDirectory() as directory:
         top = Path(directory)
-        programs, root = installed(top), scratch_root(top)
-        environment = {**os.environ, "CORTEX_POLICY_STATE_DIR": str(top / "state")}
-        bare = [str(programs / "python"), "-c", "pass"]
-        program = str(programs / "cortex-policy")
-        commands = [
-            ("check, allowed", [program, "check", "git", "tree", "--path", "docs/x"], 0),
-            ("check, denied", [program, "check", "git", "push"], 10),
-            ("--help", [program, "--help"], 0),
-        ]
+        programs, root, environment = installed(top), scratch_root(top), scratch_environment(top)
+        work_is_done(programs, root, environment)
+        bare = [f"{programs}/python", "-c", "pass"]
         print(f"ratio to `python -c pass`, {pairs} pairs, Python {sys.version.split()[0]}\n")
-        print("| command | median | min | max |\n|---|---|---|---|")
-        for name, words, code in commands:
+        print("| command | median | min | max | goal |\n|---|---|---|---|---|")
+        for case in cases(programs):
             ratios = []
-            for turn in range(WARM_UPS + pairs):
-                ours = milliseconds(words, root, environment, code)
-                ratio = ours / milliseconds(bare, root, environment, 0)
-                ratios += [ratio] if turn >= WARM_UPS else []
-            print(f"| {name} | {statistics.median(ratios):.2f} | {min(ratios):.2f} | {max(ratios):.2f} |")
+            for _ in range(WARM_UPS + pairs):
+                ours = milliseconds(case.words, root, environment, case.code)
+                ratios.append(ours / milliseconds(bare, root, environment, 0))
+            kept = ratios[WARM_UPS:]
+            print(f"| {case.name} | {median(kept):.2f} | {min(kept):.2f} | {max(kept):.2f} | {case.goal} |")
 
 
 if __name__ == "__main__":

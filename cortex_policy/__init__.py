@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import StateError as StateError
     from cortex_policy.state.enforcement import enforce as enforce
     from cortex_policy.state.enforcement import load_grant as load_grant
+    from cortex_policy.state.memory import MemoryBudgets as MemoryBudgets
+    from cortex_policy.state.resident import FileBudgets as FileBudgets
 
 _HOMES = {
     "AccessDenied": "core.model",
     "CortexPolicyError": "core.model",
     "Decision": "core.model",
+    "FileBudgets": "state.resident",
     "Grant": "core.model",
     "GrantError": "core.model",
+    "MemoryBudgets": "state.memory",
     "Reason": "core.model",
     "Request": "core.model",
     "StateError": "core.model",

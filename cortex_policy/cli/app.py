@@ -2,37 +2,43 @@
 
 import os
 import sys
-from importlib.metadata import version
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from cortex_policy.cli.check import check
 from cortex_policy.cli.completions import completions
+from cortex_policy.cli.help import Command, Deciding, Group
 from cortex_policy.cli.list import list_grants
+from cortex_policy.cli.rate import rate_app
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.wording import printable
 
+PROGRAM = "cortex-policy"
+USAGE = 2
+_USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28
 app = typer.Typer(
-    name="cortex-policy",
-    help="Check what a tool may do against its grant, and look after the grants.",
-    epilog="Only exit code 0 is yes. Example: cortex-policy check git tree --path docs/x || exit",
+    name=PROGRAM,
+    cls=Group,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("check", add_help_option=False)(check)
-app.command("list")(list_grants)
-app.command("show")(show)
-app.command("completions")(completions)
+app.command("check", cls=Deciding, add_help_option=False)(check)
+app.command("list", cls=Command)(list_grants)
+app.command("show", cls=Command)(show)
+app.command("completions", cls=Command)(completions)
 app.add_typer(stamp_app, name="stamp")
+app.add_typer(rate_app, name="rate")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - 15 ms, and only this needs it
+
         typer.echo(version("cortex-policy"))
         raise typer.Exit
 
@@ -42,7 +48,15 @@ def program(
     *, version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True,
                                              help="Print the version and exit.")] = False,
 ) -> None:  # fmt: skip
-    """Check what a tool may do against its grant, and look after the grants."""
+    """Check what a tool may do against its grant, and look after the grants.
+
+    A grant is a JSON file, `.cortex/policy/tools/<id>.json`, in the directory you work in or one above it. Whatever
+    cannot be decided is a no: only exit code 0 is yes.
+
+    $ cortex-policy check git tree --path docs/x || exit
+    $ cortex-policy list
+    $ cortex-policy show git
+    """
 
 
 class _Deaf:
@@ -92,14 +106,28 @@ def run(words: list[str]) -> int:
 def _run(words: list[str]) -> int:
     command = typer.main.get_command(app)
     if words == ["check", "--help"]:
-        context = typer.Context(command, info_name="cortex-policy")
+        context = typer.Context(command, info_name=PROGRAM)
         check_command = command.get_command(context, "check")  # type: ignore[attr-defined]
         typer.echo(check_command.get_help(typer.Context(check_command, info_name="check", parent=context)))
         return 0
     if words == ["check", "--version"]:
         words = ["--version"]
     try:
-        command.main(words, prog_name="cortex-policy")
-    except SystemExit as left:
-        return left.code if isinstance(left.code, int) else 0 if left.code is None else 1
-    return 0
+        code = command.main(words, prog_name=PROGRAM, standalone_mode=False)
+    except _USAGE_ERROR as error:
+        typer.echo(_usage(error), err=True)
+        return USAGE
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: Any) -> str:
+    """Word an error of usage as `check` words its own."""
+    message = str(error.format_message())
+    if message.startswith("Usage: "):  # no words at all: the whole help
+        return message
+    if near := getattr(error, "possibilities", None):  # options; worded as Typer words it for commands
+        message = f"{error.message}. Did you mean {', '.join(map(repr, near))}?"
+    context = error.ctx
+    command = context.command_path if context is not None else PROGRAM
+    message = " ".join(message.split()).removesuffix(".")
+    return f"{command}: {printable(message[:1].lower() + message[1:])}\nhint: see `{command} --help`"

@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from cortex_policy.checking import Call, answer, leave
+from cortex_policy.cli.options import JSON_HELP, ROOT_HELP
 
 T = TypeVar("T")
 LONGEST_WAIT = 3600
@@ -34,6 +35,18 @@ def _wait(values: list[float] | None) -> float:
     return seconds
 
 
+def _cost(values: list[int] | None) -> int:
+    hits = _once("--cost", values, 1)
+    if hits < 1:
+        message = "--cost takes an integer from 1."
+        raise typer.BadParameter(message)
+    return hits
+
+
+def _option(metavar: str, sentence: str) -> object:
+    return typer.Option(metavar=metavar, help=sentence)
+
+
 def _switch(*names: str, sentence: str) -> object:
     return typer.Option(*names, count=True, metavar="", show_default=False, help=sentence)
 
@@ -42,27 +55,37 @@ def check(  # noqa: PLR0913 - the options of the contract
     grant: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
     action: Annotated[str, typer.Argument(metavar="ACTION", help="What the tool would do.", show_default=False)],
     *,
-    path: Annotated[list[str] | None, typer.Option(metavar="P", help="A path; several become `paths`.")] = None,
-    arg: Annotated[list[str] | None, typer.Option(metavar="K=V", help="An argument of the call.")] = None,
-    args: Annotated[list[str] | None, typer.Option(metavar="JSON|-", help="Arguments as one object.")] = None,
-    root: Annotated[list[str] | None, typer.Option(metavar="DIR", help="What holds .cortex/policy.")] = None,
-    wait: Annotated[list[float] | None, typer.Option(metavar="SECONDS", help="Wait so long for budget.")] = None,
-    cost: Annotated[list[int] | None, typer.Option(metavar="N", min=1, help="Hits to take.")] = None,
-    peek: Annotated[int, _switch("--peek", sentence="Decide, consume nothing.")] = 0,
-    require_path: Annotated[int, _switch("--require-path", sentence="Deny a call without a path.")] = 0,
-    explain: Annotated[int, _switch("--explain", sentence="Print the rule, the file and the hint.")] = 0,
-    json: Annotated[int, _switch("--json", sentence="Print one line of JSON.")] = 0,
-    quiet: Annotated[int, _switch("-q", "--quiet", sentence="Print nothing.")] = 0,
+    path: Annotated[list[str] | None, _option("P", "A path of the call, as typed; repeatable.")] = None,
+    arg: Annotated[list[str] | None, _option("K=V", "Another argument of the call; repeatable.")] = None,
+    args: Annotated[list[str] | None, _option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")] = None,
+    root: Annotated[list[str] | None, _option("DIR", ROOT_HELP)] = None,
+    wait: Annotated[list[float] | None, _option("SECONDS", "Wait at most so long for budget, 0 to 3600.")] = None,
+    cost: Annotated[list[int] | None, _option("N", "Count as N calls instead of one.")] = None,
+    peek: Annotated[int, _switch("--peek", sentence="Decide, but count nothing.")] = 0,
+    require_path: Annotated[int, _switch("--require-path", sentence="Deny a call that names no path.")] = 0,
+    explain: Annotated[
+        int, _switch("--explain", sentence="Also print the rule that decided, and the grant's file.")
+    ] = 0,
+    json: Annotated[int, _switch("--json", sentence=JSON_HELP)] = 0,
+    quiet: Annotated[int, _switch("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")] = 0,
 ) -> None:
     """Decide a call, and count it if it is allowed.
 
-    Exit 0 is yes, 10-19 is no, 20-29 could not decide: treat it as no.
+    Only exit code 0 is yes. 10-19 is no; 20-29 could not decide, which is a no as well. A no says on stderr which rule
+    denied and what would be allowed.
 
-    Example: cortex-policy check git tree --path docs/x || exit
+    `--help` and `--version` are understood only as the sole word after `check`.
+
+    $ cortex-policy check git tree --path docs/x || exit
+    $ cortex-policy check git tree --path docs/x --peek --json
+    $ cortex-policy check git snippet --path docs/x --arg lines=40
+    $ cortex-policy check git search --args '{"path": "docs", "repo": "x"}'
+    $ cortex-policy check model-gateway chat --wait 30 --cost 2
+    $ cortex-policy check git tree --root /srv/repo -q && echo yes
     """
     call = Call(
         grant, action, tuple(path or ()), tuple(arg or ()), _text("--args", args), _text("--root", root),
-        _wait(wait), _once("--cost", cost, 1), _flag("--peek", peek), _flag("--require-path", require_path),
+        _wait(wait), _cost(cost), _flag("--peek", peek), _flag("--require-path", require_path),
         _flag("--explain", explain), _flag("--json", json), _flag("--quiet", quiet),
     )  # fmt: skip
     leave(answer(call))

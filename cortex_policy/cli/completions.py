@@ -1,7 +1,6 @@
 """`completions`: the script that lets a shell complete commands, options, grant ids and actions."""
 
 from enum import StrEnum
-from importlib.resources import files
 from typing import Annotated
 
 import typer
@@ -21,9 +20,16 @@ FILES = {Shell.BASH: "cortex-policy.bash", Shell.ZSH: "_cortex-policy", Shell.FI
 def completions(
     shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.", show_default=False)],
 ) -> None:
-    """Print the completion script of a shell, for environments where shells do not look.
+    """Print the completion script of a shell.
 
-    Example: source <(cortex-policy completions bash)
+    For where shells do not look by themselves, such as a virtual environment. The line belongs into ~/.bashrc,
+    ~/.zshrc (after compinit) or ~/.config/fish/config.fish.
+
+    $ eval "$(cortex-policy completions bash)"
+    $ source <(cortex-policy completions zsh)
+    $ cortex-policy completions fish | source
     """
+    from importlib.resources import files  # noqa: PLC0415 - 10 ms, and only this needs it
+
     text = files("cortex_policy").joinpath("completions", FILES[shell]).read_text(encoding="utf-8")
     typer.echo(text, nl=False)

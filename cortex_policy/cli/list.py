@@ -1,11 +1,11 @@
 """`list`: the grants of a root, one a line."""
 
 import json as json_text
-import sys
 
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.report import print_rows
 from cortex_policy.manage.listing import Row, rows
 from cortex_policy.state.grants import find_root
 from cortex_policy.wording import printable
@@ -16,19 +16,18 @@ COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     """List the grants, and what is wrong with them.
 
-    Example: cortex-policy list --json
+    A table on a terminal, else one line a grant with tabs between. What is wrong with a grant goes to stderr.
+
+    $ cortex-policy list
+    $ cortex-policy list | cut -f1
+    $ cortex-policy list --json --root /srv/repo
     """
     found = find_root(root)
     listed = rows(found)
     if json:
         typer.echo(json_text.dumps({"root": found.path, "grants": [_members(row) for row in listed]}))
         return
-    lines = [_cells(row) for row in listed]
-    if sys.stdout.isatty():
-        _print_table(lines)
-    else:
-        for line in lines:
-            typer.echo("\t".join(line))
+    print_rows(COLUMNS, [_cells(row) for row in listed])
     for row in listed:
         if row.problem:
             typer.echo(printable(f"{row.id}: {row.problem}"), err=True)
@@ -41,8 +40,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     if grant is None:
         return (row.id, "-", "-", "-", "-", "-", row.state)
     scope = ",".join(grant.fs_scope) or "any path"
-    words = (row.id, grant.tool, ",".join(grant.actions), scope, f"{grant.rate.per_minute}/min", grant.data_class)
-    return (*map(printable, words), row.state)
+    rate = f"{grant.rate.per_minute}/min"
+    return (row.id, grant.tool, ",".join(grant.actions), scope, rate, grant.data_class, row.state)
 
 
 def _members(row: Row) -> dict[str, object]:
@@ -57,15 +56,3 @@ def _members(row: Row) -> dict[str, object]:
         "state": row.state,
         "problem": row.problem or None,
     }
-
-
-def _print_table(lines: list[tuple[str, ...]]) -> None:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - only a terminal needs 45 ms of it
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(*COLUMNS, box=SIMPLE_HEAD, pad_edge=False)
-    for line in lines:
-        table.add_row(*map(Text, line))
-    Console().print(table)

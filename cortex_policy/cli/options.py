@@ -4,5 +4,7 @@ from typing import Annotated
 
 import typer
 
-RootOption = Annotated[str | None, typer.Option("--root", metavar="DIR", help="What holds .cortex/policy.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+ROOT_HELP = "The directory that holds .cortex/policy."
+JSON_HELP = "Print one line of JSON."
+RootOption = Annotated[str | None, typer.Option("--root", metavar="DIR", help=ROOT_HELP)]
+JsonOption = Annotated[bool, typer.Option("--json", help=JSON_HELP)]

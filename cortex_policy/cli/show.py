@@ -18,9 +18,10 @@ def show(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Show a grant, its file, its stamp, and what is left of its budgets.
+    """Show a grant, its file, and what is left of its budgets.
 
-    Example: cortex-policy show git
+    $ cortex-policy show git
+    $ cortex-policy show git --json
     """
     found = find_root(root)
     seen = inspect(found, grant_id)

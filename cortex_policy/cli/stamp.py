@@ -4,21 +4,32 @@ import json as json_text
 
 import typer
 
+from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.manage import stamping
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
 from cortex_policy.wording import printable
 
-stamp_app = typer.Typer(help="Show, verify or write the version and checksum of the grants.", no_args_is_help=True)
+stamp_app = typer.Typer(cls=Group, no_args_is_help=True)
 HINT = "hint: look at the grants, then accept them with `cortex-policy stamp write`"
 
 
-@stamp_app.command()
+@stamp_app.callback()
+def stamp() -> None:
+    """Show, verify or write the version and checksum of the grants.
+
+    A stamp tells whoever caches grants when to drop them, and an operator when one changed by accident. It is no
+    signature.
+    """
+
+
+@stamp_app.command(cls=Command)
 def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     """Show the stamp's version and checksum.
 
-    Example: cortex-policy stamp show
+    $ cortex-policy stamp show
+    $ cortex-policy stamp show --json
     """
     stamp = stamps.read(find_root(root).path)
     if json:
@@ -29,11 +40,12 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
         typer.echo(_line(stamp))
 
 
-@stamp_app.command()
+@stamp_app.command(cls=Command)
 def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     """Compare the grants with their stamp; exit 1 where they differ.
 
-    Example: cortex-policy stamp verify
+    $ cortex-policy stamp verify
+    $ cortex-policy stamp verify --json
     """
     findings = stamping.verify(find_root(root))
     if json:
@@ -47,11 +59,11 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-@stamp_app.command()
+@stamp_app.command(cls=Command)
 def write(root: RootOption = None, *, json: JsonOption = False) -> None:
     """Stamp every grant as it stands, as the next version.
 
-    Example: cortex-policy stamp write
+    $ cortex-policy stamp write
     """
     stamp, changed = stamping.write(find_root(root))
     if json:

@@ -1,9 +1,10 @@
 # bash completion for cortex-policy; made by scripts/generate.py
 # Grant ids and actions are read here: starting Python on every TAB would take 150 ms.
+# Only plain words are ever offered: the name of a file and the text of a grant are nobody's code.
 
 _cortex_policy_tools() { # the directory of grants, of --root, the environment, or above the working directory
     local dir=$1
-    [[ $dir ]] || dir=$CORTEX_POLICY_ROOT
+    [[ $dir ]] || dir=${CORTEX_POLICY_ROOT-}
     if [[ ! $dir ]]; then
         dir=$PWD
         while [[ $dir && ! -d $dir/.cortex/policy ]]; do dir=${dir%/*}; done
@@ -11,79 +12,139 @@ _cortex_policy_tools() { # the directory of grants, of --root, the environment, 
     printf '%s' "$dir/.cortex/policy/tools"
 }
 
-_cortex_policy_ids() {
-    local file id
+_cortex_policy_ids() (
+    set +f
+    shopt -u failglob
     for file in "$1"/*.json; do
-        id=${file##*/}
-        id=${id%.json}
-        [[ $id =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] && printf '%s\n' "$id"
+        id=${file##*/} id=${id%.json}
+        [[ $id == [A-Za-z0-9]* && $id != *[!A-Za-z0-9._-]* ]] && printf '%s\n' "$id"
     done
-}
+)
 
 _cortex_policy_actions() {
-    [[ -r $1/$2.json ]] || return
-    local text
-    text=$(<"$1/$2.json")
-    [[ $text =~ \"actions\"[[:space:]]*:[[:space:]]*\[([^]]*)\] ]] || return
+    [[ -f $1/$2.json && -r $1/$2.json ]] || return
+    local text list='"actions"[[:space:]]*:[[:space:]]*\[([^]]*)\]' one='"([A-Za-z0-9._:/@+-]+)"(.*)'
+    { text=$(<"$1/$2.json"); } 2>/dev/null
+    [[ $text =~ $list ]] || return
     text=${BASH_REMATCH[1]}
-    while [[ $text =~ \"([A-Za-z0-9._:/@+-]+)\"(.*) ]]; do
+    while [[ $text =~ $one ]]; do
         printf '%s\n' "${BASH_REMATCH[1]}"
         text=${BASH_REMATCH[2]}
     done
 }
 
-_cortex_policy() {
-    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local command='' root='' word index takes_value=''
-    local -a plain=()
-    for ((index = 1; index < COMP_CWORD; index++)); do
+_cortex_policy_words() { # the words up to the cursor, whole: readline breaks them at `:` and `=`
+    local index word glue=''
+    words=()
+    for ((index = 1; index <= COMP_CWORD; index++)); do
         word=${COMP_WORDS[index]}
-        if [[ $takes_value ]]; then
-            [[ $takes_value == --root ]] && root=$word
-            takes_value=''
-        elif [[ $word == -* ]]; then
-            case " --arg --args --cost --path --root --wait " in *" $word "*) takes_value=$word ;; esac
-        elif [[ ! $command ]]; then
-            command=$word
+        if [[ ${#words[@]} -gt 0 && ($glue || $word == [:=]*) ]]; then
+            words[${#words[@]} - 1]+=$word
         else
+            words+=("$word")
+        fi
+        glue=''
+        [[ $word == [:=]* && $word != *[!:=]* ]] && glue=yes
+    done
+}
+
+_cortex_policy() {
+    local IFS=$' \t\n' current head word value='' root='' index tools place flags=''
+    local -a words plain=() offered=()
+    COMPREPLY=()
+    _cortex_policy_words
+    for ((index = 0; index < ${#words[@]} - 1; index++)); do
+        word=${words[index]//[\"\'\\]/}
+        if [[ $value ]]; then
+            [[ $value == --root ]] && root=$word
+            value=''
+        elif [[ $word == --root=* ]]; then
+            root=${word#*=}
+        elif [[ " --arg --args --cost --path --root --wait " == *" $word "* ]]; then
+            value=$word
+        elif [[ $word != -* ]]; then
             plain+=("$word")
         fi
     done
-    if [[ $takes_value ]]; then
-        case $takes_value in
-            --root) mapfile -t COMPREPLY < <(compgen -d -- "$current") ;;
-            --path) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
-        esac
-        compopt -o filenames 2>/dev/null
-        return
-    fi
-    local tools words='' options=''
+    current=${words[index]}
+    [[ $current == --*=* ]] && value=${current%%=*}
+    case $value in
+        --root) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
+        --path) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
+        ?*) return ;;
+    esac
+    [[ $root == \~/* ]] && root=$HOME/${root:2}
     tools=$(_cortex_policy_tools "$root")
-    case $command in
-        '') words='check completions list show stamp' options='--help --version' ;;
-        check)
-            options='--arg --args --cost --explain --json --path --peek --quiet --require-path --root --wait -q'
-            ((${#plain[@]} == 0)) && words="$(_cortex_policy_ids "$tools")"
-            ((${#plain[@]} == 1)) && words="$(_cortex_policy_actions "$tools" "${plain[0]}")"
+    case "${plain[*]-} " in
+        'rate purge '*)
+            offered=('' '')
+            flags='--root --yes --json --help'
             ;;
-        completions)
-            options='--help'
-            ((${#plain[@]} == 0)) && words="bash zsh fish"
+        'rate reset '*)
+            offered=('' '' 'ids' 'actions')
+            flags='--root --yes --json --help'
             ;;
-        list)
-            options='--help --json --root'
+        'rate show '*)
+            offered=('' '' 'ids')
+            flags='--root --json --help'
             ;;
-        show)
-            options='--help --json --root'
-            ((${#plain[@]} == 0)) && words="$(_cortex_policy_ids "$tools")"
+        'rate watch '*)
+            offered=('' '' 'ids')
+            flags='--root --json --help'
             ;;
-        stamp)
-            options='--help --json --root'
-            ((${#plain[@]} == 0)) && words="show verify write"
+        'stamp show '*)
+            offered=('' '')
+            flags='--root --json --help'
+            ;;
+        'stamp verify '*)
+            offered=('' '')
+            flags='--root --json --help'
+            ;;
+        'stamp write '*)
+            offered=('' '')
+            flags='--root --json --help'
+            ;;
+        'check '*)
+            offered=('' 'ids' 'actions')
+            flags='--path --arg --args --root --wait --cost --peek --require-path --explain --json -q --quiet'
+            ;;
+        'completions '*)
+            offered=('' 'bash zsh fish')
+            flags='--help'
+            ;;
+        'list '*)
+            offered=('')
+            flags='--root --json --help'
+            ;;
+        'rate '*)
+            offered=('' 'purge reset show watch')
+            flags='--help'
+            ;;
+        'show '*)
+            offered=('' 'ids')
+            flags='--root --json --help'
+            ;;
+        'stamp '*)
+            offered=('' 'show verify write')
+            flags='--help'
+            ;;
+        *)
+            offered=('check completions list rate show stamp')
+            flags='--version --help'
             ;;
     esac
-    [[ $current == -* ]] && words=$options
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    place=${offered[${#plain[@]}]-}
+    case $place in
+        ids) place=$(_cortex_policy_ids "$tools") ;;
+        actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;
+    esac
+    [[ $current == -* ]] && place=$flags
+    head=''
+    [[ $current == *:* ]] && head=${current%:*}: # what stands before the last break stays on the line
+    current=${current//[\"\']/}
+    for word in $place; do
+        [[ $word == "$current"* ]] && COMPREPLY+=("${word#"$head"}")
+    done
 }
 
 complete -F _cortex_policy cortex-policy

@@ -1,5 +1,6 @@
 # fish completion for cortex-policy; made by scripts/generate.py
 # Grant ids and actions are read here: starting Python on every TAB would take 150 ms.
+# Only plain words are ever offered: the name of a file and the text of a grant are nobody's code.
 
 function __cortex_policy_plain -d 'the plain words before the cursor, the command first'
     set -l words (commandline -opc)
@@ -16,16 +17,22 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     end
 end
 
-function __cortex_policy_tools -d 'the directory of grants'
+function __cortex_policy_tools -d 'the directory of grants, of --root, the environment, or above the working directory'
     set -l words (commandline -opc)
     set -l dir $CORTEX_POLICY_ROOT
-    if set -l at (contains -i -- --root $words)
-        set dir $words[(math $at + 1)]
+    for index in (seq (count $words))
+        switch $words[$index]
+            case --root
+                set dir $words[(math $index + 1)]
+            case '--root=*'
+                set dir (string replace -- --root= '' $words[$index])
+        end
     end
+    set dir (string replace -r '^~/' "$HOME/" -- "$dir")
     if test -z "$dir"
         set dir $PWD
-        while test -n "$dir"; and not test -d $dir/.cortex/policy
-            set dir (string replace -r '/[^/]*$' '' -- $dir)
+        while test -n "$dir"; and not test -d "$dir/.cortex/policy"
+            set dir (string replace -r '/[^/]*$' '' -- "$dir")
         end
     end
     printf '%s' "$dir/.cortex/policy/tools"
@@ -34,71 +41,94 @@ end
 function __cortex_policy_ids
     set -l tools (__cortex_policy_tools)
     for file in $tools/*.json
-        string match -r '[A-Za-z0-9][A-Za-z0-9._-]*(?=\.json$)' -- (string replace -r '.*/' '' -- $file)
+        string replace -rf '^(?s:.*)/([A-Za-z0-9][A-Za-z0-9._-]*)\.json$' '$1' -- $file
     end
 end
 
 function __cortex_policy_actions
     set -l file (__cortex_policy_tools)/$argv[1].json
-    test -r $file; or return
+    test -f "$file" -a -r "$file"; or return
     set -l text (string join ' ' < $file)
     set -l list (string match -r '"actions"\s*:\s*\[([^]]*)\]' -- "$text")[2]
-    string match -ra '(?<=")[A-Za-z0-9._:/@+-]+(?=")' -- $list
+    string match -ra '(?<=")[A-Za-z0-9._:/@+-]+(?=")' -- "$list"
 end
 
 function __cortex_policy_in -d 'whether the plain words begin with these'
     set -l plain (__cortex_policy_plain)
-    set -l index 0
-    for word in $argv
-        set index (math $index + 1)
-        test "$plain[$index]" = $word; or return 1
+    for index in (seq (count $argv))
+        test "$plain[$index]" = $argv[$index]; or return 1
     end
 end
 
-function __cortex_policy_at -d 'whether there are so many plain words, and they begin with these'
-    test (count (__cortex_policy_plain)) -eq $argv[1]; and __cortex_policy_in $argv[2..]
+function __cortex_policy_at -d 'whether there are so many plain words behind these'
+    test (count (__cortex_policy_plain)) -eq (math $argv[1] + (count $argv) - 1)
+    and __cortex_policy_in $argv[2..]
 end
 
 complete -c cortex-policy -f
-complete -c cortex-policy -n '__cortex_policy_at 0' -a 'check' -d 'Decide a call, and count it if it is allowed.'
-complete -c cortex-policy -n '__cortex_policy_at 0' -a 'completions' -d 'Print the completion script of a shell, for environments where shells do not look.'
-complete -c cortex-policy -n '__cortex_policy_at 0' -a 'list' -d 'List the grants, and what is wrong with them.'
-complete -c cortex-policy -n '__cortex_policy_at 0' -a 'show' -d 'Show a grant, its file, its stamp, and what is left of its budgets.'
-complete -c cortex-policy -n '__cortex_policy_at 0' -a 'stamp' -d 'Show, verify or write the version and checksum of the grants.'
-complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit.'
-complete -c cortex-policy -n '__cortex_policy_at 0' -l help -d 'Show this message and exit.'
-complete -c cortex-policy -n '__cortex_policy_at 1 check' -a '(__cortex_policy_ids)'
-complete -c cortex-policy -n '__cortex_policy_at 2 check' -a '(__cortex_policy_actions (__cortex_policy_plain)[2])'
-complete -c cortex-policy -n '__cortex_policy_in check' -l path -rF -d 'A path; several become `paths`.'
-complete -c cortex-policy -n '__cortex_policy_in check' -l arg -x -d 'An argument of the call.'
-complete -c cortex-policy -n '__cortex_policy_in check' -l args -x -d 'Arguments as one object.'
-complete -c cortex-policy -n '__cortex_policy_in check' -l root -rF -d 'What holds .cortex/policy.'
-complete -c cortex-policy -n '__cortex_policy_in check' -l wait -x -d 'Wait so long for budget.'
-complete -c cortex-policy -n '__cortex_policy_in check' -l cost -x -d 'Hits to take.'
-complete -c cortex-policy -n '__cortex_policy_in check' -l peek -d 'Decide, consume nothing.'
-complete -c cortex-policy -n '__cortex_policy_in check' -l require-path -d 'Deny a call without a path.'
-complete -c cortex-policy -n '__cortex_policy_in check' -l explain -d 'Print the rule, the file and the hint.'
-complete -c cortex-policy -n '__cortex_policy_in check' -l json -d 'Print one line of JSON.'
-complete -c cortex-policy -n '__cortex_policy_in check' -s q -l quiet -d 'Print nothing.'
-complete -c cortex-policy -n '__cortex_policy_at 1 completions' -a 'bash zsh fish'
-complete -c cortex-policy -n '__cortex_policy_in completions' -l help -d 'Show this message and exit.'
-complete -c cortex-policy -n '__cortex_policy_in list' -l root -rF -d 'What holds .cortex/policy.'
-complete -c cortex-policy -n '__cortex_policy_in list' -l json -d 'Print one line of JSON.'
-complete -c cortex-policy -n '__cortex_policy_in list' -l help -d 'Show this message and exit.'
-complete -c cortex-policy -n '__cortex_policy_at 1 show' -a '(__cortex_policy_ids)'
-complete -c cortex-policy -n '__cortex_policy_in show' -l root -rF -d 'What holds .cortex/policy.'
-complete -c cortex-policy -n '__cortex_policy_in show' -l json -d 'Print one line of JSON.'
-complete -c cortex-policy -n '__cortex_policy_in show' -l help -d 'Show this message and exit.'
-complete -c cortex-policy -n '__cortex_policy_at 1 stamp' -a 'show' -d 'Show the stamp\'s version and checksum.'
-complete -c cortex-policy -n '__cortex_policy_at 1 stamp' -a 'verify' -d 'Compare the grants with their stamp; exit 1 where they differ.'
-complete -c cortex-policy -n '__cortex_policy_at 1 stamp' -a 'write' -d 'Stamp every grant as it stands, as the next version.'
-complete -c cortex-policy -n '__cortex_policy_in stamp' -l help -d 'Show this message and exit.'
-complete -c cortex-policy -n '__cortex_policy_in stamp show' -l root -rF -d 'What holds .cortex/policy.'
-complete -c cortex-policy -n '__cortex_policy_in stamp show' -l json -d 'Print one line of JSON.'
-complete -c cortex-policy -n '__cortex_policy_in stamp show' -l help -d 'Show this message and exit.'
-complete -c cortex-policy -n '__cortex_policy_in stamp verify' -l root -rF -d 'What holds .cortex/policy.'
-complete -c cortex-policy -n '__cortex_policy_in stamp verify' -l json -d 'Print one line of JSON.'
-complete -c cortex-policy -n '__cortex_policy_in stamp verify' -l help -d 'Show this message and exit.'
-complete -c cortex-policy -n '__cortex_policy_in stamp write' -l root -rF -d 'What holds .cortex/policy.'
-complete -c cortex-policy -n '__cortex_policy_in stamp write' -l json -d 'Print one line of JSON.'
-complete -c cortex-policy -n '__cortex_policy_in stamp write' -l help -d 'Show this message and exit.'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a check -d 'Decide a call, and count it if it is allowed'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a completions -d 'Print the completion script of a shell'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a list -d 'List the grants, and what is wrong with them'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a rate -d 'Show, watch, reset or purge what the rates leave'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a stamp -d 'Show, verify or write the version and checksum of the grants'
+complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 check' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 1 check' -a '(__cortex_policy_actions (__cortex_policy_plain)[2])'
+complete -c cortex-policy -n '__cortex_policy_in check' -l path -rF -d 'A path of the call, as typed; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in check' -l arg -x -d 'Another argument of the call; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in check' -l args -x -d 'Arguments as one JSON object; - reads it from stdin'
+complete -c cortex-policy -n '__cortex_policy_in check' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in check' -l wait -x -d 'Wait at most so long for budget, 0 to 3600'
+complete -c cortex-policy -n '__cortex_policy_in check' -l cost -x -d 'Count as N calls instead of one'
+complete -c cortex-policy -n '__cortex_policy_in check' -l peek -d 'Decide, but count nothing'
+complete -c cortex-policy -n '__cortex_policy_in check' -l require-path -d 'Deny a call that names no path'
+complete -c cortex-policy -n '__cortex_policy_in check' -l explain -d 'Also print the rule that decided, and the grant\'s file'
+complete -c cortex-policy -n '__cortex_policy_in check' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in check' -s q -l quiet -d 'Print nothing; the exit code is the answer'
+complete -c cortex-policy -n '__cortex_policy_at 0 completions' -a 'bash zsh fish'
+complete -c cortex-policy -n '__cortex_policy_in completions' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_in list' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in list' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in list' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 rate' -a purge -d 'Drop all rate state of this root, whatever lies there'
+complete -c cortex-policy -n '__cortex_policy_at 0 rate' -a reset -d 'Forget the hits of a grant, so that its budgets start anew'
+complete -c cortex-policy -n '__cortex_policy_at 0 rate' -a show -d 'Show what is left of each budget'
+complete -c cortex-policy -n '__cortex_policy_at 0 rate' -a watch -d 'Watch what is left of each budget'
+complete -c cortex-policy -n '__cortex_policy_in rate' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_in rate purge' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in rate purge' -l yes -d 'Do not ask'
+complete -c cortex-policy -n '__cortex_policy_in rate purge' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in rate purge' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 rate reset' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 1 rate reset' -a '(__cortex_policy_actions (__cortex_policy_plain)[3])'
+complete -c cortex-policy -n '__cortex_policy_in rate reset' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in rate reset' -l yes -d 'Do not ask'
+complete -c cortex-policy -n '__cortex_policy_in rate reset' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in rate reset' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 rate show' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_in rate show' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in rate show' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in rate show' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 rate watch' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_in rate watch' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in rate watch' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in rate watch' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 show' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_in show' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in show' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in show' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a show -d 'Show the stamp\'s version and checksum'
+complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a verify -d 'Compare the grants with their stamp; exit 1 where they differ'
+complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a write -d 'Stamp every grant as it stands, as the next version'
+complete -c cortex-policy -n '__cortex_policy_in stamp' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_in stamp show' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in stamp show' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in stamp show' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_in stamp verify' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in stamp verify' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in stamp verify' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_in stamp write' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in stamp write' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in stamp write' -l help -d 'Show this message and exit'

@@ -163,13 +163,17 @@ class Settings(Value):
 
 
 class Budget(Value):
-    """What a rate leaves: hits in the window, hits left, seconds until one frees (None: waiting cures nothing)."""
+    """What a rate leaves: hits in the window, hits left, seconds until one frees (None: waiting cures nothing).
+
+    `closed` says that its file was damaged, and denies every call until a window has passed.
+    """
 
     limit: int
     used: int
     remaining: int
     retry_after_seconds: float | None
     consumed: int
+    closed: bool = False
 
 
 class Decision(Value):

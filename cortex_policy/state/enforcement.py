@@ -21,6 +21,7 @@ from cortex_policy.state.places import Guarded, places
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.model import Decision, Grant, Origin, Settings
+    from cortex_policy.state.memory import MemoryBudgets
 
 SYSTEM_SETTINGS = "/etc/cortex-policy"
 _NO_LISTS = (str, bytearray, memoryview, range)
@@ -82,8 +83,12 @@ def ask(
     cost: int = 1,
     peek: bool = False,
     settings: "Settings" = DEFAULTS,
+    budgets: "Ledger | MemoryBudgets | None" = None,
 ) -> "Decision":
-    """Decide a call; an allowed one consumes `cost` of the budget, unless it only peeks."""
+    """Decide a call; an allowed one consumes `cost` of the budget, unless it only peeks.
+
+    Budgets are counted in the ledger of the grant's root unless others are named.
+    """
     origin = grant.origin
     if origin is None:
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
@@ -91,22 +96,31 @@ def ask(
     decision = refusal(grant, request, settings)
     if decision is not None:
         return decision
-    ledger = Ledger(origin.root_identity)
-    take = ledger.peek if peek else ledger.hit
+    counted = Ledger(origin.root_identity) if budgets is None else budgets
+    take = counted.peek if peek else counted.take
     return rated(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
 
 
-def enforce(grant: "Grant", action: str, args: Mapping[str, object] | None = None, *, cost: int = 1) -> "Decision":
+def enforce(
+    grant: "Grant",
+    action: str,
+    args: Mapping[str, object] | None = None,
+    *,
+    cost: int = 1,
+    budgets: "Ledger | MemoryBudgets | None" = None,
+) -> "Decision":
     """Decide a call and consume its budget; raise AccessDenied on a no, StateError where none can be given.
 
-    Path-like objects and bytes in the arguments count as the strings they stand for.
+    Path-like objects and bytes in the arguments count as the strings they stand for. Budgets are counted across
+    processes in the ledger of the grant's root; with a `MemoryBudgets`, in this process alone.
     """
     if not isinstance(cost, int) or isinstance(cost, bool) or cost < 1:
         message = "cost must be an integer of at least 1"
         raise UsageError(message)
     if grant.origin is not None:
         refuse_settings(grant.origin.root)
-    decision = ask(grant, action, {str(name): _plain(value) for name, value in (args or {}).items()}, cost=cost)
+    plain = {str(name): _plain(value) for name, value in (args or {}).items()}
+    decision = ask(grant, action, plain, cost=cost, budgets=budgets)
     if not decision:
         raise AccessDenied(decision)
     return decision

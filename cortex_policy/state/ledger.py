@@ -1,46 +1,19 @@
-"""Budgets in files shared by all processes: an exact ring of hits, its lock inside; one file per tool and action."""
+"""Budgets in files shared by all processes: one file per tool and action, opened, locked and asked at each call."""
 
 import os
 import stat
 import sys
-import time
 
-try:
-    import fcntl
-except ImportError:  # a platform without file locks: every call answers 24
-    fcntl = None  # type: ignore[assignment]
-
-from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, StateError, UsageError
+from cortex_policy.core.model import Budget, UsageError
+from cortex_policy.state import ring as rings
 from cortex_policy.state.grants import sha256
+from cortex_policy.state.ring import Damaged, Key, Ring, failed, lock, stands
 
-TICK_BITS = 12  # a tick is 4,096 ns
-# INVARIANT: rounded so that a hit frees a few microseconds late, never early
-WINDOW_TICKS = -(-60_000_000_000 // (1 << TICK_BITS)) + 1
-EXACT_LIMIT = 1_000_000  # above, a slot stands for several hits: never over, at most 0.1 % under
-COARSE_SLOTS = 1024
 LARGEST_LIMIT = 1 << 46
-PRIME = 65521
-MAGIC = 0x43505F4C45440001  # the last two bytes are the layout's version
-HEADER = 64
-AT_MAGIC, AT_IDENTITY, AT_BITS, AT_GRAIN, AT_HEAD, AT_CLOSED = range(6)  # two more are spare, and 0
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-SPINS, LONGEST_LOCK_WAIT = 20, 1.0
-
-
-class Damaged(Exception):
-    """A word of the file is not what was written there."""
-
-
-def failed(detail: str, hint: str = "") -> StateError:
-    """Make the error of a state that cannot be used."""
-    return StateError(STATE_UNAVAILABLE, detail, hint)
-
-
-def now_ticks() -> int:
-    """Return the time since boot in ticks; no setting of the wall clock moves it."""
-    clock = time.CLOCK_MONOTONIC_RAW if sys.platform == "darwin" else time.CLOCK_BOOTTIME
-    return time.clock_gettime_ns(clock) >> TICK_BITS
+SWEPT = ".swept"  # its bytes are the tick of the last sweep
+TRIES = 100  # of opening a file that others keep replacing
 
 
 def state_directory() -> str:
@@ -63,7 +36,8 @@ def state_directory() -> str:
     return f"/dev/shm/cortex-policy-{euid}"  # noqa: S108
 
 
-def _boot_id() -> bytes:
+def boot_id() -> bytes:
+    """Return what tells this boot from others."""
     if sys.platform == "darwin":
         from subprocess import run  # noqa: PLC0415 - no file tells it there
 
@@ -75,11 +49,15 @@ def _boot_id() -> bytes:
         os.close(descriptor)
 
 
-def _time_namespace() -> int:
+def open_state(root_identity: tuple[int, int], boot: bytes) -> int:
+    """Open the directory that holds a root's budgets, and make it where it is not there."""
+    base = state_directory()
+    name = sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32]
+    parent = _open_directory(base, None, base)
     try:
-        return os.stat("/proc/self/ns/time").st_ino
-    except OSError:
-        return 0
+        return _open_directory(name, parent, f"{base}/{name}")
+    finally:
+        os.close(parent)
 
 
 def _open_directory(name: str, parent: int | None, shown: str) -> int:
@@ -99,100 +77,28 @@ def _open_directory(name: str, parent: int | None, shown: str) -> int:
         os.close(descriptor)
         raise failed(why, hint)
     if made and parent is None:
-        from cortex_policy.state.rings import refuse_network  # noqa: PLC0415 - once in a directory's life
+        from cortex_policy.state.upkeep import refuse_network  # noqa: PLC0415 - once in a directory's life
 
         refuse_network(descriptor, shown)
     return descriptor
 
 
-class Key:
-    """What names a budget on disk, and what its words are sealed with."""
-
-    def __init__(self, root_identity: tuple[int, int], tool: str, action: str) -> None:
-        """Hash the key with the boot, so that no name can be read from it and no other boot's file is opened."""
-        boot = _boot_id()
-        device, inode = root_identity
-        self.directory = sha256(b"root %d %d " % (device, inode) + boot).hexdigest()[:32]
-        key = b"%d:%s:%s" % (len(tool), tool.encode(), action.encode())
-        self.name = sha256(b"key " + boot + key).hexdigest()[:40]
-        sealed = sha256(b"seal %d " % _time_namespace() + boot + key).digest()
-        self.identity = int.from_bytes(sealed[:8], "big") >> 1
-        self.tag = 1 + self.identity % (PRIME - 1)
-
-    def seal(self, value: int) -> int:
-        """Return the word that stores a value; any flipped bit of it shows."""
-        return value * PRIME + self.tag
-
-    def unseal(self, word: int) -> int:
-        """Return the value of a word; raise Damaged where it is none of this key."""
-        value, tag = divmod(word, PRIME)
-        if tag != self.tag or value < 0:
-            raise Damaged
-        return value
-
-
-class Ring:
-    """One open and locked file: its header, and the rule read from its slots."""
-
-    def __init__(self, descriptor: int, key: Key) -> None:
-        """Read and verify the header; raise Damaged."""
-        self.descriptor, self.key = descriptor, key
-        words = memoryview(os.pread(descriptor, HEADER, 0))
-        if len(words) != HEADER:
-            raise Damaged
-        header = words.cast("q")
-        if header[AT_MAGIC] != MAGIC or header[AT_IDENTITY] != key.identity:
-            raise Damaged
-        self.bits, self.grain, self.head, self.closed, *spare = map(key.unseal, header[AT_BITS:])
-        if self.bits > 30 or not self.grain or any(spare) or os.fstat(descriptor).st_size != HEADER + (8 << self.bits):  # noqa: PLR2004
-            raise Damaged
-
-    def slot(self, hit: int) -> int:
-        """Return the tick at which a hit was taken (or one of the few that share its slot), 0 for never."""
-        index = (hit // self.grain) & ((1 << self.bits) - 1)
-        data = os.pread(self.descriptor, 8, HEADER + 8 * index)
-        if len(data) != 8:  # noqa: PLR2004 - a word
-            raise Damaged
-        return self.key.unseal(memoryview(data).cast("q")[0])
-
-    def wait_ticks(self, limit: int, cost: int, now: int) -> int:
-        """Return how long until `cost` more hits fit into `limit`: one read, however large the limit is."""
-        if now < self.closed:
-            return self.closed - now
-        hit = self.head - limit + cost - 1
-        taken = self.slot(hit) if hit >= 0 else 0
-        # a tick of the future can only be damage or another clock: it is inside the window too
-        return max(0, taken + WINDOW_TICKS - now) if taken else 0
-
-    def take(self, cost: int, now: int) -> None:
-        """Store the hits, then the head: a torn one lies beyond the head and is never looked at."""
-        word = self.key.seal(now).to_bytes(8, sys.byteorder)
-        first, last = self.head // self.grain, (self.head + cost - 1) // self.grain
-        size = 1 << self.bits
-        while first <= last:
-            run = min(last - first + 1, size - first % size)
-            self._write(word * run, HEADER + 8 * (first % size))
-            first += run
-        self.head += cost
-        self._write(self.key.seal(self.head).to_bytes(8, sys.byteorder), 8 * AT_HEAD)
-
-    def _write(self, data: bytes, offset: int) -> None:
-        if os.pwrite(self.descriptor, data, offset) != len(data):
-            raise OSError(28, "short write")
-
-    def used(self, limit: int, now: int) -> int:
-        """Count the hits in the window by halving, as the ring is ordered."""
-        if now < self.closed:
-            return limit
-        low, high = max(0, self.head - ((1 << self.bits) - 1) * self.grain), self.head
-        while low < high:
-            middle = (low + high) // 2
-            taken = self.slot(middle)
-            if taken and taken + WINDOW_TICKS > now:
-                high = middle
-            else:
-                low = middle + 1
-        return self.head - low
+def open_file(directory: int, name: str) -> int | None:
+    """Open and lock the file at a name, None where there is none; raise StateError, or OSError."""
+    for _ in range(TRIES):
+        try:
+            descriptor = os.open(name, _OPEN, dir_fd=directory)
+        except FileNotFoundError:
+            return None
+        try:
+            lock(descriptor)
+            if stands(descriptor):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+    raise failed("its file is replaced again and again")
 
 
 class Ledger:
@@ -200,122 +106,90 @@ class Ledger:
 
     def __init__(self, root_identity: tuple[int, int]) -> None:
         """Take the root's (device, inode), which names its directory."""
-        self._root = root_identity
+        self.root_identity = root_identity
 
-    def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
+    def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take `cost` hits if they fit into `limit` a minute; raise StateError where that cannot be known."""
         return self._guarded(tool, action, limit, cost, consume=True)
 
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
-        """Say what `hit` would; consume nothing."""
+        """Say what `take` would; consume nothing."""
         return self._guarded(tool, action, limit, cost, consume=False)
 
     def _guarded(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         if cost < 1:
             message = "cost must be an integer of at least 1"
             raise UsageError(message)
-        if fcntl is None:
+        if rings.fcntl is None:
             raise failed("this platform has no file locks")
         if min(limit, LARGEST_LIMIT) < cost:
             return Budget(limit, 0, limit, None, 0)
         try:
-            return self._asked(Key(self._root, tool, action), limit, cost, consume=consume)
+            return self._asked(tool, action, limit, cost, consume=consume)
         except OSError as error:
             where = state_directory()
             raise failed(f"`{where}`: {os.strerror(error.errno or 0).lower()}") from None
 
-    def _asked(self, key: Key, limit: int, cost: int, *, consume: bool) -> Budget:
-        base = state_directory()
-        opened = [_open_directory(base, None, base)]
+    def _asked(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
+        boot = boot_id()
+        key = Key(boot, tool, action)
+        directory = open_state(self.root_identity, boot)
         try:
-            opened.append(_open_directory(key.directory, opened[0], f"{base}/{key.directory}"))
-            while True:
-                descriptor = self._file(opened[1], key, limit, create=consume)
-                if descriptor is None:
-                    return Budget(limit, 0, limit, 0.0, 0)
-                try:
-                    lock(descriptor)
-                    if not _stands(descriptor):
-                        continue
-                    return self._decided(descriptor, opened[1], key, limit, cost, consume=consume)
-                finally:
-                    os.close(descriptor)
+            descriptor = open_file(directory, key.name)
+            if descriptor is None and consume:
+                from cortex_policy.state.upkeep import create  # noqa: PLC0415 - once in a key's life
+
+                descriptor = create(directory, key, min(limit, LARGEST_LIMIT))
+            if descriptor is None:
+                return Budget(limit, 0, limit, 0.0, 0)
+            try:
+                return self._decided(descriptor, directory, key, limit, cost, consume=consume)
+            finally:
+                os.close(descriptor)
         finally:
-            for directory in opened:
-                os.close(directory)
-
-    def _file(self, directory: int, key: Key, limit: int, *, create: bool) -> int | None:
-        try:
-            return os.open(key.name, _OPEN, dir_fd=directory)
-        except FileNotFoundError:
-            if not create:
-                return None
-            from cortex_policy.state.rings import create as make  # noqa: PLC0415 - once in a key's life
-
-            make(directory, key, limit)
-            return os.open(key.name, _OPEN, dir_fd=directory)
+            os.close(directory)
 
     def _decided(self, descriptor: int, directory: int, key: Key, limit: int, cost: int, *, consume: bool) -> Budget:
         counted = min(limit, LARGEST_LIMIT)
         try:
-            ring = Ring(descriptor, key)
-            if consume and fits_badly(ring, counted) and ring.used(counted, now_ticks()) <= EXACT_LIMIT:
-                from cortex_policy.state.rings import rebuild  # noqa: PLC0415 - only where a limit was edited
+            ring = Ring(descriptor, key.identity)
+            if consume and ring.is_too_small(counted) and ring.used(counted, rings.now_ticks()) <= rings.EXACT_LIMIT:
+                from cortex_policy.state.upkeep import rebuild  # noqa: PLC0415 - only where a limit was edited
 
-                descriptor = rebuild(directory, ring, counted, now_ticks())
+                rebuilt = rebuild(directory, key, ring, counted, rings.now_ticks())
                 try:
-                    return self._weighed(Ring(descriptor, key), limit, counted, cost, consume=consume)
+                    return self._weighed(Ring(rebuilt, key.identity), directory, limit, cost, consume=consume)
                 finally:
-                    os.close(descriptor)
-            return self._weighed(ring, limit, counted, cost, consume=consume)
+                    os.close(rebuilt)
+            return self._weighed(ring, directory, limit, cost, consume=consume)
         except Damaged:
-            from cortex_policy.state.rings import close  # noqa: PLC0415 - only where there is damage
+            from cortex_policy.state.upkeep import close  # noqa: PLC0415 - only where there is damage
 
-            close(directory, key, counted, now_ticks())
+            close(directory, key, descriptor, counted, rings.now_ticks())
             raise failed("it was damaged, and is closed for one minute", "try again in a minute") from None
 
-    def _weighed(self, ring: Ring, limit: int, counted: int, cost: int, *, consume: bool) -> Budget:
-        now = now_ticks()
-        wait = ring.wait_ticks(counted, cost, now) if not fits_badly(ring, counted) else 0
-        if fits_badly(ring, counted):  # a peek with another limit than the file was made for: count instead
-            wait = 0 if ring.used(counted, now) + cost <= counted else WINDOW_TICKS
+    def _weighed(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
+        counted, now = min(limit, LARGEST_LIMIT), rings.now_ticks()
+        wait = ring.wait_ticks(counted, cost, now)
         consumed = cost if consume and not wait else 0
         if consumed:
             ring.take(cost, now)
         used = ring.used(counted, now)
-        return Budget(limit, used, max(0, limit - used), (wait << TICK_BITS) / 1e9, consumed)
+        if consumed and consumed == used and _is_sweep_due(directory, now):  # its window was empty: so may be others
+            from cortex_policy.state.upkeep import sweep  # noqa: PLC0415 - once a minute at the most
+
+            sweep(directory, now)
+        seconds = (wait << rings.TICK_BITS) / 1e9
+        return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
 
 
-def fits_badly(ring: Ring, limit: int) -> bool:
-    """Whether a file is too short, or counts too coarsely, for a limit."""
-    return limit >= (1 << ring.bits) * ring.grain - ring.grain or ring.grain > grain(limit)
-
-
-def grain(limit: int) -> int:
-    """Return how many hits a slot stands for."""
-    return 1 if limit <= EXACT_LIMIT else -(-limit // COARSE_SLOTS)
-
-
-def lock(descriptor: int) -> None:
-    """Lock a file within a second; raise StateError where another process holds it longer."""
-    nap, waited = 20e-6, 0.0
-    for attempt in range(1 << 20):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waited >= LONGEST_LOCK_WAIT:
-                raise failed("another process holds it", "look for a stopped process") from None
-            if attempt >= SPINS:
-                time.sleep(nap)
-                waited += nap
-                nap = min(2 * nap, 1e-3)
-        else:
-            return
-
-
-def _stands(descriptor: int) -> bool:
-    """Whether the locked file is still the one at its name; raise StateError for a wrong kind of object."""
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
-        raise failed("a state file is not a plain file of ours")
-    return status.st_nlink == 1
+def _is_sweep_due(directory: int, now: int) -> bool:
+    try:
+        descriptor = os.open(SWEPT, _OPEN, dir_fd=directory)
+    except FileNotFoundError:
+        return True
+    try:
+        since = now - int.from_bytes(os.read(descriptor, rings.WORD), sys.byteorder)
+    finally:
+        os.close(descriptor)
+    return not 0 <= since < rings.WINDOW_TICKS

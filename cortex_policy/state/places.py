@@ -4,8 +4,8 @@ import os
 import stat
 import sys
 
+from cortex_policy.core.engine import path_arguments
 from cortex_policy.core.model import Place, Value
-from cortex_policy.core.scope import path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

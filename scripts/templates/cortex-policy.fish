@@ -1,5 +1,6 @@
 # fish completion for cortex-policy; made by scripts/generate.py
 # Grant ids and actions are read here: starting Python on every TAB would take 150 ms.
+# Only plain words are ever offered: the name of a file and the text of a grant are nobody's code.
 
 function __cortex_policy_plain -d 'the plain words before the cursor, the command first'
     set -l words (commandline -opc)
@@ -16,16 +17,22 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     end
 end
 
-function __cortex_policy_tools -d 'the directory of grants'
+function __cortex_policy_tools -d 'the directory of grants, of --root, the environment, or above the working directory'
     set -l words (commandline -opc)
     set -l dir $CORTEX_POLICY_ROOT
-    if set -l at (contains -i -- --root $words)
-        set dir $words[(math $at + 1)]
+    for index in (seq (count $words))
+        switch $words[$index]
+            case --root
+                set dir $words[(math $index + 1)]
+            case '--root=*'
+                set dir (string replace -- --root= '' $words[$index])
+        end
     end
+    set dir (string replace -r '^~/' "$HOME/" -- "$dir")
     if test -z "$dir"
         set dir $PWD
-        while test -n "$dir"; and not test -d $dir/.cortex/policy
-            set dir (string replace -r '/[^/]*$' '' -- $dir)
+        while test -n "$dir"; and not test -d "$dir/.cortex/policy"
+            set dir (string replace -r '/[^/]*$' '' -- "$dir")
         end
     end
     printf '%s' "$dir/.cortex/policy/tools"
@@ -34,29 +41,28 @@ end
 function __cortex_policy_ids
     set -l tools (__cortex_policy_tools)
     for file in $tools/*.json
-        string match -r '[A-Za-z0-9][A-Za-z0-9._-]*(?=\.json$)' -- (string replace -r '.*/' '' -- $file)
+        string replace -rf '^(?s:.*)/([A-Za-z0-9][A-Za-z0-9._-]*)\.json$' '$1' -- $file
     end
 end
 
 function __cortex_policy_actions
     set -l file (__cortex_policy_tools)/$argv[1].json
-    test -r $file; or return
+    test -f "$file" -a -r "$file"; or return
     set -l text (string join ' ' < $file)
     set -l list (string match -r '"actions"\s*:\s*\[([^]]*)\]' -- "$text")[2]
-    string match -ra '(?<=")[A-Za-z0-9._:/@+-]+(?=")' -- $list
+    string match -ra '(?<=")[A-Za-z0-9._:/@+-]+(?=")' -- "$list"
 end
 
 function __cortex_policy_in -d 'whether the plain words begin with these'
     set -l plain (__cortex_policy_plain)
-    set -l index 0
-    for word in $argv
-        set index (math $index + 1)
-        test "$plain[$index]" = $word; or return 1
+    for index in (seq (count $argv))
+        test "$plain[$index]" = $argv[$index]; or return 1
     end
 end
 
-function __cortex_policy_at -d 'whether there are so many plain words, and they begin with these'
-    test (count (__cortex_policy_plain)) -eq $argv[1]; and __cortex_policy_in $argv[2..]
+function __cortex_policy_at -d 'whether there are so many plain words behind these'
+    test (count (__cortex_policy_plain)) -eq (math $argv[1] + (count $argv) - 1)
+    and __cortex_policy_in $argv[2..]
 end
 
 complete -c cortex-policy -f

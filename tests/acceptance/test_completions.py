@@ -1,8 +1,12 @@
-"""TAB in real shells: commands, options, grant ids, and the actions of that grant."""
+"""TAB in real shells: commands, options, grant ids, the actions of that grant, and files."""
 
+import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,78 +14,197 @@ import pexpect
 import pytest
 
 CASES = [
-    ("cortex-policy ", {"check", "list", "show", "stamp", "completions"}),
+    ("cortex-policy ", {"check", "list", "show", "rate", "stamp", "completions"}),
     ("cortex-policy ch", {"check"}),
+    ("cortex-policy --v", {"--version"}),
     ("cortex-policy check ", {"git", "model-gateway"}),
     ("cortex-policy check g", {"git"}),
-    ("cortex-policy check git ", {"tree", "snippet", "search"}),
+    ("cortex-policy check git ", {"tree", "snippet", "search", "repo:sync", "repo:send"}),
     ("cortex-policy check --peek --path docs/x git s", {"snippet", "search"}),
+    ("cortex-policy check --peek --path=docs/x git t", {"tree"}),
+    ("cortex-policy check git repo:sy", {"repo:sync"}),
     ("cortex-policy check model-gateway ", {"chat"}),
     ("cortex-policy check git tree --re", {"--require-path"}),
+    ("cortex-policy check git tree ", set()),
+    ("cortex-policy check --root ../../other m", {"mail"}),
+    ("cortex-policy check --root=../../other mail ", {"send"}),
+    ("cortex-policy check --root '../../an other' ", {"quoted"}),
+    ("cortex-policy check --root ~/home ", {"quoted"}),
+    ("cortex-policy check --root nowhere ", set()),
     ("cortex-policy stamp ", {"show", "verify", "write"}),
+    ("cortex-policy stamp show --j", {"--json"}),
     ("cortex-policy show m", {"model-gateway"}),
+    ("cortex-policy show git ", set()),
     ("cortex-policy completions ", {"bash", "zsh", "fish"}),
     ("cortex-policy check missing ", set()),
+    ("cortex-policy nonsense ", set()),
+    ("cortex-policy check git tree --path gui", {"guide.md"}),
+    ("cortex-policy check git tree --path=gui", {"--path=guide.md"}),
+    ("cortex-policy check git tree --path odd", {"odd $(touch owned) name"}),
+    ("cortex-policy list --root fol", {"folder/"}),
 ]
+SCRIPTS = {"bash": "cortex-policy.bash", "zsh": "_cortex-policy", "fish": "cortex-policy.fish"}
+COMPINIT = "autoload -Uz compinit && compinit -u -D"
+LOADS = [
+    pytest.param(("bash", "source {script}"), id="bash"),
+    pytest.param(("zsh", COMPINIT + "; source {script}"), id="zsh"),
+    pytest.param(("zsh", "fpath=({script.parent} $fpath); " + COMPINIT), id="zsh-fpath"),
+    pytest.param(("fish", "source {script}"), id="fish"),
+]
+ARGUMENTS = {
+    "bash": ["--noprofile", "--rcfile", "{rc}", "-i"],
+    "zsh": ["-d", "-i"],
+    "fish": ["--no-config", "--private", "-C", "source {rc}"],
+}
+# The command prints its words. ^O puts every candidate on the line, TAB the one there is. What people set is set:
+# options that break careless scripts.
+RC = {
+    "bash": r"""
+PS1='> ' HISTFILE= ; set -u; shopt -s failglob
+LOAD
+bind 'set enable-bracketed-paste off'; bind 'set bell-style none'; bind '"\C-o": insert-completions'
+cortex-policy() { local IFS='|'; printf '<<%s>>' "$*"; }
+printf '<<ready>>'
+""",
+    "zsh": r"""
+PS1='> ' HISTFILE= ; unsetopt beep prompt_sp prompt_cr; unset zle_bracketed_paste
+LOAD
+zstyle ':completion:*' insert true; all() { _main_complete _all_matches _complete }
+zle -C all complete-word all; bindkey '^O' all; unsetopt auto_remove_slash
+cortex-policy() { print -rn -- "<<${(j:|:)@}>>" }
+setopt nounset ksharrays shwordsplit rematchpcre
+printf '<<ready>>'
+""",
+    "fish": r"""
+function fish_prompt; printf '> '; end; function fish_greeting; end; set -g fish_autosuggestion_enabled 0
+LOAD
+function cortex-policy; printf '<<%s>>' (string join '|' -- $argv); end
+bind \co 'commandline -a -- " "(complete -C (commandline) | string replace -r "\t.*" "" | string join " ")'
+printf '<<ready>>'
+""",
+}
 
 
 def script(shell: str) -> Path:
-    """Return the shipped script of a shell, where that shell is there to run it."""
+    """Return the shipped script of a shell."""
+    return Path(str(files("cortex_policy"))) / "completions" / SCRIPTS[shell]
+
+
+class Terminal:
+    """An interactive shell on a pseudo terminal."""
+
+    def __init__(self, shell: str, load: str, home: Path, cwd: Path) -> None:
+        rc = home / ".zshrc"
+        rc.write_text(RC[shell].replace("LOAD", load.format(script=script(shell))))
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "ZDOTDIR": str(home),
+            "TERM": "dumb",
+            "LC_ALL": "C.UTF-8",
+        }
+        arguments = [word.format(rc=rc) for word in ARGUMENTS[shell]]
+        self._child = pexpect.spawn(
+            shell, arguments, encoding="utf-8", timeout=20, dimensions=(50, 500), cwd=cwd, env=environment, echo=False
+        )
+        self._child.delaybeforesend = None
+        self.read()
+
+    def read(self) -> str:
+        """Return what the shell prints between the marks."""
+        self._child.expect(r"<<(.*?)>>")
+        match = self._child.match
+        assert match is not None
+        return str(match[1])
+
+    def candidates(self, line: str, key: str) -> set[str]:
+        """Type a line, press a key and Enter, and return the words that have come to the line."""
+        self._child.send(f"{line}{key}\r")
+        typed, words = shlex.split(line)[1:], self.read().split("|")
+        before = typed if line.endswith(" ") else typed[:-1]
+        return {word for word in words[len(before) :] if word not in ("", *typed[len(before) :])}
+
+    def root(self, directory: str) -> None:
+        """Name the root in the environment."""
+        self._child.send(f"export CORTEX_POLICY_ROOT={directory}\r")
+
+    def close(self) -> None:
+        """End the shell."""
+        self._child.close(force=True)
+
+
+@pytest.fixture(scope="module")
+def below(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make roots with grants, and files beside them that are no grants; return a directory below the first."""
+    top = tmp_path_factory.mktemp("completions")
+    actions = [
+        "tree",
+        "snippet",
+        "search",
+        "repo:sync",
+        "repo:send",
+        "$(touch owned)",
+        "`touch owned`",
+        "\x1b[31m",
+        "a b",
+        "*",
+    ]
+    grants = {
+        "root": {"git": actions, "model-gateway": ["chat"]},
+        "other": {"mail": ["send"]},
+        "an other": {"quoted": ["x"]},
+        "home/home": {"quoted": ["x"]},
+    }
+    for root, entries in grants.items():
+        tools = top / root / ".cortex" / "policy" / "tools"
+        tools.mkdir(parents=True)
+        for grant, named in entries.items():
+            text = {
+                "tool": "git-map",
+                "args": {"actions": {"type": "string"}},
+                "actions": named,
+                "rate": {"perMinute": 30},
+            }
+            (tools / f"{grant}.json").write_text(json.dumps(text, indent=2))
+    tools = top / "root" / ".cortex" / "policy" / "tools"
+    for name in ("$(touch owned)", "`touch owned`", "new\nline", "spaced out", "*", ".hidden", "-q", "\x1b[31mred"):
+        (tools / f"{name}.json").write_text("{}")
+    (tools / "hostile.json.bak").write_text("{}")
+    docs = top / "root" / "docs"
+    (docs / "folder").mkdir(parents=True)
+    (docs / "guide.md").touch()
+    (docs / "odd $(touch owned) name").touch()
+    return docs
+
+
+@pytest.fixture(scope="module", params=LOADS)
+def terminal(request: pytest.FixtureRequest, below: Path) -> Iterator[Terminal]:
+    """Start one shell for all lines."""
+    shell, load = request.param
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed here; .ci/run installs it")
-    name = {"bash": "cortex-policy.bash", "zsh": "_cortex-policy", "fish": "cortex-policy.fish"}[shell]
-    return Path(str(files("cortex_policy"))) / "completions" / name
+    terminal = Terminal(shell, load, below.parent.parent / "home", below)
+    yield terminal
+    terminal.close()
 
 
-@pytest.fixture
-def below(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand below a root that also holds files which are no grants."""
-    tools = root / ".cortex" / "policy" / "tools"
-    (tools / "$(touch owned).json").write_text("{}")
-    (tools / "hostile.json.bak").write_text("{}")
-    monkeypatch.chdir(root / "docs")
-    return root
+@pytest.mark.parametrize(("line", "expected"), CASES, ids=[line for line, _ in CASES])
+def test_tab(terminal: Terminal, below: Path, line: str, expected: set[str]) -> None:
+    """TAB completes the one candidate; where there are more, these are all."""
+    assert terminal.candidates(line, "\t" if len(expected) == 1 else "\x0f") == expected
+    assert not (below / "owned").exists()
 
 
-@pytest.mark.parametrize(("line", "expected"), CASES)
-def test_bash(below: Path, line: str, expected: set[str]) -> None:
-    """The function that TAB calls offers just these."""
-    words = line.split(" ")
-    program = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _cortex_policy; printf "%s\\n" "${COMPREPLY[@]}"'
-    done = subprocess.run(
-        ["bash", "-c", program, "bash", script("bash"), *words], capture_output=True, text=True, check=True
-    )
-    assert set(done.stdout.split()) == expected
-    assert not (below / "docs" / "owned").exists()
+def test_the_root_of_the_environment_is_honoured(terminal: Terminal, below: Path) -> None:
+    """It wins over the working directory, and `--root` over it."""
+    terminal.root(str(below.parent.parent / "other"))
+    assert terminal.candidates("cortex-policy check ", "\t") == {"mail"}
+    assert terminal.candidates("cortex-policy check --root .. g", "\t") == {"git"}
+    terminal.root("")
+    assert terminal.candidates("cortex-policy check g", "\t") == {"git"}
 
 
-@pytest.mark.parametrize(("line", "expected"), CASES)
-def test_fish(below: Path, line: str, expected: set[str]) -> None:
-    """`complete -C` answers as TAB does."""
-    program = f"source {script('fish')}; complete -C '{line}'"
-    done = subprocess.run(["fish", "--no-config", "-c", program], capture_output=True, text=True, check=True)
-    assert {offer.split("\t")[0] for offer in done.stdout.splitlines()} == expected
-    assert not (below / "docs" / "owned").exists()
-
-
-@pytest.mark.parametrize(("line", "expected"), [case for case in CASES if len(case[1]) == 1])
-def test_zsh(below: Path, line: str, expected: set[str]) -> None:
-    """TAB is pressed in a real zsh, and the one candidate stands on the line."""
-    zsh = pexpect.spawn("zsh", ["-f", "-i"], encoding="utf-8", timeout=20, dimensions=(24, 200))
-    zsh.sendline("PS1='READY> '; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; echo SET-UP")
-    zsh.expect("\nSET-UP")
-    zsh.sendline(f"source {script('zsh')}; PS1='NOW> '")
-    zsh.expect("NOW> $")
-    zsh.send(f"{line}\t")
-    (word,) = expected
-    zsh.expect_exact(line.rpartition(" ")[0].split(" ")[-1])
-    zsh.expect(f"{word} ")
-    zsh.sendcontrol("c")
-    zsh.close(force=True)
-    assert not (below / "docs" / "owned").exists()
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", SCRIPTS)
 def test_the_command_prints_the_shipped_script(shell: str) -> None:
     """Byte for byte; another shell is a usage error."""
     command = [sys.executable, "-m", "cortex_policy", "completions"]

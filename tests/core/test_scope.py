@@ -2,8 +2,8 @@
 
 import pytest
 
+from cortex_policy.core.engine import covering, is_path_name, misspelling, outside, path_arguments, usable
 from cortex_policy.core.model import Grant, Place, Rate
-from cortex_policy.core.scope import covering, is_path_name, misspelling, outside, path_arguments, usable
 
 
 @pytest.mark.parametrize(

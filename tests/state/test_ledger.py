@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import StateError, UsageError
 from cortex_policy.core.window import budget
-from cortex_policy.state import ledger, rings
-from cortex_policy.state.ledger import WINDOW_TICKS, Ledger
+from cortex_policy.state import ring as rings
+from cortex_policy.state import upkeep
+from cortex_policy.state.ledger import Ledger
+from cortex_policy.state.ring import WINDOW_TICKS
 
 FRESH = count()
 
@@ -32,7 +34,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stop the time."""
     clock = Clock()
-    monkeypatch.setattr(ledger, "now_ticks", clock)
+    monkeypatch.setattr(rings, "now_ticks", clock)
     return clock
 
 
@@ -45,31 +47,31 @@ def book(state: Path) -> Ledger:
 
 def state_file(state: Path) -> Path:
     """Return the one file there is."""
-    (file,) = (path for path in state.rglob("*") if not path.is_dir())
+    (file,) = (path for path in state.rglob("*") if not path.is_dir() and path.name != ".swept")
     return file
 
 
 def test_the_window_slides_exactly(book: Ledger, clock: Clock) -> None:
     """The limit and not one more, until the first hit leaves."""
     for _ in range(30):
-        assert book.hit("t", "a", 30).consumed == 1
+        assert book.take("t", "a", 30).consumed == 1
         clock.now += 10
-    denied = book.hit("t", "a", 30)
+    denied = book.take("t", "a", 30)
     assert (denied.consumed, denied.used, denied.remaining) == (0, 30, 0)
     clock.now += WINDOW_TICKS - 301
-    assert book.hit("t", "a", 30).consumed == 0
+    assert book.take("t", "a", 30).consumed == 0
     clock.now += 1
-    assert book.hit("t", "a", 30).consumed == 1
-    assert book.hit("t", "a", 30).consumed == 0
+    assert book.take("t", "a", 30).consumed == 1
+    assert book.take("t", "a", 30).consumed == 0
 
 
 def test_budgets_are_apart_by_root_tool_and_action(book: Ledger, clock: Clock) -> None:
     """No key takes from another, whatever their letters add up to."""
     assert clock.now
-    assert book.hit("ta", "b", 1).consumed == 1
-    assert book.hit("t", "ab", 1).consumed == 1
-    assert Ledger((1, 3)).hit("ta", "b", 1).consumed == 1
-    assert book.hit("ta", "b", 1).consumed == 0
+    assert book.take("ta", "b", 1).consumed == 1
+    assert book.take("t", "ab", 1).consumed == 1
+    assert Ledger((1, 3)).take("ta", "b", 1).consumed == 1
+    assert book.take("ta", "b", 1).consumed == 0
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
@@ -86,7 +88,7 @@ def test_it_agrees_with_the_window_rule(book: Ledger, clock: Clock, steps: list[
     for limit, cost, pause in steps:
         clock.now += pause
         expected = budget([60.0 * at / WINDOW_TICKS for at in hits], 60.0 * clock.now / WINDOW_TICKS, limit, cost)
-        got = book.hit("t", action, limit, cost)
+        got = book.take("t", action, limit, cost)
         assert (got.consumed == cost) == (expected.retry_after_seconds == 0)
         if got.consumed:
             hits += [clock.now] * cost
@@ -94,12 +96,12 @@ def test_it_agrees_with_the_window_rule(book: Ledger, clock: Clock, steps: list[
 
 def test_a_cost_above_the_limit_touches_nothing(book: Ledger, state: Path) -> None:
     """It never fits; and a cost below one is no cost."""
-    refused = book.hit("t", "a", 30, 31)
+    refused = book.take("t", "a", 30, 31)
     assert (refused.consumed, refused.retry_after_seconds) == (0, None)
     assert not list(state.iterdir())
     for cost in (0, -1):
         with pytest.raises(UsageError):
-            book.hit("t", "a", 30, cost)
+            book.take("t", "a", 30, cost)
 
 
 def test_a_peek_consumes_nothing(book: Ledger, clock: Clock, state: Path) -> None:
@@ -107,14 +109,14 @@ def test_a_peek_consumes_nothing(book: Ledger, clock: Clock, state: Path) -> Non
     assert clock.now
     assert book.peek("t", "a", 1).remaining == 1
     assert not [path for path in state.rglob("*") if not path.is_dir()]
-    book.hit("t", "a", 1)
+    book.take("t", "a", 1)
     assert book.peek("t", "a", 1).remaining == 0
 
 
 def test_every_flipped_byte_is_noticed_or_harmless(book: Ledger, clock: Clock, state: Path) -> None:
     """After damage anywhere never more than the limit in any window, and no error but our own."""
     for _ in range(3):
-        book.hit("t", "a", 3)
+        book.take("t", "a", 3)
     file = state_file(state)
     good = file.read_bytes()
     for offset in range(len(good)):
@@ -122,7 +124,7 @@ def test_every_flipped_byte_is_noticed_or_harmless(book: Ledger, clock: Clock, s
             file.write_bytes(good[:offset] + bytes([good[offset] ^ flip]) + good[offset + 1 :])
             for _ in range(2):
                 try:
-                    admitted = book.hit("t", "a", 3).consumed
+                    admitted = book.take("t", "a", 3).consumed
                 except StateError:
                     admitted = 0
                 assert admitted == 0
@@ -132,19 +134,19 @@ def test_every_flipped_byte_is_noticed_or_harmless(book: Ledger, clock: Clock, s
 @pytest.mark.parametrize("size", [0, 1, 63, 64, 72])
 def test_a_shortened_file_is_closed_for_one_window(book: Ledger, clock: Clock, state: Path, size: int) -> None:
     """The call that notices answers 24, later ones are limited, then it is healed."""
-    book.hit("t", "a", 3)
+    book.take("t", "a", 3)
     os.truncate(state_file(state), size)
     with pytest.raises(StateError, match="damaged"):
-        book.hit("t", "a", 3)
-    assert book.hit("t", "a", 500).consumed == 0
+        book.take("t", "a", 3)
+    assert book.take("t", "a", 500).consumed == 0
     clock.now += WINDOW_TICKS
-    assert [book.hit("t", "a", 3).consumed for _ in range(4)] == [1, 1, 1, 0]
+    assert [book.take("t", "a", 3).consumed for _ in range(4)] == [1, 1, 1, 0]
 
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo"])
 def test_a_wrong_kind_of_object_stays_an_error(book: Ledger, state: Path, kind: str) -> None:
     """Nothing is followed, opened for long, or replaced."""
-    book.hit("t", "a", 3)
+    book.take("t", "a", 3)
     file = state_file(state)
     other = file.with_name("other")
     file.rename(other)
@@ -159,18 +161,18 @@ def test_a_wrong_kind_of_object_stays_an_error(book: Ledger, state: Path, kind: 
             os.mkfifo(file)
     for _ in range(2):
         with pytest.raises(StateError):
-            book.hit("t", "a", 3)
+            book.take("t", "a", 3)
 
 
 def test_a_large_limit_needs_a_small_file(book: Ledger, clock: Clock, state: Path) -> None:
     """Above a million a slot stands for several hits: never over, at most 0.1 % under."""
     limit, admitted = 5_000_000, 0
-    while taken := book.hit("t", "a", limit, 50_000).consumed:
+    while taken := book.take("t", "a", limit, 50_000).consumed:
         admitted += taken
         clock.now += 1000
     assert limit * 0.989 <= admitted <= limit
     assert state_file(state).stat().st_size < 40_000
-    assert book.hit("t", "a", 10**30).limit == 10**30
+    assert book.take("t", "a", 10**30).limit == 10**30
 
 
 @pytest.mark.parametrize("named", ["", "relative", "./x"])
@@ -178,34 +180,34 @@ def test_a_state_directory_must_be_absolute(book: Ledger, monkeypatch: pytest.Mo
     """Set but unusable is never a second choice."""
     monkeypatch.setenv("CORTEX_POLICY_STATE_DIR", named)
     with pytest.raises(StateError, match="not absolute"):
-        book.hit("t", "a", 1)
+        book.take("t", "a", 1)
 
 
 def test_a_state_directory_open_to_others_is_refused(book: Ledger, state: Path) -> None:
     """With the command that mends it."""
     state.chmod(0o755)
     with pytest.raises(StateError) as caught:
-        book.hit("t", "a", 1)
+        book.take("t", "a", 1)
     assert caught.value.hint == f"chmod 700 {state}"
 
 
 def test_a_lock_that_is_held_is_waited_for_and_then_refused(book: Ledger, state: Path) -> None:
     """A stopped holder makes callers answer, never hang."""
-    book.hit("t", "a", 3)
+    book.take("t", "a", 3)
     hold = "import fcntl, sys, time; f = open(sys.argv[1]); fcntl.flock(f, 2); print(flush=True); time.sleep(60)"
     with Popen([sys.executable, "-c", hold, str(state_file(state))], stdout=PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
         try:
             with pytest.raises(StateError, match="another process"):
-                book.hit("t", "a", 3)
+                book.take("t", "a", 3)
         finally:
             holder.kill()
 
 
 def test_creators_that_race_admit_exactly_the_limit(state: Path) -> None:
     """Eight processes on a key that is not there yet."""
-    work = "from cortex_policy.state.ledger import Ledger; print(sum(Ledger((1, 2)).hit('t', 'a', 60).consumed for _ in range(40)))"
+    work = "from cortex_policy.state.ledger import Ledger; print(sum(Ledger((1, 2)).take('t', 'a', 60).consumed for _ in range(40)))"
     for _ in range(3):
         workers = [Popen([sys.executable, "-c", work], stdout=PIPE, text=True) for _ in range(8)]
         assert sum(int(worker.communicate()[0]) for worker in workers) == 60
@@ -217,6 +219,6 @@ def test_the_file_system_of_a_path_is_that_of_the_longest_mount_point() -> None:
     mounts = (
         "1 0 0:1 / / rw - ext4 d rw\n2 1 0:2 / /srv rw shared:1 - nfs4 s rw\n3 1 0:3 / /srv/a\\040b rw - tmpfs t rw\n"
     )
-    assert rings.file_system("/home/x", mounts) == "ext4"
-    assert rings.file_system("/srv/x", mounts) == "nfs4"
-    assert rings.file_system("/srv/a b/x", mounts) == "tmpfs"
+    assert upkeep.file_system("/home/x", mounts) == "ext4"
+    assert upkeep.file_system("/srv/x", mounts) == "nfs4"
+    assert upkeep.file_system("/srv/a b/x", mounts) == "tmpfs"

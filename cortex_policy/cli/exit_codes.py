@@ -1,0 +1,29 @@
+"""The exit codes and what they mean (contracts, section 4): for help, man pages and README."""
+
+from cortex_policy.core.model import REASONS
+
+_DECIDED = range(10, 20)
+_UNDECIDED = range(20, 30)
+_GENERAL = {
+    1: "findings: what was verified differs",
+    2: "usage",
+    3: "not done, nothing was changed",
+    70: "a bug in this program; every exit code but 0 is a no",
+    130: "interrupted",
+}
+_ENDED_BY = {1: ("stamp",), 3: ("stamp", "rate")}
+
+
+def exit_codes(command: str | None = None) -> list[tuple[int, str]]:
+    """Return the exit codes of a command, or all of them, with their meaning, in order."""
+    codes = _GENERAL | {reason.exit_code: f"{reason.message} ({reason})" for reason in REASONS}
+    codes[0] = {"check": "allowed", None: "allowed, or done"}.get(command, "done")
+    return sorted((code, meaning) for code, meaning in codes.items() if command is None or _ends(command, code))
+
+
+def _ends(command: str, code: int) -> bool:
+    if code in _ENDED_BY:
+        return command in _ENDED_BY[code]
+    if code in _DECIDED:
+        return command == "check"
+    return code not in _UNDECIDED or command != "completions"

@@ -1,0 +1,59 @@
+"""How commands show themselves: prose, then the examples of their docstring line by line, then options."""
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+from cortex_policy.cli.exit_codes import exit_codes
+
+_PROMPT = "$ "
+
+
+def prose_and_examples(text: str | None) -> tuple[list[str], list[str]]:
+    """Split a docstring into the paragraphs of its prose, and its examples: the lines after a `$`."""
+    paragraphs = (text or "").strip().split("\n\n")
+    prose = [paragraph for paragraph in paragraphs if not paragraph.startswith(_PROMPT)]
+    examples = [paragraph for paragraph in paragraphs if paragraph.startswith(_PROMPT)]
+    return prose, [line.removeprefix(_PROMPT) for paragraph in examples for line in paragraph.split("\n")]
+
+
+class _Taught:
+    """Help with an `Examples` section; Typer itself runs the lines of a paragraph together."""
+
+    help: str | None
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Name arguments plainly; Typer puts them in braces."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]  # type: ignore[misc]
+
+    def format_help_text(self, _: Any, formatter: Any) -> None:
+        """Write the prose, then the examples."""
+        prose, examples = prose_and_examples(self.help)
+        for paragraph in prose:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(paragraph)
+        if examples:
+            _section(formatter, "Examples", examples)
+
+
+def _section(formatter: Any, title: str, lines: list[str]) -> None:
+    with formatter.section(title):
+        for line in lines:
+            formatter.write(f"  {line}\n")
+
+
+class Command(_Taught, TyperCommand):
+    """A command."""
+
+
+class Group(_Taught, TyperGroup):
+    """A group of commands."""
+
+
+class Deciding(Command):
+    """A command whose exit code is the answer: its help ends with what each means."""
+
+    def format_epilog(self, _: Any, formatter: Any) -> None:
+        """Write the exit codes."""
+        _section(formatter, "Exit codes", [f"{code:<4} {meaning}" for code, meaning in exit_codes(self.name)])

@@ -1,0 +1,118 @@
+"""`rate watch`: live bars on a terminal, a line for each change in a pipe."""
+
+import json as json_text
+import os
+import select
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.manage.rates import Standing, standings
+from cortex_policy.state.grants import Root, find_root
+from cortex_policy.wording import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.table import Table
+
+EVERY_SECONDS = 0.25
+BAR = 30  # cells
+
+
+def watch(
+    grant_id: Annotated[
+        str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)
+    ] = None,
+    root: RootOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Watch what is left of each budget.
+
+    On a terminal it draws bars until `q`; in a pipe it prints a line for each change.
+
+    $ cortex-policy rate watch
+    $ cortex-policy rate watch git --json
+    """
+    found = find_root(root)
+    if sys.stdout.isatty() and sys.stdin.isatty() and not json:
+        _draw(found, grant_id)
+    else:
+        _tell(found, grant_id, _line if not json else _json_line)
+
+
+def _tell(root: Root, grant_id: str | None, worded: "Callable[[Standing], str]") -> None:
+    """Write a line for each standing that changed, until nobody reads them any more."""
+    reader = select.poll()
+    reader.register(1, 0)  # only errors: the reading end was closed
+    told: dict[tuple[str, str], str] = {}
+    while True:
+        for one in standings(root, grant_id):
+            line = worded(one)
+            if told.get((one.id, one.action)) != line:
+                told[one.id, one.action] = line
+                try:
+                    os.write(1, f"{line}\n".encode("utf-8", "backslashreplace"))
+                except OSError:
+                    return
+        if reader.poll(EVERY_SECONDS * 1000):
+            return
+
+
+def _line(one: Standing) -> str:
+    budget = one.budget
+    if budget is None:
+        return printable(f"{one.id} {one.action or '-'}: {one.problem}")
+    return printable(f"{one.id} {one.action}: {budget.used} of {budget.limit} used{one.problem and f', {one.problem}'}")
+
+
+def _json_line(one: Standing) -> str:
+    budget = one.budget
+    return json_text.dumps({
+        "id": one.id, "action": one.action or None, "problem": one.problem or None,
+        "used": budget.used if budget else None, "limit": budget.limit if budget else None,
+    })  # fmt: skip
+
+
+def _draw(root: Root, grant_id: str | None) -> None:
+    """Redraw the bars until `q`, Escape or the end of input."""
+    import termios  # noqa: PLC0415 - only here is a terminal
+    import tty  # noqa: PLC0415
+
+    from rich.live import Live  # noqa: PLC0415
+
+    before = termios.tcgetattr(0)
+    try:
+        tty.setcbreak(0)
+        with Live(_table(standings(root, grant_id)), auto_refresh=False, screen=True) as live:
+            while not _is_ended():
+                live.update(_table(standings(root, grant_id)), refresh=True)
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
+def _is_ended() -> bool:
+    ready, _, _ = select.select([0], [], [], EVERY_SECONDS)
+    return bool(ready) and os.read(0, 1) in {b"", b"q", b"Q", b"\x1b"}
+
+
+def _table(rows: tuple[Standing, ...]) -> "Table":
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table("ID", "ACTION", "USED", "", "NEXT", box=None, pad_edge=False, caption="q ends")
+    for one in rows:
+        budget = one.budget
+        if budget is None:
+            table.add_row(*map(Text, map(printable, (one.id, one.action or "-", one.problem))))
+            continue
+        full = -(-BAR * min(budget.used, budget.limit) // budget.limit)
+        wait = one.problem or (f"{budget.retry_after_seconds:.1f}s" if budget.retry_after_seconds else "now")
+        bar = Text("#" * full + "." * (BAR - full), style="red" if budget.retry_after_seconds else "green")
+        table.add_row(
+            *map(Text, map(printable, (one.id, one.action, f"{budget.used}/{budget.limit}"))), bar, Text(wait)
+        )
+    return table

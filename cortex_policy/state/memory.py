@@ -1,0 +1,127 @@
+"""Budgets inside one process, for a service that wants no file: the same questions, exact in the same way."""
+
+from _thread import allocate_lock
+from time import clock_gettime_ns
+
+from cortex_policy.core.model import Budget, UsageError
+from cortex_policy.state.ring import CLOCK, TICK_BITS, WINDOW_TICKS
+
+_SMALLEST = 16  # slots of a new ring
+_NEVER = -(1 << 62)  # the tick of a slot that no hit has taken yet
+
+
+class _Ring:
+    """The ticks of the last hits of one key; as long as its busiest window needed, whatever the limit is."""
+
+    __slots__ = ("good_until", "head", "lock", "mask", "ticks")
+
+    def __init__(self, good_until: int) -> None:
+        self.ticks = [_NEVER] * _SMALLEST
+        self.mask = _SMALLEST - 1
+        self.head = 0
+        self.lock = allocate_lock()
+        self.good_until = good_until  # the next sweep; 0 once it was swept, for those who still hold it
+
+    def make_room(self, cost: int, horizon: int) -> None:
+        """Grow until `cost` hits overwrite none that still counts. Call with the lock held."""
+        # INVARIANT: a slot is overwritten only when its hit has left the window, so that any limit can be asked next
+        size = len(self.ticks)
+        while cost > size or self.ticks[(self.head + cost - 1) & self.mask] > horizon:
+            start = self.head & self.mask
+            self.ticks = [_NEVER] * size + self.ticks[start:] + self.ticks[:start]
+            self.head = size = 2 * size
+            self.mask = size - 1
+
+    def used(self, horizon: int) -> int:
+        """Count the hits after the horizon by halving, as the ring is ordered."""
+        low, high = self.head - len(self.ticks), self.head
+        while low < high:
+            middle = (low + high) // 2
+            if self.ticks[middle & self.mask] > horizon:
+                high = middle
+            else:
+                low = middle + 1
+        return self.head - low
+
+    def wait_ticks(self, limit: int, cost: int, now: int) -> int:
+        """Return how long until `cost` more hits fit into `limit`."""
+        if limit - cost >= len(self.ticks):  # the hit to look at has left the ring, and so its window
+            return 0
+        return max(0, self.ticks[(self.head + cost - 1 - limit) & self.mask] + WINDOW_TICKS - now)
+
+    def store(self, cost: int, now: int) -> None:
+        """Store hits, for which there is room."""
+        for hit in range(self.head, self.head + cost):
+            self.ticks[hit & self.mask] = now
+        self.head += cost
+
+
+class MemoryBudgets:
+    """The budgets of one process, asked from any number of threads, never from a signal handler; gone when it ends."""
+
+    def __init__(self) -> None:
+        """Begin with nothing used."""
+        self._rings: dict[tuple[str, str], _Ring] = {}
+        self._lock = allocate_lock()
+        self._sweep_at = 0
+
+    def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
+        """Take `cost` hits if they fit into `limit` a minute, and say so."""
+        ring = self._rings.get((tool, action))
+        if cost == 1 and limit > 0 and ring is not None:
+            with ring.lock:
+                ticks, head, mask = ring.ticks, ring.head, ring.mask
+                now = clock_gettime_ns(CLOCK) >> TICK_BITS
+                oldest = ticks[(head - limit if limit <= mask else head) & mask]
+                if now < ring.good_until:
+                    if oldest <= now - WINDOW_TICKS:
+                        ticks[head & mask] = now
+                        ring.head = head + 1
+                        return True
+                    if limit <= mask:
+                        return False
+        return self.take(tool, action, limit, cost).consumed == cost
+
+    def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
+        """Take `cost` hits if they fit into `limit` a minute; say what that leaves."""
+        return self._asked(tool, action, limit, cost, consume=True)
+
+    def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
+        """Say what `take` would; consume nothing."""
+        return self._asked(tool, action, limit, cost, consume=False)
+
+    def _asked(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
+        if cost < 1:
+            message = "cost must be an integer of at least 1"
+            raise UsageError(message)
+        if limit < cost:
+            return Budget(limit, 0, limit, None, 0)
+        with self._lock:
+            if _now() >= self._sweep_at:
+                self._sweep()
+            ring = self._rings.get((tool, action)) or _Ring(self._sweep_at)
+            with ring.lock:
+                now = _now()  # inside the lock, so that the ring is ordered
+                wait = ring.wait_ticks(limit, cost, now)
+                consumed = cost if consume and not wait else 0
+                if consumed:
+                    ring.make_room(cost, now - WINDOW_TICKS)
+                    ring.store(cost, now)
+                    self._rings[tool, action] = ring
+                used = ring.used(now - WINDOW_TICKS)
+        return Budget(limit, used, max(0, limit - used), (wait << TICK_BITS) / 1e9, consumed)
+
+    def _sweep(self) -> None:
+        """Once a window, drop the rings in which nothing counts any more."""
+        now = _now()
+        self._sweep_at = now + WINDOW_TICKS
+        for key, ring in list(self._rings.items()):
+            with ring.lock:
+                is_idle = ring.used(now - WINDOW_TICKS) == 0
+                ring.good_until = 0 if is_idle else self._sweep_at
+            if is_idle:
+                del self._rings[key]
+
+
+def _now() -> int:
+    return clock_gettime_ns(CLOCK) >> TICK_BITS

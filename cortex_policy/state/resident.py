@@ -1,0 +1,166 @@
+"""The ledger of long-lived processes: its files stay open and mapped, so that most hits are two stores under a lock."""
+
+import mmap
+import os
+from _thread import _local
+from time import clock_gettime_ns
+from weakref import WeakSet
+
+from cortex_policy.state.ledger import Ledger, boot_id, open_file, open_state
+from cortex_policy.state.ring import (
+    AT_HEAD,
+    CLOCK,
+    HEADER,
+    PRIME,
+    TICK_BITS,
+    WINDOW_TICKS,
+    WORD,
+    Damaged,
+    Key,
+    Ring,
+    fcntl,
+    lock,
+    now_ticks,
+)
+
+MOST_OPEN = 64  # files a thread keeps open, two descriptors each
+_SPAN = WINDOW_TICKS * PRIME  # a window, as the difference of two sealed words
+_TRY, _UNLOCK = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN
+_flock = fcntl.flock
+_Handles = dict[tuple[str, str], "_Handle"]
+_alive: "WeakSet[FileBudgets]" = WeakSet()
+
+
+class _Handle:
+    """One mapped file. Each thread has its own: threads that share a descriptor share its lock too."""
+
+    __slots__ = ("busy", "denied_head", "denied_limit", "denied_until", "descriptor", "mask", "slots", "tag", "words")
+
+    def __init__(self, descriptor: int, ring: Ring) -> None:
+        """Map a file that was verified under its lock."""
+        self.descriptor = descriptor
+        self.words = memoryview(mmap.mmap(descriptor, HEADER + (WORD << ring.bits))).cast("q")
+        self.slots = self.words[HEADER // WORD :]
+        self.mask = (1 << ring.bits) - 1
+        self.tag = ring.tag
+        self.busy = False
+        self.denied_limit = self.denied_head = self.denied_until = 0
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+class FileBudgets(Ledger):
+    """The budgets of one root for a process that asks often; counts in the same files as every other process.
+
+    `hit` is 5 to 10 times faster than `take`. A file that somebody else truncates while it is mapped ends the
+    process (SIGBUS): drop state with `cortex-policy rate purge`, never by hand.
+    """
+
+    def __init__(self, root_identity: tuple[int, int]) -> None:
+        """Take the root's (device, inode), which names its directory."""
+        super().__init__(root_identity)
+        self._local = _local()
+        _alive.add(self)
+
+    def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:  # noqa: C901 - a call inside costs 3 %
+        """Take `cost` hits if they fit into `limit` a minute, and say so; raise StateError where nobody can know."""
+        try:
+            handle = self._local.handles[tool, action]
+        except (AttributeError, KeyError):
+            return self._opened(tool, action, limit, cost)
+        if not 0 < limit < handle.mask:
+            return self._opened(tool, action, limit, cost)
+        if cost != 1 or handle.busy:  # busy: a signal came in the middle of a hit, and asks for another
+            return self.take(tool, action, limit, cost).consumed == cost
+        if handle.denied_until and _is_still_full(handle, limit):
+            return False
+        # INVARIANT: no call between these two lines, so that no signal leaves a handle busy
+        handle.busy = True
+        try:
+            try:
+                _flock(handle.descriptor, _TRY)
+            except BlockingIOError:
+                lock(handle.descriptor)
+            word, tag = handle.words[AT_HEAD], handle.tag
+            if word % PRIME == tag:
+                head = word // PRIME
+                slots, mask = handle.slots, handle.mask
+                oldest = slots[(head - limit) & mask]
+                stamp = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + tag
+                if oldest % PRIME == tag:
+                    if oldest > stamp - _SPAN and oldest != tag:
+                        handle.denied_limit, handle.denied_head, handle.denied_until = limit, word, oldest + _SPAN
+                        return False
+                    # INVARIANT: slot before head: a torn hit lies beyond the head and is never looked at
+                    slots[head & mask] = stamp
+                    handle.words[AT_HEAD] = word + PRIME
+                    return True
+        finally:
+            handle.busy = False  # before the call, whose end is where a signal may raise
+            _flock(handle.descriptor, _UNLOCK)
+        return self._opened(tool, action, limit, cost)  # the file is gone from its name, or damaged
+
+    def forget(self) -> None:
+        """Close the files that are kept open; the next hit of a key opens its file again."""
+        self._local = _local()
+
+    def _opened(self, tool: str, action: str, limit: int, cost: int) -> bool:
+        """Answer as any process does, then keep the file open for the next hit."""
+        handles: _Handles = self._local.__dict__.setdefault("handles", {})
+        handles.pop((tool, action), None)
+        consumed = self.take(tool, action, limit, cost).consumed
+        while len(handles) >= MOST_OPEN:
+            handles.pop(next(iter(handles)))
+        handle = self._mapped(tool, action)
+        if handle is not None:
+            handles[tool, action] = handle
+        return consumed == cost
+
+    def _mapped(self, tool: str, action: str) -> _Handle | None:
+        """Map the file of a key; None where it must be asked each time: closed, coarse, or no descriptor left."""
+        boot = boot_id()
+        key = Key(boot, tool, action)
+        try:
+            directory = open_state(self.root_identity, boot)
+            try:
+                descriptor = open_file(directory, key.name)
+            finally:
+                os.close(directory)
+            return _handle(descriptor, key) if descriptor is not None else None
+        except OSError:  # the hit itself is decided; the next one goes the same long way
+            return None
+
+
+def _handle(descriptor: int, key: Key) -> _Handle | None:
+    try:
+        ring = Ring(descriptor, key.identity)
+        if ring.grain == 1 and ring.closed <= now_ticks():
+            handle = _Handle(descriptor, ring)
+            fcntl.flock(descriptor, _UNLOCK)
+            return handle
+    except Damaged:
+        pass  # the next hit notices it, and says so
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
+
+
+def _is_still_full(handle: _Handle, limit: int) -> bool:
+    """Whether the last denial still holds: nobody took or dropped a hit since, and none has left the window."""
+    return (
+        limit <= handle.denied_limit
+        and handle.words[AT_HEAD] == handle.denied_head
+        and (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + handle.tag < handle.denied_until
+    )
+
+
+def _forget_all() -> None:
+    """Drop what a fork made shared: a descriptor that two processes have is one lock for both."""
+    for budgets in _alive:
+        budgets.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)

@@ -1,0 +1,217 @@
+"""One budget on disk: an exact ring of hits in a file, how it is named, sealed and locked."""
+
+import os
+import stat
+import sys
+import time
+
+try:
+    import fcntl
+except ImportError:  # a platform without file locks: every call answers 24
+    fcntl = None  # type: ignore[assignment]
+
+from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
+from cortex_policy.state.grants import sha256
+
+TICK_BITS = 12  # a tick is 4,096 ns
+# INVARIANT: rounded so that a hit frees a few microseconds late, never early
+WINDOW_TICKS = -(-60_000_000_000 // (1 << TICK_BITS)) + 1
+EXACT_LIMIT = 1_000_000  # above, a slot stands for several hits: never over, at most 0.1 % under
+COARSE_SLOTS = 1024
+PRIME = 65521
+MAGIC, LAYOUT = 0x43504C, 2  # LAYOUT goes up with every change of what is written here
+MAGIC_TAG = 4099  # the first word is sealed with the same in all files: a flipped bit is no other layout
+WORD, HEADER = 8, 64
+AT_MAGIC, AT_IDENTITY, AT_BITS, AT_GRAIN, AT_CLOSED, AT_SPARE, AT_KEPT, AT_HEAD = range(8)
+# no sealed word leaves 0 when divided by PRIME. As the head they say: look at the file's name again; it is broken
+GONE, BROKEN = 0, PRIME
+NOTHING = PRIME  # what AT_KEPT holds unless the file is being left
+MOST_BITS = 30
+SPINS, LONGEST_LOCK_WAIT = 20, 1.0
+
+
+class Damaged(Exception):
+    """A word of the file is not what was written there."""
+
+
+def failed(detail: str, hint: str = "") -> StateError:
+    """Make the error of a state that cannot be used."""
+    return StateError(STATE_UNAVAILABLE, detail, hint)
+
+
+CLOCK = time.CLOCK_MONOTONIC_RAW if sys.platform == "darwin" else time.CLOCK_BOOTTIME
+
+
+def now_ticks() -> int:
+    """Return the time since boot in ticks; no setting of the wall clock moves it."""
+    return time.clock_gettime_ns(CLOCK) >> TICK_BITS
+
+
+def grain(limit: int) -> int:
+    """Return how many hits a slot stands for."""
+    return 1 if limit <= EXACT_LIMIT else -(-limit // COARSE_SLOTS)
+
+
+class Key:
+    """What names a budget on disk, and what its words are sealed with."""
+
+    def __init__(self, boot: bytes, tool: str, action: str) -> None:
+        """Hash the key with the boot, so that no name can be read from it and no other boot's file is opened."""
+        key = f"{len(tool)}:{tool}:{action}".encode("utf-8", "surrogatepass")
+        self.name = sha256(b"key " + boot + key).hexdigest()[:40]
+        sealed = sha256(b"seal %d " % _time_namespace() + boot + key).digest()
+        self.identity = int.from_bytes(sealed[:WORD], "big") >> 1
+        self.tag = tag_of(self.identity)
+
+    def seal(self, value: int) -> int:
+        """Return the word that stores a value; any flipped bit of it shows."""
+        return value * PRIME + self.tag
+
+
+def tag_of(identity: int) -> int:
+    """Return what the words of a file are sealed with."""
+    return 1 + identity % (PRIME - 1)
+
+
+def _time_namespace() -> int:
+    try:
+        return os.stat("/proc/self/ns/time").st_ino
+    except FileNotFoundError:  # no time namespaces in this kernel
+        return 0
+
+
+class Ring:
+    """One open and locked file: its header, and the rule read from its slots."""
+
+    def __init__(self, descriptor: int, identity: int | None = None) -> None:
+        """Read and verify the header, of whatever key where none is named; raise Damaged."""
+        self.descriptor = descriptor
+        words = memoryview(os.pread(descriptor, HEADER, 0))
+        if len(words) != HEADER:
+            raise Damaged
+        header = words.cast("q")
+        _check_layout(header[AT_MAGIC])
+        self.identity = header[AT_IDENTITY]
+        if identity not in (None, self.identity):
+            raise Damaged
+        self.tag = tag_of(self.identity)
+        self.bits, self.grain, self.closed, spare = map(self.unseal, header[AT_BITS:AT_KEPT])
+        size = HEADER + (WORD << min(self.bits, MOST_BITS))
+        if self.bits > MOST_BITS or not self.grain or spare or os.fstat(descriptor).st_size != size:
+            raise Damaged
+        self.head = self.unseal(header[AT_KEPT if header[AT_HEAD] == GONE else AT_HEAD])
+        if header[AT_KEPT] != NOTHING:  # whoever was about to leave this file died before it did
+            self.unseal(header[AT_KEPT])
+            self._store(AT_HEAD, self.head)
+            self._write(NOTHING.to_bytes(WORD, sys.byteorder), WORD * AT_KEPT)
+
+    def unseal(self, word: int) -> int:
+        """Return the value of a word; raise Damaged where it is none of this file."""
+        value, tag = divmod(word, PRIME)
+        if tag != self.tag or value < 0:
+            raise Damaged
+        return value
+
+    def slot(self, hit: int) -> int:
+        """Return the tick at which a hit was taken (or one of the few that share its slot), 0 for never."""
+        index = (hit // self.grain) & ((1 << self.bits) - 1)
+        data = os.pread(self.descriptor, WORD, HEADER + WORD * index)
+        if len(data) != WORD:
+            raise Damaged
+        return self.unseal(memoryview(data).cast("q")[0])
+
+    def is_too_small(self, limit: int) -> bool:
+        """Whether the file is too short, or counts too coarsely, for a limit."""
+        return limit >= (self.grain << self.bits) - self.grain or self.grain > grain(limit)
+
+    def wait_ticks(self, limit: int, cost: int, now: int) -> int:
+        """Return how long until `cost` more hits fit into `limit`: one read, however large the limit is."""
+        if now < self.closed:
+            return self.closed - now
+        if self.is_too_small(limit):  # asked with another limit than the file was made for: count instead
+            return 0 if self.used(limit, now) + cost <= limit else WINDOW_TICKS
+        hit = self.head - limit + cost - 1
+        taken = self.slot(hit) if hit >= 0 else 0
+        # a tick of the future can only be damage or another clock: it is inside the window too
+        return max(0, taken + WINDOW_TICKS - now) if taken else 0
+
+    def take(self, cost: int, now: int) -> None:
+        """Store the hits, then the head: a torn one lies beyond the head and is never looked at."""
+        word = (now * PRIME + self.tag).to_bytes(WORD, sys.byteorder)
+        first, last = self.head // self.grain, (self.head + cost - 1) // self.grain
+        size = 1 << self.bits
+        while first <= last:
+            run = min(last - first + 1, size - first % size)
+            self._write(word * run, HEADER + WORD * (first % size))
+            first += run
+        self.head += cost
+        self._store(AT_HEAD, self.head)
+
+    def leave(self) -> None:
+        """Say, under the lock, that the file is about to go from its name, to all who have it open."""
+        self._store(AT_KEPT, self.head)  # first, so that a crash here loses no hit
+        self._write(GONE.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
+
+    def used(self, limit: int, now: int) -> int:
+        """Count the hits in the window by halving, as the ring is ordered."""
+        if now < self.closed:
+            return limit
+        low, high = max(0, self.head - ((1 << self.bits) - 1) * self.grain), self.head
+        while low < high:
+            middle = (low + high) // 2
+            taken = self.slot(middle)
+            if taken and taken + WINDOW_TICKS > now:
+                high = middle
+            else:
+                low = middle + 1
+        return self.head - low
+
+    def is_idle(self, now: int) -> bool:
+        """Whether nothing in it counts any more."""
+        newest = self.slot(self.head - 1) if self.head else 0
+        return now >= self.closed and newest + WINDOW_TICKS <= now
+
+    def _store(self, index: int, value: int) -> None:
+        self._write((value * PRIME + self.tag).to_bytes(WORD, sys.byteorder), WORD * index)
+
+    def _write(self, data: bytes, offset: int) -> None:
+        if os.pwrite(self.descriptor, data, offset) != len(data):
+            raise OSError(28, "short write")
+
+
+def magic() -> int:
+    """Return the word that every file begins with."""
+    return (MAGIC << 16 | LAYOUT) * PRIME + MAGIC_TAG
+
+
+def _check_layout(word: int) -> None:
+    value, tag = divmod(word, PRIME)
+    if tag != MAGIC_TAG or value >> 16 != MAGIC:
+        raise Damaged
+    if value & 0xFFFF != LAYOUT:
+        raise failed("it was made by another version of this program", "drop it with `cortex-policy rate purge`")
+
+
+def lock(descriptor: int) -> None:
+    """Lock a file within a second; raise StateError where another process holds it longer."""
+    nap, waited = 20e-6, 0.0
+    for attempt in range(1 << 20):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waited >= LONGEST_LOCK_WAIT:
+                raise failed("another process holds it", "look for a stopped process") from None
+            if attempt >= SPINS:
+                time.sleep(nap)
+                waited += nap
+                nap = min(2 * nap, 1e-3)
+        else:
+            return
+
+
+def stands(descriptor: int) -> bool:
+    """Whether a locked file is still the one at its name; raise StateError for a wrong kind of object."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
+        raise failed("a state file is not a plain file of ours", "drop it with `cortex-policy rate purge`")
+    return status.st_nlink == 1

@@ -1,0 +1,219 @@
+"""Making, replacing and removing ledger files: rare, so that a check does not load it."""
+
+import os
+import stat
+import sys
+
+from cortex_policy.core.model import StateError
+from cortex_policy.state.ledger import SWEPT, open_file
+from cortex_policy.state.ring import (
+    AT_HEAD,
+    BROKEN,
+    HEADER,
+    NOTHING,
+    WINDOW_TICKS,
+    WORD,
+    Damaged,
+    Key,
+    Ring,
+    failed,
+    fcntl,
+    grain,
+    lock,
+    magic,
+)
+
+_LOCAL = frozenset((
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "devtmpfs",
+))  # fmt: skip
+_NEW = ".new-"  # the process id of the maker follows
+
+
+def refuse_network(descriptor: int, shown: str) -> None:
+    """Raise StateError where a directory does not lie on a local file system: `flock` excludes nobody elsewhere."""
+    if sys.platform != "linux":
+        return
+    path = os.readlink(f"/proc/self/fd/{descriptor}")
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        kind = file_system(path, mounts.read())
+    if kind not in _LOCAL:
+        os.rmdir(path)
+        raise failed(f"`{shown}` lies on `{kind}`, which is not known to be local", "name a local directory")
+
+
+def file_system(path: str, mounts: str) -> str:
+    """Return the type of the file system that a path lies on, by the longest mount point above it."""
+    best, kind = -1, ""
+    for line in mounts.splitlines():
+        fields, _, rest = line.partition(" - ")
+        point = fields.split(" ")[4].replace("\\040", " ")
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= best:  # a later mount covers an earlier one at the same point
+            best, kind = len(point), rest.split(" ")[0]
+    return kind
+
+
+def create(directory: int, key: Key, limit: int) -> int:
+    """Make the file of a key unless another process just did; return it open and locked."""
+    while True:
+        lock(directory)
+        try:
+            os.stat(key.name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return _published(directory, key, _ring(key, limit, []))
+        finally:
+            fcntl.flock(directory, fcntl.LOCK_UN)
+        descriptor = open_file(directory, key.name)
+        if descriptor is not None:
+            return descriptor
+
+
+def close(directory: int, key: Key, damaged: int, limit: int, now: int) -> None:
+    """Replace a damaged file, which is open and locked, by an empty one that is closed for one window."""
+    _break(damaged)
+    os.close(_published(directory, key, _ring(key, limit, [], closed=now + WINDOW_TICKS)))
+
+
+def rebuild(directory: int, key: Key, ring: Ring, limit: int, now: int) -> int:
+    """Replace a file by one that holds a new limit, its live hits copied; return it open and locked."""
+    hits, step = ring.used(limit, now), grain(limit)
+    oldest, mask = ring.head - hits, (1 << ring.bits) - 1
+    slots = memoryview(os.pread(ring.descriptor, WORD << ring.bits, HEADER)).cast("q")
+    # a slot of several hits takes the time of the newest of them, and so does what is left over
+    live = [slots[((oldest + min(first + step, hits) - 1) // ring.grain) & mask] for first in range(0, hits, step)]
+    return _published(directory, key, _ring(key, limit, live, closed=ring.closed, head=hits), ring)
+
+
+def _ring(key: Key, limit: int, live: list[int], *, closed: int = 0, head: int = 0) -> memoryview:
+    """Return the bytes of a file for a limit, with these sealed words in its first slots."""
+    step = grain(limit)
+    bits = max(2, (limit // step + 2).bit_length(), len(live).bit_length())
+    header = [magic(), key.identity, *map(key.seal, (bits, step, closed, 0)), NOTHING, key.seal(head)]
+    blank = key.seal(0).to_bytes(WORD, sys.byteorder)
+    return memoryview(_packed([*header, *live]) + blank * ((1 << bits) - len(live)))
+
+
+def _packed(words: list[int]) -> bytes:
+    packed = memoryview(bytearray(WORD * len(words))).cast("q")
+    for index, word in enumerate(words):
+        packed[index] = word
+    return packed.tobytes()
+
+
+def _published(directory: int, key: Key, data: memoryview, old: Ring | None = None) -> int:
+    """Put a file at the name of a key, in place of an old one; return it open and locked."""
+    temporary = f"{_NEW}{os.getpid()}-{os.urandom(8).hex()}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
+    try:
+        lock(descriptor)
+        while data:
+            data = data[os.write(descriptor, data) :]
+        if old is not None:
+            old.leave()
+        # INVARIANT: a file at its name is always complete; anything shorter is damage
+        os.rename(temporary, key.name, src_dir_fd=directory, dst_dir_fd=directory)
+    except BaseException:
+        os.close(descriptor)
+        os.unlink(temporary, dir_fd=directory)
+        raise
+    return descriptor
+
+
+def drop(directory: int, name: str) -> bool:
+    """Remove the file at a name, so that its budget starts anew; return whether there was one."""
+    descriptor = open_file(directory, name)
+    if descriptor is None:
+        return False
+    try:
+        _leave(descriptor)
+        os.unlink(name, dir_fd=directory)
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def remove_all(directory: int) -> int:
+    """Remove whatever lies in a root's directory, of any kind; return how many budgets or strangers that were."""
+    removed = 0
+    for name in os.listdir(directory):
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if name == SWEPT or not _is_plain(status):
+            _remove(directory, name, status)
+            removed += name != SWEPT
+        else:
+            removed += drop(directory, name)
+    return removed
+
+
+def _is_plain(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
+
+
+def _remove(directory: int, name: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        from shutil import rmtree  # noqa: PLC0415 - only a stranger needs it
+
+        rmtree(name, dir_fd=directory)
+    else:
+        os.unlink(name, dir_fd=directory)
+
+
+def _leave(descriptor: int) -> None:
+    """Tell those who have a file open that it goes from its name; a damaged one too."""
+    try:
+        Ring(descriptor).leave()
+    except (Damaged, StateError):  # StateError: another layout
+        _break(descriptor)
+
+
+def _break(descriptor: int) -> None:
+    """Make whoever has a damaged file mapped look at its name again."""
+    if os.fstat(descriptor).st_size >= HEADER:
+        os.pwrite(descriptor, BROKEN.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
+
+
+def sweep(directory: int, now: int) -> None:
+    """Remove every file in which nothing counts any more, and what makers left that were killed."""
+    note = os.open(SWEPT, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    try:
+        os.pwrite(note, now.to_bytes(WORD, sys.byteorder), 0)
+    finally:
+        os.close(note)
+    for name in os.listdir(directory):
+        if name.startswith(_NEW):
+            _remove_orphan(directory, name)
+        elif name != SWEPT:
+            _remove_idle(directory, name, now)
+
+
+def _remove_orphan(directory: int, name: str) -> None:
+    try:
+        os.kill(int(name.split("-")[1]), 0)
+    except ProcessLookupError:
+        try:
+            os.unlink(name, dir_fd=directory)
+        except FileNotFoundError:
+            return  # another sweep was here
+    except (ValueError, OSError):
+        return  # none of ours, or its maker lives
+
+
+def _remove_idle(directory: int, name: str, now: int) -> None:
+    try:
+        descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    except OSError:
+        return  # gone, or a wrong kind of object: whoever asks for it is told
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+            return
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        ring = Ring(descriptor)
+        if os.fstat(descriptor).st_nlink == 1 and ring.is_idle(now):
+            ring.leave()
+            os.unlink(name, dir_fd=directory)
+    except (OSError, Damaged, StateError):
+        return  # in use, or to be noticed by whoever asks for it
+    finally:
+        os.close(descriptor)

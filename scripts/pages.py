@@ -1,0 +1,61 @@
+"""The commands as the generators see them: one walk of the Typer app."""
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cortex_policy.cli.app import PROGRAM, app
+from cortex_policy.cli.help import prose_and_examples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Page:
+    """One command: its words, its parameters, its prose and examples, its subcommands."""
+
+    def __init__(self, command: Any, words: tuple[str, ...]) -> None:
+        """Read the command."""
+        self.words = words
+        self.name = "-".join(words)
+        self.context = typer.Context(command, info_name=" ".join(words))
+        params = command.get_params(self.context)
+        self.options = [param for param in params if param.param_type_name == "option"]
+        self.arguments = [param for param in params if param.param_type_name == "argument"]
+        (self.sentence, *self.paragraphs), self.examples = prose_and_examples(command.help)
+        self.pages = [Page(sub, (*words, name)) for name, sub in sorted(getattr(command, "commands", {}).items())]
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """The words after the program's name."""
+        return self.words[1:]
+
+    @property
+    def usage(self) -> str:
+        """The one line of usage."""
+        return " ".join([*self.words, *self.context.command.collect_usage_pieces(self.context)])
+
+    def every(self) -> "Iterator[Page]":
+        """Walk this page and all below it."""
+        yield self
+        for page in self.pages:
+            yield from page.every()
+
+    @property
+    def has_root(self) -> bool:
+        """Whether it reads the files of a root."""
+        return any(option.name == "root" for page in self.every() for option in page.options)
+
+    def described(self, param: Any) -> tuple[str, str]:
+        """Return how help names a parameter, and what it says of it."""
+        return param.get_help_record(self.context) or ("", "")
+
+
+def top_page() -> Page:
+    """Read the whole app."""
+    return Page(typer.main.get_command(app), (PROGRAM,))
+
+
+def takes_value(option: Any) -> bool:
+    """Whether an option stands before a value."""
+    return not (option.is_flag or option.count)

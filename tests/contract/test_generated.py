@@ -1,0 +1,97 @@
+"""What is generated is fresh, and what it is made from is complete."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOP = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def generate(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import the generator as its script does."""
+    monkeypatch.syspath_prepend(str(TOP / "scripts"))
+    import generate  # type: ignore[import-not-found]  # noqa: PLC0415 - found by the line above
+
+    return generate
+
+
+@pytest.fixture
+def pages(generate: Any) -> list[Any]:
+    """Return every command."""
+    return list(generate.top_page().every())
+
+
+def test_nothing_has_drifted(generate: Any) -> None:
+    """Man pages, completions and README say what the commands say."""
+    assert generate.drifted() == {}
+    with pytest.raises(SystemExit) as left:
+        generate.main(["--check"])
+    assert left.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("man/cortex-policy-check.1", "EXIT STATUS"),
+        ("README.md", "| 2 | usage |"),
+        ("cortex_policy/completions/_cortex-policy", "--root"),
+    ],
+)
+def test_a_change_by_hand_is_noticed(
+    generate: Any, name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named and ends with 1; without --check it is written anew."""
+    for copied in ("man", "cortex_policy/completions"):
+        shutil.copytree(TOP / copied, tmp_path / copied)
+    for copied in ("README.md", "CHANGELOG.md"):
+        shutil.copy(TOP / copied, tmp_path)
+    monkeypatch.setattr(generate, "TOP", tmp_path)
+    file = tmp_path / name
+    before = file.read_text()
+    file.write_text(before.replace(words, "by hand"))
+    with pytest.raises(SystemExit, match=name):
+        generate.main(["--check"])
+    generate.main([])
+    assert file.read_text() == before
+
+
+def test_everything_has_help(pages: list[Any]) -> None:
+    """Each command and each of its arguments and options says what it is, in a sentence."""
+    for page in pages:
+        assert page.sentence.endswith("."), page.words
+        for param in [*page.arguments, *page.options]:
+            assert (param.help or "").endswith("."), (page.words, param.name)
+
+
+def test_every_command_has_examples(pages: list[Any]) -> None:
+    """They name the command they stand under."""
+    for page in pages:
+        if not page.pages or not page.below:
+            assert page.examples, page.words
+            assert all(" ".join(page.words) in example for example in page.examples)
+
+
+def test_help_reads_well_at_80_columns(pages: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No line is longer, no sentence is cut, and the examples stand as they were written."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for page in pages:
+        shown = page.context.command.get_help(page.context)
+        assert max(map(len, shown.splitlines())) <= 80
+        assert "[ARGS]..." in shown or "..." not in shown
+        assert all(f"  {example}\n" in shown for example in page.examples)
+        assert all(sub.sentence in shown for sub in page.pages)
+
+
+def test_man_pages_please_groff() -> None:
+    """Not one warning."""
+    if shutil.which("groff") is None:
+        pytest.skip("groff is not installed here; .ci/run installs it")
+    for file in sorted((TOP / "man").glob("*.1")):
+        done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", file], capture_output=True, text=True, check=True)
+        assert not done.stderr
+        for title in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS", "SEE ALSO"):
+            assert f".SH {title}\n" in file.read_text()

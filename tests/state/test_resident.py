@@ -1,0 +1,167 @@
+"""Files kept open and mapped: whatever happens to them, no hit is counted where nobody looks."""
+
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from types import FrameType
+
+import pytest
+
+from cortex_policy.core.model import StateError
+from cortex_policy.state import ledger, resident, upkeep
+from cortex_policy.state.ledger import Ledger
+from cortex_policy.state.resident import FileBudgets
+from cortex_policy.state.ring import Key
+
+ROOT = (1, 2)
+
+
+@pytest.fixture
+def budgets(state: Path) -> FileBudgets:
+    """Make the budgets of some root, one file already mapped."""
+    assert state.is_dir()
+    budgets = FileBudgets(ROOT)
+    assert budgets.hit("t", "a", 10)
+    return budgets
+
+
+@pytest.fixture
+def directory() -> Iterator[int]:
+    """Open the directory of the files."""
+    descriptor = ledger.open_state(ROOT, ledger.boot_id())
+    yield descriptor
+    os.close(descriptor)
+
+
+def name(action: str) -> str:
+    """Return the name of a file."""
+    return Key(ledger.boot_id(), "t", action).name
+
+
+def test_mapped_and_unmapped_hits_are_one_budget(budgets: FileBudgets) -> None:
+    """Ten are ten, however they are asked for."""
+    others = [Ledger(ROOT), FileBudgets(ROOT)]
+    assert others[0].take("t", "a", 10, 3).consumed == 3
+    assert sum(asker.hit("t", "a", 10) for asker in [budgets, others[1]] * 5) == 6  # type: ignore[attr-defined, union-attr]
+    assert budgets.peek("t", "a", 10).remaining == 0
+
+
+def test_threads_do_not_share_a_lock(budgets: FileBudgets) -> None:
+    """Each has descriptors of its own: four threads admit exactly the limit."""
+    admitted: list[int] = []
+
+    def work() -> None:
+        admitted.append(sum(budgets.hit("t", "b", 500) for _ in range(400)))
+
+    threads = [Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(admitted) == 500
+
+
+def test_a_thread_that_ends_leaves_no_descriptor_open(budgets: FileBudgets) -> None:
+    """Its files are closed with it."""
+    before = set(os.listdir("/proc/self/fd"))
+    thread = Thread(target=lambda: budgets.hit("t", "a", 10))
+    thread.start()
+    thread.join()
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_fork_does_not_share_a_lock(budgets: FileBudgets) -> None:
+    """Parent and child open their own descriptors, and ten are ten."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        admitted = 255
+        with suppress(BaseException):
+            admitted = sum(budgets.hit("t", "c", 200) for _ in range(150))
+        os.write(theirs, bytes([admitted]))
+        os._exit(0)
+    admitted = sum(budgets.hit("t", "c", 200) for _ in range(150))
+    os.waitpid(child, 0)
+    assert admitted + os.read(ours, 1)[0] == 200
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_a_handle_of_a_dropped_file_opens_the_new_one(budgets: FileBudgets, directory: int) -> None:
+    """Neither the dropper nor the one who has it mapped counts in a file that is gone."""
+    assert upkeep.drop(directory, name("a"))
+    other = FileBudgets(ROOT)
+    assert sum(asker.hit("t", "a", 10) for asker in [other, budgets] * 10) == 10
+
+
+def test_a_handle_of_a_replaced_file_opens_the_new_one(budgets: FileBudgets) -> None:
+    """A higher limit asked by another process makes a longer file; no hit is lost."""
+    other = FileBudgets(ROOT)
+    assert other.hit("t", "a", 5000)
+    assert sum(asker.hit("t", "a", 10) for asker in [budgets, other] * 10) == 8
+
+
+def test_damage_to_a_mapped_file_is_noticed(budgets: FileBudgets, state: Path) -> None:
+    """The call that notices answers 24; later ones are limited, mapped or not."""
+    assert budgets.hit("t", "a", 10)
+    (file,) = state.rglob(name("a"))
+    with file.open("r+b") as damaged:
+        damaged.seek(56)
+        damaged.write(b"\x01")
+    with pytest.raises(StateError, match="damaged"):
+        budgets.hit("t", "a", 10)
+    assert not budgets.hit("t", "a", 10)
+    assert FileBudgets(ROOT).peek("t", "a", 10).closed
+
+
+def test_no_more_files_stay_open_than_it_says(budgets: FileBudgets) -> None:
+    """Many keys are counted exactly with few descriptors."""
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(2):
+        assert all(budgets.hit("t", str(key), 2) for key in range(resident.MOST_OPEN + 20))
+    assert not any(budgets.hit("t", str(key), 2) for key in range(resident.MOST_OPEN + 20))
+    assert len(os.listdir("/proc/self/fd")) <= before + 2 * resident.MOST_OPEN
+
+
+def test_a_limit_below_one_admits_nothing(budgets: FileBudgets) -> None:
+    """Whatever is mapped."""
+    assert not budgets.hit("t", "a", 0)
+    assert not budgets.hit("t", "a", -5)
+    assert not budgets.hit("t", "a", 10, 11)
+
+
+def test_signals_that_interrupt_hits_cost_no_exactness(budgets: FileBudgets) -> None:
+    """An exception raised at any instant of a hit leaves the handle usable and the count exact."""
+    admitted = raised = 0
+
+    def interrupt(_: int, frame: FrameType | None) -> None:
+        if frame is not None and frame.f_code.co_filename.startswith(str(Path(resident.__file__).parent)):
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.0007)
+    try:
+        for _ in range(20_000):
+            try:
+                admitted += budgets.hit("t", "d", 5000)
+            except KeyboardInterrupt:
+                raised += 1
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    assert raised
+    assert 5000 - raised <= admitted <= 5000
+    assert budgets.peek("t", "d", 5000).used == 5000
+
+
+def test_a_signal_that_asks_in_the_middle_of_a_hit_is_not_answered_from_it(budgets: FileBudgets) -> None:
+    """Its handler waits for the lock that the hit holds, gets 24, and the count stays exact."""
+    handle = budgets._local.handles["t", "a"]  # noqa: SLF001 - as it is in the middle of a hit
+    handle.busy = True
+    fcntl.flock(handle.descriptor, fcntl.LOCK_EX)
+    with pytest.raises(StateError, match="another process holds it"):
+        budgets.hit("t", "a", 10)
