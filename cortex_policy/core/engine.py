@@ -94,7 +94,8 @@ def rated(grant: "Grant", request: "Request", budget: "Budget") -> Decision:
         obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
         return Decision(ALLOWED, "", obligations, budget, places)
     if budget.retry_after_seconds is None:
-        detail = f"a cost of {request.cost} never fits into {budget.limit} a minute"
+        # the cost stays unsaid: Python refuses to print the largest ones
+        detail = f"a cost above {budget.limit} never fits into a minute"
     else:
         detail = f"{budget.used} of {budget.limit} used"
     return Decision(RATE_LIMITED, detail, (), budget, places)

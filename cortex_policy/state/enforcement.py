@@ -2,7 +2,7 @@
 
 import os
 import sys
-from _collections_abc import Mapping, Set, ValuesView  # `collections.abc` loads all of `collections` (4 ms)
+from _collections_abc import Mapping, Sequence, Set, ValuesView  # `collections.abc` loads all of `collections` (4 ms)
 
 from cortex_policy.core.decode import MAX_DEPTH
 from cortex_policy.core.engine import DEFAULTS, rated, refusal
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cortex_policy.state.memory import MemoryBudgets
 
 SYSTEM_SETTINGS = "/etc/cortex-policy"
+_NO_LISTS = (str, bytearray, memoryview, range)
 _PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", "CORTEX_POLICY_STATE_DIR")
 
 
@@ -110,8 +111,8 @@ def enforce(
 ) -> "Decision":
     """Decide a call and consume its budget; raise AccessDenied on a no, StateError where none can be given.
 
-    Path-like objects in the arguments count as the strings they stand for. Budgets are counted across processes in
-    the ledger of the grant's root; with a `MemoryBudgets`, in this process alone.
+    Path-like objects and bytes in the arguments count as the strings they stand for. Budgets are counted across
+    processes in the ledger of the grant's root; with a `MemoryBudgets`, in this process alone.
     """
     if not isinstance(cost, int) or isinstance(cost, bool) or cost < 1:
         message = "cost must be an integer of at least 1"
@@ -126,14 +127,14 @@ def enforce(
 
 
 def _plain(value: object, depth: int = 0) -> object:
-    """Turn path-like objects into strings, and mappings and sequences of any kind into those the rules look into."""
+    """Turn paths of any type into strings, and mappings and sequences of any kind into those the rules look into."""
     if depth > MAX_DEPTH:
         message = f"arguments are nested deeper than {MAX_DEPTH}"
         raise UsageError(message)
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
+    if isinstance(value, os.PathLike | bytes):
+        return os.fsdecode(value)
     if isinstance(value, Mapping):
         return {str(name): _plain(part, depth + 1) for name, part in value.items()}
-    if isinstance(value, Set | ValuesView | list | tuple):
+    if isinstance(value, Set | ValuesView | Sequence) and not isinstance(value, _NO_LISTS):
         return [_plain(part, depth + 1) for part in value]
     return value

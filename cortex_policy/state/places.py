@@ -67,12 +67,20 @@ def _place(argument: str, given: str, origin: "Origin", guarded: Guarded) -> Pla
         resolved, met = _resolve(absolute, guarded.identities)
     except _Unresolved as error:
         why = f"cannot be resolved: {error}"
-        guard = guard or (why if error.always else "")
+        guard = guard or (why if error.always else _guard_if_missing(absolute, guarded, origin))
         return Place(argument, given, _relative(collapsed, origin), fault=why, guard=guard)
     if met:
         guard = f"leads to `{resolved}`, which governs grants"
     guard = guard or _guard_by_name(resolved, guarded, origin)
     return Place(argument, given, _relative(collapsed, origin), _inside(resolved, origin.root), resolved, guard=guard)
+
+
+def _guard_if_missing(absolute: str, guarded: Guarded, origin: "Origin") -> str:
+    """Say what a path would govern for a program that drops `missing/..` before it opens, as most libraries do."""
+    try:
+        return _guard_by_name(os.path.realpath(absolute), guarded, origin)
+    except OSError as error:  # a link that went while it was read
+        return f"cannot be resolved: {os.strerror(error.errno or 0).lower()}"
 
 
 def _resolve(path: str, identities: frozenset[Identity]) -> tuple[str, bool]:

@@ -1,14 +1,23 @@
-"""Two doors, one room: what the fast door reads, Typer reads the same."""
+"""Two doors, one room: same argv, same bytes out, same exit code."""
 
+import os
+import re
+import shutil
+import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cortex_policy import door
 from cortex_policy.checking import Answer, Call
 from cortex_policy.cli import app, check
 
-WORDS = [
+PLAIN = [
     "git tree", "git tree --path docs/x", "--path docs/x git tree", "git --path a tree --path b", "git tree --path=a=b",
     "git tree --path=", "git tree --arg a=1 --arg b=2", "git tree --arg=a=1", "git tree --args {}", "git tree --args -",
     "git tree --args={}", "git tree --root /r", "git tree --root=/r", "git tree --wait 0", "git tree --wait 1.5",
@@ -18,18 +27,27 @@ WORDS = [
     "git tree --path \u202edocs", "git tree --path \udcff", "fs.write write", "git tree --path ~", "git tree --path \\",
     "git tree --wait 0.5 --cost 2 --path a --arg k=v --args {} --root .",
 ]  # fmt: skip
-DECLINED = [
-    "", "git", "git tree extra", "git --help", "--help tree", "--help", "--version", "git -- tree", "git tree --",
-    "git tree --nope", "git tree -x", "git tree -qq", "git tree --path", "git tree --path --json", "git tree --cost 0",
-    "git tree --cost -3", "git tree --cost x", "git tree --cost 1.5", "git tree --cost \u0663", "git tree --cost 1_0",
-    "git tree --wait nan", "git tree --wait -1", "git tree --wait 3601", "git tree --wait 1e3", "git tree --wait .",
-    "git tree --wait inf", "git tree --json --json", "git tree -q --quiet", "git tree --args {} --args {}",
-    "git tree --root a --root b", "git tree --wait 1 --wait 1", "git tree --cost 1 --cost 1", "git tree --peek=1",
-    "git tree --pee", "git tree --pat x", "- tree", "git tree -",
+USAGE = [
+    "", "git", "git tree extra", "git --help", "--help tree", "git tree --nope", "git tree -x", "git tree -qq",
+    "git tree --path", "git tree --cost 0", "git tree --cost -3", "git tree --cost x", "git tree --cost 1.5",
+    "git tree --wait nan", "git tree --wait -1", "git tree --wait 3601", "git tree --wait .", "git tree --wait inf",
+    "git tree --json --json", "git tree -q --quiet", "git tree --args {} --args {}", "git tree --root a --root b",
+    "git tree --wait 1 --wait 1", "git tree --cost 1 --cost 1", "git tree --peek=1", "git tree --pee", "git tree --pat x",
+    "git tree --version", "--version tree", "git tree -", "git tree -q -q",
 ]  # fmt: skip
+TYPER_KNOWS_BETTER = [
+    "--help", "--version", "git -- tree", "git tree --", "git -- --help", "git tree --path --json", "git tree --wait 1e3",
+    "git tree --cost \u0663", "git tree --cost 1_0", "- tree", "git tree --path -x", "git tree --args -x",
+]  # fmt: skip
+TABLE = [*PLAIN, *USAGE, *TYPER_KNOWS_BETTER]
 
 
-def by_typer(words: list[str], monkeypatch: pytest.MonkeyPatch) -> "Call | int":
+def split(line: str) -> list[str]:
+    """Return the words of a line of the table."""
+    return line.split(" ") if line else []
+
+
+def by_typer(words: list[str]) -> "Call | int":
     """Return the Call that Typer builds, or the code it ends with."""
     calls: list[Call] = []
 
@@ -40,49 +58,85 @@ def by_typer(words: list[str], monkeypatch: pytest.MonkeyPatch) -> "Call | int":
     def leave(_: Answer) -> None:
         raise SystemExit(0)
 
-    monkeypatch.setattr(check, "answer", answer)
-    monkeypatch.setattr(check, "leave", leave)
     code = 0
-    with suppress(SystemExit):
+    room = patch.multiple(check, answer=answer, leave=leave)
+    streams = patch.multiple(sys, stdout=sys.stdout, stderr=sys.stderr)  # a run wraps them: put them back
+    with room, streams, suppress(SystemExit):
         code = app.run(["check", *words])
     return calls[0] if calls else code
 
 
-@pytest.mark.parametrize("line", WORDS)
-def test_both_doors_read_the_same_call(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plain words make the same Call whoever reads them."""
-    words = line.split(" ")
-    call = door.read(words)
-    assert call is not None
-    assert by_typer(words, monkeypatch) == call
+@pytest.mark.parametrize("line", TABLE)
+def test_what_the_fast_door_reads_typer_reads_the_same(line: str) -> None:
+    """Plain words make the same Call whoever reads them; the rest is left to Typer, and is usage where it is wrong."""
+    call = door.read(split(line))
+    assert (call is not None) == (line in PLAIN)
+    read = by_typer(split(line))
+    if call is not None:
+        assert read == call
+    elif line in USAGE:
+        assert read == 2
+    else:
+        assert isinstance(read, Call) or read == 0
 
 
-@pytest.mark.parametrize("line", DECLINED)
-def test_the_fast_door_declines_what_is_not_plain(line: str) -> None:
-    """Then Typer decides what it is."""
-    assert door.read(line.split(" ") if line else []) is None
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        line
-        for line in DECLINED
-        if line
-        not in {
-            "--help",
-            "--version",
-            "git -- tree",
-            "git tree --",
-            "git tree --path --json",
-            "git tree --wait 1e3",
-            "git tree --cost \u0663",
-            "git tree --cost 1_0",
-            "- tree",
-            "git tree -",
-        }
-    ],
+values = st.text(max_size=4) | st.sampled_from(
+    ["0", "1", "2.5", "1.", ".5", "00", "-1", "3600.5", "9999999999", "\u0663", "a=b", "-", "--", "--json", "-q", "{}", "\udcff"]
+)  # fmt: skip
+options = st.sampled_from(["--path", "--arg", "--args", "--root", "--wait", "--cost", "--peek", "--pat", "-q"])
+groups = (
+    st.tuples(
+        st.sampled_from(["--peek", "--require-path", "--explain", "--json", "--quiet", "-q"]) | st.text(max_size=4)
+    )
+    | st.tuples(options, values)
+    | st.builds("{}={}".format, options, values).map(lambda word: (word,))
 )
-def test_what_is_wrong_is_usage(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never an allow, never a denial: 2."""
-    assert by_typer(line.split(" ") if line else [], monkeypatch) == 2
+
+
+@settings(max_examples=400)
+@given(st.lists(groups, max_size=4).flatmap(lambda some: st.permutations([("git",), ("tree",), *some])))
+def test_no_words_are_read_in_two_ways(parts: list[tuple[str, ...]]) -> None:
+    """Whatever the fast door makes of any words, Typer makes of them too, and nothing raises."""
+    words = [word for part in parts for word in part]
+    call = door.read(words)
+    if call is not None:
+        assert by_typer(words) == call
+
+
+FAST = [sys.executable, "-m", "cortex_policy"]
+SLOW = [sys.executable, "-c", "from cortex_policy import door; door.read = lambda words: None; door.main()"]
+WHOLE = [
+    ("git", "tree", "--path", "docs/x"), ("git", "tree", "--path", "docs/x", "--json"), ("git", "tree", "--explain"),
+    ("git", "push"), ("git", "push", "--json"), ("git", "push", "-q"), ("git", "tree", "--path", "etc/\x1b[31m\u202e"),
+    ("git", "tree", "--path", "\udcff\udc80"), ("git", "tree", "--path", ""), ("git", "tree", "--path", "a", "--path=docs", "--json"),
+    ("git", "tree", "--args", "-", "--json"), ("git", "tree", "--args", '{"a": 1, "a": 2}'), ("git", "tree", "--arg", "novalue"),
+    ("git", "tree", "--arg", "repo=3", "--cost", "30", "--json", "--peek"), ("git", "tree", "--cost", "31", "--explain"),
+    ("git", "tree", "--wait=0.1", "--cost", "31", "--json"), ("../model-gateway", "chat"), ("fs.write", "write"), ("", ""),
+    ("git", "tree\n"), ("git", "tree", "--root", "/nowhere"), ("git", "tree", "--root="), ("once", "a"), ("once", "a", "--json"),
+    ("git", "--help"), ("git", "tree", "--nope"), ("git", "tree", "--cost", "0"),
+]  # fmt: skip
+
+
+def told(program: list[str], line: tuple[str, ...], state: Path) -> tuple[int, bytes, bytes]:
+    """Run a whole process on a budget that is untouched but for `once`; return what it said, without its times."""
+    shutil.rmtree(state)
+    state.mkdir(mode=0o700)
+    if line[0] == "once":
+        subprocess.run([*FAST, "check", "once", "a"], check=True)
+    argv: list[str | bytes] = [*program, "check", *map(os.fsencode, line)]
+    done = subprocess.run(argv, input=b'{"path": "docs/x"}', capture_output=True, check=False, timeout=30)
+    out, err = (
+        re.sub(rb'("duration_us": |"retry_after_seconds": |fits in |--wait )[1-9][0-9.]*', rb"\1?", text)
+        for text in (done.stdout, done.stderr)
+    )
+    return done.returncode, out, err
+
+
+@pytest.mark.parametrize("line", WHOLE, ids=repr)
+def test_both_doors_say_the_same_bytes(root: Path, state: Path, line: tuple[str, ...]) -> None:
+    """Whole processes: the program as it is, and one whose fast door always declines."""
+    once = '{"tool": "once", "actions": ["a"], "rate": {"perMinute": 1}}'
+    (root / ".cortex" / "policy" / "tools" / "once.json").write_text(once)
+    fast, slow = (told(program, line, state) for program in (FAST, SLOW))
+    assert fast == slow
+    assert fast[0] != 70

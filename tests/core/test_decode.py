@@ -81,7 +81,21 @@ def test_a_syntax_error_names_its_place() -> None:
         decode(b'{\n"tool": x}')
 
 
-@given(st.binary(max_size=200))
+GOOD = wearing(
+    '"args": {"n": {"type": "integer"}}, "fsScope": ["docs"], "dataClass": "public", "x": [1.5e3, "\\u00e4"]'
+)
+pieces = st.binary(max_size=3) | st.sampled_from(
+    [b'"', b"{", b"[", b"]", b"}", b",", b":", b"\\", b"\\ud800", b"-", b"1e999", b"NaN", b"\xed\xa0\x80", b"\0", b"[" * 70, b"9" * 4301]
+)  # fmt: skip
+mutated = st.builds(
+    lambda start, length, piece: GOOD[:start] + piece + GOOD[start + length :],
+    st.integers(0, len(GOOD)),
+    st.integers(0, 9),
+    pieces,
+)
+
+
+@given(st.binary(max_size=200) | st.lists(pieces, max_size=9).map(b"".join) | mutated)
 def test_no_bytes_raise_anything_but_our_own(data: bytes) -> None:
     """Whatever stands in the file, the answer is a Grant or a GrantError."""
     try:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cortex_policy.core.engine import outside
+from cortex_policy.core.engine import decide
+from cortex_policy.core.model import Request
 from cortex_policy.state.enforcement import ask, load_grant
 from cortex_policy.state.places import Guarded, collapse, places
 
@@ -30,6 +31,11 @@ PARTS = st.sampled_from(
     ]
 )
 
+STARTS = st.sampled_from(["", "docs", "docs/a", "docs/a/link", "packages/a/up", "docs/self/docs/up"])
+GOVERNING = st.sampled_from(
+    [".cortex", "policy", "tools", "git.json", "state", ".cortex/policy", "../state", "to-policy", "to-state"]
+)
+
 
 @pytest.fixture
 def maze(root: Path) -> Path:
@@ -40,38 +46,62 @@ def maze(root: Path) -> Path:
     (root / "docs" / "a").mkdir()
     (root / "docs" / "a" / "link").symlink_to("../../packages")
     (root / "etc").mkdir()
+    (root / "etc" / "link").symlink_to("../docs")
     (root / "packages" / "a" / "up").symlink_to("../../etc")
+    (root / "docs" / "to-policy").symlink_to("../.cortex/policy/tools")
+    (root / "docs" / "to-state").symlink_to(root.parent / "state")
     return root
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
-@given(parts=st.lists(PARTS, max_size=7), absolute=st.booleans())
-def test_a_path_never_escapes_its_scope_by_any_spelling(maze: Path, parts: list[str], absolute: bool) -> None:
-    """Whatever is in scope here is in scope for the kernel too, by `realpath` as a second opinion."""
+@given(parts=st.lists(PARTS, max_size=7), absolute=st.booleans(), start=STARTS)
+def test_a_path_never_escapes_its_scope_by_any_spelling(
+    maze: Path, monkeypatch: pytest.MonkeyPatch, parts: list[str], absolute: bool, start: str
+) -> None:
+    """Whatever is allowed here is in scope for the kernel too, by `realpath` as a second opinion."""
+    monkeypatch.chdir(maze / start)
     given_path = "/".join(parts)
     if absolute:
         given_path = f"{maze}/{given_path}"
-    grant = load_grant("git")
+    grant = load_grant("git", str(maze))
     assert grant.origin is not None
     (place,) = places(grant, grant.origin, {"path": given_path}, Guarded(frozenset(), ()))
-    if outside(grant.fs_scope, place):
+    decision = decide(grant, Request("tree", {"path": given_path}, (place,)))
+    assert decision.allowed == bool(ask(grant, "tree", {"path": given_path}, peek=True))
+    if not decision:
         return
     real = os.path.realpath(given_path)
     assert place.resolved == real
     allowed = [f"{maze}/{scope}" for scope in grant.fs_scope]
     assert any(real == scope or real.startswith(scope + "/") for scope in allowed)
-    text = os.path.normpath(os.path.join(maze, given_path))
+    text = os.path.normpath(os.path.join(os.getcwd(), given_path))
     assert any(text == scope or text.startswith(scope + "/") for scope in allowed)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@given(parts=st.lists(PARTS | GOVERNING, max_size=7), absolute=st.booleans(), start=STARTS)
+def test_no_spelling_leads_to_what_governs_grants(
+    maze: Path, monkeypatch: pytest.MonkeyPatch, parts: list[str], absolute: bool, start: str
+) -> None:
+    """Whatever a grant without scope allows, the kernel would not find in the policy or the state directory."""
+    monkeypatch.chdir(maze / start)
+    given_path = "/".join([str(maze), *parts] if absolute else parts)
+    if not ask(load_grant("model-gateway", str(maze)), "chat", {"path": given_path}, peek=True):
+        return
+    real = os.path.realpath(given_path)
+    for governing in (f"{maze}/.cortex/policy", str(maze.parent / "state")):
+        assert not f"{real}/".startswith(f"{governing}/")
 
 
 @pytest.mark.parametrize(
     "path",
     [".cortex/policy", ".cortex/policy/tools/git.json", ".cortex/policy/new", "docs/self/.cortex/policy/x", ".CORTEX/Policy/x",
-     "docs/up/.cortex/policy", "missing/../.cortex/policy/x", "/etc/cortex-policy/config.toml", "/proc/self/cwd", "/dev/fd/0"],
+     "docs/up/.cortex/policy", "missing/../.cortex/policy/x", "docs/missing/../to-policy/git.json",
+     "docs/to-policy/missing/../git.json", "docs/file/../to-policy/git.json", "/etc/cortex-policy/config.toml", "/proc/self/cwd", "/dev/fd/0"],
 )  # fmt: skip
 def test_what_governs_grants_is_out_of_reach(maze: Path, path: str) -> None:
     """No unscoped grant reaches the policy, the settings, or a link inside /proc."""
-    assert maze.is_dir()
+    (maze / "docs" / "file").write_text("")
     assert not ask(load_grant("model-gateway"), "chat", {"path": path})
 
 

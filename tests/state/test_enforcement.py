@@ -1,0 +1,167 @@
+"""Asked from Python: every answer is a decision or an error of ours, and only a yes consumes."""
+
+import os
+from collections import UserDict, UserList, deque
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from cortex_policy.core.model import AccessDenied, Budget, CortexPolicyError, GrantError, UsageError
+from cortex_policy.state.enforcement import ask, enforce, load_grant
+
+
+class BytesPath:
+    """A path-like object that stands for bytes."""
+
+    def __init__(self, path: bytes) -> None:
+        self._path = path
+
+    def __fspath__(self) -> bytes:
+        return self._path
+
+
+here = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+texts = st.text(st.characters(), max_size=8) | st.sampled_from(
+    ["\ud800", "docs/\udcff", "docs/\0", "\0", "~", "/", "//", "..", "docs/x", "docs/" * 1000, "x" * 300, "/proc/self/fd/0/x", "/dev/fd/0"]
+)  # fmt: skip
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts | st.sampled_from(["path", "file"]), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+arguments = st.dictionaries(
+    st.sampled_from(["path", "Target_Path", "repo", "options", "x"]) | texts, values, max_size=4
+)
+
+
+@here
+@given(arguments, st.sampled_from(["tree", "push"]) | texts)
+@example({"path": "\ud800"}, "tree")
+@example({"path": ["docs/x", "\0"]}, "\udcff")
+def test_any_arguments_and_any_text_as_a_path_get_an_answer(root: Path, args: dict[str, object], action: str) -> None:
+    """Surrogates, NUL, names that are too long: yes or no, and no exception but our own."""
+    assert root.is_dir()
+    scoped, open_to_all = load_grant("git"), load_grant("model-gateway")
+    assert ask(scoped, action, args, peek=True).reason.exit_code in {0, 10, 11, 12}
+    assert ask(open_to_all, "chat", args, peek=True).reason.exit_code in {0, 12}
+    try:
+        enforce(scoped, action, args)
+    except CortexPolicyError as error:
+        assert 10 <= error.exit_code < 30  # noqa: PT017 - no error at all is fine too
+
+
+@here
+@given(st.integers(max_value=0) | st.floats() | st.booleans() | texts | st.none())
+def test_a_cost_is_an_integer_of_at_least_one(root: Path, cost: int) -> None:
+    """Nothing else is taken for one."""
+    assert root.is_dir()
+    with pytest.raises(UsageError):
+        enforce(load_grant("git"), "tree", cost=cost)
+
+
+def test_a_cost_of_any_size_is_denied_in_our_words(root: Path) -> None:
+    """Python refuses to print an integer of more than 4,300 digits; the denial does not depend on it."""
+    assert root.is_dir()
+    with pytest.raises(AccessDenied):
+        enforce(load_grant("git"), "tree", cost=10**5000)
+
+
+def test_only_a_yes_consumes(root: Path) -> None:
+    """Whichever rule says no, and a peek, leave the budget alone."""
+    assert root.is_dir()
+    grant = load_grant("git")
+    for action, args in (
+        ("push", {}),
+        ("tree", {"repo": 3}),
+        ("tree", {"path": "etc"}),
+        ("tree", {"path": "docs/link/x"}),
+    ):
+        with pytest.raises(AccessDenied) as caught:
+            enforce(grant, action, args)
+        assert caught.value.exit_code == caught.value.decision.reason.exit_code
+    ask(grant, "tree", {}, peek=True)
+    assert enforce(grant, "tree", {"path": "docs"}).budget == Budget(30, 1, 29, 0.0, 1)
+
+
+def test_path_like_objects_and_collections_are_looked_into(root: Path) -> None:
+    """No wrapping hides a path from its rule."""
+    assert root.is_dir()
+    grant = load_grant("git")
+    assert enforce(grant, "tree", {"path": PurePosixPath("docs/x")})
+    assert enforce(grant, "tree", {"paths": {"docs/x", "docs/y"}})
+    nested = {"edits": ({"file": PurePosixPath("etc/x")},)}
+    for args in (
+        {"path": PurePosixPath("etc/x")},
+        {"paths": frozenset({"docs/x", "etc/x"})},
+        nested,
+        {"o": {"a": nested}.values()},
+    ):
+        with pytest.raises(AccessDenied, match="etc/x"):
+            enforce(grant, "tree", args)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [b".cortex/policy/x", BytesPath(b".cortex/policy/x"), PurePosixPath(".cortex/policy/x"), deque(["docs", ".cortex/policy/x"]),
+     UserList([BytesPath(b".cortex/policy/x")]), UserDict({"file": ".cortex/policy/x"}), {"a": [b"", {"file": b".cortex/policy"}]}],
+)  # fmt: skip
+def test_no_type_of_a_path_reaches_what_governs_grants(root: Path, path: object) -> None:
+    """A grant without scope looks into the same types as one with a scope."""
+    assert root.is_dir()
+    with pytest.raises(AccessDenied, match="governs grants"):
+        enforce(load_grant("model-gateway"), "chat", {"path": path})
+
+
+def test_bytes_that_are_no_path_pass_as_text(root: Path) -> None:
+    """And what only looks like a sequence is not taken apart."""
+    assert root.is_dir()
+    for value in (b"\xff", bytearray(b"x"), memoryview(b"x"), range(10**12)):
+        assert enforce(load_grant("model-gateway"), "chat", {"content": value})
+
+
+def test_arguments_nested_too_deep_are_refused(root: Path) -> None:
+    """Even those that contain themselves."""
+    assert root.is_dir()
+    loop: list[object] = []
+    loop.append(loop)
+    with pytest.raises(UsageError, match="nested deeper"):
+        enforce(load_grant("git"), "tree", {"x": loop})
+
+
+def test_a_grant_that_came_from_no_root_is_never_asked(root: Path) -> None:
+    """Without its root there is no scope and no budget."""
+    assert root.is_dir()
+    loaded = load_grant("git")
+    made = type(loaded)(
+        loaded.id, loaded.tool, loaded.actions, loaded.rate, loaded.args, loaded.data_class, loaded.fs_scope
+    )
+    with pytest.raises(GrantError, match="not loaded from a root"):
+        enforce(made, "tree")
+
+
+@here
+@given(texts, texts | st.none())
+@example("git", "/")
+@example("git.json", None)
+@example("../tools/git", None)
+@example("git", "\ud800")
+@example("git", "\0")
+def test_any_text_as_an_id_or_a_root_gets_an_answer(root: Path, grant_id: str, named: str | None) -> None:
+    """A grant, or an error of ours."""
+    assert root.is_dir()
+    try:
+        assert load_grant(grant_id, named).id == grant_id
+    except GrantError as error:
+        assert 20 <= error.exit_code < 30  # noqa: PT017 - a grant is fine too
+
+
+def test_settings_of_the_environment_are_read_again_at_each_call(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A grant that was loaded before is no way round them."""
+    assert root.is_dir()
+    grant = load_grant("git")
+    monkeypatch.setitem(os.environ, "CORTEX_POLICY_SENSITIVE", "deny")
+    with pytest.raises(GrantError) as caught:
+        enforce(grant, "tree")
+    assert caught.value.exit_code == 27
