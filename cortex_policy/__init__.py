@@ -8,8 +8,11 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Decision as Decision
     from cortex_policy.core.model import Grant as Grant
     from cortex_policy.core.model import GrantError as GrantError
+    from cortex_policy.core.model import Place as Place
+    from cortex_policy.core.model import Rate as Rate
     from cortex_policy.core.model import Reason as Reason
     from cortex_policy.core.model import Request as Request
+    from cortex_policy.core.model import Settings as Settings
     from cortex_policy.core.model import StateError as StateError
     from cortex_policy.state.enforcement import enforce as enforce
     from cortex_policy.state.enforcement import load_grant as load_grant
@@ -24,8 +27,11 @@ _HOMES = {
     "Grant": "core.model",
     "GrantError": "core.model",
     "MemoryBudgets": "state.memory",
+    "Place": "core.model",
+    "Rate": "core.model",
     "Reason": "core.model",
     "Request": "core.model",
+    "Settings": "core.model",
     "StateError": "core.model",
     "decide": "core.engine",
     "enforce": "state.enforcement",

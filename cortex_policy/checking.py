@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Decision, Grant
 
+_DIGITS = frozenset("0123456789")
+LONGEST_WAIT = 3600  # seconds
 LONGEST_NAP = 1.0  # seconds; an edited grant or a freed budget is noticed within it
 
 
@@ -61,6 +63,16 @@ class _Words(Value):
     typed: "dict[str, str]"
 
 
+def number(word: str, value: str) -> float | int | None:
+    """Return what an option's digits stand for, None where they are none or out of its range."""
+    whole, _, fraction = value.partition(".")
+    if not whole or len(value) > 9 or not _DIGITS.issuperset(whole + fraction):  # noqa: PLR2004 - no overflow
+        return None
+    if word == "--cost":
+        return int(whole) if whole == value and int(whole) > 0 else None
+    return float(value) if float(value) <= LONGEST_WAIT else None
+
+
 def answer(call: Call) -> Answer:
     """Decide a call and word the answer."""
     began = time.perf_counter_ns()
@@ -97,26 +109,31 @@ def _words(call: Call) -> _Words:
     """Gather the arguments from `--path`, `--arg` and `--args`; raise UsageError for one that is named twice."""
     given: dict[str, object] = {}
     typed: dict[str, str] = {}
-    if call.paths:
-        given["path" if len(call.paths) == 1 else "paths"] = call.paths[0] if len(call.paths) == 1 else list(call.paths)
+    taken = {"path"} if call.paths else set()
+    if len(call.paths) == 1:
+        given["path"] = call.paths[0]
+    elif call.paths:
+        _once("paths", taken)
+        given["paths"] = list(call.paths)
     for word in call.arg_words:
         name, equals, value = word.partition("=")
         if not name or not equals:
             message = f"`--arg {word}` is not of the form K=V"
             raise UsageError(message)
-        _once(name, given, typed)
+        _once(name, taken)
         typed[name] = value
     if call.args_json is not None:
         for name, member in _object(call.args_json).items():
-            _once(name, given, typed)
+            _once(name, taken)
             given[name] = member
     return _Words(given, typed)
 
 
-def _once(name: str, *taken: "dict[str, object] | dict[str, str]") -> None:
-    if any(name in names for names in taken):
+def _once(name: str, taken: set[str]) -> None:
+    if name in taken:
         message = f"argument `{name}` is given twice"
         raise UsageError(message)
+    taken.add(name)
 
 
 def _object(text: str) -> "dict[str, object]":
@@ -139,9 +156,29 @@ def _typed(grant: "Grant", name: str, word: str) -> object:
         return word
     try:
         value: object = decode_json(word.encode())
-    except (Malformed, UnicodeEncodeError):
+    except (Malformed, UnicodeEncodeError) as error:
+        if _is_loose_json(word):
+            why = "not UTF-8" if isinstance(error, UnicodeEncodeError) else error
+            message = f"`--arg {name}` is JSON to others, and not to us: {why}"
+            raise UsageError(message, "mend it, or declare it a string in `args` of the grant") from None
         return word
     return value
+
+
+def _is_loose_json(word: str) -> bool:
+    """Whether another reader may find members, and so paths, in a word that is not JSON to us."""
+    text = word.lstrip("\ufeff \t\n\r\v\f")
+    if text[:1] not in ("{", "["):
+        return False
+    from json import loads  # noqa: PLC0415 - 8 ms, and only such a word needs it
+
+    try:
+        loads(text)
+    except ValueError:
+        return False
+    except RecursionError:
+        return True
+    return True
 
 
 def leave(result: Answer) -> "Never":

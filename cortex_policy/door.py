@@ -3,15 +3,14 @@
 import os
 import sys
 
-from cortex_policy.checking import Answer, Call, answer, leave
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Never
 
+    from cortex_policy.checking import Call
+
 BUG = 70
 INTERRUPTED = 130
-_DIGITS = frozenset("0123456789")
 _FLAGS = {
     "--peek": "peek",
     "--require-path": "require_path",
@@ -23,24 +22,36 @@ _FLAGS = {
 _TEXTS = {"--args": "args_json", "--root": "root"}
 _LISTS = {"--path": "paths", "--arg": "arg_words"}
 _NUMBERS = {"--wait": "wait_seconds", "--cost": "cost"}
-_LONGEST_WAIT = 3600
 
 
 def main() -> "Never":
     """Run the program on the words of this process, and leave with its exit code."""
+    code, said = BUG, ""
     try:
         _open_standard_descriptors()
+        # here, so that one of our own modules that cannot be loaded is told from a verdict
+        from cortex_policy.checking import answer, leave  # noqa: PLC0415
+
         words = sys.argv[1:]
         call = read(words[1:]) if words[:1] == ["check"] else None
         if call is not None:
             leave(answer(call))
         from cortex_policy.cli.app import run  # noqa: PLC0415 - loads Typer
 
-        leave(Answer(run(words)))
+        code = run(words)
     except KeyboardInterrupt:
-        leave(Answer(INTERRUPTED))
+        code = INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is a bug and must not end as 0 or 1
-        leave(Answer(BUG, err=_bug(error)))
+        said = _bug(error)
+    _leave(code, said)
+
+
+def _leave(code: int, said: str) -> "Never":
+    """Exit with a code whatever becomes of the sentence."""
+    try:
+        os.write(2, said.encode("utf-8", "backslashreplace"))
+    finally:
+        os._exit(code)
 
 
 def _bug(error: BaseException) -> str:
@@ -60,8 +71,10 @@ def _open_standard_descriptors() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free: this one
 
 
-def read(words: list[str]) -> Call | None:
+def read(words: list[str]) -> "Call | None":
     """Read the words after `check`; None for whatever is not plain, which Typer reads then."""
+    from cortex_policy.checking import Call, number  # noqa: PLC0415 - as in main
+
     plain: list[str] = []
     parts: dict[str, Any] = {}
     rest = iter(words)
@@ -70,7 +83,10 @@ def read(words: list[str]) -> Call | None:
             plain.append(word)
         elif not _take_option(word, rest, parts):
             return None
-    if len(plain) != 2:  # noqa: PLR2004 - a grant and an action
+    for option, field in _NUMBERS.items():
+        if field in parts:
+            parts[field] = number(option, parts[field])
+    if len(plain) != 2 or None in parts.values():  # noqa: PLR2004 - a grant and an action
         return None
     grant, action = plain
     return Call(grant, action, **parts)
@@ -93,14 +109,5 @@ def _take_option(word: str, rest: "Any", parts: "dict[str, Any]") -> bool:
     field = _TEXTS.get(word) or _NUMBERS.get(word)
     if field is None or field in parts:
         return False
-    parts[field] = value if word in _TEXTS else _number(word, value)
-    return parts[field] is not None
-
-
-def _number(word: str, value: str) -> float | int | None:
-    whole, _, fraction = value.partition(".")
-    if not whole or len(value) > 9 or not _DIGITS.issuperset(whole + fraction):  # noqa: PLR2004 - no overflow
-        return None
-    if word == "--cost":
-        return int(whole) if whole == value and int(whole) > 0 else None
-    return float(value) if float(value) <= _LONGEST_WAIT else None
+    parts[field] = value
+    return True

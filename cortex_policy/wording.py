@@ -1,5 +1,6 @@
 """How an answer reads: one line and a hint for people, one line of JSON for programs."""
 
+from cortex_policy.core.engine import usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -80,11 +81,19 @@ def _hint(grant: "Grant | None", decision: "Decision | None") -> str:
     if decision.reason is ARGUMENT_NOT_ALLOWED:
         return f"what arguments may be stands in `args` in {file}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
-        scopes = ", ".join(grant.fs_scope)
-        return f"allowed below: {scopes}; an operator adds a prefix to `fsScope` in {file}" if scopes else ""
+        return _path_hint(grant, decision, file)
     if decision.reason is RATE_LIMITED:
         return _rate_hint(decision)
     return "a human must approve this call"
+
+
+def _path_hint(grant: "Grant", decision: "Decision", file: str) -> str:
+    if any(place.guard for place, _ in decision.places):
+        return "no grant lets its tool touch what governs it"
+    scopes = [scope for scope in grant.fs_scope if usable(scope) is not None]
+    if scopes:
+        return f"allowed below: {', '.join(scopes)}; an operator adds a prefix to `fsScope` in {file}"
+    return f"no scope of this grant can match; an operator mends `fsScope` in {file}" if grant.fs_scope else ""
 
 
 def _rate_hint(decision: "Decision") -> str:
@@ -114,7 +123,8 @@ def _json_line(call: "Call", outcome: "Outcome") -> str:
     decision, error, grant = outcome.decision, outcome.error, outcome.grant
     code, reason, message, retryable = 70, None, None, False
     if error is not None:
-        code, reason, message = error.exit_code, str(error.reason), str(error)
+        code, message = error.exit_code, str(error)
+        reason = None if isinstance(error, UsageError) else str(error.reason)  # it is no reason of a decision
     elif decision is not None:
         code, reason, message = decision.reason.exit_code, str(decision.reason), decision.message
         retryable = decision.retryable
@@ -126,12 +136,12 @@ def _json_line(call: "Call", outcome: "Outcome") -> str:
         "exit_code": code,
         "retryable": retryable,
         "grant": {
-            "id": call.grant,
+            "id": call.grant or None,
             "tool": grant.tool if grant is not None else None,
             "file": origin.file if origin is not None else None,
             "sha256": origin.sha256 if origin is not None else None,
         },
-        "action": call.action,
+        "action": call.action or None,
         "paths": [_path(place, scope) for place, scope in decision.places] if decision is not None else [],
         "rate": _rate(grant, decision.budget if decision is not None else None),
         "obligations": list(decision.obligations) if decision is not None else [],

@@ -6,6 +6,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from cortex_policy.checking import Call, Outcome
 from cortex_policy.cli.check import check
 from cortex_policy.cli.completions import completions
 from cortex_policy.cli.help import Command, Deciding, Group
@@ -13,11 +14,12 @@ from cortex_policy.cli.list import list_grants
 from cortex_policy.cli.rate import rate_app
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
-from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.wording import printable
+from cortex_policy.core.model import CortexPolicyError, UsageError
+from cortex_policy.wording import printable, worded
 
 PROGRAM = "cortex-policy"
 USAGE = 2
+_QUIETER = frozenset(("--json", "-q", "--quiet"))
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28
 app = typer.Typer(
     name=PROGRAM,
@@ -112,12 +114,24 @@ def _run(words: list[str]) -> int:
         return 0
     if words == ["check", "--version"]:
         words = ["--version"]
+    if words[:1] in (["--help"], ["--version"]) and words[1:]:  # else a wrapper's `"$@"` could make a call a 0
+        typer.echo(f"{PROGRAM}: {words[0]} stands alone\nhint: see `{PROGRAM} --help`", err=True)
+        return USAGE
     try:
         code = command.main(words, prog_name=PROGRAM, standalone_mode=False)
     except _USAGE_ERROR as error:
-        typer.echo(_usage(error), err=True)
+        _tell(words, error)
         return USAGE
     return code if isinstance(code, int) else 0
+
+
+def _tell(words: list[str], error: Any) -> None:
+    """Print an error of usage in the way that the words ask for: `check` is read by programs too."""
+    if words[:1] != ["check"] or not _QUIETER.intersection(words):
+        typer.echo(_usage(error), err=True)
+    elif "--json" in words and not {"-q", "--quiet"}.intersection(words):
+        call, message = Call("", "", json=True), _usage(error).split("\n")[0].partition(": ")[2]
+        typer.echo(worded(call, Outcome(None, None, UsageError(message), 0))[0], nl=False)
 
 
 def _usage(error: Any) -> str:

@@ -4,11 +4,10 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from cortex_policy.checking import Call, answer, leave
+from cortex_policy.checking import LONGEST_WAIT, Call, answer, leave, number
 from cortex_policy.cli.options import JSON_HELP, ROOT_HELP
 
 T = TypeVar("T")
-LONGEST_WAIT = 3600
 
 
 def _once(name: str, values: list[T] | None, default: T) -> T:
@@ -27,20 +26,20 @@ def _flag(name: str, count: int) -> bool:
     return _once(name, [True] * count, default=False)
 
 
-def _wait(values: list[float] | None) -> float:
-    seconds = _once("--wait", values, 0.0)
-    if not 0 <= seconds <= LONGEST_WAIT:  # also refuses nan
+def _wait(values: list[str] | None) -> float:
+    seconds = number("--wait", _once("--wait", values, "0"))
+    if seconds is None:
         message = f"--wait takes 0 to {LONGEST_WAIT} seconds."
         raise typer.BadParameter(message)
     return seconds
 
 
-def _cost(values: list[int] | None) -> int:
-    hits = _once("--cost", values, 1)
-    if hits < 1:
-        message = "--cost takes an integer from 1."
+def _cost(values: list[str] | None) -> int:
+    cost = number("--cost", _once("--cost", values, "1"))
+    if cost is None:
+        message = "--cost takes an integer of at least 1."
         raise typer.BadParameter(message)
-    return hits
+    return int(cost)
 
 
 def _option(metavar: str, sentence: str) -> object:
@@ -59,8 +58,8 @@ def check(  # noqa: PLR0913 - the options of the contract
     arg: Annotated[list[str] | None, _option("K=V", "Another argument of the call; repeatable.")] = None,
     args: Annotated[list[str] | None, _option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")] = None,
     root: Annotated[list[str] | None, _option("DIR", ROOT_HELP)] = None,
-    wait: Annotated[list[float] | None, _option("SECONDS", "Wait at most so long for budget, 0 to 3600.")] = None,
-    cost: Annotated[list[int] | None, _option("N", "Count as N calls instead of one.")] = None,
+    wait: Annotated[list[str] | None, _option("SECONDS", "Wait at most so long for budget, 0 to 3600.")] = None,
+    cost: Annotated[list[str] | None, _option("N", "Count as N calls instead of one.")] = None,
     peek: Annotated[int, _switch("--peek", sentence="Decide, but count nothing.")] = 0,
     require_path: Annotated[int, _switch("--require-path", sentence="Deny a call that names no path.")] = 0,
     explain: Annotated[

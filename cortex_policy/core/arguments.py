@@ -1,11 +1,13 @@
 """The argument rule: JSON-Schema fragments, of which no restriction is skipped in silence (contracts, section 3)."""
 
+from cortex_policy.core.decode import MAX_DEPTH
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Mapping
     from typing import Any
 
-MAX_DEPTH = 64
 _TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
 _ANNOTATIONS = frozenset((
     "title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly",
@@ -16,12 +18,14 @@ _LENGTHS = {"minLength": "string", "maxLength": "string", "minItems": "array", "
 
 def path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
     """Return `path` or `not-path` where the declaration of an argument says so."""
-    declaration = declarations.get(name)
-    if not isinstance(declaration, dict):
+    items: object = declarations.get(name)
+    if not isinstance(items, dict):
         return None
-    word, items = declaration.get("format"), declaration.get("items")
-    if word == "path" or (isinstance(items, dict) and items.get("format") == "path"):
-        return "path"
+    word = items.get("format")
+    while isinstance(items, dict):  # items of items too: a list of lists is denied as no path
+        if items.get("format") == "path":
+            return "path"
+        items = items.get("items")
     return "not-path" if word == "not-path" else None
 
 
@@ -85,43 +89,10 @@ def _holds(keyword: str, value: object) -> bool:
     return keyword == "pattern" and isinstance(value, str) and _compiled(value) is not None
 
 
-def _compiled(pattern: str) -> "object | None":
-    import re  # noqa: PLC0415 - 6 ms, and only a pattern needs it
-    import warnings  # noqa: PLC0415
+def _compiled(pattern: str) -> "re.Pattern[str] | None":
+    from cortex_policy.core.patterns import compiled  # noqa: PLC0415 - loads `re` (6 ms), and only a pattern needs it
 
-    translated = _translated(pattern)
-    if translated is None:
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return re.compile(translated, re.ASCII)
-        except (re.error, RecursionError, OverflowError):
-            return None
-
-
-def _translated(pattern: str) -> str | None:
-    """Spell an ECMA pattern for `re`: there `$` also matches before a last newline, and `.` more line ends."""
-    out, in_class, index = "", False, 0
-    while index < len(pattern):
-        character = pattern[index]
-        if character == "\\":
-            out += pattern[index : index + 2]
-            index += 2
-            continue
-        if in_class:
-            in_class = character != "]"
-        elif character == "[":
-            if pattern[index + 1 : index + 2] == "]" or pattern[index + 1 : index + 3] == "^]":
-                return None
-            in_class = True
-        elif character == "$":
-            character = r"\Z"
-        elif character == ".":
-            character = "[^\\n\\r\\u2028\\u2029]"
-        out += character
-        index += 1
-    return out
+    return compiled(pattern)
 
 
 def _kind(value: object) -> str:
@@ -189,7 +160,7 @@ def _missed_keyword(keyword: str, bound: "object", value: "object", depth: int) 
         return "" if fits else f"must meet `{keyword}` {bound}"
     if keyword == "pattern":
         compiled = _compiled(str(bound))
-        found = isinstance(value, str) and compiled is not None and compiled.search(value)  # type: ignore[attr-defined]
+        found = isinstance(value, str) and compiled is not None and compiled.search(value)
         return "" if found else f"must match `pattern` {bound}"
     if keyword == "items":
         if kind != "array":

@@ -42,6 +42,14 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
+def _real(digits: str) -> float:
+    number = float(digits)
+    if number - number != 0:  # it overflowed to an infinity, which is not JSON
+        message = f"a number that is too large: `{digits:.40}`"
+        raise Malformed(message)
+    return number
+
+
 def _refuse_constant(word: str) -> "Any":
     message = f"`{word}` is not JSON"
     raise Malformed(message)
@@ -53,7 +61,7 @@ class _Context:
     strict = True
     object_hook = None
     object_pairs_hook = staticmethod(_members)
-    parse_float = float
+    parse_float = staticmethod(_real)
     parse_int = staticmethod(_integer)
     parse_constant = staticmethod(_refuse_constant)
     memo: "dict[str, str]" = {}  # noqa: RUF012 - the scanner empties it after each run
@@ -84,10 +92,20 @@ def _place(text: str, offset: int) -> str:
     return f"line {text.count(chr(10), 0, offset) + 1} column {offset - line_start + 1}"
 
 
+def _first_value(text: str, start: int) -> "tuple[Any, int]":
+    try:
+        return _scan(text, start)
+    except SystemError:
+        # Python 3.11's scanner raises the error of `json.decoder`, which it does not load by itself
+        import json.decoder  # noqa: F401, PLC0415
+
+        return _scan(text, start)
+
+
 def _scanned(text: str) -> "Any":
     start = len(text) - len(text.lstrip(_BLANKS))
     try:
-        value, end = _scan(text, start)
+        value, end = _first_value(text, start)
     except StopIteration as stop:
         message = f"{_place(text, stop.value)}: expecting a value"
         raise Malformed(message) from None

@@ -1,6 +1,7 @@
 """The decision: every rule in its order, and the first that fails decides (contracts, section 3)."""
 
 from cortex_policy.core.arguments import path_format, unmet
+from cortex_policy.core.decode import MAX_DEPTH
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -11,6 +12,7 @@ from cortex_policy.core.model import (
     RATE_LIMITED,
     Decision,
     Settings,
+    UsageError,
 )
 
 TYPE_CHECKING = False
@@ -24,7 +26,6 @@ PATH_NAMES = frozenset((
     "path", "paths", "file", "files", "filepath", "filename", "targetpath", "targetfile", "notebookpath", "source",
     "src", "destination", "dest", "oldpath", "newpath", "dir", "directory", "cwd",
 ))  # fmt: skip
-MAX_DEPTH = 64
 NOT_A_PATH = None
 
 
@@ -40,14 +41,16 @@ def _arguments(grant: "Grant", request: "Request", _: Settings) -> Decision | No
 
 
 def _covered(grant: "Grant", places: "Iterable[Place]") -> "tuple[tuple[Place, str | None], ...]":
-    return tuple((place, covering(grant.fs_scope, place.landed)) for place in places)
+    """Return each place with the scope that allows it, None where none does or need to."""
+    scopes = grant.fs_scope
+    return tuple((place, None if outside(scopes, place) else covering(scopes, place.landed)) for place in places)
 
 
 def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     places = {(place.argument, place.given): place for place in request.places}
     seen = False
     for argument, given in path_arguments(grant, request.args):
-        seen = True
+        seen = seen or given is not None
         # INVARIANT: each path in the arguments meets a place made for it; a request without one is denied here
         place = places.get((argument, given)) if given is not None else None
         if place is not None:
@@ -104,9 +107,15 @@ def rated(grant: "Grant", request: "Request", budget: "Budget") -> Decision:
 def decide(
     grant: "Grant", request: "Request", hits: "Iterable[float]" = (), now: float = 0.0, settings: Settings = DEFAULTS
 ) -> Decision:
-    """Decide a request after hits at the given times (seconds); read nothing, consume nothing."""
+    """Decide a request after hits at the given times (seconds); read nothing, consume nothing.
+
+    Raises UsageError for a cost below one.
+    """
     from cortex_policy.core.window import budget  # noqa: PLC0415 - the ledger has its own; a check need not load this
 
+    if request.cost < 1:
+        message = "cost must be an integer of at least 1"
+        raise UsageError(message)
     limit = grant.rate.per_minute
     refused = refusal(grant, request, settings)  # never `refused or ...`: a no is false
     return rated(grant, request, budget(hits, now, limit, request.cost)) if refused is None else refused
@@ -139,10 +148,20 @@ def _paths(label: str, value: object) -> "Iterator[tuple[str, str | None]]":
         return
     if isinstance(value, str):
         yield label, value
-    elif isinstance(value, list | tuple) and all(isinstance(part, str) for part in value):
-        yield from ((f"{label}[{index}]", part) for index, part in enumerate(value))
-    else:
+        return
+    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
         yield label, NOT_A_PATH
+    yield from _texts(label, value, 1)  # of what is not a path too: it may name what governs grants
+
+
+def _texts(label: str, value: object, depth: int) -> "Iterator[tuple[str, str]]":
+    if isinstance(value, str):
+        yield label, value
+    elif isinstance(value, dict | list | tuple) and depth <= MAX_DEPTH:
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, part in parts:
+            inner = f"{label}.{name}" if isinstance(value, dict) else f"{label}[{name}]"
+            yield from _texts(inner, part, depth + 1)
 
 
 def _nested(label: str, value: object, depth: int) -> "Iterator[tuple[str, str | None]]":

@@ -12,6 +12,7 @@ from cortex_policy.core.model import (
     AccessDenied,
     GrantError,
     Request,
+    StateError,
     UsageError,
 )
 from cortex_policy.state.grants import check_id, find_root, read_grant
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from cortex_policy.state.memory import MemoryBudgets
 
 SYSTEM_SETTINGS = "/etc/cortex-policy"
-_NO_LISTS = (str, bytearray, memoryview, range)
 _PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", "CORTEX_POLICY_STATE_DIR")
 
 
@@ -55,9 +55,11 @@ def refuse_settings(root: str) -> None:
 
 
 def _guarded(origin: "Origin") -> Guarded:
-    state = state_directory()
     identities = {origin.policy_identity}
-    names = [state, SYSTEM_SETTINGS, user_settings()]
+    try:
+        names = [state_directory(), SYSTEM_SETTINGS, user_settings()]
+    except StateError:  # the ledger says so, once every other rule lets the call pass
+        names = [SYSTEM_SETTINGS, user_settings()]
     for directory in names:
         try:
             status = os.stat(directory)
@@ -67,10 +69,13 @@ def _guarded(origin: "Origin") -> Guarded:
     return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])))
 
 
-def load_grant(grant_id: str, root: str | None = None) -> "Grant":
+def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "Grant":
     """Load a grant by its id from the root; raise GrantError where it cannot be found, believed or read."""
+    if not isinstance(grant_id, str):
+        message = f"an id is a string, not `{type(grant_id).__name__}`"
+        raise UsageError(message)
     check_id(grant_id)
-    found = find_root(root)
+    found = find_root(None if root is None else _text(root))
     refuse_settings(found.path)
     return read_grant(found, grant_id)
 
@@ -119,22 +124,37 @@ def enforce(
         raise UsageError(message)
     if grant.origin is not None:
         refuse_settings(grant.origin.root)
-    plain = {str(name): _plain(value) for name, value in (args or {}).items()}
+    plain = _plain({} if args is None else args)
+    if not isinstance(plain, dict):
+        message = f"arguments are a mapping, not `{type(args).__name__}`"
+        raise UsageError(message)
     decision = ask(grant, action, plain, cost=cost, budgets=budgets)
     if not decision:
         raise AccessDenied(decision)
     return decision
 
 
-def _plain(value: object, depth: int = 0) -> object:
+def _plain(value: object, depth: int = -1) -> object:
     """Turn paths of any type into strings, and mappings and sequences of any kind into those the rules look into."""
     if depth > MAX_DEPTH:
         message = f"arguments are nested deeper than {MAX_DEPTH}"
         raise UsageError(message)
+    if value is None or isinstance(value, str | int | float):
+        return value
     if isinstance(value, os.PathLike | bytes):
-        return os.fsdecode(value)
+        return _text(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(part, depth + 1) for name, part in value.items()}
-    if isinstance(value, Set | ValuesView | Sequence) and not isinstance(value, _NO_LISTS):
+        return {_text(name): _plain(part, depth + 1) for name, part in value.items()}
+    if isinstance(value, Set | ValuesView | Sequence) and not isinstance(value, bytearray | memoryview | range):
         return [_plain(part, depth + 1) for part in value]
-    return value
+    message = f"an argument of type `{type(value).__name__}` cannot be looked into"
+    raise UsageError(message, "pass JSON values, paths or bytes")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str | bytes | os.PathLike):
+        return str(value)
+    try:
+        return os.fsdecode(value)
+    except TypeError as error:
+        raise UsageError(str(error)) from None

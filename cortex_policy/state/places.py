@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 
-from cortex_policy.core.engine import path_arguments
+from cortex_policy.core.engine import covering, path_arguments
 from cortex_policy.core.model import Place, Value
 
 TYPE_CHECKING = False
@@ -35,7 +35,9 @@ class _Unresolved(Exception):
 def places(grant: "Grant", origin: "Origin", args: "Mapping[str, object]", guarded: Guarded) -> tuple[Place, ...]:
     """Resolve every path argument of a call from the caller's working directory."""
     return tuple(
-        _place(argument, given, origin, guarded) for argument, given in path_arguments(grant, args) if given is not None
+        _place(argument, given, origin, guarded, grant.fs_scope)
+        for argument, given in path_arguments(grant, args)
+        if given is not None
     )
 
 
@@ -50,35 +52,40 @@ def collapse(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def _place(argument: str, given: str, origin: "Origin", guarded: Guarded) -> Place:
+def _place(argument: str, given: str, origin: "Origin", guarded: Guarded, scopes: tuple[str, ...]) -> Place:
+    text, nul, _ = given.partition("\0")  # what C reads of it
     try:
-        absolute = given if given.startswith("/") else f"{os.getcwd()}/{given}"
+        absolute = text if text.startswith("/") else f"{os.getcwd()}/{text}"
         os.fsencode(absolute)
-        if "\0" in given:
-            return Place(argument, given, fault="holds a NUL")
     except OSError:
         # from a deleted directory `..` still leads somewhere: no scope can be shown to hold
         return Place(argument, given, guard="cannot be resolved: the working directory is gone")
     except UnicodeEncodeError:
         return Place(argument, given, fault="is no path of this system")
     collapsed = collapse(absolute)
+    inside = _relative(collapsed, origin)
     guard = _guard_by_name(collapsed, guarded, origin)
     try:
         resolved, met = _resolve(absolute, guarded.identities)
+        # a program that collapses a path before it opens it follows other links than the kernel
+        followed, met_too = (resolved, met) if collapsed == absolute else _resolve(collapsed, guarded.identities)
     except _Unresolved as error:
         why = f"cannot be resolved: {error}"
-        guard = guard or (why if error.always else _guard_if_missing(absolute, guarded, origin))
-        return Place(argument, given, _relative(collapsed, origin), fault=why, guard=guard)
-    if met:
-        guard = f"leads to `{resolved}`, which governs grants"
-    guard = guard or _guard_by_name(resolved, guarded, origin)
-    return Place(argument, given, _relative(collapsed, origin), _inside(resolved, origin.root), resolved, guard=guard)
+        guard = guard or (why if error.always else _guard_if_missing((absolute, collapsed), guarded, origin))
+        return Place(argument, given, inside, fault=why, guard=guard)
+    if met or met_too:
+        guard = f"leads to `{resolved if met else followed}`, which governs grants"
+    guard = guard or _guard_by_name(resolved, guarded, origin) or _guard_by_name(followed, guarded, origin)
+    landed, fault = _inside(resolved, origin.root), "holds a NUL" if nul else ""
+    if followed != resolved and covering(scopes, inside) and not covering(scopes, _inside(followed, origin.root)):
+        fault = fault or f"leads to `{followed}` once its `..` are collapsed, which is in no scope"
+    return Place(argument, given, inside, landed, resolved, fault, guard)
 
 
-def _guard_if_missing(absolute: str, guarded: Guarded, origin: "Origin") -> str:
+def _guard_if_missing(paths: tuple[str, ...], guarded: Guarded, origin: "Origin") -> str:
     """Say what a path would govern for a program that drops `missing/..` before it opens, as most libraries do."""
     try:
-        return _guard_by_name(os.path.realpath(absolute), guarded, origin)
+        return next((why for path in paths if (why := _guard_by_name(os.path.realpath(path), guarded, origin))), "")
     except OSError as error:  # a link that went while it was read
         return f"cannot be resolved: {os.strerror(error.errno or 0).lower()}"
 
@@ -88,9 +95,7 @@ def _resolve(path: str, identities: frozenset[Identity]) -> tuple[str, bool]:
 
     A component that does not exist ends the walk; what is left of the path stays as it is.
     """
-    left = [part for part in reversed(path.split("/")) if part]
-    if path.endswith(("/", "/.")):
-        left.insert(0, ".")
+    left = _parts(path)
     trail: list[tuple[str, bool]] = [("/", False)]
     links = 0
     while left:
@@ -110,10 +115,16 @@ def _resolve(path: str, identities: frozenset[Identity]) -> tuple[str, bool]:
             target = _target(step, status, links)
             if target.startswith("/"):
                 trail = [("/", False)]
-            left.extend(part for part in reversed(target.split("/")) if part)
+            left.extend(_parts(target))
         else:
             trail.append((step, met or (status.st_dev, status.st_ino) in identities))
     return trail[-1]
+
+
+def _parts(path: str) -> list[str]:
+    """Return the components of a path, the last one first; one that ends in `/` must be a directory."""
+    parts = [part for part in reversed(path.split("/")) if part]
+    return [".", *parts] if path.endswith("/") else parts
 
 
 def _status(path: str) -> os.stat_result | None:
@@ -189,8 +200,8 @@ def _relative(collapsed: str, origin: "Origin") -> str | None:
 
 def _guard_by_name(path: str, guarded: Guarded, origin: "Origin") -> str:
     """Say what a path would govern; compared without case, as some file systems do."""
-    folded = path.casefold()
-    for name in (f"{origin.root.rstrip('/')}/.cortex/policy", *guarded.paths):
+    folded, holder = path.casefold(), f"{origin.root.rstrip('/')}/.cortex"
+    for name in (f"{holder}/policy", *guarded.paths):
         if folded == name.casefold() or folded.startswith(name.casefold() + "/"):
             return f"lies in `{name}`, which governs grants"
-    return ""
+    return f"is `{holder}`, which holds what governs grants" if folded == holder.casefold() else ""

@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+import cortex_policy
 
 CHECK = [sys.executable, "-m", "cortex_policy", "check"]
 
@@ -64,18 +67,35 @@ TABLE = [
     (("git", "tree", "--wait", "3601"), 2),
     (("git", "tree", "--wait", "-1"), 2),
     (("git", "tree", "--wait", "inf"), 2),
-    (("git", "tree", "--json", "--json"), 2),
+    (("git", "tree", "--peek", "--peek"), 2),
     (("git", "tree", "--cost", "1", "--cost", "1"), 2),
     (("git", "tree", "--arg", "novalue"), 2),
     (("git", "tree", "--arg", "a=1", "--arg", "a=2"), 2),
     (("git", "tree", "--path", "docs", "--arg", "path=docs"), 2),
     (("git", "tree", "--args", "[]"), 2),
     (("git", "tree", "--args", '{"a": 1, "a": 2}'), 2),
+    (("git", "tree", "--args", "{bad"), 2),
+    (("git", "tree", "--args", '{"a": 1e999}'), 2),
+    (("git", "tree", "--arg", "note={hello"), 0),
+    (("git", "tree", "--arg", 'note="hello'), 0),
+    (("git", "tree", "--arg", 'o={"file": "/etc/passwd"}'), 12),
+    (("git", "tree", "--arg", 'o={"file": "docs/x", "file": "/etc/passwd"}'), 2),
+    (("git", "tree", "--arg", 'o={"file": "/etc/passwd", "n": NaN}'), 2),
+    (("git", "tree", "--arg", 'o=\ufeff{"file": "/etc/passwd"}'), 2),
+    (("git", "tree", "--arg", "o=" + "[" * 65 + '{"file": "/etc/passwd"}' + "]" * 65), 2),
+    (("git", "tree", "--path", "a", "--path", "b", "--arg", "path=c"), 2),
     (("git", "tree", "--nope"), 2),
     (("model-gateway", "chat", "--path", "anywhere/../x"), 0),
     (("model-gateway", "chat", "--path", "https://example.org/x"), 0),
     (("model-gateway", "chat", "--path", ".cortex/policy/tools/git.json"), 12),
     (("model-gateway", "chat", "--path", ".cortex/policy"), 12),
+    (("model-gateway", "chat", "--path", ".cortex"), 12),
+    (("model-gateway", "chat", "--args", '{"path": [".cortex/policy/tools/git.json", null]}'), 12),
+    (("model-gateway", "chat", "--args", '{"path": [[".cortex/policy/tools/git.json"]]}'), 12),
+    (("model-gateway", "chat", "--args", '{"path": {"to": ".cortex/policy/tools/git.json"}}'), 12),
+    (("model-gateway", "chat", "--args", '{"path": ".cortex/policy/tools/git.json\\u0000.txt"}'), 12),
+    (("model-gateway", "chat", "--args", '{"path": 3}'), 0),
+    (("model-gateway", "chat", "--args", '{"path": 3}', "--require-path"), 12),
     (("model-gateway", "chat", "--path", "docs/../.cortex/policy/new/x"), 12),
     (("model-gateway", "chat", "--path", "/proc/self/cwd/x"), 12),
 ]
@@ -94,6 +114,57 @@ def test_exit_codes(words: tuple[str, ...], code: int) -> None:
     elif "--help" not in words:
         assert not done.stdout
         assert not done.stderr
+
+
+@pytest.mark.parametrize("text", [
+    '{"tool": "x"', '{"tool" "x"}', '{"a": 1,}', "{tool: 1}", "{'tool': 't'}", '{"a": "\\q"}', '{"a": "\\u12"}', '{"a": "\n"}', "[1, 2", "", "nope",
+])  # fmt: skip
+def test_a_grant_that_is_not_json_is_invalid(root: Path, text: str) -> None:
+    """In a process that has loaded nothing of `json`: 21, with the place, and never a bug of ours."""
+    (root / ".cortex" / "policy" / "tools" / "git.json").write_text(text)
+    done = check("git", "tree")
+    assert done.returncode == 21, done.stderr
+    assert "grant invalid: line " in done.stderr
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("words", [("--json", "--json"), ("--json", "--cost", "0"), ("--nope", "--json")])
+def test_an_error_of_usage_is_json_where_json_is_asked_for(words: tuple[str, ...]) -> None:
+    """All members, and nothing on stderr; with `-q` nothing at all."""
+    done = check("git", "tree", *words)
+    assert (done.returncode, done.stderr) == (2, "")
+    answer = json.loads(done.stdout)
+    assert (answer["decision"], answer["reason"], answer["exit_code"]) == (False, None, 2)
+    assert answer["message"]
+    quiet = check("git", "tree", *words, "-q")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (2, "", "")
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("word", ["--help", "--version"])
+def test_help_and_version_make_no_call_a_yes(word: str) -> None:
+    """Before `check` they stand alone, as they do after it."""
+    done = subprocess.run([*CHECK[:-1], word, "check", "git", "push"], capture_output=True, check=False, timeout=30)
+    assert done.returncode == 2
+
+
+def test_a_bad_state_directory_is_asked_last(root: Path) -> None:
+    """The first rule that fails decides, and the rate is the last of them."""
+    assert root.is_dir()
+    bad = {**os.environ, "CORTEX_POLICY_STATE_DIR": "relative"}
+    assert check("git", "push", env=bad).returncode == 10
+    assert check("git", "tree", env=bad).returncode == 24
+
+
+def test_a_module_that_cannot_be_loaded_is_a_bug_and_not_a_finding(root: Path, tmp_path: Path) -> None:
+    """Exit 70, where Python itself would say 1."""
+    assert root.is_dir()
+    copy = tmp_path / "copy" / "cortex_policy"
+    shutil.copytree(Path(cortex_policy.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "checking.py").write_text("raise MemoryError")
+    done = check("git", "tree", env={**os.environ, "PYTHONPATH": str(copy.parent)})
+    assert done.returncode == 70
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.usefixtures("root")
@@ -196,7 +267,7 @@ def test_settings_are_never_skipped(root: Path) -> None:
         (("git", "tree", "--arg", "novalue"), ("`--arg novalue` is not of the form K=V", "cortex-policy check --help")),
         (("git", "tree", "--wait", "nan"), ("--wait takes 0 to 3600 seconds",)),
         (("git", "tree", "--cost", "0"), ("--cost",)),
-        (("git", "tree", "--json", "--json"), ("--json is given twice",)),
+        (("git", "tree", "--peek", "--peek"), ("--peek is given twice",)),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("root")

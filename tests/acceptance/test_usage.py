@@ -10,7 +10,7 @@ SAID = [
     ("list --jsn", "cortex-policy list: no such option: --jsn. Did you mean '--json'?"),
     ("check git tree --explian", "cortex-policy check: no such option: --explian. Did you mean '--explain'?"),
     ("check git", "cortex-policy check: missing argument 'ACTION'"),
-    ("check git tree --cost 0", "cortex-policy check: invalid value: --cost takes an integer from 1"),
+    ("check git tree --cost 0", "cortex-policy check: invalid value: --cost takes an integer of at least 1"),
     ("show \x1b[31m git", "cortex-policy show: got unexpected extra argument(s) (git)"),
     ("--root", "cortex-policy: no such option: --root"),
 ]

@@ -33,11 +33,12 @@ USAGE = [
     "git tree --wait nan", "git tree --wait -1", "git tree --wait 3601", "git tree --wait .", "git tree --wait inf",
     "git tree --json --json", "git tree -q --quiet", "git tree --args {} --args {}", "git tree --root a --root b",
     "git tree --wait 1 --wait 1", "git tree --cost 1 --cost 1", "git tree --peek=1", "git tree --pee", "git tree --pat x",
-    "git tree --version", "--version tree", "git tree -", "git tree -q -q",
+    "git tree --version", "--version tree", "git tree -", "git tree -q -q", "git tree --wait 1e3",
+    "git tree --cost \u0663", "git tree --cost 1_0", "git tree --cost=+4",
 ]  # fmt: skip
 TYPER_KNOWS_BETTER = [
-    "--help", "--version", "git -- tree", "git tree --", "git -- --help", "git tree --path --json", "git tree --wait 1e3",
-    "git tree --cost \u0663", "git tree --cost 1_0", "- tree", "git tree --path -x", "git tree --args -x",
+    "--help", "--version", "git -- tree", "git tree --", "git -- --help", "git tree --path --json", "- tree",
+    "git tree --path -x", "git tree --args -x",
 ]  # fmt: skip
 TABLE = [*PLAIN, *USAGE, *TYPER_KNOWS_BETTER]
 

@@ -18,6 +18,7 @@ from cortex_policy.core.model import (
     Reason,
     Request,
     Settings,
+    UsageError,
 )
 
 GRANT = Grant(
@@ -95,3 +96,23 @@ def test_a_cost_that_never_fits_is_not_retryable() -> None:
     assert (later.reason, later.retryable) == (RATE_LIMITED, True)
     assert later.budget is not None
     assert later.budget.retry_after_seconds == 40.0
+
+
+@pytest.mark.parametrize("cost", [0, -5])
+def test_a_cost_below_one_is_refused(cost: int) -> None:
+    """It would be a yes on a full budget."""
+    with pytest.raises(UsageError):
+        decide(GRANT, Request("tree", {}, cost=cost), (0.0, 0.0), 1.0)
+
+
+def test_a_denied_path_shows_no_scope() -> None:
+    """A scope beside a path says that it allowed it."""
+    place = Place("path", "link/x", "link/x", "docs/x", "/r/docs/x")
+    assert decide(GRANT, Request("tree", {"path": "link/x"}, (place,))).places == ((place, None),)
+
+
+def test_a_path_format_counts_at_any_depth_of_items() -> None:
+    """A list of lists of paths is no array of strings, and so denied in a scoped grant."""
+    args = {"x": {"type": "array", "items": {"type": "array", "items": {"type": "string", "format": "path"}}}}
+    grant = Grant("g", "t", ("tree",), Rate(2), args, fs_scope=("docs",))
+    assert decide(grant, Request("tree", {"x": [["/etc/passwd"]]})).reason is PATH_OUTSIDE_SCOPE

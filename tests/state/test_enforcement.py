@@ -114,11 +114,23 @@ def test_no_type_of_a_path_reaches_what_governs_grants(root: Path, path: object)
         enforce(load_grant("model-gateway"), "chat", {"path": path})
 
 
-def test_bytes_that_are_no_path_pass_as_text(root: Path) -> None:
-    """And what only looks like a sequence is not taken apart."""
+def test_what_cannot_be_looked_into_is_refused(root: Path) -> None:
+    """A path may hide in it; bytes are text of the system."""
     assert root.is_dir()
-    for value in (b"\xff", bytearray(b"x"), memoryview(b"x"), range(10**12)):
-        assert enforce(load_grant("model-gateway"), "chat", {"content": value})
+    grant = load_grant("model-gateway")
+    assert enforce(grant, "chat", {"content": b"\xff"})
+    for value in (bytearray(b"x"), memoryview(b"x"), range(10**12), iter(["x"]), object(), 1j):
+        with pytest.raises(UsageError, match="cannot be looked into"):
+            enforce(grant, "chat", {"content": value})
+    with pytest.raises(UsageError, match="arguments are a mapping"):
+        enforce(grant, "chat", [1])  # type: ignore[arg-type]
+
+
+def test_a_root_may_be_any_path(root: Path) -> None:
+    """A `Path` is what a library's user passes first; an id is a string."""
+    assert load_grant("git", root).id == load_grant("git", str(root)).id == "git"
+    with pytest.raises(UsageError, match="an id is a string"):
+        load_grant(5)  # type: ignore[arg-type]
 
 
 def test_arguments_nested_too_deep_are_refused(root: Path) -> None:

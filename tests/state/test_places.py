@@ -153,3 +153,33 @@ def test_text_collapses_like_text() -> None:
     """No links are looked at."""
     assert collapse("//a/./b//../c/..") == "/a"
     assert collapse("/../..") == "/"
+
+
+@pytest.mark.parametrize("path", [
+    "docs/up/missing/../.cortex/policy/tools/git.json", f"docs/up/{'y' * 300}/../.cortex/policy/tools/git.json",
+    "docs/up/docs/file/../../.cortex/policy/x", "docs/link/../up/.cortex/policy/tools/git.json",
+    "docs/self/.cortex/policy/nope/../x", ".cortex/policy/tools/git.json\0.txt", "docs/up/.cortex/policy\0", "docs/up/.cortex",
+])  # fmt: skip
+def test_what_governs_grants_is_out_of_reach_however_a_program_reads_a_path(maze: Path, path: str) -> None:
+    """As the kernel does, collapsed first, with missing parts dropped, or up to a NUL."""
+    (maze / "docs" / "file").write_text("x")
+    decision = ask(load_grant("model-gateway"), "chat", {"path": path})
+    assert not decision
+    assert any(place.guard for place, _ in decision.places)
+
+
+def test_a_path_that_is_collapsed_first_must_stay_in_scope_too(maze: Path) -> None:
+    """The kernel goes through the link before the `..`; many programs do not, and would leave by the other one."""
+    (maze / "docs" / "inner").symlink_to("../packages/a")
+    decision = ask(load_grant("git"), "tree", {"path": "docs/inner/../evil/passwd"})
+    assert decision.allowed  # both readings are missing files in scope
+    (maze / "docs" / "evil").symlink_to("/etc")
+    decision = ask(load_grant("git"), "tree", {"path": "docs/inner/../evil/passwd"})
+    assert "leads to `/etc/passwd` once its `..` are collapsed" in decision.message
+
+
+def test_a_link_that_ends_in_a_slash_must_lead_to_a_directory(maze: Path) -> None:
+    """To a file, the kernel refuses it: so do we."""
+    (maze / "docs" / "file").write_text("x")
+    (maze / "docs" / "to-file").symlink_to("file/")
+    assert not ask(load_grant("git"), "tree", {"path": "docs/to-file"})
