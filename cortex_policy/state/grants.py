@@ -129,8 +129,9 @@ class _Trust:
         mode = status.st_mode
         if is_root and self._named:
             self._owners.add(status.st_uid)
-        anyone = mode & stat.S_IWOTH and not (is_root and mode & stat.S_ISVTX)
-        group = mode & stat.S_IWGRP and status.st_gid != self._group
+        shared = is_root and mode & stat.S_ISVTX  # others may add names there, and not touch those of their neighbours
+        anyone = mode & stat.S_IWOTH and not shared
+        group = mode & stat.S_IWGRP and status.st_gid != self._group and not shared
         if anyone or group:
             self._faults.append(f"`{path}` is writable by {'everyone' if anyone else 'a group that is not yours'}")
             self._modes.append(path)
