@@ -1,14 +1,13 @@
 """Write and verify the stamp of a root."""
 
-import os
 import re
-import stat
+from contextlib import suppress
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import GRANT_UNSAFE, GrantError, Value
+from cortex_policy.core.model import GrantError, Value
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace
-from cortex_policy.state.grants import Root, grant_ids, read_all
+from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writers import locked
 
@@ -22,24 +21,12 @@ class Finding(Value):
 
 def digests(root: Root) -> dict[str, str]:
     """Return the digest of each grant's bytes; raise GrantError for one that is a link or no regular file."""
-    try:
-        ids = grant_ids(root.tools)
-    except FileNotFoundError:
-        return {}
-    return {grant_id: stamps.digest_of(_bytes(f"{root.tools}/{grant_id}.json")) for grant_id in ids}
-
-
-def _bytes(file: str) -> bytes:
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise GrantError(GRANT_UNSAFE, f"`{file}`: {os.strerror(error.errno or 0).lower()}") from None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise GrantError(GRANT_UNSAFE, f"`{file}` is not a regular file", "put a real file there")
-        return read_all(descriptor, MAX_BYTES + 1)
-    finally:
-        os.close(descriptor)
+    found: dict[str, str] = {}
+    with suppress(FileNotFoundError), Directory(Trust(root), "tools") as tools:
+        for grant_id in tools.grant_ids():
+            with suppress(FileNotFoundError):  # removed since it was listed
+                found[grant_id] = stamps.digest_of(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
+    return found
 
 
 def write(root: Root) -> tuple[Stamp, bool]:

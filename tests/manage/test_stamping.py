@@ -4,6 +4,7 @@ import fcntl
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,23 @@ def test_a_link_is_never_stamped(stamped: Root) -> None:
     with pytest.raises(GrantError) as caught:
         write(stamped)
     assert caught.value.exit_code == 22
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
+@pytest.mark.parametrize("work", [write, verify, rows])
+def test_grants_in_no_real_directory_are_refused(
+    stamped: Root, kind: str, work: Callable[[Root], object], tmp_path: Path
+) -> None:
+    """They are not none, and nobody's list: 22 for readers and writers alike."""
+    tools = Path(stamped.tools)
+    tools.rename(tmp_path / "elsewhere")
+    if kind == "file":
+        tools.write_text("")
+    else:
+        tools.symlink_to(tmp_path / ("elsewhere" if kind == "link" else "nowhere"))
+    with pytest.raises(GrantError) as caught:
+        work(stamped)
+    assert (caught.value.exit_code, caught.value.hint) == (22, f"put a real directory at `{tools}`")
 
 
 def test_the_command_line(root: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -115,3 +116,53 @@ def test_an_ancestor_that_cannot_be_examined_counts_as_a_root(own: Path, monkeyp
     error = refused(find_root)
     assert error.exit_code == 26
     assert f"`{own}/shut`" in error.detail
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo", "dangling link"])
+def test_what_is_wrong_is_told_at_once_and_mended_by_one_command(root: Path, kind: str) -> None:
+    """A grant of the wrong kind in a directory that is open to all: both are named, and in one hint."""
+    found = Root(str(root), named=True)
+    tools = Path(found.tools)
+    file = tools / "git.json"
+    twin = file.rename(root / "twin")
+    match kind:
+        case "link":
+            file.symlink_to(twin)
+        case "hard link":
+            file.hardlink_to(twin)
+            if os.geteuid() == 0:  # a link of root's is believed
+                os.chown(twin, STRANGER, -1)
+        case "directory":
+            file.mkdir()
+        case "fifo":
+            os.mkfifo(file)
+        case _:
+            file.symlink_to("nowhere")
+    tools.chmod(0o777)
+    with pytest.raises(CortexPolicyError) as caught:
+        read_grant(found, "git")
+    error = caught.value
+    assert error.exit_code == 22
+    assert f"`{tools}` is writable by everyone" in error.detail
+    assert f"`{file}` " in error.detail
+    assert f"chmod go-w {tools}" in error.hint
+    if kind.startswith(("link", "hard")):
+        command = error.hint.removeprefix("mend it with `").removesuffix("`")
+        subprocess.run(["sh", "-c", command], check=True)
+        assert read_grant(found, "git")
+    else:
+        assert f"put a real file at `{file}`" in error.hint
+
+
+@pytest.mark.parametrize("name", [".cortex", "policy", "tools"])
+def test_a_directory_on_the_way_is_no_link(root: Path, name: str) -> None:
+    """Nor a file."""
+    path = next(path for path in root.rglob(name))
+    real = path.rename(root / "real")
+    path.symlink_to(real)
+    for _ in range(2):
+        with pytest.raises(CortexPolicyError, match=f"`{path}` is a link, or not a directory") as caught:
+            read_grant(Root(str(root), named=True), "git")
+        assert caught.value.exit_code == 22
+        path.unlink()
+        path.write_text("")
