@@ -24,7 +24,7 @@ def rows(root: Root) -> tuple[Row, ...]:
     except FileNotFoundError:
         return ()
     try:
-        stamp = stamps.read(root.path)
+        stamp = stamps.read(root)
     except GrantError:  # a broken stamp stamps nothing; `stamp verify` says what is wrong with it
         stamp = None
     return tuple(_row(root, grant_id, stamp) for grant_id in ids)

@@ -4,7 +4,7 @@ import re
 from contextlib import suppress
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import GrantError, Value
+from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace
 from cortex_policy.state.grants import Directory, Root, Trust
@@ -31,31 +31,33 @@ def digests(root: Root) -> dict[str, str]:
 
 def write(root: Root) -> tuple[Stamp, bool]:
     """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
-    with locked(root.path):
+    with locked(root) as policy:
         grants = digests(root)
-        version = _last_version(root)
+        data = stamps.read_bytes(policy) or b""
         try:
-            old = stamps.read(root.path)
+            old = stamps.decode(data, stamps.stamp_file(root.path))
         except GrantError:  # broken, by a merge or a hand: the version goes on, the rest is made anew
             old = None
         if old is not None and old.grants == grants and not old.pending:
             return old, False
-        new = Stamp(version + 1, grants, {})
-        replace(stamps.stamp_file(root.path), stamps.encode(new))
+        new = Stamp(_last_version(data) + 1, grants, {})
+        replace(policy.descriptor, "stamp.json", stamps.encode(new))
         return new, True
 
 
-def _last_version(root: Root) -> int:
+def _last_version(data: bytes) -> int:
     """Return the highest version in the text of the stamp, conflict markers or not; 0 where there is none."""
-    text = (stamps.read_bytes(root.path) or b"").decode("utf-8", "replace")
+    text = data.decode("utf-8", "replace")
     return max((int(digits) for digits in re.findall(r'"version"\s*:\s*([0-9]{1,18})\b', text)), default=0)
 
 
 def verify(root: Root) -> tuple[Finding, ...]:
     """Return what differs between the grants and their stamp, sorted by id."""
     try:
-        stamp = stamps.read(root.path)
+        stamp = stamps.read(root)
     except GrantError as error:
+        if error.reason is not STAMP_MISMATCH:
+            raise
         return (Finding("", error.detail),)
     if stamp is None:
         return (Finding("", "there is no stamp"),)

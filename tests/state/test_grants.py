@@ -1,74 +1,42 @@
 """A grant is believed only where nobody else could have written it, judged by what was opened."""
 
-import json
 import os
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.state.grants import Root, find_root, read_grant
 
-CALLER = 12345
 STRANGER = 23456
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-
-
-@pytest.fixture
-def own() -> Iterator[Path]:
-    """Make a root that belongs to the caller, where the caller can reach it."""
-    root = Path(tempfile.mkdtemp(dir="/tmp"))
-    tools = root / ".cortex" / "policy" / "tools"
-    tools.mkdir(parents=True)
-    (tools / "git.json").write_text(json.dumps({"tool": "git", "actions": ["tree"], "rate": {"perMinute": 1}}))
-    for path in (root, *root.rglob("*")):
-        os.chown(path, CALLER, CALLER)
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    yield root
-    shutil.rmtree(root)
-
-
-@contextmanager
-def caller() -> Iterator[None]:
-    """Be the caller for a while."""
-    os.setegid(CALLER)
-    os.seteuid(CALLER)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
 
 
 def refused(call: Callable[[], object]) -> CortexPolicyError:
     """Return the error that a call by the caller ends with."""
-    with caller(), pytest.raises(CortexPolicyError) as caught:
+    with by_caller(), pytest.raises(CortexPolicyError) as caught:
         call()
     return caught.value
 
 
-@needs_root
 def test_a_root_directory_may_be_open_to_all_if_it_is_sticky(own: Path) -> None:
     """As `/tmp` is: writable by its group and everyone, and nobody can rename what is not theirs."""
     os.chown(own, 0, 0)
     own.chmod(0o1777)
-    with caller():
+    with by_caller():
         assert read_grant(Root(str(own), named=False), "git")
     own.chmod(0o0777)
     assert refused(lambda: read_grant(Root(str(own), named=False), "git")).exit_code == 22
 
 
-@needs_root
 def test_only_the_primary_group_of_the_caller_may_write(own: Path) -> None:
     """Any other is a group whose members the caller does not know."""
     file = own / ".cortex" / "policy" / "tools" / "git.json"
     file.chmod(0o664)
-    with caller():
+    with by_caller():
         assert read_grant(Root(str(own), named=True), "git")
     os.chown(file, CALLER, STRANGER)
     error = refused(lambda: read_grant(Root(str(own), named=True), "git"))
@@ -76,12 +44,11 @@ def test_only_the_primary_group_of_the_caller_may_write(own: Path) -> None:
     assert error.hint == f"mend it with `chmod go-w {file}`"
 
 
-@needs_root
 def test_a_stranger_may_own_a_root_that_is_named_and_none_that_is_found(own: Path) -> None:
     """Naming it is the operator's word; a third owner below it is a stranger again."""
     for path in (own, *own.rglob("*")):
         os.chown(path, STRANGER, STRANGER)
-    with caller():
+    with by_caller():
         assert read_grant(Root(str(own), named=True), "git")
     error = refused(lambda: read_grant(Root(str(own), named=False), "git"))
     assert error.exit_code == 22
@@ -90,7 +57,6 @@ def test_a_stranger_may_own_a_root_that_is_named_and_none_that_is_found(own: Pat
     assert refused(lambda: read_grant(Root(str(own), named=True), "git")).exit_code == 22
 
 
-@needs_root
 def test_a_hard_link_is_believed_where_it_is_roots_alone(own: Path) -> None:
     """Whoever links a file of somebody else's under an id must not make it a grant."""
     file = own / ".cortex" / "policy" / "tools" / "git.json"
@@ -98,18 +64,17 @@ def test_a_hard_link_is_believed_where_it_is_roots_alone(own: Path) -> None:
     error = refused(lambda: read_grant(Root(str(own), named=True), "git"))
     assert (error.exit_code, error.detail) == (22, f"`{file}` has more than one link")
     os.chown(file, 0, 0)
-    with caller():
+    with by_caller():
         assert read_grant(Root(str(own), named=True), "git")
 
 
-@needs_root
 def test_an_ancestor_that_cannot_be_examined_counts_as_a_root(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may hold a grant that allows less."""
     inner = own / "shut" / "inner"
     (inner / ".cortex" / "policy").mkdir(parents=True)
     shutil.rmtree(own / ".cortex")
     monkeypatch.chdir(inner)
-    with caller():
+    with by_caller():
         assert find_root() == Root(str(inner), named=False)
     os.chown(inner, CALLER, CALLER)
     (own / "shut").chmod(0o700)
