@@ -2,11 +2,16 @@
 
 import json
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+CALLER = 12345  # an ordinary user
 GIT = {
     "tool": "git-map",
     "actions": ["tree", "snippet", "search"],
@@ -47,6 +52,34 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "docs" / "dangling-link-to-etc-x").symlink_to("../etc/x")
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture
+def own() -> Iterator[Path]:
+    """Make a root that belongs to the caller, where the caller can reach it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be somebody else")
+    root = Path(tempfile.mkdtemp(dir="/tmp"))
+    tools = root / ".cortex" / "policy" / "tools"
+    tools.mkdir(parents=True)
+    (tools / "git.json").write_text(json.dumps(GIT))
+    for path in (root, *root.rglob("*")):
+        os.chown(path, CALLER, CALLER)
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    yield root
+    shutil.rmtree(root)
+
+
+@contextmanager
+def by_caller() -> Iterator[None]:
+    """Be the caller, an ordinary user, for a while."""
+    os.setegid(CALLER)
+    os.seteuid(CALLER)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
 
 
 # generation speed is the machine's, not ours: tests never assert a time

@@ -31,7 +31,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp show
     $ cortex-policy stamp show --json
     """
-    stamp = stamps.read(find_root(root).path)
+    stamp = stamps.read(find_root(root))
     if json:
         typer.echo(json_text.dumps({"stamp": _members(stamp)}))
     elif stamp is None:

@@ -1,11 +1,9 @@
 """What grants a root has, and what state each is in."""
 
-import os
-
-from cortex_policy.core.decode import decode
-from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError, Value
+from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.model import GRANT_INVALID, Grant, GrantError, Value
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root, grant_ids, read_grant
+from cortex_policy.state.grants import Directory, Root, Trust, read_grant
 
 
 class Row(Value):
@@ -21,13 +19,12 @@ class Row(Value):
 def rows(root: Root) -> tuple[Row, ...]:
     """Return every grant of a root, sorted by id; a broken one is a row, never the end of the list."""
     try:
-        ids = grant_ids(root.tools)
+        with Directory(Trust(root), "tools") as tools:
+            ids = tools.grant_ids()
     except FileNotFoundError:
         return ()
-    except OSError as error:
-        raise GrantError(GRANT_NOT_FOUND, f"`{root.tools}`: {os.strerror(error.errno or 0).lower()}") from None
     try:
-        stamp = stamps.read(root.path)
+        stamp = stamps.read(root)
     except GrantError:  # a broken stamp stamps nothing; `stamp verify` says what is wrong with it
         stamp = None
     return tuple(_row(root, grant_id, stamp) for grant_id in ids)
@@ -50,14 +47,7 @@ def _row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> Row:
 def _shown(root: Root, grant_id: str) -> Grant | None:
     """Decode a grant that no check would believe, so that an operator can see what it says."""
     try:
-        descriptor = os.open(
-            f"{root.tools}/{grant_id}.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        )
-    except OSError:
+        with Directory(Trust(root), "tools") as tools:
+            return decode(tools.read(f"{grant_id}.json", MAX_BYTES + 1), grant_id)
+    except (FileNotFoundError, GrantError):
         return None  # the row says why
-    try:
-        return decode(os.read(descriptor, 1 << 20), grant_id)
-    except (OSError, GrantError):
-        return None
-    finally:
-        os.close(descriptor)

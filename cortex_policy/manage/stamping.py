@@ -1,14 +1,13 @@
 """Write and verify the stamp of a root."""
 
-import os
 import re
-import stat
+from contextlib import suppress
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import GRANT_UNSAFE, GrantError, Value
+from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace
-from cortex_policy.state.grants import Root, grant_ids, read_all
+from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writers import locked
 
@@ -22,53 +21,43 @@ class Finding(Value):
 
 def digests(root: Root) -> dict[str, str]:
     """Return the digest of each grant's bytes; raise GrantError for one that is a link or no regular file."""
-    try:
-        ids = grant_ids(root.tools)
-    except FileNotFoundError:
-        return {}
-    return {grant_id: stamps.digest_of(_bytes(f"{root.tools}/{grant_id}.json")) for grant_id in ids}
-
-
-def _bytes(file: str) -> bytes:
-    try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise GrantError(GRANT_UNSAFE, f"`{file}`: {os.strerror(error.errno or 0).lower()}") from None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise GrantError(GRANT_UNSAFE, f"`{file}` is not a regular file", "put a real file there")
-        return read_all(descriptor, MAX_BYTES + 1)
-    finally:
-        os.close(descriptor)
+    found: dict[str, str] = {}
+    with suppress(FileNotFoundError), Directory(Trust(root), "tools") as tools:
+        for grant_id in tools.grant_ids():
+            with suppress(FileNotFoundError):  # removed since it was listed
+                found[grant_id] = stamps.digest_of(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
+    return found
 
 
 def write(root: Root) -> tuple[Stamp, bool]:
     """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
-    with locked(root.path):
+    with locked(root) as policy:
         grants = digests(root)
-        version = _last_version(root)
+        data = stamps.read_bytes(policy) or b""
         try:
-            old = stamps.read(root.path)
+            old = stamps.decode(data, stamps.stamp_file(root.path))
         except GrantError:  # broken, by a merge or a hand: the version goes on, the rest is made anew
             old = None
         if old is not None and old.grants == grants and not old.pending:
             return old, False
-        new = Stamp(version + 1, grants, {})
-        replace(stamps.stamp_file(root.path), stamps.encode(new))
+        new = Stamp(_last_version(data) + 1, grants, {})
+        replace(policy.descriptor, "stamp.json", stamps.encode(new))
         return new, True
 
 
-def _last_version(root: Root) -> int:
+def _last_version(data: bytes) -> int:
     """Return the highest version in the text of the stamp, conflict markers or not; 0 where there is none."""
-    text = (stamps.read_bytes(root.path) or b"").decode("utf-8", "replace")
+    text = data.decode("utf-8", "replace")
     return max((int(digits) for digits in re.findall(r'"version"\s*:\s*([0-9]{1,18})\b', text)), default=0)
 
 
 def verify(root: Root) -> tuple[Finding, ...]:
     """Return what differs between the grants and their stamp, sorted by id."""
     try:
-        stamp = stamps.read(root.path)
+        stamp = stamps.read(root)
     except GrantError as error:
+        if error.reason is not STAMP_MISMATCH:
+            raise
         return (Finding("", error.detail),)
     if stamp is None:
         return (Finding("", "there is no stamp"),)

@@ -1,45 +1,54 @@
 """Replace a file so that a reader, or a crash, finds the old bytes or the new ones, whole."""
 
+import errno
 import os
 import stat
+from contextlib import suppress
 
 
-def replace(path: str, data: bytes, mode: int = 0o644) -> None:
-    """Replace the file at a path atomically; keep the owner and mode of the one that is there. Raises OSError."""
-    directory = os.path.dirname(path)
+def replace(directory: int, name: str, data: bytes, mode: int = 0o644) -> None:
+    """Replace a file of an open directory atomically; keep its owner and its mode, but nobody else may write to it.
+
+    Raises OSError, which names the file, where nothing was changed.
+    """
+    try:
+        _replace(directory, name, data, mode)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, name) from None
+    with suppress(OSError):  # it is done: whether it outlives a loss of power is all that is unknown
+        os.fsync(directory)
+
+
+def _replace(directory: int, name: str, data: bytes, mode: int) -> None:
     owner: tuple[int, int] | None = None
     try:
-        status = os.lstat(path)
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
     except FileNotFoundError:
         pass  # a new file: ours, with the mode given
     else:
-        mode, owner = stat.S_IMODE(status.st_mode), (status.st_uid, status.st_gid)
-    temporary = f"{directory}/.new-{os.getpid()}-{os.urandom(8).hex()}"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileExistsError(errno.EEXIST, "is not a regular file")
+        mode, owner = stat.S_IMODE(status.st_mode) & ~stat.S_IWOTH, (status.st_uid, status.st_gid)
+    temporary = f".new-{os.getpid()}-{os.urandom(8).hex()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
     try:
         try:
             _fill(descriptor, data, mode, owner)
         finally:
             os.close(descriptor)
-        os.rename(temporary, path)
+        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(OSError):  # what went wrong is told, not this; an interrupt may come after the rename
+            os.unlink(temporary, dir_fd=directory)
         raise
-    _sync_directory(directory)
 
 
 def _fill(descriptor: int, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
-    if owner is not None and owner != (os.geteuid(), os.getegid()):
+    created = os.fstat(descriptor)  # its group is the directory's where that is setgid
+    if owner not in (None, (created.st_uid, created.st_gid)):
         os.fchown(descriptor, *owner)
     os.fchmod(descriptor, mode)
     while data:
         data = data[os.write(descriptor, data) :]
     os.fsync(descriptor)
-
-
-def _sync_directory(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

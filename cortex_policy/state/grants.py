@@ -14,23 +14,17 @@ except ImportError:
     from hashlib import sha256
 
 from cortex_policy.core.decode import MAX_BYTES, decode
-from cortex_policy.core.model import (
-    GRANT_NOT_FOUND,
-    GRANT_UNSAFE,
-    ROOT_AMBIGUOUS,
-    ROOT_NOT_FOUND,
-    Grant,
-    GrantError,
-    Origin,
-    Value,
-)
+from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _MORE = _LETTERS | frozenset("._-")
 MAX_ID = 128
-MOST_SHOWN = 20  # known ids in a hint
 
 
 class Root(Value):
@@ -71,12 +65,10 @@ def find_root(named: str | None = None) -> Root:
         detail = f"the working directory cannot be read: {os.strerror(error.errno or 0)}"
         raise GrantError(ROOT_NOT_FOUND, detail, "name one with `--root DIR`") from None
     roots = [ancestor for ancestor in _ancestors(here) if _may_hold_policy(ancestor)]
-    if not roots:
-        hint = "make `.cortex/policy/tools` there, or name the root with `--root DIR` or CORTEX_POLICY_ROOT"
-        raise GrantError(ROOT_NOT_FOUND, f"neither `{here}` nor a directory above it holds .cortex/policy", hint)
-    if len(roots) > 1:
-        both = " and ".join(f"`{root}`" for root in roots)
-        raise GrantError(ROOT_AMBIGUOUS, both, f"pin one with `--root {quoted(roots[-1])}` or CORTEX_POLICY_ROOT")
+    if len(roots) != 1:
+        from cortex_policy.state.remedies import not_one_root  # noqa: PLC0415 - only a failure needs it
+
+        raise not_one_root(here, roots)
     return Root(roots[0], named=False)
 
 
@@ -106,126 +98,144 @@ def _may_hold_policy(directory: str) -> bool:
     """Whether a directory holds `.cortex/policy`, or cannot be examined, which counts as holding it."""
     try:
         os.lstat(directory.rstrip("/") + "/.cortex/policy")
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError | NotADirectoryError)
     return True
 
 
-class _Trust:
+class Trust:
     """Judges each opened object, and gathers what is wrong so that one command mends all of it."""
 
     def __init__(self, root: Root) -> None:
-        self._named = root.named
+        """Trust the caller, root and, where the root is named, its owner."""
+        self.root = root
+        self.faults: list[str] = []
+        self.modes: list[str] = []
+        self.strangers: list[str] = []
         self._owners = {os.geteuid(), 0}
         self._group = os.getegid()
-        self._faults: list[str] = []
-        self._modes: list[str] = []
-        self._strangers: list[str] = []
 
     def judge(self, path: str, status: os.stat_result, *, is_root: bool = False) -> None:
-        """Note what is unsafe about one object."""
+        """Note what is unsafe about the mode and owner of one object."""
         mode = status.st_mode
-        if is_root and self._named:
+        if is_root and self.root.named:
             self._owners.add(status.st_uid)
-        anyone = mode & stat.S_IWOTH and not (is_root and mode & stat.S_ISVTX)
-        group = mode & stat.S_IWGRP and status.st_gid != self._group
+        shared = is_root and mode & stat.S_ISVTX  # others may add names there, and not touch those of their neighbours
+        anyone = mode & stat.S_IWOTH and not shared
+        group = mode & stat.S_IWGRP and status.st_gid != self._group and not shared
         if anyone or group:
-            self._faults.append(f"`{path}` is writable by {'everyone' if anyone else 'a group that is not yours'}")
-            self._modes.append(path)
+            self.faults.append(f"`{path}` is writable by {'everyone' if anyone else 'a group that is not yours'}")
+            self.modes.append(path)
         if status.st_uid not in self._owners:
-            self._faults.append(f"`{path}` belongs to user {status.st_uid}")
-            self._strangers.append(path)
+            self.faults.append(f"`{path}` belongs to user {status.st_uid}")
+            self.strangers.append(path)
 
     def settle(self) -> None:
         """Raise GrantError (grant_unsafe) if anything was noted, with the one command that mends it."""
-        commands = []
-        if self._strangers:
-            commands.append(f"chown {os.geteuid()} {' '.join(map(quoted, self._strangers))}")
-        if self._modes:
-            commands.append(f"chmod go-w {' '.join(map(quoted, self._modes))}")
-        if self._faults:
-            raise GrantError(GRANT_UNSAFE, "; ".join(self._faults), f"mend it with `{' && '.join(commands)}`")
+        if self.faults:
+            raise self.refusal()
+
+    def refusal(self, path: str = "", kind: str = "", error: OSError | None = None) -> GrantError:
+        """Return the error for all that was noted and, at a path, for what is no `kind` or has an error of its own."""
+        from cortex_policy.state.remedies import refusal  # noqa: PLC0415 - only a failure needs it
+
+        return refusal(self, path, kind, error)
 
 
-def quoted(word: str) -> str:
-    """Quote a word for a shell."""
-    from shlex import quote  # noqa: PLC0415 - loads `re`, and only a hint needs it
+class Directory:
+    """`.cortex/policy` of a root, or a directory below it, opened step by step from the root without following links.
 
-    return quote(word)
+    What is judged is what was opened, so nothing can be swapped between check and use. Links and wrong kinds are
+    refused (GrantError, 22), modes and owners are noted in the trust. FileNotFoundError names what is not there.
+    """
 
+    def __init__(self, trust: Trust, *below: str) -> None:
+        """Name the way down."""
+        self.trust = trust
+        self.path = ""
+        self.identities: list[tuple[int, int]] = []
+        self._names = (trust.root.path, ".cortex", "policy", *below)
+        self._descriptors: list[int] = []
 
-def _open(path: str, name: str, flags: int, parent: int | None) -> int:
-    try:
-        return os.open(name, flags, dir_fd=parent)
-    except OSError as error:
-        import errno  # noqa: PLC0415 - only a failure needs it
-
-        if error.errno == errno.ENOENT and flags == _FILE:
+    def __enter__(self) -> "Self":
+        """Open each directory from its parent."""
+        try:
+            for name in self._names:
+                path = f"{self.path.rstrip('/')}/{name}" if self.path else name
+                self._descriptors.append(self._open(path, name, _DIRECTORY))
+                status = os.fstat(self.descriptor)
+                self.trust.judge(path, status, is_root=not self.path)
+                self.identities.append((status.st_dev, status.st_ino))
+                self.path = path
+        except BaseException:
+            self.__exit__()
             raise
-        if error.errno == errno.ENOENT:
-            raise GrantError(GRANT_NOT_FOUND, f"`{path}` does not exist") from None
-        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EMLINK, errno.ENXIO):
-            kind = "file" if flags == _FILE else "directory"
-            detail = f"`{path}` is a link, or not a {kind}"
-            raise GrantError(GRANT_UNSAFE, detail, f"put a real {kind} there") from None
-        raise GrantError(GRANT_UNSAFE, f"`{path}`: {os.strerror(error.errno or 0).lower()}") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close them all."""
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+
+    @property
+    def descriptor(self) -> int:
+        """The innermost directory."""
+        return self._descriptors[-1]
+
+    def _open(self, path: str, name: str, flags: int) -> int:
+        try:
+            return os.open(name, flags, dir_fd=self._descriptors[-1] if self._descriptors else None)
+        except FileNotFoundError as error:
+            error.filename = path
+            raise
+        except OSError as error:
+            raise self.trust.refusal(path, "file" if flags == _FILE else "directory", error) from None
+
+    def read(self, name: str, most: int) -> bytes:
+        """Read at most so many bytes of a file."""
+        path = f"{self.path}/{name}"
+        descriptor = self._open(path, name, _FILE)
+        try:
+            status = os.fstat(descriptor)
+            self.trust.judge(path, status)
+            if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and status.st_uid != 0):
+                raise self.trust.refusal(path, "file")
+            return read_all(descriptor, most)
+        except OSError as error:
+            raise self.trust.refusal(path, "file", error) from None
+        finally:
+            os.close(descriptor)
+
+    def grant_ids(self) -> list[str]:
+        """List the ids that stand here, sorted."""
+        try:
+            names = os.listdir(self.descriptor)
+        except OSError as error:
+            raise self.trust.refusal(self.path, "directory", error) from None
+        return sorted(name[:-5] for name in names if name.endswith(".json") and is_grant_id(name[:-5]))
 
 
 def read_grant(root: Root, grant_id: str) -> Grant:
-    """Read and decode one grant by descriptors; raise GrantError (20, 21, 22).
-
-    What is judged is what was opened, so nothing can be swapped between check and use.
-    """
+    """Read and decode one grant by descriptors; raise GrantError (20, 21, 22)."""
     check_id(grant_id)
-    trust, path, descriptors = _Trust(root), root.path, []
-    statuses = []
+    trust, file = Trust(root), f"{root.tools}/{grant_id}.json"
     try:
-        parent = None
-        for name in (root.path, ".cortex", "policy", "tools"):
-            if parent is not None:
-                path = f"{path.rstrip('/')}/{name}"
-            parent = _open(path, name, _DIRECTORY, parent)
-            descriptors.append(parent)
-            statuses.append(os.fstat(parent))
-            trust.judge(path, statuses[-1], is_root=len(statuses) == 1)
-        file = f"{path}/{grant_id}.json"
-        data = _read(file, grant_id, descriptors[-1], trust)
-    finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
+        with Directory(trust, "tools") as tools:
+            data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
+            if sys.platform == "darwin" and grant_id not in tools.grant_ids():  # file systems there ignore case
+                raise FileNotFoundError(None, None, file)  # noqa: TRY301 - as if it had not been found
+    except FileNotFoundError as error:
+        from cortex_policy.state.remedies import not_found  # noqa: PLC0415
+
+        trust.settle()
+        raise not_found(root, grant_id, error.filename) from None
     trust.settle()
     try:
         grant = decode(data, grant_id)
     except GrantError as error:
         raise GrantError(error.reason, error.detail, f"mend `{file}`") from None
-    top, policy = statuses[0], statuses[2]
-    origin = Origin(root.path, file, sha256(data).hexdigest(), (top.st_dev, top.st_ino), (policy.st_dev, policy.st_ino))
+    origin = Origin(root.path, file, sha256(data).hexdigest(), tools.identities[0], tools.identities[2])
     return Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
-
-
-def _read(file: str, grant_id: str, tools: int, trust: _Trust) -> bytes:
-    name = f"{grant_id}.json"
-    try:
-        descriptor = _open(file, name, _FILE, tools)
-    except FileNotFoundError:
-        trust.settle()
-        raise _not_found(grant_id, tools) from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise GrantError(GRANT_UNSAFE, f"`{file}` is not a regular file", "put a real file there")
-        if status.st_nlink > 1 and status.st_uid != 0:
-            raise GrantError(GRANT_UNSAFE, f"`{file}` has more than one link", "replace it by a copy")
-        if sys.platform == "darwin" and name not in os.listdir(tools):  # file systems there ignore case
-            raise _not_found(grant_id, tools)
-        trust.judge(file, status)
-        return read_all(descriptor, MAX_BYTES + 1)
-    except OSError as error:
-        raise GrantError(GRANT_UNSAFE, f"`{file}`: {os.strerror(error.errno or 0).lower()}") from None
-    finally:
-        os.close(descriptor)
 
 
 def read_all(descriptor: int, most: int) -> bytes:
@@ -235,20 +245,3 @@ def read_all(descriptor: int, most: int) -> bytes:
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
-
-
-def grant_ids(tools: "int | str") -> list[str]:
-    """List the ids that stand in a directory of grants, sorted."""
-    names = os.listdir(tools)
-    return sorted(name[:-5] for name in names if name.endswith(".json") and is_grant_id(name[:-5]))
-
-
-def _not_found(grant_id: str, tools: int) -> GrantError:
-    from difflib import get_close_matches  # noqa: PLC0415 - only a miss needs it
-
-    known = grant_ids(tools)
-    close = get_close_matches(grant_id, known, 1)
-    hint = f"did you mean `{close[0]}`? " if close else ""
-    shown = ", ".join(known[:MOST_SHOWN]) + (" ..." if len(known) > MOST_SHOWN else "")
-    hint += f"known grants: {shown}" if known else "there are no grants here yet"
-    return GrantError(GRANT_NOT_FOUND, "", f"{hint}; a new one stands in `.cortex/policy/tools/{grant_id}.json`")

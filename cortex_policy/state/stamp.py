@@ -1,12 +1,10 @@
 """The stamp beside the grants: a version and checksum that tell whoever caches grants when to drop them."""
 
 import json
-import os
-import stat
 
 from cortex_policy.core.decode import Malformed, decode_json, whole_number
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
-from cortex_policy.state.grants import is_grant_id, read_all, sha256
+from cortex_policy.state.grants import Directory, Root, Trust, is_grant_id, sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,32 +56,30 @@ def encode(stamp: Stamp) -> bytes:
     return f'{{\n{head}  "grants": {grants}{pending}\n}}\n'.encode()
 
 
-def read_bytes(root: str) -> bytes | None:
-    """Return the bytes of the stamp, None where there is none; raise GrantError where it is no plain file."""
-    file = stamp_file(root)
+def read_bytes(policy: Directory) -> bytes | None:
+    """Return the bytes of the stamp in a policy directory, None where there is none."""
     try:
-        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return policy.read("stamp.json", LARGEST + 1)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise _bad(f"`{file}`: {os.strerror(error.errno or 0).lower()}") from None
+
+
+def read(root: Root) -> Stamp | None:
+    """Read the stamp, None where there is none; raise GrantError (22, 23) where it is unsafe to read or broken."""
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise _bad(f"`{file}` is not a regular file")
-        return read_all(descriptor, LARGEST)
-    finally:
-        os.close(descriptor)
-
-
-def read(root: str) -> Stamp | None:
-    """Read the stamp, None where there is none; raise GrantError (stamp_mismatch) where it is broken."""
-    data = read_bytes(root)
-    if data is None:
+        with Directory(Trust(root)) as policy:
+            data = read_bytes(policy)
+    except FileNotFoundError:
         return None
+    return decode(data, stamp_file(root.path)) if data is not None else None
+
+
+def decode(data: bytes, file: str) -> Stamp:
+    """Decode the bytes of a stamp; raise GrantError (stamp_mismatch), which names the file, where it is broken."""
     try:
         return _decoded(decode_json(data, LARGEST))
     except Malformed as error:
-        raise _bad(f"`{stamp_file(root)}`: {error}") from None
+        raise _bad(f"`{file}`: {error}") from None
 
 
 def _bad(detail: str) -> GrantError:

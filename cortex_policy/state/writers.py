@@ -1,14 +1,19 @@
 """The lock that writers of grants take: the only place that imports filelock."""
 
+import os
+import stat
 from contextlib import contextmanager
+from time import monotonic, sleep
 
 from cortex_policy.core.model import CortexPolicyError, Reason
+from cortex_policy.state.grants import Directory, Root, Trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NOT_DONE = Reason("not_done", "not done, nothing was changed", 3)
+POLL_SECONDS = 0.05
 
 
 class NotDone(CortexPolicyError):
@@ -20,15 +25,40 @@ class NotDone(CortexPolicyError):
 
 
 @contextmanager
-def locked(root: str, wait_seconds: float = 0.0) -> "Iterator[None]":
-    """Hold the writers' lock of a root; raise NotDone where another holds it, or the disk refuses a write."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - 50 ms, and only a writer needs it
+def locked(root: Root, wait_seconds: float = 0.0) -> "Iterator[Directory]":
+    """Hold the writers' lock of a root, and hand over its policy directory.
 
-    file = f"{root.rstrip('/')}/.cortex/policy/.lock"
+    Raise NotDone where another holds it, or the disk refuses a write; GrantError (22) where a link is on the way.
+    """
+    policy = Directory(Trust(root))
     try:
-        with FileLock(file, timeout=wait_seconds, mode=0o600, fallback_to_soft=False):
-            yield
-    except Timeout:
-        raise NotDone(f"another process is writing grants (it holds `{file}`)", "try again when it is done") from None
+        with policy:
+            descriptor = _opened(policy)
+            try:
+                _lock(descriptor, policy, wait_seconds)
+                yield policy
+            finally:
+                os.close(descriptor)
     except OSError as error:
-        raise NotDone(f"`{error.filename or file}`: {(error.strerror or str(error)).lower()}") from None
+        file = os.path.join(policy.path, error.filename or ".lock")
+        raise NotDone(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
+
+
+def _opened(policy: Directory) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(".lock", flags, 0o600, dir_fd=policy.descriptor)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileExistsError(None, "is not a regular file")
+    return descriptor
+
+
+def _lock(descriptor: int, policy: Directory, wait_seconds: float) -> None:
+    from filelock import lock_descriptor  # noqa: PLC0415 - 50 ms, and only a writer needs it
+
+    deadline = monotonic() + wait_seconds
+    while not lock_descriptor(descriptor, blocking=False):
+        if monotonic() >= deadline:
+            message = f"another process is writing grants (it holds `{policy.path}/.lock`)"
+            raise NotDone(message, "try again when it is done")
+        sleep(POLL_SECONDS)

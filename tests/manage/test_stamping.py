@@ -2,11 +2,14 @@
 
 import fcntl
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import by_caller
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.listing import rows
@@ -36,7 +39,7 @@ def states(root: Root) -> dict[str, str]:
 
 def test_the_first_write_stamps_every_grant_as_version_1(stamped: Root) -> None:
     """And a second one has nothing to do."""
-    stamp = stamps.read(stamped.path)
+    stamp = stamps.read(stamped)
     assert stamp is not None
     assert (stamp.version, set(stamp.grants)) == (1, {"git", "model-gateway"})
     assert verify(stamped) == ()
@@ -62,7 +65,7 @@ def test_a_hand_edit_is_found_and_accepted_as_the_next_version(stamped: Root) ->
 
 def test_equal_trees_have_equal_checksums(stamped: Root) -> None:
     """The checksum covers ids and digests, in no order of the disk."""
-    stamp = stamps.read(stamped.path)
+    stamp = stamps.read(stamped)
     assert stamp is not None
     assert stamps.checksum(dict(reversed(stamp.grants.items()))) == stamp.checksum
     assert stamps.checksum({**stamp.grants, "x": "sha256:0"}) != stamp.checksum
@@ -88,7 +91,7 @@ def test_a_stamp_that_was_changed_by_hand_is_not_believed(stamped: Root, old: st
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text(file.read_text().replace(old, new, 1))
     with pytest.raises(GrantError) as caught:
-        stamps.read(stamped.path)
+        stamps.read(stamped)
     assert caught.value.exit_code == 23
 
 
@@ -105,10 +108,10 @@ def test_encoding_and_reading_agree(stamped: Root) -> None:
     """Pending writes included."""
     stamp = stamps.Stamp(3, {"git": "sha256:old"}, {"git": ("sha256:old", None)})
     Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode(stamp))
-    assert stamps.read(stamped.path) == stamp
+    assert stamps.read(stamped) == stamp
     empty = stamps.Stamp(1, {}, {})
     Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode(empty))
-    assert stamps.read(stamped.path) == empty
+    assert stamps.read(stamped) == empty
 
 
 def test_a_writer_that_finds_the_lock_held_does_nothing(stamped: Root) -> None:
@@ -129,6 +132,63 @@ def test_a_link_is_never_stamped(stamped: Root) -> None:
     with pytest.raises(GrantError) as caught:
         write(stamped)
     assert caught.value.exit_code == 22
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
+@pytest.mark.parametrize("work", [write, verify, rows])
+def test_grants_in_no_real_directory_are_refused(
+    stamped: Root, kind: str, work: Callable[[Root], object], tmp_path: Path
+) -> None:
+    """They are not none, and nobody's list: 22 for readers and writers alike."""
+    tools = Path(stamped.tools)
+    tools.rename(tmp_path / "elsewhere")
+    if kind == "file":
+        tools.write_text("")
+    else:
+        tools.symlink_to(tmp_path / ("elsewhere" if kind == "link" else "nowhere"))
+    with pytest.raises(GrantError) as caught:
+        work(stamped)
+    assert (caught.value.exit_code, caught.value.hint) == (22, f"put a real directory at `{tools}`")
+
+
+@pytest.mark.parametrize("work", [write, verify, stamps.read])
+def test_nothing_is_read_or_written_through_a_link(stamped: Root, work: Callable[[Root], object]) -> None:
+    """The policy directory of somebody else stays as it is."""
+    policy = Path(stamped.path, ".cortex", "policy")
+    real = policy.rename(policy.parent / "real")
+    policy.symlink_to("real")
+    (real / "tools" / "git.json").write_text("{}")
+    (real / ".lock").unlink()
+    before = (real / "stamp.json").read_bytes()
+    with pytest.raises(GrantError) as caught:
+        work(stamped)
+    assert caught.value.exit_code == 22
+    assert (real / "stamp.json").read_bytes() == before
+    assert not (real / ".lock").exists()
+
+
+def test_a_directory_that_cannot_be_read_is_not_written_to(own: Path) -> None:
+    """Nothing is changed and then called undone."""
+    policy = own / ".cortex" / "policy"
+    policy.chmod(0o300)
+    with by_caller(), pytest.raises(GrantError, match="permission denied"):
+        write(Root(str(own), named=True))
+    assert [path.name for path in policy.iterdir()] == ["tools"]
+
+
+def test_a_refusal_of_the_disk_names_the_stamp(own: Path) -> None:
+    """Another owner's stamp cannot be given back to its owner; the lock has no part in it."""
+    found = Root(str(own), named=True)
+    with by_caller():
+        write(found)
+    stamp = Path(stamps.stamp_file(str(own)))
+    os.chown(stamp, 23456, -1)
+    tool(found, "git").write_text("{}")
+    before = stamp.read_bytes()
+    with by_caller(), pytest.raises(NotDone) as caught:
+        write(found)
+    assert caught.value.detail == f"`{stamp}`: operation not permitted"
+    assert stamp.read_bytes() == before
 
 
 def test_the_command_line(root: Path) -> None:

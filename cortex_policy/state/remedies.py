@@ -1,0 +1,67 @@
+"""What to do about roots and grants that cannot be found or believed: loaded only where something failed."""
+
+import errno
+import os
+from difflib import get_close_matches
+from shlex import quote as quoted
+
+from cortex_policy.core.model import GRANT_NOT_FOUND, GRANT_UNSAFE, ROOT_AMBIGUOUS, ROOT_NOT_FOUND, GrantError
+from cortex_policy.state.grants import Directory, Root, Trust
+
+MOST_SHOWN = 20  # known ids in a hint
+_LINKS = (errno.ELOOP, errno.EMLINK)
+_WRONG_KINDS = (errno.ENOTDIR, errno.ENXIO)
+
+
+def not_one_root(here: str, roots: list[str]) -> GrantError:
+    """Return the error for no root on the way up, or more than one."""
+    if roots:
+        hint = f"pin one with `--root {quoted(roots[-1])}` or CORTEX_POLICY_ROOT"
+        return GrantError(ROOT_AMBIGUOUS, " and ".join(f"`{root}`" for root in roots), hint)
+    hint = "make `.cortex/policy/tools` there, or name the root with `--root DIR` or CORTEX_POLICY_ROOT"
+    return GrantError(ROOT_NOT_FOUND, f"neither `{here}` nor a directory above it holds .cortex/policy", hint)
+
+
+def refusal(trust: Trust, path: str, kind: str, error: OSError | None) -> GrantError:
+    """Return the error (grant_unsafe) for all that is wrong, with the one command that mends what a command can."""
+    faults, commands, advice = list(trust.faults), [], []
+    if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
+        faults.append(f"`{path}`: {os.strerror(error.errno or 0).lower()}")
+    elif path:
+        fault, is_mended_by_a_copy = _fault(path, kind)
+        faults.append(f"`{path}` {fault}")
+        if is_mended_by_a_copy:
+            commands.append(f"cp {quoted(path)} {quoted(path)}.new && mv {quoted(path)}.new {quoted(path)}")
+        else:
+            advice.append(f"put a real {kind} at `{path}`")
+    if trust.strangers:
+        commands.append(f"chown {os.geteuid()} {' '.join(map(quoted, trust.strangers))}")
+    if trust.modes:
+        commands.append(f"chmod go-w {' '.join(map(quoted, trust.modes))}")
+    if commands:
+        advice.insert(0, f"mend it with `{' && '.join(commands)}`")
+    return GrantError(GRANT_UNSAFE, "; ".join(faults), "; ".join(advice))
+
+
+def _fault(path: str, kind: str) -> tuple[str, bool]:
+    """Say what is wrong with what stands at a path, by its name: it is refused already, this is about words."""
+    if kind == "directory":
+        return "is a link, or not a directory", False
+    if os.path.islink(path):
+        return "is a link", os.path.isfile(path)
+    if os.path.isfile(path):
+        return "has more than one link", True
+    return "is not a regular file", False
+
+
+def not_found(root: Root, grant_id: str, missing: str) -> GrantError:
+    """Return the error for a grant that is not there, with the ids that are."""
+    if not missing.endswith(f"/{grant_id}.json"):
+        return GrantError(GRANT_NOT_FOUND, f"`{missing}` does not exist")
+    with Directory(Trust(root), "tools") as tools:
+        known = tools.grant_ids()
+    close = get_close_matches(grant_id, known, 1)
+    hint = f"did you mean `{close[0]}`? " if close else ""
+    shown = ", ".join(known[:MOST_SHOWN]) + (" ..." if len(known) > MOST_SHOWN else "")
+    hint += f"known grants: {shown}" if known else "there are no grants here yet"
+    return GrantError(GRANT_NOT_FOUND, "", f"{hint}; a new one stands in `.cortex/policy/tools/{grant_id}.json`")

@@ -1,0 +1,133 @@
+"""A grant is believed only where nobody else could have written it, judged by what was opened."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import CALLER, by_caller
+
+from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.state.grants import Root, find_root, read_grant
+
+STRANGER = 23456
+
+
+def refused(call: Callable[[], object]) -> CortexPolicyError:
+    """Return the error that a call by the caller ends with."""
+    with by_caller(), pytest.raises(CortexPolicyError) as caught:
+        call()
+    return caught.value
+
+
+def test_a_root_directory_may_be_open_to_all_if_it_is_sticky(own: Path) -> None:
+    """As `/tmp` is: writable by its group and everyone, and nobody can rename what is not theirs."""
+    os.chown(own, 0, 0)
+    own.chmod(0o1777)
+    with by_caller():
+        assert read_grant(Root(str(own), named=False), "git")
+    own.chmod(0o0777)
+    assert refused(lambda: read_grant(Root(str(own), named=False), "git")).exit_code == 22
+
+
+def test_only_the_primary_group_of_the_caller_may_write(own: Path) -> None:
+    """Any other is a group whose members the caller does not know."""
+    file = own / ".cortex" / "policy" / "tools" / "git.json"
+    file.chmod(0o664)
+    with by_caller():
+        assert read_grant(Root(str(own), named=True), "git")
+    os.chown(file, CALLER, STRANGER)
+    error = refused(lambda: read_grant(Root(str(own), named=True), "git"))
+    assert (error.exit_code, error.detail) == (22, f"`{file}` is writable by a group that is not yours")
+    assert error.hint == f"mend it with `chmod go-w {file}`"
+
+
+def test_a_stranger_may_own_a_root_that_is_named_and_none_that_is_found(own: Path) -> None:
+    """Naming it is the operator's word; a third owner below it is a stranger again."""
+    for path in (own, *own.rglob("*")):
+        os.chown(path, STRANGER, STRANGER)
+    with by_caller():
+        assert read_grant(Root(str(own), named=True), "git")
+    error = refused(lambda: read_grant(Root(str(own), named=False), "git"))
+    assert error.exit_code == 22
+    assert error.hint.startswith(f"mend it with `chown {CALLER} {own} {own}/.cortex ")
+    os.chown(own, CALLER, CALLER)
+    assert refused(lambda: read_grant(Root(str(own), named=True), "git")).exit_code == 22
+
+
+def test_a_hard_link_is_believed_where_it_is_roots_alone(own: Path) -> None:
+    """Whoever links a file of somebody else's under an id must not make it a grant."""
+    file = own / ".cortex" / "policy" / "tools" / "git.json"
+    (own / "twin").hardlink_to(file)
+    error = refused(lambda: read_grant(Root(str(own), named=True), "git"))
+    assert (error.exit_code, error.detail) == (22, f"`{file}` has more than one link")
+    os.chown(file, 0, 0)
+    with by_caller():
+        assert read_grant(Root(str(own), named=True), "git")
+
+
+def test_an_ancestor_that_cannot_be_examined_counts_as_a_root(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may hold a grant that allows less."""
+    inner = own / "shut" / "inner"
+    (inner / ".cortex" / "policy").mkdir(parents=True)
+    shutil.rmtree(own / ".cortex")
+    monkeypatch.chdir(inner)
+    with by_caller():
+        assert find_root() == Root(str(inner), named=False)
+    os.chown(inner, CALLER, CALLER)
+    (own / "shut").chmod(0o700)
+    error = refused(find_root)
+    assert error.exit_code == 26
+    assert f"`{own}/shut`" in error.detail
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo", "dangling link"])
+def test_what_is_wrong_is_told_at_once_and_mended_by_one_command(root: Path, kind: str) -> None:
+    """A grant of the wrong kind in a directory that is open to all: both are named, and in one hint."""
+    found = Root(str(root), named=True)
+    tools = Path(found.tools)
+    file = tools / "git.json"
+    twin = file.rename(root / "twin")
+    match kind:
+        case "link":
+            file.symlink_to(twin)
+        case "hard link":
+            file.hardlink_to(twin)
+            if os.geteuid() == 0:  # a link of root's is believed
+                os.chown(twin, STRANGER, -1)
+        case "directory":
+            file.mkdir()
+        case "fifo":
+            os.mkfifo(file)
+        case _:
+            file.symlink_to("nowhere")
+    tools.chmod(0o777)
+    with pytest.raises(CortexPolicyError) as caught:
+        read_grant(found, "git")
+    error = caught.value
+    assert error.exit_code == 22
+    assert f"`{tools}` is writable by everyone" in error.detail
+    assert f"`{file}` " in error.detail
+    assert f"chmod go-w {tools}" in error.hint
+    if kind.startswith(("link", "hard")):
+        command = error.hint.removeprefix("mend it with `").removesuffix("`")
+        subprocess.run(["sh", "-c", command], check=True)
+        assert read_grant(found, "git")
+    else:
+        assert f"put a real file at `{file}`" in error.hint
+
+
+@pytest.mark.parametrize("name", [".cortex", "policy", "tools"])
+def test_a_directory_on_the_way_is_no_link(root: Path, name: str) -> None:
+    """Nor a file."""
+    path = next(path for path in root.rglob(name))
+    real = path.rename(root / "real")
+    path.symlink_to(real)
+    for _ in range(2):
+        with pytest.raises(CortexPolicyError, match=f"`{path}` is a link, or not a directory") as caught:
+            read_grant(Root(str(root), named=True), "git")
+        assert caught.value.exit_code == 22
+        path.unlink()
+        path.write_text("")
