@@ -44,10 +44,14 @@ def judged(cells: Cells, close: dict[str, Cell], cost: list[float]) -> Iterator[
 
 
 def _floor(cells: dict[str, Cell]) -> Claim:
-    share = ratio(cells[FILE], cells[FLOOR])
-    harness, floor, ours = (1e9 / statistics.median(cells[name].rates) for name in (NOTHING, FLOOR, FILE))
-    bare = (floor - harness) / (ours - harness)
-    measured = f"{share:.2f} ({bare:.2f} without the harness's own {harness:.0f} ns), all hits admitted"
+    """Compare the best of many short rounds: what else runs on the machine only ever takes away."""
+    harness, floor, ours = (1e9 / max(cells[name].rates) for name in (NOTHING, FLOOR, FILE))
+    share, bare = floor / ours, (floor - harness) / (ours - harness)
+    middle = ratio(cells[FILE], cells[FLOOR])
+    measured = (
+        f"{share:.2f}, {ours:.0f} ns to {floor:.0f} ns a call, all admitted "
+        f"({bare:.2f} without the {harness:.0f} ns of the harness; {middle:.2f} in the median round)"
+    )
     return Claim(f"the file ledger reaches {FLOOR_SHARE} of the floor", measured, share >= FLOOR_SHARE)
 
 
