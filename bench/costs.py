@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cells import scratch
-from peers import PEERS, ROOT, TOOL, Hit
+from peers import FLOOR, PEERS, ROOT, TOOL, Hit
 
 from cortex_policy.state.resident import FileBudgets
 
+LARGEST = 1_000_000  # all is admitted: nobody gets that far in one round
+DIRECT = 2000  # calls of a bare loop
 KEYS, WARM_HITS, TIMED_HITS = 8, 2, 58  # 60 in all: everything that the smallest limit admits
 
 
@@ -23,6 +25,24 @@ def admitted_nanoseconds(limits: tuple[int, int], rounds: int) -> list[float]:
         for limit in limits:
             took[limit] += _new_keys(limit)
     return [statistics.median(took[limit]) for limit in limits]
+
+
+def direct_nanoseconds(rounds: int) -> tuple[float, float]:
+    """Return what an admitted hit and the floor cost when called in a bare loop: the best of many rounds of each."""
+    hits, floors = [], []
+    with scratch() as directory, PEERS[FLOOR].opened(directory, "floor", 0) as floor:
+        os.environ["CORTEX_POLICY_STATE_DIR"] = directory
+        hit = FileBudgets(ROOT).hit
+        for _ in range(rounds):
+            began = time.perf_counter_ns()
+            for _ in range(DIRECT):
+                hit(TOOL, "key", LARGEST)
+            between = time.perf_counter_ns()
+            for _ in range(DIRECT):
+                floor()
+            hits.append((between - began) / DIRECT)
+            floors.append((time.perf_counter_ns() - between) / DIRECT)
+    return min(hits), min(floors)
 
 
 def _new_keys(limit: int) -> list[float]:
@@ -66,7 +86,7 @@ def beside_a_busy_thread(name: str, seconds: float) -> tuple[float, float]:
     """Return calls a second of a limiter, alone and beside one CPU-bound thread of its process."""
     with scratch() as directory:
         os.mkdir(f"{directory}/state", 0o700)
-        with PEERS[name].opened(directory, "key", 1_000_000) as hit:
+        with PEERS[name].opened(directory, "key", LARGEST) as hit:
             hit()
             alone = _calls_a_second(hit, seconds)
             with busy_thread():

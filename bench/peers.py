@@ -7,7 +7,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from functools import partial
 from typing import NamedTuple
 
 from filelock import FileLock
@@ -38,7 +37,8 @@ class Peer(NamedTuple):
 def ours_file(directory: str, key: str, limit: int) -> Iterator[Hit]:
     """Hit budgets in files that stay mapped."""
     os.environ["CORTEX_POLICY_STATE_DIR"] = f"{directory}/state"
-    yield partial(FileBudgets(ROOT).hit, TOOL, key, limit)
+    hit = FileBudgets(ROOT).hit
+    yield lambda: hit(TOOL, key, limit)
 
 
 @contextmanager
@@ -52,7 +52,8 @@ def ours_one_shot(directory: str, key: str, limit: int) -> Iterator[Hit]:
 @contextmanager
 def ours_memory(_directory: str, key: str, limit: int) -> Iterator[Hit]:
     """Hit a budget of this process."""
-    yield partial(MemoryBudgets().hit, TOOL, key, limit)
+    hit = MemoryBudgets().hit
+    yield lambda: hit(TOOL, key, limit)
 
 
 @contextmanager
@@ -68,13 +69,14 @@ def pyrate_sqlite(directory: str, key: str, limit: int) -> Iterator[Hit]:
 def pyrate_memory(_directory: str, key: str, limit: int) -> Iterator[Hit]:
     """Acquire from a limiter with a list of hits."""
     with Limiter(InMemoryBucket([Rate(limit, Duration.MINUTE)])) as limiter:
-        yield partial(limiter.try_acquire, key, blocking=False)
+        yield lambda: limiter.try_acquire(key, blocking=False)
 
 
 @contextmanager
 def limits_memory(_directory: str, key: str, limit: int) -> Iterator[Hit]:
     """Hit a moving window."""
-    yield partial(MovingWindowRateLimiter(MemoryStorage()).hit, RateLimitItemPerMinute(limit), key)
+    hit, item = MovingWindowRateLimiter(MemoryStorage()).hit, RateLimitItemPerMinute(limit)
+    yield lambda: hit(item, key)
 
 
 @contextmanager
@@ -89,7 +91,8 @@ def throttled_memory(_directory: str, key: str, limit: int) -> Iterator[Hit]:
 def json_counter(directory: str, key: str, limit: int) -> Iterator[Hit]:
     """Count in a small file, rewritten under a lock: a fixed window, as such scripts have it."""
     path = f"{directory}/{key}.json"
-    yield partial(_counted, FileLock(f"{path}.lock"), path, limit)
+    lock = FileLock(f"{path}.lock")
+    yield lambda: _counted(lock, path, limit)
 
 
 def _counted(lock: FileLock, path: str, limit: int) -> bool:
@@ -117,7 +120,8 @@ def sqlite_window(directory: str, key: str, limit: int) -> Iterator[Hit]:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=OFF")
         database.execute("CREATE TABLE IF NOT EXISTS hits (number INTEGER PRIMARY KEY, at INTEGER)")
-        yield partial(_inserted, database.execute, limit)
+        execute = database.execute
+        yield lambda: _inserted(execute, limit)
 
 
 def _inserted(execute: Callable[..., sqlite3.Cursor], limit: int) -> bool:
