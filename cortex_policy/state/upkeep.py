@@ -1,7 +1,6 @@
 """Making, replacing and removing ledger files: rare, so that a check does not load it."""
 
 import os
-import stat
 import sys
 
 from cortex_policy.core.model import StateError
@@ -21,6 +20,7 @@ from cortex_policy.state.ring import (
     grain,
     lock,
     magic,
+    stands,
 )
 
 _LOCAL = frozenset((
@@ -179,12 +179,9 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
     except OSError:
         return  # gone, or a wrong kind of object: whoever asks for it is told
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-            return
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        ring = Ring(descriptor)
-        if os.fstat(descriptor).st_nlink == 1 and ring.is_idle(now):
+        # INVARIANT: no ring is read from a file that is gone: that would revive it for those who have it mapped
+        if stands(descriptor) and (ring := Ring(descriptor)).is_idle(now):
             ring.leave()
             os.unlink(name, dir_fd=directory)
     except (OSError, Damaged, StateError):
