@@ -150,23 +150,24 @@ class Ledger:
             os.close(directory)
 
     def _decided(self, descriptor: int, directory: int, key: Key, limit: int, cost: int, *, consume: bool) -> Budget:
-        counted = min(limit, LARGEST_LIMIT)
+        counted, held = min(limit, LARGEST_LIMIT), descriptor
         try:
             ring = Ring(descriptor, key.identity)
             if consume and ring.is_too_small(counted) and ring.used(counted, rings.now_ticks()) <= rings.EXACT_LIMIT:
                 from cortex_policy.state.upkeep import rebuild  # noqa: PLC0415 - only where a limit was edited
 
-                rebuilt = rebuild(directory, key, ring, counted, rings.now_ticks())
-                try:
-                    return self._weighed(Ring(rebuilt, key.identity), directory, limit, cost, consume=consume)
-                finally:
-                    os.close(rebuilt)
+                held = rebuild(directory, key, ring, counted, rings.now_ticks())
+                ring = Ring(held, key.identity)
             return self._weighed(ring, directory, limit, cost, consume=consume)
         except Damaged:
             from cortex_policy.state.upkeep import close  # noqa: PLC0415 - only where there is damage
 
-            close(directory, key, descriptor, counted, rings.now_ticks())
+            # INVARIANT: the file at the name is still locked, so that nobody maps it before it is broken
+            close(directory, key, held, counted, rings.now_ticks())
             raise failed("it was damaged, and is closed for one minute", "try again in a minute") from None
+        finally:
+            if held != descriptor:
+                os.close(held)
 
     def _weighed(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
         counted, now = min(limit, LARGEST_LIMIT), rings.now_ticks()
