@@ -21,6 +21,7 @@ from cortex_policy.state.ring import (
     lock,
     magic,
     stands,
+    time_namespace,
 )
 
 _LOCAL = frozenset((
@@ -88,7 +89,7 @@ def _ring(key: Key, limit: int, live: list[int], *, closed: int = 0, head: int =
     """Return the bytes of a file for a limit, with these sealed words in its first slots."""
     step = grain(limit)
     bits = max(2, (limit // step + 2).bit_length(), len(live).bit_length())
-    header = [magic(), key.identity, *map(key.seal, (bits, step, closed, 0)), NOTHING, key.seal(head)]
+    header = [magic(), key.identity, *map(key.seal, (bits, step, closed, time_namespace())), NOTHING, key.seal(head)]
     blank = key.seal(0).to_bytes(WORD, sys.byteorder)
     return memoryview(_packed([*header, *live]) + blank * ((1 << bits) - len(live)))
 
