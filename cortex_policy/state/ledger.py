@@ -176,12 +176,20 @@ class Ledger:
         if consumed:
             ring.take(cost, now)
         used = ring.used(counted, now)
-        if consumed and consumed == used and _is_sweep_due(directory, now):  # its window was empty: so may be others
+        if consumed and consumed == used:  # its window was empty: so may be others
+            _sweep_where_due(directory, now)
+        seconds = (wait << rings.TICK_BITS) / 1e9
+        return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
+
+
+def _sweep_where_due(directory: int, now: int) -> None:
+    try:
+        if _is_sweep_due(directory, now):
             from cortex_policy.state.upkeep import sweep  # noqa: PLC0415 - once a minute at the most
 
             sweep(directory, now)
-        seconds = (wait << rings.TICK_BITS) / 1e9
-        return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
+    except OSError:
+        return  # the hit is taken, and is answered so
 
 
 def _is_sweep_due(directory: int, now: int) -> bool:

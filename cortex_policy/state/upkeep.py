@@ -150,7 +150,8 @@ def _break(descriptor: int) -> None:
 
 def sweep(directory: int, now: int) -> None:
     """Remove every file in which nothing counts any more, and what makers left that were killed."""
-    note = os.open(SWEPT, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    note = os.open(SWEPT, flags, 0o600, dir_fd=directory)
     try:
         os.pwrite(note, now.to_bytes(WORD, sys.byteorder), 0)
     finally:
@@ -164,14 +165,18 @@ def sweep(directory: int, now: int) -> None:
 
 def _remove_orphan(directory: int, name: str) -> None:
     try:
-        os.kill(int(name.split("-")[1]), 0)
-    except ProcessLookupError:
-        try:
+        if not _lives(int(name.split("-")[1])):
             os.unlink(name, dir_fd=directory)
-        except FileNotFoundError:
-            return  # another sweep was here
-    except (ValueError, OSError):
-        return  # none of ours, or its maker lives
+    except (ValueError, OverflowError, OSError):
+        return  # none of ours, or another sweep was here
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _remove_idle(directory: int, name: str, now: int) -> None:
