@@ -9,7 +9,7 @@ from cortex_policy.state import ring as rings
 from cortex_policy.state.grants import sha256
 from cortex_policy.state.ring import Damaged, Key, Ring, failed, lock, stands
 
-LARGEST_LIMIT = 1 << 46
+LARGEST_LIMIT = 1 << 44
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 SWEPT = ".swept"  # its bytes are the tick of the last sweep

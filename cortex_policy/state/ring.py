@@ -27,6 +27,7 @@ AT_MAGIC, AT_IDENTITY, AT_BITS, AT_GRAIN, AT_CLOSED, AT_CLOCK, AT_KEPT, AT_HEAD 
 GONE, BROKEN = 0, PRIME
 NOTHING = PRIME  # what AT_KEPT holds unless the file is being left
 MOST_BITS = 30
+MOST_HEAD = 1 << 46  # twice as much is the largest value that a word can hold
 SPINS, LONGEST_LOCK_WAIT = 20, 1.0
 
 
@@ -146,6 +147,9 @@ class Ring:
             self._write(word * run, HEADER + WORD * (first % size))
             first += run
         self.head += cost
+        if self.head >= MOST_HEAD:  # go back by whole turns, of which one is left for `used` to look at
+            turn = self.grain << self.bits
+            self.head = turn + self.head % turn
         self._store(AT_HEAD, self.head)
 
     def leave(self) -> None:
