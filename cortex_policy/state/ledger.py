@@ -62,11 +62,10 @@ def open_state(root_identity: tuple[int, int], boot: bytes) -> int:
 
 def _open_directory(name: str, parent: int | None, shown: str) -> int:
     try:
-        os.mkdir(name, 0o700, dir_fd=parent)
-        made = True
-    except FileExistsError:
-        made = False
-    descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+        descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+    except FileNotFoundError:
+        _make_directory(name, parent, shown)
+        descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     status = os.fstat(descriptor)
     why = ""
     if status.st_uid != os.geteuid():
@@ -76,11 +75,18 @@ def _open_directory(name: str, parent: int | None, shown: str) -> int:
     if why:
         os.close(descriptor)
         raise failed(why, hint)
-    if made and parent is None:
+    return descriptor
+
+
+def _make_directory(name: str, parent: int | None, shown: str) -> None:
+    if parent is not None:  # before there is anything below it, so that one who is killed here skips nothing
         from cortex_policy.state.upkeep import refuse_network  # noqa: PLC0415 - once in a directory's life
 
-        refuse_network(descriptor, shown)
-    return descriptor
+        refuse_network(parent, shown)
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent)
+    except FileExistsError:
+        return  # another process was faster
 
 
 def open_file(directory: int, name: str) -> int | None:

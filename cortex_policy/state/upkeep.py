@@ -38,7 +38,6 @@ def refuse_network(descriptor: int, shown: str) -> None:
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
         kind = file_system(path, mounts.read())
     if kind not in _LOCAL:
-        os.rmdir(path)
         raise failed(f"`{shown}` lies on `{kind}`, which is not known to be local", "name a local directory")
 
 
