@@ -35,7 +35,18 @@ _alive: "WeakSet[FileBudgets]" = WeakSet()
 class _Handle:
     """One mapped file. Each thread has its own: threads that share a descriptor share its lock too."""
 
-    __slots__ = ("busy", "denied_head", "denied_limit", "denied_until", "descriptor", "mask", "slots", "tag", "words")
+    __slots__ = (
+        "busy",
+        "denied_head",
+        "denied_limit",
+        "denied_until",
+        "descriptor",
+        "look_at",
+        "mask",
+        "slots",
+        "tag",
+        "words",
+    )
 
     def __init__(self, descriptor: int, mapping: mmap.mmap, ring: Ring) -> None:
         """Take over the descriptor of a mapped file that was verified under its lock."""
@@ -45,6 +56,7 @@ class _Handle:
         self.mask = (1 << ring.bits) - 1
         self.tag = ring.tag
         self.busy = False
+        self.look_at = now_ticks() * PRIME + ring.tag + _SPAN  # then its name is looked up again
         self.denied_limit = self.denied_head = self.denied_until = 0
 
     def __del__(self) -> None:
@@ -89,7 +101,7 @@ class FileBudgets(Ledger):
                 slots, mask = handle.slots, handle.mask
                 oldest = slots[(head - limit) & mask]
                 stamp = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + tag
-                if oldest % PRIME == tag:
+                if oldest % PRIME == tag and stamp < handle.look_at:
                     if oldest > stamp - _SPAN and oldest != tag:
                         handle.denied_limit, handle.denied_head, handle.denied_until = limit, word, oldest + _SPAN
                         return False
@@ -100,7 +112,7 @@ class FileBudgets(Ledger):
         finally:
             _flock(handle.descriptor, _UNLOCK)
             handle.busy = False
-        return self._opened(tool, action, limit, cost)  # the file is gone from its name, or damaged
+        return self._opened(tool, action, limit, cost)  # the file is gone from its name, damaged, or long open
 
     def forget(self) -> None:
         """Close the files that are kept open; the next hit of a key opens its file again."""
