@@ -7,7 +7,7 @@ import sys
 from cortex_policy.core.model import Budget, UsageError
 from cortex_policy.state import ring as rings
 from cortex_policy.state.grants import sha256
-from cortex_policy.state.ring import Damaged, Key, Ring, failed, lock, stands
+from cortex_policy.state.ring import Damaged, Key, Ring, failed, lock, release, stands
 
 LARGEST_LIMIT = 1 << 44
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -101,9 +101,9 @@ def open_file(directory: int, name: str) -> int | None:
             if stands(descriptor):
                 return descriptor
         except BaseException:
-            os.close(descriptor)
+            release(descriptor)
             raise
-        os.close(descriptor)
+        release(descriptor)
     raise failed("its file is replaced again and again")
 
 
@@ -151,7 +151,7 @@ class Ledger:
             try:
                 return self._decided(descriptor, directory, key, limit, cost, consume=consume)
             finally:
-                os.close(descriptor)
+                release(descriptor)
         finally:
             os.close(directory)
 
@@ -173,7 +173,7 @@ class Ledger:
             raise failed("it was damaged, and is closed for one minute", "try again in a minute") from None
         finally:
             if held != descriptor:
-                os.close(held)
+                release(held)
 
     def _weighed(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
         counted, now = min(limit, LARGEST_LIMIT), rings.now_ticks()

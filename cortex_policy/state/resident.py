@@ -22,6 +22,7 @@ from cortex_policy.state.ring import (
     fcntl,
     lock,
     now_ticks,
+    release,
 )
 
 MOST_OPEN = 64  # files a thread keeps open, two descriptors each
@@ -154,10 +155,10 @@ def _handle(descriptor: int, key: Key) -> _Handle | None:
     except Damaged:
         mapping = None  # the next hit notices it, and says so
     except BaseException:
-        os.close(descriptor)
+        release(descriptor)
         raise
     if mapping is None:
-        os.close(descriptor)
+        release(descriptor)
         return None
     return _Handle(descriptor, mapping, ring)
 

@@ -20,6 +20,7 @@ from cortex_policy.state.ring import (
     grain,
     lock,
     magic,
+    release,
     stands,
     time_namespace,
 )
@@ -71,7 +72,7 @@ def create(directory: int, key: Key, limit: int) -> int:
 def close(directory: int, key: Key, damaged: int, limit: int, now: int) -> None:
     """Replace a damaged file, which is open and locked, by an empty one that is closed for one window."""
     _break(damaged)
-    os.close(_published(directory, key, _ring(key, limit, [], closed=now + WINDOW_TICKS)))
+    release(_published(directory, key, _ring(key, limit, [], closed=now + WINDOW_TICKS)))
 
 
 def rebuild(directory: int, key: Key, ring: Ring, limit: int, now: int) -> int:
@@ -114,7 +115,7 @@ def _published(directory: int, key: Key, data: memoryview, old: Ring | None = No
         # INVARIANT: a file at its name is always complete; anything shorter is damage
         os.rename(temporary, key.name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
-        os.close(descriptor)
+        release(descriptor)
         os.unlink(temporary, dir_fd=directory)
         raise
     return descriptor
@@ -129,7 +130,7 @@ def drop(directory: int, name: str) -> bool:
         _leave(descriptor)
         os.unlink(name, dir_fd=directory)
     finally:
-        os.close(descriptor)
+        release(descriptor)
     return True
 
 
@@ -192,4 +193,4 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
     except (OSError, Damaged, StateError):
         return  # in use, or to be noticed by whoever asks for it
     finally:
-        os.close(descriptor)
+        release(descriptor)
