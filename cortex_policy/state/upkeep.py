@@ -143,9 +143,8 @@ def _leave(descriptor: int) -> None:
 
 
 def _break(descriptor: int) -> None:
-    """Make whoever has a damaged file mapped look at its name again."""
-    if os.fstat(descriptor).st_size >= HEADER:
-        os.pwrite(descriptor, BROKEN.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
+    """Make whoever has a damaged file mapped look at its name again; one that was cut gets that long for it."""
+    os.pwrite(descriptor, BROKEN.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
 
 
 def sweep(directory: int, now: int) -> None:
