@@ -159,7 +159,8 @@ class Ledger:
         counted, held = min(limit, LARGEST_LIMIT), descriptor
         try:
             ring = Ring(descriptor, key.identity)
-            if consume and ring.is_too_small(counted) and ring.used(counted, rings.now_ticks()) <= rings.EXACT_LIMIT:
+            # INVARIANT: what is not rebuilt holds more than the limit, so that nothing is taken
+            if consume and ring.is_too_small(counted) and _is_rebuilt(ring, counted):
                 from cortex_policy.state.upkeep import rebuild  # noqa: PLC0415 - only where a limit was edited
 
                 held = rebuild(directory, key, ring, counted, rings.now_ticks())
@@ -186,6 +187,11 @@ class Ledger:
             _sweep_where_due(directory, now)
         seconds = (wait << rings.TICK_BITS) / 1e9
         return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
+
+
+def _is_rebuilt(ring: Ring, limit: int) -> bool:
+    """Whether a file is replaced by one for another limit; not where that would copy more slots than any file has."""
+    return ring.used(limit, rings.now_ticks()) // rings.grain(limit) <= rings.EXACT_LIMIT
 
 
 def _sweep_where_due(directory: int, now: int) -> None:
