@@ -3,11 +3,12 @@
 import os
 import stat
 import sys
+from _thread import get_ident
 
 from cortex_policy.core.model import Budget, UsageError
 from cortex_policy.state import ring as rings
 from cortex_policy.state.grants import sha256
-from cortex_policy.state.ring import Damaged, Key, Ring, failed, lock, release, stands
+from cortex_policy.state.ring import Damaged, Key, Ring, failed, lock, stands
 
 LARGEST_LIMIT = 1 << 44
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -64,7 +65,9 @@ def _open_directory(name: str, parent: int | None, shown: str) -> int:
     try:
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
-        _make_directory(name, parent, shown)
+        from cortex_policy.state.upkeep import make_directory  # noqa: PLC0415 - once in a directory's life
+
+        make_directory(name, parent, shown)
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     status = os.fstat(descriptor)
     why = ""
@@ -78,17 +81,6 @@ def _open_directory(name: str, parent: int | None, shown: str) -> int:
     return descriptor
 
 
-def _make_directory(name: str, parent: int | None, shown: str) -> None:
-    if parent is not None:  # before there is anything below it, so that one who is killed here skips nothing
-        from cortex_policy.state.upkeep import refuse_network  # noqa: PLC0415 - once in a directory's life
-
-        refuse_network(parent, shown)
-    try:
-        os.mkdir(name, 0o700, dir_fd=parent)
-    except FileExistsError:
-        return  # another process was faster
-
-
 def open_file(directory: int, name: str) -> int | None:
     """Open and lock the file at a name, None where there is none; raise StateError, or OSError."""
     for _ in range(TRIES):
@@ -97,7 +89,7 @@ def open_file(directory: int, name: str) -> int | None:
         except FileNotFoundError:
             return None
         try:
-            lock(descriptor)
+            hold(descriptor)
             if stands(descriptor):
                 return descriptor
         except BaseException:
@@ -105,6 +97,45 @@ def open_file(directory: int, name: str) -> int | None:
             raise
         release(descriptor)
     raise failed("its file is replaced again and again")
+
+
+_held: dict[int, int] = {}  # what is locked for one shot, and by which thread
+
+
+def hold(descriptor: int, *, waits: bool = True) -> None:
+    """Lock a file for one shot; raise BlockingIOError where another has it and this one does not wait."""
+    _held[descriptor] = get_ident()
+    try:
+        if waits:
+            lock(descriptor)
+        else:
+            rings.fcntl.flock(descriptor, rings.fcntl.LOCK_EX | rings.fcntl.LOCK_NB)
+    except BaseException:
+        _held.pop(descriptor, None)
+        raise
+
+
+def unlock(descriptor: int) -> None:
+    """Unlock a file; to close it is not enough: a child that was forked meanwhile may have it open for long."""
+    rings.fcntl.flock(descriptor, rings.fcntl.LOCK_UN)
+    _held.pop(descriptor, None)
+
+
+def release(descriptor: int) -> None:
+    """Unlock a file and close it."""
+    unlock(descriptor)
+    os.close(descriptor)
+
+
+def _close_held() -> None:
+    """Close in a child what other threads of its parent have locked: they are not there to unlock it."""
+    for descriptor, thread in list(_held.items()):
+        if thread != get_ident():
+            del _held[descriptor]
+            os.close(descriptor)
+
+
+os.register_at_fork(after_in_child=_close_held)
 
 
 class Ledger:

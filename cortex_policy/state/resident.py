@@ -7,7 +7,7 @@ from time import clock_gettime_ns
 from weakref import WeakSet
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state.ledger import Ledger, boot_id, open_file, open_state
+from cortex_policy.state.ledger import Ledger, boot_id, open_file, open_state, release, unlock
 from cortex_policy.state.ring import (
     AT_HEAD,
     CLOCK,
@@ -22,7 +22,6 @@ from cortex_policy.state.ring import (
     fcntl,
     lock,
     now_ticks,
-    release,
 )
 
 MOST_OPEN = 64  # files a thread keeps open, two descriptors each
@@ -151,7 +150,7 @@ def _handle(descriptor: int, key: Key) -> _Handle | None:
         ring = Ring(descriptor, key.identity)
         is_kept = ring.grain == 1 and ring.closed <= now_ticks()
         mapping = mmap.mmap(descriptor, HEADER + (WORD << ring.bits)) if is_kept else None
-        fcntl.flock(descriptor, _UNLOCK)
+        unlock(descriptor)
     except Damaged:
         mapping = None  # the next hit notices it, and says so
     except BaseException:

@@ -214,12 +214,6 @@ def lock(descriptor: int) -> None:
             return
 
 
-def release(descriptor: int) -> None:
-    """Unlock a file, then close it: a child that a thread forked meanwhile may have it open for long."""
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
-    os.close(descriptor)
-
-
 def stands(descriptor: int) -> bool:
     """Whether a locked file is still the one at its name; raise StateError for a wrong kind of object."""
     status = os.fstat(descriptor)

@@ -4,7 +4,7 @@ import os
 import sys
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state.ledger import SWEPT, open_file
+from cortex_policy.state.ledger import SWEPT, hold, open_file, release, unlock
 from cortex_policy.state.ring import (
     AT_HEAD,
     BROKEN,
@@ -16,11 +16,8 @@ from cortex_policy.state.ring import (
     Key,
     Ring,
     failed,
-    fcntl,
     grain,
-    lock,
     magic,
-    release,
     stands,
     time_namespace,
 )
@@ -29,6 +26,16 @@ _LOCAL = frozenset((
     "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "devtmpfs",
 ))  # fmt: skip
 _NEW = ".new-"  # the process id of the maker follows
+
+
+def make_directory(name: str, parent: int | None, shown: str) -> None:
+    """Make a directory of state unless another process just did."""
+    if parent is not None:  # before there is anything below it, so that one who is killed here skips nothing
+        refuse_network(parent, shown)
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent)
+    except FileExistsError:
+        return
 
 
 def refuse_network(descriptor: int, shown: str) -> None:
@@ -57,13 +64,13 @@ def file_system(path: str, mounts: str) -> str:
 def create(directory: int, key: Key, limit: int) -> int:
     """Make the file of a key unless another process just did; return it open and locked."""
     while True:
-        lock(directory)
+        hold(directory)
         try:
             os.stat(key.name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
             return _published(directory, key, _ring(key, limit, []))
         finally:
-            fcntl.flock(directory, fcntl.LOCK_UN)
+            unlock(directory)
         descriptor = open_file(directory, key.name)
         if descriptor is not None:
             return descriptor
@@ -107,7 +114,7 @@ def _published(directory: int, key: Key, data: memoryview, old: Ring | None = No
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
     try:
-        lock(descriptor)
+        hold(descriptor)
         while data:
             data = data[os.write(descriptor, data) :]
         if old is not None:
@@ -184,7 +191,7 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
     except OSError:
         return  # gone, or a wrong kind of object: whoever asks for it is told
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        hold(descriptor, waits=False)
         # INVARIANT: no ring is read from a file that is gone: that would revive it for those who have it mapped
         if stands(descriptor) and (ring := Ring(descriptor)).is_idle(now):
             ring.leave()
