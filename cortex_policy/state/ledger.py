@@ -3,13 +3,14 @@
 import os
 import stat
 import sys
+from _thread import get_ident
 
 from cortex_policy.core.model import Budget, UsageError
 from cortex_policy.state import ring as rings
 from cortex_policy.state.grants import sha256
 from cortex_policy.state.ring import Damaged, Key, Ring, failed, lock, stands
 
-LARGEST_LIMIT = 1 << 46
+LARGEST_LIMIT = 1 << 44
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 SWEPT = ".swept"  # its bytes are the tick of the last sweep
@@ -62,11 +63,12 @@ def open_state(root_identity: tuple[int, int], boot: bytes) -> int:
 
 def _open_directory(name: str, parent: int | None, shown: str) -> int:
     try:
-        os.mkdir(name, 0o700, dir_fd=parent)
-        made = True
-    except FileExistsError:
-        made = False
-    descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+        descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+    except FileNotFoundError:
+        from cortex_policy.state.upkeep import make_directory  # noqa: PLC0415 - once in a directory's life
+
+        make_directory(name, parent, shown)
+        descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     status = os.fstat(descriptor)
     why = ""
     if status.st_uid != os.geteuid():
@@ -76,10 +78,6 @@ def _open_directory(name: str, parent: int | None, shown: str) -> int:
     if why:
         os.close(descriptor)
         raise failed(why, hint)
-    if made and parent is None:
-        from cortex_policy.state.upkeep import refuse_network  # noqa: PLC0415 - once in a directory's life
-
-        refuse_network(descriptor, shown)
     return descriptor
 
 
@@ -91,14 +89,53 @@ def open_file(directory: int, name: str) -> int | None:
         except FileNotFoundError:
             return None
         try:
-            lock(descriptor)
+            hold(descriptor)
             if stands(descriptor):
                 return descriptor
         except BaseException:
-            os.close(descriptor)
+            release(descriptor)
             raise
-        os.close(descriptor)
+        release(descriptor)
     raise failed("its file is replaced again and again")
+
+
+_held: dict[int, int] = {}  # what is locked for one shot, and by which thread
+
+
+def hold(descriptor: int, *, waits: bool = True) -> None:
+    """Lock a file for one shot; raise BlockingIOError where another has it and this one does not wait."""
+    _held[descriptor] = get_ident()
+    try:
+        if waits:
+            lock(descriptor)
+        else:
+            rings.fcntl.flock(descriptor, rings.fcntl.LOCK_EX | rings.fcntl.LOCK_NB)
+    except BaseException:
+        _held.pop(descriptor, None)
+        raise
+
+
+def unlock(descriptor: int) -> None:
+    """Unlock a file; to close it is not enough: a child that was forked meanwhile may have it open for long."""
+    rings.fcntl.flock(descriptor, rings.fcntl.LOCK_UN)
+    _held.pop(descriptor, None)
+
+
+def release(descriptor: int) -> None:
+    """Unlock a file and close it."""
+    unlock(descriptor)
+    os.close(descriptor)
+
+
+def _close_held() -> None:
+    """Close in a child what other threads of its parent have locked: they are not there to unlock it."""
+    for descriptor, thread in list(_held.items()):
+        if thread != get_ident():
+            del _held[descriptor]
+            os.close(descriptor)
+
+
+os.register_at_fork(after_in_child=_close_held)
 
 
 class Ledger:
@@ -145,28 +182,30 @@ class Ledger:
             try:
                 return self._decided(descriptor, directory, key, limit, cost, consume=consume)
             finally:
-                os.close(descriptor)
+                release(descriptor)
         finally:
             os.close(directory)
 
     def _decided(self, descriptor: int, directory: int, key: Key, limit: int, cost: int, *, consume: bool) -> Budget:
-        counted = min(limit, LARGEST_LIMIT)
+        counted, held = min(limit, LARGEST_LIMIT), descriptor
         try:
             ring = Ring(descriptor, key.identity)
-            if consume and ring.is_too_small(counted) and ring.used(counted, rings.now_ticks()) <= rings.EXACT_LIMIT:
+            # INVARIANT: what is not rebuilt holds more than the limit, so that nothing is taken
+            if consume and ring.is_too_small(counted) and _is_rebuilt(ring, counted):
                 from cortex_policy.state.upkeep import rebuild  # noqa: PLC0415 - only where a limit was edited
 
-                rebuilt = rebuild(directory, key, ring, counted, rings.now_ticks())
-                try:
-                    return self._weighed(Ring(rebuilt, key.identity), directory, limit, cost, consume=consume)
-                finally:
-                    os.close(rebuilt)
+                held = rebuild(directory, key, ring, counted, rings.now_ticks())
+                ring = Ring(held, key.identity)
             return self._weighed(ring, directory, limit, cost, consume=consume)
         except Damaged:
             from cortex_policy.state.upkeep import close  # noqa: PLC0415 - only where there is damage
 
-            close(directory, key, descriptor, counted, rings.now_ticks())
+            # INVARIANT: the file at the name is still locked, so that nobody maps it before it is broken
+            close(directory, key, held, counted, rings.now_ticks())
             raise failed("it was damaged, and is closed for one minute", "try again in a minute") from None
+        finally:
+            if held != descriptor:
+                release(held)
 
     def _weighed(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
         counted, now = min(limit, LARGEST_LIMIT), rings.now_ticks()
@@ -175,12 +214,25 @@ class Ledger:
         if consumed:
             ring.take(cost, now)
         used = ring.used(counted, now)
-        if consumed and consumed == used and _is_sweep_due(directory, now):  # its window was empty: so may be others
+        if consumed and consumed == used:  # its window was empty: so may be others
+            _sweep_where_due(directory, now)
+        seconds = (wait << rings.TICK_BITS) / 1e9
+        return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
+
+
+def _is_rebuilt(ring: Ring, limit: int) -> bool:
+    """Whether a file is replaced by one for another limit; not where that would copy more slots than any file has."""
+    return ring.used(limit, rings.now_ticks()) // rings.grain(limit) <= rings.EXACT_LIMIT
+
+
+def _sweep_where_due(directory: int, now: int) -> None:
+    try:
+        if _is_sweep_due(directory, now):
             from cortex_policy.state.upkeep import sweep  # noqa: PLC0415 - once a minute at the most
 
             sweep(directory, now)
-        seconds = (wait << rings.TICK_BITS) / 1e9
-        return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
+    except OSError:
+        return  # the hit is taken, and is answered so
 
 
 def _is_sweep_due(directory: int, now: int) -> bool:

@@ -1,13 +1,16 @@
 """Budgets inside one process, for a service that wants no file: the same questions, exact in the same way."""
 
+import os
 from _thread import allocate_lock
 from time import clock_gettime_ns
+from weakref import WeakSet
 
 from cortex_policy.core.model import Budget, UsageError
 from cortex_policy.state.ring import CLOCK, TICK_BITS, WINDOW_TICKS
 
 _SMALLEST = 16  # slots of a new ring
 _NEVER = -(1 << 62)  # the tick of a slot that no hit has taken yet
+_alive: "WeakSet[MemoryBudgets]" = WeakSet()
 
 
 class _Ring:
@@ -64,6 +67,7 @@ class MemoryBudgets:
         self._rings: dict[tuple[str, str], _Ring] = {}
         self._lock = allocate_lock()
         self._sweep_at = 0
+        _alive.add(self)
 
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
         """Take `cost` hits if they fit into `limit` a minute, and say so."""
@@ -111,6 +115,12 @@ class MemoryBudgets:
                 used = ring.used(now - WINDOW_TICKS)
         return Budget(limit, used, max(0, limit - used), (wait << TICK_BITS) / 1e9, consumed)
 
+    def renew_locks(self) -> None:
+        """Replace the locks after a fork: a thread that held one is not there to open it."""
+        self._lock = allocate_lock()
+        for ring in self._rings.values():
+            ring.lock = allocate_lock()
+
     def _sweep(self) -> None:
         """Once a window, drop the rings in which nothing counts any more."""
         now = _now()
@@ -121,6 +131,14 @@ class MemoryBudgets:
                 ring.good_until = 0 if is_idle else self._sweep_at
             if is_idle:
                 del self._rings[key]
+
+
+def _renew_all() -> None:
+    for budgets in _alive:
+        budgets.renew_locks()
+
+
+os.register_at_fork(after_in_child=_renew_all)
 
 
 def _now() -> int:

@@ -6,7 +6,8 @@ from _thread import _local
 from time import clock_gettime_ns
 from weakref import WeakSet
 
-from cortex_policy.state.ledger import Ledger, boot_id, open_file, open_state
+from cortex_policy.core.model import StateError
+from cortex_policy.state.ledger import Ledger, boot_id, open_file, open_state, release, unlock
 from cortex_policy.state.ring import (
     AT_HEAD,
     CLOCK,
@@ -34,16 +35,28 @@ _alive: "WeakSet[FileBudgets]" = WeakSet()
 class _Handle:
     """One mapped file. Each thread has its own: threads that share a descriptor share its lock too."""
 
-    __slots__ = ("busy", "denied_head", "denied_limit", "denied_until", "descriptor", "mask", "slots", "tag", "words")
+    __slots__ = (
+        "busy",
+        "denied_head",
+        "denied_limit",
+        "denied_until",
+        "descriptor",
+        "look_at",
+        "mask",
+        "slots",
+        "tag",
+        "words",
+    )
 
-    def __init__(self, descriptor: int, ring: Ring) -> None:
-        """Map a file that was verified under its lock."""
+    def __init__(self, descriptor: int, mapping: mmap.mmap, ring: Ring) -> None:
+        """Take over the descriptor of a mapped file that was verified under its lock."""
         self.descriptor = descriptor
-        self.words = memoryview(mmap.mmap(descriptor, HEADER + (WORD << ring.bits))).cast("q")
+        self.words = memoryview(mapping).cast("q")
         self.slots = self.words[HEADER // WORD :]
         self.mask = (1 << ring.bits) - 1
         self.tag = ring.tag
         self.busy = False
+        self.look_at = now_ticks() * PRIME + ring.tag + _SPAN  # then its name is looked up again
         self.denied_limit = self.denied_head = self.denied_until = 0
 
     def __del__(self) -> None:
@@ -88,7 +101,7 @@ class FileBudgets(Ledger):
                 slots, mask = handle.slots, handle.mask
                 oldest = slots[(head - limit) & mask]
                 stamp = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + tag
-                if oldest % PRIME == tag:
+                if oldest % PRIME == tag and stamp < handle.look_at:
                     if oldest > stamp - _SPAN and oldest != tag:
                         handle.denied_limit, handle.denied_head, handle.denied_until = limit, word, oldest + _SPAN
                         return False
@@ -99,7 +112,7 @@ class FileBudgets(Ledger):
         finally:
             handle.busy = False  # before the call, whose end is where a signal may raise
             _flock(handle.descriptor, _UNLOCK)
-        return self._opened(tool, action, limit, cost)  # the file is gone from its name, or damaged
+        return self._opened(tool, action, limit, cost)  # the file is gone from its name, damaged, or long open
 
     def forget(self) -> None:
         """Close the files that are kept open; the next hit of a key opens its file again."""
@@ -119,33 +132,34 @@ class FileBudgets(Ledger):
 
     def _mapped(self, tool: str, action: str) -> _Handle | None:
         """Map the file of a key; None where it must be asked each time: closed, coarse, or no descriptor left."""
-        boot = boot_id()
-        key = Key(boot, tool, action)
         try:
+            boot = boot_id()
+            key = Key(boot, tool, action)
             directory = open_state(self.root_identity, boot)
             try:
                 descriptor = open_file(directory, key.name)
             finally:
                 os.close(directory)
             return _handle(descriptor, key) if descriptor is not None else None
-        except OSError:  # the hit itself is decided; the next one goes the same long way
+        except (OSError, StateError, ValueError):  # the hit itself is decided; the next one goes the same long way
             return None
 
 
 def _handle(descriptor: int, key: Key) -> _Handle | None:
     try:
         ring = Ring(descriptor, key.identity)
-        if ring.grain == 1 and ring.closed <= now_ticks():
-            handle = _Handle(descriptor, ring)
-            fcntl.flock(descriptor, _UNLOCK)
-            return handle
+        is_kept = ring.grain == 1 and ring.closed <= now_ticks()
+        mapping = mmap.mmap(descriptor, HEADER + (WORD << ring.bits)) if is_kept else None
+        unlock(descriptor)
     except Damaged:
-        pass  # the next hit notices it, and says so
+        mapping = None  # the next hit notices it, and says so
     except BaseException:
-        os.close(descriptor)
+        release(descriptor)
         raise
-    os.close(descriptor)
-    return None
+    if mapping is None:
+        release(descriptor)
+        return None
+    return _Handle(descriptor, mapping, ring)
 
 
 def _is_still_full(handle: _Handle, limit: int) -> bool:

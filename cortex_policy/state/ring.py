@@ -19,14 +19,15 @@ WINDOW_TICKS = -(-60_000_000_000 // (1 << TICK_BITS)) + 1
 EXACT_LIMIT = 1_000_000  # above, a slot stands for several hits: never over, at most 0.1 % under
 COARSE_SLOTS = 1024
 PRIME = 65521
-MAGIC, LAYOUT = 0x43504C, 2  # LAYOUT goes up with every change of what is written here
+MAGIC, LAYOUT = 0x43504C, 3  # LAYOUT goes up with every change of what is written here
 MAGIC_TAG = 4099  # the first word is sealed with the same in all files: a flipped bit is no other layout
 WORD, HEADER = 8, 64
-AT_MAGIC, AT_IDENTITY, AT_BITS, AT_GRAIN, AT_CLOSED, AT_SPARE, AT_KEPT, AT_HEAD = range(8)
+AT_MAGIC, AT_IDENTITY, AT_BITS, AT_GRAIN, AT_CLOSED, AT_CLOCK, AT_KEPT, AT_HEAD = range(8)
 # no sealed word leaves 0 when divided by PRIME. As the head they say: look at the file's name again; it is broken
 GONE, BROKEN = 0, PRIME
 NOTHING = PRIME  # what AT_KEPT holds unless the file is being left
 MOST_BITS = 30
+MOST_HEAD = 1 << 46  # twice as much is the largest value that a word can hold
 SPINS, LONGEST_LOCK_WAIT = 20, 1.0
 
 
@@ -59,7 +60,7 @@ class Key:
         """Hash the key with the boot, so that no name can be read from it and no other boot's file is opened."""
         key = f"{len(tool)}:{tool}:{action}".encode("utf-8", "surrogatepass")
         self.name = sha256(b"key " + boot + key).hexdigest()[:40]
-        sealed = sha256(b"seal %d " % _time_namespace() + boot + key).digest()
+        sealed = sha256(b"seal %d " % time_namespace() + boot + key).digest()
         self.identity = int.from_bytes(sealed[:WORD], "big") >> 1
         self.tag = tag_of(self.identity)
 
@@ -73,7 +74,8 @@ def tag_of(identity: int) -> int:
     return 1 + identity % (PRIME - 1)
 
 
-def _time_namespace() -> int:
+def time_namespace() -> int:
+    """Return which clock the ticks are of, 0 where there is but one."""
     try:
         return os.stat("/proc/self/ns/time").st_ino
     except FileNotFoundError:  # no time namespaces in this kernel
@@ -95,9 +97,9 @@ class Ring:
         if identity not in (None, self.identity):
             raise Damaged
         self.tag = tag_of(self.identity)
-        self.bits, self.grain, self.closed, spare = map(self.unseal, header[AT_BITS:AT_KEPT])
+        self.bits, self.grain, self.closed, self.clock = map(self.unseal, header[AT_BITS:AT_KEPT])
         size = HEADER + (WORD << min(self.bits, MOST_BITS))
-        if self.bits > MOST_BITS or not self.grain or spare or os.fstat(descriptor).st_size != size:
+        if self.bits > MOST_BITS or not self.grain or os.fstat(descriptor).st_size != size:
             raise Damaged
         self.head = self.unseal(header[AT_KEPT if header[AT_HEAD] == GONE else AT_HEAD])
         if header[AT_KEPT] != NOTHING:  # whoever was about to leave this file died before it did
@@ -145,6 +147,9 @@ class Ring:
             self._write(word * run, HEADER + WORD * (first % size))
             first += run
         self.head += cost
+        if self.head >= MOST_HEAD:  # go back by whole turns, of which one is left for `used` to look at
+            turn = self.grain << self.bits
+            self.head = turn + self.head % turn
         self._store(AT_HEAD, self.head)
 
     def leave(self) -> None:
@@ -167,9 +172,9 @@ class Ring:
         return self.head - low
 
     def is_idle(self, now: int) -> bool:
-        """Whether nothing in it counts any more."""
+        """Whether nothing in it counts any more, which only a process with the same clock can tell."""
         newest = self.slot(self.head - 1) if self.head else 0
-        return now >= self.closed and newest + WINDOW_TICKS <= now
+        return self.clock == time_namespace() and now >= self.closed and newest + WINDOW_TICKS <= now
 
     def _store(self, index: int, value: int) -> None:
         self._write((value * PRIME + self.tag).to_bytes(WORD, sys.byteorder), WORD * index)

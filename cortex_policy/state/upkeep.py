@@ -1,11 +1,10 @@
 """Making, replacing and removing ledger files: rare, so that a check does not load it."""
 
 import os
-import stat
 import sys
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state.ledger import SWEPT, open_file
+from cortex_policy.state.ledger import SWEPT, hold, open_file, release, unlock
 from cortex_policy.state.ring import (
     AT_HEAD,
     BROKEN,
@@ -17,16 +16,26 @@ from cortex_policy.state.ring import (
     Key,
     Ring,
     failed,
-    fcntl,
     grain,
-    lock,
     magic,
+    stands,
+    time_namespace,
 )
 
 _LOCAL = frozenset((
     "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "devtmpfs",
 ))  # fmt: skip
 _NEW = ".new-"  # the process id of the maker follows
+
+
+def make_directory(name: str, parent: int | None, shown: str) -> None:
+    """Make a directory of state unless another process just did."""
+    if parent is not None:  # before there is anything below it, so that one who is killed here skips nothing
+        refuse_network(parent, shown)
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent)
+    except FileExistsError:
+        return
 
 
 def refuse_network(descriptor: int, shown: str) -> None:
@@ -37,7 +46,6 @@ def refuse_network(descriptor: int, shown: str) -> None:
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
         kind = file_system(path, mounts.read())
     if kind not in _LOCAL:
-        os.rmdir(path)
         raise failed(f"`{shown}` lies on `{kind}`, which is not known to be local", "name a local directory")
 
 
@@ -56,13 +64,13 @@ def file_system(path: str, mounts: str) -> str:
 def create(directory: int, key: Key, limit: int) -> int:
     """Make the file of a key unless another process just did; return it open and locked."""
     while True:
-        lock(directory)
+        hold(directory)
         try:
             os.stat(key.name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
             return _published(directory, key, _ring(key, limit, []))
         finally:
-            fcntl.flock(directory, fcntl.LOCK_UN)
+            unlock(directory)
         descriptor = open_file(directory, key.name)
         if descriptor is not None:
             return descriptor
@@ -71,7 +79,7 @@ def create(directory: int, key: Key, limit: int) -> int:
 def close(directory: int, key: Key, damaged: int, limit: int, now: int) -> None:
     """Replace a damaged file, which is open and locked, by an empty one that is closed for one window."""
     _break(damaged)
-    os.close(_published(directory, key, _ring(key, limit, [], closed=now + WINDOW_TICKS)))
+    release(_published(directory, key, _ring(key, limit, [], closed=now + WINDOW_TICKS)))
 
 
 def rebuild(directory: int, key: Key, ring: Ring, limit: int, now: int) -> int:
@@ -88,7 +96,7 @@ def _ring(key: Key, limit: int, live: list[int], *, closed: int = 0, head: int =
     """Return the bytes of a file for a limit, with these sealed words in its first slots."""
     step = grain(limit)
     bits = max(2, (limit // step + 2).bit_length(), len(live).bit_length())
-    header = [magic(), key.identity, *map(key.seal, (bits, step, closed, 0)), NOTHING, key.seal(head)]
+    header = [magic(), key.identity, *map(key.seal, (bits, step, closed, time_namespace())), NOTHING, key.seal(head)]
     blank = key.seal(0).to_bytes(WORD, sys.byteorder)
     return memoryview(_packed([*header, *live]) + blank * ((1 << bits) - len(live)))
 
@@ -106,7 +114,7 @@ def _published(directory: int, key: Key, data: memoryview, old: Ring | None = No
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
     try:
-        lock(descriptor)
+        hold(descriptor)
         while data:
             data = data[os.write(descriptor, data) :]
         if old is not None:
@@ -114,7 +122,7 @@ def _published(directory: int, key: Key, data: memoryview, old: Ring | None = No
         # INVARIANT: a file at its name is always complete; anything shorter is damage
         os.rename(temporary, key.name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
-        os.close(descriptor)
+        release(descriptor)
         os.unlink(temporary, dir_fd=directory)
         raise
     return descriptor
@@ -129,7 +137,7 @@ def drop(directory: int, name: str) -> bool:
         _leave(descriptor)
         os.unlink(name, dir_fd=directory)
     finally:
-        os.close(descriptor)
+        release(descriptor)
     return True
 
 
@@ -168,14 +176,14 @@ def _leave(descriptor: int) -> None:
 
 
 def _break(descriptor: int) -> None:
-    """Make whoever has a damaged file mapped look at its name again."""
-    if os.fstat(descriptor).st_size >= HEADER:
-        os.pwrite(descriptor, BROKEN.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
+    """Make whoever has a damaged file mapped look at its name again; one that was cut gets that long for it."""
+    os.pwrite(descriptor, BROKEN.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
 
 
 def sweep(directory: int, now: int) -> None:
     """Remove every file in which nothing counts any more, and what makers left that were killed."""
-    note = os.open(SWEPT, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    note = os.open(SWEPT, flags, 0o600, dir_fd=directory)
     try:
         os.pwrite(note, now.to_bytes(WORD, sys.byteorder), 0)
     finally:
@@ -189,14 +197,18 @@ def sweep(directory: int, now: int) -> None:
 
 def _remove_orphan(directory: int, name: str) -> None:
     try:
-        os.kill(int(name.split("-")[1]), 0)
-    except ProcessLookupError:
-        try:
+        if not _lives(int(name.split("-")[1])):
             os.unlink(name, dir_fd=directory)
-        except FileNotFoundError:
-            return  # another sweep was here
-    except (ValueError, OSError):
-        return  # none of ours, or its maker lives
+    except (ValueError, OverflowError, OSError):
+        return  # none of ours, or another sweep was here
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _remove_idle(directory: int, name: str, now: int) -> None:
@@ -205,15 +217,12 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
     except OSError:
         return  # gone, or a wrong kind of object: whoever asks for it is told
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-            return
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        ring = Ring(descriptor)
-        if os.fstat(descriptor).st_nlink == 1 and ring.is_idle(now):
+        hold(descriptor, waits=False)
+        # INVARIANT: no ring is read from a file that is gone: that would revive it for those who have it mapped
+        if stands(descriptor) and (ring := Ring(descriptor)).is_idle(now):
             ring.leave()
             os.unlink(name, dir_fd=directory)
     except (OSError, Damaged, StateError):
         return  # in use, or to be noticed by whoever asks for it
     finally:
-        os.close(descriptor)
+        release(descriptor)
