@@ -1,6 +1,7 @@
 """Making, replacing and removing ledger files: rare, so that a check does not load it."""
 
 import os
+import stat
 import sys
 
 from cortex_policy.core.model import StateError
