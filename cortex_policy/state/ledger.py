@@ -213,6 +213,7 @@ class Ledger:
         consumed = cost if consume and not wait else 0
         if consumed:
             ring.take(cost, now)
+            wait = ring.wait_ticks(counted, 1, now)  # until one more fits
         used = ring.used(counted, now)
         if consumed and consumed == used:  # its window was empty: so may be others
             _sweep_where_due(directory, now)

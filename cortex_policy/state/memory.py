@@ -111,6 +111,7 @@ class MemoryBudgets:
                 if consumed:
                     ring.make_room(cost, now - WINDOW_TICKS)
                     ring.store(cost, now)
+                    wait = ring.wait_ticks(limit, 1, now)  # until one more fits
                     self._rings[tool, action] = ring
                 used = ring.used(now - WINDOW_TICKS)
         return Budget(limit, used, max(0, limit - used), (wait << TICK_BITS) / 1e9, consumed)
