@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from shlex import quote
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
@@ -9,7 +10,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace
 from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.writers import locked
+from cortex_policy.state.writers import NotDone, locked
 
 
 class Finding(Value):
@@ -32,23 +33,31 @@ def digests(root: Root) -> dict[str, str]:
 def write(root: Root) -> tuple[Stamp, bool]:
     """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
     with locked(root) as policy:
-        grants = digests(root)
+        file, grants = stamps.stamp_file(root.path), digests(root)
         data = stamps.read_bytes(policy) or b""
         try:
-            old = stamps.decode(data, stamps.stamp_file(root.path))
+            old = stamps.decode(data, file)
         except GrantError:  # broken, by a merge or a hand: the version goes on, the rest is made anew
             old = None
         if old is not None and old.grants == grants and not old.pending:
             return old, False
-        new = Stamp(_last_version(data) + 1, grants, {})
+        version = 1 + (old.version if old is not None else _last_version(data))
+        if version not in stamps.VERSIONS:
+            raise NotDone(f"the version in `{file}` cannot go up any more", _removal(file))
+        new = Stamp(version, grants, {})
         replace(policy.descriptor, "stamp.json", stamps.encode(new))
         return new, True
 
 
 def _last_version(data: bytes) -> int:
-    """Return the highest version in the text of the stamp, conflict markers or not; 0 where there is none."""
+    """Return the highest version in the text of a broken stamp, conflict markers or not; 0 where there is none."""
     text = data.decode("utf-8", "replace")
-    return max((int(digits) for digits in re.findall(r'"version"\s*:\s*([0-9]{1,18})\b', text)), default=0)
+    numbers = re.findall(r'"version"\s*:\s*([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)', text)
+    return max((int(min(float(number), stamps.VERSIONS.stop)) for number in numbers), default=0)
+
+
+def _removal(file: str) -> str:
+    return f"look at it, then remove it with `rm -r {quote(file)}`"
 
 
 def verify(root: Root) -> tuple[Finding, ...]:

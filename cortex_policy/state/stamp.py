@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 LARGEST = 1 << 24  # 100,000 grants
+VERSIONS = range(1, 1 << 53)  # whole numbers in every reader's language
 
 
 class Stamp(Value):
@@ -95,7 +96,7 @@ def _decoded(document: object) -> Stamp:
         document.get("grants", {}),
         document.get("pending", {}),
     )
-    if version is None or version < 1 or not _are_digests(grants) or not _are_pending(pending):
+    if version is None or version not in VERSIONS or not _are_digests(grants) or not _are_pending(pending):
         message = "`version`, `grants` or `pending` is not as it was written"
         raise Malformed(message)
     stamp = Stamp(version, grants, {grant_id: (old, new) for grant_id, (old, new) in pending.items()})

@@ -81,9 +81,35 @@ def test_the_version_goes_on_after_a_merge(stamped: Root) -> None:
     assert write(stamped)[0].version == 8
 
 
+@pytest.mark.parametrize("broken", ["", "<<<<<<< ours\n"])
+@pytest.mark.parametrize(
+    ("version", "after"), [("42", 43), ("4.2e1", 43), ("42.0", 43), ("9007199254740990", 9007199254740991)]
+)
+def test_the_version_goes_up_by_one_however_it_is_spelled(stamped: Root, broken: str, version: str, after: int) -> None:
+    """In a sound stamp and in a broken one."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(broken + file.read_text().replace('"version": 1', f'"version": {version}'))
+    tool(stamped, "git").write_text("{}")
+    assert write(stamped)[0].version == after
+
+
+@pytest.mark.parametrize("version", ["9007199254740991", "999999999999999999", "9" * 4300, "9" * 5000, "1e400"])
+def test_a_version_at_its_end_never_goes_back(stamped: Root, version: str) -> None:
+    """The write is refused, and says what to remove."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(file.read_text().replace('"version": 1', f'"version": {version}'))
+    tool(stamped, "git").write_text("{}")
+    before = file.read_bytes()
+    with pytest.raises(NotDone, match="cannot go up") as caught:
+        write(stamped)
+    assert f"rm -r {file}" in caught.value.hint
+    assert file.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
-    [('"format": 1', '"format": 2'), ('"version": 1', '"version": 0'), ('"version": 1', '"version": "1"'),
+    [('"format": 1', '"format": 2'), ('"version": 1', '"version": 0'), ('"version": 1', '"version": 9007199254740992'),
+     ('"version": 1', '"version": "1"'),
      ("sha256:", "md5:"), ('"git"', '"gti"'), ('"git"', '"../git"')],
 )  # fmt: skip
 def test_a_stamp_that_was_changed_by_hand_is_not_believed(stamped: Root, old: str, new: str) -> None:
