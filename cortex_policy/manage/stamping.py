@@ -34,24 +34,47 @@ def write(root: Root) -> tuple[Stamp, bool]:
     """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
     with locked(root) as policy:
         file, grants = stamps.stamp_file(root.path), digests(root)
-        data = stamps.read_bytes(policy) or b""
+        data = _bytes(policy, file)
         try:
             old = stamps.decode(data, file)
         except GrantError:  # broken, by a merge or a hand: the version goes on, the rest is made anew
             old = None
         if old is not None and old.grants == grants and not old.pending:
             return old, False
-        version = 1 + (old.version if old is not None else _last_version(data))
-        if version not in stamps.VERSIONS:
+        last = _last_version(data, file) if old is None else _known_version(old, file)
+        if last + 1 not in stamps.VERSIONS:
             raise NotDone(f"the version in `{file}` cannot go up any more", _removal(file))
-        new = Stamp(version, grants, {})
+        new = Stamp(last + 1, grants, {})
         replace(policy.descriptor, "stamp.json", stamps.encode(new))
         return new, True
 
 
-def _last_version(data: bytes) -> int:
-    """Return the highest version in the text of a broken stamp, conflict markers or not; 0 where there is none."""
+def _bytes(policy: Directory, file: str) -> bytes:
+    """Return the bytes of the stamp; raise NotDone for what is no file of its own, and is not ours to remove."""
+    try:
+        return stamps.read_bytes(policy) or b""
+    except GrantError as error:
+        raise NotDone(error.detail, _removal(file) if error.hint else "") from None
+
+
+def _known_version(old: Stamp, file: str) -> int:
+    """Return the version of a stamp; raise NotDone where a newer program wrote more into it than we know."""
+    if old.unknown:
+        names = ", ".join(f"`{name}`" for name in old.unknown)
+        raise NotDone(f"`{file}` holds {names}, which this program does not know", stamps.NEWER)
+    return old.version
+
+
+def _last_version(data: bytes, file: str) -> int:
+    """Return the highest version in the text of a broken stamp, conflict markers or not; 0 where there is none.
+
+    Raise NotDone where it is not broken, but of a format that only a newer program knows.
+    """
     text = data.decode("utf-8", "replace")
+    # a grant may be called `format` too: what follows is a digest then, or a pair of them
+    for word in re.findall(r'"format"\s*:\s*(?!\[|"sha256:)([^\s,}]+)', text):
+        if word != str(stamps.FORMAT):
+            raise NotDone(f"`{file}` is of format {word}, which this program does not know", stamps.NEWER)
     numbers = re.findall(r'"version"\s*:\s*([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)', text)
     return max((int(min(float(number), stamps.VERSIONS.stop)) for number in numbers), default=0)
 
@@ -65,7 +88,7 @@ def verify(root: Root) -> tuple[Finding, ...]:
     try:
         stamp = stamps.read(root)
     except GrantError as error:
-        if error.reason is not STAMP_MISMATCH:
+        if error.reason is not STAMP_MISMATCH or error.hint == stamps.NEWER:  # it may be sound, for all we know
             raise
         return (Finding("", error.detail),)
     if stamp is None:

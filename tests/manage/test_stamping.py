@@ -106,6 +106,68 @@ def test_a_version_at_its_end_never_goes_back(stamped: Root, version: str) -> No
     assert file.read_bytes() == before
 
 
+@pytest.mark.parametrize("broken", ["", "<<<<<<< ours\n"])
+@pytest.mark.parametrize("word", ["2", '"2"', "1.5"])
+def test_the_stamp_of_a_newer_program_is_left_alone(stamped: Root, broken: str, word: str) -> None:
+    """It knows what we would lose; and no hint leads in a circle."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(broken + file.read_text().replace('"format": 1', f'"format": {word}'))
+    before = file.read_bytes()
+    with pytest.raises(NotDone, match="does not know"):
+        write(stamped)
+    assert file.read_bytes() == before
+    if not broken:
+        with pytest.raises(GrantError) as caught:
+            verify(stamped)
+        assert (caught.value.exit_code, caught.value.hint) == (23, stamps.NEWER)
+
+
+def test_members_of_a_newer_program_are_not_dropped(stamped: Root) -> None:
+    """They are no reason not to believe the stamp, and one not to write it."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(file.read_text().replace('"format": 1', '"format": 1, "signature": "x"'))
+    assert verify(stamped) == ()
+    assert write(stamped)[1] is False
+    tool(stamped, "git").write_text("{}")
+    with pytest.raises(NotDone, match="`signature`"):
+        write(stamped)
+
+
+def test_a_grant_may_be_called_format(stamped: Root) -> None:
+    """Its digest is no format."""
+    tool(stamped, "format").write_text("{}")
+    write(stamped)
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text("<<<<<<< ours\n" + file.read_text())
+    assert write(stamped)[0].version == 3
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo"])
+def test_what_is_no_stamp_is_never_written_over(stamped: Root, kind: str) -> None:
+    """3, and what to remove; another write would not help."""
+    file = Path(stamps.stamp_file(stamped.path))
+    twin = file.rename(file.parent / "twin")
+    match kind:
+        case "link":
+            file.symlink_to(twin)
+        case "hard link":
+            file.hardlink_to(twin)
+            if os.geteuid() == 0:  # a link of root's is believed
+                os.chown(file, 23456, -1)
+        case "directory":
+            (file / "inner").mkdir(parents=True)
+        case _:
+            os.mkfifo(file)
+    with pytest.raises(GrantError) as refused:
+        stamps.read(stamped)
+    assert refused.value.exit_code == 22
+    with pytest.raises(NotDone) as caught:
+        write(stamped)
+    subprocess.run(["sh", "-c", caught.value.hint.split("`")[1]], check=True)
+    assert twin.exists()
+    assert write(stamped)[0].version == 1
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [('"format": 1', '"format": 2'), ('"version": 1', '"version": 0'), ('"version": 1', '"version": 9007199254740992'),
