@@ -83,6 +83,18 @@ def _removal(file: str) -> str:
     return f"look at it, then remove it with `rm -r {quote(file)}`"
 
 
+def doubt(root: Root) -> GrantError | None:
+    """Return the error that a check would raise for the modes and owners of the stamp, and of what it stands in."""
+    trust = Trust(root)
+    try:
+        with suppress(FileNotFoundError), Directory(trust) as policy:
+            policy.read("stamp.json", 0)
+        trust.settle()
+    except GrantError as error:
+        return error
+    return None
+
+
 def verify(root: Root) -> tuple[Finding, ...]:
     """Return what differs between the grants and their stamp, sorted by id."""
     try:

@@ -279,20 +279,35 @@ def test_a_refusal_of_the_disk_names_the_stamp(own: Path) -> None:
     assert stamp.read_bytes() == before
 
 
+def run(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Run one command in the scratch root."""
+    return subprocess.run(
+        [sys.executable, "-m", "cortex_policy", "stamp", *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_stamp_that_others_can_write_is_shown_with_a_warning(stamped: Root) -> None:
+    """Modes never change the exit code here: some systems clone with umask 0. The next write closes the stamp."""
+    file = Path(stamps.stamp_file(stamped.path))
+    assert run("show").stderr == ""
+    file.chmod(0o666)
+    file.parent.chmod(0o777)
+    said = f"`{file.parent}` is writable by everyone; `{file}` is writable by everyone"
+    for command in ("show", "verify"):
+        shown = run(command)
+        assert shown.returncode == 0
+        assert f"warning: {said}\nhint: mend it with `chmod go-w {file.parent} {file}`\n" in shown.stderr
+        assert json.loads(run(command, "--json").stdout)["warning"] == said
+    tool(stamped, "git").write_text("{}")
+    assert run("write").returncode == 0
+    assert file.stat().st_mode & 0o002 == 0
+
+
 def test_the_command_line(root: Path) -> None:
     """Exit 1 with findings, 0 without; JSON on each."""
-
-    def run(*words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "cortex_policy", "stamp", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=root,
-        )
-
+    assert root.is_dir()
     assert run("verify").returncode == 1
-    assert json.loads(run("show", "--json").stdout) == {"stamp": None}
+    assert json.loads(run("show", "--json").stdout) == {"stamp": None, "warning": None}
     assert run("write").stdout.startswith("version 1, 2 grants, sha256:")
     assert run("verify").returncode == 0
     assert json.loads(run("write", "--json").stdout)["changed"] is False
