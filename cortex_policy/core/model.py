@@ -106,13 +106,14 @@ class Rate(Value):
 
 
 class Origin(Value):
-    """Say where a grant was read: absolute paths, and (device, inode) of the root and of its policy directory."""
+    """Say where a grant was read: absolute paths, and (device, inode) of the root, its policy directory and `tools`."""
 
     root: str
     file: str
     sha256: str
     root_identity: tuple[int, int]
     policy_identity: tuple[int, int]
+    tools_identity: tuple[int, int]
 
 
 class Grant(Value):

@@ -234,7 +234,8 @@ def read_grant(root: Root, grant_id: str) -> Grant:
         grant = decode(data, grant_id)
     except GrantError as error:
         raise GrantError(error.reason, error.detail, f"mend `{file}`") from None
-    origin = Origin(root.path, file, sha256(data).hexdigest(), tools.identities[0], tools.identities[2])
+    top, _, policy, last = tools.identities
+    origin = Origin(root.path, file, sha256(data).hexdigest(), top, policy, last)
     return Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
 
 

@@ -131,3 +131,13 @@ def test_a_directory_on_the_way_is_no_link(root: Path, name: str) -> None:
         assert caught.value.exit_code == 22
         path.unlink()
         path.write_text("")
+
+
+def test_a_grant_knows_the_directories_it_was_read_from(root: Path) -> None:
+    """By device and inode, so that a bind mount of `tools` elsewhere is still known for what it is."""
+    origin = read_grant(Root(str(root), named=True), "git").origin
+    assert origin is not None
+    identities = [(status.st_dev, status.st_ino) for status in map(os.stat, (
+        root, root / ".cortex" / "policy", root / ".cortex" / "policy" / "tools",
+    ))]  # fmt: skip
+    assert [origin.root_identity, origin.policy_identity, origin.tools_identity] == identities
