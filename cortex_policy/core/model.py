@@ -223,7 +223,11 @@ class CortexPolicyError(Exception):
 
 
 class GrantError(CortexPolicyError):
-    """A grant could not be found, believed or read: exit 20-23, 25-27."""
+    """A grant could not be found, believed or read: exit 20-23, 25-27; says what was known of it by then."""
+
+    root: str | None = None
+    file: str | None = None
+    sha256: str | None = None
 
 
 class StateError(CortexPolicyError):
