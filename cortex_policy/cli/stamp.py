@@ -6,6 +6,7 @@ import typer
 
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.core.model import GrantError
 from cortex_policy.manage import stamping
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
@@ -31,10 +32,13 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp show
     $ cortex-policy stamp show --json
     """
-    stamp = stamps.read(find_root(root))
+    found = find_root(root)
+    stamp, doubt = stamps.read(found), stamping.doubt(found)
     if json:
-        typer.echo(json_text.dumps({"stamp": _members(stamp)}))
-    elif stamp is None:
+        typer.echo(json_text.dumps({"stamp": _members(stamp), "warning": doubt.detail if doubt else None}))
+        return
+    _warn(doubt)
+    if stamp is None:
         typer.echo("there is no stamp; write one with `cortex-policy stamp write`")
     else:
         typer.echo(_line(stamp))
@@ -47,11 +51,14 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp verify
     $ cortex-policy stamp verify --json
     """
-    findings = stamping.verify(find_root(root))
+    found = find_root(root)
+    findings, doubt = stamping.verify(found), stamping.doubt(found)
     if json:
         listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]
-        typer.echo(json_text.dumps({"status": "fail" if findings else "ok", "findings": listed}))
+        status, warning = "fail" if findings else "ok", doubt.detail if doubt else None
+        typer.echo(json_text.dumps({"status": status, "findings": listed, "warning": warning}))
     else:
+        _warn(doubt)
         for finding in findings:
             typer.echo(printable(f"{finding.id or 'stamp'}: {finding.problem}"))
         typer.echo(HINT if findings else "the grants are as stamped", err=bool(findings))
@@ -70,6 +77,12 @@ def write(root: RootOption = None, *, json: JsonOption = False) -> None:
         typer.echo(json_text.dumps({"changed": changed, "stamp": _members(stamp)}))
     else:
         typer.echo(_line(stamp) if changed else f"nothing to do: {_line(stamp)}")
+
+
+def _warn(doubt: GrantError | None) -> None:
+    if doubt is not None:
+        typer.echo(printable(f"warning: {doubt.detail}"), err=True)
+        typer.echo(printable(f"hint: {doubt.hint}"), err=True)
 
 
 def _line(stamp: stamps.Stamp) -> str:

@@ -106,13 +106,14 @@ class Rate(Value):
 
 
 class Origin(Value):
-    """Say where a grant was read: absolute paths, and (device, inode) of the root and of its policy directory."""
+    """Say where a grant was read: absolute paths, and (device, inode) of the root, its policy directory and `tools`."""
 
     root: str
     file: str
     sha256: str
     root_identity: tuple[int, int]
     policy_identity: tuple[int, int]
+    tools_identity: tuple[int, int]
 
 
 class Grant(Value):
@@ -223,7 +224,11 @@ class CortexPolicyError(Exception):
 
 
 class GrantError(CortexPolicyError):
-    """A grant could not be found, believed or read: exit 20-23, 25-27."""
+    """A grant could not be found, believed or read: exit 20-23, 25-27; says what was known of it by then."""
+
+    root: str | None = None
+    file: str | None = None
+    sha256: str | None = None
 
 
 class StateError(CortexPolicyError):

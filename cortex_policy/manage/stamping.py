@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from shlex import quote
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
@@ -9,7 +10,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace
 from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.writers import locked
+from cortex_policy.state.writers import NotDone, locked
 
 
 class Finding(Value):
@@ -32,23 +33,66 @@ def digests(root: Root) -> dict[str, str]:
 def write(root: Root) -> tuple[Stamp, bool]:
     """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
     with locked(root) as policy:
-        grants = digests(root)
-        data = stamps.read_bytes(policy) or b""
+        file, grants = stamps.stamp_file(root.path), digests(root)
+        data = _bytes(policy, file)
         try:
-            old = stamps.decode(data, stamps.stamp_file(root.path))
+            old = stamps.decode(data, file)
         except GrantError:  # broken, by a merge or a hand: the version goes on, the rest is made anew
             old = None
         if old is not None and old.grants == grants and not old.pending:
             return old, False
-        new = Stamp(_last_version(data) + 1, grants, {})
+        last = _last_version(data, file) if old is None else _known_version(old, file)
+        if last + 1 not in stamps.VERSIONS:
+            raise NotDone(f"the version in `{file}` cannot go up any more", _removal(file))
+        new = Stamp(last + 1, grants, {})
         replace(policy.descriptor, "stamp.json", stamps.encode(new))
         return new, True
 
 
-def _last_version(data: bytes) -> int:
-    """Return the highest version in the text of the stamp, conflict markers or not; 0 where there is none."""
+def _bytes(policy: Directory, file: str) -> bytes:
+    """Return the bytes of the stamp; raise NotDone for what is no file of its own, and is not ours to remove."""
+    try:
+        return stamps.read_bytes(policy) or b""
+    except GrantError as error:
+        raise NotDone(error.detail, _removal(file) if error.hint else "") from None
+
+
+def _known_version(old: Stamp, file: str) -> int:
+    """Return the version of a stamp; raise NotDone where a newer program wrote more into it than we know."""
+    if old.unknown:
+        names = ", ".join(f"`{name}`" for name in old.unknown)
+        raise NotDone(f"`{file}` holds {names}, which this program does not know", stamps.NEWER)
+    return old.version
+
+
+def _last_version(data: bytes, file: str) -> int:
+    """Return the highest version in the text of a broken stamp, conflict markers or not; 0 where there is none.
+
+    Raise NotDone where it is not broken, but of a format that only a newer program knows.
+    """
     text = data.decode("utf-8", "replace")
-    return max((int(digits) for digits in re.findall(r'"version"\s*:\s*([0-9]{1,18})\b', text)), default=0)
+    # a grant may be called `format` too: what follows is a digest then, or a pair of them
+    for word in re.findall(r'"format"\s*:\s*(?!\[|"sha256:)([^\s,}]+)', text):
+        if word != str(stamps.FORMAT):
+            raise NotDone(f"`{file}` is of format {word}, which this program does not know", stamps.NEWER)
+    numbers = re.findall(r'"version"\s*:\s*([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)', text)
+    return max((int(min(float(number), stamps.VERSIONS.stop)) for number in numbers), default=0)
+
+
+def _removal(file: str) -> str:
+    return f"look at it, then remove it with `rm -r {quote(file)}`"
+
+
+def doubt(root: Root) -> GrantError | None:
+    """Return the error that a check would raise for the modes and owners of the stamp, and of what it stands in."""
+    trust = Trust(root)
+    try:
+        with suppress(FileNotFoundError), Directory(trust) as policy:
+            policy.read("stamp.json", 0)
+        trust.settle()
+    except GrantError as error:
+        return error
+    return None
 
 
 def verify(root: Root) -> tuple[Finding, ...]:
@@ -56,7 +100,7 @@ def verify(root: Root) -> tuple[Finding, ...]:
     try:
         stamp = stamps.read(root)
     except GrantError as error:
-        if error.reason is not STAMP_MISMATCH:
+        if error.reason is not STAMP_MISMATCH or error.hint == stamps.NEWER:  # it may be sound, for all we know
             raise
         return (Finding("", error.detail),)
     if stamp is None:

@@ -216,25 +216,22 @@ class Directory:
 
 
 def read_grant(root: Root, grant_id: str) -> Grant:
-    """Read and decode one grant by descriptors; raise GrantError (20, 21, 22)."""
+    """Read and decode one grant by descriptors; raise GrantError (20, 21, 22), which says what was known by then."""
     check_id(grant_id)
-    trust, file = Trust(root), f"{root.tools}/{grant_id}.json"
+    trust, file, data = Trust(root), f"{root.tools}/{grant_id}.json", None
     try:
         with Directory(trust, "tools") as tools:
             data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
             if sys.platform == "darwin" and grant_id not in tools.grant_ids():  # file systems there ignore case
                 raise FileNotFoundError(None, None, file)  # noqa: TRY301 - as if it had not been found
-    except FileNotFoundError as error:
-        from cortex_policy.state.remedies import not_found  # noqa: PLC0415
-
         trust.settle()
-        raise not_found(root, grant_id, error.filename) from None
-    trust.settle()
-    try:
         grant = decode(data, grant_id)
-    except GrantError as error:
-        raise GrantError(error.reason, error.detail, f"mend `{file}`") from None
-    origin = Origin(root.path, file, sha256(data).hexdigest(), tools.identities[0], tools.identities[2])
+    except (FileNotFoundError, GrantError) as error:
+        from cortex_policy.state.remedies import traced  # noqa: PLC0415 - only a failure needs it
+
+        raise traced(error, trust, grant_id, data) from None
+    top, _, policy, last = tools.identities
+    origin = Origin(root.path, file, sha256(data).hexdigest(), top, policy, last)
     return Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
 
 

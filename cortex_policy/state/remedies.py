@@ -2,11 +2,20 @@
 
 import errno
 import os
+from contextlib import suppress
 from difflib import get_close_matches
 from shlex import quote as quoted
 
-from cortex_policy.core.model import GRANT_NOT_FOUND, GRANT_UNSAFE, ROOT_AMBIGUOUS, ROOT_NOT_FOUND, GrantError
-from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.model import (
+    GRANT_INVALID,
+    GRANT_NOT_FOUND,
+    GRANT_UNSAFE,
+    ROOT_AMBIGUOUS,
+    ROOT_NOT_FOUND,
+    GrantError,
+)
+from cortex_policy.state.grants import Directory, Root, Trust, sha256
 
 MOST_SHOWN = 20  # known ids in a hint
 _LINKS = (errno.ELOOP, errno.EMLINK)
@@ -54,11 +63,29 @@ def _fault(path: str, kind: str) -> tuple[str, bool]:
     return "is not a regular file", False
 
 
-def not_found(root: Root, grant_id: str, missing: str) -> GrantError:
-    """Return the error for a grant that is not there, with the ids that are."""
-    if not missing.endswith(f"/{grant_id}.json"):
+def traced(error: GrantError | FileNotFoundError, trust: Trust, grant_id: str, data: bytes | None) -> GrantError:
+    """Return the error for a grant that was not read, with what is known of it by now."""
+    root, file = trust.root, f"{trust.root.tools}/{grant_id}.json"
+    if isinstance(error, FileNotFoundError):
+        missing = "" if error.filename == file else error.filename
+        error = trust.refusal() if trust.faults else _not_found(root, grant_id, missing)
+    error.root = root.path
+    if error.reason is GRANT_NOT_FOUND:
+        return error
+    error.file = file
+    if error.reason is GRANT_INVALID:
+        error.hint = f"mend `{file}`"
+    if data is not None and len(data) <= MAX_BYTES:
+        error.sha256 = sha256(data).hexdigest()
+    return error
+
+
+def _not_found(root: Root, grant_id: str, missing: str) -> GrantError:
+    """Return the error for a directory that is missing, or for a grant, with the ids that are there."""
+    if missing:
         return GrantError(GRANT_NOT_FOUND, f"`{missing}` does not exist")
-    with Directory(Trust(root), "tools") as tools:
+    known: list[str] = []
+    with suppress(FileNotFoundError), Directory(Trust(root), "tools") as tools:
         known = tools.grant_ids()
     close = get_close_matches(grant_id, known, 1)
     hint = f"did you mean `{close[0]}`? " if close else ""

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 LARGEST = 1 << 24  # 100,000 grants
+MEMBERS = ("format", "version", "checksum", "grants", "pending")
+NEWER = "use the program that wrote it, or upgrade this one"
+VERSIONS = range(1, 1 << 53)  # whole numbers in every reader's language
 
 
 class Stamp(Value):
@@ -20,6 +23,7 @@ class Stamp(Value):
     version: int
     grants: "Mapping[str, str]"
     pending: "Mapping[str, tuple[str | None, str | None]]"
+    unknown: tuple[str, ...] = ()  # members that a newer program wrote
 
     @property
     def checksum(self) -> str:
@@ -79,26 +83,31 @@ def decode(data: bytes, file: str) -> Stamp:
     try:
         return _decoded(decode_json(data, LARGEST))
     except Malformed as error:
-        raise _bad(f"`{file}`: {error}") from None
+        hint = NEWER if isinstance(error, _Newer) else "make a new one with `cortex-policy stamp write`"
+        raise GrantError(STAMP_MISMATCH, f"`{file}`: {error}", hint) from None
 
 
-def _bad(detail: str) -> GrantError:
-    return GrantError(STAMP_MISMATCH, detail, "make a new one with `cortex-policy stamp write`")
+class _Newer(Malformed):
+    """A stamp of another format than ours."""
 
 
 def _decoded(document: object) -> Stamp:
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        message = "it is no stamp of a known format"
+    if not isinstance(document, dict) or "format" not in document:
+        message = "it is no stamp"
         raise Malformed(message)
+    if document["format"] != FORMAT:
+        message = "it is of a format that this program does not know"
+        raise _Newer(message)
     version, grants, pending = (
         whole_number(document.get("version")),
         document.get("grants", {}),
         document.get("pending", {}),
     )
-    if version is None or version < 1 or not _are_digests(grants) or not _are_pending(pending):
+    if version is None or version not in VERSIONS or not _are_digests(grants) or not _are_pending(pending):
         message = "`version`, `grants` or `pending` is not as it was written"
         raise Malformed(message)
-    stamp = Stamp(version, grants, {grant_id: (old, new) for grant_id, (old, new) in pending.items()})
+    pairs = {grant_id: (old, new) for grant_id, (old, new) in pending.items()}
+    stamp = Stamp(version, grants, pairs, tuple(sorted(document.keys() - set(MEMBERS))))
     if document.get("checksum") != stamp.checksum:
         message = "`checksum` does not belong to `grants`"
         raise Malformed(message)

@@ -81,9 +81,97 @@ def test_the_version_goes_on_after_a_merge(stamped: Root) -> None:
     assert write(stamped)[0].version == 8
 
 
+@pytest.mark.parametrize("broken", ["", "<<<<<<< ours\n"])
+@pytest.mark.parametrize(
+    ("version", "after"), [("42", 43), ("4.2e1", 43), ("42.0", 43), ("9007199254740990", 9007199254740991)]
+)
+def test_the_version_goes_up_by_one_however_it_is_spelled(stamped: Root, broken: str, version: str, after: int) -> None:
+    """In a sound stamp and in a broken one."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(broken + file.read_text().replace('"version": 1', f'"version": {version}'))
+    tool(stamped, "git").write_text("{}")
+    assert write(stamped)[0].version == after
+
+
+@pytest.mark.parametrize("version", ["9007199254740991", "999999999999999999", "9" * 4300, "9" * 5000, "1e400"])
+def test_a_version_at_its_end_never_goes_back(stamped: Root, version: str) -> None:
+    """The write is refused, and says what to remove."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(file.read_text().replace('"version": 1', f'"version": {version}'))
+    tool(stamped, "git").write_text("{}")
+    before = file.read_bytes()
+    with pytest.raises(NotDone, match="cannot go up") as caught:
+        write(stamped)
+    assert f"rm -r {file}" in caught.value.hint
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("broken", ["", "<<<<<<< ours\n"])
+@pytest.mark.parametrize("word", ["2", '"2"', "1.5"])
+def test_the_stamp_of_a_newer_program_is_left_alone(stamped: Root, broken: str, word: str) -> None:
+    """It knows what we would lose; and no hint leads in a circle."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(broken + file.read_text().replace('"format": 1', f'"format": {word}'))
+    before = file.read_bytes()
+    with pytest.raises(NotDone, match="does not know"):
+        write(stamped)
+    assert file.read_bytes() == before
+    if not broken:
+        with pytest.raises(GrantError) as caught:
+            verify(stamped)
+        assert (caught.value.exit_code, caught.value.hint) == (23, stamps.NEWER)
+
+
+def test_members_of_a_newer_program_are_not_dropped(stamped: Root) -> None:
+    """They are no reason not to believe the stamp, and one not to write it."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(file.read_text().replace('"format": 1', '"format": 1, "signature": "x"'))
+    assert verify(stamped) == ()
+    assert write(stamped)[1] is False
+    tool(stamped, "git").write_text("{}")
+    with pytest.raises(NotDone, match="`signature`"):
+        write(stamped)
+
+
+def test_a_grant_may_be_called_format(stamped: Root) -> None:
+    """Its digest is no format."""
+    tool(stamped, "format").write_text("{}")
+    write(stamped)
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text("<<<<<<< ours\n" + file.read_text())
+    assert write(stamped)[0].version == 3
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo"])
+def test_what_is_no_stamp_is_never_written_over(stamped: Root, kind: str) -> None:
+    """3, and what to remove; another write would not help."""
+    file = Path(stamps.stamp_file(stamped.path))
+    twin = file.rename(file.parent / "twin")
+    match kind:
+        case "link":
+            file.symlink_to(twin)
+        case "hard link":
+            file.hardlink_to(twin)
+            if os.geteuid() == 0:  # a link of root's is believed
+                os.chown(file, 23456, -1)
+        case "directory":
+            (file / "inner").mkdir(parents=True)
+        case _:
+            os.mkfifo(file)
+    with pytest.raises(GrantError) as refused:
+        stamps.read(stamped)
+    assert refused.value.exit_code == 22
+    with pytest.raises(NotDone) as caught:
+        write(stamped)
+    subprocess.run(["sh", "-c", caught.value.hint.split("`")[1]], check=True)
+    assert twin.exists()
+    assert write(stamped)[0].version == 1
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
-    [('"format": 1', '"format": 2'), ('"version": 1', '"version": 0'), ('"version": 1', '"version": "1"'),
+    [('"format": 1', '"format": 2'), ('"version": 1', '"version": 0'), ('"version": 1', '"version": 9007199254740992'),
+     ('"version": 1', '"version": "1"'),
      ("sha256:", "md5:"), ('"git"', '"gti"'), ('"git"', '"../git"')],
 )  # fmt: skip
 def test_a_stamp_that_was_changed_by_hand_is_not_believed(stamped: Root, old: str, new: str) -> None:
@@ -191,20 +279,35 @@ def test_a_refusal_of_the_disk_names_the_stamp(own: Path) -> None:
     assert stamp.read_bytes() == before
 
 
+def run(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Run one command in the scratch root."""
+    return subprocess.run(
+        [sys.executable, "-m", "cortex_policy", "stamp", *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_stamp_that_others_can_write_is_shown_with_a_warning(stamped: Root) -> None:
+    """Modes never change the exit code here: some systems clone with umask 0. The next write closes the stamp."""
+    file = Path(stamps.stamp_file(stamped.path))
+    assert run("show").stderr == ""
+    file.chmod(0o666)
+    file.parent.chmod(0o777)
+    said = f"`{file.parent}` is writable by everyone; `{file}` is writable by everyone"
+    for command in ("show", "verify"):
+        shown = run(command)
+        assert shown.returncode == 0
+        assert f"warning: {said}\nhint: mend it with `chmod go-w {file.parent} {file}`\n" in shown.stderr
+        assert json.loads(run(command, "--json").stdout)["warning"] == said
+    tool(stamped, "git").write_text("{}")
+    assert run("write").returncode == 0
+    assert file.stat().st_mode & 0o002 == 0
+
+
 def test_the_command_line(root: Path) -> None:
     """Exit 1 with findings, 0 without; JSON on each."""
-
-    def run(*words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "cortex_policy", "stamp", *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=root,
-        )
-
+    assert root.is_dir()
     assert run("verify").returncode == 1
-    assert json.loads(run("show", "--json").stdout) == {"stamp": None}
+    assert json.loads(run("show", "--json").stdout) == {"stamp": None, "warning": None}
     assert run("write").stdout.startswith("version 1, 2 grants, sha256:")
     assert run("verify").returncode == 0
     assert json.loads(run("write", "--json").stdout)["changed"] is False

@@ -4,12 +4,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from conftest import CALLER, by_caller
 
-from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.state.grants import Root, find_root, read_grant
 
 STRANGER = 23456
@@ -131,3 +132,35 @@ def test_a_directory_on_the_way_is_no_link(root: Path, name: str) -> None:
         assert caught.value.exit_code == 22
         path.unlink()
         path.write_text("")
+
+
+def test_a_grant_knows_the_directories_it_was_read_from(root: Path) -> None:
+    """By device and inode, so that a bind mount of `tools` elsewhere is still known for what it is."""
+    origin = read_grant(Root(str(root), named=True), "git").origin
+    assert origin is not None
+    identities = [(status.st_dev, status.st_ino) for status in map(os.stat, (
+        root, root / ".cortex" / "policy", root / ".cortex" / "policy" / "tools",
+    ))]  # fmt: skip
+    assert [origin.root_identity, origin.policy_identity, origin.tools_identity] == identities
+
+
+def test_an_error_says_what_was_known(root: Path) -> None:
+    """The root for a grant that is not there; its file, and the digest of what could be read, for one that is."""
+    found = Root(str(root), named=True)
+    file = Path(found.tools, "git.json")
+
+    def known(grant_id: str) -> tuple[int, str | None, str | None, str | None]:
+        with pytest.raises(GrantError) as caught:
+            read_grant(found, grant_id)
+        return caught.value.exit_code, caught.value.root, caught.value.file, caught.value.sha256
+
+    assert known("../git") == (20, None, None, None)
+    assert known("gti") == (20, found.path, None, None)
+    file.chmod(0o666)
+    assert known("git") == (22, found.path, str(file), sha256(file.read_bytes()).hexdigest())
+    file.write_text("{")
+    file.chmod(0o644)
+    assert known("git") == (21, found.path, str(file), sha256(b"{").hexdigest())
+    file.unlink()
+    file.mkdir()
+    assert known("git") == (22, found.path, str(file), None)
