@@ -76,11 +76,7 @@ def number(word: str, value: str) -> float | int | None:
 def answer(call: Call) -> Answer:
     """Decide a call and word the answer."""
     began = time.perf_counter_ns()
-    grant = decision = error = None
-    try:
-        grant, decision = _decided(call)
-    except CortexPolicyError as raised:
-        error = raised
+    grant, decision, error = _decided(call)
     code = error.exit_code if error is not None else decision.reason.exit_code if decision is not None else 70
     if call.quiet or (code == 0 and not (call.json or call.explain or os.isatty(1))):
         return Answer(code)
@@ -90,19 +86,23 @@ def answer(call: Call) -> Answer:
     return Answer(code, out, err)
 
 
-def _decided(call: Call) -> "tuple[Grant, Decision]":
+def _decided(call: Call) -> "tuple[Grant | None, Decision | None, CortexPolicyError | None]":
     """Decide, and again after each sleep, as long as waiting can help: no lock is held meanwhile."""
-    words = _words(call)
-    settings = Settings(require_path=call.require_path)
-    deadline = time.monotonic() + call.wait_seconds
-    while True:
-        grant = load_grant(call.grant, call.root)
-        args = {**words.given, **{name: _typed(grant, name, word) for name, word in words.typed.items()}}
-        decision = ask(grant, call.action, args, cost=call.cost, peek=call.peek, settings=settings)
-        left = deadline - time.monotonic() if call.wait_seconds else 0.0
-        if not decision.retryable or decision.budget is None or left <= 0:
-            return grant, decision
-        time.sleep(min(left, decision.budget.retry_after_seconds or 0.0, LONGEST_NAP))
+    grant: Grant | None = None
+    try:
+        words = _words(call)
+        settings = Settings(require_path=call.require_path)
+        deadline = time.monotonic() + call.wait_seconds
+        while True:
+            grant = load_grant(call.grant, call.root)
+            args = {**words.given, **{name: _typed(grant, name, word) for name, word in words.typed.items()}}
+            decision = ask(grant, call.action, args, cost=call.cost, peek=call.peek, settings=settings)
+            left = deadline - time.monotonic() if call.wait_seconds else 0.0
+            if not decision.retryable or decision.budget is None or left <= 0:
+                return grant, decision, None
+            time.sleep(min(left, decision.budget.retry_after_seconds or 0.0, LONGEST_NAP))
+    except CortexPolicyError as error:
+        return grant, None, error
 
 
 def _words(call: Call) -> _Words:

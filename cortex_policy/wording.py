@@ -8,6 +8,7 @@ from cortex_policy.core.model import (
     ARGUMENT_NOT_ALLOWED,
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
+    GrantError,
     UsageError,
 )
 
@@ -128,7 +129,8 @@ def _json_line(call: "Call", outcome: "Outcome") -> str:
     elif decision is not None:
         code, reason, message = decision.reason.exit_code, str(decision.reason), decision.message
         retryable = decision.retryable
-    origin = grant.origin if grant is not None else None
+    # an error tells of the file as far as it was known
+    origin = grant.origin if grant is not None else error if isinstance(error, GrantError) else None
     return _json({
         "decision": bool(decision),
         "reason": reason,

@@ -55,7 +55,7 @@ def refuse_settings(root: str) -> None:
 
 
 def _guarded(origin: "Origin") -> Guarded:
-    identities = {origin.policy_identity}
+    identities = {origin.policy_identity, origin.tools_identity}
     try:
         names = [state_directory(), SYSTEM_SETTINGS, user_settings()]
     except StateError:  # the ledger says so, once every other rule lets the call pass

@@ -1,5 +1,6 @@
 """Whole command lines of `check`, in real processes: the exit codes people build on."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -291,3 +292,24 @@ def test_each_denial_goes_by_the_first_rule_that_fails() -> None:
         assert f"rule: {rule}\n" in done.stderr
         assert "tools/git.json\n" in done.stderr
     assert json.loads(check("git", "tree", "--json", "--peek").stdout)["rate"]["used"] == 0
+
+
+def test_json_tells_what_is_known_of_a_grant_that_cannot_be_used(root: Path) -> None:
+    """Its file and root where it is invalid, unsafe or missing, and all of it where only the state is unavailable."""
+    file = root / ".cortex" / "policy" / "tools" / "git.json"
+
+    def told(*words: str, **options: object) -> dict[str, object]:
+        answer = json.loads(check(*words, "--json", **options).stdout)
+        return {"root": answer["root"], **answer["grant"]}
+
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    bad = {**os.environ, "CORTEX_POLICY_STATE_DIR": "relative"}
+    assert told("git", "tree", env=bad) == {
+        "root": str(root), "id": "git", "tool": "git-map", "file": str(file), "sha256": digest,
+    }  # fmt: skip
+    assert told("nope", "x") == {"root": str(root), "id": "nope", "tool": None, "file": None, "sha256": None}
+    file.chmod(0o646)
+    assert told("git", "tree") == {"root": str(root), "id": "git", "tool": None, "file": str(file), "sha256": digest}
+    file.write_text("{")
+    file.chmod(0o644)
+    assert told("git", "tree")["file"] == str(file)
