@@ -3,6 +3,7 @@
 import gc
 import multiprocessing
 import os
+import sys
 import tempfile
 import time
 from array import array
@@ -16,6 +17,7 @@ from typing import NamedTuple
 from peers import PEERS, Hit
 
 WARM_UP_SECONDS = 0.03
+PATIENCE_SECONDS = 60
 WARM_LIMIT = 1000  # of the key that warms up: some of it is admitted, some not
 
 
@@ -151,7 +153,8 @@ def crew(size: int) -> Iterator[list[Connection]]:
     finally:
         for worker, (orders, _) in zip(workers, pipes, strict=True):
             orders.send(None)
-            worker.join()
+            worker.join(1)
+            worker.terminate()
 
 
 def measured(group: Group, names: list[str], rounds: int, seconds: float) -> dict[str, Cell]:
@@ -170,4 +173,10 @@ def _one_round(workers: list[Connection], name: str, group: Group, seconds: floa
         for number, orders in enumerate(workers):
             key = "key" if group.is_same_key else f"key-{number}"
             orders.send((name, directory, key, group.limit, seconds))
-        return [orders.recv() for orders in workers]
+        return [_answer(orders) for orders in workers]
+
+
+def _answer(orders: Connection) -> Told:
+    if not orders.poll(PATIENCE_SECONDS):
+        sys.exit("a process ended before it answered")
+    return orders.recv()

@@ -116,11 +116,13 @@ def _counted(lock: FileLock, path: str, limit: int) -> bool:
 @contextmanager
 def sqlite_window(directory: str, key: str, limit: int) -> Iterator[Hit]:
     """Keep an exact window in SQLite, tuned: a database a key, WAL, no fsync, hits numbered so that none is counted."""
-    with closing(sqlite3.connect(f"{directory}/{key}.sqlite", isolation_level=None, timeout=30)) as database:
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=OFF")
-        database.execute("CREATE TABLE IF NOT EXISTS hits (number INTEGER PRIMARY KEY, at INTEGER)")
+    path = f"{directory}/{key}.sqlite"
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as database:
         execute = database.execute
+        with FileLock(f"{path}.lock"):  # the change to WAL waits for nobody
+            execute("PRAGMA journal_mode=WAL")
+            execute("PRAGMA synchronous=OFF")
+            execute("CREATE TABLE IF NOT EXISTS hits (number INTEGER PRIMARY KEY, at INTEGER)")
         yield lambda: _inserted(execute, limit)
 
 
