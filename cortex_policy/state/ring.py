@@ -28,7 +28,7 @@ GONE, BROKEN = 0, PRIME
 NOTHING = PRIME  # what AT_KEPT holds unless the file is being left
 MOST_BITS = 30
 MOST_HEAD = 1 << 46  # twice as much is the largest value that a word can hold
-SPINS, LONGEST_LOCK_WAIT = 20, 1.0
+SPINS, YIELDS, LONGEST_LOCK_WAIT = 20, 20, 1.0
 
 
 class Damaged(Exception):
@@ -206,7 +206,11 @@ def lock(descriptor: int) -> None:
         except BlockingIOError:
             if waited >= LONGEST_LOCK_WAIT:
                 raise failed("another process holds it", "look for a stopped process") from None
-            if attempt >= SPINS:
+            if attempt < SPINS:
+                continue
+            if attempt < SPINS + YIELDS:
+                os.sched_yield()  # to a holder that lost its processor in the middle of a hit
+            else:
                 time.sleep(nap)
                 waited += nap
                 nap = min(2 * nap, 1e-3)
