@@ -14,6 +14,7 @@ LARGEST_LIMIT = 1 << 44
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 SWEPT = ".swept"  # its bytes are the tick of the last sweep
+MARK = 8  # how many digits of a root's directory tell of the boot
 TRIES = 100  # of opening a file that others keep replacing
 
 
@@ -53,7 +54,8 @@ def boot_id() -> bytes:
 def open_state(root_identity: tuple[int, int], boot: bytes) -> int:
     """Open the directory that holds a root's budgets, and make it where it is not there."""
     base = state_directory()
-    name = sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32]
+    mark = sha256(b"boot " + boot).hexdigest()[:MARK]
+    name = mark + sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32]
     parent = _open_directory(base, None, base)
     try:
         return _open_directory(name, parent, f"{base}/{name}")
@@ -65,7 +67,7 @@ def _open_directory(name: str, parent: int | None, shown: str) -> int:
     try:
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
-        from cortex_policy.state.upkeep import make_directory  # noqa: PLC0415 - once in a directory's life
+        from cortex_policy.state.ground import make_directory  # noqa: PLC0415 - once in a directory's life
 
         make_directory(name, parent, shown)
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)

@@ -16,50 +16,13 @@ from cortex_policy.state.ring import (
     Damaged,
     Key,
     Ring,
-    failed,
     grain,
     magic,
     stands,
     time_namespace,
 )
 
-_LOCAL = frozenset((
-    "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "devtmpfs",
-))  # fmt: skip
 _NEW = ".new-"  # the process id of the maker follows
-
-
-def make_directory(name: str, parent: int | None, shown: str) -> None:
-    """Make a directory of state unless another process just did."""
-    if parent is not None:  # before there is anything below it, so that one who is killed here skips nothing
-        refuse_network(parent, shown)
-    try:
-        os.mkdir(name, 0o700, dir_fd=parent)
-    except FileExistsError:
-        return
-
-
-def refuse_network(descriptor: int, shown: str) -> None:
-    """Raise StateError where a directory does not lie on a local file system: `flock` excludes nobody elsewhere."""
-    if sys.platform != "linux":
-        return
-    path = os.readlink(f"/proc/self/fd/{descriptor}")
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
-        kind = file_system(path, mounts.read())
-    if kind not in _LOCAL:
-        raise failed(f"`{shown}` lies on `{kind}`, which is not known to be local", "name a local directory")
-
-
-def file_system(path: str, mounts: str) -> str:
-    """Return the type of the file system that a path lies on, by the longest mount point above it."""
-    best, kind = -1, ""
-    for line in mounts.splitlines():
-        fields, _, rest = line.partition(" - ")
-        point = fields.split(" ")[4].replace("\\040", " ")
-        inside = path == point or path.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= best:  # a later mount covers an earlier one at the same point
-            best, kind = len(point), rest.split(" ")[0]
-    return kind
 
 
 def create(directory: int, key: Key, limit: int) -> int:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import StateError, UsageError
 from cortex_policy.core.window import budget
+from cortex_policy.state import ground, ledger
 from cortex_policy.state import ring as rings
-from cortex_policy.state import upkeep
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ring import WINDOW_TICKS
 
@@ -219,6 +219,21 @@ def test_the_file_system_of_a_path_is_that_of_the_longest_mount_point() -> None:
     mounts = (
         "1 0 0:1 / / rw - ext4 d rw\n2 1 0:2 / /srv rw shared:1 - nfs4 s rw\n3 1 0:3 / /srv/a\\040b rw - tmpfs t rw\n"
     )
-    assert upkeep.file_system("/home/x", mounts) == "ext4"
-    assert upkeep.file_system("/srv/x", mounts) == "nfs4"
-    assert upkeep.file_system("/srv/a b/x", mounts) == "tmpfs"
+    assert ground.file_system("/home/x", mounts) == "ext4"
+    assert ground.file_system("/srv/x", mounts) == "nfs4"
+    assert ground.file_system("/srv/a b/x", mounts) == "tmpfs"
+
+
+def test_state_of_an_earlier_boot_is_removed(book: Ledger, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory on a disk does not fill; what is none of ours, or of this boot, stays."""
+    (state / "notes").mkdir()
+    (state / ("z" * 40)).mkdir()
+    book.take("t", "a", 1)
+    old = {path.name for path in state.iterdir()}
+    monkeypatch.setattr(ledger, "boot_id", lambda: b"another boot")
+    book.take("t", "a", 1)
+    left = {path.name for path in state.iterdir()}
+    assert {"notes", "z" * 40} < left
+    assert len(left) == len(old)
+    Ledger((1, 3)).take("t", "a", 1)
+    assert len(list(state.iterdir())) == len(old) + 1

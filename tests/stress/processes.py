@@ -8,7 +8,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-import cortex_policy.state.upkeep  # noqa: F401 - loaded before a fork, so that no child has to open its source
+import cortex_policy.state.ground
+import cortex_policy.state.upkeep  # noqa: F401
 from cortex_policy.core.model import StateError
 from cortex_policy.state import ring as rings
 

@@ -16,7 +16,7 @@ import pytest
 from processes import ALLOWED, UNKNOWN, answer, ended, in_child, start
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import ledger, resident, upkeep
+from cortex_policy.state import ground, ledger, resident, upkeep
 from cortex_policy.state import ring as rings
 from cortex_policy.state.ledger import Ledger, boot_id, open_state
 from cortex_policy.state.memory import MemoryBudgets
@@ -251,7 +251,7 @@ def test_a_budget_of_any_size_can_be_used_up_for_ever(monkeypatch: pytest.Monkey
 def test_a_network_file_system_is_refused_by_whoever_comes_first(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the operator made the directory, and where the one who asked first was killed."""
     assert state.is_dir()
-    monkeypatch.setattr(upkeep, "file_system", lambda *_: "nfs4")
+    monkeypatch.setattr(ground, "file_system", lambda *_: "nfs4")
     for _ in range(2):
         with pytest.raises(StateError, match="nfs4"):
             Ledger(ROOT).take("t", "a", 1)

@@ -1,0 +1,65 @@
+"""What a state directory stands on, looked at once, when a root's directory is made in it."""
+
+import os
+import stat
+import sys
+
+from cortex_policy.state.ledger import MARK
+from cortex_policy.state.ring import failed
+
+_LOCAL = frozenset((
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "devtmpfs",
+))  # fmt: skip
+
+
+def make_directory(name: str, parent: int | None, shown: str) -> None:
+    """Make a directory of state unless another process just did."""
+    if parent is not None:  # before there is anything below it, so that one who is killed here skips nothing
+        refuse_network(parent, shown)
+        _forget_other_boots(parent, name)
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent)
+    except FileExistsError:
+        return
+
+
+def refuse_network(descriptor: int, shown: str) -> None:
+    """Raise StateError where a directory does not lie on a local file system: `flock` excludes nobody elsewhere."""
+    if sys.platform != "linux":
+        return
+    path = os.readlink(f"/proc/self/fd/{descriptor}")
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        kind = file_system(path, mounts.read())
+    if kind not in _LOCAL:
+        raise failed(f"`{shown}` lies on `{kind}`, which is not known to be local", "name a local directory")
+
+
+def file_system(path: str, mounts: str) -> str:
+    """Return the type of the file system that a path lies on, by the longest mount point above it."""
+    best, kind = -1, ""
+    for line in mounts.splitlines():
+        fields, _, rest = line.partition(" - ")
+        point = fields.split(" ")[4].replace("\\040", " ")
+        inside = path == point or path.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= best:  # a later mount covers an earlier one at the same point
+            best, kind = len(point), rest.split(" ")[0]
+    return kind
+
+
+def _forget_other_boots(parent: int, name: str) -> None:
+    """Remove the directories of earlier boots: beside one of this boot, their names begin with another mark."""
+    for other in os.listdir(parent):
+        is_ours = len(other) == len(name) and set(other) <= set("0123456789abcdef")
+        if is_ours and other[:MARK] != name[:MARK]:
+            _remove(parent, other)
+
+
+def _remove(parent: int, name: str) -> None:
+    from shutil import rmtree  # noqa: PLC0415 - only where there was another boot
+
+    try:
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return  # another process was here
+    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+        rmtree(name, ignore_errors=True, dir_fd=parent)  # what stays is in nobody's way
