@@ -65,7 +65,7 @@ grants = st.fixed_dictionaries(
         "$schema": words,
         "rules": values,
     },
-).flatmap(lambda grant: st.permutations(sorted(grant)).map(lambda keys: {key: grant[key] for key in keys}))
+)
 
 
 class _Writer:
@@ -125,8 +125,15 @@ def laid_out(value: object, layout: Layout, random: Random) -> str:
     return writer.gap("") + writer.written(value) + writer.gap(layout.end)
 
 
+def shuffled(grant: dict[str, Any], layout: Layout, random: Random) -> str:
+    """Write a grant in a layout, its keys in any order."""
+    keys = list(grant)
+    random.shuffle(keys)
+    return laid_out({key: grant[key] for key in keys}, layout, random)
+
+
 documents = st.builds(laid_out, values | grants, layouts, st.randoms(use_true_random=False))
-grant_texts = st.builds(laid_out, grants, layouts, st.randoms(use_true_random=False))
+grant_texts = st.builds(shuffled, grants, layouts, st.randoms(use_true_random=False))
 
 
 def pointers(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
