@@ -46,6 +46,12 @@ def test_what_is_missing_is_inserted() -> None:
     )
 
 
+def test_a_class_that_is_there_is_set_in_its_place() -> None:
+    """No second key, and no other place."""
+    text = MINIMAL.replace('"actions"', '"dataClass" : "internal", "actions"')
+    assert change(text, Change(data_class="public")).text == text.replace("internal", "public")
+
+
 @pytest.mark.parametrize("wanted", [Change(), Change(rate=30), Change(tool="git-map"), Change(data_class="internal")])
 def test_what_holds_already_is_left_alone(wanted: Change) -> None:
     """By a default, or in another spelling."""
