@@ -89,3 +89,4 @@ def by_caller() -> Iterator[None]:
 # generation speed is the machine's, not ours: tests never assert a time
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
+settings.register_profile("thorough", parent=settings.get_profile("project"), max_examples=20_000)

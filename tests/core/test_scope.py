@@ -4,6 +4,7 @@ import pytest
 
 from cortex_policy.core.engine import covering, is_path_name, misspelling, outside, path_arguments, usable
 from cortex_policy.core.model import Grant, Place, Rate
+from cortex_policy.core.scopes import proposed
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,21 @@ def test_a_guarded_place_is_denied_whatever_the_scope() -> None:
     guarded = Place("path", "docs/x", "docs/x", "docs/x", "/r/docs/x", guard="governs")
     assert outside((), guarded)
     assert outside(("docs",), guarded)
+
+
+@pytest.mark.parametrize(
+    ("scope", "prefix"),
+    [
+        ("/a", "a"), ("./a", "a"), ("a//b/", "a/b"), ("a\\b", "a/b"), (" a ", "a"), ("a/../b", "b"), ("a/**", "a"),
+        ("apps/site/**/tmp/**", "apps/site"), ("docs/*.md", "docs"), ("a /b", "a/b"),
+        ("", None), ("/", None), (".", None), ("..", None), ("../a", None), ("a/..", None), ("*.md", None), ("**", None),
+    ],
+)  # fmt: skip
+def test_a_scope_that_never_matches_has_a_nearest_prefix(scope: str, prefix: str | None) -> None:
+    """What it was meant to say, as far as a prefix can; none where that would be the root or leave it."""
+    assert proposed(scope) == prefix
+
+
+def test_a_scope_that_matches_is_its_own_proposal() -> None:
+    """Without the one `/` that is dropped anyway."""
+    assert proposed("docs/") == "docs"

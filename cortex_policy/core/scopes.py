@@ -1,0 +1,25 @@
+"""What a scope that never matches was meant to say."""
+
+from cortex_policy.core.engine import usable
+
+_GLOBS = "*?[]{}"
+
+
+def proposed(scope: str) -> str | None:
+    """Return the nearest prefix that can match, None where nothing of the scope is left.
+
+    What follows a glob is dropped: no prefix can say it, and the proposal covers more.
+    """
+    kept: list[str] = []
+    for part in scope.strip().replace("\\", "/").split("/"):
+        step = part.strip()
+        if any(glob in step for glob in _GLOBS):
+            break
+        if step == ".." and not kept:
+            return None  # it leaves the root
+        if step == "..":
+            kept.pop()
+        elif step not in ("", "."):
+            kept.append(step)
+    prefix = "/".join(kept)
+    return prefix if usable(prefix) else None
