@@ -38,6 +38,12 @@ WRITING = frozenset((
     "touch", "truncate", "unlink", "update", "upload", "upsert", "write",
 ))  # fmt: skip
 ANY_PATH = "CI, git, builds, shells and agents run what stands on some"
+# by their first component, so that a scope meets only those it may overlap; without case, as some disks are
+_BY_HEAD: dict[str, list[tuple[list[str], str, str]]] = {}
+for _reason, _paths in RUN_LATER.items():
+    for _path in _paths:
+        _parts = _path.casefold().split("/")
+        _BY_HEAD.setdefault(_parts[0], []).append((_parts, _path, _reason))
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -66,10 +72,8 @@ def escalations(grant: Grant) -> tuple[Escalation, ...]:
     scopes = dict.fromkeys(prefix for prefix in map(usable, grant.fs_scope) if prefix is not None)
     return tuple(
         Escalation(scope, path, reason)
-        for scope in scopes
-        if grant.actions
-        for reason, paths in RUN_LATER.items()
-        if (path := next((path for path in paths if _overlap(scope, path)), None)) is not None
+        for scope in (scopes if grant.actions else ())
+        for reason, path in _overlapping(scope).items()
     )
 
 
@@ -78,8 +82,12 @@ def looks_like_writing(action: str) -> bool:
     return any(word.lower() in WRITING for word in _WORD.findall(action))
 
 
-def _overlap(scope: str, path: str) -> bool:
-    """Whether a scope covers a path or lies in it, here or in a directory below; without case, as some disks are."""
-    mine, theirs = scope.casefold().split("/"), path.casefold().split("/")
-    tails = (mine[start:] for start in range(len(mine)))
-    return any(all(left == right for left, right in zip(tail, theirs, strict=False)) for tail in tails)
+def _overlapping(scope: str) -> dict[str, str]:
+    """Return who runs what a scope covers or lies in, here or in a directory below, each with the first such path."""
+    parts = scope.casefold().split("/")
+    found: dict[str, str] = {}
+    for start, head in enumerate(parts):
+        for others, path, reason in _BY_HEAD.get(head, ()):
+            if all(left == right for left, right in zip(parts[start:], others, strict=False)):
+                found.setdefault(reason, path)
+    return found

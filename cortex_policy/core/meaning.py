@@ -90,7 +90,7 @@ def _tool(old: Grant, new: Grant) -> Comparison:
 def _actions(old: Grant, new: Grant) -> Comparison:
     added = [action for action in dict.fromkeys(new.actions) if action not in old.actions]
     dropped = [action for action in dict.fromkeys(old.actions) if action not in new.actions]
-    sentence = _parts(added and f"adds {_words(added)}", dropped and f"drops {_words(dropped)}")
+    sentence = _said(("adds", added), ("drops", dropped))
     if not sentence and old.actions != new.actions:
         sentence = "the same actions in other words"
     return Comparison("actions", _verdict(is_inside=not added, is_covered=not dropped), sentence)
@@ -137,14 +137,7 @@ def _moved(old: Grant, new: Grant, added: list[str], dropped: list[str]) -> str:
         return f"any path becomes {_words(after)}"
     gone = [prefix for prefix in dropped if not any(_lies_in(scope, prefix) for scope in after)]
     cut = [prefix for prefix in dropped if prefix not in gone]
-    return (
-        _parts(
-            added and f"adds {_words(added)}",
-            gone and f"drops {_words(gone)}",
-            cut and f"keeps only a part of {_words(cut)}",
-        )
-        or "the same paths in other words"
-    )
+    return _said(("adds", added), ("drops", gone), ("keeps only a part of", cut)) or "the same paths in other words"
 
 
 def _lies_in(scope: str, prefix: str) -> bool:
@@ -210,8 +203,12 @@ def _pathness(old: Grant, new: Grant, name: str) -> str:
     return "counts as a path now" if is_path else "is no path any more: no scope limits it"
 
 
-def _parts(*parts: "str | list[str]") -> str:
-    return ", ".join(part for part in parts if isinstance(part, str) and part)
+def _said(*parts: "tuple[str, list[str]]") -> str:
+    return "; ".join(f"{verb} {_words(words)}" for verb, words in parts if words)
+
+
+def _parts(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
 
 
 def _words(words: "Iterable[str]") -> str:

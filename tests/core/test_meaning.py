@@ -35,7 +35,7 @@ def became(field: str, old: Grant, new: Grant) -> tuple[str, str]:
         ("tool", {}, {"tool": "git"}, WIDENED, "git-map becomes git, with a fresh budget"),
         ("actions", {}, {"actions": ("tree", "search", "push it")}, WIDENED, 'adds "push it"'),
         ("actions", {}, {"actions": ("tree",)}, NARROWED, "drops search"),
-        ("actions", {}, {"actions": ("tree", "push")}, BOTH, "adds push, drops search"),
+        ("actions", {}, {"actions": ("tree", "push")}, BOTH, "adds push; drops search"),
         ("actions", {}, {"actions": ("search", "tree", "search")}, SAME, "the same actions in other words"),
         ("rate", {}, {"rate": Rate(60)}, WIDENED, "30 becomes 60 a minute"),
         ("rate", {}, {"rate": Rate(1)}, NARROWED, "30 becomes 1 a minute"),
@@ -55,7 +55,7 @@ def became(field: str, old: Grant, new: Grant) -> tuple[str, str]:
         ("fsScope", {}, {"fs_scope": ("docs/*",)}, NARROWED, '"docs/*" can never match: no path is allowed'),
         ("fsScope", {}, {"fs_scope": ("docs/a", "docs/b")}, NARROWED, "keeps only a part of docs"),
         ("fsScope", {"fs_scope": ("docs", "src")}, {"fs_scope": ("src",)}, NARROWED, "drops docs"),
-        ("fsScope", {}, {"fs_scope": ("docs-x",)}, BOTH, "adds docs-x, drops docs"),
+        ("fsScope", {}, {"fs_scope": ("docs-x",)}, BOTH, "adds docs-x; drops docs"),
     ],
 )  # fmt: skip
 def test_a_field(field: str, old: dict[str, object], new: dict[str, object], verdict: str, sentence: str) -> None:
