@@ -7,6 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from cortex_policy.core.arguments import unmet
+from cortex_policy.core.declarations import allows_none, inside
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.engine import covering, path_arguments, refusal
 from cortex_policy.core.meaning import BOTH, NARROWED, SAME, WIDENED, combined, compare, described, fails
@@ -215,26 +217,61 @@ SIZES = st.sampled_from([0, 1, 2, 2.0, 3])
 BOUNDS = st.sampled_from([-1, 0, 1, 1.0, 1.5, 2, 10**400])
 TYPES = st.sampled_from(["string", "number", "integer", "boolean", "array", "object", "null"])
 LITERALS = st.sampled_from([value for value in VALUES if value == value and value != [NAN]])  # noqa: PLR0124 - no NaN
+KEYWORDS: dict[str, st.SearchStrategy[Any]] = {
+    "type": st.one_of(TYPES, TYPES, st.lists(TYPES, min_size=1, max_size=3)),
+    "enum": st.lists(LITERALS, max_size=4),
+    "const": LITERALS,
+    "pattern": st.sampled_from(["^docs", "x$", "", "^a", "["]),
+    "format": st.sampled_from(["path", "path", "not-path", "not-path", "not-path", "uri"]),
+    "title": st.sampled_from(["x", "y"]),
+    "properties": st.just({}),
+    **dict.fromkeys(["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"], BOUNDS),
+    **dict.fromkeys(["minLength", "maxLength", "minItems", "maxItems"], SIZES),
+    "items": st.deferred(lambda: DECLARATIONS),
+}
+# those that fit together, so that some value meets them, and now and then any
+FAMILIES = [
+    ["type", "minLength", "maxLength", "pattern", "format"],
+    ["type", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"],
+    ["type", "minItems", "maxItems", "items"],
+    ["type", "enum", "const", "format", "title"],
+    sorted(KEYWORDS),
+]
 
 
-def declarations(depth: int = 0) -> st.SearchStrategy[object]:
+@st.composite
+def declarations(draw: st.DrawFn) -> dict[str, Any]:
     """Generate declarations, a few of which cannot be enforced."""
-    keywords: dict[str, st.SearchStrategy[object]] = {
-        "type": st.one_of(TYPES, TYPES, st.lists(TYPES, max_size=3)),
-        "enum": st.lists(LITERALS, max_size=4),
-        "const": LITERALS,
-        "pattern": st.sampled_from(["^docs", "x$", "", "["]),
-        "format": st.sampled_from(["path", "not-path", "not-path", "uri"]),
-        "title": st.just("x"),
-        "properties": st.just({}),
-        **dict.fromkeys(["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"], BOUNDS),
-        **dict.fromkeys(["minLength", "maxLength", "minItems", "maxItems"], SIZES),
-    }
-    if depth < 2:
-        keywords["items"] = st.deferred(lambda: declarations(depth + 1))
-    few = st.lists(st.sampled_from(sorted(keywords)), max_size=3, unique=True)
-    chosen = few.flatmap(lambda names: st.fixed_dictionaries({name: keywords[name] for name in names}))
-    return st.one_of(chosen, chosen, chosen, st.none())
+    family = draw(st.sampled_from(FAMILIES))
+    return {name: draw(KEYWORDS[name]) for name in draw(st.sets(st.sampled_from(family), max_size=3))}
+
+
+DECLARATIONS: st.SearchStrategy[dict[str, Any]] = declarations()
+
+
+@st.composite
+def redeclared(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Generate a declaration, and one in which a keyword or two was added, dropped or changed."""
+    old = draw(DECLARATIONS)
+    new = dict(old)
+    for name in draw(st.lists(st.sampled_from([*old, *old, *draw(st.sampled_from(FAMILIES))]), max_size=2)):
+        new.pop(name, None)
+        if draw(st.booleans()):
+            new[name] = draw(KEYWORDS[name])
+    return old, new
+
+
+@settings(max_examples=1000)
+@given(redeclared())
+def test_no_declaration_is_wrongly_inside_another(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Each value that is tried and meets the new one meets the old one too, as the engine sees it."""
+    one, two = ({"a": declaration} for declaration in pair)
+    for old, new in ((one, two), (two, one), ({}, one), (one, {})):
+        meets = [value for value in [*VALUES, "abc", "docs", "xx"] if not unmet(new, {"a": value})]
+        assert not (meets and allows_none(new, "a"))
+        if inside(new, old, "a"):
+            assert not [value for value in meets if unmet(old, {"a": value})]
+    assert inside(one, {"a": dict(reversed(pair[0].items()))}, "a")
 
 
 GRANTS = st.builds(
@@ -243,7 +280,7 @@ GRANTS = st.builds(
     st.sampled_from(["tool", "tool", "tool", "other"]),
     st.lists(st.sampled_from(["read", "write"]), max_size=2).map(tuple),
     st.sampled_from([Rate(1), Rate(2)]),
-    st.dictionaries(st.sampled_from(NAMES), declarations(), max_size=2),
+    st.dictionaries(st.sampled_from(NAMES), st.one_of(DECLARATIONS, DECLARATIONS, st.none()), max_size=2),
     st.sampled_from(["internal", "internal", "sensitive", "public"]),
     st.lists(st.sampled_from(["docs", "docs/", "docs/x", "src", "*", ""]), max_size=2).map(tuple),
 )
@@ -255,11 +292,9 @@ def edits(draw: st.DrawFn) -> tuple[Grant, Grant]:
     old, other = draw(GRANTS), draw(GRANTS)
     fields = draw(st.sets(st.sampled_from(Grant.__match_args__), min_size=1, max_size=2))
     new = changed(old, **{field: getattr(other, field) for field in fields})
-    name = draw(st.sampled_from(NAMES))
-    if draw(st.booleans()) and isinstance(old.args.get(name), dict):  # one keyword more, or another
-        part = draw(declarations())
-        if isinstance(part, dict):
-            new = changed(new, args={**old.args, name: {**old.args[name], **part}})  # type: ignore[dict-item]
+    if draw(st.booleans()):
+        name, (before, after) = draw(st.sampled_from(NAMES)), draw(redeclared())
+        old, new = changed(old, args={**old.args, name: before}), changed(new, args={**old.args, name: after})
     return old, new
 
 
