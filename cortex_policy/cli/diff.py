@@ -2,16 +2,16 @@
 
 import json as json_text
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.changes import as_markdown, as_members, print_differences
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.core.meaning import fails
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.comparing import Differences, against, between
 from cortex_policy.state.grants import find_root
+
+if TYPE_CHECKING:
+    from cortex_policy.manage.comparing import Differences
 
 
 class FailOn(StrEnum):
@@ -48,21 +48,25 @@ def diff(
     $ cortex-policy diff --against origin/main --fail-on widened --markdown
     $ cortex-policy diff git /tmp/git.json --json
     """
+    from cortex_policy.cli import changes  # noqa: PLC0415 - no other command needs it
+
     if markdown and json:
         message = "--json and --markdown exclude each other."
         raise typer.BadParameter(message)
     found = _compared(old, new, root, revision)
     if json:
-        typer.echo(json_text.dumps(as_members(found, revision)))
+        typer.echo(json_text.dumps(changes.as_members(found, revision)))
     elif markdown:
-        typer.echo(as_markdown(found, revision))
+        typer.echo(changes.as_markdown(found, revision))
     else:
-        print_differences(found)
-    if fail_on is not None and fails(found.verdict):
+        changes.print_differences(found)
+    if fail_on is not None and changes.fails(found.verdict):
         raise typer.Exit(1)
 
 
-def _compared(old: str | None, new: str | None, root: str | None, revision: str | None) -> Differences:
+def _compared(old: str | None, new: str | None, root: str | None, revision: str | None) -> "Differences":
+    from cortex_policy.manage.comparing import against, between  # noqa: PLC0415 - as above
+
     if revision is not None and new is None:
         if old is not None and "/" in old:
             message = f"`{old}` is a file"
