@@ -10,7 +10,7 @@ from cortex_policy.cli.app import PROGRAM
 
 TEMPLATES = Path(__file__).parent / "templates"
 # what a script offers for an argument: grant ids, the actions of that grant, or these words
-OFFERS = {"grant": "ids", "grant_id": "ids", "action": "actions", "shell": "bash zsh fish"}
+OFFERS = {"grant": "ids", "grant_id": "ids", "action": "actions", "shell": "bash zsh fish", "old": "ids", "new": "ids"}
 FILES, DIRECTORIES = ("path",), ("root",)
 
 

@@ -9,6 +9,7 @@ import typer
 from cortex_policy.checking import Call, Outcome
 from cortex_policy.cli.check import check
 from cortex_policy.cli.completions import completions
+from cortex_policy.cli.diff import diff
 from cortex_policy.cli.help import Command, Deciding, Group
 from cortex_policy.cli.list import list_grants
 from cortex_policy.cli.rate import rate_app
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("check", cls=Deciding, add_help_option=False)(check)
 app.command("list", cls=Command)(list_grants)
 app.command("show", cls=Command)(show)
+app.command("diff", cls=Command)(diff)
 app.command("completions", cls=Command)(completions)
 app.add_typer(stamp_app, name="stamp")
 app.add_typer(rate_app, name="rate")

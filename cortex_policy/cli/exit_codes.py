@@ -5,13 +5,13 @@ from cortex_policy.core.model import REASONS
 _DECIDED = range(10, 20)
 _UNDECIDED = range(20, 30)
 _GENERAL = {
-    1: "findings: what was verified differs",
+    1: "findings: what was verified differs, or what was compared allows more",
     2: "usage",
     3: "not done, nothing was changed",
     70: "a bug in this program; every exit code but 0 is a no",
     130: "interrupted",
 }
-_ENDED_BY = {1: ("stamp",), 3: ("stamp", "rate")}
+_ENDED_BY = {1: ("stamp", "diff"), 3: ("stamp", "rate", "diff")}
 
 
 def exit_codes(command: str | None = None) -> list[tuple[int, str]]:

@@ -60,7 +60,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --arg --args --cost --path --root --wait " == *" $word "* ]]; then
+        elif [[ " --against --arg --args --cost --fail-on --path --root --wait " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -112,6 +112,10 @@ _cortex_policy() {
             offered=('' 'bash zsh fish')
             flags='--help'
             ;;
+        'diff '*)
+            offered=('' 'ids' 'ids')
+            flags='--root --against --fail-on --markdown --json --help'
+            ;;
         'list '*)
             offered=('')
             flags='--root --json --help'
@@ -129,7 +133,7 @@ _cortex_policy() {
             flags='--help'
             ;;
         *)
-            offered=('check completions list rate show stamp')
+            offered=('check completions diff list rate show stamp')
             flags='--version --help'
             ;;
     esac

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --arg --args --cost --path --root --wait
+        else if contains -- $word --against --arg --args --cost --fail-on --path --root --wait
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -68,6 +68,7 @@ end
 complete -c cortex-policy -f
 complete -c cortex-policy -n '__cortex_policy_at 0' -a check -d 'Decide a call, and count it if it is allowed'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a completions -d 'Print the completion script of a shell'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a diff -d 'Say whether a change allows more than before, or less'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a list -d 'List the grants, and what is wrong with them'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rate -d 'Show, watch, reset or purge what the rates leave'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
@@ -89,6 +90,14 @@ complete -c cortex-policy -n '__cortex_policy_in check' -l json -d 'Print one li
 complete -c cortex-policy -n '__cortex_policy_in check' -s q -l quiet -d 'Print nothing; the exit code is the answer'
 complete -c cortex-policy -n '__cortex_policy_at 0 completions' -a 'bash zsh fish'
 complete -c cortex-policy -n '__cortex_policy_in completions' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 diff' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 1 diff' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_in diff' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in diff' -l against -x -d 'Compare the grants, or OLD alone, with a git revision'
+complete -c cortex-policy -n '__cortex_policy_in diff' -l fail-on -x -d 'Exit 1 if more may be allowed than before'
+complete -c cortex-policy -n '__cortex_policy_in diff' -l markdown -d 'Print Markdown, for a pull request'
+complete -c cortex-policy -n '__cortex_policy_in diff' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in diff' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in list' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in list' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in list' -l help -d 'Show this message and exit'

@@ -14,7 +14,7 @@ import pexpect
 import pytest
 
 CASES = [
-    ("cortex-policy ", {"check", "list", "show", "rate", "stamp", "completions"}),
+    ("cortex-policy ", {"check", "list", "show", "diff", "rate", "stamp", "completions"}),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy --v", {"--version"}),
     ("cortex-policy check ", {"git", "model-gateway"}),
@@ -35,6 +35,10 @@ CASES = [
     ("cortex-policy stamp show --j", {"--json"}),
     ("cortex-policy show m", {"model-gateway"}),
     ("cortex-policy show git ", set()),
+    ("cortex-policy diff ", {"git", "model-gateway"}),
+    ("cortex-policy diff git m", {"model-gateway"}),
+    ("cortex-policy diff git --ag", {"--against"}),
+    ("cortex-policy diff --against HEAD g", {"git"}),
     ("cortex-policy completions ", {"bash", "zsh", "fish"}),
     ("cortex-policy check missing ", set()),
     ("cortex-policy nonsense ", set()),

@@ -12,6 +12,11 @@ SAID = [
     ("check git", "cortex-policy check: missing argument 'ACTION'"),
     ("check git tree --cost 0", "cortex-policy check: invalid value: --cost takes an integer of at least 1"),
     ("show \x1b[31m git", "cortex-policy show: got unexpected extra argument(s) (git)"),
+    (
+        "diff git git --fail-on same",
+        "cortex-policy diff: invalid value for '--fail-on': 'same' is not one of 'widened'",
+    ),
+    ("diff git git --json --markdown", "cortex-policy diff: invalid value: --json and --markdown exclude each other"),
     ("--root", "cortex-policy: no such option: --root"),
 ]
 

@@ -1,0 +1,134 @@
+"""What changed between two states of grants, and what it means."""
+
+from contextlib import suppress
+
+from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.escalation import Escalation, escalations
+from cortex_policy.core.meaning import SAME, Meaning, combined, compare
+from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Value
+from cortex_policy.manage.revisions import grants_at
+from cortex_policy.state.grants import Directory, Root, Trust, check_id, find_root, read_grant
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.manage.revisions import Found
+
+
+class Version(Value):
+    """One side of a change; without a grant it is absent, or invalid if there is a problem, and allows nothing."""
+
+    grant: Grant | None
+    problem: str = ""
+
+
+ABSENT = Version(None)
+
+
+class Change(Value):
+    """What became of one grant, and what its new version would let the tool change that others run."""
+
+    name: str
+    old: Version
+    new: Version
+    meaning: Meaning
+    escalations: tuple[Escalation, ...]
+
+    @property
+    def status(self) -> str:
+        """Whether it was added, removed, changed or, in all that counts, not touched."""
+        if self.meaning.verdict == SAME and self.old == self.new:
+            return "unchanged"
+        return "added" if self.old == ABSENT else "removed" if self.new == ABSENT else "changed"
+
+
+class Differences(Value):
+    """The grants that were touched, how many were not, and what is unsafe about the files that were read."""
+
+    changes: tuple[Change, ...]
+    unchanged: int
+    warnings: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """What all of it means together."""
+        return combined(change.meaning.verdict for change in self.changes)
+
+
+def between(old: str, new: str, root: str | None = None) -> Differences:
+    """Compare two grants, each named by its id or its file; raise GrantError where one is not there."""
+    (before, faults), (after, more) = _named(old, root), _named(new, root)
+    return Differences((_change(new, before, after),), 0, tuple(dict.fromkeys([*faults, *more])))
+
+
+def against(root: Root, revision: str, grant_id: str | None = None) -> Differences:
+    """Compare the grants as they stand, or one of them, with those of a git revision."""
+    if grant_id is not None:
+        check_id(grant_id)
+    before = grants_at(root, revision, grant_id)
+    after, faults = _standing(root, grant_id)
+    if grant_id is not None and not before and not after:
+        read_grant(root, grant_id)  # raises, and knows what ids there are
+    names = sorted({*before, *after})
+    touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
+    changes = (_change(name, _version(before.get(name)), _version(after.get(name))) for name in touched)
+    return Differences(tuple(changes), len(names) - len(touched), tuple(faults))
+
+
+def _standing(root: Root, grant_id: str | None) -> "tuple[dict[str, Found], list[str]]":
+    """Return the text of the grants as they stand, and what is unsafe about their files, which only `check` refuses."""
+    found: dict[str, Found] = {}
+    trust = Trust(root)
+    with suppress(FileNotFoundError), Directory(trust, "tools") as tools:
+        faults = list(trust.faults)
+        for name in tools.grant_ids():
+            if grant_id in {None, name}:
+                tools.trust = Trust(root)  # so that each file has faults of its own
+                with suppress(FileNotFoundError):  # removed since it was listed
+                    found[name] = _read(tools, name)
+                faults += tools.trust.faults
+        return found, faults
+    return found, trust.faults
+
+
+def _read(tools: Directory, name: str) -> "Found":
+    try:
+        return tools.read(f"{name}.json", MAX_BYTES + 1)
+    except GrantError as error:
+        return error
+
+
+def _named(word: str, root: str | None) -> tuple[Version, list[str]]:
+    if "/" in word or word.endswith(".json"):
+        return _version(_file(word)), []
+    check_id(word)
+    where = find_root(root)
+    found, faults = _standing(where, word)
+    if word not in found:
+        read_grant(where, word)  # raises, and knows what ids there are
+    return _version(found.get(word)), faults
+
+
+def _file(name: str) -> bytes:
+    try:
+        with open(name, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise GrantError(GRANT_NOT_FOUND, f"`{name}`: {(error.strerror or str(error)).lower()}") from None
+
+
+def _differs(old: "Found | None", new: "Found | None") -> bool:
+    return not isinstance(old, bytes) or old != new
+
+
+def _version(found: "Found | None") -> Version:
+    if found is None:
+        return ABSENT
+    try:
+        return Version(decode(found)) if isinstance(found, bytes) else Version(None, found.detail)
+    except GrantError as error:
+        return Version(None, error.detail)
+
+
+def _change(name: str, old: Version, new: Version) -> Change:
+    named = escalations(new.grant) if new.grant is not None else ()
+    return Change(name, old, new, compare(old.grant, new.grant), named)

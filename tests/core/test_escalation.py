@@ -1,0 +1,65 @@
+"""A grant that lets its tool write what others run later is named."""
+
+import pytest
+
+from cortex_policy.core.engine import usable
+from cortex_policy.core.escalation import RUN_LATER, WRITING, escalations, looks_like_writing
+from cortex_policy.core.model import Grant, Rate
+
+
+def named(*scopes: str, actions: tuple[str, ...] = ("read",)) -> list[tuple[str, str]]:
+    """Return each scope that is named, with the path it is named for."""
+    return [(found.scope, found.path) for found in escalations(Grant("g", "t", actions, Rate(1), {}, fs_scope=scopes))]
+
+
+@pytest.mark.parametrize("path", [path for paths in RUN_LATER.values() for path in paths])
+def test_every_path_of_the_table_is_named(path: str) -> None:
+    """By itself, with a slash, from below it, from above it, and in a directory below the root."""
+    assert usable(path) == path
+    for scope in (path, f"{path}/", f"{path}/x/y", path.partition("/")[0], f"apps/web/{path}", path.upper()):
+        assert scope.removesuffix("/") in [found for found, _ in named(scope)]
+
+
+@pytest.mark.parametrize(
+    "scope", ["docs", "docs/Makefile.md", "github/workflows", ".github/ISSUE_TEMPLATE", "src/git", ".gitignore", "*", "", "/"]
+)  # fmt: skip
+def test_other_scopes_are_not(scope: str) -> None:
+    """What nobody runs, and what never matches."""
+    assert named(scope) == []
+
+
+def test_each_scope_is_named_once_for_each_who_runs_it() -> None:
+    """The sentence says which, what and who; a grant without actions lets nothing happen."""
+    assert named("docs", ".github/", ".github", "Makefile") == [
+        (".github", ".github/workflows"),
+        ("Makefile", "Makefile"),
+    ]
+    (found,) = escalations(Grant("g", "t", ("x",), Rate(1), {}, fs_scope=(".github",)))
+    assert found.sentence == (
+        "scope `.github` covers `.github/workflows`: CI runs it, with rights that the tool does not have"
+    )
+    assert named(".github", actions=()) == []
+
+
+@pytest.mark.parametrize(
+    "action", ["write", "fs.write", "write_file", "writeFile", "WRITE-FILE", "HTTPPut", "git:push", "Bash", "exec", "file/delete2"]
+)  # fmt: skip
+def test_without_a_scope_writing_counts(action: str) -> None:
+    """However it is spelled."""
+    assert looks_like_writing(action)
+    (found,) = escalations(Grant("g", "t", ("read", action), Rate(1), {}))
+    assert found.sentence.startswith("it may write on any path: ")
+
+
+@pytest.mark.parametrize(
+    "action", ["read", "tree", "search", "credit", "chat", "embeddings", "", "settings", "runtime-info"]
+)
+def test_without_a_scope_reading_does_not(action: str) -> None:
+    """Else every unscoped grant would be named."""
+    assert not looks_like_writing(action)
+    assert named(actions=(action,)) == []
+
+
+def test_the_words_are_lower_case() -> None:
+    """They are compared with words in lower case."""
+    assert all(word.isalpha() and word.islower() for word in WRITING)
