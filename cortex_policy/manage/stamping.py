@@ -41,7 +41,7 @@ def write(root: Root) -> tuple[Stamp, bool]:
             old = None
         if old is not None and old.grants == grants and not old.pending:
             return old, False
-        last = _last_version(data, file) if old is None else _known_version(old, file)
+        last = _last_version(data, file) if old is None else known_version(old, file)
         if last + 1 not in stamps.VERSIONS:
             raise NotDone(f"the version in `{file}` cannot go up any more", _removal(file))
         new = Stamp(last + 1, grants, {})
@@ -57,7 +57,7 @@ def _bytes(policy: Directory, file: str) -> bytes:
         raise NotDone(error.detail, _removal(file) if error.hint else "") from None
 
 
-def _known_version(old: Stamp, file: str) -> int:
+def known_version(old: Stamp, file: str) -> int:
     """Return the version of a stamp; raise NotDone where a newer program wrote more into it than we know."""
     if old.unknown:
         names = ", ".join(f"`{name}`" for name in old.unknown)

@@ -5,6 +5,8 @@ import os
 import stat
 from contextlib import suppress
 
+NEW = ".new-"  # begins the name of a file that is not whole yet
+
 
 def replace(directory: int, name: str, data: bytes, mode: int = 0o644) -> None:
     """Replace a file of an open directory atomically; keep its owner and its mode, but nobody else may write to it.
@@ -29,7 +31,7 @@ def _replace(directory: int, name: str, data: bytes, mode: int) -> None:
         if not stat.S_ISREG(status.st_mode):
             raise FileExistsError(errno.EEXIST, "is not a regular file")
         mode, owner = stat.S_IMODE(status.st_mode) & ~stat.S_IWOTH, (status.st_uid, status.st_gid)
-    temporary = f".new-{os.getpid()}-{os.urandom(8).hex()}"
+    temporary = f"{NEW}{os.getpid()}-{os.urandom(8).hex()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
     try:
