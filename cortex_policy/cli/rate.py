@@ -1,11 +1,11 @@
 """`rate`: what is left of the budgets, and how an operator gives them back."""
 
 import json as json_text
-import sys
 from typing import Annotated
 
 import typer
 
+from cortex_policy.cli.asking import ask
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import print_rows
@@ -13,7 +13,6 @@ from cortex_policy.cli.watch import watch
 from cortex_policy.manage import rates
 from cortex_policy.manage.rates import Standing
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.writers import NotDone
 from cortex_policy.wording import printable
 
 rate_app = typer.Typer(cls=Group, no_args_is_help=True)
@@ -94,7 +93,7 @@ def reset(
     $ cortex-policy rate reset git tree --yes
     """
     found = find_root(root)
-    _ask(f"forget the hits of {grant_id} {', '.join(rates.actions_of(found, grant_id, action))}?", yes=yes)
+    ask(f"forget the hits of {grant_id} {', '.join(rates.actions_of(found, grant_id, action))}?", yes=yes)
     done = rates.reset(found, grant_id, action)
     if json:
         typer.echo(json_text.dumps({"reset": list(done)}))
@@ -112,17 +111,6 @@ def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption =
     $ cortex-policy rate purge --yes
     """
     found = find_root(root)
-    _ask(f"drop all rate state of {found.path}?", yes=yes)
+    ask(f"drop all rate state of {found.path}?", yes=yes)
     removed = rates.purge(found)
     typer.echo(json_text.dumps({"removed": removed}) if json else f"removed {removed} files")
-
-
-def _ask(question: str, *, yes: bool) -> None:
-    """Ask on a terminal; raise NotDone for anything but a yes."""
-    if yes:
-        return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise NotDone("nobody is there to be asked", "say it with `--yes`")
-    typer.echo(f"{printable(question)} [y/N]: ", nl=False, err=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:  # the end of input is a no too
-        raise NotDone("cancelled")

@@ -60,6 +60,11 @@ def between(old: str, new: str, root: str | None = None) -> Differences:
     return Differences((_change(new, before, after),), 0, tuple(dict.fromkeys([*faults, *more])))
 
 
+def changed(grant_id: str, old: bytes | None, new: bytes | None) -> Change:
+    """Say what a write means that replaces these old bytes of a grant by new ones; None stands for no grant."""
+    return _change(grant_id, _version(old), _version(new))
+
+
 def against(root: Root, revision: str, grant_id: str | None = None) -> Differences:
     """Compare the grants as they stand, or one of them, with those of a git revision."""
     if grant_id is not None:

@@ -1,0 +1,41 @@
+"""What is asked before something is done that an operator may regret: on a terminal, else by an option."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.core.meaning import fails
+from cortex_policy.state.writers import NotDone
+from cortex_policy.wording import printable
+
+if TYPE_CHECKING:
+    from cortex_policy.manage.comparing import Change
+
+WideningOption = Annotated[
+    bool, typer.Option("--allow-widening", help="Save what may allow more than before, without being asked.")
+]
+WaitOption = Annotated[
+    float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait at most so long for another writer.")
+]
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Ask on a terminal; raise NotDone for anything but a yes."""
+    if not yes and _answer(f"{question} [y/N]", "--yes").lower() not in {"y", "yes"}:
+        raise NotDone("cancelled")
+
+
+def consent(change: "Change", *, allowed: bool) -> None:
+    """Ask for the word `widen` where a change may allow more than before; raise NotDone for any other."""
+    if allowed or not fails(change.meaning.verdict):
+        return
+    if _answer("it may allow more than before; type `widen` to save it", "--allow-widening") != "widen":
+        raise NotDone("cancelled")
+
+
+def _answer(question: str, option: str) -> str:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise NotDone("nobody is there to be asked", f"say it with `{option}`")
+    typer.echo(f"{printable(question)}: ", nl=False, err=True)
+    return sys.stdin.readline().strip()  # nothing at the end of input, which is no yes
