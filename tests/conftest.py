@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -86,6 +87,8 @@ def by_caller() -> Iterator[None]:
         os.setegid(0)
 
 
+# a shell that starts this in the background ignores Ctrl-C, for all that is started from here too
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # generation speed is the machine's, not ours: tests never assert a time
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
