@@ -39,9 +39,9 @@ def _cells(row: Row) -> tuple[str, ...]:
     grant = row.grant
     if grant is None:
         return (row.id, "-", "-", "-", "-", "-", row.state)
-    scope = ",".join(grant.fs_scope) or "any path"
+    scope = ", ".join(grant.fs_scope) or "any path"
     rate = f"{grant.rate.per_minute}/min"
-    return (row.id, grant.tool, ",".join(grant.actions), scope, rate, grant.data_class, row.state)
+    return (row.id, grant.tool, ", ".join(grant.actions), scope, rate, grant.data_class, row.state)
 
 
 def _members(row: Row) -> dict[str, object]:
