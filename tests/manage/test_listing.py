@@ -44,7 +44,8 @@ def test_a_pipe_gets_plain_lines_and_json_one_line(root: Path) -> None:
     plain = run("list")
     assert plain.returncode == 0
     assert (
-        "git\tgit-map\ttree, snippet, search\tapps/cortex-os, packages, docs\t30/min\tinternal\tunstamped" in plain.stdout
+        "git\tgit-map\ttree, snippet, search\tapps/cortex-os, packages, docs\t30/min\tinternal\tunstamped"
+        in plain.stdout
     )
     assert "\x1b" not in plain.stdout
     assert "\u202e" not in plain.stdout
