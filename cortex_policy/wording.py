@@ -53,16 +53,22 @@ def _lines(call: "Call", outcome: "Outcome") -> list[str]:
     if decision is not None and decision.allowed:
         lines = [_allowed(decision)]
     elif isinstance(error, UsageError):
-        return [f"cortex-policy check: {error.detail}", "hint: see `cortex-policy check --help`"]
+        return [f"cortex-policy check: {error.detail}", f"hint: {error.hint or 'see `cortex-policy check --help`'}"]
     else:
         message = decision.message if decision is not None else str(error)
         lines = [f"{call.grant} {call.action}: {message}"]
-    if call.explain and outcome.grant is not None and decision is not None:
-        lines += [f"rule: {_RULES[decision.reason]}"]
-        if outcome.grant.origin is not None:
-            lines += [f"file: {outcome.grant.origin.file}"]
+    if call.explain:
+        lines += _explained(outcome)
     hint = error.hint if error is not None else _hint(outcome.grant, decision)
     return [*lines, f"hint: {hint}"] if hint else lines
+
+
+def _explained(outcome: "Outcome") -> list[str]:
+    """Return the rule that decided, or that none could, and the file of the grant as far as it is known."""
+    decision, error, grant = outcome.decision, outcome.error, outcome.grant
+    rule = _RULES[decision.reason] if decision is not None else f"none could decide ({error.reason if error else None})"
+    known = grant.origin if grant is not None else error if isinstance(error, GrantError) else None
+    return [f"rule: {rule}", *([f"file: {known.file}"] if known is not None and known.file else [])]
 
 
 def _allowed(decision: "Decision") -> str:
@@ -157,7 +163,7 @@ def _path(place: "Place", scope: str | None) -> dict[str, object]:
 
 
 def _rate(grant: "Grant | None", budget: "Budget | None") -> dict[str, object]:
-    if budget is None:
+    if budget is None or budget.retry_after_seconds is None:  # nobody asked the ledger
         limit = grant.rate.per_minute if grant is not None else None
         return {"limit": limit, "used": None, "remaining": None, "retry_after_seconds": None, "consumed": 0}
     return {

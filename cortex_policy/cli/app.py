@@ -95,6 +95,8 @@ def run(words: list[str]) -> int:
     """Run the commands on these words and return the exit code."""
     for name in [name for name in os.environ if name.startswith("_") and "COMPLETE" in name]:
         del os.environ[name]  # they would make Typer print a completion script and exit 0
+    if sys.stdin is None:  # it was closed; the door has opened it on /dev/null
+        sys.stdin = os.fdopen(0, closefd=False)
     sys.stdout, sys.stderr = _deafened(sys.stdout, 1), _deafened(sys.stderr, 2)
     try:
         code = _run(words)
@@ -130,13 +132,13 @@ def _run(words: list[str]) -> int:
 def _tell(words: list[str], error: Any) -> None:
     """Print an error of usage in the way that the words ask for: `check` is read by programs too."""
     if words[:1] != ["check"] or not _QUIETER.intersection(words):
-        typer.echo(_usage(error), err=True)
+        typer.echo(_usage(error, words), err=True)
     elif "--json" in words and not {"-q", "--quiet"}.intersection(words):
-        call, message = Call("", "", json=True), _usage(error).split("\n")[0].partition(": ")[2]
+        call, message = Call("", "", json=True), _usage(error, words).split("\n")[0].partition(": ")[2]
         typer.echo(worded(call, Outcome(None, None, UsageError(message), 0))[0], nl=False)
 
 
-def _usage(error: Any) -> str:
+def _usage(error: Any, words: list[str]) -> str:
     """Word an error of usage as `check` words its own."""
     message = str(error.format_message())
     if message.startswith("Usage: "):  # no words at all: the whole help
@@ -144,6 +146,7 @@ def _usage(error: Any) -> str:
     if near := getattr(error, "possibilities", None):  # options; worded as Typer words it for commands
         message = f"{error.message}. Did you mean {', '.join(map(repr, near))}?"
     context = error.ctx
-    command = context.command_path if context is not None else PROGRAM
+    # an option without its value has lost its command
+    command = context.command_path if context is not None else " ".join([PROGRAM, *words[: words[:1] == ["check"]]])
     message = " ".join(message.split()).removesuffix(".")
     return f"{command}: {printable(message[:1].lower() + message[1:])}\nhint: see `{command} --help`"

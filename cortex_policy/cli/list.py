@@ -5,8 +5,8 @@ import json as json_text
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import print_rows
-from cortex_policy.manage.listing import Row, rows
+from cortex_policy.cli.report import print_hints, print_rows
+from cortex_policy.manage.listing import Row, rows, stamp_problem
 from cortex_policy.state.grants import find_root
 from cortex_policy.wording import printable
 
@@ -31,8 +31,12 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     for row in listed:
         if row.problem:
             typer.echo(printable(f"{row.id}: {row.problem}"), err=True)
-    for hint in dict.fromkeys(row.hint for row in listed if row.hint):
-        typer.echo(printable(f"hint: {hint}"), err=True)
+    broken = stamp_problem(found)
+    if broken is not None:
+        typer.echo(printable(f"stamp: {broken.detail}"), err=True)
+    print_hints([*(row.hint for row in listed), broken.hint if broken is not None else ""])
+    if not listed:
+        typer.echo(printable(f"there are no grants in {found.tools}"), err=True)
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import typer
 from cortex_policy.cli.asking import ask
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import print_rows
+from cortex_policy.cli.report import members, print_hints, print_rows
 from cortex_policy.cli.watch import watch
 from cortex_policy.manage import rates
 from cortex_policy.manage.rates import Standing
@@ -44,6 +44,7 @@ def show(grant_id: GrantArgument = None, root: RootOption = None, *, json: JsonO
         typer.echo(json_text.dumps({"root": found.path, "budgets": [members(one) for one in standings]}))
     else:
         print_rows(COLUMNS, [_cells(one) for one in standings])
+        print_hints(one.hint for one in standings)
 
 
 def _cells(one: Standing) -> tuple[str, ...]:
@@ -54,21 +55,6 @@ def _cells(one: Standing) -> tuple[str, ...]:
     return (
         one.id, one.action, str(budget.used), str(budget.limit), str(budget.remaining), wait, one.problem or "ok",
     )  # fmt: skip
-
-
-def members(one: Standing) -> dict[str, object]:
-    """Return a standing as it is printed in JSON."""
-    budget = one.budget
-    return {
-        "id": one.id,
-        "tool": one.tool or None,
-        "action": one.action or None,
-        "limit": budget.limit if budget is not None else None,
-        "used": budget.used if budget is not None else None,
-        "remaining": budget.remaining if budget is not None else None,
-        "retry_after_seconds": budget.retry_after_seconds if budget is not None else None,
-        "problem": one.problem or None,
-    }
 
 
 rate_app.command("watch", cls=Command)(watch)
@@ -113,4 +99,4 @@ def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption =
     found = find_root(root)
     ask(f"drop all rate state of {found.path}?", yes=yes)
     removed = rates.purge(found)
-    typer.echo(json_text.dumps({"removed": removed}) if json else f"removed {removed} files")
+    typer.echo(json_text.dumps({"removed": removed}) if json else f"removed {removed} file{'s' * (removed != 1)}")

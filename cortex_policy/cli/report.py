@@ -1,10 +1,16 @@
 """The same rows as a table on a terminal, and as plain lines in a pipe."""
 
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from cortex_policy.wording import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cortex_policy.manage.rates import Standing
 
 
 def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
@@ -15,6 +21,27 @@ def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     else:
         for row in shown:
             typer.echo("\t".join(row))
+
+
+def print_hints(hints: "Iterable[str]") -> None:
+    """Print on stderr what would mend what was printed, each once."""
+    for hint in dict.fromkeys(filter(None, hints)):
+        typer.echo(printable(f"hint: {hint}"), err=True)
+
+
+def members(one: "Standing") -> dict[str, object]:
+    """Return a standing as it is printed in JSON."""
+    budget = one.budget
+    return {
+        "id": one.id,
+        "tool": one.tool or None,
+        "action": one.action or None,
+        "limit": budget.limit if budget is not None else None,
+        "used": budget.used if budget is not None else None,
+        "remaining": budget.remaining if budget is not None else None,
+        "retry_after_seconds": budget.retry_after_seconds if budget is not None else None,
+        "problem": one.problem or None,
+    }
 
 
 def _print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

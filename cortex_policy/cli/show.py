@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.core.model import Budget
+from cortex_policy.cli.report import members
 from cortex_policy.manage.inspection import Inspection, inspect
+from cortex_policy.manage.rates import Standing
 from cortex_policy.state.grants import find_root
 from cortex_policy.wording import printable
 
@@ -27,7 +28,7 @@ def show(
     seen = inspect(found, grant_id)
     file = f"{found.tools}/{grant_id}.json"
     if json:
-        typer.echo(json_text.dumps(_members(seen, file)))
+        typer.echo(json_text.dumps(_members(seen, found.path, file)))
         return
     for name, value in _lines(seen, file):
         typer.echo(printable(f"{name:<8}{value}"))
@@ -47,19 +48,22 @@ def _lines(seen: Inspection, file: str) -> list[tuple[str, str]]:
         ("args", json_text.dumps(grant.args) if grant.args else "none declared"),
         ("rate", f"{grant.rate.per_minute} a minute for each action"),
     ]
-    for action in grant.actions:
-        lines.append(("action", f"{action}: {_left(seen.budgets.get(action))}"))
-    return [*lines, ("budget", seen.state_problem)] if seen.state_problem else lines
+    hints = dict.fromkeys(one.hint for one in seen.standings if one.hint and one.hint != row.hint)
+    actions = [("action", f"{one.action}: {_left(one)}") for one in seen.standings]
+    return [*lines, *actions, *(("hint", hint) for hint in hints)]
 
 
-def _left(budget: Budget | None) -> str:
+def _left(one: Standing) -> str:
+    budget = one.budget
     if budget is None:
-        return "budget unknown"
+        return f"budget unknown: {one.problem}"
+    if budget.closed:
+        return f"closed after damage, opens in {budget.retry_after_seconds:.1f} seconds"
     wait = f", next in {budget.retry_after_seconds:.1f} seconds" if budget.retry_after_seconds else ""
     return f"{budget.remaining} of {budget.limit} left{wait}"
 
 
-def _members(seen: Inspection, file: str) -> dict[str, object]:
+def _members(seen: Inspection, root: str, file: str) -> dict[str, object]:
     row, grant = seen.row, seen.row.grant
     origin = grant.origin if grant is not None else None
     return {
@@ -74,15 +78,6 @@ def _members(seen: Inspection, file: str) -> dict[str, object]:
         "data_class": grant.data_class if grant is not None else None,
         "scope": list(grant.fs_scope) if grant is not None else None,
         "per_minute": grant.rate.per_minute if grant is not None else None,
-        "budgets": {action: _budget(budget) for action, budget in seen.budgets.items()},
-        "state_problem": seen.state_problem or None,
-    }
-
-
-def _budget(budget: Budget) -> dict[str, object]:
-    return {
-        "limit": budget.limit,
-        "used": budget.used,
-        "remaining": budget.remaining,
-        "retry_after_seconds": budget.retry_after_seconds,
+        "root": root,
+        "budgets": {one.action: members(one) for one in seen.standings},
     }

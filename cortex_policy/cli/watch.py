@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.report import members
 from cortex_policy.manage.rates import Standing, standings
 from cortex_policy.state.grants import Root, find_root
 from cortex_policy.wording import printable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rich.table import Table
+    from rich.text import Text
 
 EVERY_SECONDS = 0.25
 BAR = 30  # cells
@@ -38,7 +40,8 @@ def watch(
     $ cortex-policy rate watch git --json
     """
     found = find_root(root)
-    if sys.stdout.isatty() and sys.stdin.isatty() and not json:
+    draws = sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM") not in ("dumb", "unknown", None)
+    if draws and not json:
         _draw(found, grant_id)
     else:
         _tell(found, grant_id, _line if not json else _json_line)
@@ -51,11 +54,11 @@ def _tell(root: Root, grant_id: str | None, worded: "Callable[[Standing], str]")
     told: dict[tuple[str, str], str] = {}
     while True:
         for one in standings(root, grant_id):
-            line = worded(one)
+            line = _line(one)  # which does not say how long to wait: that changes all the time
             if told.get((one.id, one.action)) != line:
                 told[one.id, one.action] = line
                 try:
-                    os.write(1, f"{line}\n".encode("utf-8", "backslashreplace"))
+                    os.write(1, f"{worded(one)}\n".encode("utf-8", "backslashreplace"))
                 except OSError:
                     return
         if reader.poll(EVERY_SECONDS * 1000):
@@ -70,11 +73,7 @@ def _line(one: Standing) -> str:
 
 
 def _json_line(one: Standing) -> str:
-    budget = one.budget
-    return json_text.dumps({
-        "id": one.id, "action": one.action or None, "problem": one.problem or None,
-        "used": budget.used if budget else None, "limit": budget.limit if budget else None,
-    })  # fmt: skip
+    return json_text.dumps(members(one))
 
 
 def _draw(root: Root, grant_id: str | None) -> None:
@@ -87,9 +86,12 @@ def _draw(root: Root, grant_id: str | None) -> None:
     before = termios.tcgetattr(0)
     try:
         tty.setcbreak(0)
-        with Live(_table(standings(root, grant_id)), auto_refresh=False, screen=True) as live:
-            while not _is_ended():
-                live.update(_table(standings(root, grant_id)), refresh=True)
+        with Live(auto_refresh=False, screen=True) as live:
+            while True:
+                height = max(1, live.console.size.height - 2)  # the head and the last line
+                live.update(_table(standings(root, grant_id), height), refresh=True)
+                if _is_ended():
+                    return
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
 
@@ -99,20 +101,29 @@ def _is_ended() -> bool:
     return bool(ready) and os.read(0, 1) in {b"", b"q", b"Q", b"\x1b"}
 
 
-def _table(rows: tuple[Standing, ...]) -> "Table":
+def _table(rows: tuple[Standing, ...], height: int) -> "Table":
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table("ID", "ACTION", "USED", "", "NEXT", box=None, pad_edge=False, caption="q ends")
-    for one in rows:
+    more = len(rows) - height
+    caption = f"q ends; {more} more, name a grant to see them" if more > 0 else "q ends"
+    table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
+    for column in ("ID", "ACTION", "USED", "", "NEXT"):
+        table.add_column(column, no_wrap=True)
+    for one in rows[:height]:
         budget = one.budget
-        if budget is None:
-            table.add_row(*map(Text, map(printable, (one.id, one.action or "-", one.problem))))
-            continue
-        full = -(-BAR * min(budget.used, budget.limit) // budget.limit)
-        wait = one.problem or (f"{budget.retry_after_seconds:.1f}s" if budget.retry_after_seconds else "now")
-        bar = Text("#" * full + "." * (BAR - full), style="red" if budget.retry_after_seconds else "green")
-        table.add_row(
-            *map(Text, map(printable, (one.id, one.action, f"{budget.used}/{budget.limit}"))), bar, Text(wait)
-        )
+        used = f"{budget.used}/{budget.limit}" if budget is not None else "-"
+        wait = budget.retry_after_seconds if budget is not None else None
+        said = one.problem or (f"{wait:.1f}s" if wait else "now")
+        table.add_row(*map(Text, map(printable, (one.id, one.action or "-", used))), _bar(one), Text(printable(said)))
     return table
+
+
+def _bar(one: Standing) -> "Text":
+    from rich.text import Text  # noqa: PLC0415
+
+    budget = one.budget
+    if budget is None:
+        return Text("?" * BAR, style="yellow")
+    full = -(-BAR * min(budget.used, budget.limit) // budget.limit)
+    return Text("#" * full + "." * (BAR - full), style="red" if budget.retry_after_seconds else "green")

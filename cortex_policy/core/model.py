@@ -164,10 +164,9 @@ class Settings(Value):
 
 
 class Budget(Value):
-    """What a rate leaves: hits in the window, hits left, seconds until the call fits (None: waiting cures nothing).
+    """What a rate leaves: hits in the window, hits left, seconds until the call (or, once consumed, one more) fits.
 
-    Where hits were consumed, the seconds are those until one more fits.
-    `closed` says that its file was damaged, and denies every call until a window has passed.
+    No seconds: waiting cures nothing. `closed`: its file was damaged, and denies every call until a window has passed.
     """
 
     limit: int

@@ -1,9 +1,9 @@
 """What grants a root has, and what state each is in."""
 
 from cortex_policy.core.decode import MAX_BYTES, decode
-from cortex_policy.core.model import GRANT_INVALID, Grant, GrantError, Value
+from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError, Value
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Directory, Root, Trust, read_grant
+from cortex_policy.state.grants import Directory, Root, Trust, check_id, read_grant
 
 
 class Row(Value):
@@ -25,9 +25,28 @@ def rows(root: Root) -> tuple[Row, ...]:
         return ()
     try:
         stamp = stamps.read(root)
-    except GrantError:  # a broken stamp stamps nothing; `stamp verify` says what is wrong with it
+    except GrantError:  # a broken stamp stamps nothing; `stamp_problem` says what is wrong with it
         stamp = None
     return tuple(_row(root, grant_id, stamp) for grant_id in ids)
+
+
+def stamp_problem(root: Root) -> GrantError | None:
+    """Return why the stamp of a root cannot be read, None where it can, or there is none."""
+    try:
+        stamps.read(root)
+    except GrantError as error:
+        return error
+    return None
+
+
+def row_of(root: Root, grant_id: str) -> Row:
+    """Return one grant of a root as a row; raise GrantError (grant_not_found) where there is none."""
+    check_id(grant_id)
+    for row in rows(root):
+        if row.id == grant_id:
+            return row
+    read_grant(root, grant_id)  # raises, and knows what ids there are
+    raise GrantError(GRANT_NOT_FOUND, f"`{grant_id}`")
 
 
 def _row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> Row:

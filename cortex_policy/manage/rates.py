@@ -2,8 +2,8 @@
 
 import os
 
-from cortex_policy.core.model import Budget, Grant, StateError, UsageError, Value
-from cortex_policy.manage.listing import rows
+from cortex_policy.core.model import ROOT_NOT_FOUND, Budget, Grant, GrantError, StateError, UsageError, Value
+from cortex_policy.manage.listing import Row, row_of, rows
 from cortex_policy.state.grants import Root, check_id, read_grant
 from cortex_policy.state.ledger import Ledger, boot_id, open_state
 from cortex_policy.state.ring import Key, failed
@@ -25,33 +25,31 @@ class Standing(Value):
     action: str
     budget: Budget | None
     problem: str
+    hint: str = ""
 
 
 def standings(root: Root, grant_id: str | None = None) -> tuple[Standing, ...]:
     """Return the budget of each action, of one grant or of all; a grant that cannot be read is a standing too."""
-    ledger = Ledger(_identity(root))
-    found: list[Standing] = []
-    for name, grant, problem in _grants(root, grant_id):
-        if grant is None:
-            found.append(Standing(name, "", "", None, problem))
-        else:
-            found += [_standing(ledger, name, grant, action) for action in grant.actions]
-    return tuple(found)
+    ledger = ledger_of(root)
+    seen = rows(root) if grant_id is None else (row_of(root, grant_id),)
+    return tuple(standing for row in seen for standing in of_row(ledger, row))
 
 
-def _grants(root: Root, grant_id: str | None) -> "list[tuple[str, Grant | None, str]]":
-    if grant_id is not None:
-        check_id(grant_id)
-        return [(grant_id, read_grant(root, grant_id), "")]
-    return [(row.id, row.grant, row.problem) for row in rows(root)]
+def of_row(ledger: Ledger, row: Row) -> tuple[Standing, ...]:
+    """Return how each action of a grant stands; what is wrong with the grant stands beside each."""
+    grant = row.grant
+    if grant is None:
+        return (Standing(row.id, "", "", None, row.problem, row.hint),)
+    return tuple(_standing(ledger, row, grant, action) for action in grant.actions)
 
 
-def _standing(ledger: Ledger, name: str, grant: Grant, action: str) -> Standing:
+def _standing(ledger: Ledger, row: Row, grant: Grant, action: str) -> Standing:
     try:
         budget = ledger.peek(grant.tool, action, grant.rate.per_minute)
     except StateError as error:
-        return Standing(name, grant.tool, action, None, error.detail)
-    return Standing(name, grant.tool, action, budget, "closed after damage" if budget.closed else "")
+        return Standing(row.id, grant.tool, action, None, error.detail, error.hint)
+    problem = "closed after damage" if budget.closed else row.problem
+    return Standing(row.id, grant.tool, action, budget, problem, row.hint)
 
 
 def actions_of(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
@@ -81,15 +79,20 @@ def purge(root: Root) -> int:
     return _in_state(root, remove_all)
 
 
-def _identity(root: Root) -> tuple[int, int]:
-    status = os.stat(root.path)
-    return status.st_dev, status.st_ino
+def ledger_of(root: Root) -> Ledger:
+    """Return the ledger that counts the budgets of a root; raise GrantError where the root is gone."""
+    try:
+        status = os.stat(root.path)
+    except OSError as error:
+        detail = f"`{root.path}`: {os.strerror(error.errno or 0).lower()}"
+        raise GrantError(ROOT_NOT_FOUND, detail) from None
+    return Ledger((status.st_dev, status.st_ino))
 
 
 def _in_state(root: Root, work: "Callable[[int], T]") -> "T":
     """Do something in the directory of a root's state; raise StateError where it cannot be done."""
     try:
-        directory = open_state(_identity(root), boot_id())
+        directory = open_state(ledger_of(root).root_identity, boot_id())
         try:
             return work(directory)
         finally:

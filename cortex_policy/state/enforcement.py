@@ -76,8 +76,9 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
         raise UsageError(message)
     check_id(grant_id)
     found = find_root(None if root is None else _text(root))
+    grant = read_grant(found, grant_id)
     refuse_settings(found.path)
-    return read_grant(found, grant_id)
+    return grant
 
 
 def ask(

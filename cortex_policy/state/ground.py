@@ -1,15 +1,36 @@
 """What a state directory stands on, looked at once, when a root's directory is made in it."""
 
+import errno
 import os
 import stat
 import sys
+from shlex import quote
 
+from cortex_policy.core.model import StateError
 from cortex_policy.state.ledger import MARK
 from cortex_policy.state.ring import failed
 
 _LOCAL = frozenset((
     "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "devtmpfs",
 ))  # fmt: skip
+
+
+def strange(error: OSError, shown: str = "") -> Exception:
+    """Return what to raise for what is no directory of state, where it is shown, or no file of it."""
+    if error.errno not in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.EISDIR, errno.ENXIO):
+        return error
+    if shown:
+        return failed(
+            f"`{shown}` is a link, or not a directory", f"look at it, then remove it with `rm -r {quote(shown)}`"
+        )
+    return failed("a state file is not a plain file of ours", "drop it with `cortex-policy rate purge`")
+
+
+def open_to_others(shown: str, status: os.stat_result) -> StateError:
+    """Return the error for a directory of state that is not ours alone."""
+    if status.st_uid != os.geteuid():
+        return failed(f"`{shown}` belongs to user {status.st_uid}", "name another with CORTEX_POLICY_STATE_DIR")
+    return failed(f"`{shown}` is open to others", f"mend it with `chmod 700 {quote(shown)}`")
 
 
 def make_directory(name: str, parent: int | None, shown: str) -> None:

@@ -8,7 +8,7 @@ from _thread import get_ident
 from cortex_policy.core.model import Budget, UsageError
 from cortex_policy.state import ring as rings
 from cortex_policy.state.grants import sha256
-from cortex_policy.state.ring import Damaged, Key, Ring, failed, lock, stands
+from cortex_policy.state.ring import Damaged, Key, Ring, boot_id, failed, lock, stands
 
 LARGEST_LIMIT = 1 << 44
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -38,19 +38,6 @@ def state_directory() -> str:
     return f"/dev/shm/cortex-policy-{euid}"  # noqa: S108
 
 
-def boot_id() -> bytes:
-    """Return what tells this boot from others."""
-    if sys.platform == "darwin":
-        from subprocess import run  # noqa: PLC0415 - no file tells it there
-
-        return run(["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, check=True).stdout
-    descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, 64)
-    finally:
-        os.close(descriptor)
-
-
 def open_state(root_identity: tuple[int, int], boot: bytes) -> int:
     """Open the directory that holds a root's budgets, and make it where it is not there."""
     base = state_directory()
@@ -71,15 +58,16 @@ def _open_directory(name: str, parent: int | None, shown: str) -> int:
 
         make_directory(name, parent, shown)
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+    except OSError as error:
+        from cortex_policy.state.ground import strange  # noqa: PLC0415 - only a failure needs it
+
+        raise strange(error, shown) from None
     status = os.fstat(descriptor)
-    why = ""
-    if status.st_uid != os.geteuid():
-        why, hint = f"`{shown}` belongs to user {status.st_uid}", "name another with CORTEX_POLICY_STATE_DIR"
-    elif status.st_mode & 0o077:
-        why, hint = f"`{shown}` is open to others", f"chmod 700 {shown}"
-    if why:
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        from cortex_policy.state.ground import open_to_others  # noqa: PLC0415 - only a failure needs it
+
         os.close(descriptor)
-        raise failed(why, hint)
+        raise open_to_others(shown, status)
     return descriptor
 
 
@@ -90,6 +78,10 @@ def open_file(directory: int, name: str) -> int | None:
             descriptor = os.open(name, _OPEN, dir_fd=directory)
         except FileNotFoundError:
             return None
+        except OSError as error:
+            from cortex_policy.state.ground import strange  # noqa: PLC0415 - only a failure needs it
+
+            raise strange(error) from None
         try:
             hold(descriptor)
             if stands(descriptor):

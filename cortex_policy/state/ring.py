@@ -74,6 +74,19 @@ def tag_of(identity: int) -> int:
     return 1 + identity % (PRIME - 1)
 
 
+def boot_id() -> bytes:
+    """Return what tells this boot from others."""
+    if sys.platform == "darwin":
+        from subprocess import run  # noqa: PLC0415 - no file tells it there
+
+        return run(["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, check=True).stdout
+    descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 64)
+    finally:
+        os.close(descriptor)
+
+
 def time_namespace() -> int:
     """Return which clock the ticks are of, 0 where there is but one."""
     try:

@@ -17,11 +17,8 @@ def test_it_tells_what_is_left_of_each_action(root: Path) -> None:
     """And takes nothing itself."""
     enforce(load_grant("git"), "tree", {"path": "docs/x"})
     seen = inspect(Root(str(root), named=True), "git")
-    assert {action: budget.remaining for action, budget in seen.budgets.items()} == {
-        "tree": 29,
-        "snippet": 30,
-        "search": 30,
-    }
+    left = {one.action: one.budget.remaining for one in seen.standings if one.budget is not None}
+    assert left == {"tree": 29, "snippet": 30, "search": 30}
     assert seen.row.state == "unstamped"
 
 
@@ -29,8 +26,8 @@ def test_a_state_that_cannot_be_read_is_said_and_no_error(root: Path, state: Pat
     """An operator still sees the grant."""
     state.chmod(0o755)
     seen = inspect(Root(str(root), named=True), "git")
-    assert seen.budgets == {}
-    assert "open to others" in seen.state_problem
+    assert [one.budget for one in seen.standings] == [None] * 3
+    assert all("open to others" in one.problem for one in seen.standings)
 
 
 def test_a_grant_that_is_not_there_is_an_error_with_the_ids_there_are(root: Path) -> None:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
+
 from cortex_policy.manage.listing import rows
 from cortex_policy.state.grants import Root
 
@@ -51,3 +53,28 @@ def test_a_pipe_gets_plain_lines_and_json_one_line(root: Path) -> None:
     assert "\u202e" not in plain.stdout
     listed = json.loads(run("list", "--json").stdout)
     assert [grant["id"] for grant in listed["grants"]] == ["git", "hostile", "model-gateway"]
+
+
+def test_a_table_cuts_nothing_off(root: Path) -> None:
+    """Thirty grants with long names at 80 columns: every id is whole."""
+    tools = root / ".cortex" / "policy" / "tools"
+    names = [f"a-long-grant-name-{number}" for number in range(30)]
+    for name in names:
+        (tools / f"{name}.json").write_text((tools / "git.json").read_text())
+    program = [sys.executable, "-m", "cortex_policy", "list"]
+    table = pexpect.run(" ".join(program), encoding="utf-8", dimensions=(24, 80), timeout=20)
+    assert all(f"{name} " in table for name in names)
+    assert "\u2026" not in table
+
+
+def test_a_broken_stamp_and_an_empty_root_are_told(root: Path) -> None:
+    """Beside the list, where a program does not read them."""
+    program = [sys.executable, "-m", "cortex_policy", "list"]
+    (root / ".cortex" / "policy" / "stamp.json").write_text("{")
+    broken = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert "stamp: " in broken.stderr
+    assert "cortex-policy stamp write" in broken.stderr
+    for file in (root / ".cortex" / "policy" / "tools").iterdir():
+        file.unlink()
+    empty = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert (empty.stdout, "there are no grants in" in empty.stderr) == ("", True)

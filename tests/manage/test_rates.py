@@ -10,7 +10,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from cortex_policy.core.model import StateError, UsageError
+from cortex_policy.core.model import RATE_LIMITED, GrantError, StateError, UsageError
+from cortex_policy.manage.inspection import inspect
 from cortex_policy.manage.rates import Standing, purge, reset, standings
 from cortex_policy.state.enforcement import ask
 from cortex_policy.state.grants import Root, read_grant
@@ -195,3 +196,65 @@ def test_a_watch_that_is_interrupted_answers_130(used: Root) -> None:
         assert watch.wait(timeout=20) == 130
         assert watch.stderr is not None
         assert watch.stderr.read() == ""
+
+
+def test_an_unsafe_grant_is_shown_with_what_is_wrong(used: Root) -> None:
+    """Only `check` refuses it: its budgets are known, of all grants and of the one."""
+    Path(used.tools, "git.json").chmod(0o666)
+    for seen in (standings(used), standings(used, "git")):
+        one = next(one for one in seen if one.action == "tree")
+        assert one.budget is not None
+        assert "writable by everyone" in one.problem
+    told = run("show", "git")
+    assert (told.returncode, "chmod go-w" in told.stderr) == (0, True)
+
+
+def test_a_root_that_is_gone_is_no_bug(used: Root) -> None:
+    """It is told as such."""
+    Path(used.path).rename(f"{used.path}-away")
+    with pytest.raises(GrantError, match="no policy root"):
+        standings(used)
+    Path(f"{used.path}-away").rename(used.path)
+
+
+def test_damage_to_one_budget_hides_no_other(used: Root, state: Path) -> None:
+    """`show` tells of each action by itself, and when the damaged one opens."""
+    (file,) = files(state)
+    os.truncate(file, 10)
+    first = inspect(used, "git").standings
+    assert [one.problem for one in first][1:] == ["", ""]
+    assert "damaged" in first[0].problem
+    shown = subprocess.run([*PROGRAM, "show", "git"], capture_output=True, text=True, check=True)
+    assert "tree: closed after damage, opens in" in shown.stdout
+    assert "snippet: 30 of 30 left" in shown.stdout
+
+
+def test_what_is_asked_of_nobody_is_not_done(used: Root) -> None:
+    """A closed input is no terminal and no yes."""
+    done = subprocess.run(
+        ["bash", "-c", f"{' '.join(PROGRAM)} rate reset git <&-"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "--yes" in done.stderr) == (3, True)
+    assert tree(used).budget is not None
+
+
+def test_a_watch_on_a_dumb_terminal_prints_lines(used: Root) -> None:
+    """It could not draw."""
+    assert used
+    dumb = {**os.environ, "TERM": "dumb"}
+    watch = pexpect.spawn(PROGRAM[0], [*PROGRAM[1:], "rate", "watch"], encoding="utf-8", timeout=20, env=dumb)  # type: ignore[arg-type]
+    watch.expect_exact("git tree: 3 of 30 used")
+    watch.sendcontrol("c")
+    watch.expect(pexpect.EOF)
+    watch.close()
+    assert watch.exitstatus == 130
+
+
+def test_the_denial_after_damage_says_so(used: Root, state: Path) -> None:
+    """It is no full budget."""
+    (file,) = files(state)
+    os.truncate(file, 10)
+    tree(used)
+    decision = ask(read_grant(used, "git"), "tree", {})
+    assert (decision.reason, decision.retryable) == (RATE_LIMITED, True)
+    assert "closed for a minute after damage" in decision.message

@@ -60,14 +60,9 @@ class Budget:
         return directory / Key(boot_id(), "t", "a").name
 
     def purge(self) -> None:
-        """Drop all, as `rate purge` will."""
+        """Drop all, as `rate purge` does."""
         directory = open_state(self.ledger.root_identity, boot_id())
-        for name in os.listdir(directory):
-            try:
-                upkeep.drop(directory, name)
-            except Exception:  # noqa: BLE001 - no file of ours: it goes without a word to those who have it open
-                path = self.file.with_name(name)
-                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+        upkeep.remove_all(directory)
         os.close(directory)
 
 
