@@ -1,0 +1,65 @@
+"""What stands in the way of a write: it is named rightly, and no write pretends that nothing changed."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage import stamping, writing
+from cortex_policy.state import files, writers
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writers import NotDone
+
+NEW = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
+
+
+@pytest.fixture
+def own(root: Path) -> Root:
+    """Name the root."""
+    return Root(str(root), named=False)
+
+
+def tool(root: Root, grant_id: str) -> Path:
+    """Return the file of a grant."""
+    return Path(root.tools, f"{grant_id}.json")
+
+
+def differing(root: Root) -> list[str]:
+    """Return the grants that differ from their stamp."""
+    return [finding.id for finding in stamping.verify(root)]
+
+
+@contextmanager
+def failing(monkeypatch: pytest.MonkeyPatch, word: str, error: OSError | None = None) -> Iterator[None]:
+    """Let a call of the system fail once the pending stamp stands."""
+    real: Callable[..., object] = getattr(os, word)
+
+    def call(*args: object, **named: object) -> object:
+        if b"pending" in Path(stamps.stamp_file(os.getcwd())).read_bytes():
+            raise error or OSError(5, "Input/output error", *args[:1])
+        return real(*args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, word, call)
+        yield
+
+
+@pytest.mark.parametrize("name", ["\0", "../x", "a b", "x" * 300])
+def test_a_pending_name_that_is_no_id_is_a_broken_stamp(own: Root, name: str) -> None:
+    """Nothing outside of the grants is looked at, and nothing of it is carried over."""
+    stamping.write(own)
+    stamp = stamps.read(own)
+    assert stamp is not None
+    Path(stamps.stamp_file(own.path)).write_bytes(
+        stamps.encode(stamps.Stamp(1, stamp.grants, {name: ("sha256:", None)}))
+    )
+    with pytest.raises(GrantError) as caught, writing.writing(own):
+        pass
+    assert caught.value.exit_code == 23
+    assert stamping.write(own)[0].version == 2
+
+
