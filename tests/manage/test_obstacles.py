@@ -63,3 +63,40 @@ def test_a_pending_name_that_is_no_id_is_a_broken_stamp(own: Root, name: str) ->
     assert stamping.write(own)[0].version == 2
 
 
+@pytest.mark.parametrize("below", [".", "tools"])
+def test_what_a_killed_writer_left_is_gone_after_the_next_stamp(own: Root, below: str) -> None:
+    """A stamp is a write too; what cannot be removed is in nobody's way."""
+    left = Path(own.tools, "..", below, f"{files.NEW}1-2")
+    left.write_text("half")
+    stamping.write(own)
+    assert not left.exists()
+    left.mkdir()
+    with writing.writing(own) as writer:
+        assert writer.put("other", None, NEW) == 2
+
+
+def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gets the lock of a file that is gone takes the one that stands there."""
+    lock = Path(own.tools).parent / ".lock"
+
+    def gone(_: float) -> None:
+        os.close(held.pop())
+
+    held = [os.open(lock, os.O_RDWR | os.O_CREAT)]
+    import fcntl  # noqa: PLC0415 - not everywhere
+
+    fcntl.flock(held[0], fcntl.LOCK_EX)
+    real = writers._opened  # noqa: SLF001 - the instant between two steps
+
+    def opened(policy: object) -> int:
+        descriptor = real(policy)  # type: ignore[arg-type]
+        if held:
+            lock.unlink()
+        return descriptor
+
+    monkeypatch.setattr(writers, "_opened", opened)
+    monkeypatch.setattr(writers, "sleep", gone)
+    with writers.locked(own, 5):
+        assert lock.exists()
+        with pytest.raises(NotDone, match="another process"), writers.locked(own):
+            pass
