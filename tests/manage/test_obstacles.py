@@ -48,6 +48,86 @@ def failing(monkeypatch: pytest.MonkeyPatch, word: str, error: OSError | None = 
         yield
 
 
+@pytest.mark.parametrize("act", ["put", "remove", "rename"])
+def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    """The grant is looked at again just before it is replaced; the edit is told as one afterwards."""
+    stamping.write(own)
+    old, real = tool(own, "git").read_bytes(), files.replace
+
+    def edited(directory: int, name: str, *rest: object, **named: object) -> None:
+        real(directory, name, *rest, **named)  # type: ignore[arg-type]
+        if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
+            tool(own, "git").write_bytes(old + b" ")
+
+    monkeypatch.setattr(writing, "replace", edited)
+    with writing.writing(own) as writer, pytest.raises(NotDone, match="changed meanwhile"):
+        writer.put("git", old, NEW) if act == "put" else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
+    assert tool(own, "git").read_bytes() == old + b" "
+    assert differing(own) == ["git"]
+    assert sorted(os.listdir(own.tools)) == ["git.json", "model-gateway.json"]
+
+
+def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by a new one nor by one that is renamed."""
+    stamping.write(own)
+    old, real = tool(own, "git").read_bytes(), files.replace
+
+    def made(*args: object, **named: object) -> None:
+        real(*args, **named)  # type: ignore[arg-type]
+        if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
+            tool(own, "other").write_bytes(b"{}")
+
+    monkeypatch.setattr(writing, "replace", made)
+    for act in ("put", "rename"):
+        with writing.writing(own) as writer, pytest.raises(NotDone, match="is there already"):
+            writer.put("other", None, NEW) if act == "put" else writer.rename("git", "other", old)
+        assert (tool(own, "git").read_bytes(), tool(own, "other").read_bytes()) == (old, b"{}")
+        tool(own, "other").unlink()
+
+
+@pytest.mark.parametrize("act", ["put", "remove", "rename"])
+def test_the_grant_is_named_where_the_disk_refuses_it(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    """By the path where it stands."""
+    stamping.write(own)
+    old = tool(own, "git").read_bytes()
+    word = "unlink" if act == "remove" else "rename"
+    with failing(monkeypatch, word), pytest.raises(NotDone) as caught, writing.writing(own) as writer:
+        writer.put("git", old, NEW) if act == "put" else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
+    assert f"`{tool(own, 'git')}`" in caught.value.detail
+    assert tool(own, "git").read_bytes() == old
+
+
+@pytest.mark.parametrize("act", ["put", "remove", "rename"])
+def test_what_is_done_is_not_called_undone(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    """A directory that cannot be fsynced leaves it open what a loss of power does, no more."""
+    stamping.write(own)
+    old, real = tool(own, "git").read_bytes(), os.fsync
+
+    def refusing(descriptor: int) -> None:
+        if os.path.isdir(f"/dev/fd/{descriptor}"):
+            raise OSError(5, "Input/output error")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refusing)
+    with writing.writing(own) as writer:
+        done = (
+            writer.put("git", old, NEW)
+            if act == "put"
+            else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
+        )
+    assert done == 2
+    assert differing(own) == []
+
+
+def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(own: Root) -> None:
+    """It looks at them before it writes."""
+    old = tool(own, "git").read_bytes()
+    tool(own, "link").symlink_to("git.json")
+    with writing.writing(own) as writer, pytest.raises(GrantError):
+        writer.put("git", old, NEW)
+    assert tool(own, "git").read_bytes() == old
+
+
 @pytest.mark.parametrize("name", ["\0", "../x", "a b", "x" * 300])
 def test_a_pending_name_that_is_no_id_is_a_broken_stamp(own: Root, name: str) -> None:
     """Nothing outside of the grants is looked at, and nothing of it is carried over."""
