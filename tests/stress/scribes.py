@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError
@@ -72,7 +72,7 @@ class Watched(writing.Writer):
             self.numbers.add("healed by workers")
         super().heal()
 
-    def _expect(self, changes: object) -> None:
+    def _expect(self, changes: Any) -> None:
         self.evidence.note("look", os.getpid(), time.monotonic_ns())
         super()._expect(changes)
 
@@ -95,7 +95,7 @@ class Worker:
             self.evidence.note("done", os.getpid(), time.monotonic_ns())
             settle(directory)
 
-        files.settle = writing.settle = noted  # type: ignore[attr-defined]
+        files.settle = writing.settle = noted
         try:
             while True:
                 self._once(chance.choice((self._set, self._set, self._move, self._make)), chance)
