@@ -83,13 +83,13 @@ class Writer:
         """Finish or drop what an interrupted write left: by what stands there, never by what was meant."""
         stamp = self._stamp()
         if stamp is not None and stamp.pending:
-            grants, version = dict(stamp.grants), stamp.version
-            for grant_id, (old, new) in stamp.pending.items():
-                now = _digest(self.read(grant_id))
-                if now == new != old:  # neither of them: a hand edit, which goes on differing from the old one
-                    _set(grants, grant_id, new)
-                    version = stamp.version + 1
-            self._replace(Stamp(version, grants, {}))
+            now = {grant_id: _digest(self.read(grant_id)) for grant_id in stamp.pending}
+            sides = [(grant_id, *pair) for grant_id, pair in stamp.pending.items() if pair[0] != pair[1]]
+            done = {grant_id: new for grant_id, _, new in sides if now[grant_id] == new}
+            # a write is one step: where one grant is the old one, nothing was done. Whatever else is a hand edit
+            if any(now[grant_id] == old for grant_id, old, _ in sides):
+                done = {}
+            self._replace(Stamp(stamp.version + bool(done), _merged(stamp.grants, done), {}))
 
     def _stamp(self) -> Stamp | None:
         file = stamps.stamp_file(self.root.path)
@@ -124,9 +124,7 @@ class Writer:
                 raise OSError(error.errno, error.strerror, f"tools/{next(iter(changes))}.json") from None
             raise
         settle(self._tools.descriptor)
-        grants = dict(stamp.grants)
-        for grant_id, (_, new) in pairs.items():
-            _set(grants, grant_id, new)
+        grants = _merged(stamp.grants, {grant_id: new for grant_id, (_, new) in pairs.items()})
         return self._finish(Stamp(stamp.version + 1, grants, {}))
 
     def _begun(self, pairs: "Mapping[str, tuple[str | None, str | None]]") -> Stamp:
@@ -151,11 +149,8 @@ class Writer:
         return stamp.version
 
 
-def _set(grants: dict[str, str], grant_id: str, digest: str | None) -> None:
-    if digest is None:
-        grants.pop(grant_id, None)
-    else:
-        grants[grant_id] = digest
+def _merged(grants: "Mapping[str, str]", new: "Mapping[str, str | None]") -> dict[str, str]:
+    return {grant_id: digest for grant_id, digest in {**grants, **new}.items() if digest is not None}
 
 
 def _digest(data: bytes | None) -> str | None:
