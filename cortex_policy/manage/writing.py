@@ -10,16 +10,16 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
 from cortex_policy.manage.stamping import digests, known_version
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.files import NEW, replace
+from cortex_policy.state.files import replace, settle
 from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stamp import Stamp, digest_of
 from cortex_policy.state.writers import NotDone, locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    Pairs = dict[str, tuple[str | None, str | None]]
+    Look = Callable[[], None]  # raises where a grant is not any more what its change was made from
 
 
 @contextmanager
@@ -54,41 +54,42 @@ class Writer:
         None where the disk refused the last step: the next write finishes it, and readers accept it as it stands.
         Raises NotDone where the grant is not what it was made from, GrantError (23) where it differs from its stamp.
         """
-        self._expect(grant_id, old)
-        name = f"{grant_id}.json"
-        pairs: Pairs = {grant_id: (_digest(old), digest_of(new))}
-        return self._commit(pairs, lambda: replace(self._tools.descriptor, name, new))
+
+        def act(look: "Look") -> None:
+            replace(self._tools.descriptor, f"{grant_id}.json", new, look=look)
+
+        return self._commit({grant_id: (old, new)}, act)
 
     def remove(self, grant_id: str, old: bytes) -> int | None:
         """Remove a grant; return and raise as `put` does."""
-        self._expect(grant_id, old)
-        pairs: Pairs = {grant_id: (_digest(old), None)}
-        return self._commit(pairs, lambda: os.unlink(f"{grant_id}.json", dir_fd=self._tools.descriptor))
+
+        def act(look: "Look") -> None:
+            look()
+            os.unlink(f"{grant_id}.json", dir_fd=self._tools.descriptor)
+
+        return self._commit({grant_id: (old, None)}, act)
 
     def rename(self, grant_id: str, other: str, old: bytes) -> int | None:
         """Give a grant another id by a single rename of its file; return and raise as `put` does."""
-        self._expect(grant_id, old)
-        self._expect(other, None)
-        pairs: Pairs = {grant_id: (_digest(old), None), other: (None, _digest(old))}
-        tools = self._tools.descriptor
-        names = f"{grant_id}.json", f"{other}.json"
-        return self._commit(pairs, lambda: os.rename(*names, src_dir_fd=tools, dst_dir_fd=tools))
+
+        def act(look: "Look") -> None:
+            look()
+            tools = self._tools.descriptor
+            os.rename(f"{grant_id}.json", f"{other}.json", src_dir_fd=tools, dst_dir_fd=tools)
+
+        return self._commit({grant_id: (old, None), other: (None, old)}, act)
 
     def heal(self) -> None:
         """Finish or drop what an interrupted write left: by what stands there, never by what was meant."""
         stamp = self._stamp()
         if stamp is not None and stamp.pending:
-            grants, version = dict(stamp.grants), stamp.version
-            for grant_id, (old, new) in stamp.pending.items():
-                now = _digest(self.read(grant_id))
-                if now == new != old:  # neither of them: a hand edit, which goes on differing from the old one
-                    _set(grants, grant_id, new)
-                    version = stamp.version + 1
-            self._replace(Stamp(version, grants, {}))
-        for directory in (self._policy.descriptor, self._tools.descriptor):
-            for name in os.listdir(directory):
-                if name.startswith(NEW):  # only who holds the lock makes such a file
-                    os.unlink(name, dir_fd=directory)
+            now = {grant_id: _digest(self.read(grant_id)) for grant_id in stamp.pending}
+            sides = [(grant_id, *pair) for grant_id, pair in stamp.pending.items() if pair[0] != pair[1]]
+            done = {grant_id: new for grant_id, _, new in sides if now[grant_id] == new}
+            # a write is one step: where one grant is the old one, nothing was done. Whatever else is a hand edit
+            if any(now[grant_id] == old for grant_id, old, _ in sides):
+                done = {}
+            self._replace(Stamp(stamp.version + bool(done), _merged(stamp.grants, done), {}))
 
     def _stamp(self) -> Stamp | None:
         file = stamps.stamp_file(self.root.path)
@@ -101,16 +102,36 @@ class Writer:
     def _replace(self, stamp: Stamp) -> None:
         replace(self._policy.descriptor, "stamp.json", stamps.encode(stamp))
 
-    def _expect(self, grant_id: str, old: bytes | None) -> None:
-        if self.read(grant_id) != old:
-            what = "is there already" if old is None else "was changed meanwhile, by somebody who took no lock"
-            raise NotDone(f"`{grant_id}` {what}", "look at it, then try again")
+    def _expect(self, changes: "Mapping[str, tuple[bytes | None, bytes | None]]") -> None:
+        for grant_id, (old, _) in changes.items():
+            if self.read(grant_id) != old:
+                what = "is there already" if old is None else "was changed meanwhile, by somebody who took no lock"
+                raise NotDone(f"`{grant_id}` {what}", "look at it, then try again")
 
-    def _commit(self, pairs: "Pairs", act: "Callable[[], None]") -> int | None:
+    def _commit(
+        self, changes: "Mapping[str, tuple[bytes | None, bytes | None]]", act: "Callable[[Look], None]"
+    ) -> int | None:
+        """Make a change of grants, from what they must be to what they become, by a single step that can fail."""
+        self._expect(changes)
+        pairs = {grant_id: (_digest(old), _digest(new)) for grant_id, (old, new) in changes.items()}
+        stamp = self._begun(pairs)
+        try:
+            act(lambda: self._expect(changes))
+        except BaseException as error:
+            with suppress(OSError, GrantError):  # what stood in the way is told, not this
+                self.heal()
+            if isinstance(error, OSError):
+                raise OSError(error.errno, error.strerror, f"tools/{next(iter(changes))}.json") from None
+            raise
+        settle(self._tools.descriptor)
+        grants = _merged(stamp.grants, {grant_id: new for grant_id, (_, new) in pairs.items()})
+        return self._finish(Stamp(stamp.version + 1, grants, {}))
+
+    def _begun(self, pairs: "Mapping[str, tuple[str | None, str | None]]") -> Stamp:
+        """Return the stamp before a write, which says now what is pending; raise where it does not allow one."""
         stamp = self._stamp()
         if stamp is None:  # the first write stamps every grant
-            act()
-            return self._finish(Stamp(1, digests(self.root), {}))
+            return Stamp(0, digests(self.root), {})
         for grant_id, (old, _) in pairs.items():
             if stamp.grants.get(grant_id) != old:
                 hint = "look at it, then accept it with `cortex-policy stamp write`"
@@ -118,17 +139,7 @@ class Writer:
         if stamp.version + 1 not in stamps.VERSIONS:
             raise NotDone("the version of the stamp cannot go up any more")
         self._replace(Stamp(stamp.version, stamp.grants, pairs))
-        try:
-            act()
-            os.fsync(self._tools.descriptor)
-        except BaseException:
-            with suppress(OSError, GrantError):  # what stood in the way is told, not this
-                self.heal()
-            raise
-        grants = dict(stamp.grants)
-        for grant_id, (_, new) in pairs.items():
-            _set(grants, grant_id, new)
-        return self._finish(Stamp(stamp.version + 1, grants, {}))
+        return stamp
 
     def _finish(self, stamp: Stamp) -> int | None:
         try:
@@ -138,11 +149,8 @@ class Writer:
         return stamp.version
 
 
-def _set(grants: dict[str, str], grant_id: str, digest: str | None) -> None:
-    if digest is None:
-        grants.pop(grant_id, None)
-    else:
-        grants[grant_id] = digest
+def _merged(grants: "Mapping[str, str]", new: "Mapping[str, str | None]") -> dict[str, str]:
+    return {grant_id: digest for grant_id, digest in {**grants, **new}.items() if digest is not None}
 
 
 def _digest(data: bytes | None) -> str | None:

@@ -5,23 +5,44 @@ import os
 import stat
 from contextlib import suppress
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 NEW = ".new-"  # begins the name of a file that is not whole yet
 
 
-def replace(directory: int, name: str, data: bytes, mode: int = 0o644) -> None:
+def replace(
+    directory: int, name: str, data: bytes, mode: int = 0o644, look: "Callable[[], None]" = lambda: None
+) -> None:
     """Replace a file of an open directory atomically; keep its owner and its mode, but nobody else may write to it.
 
-    Raises OSError, which names the file, where nothing was changed.
+    `look` is called just before it happens, and raises to prevent it. Raises OSError, which names the file, where
+    nothing was changed.
     """
     try:
-        _replace(directory, name, data, mode)
+        _replace(directory, name, data, mode, look)
     except OSError as error:
         raise OSError(error.errno, error.strerror, name) from None
-    with suppress(OSError):  # it is done: whether it outlives a loss of power is all that is unknown
+    settle(directory)
+
+
+def settle(directory: int) -> None:
+    """Let what was done in a directory outlive a loss of power; where the disk cannot, it is done all the same."""
+    with suppress(OSError):
         os.fsync(directory)
 
 
-def _replace(directory: int, name: str, data: bytes, mode: int) -> None:
+def sweep(directory: int) -> None:
+    """Remove what killed writers left, for who holds their lock: nobody else makes such a file."""
+    with suppress(OSError):
+        for name in os.listdir(directory):
+            if name.startswith(NEW):
+                with suppress(OSError):  # another user's, or no file at all: in nobody's way
+                    os.unlink(name, dir_fd=directory)
+
+
+def _replace(directory: int, name: str, data: bytes, mode: int, look: "Callable[[], None]") -> None:
     owner: tuple[int, int] | None = None
     try:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
@@ -39,6 +60,7 @@ def _replace(directory: int, name: str, data: bytes, mode: int) -> None:
             _fill(descriptor, data, mode, owner)
         finally:
             os.close(descriptor)
+        look()
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
         with suppress(OSError):  # what went wrong is told, not this; an interrupt may come after the rename

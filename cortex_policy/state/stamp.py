@@ -124,6 +124,8 @@ def _are_digests(grants: object) -> bool:
 
 def _are_pending(pending: object) -> bool:
     return isinstance(pending, dict) and all(
-        isinstance(pair, list) and len(pair) == 2 and all(side is None or _is_digest(side) for side in pair)  # noqa: PLR2004
-        for pair in pending.values()
+        is_grant_id(name)
+        and isinstance(pair, list)
+        and [side is None or _is_digest(side) for side in pair] == [True] * 2
+        for name, pair in pending.items()
     )

@@ -2,10 +2,11 @@
 
 import os
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 
 from cortex_policy.core.model import CortexPolicyError, Reason
+from cortex_policy.state.files import sweep
 from cortex_policy.state.grants import Directory, Root, Trust
 
 TYPE_CHECKING = False
@@ -26,16 +27,18 @@ class NotDone(CortexPolicyError):
 
 @contextmanager
 def locked(root: Root, wait_seconds: float = 0.0) -> "Iterator[Directory]":
-    """Hold the writers' lock of a root, and hand over its policy directory.
+    """Hold the writers' lock of a root, and hand over its policy directory, with nothing left of killed writers.
 
     Raise NotDone where another holds it, or the disk refuses a write; GrantError (22) where a link is on the way.
     """
     policy = Directory(Trust(root))
     try:
         with policy:
-            descriptor = _opened(policy)
+            descriptor = _locked(policy, wait_seconds)
             try:
-                _lock(descriptor, policy, wait_seconds)
+                sweep(policy.descriptor)
+                with suppress(FileNotFoundError), Directory(Trust(root), "tools") as tools:
+                    sweep(tools.descriptor)
                 yield policy
             finally:
                 os.close(descriptor)
@@ -53,12 +56,34 @@ def _opened(policy: Directory) -> int:
     return descriptor
 
 
-def _lock(descriptor: int, policy: Directory, wait_seconds: float) -> None:
+def _locked(policy: Directory, wait_seconds: float) -> int:
+    """Lock the file that stands there: one that was removed while we waited for it is nobody's lock any more."""
+    deadline = monotonic() + wait_seconds
+    while True:
+        descriptor = _opened(policy)
+        try:
+            _lock(descriptor, policy, deadline)
+            if _stands(descriptor, policy):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, policy: Directory, deadline: float) -> None:
     from filelock import lock_descriptor  # noqa: PLC0415 - 50 ms, and only a writer needs it
 
-    deadline = monotonic() + wait_seconds
     while not lock_descriptor(descriptor, blocking=False):
         if monotonic() >= deadline:
             message = f"another process is writing grants (it holds `{policy.path}/.lock`)"
             raise NotDone(message, "try again when it is done")
         sleep(POLL_SECONDS)
+
+
+def _stands(descriptor: int, policy: Directory) -> bool:
+    try:
+        standing = os.stat(".lock", dir_fd=policy.descriptor, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(standing, os.fstat(descriptor))

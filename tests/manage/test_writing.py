@@ -198,11 +198,11 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
     stamping.write(own)
     before, calls, real = tool(own, "git").read_bytes(), [0], files.replace
 
-    def refusing(*args: object) -> None:
+    def refusing(*args: object, **named: object) -> None:
         calls[0] += 1
         if calls[0] == step:
             raise OSError(28, "no space left on device", "x")
-        real(*args)  # type: ignore[arg-type]
+        real(*args, **named)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
         patch.setattr(writing, "replace", refusing)

@@ -1,0 +1,134 @@
+"""Commands over many grants, as ratios to reading the files in Python: python bench/scale.py [GRANTS] [--profile]."""
+
+import argparse
+import cProfile
+import json
+import os
+import pstats
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cortex_policy.manage import comparing, listing, stamping
+from cortex_policy.state.grants import Root
+
+ROUNDS = 5
+MOST = 12.0
+COMMANDS = (("list",), ("stamp", "verify"), ("diff", "--against", "HEAD"))
+
+
+def made(top: Path, grants: int) -> Root:
+    """Make a root of so many stamped grants in a git repository, where every tenth was changed since the commit."""
+    tools = top / ".cortex" / "policy" / "tools"
+    tools.mkdir(parents=True)
+    for number in range(grants):
+        (tools / f"tool-{number}.json").write_text(_text(number, 30))
+    git = ("git", "-C", str(top), "-c", "user.name=a", "-c", "user.email=a@localhost", "-c", "gc.auto=0")
+    for words in (("init", "-q"), ("add", "."), ("commit", "-q", "-m", "grants")):
+        subprocess.run([*git, *words], check=True)
+    for number in range(0, grants, 10):
+        (tools / f"tool-{number}.json").write_text(_text(number, 31))
+    root = Root(str(top.resolve()), named=True)
+    stamping.write(root)
+    return root
+
+
+def _text(number: int, rate: int) -> str:
+    grant = {
+        "tool": f"tool-{number}",
+        "actions": ["tree", "snippet", "search"],
+        "args": {"repo": {"type": "string"}, "path": {"type": "string"}},
+        "dataClass": "internal",
+        "rate": {"perMinute": rate},
+        "fsScope": ["apps/cortex-os", "packages", f"docs/{number}"],
+    }
+    return json.dumps(grant, indent=2) + "\n"
+
+
+def read_files(root: Root) -> int:
+    """Read the files as a plain program does."""
+    size = 0
+    for entry in os.scandir(root.tools):
+        with open(entry.path, "rb") as file:
+            size += len(file.read())
+    return size
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def command(root: Root, *words: str) -> Callable[[], object]:
+    """Return a call that runs a whole process."""
+    line = [sys.executable, "-m", "cortex_policy", *words, "--root", root.path]
+    return lambda: subprocess.run(line, stdout=subprocess.DEVNULL, check=True)
+
+
+def report(name: str, ratios: list[float]) -> None:
+    """Print a row."""
+    verdict = "holds" if statistics.median(ratios) < MOST else "**does not hold**"
+    print(
+        f"| {name} | {statistics.median(ratios):.1f} | {min(ratios):.1f} to {max(ratios):.1f} | {verdict} |", flush=True
+    )
+
+
+def measure(root: Root) -> None:
+    """Time the functions, and the processes less the start of one, each next to a reading of the files."""
+    functions: dict[str, Callable[[], object]] = {
+        "listing.rows": lambda: listing.rows(root),
+        "stamping.verify": lambda: stamping.verify(root),
+        "comparing.against": lambda: comparing.against(root, "HEAD"),
+    }
+    print(f"| what | times reading | of {ROUNDS} rounds | under {MOST:.0f} |\n|---|--:|--:|---|")
+    for name, function in functions.items():
+        report(f"`{name}`, in process", [seconds(function) / seconds(lambda: read_files(root)) for _ in range(ROUNDS)])
+    with tempfile.TemporaryDirectory() as directory:
+        small = made(Path(directory), 1)
+        for words in COMMANDS:
+            ratios = []
+            for _ in range(ROUNDS):
+                start, whole = seconds(command(small, *words)), seconds(command(root, *words))
+                ratios.append((whole - start) / seconds(lambda: read_files(root)))
+            report(f"`{' '.join(words)}`, less the same over one grant", ratios)
+    subprocess.run(
+        ["git", "-C", root.path, "repack", "-adq"], check=True
+    )  # as a clone is, or any repository after a while
+    against = functions["comparing.against"]
+    packed = [seconds(against) / seconds(lambda: read_files(root)) for _ in range(ROUNDS)]
+    report("`comparing.against`, in process, objects packed", packed)
+
+
+def profile(root: Root) -> None:
+    """Print where the functions spend their time."""
+    for function in (
+        lambda: listing.rows(root),
+        lambda: stamping.verify(root),
+        lambda: comparing.against(root, "HEAD"),
+    ):
+        profiler = cProfile.Profile()
+        profiler.runcall(function)
+        pstats.Stats(profiler).sort_stats("tottime").print_stats(14)
+
+
+def main() -> None:
+    """Measure, in a temporary repository."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("grants", nargs="?", type=int, default=10_000)
+    parser.add_argument("--profile", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        root = made(Path(directory), given.grants)
+        took = min(seconds(lambda: read_files(root)) for _ in range(ROUNDS))
+        print(f"{given.grants:,} grants; reading them takes {took * 1000:.0f} ms\n")
+        profile(root) if given.profile else measure(root)
+
+
+if __name__ == "__main__":
+    main()

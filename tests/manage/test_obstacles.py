@@ -1,0 +1,182 @@
+"""What stands in the way of a write: it is named rightly, and no write pretends that nothing changed."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage import stamping, writing
+from cortex_policy.state import files, writers
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writers import NotDone
+
+NEW = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
+
+
+@pytest.fixture
+def own(root: Path) -> Root:
+    """Name the root."""
+    return Root(str(root), named=False)
+
+
+def tool(root: Root, grant_id: str) -> Path:
+    """Return the file of a grant."""
+    return Path(root.tools, f"{grant_id}.json")
+
+
+def differing(root: Root) -> list[str]:
+    """Return the grants that differ from their stamp."""
+    return [finding.id for finding in stamping.verify(root)]
+
+
+@contextmanager
+def failing(monkeypatch: pytest.MonkeyPatch, word: str, error: OSError | None = None) -> Iterator[None]:
+    """Let a call of the system fail once the pending stamp stands."""
+    real: Callable[..., object] = getattr(os, word)
+
+    def call(*args: object, **named: object) -> object:
+        if b"pending" in Path(stamps.stamp_file(os.getcwd())).read_bytes():
+            raise error or OSError(5, "Input/output error", *args[:1])
+        return real(*args, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, word, call)
+        yield
+
+
+@pytest.mark.parametrize("act", ["put", "remove", "rename"])
+def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    """The grant is looked at again just before it is replaced; the edit is told as one afterwards."""
+    stamping.write(own)
+    old, real = tool(own, "git").read_bytes(), files.replace
+
+    def edited(directory: int, name: str, *rest: object, **named: object) -> None:
+        real(directory, name, *rest, **named)  # type: ignore[arg-type]
+        if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
+            tool(own, "git").write_bytes(old + b" ")
+
+    monkeypatch.setattr(writing, "replace", edited)
+    with writing.writing(own) as writer, pytest.raises(NotDone, match="changed meanwhile"):
+        writer.put("git", old, NEW) if act == "put" else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
+    assert tool(own, "git").read_bytes() == old + b" "
+    assert differing(own) == ["git"]
+    assert sorted(os.listdir(own.tools)) == ["git.json", "model-gateway.json"]
+
+
+def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by a new one nor by one that is renamed."""
+    stamping.write(own)
+    old, real = tool(own, "git").read_bytes(), files.replace
+
+    def made(*args: object, **named: object) -> None:
+        real(*args, **named)  # type: ignore[arg-type]
+        if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
+            tool(own, "other").write_bytes(b"{}")
+
+    monkeypatch.setattr(writing, "replace", made)
+    for act in ("put", "rename"):
+        with writing.writing(own) as writer, pytest.raises(NotDone, match="is there already"):
+            writer.put("other", None, NEW) if act == "put" else writer.rename("git", "other", old)
+        assert (tool(own, "git").read_bytes(), tool(own, "other").read_bytes()) == (old, b"{}")
+        tool(own, "other").unlink()
+
+
+@pytest.mark.parametrize("act", ["put", "remove", "rename"])
+def test_the_grant_is_named_where_the_disk_refuses_it(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    """By the path where it stands."""
+    stamping.write(own)
+    old = tool(own, "git").read_bytes()
+    word = "unlink" if act == "remove" else "rename"
+    with failing(monkeypatch, word), pytest.raises(NotDone) as caught, writing.writing(own) as writer:
+        writer.put("git", old, NEW) if act == "put" else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
+    assert f"`{tool(own, 'git')}`" in caught.value.detail
+    assert tool(own, "git").read_bytes() == old
+
+
+@pytest.mark.parametrize("act", ["put", "remove", "rename"])
+def test_what_is_done_is_not_called_undone(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    """A directory that cannot be fsynced leaves it open what a loss of power does, no more."""
+    stamping.write(own)
+    old, real = tool(own, "git").read_bytes(), os.fsync
+
+    def refusing(descriptor: int) -> None:
+        if os.path.isdir(f"/dev/fd/{descriptor}"):
+            raise OSError(5, "Input/output error")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refusing)
+    with writing.writing(own) as writer:
+        done = (
+            writer.put("git", old, NEW)
+            if act == "put"
+            else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
+        )
+    assert done == 2
+    assert differing(own) == []
+
+
+def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(own: Root) -> None:
+    """It looks at them before it writes."""
+    old = tool(own, "git").read_bytes()
+    tool(own, "link").symlink_to("git.json")
+    with writing.writing(own) as writer, pytest.raises(GrantError):
+        writer.put("git", old, NEW)
+    assert tool(own, "git").read_bytes() == old
+
+
+@pytest.mark.parametrize("name", ["\0", "../x", "a b", "x" * 300])
+def test_a_pending_name_that_is_no_id_is_a_broken_stamp(own: Root, name: str) -> None:
+    """Nothing outside of the grants is looked at, and nothing of it is carried over."""
+    stamping.write(own)
+    stamp = stamps.read(own)
+    assert stamp is not None
+    Path(stamps.stamp_file(own.path)).write_bytes(
+        stamps.encode(stamps.Stamp(1, stamp.grants, {name: ("sha256:", None)}))
+    )
+    with pytest.raises(GrantError) as caught, writing.writing(own):
+        pass
+    assert caught.value.exit_code == 23
+    assert stamping.write(own)[0].version == 2
+
+
+@pytest.mark.parametrize("below", [".", "tools"])
+def test_what_a_killed_writer_left_is_gone_after_the_next_stamp(own: Root, below: str) -> None:
+    """A stamp is a write too; what cannot be removed is in nobody's way."""
+    left = Path(own.tools, "..", below, f"{files.NEW}1-2")
+    left.write_text("half")
+    stamping.write(own)
+    assert not left.exists()
+    left.mkdir()
+    with writing.writing(own) as writer:
+        assert writer.put("other", None, NEW) == 2
+
+
+def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who gets the lock of a file that is gone takes the one that stands there."""
+    lock = Path(own.tools).parent / ".lock"
+
+    def gone(_: float) -> None:
+        os.close(held.pop())
+
+    held = [os.open(lock, os.O_RDWR | os.O_CREAT)]
+    import fcntl  # noqa: PLC0415 - not everywhere
+
+    fcntl.flock(held[0], fcntl.LOCK_EX)
+    real = writers._opened  # noqa: SLF001 - the instant between two steps
+
+    def opened(policy: object) -> int:
+        descriptor = real(policy)  # type: ignore[arg-type]
+        if held:
+            lock.unlink()
+        return descriptor
+
+    monkeypatch.setattr(writers, "_opened", opened)
+    monkeypatch.setattr(writers, "sleep", gone)
+    with writers.locked(own, 5):
+        assert lock.exists()
+        with pytest.raises(NotDone, match="another process"), writers.locked(own):
+            pass

@@ -1,0 +1,206 @@
+"""Who writes and reads grants in a crash run: a worker that will be killed, a hand without the lock, a reader."""
+
+import mmap
+import os
+import random
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError
+from cortex_policy.manage import writing
+from cortex_policy.manage.changes import Change, change
+from cortex_policy.state import files, writers
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import Directory, Root
+from cortex_policy.state.stamp import digest_of
+from cortex_policy.state.writers import NOT_DONE
+
+SET = ("set-0", "set-1", "set-2")
+STILL = ("still-0", "still-1")
+MOVED = ("moved", "moved-away")
+HEAD = '{"note": "hand '
+NUMBER = "0000000"  # of the hand's last edit: always at the same place, so that it is changed in place by one write
+
+
+def text_of(grant_id: str, rate: int, number: str = NUMBER) -> str:
+    """Return the text of a grant: what is no number in it never changes."""
+    tail = f'"tool": "{grant_id.removesuffix("-away")}", "actions": ["a", "b"],\n\t"rate": {{"perMinute": {rate}}}'
+    return f'{HEAD}{number}",  {tail}, "rules": [ 1.0, "\\u00e9" ]}}\r\n'
+
+
+class Evidence:
+    """Lines that outlive whoever wrote them, each by one write."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def note(self, *words: object) -> None:
+        os.write(self._descriptor, (" ".join(str(word) for word in words) + "\n").encode())
+
+    def lines(self) -> list[list[str]]:
+        return [line.split(" ") for line in self.path.read_text().splitlines()]
+
+
+class Numbers:
+    """What workers counted, by name; kept where a kill does not reach."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self._words = memoryview(mmap.mmap(-1, 8 * len(names))).cast("q")
+
+    def add(self, name: str) -> None:
+        self._words[self.names.index(name)] += 1
+
+    def get(self, name: str) -> int:
+        return self._words[self.names.index(name)]
+
+
+class Watched(writing.Writer):
+    """A writer that notes when it looked for the last time, and what it healed."""
+
+    numbers: Numbers
+    evidence: Evidence
+
+    def heal(self) -> None:
+        data = stamps.read_bytes(self._policy)
+        if data is not None and stamps.decode(data, "").pending:
+            self.numbers.add("healed by workers")
+        super().heal()
+
+    def _expect(self, changes: Any) -> None:
+        self.evidence.note("look", os.getpid(), time.monotonic_ns())
+        super()._expect(changes)
+
+
+class Worker:
+    """Does what `set`, `edit`, `rename`, `new` and `remove` do, for ever."""
+
+    def __init__(self, root: Root, numbers: Numbers, evidence: Evidence, slot: int) -> None:
+        self.root, self.numbers, self.evidence = root, numbers, evidence
+        self.fresh = f"fresh-{slot}"
+
+    def run(self, chance: random.Random) -> None:
+        """Work until killed; note what must not happen."""
+        Watched.numbers, Watched.evidence = self.numbers, self.evidence
+        writing.Writer = Watched  # type: ignore[misc]
+        writers.POLL_SECONDS = 0.0003
+        settle = files.settle
+
+        def noted(directory: int) -> None:
+            self.evidence.note("done", os.getpid(), time.monotonic_ns())
+            settle(directory)
+
+        files.settle = writing.settle = noted
+        try:
+            while True:
+                self._once(chance.choice((self._set, self._set, self._move, self._make)), chance)
+        except BaseException:  # noqa: BLE001 - it is noted, whatever it is
+            self.evidence.note("fault", traceback.format_exc().replace("\n", " | "))
+
+    def _once(self, act: Callable[[writing.Writer, random.Random], None], chance: random.Random) -> None:
+        try:
+            with writing.writing(self.root, 5) as writer:
+                act(writer, chance)
+        except CortexPolicyError as error:
+            if error.reason not in {NOT_DONE, STAMP_MISMATCH}:
+                raise
+            self.numbers.add("refused")
+
+    def _set(self, writer: writing.Writer, chance: random.Random) -> None:
+        grant_id = chance.choice(SET)
+        old = writer.read(grant_id) or b""
+        rate = decode(old).rate.per_minute + 1
+        new = change(old.decode(), Change(rate=rate), grant_id).text.encode()
+        self.numbers.add(f"began {grant_id}")
+        self._made(writer.put(grant_id, old, self._noted(new)))
+        self.numbers.add(f"set {grant_id}")
+
+    def _move(self, writer: writing.Writer, _: random.Random) -> None:
+        here, there = MOVED if writer.read(MOVED[0]) is not None else MOVED[::-1]
+        self._made(writer.rename(here, there, writer.read(here) or b""))
+
+    def _make(self, writer: writing.Writer, chance: random.Random) -> None:
+        old = writer.read(self.fresh)
+        if old is not None:
+            self._made(writer.remove(self.fresh, old))
+        else:
+            self._made(writer.put(self.fresh, None, self._noted(text_of(self.fresh, chance.randrange(1, 9)).encode())))
+
+    def _noted(self, data: bytes) -> bytes:
+        self.evidence.note("made", digest_of(data))
+        return data
+
+    def _made(self, version: int | None) -> None:
+        if version is None:
+            raise AssertionError
+        self.numbers.add("written")
+
+
+class Edit(NamedTuple):
+    """An edit made by hand, and when."""
+
+    number: str
+    grant_id: str
+    began: int
+    ended: int
+
+
+def edit_by_hand(root: Root, evidence: Evidence, number: str, grant_id: str, in_place: bool) -> Edit | None:
+    """Change a grant without the lock: in place, or by a new file; None where it was just moved away."""
+    file = Path(root.tools, f"{grant_id}.json")
+    began = time.monotonic_ns()
+    try:
+        text = file.read_bytes().decode()
+        new = f"{HEAD}{number}{text[len(HEAD + NUMBER) :]}".encode()
+        evidence.note("made", digest_of(new))
+        if in_place:
+            with file.open("r+b", buffering=0) as stream:
+                os.pwrite(stream.fileno(), number.encode(), len(HEAD))
+        else:
+            other = file.with_name(".hand")
+            other.write_bytes(new)
+            other.rename(file)
+    except FileNotFoundError:
+        return None
+    return Edit(number, grant_id, began, time.monotonic_ns())
+
+
+def read_always(root: Root, numbers: Numbers, evidence: Evidence) -> None:
+    """Poll the stamp and a grant for ever, as whoever caches grants does; note what must not be seen."""
+    seen: dict[int, str] = {}
+    digests: set[str] = set()
+    last = 0
+    try:
+        while True:
+            stamp = stamps.read(root)  # its checksum belongs to its grants, or it does not decode
+            if (
+                stamp is None
+                or stamp.version < last
+                or seen.setdefault(stamp.version, stamp.checksum) != stamp.checksum
+            ):
+                evidence.note("fault", f"after version {last} the stamp is {stamp}")
+            if stamp is not None:
+                numbers.add("versions seen") if stamp.version > last else None
+                last = stamp.version
+                for digest in {*stamp.grants.values()} - digests:
+                    digests.add(digest)
+                    evidence.note("seen", digest)
+            numbers.add("polls")
+            _read_one(root, random.choice((*SET, *STILL, *MOVED)))
+    except BaseException:  # noqa: BLE001 - it is noted, whatever it is
+        evidence.note("fault", "the reader: " + traceback.format_exc().replace("\n", " | "))
+
+
+def _read_one(root: Root, grant_id: str) -> None:
+    from cortex_policy.state.grants import Trust  # noqa: PLC0415 - nothing else here reads so
+
+    try:
+        with Directory(Trust(root), "tools") as tools:
+            decode(tools.read(f"{grant_id}.json", MAX_BYTES))
+    except FileNotFoundError:
+        assert grant_id in MOVED

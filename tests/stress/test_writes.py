@@ -1,0 +1,52 @@
+"""Writers that are killed, a hand beside them and a reader: a short run of what `writes.py` does at length."""
+
+import os
+from pathlib import Path
+
+import pytest
+from kills import kill_commands
+from scribes import SET, Evidence, Numbers, read_always
+from writes import crash, end, made, spawn
+
+from cortex_policy.manage.changes import Change, change
+from cortex_policy.manage.writing import writing
+from cortex_policy.state.stamp import digest_of
+
+
+def test_killed_writers_leave_whole_states_and_hide_no_hand() -> None:
+    """No false alarm, no temporary file, no version that goes back, and each edit by hand reported."""
+    counts, faults = crash(150, int.from_bytes(os.urandom(4)))
+    assert faults == []
+    assert counts["healed by workers"] + counts["healed by the next command"] > 0
+    assert counts["caught"] > 0
+
+
+def test_killed_commands_leave_whole_states(tmp_path: Path) -> None:
+    """Whole processes, of the command that stamps what was edited by hand."""
+    counts, faults = kill_commands(made(tmp_path / "root"), ["stamp", "write"], 8, 1)
+    assert faults == []
+    assert counts["commands killed"] == 8
+
+
+@pytest.mark.parametrize("writes", [1000])
+def test_a_reader_sees_no_version_go_back(tmp_path: Path, writes: int) -> None:
+    """Nor a checksum that belongs to no state, while a thousand writes happen."""
+    root, numbers, evidence = (
+        made(tmp_path / "root"),
+        Numbers("polls", "versions seen"),
+        Evidence(tmp_path / "evidence"),
+    )
+    reader = spawn(lambda: read_always(root, numbers, evidence))
+    states = {digest_of(path.read_bytes()) for path in Path(root.tools).iterdir()}
+    with writing(root) as writer:
+        for number in range(writes):
+            grant_id = SET[number % len(SET)]
+            old = writer.read(grant_id) or b""
+            new = change(old.decode(), Change(rate=2000 + number), grant_id).text.encode()
+            assert writer.put(grant_id, old, new) == number + 2
+            states.add(digest_of(new))
+    end(reader)
+    lines = evidence.lines()
+    assert [line for line in lines if line[0] == "fault"] == []
+    assert {line[1] for line in lines if line[0] == "seen"} <= states
+    assert numbers.get("versions seen") > writes / 10

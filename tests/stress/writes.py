@@ -1,0 +1,236 @@
+"""Kill writers of grants at random instants, with a hand and a reader beside: python tests/stress/writes.py --kills N."""
+
+import argparse
+import os
+import random
+import shlex
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from kills import kill_commands
+from scribes import MOVED, NUMBER, SET, STILL, Edit, Evidence, Numbers, Worker, edit_by_hand, read_always, text_of
+
+from cortex_policy.core.decode import decode
+from cortex_policy.manage import stamping
+from cortex_policy.manage.writing import writing
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.files import NEW
+from cortex_policy.state.grants import Root
+from cortex_policy.state.stamp import digest_of
+
+WORKERS = 3
+GAP = 0.012  # seconds between two events, at most
+
+
+def spawn(run: Callable[[], None]) -> int:
+    """Run something in a process of its own."""
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        run()
+    finally:
+        os._exit(1)
+
+
+def end(pid: int) -> None:
+    """Kill a process, whatever it does."""
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def made(top: Path) -> Root:
+    """Make a root with stamped grants."""
+    tools = top / ".cortex" / "policy" / "tools"
+    tools.mkdir(parents=True)
+    for directory in (top, top / ".cortex", tools.parent, tools):
+        directory.chmod(0o755)
+    for grant_id in (*SET, *STILL, MOVED[0]):
+        (tools / f"{grant_id}.json").write_bytes(text_of(grant_id, 1000).encode())
+    root = Root(str(top.resolve()), named=True)
+    stamping.write(root)
+    return root
+
+
+class Run:
+    """One crash run, in rounds: some workers live, are killed one after the other, and then all is looked at."""
+
+    def __init__(self, root: Root, evidence: Evidence, seed: int) -> None:
+        self.root, self.evidence, self.chance = root, evidence, random.Random(seed)
+        names = [f"{word} {grant_id}" for word in ("began", "set") for grant_id in SET]
+        self.numbers = Numbers("written", "refused", "healed by workers", "polls", "versions seen", *names)
+        self.counts = dict.fromkeys(
+            ("kills", "hand edits", "caught", "overtaken", "stamp writes", "healed by the next command"), 0
+        )
+        self.open: dict[str, Edit] = {}  # hand edits that nobody has accepted yet, by number
+        self.faults: list[str] = []
+        self.version, self.rates = 1, dict.fromkeys(SET, 1000)
+        for data in self._files().values():
+            evidence.note("made", digest_of(data))
+
+    def until(self, kills: int) -> None:
+        """Go on until so many processes were killed; a reader watches all the while."""
+        reader = spawn(lambda: read_always(self.root, self.numbers, self.evidence))
+        try:
+            while self.counts["kills"] < kills:
+                self._round()
+        finally:
+            end(reader)
+        words = [line for line in self.evidence.lines() if line[0] in {"fault", "made", "seen"}]
+        self.faults += [" ".join(line) for line in words if line[0] == "fault"]
+        legitimate = {line[1] for line in words if line[0] == "made"}
+        self.faults += [f"nobody made {line[1]}" for line in words if line[0] == "seen" and line[1] not in legitimate]
+
+    def _round(self) -> None:
+        before = {name: self.numbers.get(name) for name in self.numbers.names}
+        began, edited = time.monotonic_ns(), {edit.grant_id for edit in self.open.values()}
+        running = [self._worker(slot) for slot in range(WORKERS)]
+        events: list[Callable[[], object]] = [lambda pid=pid: end(pid) for pid in running]  # type: ignore[misc]
+        events += [self._hand] * self.chance.choice((0, 1, 1, 2))
+        self.chance.shuffle(events)
+        for event in events:
+            time.sleep(self.chance.random() * GAP)
+            event()
+        self.counts["kills"] += len(running)
+        edited |= {edit.grant_id for edit in self.open.values()}
+        self._look(before, edited, began)
+        if self.open and self.chance.random() < 0.6:
+            self._accept()
+
+    def _worker(self, slot: int) -> int:
+        seed = self.chance.getrandbits(32)
+        return spawn(lambda: Worker(self.root, self.numbers, self.evidence, slot).run(random.Random(seed)))
+
+    def _hand(self) -> None:
+        free = [name for name in (*SET, *STILL, MOVED[0]) if name not in {edit.grant_id for edit in self.open.values()}]
+        if not free:
+            return
+        grant_id, number = self.chance.choice(free), f"{self.counts['hand edits'] + 1:0{len(NUMBER)}}"
+        in_place = grant_id in MOVED or self.chance.random() < 0.5
+        edit = edit_by_hand(self.root, self.evidence, number, grant_id, in_place)
+        if edit is not None:
+            self.open[number] = edit
+            self.counts["hand edits"] += 1
+
+    def _files(self) -> dict[str, bytes]:
+        return {path.stem: path.read_bytes() for path in Path(self.root.tools).glob("[!.]*.json")}
+
+    def _look(self, before: dict[str, int], edited: set[str], began: int) -> None:
+        """Let the next command heal, then hold everything against what may be."""
+        stamp = stamps.read(self.root)
+        self.counts["healed by the next command"] += stamp is not None and bool(stamp.pending)
+        with writing(self.root):
+            pass
+        policy, files = Path(self.root.tools).parent, self._files()
+        self._must(not [name for name in policy.rglob("*") if name.name.startswith(NEW)], "a temporary file is left")
+        stamp = stamps.read(self.root)
+        if stamp is None or stamp.pending:
+            raise AssertionError(stamp)
+        done = self.numbers.get("written") - before["written"]
+        self._must(done <= stamp.version - self.version <= done + WORKERS, f"{done} writes led to {stamp.version}")
+        self.version = stamp.version
+        self._look_at_edits(files, began)
+        for grant_id, data in files.items():
+            self._look_at(grant_id, data, before, edited)
+
+    def _look_at(self, grant_id: str, data: bytes, before: dict[str, int], edited: set[str]) -> None:
+        text = data.decode()
+        rate, number = decode(data).rate.per_minute, text[len('{"note": "hand ') :][: len(NUMBER)]
+        self._must(text == text_of(grant_id, rate, number), f"{grant_id} is {text!r}")
+        if grant_id in SET:
+            least, most = (
+                self.numbers.get(f"{word} {grant_id}") - before[f"{word} {grant_id}"] for word in ("set", "began")
+            )
+            risen = rate - self.rates[grant_id]
+            self._must(
+                least <= risen <= most or grant_id in edited, f"{grant_id} rose by {risen}, not {least} to {most}"
+            )
+            self.rates[grant_id] = rate
+        elif grant_id in STILL + MOVED:
+            self._must(rate == 1000, f"{grant_id} has a rate of {rate}")
+
+    def _look_at_edits(self, files: dict[str, bytes], began: int) -> None:
+        """Find each edit made by hand where it is reported, and nothing reported that is none."""
+        reported = {finding.id for finding in stamping.verify(self.root)}
+        stand = {data[len('{"note": "hand ') :][: len(NUMBER)].decode(): name for name, data in files.items()}
+        for number, edit in list(self.open.items()):
+            if number not in stand:
+                del self.open[number]
+                self.counts["overtaken"] += 1
+                self._must(self._overlaps(edit, began), f"an edit of {edit.grant_id} was overwritten")
+            else:
+                self._must(stand[number] in reported, f"an edit of {stand[number]} is not reported")
+                self.counts["caught"] += edit.ended >= began
+        alarms = reported - {stand[number] for number in self.open}
+        self._must(not alarms, f"false alarms: {alarms}")
+
+    def _overlaps(self, edit: Edit, began: int) -> bool:
+        """Whether a worker had looked for the last time, and not replaced the file yet, when an edit was made."""
+        looks: dict[str, int] = {}
+        for word, pid, *when in (line for line in self.evidence.lines() if line[0] in {"look", "done"}):
+            at = int(when[0])
+            if word == "look" and at >= began:
+                looks[pid] = at
+            elif word == "done" and pid in looks and looks.pop(pid) <= edit.ended and at >= edit.began:
+                return True
+        return any(at <= edit.ended for at in looks.values())  # killed between the two
+
+    def _accept(self) -> None:
+        for data in self._files().values():  # a hand that changes a number in place does not know the rest
+            self.evidence.note("made", digest_of(data))
+        stamp, changed = stamping.write(self.root)
+        self._must(changed and stamp.version == self.version + 1, "a hand edit could not be accepted")
+        self.version = stamp.version
+        self.open.clear()
+        self.counts["stamp writes"] += 1
+
+    def _must(self, holds: bool, sentence: str) -> None:
+        if not holds:
+            self.faults.append(f"after {self.counts['kills']} kills: {sentence}")
+
+
+def crash(kills: int, seed: int) -> tuple[dict[str, int], list[str]]:
+    """Kill so many writers; return what was counted, and what must not have happened."""
+    with tempfile.TemporaryDirectory() as directory:
+        run = Run(made(Path(directory, "root")), Evidence(Path(directory, "evidence")), seed)
+        try:
+            run.until(kills)
+        except Exception:  # noqa: BLE001 - it is told, whatever it is
+            run.faults.append(traceback.format_exc())
+        counted = {
+            name: run.numbers.get(name)
+            for name in ("healed by workers", "written", "refused", "polls", "versions seen")
+        }
+        return run.counts | counted, run.faults
+
+
+def main() -> int:
+    """Run, print the table, and say whether anything went wrong."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=3000, help="of workers")
+    parser.add_argument("--commands", type=int, default=100, help="kills of whole commands")
+    parser.add_argument("--command", default="stamp write", help="what they are; {n} is a number that rises")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
+    given = parser.parse_args()
+    print(f"seed {given.seed}")
+    numbers, wrong = crash(given.kills, given.seed)
+    with tempfile.TemporaryDirectory() as directory:
+        more, faults = kill_commands(
+            made(Path(directory, "root")), shlex.split(given.command), given.commands, given.seed
+        )
+    print("\n| what | count |\n|---|---:|")
+    for name, number in (numbers | more).items():
+        print(f"| {name} | {number:,} |")
+    for fault in wrong + faults:
+        print(f"FAULT {fault}")
+    print("\n" + (f"{len(wrong + faults)} faults" if wrong + faults else "no fault"))
+    return 1 if wrong + faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
