@@ -102,7 +102,7 @@ _cortex_policy() {
             ;;
         'stamp write '*)
             offered=('' '')
-            flags='--root --json --help'
+            flags='--root --wait --json --help'
             ;;
         'check '*)
             offered=('' 'ids' 'actions')

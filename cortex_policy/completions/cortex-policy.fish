@@ -139,5 +139,6 @@ complete -c cortex-policy -n '__cortex_policy_in stamp verify' -l root -x -a '(_
 complete -c cortex-policy -n '__cortex_policy_in stamp verify' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in stamp verify' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in stamp write' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l help -d 'Show this message and exit'
