@@ -63,7 +63,7 @@ def _lock(descriptor: int, wait_seconds: float) -> None:
 
     deadline = monotonic() + wait_seconds
     while not lock_descriptor(descriptor, blocking=False):
-        if monotonic() >= deadline:
+        if not deadline > monotonic():  # not a number is no time to wait
             raise NotDone(_holder(descriptor), "wait with `--wait 60`")
         sleep(POLL_SECONDS)
 
