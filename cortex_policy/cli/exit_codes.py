@@ -11,7 +11,7 @@ _GENERAL = {
     70: "a bug in this program; every exit code but 0 is a no",
     130: "interrupted",
 }
-_ENDED_BY = {1: ("stamp", "diff"), 3: ("stamp", "rate", "diff")}
+_ENDED_BY = {1: ("stamp", "diff"), 3: ("stamp", "rate", "diff", "edit")}
 
 
 def exit_codes(command: str | None = None) -> list[tuple[int, str]]:

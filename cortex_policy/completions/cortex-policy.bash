@@ -116,6 +116,10 @@ _cortex_policy() {
             offered=('' 'ids' 'ids')
             flags='--root --against --fail-on --markdown --json --help'
             ;;
+        'edit '*)
+            offered=('' 'ids')
+            flags='--root --wait --help'
+            ;;
         'list '*)
             offered=('')
             flags='--root --json --help'
@@ -133,7 +137,7 @@ _cortex_policy() {
             flags='--help'
             ;;
         *)
-            offered=('check completions diff list rate show stamp')
+            offered=('check completions diff edit list rate show stamp')
             flags='--version --help'
             ;;
     esac
