@@ -6,6 +6,7 @@ import subprocess
 import sys
 import termios
 import tty
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
@@ -21,7 +22,8 @@ from cortex_policy.state.writers import NotDone
 from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from types import FrameType
 
 WORDS = {SAVE: "(s)ave", EDIT: "(e)dit again", DIFF: "(d)iff", EXIT: "e(x)it"}
 MOST_SHOWN = 10  # problems
@@ -39,31 +41,28 @@ class Terminal:
     def edit(self, path: str, line: int) -> str:
         """Run the editor; Ctrl-C belongs to it, and the terminal is as before when it has ended."""
         sys.stdout.flush()
-        before = termios.tcgetattr(0)
-        # a handler of our own, which the editor does not inherit, as it would inherit that a signal is ignored
-        handlers = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGINT, signal.SIGQUIT)}
         try:
-            status = subprocess.run(command(self._editor, path, line), check=False).returncode
+            with _restored(), _handled(lambda *_: None, signal.SIGINT, signal.SIGQUIT):
+                status = subprocess.run(command(self._editor, path, line), check=False).returncode
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             return f"the editor `{self._editor[0]}` does not start: {why.lower()}"
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-            termios.tcsetattr(0, termios.TCSADRAIN, before)
         if status < 0:
             return f"the editor was ended by signal {-status}"
         return f"the editor ended with status {status}, so its text is not saved" if status else ""
 
     def ask(self, choices: str) -> str:
         """Wait for one of the keys; what was typed before the question is no answer."""
-        typer.echo(f"{' '.join(WORDS[choice] for choice in choices)}: ", nl=False, err=True)
-        before = termios.tcgetattr(0)
-        try:
+        question = f"{' '.join(WORDS[choice] for choice in choices)}: "
+
+        def pose(*_: object) -> None:  # anew after a stop: the shell has reset the terminal
+            typer.echo(question, nl=False, err=True)
             tty.setcbreak(0, termios.TCSAFLUSH)
+
+        answer = EXIT
+        with _restored(), suppress(termios.error), _handled(pose, signal.SIGCONT):
+            pose()
             answer = next((key for key in _keys() if key in choices), EXIT)
-        finally:
-            termios.tcsetattr(0, termios.TCSADRAIN, before)
         typer.echo(answer, err=True)
         return answer
 
@@ -99,6 +98,31 @@ class Terminal:
         """Print the lines that differ."""
         for line in patch(old, new, self._name):
             typer.echo("\t".join(map(printable, line.split("\t"))), err=True)
+
+
+@contextmanager
+def _handled(handler: "Callable[[int, FrameType | None], None]", *numbers: signal.Signals) -> "Iterator[None]":
+    """Take signals meanwhile; a handler, unlike `SIG_IGN`, is not inherited by an editor."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
+
+
+@contextmanager
+def _restored() -> "Iterator[None]":
+    """Leave the terminal as it was; one that is gone needs nothing."""
+    before = None
+    with suppress(termios.error):
+        before = termios.tcgetattr(0)
+    try:
+        yield
+    finally:
+        if before is not None:
+            with suppress(termios.error):
+                termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
 def _keys() -> "Iterator[str]":

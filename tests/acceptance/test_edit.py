@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -150,6 +151,38 @@ def test_a_killed_session_leaves_the_text(git: Path, start: Start, number: signa
     again.expect_exact("`git` is unchanged")
     assert ended(again) == 0
     assert (git.read_bytes(), drafts(git)) == (before, [left])
+
+
+def test_a_question_goes_on_after_a_stop(git: Path, start: Start) -> None:
+    """It is asked anew, and still takes a key alone, though a shell resets the terminal in between."""
+    child = start(script('echo > "$1"'))
+    child.expect_exact(EITHER)
+    child.kill(signal.SIGSTOP)
+    modes = termios.tcgetattr(child.child_fd)
+    modes[3] |= termios.ICANON | termios.ECHO
+    termios.tcsetattr(child.child_fd, termios.TCSANOW, modes)
+    child.kill(signal.SIGCONT)
+    child.expect_exact(EITHER)
+    child.send("x")
+    assert ended(child) == 3
+    assert drafts(git) == []
+
+
+def test_a_terminal_that_goes_away_is_an_exit(git: Path) -> None:
+    """Even where no signal tells of it."""
+    before = git.read_bytes()
+    master, slave = os.openpty()
+    environment = {**os.environ, "EDITOR": script('sed -i s/30/7/ "$1"')}
+    streams = {"stdin": slave, "stdout": slave, "stderr": slave}
+    with subprocess.Popen([*PROGRAM, "edit", "git"], **streams, env=environment, start_new_session=True) as child:  # type: ignore[call-overload]
+        os.close(slave)
+        said = b""
+        while ALL.encode() not in said:
+            said += os.read(master, 1024)
+        os.close(master)
+        assert child.wait(timeout=20) == 3
+    assert git.read_bytes() == before
+    assert len(drafts(git)) == 1
 
 
 @pytest.mark.parametrize(
