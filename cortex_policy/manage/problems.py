@@ -1,5 +1,7 @@
 """What is wrong with the text of a grant, each problem with its place; whether one is wrong, only `decode` says."""
 
+from itertools import islice
+
 from cortex_policy.core.decode import MAX_BYTES, Malformed, decode, decode_json
 from cortex_policy.core.model import GrantError, Value
 from cortex_policy.core.spans import Node, Stopped, place, scan
@@ -8,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MOST_FOUND = 100  # problems of a text that decodes in parts
 MOST_SHOWN = 100  # characters of a line
 
 
@@ -20,7 +23,7 @@ class Problem(Value):
 
 
 def problems(data: bytes) -> tuple[Problem, ...]:
-    """Return all that keeps a text from being a grant, in the order of the lines; nothing for a grant."""
+    """Return what keeps a text from being a grant, in the order of the lines; nothing for a grant."""
     try:
         decode(data)
     except GrantError as error:
@@ -61,7 +64,7 @@ def _malformed(text: str) -> list[Problem]:
         root = scan(text)
     except Stopped as stop:
         return [Problem(*place(text, stop.offset), stop.why)]
-    return [Problem(*place(text, offset), message) for offset, message in _refused(text, root)]
+    return [Problem(*place(text, offset), message) for offset, message in islice(_refused(text, root), MOST_FOUND)]
 
 
 def _refused(text: str, root: Node) -> "Iterator[tuple[int, str]]":

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.problems import MOST_SHOWN, Problem, excerpt, problems
+from cortex_policy.manage.problems import MOST_FOUND, MOST_SHOWN, Problem, excerpt, problems
 
 GOOD = b'{\n  "tool": "t",\n  "actions": ["a"],\n  "rate": {"perMinute": 1}\n}\n'
 RATE = '`rate` must be {"perMinute": N}, N an integer of at least 1'
@@ -47,6 +47,11 @@ CASES = [
 def test_a_problem_has_a_place(data: bytes, expected: list[tuple[int, int, str]]) -> None:
     """All of them, by line and column."""
     assert [(one.line, one.column, one.message) for one in problems(data)] == expected
+
+
+def test_a_text_of_nothing_but_problems_is_told_in_part() -> None:
+    """Else a giant would take for ever."""
+    assert len(problems(b"{" + b",".join([b'"a":1'] * 150_000) + b"}")) == MOST_FOUND
 
 
 @given(
