@@ -1,6 +1,7 @@
 """The terminal that an operator sits at: an editor in its foreground, single keys, and what is shown in between."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ WORDS = {SAVE: "(s)ave", EDIT: "(e)dit again", DIFF: "(d)iff", EXIT: "e(x)it"}
 MOST_SHOWN = 10  # problems
 _CHUNK = 64  # what a key sends at once
 _ENDS = ("", "\x04")
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*.?|O.?|.)?")
 
 
 class Terminal:
@@ -56,8 +58,8 @@ class Terminal:
         question = f"{' '.join(WORDS[choice] for choice in choices)}: "
 
         def pose(*_: object) -> None:  # anew after a stop: the shell has reset the terminal
+            tty.setcbreak(0, termios.TCSAFLUSH)  # before it is seen: an answer is never dropped
             typer.echo(question, nl=False, err=True)
-            tty.setcbreak(0, termios.TCSAFLUSH)
 
         answer = EXIT
         with _restored(), suppress(termios.error), _handled(pose, signal.SIGCONT):
@@ -132,9 +134,7 @@ def _keys() -> "Iterator[str]":
             pressed = os.read(0, _CHUNK).decode("latin-1")
         except OSError:  # the terminal is gone
             return
-        if pressed.startswith("\x1b"):
-            continue
-        for key in pressed or [""]:
+        for key in _SEQUENCE.sub("", pressed) if pressed else [""]:
             if key in _ENDS:
                 return
             yield key.lower()

@@ -90,9 +90,10 @@ def test_from_a_syntax_error_to_a_saved_grant(git: Path, start: Start) -> None:
     child.expect_exact("^\r\n")
     child.expect_exact(BROKEN)
     assert (git.parent.parent.parent.parent / "turn").read_text() == "1\n"  # nothing is opened unasked
-    child.send("q\x1b[Ds")  # no answers, nor is `s` one here
+    child.send("q\x1b[D\x1bOD\x1b[1;2Ds")  # no answers: an arrow is no `d`, and there is nothing to save
     child.send("e")
     child.expect_exact("narrowed")
+    assert "---" not in str(child.before)
     child.expect_exact(ALL)
     child.send("d")
     child.expect_exact('-    "perMinute": 30')
