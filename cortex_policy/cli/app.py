@@ -10,6 +10,7 @@ from cortex_policy.checking import Call, Outcome
 from cortex_policy.cli.check import check
 from cortex_policy.cli.completions import completions
 from cortex_policy.cli.diff import diff
+from cortex_policy.cli.edit import edit
 from cortex_policy.cli.help import Command, Deciding, Group
 from cortex_policy.cli.list import list_grants
 from cortex_policy.cli.rate import rate_app
@@ -34,6 +35,7 @@ app.command("check", cls=Deciding, add_help_option=False)(check)
 app.command("list", cls=Command)(list_grants)
 app.command("show", cls=Command)(show)
 app.command("diff", cls=Command)(diff)
+app.command("edit", cls=Command)(edit)
 app.command("completions", cls=Command)(completions)
 app.add_typer(stamp_app, name="stamp")
 app.add_typer(rate_app, name="rate")

@@ -13,8 +13,8 @@ _GENERAL = {
 }
 _ENDED_BY = {
     1: ("stamp", "diff"),
-    3: ("stamp", "rate", "diff"),
-    23: ("stamp",),
+    3: ("stamp", "rate", "diff", "edit"),
+    23: ("stamp", "edit"),
     24: ("check", "rate"),
     27: ("check",),
 }

@@ -4,6 +4,7 @@ import json as json_text
 
 import typer
 
+from cortex_policy.cli.asking import WaitOption
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.core.model import GrantError
@@ -67,12 +68,12 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
 
 
 @stamp_app.command(cls=Command)
-def write(root: RootOption = None, *, json: JsonOption = False) -> None:
+def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: JsonOption = False) -> None:
     """Stamp every grant as it stands, as the next version.
 
     $ cortex-policy stamp write
     """
-    stamp, changed = stamping.write(find_root(root))
+    stamp, changed = stamping.write(find_root(root), wait_seconds)
     if json:
         typer.echo(json_text.dumps({"changed": changed, "stamp": _members(stamp)}))
     else:

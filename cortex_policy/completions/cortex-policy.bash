@@ -102,7 +102,7 @@ _cortex_policy() {
             ;;
         'stamp write '*)
             offered=('' '')
-            flags='--root --json --help'
+            flags='--root --wait --json --help'
             ;;
         'check '*)
             offered=('' 'ids' 'actions')
@@ -115,6 +115,10 @@ _cortex_policy() {
         'diff '*)
             offered=('' 'ids' 'ids')
             flags='--root --against --fail-on --markdown --json --help'
+            ;;
+        'edit '*)
+            offered=('' 'ids')
+            flags='--root --wait --help'
             ;;
         'list '*)
             offered=('')
@@ -133,7 +137,7 @@ _cortex_policy() {
             flags='--help'
             ;;
         *)
-            offered=('check completions diff list rate show stamp')
+            offered=('check completions diff edit list rate show stamp')
             flags='--version --help'
             ;;
     esac

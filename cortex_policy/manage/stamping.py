@@ -30,9 +30,9 @@ def digests(root: Root) -> dict[str, str]:
     return found
 
 
-def write(root: Root) -> tuple[Stamp, bool]:
+def write(root: Root, wait_seconds: float = 0.0) -> tuple[Stamp, bool]:
     """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
-    with locked(root) as policy:
+    with locked(root, wait_seconds) as policy:
         file, grants = stamps.stamp_file(root.path), digests(root)
         data = _bytes(policy, file)
         try:

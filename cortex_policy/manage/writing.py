@@ -41,6 +41,11 @@ class Writer:
         """Take the opened directories."""
         self.root, self._policy, self._tools = root, policy, tools
 
+    @property
+    def policy(self) -> Directory:
+        """The open directory that holds the lock."""
+        return self._policy
+
     def read(self, grant_id: str) -> bytes | None:
         """Return the bytes of a grant, None where there is none."""
         try:

@@ -1,9 +1,11 @@
-"""The lock that writers of grants take: the only place that imports filelock."""
+"""The lock that writers of grants take, with the name of its holder: the only place that imports filelock."""
 
+import json
 import os
+import pwd
 import stat
 from contextlib import contextmanager, suppress
-from time import monotonic, sleep
+from time import localtime, monotonic, sleep, strftime, time
 
 from cortex_policy.core.model import CortexPolicyError, Reason
 from cortex_policy.state.files import sweep
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 NOT_DONE = Reason("not_done", "not done, nothing was changed", 3)
 POLL_SECONDS = 0.05
+MOST_SAID = 1024  # bytes that a holder says of itself
 
 
 class NotDone(CortexPolicyError):
@@ -36,6 +39,7 @@ def locked(root: Root, wait_seconds: float = 0.0) -> "Iterator[Directory]":
         with policy:
             descriptor = _locked(policy, wait_seconds)
             try:
+                _sign(descriptor)
                 sweep(policy.descriptor)
                 with suppress(FileNotFoundError), Directory(Trust(root), "tools") as tools:
                     sweep(tools.descriptor)
@@ -50,9 +54,10 @@ def locked(root: Root, wait_seconds: float = 0.0) -> "Iterator[Directory]":
 def _opened(policy: Directory) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(".lock", flags, 0o600, dir_fd=policy.descriptor)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # we write to it: never to what stands elsewhere too
         os.close(descriptor)
-        raise FileExistsError(None, "is not a regular file")
+        raise FileExistsError(None, "is not a regular file, or has more than one link")
     return descriptor
 
 
@@ -62,7 +67,7 @@ def _locked(policy: Directory, wait_seconds: float) -> int:
     while True:
         descriptor = _opened(policy)
         try:
-            _lock(descriptor, policy, deadline)
+            _lock(descriptor, deadline)
             if _stands(descriptor, policy):
                 return descriptor
         except BaseException:
@@ -71,13 +76,12 @@ def _locked(policy: Directory, wait_seconds: float) -> int:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, policy: Directory, deadline: float) -> None:
+def _lock(descriptor: int, deadline: float) -> None:
     from filelock import lock_descriptor  # noqa: PLC0415 - 50 ms, and only a writer needs it
 
     while not lock_descriptor(descriptor, blocking=False):
-        if monotonic() >= deadline:
-            message = f"another process is writing grants (it holds `{policy.path}/.lock`)"
-            raise NotDone(message, "try again when it is done")
+        if not deadline > monotonic():  # not a number is no time to wait
+            raise NotDone(_holder(descriptor), "wait with `--wait 60`")
         sleep(POLL_SECONDS)
 
 
@@ -87,3 +91,31 @@ def _stands(descriptor: int, policy: Directory) -> bool:
     except FileNotFoundError:
         return False
     return os.path.samestat(standing, os.fstat(descriptor))
+
+
+def _sign(descriptor: int) -> None:
+    """Write who holds the lock and since when, for those who find it held; it is never read while the lock is free."""
+    who = {"user": _user(), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
+    text = json.dumps(who).encode()
+    with suppress(OSError):  # a full disk stops the write itself, and this is only what others are told
+        os.pwrite(descriptor, text + b"\n", 0)  # first the new text, then its end: never without a holder
+        os.ftruncate(descriptor, len(text) + 1)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"user {os.geteuid()}"
+
+
+def _holder(descriptor: int) -> str:
+    """Say who holds the lock and since when, as far as it said so."""
+    try:
+        who = json.loads(os.pread(descriptor, MOST_SAID, 0).splitlines()[0])
+        elsewhere = "" if who["host"] == os.uname().nodename else f" on {who['host']}"
+        since, today = localtime(who["since"]), strftime("%Y-%m-%d")
+        began = strftime("%H:%M" if strftime("%Y-%m-%d", since) == today else "%Y-%m-%d %H:%M", since)
+        return f"{who['user']} (pid {who['pid']}{elsewhere}) has been writing grants since {began}"
+    except (OSError, ValueError, LookupError, TypeError, OverflowError):
+        return "another process is writing grants"

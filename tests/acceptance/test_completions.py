@@ -14,7 +14,7 @@ import pexpect
 import pytest
 
 CASES = [
-    ("cortex-policy ", {"check", "list", "show", "diff", "rate", "stamp", "completions"}),
+    ("cortex-policy ", {"check", "list", "show", "diff", "edit", "rate", "stamp", "completions"}),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy --v", {"--version"}),
     ("cortex-policy check ", {"git", "model-gateway"}),
@@ -35,6 +35,9 @@ CASES = [
     ("cortex-policy stamp show --j", {"--json"}),
     ("cortex-policy show m", {"model-gateway"}),
     ("cortex-policy show git ", set()),
+    ("cortex-policy edit m", {"model-gateway"}),
+    ("cortex-policy edit --w", {"--wait"}),
+    ("cortex-policy edit --wait 60 g", {"git"}),
     ("cortex-policy diff ", {"git", "model-gateway"}),
     ("cortex-policy diff git m", {"model-gateway"}),
     ("cortex-policy diff git --ag", {"--against"}),

@@ -1,0 +1,45 @@
+"""`edit`: change a grant in an editor; it is saved when it loads, and when what it means was seen."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.asking import WaitOption
+from cortex_policy.cli.options import RootOption
+from cortex_policy.state.grants import find_root
+from cortex_policy.state.writers import NotDone
+from cortex_policy.wording import printable
+
+
+def edit(
+    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    root: RootOption = None,
+    *,
+    wait_seconds: WaitOption = 0.0,
+) -> None:
+    """Edit a grant in your editor, and save it when it loads.
+
+    It opens `$VISUAL` or `$EDITOR` on a private copy, shows what is wrong with it, and what the change means: whether
+    more is allowed than before. Nothing is saved unasked, and a text that is not saved is left and named.
+
+    Nobody else writes grants meanwhile.
+
+    $ cortex-policy edit git
+    $ cortex-policy edit git --wait 60
+    $ EDITOR="code --wait" cortex-policy edit git
+    """
+    from cortex_policy.cli.terminal import Terminal  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.manage.editors import chosen  # noqa: PLC0415
+    from cortex_policy.manage.sessions import edit as run  # noqa: PLC0415
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+        hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
+        raise NotDone("nobody is there to edit: it needs a terminal", hint)
+    outcome = run(find_root(root), grant_id, wait_seconds, Terminal(chosen(os.environ), grant_id))
+    if outcome.word == "cancelled":
+        raise NotDone("cancelled")
+    if outcome.word == "saved":
+        stamped = "the next write finishes its stamp" if outcome.version is None else f"version {outcome.version}"
+        typer.echo(printable(f"saved `{grant_id}`, {stamped}"))

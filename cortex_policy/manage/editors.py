@@ -1,0 +1,50 @@
+"""Which editor an operator wants, and how it is told to open a file at a line."""
+
+import os
+import re
+import shlex
+import shutil
+
+from cortex_policy.state.writers import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FALLBACKS = ("sensible-editor", "editor", "nano", "vi", "ed")
+_TAKES_PLUS = frozenset(("vi", "vim", "nvim", "nano", "pico", "emacs", "emacsclient", "mg", "joe", "micro", "kak"))
+_TAKES_GOTO = frozenset(("code", "codium"))
+
+
+def chosen(environment: "Mapping[str, str]") -> list[str]:
+    """Return the words of the operator's editor, else of one that is installed; raise NotDone where there is none."""
+    for name in ("VISUAL", "EDITOR"):
+        try:
+            words = shlex.split(environment.get(name, ""))
+        except ValueError as error:
+            raise NotDone(f"`${name}` cannot be read: {str(error).lower()}") from None
+        if words:
+            return words
+    for name in FALLBACKS:
+        if shutil.which(name, path=environment.get("PATH")):
+            return [name]
+    raise NotDone("no editor was found", "name one in `$VISUAL` or `$EDITOR`")
+
+
+def command(words: list[str], file: str, line: int) -> list[str]:
+    """Return the words that open a file, at a line where the editor is known to take one; 0 is none."""
+    names = _names(words[0])
+    if _TAKES_GOTO & names:
+        waits = [] if {"--wait", "-w"}.intersection(words) else ["--wait"]
+        return [*words, *waits, *(["--goto", f"{file}:{line}"] if line else [file])]
+    if line > 1 and _TAKES_PLUS & names:
+        return [*words, f"+{line}", file]
+    return [*words, file]
+
+
+def _names(word: str) -> set[str]:
+    """Return what an editor is called, and what the program is that its name leads to, without what follows a dot."""
+    target = os.path.basename(os.path.realpath(shutil.which(word) or word))
+    if target == "busybox":
+        return set()
+    return {re.split("[.-]", name)[0] for name in (os.path.basename(word), target)}

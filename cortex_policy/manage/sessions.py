@@ -1,0 +1,172 @@
+"""The loop of `edit`: edit, look at what came of it, ask; nothing that does not load is ever saved."""
+
+from typing import Protocol
+
+from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
+from cortex_policy.manage.comparing import Change, changed
+from cortex_policy.manage.problems import Problem, problems
+from cortex_policy.manage.writing import Writer, writing
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.drafts import Draft, left
+from cortex_policy.state.grants import Root, Trust, check_id
+from cortex_policy.state.remedies import traced
+from cortex_policy.state.stamp import digest_of
+from cortex_policy.state.writers import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SAVE, EDIT, DIFF, EXIT = "s", "e", "d", "x"
+
+
+class Screen(Protocol):
+    """What the loop asks of whoever sits in front of it."""
+
+    def edit(self, path: str, line: int) -> str:
+        """Let the operator edit a file, from a line on (0: any); return what went wrong, else nothing."""
+
+    def ask(self, choices: str) -> str:
+        """Return one of the choices; EXIT at the end of input."""
+
+    def consent(self, change: Change) -> bool:
+        """Ask whether a change that may allow more is meant."""
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence."""
+
+    def show_problems(self, text: bytes, found: tuple[Problem, ...]) -> None:
+        """Show what is wrong with a text."""
+
+    def show_change(self, change: Change) -> None:
+        """Show what a change means."""
+
+    def show_diff(self, old: bytes, new: bytes) -> None:
+        """Show what is different."""
+
+
+class Outcome(Value):
+    """How a session ended: saved, unchanged or cancelled; the version is None where the stamp is yet to be finished."""
+
+    word: str
+    version: int | None = None
+
+
+class _Look(Value):
+    """What came of the editor: the text that was found, what may be done with it, and where to go on."""
+
+    text: bytes
+    choices: str = EDIT + EXIT
+    line: int = 0
+    change: Change | None = None
+
+
+def edit(root: Root, grant_id: str, wait_seconds: float, screen: Screen) -> Outcome:
+    """Let an operator edit a grant while the writers' lock is held.
+
+    Raises NotDone or GrantError for what stands in the way. Whatever ends it, the grant is the old one or the new one,
+    and a text that was not saved is left and named.
+    """
+    check_id(grant_id)
+    with writing(root, wait_seconds) as writer:
+        original = _original(writer, grant_id)
+        for path in left(writer.policy, grant_id):
+            screen.say(f"note: an earlier session left its text in `{path}`")
+        draft = Draft(writer.policy, grant_id, original)
+        session = Session(grant_id, original, draft, screen, lambda new: writer.put(grant_id, original, new))
+        try:
+            return session.run()
+        finally:
+            if draft.settle(original, session.saved):
+                screen.say(f"the text was left in `{draft.path}`")
+
+
+def _original(writer: Writer, grant_id: str) -> bytes:
+    """Return the bytes of a grant that can be saved when it was edited; it need not load."""
+    root = writer.root
+    original, file = writer.read(grant_id), f"{root.tools}/{grant_id}.json"
+    if original is None:
+        raise traced(FileNotFoundError(None, None, file), Trust(root), grant_id, None)
+    if len(original) > MAX_BYTES:
+        raise NotDone(f"`{file}` is larger than {MAX_BYTES} bytes", "mend it by hand")
+    stamp = stamps.read(root)
+    if stamp is not None and not stamp.accepts(grant_id, digest_of(original)):
+        hint = "look at it, then accept it with `cortex-policy stamp write`"
+        raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hint)
+    return original
+
+
+class Session:
+    """One operator, one grant, and a copy of it to work on."""
+
+    def __init__(
+        self, grant_id: str, original: bytes, draft: Draft, screen: Screen, save: "Callable[[bytes], int | None]"
+    ) -> None:
+        """Take the grant, the copy, the operator's screen, and what saves a text."""
+        self._id, self._original, self._draft, self._screen, self._save = grant_id, original, draft, screen, save
+        self._last = original
+        self.saved = original
+
+    def run(self) -> Outcome:
+        """Edit until the text is saved, unchanged or given up."""
+        line = _first_line(problems(self._original))
+        while True:
+            look = self._look(self._screen.edit(self._draft.path, line))
+            if not look.choices:
+                return Outcome("unchanged")
+            answer = self._answer(look)
+            if answer == SAVE:
+                version = self._save(look.text)
+                self.saved = look.text
+                return Outcome("saved", version)
+            if answer == EXIT:
+                return Outcome("cancelled")
+            line = look.line
+
+    def _answer(self, look: _Look) -> str:
+        while True:
+            answer = self._screen.ask(look.choices)
+            if answer == DIFF:
+                self._screen.show_diff(self._original, look.text)
+            elif answer != SAVE or look.change is None or self._screen.consent(look.change):
+                return answer
+
+    def _look(self, failure: str) -> _Look:
+        if failure:
+            self._screen.say(failure)
+        text = self._read()
+        if text is None:
+            return _Look(self._last)
+        self._last = text
+        if failure:
+            return _Look(text)
+        found = problems(text)
+        if text == self._original:
+            self._screen.say(f"`{self._id}` is unchanged")
+            if not found:
+                return _Look(text, "")
+        if not text.strip():
+            self._screen.say(f"`{self._id}` was emptied, and nothing is not a grant")
+            return _Look(text)
+        if found:
+            self._screen.show_problems(text, found)
+            return _Look(text, EDIT + DIFF + EXIT, _first_line(found))
+        change = changed(self._id, self._original, text)
+        self._screen.show_change(change)
+        return _Look(text, SAVE + EDIT + DIFF + EXIT, 0, change)
+
+    def _read(self) -> bytes | None:
+        """Read the copy; None, said why, where it is not there or is no file of its own."""
+        try:
+            return self._draft.read()
+        except FileNotFoundError:
+            self._draft.write(self._last)
+            self._screen.say("the editor removed the file; it is there again with its last text")
+        except GrantError as error:
+            self._screen.say(str(error))
+        return None
+
+
+def _first_line(found: tuple[Problem, ...]) -> int:
+    return found[0].line if found else 0
