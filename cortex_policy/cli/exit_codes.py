@@ -11,7 +11,8 @@ _GENERAL = {
     70: "a bug in this program; every exit code but 0 is a no",
     130: "interrupted",
 }
-_ENDED_BY = {1: ("stamp", "diff"), 3: ("stamp", "rate", "diff")}
+_WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt")
+_ENDED_BY = {1: ("stamp", "diff", "fmt"), 3: ("stamp", "rate", "diff", *_WRITERS)}
 
 
 def exit_codes(command: str | None = None) -> list[tuple[int, str]]:
