@@ -1,6 +1,6 @@
 """How an answer reads: one line and a hint for people, one line of JSON for programs."""
 
-from cortex_policy.core.engine import usable
+from cortex_policy.core.engine import covering, misspelling, usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cortex_policy.checking import Call, Outcome
     from cortex_policy.core.model import Budget, Decision, Grant, Place
 
+_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")  # to every shell
 _RULES = {
     ACTION_NOT_ALLOWED: "action",
     ARGUMENT_NOT_ALLOWED: "arguments",
@@ -59,7 +60,7 @@ def _lines(call: "Call", outcome: "Outcome") -> list[str]:
         lines = [f"{call.grant} {call.action}: {message}"]
     if call.explain:
         lines += _explained(outcome)
-    hint = error.hint if error is not None else _hint(outcome.grant, decision)
+    hint = error.hint if error is not None else _hint(call, outcome.grant, decision)
     return [*lines, f"hint: {hint}"] if hint else lines
 
 
@@ -78,29 +79,61 @@ def _allowed(decision: "Decision") -> str:
     return f"allowed{left}{duties}"
 
 
-def _hint(grant: "Grant | None", decision: "Decision | None") -> str:
+def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> str:
     if grant is None or decision is None or decision.allowed:
         return ""
     file = grant.origin.file if grant.origin is not None else grant.id
     if decision.reason is ACTION_NOT_ALLOWED:
         actions = ", ".join(grant.actions) or "none"
-        return f"allowed actions: {actions}; an operator adds one to `actions` in {file}"
+        allowing = _command(call, "allow", [call.action] if call.action else [])
+        return f"allowed actions: {actions}; an operator {allowing or f'adds one to `actions` in {file}'}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
         return f"what arguments may be stands in `args` in {file}"
     if decision.reason is PATH_OUTSIDE_SCOPE:
-        return _path_hint(grant, decision, file)
+        return _path_hint(call, grant, decision, file)
     if decision.reason is RATE_LIMITED:
         return _rate_hint(decision)
     return "a human must approve this call"
 
 
-def _path_hint(grant: "Grant", decision: "Decision", file: str) -> str:
+def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) -> str:
     if any(place.guard for place, _ in decision.places):
         return "no grant lets its tool touch what governs it"
+    allowing = _command(call, "add-scope", _missing_scopes(grant, decision))
     scopes = [scope for scope in grant.fs_scope if usable(scope) is not None]
     if scopes:
-        return f"allowed below: {', '.join(scopes)}; an operator adds a prefix to `fsScope` in {file}"
+        return f"allowed below: {', '.join(scopes)}{allowing and f'; an operator {allowing}'}"
     return f"no scope of this grant can match; an operator mends `fsScope` in {file}" if grant.fs_scope else ""
+
+
+def _missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
+    """Return the scopes that would let every path of the call in; none where not all of them can be."""
+    missing: dict[str, None] = {}
+    for place, _ in decision.places:
+        for relative in (place.collapsed, place.landed):
+            if relative is None or usable(relative) != relative or misspelling(place.given) or place.fault:
+                return []  # it lies outside the root, or is denied by how it is spelled
+            if covering((*grant.fs_scope, *missing), relative) is None:
+                missing[relative] = None
+    return list(missing)
+
+
+def _command(call: "Call", option: str, words: list[str]) -> str:
+    """Return the command that would allow these words, '' where none can be typed."""
+    if not words or not all(map(str.isprintable, [*words, call.root or ""])):
+        return ""
+    options = "".join(f" --{option}{'=' if word[:1] == '-' else ' '}{_quoted(word)}" for word in words)
+    where = f" --root {_quoted(call.root)}" if call.root is not None else ""
+    return f"allows it with `cortex-policy set {call.grant}{options}{where}`"
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for a shell."""
+    if word and _BARE.issuperset(word):
+        return word
+    from shlex import quote  # noqa: PLC0415 - 10 ms, and few words need it
+
+    return quote(word)
 
 
 def _rate_hint(decision: "Decision") -> str:

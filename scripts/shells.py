@@ -10,7 +10,10 @@ from cortex_policy.cli.app import PROGRAM
 
 TEMPLATES = Path(__file__).parent / "templates"
 # what a script offers for an argument: grant ids, the actions of that grant, or these words
-OFFERS = {"grant": "ids", "grant_id": "ids", "action": "actions", "shell": "bash zsh fish", "old": "ids", "new": "ids"}
+OFFERS = {
+    "grant": "ids", "grant_id": "ids", "grant_ids": "ids", "old": "ids", "new": "ids", "new_id": "",
+    "action": "actions", "shell": "bash zsh fish",
+}  # fmt: skip
 FILES, DIRECTORIES = ("path",), ("root",)
 
 

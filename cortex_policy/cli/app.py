@@ -9,11 +9,18 @@ import typer
 from cortex_policy.checking import Call, Outcome
 from cortex_policy.cli.check import check
 from cortex_policy.cli.completions import completions
+from cortex_policy.cli.copy import copy
 from cortex_policy.cli.diff import diff
 from cortex_policy.cli.edit import edit
+from cortex_policy.cli.fmt import fmt
 from cortex_policy.cli.help import Command, Deciding, Group
+from cortex_policy.cli.init import init
 from cortex_policy.cli.list import list_grants
+from cortex_policy.cli.new import new
 from cortex_policy.cli.rate import rate_app
+from cortex_policy.cli.remove import remove
+from cortex_policy.cli.rename import rename
+from cortex_policy.cli.set import set_grant
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
 from cortex_policy.core.model import CortexPolicyError, UsageError
@@ -36,6 +43,13 @@ app.command("list", cls=Command)(list_grants)
 app.command("show", cls=Command)(show)
 app.command("diff", cls=Command)(diff)
 app.command("edit", cls=Command)(edit)
+app.command("init", cls=Command)(init)
+app.command("new", cls=Command)(new)
+app.command("set", cls=Command)(set_grant)
+app.command("remove", cls=Command)(remove)
+app.command("rename", cls=Command)(rename)
+app.command("copy", cls=Command)(copy)
+app.command("fmt", cls=Command)(fmt)
 app.command("completions", cls=Command)(completions)
 app.add_typer(stamp_app, name="stamp")
 app.add_typer(rate_app, name="rate")

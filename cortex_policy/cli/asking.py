@@ -34,8 +34,23 @@ def consent(change: "Change", *, allowed: bool) -> None:
         raise NotDone("cancelled")
 
 
+def is_attended() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def told(question: str, default: str = "") -> str:
+    """Ask for a word, the default where the answer is empty; raise NotDone at the end of input."""
+    typer.echo(printable(f"{question} [{default}]" if default else question) + ": ", nl=False, err=True)
+    line = sys.stdin.readline()
+    if not line:
+        typer.echo(err=True)
+        raise NotDone("cancelled")
+    return line.strip() or default
+
+
 def _answer(question: str, option: str) -> str:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not is_attended():
         raise NotDone("nobody is there to be asked", f"say it with `{option}`")
     typer.echo(f"{printable(question)}: ", nl=False, err=True)
     return sys.stdin.readline().strip()  # nothing at the end of input, which is no yes

@@ -11,10 +11,11 @@ _GENERAL = {
     70: "a bug in this program; every exit code but 0 is a no",
     130: "interrupted",
 }
+_WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit")
 _ENDED_BY = {
-    1: ("stamp", "diff"),
-    3: ("stamp", "rate", "diff", "edit"),
-    23: ("stamp", "edit"),
+    1: ("stamp", "diff", "fmt"),
+    3: ("stamp", "rate", "diff", *_WRITERS),
+    23: ("stamp", *_WRITERS),
     24: ("check", "rate"),
     27: ("check",),
 }

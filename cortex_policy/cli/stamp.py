@@ -1,6 +1,7 @@
 """`stamp`: show, verify and write what tells readers which version of the grants they have."""
 
 import json as json_text
+from typing import Annotated
 
 import typer
 
@@ -78,6 +79,28 @@ def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
         typer.echo(json_text.dumps({"changed": changed, "stamp": _members(stamp)}))
     else:
         typer.echo(_line(stamp) if changed else f"nothing to do: {_line(stamp)}")
+
+
+@stamp_app.command(cls=Command)
+def wait(
+    root: RootOption = None,
+    *,
+    version: Annotated[
+        int, typer.Option("--version", metavar="N", min=1, show_default=False, help="The version to wait for.")
+    ],
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", metavar="SECONDS", min=0, help="Give up after so long, with 3.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Wait until the stamp is at a version, or beyond it.
+
+    It takes no lock, and waits without end where no time-out is given.
+
+    $ cortex-policy stamp wait --version 7 --timeout 30
+    """
+    stamp = stamping.wait(find_root(root), version, timeout)
+    typer.echo(json_text.dumps({"stamp": _members(stamp)}) if json else _line(stamp))
 
 
 def _warn(doubt: GrantError | None) -> None:

@@ -60,7 +60,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --against --arg --args --cost --fail-on --path --root --wait " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --cost --data-class --fail-on --path --rate --remove-scope --revoke --root --scope --timeout --tool --version --wait " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -100,6 +100,10 @@ _cortex_policy() {
             offered=('' '')
             flags='--root --json --help'
             ;;
+        'stamp wait '*)
+            offered=('' '')
+            flags='--root --version --timeout --json --help'
+            ;;
         'stamp write '*)
             offered=('' '')
             flags='--root --wait --json --help'
@@ -112,6 +116,10 @@ _cortex_policy() {
             offered=('' 'bash zsh fish')
             flags='--help'
             ;;
+        'copy '*)
+            offered=('' 'ids' '')
+            flags='--root --allow-widening --wait --json --help'
+            ;;
         'diff '*)
             offered=('' 'ids' 'ids')
             flags='--root --against --fail-on --markdown --json --help'
@@ -120,24 +128,48 @@ _cortex_policy() {
             offered=('' 'ids')
             flags='--root --wait --help'
             ;;
+        'fmt '*)
+            offered=('' 'ids')
+            flags='--root --check --diff --wait --json --help'
+            ;;
+        'init '*)
+            offered=('')
+            flags='--root --wait --json --help'
+            ;;
         'list '*)
             offered=('')
             flags='--root --json --help'
             ;;
+        'new '*)
+            offered=('' '')
+            flags='--root --tool --allow --rate --scope --data-class --allow-widening --wait --json --help'
+            ;;
         'rate '*)
             offered=('' 'purge reset show watch')
             flags='--help'
+            ;;
+        'remove '*)
+            offered=('' 'ids')
+            flags='--root --yes --wait --json --help'
+            ;;
+        'rename '*)
+            offered=('' 'ids' '')
+            flags='--root --wait --json --help'
+            ;;
+        'set '*)
+            offered=('' 'ids')
+            flags='--root --rate --data-class --allow --revoke --add-scope --remove-scope --tool --dry-run --allow-widening --wait --json --help'
             ;;
         'show '*)
             offered=('' 'ids')
             flags='--root --json --help'
             ;;
         'stamp '*)
-            offered=('' 'show verify write')
+            offered=('' 'show verify wait write')
             flags='--help'
             ;;
         *)
-            offered=('check completions diff edit list rate show stamp')
+            offered=('check completions copy diff edit fmt init list new rate remove rename set show stamp')
             flags='--version --help'
             ;;
     esac

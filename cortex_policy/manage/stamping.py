@@ -3,6 +3,7 @@
 import re
 from contextlib import suppress
 from shlex import quote
+from time import monotonic, sleep
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
@@ -11,6 +12,8 @@ from cortex_policy.state.files import replace
 from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writers import NotDone, locked
+
+POLL_SECONDS = 0.05
 
 
 class Finding(Value):
@@ -112,6 +115,19 @@ def verify(root: Root) -> tuple[Finding, ...]:
         for grant_id in names
         if not stamp.accepts(grant_id, found.get(grant_id))
     )
+
+
+def wait(root: Root, version: int, timeout_seconds: float | None = None) -> Stamp:
+    """Return the stamp once its version is at least this one; raise NotDone at the time-out, None for none."""
+    deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
+    while True:
+        stamp = stamps.read(root)
+        if stamp is not None and stamp.version >= version:
+            return stamp
+        if deadline is not None and not monotonic() < deadline:
+            last = f"at version {stamp.version}" if stamp is not None else "not there"
+            raise NotDone(f"the stamp is {last}, not at version {version} yet")
+        sleep(POLL_SECONDS)
 
 
 def _difference(grant_id: str, found: dict[str, str], stamp: Stamp) -> str:

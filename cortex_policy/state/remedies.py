@@ -27,7 +27,7 @@ def not_one_root(here: str, roots: list[str]) -> GrantError:
     if roots:
         hint = f"pin one with `--root {quoted(roots[-1])}` or CORTEX_POLICY_ROOT"
         return GrantError(ROOT_AMBIGUOUS, " and ".join(f"`{root}`" for root in roots), hint)
-    hint = "make `.cortex/policy/tools` there, or name the root with `--root DIR` or CORTEX_POLICY_ROOT"
+    hint = "make one there with `cortex-policy init`, or name the root with `--root DIR` or CORTEX_POLICY_ROOT"
     return GrantError(ROOT_NOT_FOUND, f"neither `{here}` nor a directory above it holds .cortex/policy", hint)
 
 
@@ -91,4 +91,5 @@ def _not_found(root: Root, grant_id: str, missing: str) -> GrantError:
     hint = f"did you mean `{close[0]}`? " if close else ""
     shown = ", ".join(known[:MOST_SHOWN]) + (" ..." if len(known) > MOST_SHOWN else "")
     hint += f"known grants: {shown}" if known else "there are no grants here yet"
-    return GrantError(GRANT_NOT_FOUND, "", f"{hint}; a new one stands in `.cortex/policy/tools/{grant_id}.json`")
+    where = f" --root {quoted(root.path)}" if root.named else ""
+    return GrantError(GRANT_NOT_FOUND, "", f"{hint}; an operator makes it with `cortex-policy new {grant_id}{where}`")

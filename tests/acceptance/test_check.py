@@ -250,10 +250,10 @@ def test_settings_are_never_skipped(root: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentences"),
     [
-        (("git", "push"), ("git push: action not allowed: `push`", "allowed actions: tree, snippet, search;", "tools/git.json")),
+        (("git", "push"), ("git push: action not allowed: `push`", "allowed actions: tree, snippet, search;", "`cortex-policy set git --allow push`")),
         (("git", "tree", "--args", '{"repo": 3}'), ("git tree: argument not allowed: `repo` must be of type string, not number",)),
         (("git", "tree", "--path", "docs-evil/x"), ("git tree: path not within fsScope: `docs-evil/x` is in no scope",
-                                                   "hint: allowed below: apps/cortex-os, packages, docs;")),
+                                                   "hint: allowed below: apps/cortex-os, packages, docs;", "`cortex-policy set git --add-scope docs-evil/x`")),
         (("git", "tree", "--path", "packages/../etc"), ("`packages/../etc` is in no scope",)),
         (("git", "tree", "--path", ""), ("`` is empty",)),
         (("git", "tree", "--path", "docs/link-to-etc/passwd"), ("leads to `/etc/passwd`, which is in no scope",)),
@@ -262,7 +262,7 @@ def test_settings_are_never_skipped(root: Path) -> None:
         (("git", "tree", "--path", "docs/\x1b[31m\u202ex\nallowed"), (r"`docs/\x1b[31m\u202ex\nallowed` holds a control character",)),
         (("git", "tree", "--require-path"), ("no path was given, and one is required",)),
         (("git", "tree", "--cost", "31"), ("git tree: rate limit exceeded: a cost above 30 never fits", "a cost of at most 30")),
-        (("fs.write", "write"), ("fs.write write: grant not found", "known grants: git, model-gateway")),
+        (("fs.write", "write"), ("fs.write write: grant not found", "known grants: git, model-gateway", "`cortex-policy new fs.write`")),
         (("../model-gateway", "chat"), ("grant not found: `../model-gateway` cannot be an id",)),
         (("model-gateway", "chat", "--path", ".cortex/policy/new"), ("path not within fsScope: `.cortex/policy/new` l", "governs grants")),
         (("git", "tree", "--arg", "novalue"), ("`--arg novalue` is not of the form K=V", "cortex-policy check --help")),

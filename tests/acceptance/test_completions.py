@@ -14,8 +14,19 @@ import pexpect
 import pytest
 
 CASES = [
-    ("cortex-policy ", {"check", "list", "show", "diff", "edit", "rate", "stamp", "completions"}),
+    (
+        "cortex-policy ",
+        {"check", "list", "show", "diff", "edit", "rate", "stamp", "completions"}
+        | {"init", "new", "set", "remove", "rename", "copy", "fmt"},
+    ),
     ("cortex-policy ch", {"check"}),
+    ("cortex-policy set ", {"git", "model-gateway"}),
+    ("cortex-policy set --allow push g", {"git"}),
+    ("cortex-policy set git --add-s", {"--add-scope"}),
+    ("cortex-policy new ", set()),
+    ("cortex-policy rename g", {"git"}),
+    ("cortex-policy copy git ", set()),
+    ("cortex-policy fmt m", {"model-gateway"}),
     ("cortex-policy --v", {"--version"}),
     ("cortex-policy check ", {"git", "model-gateway"}),
     ("cortex-policy check g", {"git"}),
@@ -31,7 +42,7 @@ CASES = [
     ("cortex-policy check --root '../../an other' ", {"quoted"}),
     ("cortex-policy check --root ~/home ", {"quoted"}),
     ("cortex-policy check --root nowhere ", set()),
-    ("cortex-policy stamp ", {"show", "verify", "write"}),
+    ("cortex-policy stamp ", {"show", "verify", "write", "wait"}),
     ("cortex-policy stamp show --j", {"--json"}),
     ("cortex-policy show m", {"model-gateway"}),
     ("cortex-policy show git ", set()),

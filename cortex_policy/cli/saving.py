@@ -1,0 +1,76 @@
+"""What the commands that write a grant share: its meaning before it is saved, and the report after."""
+
+import json as json_text
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from cortex_policy.cli.asking import ask, consent
+from cortex_policy.cli.changes import as_members, fails, print_differences
+from cortex_policy.manage.comparing import Change, Differences
+from cortex_policy.state.writers import NotDone
+from cortex_policy.wording import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_policy.manage.editing import Written
+
+
+def agreed(*, allowed: bool, json: bool) -> "Callable[[Change], None]":
+    """Return what shows the meaning of a change, and asks where it may allow more than before."""
+
+    def show_and_ask(change: Change) -> None:
+        if not json:
+            print_differences(Differences((change,), 0, ()))
+        elif fails(change.meaning.verdict) and not allowed:  # nobody says yes to what was not shown
+            raise NotDone("it may allow more than before", "say yes with `--allow-widening`")
+        consent(change, allowed=allowed)
+
+    return show_and_ask
+
+
+def confirmed(question: str, *, yes: bool, json: bool) -> "Callable[[Change], None]":
+    """Return what shows the meaning of a change, and asks for a yes."""
+
+    def show_and_ask(change: Change) -> None:
+        if not json:
+            print_differences(Differences((change,), 0, ()))
+        ask(question, yes=yes)
+
+    return show_and_ask
+
+
+def report(done: "Written", said: str, *, json: bool) -> None:
+    """Print what was done, or one line of JSON: whether it was written, the version, the diff and the meaning."""
+    if json:
+        members = {"changed": done.is_written, "version": done.version, "diff": done.diff}
+        typer.echo(json_text.dumps(members | as_members(Differences((done.change,), 0, ()), None)))
+    elif done.is_written:
+        typer.echo(printable(f"{said}, {stamped(done.version)}"))
+    else:
+        typer.echo(printable(f"nothing to do: {said}"))
+
+
+def preview(planned: "Written", *, json: bool) -> None:
+    """Print what would be written, and what it would mean."""
+    if json:
+        report(planned, "", json=True)
+    elif planned.diff:
+        print_text(planned.diff)
+        print_differences(Differences((planned.change,), 0, ()))
+    else:
+        typer.echo(printable(f"nothing to do: `{planned.change.name}` is so already"))
+
+
+def print_text(text: str) -> None:
+    """Print lines of a grant: on a terminal without what it would act on, in a pipe byte for byte."""
+    if sys.stdout.isatty():
+        text = "".join(character if character in "\t\n" else printable(character) for character in text)
+    typer.echo(text, nl=False)
+
+
+def stamped(version: int | None) -> str:
+    """Say which version a write is."""
+    return f"version {version}" if version is not None else "to be stamped by the next write: the disk refused it now"

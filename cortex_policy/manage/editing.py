@@ -1,0 +1,235 @@
+"""What operators do to grants: each is one write, whose meaning is put to whoever must consent before it is made."""
+
+import re
+from difflib import unified_diff
+
+from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.model import GRANT_INVALID, GrantError, UsageError, Value
+from cortex_policy.manage import changes
+from cortex_policy.manage.comparing import Change, changed
+from cortex_policy.manage.formatting import formatted
+from cortex_policy.manage.writing import writing
+from cortex_policy.state.grants import Directory, Root, Trust, check_id, is_grant_id, read_grant
+from cortex_policy.state.writers import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cortex_policy.manage.writing import Writer
+
+    Consent = Callable[[Change], None]  # raises where the answer is no
+
+_LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
+_NEW = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}, "dataClass": "internal"}'
+
+
+class Written(Value):
+    """What became of a grant: what that means, its text as a unified diff, and whether it was written.
+
+    The version is that of the stamp; None where nothing was written, or where the next write finishes the stamp.
+    """
+
+    change: Change
+    diff: str
+    is_written: bool = False
+    version: int | None = None
+
+
+class Laid(Value):
+    """A grant that was looked at for its layout, or the error that stood in the way."""
+
+    id: str
+    written: Written | None
+    error: GrantError | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether its layout is, or was, not the canonical one."""
+        return self.written is not None and bool(self.written.diff)
+
+
+def planned(root: Root, grant_id: str, wanted: changes.Change) -> Written:
+    """Return what `edited` would write; take no lock."""
+    check_id(grant_id)
+    old = _standing(root, grant_id)
+    return _unwritten(grant_id, old, _changed(root, grant_id, old, wanted))
+
+
+def edited(root: Root, grant_id: str, wanted: changes.Change, consent: "Consent", wait_seconds: float = 0.0) -> Written:
+    """Make a change to a grant; one that holds already writes nothing, and asks nobody."""
+    check_id(grant_id)
+    with writing(root, wait_seconds) as writer:
+        old = _read(writer, grant_id)
+        new = _changed(root, grant_id, old, wanted)
+        return _unwritten(grant_id, old, old) if new == old else _put(writer, grant_id, old, new, consent)
+
+
+def drafted(wanted: changes.Change) -> str:
+    """Return the text of a new grant, in its canonical layout; raise UsageError for what cannot be in one."""
+    return formatted(changes.change(_NEW, wanted).text)
+
+
+def made(root: Root, grant_id: str, text: str, consent: "Consent", wait_seconds: float = 0.0) -> Written:
+    """Write a new grant."""
+    check_new_id(grant_id)
+    with writing(root, wait_seconds) as writer:
+        _refuse_existing(writer, grant_id)
+        return _put(writer, grant_id, None, text.encode(), consent)
+
+
+def copied(root: Root, grant_id: str, other: str, consent: "Consent", wait_seconds: float = 0.0) -> Written:
+    """Write the bytes of a grant as a new one."""
+    check_id(grant_id)
+    check_new_id(other)
+    with writing(root, wait_seconds) as writer:
+        data = _read(writer, grant_id)
+        _refuse_existing(writer, other)
+        _refuse_invalid(root, grant_id, data)
+        return _put(writer, other, None, data, consent)
+
+
+def removed(root: Root, grant_id: str, consent: "Consent", wait_seconds: float = 0.0) -> Written:
+    """Remove a grant, whether it is valid or not."""
+    check_id(grant_id)
+    with writing(root, wait_seconds) as writer:
+        old = _read(writer, grant_id)
+        found = _unwritten(grant_id, old, None)
+        consent(found.change)
+        return Written(found.change, found.diff, is_written=True, version=writer.remove(grant_id, old))
+
+
+def renamed(root: Root, grant_id: str, other: str, wait_seconds: float = 0.0) -> Written:
+    """Give a grant another id; it allows what it allowed, so nobody is asked."""
+    check_id(grant_id)
+    check_new_id(other)
+    with writing(root, wait_seconds) as writer:
+        old = _read(writer, grant_id)
+        _refuse_existing(writer, other)
+        return Written(changed(other, old, old), "", is_written=True, version=writer.rename(grant_id, other, old))
+
+
+def unformatted(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[Laid]":
+    """Yield what `laid_out` would write; take no lock. No ids at all are all grants."""
+    for grant_id in _named(root, grant_ids):
+        try:
+            old = _standing(root, grant_id)
+            yield Laid(grant_id, _unwritten(grant_id, old, _canonical(root, grant_id, old)))
+        except GrantError as error:
+            yield Laid(grant_id, None, error)
+
+
+def laid_out(root: Root, grant_ids: tuple[str, ...], wait_seconds: float = 0.0) -> "Iterator[Laid]":
+    """Write each grant in its canonical layout, and yield what became of it; one that cannot be is passed over."""
+    with writing(root, wait_seconds) as writer:
+        for grant_id in _named(root, grant_ids):
+            try:
+                old = _read(writer, grant_id)
+                new = _canonical(root, grant_id, old)
+                yield Laid(grant_id, _put(writer, grant_id, old, new) if new != old else _unwritten(grant_id, old, old))
+            except GrantError as error:
+                yield Laid(grant_id, None, error)
+
+
+def check_new_id(word: str) -> None:
+    """Raise UsageError for a word that can name no grant."""
+    if not is_grant_id(word):
+        hint = "an id is letters, digits, `.`, `_` and `-`, and starts with a letter or digit"
+        raise UsageError(f"`{word}` cannot be an id", hint)
+
+
+def check_absent(root: Root, grant_id: str) -> None:
+    """Raise NotDone where a grant stands already; take no lock."""
+    if grant_id in _named(root, ()):
+        raise _existing(grant_id)
+
+
+def _put(writer: "Writer", grant_id: str, old: bytes | None, new: bytes, consent: "Consent | None" = None) -> Written:
+    found = _unwritten(grant_id, old, new)
+    if found.change.new.grant is None:
+        raise AssertionError("an edit went wrong: nothing was written")  # a bug of ours, and it ends as one
+    if consent is not None:
+        consent(found.change)
+    return Written(found.change, found.diff, is_written=True, version=writer.put(grant_id, old, new))
+
+
+def _unwritten(grant_id: str, old: bytes | None, new: bytes | None) -> Written:
+    return Written(changed(grant_id, old, new), difference(grant_id, old, new))
+
+
+def _read(writer: "Writer", grant_id: str) -> bytes:
+    data = writer.read(grant_id)
+    if data is None:
+        raise _missing(writer.root, grant_id)
+    return data
+
+
+def _standing(root: Root, grant_id: str) -> bytes:
+    try:
+        with Directory(Trust(root), "tools") as tools:
+            return tools.read(f"{grant_id}.json", MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _missing(root, grant_id) from None
+
+
+def _missing(root: Root, grant_id: str) -> Exception:
+    try:
+        read_grant(root, grant_id)  # it knows what ids there are
+    except GrantError as error:
+        return error
+    return NotDone(f"`{grant_id}` was made just now", "look at it, then try again")
+
+
+def _refuse_existing(writer: "Writer", grant_id: str) -> None:
+    if writer.read(grant_id) is not None:
+        raise _existing(grant_id)
+
+
+def _existing(grant_id: str) -> NotDone:
+    return NotDone(f"`{grant_id}` is there already", f"see it with `cortex-policy show {grant_id}`")
+
+
+def _refuse_invalid(root: Root, grant_id: str, data: bytes) -> None:
+    try:
+        decode(data, grant_id)
+    except GrantError as error:
+        file = f"{root.tools}/{grant_id}.json"
+        raise GrantError(GRANT_INVALID, f"`{file}`: {error.detail}", f"mend `{file}`") from None
+
+
+def _changed(root: Root, grant_id: str, old: bytes, wanted: changes.Change) -> bytes:
+    _refuse_invalid(root, grant_id, old)
+    edit = changes.change(old.decode(), wanted, grant_id)
+    return old if edit.is_unchanged else edit.text.encode()
+
+
+def _canonical(root: Root, grant_id: str, old: bytes) -> bytes:
+    _refuse_invalid(root, grant_id, old)
+    new = formatted(old.decode()).encode()
+    if len(new) > MAX_BYTES:
+        raise GrantError(GRANT_INVALID, f"`{grant_id}` would be larger than {MAX_BYTES} bytes in its canonical layout")
+    return new
+
+
+def _named(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
+    for grant_id in grant_ids:
+        check_id(grant_id)
+    if grant_ids:
+        return tuple(dict.fromkeys(grant_ids))
+    try:
+        with Directory(Trust(root), "tools") as tools:
+            return tuple(tools.grant_ids())
+    except FileNotFoundError:
+        return ()
+
+
+def difference(grant_id: str, old: bytes | None, new: bytes | None) -> str:
+    """Return a unified diff of two texts of a grant, '' where they are equal; None stands for no grant."""
+    name = f".cortex/policy/tools/{grant_id}.json"
+    before, after = "/dev/null" if old is None else f"a/{name}", "/dev/null" if new is None else f"b/{name}"
+    lines = unified_diff(_lines(old), _lines(new), before, after)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _lines(data: bytes | None) -> list[str]:
+    return _LINE.findall((data or b"").decode("utf-8", "replace"))

@@ -1,0 +1,88 @@
+"""Make a root: the directory of its grants, and an example to try."""
+
+import os
+from contextlib import suppress
+
+from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
+from cortex_policy.manage.changes import Change
+from cortex_policy.manage.editing import drafted
+from cortex_policy.manage.writing import writing
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writers import NotDone
+
+EXAMPLE = "example"
+_GRANT = Change(rate=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))
+_BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Founded(Value):
+    """A root, and what was made in it: absolute paths, none where it was complete."""
+
+    root: Root
+    made: tuple[str, ...]
+
+
+def found(named: str | None = None, wait_seconds: float = 0.0) -> Founded:
+    """Make what is missing of a root, in the directory that is named or the working directory; overwrite nothing.
+
+    Raises NotDone where a directory above it is a root already: below it, no check could tell which one is meant.
+    """
+    path = _directory(_wanted(named))
+    _refuse_outer(path)
+    root = Root(path, named=named is not None)
+    had_tools = os.path.isdir(root.tools)
+    try:
+        _make_policy(path)
+    except OSError as error:
+        raise NotDone(f"`{path}/.cortex/policy`: {(error.strerror or str(error)).lower()}") from None
+    made = [] if had_tools else [root.tools]
+    with writing(root, wait_seconds) as writer:
+        if not any(name.endswith(".json") for name in os.listdir(root.tools)):
+            writer.put(EXAMPLE, None, drafted(_GRANT).encode())
+            made.append(f"{root.tools}/{EXAMPLE}.json")
+    return Founded(root, tuple(made))
+
+
+def _wanted(named: str | None) -> str:
+    if named is not None:
+        return named
+    name = os.environ.get("CORTEX_POLICY_ROOT") or os.curdir
+    if name != os.curdir and not name.startswith("/"):
+        raise GrantError(ROOT_NOT_FOUND, f"CORTEX_POLICY_ROOT is not absolute: `{name}`")
+    return name
+
+
+def _directory(name: str) -> str:
+    try:
+        path = os.path.realpath(name, strict=True)
+    except (OSError, ValueError) as error:
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "cannot be read"
+        raise GrantError(ROOT_NOT_FOUND, f"`{name}`: {why.lower()}") from None
+    if not os.path.isdir(path):
+        raise GrantError(ROOT_NOT_FOUND, f"`{path}` is no directory")
+    return path
+
+
+def _refuse_outer(path: str) -> None:
+    above = path
+    while above != "/":
+        above = os.path.dirname(above)
+        if os.path.lexists(f"{above.rstrip('/')}/.cortex/policy"):
+            hint = f"keep its grants there: a root inside `{above}` would be ambiguous"
+            raise NotDone(f"`{above}` is a root already", hint)
+
+
+def _make_policy(path: str) -> None:
+    """Make both directories without following a link on the way; `writing` refuses the links that are there."""
+    above = os.open(path, _BELOW)
+    try:
+        with suppress(FileExistsError):
+            os.mkdir(".cortex", 0o755, dir_fd=above)
+        below = os.open(".cortex", _BELOW, dir_fd=above)
+        try:
+            with suppress(FileExistsError):
+                os.mkdir("policy", 0o755, dir_fd=below)
+        finally:
+            os.close(below)
+    finally:
+        os.close(above)

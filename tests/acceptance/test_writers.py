@@ -1,0 +1,317 @@
+"""The commands that write grants, as whole processes, in scripts and on a terminal."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from cortex_policy.core.decode import decode
+
+PROGRAM = [sys.executable, "-m", "cortex_policy"]
+VALID = sorted((Path(__file__).parent.parent / "examples" / "valid").glob("*.json"))
+Done = subprocess.CompletedProcess[str]
+
+
+def run(*words: str, code: int = 0) -> Done:
+    """Run a command in a script, which must answer this code."""
+    done = subprocess.run([*PROGRAM, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == code, done
+    return done
+
+
+def tool(root: Path, grant_id: str) -> Path:
+    """Return the file of a grant."""
+    return root / ".cortex" / "policy" / "tools" / f"{grant_id}.json"
+
+
+class Terminal:
+    """A command on a pseudo terminal."""
+
+    def __init__(self, *words: str) -> None:
+        environment = {**os.environ, "COLUMNS": "200", "TERM": "xterm"}
+        self.child = pexpect.spawn(PROGRAM[0], [*PROGRAM[1:], *words], encoding="utf-8", timeout=30, env=environment)
+        self.said = ""
+
+    def answer(self, question: str, line: str) -> None:
+        """Wait for a question, and answer it."""
+        self.child.expect_exact(question)
+        self.said += self.child.before
+        self.child.sendline(line)
+
+    def end(self) -> tuple[int, str]:
+        """Return the exit code and all that was said."""
+        self.child.expect(pexpect.EOF)
+        self.said += self.child.before
+        self.child.close()
+        return self.child.exitstatus, self.said
+
+
+@pytest.mark.parametrize("example", VALID, ids=lambda path: path.stem)
+def test_there_and_back_gives_identical_bytes(root: Path, example: Path) -> None:
+    """An action added and removed, a rate set and set back, whatever the layout."""
+    file, before = tool(root, "x"), example.read_bytes()
+    file.write_bytes(before)
+    rate = decode(before).rate.per_minute
+    run("set", "x", "--allow", "zz:new", "--allow-widening")
+    assert file.read_bytes() != before
+    run("set", "x", "--revoke", "zz:new")
+    assert file.read_bytes() == before
+    run("set", "x", "--rate", str(rate + 1), "--allow-widening")
+    assert decode(file.read_bytes()).rate.per_minute == rate + 1
+    run("set", "x", "--rate", str(rate))
+    spelling = {"a-rate-of-30.0": b"30.0", "a-rate-of-3e1": b"3e1"}.get(example.stem)
+    assert file.read_bytes() == (before.replace(spelling, b"30") if spelling else before)
+
+
+def test_a_script_says_yes_before_it_widens(root: Path) -> None:
+    """Else 3, with what it would mean and nothing written; the stamp goes up by one for each write."""
+    before = tool(root, "git").read_bytes()
+    done = run("set", "git", "--allow", "push", "--add-scope", ".github", code=3)
+    assert "git\tactions\twidened\tadds push\n" in done.stdout
+    assert "--allow-widening" in done.stderr
+    assert "warning: git: scope `.github` covers `.github/workflows`" in done.stderr
+    assert tool(root, "git").read_bytes() == before
+    assert run("set", "git", "--allow", "push", "--allow-widening").stdout.endswith("saved `git`, version 1\n")
+    assert run("set", "git", "--revoke", "push").stdout.endswith("saved `git`, version 2\n")
+    assert tool(root, "git").read_bytes() == before
+    assert run("set", "git", "--rate", "30").stdout == "nothing to do: `git` is so already\n"
+    run("check", "git", "tree", "--path", "docs")
+
+
+def test_a_dry_run_prints_a_diff_that_patch_takes(root: Path) -> None:
+    """And the meaning; nothing is written, and nobody must say yes."""
+    before = tool(root, "git").read_bytes()
+    done = run("set", "git", "--rate", "60", "--dry-run")
+    diff, _, meaning = done.stdout.partition("git\trate")
+    assert meaning.startswith("\twidened\t30 becomes 60 a minute\n")
+    assert "\\ No newline at end of file\n" in diff
+    assert tool(root, "git").read_bytes() == before
+    assert not (root / ".cortex" / "policy" / "stamp.json").exists()
+    subprocess.run(["git", "apply", "-"], input=diff, text=True, check=True, cwd=root)
+    assert decode(tool(root, "git").read_bytes()).rate.per_minute == 60
+    assert run("set", "git", "--rate", "60", "--dry-run").stdout == "nothing to do: `git` is so already\n"
+
+
+def test_json_is_one_object(root: Path) -> None:
+    """With what was done and what it means; where nobody said yes it is not done, terminal or not."""
+    done = json.loads(run("set", "git", "--rate", "60", "--json", "--allow-widening").stdout)
+    assert {name: done[name] for name in ("changed", "version", "verdict")} == {
+        "changed": True, "version": 1, "verdict": "widened",
+    }  # fmt: skip
+    assert done["changes"][0]["id"] == "git"
+    done = json.loads(run("set", "git", "--rate", "60", "--json").stdout)
+    assert {name: done[name] for name in ("changed", "version", "diff", "verdict")} == {
+        "changed": False, "version": None, "diff": "", "verdict": "same",
+    }  # fmt: skip
+    assert not json.loads(run("set", "git", "--rate", "61", "--json", "--dry-run").stdout)["changed"]
+    refused = run("set", "git", "--rate", "61", "--json", code=3)
+    assert refused.stdout == ""
+    assert "--allow-widening" in refused.stderr
+    for words in (["copy", "git", "a", "--allow-widening"], ["rename", "a", "b"], ["remove", "b", "--yes"]):
+        assert json.loads(run(*words, "--json").stdout)["changed"]
+    assert json.loads(run("fmt", "--json").stdout)["grants"][0] | {"diff": ""} == {
+        "id": "git", "differs": True, "changed": True, "version": 5, "diff": "", "problem": None,
+    }  # fmt: skip
+    assert decode(tool(root, "git").read_bytes()).rate.per_minute == 60
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("set", "git"), 2, "say what to set"),
+        (("set", "git", "--rate", "0"), 2, "a rate is an integer of at least 1"),
+        (("set", "git", "--add-scope", "/docs"), 2, "did you mean `docs`?"),
+        (("set", "git", "--data-class", "secret"), 2, "`secret` is no data class"),
+        (("set", "\x1b[31m", "--rate", "1"), 20, r"`\x1b[31m` cannot be an id"),
+        (("set", "gti", "--rate", "1"), 20, "did you mean `git`?"),
+        (("set", "broken", "--rate", "1"), 21, "broken.json`: line 1 column 2"),
+        (("new", "x", "--rate", "1"), 2, "a new grant takes `--allow` and `--rate`"),
+        (("new", "x", "--allow", "a"), 2, "a new grant takes `--allow` and `--rate`"),
+        (("new", "../x", "--allow", "a", "--rate", "1"), 2, "`../x` cannot be an id"),
+        (("new", "x", "--allow", "a", "--rate", "1"), 3, "say it with `--allow-widening`"),
+        (("new", "git", "--allow", "a", "--rate", "1", "--allow-widening"), 3, "`git` is there already"),
+        (("copy", "git", "model-gateway", "--allow-widening"), 3, "`model-gateway` is there already"),
+        (("rename", "git", "model-gateway"), 3, "`model-gateway` is there already"),
+        (("remove", "git"), 3, "say it with `--yes`"),
+        (("init", "--root", "docs"), 3, "is a root already"),
+        (("stamp", "wait", "--version", "1", "--timeout", "0.1"), 3, "the stamp is not there"),
+    ],
+)  # fmt: skip
+def test_a_no_says_why(root: Path, words: tuple[str, ...], code: int, said: str) -> None:
+    """And changes nothing."""
+    tool(root, "broken").write_text("{")
+    before = {path: path.read_bytes() for path in tool(root, "x").parent.iterdir()}
+    assert said in run(*words, code=code).stderr
+    assert {path: path.read_bytes() for path in tool(root, "x").parent.iterdir()} == before
+
+
+def test_a_grant_lives_from_new_to_remove(root: Path) -> None:
+    """Made, copied, renamed, removed: each by one command of a script."""
+    words = ("--tool", "t", "--allow", "tree", "--allow", "search", "--rate", "3", "--data-class", "public")
+    run("new", "a", *words, "--scope", "docs", "--allow-widening")
+    grant = decode(tool(root, "a").read_bytes())
+    assert (grant.tool, grant.actions, grant.fs_scope) == ("t", ("tree", "search"), ("docs",))
+    run("check", "a", "tree", "--path", "docs/x")
+    run("copy", "a", "b", "--allow-widening")
+    run("rename", "b", "c")
+    assert tool(root, "c").read_bytes() == tool(root, "a").read_bytes()
+    assert run("remove", "c", "--yes").stdout.endswith("removed `c`, version 4\n")
+    assert run("stamp", "verify").stdout == "the grants are as stamped\n"
+
+
+def test_the_hint_of_a_denial_is_the_command_that_allows_it(root: Path) -> None:
+    """It is typed into a shell as it stands, whatever the caller gave; where none would help, none is named."""
+    (root / "a b;$(touch owned)").mkdir()
+    calls = [["git", "$(touch owned)'"], ["--", "git", "-x"], ["git", "tree", "--path", "a b;$(touch owned)/x"],
+             ["git", "tree", "--path", "new/x", "--path", "src"], ["fs.write", "tree"],
+             ["git", "tree", "--path", "-p", "--root", str(root)]]  # fmt: skip
+    for words in calls:
+        hint = subprocess.run([*PROGRAM, "check", *words], capture_output=True, text=True, check=False).stderr
+        command = hint.rpartition("with `cortex-policy ")[2].rstrip("\n").removesuffix("`")
+        more = " --allow tree --rate 3" if command.startswith("new ") else ""
+        shell = ["bash", "-c", f'"$0" -m cortex_policy {command}{more} --allow-widening', sys.executable]
+        subprocess.run(shell, check=True, capture_output=True)
+        run("check", *words)
+    assert not (root / "owned").exists()
+    for words, code in (
+        (["git", "a\nb"], 10), (["git", ""], 10), (["git", "tree", "--path", "/etc/x"], 12),
+        (["git", "tree", "--path", "docs/link/x"], 12), (["git", "tree", "--path", "q*"], 12),
+        (["git", "tree", "--path", "~/x"], 12), (["git", "tree", "--path", "../x"], 12),
+        (["git", "tree", "--path", ".cortex/policy/tools/x"], 12), (["../x", "tree"], 20),
+    ):  # fmt: skip
+        assert "`cortex-policy " not in run("check", *words, code=code).stderr.partition("hint: ")[2]
+
+
+def test_what_init_says_next_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the directory itself, or anywhere with its name."""
+    for name, words in (("here", ()), ("a b", ("--root", str(tmp_path / "a b")))):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name if not words else tmp_path)
+        said = run("init", *words).stdout.splitlines()
+        for line in [line for line in said if line.startswith("  cortex-policy ")]:
+            command = line.removeprefix("  cortex-policy ") + (" --allow-widening" if " new " in line else "")
+            subprocess.run(["bash", "-c", f'"$0" -m cortex_policy {command}', sys.executable], check=True)
+        assert {path.name for path in (tmp_path / name).rglob("*.json")} == {"example.json", "git.json", "stamp.json"}
+        assert run("init", *words).stdout == f"nothing to do: `{tmp_path / name}` is a root already\n"
+    made = json.loads(run("init", "--root", str(tmp_path / "here"), "--json").stdout)
+    assert made == {"changed": False, "root": str(tmp_path / "here"), "made": []}
+
+
+def test_fmt_names_what_it_would_change(root: Path) -> None:
+    """1 and nothing written with --check and --diff; 21 where one is invalid."""
+    before = tool(root, "git").read_bytes()
+    done = run("fmt", "--check", code=1)
+    assert done.stdout == "`git` would be laid out anew\n`model-gateway` would be laid out anew\n"
+    diff = run("fmt", "git", "--diff", code=1).stdout
+    assert tool(root, "git").read_bytes() == before
+    assert run("fmt").stdout == "laid out `git`, version 1\nlaid out `model-gateway`, version 2\n"
+    after = tool(root, "git").read_bytes()
+    assert decode(after) == decode(before)
+    tool(root, "git").write_bytes(before)
+    subprocess.run(["git", "apply", "-"], input=diff, text=True, check=True, cwd=root)
+    assert tool(root, "git").read_bytes() == after
+    assert run("fmt", "--check").stdout == "nothing to do: the layout is canonical\n"
+    tool(root, "broken").write_text("{")
+    assert "broken: grant invalid: " in run("fmt", code=21).stderr
+    run("fmt", "missing", code=20)
+
+
+def test_stamp_wait_ends_when_the_version_is_there(root: Path) -> None:
+    """It takes no lock, so the write goes on."""
+    waiter = subprocess.Popen(
+        [*PROGRAM, "stamp", "wait", "--version", "1", "--timeout", "60", "--json"], stdout=subprocess.PIPE, text=True
+    )
+    time.sleep(0.5)
+    assert waiter.poll() is None
+    run("set", "git", "--rate", "1")
+    out, _ = waiter.communicate(timeout=60)
+    assert waiter.returncode == 0
+    assert json.loads(out)["stamp"]["version"] == 1
+    assert run("stamp", "wait", "--version", "1").stdout.startswith("version 1, ")
+    assert root.exists()
+
+
+def test_a_lock_that_is_held_is_waited_for(root: Path) -> None:
+    """At most as long as is said."""
+    held = "import sys, time; from cortex_policy.state.grants import Root; from cortex_policy.state.writers import locked\n"
+    held += "with locked(Root(sys.argv[1], named=True)): print(flush=True); time.sleep(3)"
+    holder = subprocess.Popen([sys.executable, "-c", held, str(root)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    holder.stdout.readline()
+    run("set", "git", "--rate", "1", code=3)
+    run("set", "git", "--rate", "1", "--wait", "60")
+    holder.communicate()
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(("line", "code"), [("widen", 0), ("y", 3), ("", 3), ("\x04", 3)])
+def test_widening_asks_for_the_word(root: Path, line: str, code: int) -> None:
+    """And for nothing less; the meaning stands above the question."""
+    terminal = Terminal("set", "git", "--allow", "push")
+    terminal.answer("type `widen` to save it: ", line)
+    assert terminal.end()[0] == code
+    assert "adds push" in terminal.said
+    assert (b"push" in tool(root, "git").read_bytes()) == (code == 0)
+
+
+@pytest.mark.parametrize(("line", "code"), [("y", 0), ("YES", 0), ("n", 3), ("", 3)])
+def test_removal_asks(root: Path, line: str, code: int) -> None:
+    """What it means stands above the question."""
+    terminal = Terminal("remove", "git")
+    terminal.answer("remove `git`? [y/N]: ", line)
+    assert terminal.end()[0] == code
+    assert "narrowed" in terminal.said
+    assert tool(root, "git").exists() == (code != 0)
+
+
+def test_new_asks_for_what_is_missing(root: Path) -> None:
+    """With a default where there is a sensible one; an answer that does not fit is asked for again."""
+    terminal = Terminal("new", "notes", "--data-class", "public")
+    terminal.answer("tool [notes]: ", "")
+    terminal.answer("actions it may do, such as read write: ", "")
+    terminal.answer(
+        "name at least one action\r\nhint: Ctrl-D cancels\r\nactions it may do, such as read write: ", "a, b a"
+    )
+    terminal.answer("`a` is given twice\r\nactions it may do, such as read write: ", "read, list")
+    terminal.answer("(none: any path): ", "/docs")
+    terminal.answer("did you mean `docs`?", "docs src")
+    terminal.answer("calls a minute, of each action [30]: ", "many")
+    terminal.answer("a rate is an integer of at least 1\r\ncalls a minute, of each action [30]: ", "")
+    terminal.answer("type `widen` to save it: ", "widen")
+    code, said = terminal.end()
+    assert code == 0
+    assert "notes may read, list below docs, src, 30 a minute, public" in said
+    grant = decode(tool(root, "notes").read_bytes())
+    assert (grant.tool, grant.actions, grant.fs_scope) == ("notes", ("read", "list"), ("docs", "src"))
+    assert (grant.rate.per_minute, grant.data_class) == (30, "public")
+
+
+@pytest.mark.parametrize("leave", [lambda child: child.sendeof(), lambda child: child.sendintr()], ids=["eof", "intr"])
+def test_leaving_the_questions_makes_nothing(root: Path, leave: Callable[["pexpect.spawn[str]"], None]) -> None:
+    """The end of input is a no, and Ctrl-C is what it always is."""
+    terminal = Terminal("new", "notes")
+    terminal.child.expect_exact("tool [notes]: ")
+    leave(terminal.child)
+    assert terminal.end()[0] in {3, 130}
+    assert not tool(root, "notes").exists()
+    terminal = Terminal("new", "git")
+    assert terminal.end()[0] == 3
+    assert "`git` is there already" in terminal.said
+
+
+def test_a_terminal_sees_no_control_characters(root: Path) -> None:
+    """Of a grant's text, in a diff; a tab stays a tab."""
+    tool(root, "git").write_text(
+        '{\n\t"tool": "t", "x": "\u202e\x9b31m",\n\t"actions": [], "rate": {"perMinute": 1}\n}\n'
+    )
+    code, said = Terminal("set", "git", "--rate", "2", "--dry-run").end()
+    assert code == 0
+    assert "\u202e" not in said
+    assert "\x9b" not in said
+    assert '-\t"actions"' in said
