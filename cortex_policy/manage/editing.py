@@ -4,7 +4,7 @@ import re
 from difflib import unified_diff
 
 from cortex_policy.core.decode import MAX_BYTES, decode
-from cortex_policy.core.model import GRANT_INVALID, GrantError, UsageError, Value
+from cortex_policy.core.model import GRANT_INVALID, CortexPolicyError, GrantError, UsageError, Value
 from cortex_policy.manage import changes
 from cortex_policy.manage.comparing import Change, changed
 from cortex_policy.manage.formatting import formatted
@@ -41,7 +41,7 @@ class Laid(Value):
 
     id: str
     written: Written | None
-    error: GrantError | None = None
+    error: CortexPolicyError | None = None
 
     @property
     def differs(self) -> bool:
@@ -124,11 +124,22 @@ def laid_out(root: Root, grant_ids: tuple[str, ...], wait_seconds: float = 0.0) 
     with writing(root, wait_seconds) as writer:
         for grant_id in _named(root, grant_ids):
             try:
-                old = _read(writer, grant_id)
-                new = _canonical(root, grant_id, old)
-                yield Laid(grant_id, _put(writer, grant_id, old, new) if new != old else _unwritten(grant_id, old, old))
-            except GrantError as error:
+                written = _laid_out(writer, grant_id)
+            except (GrantError, NotDone) as error:
                 yield Laid(grant_id, None, error)
+            else:
+                yield Laid(grant_id, written)
+
+
+def _laid_out(writer: "Writer", grant_id: str) -> Written:
+    old = _read(writer, grant_id)
+    new = _canonical(writer.root, grant_id, old)
+    if new == old:
+        return _unwritten(grant_id, old, old)
+    try:
+        return _put(writer, grant_id, old, new)
+    except OSError as error:  # told of this grant alone: those before it are written
+        raise NotDone(f"`{error.filename}`: {(error.strerror or str(error)).lower()}") from None
 
 
 def check_new_id(word: str) -> None:

@@ -249,7 +249,26 @@ def test_a_lock_that_is_held_is_waited_for(root: Path) -> None:
     holder.communicate()
 
 
-@pytest.mark.usefixtures("root")
+def test_no_update_is_lost_among_many(root: Path) -> None:
+    """Eight at a time on one grant: all that they set is there, and each was a version of its own."""
+    words = [*PROGRAM, "set", "git", "--allow-widening", "--wait", "60", "--allow"]
+    writers = [subprocess.Popen([*words, f"a{nth}"], stdout=subprocess.DEVNULL) for nth in range(8)]
+    assert [writer.wait(timeout=90) for writer in writers] == [0] * 8
+    assert set(decode(tool(root, "git").read_bytes()).actions) >= {f"a{nth}" for nth in range(8)}
+    assert run("stamp", "show").stdout.startswith("version 8, ")
+
+
+@pytest.mark.parametrize("word", [b"\xff", "\ud800".encode("utf-8", "surrogatepass")])
+def test_bytes_that_are_no_text_are_no_part_of_a_grant(root: Path, word: bytes) -> None:
+    """Neither from `set` nor from `new`."""
+    for words in ([b"set", b"git"], [b"new", b"x", b"--rate", b"1"]):
+        for option in (b"--allow", b"--tool"):
+            done = subprocess.run([*PROGRAM, *words, b"--allow", b"y", option, word], capture_output=True, check=False)
+            assert done.returncode == 2, done
+            assert b"lone surrogate" in done.stderr
+    assert not tool(root, "x").exists()
+
+
 @pytest.mark.parametrize(("line", "code"), [("widen", 0), ("y", 3), ("", 3), ("\x04", 3)])
 def test_widening_asks_for_the_word(root: Path, line: str, code: int) -> None:
     """And for nothing less; the meaning stands above the question."""

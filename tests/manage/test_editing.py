@@ -8,10 +8,11 @@ import pytest
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
-from cortex_policy.manage import editing, stamping
+from cortex_policy.manage import editing, stamping, writing
 from cortex_policy.manage.changes import Change
 from cortex_policy.manage.comparing import Change as Meant
 from cortex_policy.manage.editing import Written
+from cortex_policy.state import files
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Root
 from cortex_policy.state.writers import NotDone
@@ -245,6 +246,25 @@ def test_fmt_refuses_a_layout_that_would_be_too_large(here: Root) -> None:
     assert "larger than" in git.error.detail
     assert missing.error is not None
     assert missing.error.exit_code == 20
+
+
+def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(here: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those before it are written, and told as such."""
+    real, calls = files.replace, [0]
+
+    def refusing(*args: object) -> None:
+        calls[0] += 1
+        if calls[0] == 3:  # the first grant takes two: itself and the first stamp
+            raise OSError(28, "No space left on device", "stamp.json")
+        real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(writing, "replace", refusing)
+    first, second = editing.laid_out(here, ())
+    assert first.written is not None
+    assert first.written.version == 1
+    assert isinstance(second.error, NotDone)
+    assert second.error.detail == "`stamp.json`: no space left on device"
+    assert stamping.verify(here) == ()
 
 
 def test_a_root_without_tools_has_nothing_to_lay_out(here: Root) -> None:
