@@ -97,10 +97,8 @@ def measure(root: Root) -> None:
                 start, whole = seconds(command(small, *words)), seconds(command(root, *words))
                 ratios.append((whole - start) / seconds(lambda: read_files(root)))
             report(f"`{' '.join(words)}`, less the same over one grant", ratios)
-    subprocess.run(
-        ["git", "-C", root.path, "repack", "-adq"],  # noqa: S607 - the one on the path
-        check=True,
-    )  # as a clone is, or any repository after a while
+    pack = ("git", "-C", root.path, "repack", "-adq")  # as a clone is, or any repository after a while
+    subprocess.run(pack, check=True)
     against = functions["comparing.against"]
     packed = [seconds(against) / seconds(lambda: read_files(root)) for _ in range(ROUNDS)]
     report("`comparing.against`, in process, objects packed", packed)
