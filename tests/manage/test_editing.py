@@ -252,11 +252,11 @@ def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(here: Root, monkeypatc
     """Those before it are written, and told as such."""
     real, calls = files.replace, [0]
 
-    def refusing(*args: object) -> None:
+    def refusing(*args: object, **named: object) -> None:
         calls[0] += 1
         if calls[0] == 3:  # the first grant takes two: itself and the first stamp
             raise OSError(28, "No space left on device", "stamp.json")
-        real(*args)  # type: ignore[arg-type]
+        real(*args, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(writing, "replace", refusing)
     first, second = editing.laid_out(here, ())
