@@ -175,7 +175,12 @@ def test_a_watch_on_a_terminal_ends_with_a_key(used: Root, key: str, code: int) 
     """The terminal is as it was before."""
     assert used
     watch = pexpect.spawn(
-        PROGRAM[0], [*PROGRAM[1:], "rate", "watch"], encoding="utf-8", timeout=20, dimensions=(24, 100)
+        PROGRAM[0],
+        [*PROGRAM[1:], "rate", "watch"],
+        encoding="utf-8",
+        timeout=20,
+        env={**os.environ, "TERM": "xterm"},
+        dimensions=(24, 100),
     )
     watch.expect_exact("3/30")
     watch.send(key)
