@@ -59,7 +59,8 @@ def _bug(error: BaseException) -> str:
     while trace is not None:
         where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return f"cortex-policy: a bug in this program at {where}: {type(error).__name__}: {error!s:.200}\n"
+    said = f"{str(error)!a:.200}"  # escaped: it may quote what a caller gave
+    return f"cortex-policy: a bug in this program at {where}: {type(error).__name__}: {said}\n"
 
 
 def _open_standard_descriptors() -> None:
