@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.progress import tracked
 from cortex_policy.core.model import UsageError
 from cortex_policy.state.grants import find_root
 
@@ -71,7 +72,7 @@ def _compared(old: str | None, new: str | None, root: str | None, revision: str 
         if old is not None and "/" in old:
             message = f"`{old}` is a file"
             raise UsageError(message, "with `--against` a grant is named by its id")
-        return against(find_root(root), revision, old)
+        return against(find_root(root), revision, old, tracked)
     if old is None or new is None or revision is not None:
         message = "name two grants, or a revision with `--against`, for all grants or for one"
         raise UsageError(message, "see `cortex-policy diff --help`")

@@ -5,6 +5,7 @@ import json as json_text
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.progress import tracked
 from cortex_policy.cli.report import print_hints, print_rows
 from cortex_policy.manage.listing import Row, rows, stamp_problem
 from cortex_policy.state.grants import find_root
@@ -23,7 +24,7 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy list --json --root /srv/repo
     """
     found = find_root(root)
-    listed = rows(found)
+    listed = rows(found, tracked)
     if json:
         typer.echo(json_text.dumps({"root": found.path, "grants": [_members(row) for row in listed]}))
         return

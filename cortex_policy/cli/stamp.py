@@ -8,6 +8,7 @@ import typer
 from cortex_policy.cli.asking import WaitOption
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.progress import tracked
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import stamping
 from cortex_policy.state import stamp as stamps
@@ -54,7 +55,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp verify --json
     """
     found = find_root(root)
-    findings, doubt = stamping.verify(found), stamping.doubt(found)
+    findings, doubt = stamping.verify(found, tracked), stamping.doubt(found)
     if json:
         listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]
         status, warning = "fail" if findings else "ok", doubt.detail if doubt else None

@@ -11,6 +11,7 @@ from cortex_policy.state.grants import Directory, Root, Trust, check_id, find_ro
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cortex_policy.manage.listing import Track
     from cortex_policy.manage.revisions import Found
 
 
@@ -65,12 +66,12 @@ def changed(grant_id: str, old: bytes | None, new: bytes | None) -> Change:
     return _change(grant_id, _version(old), _version(new))
 
 
-def against(root: Root, revision: str, grant_id: str | None = None) -> Differences:
+def against(root: Root, revision: str, grant_id: str | None = None, track: "Track" = iter) -> Differences:
     """Compare the grants as they stand, or one of them, with those of a git revision."""
     if grant_id is not None:
         check_id(grant_id)
     before = grants_at(root, revision, grant_id)
-    after, faults = _standing(root, grant_id)
+    after, faults = _standing(root, grant_id, track)
     if grant_id is not None and not before and not after:
         read_grant(root, grant_id)  # raises, and knows what ids there are
     names = sorted({*before, *after})
@@ -79,13 +80,13 @@ def against(root: Root, revision: str, grant_id: str | None = None) -> Differenc
     return Differences(tuple(changes), len(names) - len(touched), tuple(faults))
 
 
-def _standing(root: Root, grant_id: str | None) -> "tuple[dict[str, Found], list[str]]":
+def _standing(root: Root, grant_id: str | None, track: "Track" = iter) -> "tuple[dict[str, Found], list[str]]":
     """Return the text of the grants as they stand, and what is unsafe about their files, which only `check` refuses."""
     found: dict[str, Found] = {}
     trust = Trust(root)
     with suppress(FileNotFoundError), Directory(trust, "tools") as tools:
         faults = list(trust.faults)
-        for name in tools.grant_ids():
+        for name in track(tools.grant_ids()):
             if grant_id in {None, name}:
                 tools.trust = Trust(root)  # so that each file has faults of its own
                 with suppress(FileNotFoundError):  # removed since it was listed

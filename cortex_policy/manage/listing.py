@@ -5,6 +5,12 @@ from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, Gran
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Directory, Root, Trust, check_id, read_grant
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Track = Callable[[list[str]], Iterable[str]]  # yields the ids, and sees how far their reader is
+
 
 class Row(Value):
     """One grant of a list; `grant` is None where it does not decode, `problem` empty where nothing is wrong."""
@@ -16,7 +22,7 @@ class Row(Value):
     hint: str
 
 
-def rows(root: Root) -> tuple[Row, ...]:
+def rows(root: Root, track: "Track" = iter) -> tuple[Row, ...]:
     """Return every grant of a root, sorted by id; a broken one is a row, never the end of the list."""
     try:
         with Directory(Trust(root), "tools") as tools:
@@ -27,7 +33,7 @@ def rows(root: Root) -> tuple[Row, ...]:
         stamp = stamps.read(root)
     except GrantError:  # a broken stamp stamps nothing; `stamp_problem` says what is wrong with it
         stamp = None
-    return tuple(_row(root, grant_id, stamp) for grant_id in ids)
+    return tuple(_row(root, grant_id, stamp) for grant_id in track(ids))
 
 
 def stamp_problem(root: Root) -> GrantError | None:

@@ -13,6 +13,10 @@ from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writers import NotDone, locked
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.manage.listing import Track
+
 POLL_SECONDS = 0.05
 
 
@@ -23,11 +27,11 @@ class Finding(Value):
     problem: str
 
 
-def digests(root: Root) -> dict[str, str]:
+def digests(root: Root, track: "Track" = iter) -> dict[str, str]:
     """Return the digest of each grant's bytes; raise GrantError for one that is a link or no regular file."""
     found: dict[str, str] = {}
     with suppress(FileNotFoundError), Directory(Trust(root), "tools") as tools:
-        for grant_id in tools.grant_ids():
+        for grant_id in track(tools.grant_ids()):
             with suppress(FileNotFoundError):  # removed since it was listed
                 found[grant_id] = stamps.digest_of(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
     return found
@@ -98,7 +102,7 @@ def doubt(root: Root) -> GrantError | None:
     return None
 
 
-def verify(root: Root) -> tuple[Finding, ...]:
+def verify(root: Root, track: "Track" = iter) -> tuple[Finding, ...]:
     """Return what differs between the grants and their stamp, sorted by id."""
     try:
         stamp = stamps.read(root)
@@ -108,7 +112,7 @@ def verify(root: Root) -> tuple[Finding, ...]:
         return (Finding("", error.detail),)
     if stamp is None:
         return (Finding("", "there is no stamp"),)
-    found = digests(root)
+    found = digests(root, track)
     names = sorted({*found, *stamp.grants, *stamp.pending})
     return tuple(
         Finding(grant_id, _difference(grant_id, found, stamp))

@@ -1,0 +1,46 @@
+"""How far a command is with many grants: a bar on a terminal, once it has taken a second."""
+
+import os
+import sys
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from rich.progress import Progress
+
+PATIENCE_SECONDS = 1.0
+_FRAME_SECONDS = 0.1
+_Item = TypeVar("_Item")
+
+
+def tracked(items: "Collection[_Item]") -> "Iterator[_Item]":
+    """Yield the items, and draw on stderr how many are done; in a pipe, a log or a short run nothing is drawn."""
+    if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        yield from items
+        return
+    bar: Progress | None = None
+    due = monotonic() + PATIENCE_SECONDS
+    try:
+        for done, item in enumerate(items):
+            if monotonic() >= due:
+                bar = bar or _started(len(items))
+                bar.update(bar.task_ids[0], completed=done, refresh=True)
+                due = monotonic() + _FRAME_SECONDS
+            yield item
+    finally:
+        if bar is not None:
+            bar.stop()
+
+
+def _started(total: int) -> "Progress":
+    from rich.console import Console  # noqa: PLC0415 - only a long run needs 45 ms of it
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = BarColumn(), MofNCompleteColumn(), "grants,", TimeRemainingColumn(), "left"
+    # no thread of its own draws it: some who use this fork
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
+    bar.add_task("", total=total)
+    bar.start()
+    return bar
