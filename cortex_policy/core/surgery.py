@@ -76,6 +76,14 @@ def removed(text: str, pointer: str) -> str:
     return _spliced(text, start, parent.end - 1, "")
 
 
+def renamed(text: str, pointer: str, key: str) -> str:
+    """Give the member at a pointer another key."""
+    node = node_at(_tree(text), pointer)
+    if node.key is None:
+        raise UsageError(f"`{pointer}` is no member of an object")
+    return _spliced(text, node.key_start, node.key_end, _plain(key))
+
+
 def _tree(text: str) -> Node:
     decode_json(text.encode())
     return scan(text)

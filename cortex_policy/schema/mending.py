@@ -1,0 +1,23 @@
+"""Repairs of the text of a grant that are certain, and never let anything through that was denied before."""
+
+from cortex_policy.core.decode import decode
+from cortex_policy.core.meaning import NARROWED, SAME, compare
+from cortex_policy.core.model import GrantError, Value
+from cortex_policy.core.surgery import removed, renamed
+
+
+class Mend(Value):
+    """What is wrong at a JSON Pointer goes, or its key gets another name."""
+
+    pointer: str
+    key: str | None = None
+
+
+def mended(text: str, mend: Mend) -> str | None:
+    """Return the text as repaired; None where that would allow more than before, and is an operator's to decide."""
+    new = removed(text, mend.pointer) if mend.key is None else renamed(text, mend.pointer, mend.key)
+    try:
+        meaning = compare(decode(text.encode()), decode(new.encode()))
+    except GrantError:  # what does not load allows nothing: to make it load is to allow more
+        return None
+    return new if meaning.verdict in (SAME, NARROWED) else None

@@ -1,0 +1,116 @@
+"""A problem: what a rule found, with its place in the text of a grant."""
+
+from cortex_policy.core.model import Value
+from cortex_policy.core.spans import Node, Stopped, node_at, place, scan
+from cortex_policy.schema.mending import mended
+from cortex_policy.schema.rules import severity_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cortex_policy.schema.mending import Mend
+
+MOST_SHOWN = 100  # characters of a line
+
+
+class Finding(Value):
+    """What a rule found, not yet placed: at the value or the key that a JSON Pointer names, else at a span of the text.
+
+    The span is a pair of offsets. The message is one sentence, lower case, with what stands in the file in backticks;
+    the hint says what can be done, '' for nothing.
+    """
+
+    code: str
+    message: str
+    hint: str = ""
+    pointer: str = ""
+    at_key: bool = False
+    span: tuple[int, int] | None = None
+    mend: "Mend | None" = None
+
+
+class Replacement(Value):
+    """A repair: the text from the first place up to the second becomes this one."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
+
+
+class Problem(Value):
+    """One finding of validation (contracts, section 7); lines and columns start at 1, columns count characters.
+
+    The end is the place after the last character. `source` is the line, or what surrounds the place in a long one, and
+    starts at the column `source_column`.
+    """
+
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    pointer: str
+    code: str
+    severity: str
+    message: str
+    hint: str = ""
+    fix: Replacement | None = None
+    source: str = ""
+    source_column: int = 1
+
+
+def pointer(*steps: object) -> str:
+    """Return the JSON Pointer of keys and indexes."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def unplaced(file: str, code: str, message: str, hint: str = "") -> Problem:
+    """Return a problem of a whole file or directory."""
+    return Problem(file, 1, 1, 1, 1, "", code, severity_of(code), message, hint)
+
+
+def placed(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[Problem, ...]:
+    """Return findings as problems of a file, in the order of its lines."""
+    text = data.decode("utf-8", "replace")
+    try:
+        root = scan(text)
+    except Stopped:
+        root = None  # what was found there has a span
+    problems = (_problem(file, text, root, finding) for finding in findings)
+    return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.code)))
+
+
+def _problem(file: str, text: str, root: Node | None, finding: Finding) -> Problem:
+    start, end = finding.span or _span(root, finding)
+    line, column = place(text, start)
+    first = text.rfind("\n", 0, start) + 1
+    last = text.find("\n", start)
+    whole = text[first : last if last >= 0 else None].removesuffix("\r")
+    shown = max(0, column - 1 - MOST_SHOWN // 2) if len(whole) > MOST_SHOWN else 0
+    return Problem(
+        file, line, column, *place(text, max(start, end)), finding.pointer, finding.code, severity_of(finding.code),
+        finding.message, finding.hint, _replacement(text, finding.mend), whole[shown : shown + MOST_SHOWN], shown + 1,
+    )  # fmt: skip
+
+
+def _span(root: Node | None, finding: Finding) -> tuple[int, int]:
+    if root is None:
+        return 0, 0
+    node = node_at(root, finding.pointer)
+    if finding.at_key:
+        return node.key_start, node.key_end
+    return (node.start, node.end) if finding.pointer else (node.start, node.start + 1)
+
+
+def _replacement(text: str, mend: "Mend | None") -> Replacement | None:
+    new = mended(text, mend) if mend is not None else None
+    if new is None:
+        return None
+    shorter = min(len(text), len(new))
+    start = next((at for at in range(shorter) if text[at] != new[at]), shorter)
+    kept = next((at for at in range(shorter - start) if text[-1 - at] != new[-1 - at]), shorter - start)
+    end = len(text) - kept
+    return Replacement(*place(text, start), *place(text, end), new[start : len(new) - kept])
