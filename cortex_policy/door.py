@@ -36,14 +36,27 @@ def main() -> "Never":
         call = read(words[1:]) if words[:1] == ["check"] else None
         if call is not None:
             leave(answer(call))
-        from cortex_policy.cli.app import run  # noqa: PLC0415 - loads Typer
-
-        code = run(words)
+        code = _run(words)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is a bug and must not end as 0 or 1
         said = _bug(error)
     _leave(code, said)
+
+
+def _run(words: list[str]) -> int:
+    """Run a command that is no plain check, and return its exit code."""
+    if words[:1] == ["validate"]:
+        from cortex_policy.cli.guard import guarded  # noqa: PLC0415 - as in main
+        from cortex_policy.cli.plain import read as read_plain  # noqa: PLC0415
+        from cortex_policy.cli.validating import run  # noqa: PLC0415
+
+        asked = read_plain(words[1:])
+        if asked is not None:
+            return guarded(lambda: run(asked))
+    from cortex_policy.cli.app import run as run_any  # noqa: PLC0415 - loads Typer
+
+    return run_any(words)
 
 
 def _leave(code: int, said: str) -> "Never":

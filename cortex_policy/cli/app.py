@@ -1,8 +1,7 @@
 """The command table, and how Typer is run so that exit codes never lie."""
 
 import os
-import sys
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +12,7 @@ from cortex_policy.cli.copy import copy
 from cortex_policy.cli.diff import diff
 from cortex_policy.cli.edit import edit
 from cortex_policy.cli.fmt import fmt
+from cortex_policy.cli.guard import guarded
 from cortex_policy.cli.help import Command, Deciding, Group
 from cortex_policy.cli.init import init
 from cortex_policy.cli.list import list_grants
@@ -20,10 +20,12 @@ from cortex_policy.cli.new import new
 from cortex_policy.cli.rate import rate_app
 from cortex_policy.cli.remove import remove
 from cortex_policy.cli.rename import rename
+from cortex_policy.cli.rule import rule
 from cortex_policy.cli.set import set_grant
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
-from cortex_policy.core.model import CortexPolicyError, UsageError
+from cortex_policy.cli.validate import validate
+from cortex_policy.core.model import UsageError
 from cortex_policy.wording import printable, worded
 
 PROGRAM = "cortex-policy"
@@ -50,6 +52,8 @@ app.command("remove", cls=Command)(remove)
 app.command("rename", cls=Command)(rename)
 app.command("copy", cls=Command)(copy)
 app.command("fmt", cls=Command)(fmt)
+app.command("validate", cls=Command)(validate)
+app.command("rule", cls=Command)(rule)
 app.command("completions", cls=Command)(completions)
 app.add_typer(stamp_app, name="stamp")
 app.add_typer(rate_app, name="rate")
@@ -79,50 +83,11 @@ def program(
     """
 
 
-class _Deaf:
-    """A stream that goes on when nobody can hear it: an error of the output is no error of the answer."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        try:
-            return self._stream.write(text)
-        except (OSError, ValueError):
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._stream.flush()
-        except (OSError, ValueError):
-            return
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._stream, name)
-
-
-def _deafened(stream: TextIO | None, descriptor: int) -> TextIO:
-    plain = stream if stream is not None else os.fdopen(descriptor, "w", closefd=False)
-    plain.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
-    return _Deaf(plain)  # type: ignore[return-value]
-
-
 def run(words: list[str]) -> int:
     """Run the commands on these words and return the exit code."""
     for name in [name for name in os.environ if name.startswith("_") and "COMPLETE" in name]:
         del os.environ[name]  # they would make Typer print a completion script and exit 0
-    if sys.stdin is None:  # it was closed; the door has opened it on /dev/null
-        sys.stdin = os.fdopen(0, closefd=False)
-    sys.stdout, sys.stderr = _deafened(sys.stdout, 1), _deafened(sys.stderr, 2)
-    try:
-        code = _run(words)
-    except CortexPolicyError as error:
-        hint = f"\nhint: {printable(error.hint)}" if error.hint else ""
-        typer.echo(f"cortex-policy: {printable(str(error))}{hint}", err=True)
-        code = error.exit_code
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return code
+    return guarded(lambda: _run(words))
 
 
 def _run(words: list[str]) -> int:

@@ -3,10 +3,10 @@
 import os
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterable, Iterator, Sized
 
     from rich.progress import Progress
 
@@ -15,17 +15,18 @@ _FRAME_SECONDS = 0.1
 _Item = TypeVar("_Item")
 
 
-def tracked(items: "Collection[_Item]") -> "Iterator[_Item]":
+def tracked(items: "Iterable[_Item]", total: int | None = None) -> "Iterator[_Item]":
     """Yield the items, and draw on stderr how many are done; in a pipe, a log or a short run nothing is drawn."""
     if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
         yield from items
         return
     bar: Progress | None = None
+    total = total if total is not None else len(cast("Sized", items))
     due = monotonic() + PATIENCE_SECONDS
     try:
         for done, item in enumerate(items):
             if monotonic() >= due:
-                bar = bar or _started(len(items))
+                bar = bar or _started(total)
                 bar.update(bar.task_ids[0], completed=done, refresh=True)
                 due = monotonic() + _FRAME_SECONDS
             yield item

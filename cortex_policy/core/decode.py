@@ -178,6 +178,11 @@ def decode(data: bytes, grant_id: str = "") -> Grant:
         document = decode_json(data)
     except Malformed as error:
         raise GrantError(GRANT_INVALID, str(error)) from None
+    return grant_of(document, grant_id)
+
+
+def grant_of(document: object, grant_id: str = "") -> Grant:
+    """Return the grant that a decoded value is; raise GrantError (grant_invalid) as `decode` does."""
     if not isinstance(document, dict):
         raise GrantError(GRANT_INVALID, "a grant is a JSON object")
     problems = [f"`{key}` is missing" for key in ("tool", "actions", "rate") if key not in document]

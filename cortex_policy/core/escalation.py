@@ -1,9 +1,10 @@
 """What a grant would let its tool change that later runs with the operator's rights."""
 
 import re
+from functools import cache
 
-from cortex_policy.core.engine import usable
 from cortex_policy.core.model import Grant, Value
+from cortex_policy.core.scopes import prefix_of
 
 # relative to the root, or to any directory below it: what runs there, and who runs it
 RUN_LATER = {
@@ -69,7 +70,7 @@ def escalations(grant: Grant) -> tuple[Escalation, ...]:
     """
     if not grant.fs_scope:
         return (Escalation("", "", ANY_PATH),) if any(map(looks_like_writing, grant.actions)) else ()
-    scopes = dict.fromkeys(prefix for prefix in map(usable, grant.fs_scope) if prefix is not None)
+    scopes = dict.fromkeys(prefix for prefix in map(prefix_of, grant.fs_scope) if prefix is not None)
     return tuple(
         Escalation(scope, path, reason)
         for scope in (scopes if grant.actions else ())
@@ -77,11 +78,13 @@ def escalations(grant: Grant) -> tuple[Escalation, ...]:
     )
 
 
+@cache  # of the few there are, asked for grant after grant
 def looks_like_writing(action: str) -> bool:
     """Whether a word of an action's name says that it changes or runs something."""
     return any(word.lower() in WRITING for word in _WORD.findall(action))
 
 
+@cache
 def _overlapping(scope: str) -> dict[str, str]:
     """Return who runs what a scope covers or lies in, here or in a directory below, each with the first such path."""
     parts = scope.casefold().split("/")

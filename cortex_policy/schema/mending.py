@@ -2,7 +2,7 @@
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.meaning import NARROWED, SAME, compare
-from cortex_policy.core.model import GrantError, Value
+from cortex_policy.core.model import GrantError, UsageError, Value
 from cortex_policy.core.surgery import removed, renamed
 
 
@@ -15,9 +15,9 @@ class Mend(Value):
 
 def mended(text: str, mend: Mend) -> str | None:
     """Return the text as repaired; None where that would allow more than before, and is an operator's to decide."""
-    new = removed(text, mend.pointer) if mend.key is None else renamed(text, mend.pointer, mend.key)
     try:
+        new = removed(text, mend.pointer) if mend.key is None else renamed(text, mend.pointer, mend.key)
         meaning = compare(decode(text.encode()), decode(new.encode()))
-    except GrantError:  # what does not load allows nothing: to make it load is to allow more
+    except (GrantError, UsageError):  # nobody knows what was meant
         return None
     return new if meaning.verdict in (SAME, NARROWED) else None

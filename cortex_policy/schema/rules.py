@@ -54,6 +54,7 @@ RULES = (
     Rule("scope-covered", NOTE, "a scope is covered by another", "the wider one allows all of it", '"fsScope": ["docs", "docs/api"]', '"fsScope": ["docs"]'),
     Rule("scope-case", WARNING, "a scope is spelled in another case than the tree", "scopes are compared with their case"),
     Rule("scope-absent", WARNING, "nothing stands where a scope points", "it allows what may be made there later"),
+    Rule("scope-link", WARNING, "a scope is a link to what no scope covers", "both the link and what it leads to must be in scope"),
     Rule("scope-none", WARNING, "it may write, and on any path", "no scope is the widest one", '"actions": ["write"]', '"actions": ["write"], "fsScope": ["docs"]'),
     Rule("scope-escalation", WARNING, "a scope covers what others run", "whoever writes it runs with their rights", '"fsScope": [".github/workflows"]'),
     Rule("scope-sensitive", WARNING, "sensitive data, and any path", "a class says how much care is due, a scope where", '"dataClass": "sensitive"', '"dataClass": "sensitive", "fsScope": ["records"]'),

@@ -1,0 +1,95 @@
+"""The room behind the two doors of `validate`: Typer's, and the plain one that does without its 60 ms."""
+
+import os
+import sys
+
+from cortex_policy.cli.formats import FORMATS
+from cortex_policy.cli.progress import tracked
+from cortex_policy.core.model import UsageError, Value
+from cortex_policy.manage import validation
+from cortex_policy.manage.targets import STDIN
+from cortex_policy.state.writers import NotDone
+from cortex_policy.wording import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.manage.targets import Targets
+    from cortex_policy.schema.problems import Report
+
+STDOUT = ""
+
+
+class Asked(Value):
+    """What `validate` is asked for, as it was typed."""
+
+    paths: tuple[str, ...] = ()
+    root: str | None = None
+    strict: bool = False
+    fix: bool = False
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    output: tuple[str, ...] = ()
+    wait_seconds: float = 0.0
+    json: bool = False
+
+
+def run(asked: Asked) -> int:
+    """Validate, mend if that is asked for, and report; return the exit code."""
+    outputs = _outputs([*asked.output, *(["json"] if asked.json else ())] or ["text"])
+    codes = validation.chosen(_codes(asked.select), _codes(asked.ignore))
+    where = validation.targets(asked.paths, asked.root)
+    if asked.fix and any(target.path == STDIN for target in where.files):
+        raise UsageError("standard input cannot be mended", "name a file, or leave out `--fix`")
+    report = validation.validate(where, codes, tracked, strict=asked.strict)
+    if asked.fix and any(problem.fix is not None for problem in report.problems):
+        _mend(where, report, codes, asked.wait_seconds)
+        report = validation.validate(where, codes, tracked, strict=asked.strict)
+    for name, file in outputs.items():
+        _write(report, name, file)
+    if STDOUT not in outputs.values():
+        from cortex_policy.cli.formats.text import summary  # noqa: PLC0415 - the others need no text
+
+        sys.stderr.write(f"{summary(report)}\n")
+    return int(report.status == "fail")
+
+
+def _codes(words: tuple[str, ...]) -> list[str]:
+    return [code.strip() for word in words for code in word.split(",") if code.strip()]
+
+
+def _outputs(words: list[str]) -> dict[str, str]:
+    """Return formats and where each goes; raise UsageError for one that is unknown, or two that meet."""
+    outputs: dict[str, str] = {}
+    for word in words:
+        name, equals, file = word.partition("=")
+        if name not in FORMATS:
+            raise UsageError(f"there is no format `{name}`", f"the formats are {', '.join(FORMATS)}")
+        if name in outputs or (equals and not file) or file in outputs.values():
+            hint = "give all but one of them a file, as in `--output sarif=grants.sarif`"
+            raise UsageError(f"`--output {word}`: each format and each place is named once", hint)
+        outputs[name] = file
+    return outputs
+
+
+def _write(report: "Report", name: str, file: str) -> None:
+    if file == STDOUT:
+        is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        sys.stdout.write(FORMATS[name](report, colour=is_coloured))
+        return
+    try:
+        with open(file, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(FORMATS[name](report, colour=False))
+    except OSError as error:
+        raise NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+
+
+def _mend(where: "Targets", report: "Report", codes: frozenset[str], wait_seconds: float) -> None:
+    from cortex_policy.manage.repairing import repair  # noqa: PLC0415 - only writers need it
+
+    for done in repair(where.files, report, codes, wait_seconds):
+        if done.error is None:
+            version = f", version {done.version}" if done.version is not None else ""
+            sys.stderr.write(printable(f"mended `{done.file}`{version}") + "\n")
+        else:
+            hint = f" ({done.error.hint})" if done.error.hint else ""
+            sys.stderr.write(printable(f"not mended: `{done.file}`: {done.error}{hint}") + "\n")

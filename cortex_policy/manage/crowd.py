@@ -1,0 +1,74 @@
+"""Work on many things by a few processes, where that pays."""
+
+import gc
+import os
+import pickle
+from contextlib import suppress
+from traceback import format_exc
+
+from cortex_policy.state.writers import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO, TypeVar
+
+    Item = TypeVar("Item")
+    Result = TypeVar("Result")
+
+BATCH = 128
+FEWEST = 4 * BATCH  # below, a fork costs more than it saves
+
+
+def spread(items: "Sequence[Item]", work: "Callable[[Item], Result]") -> "Iterator[Result]":
+    """Yield the result of each item, in order; results must be small and picklable."""
+    crowd = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if len(items) < FEWEST or crowd == 1:
+        yield from map(work, items)
+        return
+    pipes = [_started(items, work, number, crowd) for number in range(crowd)]
+    try:
+        for batch in range(-(-len(items) // BATCH)):
+            yield from _received(pipes[batch % crowd][1])
+    finally:
+        for _, pipe in pipes:
+            pipe.close()  # whoever still writes ends by that
+        for pid, _ in pipes:
+            os.waitpid(pid, 0)
+
+
+def _started(
+    items: "Sequence[Item]", work: "Callable[[Item], Result]", number: int, crowd: int
+) -> "tuple[int, BinaryIO]":
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return pid, open(reading, "rb")  # closed by `spread`
+    os.close(reading)
+    gc.disable()  # nothing made here is a cycle, and what was made before would be copied
+    with suppress(BaseException):  # INVARIANT: a child never leaves this function; the pipe has said why
+        _send(items, work, range(number * BATCH, len(items), crowd * BATCH), writing)
+    os._exit(0)
+
+
+def _send(items: "Sequence[Item]", work: "Callable[[Item], Result]", starts: range, descriptor: int) -> None:
+    with open(descriptor, "wb") as pipe:
+        for start in starts:
+            try:
+                results: list[Result] | str = [work(item) for item in items[start : start + BATCH]]
+            except Exception:  # noqa: BLE001 - a bug, and it is the parent that ends as one
+                results = format_exc()
+            pickle.dump(results, pipe, pickle.HIGHEST_PROTOCOL)
+            pipe.flush()
+
+
+def _received(pipe: "BinaryIO") -> "list[Result]":
+    try:
+        results: list[Result] | str = pickle.load(pipe)  # noqa: S301 - from our own child
+    except EOFError:
+        message = "a process that had a part of the work was ended"
+        raise NotDone(message, "try again") from None
+    if isinstance(results, str):
+        raise RuntimeError(results)  # noqa: TRY004 - a bug, told as it was in the child
+    return results

@@ -1,0 +1,132 @@
+"""Look at the file of one grant: its text, and where it lies."""
+
+import os
+import stat
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage.targets import STDIN, Target
+from cortex_policy.manage.tree import Tree, schema_link
+from cortex_policy.schema.examining import examine
+from cortex_policy.schema.problems import Problem, placed, unplaced
+from cortex_policy.state.grants import Directory, Root, Trust, read_all
+from cortex_policy.state.stamp import digest_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    from cortex_policy.schema.problems import Finding
+    from cortex_policy.schema.subject import Subject
+
+_PLAIN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class Looked(NamedTuple):
+    """What was found in a file, what names the budgets of its grant, its digest, and who else could change it."""
+
+    problems: tuple[Problem, ...] = ()
+    tool: str = ""
+    actions: tuple[str, ...] = ()
+    digest: str | None = None
+    modes: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
+
+
+class Inspector:
+    """Looks at one file after another, and keeps open what many of them lie in."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._open = ExitStack()
+        self._directories: dict[str, Directory] = {}
+        self._trusts: dict[str, Trust] = {}
+        self._trees: dict[str, Tree] = {}
+
+    def __enter__(self) -> "Self":
+        """Open nothing yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close what was opened."""
+        self._open.close()
+
+    def look(self, target: Target) -> Looked:
+        """Say all that is to be said of one file; what cannot be read is a problem too."""
+        trust = self._trust(target.root)
+        modes, strangers = len(trust.modes), len(trust.strangers)
+        try:
+            data = self.read(target)
+        except FileNotFoundError:
+            hint = "name a file, a directory, or `-` for standard input"
+            return Looked((unplaced(target.shown, "file-missing", "it is not there", hint),))
+        except (OSError, GrantError, ValueError) as error:
+            return Looked((_unreadable(target, error),))
+        subject, findings = examine(data, target.id, target.id if target.is_in_place else "ID")
+        if subject is not None:
+            findings = (*findings, *self._surrounding(target, subject))
+        problems = placed(target.shown, data, findings) if findings else ()
+        if not target.is_in_place:
+            problems = (*_misplaced(target), *problems)
+        tool, actions = (subject.grant.tool, subject.grant.actions) if subject is not None else ("", ())
+        return Looked(
+            problems, tool, actions, digest_of(data), tuple(trust.modes[modes:]), tuple(trust.strangers[strangers:])
+        )
+
+    def read(self, target: Target) -> bytes:
+        """Return the bytes of a file, at most one more than a grant may have; that of a root as `check` reads it."""
+        if target.is_in_place:
+            return self._directory(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
+        if target.path == STDIN:
+            return read_all(0, MAX_BYTES + 1)
+        descriptor = os.open(target.path, _PLAIN)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(None, "it is no regular file")
+            return read_all(descriptor, MAX_BYTES + 1)
+        finally:
+            os.close(descriptor)
+
+    def _directory(self, root: str) -> Directory:
+        if root not in self._directories:
+            opened = self._open.enter_context(Directory(self._trust(root), "tools"))
+            self._directories[root] = opened
+        return self._directories[root]
+
+    def _tree(self, root: str) -> Tree:
+        if root not in self._trees:
+            self._trees[root] = Tree(root)
+        return self._trees[root]
+
+    def _trust(self, root: str) -> Trust:
+        if root not in self._trusts:
+            self._trusts[root] = Trust(Root(root, named=True))
+        return self._trusts[root]
+
+    def _surrounding(self, target: Target, subject: "Subject") -> "Iterator[Finding]":
+        if "$schema" in subject.document and target.path != STDIN:
+            yield from schema_link(subject, os.path.dirname(target.path))
+        if target.root:
+            yield from self._tree(target.root).scopes(subject)
+
+
+def _unreadable(target: Target, error: Exception) -> Problem:
+    if isinstance(error, GrantError):
+        return unplaced(target.shown, "file-unreadable", error.detail, error.hint)
+    why = getattr(error, "strerror", None) or str(error)
+    return unplaced(target.shown, "file-unreadable", why.lower(), "look at it with `ls -l`")
+
+
+def _misplaced(target: Target) -> "Iterator[Problem]":
+    """Say where a file lies that no check finds; a directory `tools` may be on its way to where it is found."""
+    if target.path == STDIN:
+        return
+    if not target.id:
+        hint = "a name is letters, digits, `.`, `_` and `-`, starts with a letter or digit, and ends in `.json`"
+        yield unplaced(target.shown, "file-name", "no check can name it", hint)
+    elif os.path.basename(os.path.dirname(target.path)) != "tools":
+        hint = f"checks read `.cortex/policy/tools/{target.id}.json`"
+        yield unplaced(target.shown, "file-outside", "it lies where no check finds it", hint)

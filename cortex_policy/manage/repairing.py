@@ -1,0 +1,75 @@
+"""Make the repairs that are certain: each a write like any other."""
+
+import os
+
+from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.model import CortexPolicyError, GrantError, Value
+from cortex_policy.manage.writing import writing
+from cortex_policy.schema.examining import repaired
+from cortex_policy.state.files import replace
+from cortex_policy.state.grants import Root, read_all
+from cortex_policy.state.writers import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cortex_policy.manage.targets import Target
+    from cortex_policy.schema.problems import Report
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class Repair(Value):
+    """A file that was to be repaired, the version of its stamp, and the error where it was not."""
+
+    file: str
+    version: int | None = None
+    error: CortexPolicyError | None = None
+
+
+def repair(
+    files: "tuple[Target, ...]", report: "Report", codes: frozenset[str], wait_seconds: float
+) -> "Iterator[Repair]":
+    """Repair each file that has a problem with a fix, and yield what came of it."""
+    fixable = {problem.file for problem in report.problems if problem.fix is not None}
+    for target in files:
+        if target.shown in fixable:
+            write = _in_place if target.is_in_place else _elsewhere
+            try:
+                yield Repair(target.shown, write(target, lambda data: repaired(data, codes), wait_seconds))
+            except (GrantError, NotDone) as error:
+                yield Repair(target.shown, error=error)
+            except OSError as error:
+                yield Repair(target.shown, error=NotDone((error.strerror or str(error)).lower()))
+
+
+def _in_place(target: "Target", mend: "Callable[[bytes], bytes]", wait_seconds: float) -> int | None:
+    with writing(Root(target.root, named=True), wait_seconds) as writer:
+        old = writer.read(target.id)
+        return writer.put(target.id, old, mend(old)) if old is not None else None
+
+
+def _elsewhere(target: "Target", mend: "Callable[[bytes], bytes]", _: float) -> None:
+    """Repair a file that is no root's: nobody locks or stamps it."""
+    directory = os.open(os.path.dirname(target.path), _DIRECTORY)
+    try:
+        name = os.path.basename(target.path)
+        old = _read(directory, name)
+
+        def look() -> None:
+            if _read(directory, name) != old:
+                raise NotDone("it was changed meanwhile", "look at it, then try again")
+
+        replace(directory, name, mend(old), look=look)
+    finally:
+        os.close(directory)
+
+
+def _read(directory: int, name: str) -> bytes:
+    descriptor = os.open(name, _FILE, dir_fd=directory)
+    try:
+        return read_all(descriptor, MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)

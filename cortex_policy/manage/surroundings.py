@@ -1,0 +1,132 @@
+"""Problems that show only beside other files: budgets, stamps, modes, and what else lies there."""
+
+import os
+from contextlib import suppress
+from itertools import chain
+from shlex import quote
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage.targets import TOOLS, shown
+from cortex_policy.schema.problems import Finding, Problem, placed, unplaced
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.files import NEW
+from cortex_policy.state.grants import Directory, Root, Trust, is_grant_id
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_policy.manage.inspecting import Inspector, Looked
+    from cortex_policy.manage.targets import Target
+
+    Pair = tuple[Target, Looked]
+
+_OURS = frozenset(("tools", "stamp.json", "history", "config.toml", ".lock"))
+_READ_BY_OTHERS = (".git", "README")  # what git and people keep anywhere
+MOST_NAMED = 3
+
+
+def shared_budgets(looked: "list[Pair]", inspector: "Inspector") -> "Iterator[Problem]":
+    """Find grants of one root that count an action in the same budget."""
+    first: dict[tuple[str, str], str] = {}
+    for target, one in looked:
+        own = target.id
+        for other in sorted({first.setdefault((one.tool, action), own) for action in one.actions} - {own}):
+            message = f"it shares its budgets with `{other}`: both are the tool `{one.tool}`"
+            finding = Finding("budget-shared", message, "name another tool, if each is to have its own", "/tool")
+            with suppress(OSError, GrantError):  # gone, or changed, since it was looked at
+                data = inspector.read(target)
+                yield from placed(target.shown, data, [finding])
+
+
+def problems_of_root(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
+    """Find what is wrong with a root as a whole, beside the grants that were looked at."""
+    if not looked:
+        hint = "make one with `cortex-policy new ID`"
+        yield unplaced(shown(root + TOOLS), "file-none", "there are no grants in it", hint)
+    yield from _strays(root)
+    yield from _unstamped(root, looked)
+
+
+def unsafe(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
+    """Find files and directories that others could change: all of them with the one command that mends them."""
+    trust = Trust(Root(root, named=True))
+    try:
+        with Directory(trust, "tools"):
+            pass
+    except FileNotFoundError:
+        return
+    except GrantError as error:
+        yield unplaced(shown(f"{root}/.cortex"), "file-unreadable", error.detail, error.hint)
+        return
+    modes = [*trust.modes, *chain.from_iterable(one.modes for _, one in looked)]
+    strangers = [*trust.strangers, *chain.from_iterable(one.strangers for _, one in looked)]
+    for paths, what, command in (
+        (modes, "can be changed by others", "chmod go-w"),
+        (strangers, "is somebody else's", f"chown {os.geteuid()}"),
+    ):
+        if paths:
+            named = ", ".join(f"`{shown(path)}`" for path in paths[:MOST_NAMED])
+            more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+            hint = f"mend it with `{_mending(command, root, paths)}`"
+            yield unplaced(shown(paths[0]), "file-unsafe", f"{named}{more} {what}, and `check` refuses that", hint)
+
+
+def _mending(command: str, root: str, paths: list[str]) -> str:
+    if len(paths) <= MOST_NAMED:
+        return f"{command} {' '.join(quote(shown(path)) for path in paths)}"
+    program, word = command.split(" ")
+    every = f"{program} -R {word} {quote(shown(f'{root}/.cortex'))}"
+    return f"{every} && {command} {quote(shown(root))}" if root in paths else every
+
+
+def _strays(root: str) -> "Iterator[Problem]":
+    for directory, is_known in ((f"{root}/.cortex/policy", _is_ours), (root + TOOLS, _is_grant)):
+        try:
+            entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+        except OSError:
+            continue  # what cannot be opened is told as such
+        for entry in entries:
+            if not entry.name.startswith((NEW, *_READ_BY_OTHERS)) and not is_known(entry.name):
+                yield _stray(entry)
+
+
+def _is_ours(name: str) -> bool:
+    return name in _OURS
+
+
+def _is_grant(name: str) -> bool:
+    return name.endswith(".json") and is_grant_id(name[:-5])
+
+
+def _stray(entry: "os.DirEntry[str]") -> Problem:
+    path, name = shown(entry.path), entry.name
+    if name.startswith(".edit-"):
+        return unplaced(
+            path, "file-stray", "a session of `edit` left its text here", f"look at it, then `rm {quote(path)}`"
+        )
+    if name.endswith(".json") and os.path.dirname(entry.path).endswith(TOOLS):
+        hint = "an id is letters, digits, `.`, `_` and `-`, and starts with a letter or digit"
+        return unplaced(path, "file-name", "no check can name it", hint)
+    message = "nothing below it is read" if entry.is_dir(follow_symlinks=False) else "it is not read"
+    return unplaced(path, "file-stray", message, "a grant is `.cortex/policy/tools/<id>.json`; move it there, or away")
+
+
+def _unstamped(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
+    file = shown(stamps.stamp_file(root))
+    hint = "look at the grants, then accept them with `cortex-policy stamp write`"
+    try:
+        stamp = stamps.read(Root(root, named=True))
+    except GrantError as error:
+        yield unplaced(file, "stamp-broken", error.detail, error.hint)
+        return
+    if stamp is None:
+        if looked:
+            yield unplaced(file, "stamp-missing", "there is no stamp", "write one with `cortex-policy stamp write`")
+        return
+    digests = {target.id: one.digest for target, one in looked}
+    names = {target.id: target.shown for target, _ in looked}
+    for grant_id in sorted({*digests, *stamp.grants, *stamp.pending}):
+        if not stamp.accepts(grant_id, digests.get(grant_id)):
+            what = "is stamped, and is not there" if grant_id not in names else "is not as it was stamped"
+            yield unplaced(names.get(grant_id, file), "stamp-differs", f"`{grant_id}` {what}", hint)

@@ -1,0 +1,84 @@
+"""Rules that need the working tree: where scopes and schema links lead."""
+
+import os
+
+from cortex_policy.core.engine import covering
+from cortex_policy.schema.problems import Finding, pointer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_policy.schema.subject import Subject
+
+
+class Tree:
+    """The tree of a root; what it says of a scope is kept, since many grants have the same ones."""
+
+    def __init__(self, root: str) -> None:
+        """Name the root."""
+        self._root = root.rstrip("/")
+        self._known: dict[str, tuple[str, str, str]] = {}
+
+    def scopes(self, subject: "Subject") -> "Iterator[Finding]":
+        """Find scopes that lead to nothing, or through a link out of every scope."""
+        scopes = subject.grant.fs_scope
+        for index, (scope, prefix) in enumerate(zip(scopes, subject.prefixes, strict=True)):
+            if prefix is None:
+                continue
+            code, told, hint = self._known.get(prefix) or self._known.setdefault(prefix, self._look(prefix))
+            if code == "scope-link":
+                if covering(scopes, told) is not None:
+                    continue
+                told = f"is a link to `{told}`, which no scope covers, so all in it is denied"
+            if code:
+                yield Finding(code, f"`{scope}` {told}", hint, pointer("fsScope", index))
+
+    def _look(self, prefix: str) -> tuple[str, str, str]:
+        """Return the code, what to say, and a hint; where it is a link, what it leads to, relative to the root."""
+        if "\0" in prefix:
+            return "", "", ""  # no path of a scoped grant holds one
+        path = f"{self._root}/{prefix}"
+        if os.path.lexists(path):
+            landed = os.path.realpath(path)
+            if landed == path or not landed.startswith(f"{self._root}/"):
+                return (
+                    ("", "", "")
+                    if landed == path
+                    else ("scope-link", f"`{landed}`", "list what it leads to, or nothing")
+                )
+            to = landed[len(self._root) + 1 :]
+            return "scope-link", to, f"add `{to}` too, if that is meant"
+        near = self._in_another_case(prefix)
+        if near:
+            return "scope-case", f"is spelled `{near}` in the tree, and case counts", f"did you mean `{near}`?"
+        return (
+            "scope-absent",
+            "does not exist in the tree",
+            "make it, or correct its name; a scope is relative to the root",
+        )
+
+    def _in_another_case(self, prefix: str) -> str:
+        """Return how the tree spells a path, '' where it is not there in any case."""
+        spelled = ""
+        for step in prefix.split("/"):
+            try:
+                names = os.listdir(f"{self._root}/{spelled}")
+            except OSError:
+                return ""
+            name = step if step in names else next((one for one in names if one.casefold() == step.casefold()), "")
+            if not name:
+                return ""
+            spelled = f"{spelled}/{name}".lstrip("/")
+        return spelled
+
+
+def schema_link(subject: "Subject", directory: str) -> "Iterator[Finding]":
+    """Find a `$schema` that names a file which is not there."""
+    link = subject.document.get("$schema")
+    if not isinstance(link, str) or "\0" in link or not link or "://" in link:
+        return
+    path = os.path.join(directory, link.partition("#")[0])
+    if not os.path.exists(path):
+        hint = "write one with `cortex-policy schema > FILE`, or remove the key"
+        yield Finding("key-schema", f"`{link}` leads nowhere", hint, "/$schema")

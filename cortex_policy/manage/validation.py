@@ -1,0 +1,65 @@
+"""Validate grants: every problem of every file, whatever stands in the way of one of them."""
+
+from itertools import chain
+
+from cortex_policy.core.model import UsageError
+from cortex_policy.manage.crowd import spread
+from cortex_policy.manage.inspecting import Inspector
+from cortex_policy.manage.surroundings import problems_of_root, shared_budgets, unsafe
+from cortex_policy.manage.targets import STDIN, Targets, of_root, of_words
+from cortex_policy.schema.problems import Problem, Report
+from cortex_policy.schema.rules import ERROR, RULES, WARNING, codes_of
+from cortex_policy.state.grants import find_root
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cortex_policy.manage.inspecting import Looked
+    from cortex_policy.manage.surroundings import Pair
+
+    Track = Callable[[Iterable[Looked], int], Iterable[Looked]]  # yields what was looked at, and sees how far it is
+
+
+def targets(words: tuple[str, ...], root: str | None) -> Targets:
+    """Return what these words name; no words at all are the grants of the root."""
+    if words.count(STDIN) > 1:
+        raise UsageError("`-` is standard input, and can be read once")
+    return of_words(words, find_root(root) if root is not None else None) if words else of_root(find_root(root))
+
+
+def chosen(select: "Iterable[str]", ignore: "Iterable[str]") -> frozenset[str]:
+    """Return the codes to report, by codes and groups; none selected are all. Raise UsageError for an unknown one."""
+    every = frozenset(rule.code for rule in RULES)
+    selected = frozenset(chain.from_iterable(map(codes_of, select))) or every
+    return selected.difference(*map(codes_of, ignore))
+
+
+def validate(where: Targets, codes: frozenset[str], track: "Track", *, strict: bool = False) -> Report:
+    """Look at all of it; `strict` makes errors of warnings."""
+    with Inspector() as inspector:
+        results = track(spread(where.files, inspector.look), len(where.files))
+        looked = list(zip(where.files, results, strict=True))
+        found = chain(where.problems, _found(where, looked, inspector))
+        problems = [_raised(one) if strict else one for one in found if one.code in codes]
+    return Report(len(looked), tuple(sorted(problems, key=lambda one: (one.file, one.line, one.column, one.code))))
+
+
+def _found(where: Targets, looked: "list[Pair]", inspector: Inspector) -> "Iterator[Problem]":
+    for _, one in looked:
+        yield from one.problems
+    grants: dict[str, list[Pair]] = {root: [] for root in where.roots}
+    for target, one in looked:
+        if target.is_in_place:
+            grants.setdefault(target.root, []).append((target, one))
+    for root, ones in grants.items():
+        yield from shared_budgets(ones, inspector)
+        yield from unsafe(root, ones)
+        if root in where.roots:
+            yield from problems_of_root(root, ones)
+
+
+def _raised(problem: Problem) -> Problem:
+    if problem.severity != WARNING:
+        return problem
+    return Problem(**{name: getattr(problem, name) for name in problem.__match_args__} | {"severity": ERROR})

@@ -1,0 +1,74 @@
+"""Rules about the keys of a grant: those that nothing enforces."""
+
+from difflib import get_close_matches
+from functools import cache
+from itertools import chain
+
+from cortex_policy.schema.mending import Mend
+from cortex_policy.schema.problems import Finding, pointer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_policy.schema.subject import Subject
+
+KNOWN = ("tool", "actions", "args", "dataClass", "rate", "fsScope")
+ENFORCED = "only tool, actions, args, dataClass, rate.perMinute and fsScope are enforced"
+_LISTED = "list what is allowed in `actions` and `fsScope` instead"
+_REMOVED = "take the grant away instead, with `cortex-policy remove`"
+_PER_MINUTE = 'the one rate is "perMinute"'
+# what reads like a restriction, without case, `_` and `-`, and what to do instead
+_IDLE = {
+    **dict.fromkeys(("enabled", "disabled", "disable", "active", "inactive", "paused", "revoked"), _REMOVED),
+    **dict.fromkeys(("expires", "expiry", "expiresat", "notafter", "notbefore", "validuntil", "until"), _REMOVED),
+    **dict.fromkeys(("deny", "denied", "denylist", "denyactions", "block", "blocked", "blocklist"), _LISTED),
+    **dict.fromkeys(("except", "exceptions", "exclude", "excludes", "excluded", "forbid", "forbidden", "not"), _LISTED),
+    **dict.fromkeys(("readonly", "users", "roles", "groups", "hosts", "requires", "when", "condition"), ENFORCED),
+    **dict.fromkeys(("approval", "requireapproval", "requiresapproval"), 'class "sensitive" asks for approval'),
+    **dict.fromkeys(("limit", "limits", "quota", "quotas", "maxcalls", "burst"), _PER_MINUTE),
+    **dict.fromkeys(("persecond", "perhour", "perday", "ratelimit", "ratelimits"), _PER_MINUTE),
+}  # fmt: skip
+_ALIASES = {"scope": "fsScope", "scopes": "fsScope", "paths": "fsScope", "class": "dataClass", "arguments": "args"}
+_NORMAL = {known.lower(): known for known in KNOWN} | _ALIASES
+_CLOSE = 0.8
+
+
+def unknown_keys(subject: "Subject") -> "Iterator[Finding]":
+    """Find keys that look like one of a grant's."""
+    for key in subject.document.keys() - KNOWN:
+        known = _meant(key)
+        if known:
+            mend = Mend(pointer(key), known) if known not in subject.document else None
+            message = f"`{key}` means nothing: a grant has no such key"
+            yield Finding("key-unknown", message, f"did you mean `{known}`?", pointer(key), at_key=True, mend=mend)
+
+
+def idle_keys(subject: "Subject") -> "Iterator[Finding]":
+    """Find keys that read like a restriction and restrict nothing."""
+    rate = subject.document["rate"]
+    below = (("rate", key) for key in rate) if isinstance(rate, dict) else ()
+    for steps in chain(((key,) for key in subject.document.keys() - KNOWN), below):
+        hint = _IDLE.get(_normal(steps[-1]))
+        if hint is not None:
+            message = f"`{steps[-1]}` restricts nothing: no check knows it"
+            yield Finding("key-idle", message, hint, pointer(*steps), at_key=True)
+
+
+def tool_of_id(subject: "Subject") -> "Iterator[Finding]":
+    """Find a tool that is called otherwise than its file."""
+    grant = subject.grant
+    if grant.id and grant.id != grant.tool:
+        hint = f"calls say `{grant.id}`; budgets and the audit log say `{grant.tool}`"
+        yield Finding("tool-id", f"the id `{grant.id}` is not the tool `{grant.tool}`", hint, "/tool")
+
+
+@cache  # the same few keys stand in file after file
+def _meant(key: str) -> str:
+    """Return the key of a grant that one looks like, '' for none."""
+    near = get_close_matches(_normal(key), _NORMAL, 1, _CLOSE)
+    return _NORMAL[near[0]] if near and _normal(key) not in _IDLE else ""
+
+
+def _normal(key: str) -> str:
+    return key.lower().replace("_", "").replace("-", "")

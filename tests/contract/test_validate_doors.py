@@ -1,0 +1,63 @@
+"""Two doors to `validate`, one room: the plain one reads nothing otherwise than Typer does."""
+
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cortex_policy.cli import app, plain, validating
+from cortex_policy.cli.validating import Asked
+
+PLAIN = [
+    "", "a.json", "-", "a b c", "--strict", "--fix a", "a --json", "--select scope a", "--select=scope,key --ignore x",
+    "--ignore a --ignore b", "--output json --output sarif=x", "--output=text", "--root r", "--root=r a --strict",
+    "--root= a", "--select=-x", "a --output=", "\udcff", "a\nb",
+]  # fmt: skip
+TYPER_KNOWS_BETTER = [
+    "--help", "--wait 3", "--wait=x", "--strict=1", "--stric", "-x", "--", "-- -a", "--root", "--root -x", "--select",
+    "--root a --root b", "--output --json", "a --nope", "--no-strict",
+]  # fmt: skip
+
+
+def split(line: str) -> list[str]:
+    """Return the words of a line."""
+    return line.split(" ") if line else []
+
+
+def by_typer(words: list[str]) -> "Asked | int":
+    """Return what Typer makes of the words, or the code it ends with."""
+    seen: list[Asked] = []
+
+    def run(asked: Asked) -> int:
+        seen.append(asked)
+        return 0
+
+    with patch.object(validating, "run", run):
+        code = app.run(["validate", *words])
+    return seen[0] if seen else code
+
+
+@pytest.mark.parametrize("line", PLAIN)
+def test_the_plain_door_reads_what_typer_reads(line: str) -> None:
+    """To the last member."""
+    assert plain.read(split(line)) == by_typer(split(line)) is not None
+
+
+@pytest.mark.parametrize("line", TYPER_KNOWS_BETTER)
+def test_the_plain_door_declines_what_is_not_plain(line: str) -> None:
+    """Typer has the help, and the words for mistakes."""
+    assert plain.read(split(line)) is None
+
+
+words = st.sampled_from(
+    ["--strict", "--fix", "--json", "--root", "--root=x", "--select", "--select=a", "--ignore", "--output", "--output=json",
+     "--wait", "1", "-", "--", "a", "", "-x", "--strict=", "--help", "sarif=y", "=", "--=", "--select=", "-q"]
+)  # fmt: skip
+
+
+@given(st.lists(words, max_size=4))
+def test_whatever_is_asked_the_doors_agree(line: list[str]) -> None:
+    """Or the plain one declines."""
+    asked = plain.read(line)
+    assert asked is None or asked == by_typer(line)

@@ -1,0 +1,147 @@
+"""What is doubtful about a grant that loads is found, where it stands, and nothing else."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cortex_policy.core.decode import decode
+from cortex_policy.core.meaning import NARROWED, SAME, compare
+from cortex_policy.schema.examining import examine, repaired
+from cortex_policy.schema.problems import placed
+from cortex_policy.schema.rules import RULES
+
+EVERY = frozenset(rule.code for rule in RULES)
+GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
+
+
+def found(grant_id: str = "t", **keys: object) -> list[tuple[str, str]]:
+    """Return the code and the place of what is found in a grant with these keys."""
+    data = json.dumps(GRANT | keys).encode()
+    return [(one.code, one.pointer) for one in examine(data, grant_id, grant_id)[1]]
+
+
+CASES: list[tuple[dict[str, object], list[tuple[str, str]]]] = [
+    ({}, []),
+    ({"$schema": "x", "rules": {"deny": 1}, "egress": {}, "fs": {}, "description": "d"}, []),
+    ({"fsscope": ["docs"]}, [("key-unknown", "/fsscope")]),
+    ({"data_class": "public"}, [("key-unknown", "/data_class")]),
+    ({"Actions": ["x"]}, [("key-unknown", "/Actions")]),
+    ({"scope": ["docs"]}, [("key-unknown", "/scope")]),
+    ({"enabled": False}, [("key-idle", "/enabled")]),
+    ({"expires_at": "2027-01-01"}, [("key-idle", "/expires_at")]),
+    ({"deny": ["x"]}, [("key-idle", "/deny")]),
+    ({"rate": {"perMinute": 3, "perHour": 9}}, [("key-idle", "/rate/perHour")]),
+    ({"tool": "u"}, [("tool-id", "/tool")]),
+    ({"actions": []}, [("action-none", "/actions")]),
+    ({"actions": ["a", "b", "a", "a"]}, [("action-twice", "/actions/2"), ("action-twice", "/actions/3")]),
+    ({"actions": ["a", ""]}, [("action-empty", "/actions/1")]),
+    ({"actions": ["a", " a"]}, [("action-blank", "/actions/1")]),
+    ({"actions": ["git:*"]}, [("action-glob", "/actions/0")]),
+    ({"fsScope": ["docs", "a/**"]}, [("scope-dead", "/fsScope/1")]),
+    ({"fsScope": ["/etc"]}, [("scope-dead", "/fsScope/0")]),
+    ({"fsScope": [""]}, [("scope-dead", "/fsScope/0")]),
+    ({"fsScope": ["docs/"]}, []),
+    ({"fsScope": ["docs", "docs/"]}, [("scope-covered", "/fsScope/1")]),
+    ({"fsScope": ["docs/a/b", "docs"]}, [("scope-covered", "/fsScope/0")]),
+    ({"fsScope": ["docs", "docsx"]}, []),
+    ({"fsScope": [".cortex/policy/tools"]}, [("scope-guarded", "/fsScope/0")]),
+    ({"fsScope": ["docs", "x/.github/workflows"]}, [("scope-escalation", "/fsScope/1")]),
+    ({"actions": ["read", "writeFile"]}, [("scope-none", "/actions/1")]),
+    ({"actions": ["writeFile"], "fsScope": ["docs"]}, []),
+    ({"dataClass": "sensitive"}, [("scope-sensitive", "/dataClass")]),
+    ({"args": {"u": {"format": "uri"}}}, [("arg-keyword", "/args/u/format")]),
+    (
+        {"args": {"u": {"items": {"items": {"uniqueItems": True}}}}},
+        [("arg-keyword", "/args/u/items/items/uniqueItems")],
+    ),
+    ({"args": {"a/b": 5}}, [("arg-keyword", "/args/a~1b")]),
+    ({"args": {"u": {"type": "text"}}}, [("arg-keyword", "/args/u/type")]),
+    ({"args": {"u": {"type": "string", "title": "T", "maxLength": 4}}}, []),
+    ({"args": {"u": {"pattern": "(x+)*y"}}}, [("arg-pattern", "/args/u/pattern")]),
+    ({"args": {"u": {"items": {"pattern": "([a-z]+\\.?)+$"}}}}, [("arg-pattern", "/args/u/items/pattern")]),
+    ({"args": {"u": {"pattern": "^(?:/[a-z]+)*$"}}}, []),
+    ({"args": {"u": {"pattern": "^(?:a|b+)*$"}}}, [("arg-pattern", "/args/u/pattern")]),
+    ({"args": {"u": {"pattern": "^[a-z]{1,9}([0-9]{2}){3}$"}}}, []),
+]
+
+
+@pytest.mark.parametrize(("keys", "expected"), CASES)
+def test_a_rule_finds_what_it_is_for(keys: dict[str, object], expected: list[tuple[str, str]]) -> None:
+    """With the place in the document."""
+    assert found(**keys) == expected
+
+
+def test_a_file_without_an_id_may_have_any_tool() -> None:
+    """Standard input has no name."""
+    assert found("") == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "why", "command"),
+    [
+        ("apps/**/tmp", "not patterns", "cortex-policy set t --remove-scope 'apps/**/tmp' --add-scope apps"),
+        ("/docs", "absolute", "cortex-policy set t --remove-scope /docs --add-scope docs"),
+        ("a\\b", "backslash", "cortex-policy set t --remove-scope 'a\\b' --add-scope a/b"),
+        (" docs", "blanks", "cortex-policy set t --remove-scope ' docs' --add-scope docs"),
+        ("./docs", "`.` or `..`", "cortex-policy set t --remove-scope ./docs --add-scope docs"),
+        ("a//b", "empty component", "cortex-policy set t --remove-scope a//b --add-scope a/b"),
+        ("**", "not patterns", "without any scope, any path is allowed"),
+    ],
+)
+def test_a_scope_that_never_matches_comes_with_why_and_what_would(scope: str, why: str, command: str) -> None:
+    """As a command that can be typed, and never as a fix: it would allow more than nothing."""
+    (one,) = examine(json.dumps(GRANT | {"fsScope": [scope]}).encode(), "t", "t")[1]
+    assert why in one.message
+    assert command in one.hint
+    assert one.mend is None
+
+
+MENDED = [
+    ('"actions": ["a", "b", "a", ""]', '"actions": ["a", "b"]'),
+    ('"actions": [\n    "a",\n    "a"\n  ]', '"actions": [\n    "a"\n  ]'),
+    ('"actions": ["a"], "fsscope": ["docs", "docs/x"]', '"actions": ["a"], "fsScope": ["docs"]'),
+    ('"actions": ["a"], "fsScope": ["docs", "a/**"]', '"actions": ["a"], "fsScope": ["docs", "a/**"]'),
+    ('"actions": ["a"], "dataclass": "public"', '"actions": ["a"], "dataclass": "public"'),  # it would lower the class
+    ('"actions": ["a"], "dataclass": "sensitive"', '"actions": ["a"], "dataClass": "sensitive"'),
+    ('"actions": ["a"], "Actions": ["b"]', '"actions": ["a"], "Actions": ["b"]'),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), MENDED)
+def test_a_repair_changes_what_is_wrong_and_nothing_else(before: str, after: str) -> None:
+    """To the byte, and never to more than was allowed."""
+    head, tail = '{\r\n  "tool": "t",\n  ', ',\n  "rate": {"perMinute": 3.0}\n}'
+    assert repaired((head + before + tail).encode(), EVERY) == (head + after + tail).encode()
+
+
+def test_only_what_was_chosen_is_repaired() -> None:
+    """`--ignore` leaves it alone."""
+    data = json.dumps(GRANT | {"actions": ["a", "a", ""]}).encode()
+    assert json.loads(repaired(data, EVERY - {"action-empty"}))["actions"] == ["a", ""]
+
+
+def test_what_does_not_load_is_not_repaired() -> None:
+    """It allows nothing, so any repair would allow more."""
+    for data in (b'{"tool": "t",}', b"\xff", b'{"actions": ["a", "a"]}'):
+        assert repaired(data, EVERY) == data
+
+
+actions = st.lists(st.sampled_from(["a", "b", "", " a", "write", "x*"]), max_size=5)
+scopes = st.lists(st.sampled_from(["docs", "docs/", "docs/a", "", "/x", "a/**", ".github", "..", "b"]), max_size=5)
+
+
+@given(actions, scopes, st.sampled_from(["fsScope", "fsscope", "scopes"]), st.sampled_from(["dataClass", "dataclass"]))
+def test_no_repair_ever_allows_more(names: list[str], prefixes: list[str], scope_key: str, class_key: str) -> None:
+    """Proven by the same comparison that asks an operator."""
+    data = json.dumps(GRANT | {"actions": names, scope_key: prefixes, class_key: "public"}).encode()
+    new = repaired(data, EVERY)
+    assert compare(decode(data), decode(new)).verdict in {SAME, NARROWED}
+    assert repaired(new, EVERY) == new
+
+
+def test_a_giant_of_nothing_but_problems_is_told_in_part() -> None:
+    """Else it would take for ever."""
+    data = json.dumps(GRANT | {"actions": ["a"] * 100_000, "fsScope": ["b"] * 50_000}).encode()
+    assert len(placed("f", data, examine(data)[1])) == 100
