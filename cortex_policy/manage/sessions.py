@@ -3,15 +3,13 @@
 from typing import Protocol
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
+from cortex_policy.core.model import GrantError, Value
 from cortex_policy.manage.comparing import Change, changed
 from cortex_policy.manage.problems import Problem, problems
 from cortex_policy.manage.writing import Writer, writing
-from cortex_policy.state import stamp as stamps
 from cortex_policy.state.drafts import Draft, left
 from cortex_policy.state.grants import Root, Trust, check_id
 from cortex_policy.state.remedies import traced
-from cortex_policy.state.stamp import digest_of
 from cortex_policy.state.writers import NotDone
 
 TYPE_CHECKING = False
@@ -90,10 +88,7 @@ def _original(writer: Writer, grant_id: str) -> bytes:
         raise traced(FileNotFoundError(None, None, file), Trust(root), grant_id, None)
     if len(original) > MAX_BYTES:
         raise NotDone(f"`{file}` is larger than {MAX_BYTES} bytes", "mend it by hand")
-    stamp = stamps.read(root)
-    if stamp is not None and not stamp.accepts(grant_id, digest_of(original)):
-        hint = "look at it, then accept it with `cortex-policy stamp write`"
-        raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hint)
+    writer.check_stamped(grant_id, original)
     return original
 
 

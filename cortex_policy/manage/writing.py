@@ -7,13 +7,14 @@ import os
 from contextlib import contextmanager, suppress
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import STAMP_MISMATCH, GrantError
+from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
 from cortex_policy.manage.stamping import digests, known_version
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace, settle
-from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state.grants import Directory, Root
+from cortex_policy.state.remedies import root_option
 from cortex_policy.state.stamp import Stamp, digest_of
-from cortex_policy.state.writers import NotDone, locked
+from cortex_policy.state.writers import Lock, NotDone, locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 @contextmanager
 def writing(root: Root, wait_seconds: float = 0.0) -> "Iterator[Writer]":
     """Hold the writers' lock, with the last write healed; raise NotDone where another holds it, or the disk refuses."""
-    with locked(root, wait_seconds) as policy:
+    with locked(root, wait_seconds) as lock:
         with suppress(FileExistsError):
-            os.mkdir("tools", 0o755, dir_fd=policy.descriptor)
-        with Directory(Trust(root), "tools") as tools:
-            writer = Writer(root, policy, tools)
+            os.mkdir("tools", 0o755, dir_fd=lock.policy.descriptor)
+        with lock.tools() as tools:
+            writer = Writer(root, lock, tools)
             writer.heal()
             yield writer
 
@@ -37,9 +38,9 @@ def writing(root: Root, wait_seconds: float = 0.0) -> "Iterator[Writer]":
 class Writer:
     """Reads and writes the grants of a root while its lock is held."""
 
-    def __init__(self, root: Root, policy: Directory, tools: Directory) -> None:
-        """Take the opened directories."""
-        self.root, self._policy, self._tools = root, policy, tools
+    def __init__(self, root: Root, lock: Lock, tools: Directory) -> None:
+        """Take the lock, and the opened directory of the grants."""
+        self.root, self._lock, self._policy, self._tools = root, lock, lock.policy, tools
 
     @property
     def policy(self) -> Directory:
@@ -84,6 +85,12 @@ class Writer:
 
         return self._commit({grant_id: (old, None), other: (None, old)}, act)
 
+    def check_stamped(self, grant_id: str, data: bytes | None) -> None:
+        """Raise GrantError (23) where a grant differs from its stamp: no write of it would be made."""
+        stamp = self._stamp()
+        if stamp is not None:
+            self._compare(stamp, grant_id, _digest(data))
+
     def heal(self) -> None:
         """Finish or drop what an interrupted write left: by what stands there, never by what was meant."""
         stamp = self._stamp()
@@ -104,10 +111,16 @@ class Writer:
             known_version(stamp, file)
         return stamp
 
+    def _compare(self, stamp: Stamp, grant_id: str, digest: str | None) -> None:
+        if stamp.grants.get(grant_id) != digest:
+            hint = f"look at it, then accept it with `cortex-policy stamp write{root_option(self.root)}`"
+            raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hint)
+
     def _replace(self, stamp: Stamp) -> None:
         replace(self._policy.descriptor, "stamp.json", stamps.encode(stamp))
 
     def _expect(self, changes: "Mapping[str, tuple[bytes | None, bytes | None]]") -> None:
+        self._lock.check()
         for grant_id, (old, _) in changes.items():
             if self.read(grant_id) != old:
                 what = "is there already" if old is None else "was changed meanwhile, by somebody who took no lock"
@@ -123,7 +136,8 @@ class Writer:
         try:
             act(lambda: self._expect(changes))
         except BaseException as error:
-            with suppress(OSError, GrantError):  # what stood in the way is told, not this
+            with suppress(OSError, CortexPolicyError):  # what stood in the way is told, not this
+                self._lock.check()  # else what is pending by now may be another writer's
                 self.heal()
             if isinstance(error, OSError):
                 raise OSError(error.errno, error.strerror, f"tools/{next(iter(changes))}.json") from None
@@ -136,11 +150,9 @@ class Writer:
         """Return the stamp before a write, which says now what is pending; raise where it does not allow one."""
         stamp = self._stamp()
         if stamp is None:  # the first write stamps every grant
-            return Stamp(0, digests(self.root), {})
+            return Stamp(0, digests(self._tools), {})
         for grant_id, (old, _) in pairs.items():
-            if stamp.grants.get(grant_id) != old:
-                hint = "look at it, then accept it with `cortex-policy stamp write`"
-                raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hint)
+            self._compare(stamp, grant_id, old)
         if stamp.version + 1 not in stamps.VERSIONS:
             raise NotDone("the version of the stamp cannot go up any more")
         self._replace(Stamp(stamp.version, stamp.grants, pairs))

@@ -28,9 +28,32 @@ class NotDone(CortexPolicyError):
         super().__init__(NOT_DONE, detail, hint)
 
 
+class Lock:
+    """The writers' lock while it is held, and the open policy directory in which it stands."""
+
+    def __init__(self, policy: Directory, descriptor: int) -> None:
+        """Take both, open."""
+        self.policy, self._descriptor = policy, descriptor
+
+    def check(self) -> None:
+        """Raise NotDone where it excludes nobody any more: another lock, or none, stands where others look for it."""
+        with suppress(FileNotFoundError), Directory(Trust(self.policy.trust.root)) as policy:
+            if _stands(self._descriptor, policy):
+                return
+        raise NotDone(f"`{self.policy.path}/.lock` was removed or replaced while it was held", "try again")
+
+    @contextmanager
+    def tools(self) -> "Iterator[Directory]":
+        """Open the directory of the grants, which must lie in the policy directory of this lock."""
+        with Directory(Trust(self.policy.trust.root), "tools") as tools:
+            if tools.identities[:-1] != self.policy.identities:
+                raise NotDone(f"`{self.policy.path}` was replaced while its lock was held", "try again")
+            yield tools
+
+
 @contextmanager
-def locked(root: Root, wait_seconds: float = 0.0) -> "Iterator[Directory]":
-    """Hold the writers' lock of a root, and hand over its policy directory, with nothing left of killed writers.
+def locked(root: Root, wait_seconds: float = 0.0) -> "Iterator[Lock]":
+    """Hold the writers' lock of a root, with nothing left of killed writers.
 
     Raise NotDone where another holds it, or the disk refuses a write; GrantError (22) where a link is on the way.
     """
@@ -40,10 +63,11 @@ def locked(root: Root, wait_seconds: float = 0.0) -> "Iterator[Directory]":
             descriptor = _locked(policy, wait_seconds)
             try:
                 _sign(descriptor)
+                lock = Lock(policy, descriptor)
                 sweep(policy.descriptor)
-                with suppress(FileNotFoundError), Directory(Trust(root), "tools") as tools:
+                with suppress(FileNotFoundError), lock.tools() as tools:
                     sweep(tools.descriptor)
-                yield policy
+                yield lock
             finally:
                 os.close(descriptor)
     except OSError as error:
