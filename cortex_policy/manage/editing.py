@@ -95,6 +95,7 @@ def removed(root: Root, grant_id: str, consent: "Consent", wait_seconds: float =
     with writing(root, wait_seconds) as writer:
         old = _read(writer, grant_id)
         found = _unwritten(grant_id, old, None)
+        writer.check_stamped(grant_id, old)
         consent(found.change)
         return Written(found.change, found.diff, is_written=True, version=writer.remove(grant_id, old))
 
@@ -160,6 +161,7 @@ def _put(writer: "Writer", grant_id: str, old: bytes | None, new: bytes, consent
     if found.change.new.grant is None:
         raise AssertionError("an edit went wrong: nothing was written")  # a bug of ours, and it ends as one
     if consent is not None:
+        writer.check_stamped(grant_id, old)  # nobody is asked for what would be refused
         consent(found.change)
     return Written(found.change, found.diff, is_written=True, version=writer.put(grant_id, old, new))
 

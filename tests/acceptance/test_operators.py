@@ -279,6 +279,51 @@ def test_widening_asks_for_the_word(root: Path, line: str, code: int) -> None:
     assert (b"push" in tool(root, "git").read_bytes()) == (code == 0)
 
 
+def test_what_was_typed_before_the_question_is_no_answer(root: Path) -> None:
+    """Nobody says yes to what was not shown yet, not even in a paste."""
+    before = tool(root, "git").read_bytes()
+    terminal = Terminal("set", "git", "--allow", "push")
+    terminal.child.sendline("widen")
+    terminal.answer("type `widen` to save it: ", "")
+    assert terminal.end()[0] == 3
+    assert tool(root, "git").read_bytes() == before
+
+
+def test_who_does_not_see_what_it_means_is_not_asked(root: Path) -> None:
+    """Where the output is not a terminal: the meaning stands there."""
+    before = tool(root, "git").read_bytes()
+    for words in ("set git --allow push", "remove git", "new x", "copy git x"):
+        shell = f'"$0" -m cortex_policy {words} > "$1"; exit $?'
+        child = pexpect.spawn("bash", ["-c", shell, sys.executable, str(root / "seen")], encoding="utf-8", timeout=30)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert (child.exitstatus, "say it with" in child.before or "takes" in child.before) in {(3, True), (2, True)}
+    assert tool(root, "git").read_bytes() == before
+
+
+def test_an_answer_that_is_no_text_is_a_no(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no bug of this program, in any locale."""
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    terminal = Terminal("set", "git", "--allow", "push")
+    terminal.child.expect_exact("type `widen` to save it: ")
+    terminal.child.setecho(state=False)
+    os.write(terminal.child.child_fd, b"\xffwiden\n")
+    assert terminal.end()[0] == 3
+    assert b"push" not in tool(root, "git").read_bytes()
+
+
+def test_nobody_is_asked_for_what_would_be_refused(root: Path) -> None:
+    """A grant that differs from its stamp is named first, with a command that finds its root from anywhere."""
+    run("stamp", "write")
+    tool(root, "git").write_bytes(tool(root, "git").read_bytes() + b" ")
+    for words in (("set", "git", "--allow", "push"), ("remove", "git"), ("rename", "git", "x")):
+        code, said = Terminal(*words, "--root", str(root)).end()
+        assert code == 23
+        assert f"accept it with `cortex-policy stamp write --root {root}`" in said
+    run("stamp", "write", "--root", str(root))
+    run("rename", "git", "x")
+
+
 @pytest.mark.parametrize(("line", "code"), [("y", 0), ("YES", 0), ("n", 3), ("", 3)])
 def test_removal_asks(root: Path, line: str, code: int) -> None:
     """What it means stands above the question."""
