@@ -86,7 +86,7 @@ def copied(root: Root, grant_id: str, other: str, consent: "Consent", wait_secon
         data = _read(writer, grant_id)
         _refuse_existing(writer, other)
         _refuse_invalid(root, grant_id, data)
-        return _put(writer, other, None, data, consent)
+        return _put(writer, other, None, data, consent, writer.mode(grant_id))
 
 
 def removed(root: Root, grant_id: str, consent: "Consent", wait_seconds: float = 0.0) -> Written:
@@ -156,14 +156,16 @@ def check_absent(root: Root, grant_id: str) -> None:
         raise _existing(grant_id)
 
 
-def _put(writer: "Writer", grant_id: str, old: bytes | None, new: bytes, consent: "Consent | None" = None) -> Written:
+def _put(
+    writer: "Writer", grant_id: str, old: bytes | None, new: bytes, consent: "Consent | None" = None, mode: int = 0o644
+) -> Written:
     found = _unwritten(grant_id, old, new)
     if found.change.new.grant is None:
         raise AssertionError("an edit went wrong: nothing was written")  # a bug of ours, and it ends as one
     if consent is not None:
         writer.check_stamped(grant_id, old)  # nobody is asked for what would be refused
         consent(found.change)
-    return Written(found.change, found.diff, is_written=True, version=writer.put(grant_id, old, new))
+    return Written(found.change, found.diff, is_written=True, version=writer.put(grant_id, old, new, mode))
 
 
 def _unwritten(grant_id: str, old: bytes | None, new: bytes | None) -> Written:

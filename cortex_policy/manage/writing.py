@@ -4,6 +4,7 @@ An interrupted write is healed by whoever takes the lock next (contracts, sectio
 """
 
 import os
+import stat
 from contextlib import contextmanager, suppress
 
 from cortex_policy.core.decode import MAX_BYTES
@@ -54,15 +55,21 @@ class Writer:
         except FileNotFoundError:
             return None
 
-    def put(self, grant_id: str, old: bytes | None, new: bytes) -> int | None:
+    def mode(self, grant_id: str) -> int:
+        """Return who may read and write a grant, for another that is made of it; never everyone."""
+        status = os.stat(f"{grant_id}.json", dir_fd=self._tools.descriptor, follow_symlinks=False)
+        return stat.S_IMODE(status.st_mode) & 0o775
+
+    def put(self, grant_id: str, old: bytes | None, new: bytes, mode: int = 0o644) -> int | None:
         """Write a grant that was made from these old bytes, None for a new one; return the version of the stamp.
 
+        The mode is that of a new one; another keeps its own.
         None where the disk refused the last step: the next write finishes it, and readers accept it as it stands.
         Raises NotDone where the grant is not what it was made from, GrantError (23) where it differs from its stamp.
         """
 
         def act(look: "Look") -> None:
-            replace(self._tools.descriptor, f"{grant_id}.json", new, look=look)
+            replace(self._tools.descriptor, f"{grant_id}.json", new, mode, look)
 
         return self._commit({grant_id: (old, new)}, act)
 
