@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.core.meaning import fails
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writers import NotDone, Patience
 from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ def consent(change: "Change", *, allowed: bool) -> None:
         raise NotDone("cancelled")
 
 
+def patience(wait_seconds: float) -> Patience:
+    """Return how long to wait for another writer; who sits at a terminal is told for whom."""
+    return Patience(wait_seconds, _tell)
+
+
 def is_attended() -> bool:
     """Whether somebody is there who sees what is shown, and can be asked."""
     return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
@@ -58,6 +63,11 @@ def _answer(question: str, option: str) -> str:
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is no answer to it
     typer.echo(f"{printable(question)}: ", nl=False, err=True)
     return _line().strip()  # nothing at the end of input, which is no yes
+
+
+def _tell(sentence: str) -> None:
+    if sys.stderr.isatty():
+        typer.echo(printable(sentence), err=True)
 
 
 def _line() -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.asking import WaitOption, is_attended
+from cortex_policy.cli.asking import WaitOption, is_attended, patience
 from cortex_policy.cli.options import RootOption
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.writers import NotDone
@@ -36,7 +36,7 @@ def edit(
     if not is_attended():
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
         raise NotDone("nobody is there to edit: it needs a terminal", hint)
-    outcome = run(find_root(root), grant_id, wait_seconds, Terminal(chosen(os.environ), grant_id))
+    outcome = run(find_root(root), grant_id, patience(wait_seconds), Terminal(chosen(os.environ), grant_id))
     if outcome.word == "cancelled":
         raise NotDone("cancelled")
     if outcome.word == "saved":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.asking import WaitOption
+from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.core.model import GrantError
@@ -74,7 +74,7 @@ def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
 
     $ cortex-policy stamp write
     """
-    stamp, changed = stamping.write(find_root(root), wait_seconds)
+    stamp, changed = stamping.write(find_root(root), patience(wait_seconds))
     if json:
         typer.echo(json_text.dumps({"changed": changed, "stamp": _members(stamp)}))
     else:

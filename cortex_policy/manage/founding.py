@@ -8,7 +8,7 @@ from cortex_policy.manage.changes import Change
 from cortex_policy.manage.editing import drafted
 from cortex_policy.manage.writing import writing
 from cortex_policy.state.grants import Root
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writers import AT_ONCE, NotDone, Patience
 
 EXAMPLE = "example"
 _GRANT = Change(rate=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))
@@ -22,7 +22,7 @@ class Founded(Value):
     made: tuple[str, ...]
 
 
-def found(named: str | None = None, wait_seconds: float = 0.0) -> Founded:
+def found(named: str | None = None, patience: Patience = AT_ONCE) -> Founded:
     """Make what is missing of a root, in the directory that is named or the working directory; overwrite nothing.
 
     Raises NotDone where a directory above it is a root already: below it, no check could tell which one is meant.
@@ -36,7 +36,7 @@ def found(named: str | None = None, wait_seconds: float = 0.0) -> Founded:
     except OSError as error:
         raise NotDone(f"`{path}/.cortex/policy`: {(error.strerror or str(error)).lower()}") from None
     made = [] if had_tools else [root.tools]
-    with writing(root, wait_seconds) as writer:
+    with writing(root, patience) as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):
             writer.put(EXAMPLE, None, drafted(_GRANT).encode())
             made.append(f"{root.tools}/{EXAMPLE}.json")

@@ -10,7 +10,7 @@ from cortex_policy.manage.writing import Writer, writing
 from cortex_policy.state.drafts import Draft, left
 from cortex_policy.state.grants import Root, Trust, check_id
 from cortex_policy.state.remedies import traced
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writers import NotDone, Patience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ class _Look(Value):
     change: Change | None = None
 
 
-def edit(root: Root, grant_id: str, wait_seconds: float, screen: Screen) -> Outcome:
+def edit(root: Root, grant_id: str, patience: Patience, screen: Screen) -> Outcome:
     """Let an operator edit a grant while the writers' lock is held.
 
     Raises NotDone or GrantError for what stands in the way. Whatever ends it, the grant is the old one or the new one,
     and a text that was not saved is left and named.
     """
     check_id(grant_id)
-    with writing(root, wait_seconds) as writer:
+    with writing(root, patience) as writer:
         original = _original(writer, grant_id)
         for path in left(writer.policy, grant_id):
             screen.say(f"note: an earlier session left its text in `{path}`")

@@ -11,7 +11,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace
 from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.writers import NotDone, locked
+from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def digests(tools: Directory) -> dict[str, str]:
     return found
 
 
-def write(root: Root, wait_seconds: float = 0.0) -> tuple[Stamp, bool]:
+def write(root: Root, patience: Patience = AT_ONCE) -> tuple[Stamp, bool]:
     """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
-    with locked(root, wait_seconds) as lock:
+    with locked(root, patience) as lock:
         file, grants = stamps.stamp_file(root.path), _digests(lock.tools())
         data = _bytes(lock.policy, file)
         try:

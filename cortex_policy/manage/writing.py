@@ -15,7 +15,7 @@ from cortex_policy.state.files import replace, settle
 from cortex_policy.state.grants import Directory, Root
 from cortex_policy.state.remedies import root_option
 from cortex_policy.state.stamp import Stamp, digest_of
-from cortex_policy.state.writers import Lock, NotDone, locked
+from cortex_policy.state.writers import AT_ONCE, Lock, NotDone, Patience, locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def writing(root: Root, wait_seconds: float = 0.0) -> "Iterator[Writer]":
+def writing(root: Root, patience: Patience = AT_ONCE) -> "Iterator[Writer]":
     """Hold the writers' lock, with the last write healed; raise NotDone where another holds it, or the disk refuses."""
-    with locked(root, wait_seconds) as lock:
+    with locked(root, patience) as lock:
         with suppress(FileExistsError):
             os.mkdir("tools", 0o755, dir_fd=lock.policy.descriptor)
         with lock.tools() as tools:

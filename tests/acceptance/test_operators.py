@@ -245,8 +245,27 @@ def test_a_lock_that_is_held_is_waited_for(root: Path) -> None:
     assert holder.stdout is not None
     holder.stdout.readline()
     run("set", "git", "--rate", "1", code=3)
-    run("set", "git", "--rate", "1", "--wait", "60")
+    assert run("set", "git", "--rate", "1", "--wait", "60").stderr == ""
     holder.communicate()
+
+
+def test_who_waits_at_a_terminal_is_told_for_whom(root: Path) -> None:
+    """Once, and how long at most."""
+    held = "import sys; from cortex_policy.state.grants import Root; from cortex_policy.state.writers import locked\n"
+    held += "with locked(Root(sys.argv[1], named=True)): print(flush=True); sys.stdin.read()"
+    words = [sys.executable, "-c", held, str(root)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        terminal = Terminal("set", "git", "--rate", "1", "--wait", "60")
+        terminal.child.expect_exact("; waiting at most 60 seconds\r\n")
+        told = terminal.child.before
+        time.sleep(0.5)  # it looks again ten times meanwhile
+        holder.communicate("")
+    code, said = terminal.end()
+    assert code == 0
+    assert f"(pid {holder.pid}) has been writing grants since " in told
+    assert "waiting" not in said
 
 
 def test_no_update_is_lost_among_many(root: Path) -> None:

@@ -177,7 +177,7 @@ def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: 
 
     monkeypatch.setattr(writers, "_opened", opened)
     monkeypatch.setattr(writers, "sleep", gone)
-    with writers.locked(own, 5):
+    with writers.locked(own, writers.Patience(5)):
         assert lock.exists()
         with pytest.raises(NotDone, match="has been writing grants since"), writers.locked(own):
             pass
