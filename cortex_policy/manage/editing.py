@@ -10,6 +10,7 @@ from cortex_policy.manage.comparing import Change, changed
 from cortex_policy.manage.formatting import formatted
 from cortex_policy.manage.writing import writing
 from cortex_policy.state.grants import Directory, Root, Trust, check_id, is_grant_id, read_grant
+from cortex_policy.state.remedies import root_option
 from cortex_policy.state.writers import AT_ONCE, NotDone, Patience
 
 TYPE_CHECKING = False
@@ -155,7 +156,7 @@ def check_new_id(word: str) -> None:
 def check_absent(root: Root, grant_id: str) -> None:
     """Raise NotDone where a grant stands already; take no lock."""
     if grant_id in _named(root, ()):
-        raise _existing(grant_id)
+        raise _existing(root, grant_id)
 
 
 def _put(
@@ -199,11 +200,11 @@ def _missing(root: Root, grant_id: str) -> Exception:
 
 def _refuse_existing(writer: "Writer", grant_id: str) -> None:
     if writer.read(grant_id) is not None:
-        raise _existing(grant_id)
+        raise _existing(writer.root, grant_id)
 
 
-def _existing(grant_id: str) -> NotDone:
-    return NotDone(f"`{grant_id}` is there already", f"see it with `cortex-policy show {grant_id}`")
+def _existing(root: Root, grant_id: str) -> NotDone:
+    return NotDone(f"`{grant_id}` is there already", f"see it with `cortex-policy show {grant_id}{root_option(root)}`")
 
 
 def _refuse_invalid(root: Root, grant_id: str, data: bytes) -> None:

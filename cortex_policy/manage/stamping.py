@@ -42,7 +42,7 @@ def write(root: Root, patience: Patience = AT_ONCE) -> tuple[Stamp, bool]:
         file, grants = stamps.stamp_file(root.path), _digests(lock.tools())
         data = _bytes(lock.policy, file)
         try:
-            old = stamps.decode(data, file)
+            old = stamps.decode(data, root)
         except GrantError:  # broken, by a merge or a hand: the version goes on, the rest is made anew
             old = None
         if old is not None and old.grants == grants and not old.pending:

@@ -113,7 +113,7 @@ class Writer:
     def _stamp(self) -> Stamp | None:
         file = stamps.stamp_file(self.root.path)
         data = stamps.read_bytes(self._policy)
-        stamp = stamps.decode(data, file) if data is not None else None
+        stamp = stamps.decode(data, self.root) if data is not None else None
         if stamp is not None:
             known_version(stamp, file)
         return stamp

@@ -343,6 +343,17 @@ def test_nobody_is_asked_for_what_would_be_refused(root: Path) -> None:
     run("rename", "git", "x")
 
 
+def test_a_hint_finds_the_root_that_was_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is typed where the command was, and may not speak of another root there."""
+    monkeypatch.chdir("/")
+    where = ("--root", str(root))
+    assert f"`cortex-policy show git --root {root}`" in run("copy", "model-gateway", "git", *where, code=3).stderr
+    assert f"`cortex-policy stamp write --root {root}`" in run("stamp", "show", *where).stdout
+    assert f"`cortex-policy stamp write --root {root}`" in run("stamp", "verify", *where, code=1).stderr
+    (root / ".cortex" / "policy" / "stamp.json").write_text("{")
+    assert f"`cortex-policy stamp write --root {root}`" in run("rename", "git", "x", *where, code=23).stderr
+
+
 @pytest.mark.parametrize(("line", "code"), [("y", 0), ("YES", 0), ("n", 3), ("", 3)])
 def test_removal_asks(root: Path, line: str, code: int) -> None:
     """What it means stands above the question."""

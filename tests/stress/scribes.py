@@ -68,7 +68,7 @@ class Watched(writing.Writer):
 
     def heal(self) -> None:
         data = stamps.read_bytes(self._policy)
-        if data is not None and stamps.decode(data, "").pending:
+        if data is not None and stamps.decode(data, self.root).pending:
             self.numbers.add("healed by workers")
         super().heal()
 
