@@ -166,7 +166,8 @@ def _put(
     if found.change.new.grant is None:
         raise AssertionError("an edit went wrong: nothing was written")  # a bug of ours, and it ends as one
     if consent is not None:
-        writer.check_stamped(grant_id, old)  # nobody is asked for what would be refused
+        writer.check_closed(grant_id)  # nobody is asked for what would be refused
+        writer.check_stamped(grant_id, old)
         consent(found.change)
     return Written(found.change, found.diff, is_written=True, version=writer.put(grant_id, old, new, mode))
 

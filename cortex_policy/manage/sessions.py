@@ -88,6 +88,7 @@ def _original(writer: Writer, grant_id: str) -> bytes:
         raise traced(FileNotFoundError(None, None, file), Trust(root), grant_id, None)
     if len(original) > MAX_BYTES:
         raise NotDone(f"`{file}` is larger than {MAX_BYTES} bytes", "mend it by hand")
+    writer.check_closed(grant_id)
     writer.check_stamped(grant_id, original)
     return original
 

@@ -6,9 +6,10 @@ An interrupted write is healed by whoever takes the lock next (contracts, sectio
 import os
 import stat
 from contextlib import contextmanager, suppress
+from shlex import quote
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
+from cortex_policy.core.model import GRANT_UNSAFE, STAMP_MISMATCH, CortexPolicyError, GrantError
 from cortex_policy.manage.stamping import digests, known_version
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace, settle
@@ -67,6 +68,7 @@ class Writer:
         None where the disk refused the last step: the next write finishes it, and readers accept it as it stands.
         Raises NotDone where the grant is not what it was made from, GrantError (23) where it differs from its stamp.
         """
+        self.check_closed(grant_id)
 
         def act(look: "Look") -> None:
             replace(self._tools.descriptor, f"{grant_id}.json", new, mode, look)
@@ -91,6 +93,15 @@ class Writer:
             os.rename(f"{grant_id}.json", f"{other}.json", src_dir_fd=tools, dst_dir_fd=tools)
 
         return self._commit({grant_id: (old, None), other: (None, old)}, act)
+
+    def check_closed(self, grant_id: str) -> None:
+        """Raise GrantError (22) where everyone can write a grant: no check believed it, and a write closes it."""
+        with suppress(FileNotFoundError):
+            status = os.stat(f"{grant_id}.json", dir_fd=self._tools.descriptor, follow_symlinks=False)
+            if status.st_mode & stat.S_IWOTH:
+                file = f"{self.root.tools}/{grant_id}.json"
+                hint = f"look at it, then close it with `chmod o-w {quote(file)}`"
+                raise GrantError(GRANT_UNSAFE, f"`{file}` is writable by everyone", hint)
 
     def check_stamped(self, grant_id: str, data: bytes | None) -> None:
         """Raise GrantError (23) where a grant differs from its stamp: no write of it would be made."""

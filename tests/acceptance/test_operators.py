@@ -343,6 +343,22 @@ def test_nobody_is_asked_for_what_would_be_refused(root: Path) -> None:
     run("rename", "git", "x")
 
 
+def test_what_everyone_could_write_is_not_believed_by_being_written(root: Path) -> None:
+    """No check believed it, and a write closes it: a change that narrows would have let in whatever stands there."""
+    file = tool(root, "git")
+    file.write_text('{"tool": "t", "actions": ["all"], "rate": {"perMinute": 9}}')
+    file.chmod(0o666)
+    for words in (("set", "git", "--rate", "1"), ("fmt", "git")):
+        assert f"close it with `chmod o-w {file}`" in run(*words, code=22).stderr
+    code, said = Terminal("edit", "git").end()
+    assert (code, "is writable by everyone" in said) == (22, True)
+    run("check", "git", "all", code=22)
+    file.chmod(0o664)
+    run("set", "git", "--rate", "1")
+    file.chmod(0o666)
+    run("remove", "git", "--yes")
+
+
 def test_a_hint_finds_the_root_that_was_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is typed where the command was, and may not speak of another root there."""
     monkeypatch.chdir("/")
