@@ -7,7 +7,7 @@ from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
 from cortex_policy.manage.changes import Change
 from cortex_policy.manage.editing import drafted
 from cortex_policy.manage.writing import writing
-from cortex_policy.state.grants import Root
+from cortex_policy.state.grants import Root, may_hold_policy
 from cortex_policy.state.writers import AT_ONCE, NotDone, Patience
 
 EXAMPLE = "example"
@@ -67,9 +67,9 @@ def _refuse_outer(path: str) -> None:
     above = path
     while above != "/":
         above = os.path.dirname(above)
-        if os.path.lexists(f"{above.rstrip('/')}/.cortex/policy"):
+        if may_hold_policy(above):
             hint = f"keep its grants there: a root inside `{above}` would be ambiguous"
-            raise NotDone(f"`{above}` is a root already", hint)
+            raise NotDone(f"`{above}` is a root already, or cannot be examined", hint)
 
 
 def _make_policy(path: str) -> None:
