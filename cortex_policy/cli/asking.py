@@ -1,12 +1,14 @@
 """What is asked before something is done that an operator may regret: on a terminal, else by an option."""
 
 import sys
+import termios
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_policy.core.meaning import fails
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writers import NotDone, Patience
 from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
@@ -34,15 +36,20 @@ def consent(change: "Change", *, allowed: bool) -> None:
         raise NotDone("cancelled")
 
 
+def patience(wait_seconds: float) -> Patience:
+    """Return how long to wait for another writer; who sits at a terminal is told for whom."""
+    return Patience(wait_seconds, _tell)
+
+
 def is_attended() -> bool:
-    """Whether somebody is there to be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    """Whether somebody is there who sees what is shown, and can be asked."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def told(question: str, default: str = "") -> str:
     """Ask for a word, the default where the answer is empty; raise NotDone at the end of input."""
     typer.echo(printable(f"{question} [{default}]" if default else question) + ": ", nl=False, err=True)
-    line = sys.stdin.readline()
+    line = _line()
     if not line:
         typer.echo(err=True)
         raise NotDone("cancelled")
@@ -52,5 +59,20 @@ def told(question: str, default: str = "") -> str:
 def _answer(question: str, option: str) -> str:
     if not is_attended():
         raise NotDone("nobody is there to be asked", f"say it with `{option}`")
+    with suppress(termios.error):
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is no answer to it
     typer.echo(f"{printable(question)}: ", nl=False, err=True)
-    return sys.stdin.readline().strip()  # nothing at the end of input, which is no yes
+    return _line().strip()  # nothing at the end of input, which is no yes
+
+
+def _tell(sentence: str) -> None:
+    if sys.stderr.isatty():
+        typer.echo(printable(sentence), err=True)
+
+
+def _line() -> str:
+    """Read a line, nothing at the end of input, or where the terminal is gone."""
+    try:
+        return sys.stdin.buffer.readline().decode("utf-8", "surrogateescape")
+    except OSError:
+        return ""

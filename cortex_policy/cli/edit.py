@@ -1,12 +1,11 @@
 """`edit`: change a grant in an editor; it is saved when it loads, and when what it means was seen."""
 
 import os
-import sys
 from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.asking import WaitOption
+from cortex_policy.cli.asking import WaitOption, is_attended, patience
 from cortex_policy.cli.options import RootOption
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.writers import NotDone
@@ -34,10 +33,10 @@ def edit(
     from cortex_policy.manage.editors import chosen  # noqa: PLC0415
     from cortex_policy.manage.sessions import edit as run  # noqa: PLC0415
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()):
+    if not is_attended():
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
         raise NotDone("nobody is there to edit: it needs a terminal", hint)
-    outcome = run(find_root(root), grant_id, wait_seconds, Terminal(chosen(os.environ), grant_id))
+    outcome = run(find_root(root), grant_id, patience(wait_seconds), Terminal(chosen(os.environ), grant_id))
     if outcome.word == "cancelled":
         raise NotDone("cancelled")
     if outcome.word == "saved":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.asking import WaitOption
+from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.state.grants import find_root
 from cortex_policy.wording import printable
@@ -37,7 +37,7 @@ def fmt(
 
     found, names, is_dry = find_root(root), tuple(grant_ids or ()), check or diff
     seen = []
-    for laid in editing.unformatted(found, names) if is_dry else editing.laid_out(found, names, wait_seconds):
+    for laid in editing.unformatted(found, names) if is_dry else editing.laid_out(found, names, patience(wait_seconds)):
         seen.append(laid)
         if not json:
             _tell(laid, with_diff=diff)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.asking import WaitOption
+from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.options import JsonOption
 from cortex_policy.wording import printable
 
@@ -31,7 +31,7 @@ def init(
     """
     from cortex_policy.manage.founding import found  # noqa: PLC0415 - no other command needs it
 
-    founded = found(root, wait_seconds)
+    founded = found(root, patience(wait_seconds))
     if json:
         made = {"changed": bool(founded.made), "root": founded.root.path, "made": list(founded.made)}
         typer.echo(json_text.dumps(made))

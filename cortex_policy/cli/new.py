@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.asking import WaitOption, WideningOption
+from cortex_policy.cli.asking import WaitOption, WideningOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.core.model import UsageError
 from cortex_policy.state.grants import find_root
@@ -55,5 +55,5 @@ def new(  # noqa: PLR0913 - one parameter for each option
     if wanted.tool is None:
         wanted = Change(wanted.rate, wanted.data_class, new_id, wanted.allow, add_scopes=wanted.add_scopes)
     consent = saving.agreed(allowed=allow_widening, json=json)
-    done = editing.made(found, new_id, editing.drafted(wanted), consent, wait_seconds)
+    done = editing.made(found, new_id, editing.drafted(wanted), consent, patience(wait_seconds))
     saving.report(done, f"made `{new_id}`", json=json)

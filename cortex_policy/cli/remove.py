@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.asking import WaitOption
+from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.state.grants import find_root
 
@@ -28,5 +28,5 @@ def remove(
     from cortex_policy.manage import editing  # noqa: PLC0415
 
     consent = saving.confirmed(f"remove `{grant_id}`?", yes=yes, json=json)
-    done = editing.removed(find_root(root), grant_id, consent, wait_seconds)
+    done = editing.removed(find_root(root), grant_id, consent, patience(wait_seconds))
     saving.report(done, f"removed `{grant_id}`", json=json)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.asking import WaitOption
+from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.state.grants import find_root
 
@@ -26,5 +26,5 @@ def rename(
     from cortex_policy.cli import saving  # noqa: PLC0415 - only writers need them
     from cortex_policy.manage import editing  # noqa: PLC0415
 
-    done = editing.renamed(find_root(root), grant_id, new_id, wait_seconds)
+    done = editing.renamed(find_root(root), grant_id, new_id, patience(wait_seconds))
     saving.report(done, f"renamed `{grant_id}` to `{new_id}`", json=json)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.asking import WaitOption, WideningOption
+from cortex_policy.cli.asking import WaitOption, WideningOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.core.model import UsageError
 from cortex_policy.state.grants import find_root
@@ -57,5 +57,5 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
         saving.preview(editing.planned(found, grant_id, wanted), json=json)
         return
     consent = saving.agreed(allowed=allow_widening, json=json)
-    done = editing.edited(found, grant_id, wanted, consent, wait_seconds)
+    done = editing.edited(found, grant_id, wanted, consent, patience(wait_seconds))
     saving.report(done, f"saved `{grant_id}`" if done.is_written else f"`{grant_id}` is so already", json=json)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.asking import WaitOption
+from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.progress import tracked
@@ -13,10 +13,10 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.manage import stamping
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
+from cortex_policy.state.remedies import root_option
 from cortex_policy.wording import printable
 
 stamp_app = typer.Typer(cls=Group, no_args_is_help=True)
-HINT = "hint: look at the grants, then accept them with `cortex-policy stamp write`"
 
 
 @stamp_app.callback()
@@ -42,7 +42,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
         return
     _warn(doubt)
     if stamp is None:
-        typer.echo("there is no stamp; write one with `cortex-policy stamp write`")
+        typer.echo(printable(f"there is no stamp; write one with `cortex-policy stamp write{root_option(found)}`"))
     else:
         typer.echo(_line(stamp))
 
@@ -64,7 +64,9 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
         _warn(doubt)
         for finding in findings:
             typer.echo(printable(f"{finding.id or 'stamp'}: {finding.problem}"))
-        typer.echo(HINT if findings else "the grants are as stamped", err=bool(findings))
+        command = f"cortex-policy stamp write{root_option(found)}"
+        hint = printable(f"hint: look at the grants, then accept them with `{command}`")
+        typer.echo(hint if findings else "the grants are as stamped", err=bool(findings))
     if findings:
         raise typer.Exit(1)
 
@@ -75,7 +77,7 @@ def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
 
     $ cortex-policy stamp write
     """
-    stamp, changed = stamping.write(find_root(root), wait_seconds)
+    stamp, changed = stamping.write(find_root(root), patience(wait_seconds))
     if json:
         typer.echo(json_text.dumps({"changed": changed, "stamp": _members(stamp)}))
     else:

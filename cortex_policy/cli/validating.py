@@ -84,9 +84,10 @@ def _write(report: "Report", name: str, file: str) -> None:
 
 
 def _mend(where: "Targets", report: "Report", codes: frozenset[str], wait_seconds: float) -> None:
+    from cortex_policy.cli.asking import patience  # noqa: PLC0415 - loads Typer
     from cortex_policy.manage.repairing import repair  # noqa: PLC0415 - only writers need it
 
-    for done in repair(where.files, report, codes, wait_seconds):
+    for done in repair(where.files, report, codes, patience(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if done.version is not None else ""
             sys.stderr.write(printable(f"mended `{done.file}`{version}") + "\n")

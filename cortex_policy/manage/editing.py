@@ -10,7 +10,8 @@ from cortex_policy.manage.comparing import Change, changed
 from cortex_policy.manage.formatting import formatted
 from cortex_policy.manage.writing import writing
 from cortex_policy.state.grants import Directory, Root, Trust, check_id, is_grant_id, read_grant
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.remedies import root_option
+from cortex_policy.state.writers import AT_ONCE, NotDone, Patience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,10 +57,12 @@ def planned(root: Root, grant_id: str, wanted: changes.Change) -> Written:
     return _unwritten(grant_id, old, _changed(root, grant_id, old, wanted))
 
 
-def edited(root: Root, grant_id: str, wanted: changes.Change, consent: "Consent", wait_seconds: float = 0.0) -> Written:
+def edited(
+    root: Root, grant_id: str, wanted: changes.Change, consent: "Consent", patience: Patience = AT_ONCE
+) -> Written:
     """Make a change to a grant; one that holds already writes nothing, and asks nobody."""
     check_id(grant_id)
-    with writing(root, wait_seconds) as writer:
+    with writing(root, patience) as writer:
         old = _read(writer, grant_id)
         new = _changed(root, grant_id, old, wanted)
         return _unwritten(grant_id, old, old) if new == old else _put(writer, grant_id, old, new, consent)
@@ -70,40 +73,41 @@ def drafted(wanted: changes.Change) -> str:
     return formatted(changes.change(_NEW, wanted).text)
 
 
-def made(root: Root, grant_id: str, text: str, consent: "Consent", wait_seconds: float = 0.0) -> Written:
+def made(root: Root, grant_id: str, text: str, consent: "Consent", patience: Patience = AT_ONCE) -> Written:
     """Write a new grant."""
     check_new_id(grant_id)
-    with writing(root, wait_seconds) as writer:
+    with writing(root, patience) as writer:
         _refuse_existing(writer, grant_id)
         return _put(writer, grant_id, None, text.encode(), consent)
 
 
-def copied(root: Root, grant_id: str, other: str, consent: "Consent", wait_seconds: float = 0.0) -> Written:
+def copied(root: Root, grant_id: str, other: str, consent: "Consent", patience: Patience = AT_ONCE) -> Written:
     """Write the bytes of a grant as a new one."""
     check_id(grant_id)
     check_new_id(other)
-    with writing(root, wait_seconds) as writer:
+    with writing(root, patience) as writer:
         data = _read(writer, grant_id)
         _refuse_existing(writer, other)
         _refuse_invalid(root, grant_id, data)
-        return _put(writer, other, None, data, consent)
+        return _put(writer, other, None, data, consent, writer.mode(grant_id))
 
 
-def removed(root: Root, grant_id: str, consent: "Consent", wait_seconds: float = 0.0) -> Written:
+def removed(root: Root, grant_id: str, consent: "Consent", patience: Patience = AT_ONCE) -> Written:
     """Remove a grant, whether it is valid or not."""
     check_id(grant_id)
-    with writing(root, wait_seconds) as writer:
+    with writing(root, patience) as writer:
         old = _read(writer, grant_id)
         found = _unwritten(grant_id, old, None)
+        writer.check_stamped(grant_id, old)
         consent(found.change)
         return Written(found.change, found.diff, is_written=True, version=writer.remove(grant_id, old))
 
 
-def renamed(root: Root, grant_id: str, other: str, wait_seconds: float = 0.0) -> Written:
+def renamed(root: Root, grant_id: str, other: str, patience: Patience = AT_ONCE) -> Written:
     """Give a grant another id; it allows what it allowed, so nobody is asked."""
     check_id(grant_id)
     check_new_id(other)
-    with writing(root, wait_seconds) as writer:
+    with writing(root, patience) as writer:
         old = _read(writer, grant_id)
         _refuse_existing(writer, other)
         return Written(changed(other, old, old), "", is_written=True, version=writer.rename(grant_id, other, old))
@@ -119,9 +123,9 @@ def unformatted(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[Laid]":
             yield Laid(grant_id, None, error)
 
 
-def laid_out(root: Root, grant_ids: tuple[str, ...], wait_seconds: float = 0.0) -> "Iterator[Laid]":
+def laid_out(root: Root, grant_ids: tuple[str, ...], patience: Patience = AT_ONCE) -> "Iterator[Laid]":
     """Write each grant in its canonical layout, and yield what became of it; one that cannot be is passed over."""
-    with writing(root, wait_seconds) as writer:
+    with writing(root, patience) as writer:
         for grant_id in _named(root, grant_ids):
             try:
                 written = _laid_out(writer, grant_id)
@@ -152,16 +156,20 @@ def check_new_id(word: str) -> None:
 def check_absent(root: Root, grant_id: str) -> None:
     """Raise NotDone where a grant stands already; take no lock."""
     if grant_id in _named(root, ()):
-        raise _existing(grant_id)
+        raise _existing(root, grant_id)
 
 
-def _put(writer: "Writer", grant_id: str, old: bytes | None, new: bytes, consent: "Consent | None" = None) -> Written:
+def _put(
+    writer: "Writer", grant_id: str, old: bytes | None, new: bytes, consent: "Consent | None" = None, mode: int = 0o644
+) -> Written:
     found = _unwritten(grant_id, old, new)
     if found.change.new.grant is None:
         raise AssertionError("an edit went wrong: nothing was written")  # a bug of ours, and it ends as one
     if consent is not None:
+        writer.check_closed(grant_id)  # nobody is asked for what would be refused
+        writer.check_stamped(grant_id, old)
         consent(found.change)
-    return Written(found.change, found.diff, is_written=True, version=writer.put(grant_id, old, new))
+    return Written(found.change, found.diff, is_written=True, version=writer.put(grant_id, old, new, mode))
 
 
 def _unwritten(grant_id: str, old: bytes | None, new: bytes | None) -> Written:
@@ -193,11 +201,11 @@ def _missing(root: Root, grant_id: str) -> Exception:
 
 def _refuse_existing(writer: "Writer", grant_id: str) -> None:
     if writer.read(grant_id) is not None:
-        raise _existing(grant_id)
+        raise _existing(writer.root, grant_id)
 
 
-def _existing(grant_id: str) -> NotDone:
-    return NotDone(f"`{grant_id}` is there already", f"see it with `cortex-policy show {grant_id}`")
+def _existing(root: Root, grant_id: str) -> NotDone:
+    return NotDone(f"`{grant_id}` is there already", f"see it with `cortex-policy show {grant_id}{root_option(root)}`")
 
 
 def _refuse_invalid(root: Root, grant_id: str, data: bytes) -> None:

@@ -7,8 +7,8 @@ from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
 from cortex_policy.manage.changes import Change
 from cortex_policy.manage.editing import drafted
 from cortex_policy.manage.writing import writing
-from cortex_policy.state.grants import Root
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.grants import Root, may_hold_policy
+from cortex_policy.state.writers import AT_ONCE, NotDone, Patience
 
 EXAMPLE = "example"
 _GRANT = Change(rate=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))
@@ -22,7 +22,7 @@ class Founded(Value):
     made: tuple[str, ...]
 
 
-def found(named: str | None = None, wait_seconds: float = 0.0) -> Founded:
+def found(named: str | None = None, patience: Patience = AT_ONCE) -> Founded:
     """Make what is missing of a root, in the directory that is named or the working directory; overwrite nothing.
 
     Raises NotDone where a directory above it is a root already: below it, no check could tell which one is meant.
@@ -36,7 +36,7 @@ def found(named: str | None = None, wait_seconds: float = 0.0) -> Founded:
     except OSError as error:
         raise NotDone(f"`{path}/.cortex/policy`: {(error.strerror or str(error)).lower()}") from None
     made = [] if had_tools else [root.tools]
-    with writing(root, wait_seconds) as writer:
+    with writing(root, patience) as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):
             writer.put(EXAMPLE, None, drafted(_GRANT).encode())
             made.append(f"{root.tools}/{EXAMPLE}.json")
@@ -67,9 +67,9 @@ def _refuse_outer(path: str) -> None:
     above = path
     while above != "/":
         above = os.path.dirname(above)
-        if os.path.lexists(f"{above.rstrip('/')}/.cortex/policy"):
+        if may_hold_policy(above):
             hint = f"keep its grants there: a root inside `{above}` would be ambiguous"
-            raise NotDone(f"`{above}` is a root already", hint)
+            raise NotDone(f"`{above}` is a root already, or cannot be examined", hint)
 
 
 def _make_policy(path: str) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.targets import Target
     from cortex_policy.schema.problems import Report
+    from cortex_policy.state.writers import Patience
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -30,7 +31,7 @@ class Repair(Value):
 
 
 def repair(
-    files: "tuple[Target, ...]", report: "Report", codes: frozenset[str], wait_seconds: float
+    files: "tuple[Target, ...]", report: "Report", codes: frozenset[str], patience: "Patience"
 ) -> "Iterator[Repair]":
     """Repair each file that has a problem with a fix, and yield what came of it."""
     fixable = {problem.file for problem in report.problems if problem.fix is not None}
@@ -38,20 +39,20 @@ def repair(
         if target.shown in fixable:
             write = _in_place if target.is_in_place else _elsewhere
             try:
-                yield Repair(target.shown, write(target, lambda data: repaired(data, codes), wait_seconds))
+                yield Repair(target.shown, write(target, lambda data: repaired(data, codes), patience))
             except (GrantError, NotDone) as error:
                 yield Repair(target.shown, error=error)
             except OSError as error:
                 yield Repair(target.shown, error=NotDone((error.strerror or str(error)).lower()))
 
 
-def _in_place(target: "Target", mend: "Callable[[bytes], bytes]", wait_seconds: float) -> int | None:
-    with writing(Root(target.root, named=True), wait_seconds) as writer:
+def _in_place(target: "Target", mend: "Callable[[bytes], bytes]", patience: "Patience") -> int | None:
+    with writing(Root(target.root, named=True), patience) as writer:
         old = writer.read(target.id)
         return writer.put(target.id, old, mend(old)) if old is not None else None
 
 
-def _elsewhere(target: "Target", mend: "Callable[[bytes], bytes]", _: float) -> None:
+def _elsewhere(target: "Target", mend: "Callable[[bytes], bytes]", _: "Patience") -> None:
     """Repair a file that is no root's: nobody locks or stamps it."""
     directory = os.open(os.path.dirname(target.path), _DIRECTORY)
     try:

@@ -3,16 +3,14 @@
 from typing import Protocol
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
+from cortex_policy.core.model import GrantError, Value
 from cortex_policy.manage.comparing import Change, changed
 from cortex_policy.manage.problems import Problem, problems
 from cortex_policy.manage.writing import Writer, writing
-from cortex_policy.state import stamp as stamps
 from cortex_policy.state.drafts import Draft, left
 from cortex_policy.state.grants import Root, Trust, check_id
 from cortex_policy.state.remedies import traced
-from cortex_policy.state.stamp import digest_of
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writers import NotDone, Patience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,14 +60,14 @@ class _Look(Value):
     change: Change | None = None
 
 
-def edit(root: Root, grant_id: str, wait_seconds: float, screen: Screen) -> Outcome:
+def edit(root: Root, grant_id: str, patience: Patience, screen: Screen) -> Outcome:
     """Let an operator edit a grant while the writers' lock is held.
 
     Raises NotDone or GrantError for what stands in the way. Whatever ends it, the grant is the old one or the new one,
     and a text that was not saved is left and named.
     """
     check_id(grant_id)
-    with writing(root, wait_seconds) as writer:
+    with writing(root, patience) as writer:
         original = _original(writer, grant_id)
         for path in left(writer.policy, grant_id):
             screen.say(f"note: an earlier session left its text in `{path}`")
@@ -90,10 +88,8 @@ def _original(writer: Writer, grant_id: str) -> bytes:
         raise traced(FileNotFoundError(None, None, file), Trust(root), grant_id, None)
     if len(original) > MAX_BYTES:
         raise NotDone(f"`{file}` is larger than {MAX_BYTES} bytes", "mend it by hand")
-    stamp = stamps.read(root)
-    if stamp is not None and not stamp.accepts(grant_id, digest_of(original)):
-        hint = "look at it, then accept it with `cortex-policy stamp write`"
-        raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hint)
+    writer.check_closed(grant_id)
+    writer.check_stamped(grant_id, original)
     return original
 
 

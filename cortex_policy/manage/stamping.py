@@ -11,10 +11,12 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace
 from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.writers import NotDone, locked
+from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from cortex_policy.manage.listing import Track
 
 POLL_SECONDS = 0.05
@@ -27,23 +29,22 @@ class Finding(Value):
     problem: str
 
 
-def digests(root: Root, track: "Track" = iter) -> dict[str, str]:
+def digests(tools: Directory, track: "Track" = iter) -> dict[str, str]:
     """Return the digest of each grant's bytes; raise GrantError for one that is a link or no regular file."""
     found: dict[str, str] = {}
-    with suppress(FileNotFoundError), Directory(Trust(root), "tools") as tools:
-        for grant_id in track(tools.grant_ids()):
-            with suppress(FileNotFoundError):  # removed since it was listed
-                found[grant_id] = stamps.digest_of(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
+    for grant_id in track(tools.grant_ids()):
+        with suppress(FileNotFoundError):  # removed since it was listed
+            found[grant_id] = stamps.digest_of(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
     return found
 
 
-def write(root: Root, wait_seconds: float = 0.0) -> tuple[Stamp, bool]:
+def write(root: Root, patience: Patience = AT_ONCE) -> tuple[Stamp, bool]:
     """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
-    with locked(root, wait_seconds) as policy:
-        file, grants = stamps.stamp_file(root.path), digests(root)
-        data = _bytes(policy, file)
+    with locked(root, patience) as lock:
+        file, grants = stamps.stamp_file(root.path), _digests(lock.tools())
+        data = _bytes(lock.policy, file)
         try:
-            old = stamps.decode(data, file)
+            old = stamps.decode(data, root)
         except GrantError:  # broken, by a merge or a hand: the version goes on, the rest is made anew
             old = None
         if old is not None and old.grants == grants and not old.pending:
@@ -52,8 +53,15 @@ def write(root: Root, wait_seconds: float = 0.0) -> tuple[Stamp, bool]:
         if last + 1 not in stamps.VERSIONS:
             raise NotDone(f"the version in `{file}` cannot go up any more", _removal(file))
         new = Stamp(last + 1, grants, {})
-        replace(policy.descriptor, "stamp.json", stamps.encode(new))
+        replace(lock.policy.descriptor, "stamp.json", stamps.encode(new), look=lock.check)
         return new, True
+
+
+def _digests(opening: "AbstractContextManager[Directory]", track: "Track" = iter) -> dict[str, str]:
+    """Return the digests of a directory that is still to be opened, none where it is not there."""
+    with suppress(FileNotFoundError), opening as tools:
+        return digests(tools, track)
+    return {}
 
 
 def _bytes(policy: Directory, file: str) -> bytes:
@@ -112,7 +120,7 @@ def verify(root: Root, track: "Track" = iter) -> tuple[Finding, ...]:
         return (Finding("", error.detail),)
     if stamp is None:
         return (Finding("", "there is no stamp"),)
-    found = digests(root, track)
+    found = _digests(Directory(Trust(root), "tools"), track)
     names = sorted({*found, *stamp.grants, *stamp.pending})
     return tuple(
         Finding(grant_id, _difference(grant_id, found, stamp))

@@ -4,16 +4,19 @@ An interrupted write is healed by whoever takes the lock next (contracts, sectio
 """
 
 import os
+import stat
 from contextlib import contextmanager, suppress
+from shlex import quote
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import STAMP_MISMATCH, GrantError
+from cortex_policy.core.model import GRANT_UNSAFE, STAMP_MISMATCH, CortexPolicyError, GrantError
 from cortex_policy.manage.stamping import digests, known_version
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace, settle
-from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state.grants import Directory, Root
+from cortex_policy.state.remedies import root_option
 from cortex_policy.state.stamp import Stamp, digest_of
-from cortex_policy.state.writers import NotDone, locked
+from cortex_policy.state.writers import AT_ONCE, Lock, NotDone, Patience, locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,13 +26,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def writing(root: Root, wait_seconds: float = 0.0) -> "Iterator[Writer]":
+def writing(root: Root, patience: Patience = AT_ONCE) -> "Iterator[Writer]":
     """Hold the writers' lock, with the last write healed; raise NotDone where another holds it, or the disk refuses."""
-    with locked(root, wait_seconds) as policy:
+    with locked(root, patience) as lock:
         with suppress(FileExistsError):
-            os.mkdir("tools", 0o755, dir_fd=policy.descriptor)
-        with Directory(Trust(root), "tools") as tools:
-            writer = Writer(root, policy, tools)
+            os.mkdir("tools", 0o755, dir_fd=lock.policy.descriptor)
+        with lock.tools() as tools:
+            writer = Writer(root, lock, tools)
             writer.heal()
             yield writer
 
@@ -37,9 +40,9 @@ def writing(root: Root, wait_seconds: float = 0.0) -> "Iterator[Writer]":
 class Writer:
     """Reads and writes the grants of a root while its lock is held."""
 
-    def __init__(self, root: Root, policy: Directory, tools: Directory) -> None:
-        """Take the opened directories."""
-        self.root, self._policy, self._tools = root, policy, tools
+    def __init__(self, root: Root, lock: Lock, tools: Directory) -> None:
+        """Take the lock, and the opened directory of the grants."""
+        self.root, self._lock, self._policy, self._tools = root, lock, lock.policy, tools
 
     @property
     def policy(self) -> Directory:
@@ -53,15 +56,22 @@ class Writer:
         except FileNotFoundError:
             return None
 
-    def put(self, grant_id: str, old: bytes | None, new: bytes) -> int | None:
+    def mode(self, grant_id: str) -> int:
+        """Return who may read and write a grant, for another that is made of it; never everyone."""
+        status = os.stat(f"{grant_id}.json", dir_fd=self._tools.descriptor, follow_symlinks=False)
+        return stat.S_IMODE(status.st_mode) & 0o775
+
+    def put(self, grant_id: str, old: bytes | None, new: bytes, mode: int = 0o644) -> int | None:
         """Write a grant that was made from these old bytes, None for a new one; return the version of the stamp.
 
+        The mode is that of a new one; another keeps its own.
         None where the disk refused the last step: the next write finishes it, and readers accept it as it stands.
         Raises NotDone where the grant is not what it was made from, GrantError (23) where it differs from its stamp.
         """
+        self.check_closed(grant_id)
 
         def act(look: "Look") -> None:
-            replace(self._tools.descriptor, f"{grant_id}.json", new, look=look)
+            replace(self._tools.descriptor, f"{grant_id}.json", new, mode, look)
 
         return self._commit({grant_id: (old, new)}, act)
 
@@ -84,6 +94,21 @@ class Writer:
 
         return self._commit({grant_id: (old, None), other: (None, old)}, act)
 
+    def check_closed(self, grant_id: str) -> None:
+        """Raise GrantError (22) where everyone can write a grant: no check believed it, and a write closes it."""
+        with suppress(FileNotFoundError):
+            status = os.stat(f"{grant_id}.json", dir_fd=self._tools.descriptor, follow_symlinks=False)
+            if status.st_mode & stat.S_IWOTH:
+                file = f"{self.root.tools}/{grant_id}.json"
+                hint = f"look at it, then close it with `chmod o-w {quote(file)}`"
+                raise GrantError(GRANT_UNSAFE, f"`{file}` is writable by everyone", hint)
+
+    def check_stamped(self, grant_id: str, data: bytes | None) -> None:
+        """Raise GrantError (23) where a grant differs from its stamp: no write of it would be made."""
+        stamp = self._stamp()
+        if stamp is not None:
+            self._compare(stamp, grant_id, _digest(data))
+
     def heal(self) -> None:
         """Finish or drop what an interrupted write left: by what stands there, never by what was meant."""
         stamp = self._stamp()
@@ -99,15 +124,21 @@ class Writer:
     def _stamp(self) -> Stamp | None:
         file = stamps.stamp_file(self.root.path)
         data = stamps.read_bytes(self._policy)
-        stamp = stamps.decode(data, file) if data is not None else None
+        stamp = stamps.decode(data, self.root) if data is not None else None
         if stamp is not None:
             known_version(stamp, file)
         return stamp
+
+    def _compare(self, stamp: Stamp, grant_id: str, digest: str | None) -> None:
+        if stamp.grants.get(grant_id) != digest:
+            hint = f"look at it, then accept it with `cortex-policy stamp write{root_option(self.root)}`"
+            raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hint)
 
     def _replace(self, stamp: Stamp) -> None:
         replace(self._policy.descriptor, "stamp.json", stamps.encode(stamp))
 
     def _expect(self, changes: "Mapping[str, tuple[bytes | None, bytes | None]]") -> None:
+        self._lock.check()
         for grant_id, (old, _) in changes.items():
             if self.read(grant_id) != old:
                 what = "is there already" if old is None else "was changed meanwhile, by somebody who took no lock"
@@ -123,7 +154,8 @@ class Writer:
         try:
             act(lambda: self._expect(changes))
         except BaseException as error:
-            with suppress(OSError, GrantError):  # what stood in the way is told, not this
+            with suppress(OSError, CortexPolicyError):  # what stood in the way is told, not this
+                self._lock.check()  # else what is pending by now may be another writer's
                 self.heal()
             if isinstance(error, OSError):
                 raise OSError(error.errno, error.strerror, f"tools/{next(iter(changes))}.json") from None
@@ -136,11 +168,9 @@ class Writer:
         """Return the stamp before a write, which says now what is pending; raise where it does not allow one."""
         stamp = self._stamp()
         if stamp is None:  # the first write stamps every grant
-            return Stamp(0, digests(self.root), {})
+            return Stamp(0, digests(self._tools), {})
         for grant_id, (old, _) in pairs.items():
-            if stamp.grants.get(grant_id) != old:
-                hint = "look at it, then accept it with `cortex-policy stamp write`"
-                raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hint)
+            self._compare(stamp, grant_id, old)
         if stamp.version + 1 not in stamps.VERSIONS:
             raise NotDone("the version of the stamp cannot go up any more")
         self._replace(Stamp(stamp.version, stamp.grants, pairs))

@@ -64,7 +64,7 @@ def find_root(named: str | None = None) -> Root:
     except OSError as error:
         detail = f"the working directory cannot be read: {os.strerror(error.errno or 0)}"
         raise GrantError(ROOT_NOT_FOUND, detail, "name one with `--root DIR`") from None
-    roots = [ancestor for ancestor in _ancestors(here) if _may_hold_policy(ancestor)]
+    roots = [ancestor for ancestor in _ancestors(here) if may_hold_policy(ancestor)]
     if len(roots) != 1:
         from cortex_policy.state.remedies import not_one_root  # noqa: PLC0415 - only a failure needs it
 
@@ -77,7 +77,7 @@ def _named_root(named: str) -> Root:
         raise GrantError(ROOT_NOT_FOUND, "the name of the root is empty or holds a NUL")
     try:
         path = os.path.realpath(named, strict=True)
-        found = _may_hold_policy(path)
+        found = may_hold_policy(path)
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "cannot be read"
         raise GrantError(ROOT_NOT_FOUND, f"`{named}`: {why.lower()}") from None
@@ -94,7 +94,7 @@ def _ancestors(path: str) -> list[str]:
     return found
 
 
-def _may_hold_policy(directory: str) -> bool:
+def may_hold_policy(directory: str) -> bool:
     """Whether a directory holds `.cortex/policy`, or cannot be examined, which counts as holding it."""
     try:
         os.lstat(directory.rstrip("/") + "/.cortex/policy")

@@ -22,6 +22,11 @@ _LINKS = (errno.ELOOP, errno.EMLINK)
 _WRONG_KINDS = (errno.ENOTDIR, errno.ENXIO)
 
 
+def root_option(root: Root) -> str:
+    """Return what a command must be given to find this root, '' where it finds it by itself."""
+    return f" --root {quoted(root.path)}" if root.named else ""
+
+
 def not_one_root(here: str, roots: list[str]) -> GrantError:
     """Return the error for no root on the way up, or more than one."""
     if roots:
@@ -91,5 +96,5 @@ def _not_found(root: Root, grant_id: str, missing: str) -> GrantError:
     hint = f"did you mean `{close[0]}`? " if close else ""
     shown = ", ".join(known[:MOST_SHOWN]) + (" ..." if len(known) > MOST_SHOWN else "")
     hint += f"known grants: {shown}" if known else "there are no grants here yet"
-    where = f" --root {quoted(root.path)}" if root.named else ""
-    return GrantError(GRANT_NOT_FOUND, "", f"{hint}; an operator makes it with `cortex-policy new {grant_id}{where}`")
+    new = f"cortex-policy new {grant_id}{root_option(root)}"
+    return GrantError(GRANT_NOT_FOUND, "", f"{hint}; an operator makes it with `{new}`")

@@ -75,16 +75,19 @@ def read(root: Root) -> Stamp | None:
             data = read_bytes(policy)
     except FileNotFoundError:
         return None
-    return decode(data, stamp_file(root.path)) if data is not None else None
+    return decode(data, root) if data is not None else None
 
 
-def decode(data: bytes, file: str) -> Stamp:
-    """Decode the bytes of a stamp; raise GrantError (stamp_mismatch), which names the file, where it is broken."""
+def decode(data: bytes, root: Root) -> Stamp:
+    """Decode the stamp of a root; raise GrantError (stamp_mismatch), which names the file, where it is broken."""
     try:
         return _decoded(decode_json(data, LARGEST))
     except Malformed as error:
-        hint = NEWER if isinstance(error, _Newer) else "make a new one with `cortex-policy stamp write`"
-        raise GrantError(STAMP_MISMATCH, f"`{file}`: {error}", hint) from None
+        from cortex_policy.state.remedies import root_option  # noqa: PLC0415 - only a failure needs it
+
+        command = f"cortex-policy stamp write{root_option(root)}"
+        hint = NEWER if isinstance(error, _Newer) else f"make a new one with `{command}`"
+        raise GrantError(STAMP_MISMATCH, f"`{stamp_file(root.path)}`: {error}", hint) from None
 
 
 class _Newer(Malformed):

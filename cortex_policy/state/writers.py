@@ -7,13 +7,13 @@ import stat
 from contextlib import contextmanager, suppress
 from time import localtime, monotonic, sleep, strftime, time
 
-from cortex_policy.core.model import CortexPolicyError, Reason
+from cortex_policy.core.model import CortexPolicyError, Reason, Value
 from cortex_policy.state.files import sweep
 from cortex_policy.state.grants import Directory, Root, Trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NOT_DONE = Reason("not_done", "not done, nothing was changed", 3)
 POLL_SECONDS = 0.05
@@ -28,22 +28,60 @@ class NotDone(CortexPolicyError):
         super().__init__(NOT_DONE, detail, hint)
 
 
+def _nobody(_: str) -> None:
+    """Tell nobody."""
+
+
+class Patience(Value):
+    """How long another writer is waited for, and who is told once that it is, and for whom."""
+
+    seconds: float = 0.0
+    tell: "Callable[[str], None]" = staticmethod(_nobody)
+
+
+AT_ONCE = Patience()
+
+
+class Lock:
+    """The writers' lock while it is held, and the open policy directory in which it stands."""
+
+    def __init__(self, policy: Directory, descriptor: int) -> None:
+        """Take both, open."""
+        self.policy, self._descriptor = policy, descriptor
+
+    def check(self) -> None:
+        """Raise NotDone where it excludes nobody any more: another lock, or none, stands where others look for it."""
+        with suppress(FileNotFoundError), Directory(Trust(self.policy.trust.root)) as policy:
+            if _stands(self._descriptor, policy):
+                return
+        raise NotDone(f"`{self.policy.path}/.lock` was removed or replaced while it was held", "try again")
+
+    @contextmanager
+    def tools(self) -> "Iterator[Directory]":
+        """Open the directory of the grants, which must lie in the policy directory of this lock."""
+        with Directory(Trust(self.policy.trust.root), "tools") as tools:
+            if tools.identities[:-1] != self.policy.identities:
+                raise NotDone(f"`{self.policy.path}` was replaced while its lock was held", "try again")
+            yield tools
+
+
 @contextmanager
-def locked(root: Root, wait_seconds: float = 0.0) -> "Iterator[Directory]":
-    """Hold the writers' lock of a root, and hand over its policy directory, with nothing left of killed writers.
+def locked(root: Root, patience: Patience = AT_ONCE) -> "Iterator[Lock]":
+    """Hold the writers' lock of a root, with nothing left of killed writers.
 
     Raise NotDone where another holds it, or the disk refuses a write; GrantError (22) where a link is on the way.
     """
     policy = Directory(Trust(root))
     try:
         with policy:
-            descriptor = _locked(policy, wait_seconds)
+            descriptor = _locked(policy, patience)
             try:
                 _sign(descriptor)
+                lock = Lock(policy, descriptor)
                 sweep(policy.descriptor)
-                with suppress(FileNotFoundError), Directory(Trust(root), "tools") as tools:
+                with suppress(FileNotFoundError), lock.tools() as tools:
                     sweep(tools.descriptor)
-                yield policy
+                yield lock
             finally:
                 os.close(descriptor)
     except OSError as error:
@@ -61,13 +99,13 @@ def _opened(policy: Directory) -> int:
     return descriptor
 
 
-def _locked(policy: Directory, wait_seconds: float) -> int:
+def _locked(policy: Directory, patience: Patience) -> int:
     """Lock the file that stands there: one that was removed while we waited for it is nobody's lock any more."""
-    deadline = monotonic() + wait_seconds
+    deadline = monotonic() + patience.seconds
     while True:
         descriptor = _opened(policy)
         try:
-            _lock(descriptor, deadline)
+            _lock(descriptor, deadline, patience)
             if _stands(descriptor, policy):
                 return descriptor
         except BaseException:
@@ -76,12 +114,16 @@ def _locked(policy: Directory, wait_seconds: float) -> int:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, deadline: float) -> None:
+def _lock(descriptor: int, deadline: float, patience: Patience) -> None:
     from filelock import lock_descriptor  # noqa: PLC0415 - 50 ms, and only a writer needs it
 
+    is_told = False
     while not lock_descriptor(descriptor, blocking=False):
         if not deadline > monotonic():  # not a number is no time to wait
             raise NotDone(_holder(descriptor), "wait with `--wait 60`")
+        if not is_told:
+            patience.tell(f"{_holder(descriptor)}; waiting at most {patience.seconds:g} seconds")
+            is_told = True
         sleep(POLL_SECONDS)
 
 

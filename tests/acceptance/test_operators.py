@@ -245,8 +245,27 @@ def test_a_lock_that_is_held_is_waited_for(root: Path) -> None:
     assert holder.stdout is not None
     holder.stdout.readline()
     run("set", "git", "--rate", "1", code=3)
-    run("set", "git", "--rate", "1", "--wait", "60")
+    assert run("set", "git", "--rate", "1", "--wait", "60").stderr == ""
     holder.communicate()
+
+
+def test_who_waits_at_a_terminal_is_told_for_whom(root: Path) -> None:
+    """Once, and how long at most."""
+    held = "import sys; from cortex_policy.state.grants import Root; from cortex_policy.state.writers import locked\n"
+    held += "with locked(Root(sys.argv[1], named=True)): print(flush=True); sys.stdin.read()"
+    words = [sys.executable, "-c", held, str(root)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        terminal = Terminal("set", "git", "--rate", "1", "--wait", "60")
+        terminal.child.expect_exact("; waiting at most 60 seconds\r\n")
+        told = terminal.child.before
+        time.sleep(0.5)  # it looks again ten times meanwhile
+        holder.communicate("")
+    code, said = terminal.end()
+    assert code == 0
+    assert f"(pid {holder.pid}) has been writing grants since " in told
+    assert "waiting" not in said
 
 
 def test_no_update_is_lost_among_many(root: Path) -> None:
@@ -277,6 +296,78 @@ def test_widening_asks_for_the_word(root: Path, line: str, code: int) -> None:
     assert terminal.end()[0] == code
     assert "adds push" in terminal.said
     assert (b"push" in tool(root, "git").read_bytes()) == (code == 0)
+
+
+def test_what_was_typed_before_the_question_is_no_answer(root: Path) -> None:
+    """Nobody says yes to what was not shown yet, not even in a paste."""
+    before = tool(root, "git").read_bytes()
+    terminal = Terminal("set", "git", "--allow", "push")
+    terminal.child.sendline("widen")
+    terminal.answer("type `widen` to save it: ", "")
+    assert terminal.end()[0] == 3
+    assert tool(root, "git").read_bytes() == before
+
+
+def test_who_does_not_see_what_it_means_is_not_asked(root: Path) -> None:
+    """Where the output is not a terminal: the meaning stands there."""
+    before = tool(root, "git").read_bytes()
+    for words in ("set git --allow push", "remove git", "new x", "copy git x"):
+        shell = f'"$0" -m cortex_policy {words} > "$1"; exit $?'
+        child = pexpect.spawn("bash", ["-c", shell, sys.executable, str(root / "seen")], encoding="utf-8", timeout=30)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert (child.exitstatus, "say it with" in child.before or "takes" in child.before) in {(3, True), (2, True)}
+    assert tool(root, "git").read_bytes() == before
+
+
+def test_an_answer_that_is_no_text_is_a_no(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no bug of this program, in any locale."""
+    monkeypatch.setenv("PYTHONIOENCODING", "utf-8:strict")
+    terminal = Terminal("set", "git", "--allow", "push")
+    terminal.child.expect_exact("type `widen` to save it: ")
+    terminal.child.setecho(state=False)
+    os.write(terminal.child.child_fd, b"\xffwiden\n")
+    assert terminal.end()[0] == 3
+    assert b"push" not in tool(root, "git").read_bytes()
+
+
+def test_nobody_is_asked_for_what_would_be_refused(root: Path) -> None:
+    """A grant that differs from its stamp is named first, with a command that finds its root from anywhere."""
+    run("stamp", "write")
+    tool(root, "git").write_bytes(tool(root, "git").read_bytes() + b" ")
+    for words in (("set", "git", "--allow", "push"), ("remove", "git"), ("rename", "git", "x")):
+        code, said = Terminal(*words, "--root", str(root)).end()
+        assert code == 23
+        assert f"accept it with `cortex-policy stamp write --root {root}`" in said
+    run("stamp", "write", "--root", str(root))
+    run("rename", "git", "x")
+
+
+def test_what_everyone_could_write_is_not_believed_by_being_written(root: Path) -> None:
+    """No check believed it, and a write closes it: a change that narrows would have let in whatever stands there."""
+    file = tool(root, "git")
+    file.write_text('{"tool": "t", "actions": ["all"], "rate": {"perMinute": 9}}')
+    file.chmod(0o666)
+    for words in (("set", "git", "--rate", "1"), ("fmt", "git")):
+        assert f"close it with `chmod o-w {file}`" in run(*words, code=22).stderr
+    code, said = Terminal("edit", "git").end()
+    assert (code, "is writable by everyone" in said) == (22, True)
+    run("check", "git", "all", code=22)
+    file.chmod(0o664)
+    run("set", "git", "--rate", "1")
+    file.chmod(0o666)
+    run("remove", "git", "--yes")
+
+
+def test_a_hint_finds_the_root_that_was_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is typed where the command was, and may not speak of another root there."""
+    monkeypatch.chdir("/")
+    where = ("--root", str(root))
+    assert f"`cortex-policy show git --root {root}`" in run("copy", "model-gateway", "git", *where, code=3).stderr
+    assert f"`cortex-policy stamp write --root {root}`" in run("stamp", "show", *where).stdout
+    assert f"`cortex-policy stamp write --root {root}`" in run("stamp", "verify", *where, code=1).stderr
+    (root / ".cortex" / "policy" / "stamp.json").write_text("{")
+    assert f"`cortex-policy stamp write --root {root}`" in run("rename", "git", "x", *where, code=23).stderr
 
 
 @pytest.mark.parametrize(("line", "code"), [("y", 0), ("YES", 0), ("n", 3), ("", 3)])

@@ -53,6 +53,14 @@ def anybody(_: Meant) -> None:
     """Say yes."""
 
 
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o644), (0o646, 0o644)])
+def test_a_copy_is_read_by_those_who_could_read_it(here: Root, mode: int, expected: int) -> None:
+    """Its mode is that of the grant that it is made of, and never lets everyone write."""
+    Path(here.tools, "git.json").chmod(mode)
+    editing.copied(here, "git", "other", anybody)
+    assert Path(here.tools, "other.json").stat().st_mode & 0o777 == expected
+
+
 @pytest.mark.parametrize("name", ACTS)
 def test_a_no_changes_nothing(here: Root, name: str) -> None:
     """It is asked with the meaning of the very change, before anything is written."""

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from conftest import CALLER, by_caller
 
 from cortex_policy.core.escalation import escalations
 from cortex_policy.core.model import GrantError
@@ -62,6 +63,16 @@ def test_below_a_root_none_is_made(root: Path) -> None:
         found(str(root / "docs"))
     assert list((root / "docs").glob(".cortex")) == []
     assert found().made == ()
+
+
+def test_a_directory_above_that_cannot_be_examined_counts_as_a_root(own: Path) -> None:
+    """As for a check, which could not tell which one is meant."""
+    (own / "docs").mkdir()
+    os.chown(own / "docs", CALLER, CALLER)
+    (own / ".cortex").chmod(0)
+    with by_caller(), pytest.raises(NotDone, match="cannot be examined"):
+        found(str(own / "docs"))
+    assert list((own / "docs").iterdir()) == []
 
 
 def test_the_named_directory_wins(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """What stands in the way of a write: it is named rightly, and no write pretends that nothing changed."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -176,7 +177,97 @@ def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: 
 
     monkeypatch.setattr(writers, "_opened", opened)
     monkeypatch.setattr(writers, "sleep", gone)
-    with writers.locked(own, 5):
+    with writers.locked(own, writers.Patience(5)):
         assert lock.exists()
         with pytest.raises(NotDone, match="has been writing grants since"), writers.locked(own):
             pass
+
+
+def texts(root: Root) -> dict[str, bytes]:
+    """Return what stands in the policy directory, but for its lock."""
+    return {str(path): path.read_bytes() for path in Path(root.path, ".cortex", "policy").rglob("*.json")}
+
+
+def removed(policy: Path) -> None:
+    """Remove the lock, as `git clean -x` does."""
+    (policy / ".lock").unlink()
+
+
+def replaced(policy: Path) -> None:
+    """Let another lock stand there."""
+    (policy / ".lock").rename(policy / "old")
+    (policy / ".lock").touch()
+
+
+def swapped(policy: Path) -> None:
+    """Put a copy of the whole directory there."""
+    policy.rename(policy.with_name("old"))
+    shutil.copytree(policy.with_name("old"), policy)
+
+
+@pytest.mark.parametrize("happens", [removed, replaced, swapped])
+@pytest.mark.parametrize("act", ["put", "remove", "rename"])
+def test_a_lock_that_excludes_nobody_any_more_saves_nothing(
+    own: Root, act: str, happens: Callable[[Path], None]
+) -> None:
+    """Another writer may hold the one that others find: both would write."""
+    stamping.write(own)
+    old, before = tool(own, "git").read_bytes(), texts(own)
+    with writing.writing(own) as writer:
+        happens(Path(own.tools).parent)
+        with pytest.raises(NotDone, match="while it was held"):
+            writer.put("git", old, NEW) if act == "put" else getattr(writer, act)(
+                "git", *["x"] * (act == "rename"), old
+            )
+    assert texts(own) == before
+
+
+@pytest.mark.parametrize("happens", [removed, replaced, swapped])
+def test_no_stamp_is_written_under_a_lock_that_is_gone(
+    own: Root, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Path], None]
+) -> None:
+    """Another writer may have made a later one."""
+    stamping.write(own)
+    tool(own, "other").write_bytes(NEW)
+    before, real = texts(own), stamps.encode
+
+    def encoded(stamp: stamps.Stamp) -> bytes:
+        happens(Path(own.tools).parent)
+        return real(stamp)
+
+    monkeypatch.setattr(stamps, "encode", encoded)
+    with pytest.raises(NotDone, match="while it was held"):
+        stamping.write(own)
+    assert texts(own) == before
+
+
+def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds its lock gone in the midst of a write leaves everything as it stands by then."""
+    stamping.write(own)
+    old, real, stamp = tool(own, "git").read_bytes(), files.replace, Path(stamps.stamp_file(own.path))
+
+    def overtaken(directory: int, name: str, *rest: object, **named: object) -> None:
+        real(directory, name, *rest, **named)  # type: ignore[arg-type]
+        removed(stamp.parent)
+        stamp.write_bytes(stamp.read_bytes().replace(b'"git": [', b'"other": ['))
+
+    monkeypatch.setattr(writing, "replace", overtaken)
+    with pytest.raises(NotDone, match="while it was held"), writing.writing(own) as writer:
+        writer.put("git", old, NEW)
+    assert b'"other": [' in stamp.read_bytes()
+    assert tool(own, "git").read_bytes() == old
+
+
+def test_grants_are_not_looked_for_beside_another_lock(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory that is swapped between the lock and its grants is not written to, nor is anything in it removed."""
+    policy, real = Path(own.tools).parent, writers._sign  # noqa: SLF001 - the instant between two steps
+
+    def signed(descriptor: int) -> None:
+        real(descriptor)
+        swapped(policy)
+        (policy / "tools" / f"{files.NEW}1-2").write_text("of another writer")
+
+    monkeypatch.setattr(writers, "_sign", signed)
+    with pytest.raises(NotDone, match="was replaced while its lock was held"), writing.writing(own):
+        pass
+    assert (policy / "tools" / f"{files.NEW}1-2").exists()

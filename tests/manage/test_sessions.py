@@ -15,7 +15,7 @@ from cortex_policy.manage.sessions import Outcome, edit
 from cortex_policy.state import files
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Root
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writers import NotDone, Patience
 
 Step = Callable[[Path], str | None]
 
@@ -97,7 +97,7 @@ def rate(number: int) -> Step:
 def run(own: Root, *steps: Step | str | BaseException) -> tuple[Outcome, list[str]]:
     """Run a session to its end."""
     script = Script(*steps)
-    outcome = edit(own, "git", 0.0, script)
+    outcome = edit(own, "git", Patience(), script)
     assert not script.steps
     return outcome, script.seen
 
@@ -201,7 +201,7 @@ def test_a_hand_edit_meanwhile_is_kept_and_so_is_the_text(own: Root) -> None:
 
     script = Script(both, "s")
     with pytest.raises(NotDone, match="was changed meanwhile"):
-        edit(own, "git", 0.0, script)
+        edit(own, "git", Patience(), script)
     (draft,) = drafts(own)
     assert script.seen[-1] == f"the text was left in `{draft}`"
     assert json.loads(draft.read_text())["rate"] == {"perMinute": 7}
@@ -329,7 +329,7 @@ def test_what_cannot_be_saved_is_not_edited(own: Root) -> None:
     assert caught.value.exit_code == 23
     for wrong in ("gti", "../x"):
         with pytest.raises(GrantError) as caught:
-            edit(own, wrong, 0.0, Script())
+            edit(own, wrong, Patience(), Script())
         assert caught.value.exit_code == 20
     tool(own).write_bytes(b" " * ((1 << 20) + 1))
     with pytest.raises(NotDone, match="larger than"):

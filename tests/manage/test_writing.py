@@ -131,7 +131,7 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, 
     """The next writer finishes or drops it by what stands there; no hand edit is hidden, and no file left."""
     if stamped:
         stamping.write(own)
-    for step in range(1, 40):
+    for step in range(1, 80):
         before = {path.name: path.read_bytes() for path in Path(own.tools).iterdir()}
         last = stamps.read(own)
         child = os.fork()

@@ -108,6 +108,6 @@ def test_who_cannot_say_so_writes_all_the_same(own: Root, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "pwrite", refusing)
     monkeypatch.setattr(writers.pwd, "getpwuid", nameless)
-    with locked(own) as policy:
-        assert policy.path
+    with locked(own) as held_lock:
+        assert held_lock.policy.path
     assert writers._user() == f"user {os.geteuid()}"  # noqa: SLF001 - as above

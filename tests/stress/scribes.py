@@ -17,7 +17,7 @@ from cortex_policy.state import files, writers
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Directory, Root
 from cortex_policy.state.stamp import digest_of
-from cortex_policy.state.writers import NOT_DONE
+from cortex_policy.state.writers import NOT_DONE, Patience
 
 SET = ("set-0", "set-1", "set-2")
 STILL = ("still-0", "still-1")
@@ -68,7 +68,7 @@ class Watched(writing.Writer):
 
     def heal(self) -> None:
         data = stamps.read_bytes(self._policy)
-        if data is not None and stamps.decode(data, "").pending:
+        if data is not None and stamps.decode(data, self.root).pending:
             self.numbers.add("healed by workers")
         super().heal()
 
@@ -104,7 +104,7 @@ class Worker:
 
     def _once(self, act: Callable[[writing.Writer, random.Random], None], chance: random.Random) -> None:
         try:
-            with writing.writing(self.root, 5) as writer:
+            with writing.writing(self.root, Patience(5)) as writer:
                 act(writer, chance)
         except CortexPolicyError as error:
             if error.reason not in {NOT_DONE, STAMP_MISMATCH}:
