@@ -59,8 +59,9 @@ def unsafe(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
     except GrantError as error:
         yield unplaced(shown(f"{root}/.cortex"), "file-unreadable", error.detail, error.hint)
         return
-    modes = [*trust.modes, *chain.from_iterable(one.modes for _, one in looked)]
-    strangers = [*trust.strangers, *chain.from_iterable(one.strangers for _, one in looked)]
+    # whoever looks at a file has opened the directories too
+    modes = list(dict.fromkeys([*trust.modes, *chain.from_iterable(one.modes for _, one in looked)]))
+    strangers = list(dict.fromkeys([*trust.strangers, *chain.from_iterable(one.strangers for _, one in looked)]))
     for paths, what, command in (
         (modes, "can be changed by others", "chmod go-w"),
         (strangers, "is somebody else's", f"chown {os.geteuid()}"),

@@ -3,7 +3,7 @@
 import os
 from typing import NamedTuple
 
-from cortex_policy.core.model import Value
+from cortex_policy.core.model import GrantError, Value
 from cortex_policy.schema.problems import Problem, unplaced
 from cortex_policy.state.grants import Directory, Root, Trust, is_grant_id
 
@@ -103,7 +103,7 @@ def _in_tools(root: str) -> "Iterator[Target]":
     try:
         with Directory(trust, "tools") as tools:
             ids = tools.grant_ids()
-    except FileNotFoundError:
+    except (FileNotFoundError, GrantError):  # what stands in the way is told of the root
         return
     directory = trust.root.tools
     seen = shown(directory)

@@ -1,0 +1,63 @@
+"""Many things are worked on by several processes, and come back as from one."""
+
+import os
+import signal
+
+import pytest
+
+from cortex_policy.manage.crowd import BATCH, FEWEST, spread
+from cortex_policy.state.writers import NotDone
+
+MANY = range(FEWEST + BATCH + 1)
+
+
+def test_results_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many processes there are, and none stays."""
+    for crowd in (1, 2, 3, 7):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, crowd=crowd: set(range(crowd)), raising=False)
+        assert list(spread(MANY, lambda item: (item, -item))) == [(item, -item) for item in MANY]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_few_things_are_not_worth_a_process() -> None:
+    """A fork costs more than it saves."""
+    assert set(spread(range(FEWEST - 1), lambda _: os.getpid())) == {os.getpid()}
+
+
+def test_many_are_worked_on_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are processors."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    workers = set(spread(MANY, lambda _: os.getpid()))
+    assert len(workers) == 2
+    assert os.getpid() not in workers
+
+
+def test_a_bug_there_ends_as_one_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With where it was; it must not end as a finding, or as nothing."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        list(spread(MANY, lambda item: 1 // (item - 400)))
+
+
+def test_a_process_that_is_killed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that nobody looked at is no part without problems."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+
+    def work(item: int) -> int:
+        if item == 300:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return item
+
+    with pytest.raises(NotDone, match="was ended"):
+        list(spread(MANY, work))
+
+
+def test_who_stops_listening_leaves_nobody_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results larger than a pipe, and a reader that goes after the first."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    results = spread(MANY, lambda item: str(item) * 10_000)
+    assert next(results).startswith("0")
+    results.close()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
