@@ -3,7 +3,7 @@
 from cortex_policy.core.model import Value
 from cortex_policy.core.spans import Node, Stopped, node_at, place, scan
 from cortex_policy.schema.mending import mended
-from cortex_policy.schema.rules import severity_of
+from cortex_policy.schema.rules import ERROR, severity_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,6 +60,18 @@ class Problem(Value):
     fix: Replacement | None = None
     source: str = ""
     source_column: int = 1
+
+
+class Report(Value):
+    """What came of a run: how many files were looked at, and their problems, sorted."""
+
+    files: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def status(self) -> str:
+        """Return `fail` where there is an error, else `ok` (contracts, section 7)."""
+        return "fail" if any(problem.severity == ERROR for problem in self.problems) else "ok"
 
 
 def pointer(*steps: object) -> str:
