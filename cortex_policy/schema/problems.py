@@ -63,14 +63,14 @@ class Problem(Value):
 
 
 class Report(Value):
-    """What validation found in so many files, in the order of files and lines."""
+    """What came of a run: how many files were looked at, and their problems, sorted."""
 
     files: int
     problems: tuple[Problem, ...]
 
     @property
     def status(self) -> str:
-        """`fail` where one of the problems is an error, else `ok`."""
+        """Return `fail` where there is an error, else `ok` (contracts, section 7)."""
         return "fail" if any(problem.severity == ERROR for problem in self.problems) else "ok"
 
 

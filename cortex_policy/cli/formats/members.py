@@ -1,0 +1,37 @@
+"""The report as JSON, for programs: contracts, section 7."""
+
+import json
+
+from cortex_policy.schema.problems import Problem, Replacement, Report
+
+
+def draw(report: Report) -> str:
+    """Return one line; what is not ASCII is escaped, so that even a file name that is no text can be written."""
+    problems = [_problem(problem) for problem in report.problems]
+    return json.dumps({"status": report.status, "files": report.files, "problems": problems}) + "\n"
+
+
+def _problem(problem: Problem) -> dict[str, object]:
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "end_line": problem.end_line,
+        "end_column": problem.end_column,
+        "pointer": problem.pointer,
+        "code": problem.code,
+        "severity": problem.severity,
+        "message": problem.message,
+        "hint": problem.hint or None,
+        "fix": _fix(problem.fix) if problem.fix is not None else None,
+    }
+
+
+def _fix(fix: Replacement) -> dict[str, object]:
+    return {
+        "line": fix.line,
+        "column": fix.column,
+        "end_line": fix.end_line,
+        "end_column": fix.end_column,
+        "text": fix.text,
+    }
