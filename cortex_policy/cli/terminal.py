@@ -14,10 +14,10 @@ import typer
 
 from cortex_policy.cli.asking import consent
 from cortex_policy.cli.changes import print_differences
+from cortex_policy.cli.formats.text import passages_of
 from cortex_policy.manage.comparing import Change, Differences
 from cortex_policy.manage.editors import command
 from cortex_policy.manage.patches import patch
-from cortex_policy.manage.problems import Problem, excerpt
 from cortex_policy.manage.sessions import DIFF, EDIT, EXIT, SAVE
 from cortex_policy.state.writers import NotDone
 from cortex_policy.wording import printable
@@ -25,6 +25,8 @@ from cortex_policy.wording import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+
+    from cortex_policy.schema.problems import Problem
 
 WORDS = {SAVE: "(s)ave", EDIT: "(e)dit again", DIFF: "(d)iff", EXIT: "e(x)it"}
 MOST_SHOWN = 10  # problems
@@ -81,13 +83,10 @@ class Terminal:
         """Print a line."""
         typer.echo(printable(sentence), err=True)
 
-    def show_problems(self, text: bytes, found: tuple[Problem, ...]) -> None:
-        """Print each problem with its line and its place in it."""
-        for problem in found[:MOST_SHOWN]:
-            self.say(f"{self._name}:{problem.line}:{problem.column}: {problem.message}")
-            line, index = excerpt(text, problem)
-            self.say(f"    {line.replace(chr(9), ' ')}")
-            self.say(f"    {' ' * len(printable(line[:index].replace(chr(9), ' ')))}^")
+    def show_problems(self, found: "tuple[Problem, ...]") -> None:
+        """Print each problem with its line and its place in it, as `validate` does."""
+        for passage in passages_of(found[:MOST_SHOWN], colour=False):
+            typer.echo(passage, err=True)
         if len(found) > MOST_SHOWN:
             self.say(f"and {len(found) - MOST_SHOWN} more")
 

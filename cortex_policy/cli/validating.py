@@ -4,6 +4,7 @@ import os
 import sys
 
 from cortex_policy.cli.formats import FORMATS
+from cortex_policy.cli.formats.text import draw, summary
 from cortex_policy.cli.progress import tracked
 from cortex_policy.core.model import UsageError, Value
 from cortex_policy.manage import validation
@@ -47,8 +48,6 @@ def run(asked: Asked) -> int:
     for name, file in outputs.items():
         _write(report, name, file)
     if STDOUT not in outputs.values():
-        from cortex_policy.cli.formats.text import summary  # noqa: PLC0415 - the others need no text
-
         sys.stderr.write(f"{summary(report)}\n")
     return int(report.status == "fail")
 
@@ -74,11 +73,11 @@ def _outputs(words: list[str]) -> dict[str, str]:
 def _write(report: "Report", name: str, file: str) -> None:
     if file == STDOUT:
         is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        sys.stdout.write(FORMATS[name](report, colour=is_coloured))
+        sys.stdout.write(draw(report, colour=is_coloured) if name == "text" else FORMATS[name](report))
         return
     try:
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(FORMATS[name](report, colour=False))
+            stream.write(FORMATS[name](report))
     except OSError as error:
         raise NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
 

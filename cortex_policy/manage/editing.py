@@ -211,9 +211,16 @@ def _existing(root: Root, grant_id: str) -> NotDone:
 def _refuse_invalid(root: Root, grant_id: str, data: bytes) -> None:
     try:
         decode(data, grant_id)
-    except GrantError as error:
-        file = f"{root.tools}/{grant_id}.json"
-        raise GrantError(GRANT_INVALID, f"`{file}`: {error.detail}", f"mend `{file}`") from None
+    except GrantError:
+        from cortex_policy.schema.examining import examine  # noqa: PLC0415 - a sound grant needs no rules
+        from cortex_policy.schema.problems import placed  # noqa: PLC0415
+
+        first, *more = placed(f"{root.tools}/{grant_id}.json", data, examine(data, grant_id)[1])
+        others = f" (and {len(more)} more)" if more else ""
+        detail = f"`{first.file}:{first.line}:{first.column}`: {first.message}{others}"
+        raise GrantError(
+            GRANT_INVALID, detail, f"mend it with `cortex-policy edit {grant_id}{root_option(root)}`"
+        ) from None
 
 
 def _changed(root: Root, grant_id: str, old: bytes, wanted: changes.Change) -> bytes:

@@ -5,8 +5,10 @@ from typing import Protocol
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GrantError, Value
 from cortex_policy.manage.comparing import Change, changed
-from cortex_policy.manage.problems import Problem, problems
 from cortex_policy.manage.writing import Writer, writing
+from cortex_policy.schema.examining import examine
+from cortex_policy.schema.problems import Problem, placed
+from cortex_policy.schema.rules import NOTE
 from cortex_policy.state.drafts import Draft, left
 from cortex_policy.state.grants import Root, Trust, check_id
 from cortex_policy.state.remedies import traced
@@ -34,8 +36,8 @@ class Screen(Protocol):
     def say(self, sentence: str) -> None:
         """Show a sentence."""
 
-    def show_problems(self, text: bytes, found: tuple[Problem, ...]) -> None:
-        """Show what is wrong with a text."""
+    def show_problems(self, found: tuple[Problem, ...]) -> None:
+        """Show what is wrong or doubtful."""
 
     def show_change(self, change: Change) -> None:
         """Show what a change means."""
@@ -106,7 +108,7 @@ class Session:
 
     def run(self) -> Outcome:
         """Edit until the text is saved, unchanged or given up."""
-        line = _first_line(problems(self._original))
+        line = _first_line(self._problems(self._original)[1])
         while True:
             look = self._look(self._screen.edit(self._draft.path, line))
             if not look.choices:
@@ -137,20 +139,30 @@ class Session:
         self._last = text
         if failure:
             return _Look(text)
-        found = problems(text)
-        if text == self._original:
-            self._screen.say(f"`{self._id}` is unchanged")
-            if not found:
-                return _Look(text, "")
-        if not text.strip():
+        if not text.strip() and text != self._original:
             self._screen.say(f"`{self._id}` was emptied, and nothing is not a grant")
             return _Look(text)
+        loads, found = self._problems(text)
+        if text == self._original:
+            self._screen.say(f"`{self._id}` is unchanged")
+            if loads:
+                return _Look(text, "")
+        return self._judged(text, found, loads=loads)
+
+    def _judged(self, text: bytes, found: tuple[Problem, ...], *, loads: bool) -> _Look:
         if found:
-            self._screen.show_problems(text, found)
+            self._screen.show_problems(found)
+        if not loads:
             return _Look(text, EDIT + DIFF + EXIT, _first_line(found))
         change = changed(self._id, self._original, text)
         self._screen.show_change(change)
-        return _Look(text, SAVE + EDIT + DIFF + EXIT, 0, change)
+        return _Look(text, SAVE + EDIT + DIFF + EXIT, _first_line(found), change)
+
+    def _problems(self, text: bytes) -> tuple[bool, tuple[Problem, ...]]:
+        """Return whether a text is a grant, and what is wrong or doubtful about it."""
+        subject, findings = examine(text, self._id, self._id)
+        found = placed(f"{self._id}.json", text, findings)
+        return subject is not None, tuple(one for one in found if one.severity != NOTE)
 
     def _read(self) -> bytes | None:
         """Read the copy; None, said why, where it is not there or is no file of its own."""

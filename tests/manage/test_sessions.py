@@ -10,8 +10,8 @@ import pytest
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import stamping
 from cortex_policy.manage.comparing import Change
-from cortex_policy.manage.problems import Problem
 from cortex_policy.manage.sessions import Outcome, edit
+from cortex_policy.schema.problems import Problem
 from cortex_policy.state import files
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Root
@@ -50,8 +50,7 @@ class Script:
     def say(self, sentence: str) -> None:
         self.seen.append(sentence)
 
-    def show_problems(self, text: bytes, found: tuple[Problem, ...]) -> None:
-        assert text is not None
+    def show_problems(self, found: tuple[Problem, ...]) -> None:
         self.seen.append(f"problem {found[0].line}")
 
     def show_change(self, change: Change) -> None:

@@ -21,7 +21,7 @@ _JAMO = range(0x1160, 0x1200)  # vowels and finals: they join the syllable befor
 def draw(report: Report, *, colour: bool = False) -> str:
     """Return the problems and, as the last line, how many there are."""
     passages = passages_of(report.problems, colour=colour)
-    return "\n".join(f"{passage}\n" for passage in [*passages, _summary(report)])
+    return "\n".join(f"{passage}\n" for passage in [*passages, summary(report)])
 
 
 def passages_of(problems: Iterable[Problem], *, colour: bool = False) -> list[str]:
@@ -35,7 +35,8 @@ def passages_of(problems: Iterable[Problem], *, colour: bool = False) -> list[st
     return passages
 
 
-def _summary(report: Report) -> str:
+def summary(report: Report) -> str:
+    """Return how many files there were, and how many problems."""
     if not report.problems:
         return f"{counted(report.files, 'file')} {'is' if report.files == 1 else 'are'} valid"
     fixable = sum(problem.fix is not None for problem in report.problems)
