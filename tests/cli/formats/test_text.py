@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from reports import REAL, hostile, is_quiet, reports
 from rich.cells import cell_len
@@ -90,7 +90,7 @@ def test_the_last_line_counts(report: Report, said: str) -> None:
         ("\ufeff{", (0, 1), "\\ufeff{", "^^^^^^"),
         ("a\x1bb", (2, 3), "a\\x1bb", "     ^"),
         ("##[b]c", (5, 6), "##\\x5bb]c", "        ^"),
-        ("::b", (2, 3), ":\\x3ab", "     ^"),
+        ("::b", (2, 3), "\\x3a:b", "     ^"),
     ],
 )
 def test_marks_stand_below_what_is_meant(source: str, span: tuple[int, int], line: str, marks: str) -> None:
@@ -122,7 +122,7 @@ def test_a_line_that_just_fits_is_whole_where_its_end_is_meant() -> None:
 def test_a_hint_may_have_lines() -> None:
     """Each is shown below the first."""
     problem = Problem("a", 1, 1, 1, 1, "", "file-unsafe", "warning", "it is unsafe", "run:\n::b")
-    assert "\n  hint: run:\n        :\\x3ab\n" in draw(Report(1, (problem,)))
+    assert "\n  hint: run:\n        \\x3a:b\n" in draw(Report(1, (problem,)))
 
 
 def test_colour_is_never_the_only_sign() -> None:
@@ -146,6 +146,7 @@ def unbroken(text: str) -> str:
 
 
 @given(reports)
+@example(Report(1, (Problem(":", 1, 1, 1, 1, "", "file-missing", "error", "it is not there"),)))
 def test_any_report_is_quiet_and_says_each_message(report: Report) -> None:
     """No control character, no bidi mark, no command to the log of a job."""
     text = draw(report)
