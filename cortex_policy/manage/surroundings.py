@@ -1,6 +1,7 @@
 """Problems that show only beside other files: budgets, stamps, modes, and what else lies there."""
 
 import os
+from collections import Counter
 from contextlib import suppress
 from itertools import chain
 from shlex import quote
@@ -28,8 +29,11 @@ MOST_NAMED = 3
 
 def shared_budgets(looked: "list[Pair]", inspector: "Inspector") -> "Iterator[Problem]":
     """Find grants of one root that count an action in the same budget."""
+    named = Counter(one.tool for _, one in looked)
     first: dict[tuple[str, str], str] = {}
     for target, one in looked:
+        if named[one.tool] == 1:
+            continue
         own = target.id
         for other in sorted({first.setdefault((one.tool, action), own) for action in one.actions} - {own}):
             message = f"it shares its budgets with `{other}`: both are the tool `{one.tool}`"

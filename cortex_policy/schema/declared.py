@@ -26,7 +26,8 @@ _REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
 def unenforceable(subject: "Subject") -> "Iterator[Finding]":
     """Find declarations that deny every call with the argument."""
     for name, declaration in subject.grant.args.items():
-        yield from _broken(name, declaration, ("args", name))
+        if broken(declaration, 0):
+            yield from _broken(name, declaration, ("args", name))
 
 
 def stalling_patterns(subject: "Subject") -> "Iterator[Finding]":

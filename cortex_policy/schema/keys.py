@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cortex_policy.schema.subject import Subject
 
 KNOWN = ("tool", "actions", "args", "dataClass", "rate", "fsScope")
+_KNOWN = frozenset(KNOWN)
 ENFORCED = "only tool, actions, args, dataClass, rate.perMinute and fsScope are enforced"
 _LISTED = "list what is allowed in `actions` and `fsScope` instead"
 _REMOVED = "take the grant away instead, with `cortex-policy remove`"
@@ -36,7 +37,7 @@ _CLOSE = 0.8
 
 def unknown_keys(subject: "Subject") -> "Iterator[Finding]":
     """Find keys that look like one of a grant's."""
-    for key in subject.document.keys() - KNOWN:
+    for key in subject.document.keys() - _KNOWN:
         known = _meant(key)
         if known:
             mend = Mend(pointer(key), known) if known not in subject.document else None
@@ -47,8 +48,8 @@ def unknown_keys(subject: "Subject") -> "Iterator[Finding]":
 def idle_keys(subject: "Subject") -> "Iterator[Finding]":
     """Find keys that read like a restriction and restrict nothing."""
     rate = subject.document["rate"]
-    below = (("rate", key) for key in rate) if isinstance(rate, dict) else ()
-    for steps in chain(((key,) for key in subject.document.keys() - KNOWN), below):
+    below = (("rate", key) for key in rate if key != "perMinute")
+    for steps in chain(((key,) for key in subject.document.keys() - _KNOWN), below):
         hint = _IDLE.get(_normal(steps[-1]))
         if hint is not None:
             message = f"`{steps[-1]}` restricts nothing: no check knows it"

@@ -1,0 +1,229 @@
+"""`validate` as whole processes: what stands in CI and before each commit."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+PROGRAM = [sys.executable, "-m", "cortex_policy"]
+PROBLEMS = Path(__file__).parent.parent / "examples" / "problems"
+SOUND = {"tool": "x", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
+Done = subprocess.CompletedProcess[str]
+
+
+def run(*words: str, code: int = 0, given: str | None = None, **environment: str) -> Done:
+    """Run `validate`, which must answer this code."""
+    done = subprocess.run(
+        [*PROGRAM, "validate", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        input=given,
+        env=os.environ | environment,
+    )
+    assert done.returncode == code, done
+    return done
+
+
+# what must come out for each: code, severity, line, column, and what the message and the hint hold
+CORPUS = {
+    "other-name": [("tool-id", "note", 3, 10, "`other-name` is not the tool `map-git`", "")],
+    "dead-scope": [("scope-dead", "error", 5, 14, "`apps/core/**/tmp/**` can never match", "prefix `apps/core`")],
+    "three-missing": [
+        ("shape-missing", "error", 1, 1, f"`{key}` is missing", f'"{key}"') for key in ("actions", "rate", "tool")
+    ],
+    "shell": [("syntax-shell", "error", 1, 1, "shell", "")],
+    "json-schema": [("shape-schema", "error", 1, 1, "JSON Schema", "")],
+    "another-shape": [("shape-other", "error", 1, 1, "no tool grant", "cortex-policy new")],
+    "services": [("shape-other", "error", 1, 1, "no tool grant", "cortex-policy new")],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CORPUS)
+def test_files_that_people_point_at_it_are_told_for_what_they_are(root: Path, name: str) -> None:
+    """In JSON and in text, each with its line and column, and only once."""
+    (root / "apps" / "core").mkdir(parents=True)
+    tools = root / "elsewhere" / "tools"
+    tools.mkdir(parents=True)
+    for example in PROBLEMS.iterdir():
+        (tools / example.name).write_bytes(example.read_bytes())
+    file, expected = f"elsewhere/tools/{name}.json", CORPUS[name]
+    code = int(any(severity == "error" for _, severity, *_ in expected))
+    found = json.loads(run(file, "--output", "json", code=code).stdout)
+    assert (found["status"], found["files"]) == ("fail" if code else "ok", 1)
+    assert [(one["code"], one["severity"], one["line"], one["column"]) for one in found["problems"]] == [
+        tuple(row[:4]) for row in expected
+    ]
+    text = run(file, code=code).stdout
+    for problem, (kind, severity, line, column, message, hint) in zip(
+        sorted(found["problems"], key=lambda one: one["message"]), sorted(expected, key=lambda row: row[4]), strict=True
+    ):
+        assert message in problem["message"]
+        assert hint in (problem["hint"] or "")
+        assert f"{file}:{line}:{column}: {severity}: {problem['message']} [{kind}]" in text
+
+
+def test_a_grant_that_never_existed_is_missing(root: Path) -> None:
+    """And what is there is looked at."""
+    done = run(".cortex/policy/tools/fs.write.json", ".cortex/policy/tools/git.json", "--json", code=1)
+    found = json.loads(done.stdout)
+    assert found["files"] == 2
+    assert [one["code"] for one in found["problems"] if one["severity"] == "error"] == ["file-missing"]
+    assert root
+
+
+def test_json_has_exactly_the_members_of_the_contract(root: Path) -> None:
+    """Line and column start at 1; a fix says what it replaces."""
+    (root / "x.json").write_text('{"tool": "x", "actions": ["a", "a"], "rate": {"perMinute": 1}}')
+    done = run("x.json", "--json", "--select", "action")
+    assert done.stderr == ""
+    assert done.stdout.count("\n") == 1
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert problem == {
+        "file": "x.json", "line": 1, "column": 32, "end_line": 1, "end_column": 35, "pointer": "/actions/1",
+        "code": "action-twice", "severity": "warning", "message": "`a` stands twice", "hint": "once is enough",
+        "fix": {"line": 1, "column": 30, "end_line": 1, "end_column": 35, "text": ""},
+    }  # fmt: skip
+
+
+def test_standard_input_is_a_file(root: Path) -> None:
+    """For generators; the root that is named is its tree."""
+    draft = json.dumps(SOUND | {"fsScope": ["gone"]})
+    assert "<stdin>:1:" in run("-", "--root", ".", "--strict", given=draft, code=1).stdout
+    run("-", given=draft)
+    assert "<stdin>:1:1: error: " in run("-", given="{", code=1).stdout
+    assert root
+
+
+def test_several_formats_come_from_one_run(root: Path) -> None:
+    """One to standard output, the others to files."""
+    (root / "x.json").write_text("{}")
+    done = run(
+        "x.json",
+        "--output",
+        "github",
+        "--output=sarif=a.sarif",
+        "--output",
+        "junit=b.xml",
+        "--output=json=c.json",
+        code=1,
+    )
+    assert done.stdout.startswith("::error file=x.json,line=1")
+    assert json.loads((root / "a.sarif").read_text())["version"] == "2.1.0"
+    assert (root / "b.xml").read_text().startswith("<?xml")
+    assert json.loads((root / "c.json").read_text())["status"] == "fail"
+    assert (done.stderr, run("x.json", "--output", "json=c.json", code=1).stdout) == ("", "")
+    assert "1 file: 3 errors" in run("x.json", "--output", "json=c.json", code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--output", "xml"], "there is no format `xml`"),
+        (["--output", "json", "--output", "text"], "is named once"),
+        (["--output", "json=a", "--output", "sarif=a"], "is named once"),
+        (["--output", "json="], "is named once"),
+        (["--select", "scope-ded"], "did you mean `scope-dead`"),
+        (["--ignore", "x"], "there is no rule `x`"),
+        (["-", "-"], "can be read once"),
+        (["-", "--fix"], "standard input cannot be mended"),
+        (["--nope"], "no such option"),
+        (["--stric"], "--strict"),
+    ],
+)
+def test_wrong_words_are_usage(root: Path, words: list[str], said: str) -> None:
+    """With what was meant."""
+    assert said in run(*words, code=2, given="").stderr
+    assert root
+
+
+def test_a_report_that_cannot_be_written_is_no_success(root: Path) -> None:
+    """Though there was nothing to report."""
+    assert "cannot be written: no such file" in run("--output", "json=gone/x.json", code=3).stderr
+    assert root
+
+
+def test_an_output_that_is_full_or_gone_changes_no_code(root: Path) -> None:
+    """The verdict was known before."""
+    for code, name in ((0, "git"), (1, "x")):
+        if name == "x":
+            (root / ".cortex/policy/tools/x.json").write_text("{")
+        line = f"{' '.join(PROGRAM)} validate .cortex/policy/tools/{name}.json"
+        for sink in (">/dev/full", ">&-", "2>&- >&- <&-"):
+            assert subprocess.run(["bash", "-c", f"{line} {sink}"], check=False, capture_output=True).returncode == code
+
+
+def test_a_terminal_gets_colour_unless_it_is_unwanted(root: Path) -> None:
+    """And no other signal is lost without it."""
+    (root / ".cortex/policy/tools/x.json").write_text("{}")
+    for environment, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
+        child = pexpect.spawn(
+            PROGRAM[0], [*PROGRAM[1:], "validate"], encoding="utf-8", env={**os.environ, "TERM": "xterm", **environment}, timeout=30
+        )  # fmt: skip
+        seen = child.read()
+        child.close()
+        assert ("\x1b[1;31m" in seen) == is_coloured
+        assert child.exitstatus == 1
+        assert "error" in seen
+
+
+def test_hostile_names_and_values_reach_no_terminal(root: Path) -> None:
+    """Not in text, and not as a command in the log of a job."""
+    name = "x\x1b[31m\n::error::\u202e.json"
+    (root / name).write_text(json.dumps({"tool": "\x1b[2J\n::error::", "actions": ["a\x07*"]}))
+    for output in ("text", "github"):
+        out = run(name, f"--output={output}", code=1).stdout
+        assert not {"\x1b", "\x07", "\u202e"} & set(out)
+        assert not any(line.startswith("::error::") for line in out.splitlines())
+
+
+def test_fix_mends_what_is_certain_and_says_what_is_left(root: Path) -> None:
+    """Each a write with a stamp; the exit code is that of what is left."""
+    tools = root / ".cortex" / "policy" / "tools"
+    (tools / "x.json").write_text(
+        '{"tool": "x",\n "actions": ["a", "a", ""], "rate": {"perMinute": 1}, "fsScope": ["a/**"]}\n'
+    )
+    before = (tools / "git.json").read_bytes()
+    done = run("--fix", code=1)
+    assert "mended `.cortex/policy/tools/x.json`, version 1" in done.stderr
+    assert (
+        tools / "x.json"
+    ).read_text() == '{"tool": "x",\n "actions": ["a"], "rate": {"perMinute": 1}, "fsScope": ["a/**"]}\n'
+    assert "scope-dead" in done.stdout
+    assert (tools / "git.json").read_bytes() == before
+    assert json.loads((tools.parent / "stamp.json").read_text())["version"] == 1
+
+
+def test_what_cannot_be_mended_is_said(root: Path) -> None:
+    """Here because another holds the lock, or the grant differs from its stamp."""
+    tools = root / ".cortex" / "policy" / "tools"
+    subprocess.run([*PROGRAM, "stamp", "write"], check=True, capture_output=True)
+    (tools / "x.json").write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
+    done = run("--fix")
+    assert "not mended: `.cortex/policy/tools/x.json`: grant differs from its stamp" in done.stderr
+    assert "cortex-policy stamp write" in done.stderr
+
+
+def test_outside_of_any_root_there_is_nothing_to_validate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which is no success."""
+    monkeypatch.chdir(tmp_path)
+    assert "no policy root" in run(code=25).stderr
+    assert "file-none" in run(".").stdout
+    run(".", "--strict", code=1)
+
+
+def test_a_rule_is_explained(root: Path) -> None:
+    """By its code, by its group, and all of them."""
+
+    def rule(*words: str) -> Done:
+        return subprocess.run([*PROGRAM, "rule", *words], capture_output=True, text=True, check=False)
+
+    assert rule("scope-dead").stdout.startswith("scope-dead (error): a scope can never match\n")
+    assert all(line.startswith("scope-") for line in rule("scope").stdout.splitlines())
+    assert {one["code"] for one in json.loads(rule("--json").stdout)["rules"]} > {"scope-dead", "syntax-json"}
+    assert (rule("nope").returncode, rule().returncode) == (2, 0)
+    assert root
