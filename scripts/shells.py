@@ -7,12 +7,13 @@ from typing import Any
 from pages import Page, takes_value
 
 from cortex_policy.cli.app import PROGRAM
+from cortex_policy.schema.rules import RULES
 
 TEMPLATES = Path(__file__).parent / "templates"
-# what a script offers for an argument: grant ids, the actions of that grant, or these words
+# what a script offers for an argument: grant ids, the actions of that grant, files, or these words
 OFFERS = {
     "grant": "ids", "grant_id": "ids", "grant_ids": "ids", "old": "ids", "new": "ids", "new_id": "",
-    "action": "actions", "shell": "bash zsh fish",
+    "action": "actions", "paths": "files", "shell": "bash zsh fish", "code": " ".join(rule.code for rule in RULES),
 }  # fmt: skip
 FILES, DIRECTORIES = ("path",), ("root",)
 
@@ -97,7 +98,8 @@ def _fish_lines(page: Page) -> list[str]:
     for count, words in enumerate([] if page.pages else _offers(page)):
         actions = f"(__cortex_policy_actions (__cortex_policy_plain)[{depth + 1}])"
         offered = {"ids": "(__cortex_policy_ids)", "actions": actions}.get(words, words)
-        lines.append(_fish(f"__cortex_policy_at {count}{said}", f"-a '{offered}'"))
+        what = "-F" if words == "files" else f"-a '{offered}'"
+        lines.append(_fish(f"__cortex_policy_at {count}{said}", what))
     condition = f"__cortex_policy_in{said}" if depth else "__cortex_policy_at 0"
     return [*lines, *(_fish(condition, _fish_option(option)) for option in page.options)]
 

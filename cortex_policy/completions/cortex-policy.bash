@@ -60,7 +60,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --cost --data-class --fail-on --path --rate --remove-scope --revoke --root --scope --timeout --tool --version --wait " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --cost --data-class --fail-on --ignore --output --path --rate --remove-scope --revoke --root --scope --select --timeout --tool --version --wait " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -134,7 +134,7 @@ _cortex_policy() {
             ;;
         'init '*)
             offered=('')
-            flags='--root --wait --json --help'
+            flags='--root --pre-commit --wait --json --help'
             ;;
         'list '*)
             offered=('')
@@ -156,6 +156,10 @@ _cortex_policy() {
             offered=('' 'ids' '')
             flags='--root --wait --json --help'
             ;;
+        'rule '*)
+            offered=('' 'syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs')
+            flags='--json --help'
+            ;;
         'set '*)
             offered=('' 'ids')
             flags='--root --rate --data-class --allow --revoke --add-scope --remove-scope --tool --dry-run --allow-widening --wait --json --help'
@@ -168,8 +172,12 @@ _cortex_policy() {
             offered=('' 'show verify wait write')
             flags='--help'
             ;;
+        'validate '*)
+            offered=('' 'files')
+            flags='--root --strict --fix --select --ignore --output --wait --json --help'
+            ;;
         *)
-            offered=('check completions copy diff edit fmt init list new rate remove rename set show stamp')
+            offered=('check completions copy diff edit fmt init list new rate remove rename rule set show stamp validate')
             flags='--version --help'
             ;;
     esac
@@ -177,6 +185,7 @@ _cortex_policy() {
     case $place in
         ids) place=$(_cortex_policy_ids "$tools") ;;
         actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;
+        files) [[ $current == -* ]] || { compopt -o default 2>/dev/null; return; } ;;
     esac
     [[ $current == -* ]] && place=$flags
     head=''

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --cost --data-class --fail-on --path --rate --remove-scope --revoke --root --scope --timeout --tool --version --wait
+        else if contains -- $word --add-scope --against --allow --arg --args --cost --data-class --fail-on --ignore --output --path --rate --remove-scope --revoke --root --scope --select --timeout --tool --version --wait
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -78,9 +78,11 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a new -d 'Make a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rate -d 'Show, watch, reset or purge what the rates leave'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a remove -d 'Remove a grant, valid or not'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rename -d 'Give a grant another id'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a rule -d 'Explain a rule of validate, or list them all'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a set -d 'Change a grant in one write'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a stamp -d 'Show, verify or write the version and checksum of the grants'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is wrong with grants, and how to mend it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 check' -a '(__cortex_policy_ids)'
@@ -125,6 +127,7 @@ complete -c cortex-policy -n '__cortex_policy_in fmt' -l wait -x -d 'Wait at mos
 complete -c cortex-policy -n '__cortex_policy_in fmt' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in init' -l root -x -a '(__fish_complete_directories)' -d 'Make it in DIR, else in the working directory'
+complete -c cortex-policy -n '__cortex_policy_in init' -l pre-commit -d 'Make .pre-commit-config.yaml too, or print what to put in it'
 complete -c cortex-policy -n '__cortex_policy_in init' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in init' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in init' -l help -d 'Show this message and exit'
@@ -177,6 +180,9 @@ complete -c cortex-policy -n '__cortex_policy_in rename' -l root -x -a '(__fish_
 complete -c cortex-policy -n '__cortex_policy_in rename' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in rename' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in rename' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 rule' -a 'syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs'
+complete -c cortex-policy -n '__cortex_policy_in rule' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in rule' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 set' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in set' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in set' -l rate -x -d 'So many calls a minute, of each action'
@@ -215,3 +221,13 @@ complete -c cortex-policy -n '__cortex_policy_in stamp write' -l root -x -a '(__
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 validate' -F
+complete -c cortex-policy -n '__cortex_policy_in validate' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l strict -d 'Make errors of warnings'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l fix -d 'Make the repairs that are certain and allow nothing more'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l select -x -d 'Report only these rules or groups, apart by commas; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l ignore -x -d 'Report all but these rules or groups, apart by commas; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l output -x -d 'Print as text, json, github, gitlab, sarif or junit, and where to; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l wait -x -d 'Wait at most so long for another writer'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l help -d 'Show this message and exit'

@@ -82,6 +82,7 @@ _cortex_policy() {
     case $place in
         ids) place=$(_cortex_policy_ids "$tools") ;;
         actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;
+        files) [[ $current == -* ]] || { compopt -o default 2>/dev/null; return; } ;;
     esac
     [[ $current == -* ]] && place=$flags
     head=''

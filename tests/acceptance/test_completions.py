@@ -17,7 +17,7 @@ CASES = [
     (
         "cortex-policy ",
         {"check", "list", "show", "diff", "edit", "rate", "stamp", "completions"}
-        | {"init", "new", "set", "remove", "rename", "copy", "fmt"},
+        | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule"},
     ),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy set ", {"git", "model-gateway"}),
@@ -27,6 +27,10 @@ CASES = [
     ("cortex-policy rename g", {"git"}),
     ("cortex-policy copy git ", set()),
     ("cortex-policy fmt m", {"model-gateway"}),
+    ("cortex-policy init --pre", {"--pre-commit"}),
+    ("cortex-policy rule scope-d", {"scope-dead"}),
+    ("cortex-policy validate gui", {"guide.md"}),
+    ("cortex-policy validate --str", {"--strict"}),
     ("cortex-policy --v", {"--version"}),
     ("cortex-policy check ", {"git", "model-gateway"}),
     ("cortex-policy check g", {"git"}),
