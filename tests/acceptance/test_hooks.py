@@ -315,3 +315,22 @@ def test_what_init_writes_works_as_it_stands(place: Place, tmp_path: Path, below
     file = top / below / TOOLS / "example.json"
     file.write_text(file.read_text().replace("30", "31"))
     assert made.commit()[0] == PASSED | {"stamp": "Failed", "widen": "Failed"}
+
+
+def test_a_configuration_that_is_there_is_kept_and_what_to_put_in_it_is_printed(place: Place, tmp_path: Path) -> None:
+    """What is printed fits; what refers to the hooks already needs nothing."""
+    kept = Repository(place, tmp_path)
+    kept.run("git", "init", "-q")
+    file = tmp_path / ".pre-commit-config.yaml"
+    file.write_text("repos:\n- repo: meta\n  hooks:\n  - id: identity\n")
+    before = file.read_text()
+    made = json.loads(kept.run("cortex-policy", "init", "--pre-commit", "--json"))
+    assert (made["hooks"]["file"], made["hooks"]["status"]) == (str(file), "kept")
+    said = kept.run("cortex-policy", "init", "--pre-commit")
+    assert f"kept {file} as it is; put this under its `repos:`\n\n{made['hooks']['block']}\n" in said
+    assert file.read_text() == before
+    file.write_text(before + made["hooks"]["block"])
+    kept.run("pre-commit", "validate-config")
+    assert "nothing to do: the hooks stand in" in kept.run("cortex-policy", "init", "--pre-commit")
+    shutil.copy(place.template / file.name, file)
+    assert "nothing to do: the hooks stand in" in kept.run("cortex-policy", "init", "--pre-commit")
