@@ -60,7 +60,7 @@ def _about_hooks(founded: "Founded") -> list[str]:
     hooks = founded.hooks
     if hooks is None:
         return []
-    next_lines = ["then let them run before each commit:", "  pre-commit install"]
+    next_lines = ["then let the hooks run before each commit:", "  pre-commit install"]
     if hooks.status == "made":
         return next_lines
     if hooks.status == "complete":

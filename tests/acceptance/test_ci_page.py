@@ -87,7 +87,7 @@ def test_a_change_that_is_not_fails_and_leaves_its_reports(job: Job) -> None:
     """Each command for its own reason; annotations are printed, and reports lie where the service looks."""
     job.must("cortex-policy set example --allow write --allow-widening")
     grant = job.checkout / TOOLS / "example.json"
-    grant.write_text(grant.read_text().replace("{", '{"dataClass": "secret",', 1))
+    grant.write_text(grant.read_text().replace('"public"', '"secret"'))
     (job.checkout / TOOLS / "more.json").write_text('{"tool": "x", "actions": ["a"], "rate": {"perMinute": 1}}')
     codes, printed, summary = by_github(job)
     assert codes == [1, 1, 1]
