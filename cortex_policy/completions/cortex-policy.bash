@@ -51,6 +51,7 @@ _cortex_policy_words() { # the words up to the cursor, whole: readline breaks th
 _cortex_policy() {
     local IFS=$' \t\n' current head word value='' root='' index tools place flags=''
     local -a words plain=() offered=()
+    local choices=''
     COMPREPLY=()
     _cortex_policy_words
     for ((index = 0; index < ${#words[@]} - 1; index++)); do
@@ -71,6 +72,10 @@ _cortex_policy() {
     case $value in
         --root) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
         --path) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
+        --data-class) choices='public internal sensitive' ;;
+        --ignore) choices='syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs' ;;
+        --output) choices='text json github gitlab sarif junit' ;;
+        --select) choices='syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs' ;;
         ?*) return ;;
     esac
     [[ $root == \~/* ]] && root=$HOME/${root:2}
@@ -129,7 +134,7 @@ _cortex_policy() {
             flags='--root --wait --help'
             ;;
         'fmt '*)
-            offered=('' 'ids')
+            offered=('' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids')
             flags='--root --check --diff --wait --json --help'
             ;;
         'init '*)
@@ -157,7 +162,11 @@ _cortex_policy() {
             flags='--root --wait --json --help'
             ;;
         'rule '*)
-            offered=('' 'syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs')
+            offered=('' 'syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs')
+            flags='--json --help'
+            ;;
+        'schema '*)
+            offered=('')
             flags='--json --help'
             ;;
         'set '*)
@@ -173,11 +182,11 @@ _cortex_policy() {
             flags='--help'
             ;;
         'validate '*)
-            offered=('' 'files')
+            offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('check completions copy diff edit fmt init list new rate remove rename rule set show stamp validate')
+            offered=('check completions copy diff edit fmt init list new rate remove rename rule schema set show stamp validate')
             flags='--version --help'
             ;;
     esac
@@ -185,9 +194,10 @@ _cortex_policy() {
     case $place in
         ids) place=$(_cortex_policy_ids "$tools") ;;
         actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;
-        files) [[ $current == -* ]] || { compopt -o default 2>/dev/null; return; } ;;
+        files) [[ $current != -* && ! $choices ]] && { compopt -o default 2>/dev/null; return; } ;;
     esac
     [[ $current == -* ]] && place=$flags
+    [[ $choices ]] && place=$choices current=${current#--*=}
     head=''
     [[ $current == *:* ]] && head=${current%:*}: # what stands before the last break stays on the line
     current=${current//[\"\']/}
