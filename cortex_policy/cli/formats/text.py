@@ -37,11 +37,14 @@ def passages_of(problems: Iterable[Problem], *, colour: bool = False) -> list[st
 
 def summary(report: Report) -> str:
     """Return how many files there were, and how many problems."""
+    files = counted(report.files, "file")
+    if report.status == "ok":
+        files += " is valid" if report.files == 1 else " are valid"
     if not report.problems:
-        return f"{counted(report.files, 'file')} {'is' if report.files == 1 else 'are'} valid"
+        return files
     fixable = sum(problem.fix is not None for problem in report.problems)
     fixes = f"; `--fix` mends {fixable} of them" if fixable else ""
-    return f"{counted(report.files, 'file')}: {tally(report.problems)}{fixes}"
+    return f"{files}: {tally(report.problems)}{fixes}"
 
 
 def _heading(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it has no default

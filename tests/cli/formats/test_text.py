@@ -66,7 +66,7 @@ def test_each_problem_stands_with_its_line_and_its_remedy() -> None:
         (Report(0, ()), "0 files are valid"),
         (Report(1, ()), "1 file is valid"),
         (Report(3, ()), "3 files are valid"),
-        (Report(1, REAL.problems[:1]), "1 file: 1 note"),
+        (Report(1, REAL.problems[:1]), "1 file is valid: 1 note"),
         (Report(2, REAL.problems[:4]), "2 files: 1 error, 2 warnings, 1 note; `--fix` mends 1 of them"),
     ],
 )
