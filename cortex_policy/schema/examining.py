@@ -12,9 +12,16 @@ from cortex_policy.schema.problems import MOST_FOUND, Finding
 from cortex_policy.schema.reach import covered_scopes, dead_scopes, escalating_scopes, odd_actions, wide_grants
 from cortex_policy.schema.subject import Subject
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+FOREIGN = ("shape-other", "shape-schema")
 MOST_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
+RULES_OF_KEYS = (unknown_keys, idle_keys)  # which tell of a document that is no grant yet, too
 RULES_OF_GRANTS = (
-    unknown_keys, idle_keys, tool_of_id, odd_actions, dead_scopes, covered_scopes, wide_grants, escalating_scopes,
+    tool_of_id, odd_actions, dead_scopes, covered_scopes, wide_grants, escalating_scopes,
     unenforceable, stalling_patterns,
 )  # fmt: skip
 
@@ -35,10 +42,15 @@ def examine(data: bytes, grant_id: str = "", called: str = "ID") -> tuple[Subjec
     except GrantError:
         from cortex_policy.schema.document import faults  # noqa: PLC0415 - pydantic costs 136 ms
 
-        return None, faults(document)
+        found = faults(document)
+        return None, found if found[0].code in FOREIGN else (*found, *_of_keys(document))
     subject = Subject(document, grant, called, tuple(map(prefix_of, grant.fs_scope)))
-    found = chain.from_iterable(rule(subject) for rule in RULES_OF_GRANTS)
-    return subject, tuple(islice(found, MOST_FOUND))
+    more = chain.from_iterable(rule(subject) for rule in RULES_OF_GRANTS)
+    return subject, tuple(islice(chain(_of_keys(document), more), MOST_FOUND))
+
+
+def _of_keys(document: "dict[str, Any]") -> "Iterator[Finding]":
+    return chain.from_iterable(rule(document) for rule in RULES_OF_KEYS)
 
 
 def repaired(data: bytes, codes: frozenset[str]) -> bytes:

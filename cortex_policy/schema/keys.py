@@ -9,7 +9,8 @@ from cortex_policy.schema.problems import Finding, pointer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from cortex_policy.schema.subject import Subject
 
@@ -35,21 +36,21 @@ _NORMAL = {known.lower(): known for known in KNOWN} | _ALIASES
 _CLOSE = 0.85  # `agents` is no `args`
 
 
-def unknown_keys(subject: "Subject") -> "Iterator[Finding]":
+def unknown_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
     """Find keys that look like one of a grant's."""
-    for key in subject.document.keys() - _KNOWN:
+    for key in document.keys() - _KNOWN:
         known = meant(key)
         if known:
-            mend = Mend(pointer(key), known) if known not in subject.document else None
+            mend = Mend(pointer(key), known) if known not in document else None
             message = f"`{key}` means nothing: a grant has no such key"
             yield Finding("key-unknown", message, f"did you mean `{known}`?", pointer(key), at_key=True, mend=mend)
 
 
-def idle_keys(subject: "Subject") -> "Iterator[Finding]":
+def idle_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
     """Find keys that read like a restriction and restrict nothing."""
-    rate = subject.document["rate"]
-    below = (("rate", key) for key in rate if key != "perMinute")
-    for steps in chain(((key,) for key in subject.document.keys() - _KNOWN), below):
+    rate = document.get("rate")
+    below = (("rate", key) for key in rate if key != "perMinute") if isinstance(rate, dict) else ()
+    for steps in chain(((key,) for key in document.keys() - _KNOWN), below):
         hint = _IDLE.get(_normal(steps[-1]))
         if hint is not None:
             message = f"`{steps[-1]}` restricts nothing: no check knows it"

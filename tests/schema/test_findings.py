@@ -78,6 +78,14 @@ def test_a_file_without_an_id_may_have_any_tool() -> None:
     assert found("") == []
 
 
+def test_keys_are_told_of_what_does_not_load_too() -> None:
+    """All at once; but nothing of what was never meant as a grant."""
+    assert found(rate=5, fsscope=[], enabled=False) == [
+        ("shape-type", "/rate"), ("key-unknown", "/fsscope"), ("key-idle", "/enabled"),
+    ]  # fmt: skip
+    assert [one.code for one in examine(b'{"version": 1, "enabled": false}')[1]] == ["shape-other"]
+
+
 @pytest.mark.parametrize(
     ("scope", "why", "command"),
     [
