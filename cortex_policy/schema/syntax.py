@@ -1,104 +1,135 @@
-"""Why a text is no JSON: the likely cause, told at its place, all that are independent in one run."""
+"""Say why bytes are not JSON: the likely cause first, one finding for each, each where it stands."""
 
 import re
 
 from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
 from cortex_policy.core.spans import Stopped, scan
-from cortex_policy.schema.problems import Finding
-from cortex_policy.schema.recovering import Reader, shortened
-
-_BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
-_SHELL = re.compile(
-    r"\s*(?:#!|(?:export |local |readonly |declare )?[A-Za-z_][A-Za-z0-9_]*=|(?:cat|echo|printf|tee|jq) |set -)"
+from cortex_policy.schema.notes import Notes
+from cortex_policy.schema.reading import Reader
+from cortex_policy.schema.surroundings import (
+    Wrapping,
+    note_conflicts,
+    note_other,
+    note_rest,
+    note_wrapping,
+    wrapping,
 )
-_SHELL_END = re.compile(r"[}\]]\s*('\s*\S*|EOF|END|EOT|JSON)\s*\Z")
-_OURS, _THEIRS = re.compile(r"^<{7} ?([^\r\n]*)", re.MULTILINE), re.compile(r"^>{7} ?([^\r\n]*)", re.MULTILINE)
-_YAML = re.compile(r"(?:---|[A-Za-z_][A-Za-z0-9_-]*:(?:\s|\Z)|- )")
-_OTHERS = {
-    "it is HTML": re.compile(r"<(?:!doctype|html|head|body)", re.IGNORECASE),
-    "it is XML": re.compile(r"<\?xml"),
-    "it is what git-lfs keeps in place of a file": re.compile(r"version https://git-lfs"),
-    "it looks like YAML": _YAML,
-}
-_REMADE = "put the grant itself here, or make one with `cortex-policy new ID`"
+from cortex_policy.schema.words import Words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.schema.problems import Finding
+
+_MARKS = ((b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+_WITHOUT_MARK = "remove it: `tail -c +4 FILE > NEW && mv NEW FILE`"
+_CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
+_C1 = re.compile(rb"[\x80-\x9f]")
 
 
-def faults(data: bytes) -> tuple[Finding, ...]:
-    """Return why `decode_json` refuses these bytes; nothing where it does not."""
+def faults(data: bytes) -> "tuple[Finding, ...]":
+    """Return why `decode_json` refuses bytes, in the order of the text; nothing for those that it takes."""
     try:
         decode_json(data)
-    except Malformed as error:
-        return _whole(data) or Reader(data.decode()).findings() or (_plainly(data, error),)
+    except Malformed as refusal:
+        notes = Notes()
+        _note_bytes(data, notes)
+        if not notes:
+            _note_refusal(data.decode("utf-8", "replace"), refusal, notes)
+        return notes.findings()
     return ()
 
 
-def _whole(data: bytes) -> tuple[Finding, ...]:
-    """Return the one cause that lies in the file as a whole, if it does."""
+def _note_bytes(data: bytes, notes: Notes) -> None:
     if len(data) > MAX_BYTES:
-        message = f"it is larger than {MAX_BYTES} bytes"
-        return (
-            Finding("syntax-limit", message, "a grant is small: what else is in it belongs elsewhere", span=(0, 1)),
+        message = f"{len(data):,} bytes are more than a grant may have, {MAX_BYTES:,}"
+        notes.add("syntax-limit", (0, 1), message, "a grant is small: is this the right file?")
+    elif not data.strip(b"\0 \t\r\n"):
+        _note_empty(data, notes)
+    elif wide := _wide(data):
+        notes.add("syntax-encoding", (0, 1), f"it is {wide[:6]}, not UTF-8", _converted(wide))
+    elif _CONTROL.search(data) and not _is_utf8(data):
+        notes.add("syntax-encoding", (0, 1), "it is no text", "is this the right file?")
+    else:
+        _note_encoding(data, notes)
+        _note_text(data.decode("utf-8", "replace"), notes)
+
+
+def _note_empty(data: bytes, notes: Notes) -> None:
+    if b"\0" in data:
+        message, hint = "it holds nothing but NUL bytes", "it was lost while it was written: restore it"
+    else:
+        message, hint = (
+            "it is empty",
+            'write a grant, at least `{"tool": "...", "actions": [], "rate": {"perMinute": 1}}`',
         )
+    notes.add("syntax-json", (0, 0), message, hint)
+
+
+def _wide(data: bytes) -> str:
+    """Return the name of an encoding of more than a byte a character, '' where it is none."""
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return name
+    if len(data) % 2 == 0 and data[1::2].count(0) * 2 > len(data) // 2:
+        return "UTF-16LE"
+    return "UTF-16BE" if len(data) % 2 == 0 and data[::2].count(0) * 2 > len(data) // 2 else ""
+
+
+def _is_utf8(data: bytes) -> bool:
+    return b"\xef\xbf\xbd" in data or "\ufffd" not in data.decode("utf-8", "replace")
+
+
+def _note_encoding(data: bytes, notes: Notes) -> None:
     try:
-        text = data.decode("utf-8")
+        data.decode("utf-8")
     except UnicodeDecodeError as error:
-        return (_encoding(data, error.start),)
+        likely, name = ("Windows-1252", "CP1252") if _C1.search(data) else ("Latin-1", "LATIN1")
+        meant = data[error.start : error.start + 1].decode(name, "replace")
+        start = len(data[: error.start].decode("utf-8"))
+        message = f"byte {error.start + 1} is not UTF-8, it would be `{meant}` in {likely}"
+        notes.add("syntax-encoding", (start, start + 1), message, _converted(name))
+
+
+def _converted(encoding: str) -> str:
+    return f"convert it: `iconv -f {encoding} -t UTF-8 FILE > NEW && mv NEW FILE`"
+
+
+def _note_text(text: str, notes: Notes) -> None:
+    start = 0
     if text.startswith("\ufeff"):
-        hint = "save it as UTF-8 without one, or remove it with `sed -i '1s/^\\xef\\xbb\\xbf//' FILE`"
-        return (Finding("syntax-bom", "it starts with a byte order mark", hint, span=(0, 1)),)
-    if not text.strip():
-        return (Finding("syntax-json", "it is empty", _REMADE, span=(0, 0)),)
-    found = _conflict(text) or _shell(text) or _other(text)
-    return (found,) if found is not None else ()
+        start = 1
+        notes.add("syntax-bom", (0, 1), "it starts with a byte order mark", _WITHOUT_MARK)
+    readable = note_conflicts(text, notes)
+    if readable is not None:
+        _note_json(readable, start, notes)
 
 
-def _encoding(data: bytes, start: int) -> Finding:
-    before = len(data[:start].decode("utf-8"))
-    word = _BOMS.get(data[:2], "UTF-16" if data[:200].count(0) > len(data[:200]) // 4 else "LATIN1")
-    hint = f"if it is {word}: `iconv -f {word} -t UTF-8 FILE`"
-    return Finding("syntax-encoding", f"byte {start + 1} is not UTF-8", hint, span=(before, before + 1))
+def _note_json(text: str, start: int, notes: Notes) -> None:
+    first = Words(text, Notes(), start).skip()
+    blanks = len(text[start:]) - len(text[start:].lstrip())
+    # `#!` is no comment, and comments above what is no JSON are not comments in JSON
+    around = wrapping(text, start + blanks) or wrapping(text, first)
+    if around is not None:
+        _note_wrapped(text, around, notes)
+    elif not note_other(text, first, notes):
+        reader = Reader(text, notes, start).read()
+        if reader.end is not None:
+            note_rest(reader, notes)
 
 
-def _conflict(text: str) -> Finding | None:
-    ours = _OURS.search(text)
-    if ours is None:
-        return None
-    theirs = _THEIRS.search(text, ours.end())
-    sides = [f"`{shortened(side[1])}`" for side in (ours, theirs) if side is not None and side[1]]
-    message = "it holds conflict markers of a merge" + (f": {' and '.join(sides)}" if sides else "")
-    hint = "choose what is to hold, then accept it with `cortex-policy stamp write`"
-    return Finding("syntax-conflict", message, hint, span=ours.span())
+def _note_wrapped(text: str, around: Wrapping, notes: Notes) -> None:
+    end = None
+    # where its quotes are escaped, each of them would be a follow-up
+    if around.begin is not None and not text.startswith("\\", around.begin + 1):
+        end = Reader(text, notes, around.begin).read().end
+    note_wrapping(text, around, end, notes)
 
 
-def _shell(text: str) -> Finding | None:
-    begin = _SHELL.match(text)
-    if begin is not None:
-        brace = text.find("{")
-        line = text.count("\n", 0, brace) + 1
-        message = "it is shell around JSON" + (f", which begins at line {line}" if brace >= 0 else "")
-        ends = [end for end in (brace, text.find("\n", begin.end())) if end >= 0]
-        return Finding("syntax-shell", message, _REMADE, span=(0, min([*ends, len(text)])))
-    end = _SHELL_END.search(text, max(0, len(text) - 200))
-    if end is None or not text.lstrip().startswith(("{", "[")):
-        return None
-    last, stop = end.start(1), len(text.rstrip())
-    message = f"it ends in what is left of a shell script: `{shortened(text[last:stop])}`"
-    return Finding("syntax-shell", message, "remove what follows the last brace", span=(last, stop))
-
-
-def _other(text: str) -> Finding | None:
-    start = len(text) - len(text.lstrip())
-    for message, pattern in _OTHERS.items():
-        if pattern.match(text, start):
-            end = text.find("\n", start)
-            return Finding("syntax-json", message, _REMADE, span=(start, end if end >= 0 else len(text)))
-    return None
-
-
-def _plainly(data: bytes, error: Malformed) -> Finding:
-    """Say what the strict reader says, where no cause was recognised."""
+def _note_refusal(text: str, refusal: Malformed, notes: Notes) -> None:
+    """Note what the strict readers say, for a cause that is not recognised."""
     try:
-        scan(data.decode())
+        scan(text)
     except Stopped as stop:
-        return Finding("syntax-json", stop.why, span=(stop.offset, stop.offset + 1))
-    return Finding("syntax-json", str(error), span=(0, 1))
+        notes.add("syntax-json", (stop.offset, min(stop.offset + 1, len(text))), stop.why)
+    else:
+        notes.add("syntax-json", (0, 0), str(refusal))
