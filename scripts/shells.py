@@ -7,13 +7,20 @@ from typing import Any
 from pages import Page, takes_value
 
 from cortex_policy.cli.app import PROGRAM
+from cortex_policy.cli.formats import FORMATS
+from cortex_policy.core.decode import DATA_CLASSES
+from cortex_policy.schema.rules import RULES
 
+CODES = " ".join([*dict.fromkeys(rule.code.partition("-")[0] for rule in RULES), *(rule.code for rule in RULES)])
 TEMPLATES = Path(__file__).parent / "templates"
 # what a script offers for an argument: grant ids, the actions of that grant, or these words
 OFFERS = {
     "grant": "ids", "grant_id": "ids", "grant_ids": "ids", "old": "ids", "new": "ids", "new_id": "",
-    "action": "actions", "shell": "bash zsh fish",
+    "action": "actions", "shell": "bash zsh fish", "paths": "files", "code": CODES,
 }  # fmt: skip
+# and for the value of an option
+CHOICES = {"select": CODES, "ignore": CODES, "output": " ".join(FORMATS), "data_class": " ".join(DATA_CLASSES)}
+MOST_OFFERED = 8  # of an argument that may be repeated
 FILES, DIRECTORIES = ("path",), ("root",)
 
 
@@ -32,6 +39,7 @@ def completions(top: Page) -> dict[str, str]:
         .read_text()
         .replace("@valued@", " ".join(valued))
         .replace("@cases@", lines(top))
+        .replace("@choices@", _chosen(top, name))
         for name, lines in cases.items()
     }
 
@@ -40,7 +48,22 @@ def _offers(page: Page) -> list[str]:
     """Return what is offered for each word after the command."""
     if page.pages:
         return [" ".join(sub.words[-1] for sub in page.pages)]
-    return [OFFERS[argument.name] for argument in page.arguments]
+    return [
+        OFFERS[argument.name] for argument in page.arguments for _ in range(MOST_OFFERED if argument.nargs < 0 else 1)
+    ]
+
+
+def _chosen(top: Page, name: str) -> str:
+    """Return a case for each option whose values are known words, for a shell whose script has this name."""
+    known = {
+        option: CHOICES[one.name]
+        for page in top.every()
+        for one in page.options
+        if one.name in CHOICES
+        for option in one.opts
+    }
+    what = "choices='{}' ;;" if name.endswith("bash") else "_wanted values expl value compadd - {}; return ;;"
+    return "\n".join(f"        {option}) {what.format(words)}" for option, words in sorted(known.items()))
 
 
 def _names(option: Any) -> list[str]:
@@ -97,7 +120,8 @@ def _fish_lines(page: Page) -> list[str]:
     for count, words in enumerate([] if page.pages else _offers(page)):
         actions = f"(__cortex_policy_actions (__cortex_policy_plain)[{depth + 1}])"
         offered = {"ids": "(__cortex_policy_ids)", "actions": actions}.get(words, words)
-        lines.append(_fish(f"__cortex_policy_at {count}{said}", f"-a '{offered}'"))
+        what = "-F" if words == "files" else f"-a '{offered}'"
+        lines.append(_fish(f"__cortex_policy_at {count}{said}", what))
     condition = f"__cortex_policy_in{said}" if depth else "__cortex_policy_at 0"
     return [*lines, *(_fish(condition, _fish_option(option)) for option in page.options)]
 
@@ -116,6 +140,8 @@ def _fish_value(option: Any) -> str:
         return ""
     if option.name in DIRECTORIES:
         return " -x -a '(__fish_complete_directories)'"
+    if option.name in CHOICES:
+        return f" -x -a '{CHOICES[option.name]}'"
     return " -rF" if option.name in FILES else " -x"
 
 

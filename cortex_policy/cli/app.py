@@ -22,6 +22,7 @@ from cortex_policy.cli.rate import rate_app
 from cortex_policy.cli.remove import remove
 from cortex_policy.cli.rename import rename
 from cortex_policy.cli.rule import rule
+from cortex_policy.cli.schema import schema
 from cortex_policy.cli.set import set_grant
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
@@ -58,6 +59,7 @@ app.command("log", cls=Command)(log)
 app.command("undo", cls=Command)(undo)
 app.command("validate", cls=Command)(validate)
 app.command("rule", cls=Command)(rule)
+app.command("schema", cls=Command)(schema)
 app.command("completions", cls=Command)(completions)
 app.add_typer(stamp_app, name="stamp")
 app.add_typer(rate_app, name="rate")

@@ -51,6 +51,7 @@ _cortex_policy_words() { # the words up to the cursor, whole: readline breaks th
 _cortex_policy() {
     local IFS=$' \t\n' current head word value='' root='' index tools place flags=''
     local -a words plain=() offered=()
+    local choices=''
     COMPREPLY=()
     _cortex_policy_words
     for ((index = 0; index < ${#words[@]} - 1; index++)); do
@@ -60,7 +61,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --cost --data-class --fail-on --path --rate --remove-scope --revoke --root --scope --timeout --tool --version --wait " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --cost --data-class --fail-on --ignore --output --path --rate --remove-scope --revoke --root --scope --select --timeout --tool --version --wait " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -71,6 +72,10 @@ _cortex_policy() {
     case $value in
         --root) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
         --path) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
+        --data-class) choices='public internal sensitive' ;;
+        --ignore) choices='syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs' ;;
+        --output) choices='text json github gitlab sarif junit' ;;
+        --select) choices='syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs' ;;
         ?*) return ;;
     esac
     [[ $root == \~/* ]] && root=$HOME/${root:2}
@@ -129,7 +134,7 @@ _cortex_policy() {
             flags='--root --wait --help'
             ;;
         'fmt '*)
-            offered=('' 'ids')
+            offered=('' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids')
             flags='--root --check --diff --wait --json --help'
             ;;
         'init '*)
@@ -156,6 +161,14 @@ _cortex_policy() {
             offered=('' 'ids' '')
             flags='--root --wait --json --help'
             ;;
+        'rule '*)
+            offered=('' 'syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs')
+            flags='--json --help'
+            ;;
+        'schema '*)
+            offered=('')
+            flags='--json --help'
+            ;;
         'set '*)
             offered=('' 'ids')
             flags='--root --rate --data-class --allow --revoke --add-scope --remove-scope --tool --dry-run --allow-widening --wait --json --help'
@@ -168,8 +181,12 @@ _cortex_policy() {
             offered=('' 'show verify wait write')
             flags='--help'
             ;;
+        'validate '*)
+            offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--root --strict --fix --select --ignore --output --wait --json --help'
+            ;;
         *)
-            offered=('check completions copy diff edit fmt init list new rate remove rename set show stamp')
+            offered=('check completions copy diff edit fmt init list new rate remove rename rule schema set show stamp validate')
             flags='--version --help'
             ;;
     esac
@@ -177,8 +194,10 @@ _cortex_policy() {
     case $place in
         ids) place=$(_cortex_policy_ids "$tools") ;;
         actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;
+        files) [[ $current != -* && ! $choices ]] && { compopt -o default 2>/dev/null; return; } ;;
     esac
     [[ $current == -* ]] && place=$flags
+    [[ $choices ]] && place=$choices current=${current#--*=}
     head=''
     [[ $current == *:* ]] && head=${current%:*}: # what stands before the last break stays on the line
     current=${current//[\"\']/}

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --cost --data-class --fail-on --path --rate --remove-scope --revoke --root --scope --timeout --tool --version --wait
+        else if contains -- $word --add-scope --against --allow --arg --args --cost --data-class --fail-on --ignore --output --path --rate --remove-scope --revoke --root --scope --select --timeout --tool --version --wait
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -78,9 +78,12 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a new -d 'Make a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rate -d 'Show, watch, reset or purge what the rates leave'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a remove -d 'Remove a grant, valid or not'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rename -d 'Give a grant another id'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a rule -d 'Explain a rule of validate, or list them all'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a schema -d 'Print the JSON Schema of a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a set -d 'Change a grant in one write'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a stamp -d 'Show, verify or write the version and checksum of the grants'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is wrong or doubtful about grants, and how to mend it; exit 1 for errors'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 check' -a '(__cortex_policy_ids)'
@@ -118,6 +121,13 @@ complete -c cortex-policy -n '__cortex_policy_in edit' -l root -x -a '(__fish_co
 complete -c cortex-policy -n '__cortex_policy_in edit' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in edit' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 fmt' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 1 fmt' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 2 fmt' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 3 fmt' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 4 fmt' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 5 fmt' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 6 fmt' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 7 fmt' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -l check -d 'Write nothing; exit 1 where a layout differs'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -l diff -d 'As --check, and print the diff'
@@ -137,7 +147,7 @@ complete -c cortex-policy -n '__cortex_policy_in new' -l tool -x -d 'The tool, w
 complete -c cortex-policy -n '__cortex_policy_in new' -l allow -x -d 'Allow an action; repeatable'
 complete -c cortex-policy -n '__cortex_policy_in new' -l rate -x -d 'So many calls a minute, of each action'
 complete -c cortex-policy -n '__cortex_policy_in new' -l scope -x -d 'Allow paths below P only; repeatable. Without any, every path'
-complete -c cortex-policy -n '__cortex_policy_in new' -l data-class -x -d 'public, internal or sensitive; else internal'
+complete -c cortex-policy -n '__cortex_policy_in new' -l data-class -x -a 'public internal sensitive' -d 'public, internal or sensitive; else internal'
 complete -c cortex-policy -n '__cortex_policy_in new' -l allow-widening -d 'Save what may allow more than before, without being asked'
 complete -c cortex-policy -n '__cortex_policy_in new' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in new' -l json -d 'Print one line of JSON'
@@ -177,10 +187,15 @@ complete -c cortex-policy -n '__cortex_policy_in rename' -l root -x -a '(__fish_
 complete -c cortex-policy -n '__cortex_policy_in rename' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in rename' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in rename' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 rule' -a 'syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs'
+complete -c cortex-policy -n '__cortex_policy_in rule' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in rule' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_in schema' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in schema' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 set' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in set' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in set' -l rate -x -d 'So many calls a minute, of each action'
-complete -c cortex-policy -n '__cortex_policy_in set' -l data-class -x -d 'public, internal or sensitive'
+complete -c cortex-policy -n '__cortex_policy_in set' -l data-class -x -a 'public internal sensitive' -d 'public, internal or sensitive'
 complete -c cortex-policy -n '__cortex_policy_in set' -l allow -x -d 'Allow an action; repeatable'
 complete -c cortex-policy -n '__cortex_policy_in set' -l revoke -x -d 'Allow it no more; repeatable'
 complete -c cortex-policy -n '__cortex_policy_in set' -l add-scope -x -d 'Allow paths below P; repeatable'
@@ -215,3 +230,20 @@ complete -c cortex-policy -n '__cortex_policy_in stamp write' -l root -x -a '(__
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 validate' -F
+complete -c cortex-policy -n '__cortex_policy_at 1 validate' -F
+complete -c cortex-policy -n '__cortex_policy_at 2 validate' -F
+complete -c cortex-policy -n '__cortex_policy_at 3 validate' -F
+complete -c cortex-policy -n '__cortex_policy_at 4 validate' -F
+complete -c cortex-policy -n '__cortex_policy_at 5 validate' -F
+complete -c cortex-policy -n '__cortex_policy_at 6 validate' -F
+complete -c cortex-policy -n '__cortex_policy_at 7 validate' -F
+complete -c cortex-policy -n '__cortex_policy_in validate' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l strict -d 'Make errors of warnings'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l fix -d 'Make the repairs that are certain and allow nothing more'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l select -x -a 'syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs' -d 'Report only these rules or groups, apart by commas; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l ignore -x -a 'syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs' -d 'Report all but these rules or groups, apart by commas; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l output -x -a 'text json github gitlab sarif junit' -d 'Print as text, json, github, gitlab, sarif or junit, and where to; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l wait -x -d 'Wait at most so long for another writer'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in validate' -l help -d 'Show this message and exit'

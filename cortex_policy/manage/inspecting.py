@@ -69,7 +69,7 @@ class Inspector:
         if subject is not None:
             findings = (*findings, *self._surrounding(target, subject))
         problems = placed(target.shown, data, findings) if findings else ()
-        if not target.is_in_place:
+        if not target.is_in_place and subject is not None:
             problems = (*_misplaced(target), *problems)
         tool, actions = (subject.grant.tool, subject.grant.actions) if subject is not None else ("", ())
         return Looked(

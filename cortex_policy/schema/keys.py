@@ -32,13 +32,13 @@ _IDLE = {
 }  # fmt: skip
 _ALIASES = {"scope": "fsScope", "scopes": "fsScope", "paths": "fsScope", "class": "dataClass", "arguments": "args"}
 _NORMAL = {known.lower(): known for known in KNOWN} | _ALIASES
-_CLOSE = 0.8
+_CLOSE = 0.85  # `agents` is no `args`
 
 
 def unknown_keys(subject: "Subject") -> "Iterator[Finding]":
     """Find keys that look like one of a grant's."""
     for key in subject.document.keys() - _KNOWN:
-        known = _meant(key)
+        known = meant(key)
         if known:
             mend = Mend(pointer(key), known) if known not in subject.document else None
             message = f"`{key}` means nothing: a grant has no such key"
@@ -65,8 +65,8 @@ def tool_of_id(subject: "Subject") -> "Iterator[Finding]":
 
 
 @cache  # the same few keys stand in file after file
-def _meant(key: str) -> str:
-    """Return the key of a grant that one looks like, '' for none."""
+def meant(key: str) -> str:
+    """Return the key of a grant that another one looks like, '' for none."""
     near = get_close_matches(_normal(key), _NORMAL, 1, _CLOSE)
     return _NORMAL[near[0]] if near and _normal(key) not in _IDLE else ""
 

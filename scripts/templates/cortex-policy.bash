@@ -51,6 +51,7 @@ _cortex_policy_words() { # the words up to the cursor, whole: readline breaks th
 _cortex_policy() {
     local IFS=$' \t\n' current head word value='' root='' index tools place flags=''
     local -a words plain=() offered=()
+    local choices=''
     COMPREPLY=()
     _cortex_policy_words
     for ((index = 0; index < ${#words[@]} - 1; index++)); do
@@ -71,6 +72,7 @@ _cortex_policy() {
     case $value in
         --root) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
         --path) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
+@choices@
         ?*) return ;;
     esac
     [[ $root == \~/* ]] && root=$HOME/${root:2}
@@ -82,8 +84,10 @@ _cortex_policy() {
     case $place in
         ids) place=$(_cortex_policy_ids "$tools") ;;
         actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;
+        files) [[ $current != -* && ! $choices ]] && { compopt -o default 2>/dev/null; return; } ;;
     esac
     [[ $current == -* ]] && place=$flags
+    [[ $choices ]] && place=$choices current=${current#--*=}
     head=''
     [[ $current == *:* ]] && head=${current%:*}: # what stands before the last break stays on the line
     current=${current//[\"\']/}

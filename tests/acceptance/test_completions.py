@@ -17,7 +17,7 @@ CASES = [
     (
         "cortex-policy ",
         {"check", "list", "show", "diff", "edit", "rate", "stamp", "completions"}
-        | {"init", "new", "set", "remove", "rename", "copy", "fmt"},
+        | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema"},
     ),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy set ", {"git", "model-gateway"}),
@@ -55,6 +55,14 @@ CASES = [
     ("cortex-policy diff --against HEAD g", {"git"}),
     ("cortex-policy completions ", {"bash", "zsh", "fish"}),
     ("cortex-policy check missing ", set()),
+    ("cortex-policy validate gui", {"guide.md"}),
+    ("cortex-policy validate guide.md odd", {"odd $(touch owned) name"}),
+    ("cortex-policy validate --ignore scope-d", {"scope-dead"}),
+    ("cortex-policy validate --select=file-mi", {"--select=file-missing"}),
+    ("cortex-policy validate --output s", {"sarif"}),
+    ("cortex-policy validate --st", {"--strict"}),
+    ("cortex-policy rule syntax-b", {"syntax-bom"}),
+    ("cortex-policy set git --data-class s", {"sensitive"}),
     ("cortex-policy nonsense ", set()),
     ("cortex-policy check git tree --path gui", {"guide.md"}),
     ("cortex-policy check git tree --path=gui", {"--path=guide.md"}),

@@ -1,6 +1,6 @@
 """The report as workflow commands, which a GitHub job turns into annotations of a pull request."""
 
-from cortex_policy.cli.formats.shared import SEVERITIES, counted, is_placed, path_of
+from cortex_policy.cli.formats.shared import SEVERITIES, counted, is_placed, path_of, sentences_of
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.schema.rules import ERROR, NOTE, WARNING
 from cortex_policy.wording import printable
@@ -26,8 +26,7 @@ def _lines(severity: str, problems: list[Problem]) -> list[str]:
 
 def _annotation(problem: Problem) -> str:
     properties = {"file": printable(path_of(problem)), **_place(problem), "title": printable(problem.code)}
-    lines = [problem.message, *(f"hint: {problem.hint}".split("\n") if problem.hint else [])]
-    return _command(problem.severity, properties, "\n".join(map(printable, lines)))
+    return _command(problem.severity, properties, "\n".join(sentences_of(problem)))
 
 
 def _rest(severity: str, number: int) -> str:

@@ -2,10 +2,9 @@
 
 import json
 
-from cortex_policy.cli.formats.shared import fingerprints, path_of
+from cortex_policy.cli.formats.shared import fingerprints, path_of, sentences_of
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.schema.rules import ERROR, NOTE, WARNING
-from cortex_policy.wording import printable
 
 _SEVERITIES = {ERROR: "major", WARNING: "minor", NOTE: "info"}
 
@@ -17,11 +16,11 @@ def draw(report: Report) -> str:
 
 
 def _entry(problem: Problem, fingerprint: str) -> dict[str, object]:
-    hint = f" (hint: {problem.hint})".replace("\n", " ") if problem.hint else ""
+    message, *hint = sentences_of(problem)
     # a database stands behind it, which takes no NUL and no half of a character
     path = path_of(problem).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     return {
-        "description": printable(f"{problem.message}{hint}"),
+        "description": f"{message} ({' '.join(hint)})" if hint else message,
         "check_name": problem.code,
         "fingerprint": fingerprint,
         "severity": _SEVERITIES[problem.severity],

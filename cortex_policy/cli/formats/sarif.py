@@ -4,10 +4,9 @@ import json
 import os
 from urllib.parse import quote
 
-from cortex_policy.cli.formats.shared import fingerprints, is_placed, path_of
+from cortex_policy.cli.formats.shared import fingerprints, is_placed, path_of, sentences_of
 from cortex_policy.schema.problems import Problem, Replacement, Report
 from cortex_policy.schema.rules import rule_of
-from cortex_policy.wording import printable
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _PACKAGE = "cortex-policy"
@@ -42,12 +41,11 @@ def _rule(code: str) -> dict[str, object]:
 
 
 def _result(problem: Problem, index: int, fingerprint: str) -> dict[str, object]:
-    hint = f"\nhint: {problem.hint}" if problem.hint else ""
     return {
         "ruleId": problem.code,
         "ruleIndex": index,
         "level": problem.severity,
-        "message": _message(f"{problem.message}{hint}"),
+        "message": _message("\n".join(sentences_of(problem))),
         "locations": [{"physicalLocation": _location(problem)}],
         "partialFingerprints": {"problem/v1": fingerprint},
         **({"fixes": [_fix(problem, problem.fix)]} if problem.fix is not None else {}),
@@ -55,10 +53,9 @@ def _result(problem: Problem, index: int, fingerprint: str) -> dict[str, object]
 
 
 def _message(text: str) -> dict[str, str]:
-    plain = "\n".join(map(printable, text.split("\n")))
-    for written, meant in _PLAIN.items():
-        plain = plain.replace(written, meant)
-    return {"text": plain}
+    for meant, written in _PLAIN.items():
+        text = text.replace(meant, written)
+    return {"text": text}
 
 
 def _location(problem: Problem) -> dict[str, object]:

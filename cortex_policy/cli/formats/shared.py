@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from cortex_policy.schema.problems import Problem
 from cortex_policy.schema.rules import ERROR, NOTE, WARNING
+from cortex_policy.wording import printable
 
 SEVERITIES = (ERROR, WARNING, NOTE)
 
@@ -31,6 +32,11 @@ def path_of(problem: Problem) -> str:
     return problem.file.removeprefix("./")
 
 
+def sentences_of(problem: Problem) -> list[str]:
+    """Return the message and, from the second line on, the hint, with nothing in them that is not seen."""
+    return [printable(line) for line in [problem.message, *_hint_of(problem)]]
+
+
 def fingerprints(problems: Iterable[Problem]) -> Iterator[str]:
     """Yield a digest for each problem, the same when its lines move; equal problems are told apart by their order."""
     from hashlib import sha256  # noqa: PLC0415 - two formats need it
@@ -41,3 +47,7 @@ def fingerprints(problems: Iterable[Problem]) -> Iterator[str]:
         identity = dumps([path_of(problem), problem.code, problem.pointer, problem.message])
         yield sha256(f"{identity} {seen[identity]}".encode()).hexdigest()
         seen[identity] += 1
+
+
+def _hint_of(problem: Problem) -> list[str]:
+    return f"hint: {problem.hint}".split("\n") if problem.hint else []

@@ -14,7 +14,7 @@ _STYLES = {ERROR: "1;31", WARNING: "1;33", NOTE: "1;36"}
 _CUT = "..."
 _TAB = "    "
 # what the log of a GitHub or Azure job would take for a command: at the start of a line, and anywhere in it
-_COMMAND = re.compile(r"(^ *:(?=:)|##(?=\[)|##vso(?=\[))(.)")
+_COMMAND = re.compile(r"(^ *(?=:)|##(?=\[)|##vso(?=\[))(.)")
 _JAMO = range(0x1160, 0x1200)  # vowels and finals: they join the syllable before them
 
 
