@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def undo(
     grant_id: Annotated[
-        str | None, typer.Argument(metavar="[GRANT]", help="Id of a grant, else all.", show_default=False)
+        str | None, typer.Argument(metavar="GRANT", help="Id of a grant, else all.", show_default=False)
     ] = None,
     root: RootOption = None,
     *,

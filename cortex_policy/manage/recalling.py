@@ -110,7 +110,8 @@ def check_known(one: Kept, entry: Entry) -> None:
     """Raise NotDone for a grant whose bytes the history does not have."""
     if not one.is_known:
         why = "accepted a hand edit of" if entry.verdict is None else "replaced a text, too large to keep, of"
-        raise NotDone(f"version {entry.version} {why} `{one.id}`: what it was before, nobody has")
+        hint = f"an older text may be known: see `cortex-policy log {one.id}`, then `cortex-policy undo --to VERSION`"
+        raise NotDone(f"version {entry.version} {why} `{one.id}`: what it was before, nobody has", hint)
 
 
 def _kept(root: Root, stamp: Stamp, grant_id: str, version: int) -> Kept | None:
