@@ -9,17 +9,20 @@ from pages import Page, top_page
 from shells import completions
 
 from cortex_policy.cli.exit_codes import exit_codes
+from cortex_policy.schema.rules import RULES
 
 TOP = Path(__file__).parent.parent
 START, END = "<!-- reference: made by scripts/generate.py -->", "<!-- end of reference -->"
 
 
 def reference(top: Page) -> str:
-    """Return README's reference: the commands and the exit codes."""
+    """Return README's reference: the commands, the exit codes and the rules."""
     lines = ["| command | what it does |", "|---|---|"]
     lines += [f"| `{page.usage}` | {page.sentence} |" for page in top.every() if not page.pages]
     lines += ["", "| exit code | meaning |", "|---|---|"]
-    return "\n".join([*lines, *(f"| {code} | {meaning} |" for code, meaning in exit_codes())])
+    lines += [f"| {code} | {meaning} |" for code, meaning in exit_codes()]
+    lines += ["", "| rule of `validate` | severity | what it finds |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| `{rule.code}` | {rule.severity} | {rule.sentence} |" for rule in RULES)])
 
 
 def generated() -> dict[str, str]:
