@@ -26,10 +26,10 @@ def log(
     most: Annotated[int | None, typer.Option("-n", "--number", metavar="N", min=0, help="At most so many.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """List what was written, the last first: when, by whom, and what it allowed more.
+    """List the writes of grants, the last first.
 
-    A table on a terminal, else one line a write with tabs between; times are UTC. The last 100 writes of the last 90
-    days are known.
+    When, by whom, and what was allowed then that was not before: a table on a terminal, else one line a write with tabs
+    between. Times are UTC. The last 100 writes of the last 90 days are known.
 
     $ cortex-policy log
     $ cortex-policy log git -n 5

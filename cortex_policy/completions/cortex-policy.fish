@@ -74,7 +74,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a edit -d 'Edit a grant in 
 complete -c cortex-policy -n '__cortex_policy_at 0' -a fmt -d 'Lay out grants in one canonical form'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a init -d 'Make .cortex/policy/tools, with an example grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a list -d 'List the grants, and what is wrong with them'
-complete -c cortex-policy -n '__cortex_policy_at 0' -a log -d 'List what was written, the last first: when, by whom, and what it allowed more'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a log -d 'List the writes of grants, the last first'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a new -d 'Make a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rate -d 'Show, watch, reset or purge what the rates leave'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a remove -d 'Remove a grant, valid or not'

@@ -123,7 +123,9 @@ def _words(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, st
     uid, behind, verdict = document.get("uid"), document.get("sudo_user"), document.get("verdict")
     if not isinstance(uid, int) or not isinstance(behind, str | None) or verdict not in _VERDICTS:
         return None
-    when, command, user, widened = (text if isinstance(text, str) else "" for text in texts)
+    when, command, user, widened = map(str, texts)
+    if [when, command, user, widened] != texts:  # no strings
+        return None
     if not _WRITTEN_AT.fullmatch(when) or not _COMMAND.fullmatch(command):
         return None
     return when, Author(user, uid, behind), command, verdict, widened
