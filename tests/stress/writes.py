@@ -40,7 +40,7 @@ from cortex_policy.state.grants import Root
 from cortex_policy.state.stamp import digest_of
 
 WORKERS = 3
-GAP = 0.012  # seconds between two events, at most
+GAP = 0.02  # seconds between two events, at most
 
 
 def spawn(run: Callable[[], None]) -> int:
@@ -83,8 +83,17 @@ class Run:
             "written", "refused", "undone by workers", "healed by workers", "polls", "versions seen", *names
         )
         self.counts = dict.fromkeys(
-            ("kills", "hand edits", "caught", "overtaken", "stamp writes", "healed by the next command")
-            + ("entries", "went back", "grants brought back"),
+            (
+                "kills",
+                "hand edits",
+                "caught",
+                "overtaken",
+                "stamp writes",
+                "healed by the next command",
+                "entries",
+                "went back",
+                "grants brought back",
+            ),
             0,
         )
         self.open: dict[str, Edit] = {}  # hand edits that nobody has accepted yet, by number
