@@ -160,20 +160,14 @@ class Writer:
 
     def _begun(self, changes: "Changes", meaning: Meaning | None) -> Stamp:
         """Return the stamp before a write, which says now what is pending; raise where it does not allow one."""
-        stamp = self.stamp()
-        if stamp is not None and stamp.pending:  # the disk refused the last step of the write before
-            self.heal()
-            stamp = self.stamp()
-        before = stamp or Stamp(0, digests(self._tools), {})  # the first write stamps every grant
-        pairs = digested(changes)
+        stamp, pairs = self._settled(), digested(changes)
         if stamp is not None:
             for grant_id, (old, _) in pairs.items():
                 self._compare(stamp, grant_id, old)
+        before = stamp or Stamp(0, digests(self._tools), {})  # the first write stamps every grant
         if before.version + 1 not in stamps.VERSIONS:
             raise NotDone("the version of the stamp cannot go up any more")
-        if self._history.is_on:
-            modes = {grant_id: self.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
-            self._history.begin(recorded(self._command, before.version + 1, changes, modes, meaning))
+        self._record(before.version + 1, changes, meaning)
         if stamp is not None:
             try:
                 self._replace(Stamp(stamp.version, stamp.grants, pairs))
@@ -181,6 +175,18 @@ class Writer:
                 self._history.abandon(stamp)
                 raise
         return before
+
+    def _settled(self) -> Stamp | None:
+        stamp = self.stamp()
+        if stamp is None or not stamp.pending:
+            return stamp
+        self.heal()  # the disk refused the last step of the write before
+        return self.stamp()
+
+    def _record(self, version: int, changes: "Changes", meaning: Meaning | None) -> None:
+        if self._history.is_on:
+            modes = {grant_id: self.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
+            self._history.begin(recorded(self._command, version, changes, modes, meaning))
 
     def _finish(self, stamp: Stamp) -> int | None:
         try:

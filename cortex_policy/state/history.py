@@ -68,10 +68,13 @@ class History:
         try:
             with suppress(FileExistsError):
                 os.mkdir(NAME, 0o700, dir_fd=policy.descriptor)
+                _hand_over(policy, NAME)
             with self._lock.below(NAME) as directory:
                 if not _stands(directory, IGNORED):
                     replace(directory.descriptor, IGNORED, b"*\n", 0o600)
+                    _hand_over(directory, IGNORED)
                 replace(directory.descriptor, PENDING, entries.encode(entry), 0o600, self._lock.check)
+                _hand_over(directory, PENDING)
         except OSError as error:
             file = os.path.join(policy.path, NAME, error.filename or "")
             detail = f"`{file}`: {(error.strerror or str(error)).lower()}"
@@ -94,11 +97,14 @@ class History:
                 entry = _entry(directory, PENDING)
             except GrantError:  # a link, or no file at all: the next write tells it
                 return
-            if entry is None or stamp is None or not is_made(entry, stamp):
+            known = made(entry, stamp) if entry is not None and stamp is not None else None
+            if known is None:
                 os.unlink(PENDING, dir_fd=directory.descriptor)
                 return
+            if known != entry:
+                replace(directory.descriptor, PENDING, entries.encode(known), 0o600)
             last = max((number for number, _ in _numbered(directory)), default=0)
-            name = f"{last + 1:08}-v{entry.version}.json"
+            name = f"{last + 1:08}-v{known.version}.json"
             os.rename(PENDING, name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
             settle(directory.descriptor)
 
@@ -126,9 +132,18 @@ class History:
                 os.unlink(name, dir_fd=directory.descriptor)
 
 
-def is_made(entry: Entry, stamp: "Stamp") -> bool:
-    """Whether the write of an entry is the last one that a stamp knows."""
-    return entry.version == stamp.version and all(stamp.grants.get(one.id) == one.new for one in entry.changes)
+def made(entry: Entry, stamp: "Stamp") -> Entry | None:
+    """Return an entry, as far as its write is the last one that a stamp knows; None where it is not.
+
+    A hand that edits what an interrupted rename has made leaves half of it to us.
+    """
+    changes = tuple(one for one in entry.changes if stamp.grants.get(one.id) == one.new)
+    if entry.version != stamp.version or not (changes or entry.is_blind):
+        return None
+    if changes == entry.changes:
+        return entry
+    verdict = "widened" if any(one.new is not None for one in changes) else "narrowed"  # it is no rename any more
+    return Entry(entry.version, entry.written_at, entry.author, entry.command, verdict, "", changes)
 
 
 def read(root: Root, stamp: "Stamp | None") -> "Iterator[Entry | Damage]":
@@ -136,14 +151,15 @@ def read(root: Root, stamp: "Stamp | None") -> "Iterator[Entry | Damage]":
     with suppress(FileNotFoundError), Directory(Trust(root), NAME) as directory:
         # killed before it got its name; and no writer is told of what it is
         pending = _found(directory, PENDING) if _stands(directory, PENDING) else None
-        if isinstance(pending, Entry) and stamp is not None and is_made(pending, stamp):
-            yield pending
+        known = made(pending, stamp) if isinstance(pending, Entry) and stamp is not None else None
+        if known is not None:
+            yield known
         numbered = _numbered(directory)
         for _, name in reversed(numbered):
             with suppress(FileNotFoundError):  # pruned since it was listed
                 yield _found(directory, name)
-        known = {*(name for _, name in numbered), *_OURS}
-        for name in sorted(set(os.listdir(directory.descriptor)) - known):
+        ours = {*(name for _, name in numbered), *_OURS}
+        for name in sorted(set(os.listdir(directory.descriptor)) - ours):
             if not name.startswith(".new-"):
                 yield Damage(f"{directory.path}/{name}", "it is no entry")
 
@@ -187,6 +203,14 @@ def _numbered(directory: Directory) -> list[tuple[int, str]]:
     except OSError as error:
         raise GrantError(GRANT_UNSAFE, f"`{directory.path}`: {(error.strerror or '').lower()}") from None
     return sorted((int(match[1]), name) for name in names if (match := _NAME.fullmatch(name)))
+
+
+def _hand_over(directory: Directory, name: str) -> None:
+    """Give what was just made to the owner of its directory: what `sudo` wrote, they must be able to undo."""
+    status = os.fstat(directory.descriptor)
+    if status.st_uid != os.geteuid():
+        with suppress(OSError):
+            os.chown(name, status.st_uid, status.st_gid, dir_fd=directory.descriptor, follow_symlinks=False)
 
 
 def _stands(directory: Directory, name: str) -> bool:
