@@ -1,4 +1,4 @@
-"""Write man pages, completions and README's reference from the commands: python scripts/generate.py [--check]."""
+"""Write man pages, completions, hooks and README's reference: python scripts/generate.py [--check]."""
 
 import re
 import sys
@@ -9,6 +9,7 @@ from pages import Page, top_page
 from shells import completions
 
 from cortex_policy.cli.exit_codes import exit_codes
+from cortex_policy.manage.hooks import manifest
 from cortex_policy.schema.rules import RULES
 
 TOP = Path(__file__).parent.parent
@@ -35,6 +36,7 @@ def generated() -> dict[str, str]:
     return {
         **{f"man/{page.name}.1": man_page(page, date) for page in [top, *top.pages]},
         **completions(top),
+        ".pre-commit-hooks.yaml": manifest(),
         "README.md": f"{head}{START}\n\n{reference(top)}\n\n{END}{tail}",
     }
 

@@ -14,11 +14,13 @@ IN_ALL = "in all"
 
 
 def print_differences(found: Differences) -> None:
-    """Print a line for each field that was touched, and what it means in all; warnings go to stderr."""
+    """Print a line for each field that was touched, and what it means in all; notes and warnings go to stderr."""
     rows = [row for change in found.changes for row in _rows(change)]
     if len(found.changes) != 1 or found.unchanged:
         rows.append(("all grants", IN_ALL, found.verdict, _counted(found)))
     print_rows(COLUMNS, rows)
+    for note in found.notes:
+        typer.echo(printable(f"note: {note}"), err=True)
     for warning in _warnings(found):
         typer.echo(printable(f"warning: {warning}"), err=True)
 
@@ -52,6 +54,7 @@ def as_members(found: Differences, revision: str | None) -> dict[str, object]:
         "changes": [_members(change) for change in found.changes],
         "unchanged": found.unchanged,
         "warnings": list(found.warnings),
+        "notes": list(found.notes),
     }
 
 
@@ -81,7 +84,7 @@ def _side(version: Version) -> dict[str, object]:
 def as_markdown(found: Differences, revision: str | None) -> str:
     """Return a block for a pull request: lists, in which the text of a grant is nothing but text."""
     since = f" since {_code(revision)}" if revision is not None else ""
-    blocks = [[f"### Grants{since}: {_bold(found.verdict)}"]]
+    blocks = [[f"### Grants{since}: {_bold(found.verdict)}"], *([_code(note)] for note in found.notes)]
     for change in found.changes:
         head = f"- {_code(change.name)} {change.status}: {_bold(change.meaning.verdict)}"
         lines = [f"  - {field} {_bold(verdict)}: {_code(said)}" for _, field, verdict, said in _rows(change) if said]

@@ -8,6 +8,7 @@ import typer
 from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.state.grants import find_root
+from cortex_policy.state.remedies import root_option
 from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ def fmt(
     if code := max((laid.error.exit_code for laid in seen if laid.error), default=0):
         raise typer.Exit(code)
     if is_dry and any(laid.differs for laid in seen):
+        if not json:
+            typer.echo(printable(f"hint: lay out with `cortex-policy fmt{root_option(found)}`"), err=True)
         raise typer.Exit(1)
 
 

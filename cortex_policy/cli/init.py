@@ -18,6 +18,9 @@ def init(
         str | None, typer.Option("--root", metavar="DIR", help="Make it in DIR, else in the working directory.")
     ] = None,
     *,
+    pre_commit: Annotated[
+        bool, typer.Option("--pre-commit", help="Make `.pre-commit-config.yaml` too, or print what to put in it.")
+    ] = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
@@ -26,18 +29,43 @@ def init(
     The example is harmless, and made where there is no grant yet. Nothing is overwritten. Where a directory above is a
     root already it makes none: two would be ambiguous.
 
+    The hooks of pre-commit look at the grants before each commit: are they valid, laid out, stamped, and do they allow
+    more? They run cortex-policy as it is installed.
+
     $ cortex-policy init
+    $ cortex-policy init --pre-commit
     $ cortex-policy init --root /srv/repo
     """
     from cortex_policy.manage.founding import found  # noqa: PLC0415 - no other command needs it
 
-    founded = found(root, patience(wait_seconds))
+    founded = found(root, patience(wait_seconds), with_hooks=pre_commit)
     if json:
-        made = {"changed": bool(founded.made), "root": founded.root.path, "made": list(founded.made)}
-        typer.echo(json_text.dumps(made))
+        typer.echo(json_text.dumps(_members(founded)))
         return
-    for line in _lines(founded):
+    for line in [*_lines(founded), *_about_hooks(founded)]:
         typer.echo(printable(line))
+
+
+def _members(founded: "Founded") -> dict[str, object]:
+    hooks = founded.hooks
+    return {
+        "changed": bool(founded.made),
+        "root": founded.root.path,
+        "made": list(founded.made),
+        "hooks": {"file": hooks.file, "status": hooks.status, "block": hooks.block} if hooks is not None else None,
+    }
+
+
+def _about_hooks(founded: "Founded") -> list[str]:
+    hooks = founded.hooks
+    if hooks is None:
+        return []
+    next_lines = ["then let the hooks run before each commit:", "  pre-commit install"]
+    if hooks.status == "made":
+        return next_lines
+    if hooks.status == "complete":
+        return [f"nothing to do: the hooks stand in `{hooks.file}`"]
+    return [f"kept {hooks.file} as it is; put this under its `repos:`", "", *hooks.block.splitlines(), "", *next_lines]
 
 
 def _lines(founded: "Founded") -> list[str]:
@@ -47,7 +75,7 @@ def _lines(founded: "Founded") -> list[str]:
 
     where = f" --root {quote(founded.root.path)}" if founded.root.named else ""
     made = [f"made {path}" for path in founded.made]
-    if not made[-1].endswith(".json"):
+    if f"{founded.root.tools}/example.json" not in founded.made:
         return [*made, f"see what is there with `cortex-policy list{where}`"]
     return [
         *made,

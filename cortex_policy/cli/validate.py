@@ -33,10 +33,10 @@ def validate(  # noqa: PLR0913 - one parameter for each option
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Say what is wrong or doubtful about grants, and how to mend it; exit 1 for errors.
+    """Say what is wrong with grants, and how to mend it.
 
-    A directory stands for the grants of all roots in it, or else for its JSON files. `cortex-policy rule CODE`
-    explains a code.
+    Errors end with 1, doubts alone with 0. A directory stands for the grants of all roots in it, or else for its JSON
+    files. `cortex-policy rule CODE` explains a code.
 
     $ cortex-policy validate
     $ cortex-policy validate --strict --output github --output sarif=grants.sarif

@@ -139,7 +139,7 @@ _cortex_policy() {
             ;;
         'init '*)
             offered=('')
-            flags='--root --wait --json --help'
+            flags='--root --pre-commit --wait --json --help'
             ;;
         'list '*)
             offered=('')

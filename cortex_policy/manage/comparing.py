@@ -6,7 +6,7 @@ from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.escalation import Escalation, escalations
 from cortex_policy.core.meaning import SAME, Meaning, combined, compare
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Value
-from cortex_policy.manage.revisions import grants_at
+from cortex_policy.manage.revisions import NothingCommitted, grants_at
 from cortex_policy.state.grants import Directory, Root, Trust, check_id, find_root, read_grant
 
 TYPE_CHECKING = False
@@ -43,11 +43,15 @@ class Change(Value):
 
 
 class Differences(Value):
-    """The grants that were touched, how many were not, and what is unsafe about the files that were read."""
+    """The grants that were touched, how many were not, and what is unsafe about the files that were read.
+
+    The notes say what they were compared with, where that is not what was named.
+    """
 
     changes: tuple[Change, ...]
     unchanged: int
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -67,17 +71,24 @@ def changed(grant_id: str, old: bytes | None, new: bytes | None) -> Change:
 
 
 def against(root: Root, revision: str, grant_id: str | None = None, track: "Track" = iter) -> Differences:
-    """Compare the grants as they stand, or one of them, with those of a git revision."""
+    """Compare the grants as they stand, or one of them, with those of a git revision; before the first are none."""
     if grant_id is not None:
         check_id(grant_id)
-    before = grants_at(root, revision, grant_id)
+    before, notes = _before(root, revision, grant_id)
     after, faults = _standing(root, grant_id, track)
     if grant_id is not None and not before and not after:
         read_grant(root, grant_id)  # raises, and knows what ids there are
     names = sorted({*before, *after})
     touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
     changes = (_change(name, _version(before.get(name)), _version(after.get(name))) for name in touched)
-    return Differences(tuple(changes), len(names) - len(touched), tuple(faults))
+    return Differences(tuple(changes), len(names) - len(touched), tuple(faults), notes)
+
+
+def _before(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, Found], tuple[str, ...]]":
+    try:
+        return grants_at(root, revision, grant_id), ()
+    except NothingCommitted as error:
+        return {}, (f"{error.detail}: compared with no grants at all",)
 
 
 def _standing(root: Root, grant_id: str | None, track: "Track" = iter) -> "tuple[dict[str, Found], list[str]]":

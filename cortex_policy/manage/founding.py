@@ -6,6 +6,7 @@ from contextlib import suppress
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
 from cortex_policy.manage.changes import Change
 from cortex_policy.manage.editing import drafted
+from cortex_policy.manage.hooks import MADE, Configured, configured, repository_of
 from cortex_policy.manage.writing import writing
 from cortex_policy.state.grants import Root, may_hold_policy
 from cortex_policy.state.writers import AT_ONCE, NotDone, Patience
@@ -16,20 +17,31 @@ _BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Founded(Value):
-    """A root, and what was made in it: absolute paths, none where it was complete."""
+    """A root, what was made for it (absolute paths, none where it was complete), and its hooks if they were wanted."""
 
     root: Root
     made: tuple[str, ...]
+    hooks: Configured | None = None
 
 
-def found(named: str | None = None, patience: Patience = AT_ONCE) -> Founded:
+def found(named: str | None = None, patience: Patience = AT_ONCE, *, with_hooks: bool = False) -> Founded:
     """Make what is missing of a root, in the directory that is named or the working directory; overwrite nothing.
 
     Raises NotDone where a directory above it is a root already: below it, no check could tell which one is meant.
     """
     path = _directory(_wanted(named))
     _refuse_outer(path)
+    top = repository_of(path) if with_hooks else None
     root = Root(path, named=named is not None)
+    made = _made(root, patience)
+    if top is None:
+        return Founded(root, tuple(made))
+    hooks = configured(root, top)
+    return Founded(root, (*made, hooks.file) if hooks.status == MADE else tuple(made), hooks)
+
+
+def _made(root: Root, patience: Patience) -> list[str]:
+    path = root.path
     had_tools = os.path.isdir(root.tools)
     try:
         _make_policy(path)
@@ -40,7 +52,7 @@ def found(named: str | None = None, patience: Patience = AT_ONCE) -> Founded:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):
             writer.put(EXAMPLE, None, drafted(_GRANT).encode())
             made.append(f"{root.tools}/{EXAMPLE}.json")
-    return Founded(root, tuple(made))
+    return made
 
 
 def _wanted(named: str | None) -> str:

@@ -26,12 +26,18 @@ _ENVIRONMENT = {
     "LC_ALL": "C",
 }  # fmt: skip
 _FILE_MODES = (b"100644", b"100755", b"100664")
+_HEADS = ("HEAD", "@")
+
+
+class NothingCommitted(NotDone):
+    """The branch has no commit yet: what comes first is compared with nothing."""
 
 
 def grants_at(root: Root, revision: str, grant_id: str | None = None) -> "dict[str, Found]":
     """Return the text of each grant of a revision, or of one; none where it has no such directory.
 
-    Raise UsageError for a word that can be no revision, NotDone where git does not know it.
+    Raise UsageError for a word that can be no revision, NotDone where git does not know it, NothingCommitted for the
+    HEAD of a branch without a commit.
     """
     tree = _tree(root.path, revision)
     found: dict[str, Found] = {}
@@ -59,8 +65,16 @@ def _tree(root: str, revision: str) -> str:
         return tree
     if done.stderr:
         raise _failed(done)
+    if revision in _HEADS and _is_unborn(root):
+        raise NothingCommitted(f"`{revision}` has no commit yet")
     message = f"git knows no revision `{revision}` in `{root}`"
     raise NotDone(message, "name a branch, a tag or a commit; in a shallow clone, fetch it first")
+
+
+def _is_unborn(root: str) -> bool:
+    """Whether HEAD names a branch that is not there, rather than one that is broken: that is never nothing."""
+    names_a_branch = _run(root, "symbolic-ref", "--quiet", "HEAD").returncode == 0
+    return names_a_branch and _run(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
 
 
 def _entries(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, int]]":

@@ -18,6 +18,7 @@ from cortex_policy.core.model import (
 from cortex_policy.state.grants import Directory, Root, Trust, sha256
 
 MOST_SHOWN = 20  # known ids in a hint
+MOST_ROOTS = 3
 _LINKS = (errno.ELOOP, errno.EMLINK)
 _WRONG_KINDS = (errno.ENOTDIR, errno.ENXIO)
 
@@ -33,7 +34,26 @@ def not_one_root(here: str, roots: list[str]) -> GrantError:
         hint = f"pin one with `--root {quoted(roots[-1])}` or CORTEX_POLICY_ROOT"
         return GrantError(ROOT_AMBIGUOUS, " and ".join(f"`{root}`" for root in roots), hint)
     hint = "make one there with `cortex-policy init`, or name the root with `--root DIR` or CORTEX_POLICY_ROOT"
+    if (
+        "PRE_COMMIT" in os.environ
+    ):  # its hooks run at the top of a repository, where no root is to be made beside others
+        words = " or ".join(f"`args: [--root, {root}]`" for root in _roots_below(here) or ["DIR"])
+        hint = f"name the root of the hook in .pre-commit-config.yaml: {words}"
     return GrantError(ROOT_NOT_FOUND, f"neither `{here}` nor a directory above it holds .cortex/policy", hint)
+
+
+def _roots_below(here: str, depth: int = 3) -> list[str]:
+    """Return the first few roots at most so many directories down, relative to `here`: what somebody may have meant."""
+    found: list[str] = []
+    for directory, below, _ in os.walk(here):
+        name = os.path.relpath(directory, here)
+        if ".cortex" in below and os.path.isdir(f"{directory}/.cortex/policy"):
+            found.append(name)
+        is_deep = name != os.curdir and name.count("/") + 1 >= depth
+        below[:] = [] if is_deep else sorted(each for each in below if not each.startswith("."))
+        if len(found) >= MOST_ROOTS:
+            break
+    return found
 
 
 def refusal(trust: Trust, path: str, kind: str, error: OSError | None) -> GrantError:

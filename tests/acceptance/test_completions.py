@@ -27,6 +27,7 @@ CASES = [
     ("cortex-policy rename g", {"git"}),
     ("cortex-policy copy git ", set()),
     ("cortex-policy fmt m", {"model-gateway"}),
+    ("cortex-policy init --pre", {"--pre-commit"}),
     ("cortex-policy --v", {"--version"}),
     ("cortex-policy check ", {"git", "model-gateway"}),
     ("cortex-policy check g", {"git"}),

@@ -201,7 +201,7 @@ def test_what_init_says_next_can_be_typed(tmp_path: Path, monkeypatch: pytest.Mo
         assert made_files == {"example.json", "git.json", "stamp.json"}
         assert run("init", *words).stdout == f"nothing to do: `{tmp_path / name}` is a root already\n"
     made = json.loads(run("init", "--root", str(tmp_path / "here"), "--json").stdout)
-    assert made == {"changed": False, "root": str(tmp_path / "here"), "made": []}
+    assert made == {"changed": False, "root": str(tmp_path / "here"), "made": [], "hooks": None}
 
 
 def test_fmt_names_what_it_would_change(root: Path) -> None:
@@ -209,6 +209,7 @@ def test_fmt_names_what_it_would_change(root: Path) -> None:
     before = tool(root, "git").read_bytes()
     done = run("fmt", "--check", code=1)
     assert done.stdout == "`git` would be laid out anew\n`model-gateway` would be laid out anew\n"
+    assert done.stderr == "hint: lay out with `cortex-policy fmt`\n"
     diff = run("fmt", "git", "--diff", code=1).stdout
     assert tool(root, "git").read_bytes() == before
     assert run("fmt").stdout == "laid out `git`, version 1\nlaid out `model-gateway`, version 2\n"

@@ -84,6 +84,47 @@ def test_a_revision_without_grants_allowed_nothing(committed: Root) -> None:
     assert against(committed, "HEAD").verdict == "narrowed"
 
 
+@pytest.mark.parametrize("hashed_by", ["sha1", "sha256"])
+@pytest.mark.parametrize("head", ["HEAD", "@"])
+def test_before_the_first_commit_nothing_was_allowed(root: Path, hashed_by: str, head: str) -> None:
+    """Every grant is new, and so widened; it is said that there was nothing to compare with."""
+    git(root, "init", "-q", f"--object-format={hashed_by}")
+    first = against(Root(str(root), named=True), head)
+    assert told(first) == {"git": ("added", "widened"), "model-gateway": ("added", "widened")}
+    assert first.notes == (f"`{head}` has no commit yet: compared with no grants at all",)
+    assert told(against(Root(str(root), named=True), head, "git")) == {"git": ("added", "widened")}
+    commit(root)
+    assert against(Root(str(root), named=True), head) == Differences((), 2, ())
+    git(root, "checkout", "-q", "--orphan", "other")
+    assert against(Root(str(root), named=True), head) == first
+
+
+def test_what_git_does_not_know_is_never_nothing(root: Path) -> None:
+    """Any other revision before the first commit, and a HEAD that is broken, are errors."""
+    git(root, "init", "-q", "-b", "main")
+    branch = root / ".git" / "refs" / "heads" / "main"
+    for revision in ("main", "HEAD~1", "HEAD^", "head", "refs/heads/main"):
+        with pytest.raises(CortexPolicyError, match="knows no revision"):
+            against(Root(str(root), named=True), revision)
+    for broken in ("x" * 40, "1" * 40, ""):
+        branch.write_text(f"{broken}\n")
+        with pytest.raises(CortexPolicyError) as caught:
+            against(Root(str(root), named=True), "HEAD")
+        assert caught.value.exit_code == 3
+
+
+def test_the_first_commit_is_told_as_such(root: Path) -> None:
+    """As a note beside the lines, in JSON, and in the Markdown of a pull request."""
+    git(root, "init", "-q")
+    note = "`HEAD` has no commit yet: compared with no grants at all"
+    plain = run("--against", "HEAD", "--fail-on", "widened")
+    assert (plain.returncode, plain.stderr) == (1, f"note: {note}\n")
+    shown = json.loads(run("--against", "HEAD", "--json").stdout)
+    assert (shown["verdict"], shown["notes"]) == ("widened", [note])
+    block = run("--against", "HEAD", "--markdown").stdout
+    assert block.splitlines()[:4] == ["### Grants since `HEAD`: **widened**", "", f"`` {note} ``", ""]
+
+
 def test_invalid_grants_allow_nothing_and_are_shown_as_such(committed: Root) -> None:
     """On either side; a link is never followed, in git neither."""
     root = Path(committed.path)

@@ -1,15 +1,18 @@
 """A root is made once, where it is not ambiguous, and nothing in it is overwritten."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import CALLER, by_caller
 
 from cortex_policy.core.escalation import escalations
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import stamping
 from cortex_policy.manage.founding import found
+from cortex_policy.manage.hooks import HOOKS
 from cortex_policy.state.enforcement import load_grant
 from cortex_policy.state.grants import Root, find_root
 from cortex_policy.state.writers import NotDone
@@ -111,3 +114,89 @@ def test_a_disk_that_refuses_is_told(empty: Path) -> None:
     (empty / ".cortex").touch()
     with pytest.raises(NotDone, match="not a directory"):
         found()
+
+
+@pytest.fixture
+def repository(empty: Path) -> Path:
+    """Stand in a git repository."""
+    (empty / ".git").mkdir()
+    return empty
+
+
+def test_hooks_are_configured_once(repository: Path) -> None:
+    """Beside the root, for nobody else to write; the second time nothing is missing."""
+    old = os.umask(0)
+    try:
+        founded = found(with_hooks=True)
+    finally:
+        os.umask(old)
+    file = repository / ".pre-commit-config.yaml"
+    assert founded.made[-1] == str(file)
+    assert (file.stat().st_mode & 0o777, "args" in file.read_text()) == (0o644, False)
+    (hooked,) = yaml.safe_load(file.read_text())["repos"]
+    assert [hook["id"] for hook in hooked["hooks"]] == [hook.id for hook in HOOKS]
+    again = found(with_hooks=True)
+    assert (again.made, again.hooks and again.hooks.status) == ((), "complete")
+
+
+@pytest.mark.parametrize("around", ["", "  ", "    "])
+def test_a_configuration_that_is_there_is_kept(repository: Path, around: str) -> None:
+    """The hooks to put into it are as far in as its own; once they are there, nothing is missing."""
+    file = repository / ".pre-commit-config.yaml"
+    text = f"repos:\n{around}- repo: local\n{around}  hooks: []\n"
+    file.write_text(text)
+    hooks = found(with_hooks=True).hooks
+    assert hooks is not None
+    assert (hooks.status, file.read_text()) == ("kept", text)
+    file.write_text(text + hooks.block)
+    assert len(yaml.safe_load(file.read_text())["repos"]) == 2
+    again = found(with_hooks=True).hooks
+    assert again is not None
+    assert again.status == "complete"
+
+
+def test_what_stands_in_place_of_a_configuration_is_kept_too(repository: Path, tmp_path: Path) -> None:
+    """A link that leads nowhere is not followed, and a directory is left."""
+    file = repository / ".pre-commit-config.yaml"
+    file.symlink_to(tmp_path / "nowhere")
+    kept = found(with_hooks=True).hooks
+    assert (kept and kept.status, (tmp_path / "nowhere").exists()) == ("kept", False)
+    file.unlink()
+    file.mkdir()
+    kept = found(with_hooks=True).hooks
+    assert kept
+    assert kept.status == "kept"
+
+
+@pytest.mark.parametrize("name", ["a", "2024", "-x", "true", 'a "b"\\', "a: #b", "\x1b\x85", "\udcff", "\U0001f600"])
+def test_a_root_below_is_named_in_the_hooks_of_its_repository(repository: Path, name: str) -> None:
+    """Whatever it is called; the hook that is given files is told by them."""
+    (repository / name).mkdir()
+    hooks = found(name, with_hooks=True).hooks
+    assert hooks is not None
+    told = yaml.safe_load(hooks.block)[0]["hooks"]
+    assert [hook.get("args") for hook in told] == [None] + [["--root", name]] * 3
+    other = repository / "other"
+    other.mkdir()
+    hooks = found("other", with_hooks=True).hooks
+    assert hooks is not None
+    assert hooks.status == "kept"
+
+
+def test_without_a_repository_nothing_is_made(empty: Path) -> None:
+    """Its hooks would be looked for by nobody."""
+    with pytest.raises(NotDone, match="in no git repository"):
+        found(with_hooks=True)
+    assert list(empty.iterdir()) == []
+
+
+def test_where_nothing_can_be_written_nothing_is_made(own: Path) -> None:
+    """Neither the root below nor the configuration."""
+    shutil.rmtree(own / ".cortex")
+    (own / ".git").mkdir()
+    (own / "docs").mkdir()
+    os.chown(own, 0, 0)
+    os.chown(own / "docs", CALLER, CALLER)
+    with by_caller(), pytest.raises(NotDone, match="cannot be written to"):
+        found(str(own / "docs"), with_hooks=True)
+    assert list((own / "docs").iterdir()) == []

@@ -164,3 +164,25 @@ def test_an_error_says_what_was_known(root: Path) -> None:
     file.unlink()
     file.mkdir()
     assert known("git") == (22, found.path, str(file), None)
+
+
+def test_a_hook_without_a_root_is_told_which_ones_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs at the top of a repository: a root made there would make those below ambiguous. A shell is told to."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("c/d/e", "b", "a/far/too/deep", ".hidden", "z", "y"):
+        (tmp_path / name / ".cortex" / "policy").mkdir(parents=True)
+    with pytest.raises(GrantError) as caught:
+        find_root()
+    assert "cortex-policy init" in caught.value.hint
+    monkeypatch.setenv("PRE_COMMIT", "1")
+    with pytest.raises(GrantError) as caught:
+        find_root()
+    said = "name the root of the hook in .pre-commit-config.yaml: "
+    roots = (f"`args: [--root, {root}]`" for root in ("b", "c/d/e", "y"))
+    assert caught.value.hint == said + " or ".join(roots)
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(GrantError) as caught:
+        find_root()
+    assert caught.value.hint == f"{said}`args: [--root, DIR]`"
