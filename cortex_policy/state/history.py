@@ -149,19 +149,28 @@ def made(entry: Entry, stamp: "Stamp") -> Entry | None:
 def read(root: Root, stamp: "Stamp | None") -> "Iterator[Entry | Damage]":
     """Yield what was written, the last first, and what is no entry; take no lock."""
     with suppress(FileNotFoundError), Directory(Trust(root), NAME) as directory:
-        # killed before it got its name; and no writer is told of what it is
-        pending = _found(directory, PENDING) if _stands(directory, PENDING) else None
-        known = made(pending, stamp) if isinstance(pending, Entry) and stamp is not None else None
+        known = _made(directory, stamp)
         if known is not None:
             yield known
         numbered = _numbered(directory)
         for _, name in reversed(numbered):
             with suppress(FileNotFoundError):  # pruned since it was listed
-                yield _found(directory, name)
+                found = _found(directory, name)
+                if found != known:  # it got its name since
+                    yield found
         ours = {*(name for _, name in numbered), *_OURS}
         for name in sorted(set(os.listdir(directory.descriptor)) - ours):
             if not name.startswith(".new-"):
                 yield Damage(f"{directory.path}/{name}", "it is no entry")
+
+
+def _made(directory: Directory, stamp: "Stamp | None") -> Entry | None:
+    """Return the entry of a write that was made, and whose writer did not come to give it its name."""
+    with suppress(FileNotFoundError):
+        pending = _found(directory, PENDING)
+        if isinstance(pending, Entry) and stamp is not None:
+            return made(pending, stamp)
+    return None
 
 
 def doubt(root: Root) -> GrantError | None:
