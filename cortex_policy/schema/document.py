@@ -4,12 +4,14 @@ INVARIANT: it takes what `core.decode` takes, and refuses what that refuses; onl
 given decoded values, never bytes: pydantic's own JSON parser takes duplicate keys and NaN.
 """
 
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cortex_policy.core.decode import whole_number
 from cortex_policy.schema.faults import fault_of, foreign
+from cortex_policy.schema.problems import MOST_FOUND
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +61,8 @@ def faults(document: Any) -> "tuple[Finding, ...]":
     try:
         GrantDocument.model_validate(document)
     except ValidationError as error:
-        return tuple(fault_of(document, dict(one)) for one in error.errors(include_url=False, include_context=False))
+        first = islice(error.errors(include_url=False, include_context=False), MOST_FOUND)
+        return tuple(fault_of(document, dict(one)) for one in first)
     message = "the model takes what the decoder refuses"
     raise AssertionError(message)
 

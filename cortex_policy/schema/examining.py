@@ -8,11 +8,10 @@ from cortex_policy.core.scopes import prefix_of
 from cortex_policy.schema.declared import stalling_patterns, unenforceable
 from cortex_policy.schema.keys import idle_keys, tool_of_id, unknown_keys
 from cortex_policy.schema.mending import Mend, mended
-from cortex_policy.schema.problems import Finding
+from cortex_policy.schema.problems import MOST_FOUND, Finding
 from cortex_policy.schema.reach import covered_scopes, dead_scopes, escalating_scopes, odd_actions, wide_grants
 from cortex_policy.schema.subject import Subject
 
-MOST_FOUND = 100  # in one file
 MOST_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
 RULES_OF_GRANTS = (
     unknown_keys, idle_keys, tool_of_id, odd_actions, dead_scopes, covered_scopes, wide_grants, escalating_scopes,

@@ -28,6 +28,7 @@ _MUST_BE = {
     ("rate", "perMinute"): "an integer of at least 1",
 }
 _KINDS: "dict[type, str]" = {dict: "an object", list: "an array", bool: "a boolean", str: "a string"}
+_TELLING = frozenset(KNOWN) - {"args"}  # which other files have too
 _VALUES = ("string_too_short", "greater_than_equal", "literal_error")
 _OF_TOOLS = re.compile("tool|grant", re.IGNORECASE)
 _SEE = "see what a grant looks like with `cortex-policy schema`"
@@ -39,7 +40,7 @@ def foreign(document: object) -> Finding | None:
         said = _KINDS.get(type(document), "null" if document is None else "a number")
         return Finding("shape-other", f"a grant is a JSON object, and this is {said}", _SEE)
     link = document.get("$schema")
-    if not document or any(key in KNOWN or meant(key) for key in document):
+    if not document or any(meant(key) in _TELLING for key in document):
         return None
     if (isinstance(link, str) and "json-schema.org" in link) or {
         "properties",

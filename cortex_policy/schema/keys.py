@@ -67,6 +67,8 @@ def tool_of_id(subject: "Subject") -> "Iterator[Finding]":
 @cache  # the same few keys stand in file after file
 def meant(key: str) -> str:
     """Return the key of a grant that another one looks like, '' for none."""
+    if key in _KNOWN:
+        return key
     near = get_close_matches(_normal(key), _NORMAL, 1, _CLOSE)
     return _NORMAL[near[0]] if near and _normal(key) not in _IDLE else ""
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.schema.mending import Mend
 
+MOST_FOUND = 100  # in one file
 MOST_SHOWN = 100  # characters of a line
 
 

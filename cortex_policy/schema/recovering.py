@@ -5,9 +5,8 @@ import re
 
 from cortex_policy.core.decode import MAX_DEPTH, MAX_DIGITS
 from cortex_policy.core.spans import place
-from cortex_policy.schema.problems import Finding
+from cortex_policy.schema.problems import MOST_FOUND, Finding
 
-MOST_FOUND = 100
 MOST_SHOWN = 40
 _TOKEN = re.compile(
     r"(?P<blank>[ \t\r\n]+)|(?P<mark>[{}\[\],:])|(?P<string>\")|(?P<line>//[^\n]*|\#[^\n]*)|(?P<block>/\*)"

@@ -130,7 +130,7 @@ def test_json_is_one_object(root: Path) -> None:
         (("set", "git", "--data-class", "secret"), 2, "`secret` is no data class"),
         (("set", "\x1b[31m", "--rate", "1"), 20, r"`\x1b[31m` cannot be an id"),
         (("set", "gti", "--rate", "1"), 20, "did you mean `git`?"),
-        (("set", "broken", "--rate", "1"), 21, "broken.json`: line 1 column 2"),
+        (("set", "broken", "--rate", "1"), 21, "broken.json:1:1`: `{` is never closed"),
         (("new", "x", "--rate", "1"), 2, "a new grant takes `--allow` and `--rate`"),
         (("new", "x", "--allow", "a"), 2, "a new grant takes `--allow` and `--rate`"),
         (("new", "../x", "--allow", "a", "--rate", "1"), 2, "`../x` cannot be an id"),

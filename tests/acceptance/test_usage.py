@@ -5,7 +5,7 @@ import pytest
 from cortex_policy.cli.app import run
 
 SAID = [
-    ("chek git tree", "cortex-policy: no such command 'chek'. Did you mean 'check'?"),
+    ("chck git tree", "cortex-policy: no such command 'chck'. Did you mean 'check'?"),
     ("stamp wrte", "cortex-policy stamp: no such command 'wrte'. Did you mean 'write'?"),
     ("list --jsn", "cortex-policy list: no such option: --jsn. Did you mean '--json'?"),
     ("check git tree --explian", "cortex-policy check: no such option: --explian. Did you mean '--explain'?"),

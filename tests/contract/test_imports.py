@@ -43,6 +43,21 @@ def test_a_check_loads_exactly_this(root: Path) -> None:
     assert set(modules) == OURS | {"_json", "fcntl", HASH}
 
 
+def test_no_command_loads_pydantic_before_a_document_fails() -> None:
+    """It takes longer than most commands."""
+    modules = loaded("import sys, cortex_policy.cli.app, cortex_policy.cli.validating; print(*sys.modules)")
+    assert "cortex_policy.schema.rules" in modules
+    assert "pydantic" not in modules
+
+
+def test_validate_starts_without_typer_and_rich(root: Path) -> None:
+    """They take longer than the work on one file."""
+    modules = loaded(PROGRAM.replace('"check", "git", "tree", "--path", "docs/x"', f'"validate", "--root", "{root}"'))
+    assert modules[modules.index("0") :][:1] == ["0"]
+    assert "cortex_policy.schema.rules" in modules
+    assert not {"typer", "rich", "pydantic", "filelock"} & set(modules)
+
+
 def test_importing_the_package_loads_nothing_else() -> None:
     """Each public name is resolved on its first use."""
     program = "import sys; before = set(sys.modules); import cortex_policy; print(*(set(sys.modules) - before))"

@@ -143,10 +143,10 @@ def test_an_invalid_grant_is_named_with_its_place(here: Root, act: Act) -> None:
     """It is neither changed nor copied; removed it may be."""
     file = Path(here.tools, "git.json")
     file.write_text('{\n  "tool": }')
-    with pytest.raises(GrantError, match=r"git.json`: line 2 column 11") as caught:
+    with pytest.raises(GrantError, match=r"git\.json:2:9`: a value is missing") as caught:
         act(here, unasked)
     assert caught.value.exit_code == 21
-    with pytest.raises(GrantError, match="line 2 column 11"):
+    with pytest.raises(GrantError, match=r"git\.json:2:9"):
         editing.planned(here, "git", Change(rate=1))
     assert ACTS["remove"](here, anybody).change.old.problem
     assert not file.exists()

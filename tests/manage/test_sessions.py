@@ -129,7 +129,7 @@ def test_what_does_not_load_cannot_be_saved(own: Root) -> None:
     before = tool(own).read_bytes()
     outcome, seen = run(own, put('{\n"tool": 1,\n}'), "d", "e", rate_of(own, 7), "s")
     assert outcome.word == "saved"
-    assert seen[:6] == ["edit 0", "problem 3", "ask edx", f"diff {14 - len(before)}", "ask edx", "edit 3"]
+    assert seen[:6] == ["edit 0", "problem 2", "ask edx", f"diff {14 - len(before)}", "ask edx", "edit 2"]
     assert json.loads(tool(own).read_text())["rate"] == {"perMinute": 7}
 
 
