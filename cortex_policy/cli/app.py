@@ -16,6 +16,7 @@ from cortex_policy.cli.guard import guarded
 from cortex_policy.cli.help import Command, Deciding, Group
 from cortex_policy.cli.init import init
 from cortex_policy.cli.list import list_grants
+from cortex_policy.cli.log import log
 from cortex_policy.cli.new import new
 from cortex_policy.cli.rate import rate_app
 from cortex_policy.cli.remove import remove
@@ -25,6 +26,7 @@ from cortex_policy.cli.schema import schema
 from cortex_policy.cli.set import set_grant
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
+from cortex_policy.cli.undo import undo
 from cortex_policy.cli.validate import validate
 from cortex_policy.core.model import UsageError
 from cortex_policy.wording import printable, worded
@@ -53,6 +55,8 @@ app.command("remove", cls=Command)(remove)
 app.command("rename", cls=Command)(rename)
 app.command("copy", cls=Command)(copy)
 app.command("fmt", cls=Command)(fmt)
+app.command("log", cls=Command)(log)
+app.command("undo", cls=Command)(undo)
 app.command("validate", cls=Command)(validate)
 app.command("rule", cls=Command)(rule)
 app.command("schema", cls=Command)(schema)

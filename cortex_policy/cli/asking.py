@@ -3,16 +3,13 @@
 import sys
 import termios
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cortex_policy.core.meaning import fails
 from cortex_policy.state.writers import NotDone, Patience
 from cortex_policy.wording import printable
-
-if TYPE_CHECKING:
-    from cortex_policy.manage.comparing import Change
 
 WideningOption = Annotated[
     bool, typer.Option("--allow-widening", help="Save what may allow more than before, without being asked.")
@@ -28,9 +25,9 @@ def ask(question: str, *, yes: bool) -> None:
         raise NotDone("cancelled")
 
 
-def consent(change: "Change", *, allowed: bool) -> None:
-    """Ask for the word `widen` where a change may allow more than before; raise NotDone for any other."""
-    if allowed or not fails(change.meaning.verdict):
+def consent(verdict: str, *, allowed: bool) -> None:
+    """Ask for the word `widen` where something may allow more than before; raise NotDone for any other."""
+    if allowed or not fails(verdict):
         return
     if _answer("it may allow more than before; type `widen` to save it", "--allow-widening") != "widen":
         raise NotDone("cancelled")

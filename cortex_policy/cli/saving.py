@@ -20,13 +20,19 @@ if TYPE_CHECKING:
 
 def agreed(*, allowed: bool, json: bool) -> "Callable[[Change], None]":
     """Return what shows the meaning of a change, and asks where it may allow more than before."""
+    show_and_ask = agreed_together(allowed=allowed, json=json)
+    return lambda change: show_and_ask(Differences((change,), 0, ()))
 
-    def show_and_ask(change: Change) -> None:
+
+def agreed_together(*, allowed: bool, json: bool) -> "Callable[[Differences], None]":
+    """Return what does so for several changes, and asks once."""
+
+    def show_and_ask(found: Differences) -> None:
         if not json:
-            print_differences(Differences((change,), 0, ()))
-        elif fails(change.meaning.verdict) and not allowed:  # nobody says yes to what was not shown
+            print_differences(found)
+        elif fails(found.verdict) and not allowed:  # nobody says yes to what was not shown
             raise NotDone("it may allow more than before", "say yes with `--allow-widening`")
-        consent(change, allowed=allowed)
+        consent(found.verdict, allowed=allowed)
 
     return show_and_ask
 

@@ -17,14 +17,23 @@ def show(
     grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
     root: RootOption = None,
     *,
+    at: Annotated[int | None, typer.Option("--at", metavar="VERSION", min=0, help="Its text at a version.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Show a grant, its file, and what is left of its budgets.
 
+    With `--at` it prints the text of the grant at a version of the stamp, byte for byte; `log` knows the versions.
+
     $ cortex-policy show git
     $ cortex-policy show git --json
+    $ cortex-policy show git --at 7 > git.json
     """
     found = find_root(root)
+    if at is not None:
+        from cortex_policy.cli.recall import recall  # noqa: PLC0415 - `show` itself needs no history
+
+        recall(found, grant_id, at, json=json)
+        return
     seen = inspect(found, grant_id)
     file = f"{found.tools}/{grant_id}.json"
     if json:

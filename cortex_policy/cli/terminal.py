@@ -73,7 +73,7 @@ class Terminal:
     def consent(self, change: Change) -> bool:
         """Ask for the word that lets a grant be widened."""
         try:
-            consent(change, allowed=False)
+            consent(change.meaning.verdict, allowed=False)
         except NotDone:
             self.say("it was not saved")
             return False

@@ -61,7 +61,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --cost --data-class --fail-on --ignore --output --path --rate --remove-scope --revoke --root --scope --select --timeout --tool --version --wait " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --ignore --number --output --path --rate --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -145,6 +145,10 @@ _cortex_policy() {
             offered=('')
             flags='--root --json --help'
             ;;
+        'log '*)
+            offered=('' 'ids')
+            flags='--root -n --number --json --help'
+            ;;
         'new '*)
             offered=('' '')
             flags='--root --tool --allow --rate --scope --data-class --allow-widening --wait --json --help'
@@ -175,18 +179,22 @@ _cortex_policy() {
             ;;
         'show '*)
             offered=('' 'ids')
-            flags='--root --json --help'
+            flags='--root --at --json --help'
             ;;
         'stamp '*)
             offered=('' 'show verify wait write')
             flags='--help'
+            ;;
+        'undo '*)
+            offered=('' 'ids')
+            flags='--root --to --dry-run --allow-widening --wait --json --help'
             ;;
         'validate '*)
             offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('check completions copy diff edit fmt init list new rate remove rename rule schema set show stamp validate')
+            offered=('check completions copy diff edit fmt init list log new rate remove rename rule schema set show stamp undo validate')
             flags='--version --help'
             ;;
     esac

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --cost --data-class --fail-on --ignore --output --path --rate --remove-scope --revoke --root --scope --select --timeout --tool --version --wait
+        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --ignore --number --output --path --rate --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -74,6 +74,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a edit -d 'Edit a grant in 
 complete -c cortex-policy -n '__cortex_policy_at 0' -a fmt -d 'Lay out grants in one canonical form'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a init -d 'Make .cortex/policy/tools, with an example grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a list -d 'List the grants, and what is wrong with them'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a log -d 'List the writes of grants, the last first'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a new -d 'Make a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rate -d 'Show, watch, reset or purge what the rates leave'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a remove -d 'Remove a grant, valid or not'
@@ -83,6 +84,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a schema -d 'Print the JSON
 complete -c cortex-policy -n '__cortex_policy_at 0' -a set -d 'Change a grant in one write'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a stamp -d 'Show, verify or write the version and checksum of the grants'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a undo -d 'Undo the last write, or the last write of a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is wrong with grants, and how to mend it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l help -d 'Show this message and exit'
@@ -142,6 +144,11 @@ complete -c cortex-policy -n '__cortex_policy_in init' -l help -d 'Show this mes
 complete -c cortex-policy -n '__cortex_policy_in list' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in list' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in list' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 log' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_in log' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in log' -s n -l number -x -d 'At most so many'
+complete -c cortex-policy -n '__cortex_policy_in log' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in log' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 new' -a ''
 complete -c cortex-policy -n '__cortex_policy_in new' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in new' -l tool -x -d 'The tool, which names the budget; else ID'
@@ -209,6 +216,7 @@ complete -c cortex-policy -n '__cortex_policy_in set' -l json -d 'Print one line
 complete -c cortex-policy -n '__cortex_policy_in set' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 show' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in show' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in show' -l at -x -d 'Its text at a version'
 complete -c cortex-policy -n '__cortex_policy_in show' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in show' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a show -d 'Show the stamp\'s version and checksum'
@@ -231,6 +239,14 @@ complete -c cortex-policy -n '__cortex_policy_in stamp write' -l root -x -a '(__
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 undo' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_in undo' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in undo' -l to -x -d 'Bring all grants back to a version'
+complete -c cortex-policy -n '__cortex_policy_in undo' -l dry-run -d 'Print the diff and what it means; write nothing'
+complete -c cortex-policy -n '__cortex_policy_in undo' -l allow-widening -d 'Save what may allow more than before, without being asked'
+complete -c cortex-policy -n '__cortex_policy_in undo' -l wait -x -d 'Wait at most so long for another writer'
+complete -c cortex-policy -n '__cortex_policy_in undo' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in undo' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 validate' -F
 complete -c cortex-policy -n '__cortex_policy_at 1 validate' -F
 complete -c cortex-policy -n '__cortex_policy_at 2 validate' -F

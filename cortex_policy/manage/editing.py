@@ -62,7 +62,7 @@ def edited(
 ) -> Written:
     """Make a change to a grant; one that holds already writes nothing, and asks nobody."""
     check_id(grant_id)
-    with writing(root, patience) as writer:
+    with writing(root, patience, "set") as writer:
         old = _read(writer, grant_id)
         new = _changed(root, grant_id, old, wanted)
         return _unwritten(grant_id, old, old) if new == old else _put(writer, grant_id, old, new, consent)
@@ -76,7 +76,7 @@ def drafted(wanted: changes.Change) -> str:
 def made(root: Root, grant_id: str, text: str, consent: "Consent", patience: Patience = AT_ONCE) -> Written:
     """Write a new grant."""
     check_new_id(grant_id)
-    with writing(root, patience) as writer:
+    with writing(root, patience, "new") as writer:
         _refuse_existing(writer, grant_id)
         return _put(writer, grant_id, None, text.encode(), consent)
 
@@ -85,7 +85,7 @@ def copied(root: Root, grant_id: str, other: str, consent: "Consent", patience: 
     """Write the bytes of a grant as a new one."""
     check_id(grant_id)
     check_new_id(other)
-    with writing(root, patience) as writer:
+    with writing(root, patience, "copy") as writer:
         data = _read(writer, grant_id)
         _refuse_existing(writer, other)
         _refuse_invalid(root, grant_id, data)
@@ -95,7 +95,7 @@ def copied(root: Root, grant_id: str, other: str, consent: "Consent", patience: 
 def removed(root: Root, grant_id: str, consent: "Consent", patience: Patience = AT_ONCE) -> Written:
     """Remove a grant, whether it is valid or not."""
     check_id(grant_id)
-    with writing(root, patience) as writer:
+    with writing(root, patience, "remove") as writer:
         old = _read(writer, grant_id)
         found = _unwritten(grant_id, old, None)
         writer.check_stamped(grant_id, old)
@@ -107,7 +107,7 @@ def renamed(root: Root, grant_id: str, other: str, patience: Patience = AT_ONCE)
     """Give a grant another id; it allows what it allowed, so nobody is asked."""
     check_id(grant_id)
     check_new_id(other)
-    with writing(root, patience) as writer:
+    with writing(root, patience, "rename") as writer:
         old = _read(writer, grant_id)
         _refuse_existing(writer, other)
         return Written(changed(other, old, old), "", is_written=True, version=writer.rename(grant_id, other, old))
@@ -125,7 +125,7 @@ def unformatted(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[Laid]":
 
 def laid_out(root: Root, grant_ids: tuple[str, ...], patience: Patience = AT_ONCE) -> "Iterator[Laid]":
     """Write each grant in its canonical layout, and yield what became of it; one that cannot be is passed over."""
-    with writing(root, patience) as writer:
+    with writing(root, patience, "fmt") as writer:
         for grant_id in _named(root, grant_ids):
             try:
                 written = _laid_out(writer, grant_id)

@@ -48,7 +48,7 @@ def _made(root: Root, patience: Patience) -> list[str]:
     except OSError as error:
         raise NotDone(f"`{path}/.cortex/policy`: {(error.strerror or str(error)).lower()}") from None
     made = [] if had_tools else [root.tools]
-    with writing(root, patience) as writer:
+    with writing(root, patience, "init") as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):
             writer.put(EXAMPLE, None, drafted(_GRANT).encode())
             made.append(f"{root.tools}/{EXAMPLE}.json")

@@ -47,7 +47,7 @@ def repair(
 
 
 def _in_place(target: "Target", mend: "Callable[[bytes], bytes]", patience: "Patience") -> int | None:
-    with writing(Root(target.root, named=True), patience) as writer:
+    with writing(Root(target.root, named=True), patience, "validate --fix") as writer:
         old = writer.read(target.id)
         return writer.put(target.id, old, mend(old)) if old is not None else None
 

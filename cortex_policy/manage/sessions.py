@@ -69,7 +69,7 @@ def edit(root: Root, grant_id: str, patience: Patience, screen: Screen) -> Outco
     and a text that was not saved is left and named.
     """
     check_id(grant_id)
-    with writing(root, patience) as writer:
+    with writing(root, patience, "edit") as writer:
         original = _original(writer, grant_id)
         for path in left(writer.policy, grant_id):
             screen.say(f"note: an earlier session left its text in `{path}`")

@@ -5,11 +5,13 @@ from contextlib import suppress
 from shlex import quote
 from time import monotonic, sleep
 
-from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
+from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, Value
+from cortex_policy.manage.healing import digests, heal, known_version
+from cortex_policy.manage.recording import accepted, limits
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace
 from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state.history import History
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, locked
 
@@ -29,18 +31,12 @@ class Finding(Value):
     problem: str
 
 
-def digests(tools: Directory, track: "Track" = iter) -> dict[str, str]:
-    """Return the digest of each grant's bytes; raise GrantError for one that is a link or no regular file."""
-    found: dict[str, str] = {}
-    for grant_id in track(tools.grant_ids()):
-        with suppress(FileNotFoundError):  # removed since it was listed
-            found[grant_id] = stamps.digest_of(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
-    return found
-
-
 def write(root: Root, patience: Patience = AT_ONCE) -> tuple[Stamp, bool]:
     """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
     with locked(root, patience) as lock:
+        history = History(lock, limits(root))
+        with suppress(CortexPolicyError):  # what is broken, or not for us, is told below or made anew
+            heal(root, lock, history)
         file, grants = stamps.stamp_file(root.path), _digests(lock.tools())
         data = _bytes(lock.policy, file)
         try:
@@ -53,7 +49,13 @@ def write(root: Root, patience: Patience = AT_ONCE) -> tuple[Stamp, bool]:
         if last + 1 not in stamps.VERSIONS:
             raise NotDone(f"the version in `{file}` cannot go up any more", _removal(file))
         new = Stamp(last + 1, grants, {})
-        replace(lock.policy.descriptor, "stamp.json", stamps.encode(new), look=lock.check)
+        history.begin(accepted(old, new))
+        try:
+            replace(lock.policy.descriptor, "stamp.json", stamps.encode(new), look=lock.check)
+        except BaseException:
+            history.abandon(old)
+            raise
+        history.finish(new)
         return new, True
 
 
@@ -70,14 +72,6 @@ def _bytes(policy: Directory, file: str) -> bytes:
         return stamps.read_bytes(policy) or b""
     except GrantError as error:
         raise NotDone(error.detail, _removal(file) if error.hint else "") from None
-
-
-def known_version(old: Stamp, file: str) -> int:
-    """Return the version of a stamp; raise NotDone where a newer program wrote more into it than we know."""
-    if old.unknown:
-        names = ", ".join(f"`{name}`" for name in old.unknown)
-        raise NotDone(f"`{file}` holds {names}, which this program does not know", stamps.NEWER)
-    return old.version
 
 
 def _last_version(data: bytes, file: str) -> int:

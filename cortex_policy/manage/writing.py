@@ -1,4 +1,4 @@
-"""One write of grants under the writers' lock: a stamp that says what is pending, the grant, the final stamp.
+"""One write of grants under the writers' lock: history entry, a stamp that says what is pending, grant, final stamp.
 
 An interrupted write is healed by whoever takes the lock next (contracts, section 6).
 """
@@ -9,30 +9,38 @@ from contextlib import contextmanager, suppress
 from shlex import quote
 
 from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.meaning import SAME, Meaning
 from cortex_policy.core.model import GRANT_UNSAFE, STAMP_MISMATCH, CortexPolicyError, GrantError
-from cortex_policy.manage.stamping import digests, known_version
+from cortex_policy.manage.healing import digest, digested, digests, heal, known, merged
+from cortex_policy.manage.recording import limits, recorded
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace, settle
 from cortex_policy.state.grants import Directory, Root
+from cortex_policy.state.history import History
 from cortex_policy.state.remedies import root_option
-from cortex_policy.state.stamp import Stamp, digest_of
+from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writers import AT_ONCE, Lock, NotDone, Patience, locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
+
+    from cortex_policy.manage.healing import Changes
 
     Look = Callable[[], None]  # raises where a grant is not any more what its change was made from
 
 
 @contextmanager
-def writing(root: Root, patience: Patience = AT_ONCE) -> "Iterator[Writer]":
-    """Hold the writers' lock, with the last write healed; raise NotDone where another holds it, or the disk refuses."""
+def writing(root: Root, patience: Patience = AT_ONCE, command: str = "write") -> "Iterator[Writer]":
+    """Hold the writers' lock, with the last write healed; raise NotDone where another holds it, or the disk refuses.
+
+    The command is what the history calls the writes.
+    """
     with locked(root, patience) as lock:
         with suppress(FileExistsError):
             os.mkdir("tools", 0o755, dir_fd=lock.policy.descriptor)
         with lock.tools() as tools:
-            writer = Writer(root, lock, tools)
+            writer = Writer(root, lock, tools, command)
             writer.heal()
             yield writer
 
@@ -40,9 +48,10 @@ def writing(root: Root, patience: Patience = AT_ONCE) -> "Iterator[Writer]":
 class Writer:
     """Reads and writes the grants of a root while its lock is held."""
 
-    def __init__(self, root: Root, lock: Lock, tools: Directory) -> None:
-        """Take the lock, and the opened directory of the grants."""
+    def __init__(self, root: Root, lock: Lock, tools: Directory, command: str) -> None:
+        """Take the lock, the opened directory of the grants, and the word for what is done."""
         self.root, self._lock, self._policy, self._tools = root, lock, lock.policy, tools
+        self._command, self._history = command, History(lock, limits(root))
 
     @property
     def policy(self) -> Directory:
@@ -92,7 +101,7 @@ class Writer:
             tools = self._tools.descriptor
             os.rename(f"{grant_id}.json", f"{other}.json", src_dir_fd=tools, dst_dir_fd=tools)
 
-        return self._commit({grant_id: (old, None), other: (None, old)}, act)
+        return self._commit({grant_id: (old, None), other: (None, old)}, act, Meaning(SAME, ()))
 
     def check_closed(self, grant_id: str) -> None:
         """Raise GrantError (22) where everyone can write a grant: no check believed it, and a write closes it."""
@@ -105,29 +114,17 @@ class Writer:
 
     def check_stamped(self, grant_id: str, data: bytes | None) -> None:
         """Raise GrantError (23) where a grant differs from its stamp: no write of it would be made."""
-        stamp = self._stamp()
+        stamp = self.stamp()
         if stamp is not None:
-            self._compare(stamp, grant_id, _digest(data))
+            self._compare(stamp, grant_id, digest(data))
 
     def heal(self) -> None:
-        """Finish or drop what an interrupted write left: by what stands there, never by what was meant."""
-        stamp = self._stamp()
-        if stamp is not None and stamp.pending:
-            now = {grant_id: _digest(self.read(grant_id)) for grant_id in stamp.pending}
-            sides = [(grant_id, *pair) for grant_id, pair in stamp.pending.items() if pair[0] != pair[1]]
-            done = {grant_id: new for grant_id, _, new in sides if now[grant_id] == new}
-            # a write is one step: where one grant is the old one, nothing was done. Whatever else is a hand edit
-            if any(now[grant_id] == old for grant_id, old, _ in sides):
-                done = {}
-            self._replace(Stamp(stamp.version + bool(done), _merged(stamp.grants, done), {}))
+        """Finish or drop what an interrupted write left."""
+        heal(self.root, self._lock, self._history)
 
-    def _stamp(self) -> Stamp | None:
-        file = stamps.stamp_file(self.root.path)
-        data = stamps.read_bytes(self._policy)
-        stamp = stamps.decode(data, self.root) if data is not None else None
-        if stamp is not None:
-            known_version(stamp, file)
-        return stamp
+    def stamp(self) -> Stamp | None:
+        """Return the stamp, None where there is none; raise GrantError (23) or NotDone for one that is not for us."""
+        return known(self.root, self._policy)
 
     def _compare(self, stamp: Stamp, grant_id: str, digest: str | None) -> None:
         if stamp.grants.get(grant_id) != digest:
@@ -137,20 +134,17 @@ class Writer:
     def _replace(self, stamp: Stamp) -> None:
         replace(self._policy.descriptor, "stamp.json", stamps.encode(stamp))
 
-    def _expect(self, changes: "Mapping[str, tuple[bytes | None, bytes | None]]") -> None:
+    def _expect(self, changes: "Changes") -> None:
         self._lock.check()
         for grant_id, (old, _) in changes.items():
             if self.read(grant_id) != old:
                 what = "is there already" if old is None else "was changed meanwhile, by somebody who took no lock"
                 raise NotDone(f"`{grant_id}` {what}", "look at it, then try again")
 
-    def _commit(
-        self, changes: "Mapping[str, tuple[bytes | None, bytes | None]]", act: "Callable[[Look], None]"
-    ) -> int | None:
+    def _commit(self, changes: "Changes", act: "Callable[[Look], None]", meaning: Meaning | None = None) -> int | None:
         """Make a change of grants, from what they must be to what they become, by a single step that can fail."""
         self._expect(changes)
-        pairs = {grant_id: (_digest(old), _digest(new)) for grant_id, (old, new) in changes.items()}
-        stamp = self._begun(pairs)
+        stamp = self._begun(changes, meaning)
         try:
             act(lambda: self._expect(changes))
         except BaseException as error:
@@ -161,32 +155,43 @@ class Writer:
                 raise OSError(error.errno, error.strerror, f"tools/{next(iter(changes))}.json") from None
             raise
         settle(self._tools.descriptor)
-        grants = _merged(stamp.grants, {grant_id: new for grant_id, (_, new) in pairs.items()})
+        grants = merged(stamp.grants, {grant_id: digest(new) for grant_id, (_, new) in changes.items()})
         return self._finish(Stamp(stamp.version + 1, grants, {}))
 
-    def _begun(self, pairs: "Mapping[str, tuple[str | None, str | None]]") -> Stamp:
+    def _begun(self, changes: "Changes", meaning: Meaning | None) -> Stamp:
         """Return the stamp before a write, which says now what is pending; raise where it does not allow one."""
-        stamp = self._stamp()
-        if stamp is None:  # the first write stamps every grant
-            return Stamp(0, digests(self._tools), {})
-        for grant_id, (old, _) in pairs.items():
-            self._compare(stamp, grant_id, old)
-        if stamp.version + 1 not in stamps.VERSIONS:
+        stamp, pairs = self._settled(), digested(changes)
+        if stamp is not None:
+            for grant_id, (old, _) in pairs.items():
+                self._compare(stamp, grant_id, old)
+        before = stamp or Stamp(0, digests(self._tools), {})  # the first write stamps every grant
+        if before.version + 1 not in stamps.VERSIONS:
             raise NotDone("the version of the stamp cannot go up any more")
-        self._replace(Stamp(stamp.version, stamp.grants, pairs))
-        return stamp
+        self._record(before.version + 1, changes, meaning)
+        if stamp is not None:
+            try:
+                self._replace(Stamp(stamp.version, stamp.grants, pairs))
+            except BaseException:
+                self._history.abandon(stamp)
+                raise
+        return before
+
+    def _settled(self) -> Stamp | None:
+        stamp = self.stamp()
+        if stamp is None or not stamp.pending:
+            return stamp
+        self.heal()  # the disk refused the last step of the write before
+        return self.stamp()
+
+    def _record(self, version: int, changes: "Changes", meaning: Meaning | None) -> None:
+        if self._history.is_on:
+            modes = {grant_id: self.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
+            self._history.begin(recorded(self._command, version, changes, modes, meaning))
 
     def _finish(self, stamp: Stamp) -> int | None:
         try:
             self._replace(stamp)
         except OSError:
             return None
+        self._history.finish(stamp)
         return stamp.version
-
-
-def _merged(grants: "Mapping[str, str]", new: "Mapping[str, str | None]") -> dict[str, str]:
-    return {grant_id: digest for grant_id, digest in {**grants, **new}.items() if digest is not None}
-
-
-def _digest(data: bytes | None) -> str | None:
-    return None if data is None else digest_of(data)

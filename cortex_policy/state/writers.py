@@ -14,6 +14,7 @@ from cortex_policy.state.grants import Directory, Root, Trust
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 NOT_DONE = Reason("not_done", "not done, nothing was changed", 3)
 POLL_SECONDS = 0.05
@@ -57,12 +58,16 @@ class Lock:
         raise NotDone(f"`{self.policy.path}/.lock` was removed or replaced while it was held", "try again")
 
     @contextmanager
-    def tools(self) -> "Iterator[Directory]":
-        """Open the directory of the grants, which must lie in the policy directory of this lock."""
-        with Directory(Trust(self.policy.trust.root), "tools") as tools:
-            if tools.identities[:-1] != self.policy.identities:
+    def below(self, name: str) -> "Iterator[Directory]":
+        """Open a directory that must lie in the policy directory of this lock."""
+        with Directory(Trust(self.policy.trust.root), name) as directory:
+            if directory.identities[:-1] != self.policy.identities:
                 raise NotDone(f"`{self.policy.path}` was replaced while its lock was held", "try again")
-            yield tools
+            yield directory
+
+    def tools(self) -> "AbstractContextManager[Directory]":
+        """Open the directory of the grants."""
+        return self.below("tools")
 
 
 @contextmanager
@@ -79,8 +84,9 @@ def locked(root: Root, patience: Patience = AT_ONCE) -> "Iterator[Lock]":
                 _sign(descriptor)
                 lock = Lock(policy, descriptor)
                 sweep(policy.descriptor)
-                with suppress(FileNotFoundError), lock.tools() as tools:
-                    sweep(tools.descriptor)
+                for name in ("tools", "history"):
+                    with suppress(FileNotFoundError), lock.below(name) as directory:
+                        sweep(directory.descriptor)
                 yield lock
             finally:
                 os.close(descriptor)
@@ -137,14 +143,15 @@ def _stands(descriptor: int, policy: Directory) -> bool:
 
 def _sign(descriptor: int) -> None:
     """Write who holds the lock and since when, for those who find it held; it is never read while the lock is free."""
-    who = {"user": _user(), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
+    who = {"user": user(), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
     text = json.dumps(who).encode()
     with suppress(OSError):  # a full disk stops the write itself, and this is only what others are told
         os.pwrite(descriptor, text + b"\n", 0)  # first the new text, then its end: never without a holder
         os.ftruncate(descriptor, len(text) + 1)
 
 
-def _user() -> str:
+def user() -> str:
+    """Return the name of who runs this."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:

@@ -17,7 +17,7 @@ CASES = [
     (
         "cortex-policy ",
         {"check", "list", "show", "diff", "edit", "rate", "stamp", "completions"}
-        | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema"},
+        | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema", "log", "undo"},
     ),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy set ", {"git", "model-gateway"}),
@@ -46,6 +46,9 @@ CASES = [
     ("cortex-policy stamp ", {"show", "verify", "write", "wait"}),
     ("cortex-policy stamp show --j", {"--json"}),
     ("cortex-policy show m", {"model-gateway"}),
+    ("cortex-policy undo ", {"git", "model-gateway"}),
+    ("cortex-policy undo --to 3 --al", {"--allow-widening"}),
+    ("cortex-policy log m", {"model-gateway"}),
     ("cortex-policy show git ", set()),
     ("cortex-policy edit m", {"model-gateway"}),
     ("cortex-policy edit --w", {"--wait"}),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage import stamping
+from cortex_policy.manage import recalling, stamping, undoing
 from cortex_policy.manage.writing import writing
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Root
@@ -73,6 +73,27 @@ def test_a_change_is_finished_dropped_or_a_hand_edit(own: Root, now: dict[str, b
 def test_a_rename_is_one_step_whatever_a_hand_did(own: Root, now: dict[str, bytes], expected: list[str]) -> None:
     """Half of one is a hand's."""
     assert healed(own, {"git": (OLD, None), "other": (None, OLD)}, now) == expected
+
+
+def test_half_of_a_rename_has_its_way_back(own: Root) -> None:
+    """Killed after it was renamed, and edited by hand then: the entry says what the stamp does, and no byte is lost."""
+    stamping.write(own)
+
+    def edited(_: Stamp) -> None:
+        Path(own.tools, "other.json").write_bytes(HAND)
+        raise KeyboardInterrupt
+
+    with writing(own) as writer:
+        writer._finish = edited  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
+        with pytest.raises(KeyboardInterrupt):
+            writer.rename("git", "other", OLD)
+    with writing(own):
+        pass
+    assert [finding.id for finding in stamping.verify(own)] == ["other"]
+    entry = recalling.log(own).entries[0]
+    assert (entry.version, [(one.id, one.data) for one in entry.changes]) == (2, [("git", OLD)])
+    undoing.undone(own, undoing.Wanted(), lambda _: None)
+    assert (Path(own.tools, "git.json").read_bytes(), Path(own.tools, "other.json").read_bytes()) == (OLD, HAND)
 
 
 def test_a_stamp_that_is_removed_during_a_write_is_made_again(own: Root) -> None:

@@ -184,8 +184,9 @@ def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: 
 
 
 def texts(root: Root) -> dict[str, bytes]:
-    """Return what stands in the policy directory, but for its lock."""
-    return {str(path): path.read_bytes() for path in Path(root.path, ".cortex", "policy").rglob("*.json")}
+    """Return what stands in the policy directory, but for its lock and the history of what was begun."""
+    files = Path(root.path, ".cortex", "policy").rglob("*.json")
+    return {str(path): path.read_bytes() for path in files if path.name != "pending.json"}
 
 
 def removed(policy: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
-from cortex_policy.manage import stamping
+from cortex_policy.manage import recalling, stamping, undoing
 from cortex_policy.manage.writing import writing
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import NEW
@@ -98,6 +98,21 @@ def put(root: Root) -> None:
     with writing(root) as writer:
         old = writer.read("git") or b""
         writer.put("git", old, old + b" ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_what_sudo_wrote_its_owner_can_undo(own: Path) -> None:
+    """The history belongs to whom the root belongs to, whoever writes in it."""
+    root = Root(str(own), named=False)
+    with by_caller():
+        stamping.write(root)  # a lock and a stamp of theirs
+    before = Path(root.tools, "git.json").read_bytes()
+    put(root)
+    with by_caller():
+        assert [one.author.uid for one in recalling.log(root).entries] == [0, CALLER]
+        undoing.undone(root, undoing.Wanted(), lambda _: None)
+    assert Path(root.tools, "git.json").read_bytes() == before
+    assert {path.stat().st_uid for path in (own / ".cortex" / "policy").rglob("history*")} == {CALLER}
 
 
 def rename(root: Root) -> None:

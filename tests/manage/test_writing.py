@@ -8,9 +8,11 @@ import pytest
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import stamping, writing
+from cortex_policy.manage.recalling import way_back
 from cortex_policy.manage.writing import Writer
-from cortex_policy.state import files
+from cortex_policy.state import files, history
 from cortex_policy.state import stamp as stamps
+from cortex_policy.state.entries import Entry
 from cortex_policy.state.grants import Root
 from cortex_policy.state.writers import NotDone
 
@@ -131,7 +133,7 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, 
     """The next writer finishes or drops it by what stands there; no hand edit is hidden, and no file left."""
     if stamped:
         stamping.write(own)
-    for step in range(1, 80):
+    for step in range(1, 160):
         before = {path.name: path.read_bytes() for path in Path(own.tools).iterdir()}
         last = stamps.read(own)
         child = os.fork()
@@ -148,6 +150,7 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, 
             if stamp is not None:
                 assert stamping.verify(own) == ()
                 assert stamp.version == (last.version if last else 0) + (after != before)
+                assert replaced(own, stamp) == ({} if after == before else undone(before, after))
             else:
                 assert not stamped
         if not died:
@@ -158,6 +161,20 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, 
             Path(own.tools, name).write_bytes(data)
         stamping.write(own) if stamped else Path(stamps.stamp_file(own.path)).unlink(missing_ok=True)
     raise AssertionError
+
+
+def replaced(root: Root, stamp: stamps.Stamp) -> dict[str, bytes | None]:
+    """Return the bytes that a write replaced which the history knows to have led to this version."""
+    assert not list(Path(root.path).rglob("pending.json"))
+    found = list(history.read(root, stamp))
+    assert not [one for one in found if not isinstance(one, Entry)]
+    last = [one for one in way_back(stamp, found) if one.version == stamp.version and one.command == "write"]
+    return {f"{one.id}.json": one.data for entry in last for one in entry.changes}
+
+
+def undone(before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, bytes | None]:
+    """Return what has to come back, None for what has to go."""
+    return {name: before.get(name) for name in {*before, *after} if before.get(name) != after.get(name)}
 
 
 def die_at(step: int) -> None:

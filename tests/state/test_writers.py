@@ -52,7 +52,7 @@ def test_who_comes_second_is_told_who_was_first(own: Root, lock: Path) -> None:
     with held(own) as holder:
         with pytest.raises(NotDone) as caught, locked(own):
             pass
-        user = writers._user()  # noqa: SLF001 - as the holder names itself
+        user = writers.user()
         assert caught.value.detail.startswith(f"{user} (pid {holder.pid}) has been writing grants since ")
         assert caught.value.detail[-3] == ":"
         assert caught.value.hint == "wait with `--wait 60`"
@@ -110,4 +110,4 @@ def test_who_cannot_say_so_writes_all_the_same(own: Root, monkeypatch: pytest.Mo
     monkeypatch.setattr(writers.pwd, "getpwuid", nameless)
     with locked(own) as held_lock:
         assert held_lock.policy.path
-    assert writers._user() == f"user {os.geteuid()}"  # noqa: SLF001 - as above
+    assert writers.user() == f"user {os.geteuid()}"

@@ -91,6 +91,10 @@ class Commands:
 def kill_commands(root: Root, words: Sequence[str], kills: int, seed: int) -> tuple[dict[str, int], list[str]]:
     """Kill a command so often, most of the times near its end, where it writes."""
     run, number = Commands(root, words, seed), 2
+    if words[0] == "undo":  # there must be something
+        with writing(root) as writer:
+            old = writer.read(SET[0]) or b""
+            writer.put(SET[0], old, old + b" ")
     whole = min(run.kill(1, PATIENCE), run.kill(2, PATIENCE))
     run.counts["had ended before"] = 0
     while run.counts["commands killed"] < kills and number < 4 * kills + 10:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError
-from cortex_policy.manage import writing
+from cortex_policy.manage import undoing, writing
 from cortex_policy.manage.changes import Change, change
 from cortex_policy.state import files, writers
 from cortex_policy.state import stamp as stamps
@@ -22,6 +22,8 @@ from cortex_policy.state.writers import NOT_DONE, Patience
 SET = ("set-0", "set-1", "set-2")
 STILL = ("still-0", "still-1")
 MOVED = ("moved", "moved-away")
+WAVERING = "wavering"  # set to anything, and undone
+UNDONE = 0.2  # of what a worker does
 HEAD = '{"note": "hand '
 NUMBER = "0000000"  # of the hand's last edit: always at the same place, so that it is changed in place by one write
 
@@ -98,7 +100,10 @@ class Worker:
         files.settle = writing.settle = noted
         try:
             while True:
-                self._once(chance.choice((self._set, self._set, self._move, self._make)), chance)
+                if chance.random() < UNDONE:
+                    self._undo(chance)
+                else:
+                    self._once(chance.choice((self._set, self._set, self._move, self._make, self._waver)), chance)
         except BaseException:  # noqa: BLE001 - it is noted, whatever it is
             self.evidence.note("fault", traceback.format_exc().replace("\n", " | "))
 
@@ -119,6 +124,25 @@ class Worker:
         self.numbers.add(f"began {grant_id}")
         self._made(writer.put(grant_id, old, self._noted(new)))
         self.numbers.add(f"set {grant_id}")
+
+    def _undo(self, chance: random.Random) -> None:
+        grant_id = chance.choice((self.fresh, *MOVED, WAVERING, WAVERING))
+        try:
+            done = undoing.undone(self.root, undoing.Wanted(grant_id), lambda _: None, Patience(5))
+        except CortexPolicyError as error:
+            if error.reason not in {NOT_DONE, STAMP_MISMATCH}:
+                raise
+            self.numbers.add("refused")
+        else:
+            for step in done.steps:
+                self._made(step.version)
+                self.numbers.add("undone by workers")
+
+    def _waver(self, writer: writing.Writer, chance: random.Random) -> None:
+        new = text_of(WAVERING, chance.randrange(1, 9)).encode()
+        old = writer.read(WAVERING)
+        if new != old:
+            self._made(writer.put(WAVERING, old, self._noted(new)))
 
     def _move(self, writer: writing.Writer, _: random.Random) -> None:
         here, there = MOVED if writer.read(MOVED[0]) is not None else MOVED[::-1]

@@ -13,18 +13,34 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kills import kill_commands
-from scribes import MOVED, NUMBER, SET, STILL, Edit, Evidence, Numbers, Worker, edit_by_hand, read_always, text_of
+from scribes import (
+    MOVED,
+    NUMBER,
+    SET,
+    STILL,
+    WAVERING,
+    Edit,
+    Evidence,
+    Numbers,
+    Worker,
+    edit_by_hand,
+    read_always,
+    text_of,
+)
 
 from cortex_policy.core.decode import decode
-from cortex_policy.manage import stamping
+from cortex_policy.manage import stamping, undoing
+from cortex_policy.manage.recalling import way_back
 from cortex_policy.manage.writing import writing
+from cortex_policy.state import history
 from cortex_policy.state import stamp as stamps
+from cortex_policy.state.entries import Entry
 from cortex_policy.state.files import NEW
 from cortex_policy.state.grants import Root
 from cortex_policy.state.stamp import digest_of
 
 WORKERS = 3
-GAP = 0.012  # seconds between two events, at most
+GAP = 0.02  # seconds between two events, at most
 
 
 def spawn(run: Callable[[], None]) -> int:
@@ -50,7 +66,7 @@ def made(top: Path) -> Root:
     tools.mkdir(parents=True)
     for directory in (top, top / ".cortex", tools.parent, tools):
         directory.chmod(0o755)
-    for grant_id in (*SET, *STILL, MOVED[0]):
+    for grant_id in (*SET, *STILL, MOVED[0], WAVERING):
         (tools / f"{grant_id}.json").write_bytes(text_of(grant_id, 1000).encode())
     root = Root(str(top.resolve()), named=True)
     stamping.write(root)
@@ -63,13 +79,27 @@ class Run:
     def __init__(self, root: Root, evidence: Evidence, seed: int) -> None:
         self.root, self.evidence, self.chance = root, evidence, random.Random(seed)
         names = [f"{word} {grant_id}" for word in ("began", "set") for grant_id in SET]
-        self.numbers = Numbers("written", "refused", "healed by workers", "polls", "versions seen", *names)
+        self.numbers = Numbers(
+            "written", "refused", "undone by workers", "healed by workers", "polls", "versions seen", *names
+        )
         self.counts = dict.fromkeys(
-            ("kills", "hand edits", "caught", "overtaken", "stamp writes", "healed by the next command"), 0
+            (
+                "kills",
+                "hand edits",
+                "caught",
+                "overtaken",
+                "stamp writes",
+                "healed by the next command",
+                "entries",
+                "went back",
+                "grants brought back",
+            ),
+            0,
         )
         self.open: dict[str, Edit] = {}  # hand edits that nobody has accepted yet, by number
         self.faults: list[str] = []
         self.version, self.rates = 1, dict.fromkeys(SET, 1000)
+        self.stood, self.grants = self._files(), self._stamp().grants  # when all was looked at last
         for data in self._files().values():
             evidence.note("made", digest_of(data))
 
@@ -98,9 +128,13 @@ class Run:
             event()
         self.counts["kills"] += len(running)
         edited |= {edit.grant_id for edit in self.open.values()}
+        before_all = self.version, self.stood, bool(edited)
         self._look(before, edited, began)
         if self.open and self.chance.random() < 0.6:
             self._accept()
+        elif not self.open and self.chance.random() < 0.3:
+            self._go_back(*before_all)
+        self.stood, self.grants = self._files(), self._stamp().grants
 
     def _worker(self, slot: int) -> int:
         seed = self.chance.getrandbits(32)
@@ -131,12 +165,47 @@ class Run:
         stamp = stamps.read(self.root)
         if stamp is None or stamp.pending:
             raise AssertionError(stamp)
+        self._must(not (policy / "history" / "pending.json").exists(), "an entry is pending still")
+        self._look_at_history(stamp)
         done = self.numbers.get("written") - before["written"]
         self._must(done <= stamp.version - self.version <= done + WORKERS, f"{done} writes led to {stamp.version}")
         self.version = stamp.version
         self._look_at_edits(files, began)
         for grant_id, data in files.items():
             self._look_at(grant_id, data, before, edited)
+
+    def _stamp(self) -> stamps.Stamp:
+        stamp = stamps.read(self.root)
+        if stamp is None:
+            raise AssertionError
+        return stamp
+
+    def _look_at_history(self, stamp: stamps.Stamp) -> None:
+        """Hold the entries since the last look against the two states that they must lead from and to."""
+        found = list(history.read(self.root, stamp))
+        self._must(all(isinstance(one, Entry) for one in found), f"{found} are not all entries")
+        since = [one for one in found if isinstance(one, Entry) and one.version > self.version]
+        back = [one for one in way_back(stamp, found) if one.version > self.version]
+        self._must(since == back, f"{since} are not {back}")
+        expected = list(range(stamp.version, self.version, -1))
+        self._must([one.version for one in back] == expected, f"{back} are not {expected}")
+        state: dict[str, str | None] = {**stamp.grants}
+        for entry in back:
+            state |= {one.id: one.old for one in entry.changes}
+        was = {name: digest for name, digest in state.items() if digest is not None}
+        self._must(was == self.grants, f"the entries lead to {was}, not {self.grants}")
+        self.counts["entries"] += len(back)
+
+    def _go_back(self, version: int, stood: dict[str, bytes], was_edited: bool) -> None:
+        """Bring all grants back to what they were when all was looked at last."""
+        if was_edited:  # what a hand did and another undid is no state of ours
+            return
+        done = undoing.undone(self.root, undoing.Wanted(None, version), lambda _: None)
+        self._must(self._files() == stood, f"version {version} did not come back")
+        self.counts["went back"] += 1
+        self.counts["grants brought back"] += len(done.steps)
+        self.version = self._stamp().version
+        self.rates |= {name: decode(self._files()[name]).rate.per_minute for name in SET}
 
     def _look_at(self, grant_id: str, data: bytes, before: dict[str, int], edited: set[str]) -> None:
         text = data.decode()
@@ -204,7 +273,7 @@ def crash(kills: int, seed: int) -> tuple[dict[str, int], list[str]]:
             run.faults.append(traceback.format_exc())
         counted = {
             name: run.numbers.get(name)
-            for name in ("healed by workers", "written", "refused", "polls", "versions seen")
+            for name in ("healed by workers", "written", "undone by workers", "refused", "polls", "versions seen")
         }
         return run.counts | counted, run.faults
 

@@ -1,0 +1,93 @@
+"""`log`: what was written, by whom, and what it meant."""
+
+import json as json_text
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.report import print_rows
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage import recalling
+from cortex_policy.state.entries import Entry
+from cortex_policy.state.grants import find_root
+from cortex_policy.wording import printable
+
+COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
+
+
+def log(
+    grant_id: Annotated[
+        str | None, typer.Argument(metavar="GRANT", help="Id of a grant, else all.", show_default=False)
+    ] = None,
+    root: RootOption = None,
+    *,
+    most: Annotated[int | None, typer.Option("-n", "--number", metavar="N", min=0, help="At most so many.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the writes of grants, the last first.
+
+    When, by whom, and what was allowed then that was not before: a table on a terminal, else one line a write with tabs
+    between. Times are UTC. The last 100 writes of the last 90 days are known.
+
+    $ cortex-policy log
+    $ cortex-policy log git -n 5
+    $ cortex-policy log --json
+    """
+    found = recalling.log(find_root(root), grant_id)
+    entries = list(islice(found.entries, most))
+    if json:
+        typer.echo(json_text.dumps(_members(found, entries)))
+        return
+    print_rows(COLUMNS, [_cells(entry) for entry in entries])
+    for damage in found.damages:
+        typer.echo(printable(f"warning: `{damage.file}`: {damage.problem}"), err=True)
+    _warn(found.doubt)
+    if not entries:
+        of = f" of `{grant_id}`" if grant_id is not None else ""
+        typer.echo(printable(f"no write{of} is known"), err=True)
+
+
+def _warn(doubt: GrantError | None) -> None:
+    if doubt is not None:
+        typer.echo(printable(f"warning: {doubt.detail}"), err=True)
+        typer.echo(printable(f"hint: {doubt.hint}"), err=True)
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    what = f"{entry.command} {', '.join(entry.ids)}".strip()
+    return (str(entry.version), entry.written_at, str(entry.author), what, _meaning(entry))
+
+
+def _meaning(entry: Entry) -> str:
+    if entry.is_blind:
+        return "stamped as they stood; no way back"
+    if entry.verdict is None:
+        return "edited by hand, and accepted"
+    return f"{entry.verdict}: {entry.widened}" if entry.widened else entry.verdict
+
+
+def _members(found: recalling.Log, entries: list[Entry]) -> dict[str, object]:
+    return {
+        "entries": [_entry(entry) for entry in entries],
+        "problems": [{"file": damage.file, "problem": damage.problem} for damage in found.damages],
+        "warning": found.doubt.detail if found.doubt is not None else None,
+    }
+
+
+def _entry(entry: Entry) -> dict[str, object]:
+    return {
+        "version": entry.version,
+        "written_at": entry.written_at,
+        "user": entry.author.user,
+        "uid": entry.author.uid,
+        "sudo_user": entry.author.sudo_user,
+        "command": entry.command,
+        "verdict": entry.verdict,
+        "widened": entry.widened or None,
+        "grants": [
+            {"id": one.id, "old": one.old, "new": one.new, "kept": one.is_known} for one in entry.changes
+        ],
+        "blind": entry.is_blind,
+    }  # fmt: skip

@@ -1,0 +1,156 @@
+"""What the history keeps of one write: who made it, what it meant, and the bytes that it replaced."""
+
+import json
+import re
+from base64 import b64decode, b64encode
+
+from cortex_policy.core.decode import Malformed, decode_json, whole_number
+from cortex_policy.core.model import Value
+from cortex_policy.state.grants import is_grant_id
+from cortex_policy.state.stamp import VERSIONS, digest_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FORMAT = 1
+LARGEST = 1 << 23  # a grant of a mebibyte, each of its characters escaped
+_MODES = 0o7777
+MOST_SAID = 500  # characters of what widened
+_COMMAND = re.compile(r"[a-z][a-z -]{0,31}")
+_WRITTEN_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_VERDICTS = (None, "same", "narrowed", "widened", "both")
+
+
+class Kept(Value):
+    """One grant of a write: its digests before and after, None for absent, and the bytes and mode of before.
+
+    Without bytes it was absent, or what it was is not known to the history.
+    """
+
+    id: str
+    old: str | None
+    new: str | None
+    data: bytes | None = None
+    mode: int = 0o644
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it can be brought back to what it was."""
+        return self.old is None or self.data is not None
+
+
+class Author(Value):
+    """Who made a write; the name behind `sudo` is what the environment said."""
+
+    user: str
+    uid: int
+    sudo_user: str | None = None
+
+    def __str__(self) -> str:
+        """Name them in a word or three."""
+        return f"{self.sudo_user} as {self.user}" if self.sudo_user else self.user
+
+
+class Entry(Value):
+    """One write: the version that it led to, when, by whom, by which command, and what it meant.
+
+    Blind is one that stamped grants which nobody had stamped before: what they had been is not known.
+    """
+
+    version: int
+    written_at: str
+    author: Author
+    command: str
+    verdict: str | None
+    widened: str
+    changes: tuple[Kept, ...]
+    is_blind: bool = False
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The grants that were written."""
+        return tuple(one.id for one in self.changes)
+
+
+def encode(entry: Entry) -> bytes:
+    """Return the bytes of an entry."""
+    author = entry.author
+    members = {
+        "format": FORMAT,
+        "version": entry.version,
+        "written_at": entry.written_at,
+        "user": author.user,
+        "uid": author.uid,
+        "sudo_user": author.sudo_user,
+        "command": entry.command,
+        "verdict": entry.verdict,
+        "widened": entry.widened,
+        "blind": entry.is_blind,
+        "grants": [_members(one) for one in entry.changes],
+    }
+    return json.dumps(members, indent=1).encode() + b"\n"
+
+
+def _members(one: Kept) -> "dict[str, Any]":
+    members: dict[str, Any] = {"id": one.id, "old": one.old, "new": one.new}
+    if one.data is not None:
+        members["mode"] = one.mode
+        try:
+            members["text"] = one.data.decode()
+        except UnicodeDecodeError:
+            members["base64"] = b64encode(one.data).decode()
+    return members
+
+
+def decode(data: bytes) -> Entry:
+    """Decode an entry; raise Malformed with the cause for what no `encode` wrote."""
+    document = decode_json(data, LARGEST)
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise Malformed("it is no entry of a format that this program knows")
+    version, grants, words = whole_number(document.get("version")), document.get("grants"), _words(document)
+    if version is None or version not in VERSIONS or not isinstance(grants, list) or words is None:
+        raise Malformed("it is not as it was written")
+    changes = tuple(map(_kept, grants))
+    if len({one.id for one in changes}) < len(changes):
+        raise Malformed("it names a grant twice")
+    when, author, command, verdict, widened = words
+    return Entry(version, when, author, command, verdict, widened, changes, document.get("blind") is True)
+
+
+def _words(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, str] | None:
+    texts = [document.get(name) for name in ("written_at", "command", "user", "widened")]
+    uid, behind, verdict = document.get("uid"), document.get("sudo_user"), document.get("verdict")
+    if not isinstance(uid, int) or not isinstance(behind, str | None) or verdict not in _VERDICTS:
+        return None
+    when, command, user, widened = map(str, texts)
+    if [when, command, user, widened] != texts:  # no strings
+        return None
+    if not _WRITTEN_AT.fullmatch(when) or not _COMMAND.fullmatch(command):
+        return None
+    return when, Author(user, uid, behind), command, verdict, widened
+
+
+def _kept(member: object) -> Kept:
+    if not isinstance(member, dict) or not isinstance(grant_id := member.get("id"), str) or not is_grant_id(grant_id):
+        raise Malformed("it names what can be no grant")
+    old, new, mode, data = member.get("old"), member.get("new"), member.get("mode", 0o644), _bytes(member)
+    if not _is_side(old) or not _is_side(new) or not isinstance(mode, int) or not mode & ~_MODES == 0:
+        raise Malformed(f"what it says of `{grant_id}` is not as it was written")
+    if data is not None and digest_of(data) != old:  # INVARIANT: an entry never brings back other bytes
+        raise Malformed(f"the bytes of `{grant_id}` do not belong to their digest")
+    return Kept(grant_id, old, new, data, mode)
+
+
+def _bytes(member: "dict[str, Any]") -> bytes | None:
+    text, packed = member.get("text"), member.get("base64")
+    if isinstance(text, str):
+        return text.encode()
+    try:
+        return b64decode(packed, validate=True) if isinstance(packed, str) else None
+    except ValueError:
+        raise Malformed("its bytes are not as they were written") from None
+
+
+def _is_side(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value.startswith("sha256:"))

@@ -1,0 +1,230 @@
+"""The last writes of a root, one file each, so that there is a way back (contracts, section 6).
+
+An entry is `pending.json` until the stamp has its version, and gets a name of its own then: one that has a name never
+lies. Names count up in the order of the writes, since a clock goes back, and a version may too where git moves a stamp.
+"""
+
+import os
+import re
+from contextlib import suppress
+from time import time
+
+from cortex_policy.core.decode import Malformed
+from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError, Value
+from cortex_policy.state import entries
+from cortex_policy.state.entries import Entry
+from cortex_policy.state.files import replace, settle
+from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state.writers import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_policy.state.stamp import Stamp
+    from cortex_policy.state.writers import Lock
+
+PENDING, IGNORED, NAME = "pending.json", ".gitignore", "history"
+_NAME = re.compile(r"([0-9]{8,18})-v([0-9]{1,16})\.json")
+_OURS = (PENDING, IGNORED)
+DAY = 86_400
+
+
+class Limits(Value):
+    """How much of the past is kept: so many writes, none turns it off, and no older than so many days.
+
+    A hundred is a season of a busy root, and some hundred KiB of usual grants. After three months version control knows
+    better, and texts that were replaced should not lie about for ever.
+    """
+
+    entries: int = 100
+    days: int = 90
+
+
+class Damage(Value):
+    """A file in the history that is no entry, and why."""
+
+    file: str
+    problem: str
+
+
+class History:
+    """Records the writes of a root, while its lock is held."""
+
+    def __init__(self, lock: "Lock", limits: Limits) -> None:
+        """Take the lock, and what is to be kept."""
+        self._lock, self._limits = lock, limits
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is kept."""
+        return self._limits.entries > 0
+
+    def begin(self, entry: Entry) -> None:
+        """Write down what is about to be written; raise NotDone where that cannot be, since there were no way back."""
+        if not self.is_on:
+            return
+        policy = self._lock.policy
+        try:
+            with suppress(FileExistsError):
+                os.mkdir(NAME, 0o700, dir_fd=policy.descriptor)
+                _hand_over(policy, NAME)
+            with self._lock.below(NAME) as directory:
+                if not _stands(directory, IGNORED):
+                    replace(directory.descriptor, IGNORED, b"*\n", 0o600)
+                    _hand_over(directory, IGNORED)
+                replace(directory.descriptor, PENDING, entries.encode(entry), 0o600, self._lock.check)
+                _hand_over(directory, PENDING)
+        except OSError as error:
+            file = os.path.join(policy.path, NAME, error.filename or "")
+            detail = f"`{file}`: {(error.strerror or str(error)).lower()}"
+            raise NotDone(detail, "nothing is written without a way back; make room for it, then try again") from None
+
+    def pending(self) -> Entry | None:
+        """Return the entry of a write that was begun, None where there is none that can be read."""
+        with suppress(FileNotFoundError, GrantError), self._lock.below(NAME) as directory:
+            return _entry(directory, PENDING)
+        return None
+
+    def conclude(self, stamp: "Stamp | None") -> None:
+        """Name the entry of a write that the stamp knows; drop one of a write that was not made.
+
+        Where the disk refuses, the next writer does it.
+        """
+        self._lock.check()  # else it may be another writer's
+        with suppress(OSError), self._lock.below(NAME) as directory:
+            try:
+                entry = _entry(directory, PENDING)
+            except GrantError:  # a link, or no file at all: the next write tells it
+                return
+            known = made(entry, stamp) if entry is not None and stamp is not None else None
+            if known is None:
+                os.unlink(PENDING, dir_fd=directory.descriptor)
+                return
+            if known != entry:
+                replace(directory.descriptor, PENDING, entries.encode(known), 0o600)
+            last = max((number for number, _ in _numbered(directory)), default=0)
+            name = f"{last + 1:08}-v{known.version}.json"
+            os.rename(PENDING, name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
+            settle(directory.descriptor)
+
+    def finish(self, stamp: "Stamp") -> None:
+        """Name the entry of the write that was just made, and remove what is too much; else the next writer does."""
+        with suppress(CortexPolicyError):
+            self.conclude(stamp)
+            self._prune()
+
+    def abandon(self, stamp: "Stamp | None") -> None:
+        """Drop the entry of a write that was not made, where that can be: what stood in its way is told, not this."""
+        with suppress(CortexPolicyError):
+            self.conclude(stamp)
+
+    def _prune(self) -> None:
+        # the oldest first; the last write stays, however old it is
+        with suppress(OSError), self._lock.below(NAME) as directory:
+            names = [name for _, name in _numbered(directory)]
+            excess = max(len(names) - max(self._limits.entries, 0), 0)
+            before = time() - self._limits.days * DAY
+            for place, name in enumerate(names):
+                status = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
+                if place >= excess and (status.st_mtime >= before or place == len(names) - 1):
+                    return
+                os.unlink(name, dir_fd=directory.descriptor)
+
+
+def made(entry: Entry, stamp: "Stamp") -> Entry | None:
+    """Return an entry, as far as its write is the last one that a stamp knows; None where it is not.
+
+    A hand that edits what an interrupted rename has made leaves half of it to us.
+    """
+    changes = tuple(one for one in entry.changes if stamp.grants.get(one.id) == one.new)
+    if entry.version != stamp.version or not (changes or entry.is_blind):
+        return None
+    if changes == entry.changes:
+        return entry
+    verdict = "widened" if any(one.new is not None for one in changes) else "narrowed"  # it is no rename any more
+    return Entry(entry.version, entry.written_at, entry.author, entry.command, verdict, "", changes)
+
+
+def read(root: Root, stamp: "Stamp | None") -> "Iterator[Entry | Damage]":
+    """Yield what was written, the last first, and what is no entry; take no lock."""
+    with suppress(FileNotFoundError), Directory(Trust(root), NAME) as directory:
+        known = _made(directory, stamp)
+        if known is not None:
+            yield known
+        numbered = _numbered(directory)
+        for _, name in reversed(numbered):
+            with suppress(FileNotFoundError):  # pruned since it was listed
+                found = _found(directory, name)
+                if found != known:  # it got its name since
+                    yield found
+        ours = {*(name for _, name in numbered), *_OURS}
+        for name in sorted(set(os.listdir(directory.descriptor)) - ours):
+            if not name.startswith(".new-"):
+                yield Damage(f"{directory.path}/{name}", "it is no entry")
+
+
+def _made(directory: Directory, stamp: "Stamp | None") -> Entry | None:
+    """Return the entry of a write that was made, and whose writer did not come to give it its name."""
+    with suppress(FileNotFoundError):
+        pending = _found(directory, PENDING)
+        if isinstance(pending, Entry) and stamp is not None:
+            return made(pending, stamp)
+    return None
+
+
+def doubt(root: Root) -> GrantError | None:
+    """Return the error for a history that others can write to: what they put there would come back as a grant."""
+    trust = Trust(root)
+    top = f"{root.path.rstrip('/')}/.cortex/policy/{NAME}"
+    try:
+        with suppress(FileNotFoundError), Directory(trust, NAME) as directory:
+            for _, name in _numbered(directory):
+                with suppress(FileNotFoundError, GrantError):  # a link is told as damage
+                    directory.read(name, 0)
+    except GrantError as error:
+        return error
+    theirs = [path for path in (*trust.modes, *trust.strangers) if path.startswith(top)]
+    return trust.refusal() if theirs else None
+
+
+def _found(directory: Directory, name: str) -> "Entry | Damage":
+    file = f"{directory.path}/{name}"
+    try:
+        entry = entries.decode(directory.read(name, entries.LARGEST + 1))
+    except (Malformed, CortexPolicyError) as error:
+        return Damage(file, error.detail if isinstance(error, CortexPolicyError) else str(error))
+    match = _NAME.fullmatch(name)
+    return Damage(file, "its name and its version differ") if match and int(match[2]) != entry.version else entry
+
+
+def _entry(directory: Directory, name: str) -> Entry | None:
+    """Return an entry, None for what is none; raise GrantError for a link, or no file of its own."""
+    try:
+        return entries.decode(directory.read(name, entries.LARGEST + 1))
+    except Malformed:
+        return None
+
+
+def _numbered(directory: Directory) -> list[tuple[int, str]]:
+    try:
+        names = os.listdir(directory.descriptor)
+    except OSError as error:
+        raise GrantError(GRANT_UNSAFE, f"`{directory.path}`: {(error.strerror or '').lower()}") from None
+    return sorted((int(match[1]), name) for name in names if (match := _NAME.fullmatch(name)))
+
+
+def _hand_over(directory: Directory, name: str) -> None:
+    """Give what was just made to the owner of its directory: what `sudo` wrote, they must be able to undo."""
+    status = os.fstat(directory.descriptor)
+    if status.st_uid != os.geteuid():
+        with suppress(OSError):
+            os.chown(name, status.st_uid, status.st_gid, dir_fd=directory.descriptor, follow_symlinks=False)
+
+
+def _stands(directory: Directory, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

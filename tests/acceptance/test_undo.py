@@ -1,0 +1,215 @@
+"""`log`, `undo` and `show --at`, as whole processes, in scripts and on a terminal."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from cortex_policy.manage import stamping
+from cortex_policy.state.grants import Root
+
+PROGRAM = [sys.executable, "-m", "cortex_policy"]
+Done = subprocess.CompletedProcess[str]
+
+
+def run(*words: str, code: int = 0) -> Done:
+    """Run a command in a script, which must answer this code."""
+    done = subprocess.run([*PROGRAM, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == code, done
+    return done
+
+
+def tool(root: Path, grant_id: str) -> Path:
+    """Return the file of a grant."""
+    return root / ".cortex" / "policy" / "tools" / f"{grant_id}.json"
+
+
+def terminal(*words: str) -> "pexpect.spawn[str]":
+    """Start a command on a pseudo terminal."""
+    environment = {**os.environ, "COLUMNS": "200", "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    return pexpect.spawn(
+        PROGRAM[0], [*PROGRAM[1:], *words], encoding="utf-8", timeout=30, dimensions=(24, 200), env=environment
+    )
+
+
+def ended(child: "pexpect.spawn[str]") -> tuple[int | None, str]:
+    """Return the exit code, and what was said last."""
+    child.expect(pexpect.EOF)
+    said = child.before or ""
+    child.close()
+    return child.exitstatus, said
+
+
+@pytest.fixture
+def written(root: Path) -> Path:
+    """Make a root with some writes behind it."""
+    stamping.write(Root(str(root), named=False))
+    run("set", "git", "--allow", "push", "--rate", "60", "--allow-widening")
+    run("rename", "model-gateway", "gateway")
+    run("set", "git", "--revoke", "tree")
+    return root
+
+
+def test_the_log_says_who_did_what_and_what_it_widened(written: Path) -> None:
+    """One line a write, the last first; of one grant, or only some of them."""
+    lines = [line.split("\t") for line in run("log").stdout.splitlines()]
+    assert [line[0] for line in lines] == ["4", "3", "2", "1"]
+    assert [line[3] for line in lines] == ["set git", "rename model-gateway, gateway", "set git", "stamp write"]
+    assert [line[4] for line in lines] == [
+        "narrowed", "same", "widened: adds push; 30 becomes 60 a minute", "stamped as they stood; no way back",
+    ]  # fmt: skip
+    assert all(line[1].endswith("Z") and line[2] for line in lines)
+    assert [line.split("\t")[0] for line in run("log", "gateway").stdout.splitlines()] == ["3", "1"]
+    assert run("log", "-n", "1").stdout == run("log").stdout.splitlines()[0] + "\n"
+    entry = json.loads(run("log", "git", "--json", "-n", "1").stdout)["entries"][0]
+    assert (entry["version"], entry["command"], entry["verdict"], entry["widened"]) == (4, "set", "narrowed", None)
+    assert [one["id"] for one in entry["grants"]] == ["git"]
+    code, shown = ended(terminal("log"))
+    assert code == 0
+    assert all(word in shown.splitlines()[0] for word in ("VERSION", "WHEN", "WHO", "WHAT", "MEANING"))
+    assert tool(written, "gateway").exists()
+
+
+def test_a_log_of_nothing_says_so(root: Path) -> None:
+    """Nor does it make anything."""
+    assert run("log").stderr == "no write is known\n"
+    assert run("log", "git").stderr == "no write of `git` is known\n"
+    assert json.loads(run("log", "--json").stdout) == {"entries": [], "problems": [], "warning": None}
+    run("log", "../x", code=20)
+    assert not (root / ".cortex" / "policy" / "history").exists()
+
+
+def test_who_is_behind_sudo_is_named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what would act on a terminal escaped; what is no entry is told."""
+    if os.geteuid() != 0:
+        pytest.skip("only root is believed")
+    monkeypatch.setenv("SUDO_USER", "ann\x1b[2J")
+    run("set", "git", "--rate", "7")
+    assert "ann\\x1b[2J as root" in run("log").stdout
+    (root / ".cortex" / "policy" / "history" / "x\x1b.json").write_text("{}")
+    assert "history/x\\x1b.json`: it is no entry" in run("log").stderr
+
+
+def test_a_script_undoes_and_undoes_that(written: Path) -> None:
+    """The identical bytes, one version each; what widens needs its option."""
+    after = tool(written, "git").read_bytes()
+    refused = run("undo", code=3)
+    assert "git\tactions\twidened\tadds tree\n" in refused.stdout
+    assert "--allow-widening" in refused.stderr
+    assert tool(written, "git").read_bytes() == after
+    assert run("undo", "--allow-widening").stdout.endswith("brought back `git`, version 5\n")
+    before = tool(written, "git").read_bytes()
+    assert json.loads(before)["actions"] == ["tree", "snippet", "search", "push"]
+    assert run("undo").stdout.endswith("brought back `git`, version 6\n")
+    assert tool(written, "git").read_bytes() == after
+    run("stamp", "verify")
+
+
+def test_a_dry_run_prints_a_diff_that_git_takes(written: Path) -> None:
+    """And writes nothing."""
+    done = run("undo", "--to", "1", "--dry-run")
+    diff, _, meaning = done.stdout.partition("git\tactions")
+    assert meaning
+    assert run("log").stdout.startswith("4\t")
+    subprocess.run(["git", "apply", "-"], input=diff, text=True, check=True, cwd=written)
+    assert json.loads(tool(written, "git").read_text())["rate"] == {"perMinute": 30}
+    assert tool(written, "model-gateway").exists()
+
+
+def test_the_whole_root_goes_back(written: Path) -> None:
+    """A write for each grant, the last one first; then there is nothing to do."""
+    done = json.loads(run("undo", "--to", "1", "--allow-widening", "--json").stdout)
+    assert [(one["id"], one["version"]) for one in done["writes"]] == [("git", 5), ("model-gateway", 6)]
+    assert (done["changed"], done["version"], done["to"], done["verdict"]) == (True, 6, 1, "both")
+    assert sorted(path.stem for path in tool(written, "x").parent.iterdir()) == ["git", "model-gateway"]
+    assert run("undo", "--to", "1").stdout == "nothing to do: the grants are as at version 1 already\n"
+    assert json.loads(run("undo", "--to", "1", "--json").stdout)["changed"] is False
+
+
+def test_the_word_is_asked_for_on_a_terminal(written: Path) -> None:
+    """Any other cancels."""
+    before = tool(written, "git").read_bytes()
+    for word, expected in (("yes", (3, "cancelled")), ("widen", (0, "brought back `git`, version 5"))):
+        child = terminal("undo")
+        child.expect_exact("type `widen` to save it: ")
+        assert "adds tree" in str(child.before)
+        child.sendline(word)
+        code, said = ended(child)
+        assert (code, expected[1] in said) == (expected[0], True)
+        assert (tool(written, "git").read_bytes() == before) is (code == 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["git", "--to", "1"], 2, "do not go together"),
+        (["--to", "-1"], 2, "--to"),
+        (["../x"], 20, "cannot be an id"),
+        (["--to", "9"], 3, "the stamp is at version 4, not at version 9 yet"),
+        (["--to", "0"], 3, "version 1 stamped what stood there"),
+        (["nothing"], 3, "does not know a write of `nothing`"),
+    ],
+)
+def test_what_cannot_be_undone_is_said(written: Path, words: list[str], code: int, said: str) -> None:
+    """Nothing is changed."""
+    before = tool(written, "git").read_bytes()
+    assert said in run("undo", *words, code=code).stderr
+    assert tool(written, "git").read_bytes() == before
+    assert run("log").stdout.startswith("4\t")
+
+
+def test_a_hand_edit_is_looked_at_first(written: Path) -> None:
+    """23 with the command that accepts it, after which there is no way back to before it; an older text comes back."""
+    tool(written, "git").write_bytes(tool(written, "git").read_bytes() + b" ")
+    assert "hint: look at it, then accept it with `cortex-policy stamp write`\n" in run("undo", code=23).stderr
+    run("stamp", "write")
+    assert "version 5 accepted a hand edit of `git`" in run("undo", code=3).stderr
+    assert "5\t" in run("log", "-n", "1").stdout
+    assert run("log", "-n", "1").stdout.endswith("\tstamp write git\tedited by hand, and accepted\n")
+    run("undo", "--to", "1", "--allow-widening")
+
+
+def test_a_grant_is_shown_as_it_was(written: Path) -> None:
+    """Byte for byte, so that it can be piped; as JSON with what it allowed."""
+    assert json.loads(run("show", "git", "--at", "1").stdout)["rate"] == {"perMinute": 30}
+    now = subprocess.run([*PROGRAM, "show", "git", "--at", "4"], capture_output=True, check=True).stdout
+    assert now == tool(written, "git").read_bytes()
+    shown = json.loads(run("show", "model-gateway", "--at", "2", "--json").stdout)
+    assert (shown["state"], shown["tool"], shown["per_minute"], shown["base64"]) == (
+        "valid", "model-gateway", 60, None,
+    )  # fmt: skip
+    assert shown["text"] == tool(written, "gateway").read_text()
+    assert "there was no `model-gateway` at version 3" in run("show", "model-gateway", "--at", "3", code=20).stderr
+    assert "is at version 4, not at version 5 yet" in run("show", "git", "--at", "5", code=3).stderr
+    code, said = ended(terminal("show", "git", "--at", "1"))
+    assert (code, '"perMinute": 30' in said) == (0, True)
+
+
+def test_bytes_that_are_no_text_are_shown_as_they_were(root: Path) -> None:
+    """On a terminal escaped, in JSON packed."""
+    data = b'{"tool": "\xff\x1b[2J"}'
+    tool(root, "x").write_bytes(data)
+    run("remove", "x", "--yes")
+    assert subprocess.run([*PROGRAM, "show", "x", "--at", "0"], capture_output=True, check=True).stdout == data
+    shown = json.loads(run("show", "x", "--at", "0", "--json").stdout)
+    assert (shown["state"], shown["text"], shown["base64"]) == ("invalid", None, "eyJ0b29sIjogIv8bWzJKIn0=")
+    assert "\x1b[2J" not in ended(terminal("show", "x", "--at", "0"))[1]
+    run("undo", "x")
+    assert tool(root, "x").read_bytes() == data
+
+
+def test_another_writer_is_waited_for(written: Path) -> None:
+    """Or named at once."""
+    held = "from cortex_policy.manage.writing import writing; from cortex_policy.state.grants import Root; import sys, time\nwith writing(Root(sys.argv[1], named=True)):\n print(1, flush=True)\n time.sleep(float(sys.argv[2]))"
+    with subprocess.Popen([sys.executable, "-c", held, str(written), "1.5"], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        began = time.monotonic()
+        assert "has been writing grants" in run("undo", "--allow-widening", code=3).stderr
+        run("undo", "--allow-widening", "--wait", "30")
+        assert time.monotonic() - began > 1

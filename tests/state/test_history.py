@@ -1,0 +1,239 @@
+"""Entries of the history: the bytes come back identical, and what no writer of ours made is told, never believed."""
+
+import json
+import os
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cortex_policy.core.decode import Malformed
+from cortex_policy.manage import recording, stamping
+from cortex_policy.manage.writing import writing
+from cortex_policy.state import entries, history
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.entries import Author, Entry, Kept
+from cortex_policy.state.grants import Root
+from cortex_policy.state.history import Damage, Limits
+from cortex_policy.state.stamp import digest_of
+from cortex_policy.state.writers import NotDone
+
+
+@pytest.fixture
+def own(root: Path) -> Root:
+    """Name a stamped root."""
+    own = Root(str(root), named=False)
+    stamping.write(own)
+    return own
+
+
+def past(root: Root) -> Path:
+    """Return the directory of the history."""
+    return Path(root.path, ".cortex", "policy", "history")
+
+
+def names(root: Root) -> list[str]:
+    """Return the names of the entries."""
+    return sorted(path.name for path in past(root).glob("*.json"))
+
+
+def write(root: Root, times: int = 1) -> None:
+    """Change a grant, so often."""
+    with writing(root, command="set") as writer:
+        for _ in range(times):
+            old = writer.read("git") or b""
+            writer.put("git", old, old + b" ")
+
+
+def found(root: Root) -> list[Entry | Damage]:
+    """Return what the history says."""
+    return list(history.read(root, stamps.read(root)))
+
+
+def entry(data: bytes | None = b"x", version: int = 7) -> Entry:
+    """Return an entry that replaced these bytes."""
+    old = None if data is None else digest_of(data)
+    kept = (Kept("git", old, digest_of(b"y"), data, 0o640 if data is not None else 0o644),)
+    return Entry(version, "2026-01-02T03:04:05Z", Author("ann", 7, None), "set", "widened", "adds push", kept)
+
+
+@given(st.one_of(st.none(), st.binary(), st.text().map(str.encode)))
+def test_bytes_come_back_identical(data: bytes | None) -> None:
+    """Whatever they are; so does all the rest."""
+    assert entries.decode(entries.encode(entry(data))) == entry(data)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff\xfe\0", b"\xef\xbb\xbf{}", "\u2028\U0001f600\r\n".encode(), b"\x01" * (1 << 20)]
+)
+def test_hostile_bytes_come_back_identical(data: bytes) -> None:
+    """No text at all, a byte order mark, what JSON escapes, and the largest grant at its longest."""
+    assert entries.decode(entries.encode(entry(data))) == entry(data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2}, {"version": 0}, {"version": 1 << 53}, {"version": "7"}, {"written_at": "now"}, {"user": 7},
+        {"uid": "0"}, {"sudo_user": 7}, {"command": "\x1b[2J"}, {"verdict": "fine"}, {"widened": None},
+        {"grants": {}}, {"grants": [7]}, {"grants": [{"id": "../x"}]},
+        {"grants": [{"id": "git", "old": None, "new": None}] * 2},
+        {"grants": [{"id": "git", "old": "sha256:0", "new": None, "text": "other bytes"}]},
+        {"grants": [{"id": "git", "old": None, "new": None, "text": "bytes of nothing"}]},
+        {"grants": [{"id": "git", "old": "sha256:0", "new": None, "base64": "?"}]},
+        {"grants": [{"id": "git", "old": 7, "new": None}]},
+        {"grants": [{"id": "git", "old": None, "new": None, "mode": -1}]},
+    ],
+)  # fmt: skip
+def test_what_was_not_written_so_is_no_entry(change: dict[str, object]) -> None:
+    """Above all bytes that do not belong to their digest."""
+    with pytest.raises(Malformed):
+        entries.decode(json.dumps(json.loads(entries.encode(entry())) | change).encode())
+
+
+def test_each_write_is_a_private_file_that_git_ignores(own: Root) -> None:
+    """Named by its order and its version; nothing is pending afterwards."""
+    write(own, 2)
+    assert names(own) == ["00000001-v1.json", "00000002-v2.json", "00000003-v3.json"]
+    assert stat.S_IMODE(past(own).stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in past(own).iterdir()} == {0o600}
+    assert (past(own) / ".gitignore").read_text() == "*\n"
+    last = found(own)[0]
+    assert isinstance(last, Entry)
+    assert (last.version, last.command, last.verdict, last.ids) == (3, "set", "same", ("git",))
+
+
+def test_the_oldest_go_first(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many are kept, none older than so many days but the last; files of others are left."""
+    monkeypatch.setattr(recording, "limits", lambda _: Limits(3, 90))
+    monkeypatch.setattr("cortex_policy.manage.writing.limits", lambda _: Limits(3, 90))
+    write(own, 5)
+    assert names(own) == ["00000004-v4.json", "00000005-v5.json", "00000006-v6.json"]
+    (past(own) / "notes.txt").write_text("mine")
+    for name in names(own):
+        os.utime(past(own) / name, (0, time.time() - 91 * history.DAY))
+    write(own)
+    assert names(own) == ["00000007-v7.json"]
+    assert (past(own) / "notes.txt").exists()
+    monkeypatch.setattr("cortex_policy.manage.writing.limits", lambda _: Limits(0))
+    write(own)
+    assert names(own) == []
+
+
+def test_nothing_is_kept_where_it_is_off(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the directory."""
+    own = Root(str(root), named=False)
+    for module in ("writing", "stamping"):
+        monkeypatch.setattr(f"cortex_policy.manage.{module}.limits", lambda _: Limits(0))
+    stamping.write(own)
+    write(own)
+    assert not past(own).exists()
+    assert found(own) == []
+
+
+def test_order_is_that_of_the_writes_not_of_versions(own: Root) -> None:
+    """Where the stamp was removed, versions begin anew."""
+    write(own, 2)
+    Path(stamps.stamp_file(own.path)).unlink()
+    write(own, 1)
+    assert [one.version for one in found(own) if isinstance(one, Entry)] == [1, 3, 2, 1]
+
+
+def test_an_entry_without_its_write_is_dropped(own: Root) -> None:
+    """It was never made, and nobody is told that it was."""
+    write(own)
+    stamp = stamps.read(own)
+    assert stamp is not None
+    (past(own) / "pending.json").write_bytes(entries.encode(entry(version=stamp.version + 1)))
+    assert [one.version for one in found(own) if isinstance(one, Entry)] == [2, 1]
+    with writing(own):
+        assert not (past(own) / "pending.json").exists()
+    assert names(own) == ["00000001-v1.json", "00000002-v2.json"]
+
+
+def test_an_entry_whose_write_was_made_is_told_before_it_has_its_name(own: Root) -> None:
+    """And gets it from the next writer."""
+    write(own)
+    (past(own) / "00000002-v2.json").rename(past(own) / "pending.json")
+    assert [one.version for one in found(own) if isinstance(one, Entry)] == [2, 1]
+    with writing(own):
+        assert names(own) == ["00000001-v1.json", "00000002-v2.json"]
+
+
+def link(file: Path) -> None:
+    """Put a link there."""
+    file.symlink_to("/etc/passwd")
+
+
+def hard_link(file: Path) -> None:
+    """Put a second link of another file there; root's own are believed."""
+    other = file.with_name("other")
+    other.write_text("{}")
+    os.link(other, file)
+
+
+def torn(file: Path) -> None:
+    """Put half an entry there."""
+    file.write_bytes(entries.encode(entry())[:40])
+
+
+def other_version(file: Path) -> None:
+    """Put an entry there that says another version than its name."""
+    file.write_bytes(entries.encode(entry(version=8)))
+
+
+@pytest.mark.parametrize("kind", [link, hard_link, torn, other_version, Path.mkdir, os.mkfifo])
+def test_what_is_no_entry_is_told_and_never_followed(own: Root, kind: Callable[[Path], None]) -> None:
+    """It stops no write, and hides no entry beside it."""
+    write(own)
+    kind(past(own) / "00000009-v7.json")
+    told = found(own)
+    assert isinstance(told[0], Damage)
+    assert told[0].file.endswith("00000009-v7.json")
+    assert [one.version for one in told if isinstance(one, Entry)] == [2, 1]
+    write(own)
+
+
+@pytest.mark.parametrize("kind", [link, Path.mkdir, os.mkfifo])
+def test_no_write_goes_through_what_stands_in_the_place_of_an_entry(own: Root, kind: Callable[[Path], None]) -> None:
+    """3, and nothing was changed."""
+    write(own)
+    kind(past(own) / "pending.json")
+    before = Path(own.tools, "git.json").read_bytes()
+    with pytest.raises(NotDone, match="is not a regular file"):
+        write(own)
+    assert Path(own.tools, "git.json").read_bytes() == before
+
+
+def test_a_torn_pending_entry_is_cleared_away(own: Root) -> None:
+    """Ours are whole, or not there."""
+    write(own)
+    torn(past(own) / "pending.json")
+    write(own)
+    assert names(own)[-1] == "00000003-v3.json"
+
+
+def test_a_linked_history_is_never_written_through(own: Root, tmp_path: Path) -> None:
+    """22, wherever it leads."""
+    write(own)
+    past(own).rename(tmp_path / "elsewhere")
+    past(own).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Exception, match="is a link") as caught:
+        write(own)
+    assert getattr(caught.value, "exit_code", 0) == 22
+    assert len(list((tmp_path / "elsewhere").glob("*.json"))) == 2
+
+
+def test_a_history_that_others_can_write_is_doubted(own: Root) -> None:
+    """What they put there would come back as a grant."""
+    write(own)
+    assert history.doubt(own) is None
+    past(own).chmod(0o777)
+    doubt = history.doubt(own)
+    assert doubt is not None
+    assert "history` is writable by everyone" in doubt.detail
+    assert "chmod go-w" in doubt.hint
