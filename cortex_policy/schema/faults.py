@@ -66,7 +66,8 @@ def fault_of(document: "Mapping[str, object]", error: "Mapping[str, object]") ->
     value = error["input"]
     code = "shape-value" if error["type"] in _VALUES or isinstance(value, float) else "shape-type"
     must_be = _MUST_BE.get(steps, "a string")
-    message = f"`{_label(steps)}` is {_said(value)}, and must be {must_be}"
+    kind = "the string " if isinstance(value, str) and code == "shape-type" else ""
+    message = f"`{_label(steps)}` is {kind}{_said(value)}, and must be {must_be}"
     return Finding(code, message, _instead(steps, value), pointer(*steps))
 
 

@@ -39,7 +39,7 @@ CASES: list[tuple[Any, list[tuple[str, str, str, str]]]] = [
     (GRANT | {"rate": {}}, [("shape-missing", "/rate", "`rate.perMinute` is missing", 'add "perMinute": 30')]),
     (
         GRANT | {"rate": {"perMinute": "30"}},
-        [("shape-type", "/rate/perMinute", "`rate.perMinute` is `30`, and must be an integer of at least 1", "write 30 without quotes")],
+        [("shape-type", "/rate/perMinute", "`rate.perMinute` is the string `30`, and must be an integer of at least 1", "write 30 without quotes")],
     ),
     (GRANT | {"rate": {"perMinute": 0}}, [("shape-value", "/rate/perMinute", "`rate.perMinute` is 0", "")]),
     (GRANT | {"rate": {"perMinute": 2.5}}, [("shape-value", "/rate/perMinute", "is 2.5, and must be an integer", "")]),
@@ -49,7 +49,7 @@ CASES: list[tuple[Any, list[tuple[str, str, str, str]]]] = [
     (GRANT | {"rate": 30}, [("shape-type", "/rate", "`rate` is 30, and must be an object", 'write {"perMinute": 30}')]),
     (GRANT | {"tool": ""}, [("shape-value", "/tool", "`tool` is empty, and must be a string that is not empty", "")]),
     (GRANT | {"tool": {"a": 1}}, [("shape-type", "/tool", "`tool` is an object", "")]),
-    (GRANT | {"actions": "tree"}, [("shape-type", "/actions", "`actions` is `tree`", 'write ["tree"]')]),
+    (GRANT | {"actions": "tree"}, [("shape-type", "/actions", "`actions` is the string `tree`", 'write ["tree"]')]),
     (
         GRANT | {"actions": ["a", 1, [], None]},
         [("shape-type", f"/actions/{at}", f"`actions[{at}]` is {what}, and must be a string", "")
