@@ -31,9 +31,11 @@ class Value:
         def __init__(self, *values: object, **named: object) -> None:
             """Take the fields in their order or by name."""
             names = self.__match_args__
-            fields = dict(zip(names, values, strict=False), **named)
-            given = len(values) + len(named)
-            if len(fields) != given or not self._required <= fields.keys() <= set(names):
+            fields = dict(zip(names, values, strict=False))
+            if named:
+                fields.update(named)
+            is_odd = len(fields) != len(values) + len(named) or not self._required <= fields.keys()
+            if is_odd or (named and not fields.keys() <= set(names)):
                 message = f"{type(self).__name__} takes {', '.join(names)}"
                 raise TypeError(message)
             vars(self).update(fields)
