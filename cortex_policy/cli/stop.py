@@ -39,7 +39,8 @@ def stop(
         members = {"root": found.path, "changed": done.is_changed, "stopped": stop_members(done.stop)}
         typer.echo(json_text.dumps(members))
         return
-    sentence = done.stop.sentence if done.stop is not None else ""
+    sentence = done.stop.sentence
     typer.echo(printable(f"stopped {sentence}" if done.is_changed else f"nothing to do: stopped {sentence}"))
-    lost = f"your reason is not kept; a reason is the first line of `{done.stop.file}`" if done.stop else ""
-    print_hints([f"end it with `{resuming(found)}`", lost if reason and not done.is_changed else ""])
+    is_lost = reason and (not done.is_changed or done.stop.reason is None)
+    lost = f"your reason is not kept; a reason is the first line of `{done.stop.file}`" if is_lost else ""
+    print_hints([f"end it with `{resuming(found)}`", lost])

@@ -22,7 +22,14 @@ _OTHERWISE = "stop the whole host with `sudo mkdir -p /etc/cortex-policy && sudo
 
 
 class Stopping(Value):
-    """A stop that was made, found or ended, and whether anything changed."""
+    """The stop that stands, and whether it is a new one."""
+
+    stop: Stop
+    is_changed: bool
+
+
+class Resuming(Value):
+    """What is known of the stop that was ended, if one was."""
 
     stop: Stop | None
     is_changed: bool
@@ -47,7 +54,7 @@ def stop(root: Root, reason: str = "") -> Stopping:
     return Stopping(stop, is_made)
 
 
-def resume(root: Root) -> Stopping:
+def resume(root: Root) -> Resuming:
     """End the stop of a root, whoever made it; raise NotDone where it cannot be removed."""
     with _policy(root, f"see why with `ls -ld {quoted(f'{root.path}/.cortex/policy/{NAME}')}`") as policy:
         ended = of_policy(policy)
@@ -56,8 +63,8 @@ def resume(root: Root) -> Stopping:
             remove = os.rmdir if stat.S_ISDIR(mode) else os.unlink
             remove(NAME, dir_fd=policy.descriptor)
             settle(policy.descriptor)
-            return Stopping(ended, is_changed=True)
-    return Stopping(None, is_changed=False)
+            return Resuming(ended, is_changed=True)
+    return Resuming(None, is_changed=False)
 
 
 @contextmanager

@@ -16,13 +16,14 @@ from cortex_policy.core.model import (
     StateError,
     UsageError,
 )
-from cortex_policy.state.grants import Directory, Root, Trust, check_id, find_root, read_grant
+from cortex_policy.state.grants import check_id, find_root, read_grant
 from cortex_policy.state.ledger import Ledger, state_directory
 from cortex_policy.state.places import Guarded, places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.model import Decision, Grant, Origin, Settings
+    from cortex_policy.state.grants import Directory
     from cortex_policy.state.memory import MemoryBudgets
 
 SYSTEM_SETTINGS = "/etc/cortex-policy"
@@ -74,7 +75,7 @@ def refuse_stop_of_host() -> None:
         raise host_stopped(SYSTEM_SETTINGS)
 
 
-def refuse_stop(policy: Directory) -> None:
+def refuse_stop(policy: "Directory") -> None:
     """Raise AccessDenied where an emergency stop stands in an open policy directory."""
     if stands("stop", policy.descriptor):
         from cortex_policy.state.stop import stopped  # noqa: PLC0415 - only a denial needs it
@@ -84,17 +85,23 @@ def refuse_stop(policy: Directory) -> None:
 
 def _refuse_stop_of(origin: "Origin") -> None:
     """Raise AccessDenied where a stop stands in the root of a loaded grant, or nobody can know."""
+    why = ""
     try:
-        with Directory(Trust(Root(origin.root, named=True))) as policy:
-            refuse_stop(policy)
-            if policy.identities[-1] == origin.policy_identity:
+        # whatever links lead there: it must be the very directory, whose stop is looked for then
+        policy = os.open(f"{origin.root.rstrip('/')}/.cortex/policy", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            status = os.fstat(policy)
+            if (status.st_dev, status.st_ino) != origin.policy_identity:
+                why = "is not the directory that the grant was read from"
+            elif not stands("stop", policy):
                 return
-            why = "is not the directory that the grant was read from"
-    except (OSError, GrantError):
+        finally:
+            os.close(policy)
+    except OSError:
         why = "cannot be opened"
-    from cortex_policy.state.stop import unknown  # noqa: PLC0415 - only a denial needs it
+    from cortex_policy.state.stop import stopped_since  # noqa: PLC0415 - only a denial needs it
 
-    raise unknown(origin.root, why)
+    raise stopped_since(origin.root, why)
 
 
 def _guarded(origin: "Origin") -> Guarded:

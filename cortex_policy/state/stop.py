@@ -76,10 +76,11 @@ def stopped(policy: Directory) -> Stopped:
     return Stopped(of_policy(policy) or Stop(f"{policy.path}/{NAME}"), policy.trust.root)
 
 
-def unknown(root: str, fault: str) -> Stopped:
-    """Return the denial for a root whose policy directory cannot tell."""
-    policy = f"{root.rstrip('/')}/.cortex/policy"
-    return Stopped(Stop(f"{policy}/{NAME}", fault=f"`{policy}` {fault}"), Root(root, named=True))
+def stopped_since(path: str, fault: str) -> Stopped:
+    """Return the denial by the stop of a root, or by what hides whether it has one."""
+    root, policy = Root(path, named=True), f"{path.rstrip('/')}/.cortex/policy"
+    unknown = Stop(f"{policy}/{NAME}", fault=f"`{policy}` {fault}" if fault else None)
+    return Stopped(of_root(root) or unknown, root)
 
 
 def refuse_hidden(root: Root) -> None:
@@ -157,9 +158,9 @@ def _first_line(name: str, directory: int | None) -> str | None:
         return None
     finally:
         os.close(descriptor)
-    lines = data[:MOST_SAID].decode("utf-8", "replace").strip().splitlines()
+    lines = data[:MOST_SAID].decode("utf-8", "replace").strip().splitlines() or [""]
     is_cut = len(data) > MOST_SAID and len(lines) == 1
-    return f"{lines[0]} ..." if is_cut else lines[0] if lines else None
+    return (f"{lines[0]} ..." if is_cut else lines[0].rstrip()) or None
 
 
 def _user(number: int) -> str:
