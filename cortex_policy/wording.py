@@ -8,7 +8,7 @@ from cortex_policy.core.model import (
     ARGUMENT_NOT_ALLOWED,
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
-    GrantError,
+    STOPPED,
     UsageError,
 )
 
@@ -20,15 +20,16 @@ except ImportError:  # another Python implementation
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.checking import Call, Outcome
-    from cortex_policy.core.model import Budget, Decision, Grant, Place
+    from cortex_policy.core.model import Budget, Decision, Grant, Place, Reason
 
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")  # to every shell
-_RULES = {
+_RULES: "dict[Reason | None, str]" = {
     ACTION_NOT_ALLOWED: "action",
     ARGUMENT_NOT_ALLOWED: "arguments",
     PATH_OUTSIDE_SCOPE: "path",
     APPROVAL_REQUIRED: "approval",
     RATE_LIMITED: "rate",
+    STOPPED: "stop",
     ALLOWED: "none denies",
 }
 
@@ -67,8 +68,9 @@ def _lines(call: "Call", outcome: "Outcome") -> list[str]:
 def _explained(outcome: "Outcome") -> list[str]:
     """Return the rule that decided, or that none could, and the file of the grant as far as it is known."""
     decision, error, grant = outcome.decision, outcome.error, outcome.grant
-    rule = _RULES[decision.reason] if decision is not None else f"none could decide ({error.reason if error else None})"
-    known = grant.origin if grant is not None else error if isinstance(error, GrantError) else None
+    reason = decision.reason if decision is not None else error.reason if error is not None else None
+    rule = _RULES.get(reason, f"none could decide ({reason})")
+    known = grant.origin if grant is not None else error
     return [f"rule: {rule}", *([f"file: {known.file}"] if known is not None and known.file else [])]
 
 
@@ -169,7 +171,7 @@ def _json_line(call: "Call", outcome: "Outcome") -> str:
         code, reason, message = decision.reason.exit_code, str(decision.reason), decision.message
         retryable = decision.retryable
     # an error tells of the file as far as it was known
-    origin = grant.origin if grant is not None else error if isinstance(error, GrantError) else None
+    origin = grant.origin if grant is not None else error
     return _json({
         "decision": bool(decision),
         "reason": reason,

@@ -16,6 +16,8 @@ FILES = (
     ),
     ("DIR/.cortex/policy/stamp.json", "The stamp of the grants."),
     ("DIR/.cortex/policy/.lock", "Locked by whoever writes grants or stamp."),
+    ("DIR/.cortex/policy/stop", "An emergency stop: while this name exists, every check of the root is a no."),
+    ("/etc/cortex-policy/stop", "The same for every check on the host."),
     ("/run/user/UID/cortex-policy", "Rate state, where /run/user/UID is the user's own, with mode 0700."),
     ("/dev/shm/cortex-policy-UID", "Rate state elsewhere. On macOS it is in ~/Library/Caches/cortex-policy."),  # noqa: S108 - only named
 )

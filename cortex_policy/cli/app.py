@@ -21,11 +21,13 @@ from cortex_policy.cli.new import new
 from cortex_policy.cli.rate import rate_app
 from cortex_policy.cli.remove import remove
 from cortex_policy.cli.rename import rename
+from cortex_policy.cli.resume import resume
 from cortex_policy.cli.rule import rule
 from cortex_policy.cli.schema import schema
 from cortex_policy.cli.set import set_grant
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
+from cortex_policy.cli.stop import stop
 from cortex_policy.cli.undo import undo
 from cortex_policy.cli.validate import validate
 from cortex_policy.core.model import UsageError
@@ -59,6 +61,8 @@ app.command("log", cls=Command)(log)
 app.command("undo", cls=Command)(undo)
 app.command("validate", cls=Command)(validate)
 app.command("rule", cls=Command)(rule)
+app.command("stop", cls=Command)(stop)
+app.command("resume", cls=Command)(resume)
 app.command("schema", cls=Command)(schema)
 app.command("completions", cls=Command)(completions)
 app.add_typer(stamp_app, name="stamp")

@@ -14,7 +14,7 @@ _GENERAL = {
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit")
 _ENDED_BY = {
     1: ("stamp", "diff", "fmt"),
-    3: ("stamp", "rate", "diff", *_WRITERS),
+    3: ("stamp", "rate", "diff", "stop", "resume", *_WRITERS),
     23: ("stamp", *_WRITERS),
     24: ("check", "rate"),
     27: ("check",),

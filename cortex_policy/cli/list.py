@@ -6,9 +6,11 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.progress import tracked
-from cortex_policy.cli.report import print_hints, print_rows
+from cortex_policy.cli.report import print_hints, print_rows, stop_members
 from cortex_policy.manage.listing import Row, rows, stamp_problem
+from cortex_policy.manage.stopping import standing
 from cortex_policy.state.grants import find_root
+from cortex_policy.state.stop import resuming
 from cortex_policy.wording import printable
 
 COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
@@ -17,16 +19,23 @@ COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     """List the grants, and what is wrong with them.
 
-    A table on a terminal, else one line a grant with tabs between. What is wrong with a grant goes to stderr.
+    A table on a terminal, else one line a grant with tabs between. What is wrong with a grant goes to stderr, and so
+    does an emergency stop, first.
 
     $ cortex-policy list
     $ cortex-policy list | cut -f1
     $ cortex-policy list --json --root /srv/repo
     """
     found = find_root(root)
+    stops = standing(found)
+    if not json:
+        for stop in stops:
+            typer.echo(printable(f"stopped {stop.sentence}"), err=True)
     listed = rows(found, tracked)
     if json:
-        typer.echo(json_text.dumps({"root": found.path, "grants": [_members(row) for row in listed]}))
+        stopped = stop_members(stops[0] if stops else None)
+        grants = [_members(row) for row in listed]
+        typer.echo(json_text.dumps({"root": found.path, "stopped": stopped, "grants": grants}))
         return
     print_rows(COLUMNS, [_cells(row) for row in listed])
     for row in listed:
@@ -35,7 +44,8 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     broken = stamp_problem(found)
     if broken is not None:
         typer.echo(printable(f"stamp: {broken.detail}"), err=True)
-    print_hints([*(row.hint for row in listed), broken.hint if broken is not None else ""])
+    ending = [stop.hint or f"an operator ends the stop with `{resuming(found)}`" for stop in stops]
+    print_hints([*ending, *(row.hint for row in listed), broken.hint if broken is not None else ""])
     if not listed:
         typer.echo(printable(f"there are no grants in {found.tools}"), err=True)
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cortex_policy.manage.rates import Standing
+    from cortex_policy.state.stop import Stop
 
 
 def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
@@ -27,6 +28,20 @@ def print_hints(hints: "Iterable[str]") -> None:
     """Print on stderr what would mend what was printed, each once."""
     for hint in dict.fromkeys(filter(None, hints)):
         typer.echo(printable(f"hint: {hint}"), err=True)
+
+
+def stop_members(stop: "Stop | None") -> dict[str, object] | None:
+    """Return an emergency stop as it is printed in JSON, None where there is none."""
+    if stop is None:
+        return None
+    return {
+        "file": stop.file,
+        "host": stop.is_of_host,
+        "by": stop.by,
+        "stopped_at": stop.timestamp,
+        "reason": stop.reason,
+        "problem": stop.fault,
+    }
 
 
 def members(one: "Standing") -> dict[str, object]:

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import members
+from cortex_policy.cli.report import members, stop_members
 from cortex_policy.manage.inspection import Inspection, inspect
 from cortex_policy.manage.rates import Standing
+from cortex_policy.manage.stopping import standing
 from cortex_policy.state.grants import find_root
 from cortex_policy.wording import printable
 
@@ -23,6 +24,7 @@ def show(
     """Show a grant, its file, and what is left of its budgets.
 
     With `--at` it prints the text of the grant at a version of the stamp, byte for byte; `log` knows the versions.
+    An emergency stop stands in the first line.
 
     $ cortex-policy show git
     $ cortex-policy show git --json
@@ -36,10 +38,12 @@ def show(
         return
     seen = inspect(found, grant_id)
     file = f"{found.tools}/{grant_id}.json"
+    stops = standing(found)
     if json:
-        typer.echo(json_text.dumps(_members(seen, found.path, file)))
+        stopped = stop_members(stops[0] if stops else None)
+        typer.echo(json_text.dumps({"stopped": stopped, **_members(seen, found.path, file)}))
         return
-    for name, value in _lines(seen, file):
+    for name, value in [*(("stopped", stop.sentence) for stop in stops), *_lines(seen, file)]:
         typer.echo(printable(f"{name:<8}{value}"))
 
 

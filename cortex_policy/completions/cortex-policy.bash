@@ -61,7 +61,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --ignore --number --output --path --rate --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --ignore --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -165,6 +165,10 @@ _cortex_policy() {
             offered=('' 'ids' '')
             flags='--root --wait --json --help'
             ;;
+        'resume '*)
+            offered=('')
+            flags='--root --json --help'
+            ;;
         'rule '*)
             offered=('' 'syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs')
             flags='--json --help'
@@ -185,6 +189,10 @@ _cortex_policy() {
             offered=('' 'show verify wait write')
             flags='--help'
             ;;
+        'stop '*)
+            offered=('')
+            flags='--root --reason --json --help'
+            ;;
         'undo '*)
             offered=('' 'ids')
             flags='--root --to --dry-run --allow-widening --wait --json --help'
@@ -194,7 +202,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('check completions copy diff edit fmt init list log new rate remove rename rule schema set show stamp undo validate')
+            offered=('check completions copy diff edit fmt init list log new rate remove rename resume rule schema set show stamp stop undo validate')
             flags='--version --help'
             ;;
     esac

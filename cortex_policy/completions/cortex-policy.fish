@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --ignore --number --output --path --rate --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n
+        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --ignore --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -79,11 +79,13 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a new -d 'Make a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rate -d 'Show, watch, reset or purge what the rates leave'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a remove -d 'Remove a grant, valid or not'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rename -d 'Give a grant another id'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a resume -d 'End the stop of a root, whoever made it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rule -d 'Explain a rule of validate, or list them all'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a schema -d 'Print the JSON Schema of a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a set -d 'Change a grant in one write'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a stamp -d 'Show, verify or write the version and checksum of the grants'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a stop -d 'Deny every call, at once, until resume'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a undo -d 'Undo the last write, or the last write of a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is wrong with grants, and how to mend it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
@@ -195,6 +197,9 @@ complete -c cortex-policy -n '__cortex_policy_in rename' -l root -x -a '(__fish_
 complete -c cortex-policy -n '__cortex_policy_in rename' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in rename' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in rename' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_in resume' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in resume' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in resume' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 rule' -a 'syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs'
 complete -c cortex-policy -n '__cortex_policy_in rule' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in rule' -l help -d 'Show this message and exit'
@@ -239,6 +244,10 @@ complete -c cortex-policy -n '__cortex_policy_in stamp write' -l root -x -a '(__
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in stamp write' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_in stop' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in stop' -l reason -x -d 'Why, for whoever is denied'
+complete -c cortex-policy -n '__cortex_policy_in stop' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in stop' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 undo' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l to -x -d 'Bring all grants back to a version'

@@ -16,11 +16,19 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_DIGITS = 4300
 DATA_CLASSES = ("public", "internal", "sensitive")
+MAX_ID = 128
 _BLANKS = " \t\n\r"
+_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_MORE = _LETTERS | frozenset("._-")
 
 
 class Malformed(ValueError):
     """Text that is not the JSON we accept; says why, and where if that is known."""
+
+
+def is_grant_id(word: str) -> bool:
+    """Whether a word can name a grant at all."""
+    return 0 < len(word) <= MAX_ID and word[0] in _LETTERS and _MORE.issuperset(word)
 
 
 def _members(pairs: "list[tuple[str, Any]]") -> "dict[str, Any]":

@@ -72,8 +72,7 @@ class Reason(str):
     def __new__(cls, word: str, message: str, exit_code: int) -> "Self":
         """Make the word carry its sentence and exit code."""
         reason = str.__new__(cls, word)
-        reason.message = message
-        reason.exit_code = exit_code
+        reason.message, reason.exit_code = message, exit_code
         return reason
 
 
@@ -83,6 +82,7 @@ ARGUMENT_NOT_ALLOWED = Reason("argument_not_allowed", "argument not allowed", 11
 PATH_OUTSIDE_SCOPE = Reason("path_outside_scope", "path not within fsScope", 12)
 APPROVAL_REQUIRED = Reason("approval_required", "approval required", 13)
 RATE_LIMITED = Reason("rate_limited", "rate limit exceeded", 14)
+STOPPED = Reason("stopped", "emergency stop", 15)
 GRANT_NOT_FOUND = Reason("grant_not_found", "grant not found", 20)
 GRANT_INVALID = Reason("grant_invalid", "grant invalid", 21)
 GRANT_UNSAFE = Reason("grant_unsafe", "grant file is unsafe", 22)
@@ -93,9 +93,9 @@ ROOT_AMBIGUOUS = Reason("root_ambiguous", "more than one policy root", 26)
 SETTINGS_INVALID = Reason("settings_invalid", "settings invalid", 27)
 
 REASONS = (
-    ALLOWED, ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, APPROVAL_REQUIRED, RATE_LIMITED,
-    GRANT_NOT_FOUND, GRANT_INVALID, GRANT_UNSAFE, STAMP_MISMATCH, STATE_UNAVAILABLE, ROOT_NOT_FOUND,
-    ROOT_AMBIGUOUS, SETTINGS_INVALID,
+    ALLOWED, ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, APPROVAL_REQUIRED, RATE_LIMITED, STOPPED,
+    GRANT_NOT_FOUND, GRANT_INVALID, GRANT_UNSAFE, STAMP_MISMATCH, STATE_UNAVAILABLE, ROOT_NOT_FOUND, ROOT_AMBIGUOUS,
+    SETTINGS_INVALID,
 )  # fmt: skip
 
 HUMAN_APPROVAL = "human_approval"  # the one obligation there is
@@ -209,14 +209,16 @@ class Decision(Value):
 
 
 class CortexPolicyError(Exception):
-    """The root of all errors that a call or a file can cause."""
+    """The root of all errors that a call or a file can cause; says what was known of root and file by then."""
+
+    root: str | None = None
+    file: str | None = None
+    sha256: str | None = None
 
     def __init__(self, reason: Reason, detail: str = "", hint: str = "") -> None:
         """Keep the reason, what it was about, and a hint that can be typed."""
         super().__init__(f"{reason.message}: {detail}" if detail else reason.message)
-        self.reason = reason
-        self.detail = detail
-        self.hint = hint
+        self.reason, self.detail, self.hint = reason, detail, hint
 
     @property
     def exit_code(self) -> int:
@@ -225,11 +227,7 @@ class CortexPolicyError(Exception):
 
 
 class GrantError(CortexPolicyError):
-    """A grant could not be found, believed or read: exit 20-23, 25-27; says what was known of it by then."""
-
-    root: str | None = None
-    file: str | None = None
-    sha256: str | None = None
+    """A grant could not be found, believed or read: exit 20-23, 25-27."""
 
 
 class StateError(CortexPolicyError):
@@ -237,7 +235,7 @@ class StateError(CortexPolicyError):
 
 
 class AccessDenied(CortexPolicyError):
-    """A call was denied: exit 10-14; carries the decision."""
+    """A call was denied: exit 10-15; carries the decision."""
 
     def __init__(self, decision: Decision) -> None:
         """Say what the decision says."""

@@ -8,6 +8,7 @@ from cortex_policy.core.decode import MAX_DEPTH
 from cortex_policy.core.engine import DEFAULTS, rated, refusal
 from cortex_policy.core.model import (
     GRANT_INVALID,
+    GRANT_UNSAFE,
     SETTINGS_INVALID,
     AccessDenied,
     GrantError,
@@ -22,6 +23,7 @@ from cortex_policy.state.places import Guarded, places
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.model import Decision, Grant, Origin, Settings
+    from cortex_policy.state.grants import Directory
     from cortex_policy.state.memory import MemoryBudgets
 
 SYSTEM_SETTINGS = "/etc/cortex-policy"
@@ -54,6 +56,54 @@ def refuse_settings(root: str) -> None:
             raise GrantError(SETTINGS_INVALID, f"`{name}` is not read yet, and nothing is skipped", f"unset `{name}`")
 
 
+def stands(name: str, directory: int | None = None) -> bool:
+    """Whether a name exists, or cannot be examined; it is never opened, and of any kind, mode and owner."""
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError)
+    return True
+
+
+def refuse_stop_of_host() -> None:
+    """Raise AccessDenied where an emergency stop of the whole host stands."""
+    # in a directory that is a link to nowhere, a mount that is gone perhaps, nobody knows what stood
+    is_lost = os.path.islink(SYSTEM_SETTINGS) and not os.path.isdir(SYSTEM_SETTINGS)
+    if is_lost or stands(f"{SYSTEM_SETTINGS}/stop"):
+        from cortex_policy.state.stop import host_stopped  # noqa: PLC0415 - only a denial needs it
+
+        raise host_stopped(SYSTEM_SETTINGS)
+
+
+def refuse_stop(policy: "Directory") -> None:
+    """Raise AccessDenied where an emergency stop stands in an open policy directory."""
+    if stands("stop", policy.descriptor):
+        from cortex_policy.state.stop import stopped  # noqa: PLC0415 - only a denial needs it
+
+        raise stopped(policy)
+
+
+def _refuse_stop_of(origin: "Origin") -> None:
+    """Raise AccessDenied where a stop stands in the root of a loaded grant, or nobody can know."""
+    why = ""
+    try:
+        # whatever links lead there: it must be the very directory, whose stop is looked for then
+        policy = os.open(f"{origin.root.rstrip('/')}/.cortex/policy", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            status = os.fstat(policy)
+            if (status.st_dev, status.st_ino) != origin.policy_identity:
+                why = "is not the directory that the grant was read from"
+            elif not stands("stop", policy):
+                return
+        finally:
+            os.close(policy)
+    except OSError:
+        why = "cannot be opened"
+    from cortex_policy.state.stop import stopped_since  # noqa: PLC0415 - only a denial needs it
+
+    raise stopped_since(origin.root, why)
+
+
 def _guarded(origin: "Origin") -> Guarded:
     identities = {origin.policy_identity, origin.tools_identity}
     try:
@@ -70,7 +120,10 @@ def _guarded(origin: "Origin") -> Guarded:
 
 
 def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "Grant":
-    """Load a grant by its id from the root; raise GrantError where it cannot be found, believed or read."""
+    """Load a grant by its id from the root; raise GrantError where it cannot be found, believed or read.
+
+    It decides nothing, so that it may be loaded while a stop stands: `enforce` looks for that.
+    """
     if not isinstance(grant_id, str):
         message = f"an id is a string, not `{type(grant_id).__name__}`"
         raise UsageError(message)
@@ -78,6 +131,23 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
     found = find_root(None if root is None else _text(root))
     grant = read_grant(found, grant_id)
     refuse_settings(found.path)
+    return grant
+
+
+def admit(grant_id: str, named: str | None = None) -> "Grant":
+    """Load a grant for one call; raise AccessDenied where an emergency stop stands, whatever else is wrong."""
+    check_id(grant_id)
+    refuse_stop_of_host()
+    root = find_root(named)
+    try:
+        grant = read_grant(root, grant_id, refuse_stop)
+    except GrantError as error:
+        if error.reason is GRANT_UNSAFE:  # the policy directory may be what could not be opened
+            from cortex_policy.state.stop import refuse_hidden  # noqa: PLC0415 - only a failure needs it
+
+            refuse_hidden(root)
+        raise
+    refuse_settings(root.path)
     return grant
 
 
@@ -93,7 +163,8 @@ def ask(
 ) -> "Decision":
     """Decide a call; an allowed one consumes `cost` of the budget, unless it only peeks.
 
-    Budgets are counted in the ledger of the grant's root unless others are named.
+    Budgets are counted in the ledger of the grant's root unless others are named. It is for who has looked for an
+    emergency stop, by `admit` or `enforce`.
     """
     origin = grant.origin
     if origin is None:
@@ -117,13 +188,16 @@ def enforce(
 ) -> "Decision":
     """Decide a call and consume its budget; raise AccessDenied on a no, StateError where none can be given.
 
-    Path-like objects and bytes in the arguments count as the strings they stand for. Budgets are counted across
-    processes in the ledger of the grant's root; with a `MemoryBudgets`, in this process alone.
+    An emergency stop that stands by now denies, whenever the grant was loaded. Path-like objects and bytes in the
+    arguments count as the strings they stand for. Budgets are counted across processes in the ledger of the grant's
+    root; with a `MemoryBudgets`, in this process alone.
     """
     if not isinstance(cost, int) or isinstance(cost, bool) or cost < 1:
         message = "cost must be an integer of at least 1"
         raise UsageError(message)
+    refuse_stop_of_host()
     if grant.origin is not None:
+        _refuse_stop_of(grant.origin)
         refuse_settings(grant.origin.root)
     plain = _plain({} if args is None else args)
     if not isinstance(plain, dict):

@@ -13,18 +13,16 @@ try:
 except ImportError:
     from hashlib import sha256
 
-from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.decode import MAX_BYTES, decode, is_grant_id
 from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-_MORE = _LETTERS | frozenset("._-")
-MAX_ID = 128
 
 
 class Root(Value):
@@ -37,11 +35,6 @@ class Root(Value):
     def tools(self) -> str:
         """The directory of the grants."""
         return self.path.rstrip("/") + "/.cortex/policy/tools"
-
-
-def is_grant_id(word: str) -> bool:
-    """Whether a word can name a grant at all."""
-    return 0 < len(word) <= MAX_ID and word[0] in _LETTERS and _MORE.issuperset(word)
 
 
 def check_id(word: str) -> None:
@@ -161,12 +154,7 @@ class Directory:
         """Open each directory from its parent."""
         try:
             for name in self._names:
-                path = f"{self.path.rstrip('/')}/{name}" if self.path else name
-                self._descriptors.append(self._open(path, name, _DIRECTORY))
-                status = os.fstat(self.descriptor)
-                self.trust.judge(path, status, is_root=not self.path)
-                self.identities.append((status.st_dev, status.st_ino))
-                self.path = path
+                self.descend(name)
         except BaseException:
             self.__exit__()
             raise
@@ -181,6 +169,15 @@ class Directory:
     def descriptor(self) -> int:
         """The innermost directory."""
         return self._descriptors[-1]
+
+    def descend(self, name: str) -> None:
+        """Open a directory below, which becomes the innermost one."""
+        path = f"{self.path.rstrip('/')}/{name}" if self.path else name
+        self._descriptors.append(self._open(path, name, _DIRECTORY))
+        status = os.fstat(self.descriptor)
+        self.trust.judge(path, status, is_root=not self.path)
+        self.identities.append((status.st_dev, status.st_ino))
+        self.path = path
 
     def _open(self, path: str, name: str, flags: int) -> int:
         try:
@@ -215,12 +212,17 @@ class Directory:
         return sorted(name[:-5] for name in names if name.endswith(".json") and is_grant_id(name[:-5]))
 
 
-def read_grant(root: Root, grant_id: str) -> Grant:
-    """Read and decode one grant by descriptors; raise GrantError (20, 21, 22), which says what was known by then."""
+def read_grant(root: Root, grant_id: str, look: "Callable[[Directory], None]" = lambda _: None) -> Grant:
+    """Read and decode one grant by descriptors; raise GrantError (20, 21, 22), which says what was known by then.
+
+    `look` sees the policy directory before anything in it is read, and raises to prevent that.
+    """
     check_id(grant_id)
     trust, file, data = Trust(root), f"{root.tools}/{grant_id}.json", None
     try:
-        with Directory(trust, "tools") as tools:
+        with Directory(trust) as tools:
+            look(tools)
+            tools.descend("tools")
             data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
             if sys.platform == "darwin" and grant_id not in tools.grant_ids():  # file systems there ignore case
                 raise FileNotFoundError(None, None, file)  # noqa: TRY301 - as if it had not been found

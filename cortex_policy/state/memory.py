@@ -60,7 +60,10 @@ class _Ring:
 
 
 class MemoryBudgets:
-    """The budgets of one process, asked from any number of threads, never from a signal handler; gone when it ends."""
+    """The budgets of one process, asked from any number of threads, never from a signal handler; gone when it ends.
+
+    They count, and see no emergency stop: `enforce(..., budgets=...)` does.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing used."""

@@ -67,7 +67,8 @@ class FileBudgets(Ledger):
     """The budgets of one root for a process that asks often; counts in the same files as every other process.
 
     `hit` is 5 to 10 times faster than `take`. A file that somebody else truncates while it is mapped ends the
-    process (SIGBUS): drop state with `cortex-policy rate purge`, never by hand.
+    process (SIGBUS): drop state with `cortex-policy rate purge`, never by hand. It counts, and sees no emergency stop:
+    `enforce(..., budgets=...)` does.
     """
 
     def __init__(self, root_identity: tuple[int, int]) -> None:

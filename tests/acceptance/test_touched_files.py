@@ -45,3 +45,12 @@ def test_a_denial_opens_no_rate_state(root: Path, state: Path, tmp_path: Path) -
     code, paths = touched(tmp_path, "git", "tree", "--path", "docs/x", calls=opening)
     assert code == 0
     assert any(path.is_relative_to(state) for path in paths)
+
+
+@pytest.mark.parametrize("words", [("git", "tree"), ("nope", "x"), ("git", "tree", "--json")])
+def test_a_stop_is_seen_before_the_grant_and_not_opened(root: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """One that is no file is looked at by its name alone; nothing else below the policy directory is touched."""
+    policy = root / ".cortex" / "policy"
+    os.mkfifo(policy / "stop")
+    opening = "open,openat,mkdir,mkdirat"
+    assert touched(tmp_path, *words, calls=opening) == (15, {root, root / ".cortex", policy})
