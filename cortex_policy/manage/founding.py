@@ -8,11 +8,13 @@ from cortex_policy.manage.changes import Change
 from cortex_policy.manage.editing import drafted
 from cortex_policy.manage.hooks import MADE, Configured, configured, repository_of
 from cortex_policy.manage.writing import writing
+from cortex_policy.state.files import NEW, replace
 from cortex_policy.state.grants import Root, may_hold_policy
 from cortex_policy.state.writers import AT_ONCE, NotDone, Patience
 
 EXAMPLE = "example"
 _GRANT = Change(rate=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))
+_IGNORED = f".lock\n.edit-*\n{NEW}*\n".encode()  # what a write leaves beside the grants is nobody's to commit
 _BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -52,6 +54,10 @@ def _made(root: Root, patience: Patience) -> list[str]:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):
             writer.put(EXAMPLE, None, drafted(_GRANT).encode())
             made.append(f"{root.tools}/{EXAMPLE}.json")
+        ignored = f"{path.rstrip('/')}/.cortex/policy/.gitignore"
+        if not os.path.lexists(ignored):
+            replace(writer.policy.descriptor, ".gitignore", _IGNORED)
+            made.append(ignored)
     return made
 
 

@@ -34,7 +34,9 @@ def test_a_root_is_made_with_a_harmless_example(empty: Path) -> None:
         founded = found()
     finally:
         os.umask(old)
-    assert founded.made == (str(empty / ".cortex/policy/tools"), str(empty / ".cortex/policy/tools/example.json"))
+    policy = empty / ".cortex" / "policy"
+    assert founded.made == tuple(map(str, (policy / "tools", policy / "tools/example.json", policy / ".gitignore")))
+    assert (policy / ".gitignore").read_text() == ".lock\n.edit-*\n.new-*\n"
     assert find_root() == founded.root
     grant = load_grant("example")
     assert grant.fs_scope
@@ -55,7 +57,9 @@ def test_only_what_is_missing_is_made(empty: Path) -> None:
     """Grants that stand there want no example."""
     (empty / ".cortex/policy/tools").mkdir(parents=True)
     (empty / ".cortex/policy/tools/mine.json").write_text("{}")
+    (empty / ".cortex/policy/.gitignore").write_text("stamp.json\n")
     assert found().made == ()
+    assert (empty / ".cortex/policy/.gitignore").read_text() == "stamp.json\n"
     (empty / ".cortex/policy/tools/mine.json").unlink()
     assert found().made == (str(empty / ".cortex/policy/tools/example.json"),)
 
@@ -65,7 +69,7 @@ def test_below_a_root_none_is_made(root: Path) -> None:
     with pytest.raises(NotDone, match="is a root already"):
         found(str(root / "docs"))
     assert list((root / "docs").glob(".cortex")) == []
-    assert found().made == ()
+    assert found().made == (str(root / ".cortex/policy/.gitignore"),)
 
 
 def test_a_directory_above_that_cannot_be_examined_counts_as_a_root(own: Path) -> None:
