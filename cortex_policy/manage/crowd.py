@@ -4,7 +4,6 @@ import gc
 import os
 import pickle
 from contextlib import suppress
-from traceback import format_exc
 
 from cortex_policy.state.writers import NotDone
 
@@ -58,6 +57,8 @@ def _send(items: "Sequence[Item]", work: "Callable[[Item], Result]", starts: ran
             try:
                 results: list[Result] | str = [work(item) for item in items[start : start + BATCH]]
             except Exception:  # noqa: BLE001 - a bug, and it is the parent that ends as one
+                from traceback import format_exc  # noqa: PLC0415 - nobody else needs it
+
                 results = format_exc()
             pickle.dump(results, pipe, pickle.HIGHEST_PROTOCOL)
             pipe.flush()
