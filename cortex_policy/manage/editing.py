@@ -1,13 +1,11 @@
 """What operators do to grants: each is one write, whose meaning is put to whoever must consent before it is made."""
 
-import re
-from difflib import unified_diff
-
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GRANT_INVALID, CortexPolicyError, GrantError, UsageError, Value
 from cortex_policy.manage import changes
 from cortex_policy.manage.comparing import Change, changed
 from cortex_policy.manage.formatting import formatted
+from cortex_policy.manage.patches import difference
 from cortex_policy.manage.writing import writing
 from cortex_policy.state.grants import Directory, Root, Trust, check_id, is_grant_id, read_grant
 from cortex_policy.state.remedies import root_option
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
     Consent = Callable[[Change], None]  # raises where the answer is no
 
-_LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 _NEW = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}, "dataClass": "internal"}'
 
 
@@ -247,15 +244,3 @@ def _named(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(tools.grant_ids())
     except FileNotFoundError:
         return ()
-
-
-def difference(grant_id: str, old: bytes | None, new: bytes | None) -> str:
-    """Return a unified diff of two texts of a grant, '' where they are equal; None stands for no grant."""
-    name = f".cortex/policy/tools/{grant_id}.json"
-    before, after = "/dev/null" if old is None else f"a/{name}", "/dev/null" if new is None else f"b/{name}"
-    lines = unified_diff(_lines(old), _lines(new), before, after)
-    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-
-
-def _lines(data: bytes | None) -> list[str]:
-    return _LINE.findall((data or b"").decode("utf-8", "replace"))

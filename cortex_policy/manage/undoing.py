@@ -3,8 +3,9 @@
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, UsageError, Value
 from cortex_policy.manage.comparing import Differences, changed
-from cortex_policy.manage.editing import Written, difference
+from cortex_policy.manage.editing import Written
 from cortex_policy.manage.healing import digest
+from cortex_policy.manage.patches import difference
 from cortex_policy.manage.recalling import SEE, check_known, since, way_back
 from cortex_policy.manage.writing import writing
 from cortex_policy.state import history
