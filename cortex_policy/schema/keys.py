@@ -1,5 +1,6 @@
 """Rules about the keys of a grant: those that nothing enforces."""
 
+from collections import Counter
 from difflib import get_close_matches
 from functools import cache
 from itertools import chain
@@ -37,10 +38,11 @@ _CLOSE = 0.85  # `agents` is no `args`
 
 def unknown_keys(subject: "Subject") -> "Iterator[Finding]":
     """Find keys that look like one of a grant's."""
-    for key in subject.document.keys() - _KNOWN:
-        known = meant(key)
+    known_by_key = {key: meant(key) for key in _unknown(subject)}
+    rivals = Counter([*known_by_key.values(), *subject.document])
+    for key, known in known_by_key.items():
         if known:
-            mend = Mend(pointer(key), known) if known not in subject.document else None
+            mend = Mend(pointer(key), known) if rivals[known] == 1 else None
             message = f"`{key}` means nothing: a grant has no such key"
             yield Finding("key-unknown", message, f"did you mean `{known}`?", pointer(key), at_key=True, mend=mend)
 
@@ -49,7 +51,7 @@ def idle_keys(subject: "Subject") -> "Iterator[Finding]":
     """Find keys that read like a restriction and restrict nothing."""
     rate = subject.document["rate"]
     below = (("rate", key) for key in rate if key != "perMinute")
-    for steps in chain(((key,) for key in subject.document.keys() - _KNOWN), below):
+    for steps in chain(((key,) for key in _unknown(subject)), below):
         hint = _IDLE.get(_normal(steps[-1]))
         if hint is not None:
             message = f"`{steps[-1]}` restricts nothing: no check knows it"
@@ -62,6 +64,11 @@ def tool_of_id(subject: "Subject") -> "Iterator[Finding]":
     if grant.id and grant.id != grant.tool:
         hint = f"calls say `{grant.id}`; budgets and the audit log say `{grant.tool}`"
         yield Finding("tool-id", f"the id `{grant.id}` is not the tool `{grant.tool}`", hint, "/tool")
+
+
+def _unknown(subject: "Subject") -> "Iterator[str]":
+    """Yield the keys that no grant has, in the order of the file: that of a set is another in each process."""
+    return (key for key in subject.document if key not in _KNOWN)
 
 
 @cache  # the same few keys stand in file after file

@@ -175,6 +175,29 @@ def test_the_hint_of_a_file_elsewhere_names_no_grant_of_the_root() -> None:
     assert "cortex-policy set ID --remove-scope" in dead.hint
 
 
+def test_a_command_in_a_hint_names_a_root_that_is_not_found_from_here(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed as it stood, it was refused, or met the grants of another root."""
+    (root / ".cortex/policy/tools/git.json").write_text(json.dumps(SOUND | {"fsScope": ["x/**"]}))
+
+    def commands() -> list[str]:
+        return [one.hint for one in look(str(root)).problems if "`cortex-policy" in one.hint]
+
+    assert [hint for hint in commands() if "--root" in hint] == []
+    monkeypatch.chdir(tmp_path)
+    assert len(commands()) == 2
+    assert [hint for hint in commands() if f" --root {root}" not in hint] == []
+
+
+def test_a_giant_of_scopes_that_are_not_there_takes_seconds(root: Path) -> None:
+    """Each was placed, and the directory listed for each."""
+    scopes = [f"p{number}" for number in range(90_000)]
+    (root / "giant.json").write_text(json.dumps(SOUND | {"fsScope": scopes}, separators=(",", ":")))
+    report = validate(targets(("giant.json",), str(root)), EVERY, lambda results, _: results)
+    assert sum(one.code == "scope-absent" for one in report.problems) == 100
+
+
 def test_problems_are_sorted_by_file_and_line(tools: Path) -> None:
     """In whatever order they were found."""
     (tools / "a.json").write_text(
