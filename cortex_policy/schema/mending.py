@@ -5,7 +5,6 @@ from cortex_policy.core.meaning import NARROWED, SAME, compare
 from cortex_policy.core.model import GrantError, UsageError, Value
 from cortex_policy.core.surgery import removed, renamed
 
-
 _MOST_READ = 1 << 20  # bytes, in all repairs of one file: each reads the whole of it several times
 
 
