@@ -67,7 +67,7 @@ class Inspector:
             return Looked((unplaced(target.shown, "file-missing", "it is not there", hint),))
         except (OSError, GrantError, ValueError) as error:
             return Looked((_unreadable(target, error),))
-        subject, findings = examine(data, target.id, self._called(target))
+        subject, findings = examine(data, target.id, self._called(target), target.root)
         if subject is not None:
             findings = tuple(first_of_each(chain(findings, self._surrounding(target, subject))))
         problems = placed(target.shown, data, findings) if findings else ()

@@ -25,6 +25,10 @@ _REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
 
 def unenforceable(subject: "Subject") -> "Iterator[Finding]":
     """Find declarations that deny every call with the argument."""
+    if subject.grant.args.get("type") == "object" and isinstance(subject.grant.args.get("properties"), dict):
+        message = "`args` is the JSON Schema of an object, and must name each argument itself"
+        yield Finding("arg-keyword", message, "write what `properties` holds straight into `args`", "/args")
+        return
     for name, declaration in subject.grant.args.items():
         if broken(declaration, 0):
             yield from _broken(name, declaration, ("args", name))

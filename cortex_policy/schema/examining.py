@@ -24,10 +24,13 @@ RULES_OF_GRANTS = (
 )  # fmt: skip
 
 
-def examine(data: bytes, grant_id: str = "", called: str = "ID") -> tuple[Subject | None, tuple[Finding, ...]]:
+def examine(
+    data: bytes, grant_id: str = "", called: str = "ID", root: str = ""
+) -> tuple[Subject | None, tuple[Finding, ...]]:
     """Decode the bytes of a grant as `check` does; return it, if it is one, and all that is wrong or doubtful.
 
     The id is the stem of its file, and `called` how a command names it: its id, where it lies in its place.
+    The root is where its scopes start.
     """
     try:
         document = decode_json(data)
@@ -41,7 +44,7 @@ def examine(data: bytes, grant_id: str = "", called: str = "ID") -> tuple[Subjec
         from cortex_policy.schema.document import faults  # noqa: PLC0415 - pydantic costs 136 ms
 
         return None, faults(document)
-    subject = Subject(document, grant, called, tuple(map(prefix_of, grant.fs_scope)))
+    subject = Subject(document, grant, called, tuple(map(prefix_of, grant.fs_scope)), root)
     return subject, tuple(first_of_each(chain.from_iterable(rule(subject) for rule in RULES_OF_GRANTS)))
 
 

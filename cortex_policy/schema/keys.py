@@ -1,5 +1,6 @@
 """Rules about the keys of a grant: those that nothing enforces."""
 
+import re
 from collections import Counter
 from difflib import get_close_matches
 from functools import cache
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from cortex_policy.schema.subject import Subject
 
 KNOWN = ("tool", "actions", "args", "dataClass", "rate", "fsScope")
+PER_MINUTE = "perMinute"
 _KNOWN = frozenset(KNOWN)
 ENFORCED = "only tool, actions, args, dataClass, rate.perMinute and fsScope are enforced"
 _LISTED = "list what is allowed in `actions` and `fsScope` instead"
@@ -31,6 +33,13 @@ _IDLE = {
     **dict.fromkeys(("limit", "limits", "quota", "quotas", "maxcalls", "burst"), _PER_MINUTE),
     **dict.fromkeys(("persecond", "perhour", "perday", "ratelimit", "ratelimits"), _PER_MINUTE),
 }  # fmt: skip
+# and what begins like one: `denyPaths`, `max_bytes`
+_IDLE_BEGINNINGS = {
+    **dict.fromkeys(("deny", "denied", "disallow", "disallowed", "block", "blocked", "exclude", "excluded"), _LISTED),
+    **dict.fromkeys(("forbid", "forbidden", "except", "allow", "allowed", "only"), _LISTED),
+    **dict.fromkeys(("max", "min", "limit"), ENFORCED),
+}
+_FIRST_WORD = re.compile("[A-Za-z][a-z]*")
 _ALIASES = {"scope": "fsScope", "scopes": "fsScope", "paths": "fsScope", "class": "dataClass", "arguments": "args"}
 _NORMAL = {known.lower(): known for known in KNOWN} | _ALIASES
 _CLOSE = 0.85  # `agents` is no `args`
@@ -43,8 +52,15 @@ def unknown_keys(subject: "Subject") -> "Iterator[Finding]":
     for key, known in known_by_key.items():
         if known:
             mend = Mend(pointer(key), known) if rivals[known] == 1 else None
-            message = f"`{key}` means nothing: a grant has no such key"
-            yield Finding("key-unknown", message, f"did you mean `{known}`?", pointer(key), at_key=True, mend=mend)
+            yield _unknown_key((key,), known, mend)
+    for key in subject.document["rate"]:
+        if key != PER_MINUTE and is_like_per_minute(key):
+            yield _unknown_key(("rate", key), PER_MINUTE, None)
+
+
+def _unknown_key(steps: tuple[str, ...], known: str, mend: Mend | None) -> Finding:
+    message = f"`{steps[-1]}` means nothing: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
+    return Finding("key-unknown", message, f"did you mean `{known}`?", pointer(*steps), at_key=True, mend=mend)
 
 
 def idle_keys(subject: "Subject") -> "Iterator[Finding]":
@@ -52,10 +68,16 @@ def idle_keys(subject: "Subject") -> "Iterator[Finding]":
     rate = subject.document["rate"]
     below = (("rate", key) for key in rate if key != "perMinute")
     for steps in chain(((key,) for key in _unknown(subject)), below):
-        hint = _IDLE.get(_normal(steps[-1]))
+        hint = _restriction(steps[-1])
         if hint is not None:
             message = f"`{steps[-1]}` restricts nothing: no check knows it"
             yield Finding("key-idle", message, hint, pointer(*steps), at_key=True)
+
+
+def _restriction(key: str) -> str | None:
+    """Return what to do instead of a key that reads like a restriction."""
+    first = _FIRST_WORD.match(key)
+    return _IDLE.get(_normal(key)) or (_IDLE_BEGINNINGS.get(first[0].lower()) if first is not None else None)
 
 
 def tool_of_id(subject: "Subject") -> "Iterator[Finding]":
@@ -78,6 +100,12 @@ def meant(key: str) -> str:
         return key
     near = get_close_matches(_normal(key), _NORMAL, 1, _CLOSE)
     return _NORMAL[near[0]] if near and _normal(key) not in _IDLE else ""
+
+
+@cache
+def is_like_per_minute(key: str) -> bool:
+    """Whether the key of a rate is, or looks like, the one there is."""
+    return bool(get_close_matches(_normal(key), [PER_MINUTE.lower()], 1, _CLOSE))
 
 
 def _normal(key: str) -> str:

@@ -43,7 +43,7 @@ def dead_scopes(subject: "Subject") -> "Iterator[Finding]":
     for index, (scope, prefix) in enumerate(zip(subject.grant.fs_scope, subject.prefixes, strict=True)):
         if prefix is None:
             message = f"`{scope}` can never match: {_why(scope)}"
-            yield Finding("scope-dead", message, _instead(subject.called, scope), pointer("fsScope", index))
+            yield Finding("scope-dead", message, _instead(subject, scope), pointer("fsScope", index))
         elif prefix == _GUARDED or prefix.startswith(_GUARDED + "/"):
             message = f"`{scope}` lies in what governs the grants, which no grant lets its tool touch"
             yield Finding("scope-guarded", message, "remove it: all in it is denied", pointer("fsScope", index))
@@ -116,9 +116,10 @@ def _why(scope: str) -> str:
     return next((reason for reason, holds in reasons.items() if holds), "it has an empty component")
 
 
-def _instead(called: str, scope: str) -> str:
+def _instead(subject: "Subject", scope: str) -> str:
     """Say what would match; it allows more than nothing, so it is for an operator to decide."""
-    prefix = proposed(scope)
+    called, root = subject.called, subject.root.rstrip("/")
+    prefix = proposed(scope.removeprefix(root) if scope.startswith(f"{root}/") else scope)
     if not scope.isprintable():  # no command that is shown could be typed
         return f"remove it with `cortex-policy edit {called}`; without any scope, any path is allowed"
     command = f"cortex-policy set {called}{_option('remove', scope)}"

@@ -9,7 +9,8 @@ from cortex_policy.schema.problems import MOST_FOUND, Finding
 
 MOST_SHOWN = 40
 _TOKEN = re.compile(
-    r"(?P<blank>[ \t\r\n]+)|(?P<mark>[{}\[\],:])|(?P<string>\")|(?P<line>//[^\n]*|\#[^\n]*)|(?P<block>/\*)"
+    r"(?P<template>\$\{[^{}\n]*\}|\{\{[^{}\n\":]*\}\}|\{%[^\n]*?%\}|<%[^\n]*?%>)"
+    r"|(?P<blank>[ \t\r\n]+)|(?P<mark>[{}\[\],:])|(?P<string>\")|(?P<line>//[^\n]*|\#[^\n]*)|(?P<block>/\*)"
     "|(?P<quote>['`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb])"
     "|(?P<word>[^\\s{}\\[\\],:\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\\x00-\\x1f]+)|(?P<odd>.)",
     re.DOTALL,
@@ -33,6 +34,7 @@ _WORDS = {
 _NUMBERLIKE = re.compile(r"[-+]?(?:[0-9.]|inf|nan)", re.IGNORECASE)
 # what an open object or array waits for
 KEY, COLON, VALUE, COMMA = "a key", "`:`", "a value", "`,`"
+_INSTEAD = {(COLON, "="): (":", "_colon"), (COLON, "=>"): (":", "_colon"), (COMMA, ";"): (",", "_comma")}
 
 
 class _Open:
@@ -83,6 +85,13 @@ class Reader:
 
     def _blank(self, start: int) -> None:
         """Pass over blanks."""
+
+    def _template(self, start: int) -> None:
+        word = shortened(self._text[start : self._at])
+        self._note(
+            "syntax-json", f"`{word}` is a placeholder that nothing filled", "write what it stands for", start, self._at
+        )
+        self._value(start, word)
 
     def _line(self, start: int) -> None:
         self._note("syntax-comment", "JSON has no comments", 'say it in a key: `"$comment": "..."`', start, self._at)
@@ -157,9 +166,20 @@ class Reader:
     def _word(self, start: int) -> None:
         word = self._text[start : self._at]
         awaits = self._stack[-1].awaits if self._stack else VALUE
+        if len(word) > 1 and word.endswith(";"):
+            word, self._at = word[:-1], self._at - 1
+        if (awaits, word) in _INSTEAD:
+            self._instead(*_INSTEAD[awaits, word], start)
+            return
         if not (self._is_done or (word in ("true", "false", "null") and awaits != KEY)):
             self._judge(word, start, is_key=awaits == KEY)
         self._value(start, word)
+
+    def _instead(self, mark: str, take: str, start: int) -> None:
+        """Take one mark for another, whose place it has."""
+        word = self._text[start : self._at]
+        self._note("syntax-json", f"`{word}` stands where `{mark}` must", f"write `{mark}`", start, self._at)
+        getattr(self, take)(start)
 
     def _judge(self, word: str, start: int, *, is_key: bool) -> None:
         shown = shortened(word)

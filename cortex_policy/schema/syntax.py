@@ -13,11 +13,16 @@ _SHELL = re.compile(
 )
 _SHELL_END = re.compile(r"[}\]]\s*('\s*\S*|EOF|END|EOT|JSON)\s*\Z")
 _OURS, _THEIRS = re.compile(r"^<{7} ?([^\r\n]*)", re.MULTILINE), re.compile(r"^>{7} ?([^\r\n]*)", re.MULTILINE)
+_JAVASCRIPT = re.compile(r"(?:module\.exports|export\s+default|(?:const|let|var)\s)")
+_TOML = re.compile(r"(?:[A-Za-z_][\w.-]*[ \t]+=[ \t]|\[[A-Za-z_][\w.-]*\][ \t]*\r?\n)")
 _YAML = re.compile(r"(?:---|[A-Za-z_][A-Za-z0-9_-]*:(?:\s|\Z)|- )")
 _OTHERS = {
     "it is HTML": re.compile(r"<(?:!doctype|html|head|body)", re.IGNORECASE),
     "it is XML": re.compile(r"<\?xml"),
     "it is what git-lfs keeps in place of a file": re.compile(r"version https://git-lfs"),
+    "it is Markdown around JSON": re.compile("```"),
+    "it is JavaScript": _JAVASCRIPT,
+    "it looks like TOML": _TOML,
     "it looks like YAML": _YAML,
 }
 _REMADE = "put the grant itself here, or make one with `cortex-policy new ID`"
@@ -43,6 +48,10 @@ def _whole(data: bytes) -> tuple[Finding, ...]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         return (_encoding(data, error.start),)
+    if len(text) < text.count("\0") * 4 < len(text) * 3:  # every other byte, where all of it is ASCII
+        word = "UTF-16LE" if text[0] != "\0" else "UTF-16BE"
+        hint = f"write it anew: `iconv -f {word} -t UTF-8 FILE`"
+        return (Finding("syntax-encoding", f"it is {word}, and not UTF-8", hint, span=(0, 1)),)
     if text.startswith("\ufeff"):
         hint = "save it as UTF-8 without one, or remove it with `sed -i '1s/^\\xef\\xbb\\xbf//' FILE`"
         return (Finding("syntax-bom", "it starts with a byte order mark", hint, span=(0, 1)),)

@@ -21,6 +21,19 @@ CASES: list[tuple[bytes | str, list[tuple[str, int, int, str]]]] = [
     (G.encode("utf-16"), [("encoding", 1, 1, "byte 1 is not UTF-8")]),
     (" " * (1 << 20) + "1", [("limit", 1, 1, "larger than 1048576 bytes")]),
     ("[" * 70 + "]" * 70, [("limit", 1, 65, "nested deeper than 64")]),
+    (G.encode("utf-16-le"), [("encoding", 1, 1, "UTF-16LE")]),
+    (G.encode("utf-16-be"), [("encoding", 1, 1, "UTF-16BE")]),
+    ("\0" * 200, [("json", 1, column, "U+0000") for column in range(1, 101)]),
+    # other files
+    ("```json\n{}\n```\n", [("json", 1, 1, "Markdown around JSON")]),
+    ("module.exports = {\n", [("json", 1, 1, "JavaScript")]),
+    ("const grant = {\n", [("json", 1, 1, "JavaScript")]),
+    ('tool = "x"\n', [("json", 1, 1, "looks like TOML")]),
+    ("[rate]\nperMinute = 6\n", [("json", 1, 1, "looks like TOML")]),
+    # what a template left, and other marks in place of ours
+    ('{"a": ${RATE}, "b": {{ b }}, "c": [<% c %>]}', [("json", 1, 7, "`${RATE}` is a placeholder"), ("json", 1, 21, "`{{ b }}`"), ("json", 1, 36, "`<% c %>`")]),
+    ('{"a" = "x", "b" => [1]}', [("json", 1, 6, "`=` stands where `:` must"), ("json", 1, 17, "`=>` stands where `:` must")]),
+    ('{"a": "x";\n"b": 6;\n"c": [1; 2]}', [("json", 1, 10, "`;` stands where `,` must"), ("json", 2, 7, "`;`"), ("json", 3, 8, "`;`")]),
     # shell
     ("agents='{\n\"a\": 1}'\n", [("shell", 1, 1, "shell around JSON, which begins at line 1")]),
     ("#!/bin/sh\ncat > x <<'EOF'\n{}\nEOF\n", [("shell", 1, 1, "which begins at line 3")]),
