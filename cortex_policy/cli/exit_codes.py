@@ -5,16 +5,17 @@ from cortex_policy.core.model import REASONS
 _DECIDED = range(10, 20)
 _UNDECIDED = range(20, 30)
 _GENERAL = {
-    1: "findings: what was verified differs, or what was compared allows more",
+    1: "findings: what was validated is wrong, what was verified differs, or what was compared allows more",
     2: "usage",
     3: "not done, nothing was changed",
     70: "a bug in this program; every exit code but 0 is a no",
     130: "interrupted",
 }
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit")
+_ROOTLESS = ("completions", "rule", "schema")
 _ENDED_BY = {
-    1: ("stamp", "diff", "fmt"),
-    3: ("stamp", "rate", "diff", "stop", "resume", *_WRITERS),
+    1: ("validate", "stamp", "diff", "fmt"),
+    3: ("validate", "stamp", "rate", "diff", "stop", "resume", *_WRITERS),
     23: ("stamp", *_WRITERS),
     24: ("check", "rate"),
     27: ("check",),
@@ -33,4 +34,4 @@ def _ends(command: str, code: int) -> bool:
         return command in _ENDED_BY[code]
     if code in _DECIDED:
         return command == "check"
-    return code not in _UNDECIDED or command != "completions"
+    return code not in _UNDECIDED or command not in _ROOTLESS

@@ -35,8 +35,8 @@ def validate(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Say what is wrong with grants, and how to mend it.
 
-    Errors end with 1, doubts alone with 0. A directory stands for the grants of all roots in it, or else for its JSON
-    files. `cortex-policy rule CODE` explains a code.
+    Errors end with 1, doubts alone with 0. What keeps a file from being read is told whatever is selected. A directory
+    stands for the grants of all roots in it, or else for its JSON files. `cortex-policy rule CODE` explains a code.
 
     $ cortex-policy validate
     $ cortex-policy validate --strict --output github --output sarif=grants.sarif

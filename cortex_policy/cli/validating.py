@@ -9,7 +9,7 @@ from cortex_policy.cli.progress import tracked
 from cortex_policy.core.model import UsageError, Value
 from cortex_policy.manage import validation
 from cortex_policy.manage.targets import STDIN
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writers import NOT_DONE, NotDone
 from cortex_policy.wording import printable
 
 TYPE_CHECKING = False
@@ -41,15 +41,17 @@ def run(asked: Asked) -> int:
     where = validation.targets(asked.paths, asked.root)
     if asked.fix and any(target.path == STDIN for target in where.files):
         raise UsageError("standard input cannot be mended", "name a file, or leave out `--fix`")
-    report = validation.validate(where, codes, tracked, strict=asked.strict)
+    report, is_mended = validation.validate(where, codes, tracked, strict=asked.strict), True
     if asked.fix and any(problem.fix is not None for problem in report.problems):
-        _mend(where, report, codes, asked.wait_seconds)
+        is_mended = _mend(where, report, codes, asked.wait_seconds)
         report = validation.validate(where, codes, tracked, strict=asked.strict)
     for name, file in outputs.items():
         _write(report, name, file)
     if STDOUT not in outputs.values():
         sys.stderr.write(f"{summary(report)}\n")
-    return int(report.status == "fail")
+    if report.status == "fail":
+        return 1
+    return 0 if is_mended else NOT_DONE.exit_code
 
 
 def _codes(words: tuple[str, ...]) -> list[str]:
@@ -82,10 +84,12 @@ def _write(report: "Report", name: str, file: str) -> None:
         raise NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
-def _mend(where: "Targets", report: "Report", codes: frozenset[str], wait_seconds: float) -> None:
+def _mend(where: "Targets", report: "Report", codes: frozenset[str], wait_seconds: float) -> bool:
+    """Mend what can be, and say what was; return whether nothing stood in the way."""
     from cortex_policy.cli.asking import patience  # noqa: PLC0415 - loads Typer
     from cortex_policy.manage.repairing import repair  # noqa: PLC0415 - only writers need it
 
+    is_mended = True
     for done in repair(where.files, report, codes, patience(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if done.version is not None else ""
@@ -93,3 +97,5 @@ def _mend(where: "Targets", report: "Report", codes: frozenset[str], wait_second
         else:
             hint = f" ({done.error.hint})" if done.error.hint else ""
             sys.stderr.write(printable(f"not mended: `{done.file}`: {done.error}{hint}") + "\n")
+            is_mended = False
+    return is_mended

@@ -1,11 +1,13 @@
 """What a scope that never matches was meant to say."""
 
+import re
 from functools import cache
 
 from cortex_policy.core.engine import usable
 
 prefix_of = cache(usable)  # for who looks at many grants: the same few scopes stand in one after the other
 _GLOBS = "*?[]{}"
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 def proposed(scope: str) -> str | None:
@@ -14,7 +16,10 @@ def proposed(scope: str) -> str | None:
     What follows a glob is dropped: no prefix can say it, and the proposal covers more.
     """
     kept: list[str] = []
-    for part in scope.strip().replace("\\", "/").split("/"):
+    bare = scope.strip().removeprefix("file://")
+    if _SCHEME.match(bare):
+        return None  # no path of a scoped grant begins so
+    for part in bare.replace("\\", "/").split("/"):
         step = part.strip()
         if any(glob in step for glob in _GLOBS):
             break

@@ -25,22 +25,40 @@ def spread(items: "Sequence[Item]", work: "Callable[[Item], Result]") -> "Iterat
     if len(items) < FEWEST or crowd == 1:
         yield from map(work, items)
         return
-    pipes = [_started(items, work, number, crowd) for number in range(crowd)]
+    started: list[tuple[int, BinaryIO]] = []
     try:
-        for batch in range(-(-len(items) // BATCH)):
-            yield from _received(pipes[batch % crowd][1])
+        for number in range(crowd):
+            started.append(_started(items, work, number, crowd))  # noqa: PERF401 - each must be ended, if one fails
+    except OSError:  # a job may have few processes or descriptors: one does all the work, too
+        _end(started)
+    try:
+        for batch in range(-(-len(items) // BATCH) if started else 0):
+            yield from _received(started[batch % crowd][1])
     finally:
-        for _, pipe in pipes:
-            pipe.close()  # whoever still writes ends by that
-        for pid, _ in pipes:
-            os.waitpid(pid, 0)
+        alone = not started
+        _end(started)
+    if alone:
+        yield from map(work, items)
+
+
+def _end(started: "list[tuple[int, BinaryIO]]") -> None:
+    """End those who were started, and forget them."""
+    for _, pipe in started:
+        pipe.close()  # whoever still writes ends by that
+    while started:
+        os.waitpid(started.pop()[0], 0)
 
 
 def _started(
     items: "Sequence[Item]", work: "Callable[[Item], Result]", number: int, crowd: int
 ) -> "tuple[int, BinaryIO]":
     reading, writing = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(reading)
+        os.close(writing)
+        raise
     if pid:
         os.close(writing)
         return pid, open(reading, "rb")  # closed by `spread`

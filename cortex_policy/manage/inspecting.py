@@ -3,13 +3,14 @@
 import os
 import stat
 from contextlib import ExitStack
+from itertools import chain
 from typing import NamedTuple
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.targets import STDIN, Target
+from cortex_policy.manage.targets import STDIN, Target, option_of
 from cortex_policy.manage.tree import Tree, schema_link
-from cortex_policy.schema.examining import examine
+from cortex_policy.schema.examining import examine, first_of_each
 from cortex_policy.schema.problems import Problem, placed, unplaced
 from cortex_policy.state.grants import Directory, Root, Trust, read_all
 from cortex_policy.state.stamp import digest_of
@@ -43,6 +44,7 @@ class Inspector:
         """Know nothing yet."""
         self._open = ExitStack()
         self._directories: dict[str, Directory] = {}
+        self._options: dict[str, str] = {}
         self._trusts: dict[str, Trust] = {}
         self._trees: dict[str, Tree] = {}
 
@@ -65,9 +67,9 @@ class Inspector:
             return Looked((unplaced(target.shown, "file-missing", "it is not there", hint),))
         except (OSError, GrantError, ValueError) as error:
             return Looked((_unreadable(target, error),))
-        subject, findings = examine(data, target.id, target.id if target.is_in_place else "ID")
+        subject, findings = examine(data, target.id, self._called(target), target.root)
         if subject is not None:
-            findings = (*findings, *self._surrounding(target, subject))
+            findings = tuple(first_of_each(chain(findings, self._surrounding(target, subject))))
         problems = placed(target.shown, data, findings) if findings else ()
         if not target.is_in_place and subject is not None:
             problems = (*_misplaced(target), *problems)
@@ -95,6 +97,14 @@ class Inspector:
             opened = self._open.enter_context(Directory(self._trust(root), "tools"))
             self._directories[root] = opened
         return self._directories[root]
+
+    def _called(self, target: Target) -> str:
+        """Return how a command that is typed here names the grant of a file."""
+        if not target.is_in_place:
+            return "ID"
+        if target.root not in self._options:
+            self._options[target.root] = option_of(target.root)
+        return target.id + self._options[target.root]
 
     def _tree(self, root: str) -> Tree:
         if root not in self._trees:

@@ -49,7 +49,7 @@ def repair(
 def _in_place(target: "Target", mend: "Callable[[bytes], bytes]", patience: "Patience") -> int | None:
     with writing(Root(target.root, named=True), patience, "validate --fix") as writer:
         old = writer.read(target.id)
-        return writer.put(target.id, old, mend(old)) if old is not None else None
+        return writer.put(target.id, old, _mended(old, mend)) if old is not None else None
 
 
 def _elsewhere(target: "Target", mend: "Callable[[bytes], bytes]", _: "Patience") -> None:
@@ -63,9 +63,17 @@ def _elsewhere(target: "Target", mend: "Callable[[bytes], bytes]", _: "Patience"
             if _read(directory, name) != old:
                 raise NotDone("it was changed meanwhile", "look at it, then try again")
 
-        replace(directory, name, mend(old), look=look)
+        replace(directory, name, _mended(old, mend), look=look)
     finally:
         os.close(directory)
+
+
+def _mended(old: bytes, mend: "Callable[[bytes], bytes]") -> bytes:
+    """Return other bytes than the old ones, which may be but the start of a file that grew since it was looked at."""
+    new = mend(old)
+    if new == old:
+        raise NotDone("there is nothing to mend in it any more", "it was changed meanwhile: look at it")
+    return new
 
 
 def _read(directory: int, name: str) -> bytes:

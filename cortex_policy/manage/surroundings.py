@@ -7,7 +7,7 @@ from itertools import chain
 from shlex import quote
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.targets import TOOLS, shown
+from cortex_policy.manage.targets import TOOLS, option_of, shown
 from cortex_policy.schema.problems import Finding, Problem, placed, unplaced
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import NEW
@@ -46,7 +46,7 @@ def shared_budgets(looked: "list[Pair]", inspector: "Inspector") -> "Iterator[Pr
 def problems_of_root(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
     """Find what is wrong with a root as a whole, beside the grants that were looked at."""
     if not looked:
-        hint = "make one with `cortex-policy new ID`"
+        hint = f"make one with `cortex-policy new ID{option_of(root)}`"
         yield unplaced(shown(root + TOOLS), "file-none", "there are no grants in it", hint)
     yield from _strays(root)
     yield from _unstamped(root, looked)
@@ -119,7 +119,7 @@ def _stray(entry: "os.DirEntry[str]") -> Problem:
 
 def _unstamped(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
     file = shown(stamps.stamp_file(root))
-    hint = "look at the grants, then accept them with `cortex-policy stamp write`"
+    command = f"`cortex-policy stamp write{option_of(root)}`"
     try:
         stamp = stamps.read(Root(root, named=True))
     except GrantError as error:
@@ -127,11 +127,12 @@ def _unstamped(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
         return
     if stamp is None:
         if looked:
-            yield unplaced(file, "stamp-missing", "there is no stamp", "write one with `cortex-policy stamp write`")
+            yield unplaced(file, "stamp-missing", "there is no stamp", f"write one with {command}")
         return
     digests = {target.id: one.digest for target, one in looked}
     names = {target.id: target.shown for target, _ in looked}
     for grant_id in sorted({*digests, *stamp.grants, *stamp.pending}):
         if not stamp.accepts(grant_id, digests.get(grant_id)):
             what = "is stamped, and is not there" if grant_id not in names else "is not as it was stamped"
+            hint = f"look at the grants, then accept them with {command}"
             yield unplaced(names.get(grant_id, file), "stamp-differs", f"`{grant_id}` {what}", hint)

@@ -3,9 +3,9 @@
 import os
 from typing import NamedTuple
 
-from cortex_policy.core.model import GrantError, Value
+from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
 from cortex_policy.schema.problems import Problem, unplaced
-from cortex_policy.state.grants import Directory, Root, Trust, is_grant_id
+from cortex_policy.state.grants import Directory, Root, Trust, find_root, is_grant_id, may_hold_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STDIN = "-"
 TOOLS = "/.cortex/policy/tools"
+_POLICY = ("/.cortex", "/.cortex/policy", TOOLS)
 
 
 class Target(NamedTuple):
@@ -60,30 +61,63 @@ def of_words(words: tuple[str, ...], root: Root | None) -> Targets:
 
 def shown(path: str) -> str:
     """Return how an absolute path is shown: from the working directory on, if it lies there."""
-    return path.removeprefix(os.getcwd().rstrip("/") + "/")
+    try:
+        return path.removeprefix(os.getcwd().rstrip("/") + "/")
+    except OSError:  # it is gone
+        return path
+
+
+def option_of(root: str) -> str:
+    """Return what a command that is typed here must be given to find a root, '' where it finds it by itself."""
+    try:
+        is_found = find_root().path == root
+    except GrantError:
+        is_found = False
+    if is_found:
+        return ""
+    from cortex_policy.state.remedies import root_option  # noqa: PLC0415 - few run it from elsewhere
+
+    return root_option(Root(root, named=True))
+
+
+def _absolute(word: str) -> str:
+    """Return the absolute path of a word as the kernel reads it: a link comes before the `..` that follows it."""
+    try:
+        path = os.path.abspath(word)
+    except OSError as error:
+        why = f"the working directory cannot be read: {(error.strerror or str(error)).lower()}"
+        raise GrantError(ROOT_NOT_FOUND, why, "name files and directories by absolute paths") from None
+    if ".." in word and os.path.realpath(path) != os.path.realpath(word):
+        return os.path.realpath(word)
+    return path
 
 
 def _of_file(word: str) -> Target:
     if word == STDIN:
         return Target(STDIN, "<stdin>")
-    path = os.path.abspath(word)
+    path, grant_id = _absolute(word), _id(word)
+    seen = os.path.normpath(word)
+    if os.path.abspath(seen) != path:
+        seen = path
     top = _root_of(os.path.dirname(path))
-    return Target(path, os.path.normpath(word), top or "", top is not None, _id(path))
+    return Target(path, seen, top or "", top is not None and bool(grant_id), grant_id)
 
 
 def _of_directory(word: str, problems: list[Problem]) -> "tuple[list[Target], tuple[str, ...]]":
-    """Return the grants in the roots at, above or below a directory; where there are none, every JSON file below."""
-    top = os.path.abspath(word)
-    roots, others = [], []
+    """Return the grants of the roots in a directory, or whose policy it is; where there are none, its JSON files.
+
+    INVARIANT: a root is known by the name in it, link or not, so that what `check` refuses is not passed over.
+    """
+    top = _absolute(word)
+    roots, others = _roots_around(top), []
 
     def tell(error: OSError) -> None:
         problems.append(unplaced(shown(error.filename), "file-unreadable", (error.strerror or str(error)).lower()))
 
     for directory, below, names in os.walk(top, onerror=tell):
         below[:] = sorted(name for name in below if name != ".git")
-        root = _root_of(directory)
-        if root is not None:
-            roots.append(root)
+        if ".cortex" in (*below, *names) and may_hold_policy(directory):
+            roots.append(os.path.realpath(directory))
         others += [f"{directory.rstrip('/')}/{name}" for name in sorted(names) if name.endswith(".json")]
     if roots:
         return [target for root in roots for target in _in_tools(root)], tuple(roots)
@@ -92,6 +126,12 @@ def _of_directory(word: str, problems: list[Problem]) -> "tuple[list[Target], tu
             unplaced(shown(top) or ".", "file-none", "there is no grant in it", "make one with `cortex-policy new ID`")
         )
     return [Target(path, shown(path), id=_id(path)) for path in others], ()
+
+
+def _roots_around(directory: str) -> list[str]:
+    """Return the root whose policy, or part of it, a directory is."""
+    tops = [directory[: -len(end)] or "/" for end in _POLICY if directory.endswith(end)]
+    return [os.path.realpath(top) for top in tops if may_hold_policy(top)]
 
 
 def _root_of(directory: str) -> str | None:

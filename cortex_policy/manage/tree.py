@@ -19,6 +19,7 @@ class Tree:
         """Name the root."""
         self._root = root.rstrip("/")
         self._known: dict[str, tuple[str, str, str]] = {}
+        self._listed: dict[str, dict[str, str]] = {}
 
     def scopes(self, subject: "Subject") -> "Iterator[Finding]":
         """Find scopes that lead to nothing, or through a link out of every scope."""
@@ -62,15 +63,22 @@ class Tree:
         """Return how the tree spells a path, '' where it is not there in any case."""
         spelled = ""
         for step in prefix.split("/"):
-            try:
-                names = os.listdir(f"{self._root}/{spelled}")
-            except OSError:
-                return ""
-            name = step if step in names else next((one for one in names if one.casefold() == step.casefold()), "")
-            if not name:
+            names = self._names(spelled)
+            name = names.get(step) or names.get(step.casefold())
+            if name is None:
                 return ""
             spelled = f"{spelled}/{name}".lstrip("/")
         return spelled
+
+    def _names(self, directory: str) -> dict[str, str]:
+        """Return the names in a directory, each by itself and by how it reads without case."""
+        if directory not in self._listed:
+            try:
+                names = sorted(os.listdir(f"{self._root}/{directory}"), reverse=True)  # of two, the first is proposed
+            except OSError:
+                names = []
+            self._listed[directory] = {name.casefold(): name for name in names} | {name: name for name in names}
+        return self._listed[directory]
 
 
 def schema_link(subject: "Subject", directory: str) -> "Iterator[Finding]":

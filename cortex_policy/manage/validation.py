@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     Track = Callable[[Iterable[Looked], int], Iterable[Looked]]  # yields what was looked at, and sees how far it is
 
 
+_UNSEEN = frozenset(chain.from_iterable(map(codes_of, ("syntax", "shape", "file-missing", "file-unreadable"))))
+
+
 def targets(words: tuple[str, ...], root: str | None) -> Targets:
     """Return what these words name; no words at all are the grants of the root."""
     if words.count(STDIN) > 1:
@@ -29,9 +32,13 @@ def targets(words: tuple[str, ...], root: str | None) -> Targets:
 
 
 def chosen(select: "Iterable[str]", ignore: "Iterable[str]") -> frozenset[str]:
-    """Return the codes to report, by codes and groups; none selected are all. Raise UsageError for an unknown one."""
+    """Return the codes to report, by codes and groups; none selected are all. Raise UsageError for an unknown one.
+
+    INVARIANT: what kept a file from being looked at is among those selected, or that file would be called valid.
+    """
     every = frozenset(rule.code for rule in RULES)
-    selected = frozenset(chain.from_iterable(map(codes_of, select))) or every
+    named = frozenset(chain.from_iterable(map(codes_of, select)))
+    selected = named | _UNSEEN if named else every
     return selected.difference(*map(codes_of, ignore))
 
 

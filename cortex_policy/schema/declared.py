@@ -25,6 +25,10 @@ _REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
 
 def unenforceable(subject: "Subject") -> "Iterator[Finding]":
     """Find declarations that deny every call with the argument."""
+    if subject.grant.args.get("type") == "object" and isinstance(subject.grant.args.get("properties"), dict):
+        message = "`args` is the JSON Schema of an object, and must name each argument itself"
+        yield Finding("arg-keyword", message, "write what `properties` holds straight into `args`", "/args")
+        return
     for name, declaration in subject.grant.args.items():
         if broken(declaration, 0):
             yield from _broken(name, declaration, ("args", name))
@@ -63,7 +67,10 @@ def _patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tu
 @cache
 def _can_stall(pattern: str) -> bool:
     found = compiled(pattern)
-    return found is not None and _stalls(_parser.parse(found.pattern))
+    try:
+        return found is not None and _stalls(_parser.parse(found.pattern))
+    except RecursionError:  # hundreds of groups in each other: nobody can say how long that takes
+        return True
 
 
 def _stalls(parts: "Sequence[Any]") -> bool:
@@ -80,20 +87,19 @@ def _is_endless(repeat: "Any") -> bool:
 
 def _is_one_repeat(parts: "Any") -> bool:
     """Whether a sequence, but for what may be absent, is one endless repeat."""
-    must = [part for part in parts if _width(part)]
-    if not must:
-        must = [part for part in parts if part[0] in _REPEATS]
-    if len(must) != 1:
-        return False
-    operator, argument = must[0]
+    must = [part for part in parts if _width(parts.state, part)]
+    return len(must) < 2 and any(map(_is_repeat, must or parts))  # noqa: PLR2004 - nothing parts its rounds
+
+
+def _is_repeat(part: "Any") -> bool:
+    operator, argument = part
     if operator in _REPEATS:
         return _is_endless(argument) or _is_one_repeat(argument[2])
     return any(_is_one_repeat(inner) for inner in _inside(argument))
 
 
-def _width(part: "Any") -> int:
-    """Return how many characters a part matches at least."""
-    state = _parser.State()
+def _width(state: "Any", part: "Any") -> int:
+    """Return how many characters a part matches at least; the state knows the groups that it refers to."""
     width = _parser.SubPattern(state, [part]).getwidth()[0]
     return int(width)
 

@@ -1,20 +1,21 @@
 """Everything that is to be said of the bytes of one grant, whatever stands around its file."""
 
-from itertools import chain, islice
+from collections import Counter
+from itertools import chain
 
 from cortex_policy.core.decode import Malformed, decode_json, grant_of
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.scopes import prefix_of
 from cortex_policy.schema.declared import stalling_patterns, unenforceable
 from cortex_policy.schema.keys import idle_keys, tool_of_id, unknown_keys
-from cortex_policy.schema.mending import Mend, mended
+from cortex_policy.schema.mending import Mend, affordable, mended
 from cortex_policy.schema.problems import MOST_FOUND, Finding
 from cortex_policy.schema.reach import covered_scopes, dead_scopes, escalating_scopes, odd_actions, wide_grants
 from cortex_policy.schema.subject import Subject
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
 FOREIGN = ("shape-other", "shape-schema")
@@ -26,10 +27,13 @@ RULES_OF_GRANTS = (
 )  # fmt: skip
 
 
-def examine(data: bytes, grant_id: str = "", called: str = "ID") -> tuple[Subject | None, tuple[Finding, ...]]:
+def examine(
+    data: bytes, grant_id: str = "", called: str = "ID", root: str = ""
+) -> tuple[Subject | None, tuple[Finding, ...]]:
     """Decode the bytes of a grant as `check` does; return it, if it is one, and all that is wrong or doubtful.
 
     The id is the stem of its file, and `called` how a command names it: its id, where it lies in its place.
+    The root is where its scopes start.
     """
     try:
         document = decode_json(data)
@@ -43,25 +47,36 @@ def examine(data: bytes, grant_id: str = "", called: str = "ID") -> tuple[Subjec
         from cortex_policy.schema.document import faults  # noqa: PLC0415 - pydantic costs 136 ms
 
         found = faults(document)
-        return None, found if found[0].code in FOREIGN else (*found, *_of_keys(document))
-    subject = Subject(document, grant, called, tuple(map(prefix_of, grant.fs_scope)))
+        return None, found if found[0].code in FOREIGN else tuple(first_of_each(chain(found, _of_keys(document))))
+    subject = Subject(document, grant, called, tuple(map(prefix_of, grant.fs_scope)), root)
     more = chain.from_iterable(rule(subject) for rule in RULES_OF_GRANTS)
-    return subject, tuple(islice(chain(_of_keys(document), more), MOST_FOUND))
+    return subject, tuple(first_of_each(chain(_of_keys(document), more)))
 
 
 def _of_keys(document: "dict[str, Any]") -> "Iterator[Finding]":
     return chain.from_iterable(rule(document) for rule in RULES_OF_KEYS)
 
 
+def first_of_each(findings: "Iterable[Finding]") -> "Iterator[Finding]":
+    """Yield findings, of each code no more than anybody reads: those of one must not hide those of another."""
+    seen: Counter[str] = Counter()
+    for finding in findings:
+        seen[finding.code] += 1
+        if seen[finding.code] <= MOST_FOUND:
+            yield finding
+
+
 def repaired(data: bytes, codes: frozenset[str]) -> bytes:
     """Return the bytes of a grant with the certain repairs of these codes; what does not load stays as it is."""
+    left = affordable(data)
     for _ in range(MOST_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
         mends = [one.mend for one in examine(data)[1] if one.mend is not None and one.code in codes]
-        for mend in sorted(mends, key=_from_the_end):
+        for mend in sorted(mends, key=_from_the_end)[:left]:
             text = mended(text, mend) or text
+        left = max(0, left - len(mends))
         before, data = data, text.encode("utf-8", "surrogateescape")
-        if data == before:
+        if data == before or not left:
             break
     return data
 

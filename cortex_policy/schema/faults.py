@@ -4,7 +4,7 @@ import re
 from difflib import get_close_matches
 
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.schema.keys import KNOWN, meant
+from cortex_policy.schema.keys import KNOWN, is_like_per_minute, meant
 from cortex_policy.schema.problems import Finding, pointer
 
 TYPE_CHECKING = False
@@ -73,9 +73,13 @@ def fault_of(document: "Mapping[str, object]", error: "Mapping[str, object]") ->
 
 def _missing(document: "Mapping[str, object]", steps: tuple[object, ...]) -> Finding:
     key = str(steps[-1])
-    near = [one for one in document if one not in KNOWN and meant(one) == key]
+    if len(steps) == 1:
+        near = [one for one in document if one not in KNOWN and meant(one) == key]
+    else:
+        rate = document["rate"]
+        near = [one for one in rate if is_like_per_minute(one)] if isinstance(rate, dict) else []
     hint = f"add {_REQUIRED[key]}"
-    if near and len(steps) == 1:
+    if near:
         hint = f"`{near[0]}` is another key: did you mean `{key}`?"
     return Finding("shape-missing", f"`{_label(steps)}` is missing", hint, pointer(*steps[:-1]))
 

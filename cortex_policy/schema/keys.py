@@ -1,5 +1,7 @@
 """Rules about the keys of a grant: those that nothing enforces."""
 
+import re
+from collections import Counter
 from difflib import get_close_matches
 from functools import cache
 from itertools import chain
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from cortex_policy.schema.subject import Subject
 
 KNOWN = ("tool", "actions", "args", "dataClass", "rate", "fsScope")
+PER_MINUTE = "perMinute"
 _KNOWN = frozenset(KNOWN)
 ENFORCED = "only tool, actions, args, dataClass, rate.perMinute and fsScope are enforced"
 _LISTED = "list what is allowed in `actions` and `fsScope` instead"
@@ -31,6 +34,13 @@ _IDLE = {
     **dict.fromkeys(("limit", "limits", "quota", "quotas", "maxcalls", "burst"), _PER_MINUTE),
     **dict.fromkeys(("persecond", "perhour", "perday", "ratelimit", "ratelimits"), _PER_MINUTE),
 }  # fmt: skip
+# and what begins like one: `denyPaths`, `max_bytes`
+_IDLE_BEGINNINGS = {
+    **dict.fromkeys(("deny", "denied", "disallow", "disallowed", "block", "blocked", "exclude", "excluded"), _LISTED),
+    **dict.fromkeys(("forbid", "forbidden", "except", "allow", "allowed", "only"), _LISTED),
+    **dict.fromkeys(("max", "min", "limit"), ENFORCED),
+}
+_FIRST_WORD = re.compile("[A-Za-z][a-z]*")
 _ALIASES = {"scope": "fsScope", "scopes": "fsScope", "paths": "fsScope", "class": "dataClass", "arguments": "args"}
 _NORMAL = {known.lower(): known for known in KNOWN} | _ALIASES
 _CLOSE = 0.85  # `agents` is no `args`
@@ -38,23 +48,38 @@ _CLOSE = 0.85  # `agents` is no `args`
 
 def unknown_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
     """Find keys that look like one of a grant's."""
-    for key in document.keys() - _KNOWN:
-        known = meant(key)
+    known_by_key = {key: meant(key) for key in _unknown(document)}
+    rivals = Counter([*known_by_key.values(), *document])
+    for key, known in known_by_key.items():
         if known:
-            mend = Mend(pointer(key), known) if known not in document else None
-            message = f"`{key}` means nothing: a grant has no such key"
-            yield Finding("key-unknown", message, f"did you mean `{known}`?", pointer(key), at_key=True, mend=mend)
+            mend = Mend(pointer(key), known) if rivals[known] == 1 else None
+            yield _unknown_key((key,), known, mend)
+    rate = document.get("rate")
+    for key in rate if isinstance(rate, dict) else ():
+        if key != PER_MINUTE and is_like_per_minute(key):
+            yield _unknown_key(("rate", key), PER_MINUTE, None)
+
+
+def _unknown_key(steps: tuple[str, ...], known: str, mend: Mend | None) -> Finding:
+    message = f"`{steps[-1]}` means nothing: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
+    return Finding("key-unknown", message, f"did you mean `{known}`?", pointer(*steps), at_key=True, mend=mend)
 
 
 def idle_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
     """Find keys that read like a restriction and restrict nothing."""
     rate = document.get("rate")
-    below = (("rate", key) for key in rate if key != "perMinute") if isinstance(rate, dict) else ()
-    for steps in chain(((key,) for key in document.keys() - _KNOWN), below):
-        hint = _IDLE.get(_normal(steps[-1]))
+    below = (("rate", key) for key in rate if key != PER_MINUTE) if isinstance(rate, dict) else ()
+    for steps in chain(((key,) for key in _unknown(document)), below):
+        hint = _restriction(steps[-1])
         if hint is not None:
             message = f"`{steps[-1]}` restricts nothing: no check knows it"
             yield Finding("key-idle", message, hint, pointer(*steps), at_key=True)
+
+
+def _restriction(key: str) -> str | None:
+    """Return what to do instead of a key that reads like a restriction."""
+    first = _FIRST_WORD.match(key)
+    return _IDLE.get(_normal(key)) or (_IDLE_BEGINNINGS.get(first[0].lower()) if first is not None else None)
 
 
 def tool_of_id(subject: "Subject") -> "Iterator[Finding]":
@@ -65,6 +90,11 @@ def tool_of_id(subject: "Subject") -> "Iterator[Finding]":
         yield Finding("tool-id", f"the id `{grant.id}` is not the tool `{grant.tool}`", hint, "/tool")
 
 
+def _unknown(document: "Mapping[str, Any]") -> "Iterator[str]":
+    """Yield the keys that no grant has, in the order of the file: that of a set is another in each process."""
+    return (key for key in document if key not in _KNOWN)
+
+
 @cache  # the same few keys stand in file after file
 def meant(key: str) -> str:
     """Return the key of a grant that another one looks like, '' for none."""
@@ -72,6 +102,12 @@ def meant(key: str) -> str:
         return key
     near = get_close_matches(_normal(key), _NORMAL, 1, _CLOSE)
     return _NORMAL[near[0]] if near and _normal(key) not in _IDLE else ""
+
+
+@cache
+def is_like_per_minute(key: str) -> bool:
+    """Whether the key of a rate is, or looks like, the one there is."""
+    return bool(get_close_matches(_normal(key), [PER_MINUTE.lower()], 1, _CLOSE))
 
 
 def _normal(key: str) -> str:

@@ -5,12 +5,19 @@ from cortex_policy.core.meaning import NARROWED, SAME, compare
 from cortex_policy.core.model import GrantError, UsageError, Value
 from cortex_policy.core.surgery import removed, renamed
 
+_MOST_READ = 1 << 20  # bytes, in all repairs of one file: each reads the whole of it several times
+
 
 class Mend(Value):
     """What is wrong at a JSON Pointer goes, or its key gets another name."""
 
     pointer: str
     key: str | None = None
+
+
+def affordable(data: bytes) -> int:
+    """Return how many repairs of a file are tried in one run: all of a grant as they are, one of a giant."""
+    return max(1, _MOST_READ // max(1, len(data)))
 
 
 def mended(text: str, mend: Mend) -> str | None:

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.model import Value
 from cortex_policy.core.spans import Node, Stopped, node_at, place, scan
-from cortex_policy.schema.mending import mended
+from cortex_policy.schema.mending import affordable, mended
 from cortex_policy.schema.rules import ERROR, severity_of
 
 TYPE_CHECKING = False
@@ -92,11 +92,16 @@ def placed(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[Probl
         root = scan(text)
     except Stopped:
         root = None  # what was found there has a span
-    problems = (_problem(file, text, root, finding) for finding in findings)
+    left = affordable(data)
+    problems = []
+    for finding in findings:
+        mend = finding.mend if left else None
+        left -= mend is not None
+        problems.append(_problem(file, text, root, finding, mend))
     return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.code)))
 
 
-def _problem(file: str, text: str, root: Node | None, finding: Finding) -> Problem:
+def _problem(file: str, text: str, root: Node | None, finding: Finding, mend: "Mend | None") -> Problem:
     start, end = finding.span or _span(root, finding)
     line, column = place(text, start)
     first = text.rfind("\n", 0, start) + 1
@@ -105,7 +110,7 @@ def _problem(file: str, text: str, root: Node | None, finding: Finding) -> Probl
     shown = max(0, column - 1 - MOST_SHOWN // 2) if len(whole) > MOST_SHOWN else 0
     return Problem(
         file, line, column, *place(text, max(start, end)), finding.pointer, finding.code, severity_of(finding.code),
-        finding.message, finding.hint, _replacement(text, finding.mend), whole[shown : shown + MOST_SHOWN], shown + 1,
+        finding.message, finding.hint, _replacement(text, mend), whole[shown : shown + MOST_SHOWN], shown + 1,
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Rules about what a grant reaches: its actions and its scopes."""
 
+from itertools import takewhile
 from shlex import quote
 
 from cortex_policy.core.escalation import escalations, looks_like_writing
@@ -42,7 +43,7 @@ def dead_scopes(subject: "Subject") -> "Iterator[Finding]":
     for index, (scope, prefix) in enumerate(zip(subject.grant.fs_scope, subject.prefixes, strict=True)):
         if prefix is None:
             message = f"`{scope}` can never match: {_why(scope)}"
-            yield Finding("scope-dead", message, _instead(subject.called, scope), pointer("fsScope", index))
+            yield Finding("scope-dead", message, _instead(subject, scope), pointer("fsScope", index))
         elif prefix == _GUARDED or prefix.startswith(_GUARDED + "/"):
             message = f"`{scope}` lies in what governs the grants, which no grant lets its tool touch"
             yield Finding("scope-guarded", message, "remove it: all in it is denied", pointer("fsScope", index))
@@ -52,11 +53,12 @@ def covered_scopes(subject: "Subject") -> "Iterator[Finding]":
     """Find scopes that another one covers; of two that say the same, the later one."""
     scopes, prefixes = subject.grant.fs_scope, subject.prefixes
     spelled = dict(zip(reversed(prefixes), reversed(scopes), strict=True))
+    lengths = sorted({len(prefix) for prefix in prefixes if prefix is not None})
     seen: set[str] = set()
     for index, prefix in enumerate(prefixes):
         if prefix is None:
             continue
-        wider = next((above for above in _above(prefix) if above in spelled), None)
+        wider = next((above for above in _above(prefix, lengths) if above in spelled), None)
         if wider is not None or prefix in seen:
             message = f"`{scopes[index]}` " + (
                 f"is covered by `{spelled[wider]}`" if wider is not None else "stands twice"
@@ -83,10 +85,11 @@ def wide_grants(subject: "Subject") -> "Iterator[Finding]":
 
 def escalating_scopes(subject: "Subject") -> "Iterator[Finding]":
     """Find scopes that cover what others run."""
+    places = {prefix: index for index, prefix in reversed(list(enumerate(subject.prefixes)))}
     for one in escalations(subject.grant):
         if one.scope:
-            hint, index = "name narrower scopes, or let nobody write there", subject.prefixes.index(one.scope)
-            yield Finding("scope-escalation", one.sentence, hint, pointer("fsScope", index))
+            hint = "name narrower scopes, or let nobody write there"
+            yield Finding("scope-escalation", one.sentence, hint, pointer("fsScope", places[one.scope]))
 
 
 def _odd(code: str, message: str, hint: str, index: int, *, is_too_many: bool = False) -> Finding:
@@ -94,12 +97,11 @@ def _odd(code: str, message: str, hint: str, index: int, *, is_too_many: bool = 
     return Finding(code, message, hint, at, mend=Mend(at) if is_too_many else None)
 
 
-def _above(prefix: str) -> "Iterator[str]":
-    """Yield the directories that a path lies in."""
-    end = prefix.find("/")
-    while end >= 0:
-        yield prefix[:end]
-        end = prefix.find("/", end + 1)
+def _above(prefix: str, lengths: list[int]) -> "Iterator[str]":
+    """Yield the directories that a path lies in and whose names have one of these lengths: all would be quadratic."""
+    for length in takewhile(len(prefix).__gt__, lengths):
+        if prefix[length] == "/":
+            yield prefix[:length]
 
 
 def _why(scope: str) -> str:
@@ -114,9 +116,17 @@ def _why(scope: str) -> str:
     return next((reason for reason, holds in reasons.items() if holds), "it has an empty component")
 
 
-def _instead(grant_id: str, scope: str) -> str:
+def _instead(subject: "Subject", scope: str) -> str:
     """Say what would match; it allows more than nothing, so it is for an operator to decide."""
-    prefix, command = proposed(scope), f"cortex-policy set {grant_id} --remove-scope {quote(scope)}"
+    called, root = subject.called, subject.root.rstrip("/")
+    prefix = proposed(scope.removeprefix(root) if scope.startswith(f"{root}/") else scope)
+    if not scope.isprintable():  # no command that is shown could be typed
+        return f"remove it with `cortex-policy edit {called}`; without any scope, any path is allowed"
+    command = f"cortex-policy set {called}{_option('remove', scope)}"
     if prefix is None:
         return f"remove it with `{command}`; without any scope, any path is allowed"
-    return f"the prefix `{prefix}` would match all below it: `{command} --add-scope {quote(prefix)}`"
+    return f"the prefix `{prefix}` would match all below it: `{command}{_option('add', prefix)}`"
+
+
+def _option(verb: str, scope: str) -> str:
+    return f" --{verb}-scope{'=' if scope.startswith('-') else ' '}{quote(scope)}"

@@ -8,7 +8,8 @@ from cortex_policy.core.model import Grant
 class Subject(NamedTuple):
     """A decoded grant document and its grant, which knows the id of its file, '' where it has none.
 
-    `called` is how a command that changes it would name it; `prefixes` are its scopes as they are compared, None for
+    `called` is how a command that changes it would name it; `root` is the directory its scopes start at, '' where that
+    is not known; `prefixes` are its scopes as they are compared, None for
     one that never matches. There are thousands of these: a `Value` takes five times as long.
     """
 
@@ -16,3 +17,4 @@ class Subject(NamedTuple):
     grant: Grant
     called: str
     prefixes: tuple[str | None, ...]
+    root: str = ""

@@ -203,9 +203,17 @@ def test_what_cannot_be_mended_is_said(root: Path) -> None:
     tools = root / ".cortex" / "policy" / "tools"
     subprocess.run([*PROGRAM, "stamp", "write"], check=True, capture_output=True)
     (tools / "x.json").write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
-    done = run("--fix")
+    done = run("--fix", code=3)
     assert "not mended: `.cortex/policy/tools/x.json`: grant differs from its stamp" in done.stderr
     assert "cortex-policy stamp write" in done.stderr
+
+
+def test_what_cannot_be_looked_at_is_told_whatever_is_selected(root: Path) -> None:
+    """It was called valid, with 0: no rule had seen it."""
+    (root / "x.json").write_text("{")
+    done = run("x.json", "gone.json", "--select", "scope", "--json", code=1)
+    assert [one["code"] for one in json.loads(done.stdout)["problems"]] == ["file-missing", "syntax-json"]
+    run("x.json", "gone.json", "--ignore", "syntax,file-missing")
 
 
 def test_outside_of_any_root_there_is_nothing_to_validate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

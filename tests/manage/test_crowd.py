@@ -40,6 +40,25 @@ def test_a_bug_there_ends_as_one_here(monkeypatch: pytest.MonkeyPatch) -> None:
         list(spread(MANY, lambda item: 1 // (item - 400)))
 
 
+@pytest.mark.parametrize("call", ["fork", "pipe"])
+def test_where_no_process_can_be_started_one_does_it(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """A container may have few; it was a bug, 70. Whoever was started is ended, and no descriptor stays open."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    real, calls, before = getattr(os, call), [0], len(os.listdir("/dev/fd"))
+
+    def third() -> object:
+        calls[0] += 1
+        if calls[0] == 3:
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+        return real()
+
+    monkeypatch.setattr(os, call, third)
+    assert list(spread(MANY, lambda item: -item)) == [-item for item in MANY]
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert len(os.listdir("/dev/fd")) == before
+
+
 def test_a_process_that_is_killed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A part that nobody looked at is no part without problems."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)

@@ -7,7 +7,7 @@ from conftest import by_caller
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.targets import of_root, of_words
-from cortex_policy.manage.validation import targets
+from cortex_policy.manage.validation import chosen, targets, validate
 from cortex_policy.state.grants import Root
 
 
@@ -89,6 +89,47 @@ def test_another_file_belongs_to_the_root_that_is_named(root: Path, tmp_path: Pa
         (str(root), False, "x"),
         (str(root), False, ""),
     ]
+
+
+@pytest.mark.parametrize("link", [".cortex", ".cortex/policy", ".cortex/policy/tools"])
+def test_a_root_that_is_reached_by_a_link_is_not_passed_over(tmp_path: Path, link: str) -> None:
+    """`check` refuses its grants; the gate took the directory for one without any, and answered 0."""
+    make(tmp_path / "a", "x")
+    (tmp_path / "b" / link).parent.mkdir(parents=True)
+    (tmp_path / "b" / link).symlink_to(tmp_path / "a" / link)
+    report = validate(of_words((str(tmp_path / "b"),), None), chosen((), ()), lambda results, _: results)
+    assert ("file-unreadable", "error") in [(one.code, one.severity) for one in report.problems]
+
+
+def test_a_file_beside_the_grants_is_read_by_its_own_name(root: Path) -> None:
+    """One whose name is no id was said not to be there."""
+    file = root / ".cortex/policy/tools/x.JSON"
+    file.write_text("{")
+    report = validate(of_words((str(file),), None), chosen((), ()), lambda results, _: results)
+    assert [one.code for one in report.problems] == ["syntax-json"]
+
+
+def test_a_link_comes_before_the_dots_that_follow_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for whoever opens the file: another one must not be looked at in its place."""
+    (tmp_path / "far" / "below").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("far/below")
+    for name in ("x.json", "far/x.json"):
+        (tmp_path / name).write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    (target,) = of_words(("link/../x.json",), None).files
+    assert (target.path, target.shown) == (str(tmp_path / "far" / "x.json"), str(tmp_path / "far" / "x.json"))
+
+
+def test_a_working_directory_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was a bug, 70; absolute paths need none."""
+    make(tmp_path / "a", "x")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(GrantError, match="working directory"):
+        of_words(("x.json",), None)
+    assert names(str(tmp_path / "a")) == [str(tmp_path / "a/.cortex/policy/tools/x.json")]
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["x.txt", ".json", "-.json", "a b.json", "x.json.orig"])

@@ -14,7 +14,7 @@ from cortex_policy.manage.validation import chosen, targets, validate
 from cortex_policy.schema.problems import Report
 from cortex_policy.schema.rules import ERROR, RULES
 from cortex_policy.state.grants import Root
-from cortex_policy.state.writers import AT_ONCE
+from cortex_policy.state.writers import AT_ONCE, NotDone
 
 EVERY = chosen((), ())
 SOUND = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
@@ -175,6 +175,29 @@ def test_the_hint_of_a_file_elsewhere_names_no_grant_of_the_root() -> None:
     assert "cortex-policy set ID --remove-scope" in dead.hint
 
 
+def test_a_command_in_a_hint_names_a_root_that_is_not_found_from_here(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed as it stood, it was refused, or met the grants of another root."""
+    (root / ".cortex/policy/tools/git.json").write_text(json.dumps(SOUND | {"fsScope": ["x/**"]}))
+
+    def commands() -> list[str]:
+        return [one.hint for one in look(str(root)).problems if "`cortex-policy" in one.hint]
+
+    assert [hint for hint in commands() if "--root" in hint] == []
+    monkeypatch.chdir(tmp_path)
+    assert len(commands()) == 2
+    assert [hint for hint in commands() if f" --root {root}" not in hint] == []
+
+
+def test_a_giant_of_scopes_that_are_not_there_takes_seconds(root: Path) -> None:
+    """Each was placed, and the directory listed for each."""
+    scopes = [f"p{number}" for number in range(90_000)]
+    (root / "giant.json").write_text(json.dumps(SOUND | {"fsScope": scopes}, separators=(",", ":")))
+    report = validate(targets(("giant.json",), str(root)), EVERY, lambda results, _: results)
+    assert sum(one.code == "scope-absent" for one in report.problems) == 100
+
+
 def test_problems_are_sorted_by_file_and_line(tools: Path) -> None:
     """In whatever order they were found."""
     (tools / "a.json").write_text(
@@ -198,7 +221,9 @@ def test_strict_makes_errors_of_warnings_and_of_nothing_else(tools: Path) -> Non
 def test_codes_are_selected_and_ignored_by_group_or_by_name() -> None:
     """What is ignored wins."""
     assert chosen((), ()) == {rule.code for rule in RULES}
-    assert chosen(("scope-dead", "stamp"), ("stamp-missing",)) == {"scope-dead", "stamp-broken", "stamp-differs"}
+    assert chosen(("scope-dead", "stamp"), ("stamp-missing",)) == {
+        "scope-dead", "stamp-broken", "stamp-differs", *chosen(("syntax", "shape", "file-missing", "file-unreadable"), ())
+    }  # fmt: skip
     with pytest.raises(UsageError):
         chosen(("nope",), ())
 
@@ -235,6 +260,20 @@ def test_a_repair_is_a_write_with_a_stamp(tools: Path) -> None:
     assert (done.error, done.version) == (None, 3)
     assert json.loads((tools / "git.json").read_text()) == SOUND
     assert look().problems == ()
+
+
+def test_a_file_that_grew_since_it_was_looked_at_is_left(tools: Path) -> None:
+    """What was read of it is not all: writing that back would lose the rest."""
+    grown = json.dumps(SOUND | {"actions": ["a", "a"]}) + " " * (1 << 20) + "and more"
+    for file in (tools / "git.json", Path("x.json")):
+        file.write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
+        stamping.write(Root(str(tools.parent.parent.parent), named=True))
+        report = look(str(file))
+        file.write_text(grown)
+        stamping.write(Root(str(tools.parent.parent.parent), named=True))
+        (done,) = repair(targets((str(file),), None).files, report, EVERY, AT_ONCE)
+        assert isinstance(done.error, NotDone)
+        assert file.read_text() == grown
 
 
 @pytest.mark.usefixtures("tools")

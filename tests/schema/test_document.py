@@ -37,6 +37,7 @@ CASES: list[tuple[Any, list[tuple[str, str, str, str]]]] = [
         ("shape-missing", "", "`rate` is missing", 'add "rate": {"perMinute": 30}'),
     ]),
     (GRANT | {"rate": {}}, [("shape-missing", "/rate", "`rate.perMinute` is missing", 'add "perMinute": 30')]),
+    (GRANT | {"rate": {"per_minute": 3}}, [("shape-missing", "/rate", "`rate.perMinute` is missing", "did you mean `perMinute`?")]),
     (
         GRANT | {"rate": {"perMinute": "30"}},
         [("shape-type", "/rate/perMinute", "`rate.perMinute` is the string `30`, and must be an integer of at least 1", "write 30 without quotes")],

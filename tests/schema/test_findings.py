@@ -1,12 +1,13 @@
 """What is doubtful about a grant that loads is found, where it stands, and nothing else."""
 
 import json
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import decode
+from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.meaning import NARROWED, SAME, compare
 from cortex_policy.schema.examining import examine, repaired
 from cortex_policy.schema.problems import placed
@@ -33,6 +34,16 @@ CASES: list[tuple[dict[str, object], list[tuple[str, str]]]] = [
     ({"expires_at": "2027-01-01"}, [("key-idle", "/expires_at")]),
     ({"deny": ["x"]}, [("key-idle", "/deny")]),
     ({"rate": {"perMinute": 3, "perHour": 9}}, [("key-idle", "/rate/perHour")]),
+    ({"rate": {"perMinute": 3, "per_minutes": 9}}, [("key-unknown", "/rate/per_minutes")]),
+    ({"denyScope": ["x"]}, [("key-idle", "/denyScope")]),
+    ({"exclude-paths": ["x"]}, [("key-idle", "/exclude-paths")]),
+    ({"allowed_paths": ["x"]}, [("key-idle", "/allowed_paths")]),
+    ({"rate": {"perMinute": 3, "maxPerDay": 9}}, [("key-idle", "/rate/maxPerDay")]),
+    ({"maximal": 1, "allowance": 1, "denyer": 1}, []),
+    (
+        {"args": {"type": "object", "properties": {"path": {"type": "string"}}, "required": []}},
+        [("arg-keyword", "/args")],
+    ),
     ({"tool": "u"}, [("tool-id", "/tool")]),
     ({"actions": []}, [("action-none", "/actions")]),
     ({"actions": ["a", "b", "a", "a"]}, [("action-twice", "/actions/2"), ("action-twice", "/actions/3")]),
@@ -94,13 +105,16 @@ def test_keys_are_told_of_what_does_not_load_too() -> None:
         ("a\\b", "backslash", "cortex-policy set t --remove-scope 'a\\b' --add-scope a/b"),
         (" docs", "blanks", "cortex-policy set t --remove-scope ' docs' --add-scope docs"),
         ("./docs", "`.` or `..`", "cortex-policy set t --remove-scope ./docs --add-scope docs"),
+        ("/srv/r/docs", "absolute", "cortex-policy set t --remove-scope /srv/r/docs --add-scope docs"),
+        ("file:///docs", "empty component", "cortex-policy set t --remove-scope file:///docs --add-scope docs"),
+        ("https://x.example/docs", "empty component", "without any scope, any path is allowed"),
         ("a//b", "empty component", "cortex-policy set t --remove-scope a//b --add-scope a/b"),
         ("**", "not patterns", "without any scope, any path is allowed"),
     ],
 )
 def test_a_scope_that_never_matches_comes_with_why_and_what_would(scope: str, why: str, command: str) -> None:
     """As a command that can be typed, and never as a fix: it would allow more than nothing."""
-    (one,) = examine(json.dumps(GRANT | {"fsScope": [scope]}).encode(), "t", "t")[1]
+    (one,) = examine(json.dumps(GRANT | {"fsScope": [scope]}).encode(), "t", "t", "/srv/r")[1]
     assert why in one.message
     assert command in one.hint
     assert one.mend is None
@@ -152,4 +166,70 @@ def test_no_repair_ever_allows_more(names: list[str], prefixes: list[str], scope
 def test_a_giant_of_nothing_but_problems_is_told_in_part() -> None:
     """Else it would take for ever."""
     data = json.dumps(GRANT | {"actions": ["a"] * 100_000, "fsScope": ["b"] * 50_000}).encode()
-    assert len(placed("f", data, examine(data)[1])) == 100
+    assert Counter(one.code for one in placed("f", data, examine(data)[1])) == {
+        "action-twice": 100,
+        "scope-covered": 100,
+    }
+
+
+GIANTS: list[dict[str, object]] = [
+    {"fsScope": ["/".join("a" * 500_000)]},
+    {"fsScope": ["/".join([".git"] * 200_000)]},
+    {"actions": ["a"] * 50_000},
+    {"fsScope": ["a", *(f"a/{number}" for number in range(20_000))]},
+]
+
+
+@pytest.mark.parametrize("keys", GIANTS, ids=["deep", "deep-git", "twice", "covered"])
+def test_a_giant_takes_seconds(keys: dict[str, object]) -> None:
+    """It took hours, and so would have held up whoever waits for the gate."""
+    data = json.dumps(GRANT | keys, separators=(",", ":")).encode()
+    assert len(data) <= MAX_BYTES
+    placed("f", data, examine(data)[1])
+    assert len(repaired(data, EVERY)) <= len(data)
+
+
+def test_what_is_told_in_part_hides_nothing_else() -> None:
+    """A hundred doubts about actions passed a scope that can never match."""
+    scopes = [".cortex/policy/x"] * 200 + ["docs/**"]
+    codes = {code for code, _ in found(actions=["a"] * 200 + ["*"], fsScope=scopes, fsscope=1)}
+    assert codes == {"key-unknown", "action-twice", "action-glob", "scope-guarded", "scope-dead", "scope-covered"}
+
+
+def test_findings_come_in_the_order_of_the_file_in_every_process() -> None:
+    """That of a set is another in each, and which are told of many would be."""
+    keys = {f"fs{'-' * number}Scope": number for number in range(1, 300)}
+    pointers = [pointer for code, pointer in found(**keys) if code == "key-unknown"]
+    assert pointers == [f"/{key}" for key in keys][:100]
+
+
+def test_a_key_with_a_rival_is_not_repaired() -> None:
+    """Which of both was meant is not certain."""
+    data = json.dumps(GRANT | {"scope": ["docs"], "fsscope": ["src"]}).encode()
+    assert repaired(data, EVERY) == data
+    assert [one.fix for one in placed("f", data, examine(data)[1])] == [None, None]
+
+
+@pytest.mark.parametrize(("pattern", "can_stall"), [
+    (r"((a)\2)+", False), (r"((a+)\2)+", False), ("(a+)+", True), ("(?:" * 300 + "a" + ")" * 300, False),
+    ("(.*)*", True), ("(x*)*y", True), ("(?:a*b?)*", True), ("(a?)*", False), ("(?:a*b)*", False), ("(?:^)*", False),
+    ("(?:" * 240 + "a" + ")+" * 240, True),
+])  # fmt: skip
+def test_no_pattern_ends_the_run(pattern: str, *, can_stall: bool) -> None:
+    """One that refers to a group, or nests hundreds, was a bug, 70."""
+    codes = [code for code, _ in found(args={"x": {"pattern": pattern}})]
+    assert codes == ["arg-pattern"] * can_stall
+
+
+def hints(scope: str) -> list[str]:
+    """Return the hints of a grant with this scope."""
+    data = json.dumps(GRANT | {"fsScope": [scope]}).encode()
+    return [one.hint for one in examine(data, "t", "t --root /r")[1] if one.code == "scope-dead"]
+
+
+def test_a_command_in_a_hint_can_be_typed() -> None:
+    """A scope is no option, and what cannot be shown as it is cannot be typed."""
+    (option,) = hints("-x/**")
+    assert "`cortex-policy set t --root /r --remove-scope='-x/**' --add-scope=-x`" in option
+    (control,) = hints("a\n/**")
+    assert "`cortex-policy edit t --root /r`" in control
