@@ -122,9 +122,8 @@ def _of_directory(word: str, problems: list[Problem]) -> "tuple[list[Target], tu
     if roots:
         return [target for root in roots for target in _in_tools(root)], tuple(roots)
     if not others:
-        problems.append(
-            unplaced(shown(top) or ".", "file-none", "there is no grant in it", "make one with `cortex-policy new ID`")
-        )
+        hint = "name another directory, or make a grant with `cortex-policy new ID`"
+        problems.append(unplaced(os.path.normpath(word), "file-missing", "there is no grant in it", hint))
     return [Target(path, shown(path), id=_id(path)) for path in others], ()
 
 

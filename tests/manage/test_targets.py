@@ -68,7 +68,7 @@ def test_a_directory_without_a_root_stands_for_its_json_files(tmp_path: Path, mo
 def test_a_directory_without_any_is_a_problem(tmp_path: Path) -> None:
     """A gate that looks at nothing must say so."""
     (problem,) = of_words((str(tmp_path),), None).problems
-    assert (problem.code, problem.severity) == ("file-none", "warning")
+    assert (problem.code, problem.severity) == ("file-missing", "error")
 
 
 def test_a_file_in_its_place_knows_its_root_and_its_id(root: Path) -> None:
