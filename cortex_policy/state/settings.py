@@ -1,0 +1,223 @@
+"""Read the settings from their places, believe what only their owner could write, and say what counts."""
+
+import os
+import stat
+
+from cortex_policy.core.decode import Malformed
+from cortex_policy.core.model import SETTINGS_INVALID, GrantError, Settings, Value
+from cortex_policy.core.settings import (
+    AUDIT_LOG,
+    BY_NAME,
+    BY_VARIABLE,
+    ENVIRONMENT,
+    LOCKED,
+    NO_SETTINGS,
+    OPTION,
+    PREFIX,
+    PROJECT,
+    SETTINGS,
+    SYSTEM,
+    USER,
+    Standing,
+    Written,
+    flattened,
+    from_text,
+    stand,
+)
+from cortex_policy.core.toml import decode_toml
+from cortex_policy.state.grants import Directory, Root, Trust, read_all
+from cortex_policy.state.ledger import may_hold_settings, settings_directories
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+NAME = "config.toml"
+LARGEST = 1 << 16
+ROOT_USER = 0
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_VALIDATION = "validate."  # of no interest to a check
+
+
+class Layer(Value):
+    """What one place says: values by the names of settings, where each stands, and what it locks."""
+
+    place: str
+    values: "Mapping[str, object]"
+    sources: "Mapping[str, str]"
+    locked: tuple[str, ...] = ()
+
+
+def effective(root: str, *, require_path: bool = False) -> Settings:
+    """Return what a check of a root goes by; raise GrantError (settings_invalid)."""
+    options = {"require_path": True} if require_path else {}
+    standing = standings(layers(root, options, asks_all=False))
+    audit = standing["audit.file"].winner
+    if audit.value is not None:
+        from cortex_policy.state.settings_faults import no_audit_yet  # noqa: PLC0415 - only a failure needs it
+
+        raise no_audit_yet(audit)
+    values: dict[str, Any] = {name: standing[name].winner.value for name in Settings.__match_args__}
+    return Settings(**values)
+
+
+def named_state_directory(in_environment: str | None) -> str | None:
+    """Return the directory of rate state that is set, a variable included, None where none is."""
+    found = standings([*_of_operators(), _variables({"CORTEX_POLICY_STATE_DIR": in_environment})])
+    named = found["state_dir"].winner.value
+    return named if isinstance(named, str) else None
+
+
+def value_of(name: str, root: str | None = None) -> object:
+    """Return what counts of one setting; raise GrantError (settings_invalid) where any cannot be believed."""
+    return standings(layers(root))[name].winner.value
+
+
+def standings(found: "list[Layer]") -> dict[str, Standing]:
+    """Weigh what all places say of each setting."""
+    locked = {name for layer in found for name in layer.locked}
+    return {
+        setting.name: stand(
+            setting,
+            [
+                Written(layer.values[setting.name], layer.place, layer.sources[setting.name])
+                for layer in found
+                if setting.name in layer.values
+            ],
+            is_locked=setting.name in locked,
+        )
+        for setting in SETTINGS
+    }
+
+
+def layers(root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True) -> list[Layer]:
+    """Read all places, the weakest first; a check does not ask what is set for `validate` alone."""
+    found = [*_audit_log(), *_of_operators(), _variables(os.environ)]
+    if options:
+        sources = {name: f"--{name.replace('_', '-')}" for name in options}
+        found.append(Layer(OPTION, options, sources))
+    if root is not None:
+        found.append(_of_project(root, asks_all=asks_all))
+    return found
+
+
+def _audit_log() -> list[Layer]:
+    """Return the variable that every program here knows, which counts where nothing else names the file."""
+    named = os.environ.get(AUDIT_LOG)
+    return [] if named is None else [Layer(ENVIRONMENT, {"audit.file": named}, {"audit.file": AUDIT_LOG})]
+
+
+def _of_operators() -> list[Layer]:
+    directories = zip((SYSTEM, USER), settings_directories(), strict=True)
+    return [_of_file(place, directory) for place, directory in directories if may_hold_settings(directory)]
+
+
+def _of_file(place: str, directory: str) -> Layer:
+    file = f"{directory}/{NAME}"
+    try:
+        descriptor = os.open(directory, _DIRECTORY)
+        try:
+            _judge(place, directory, os.fstat(descriptor))
+            data = _read(place, file, descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _unreadable(file, error) from None
+    return layer(place, file, data)
+
+
+def _of_project(root: str, *, asks_all: bool) -> Layer:
+    directory = f"{root.rstrip('/')}/.cortex/policy"
+    file, nothing = f"{directory}/{NAME}", Layer(PROJECT, {}, {})
+    if not may_hold_settings(directory):
+        return nothing
+    trust = Trust(Root(root, named=True))  # what leads there was judged when the grant was read
+    try:
+        with Directory(trust) as policy:
+            data = _read(PROJECT, file, policy.descriptor)
+    except OSError as error:
+        raise _unreadable(file, error) from None
+    return layer(PROJECT, file, data, asks_all=asks_all)
+
+
+def _read(place: str, file: str, directory: int) -> bytes:
+    """Read the file of a place from its open directory, once it was judged."""
+    descriptor = os.open(NAME, _FILE, dir_fd=directory)
+    try:
+        owner = os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
+        _judge(place, file, os.fstat(descriptor), owner)
+        return read_all(descriptor, LARGEST + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _judge(place: str, path: str, status: os.stat_result, owner: int = ROOT_USER) -> None:
+    """Raise GrantError for what another could have written: the system's settings are root's alone."""
+    owners = {ROOT_USER} if place == SYSTEM else {ROOT_USER, os.geteuid(), owner}
+    is_own_group = place != SYSTEM and status.st_gid == os.getegid()
+    others = stat.S_IWOTH if is_own_group else stat.S_IWOTH | stat.S_IWGRP
+    is_known = stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink == 1)
+    if status.st_uid in owners and not status.st_mode & others and is_known:
+        return
+    from cortex_policy.state.settings_faults import unsafe  # noqa: PLC0415 - only a failure needs it
+
+    raise unsafe(path, status, status.st_uid in owners, bool(status.st_mode & others))
+
+
+def layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -> Layer:
+    """Return what the bytes of a settings file say; raise GrantError (settings_invalid)."""
+    if len(data) > LARGEST:
+        raise invalid(file, f"it is larger than {LARGEST} bytes")
+    try:
+        values = flattened(decode_toml(data))
+    except Malformed as error:
+        raise invalid(file, str(error), f"mend `{file}`") from None
+    locked = values.pop(LOCKED, []) if place == SYSTEM else []
+    if place == PROJECT and not asks_all:
+        values = {name: value for name, value in values.items() if not name.startswith(_VALIDATION)}
+    for name, value in values.items():
+        setting = BY_NAME.get(name)
+        if setting is None or place not in setting.places or not setting.accepts(value):
+            from cortex_policy.state.settings_faults import refused  # noqa: PLC0415 - only a failure needs it
+
+            raise refused(place, file, name, value)
+    return Layer(place, values, dict.fromkeys(values, file), _locks(file, locked, values))
+
+
+def _locks(file: str, locked: object, values: "Mapping[str, object]") -> tuple[str, ...]:
+    if isinstance(locked, list) and all(isinstance(name, str) and name in values for name in locked):
+        return tuple(locked)
+    names = ", ".join(f'"{name}"' for name in values)
+    hint = f"name what it sets, as in `{LOCKED} = [{names}]`"
+    raise invalid(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
+
+
+def _variables(environment: "Mapping[str, str | None]") -> Layer:
+    """Return what the environment says; raise GrantError for a variable of ours that is no setting, or no value."""
+    values: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    for variable, text in environment.items():
+        if text is None or not variable.startswith(PREFIX) or variable in NO_SETTINGS:
+            continue
+        setting = BY_VARIABLE.get(variable)
+        value = from_text(setting, text) if setting is not None else None
+        # a state directory that is none is the ledger's to refuse
+        if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):
+            from cortex_policy.state.settings_faults import no_variable  # noqa: PLC0415 - only a failure needs it
+
+            raise no_variable(variable, text, setting)
+        values[setting.name], sources[setting.name] = value, variable
+    return Layer(ENVIRONMENT, values, sources)
+
+
+def _unreadable(file: str, error: OSError) -> GrantError:
+    from cortex_policy.state.settings_faults import unreadable  # noqa: PLC0415 - only a failure needs it
+
+    return unreadable(file, error)
+
+
+def invalid(where: str, why: str, hint: str = "") -> GrantError:
+    """Return the error (settings_invalid) for a file or a variable."""
+    return GrantError(SETTINGS_INVALID, f"`{where}`: {why}", hint)
