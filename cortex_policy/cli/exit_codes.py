@@ -14,10 +14,10 @@ _GENERAL = {
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit")
 _ENDED_BY = {
     1: ("stamp", "diff", "fmt"),
-    3: ("stamp", "rate", "diff", *_WRITERS),
+    3: ("stamp", "rate", "diff", "config", *_WRITERS),
     23: ("stamp", *_WRITERS),
     24: ("check", "rate"),
-    27: ("check",),
+    27: ("check", "config", "rate", "validate"),
 }
 
 

@@ -110,39 +110,75 @@ def _audit_log() -> list[Layer]:
 
 
 def _of_operators() -> list[Layer]:
-    directories = zip((SYSTEM, USER), settings_directories(), strict=True)
-    return [_of_file(place, directory) for place, directory in directories if may_hold_settings(directory)]
-
-
-def _of_file(place: str, directory: str) -> Layer:
-    file = f"{directory}/{NAME}"
-    try:
-        descriptor = os.open(directory, _DIRECTORY)
-        try:
-            _judge(place, directory, os.fstat(descriptor))
-            data = _read(place, file, descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise _unreadable(file, error) from None
-    return layer(place, file, data)
+    return [_of_file(place) for place in (SYSTEM, USER)]
 
 
 def _of_project(root: str, *, asks_all: bool) -> Layer:
-    directory = f"{root.rstrip('/')}/.cortex/policy"
-    file, nothing = f"{directory}/{NAME}", Layer(PROJECT, {}, {})
+    return _of_file(PROJECT, root, asks_all=asks_all)
+
+
+def _of_file(place: str, root: str | None = None, *, asks_all: bool = True) -> Layer:
+    data = read_file(place, root)
+    return Layer(place, {}, {}) if data is None else layer(place, file_of(place, root), data, asks_all=asks_all)
+
+
+def directory_of(place: str, root: str | None) -> str:
+    """Return the directory in which the settings file of a place stands."""
+    if place == PROJECT:
+        return f"{root or ''}".rstrip("/") + "/.cortex/policy"
+    return settings_directories()[place == USER]
+
+
+def file_of(place: str, root: str | None) -> str:
+    """Return the settings file of a place."""
+    return f"{directory_of(place, root)}/{NAME}"
+
+
+def read_file(place: str, root: str | None = None) -> bytes | None:
+    """Read the settings file of a place, None where there is none; raise GrantError (settings_invalid)."""
+    directory = directory_of(place, root)
     if not may_hold_settings(directory):
-        return nothing
-    trust = Trust(Root(root, named=True))  # what leads there was judged when the grant was read
+        return None
     try:
-        with Directory(trust) as policy:
-            data = _read(PROJECT, file, policy.descriptor)
+        with opened(place, root) as descriptor:
+            return read_in(place, f"{directory}/{NAME}", descriptor)
     except OSError as error:
-        raise _unreadable(file, error) from None
-    return layer(PROJECT, file, data, asks_all=asks_all)
+        from cortex_policy.state.settings_faults import unreadable  # noqa: PLC0415 - only a failure needs it
+
+        raise unreadable(f"{directory}/{NAME}", error) from None
 
 
-def _read(place: str, file: str, directory: int) -> bytes:
+class opened:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
+    """Open the directory of a place, without following links where it could lead, once it was judged."""
+
+    def __init__(self, place: str, root: str | None) -> None:
+        """Name it."""
+        self._place, self._path = place, directory_of(place, root)
+        # what leads there was judged when the grant was read
+        self._policy = Directory(Trust(Root(root, named=True))) if place == PROJECT and root is not None else None
+        self._descriptor = -1
+
+    def __enter__(self) -> int:
+        """Return its descriptor."""
+        if self._policy is not None:
+            return self._policy.__enter__().descriptor
+        self._descriptor = os.open(self._path, _DIRECTORY)
+        try:
+            _judge(self._place, self._path, os.fstat(self._descriptor))
+        except BaseException:
+            self.__exit__()
+            raise
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        if self._policy is not None:
+            self._policy.__exit__()
+        else:
+            os.close(self._descriptor)
+
+
+def read_in(place: str, file: str, directory: int) -> bytes:
     """Read the file of a place from its open directory, once it was judged."""
     descriptor = os.open(NAME, _FILE, dir_fd=directory)
     try:
@@ -210,12 +246,6 @@ def _variables(environment: "Mapping[str, str | None]") -> Layer:
             raise no_variable(variable, text, setting)
         values[setting.name], sources[setting.name] = value, variable
     return Layer(ENVIRONMENT, values, sources)
-
-
-def _unreadable(file: str, error: OSError) -> GrantError:
-    from cortex_policy.state.settings_faults import unreadable  # noqa: PLC0415 - only a failure needs it
-
-    return unreadable(file, error)
 
 
 def invalid(where: str, why: str, hint: str = "") -> GrantError:
