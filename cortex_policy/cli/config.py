@@ -39,7 +39,9 @@ def config() -> None:
 
 @config_app.command("list", cls=Command)
 def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
-    """List every setting: its value, where that came from, and what it hid.
+    """List the settings, where each came from, and what it hid.
+
+    `cortex-policy-config`(5) explains each.
 
     $ cortex-policy config list
     $ cortex-policy config list --json
@@ -148,7 +150,10 @@ def edit(
     system: SystemOption = False,
     wait_seconds: WaitOption = 0.0,
 ) -> None:
-    """Edit a settings file in your editor, and install it when it can be believed.
+    """Edit a settings file, and install it when it is valid.
+
+    It opens `editor` of the settings, `$VISUAL` or `$EDITOR` on a private copy. A text that is not saved is left and
+    named.
 
     $ cortex-policy config edit
     $ cortex-policy config edit --project

@@ -21,8 +21,8 @@ def edit(
     """Edit a grant in your editor, and save it when it loads.
 
     It opens `editor` of the settings, `$VISUAL` or `$EDITOR` on a private copy, shows what is wrong with it, and what
-    the change means: whether
-    more is allowed than before. Nothing is saved unasked, and a text that is not saved is left and named.
+    the change means: whether more is allowed than before. Nothing is saved unasked, and a text that is not saved is
+    left and named.
 
     Nobody else writes grants meanwhile.
 

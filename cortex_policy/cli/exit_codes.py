@@ -17,7 +17,7 @@ _ENDED_BY = {
     3: ("stamp", "rate", "diff", "config", *_WRITERS),
     23: ("stamp", *_WRITERS),
     24: ("check", "rate"),
-    27: ("check", "config", "rate", "validate"),
+    27: ("check", "config", "rate"),
 }
 
 

@@ -42,6 +42,13 @@ class Setting(Value):
             return f"{', '.join(words)} or {last}"
         return _EXPECTED[self.kind]
 
+    @property
+    def shown_default(self) -> str:
+        """Its default as it is printed, '' where it has none."""
+        if self.default in (None, [], {}):
+            return ""
+        return f"`{str(self.default).lower()}`"
+
     def accepts(self, value: object) -> bool:
         """Whether a value is one of this setting."""
         return _ACCEPTS[self.kind](value) and (self.kind != CHOICE or value in self.values)

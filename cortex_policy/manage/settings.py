@@ -3,10 +3,10 @@
 import fcntl
 import os
 from contextlib import contextmanager, suppress
-from itertools import chain
 
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError, Value
 from cortex_policy.core.settings import BY_NAME, CODES, PROJECT, SUPPRESSIONS, SYSTEM, Setting, Standing, from_text
+from cortex_policy.manage.exemptions import check_codes
 from cortex_policy.manage.settings_text import ABSENT, changed
 from cortex_policy.schema.rules import codes_of
 from cortex_policy.state.files import replace, sweep
@@ -15,7 +15,6 @@ from cortex_policy.state.settings import (
     NAME,
     directory_of,
     file_of,
-    invalid,
     layer,
     layers,
     opened,
@@ -28,8 +27,7 @@ from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
+    from collections.abc import Callable, Iterator
 
 PRIVATE, PUBLIC = 0o600, 0o644
 
@@ -97,16 +95,6 @@ def drop(target: Target, name: str, patience: Patience = AT_ONCE) -> bool:
 def check(target: Target, data: bytes) -> None:
     """Raise GrantError (settings_invalid) for a text that cannot be the settings of a place."""
     check_codes(target.file, layer(target.place, target.file, data).values)
-
-
-def check_codes(file: str, values: "Mapping[str, Any]") -> None:
-    """Raise GrantError (settings_invalid) where `validate` is told of rules that there are not."""
-    lists = (values.get("validate.select", ()), values.get("validate.ignore", ()))
-    for code in chain(*lists, *values.get("validate.suppress", {}).values()):
-        try:
-            codes_of(code)
-        except UsageError as error:
-            raise invalid(file, error.detail, error.hint) from None
 
 
 def install(target: Target, original: bytes | None, data: bytes, patience: Patience = AT_ONCE) -> None:
