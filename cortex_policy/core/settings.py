@@ -107,6 +107,7 @@ SETTINGS = (
             "The rules that `validate` does not report of some files, by patterns of their paths in the root."),
 )  # fmt: skip
 BY_NAME = {setting.name: setting for setting in SETTINGS}
+_TABLES = {name.partition(".")[0] for name in BY_NAME if "." in name}
 BY_VARIABLE = {setting.variable: setting for setting in SETTINGS if ENVIRONMENT in setting.places}
 
 
@@ -150,8 +151,8 @@ def flattened(document: "dict[str, object]", prefix: str = "") -> "dict[str, obj
     values: dict[str, object] = {}
     for key, value in document.items():
         name = prefix + (key if "." not in key else f'"{key}"')
-        if isinstance(value, dict) and name not in BY_NAME:
-            values |= flattened(value, f"{name}.") if value else {}
+        if isinstance(value, dict) and name not in BY_NAME and (value or name in _TABLES):
+            values |= flattened(value, f"{name}.")
         else:
             values[name] = value
     return values

@@ -75,7 +75,8 @@ def meant(word: str, known: "Iterable[str]") -> str:
 def shown(value: object) -> str:
     """Return a value as it is quoted in a sentence."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f"`{text:.{MOST_SHOWN}}`" if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+    kind = {list: "a list", dict: "a table"}.get(type(value), "of another type")
+    return f"`{text:.{MOST_SHOWN}}`" if isinstance(value, str | int | float) else kind
 
 
 def _names_of(place: str) -> list[str]:

@@ -17,7 +17,7 @@ CASES = [
     (
         "cortex-policy ",
         {"check", "list", "show", "diff", "edit", "rate", "stamp", "completions"}
-        | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema"},
+        | {"config", "init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema"},
     ),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy set ", {"git", "model-gateway"}),
