@@ -21,6 +21,7 @@ from cortex_policy.state.settings import (
     read_file,
     read_in,
     standings,
+    value_of,
 )
 from cortex_policy.state.settings_faults import meant
 from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, locked
@@ -69,7 +70,7 @@ def setting_of(name: str) -> Setting:
 
 def listed(root: Root | None) -> list[Standing]:
     """Return what each setting is, where that stands, and what it hid."""
-    return list(standings(layers(root.path if root is not None else None)).values())
+    return standings(layers(root.path if root is not None else None))
 
 
 def put(target: Target, name: str, text: str, patience: Patience = AT_ONCE) -> bool:
@@ -149,9 +150,11 @@ def _exclusive(target: Target, patience: Patience) -> "Iterator[tuple[int, Calla
         path = directory_of(target.place, target.path)
         os.makedirs(path, PUBLIC | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
         with opened(target.place, target.path) as directory:
-            fcntl.flock(directory, fcntl.LOCK_EX)  # of the directory itself: nothing is left behind
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of the directory itself: nothing is left behind
             sweep(directory)
             yield directory, lambda: None
+    except BlockingIOError:
+        raise NotDone(f"another process is writing `{target.file}`", "try again") from None
     except OSError as error:
         raise NotDone(f"`{target.file}`: {(error.strerror or str(error)).lower()}") from None
 
@@ -159,6 +162,6 @@ def _exclusive(target: Target, patience: Patience) -> "Iterator[tuple[int, Calla
 def editor(root: Root | None) -> str | None:
     """Return the editor that is set; settings that are wrong do not stand in the way of mending them."""
     with suppress(CortexPolicyError):
-        value = standings(layers(root.path if root is not None else None))["editor"].winner.value
+        value = value_of("editor", root.path if root is not None else None)
         return value if isinstance(value, str) else None
     return None

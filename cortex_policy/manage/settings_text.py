@@ -24,10 +24,10 @@ _APART = re.compile(r"\s*(#.*)?$")
 
 def changed(text: str, name: str, value: object) -> str:
     """Return a text with another value of a setting, ABSENT for none; raise NotDone where comments would be lost."""
-    wanted = flattened(decode_toml(text.encode()))
-    wanted.pop(name, None)
-    if value is not ABSENT:
-        wanted[name] = value
+    before = flattened(decode_toml(text.encode()))
+    wanted = {key: part for key, part in before.items() if key != name} | ({} if value is ABSENT else {name: value})
+    if wanted == before:
+        return text
     for candidate in _candidates(text.splitlines(keepends=True), name, value):
         if _says(candidate, wanted):
             return candidate

@@ -53,43 +53,37 @@ class Layer(Value):
 def effective(root: str, *, require_path: bool = False) -> Settings:
     """Return what a check of a root goes by; raise GrantError (settings_invalid)."""
     options = {"require_path": True} if require_path else {}
-    standing = standings(layers(root, options, asks_all=False))
-    audit = standing["audit.file"].winner
+    found = layers(root, options, asks_all=False)
+    audit = standing(found, "audit.file").winner
     if audit.value is not None:
         from cortex_policy.state.settings_faults import no_audit_yet  # noqa: PLC0415 - only a failure needs it
 
         raise no_audit_yet(audit)
-    values: dict[str, Any] = {name: standing[name].winner.value for name in Settings.__match_args__}
+    values: dict[str, Any] = {name: standing(found, name).winner.value for name in Settings.__match_args__}
     return Settings(**values)
 
 
 def named_state_directory(in_environment: str | None) -> str | None:
     """Return the directory of rate state that is set, a variable included, None where none is."""
-    found = standings([*_of_operators(), _variables({"CORTEX_POLICY_STATE_DIR": in_environment})])
-    named = found["state_dir"].winner.value
+    found = [*_of_operators(), _variables({"CORTEX_POLICY_STATE_DIR": in_environment})]
+    named = standing(found, "state_dir").winner.value
     return named if isinstance(named, str) else None
 
 
 def value_of(name: str, root: str | None = None) -> object:
     """Return what counts of one setting; raise GrantError (settings_invalid) where any cannot be believed."""
-    return standings(layers(root))[name].winner.value
+    return standing(layers(root), name).winner.value
 
 
-def standings(found: "list[Layer]") -> dict[str, Standing]:
+def standings(found: "list[Layer]") -> list[Standing]:
     """Weigh what all places say of each setting."""
-    locked = {name for layer in found for name in layer.locked}
-    return {
-        setting.name: stand(
-            setting,
-            [
-                Written(layer.values[setting.name], layer.place, layer.sources[setting.name])
-                for layer in found
-                if setting.name in layer.values
-            ],
-            is_locked=setting.name in locked,
-        )
-        for setting in SETTINGS
-    }
+    return [standing(found, setting.name) for setting in SETTINGS]
+
+
+def standing(found: "list[Layer]", name: str) -> Standing:
+    """Weigh what all places say of a setting."""
+    written = [Written(layer.values[name], layer.place, layer.sources[name]) for layer in found if name in layer.values]
+    return stand(BY_NAME[name], written, is_locked=any(name in layer.locked for layer in found))
 
 
 def layers(root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True) -> list[Layer]:

@@ -75,7 +75,7 @@ def meant(word: str, known: "Iterable[str]") -> str:
 def shown(value: object) -> str:
     """Return a value as it is quoted in a sentence."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    kind = {list: "a list", dict: "a table"}.get(type(value), "of another type")
+    kind = "a list" if isinstance(value, list) else "a table" if isinstance(value, dict) else "of another type"
     return f"`{text:.{MOST_SHOWN}}`" if isinstance(value, str | int | float) else kind
 
 

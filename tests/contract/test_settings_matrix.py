@@ -22,7 +22,8 @@ from cortex_policy.core.settings import (
     Setting,
 )
 from cortex_policy.state import ledger
-from cortex_policy.state.settings import layers, standings
+from cortex_policy.state.settings import layers
+from cortex_policy.state.settings import standing as weighed
 
 STEPS = (SYSTEM, USER, ENVIRONMENT)  # each wins over those before it
 
@@ -106,7 +107,7 @@ def test_the_nearest_place_wins_and_the_project_only_tightens(
             continue
         for place, value in said.items():
             stage.put(place, setting, value)
-        standing = standings(layers(str(stage.root), stage.options))[setting.name]
+        standing = weighed(layers(str(stage.root), stage.options), setting.name)
         winner, expected = expected_of(setting, said)
         assert standing.winner.value == expected
         assert standing.winner.place == winner
@@ -133,13 +134,13 @@ def test_a_lock_of_the_system_wins_over_all_that_could_loosen(stage: Stage, tmp_
         stage.put(SYSTEM, setting, held, lock=True)
         stage.put(USER, setting, other)
         stage.put(ENVIRONMENT, setting, other)
-        standing = standings(layers(str(stage.root)))[setting.name]
+        standing = weighed(layers(str(stage.root)), setting.name)
         assert (standing.winner.value, standing.winner.place, standing.is_locked) == (held, SYSTEM, True)
         assert [one.place for one in standing.hidden] == [USER, ENVIRONMENT]
     if PROJECT in setting.places:
         stage.put(SYSTEM, setting, first, lock=True)
         stage.put(PROJECT, setting, last)
-        assert standings(layers(str(stage.root)))[setting.name].winner.place == PROJECT
+        assert weighed(layers(str(stage.root)), setting.name).winner.place == PROJECT
 
 
 DOORS = {
