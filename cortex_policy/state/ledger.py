@@ -40,7 +40,8 @@ def may_hold_settings(directory: str) -> bool:
 def state_directory() -> str:
     """Return where rate state lives (contracts, section 6); raise StateError for a bad CORTEX_POLICY_STATE_DIR."""
     named = os.environ.get("CORTEX_POLICY_STATE_DIR")
-    if any(map(may_hold_settings, settings_directories())):
+    system, user = settings_directories()
+    if may_hold_settings(system) or (named is None and may_hold_settings(user)):  # the first may lock it
         from cortex_policy.state.settings import named_state_directory  # noqa: PLC0415 - only where something is set
 
         named = named_state_directory(named)

@@ -75,6 +75,12 @@ def value_of(name: str, root: str | None = None) -> object:
     return standing(layers(root), name).winner.value
 
 
+def history_keep(root: str) -> int:
+    """Return how many writes can be undone, 0 where no history is kept."""
+    value = value_of("history.keep", root)
+    return value if isinstance(value, int) else 0
+
+
 def standings(found: "list[Layer]") -> list[Standing]:
     """Weigh what all places say of each setting."""
     return [standing(found, setting.name) for setting in SETTINGS]

@@ -83,7 +83,7 @@ def test_settings_that_cannot_be_believed_are_27(mine: Path) -> None:
     """For every command that goes by them."""
     mine.parent.mkdir(parents=True)
     mine.write_text("x = 1\n")
-    for words in (("config", "list"), ("config", "set", "stamp", "off"), ("check", "git", "tree"), ("rate", "list")):
+    for words in (("config", "list"), ("config", "set", "stamp", "off"), ("check", "git", "tree"), ("rate", "show")):
         done = run(*words)
         assert (done.returncode, words) == (27, words)
         assert "no setting `x`" in done.stderr
