@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
 
@@ -79,8 +80,9 @@ def test_a_mistake_is_told_with_what_was_meant(words: tuple[str, ...], code: int
     assert said in done.stderr
 
 
-def test_settings_that_cannot_be_believed_are_27(mine: Path) -> None:
-    """For every command that goes by them."""
+def test_settings_that_cannot_be_believed_are_27(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For every command that goes by them: those that only look for rate state too, where they could name it."""
+    monkeypatch.delenv("CORTEX_POLICY_STATE_DIR")
     mine.parent.mkdir(parents=True)
     mine.write_text("x = 1\n")
     for words in (("config", "list"), ("config", "set", "stamp", "off"), ("check", "git", "tree"), ("rate", "show")):
@@ -99,3 +101,25 @@ def test_the_editor_that_is_set_wins_over_those_of_the_shell(mine: Path) -> None
     assert chosen({"VISUAL": "vi"}, editor(None)) == ["ed", "-p", "x"]
     mine.write_text("wrong")
     assert editor(None) is None
+
+
+def test_an_operator_edits_until_it_is_valid(mine: Path) -> None:
+    """On a terminal: what is wrong is said with its line, and is never installed."""
+    run("config", "set", "sensitive", "ask")
+    editor = """sh -c 'if grep -q hope "$1"; then sed -i s/hope/deny/ "$1"; else sed -i s/ask/hope/ "$1"; fi' editor"""
+    environment = {**os.environ, "CORTEX_POLICY_EDITOR": editor, "EDITOR": "false", "TERM": "xterm"}
+    words = ["-m", "cortex_policy", "config", "edit"]
+    child = pexpect.spawn(sys.executable, words, encoding="utf-8", timeout=20, dimensions=(24, 250), env=environment)
+    child.expect_exact("`sensitive` is `hope`; it must be `allow`, `ask` or `deny`")
+    child.expect_exact("(e)dit again e(x)it: ")
+    assert mine.read_text() == 'sensitive = "ask"\n'
+    child.send("e")
+    child.expect_exact("(s)ave (e)dit again (d)iff e(x)it: ")
+    child.send("d")
+    child.expect_exact('+sensitive = "deny"')
+    child.send("s")
+    child.expect_exact(f"saved `{mine}`")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert mine.read_text() == 'sensitive = "deny"\n'
