@@ -4,7 +4,7 @@ from cortex_policy.core.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 SYSTEM, USER, ENVIRONMENT, OPTION, PROJECT = PLACES = ("system", "user", "environment", "option", "project")
 CHOICE, SWITCH, NUMBER, PATH, TEXT, CODES, SUPPRESSIONS = KINDS = (
@@ -128,7 +128,27 @@ class Standing(Value):
     is_locked: bool = False
 
 
-def stand(setting: Setting, written: "list[Written]", *, is_locked: bool = False) -> Standing:
+class Layer(Value):
+    """What one place says: values by the names of settings, where each stands, and what it locks."""
+
+    place: str
+    values: "Mapping[str, object]"
+    sources: "Mapping[str, str]"
+    locked: tuple[str, ...] = ()
+
+
+def standings(found: "list[Layer]") -> list[Standing]:
+    """Weigh what all places say of each setting."""
+    return [standing(found, setting.name) for setting in SETTINGS]
+
+
+def standing(found: "list[Layer]", name: str) -> Standing:
+    """Weigh what all places say of a setting."""
+    written = [Written(layer.values[name], layer.place, layer.sources[name]) for layer in found if name in layer.values]
+    return _stand(BY_NAME[name], written, is_locked=any(name in layer.locked for layer in found))
+
+
+def _stand(setting: Setting, written: "list[Written]", *, is_locked: bool = False) -> Standing:
     """Weigh all values of a setting, in the order of their places.
 
     A later one wins, but not over a lock; an option and the project count only where they are stricter, and then over

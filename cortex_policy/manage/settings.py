@@ -5,7 +5,17 @@ import os
 from contextlib import contextmanager, suppress
 
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError, Value
-from cortex_policy.core.settings import BY_NAME, CODES, PROJECT, SUPPRESSIONS, SYSTEM, Setting, Standing, from_text
+from cortex_policy.core.settings import (
+    BY_NAME,
+    CODES,
+    PROJECT,
+    SUPPRESSIONS,
+    SYSTEM,
+    Setting,
+    Standing,
+    from_text,
+    standings,
+)
 from cortex_policy.manage.exemptions import check_codes
 from cortex_policy.manage.settings_text import ABSENT, changed
 from cortex_policy.schema.rules import codes_of
@@ -20,7 +30,6 @@ from cortex_policy.state.settings import (
     opened,
     read_file,
     read_in,
-    standings,
     value_of,
 )
 from cortex_policy.state.settings_faults import meant

@@ -2,9 +2,10 @@
 
 import os
 import stat
+from time import sleep, time_ns
 
 from cortex_policy.core.decode import Malformed
-from cortex_policy.core.model import SETTINGS_INVALID, GrantError, Settings, Value
+from cortex_policy.core.model import SETTINGS_INVALID, GrantError, Settings
 from cortex_policy.core.settings import (
     AUDIT_LOG,
     BY_NAME,
@@ -15,14 +16,12 @@ from cortex_policy.core.settings import (
     OPTION,
     PREFIX,
     PROJECT,
-    SETTINGS,
     SYSTEM,
     USER,
-    Standing,
-    Written,
+    Layer,
     flattened,
     from_text,
-    stand,
+    standing,
 )
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.grants import Directory, Root, Trust, read_all
@@ -35,19 +34,12 @@ if TYPE_CHECKING:
 
 NAME = "config.toml"
 LARGEST = 1 << 16
+STILL = 20_000_000  # nanoseconds since the last change
+TRIES = 50
 ROOT_USER = 0
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _VALIDATION = "validate."  # of no interest to a check
-
-
-class Layer(Value):
-    """What one place says: values by the names of settings, where each stands, and what it locks."""
-
-    place: str
-    values: "Mapping[str, object]"
-    sources: "Mapping[str, str]"
-    locked: tuple[str, ...] = ()
 
 
 def effective(root: str, *, require_path: bool = False) -> Settings:
@@ -79,17 +71,6 @@ def history_keep(root: str) -> int:
     """Return how many writes can be undone, 0 where no history is kept."""
     value = value_of("history.keep", root)
     return value if isinstance(value, int) else 0
-
-
-def standings(found: "list[Layer]") -> list[Standing]:
-    """Weigh what all places say of each setting."""
-    return [standing(found, setting.name) for setting in SETTINGS]
-
-
-def standing(found: "list[Layer]", name: str) -> Standing:
-    """Weigh what all places say of a setting."""
-    written = [Written(layer.values[name], layer.place, layer.sources[name]) for layer in found if name in layer.values]
-    return stand(BY_NAME[name], written, is_locked=any(name in layer.locked for layer in found))
 
 
 def layers(root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True) -> list[Layer]:
@@ -179,14 +160,29 @@ class opened:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
 
 
 def read_in(place: str, file: str, directory: int) -> bytes:
-    """Read the file of a place from its open directory, once it was judged."""
-    descriptor = os.open(NAME, _FILE, dir_fd=directory)
-    try:
-        owner = os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
-        _judge(place, file, os.fstat(descriptor), owner)
-        return read_all(descriptor, LARGEST + 1)
-    finally:
-        os.close(descriptor)
+    """Read the file of a place from its open directory, once it was judged, and lies still.
+
+    Half a text is as good TOML as the whole, and says less: who writes into it right now is waited for.
+    """
+    for _ in range(TRIES):
+        descriptor = os.open(NAME, _FILE, dir_fd=directory)
+        try:
+            status, owner = os.fstat(descriptor), os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
+            _judge(place, file, status, owner)
+            data = read_all(descriptor, LARGEST + 1)
+            if _lies_still(status, os.fstat(descriptor)):
+                return data
+        finally:
+            os.close(descriptor)
+        sleep(STILL / 1e9)
+    raise invalid(file, "it is being written all the time", "try again")
+
+
+def _lies_still(before: os.stat_result, after: os.stat_result) -> bool:
+    is_same = (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
+        after.st_size, after.st_mtime_ns, after.st_ctime_ns
+    )  # fmt: skip
+    return is_same and not 0 <= time_ns() - after.st_ctime_ns < STILL
 
 
 def _judge(place: str, path: str, status: os.stat_result, owner: int = ROOT_USER) -> None:

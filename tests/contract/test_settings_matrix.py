@@ -21,9 +21,11 @@ from cortex_policy.core.settings import (
     USER,
     Setting,
 )
+from cortex_policy.core.settings import (
+    standing as weighed,
+)
 from cortex_policy.state import ledger
 from cortex_policy.state.settings import layers
-from cortex_policy.state.settings import standing as weighed
 
 STEPS = (SYSTEM, USER, ENVIRONMENT)  # each wins over those before it
 

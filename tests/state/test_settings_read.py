@@ -1,6 +1,8 @@
 """Settings are believed where nobody else could write them, read as they stand, and never guessed."""
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from conftest import CALLER
 
 from cortex_policy.core.model import AccessDenied, GrantError, Settings
 from cortex_policy.manage import stamping
-from cortex_policy.state import ledger
+from cortex_policy.state import ledger, settings
 from cortex_policy.state.enforcement import enforce, load, load_grant, settings_of
 from cortex_policy.state.grants import Root
 from cortex_policy.state.settings import LARGEST, value_of
@@ -95,10 +97,10 @@ def remove_and_write(file: Path, text: str) -> None:
     "edit", [rewrite, replace, rewrite_in_the_same_instant, replace_by_an_old_one, remove_and_write]
 )
 def test_a_change_counts_at_once(root: Path, file: Path, edit: Any) -> None:
-    """However it is made, fifty times in a row: nothing is remembered from the file before."""
+    """However it is made, ten times in a row: nothing is remembered from the file before."""
     yes, no = 'sensitive = "ask"  #', 'sensitive = "deny" #'
     file.write_text(yes)
-    for _ in range(50):
+    for _ in range(10):
         for text, value in ((no, "deny"), (yes, "ask")):
             edit(file, text)
             assert settings_of(str(root)).sensitive == value
@@ -325,3 +327,25 @@ def test_the_settings_stay_out_of_reach_of_every_grant(root: Path, files: dict[s
     for path in (*map(str, files.values()), f"{tmp_path}/elsewhere/x"):
         with pytest.raises(AccessDenied, match="governs grants"):
             enforce(load_grant("model-gateway", str(root)), "chat", {"path": path})
+
+
+def test_half_a_file_is_never_believed(root: Path, file: Path) -> None:
+    """Whoever writes in place, as some editors do, is waited for: the end may be what denies."""
+    file.write_text('stamp = "off"\nsensitive = "deny"\n')
+    with ThreadPoolExecutor(1) as pool, file.open("r+") as stream:
+        for _ in range(10):
+            stream.truncate(0)
+            answer = pool.submit(settings_of, str(root))
+            for line in ('stamp = "off"\n', 'sensitive = "deny"\n'):
+                time.sleep(0.005)
+                stream.seek(0, os.SEEK_END)
+                stream.write(line)
+                stream.flush()
+            assert answer.result().sensitive == "deny"
+
+
+def test_a_file_that_never_lies_still_is_not_believed(root: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for ever."""
+    file.write_text("")
+    monkeypatch.setattr(settings, "sleep", lambda _: file.write_text("#"))
+    assert "written all the time" in refused(root).detail
