@@ -230,8 +230,9 @@ def _variables(environment: "Mapping[str, str | None]") -> Layer:
     """Return what the environment says; raise GrantError for a variable of ours that is no setting, or no value."""
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
-    for variable, text in environment.items():
-        if text is None or not variable.startswith(PREFIX) or variable in NO_SETTINGS:
+    for variable in environment:
+        text = environment[variable] if variable.startswith(PREFIX) and variable not in NO_SETTINGS else None
+        if text is None:
             continue
         setting = BY_VARIABLE.get(variable)
         value = from_text(setting, text) if setting is not None else None
