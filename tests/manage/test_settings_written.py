@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ MINE = Target(USER)
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Name the user's file, which is not there yet."""
     monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # texts that are left
     return tmp_path / "config/cortex-policy/config.toml"
 
 
