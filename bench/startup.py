@@ -19,6 +19,9 @@ GRANT = {
     "rate": {"perMinute": 100_000},
     "fsScope": ["docs"],
 }
+SETTINGS = 'sensitive = "ask"  # until approvals are here\n\n[history]\nkeep = 30\n'
+TANGLED = 'sensitive = "ask"\nhistory = {keep = 30}\n'
+SETTINGS_OF_PROJECT = 'require_path = true\n\n[validate]\nignore = [\n  "scope-absent",\n]\n'
 WARM_UPS = 3
 
 
@@ -29,6 +32,8 @@ class Case(NamedTuple):
     words: list[str]
     code: int = 0
     goal: str = ""
+    root: str = "root"
+    config: str = "config"  # where the user's settings are looked for
 
 
 def installed(top: Path) -> Path:
@@ -41,15 +46,24 @@ def installed(top: Path) -> Path:
     return programs
 
 
-def scratch_root(top: Path) -> Path:
+def scratch_root(top: Path, name: str = "root") -> Path:
     """Make a root: one grant with a rate that the runs do not use up, one that allows a single call."""
-    root = top / "root"
+    root = top / name
     tools = root / ".cortex" / "policy" / "tools"
     tools.mkdir(parents=True)
     (root / "docs").mkdir()
     (tools / "git.json").write_text(json.dumps(GRANT))
     (tools / "once.json").write_text(json.dumps({**GRANT, "tool": "once", "rate": {"perMinute": 1}}))
     return root
+
+
+def scratch_settings(top: Path) -> None:
+    """Set something for the user in plain lines, the same in lines that take `tomllib`, and in another root."""
+    for name, text in (("set", SETTINGS), ("tangled", TANGLED)):
+        directory = top / name / "cortex-policy"
+        directory.mkdir(parents=True)
+        (directory / "config.toml").write_text(text)
+    (scratch_root(top, "tightened") / ".cortex" / "policy" / "config.toml").write_text(SETTINGS_OF_PROJECT)
 
 
 def scratch_environment(top: Path) -> dict[str, str]:
@@ -65,6 +79,10 @@ def cases(programs: Path) -> list[Case]:
     call = ["git", "tree", "--path", "docs/x"]
     return [
         Case("check, allowed", [*ours, "check", *call], goal="1.25"),
+        Case("check, with a user setting", [*ours, "check", *call], goal="1.3", config="set"),
+        Case("check, with a project setting", [*ours, "check", *call], goal="1.3", root="tightened"),
+        Case("check, with both", [*ours, "check", *call], goal="1.3", root="tightened", config="set"),
+        Case("check, with a user setting that takes tomllib", [*ours, "check", *call], config="tangled"),
         Case("check, denied", [*ours, "check", "git", "push"], 10),
         Case("peer, allowed", [*peer, *call]),
         Case("--help", [*ours, "--help"], goal="8"),
@@ -97,15 +115,16 @@ def main(pairs: int) -> None:
     with tempfile.TemporaryDirectory() as directory:
         top = Path(directory)
         programs, root, environment = installed(top), scratch_root(top), scratch_environment(top)
+        scratch_settings(top)
         work_is_done(programs, root, environment)
         bare = [f"{programs}/python", "-c", "pass"]
         print(f"ratio to `python -c pass`, {pairs} pairs, Python {sys.version.split()[0]}\n")
         print("| command | median | min | max | goal |\n|---|---|---|---|---|")
         for case in cases(programs):
-            ratios = []
+            ratios, there = [], {**environment, "XDG_CONFIG_HOME": f"{top}/{case.config}"}
             for _ in range(WARM_UPS + pairs):
-                ours = milliseconds(case.words, root, environment, case.code)
-                ratios.append(ours / milliseconds(bare, root, environment, 0))
+                ours = milliseconds(case.words, top / case.root, there, case.code)
+                ratios.append(ours / milliseconds(bare, root, there, 0))
             kept = ratios[WARM_UPS:]
             print(f"| {case.name} | {median(kept):.2f} | {min(kept):.2f} | {max(kept):.2f} | {case.goal} |")
 

@@ -6,7 +6,7 @@ import time
 from cortex_policy.core.arguments import declared_type
 from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
 from cortex_policy.core.engine import is_path_argument
-from cortex_policy.core.model import CortexPolicyError, Settings, UsageError, Value
+from cortex_policy.core.model import CortexPolicyError, UsageError, Value
 from cortex_policy.state.enforcement import admit, ask
 from cortex_policy.state.grants import read_all
 
@@ -91,10 +91,9 @@ def _decided(call: Call) -> "tuple[Grant | None, Decision | None, CortexPolicyEr
     grant: Grant | None = None
     try:
         words = _words(call)
-        settings = Settings(require_path=call.require_path)
         deadline = time.monotonic() + call.wait_seconds
         while True:
-            grant = admit(call.grant, call.root)
+            grant, settings = admit(call.grant, call.root, require_path=call.require_path)
             args = {**words.given, **{name: _typed(grant, name, word) for name, word in words.typed.items()}}
             decision = ask(grant, call.action, args, cost=call.cost, peek=call.peek, settings=settings)
             left = deadline - time.monotonic() if call.wait_seconds else 0.0

@@ -95,6 +95,8 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
         return _path_hint(call, grant, decision, file)
     if decision.reason is RATE_LIMITED:
         return _rate_hint(decision)
+    if not decision.obligations:
+        return "`cortex-policy config get sensitive --json` says where that is set"
     return "a human must approve this call"
 
 

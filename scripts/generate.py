@@ -4,11 +4,12 @@ import re
 import sys
 from pathlib import Path
 
-from manpages import man_page
+from manpages import man_page, settings_page
 from pages import Page, top_page
 from shells import completions
 
 from cortex_policy.cli.exit_codes import exit_codes
+from cortex_policy.core.settings import SETTINGS
 from cortex_policy.manage.hooks import manifest
 from cortex_policy.schema.rules import RULES
 
@@ -17,11 +18,15 @@ START, END = "<!-- reference: made by scripts/generate.py -->", "<!-- end of ref
 
 
 def reference(top: Page) -> str:
-    """Return README's reference: the commands, the exit codes and the rules."""
+    """Return README's reference: the commands, the exit codes, the settings and the rules."""
     lines = ["| command | what it does |", "|---|---|"]
     lines += [f"| `{page.usage}` | {page.sentence} |" for page in top.every() if not page.pages]
     lines += ["", "| exit code | meaning |", "|---|---|"]
     lines += [f"| {code} | {meaning} |" for code, meaning in exit_codes()]
+    lines += ["", "| setting | value | default | set by | what it is |", "|---|---|---|---|---|"]
+    for one in SETTINGS:
+        places = ", ".join(one.places)
+        lines.append(f"| `{one.name}` | {one.expected} | {one.shown_default} | {places} | {one.sentence} |")
     lines += ["", "| rule of `validate` | severity | what it finds |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| `{rule.code}` | {rule.severity} | {rule.sentence} |" for rule in RULES)])
 
@@ -35,6 +40,7 @@ def generated() -> dict[str, str]:
     head, tail = readme.split(START)[0], readme.split(END)[1]
     return {
         **{f"man/{page.name}.1": man_page(page, date) for page in [top, *top.pages]},
+        "man5/cortex-policy-config.5": settings_page(date),
         **completions(top),
         ".pre-commit-hooks.yaml": manifest(),
         "README.md": f"{head}{START}\n\n{reference(top)}\n\n{END}{tail}",

@@ -7,6 +7,8 @@ from pages import Page
 
 from cortex_policy.cli.app import PROGRAM
 from cortex_policy.cli.exit_codes import exit_codes
+from cortex_policy.core.settings import BY_VARIABLE, LOCKED, PROJECT, SETTINGS, SYSTEM, Setting
+from cortex_policy.state.ledger import SYSTEM_SETTINGS
 
 Entries = Iterable[tuple[str, str]]
 FILES = (
@@ -24,7 +26,36 @@ FILES = (
 ENVIRONMENT = (
     ("CORTEX_POLICY_ROOT", "The absolute path of the root; `--root` wins over it."),
     ("CORTEX_POLICY_STATE_DIR", "The absolute path of the directory of rate state."),
-    ("CORTEX_POLICY_*, CORTEX_AUDIT_LOG", "Not built yet: where any other is set, `cortex-policy check` answers 27."),
+    ("CORTEX_POLICY_*", "Settings, see `cortex-policy-config`(5); one that is none is answered with 27."),
+    ("CORTEX_AUDIT_LOG", "Not built yet: where it is set, `cortex-policy check` answers 27."),
+)
+SETTINGS_FILES = (
+    (f"{SYSTEM_SETTINGS}/config.toml", "The system's, which is root's alone."),
+    (
+        "~/.config/cortex-policy/config.toml",
+        "The user's; below XDG_CONFIG_HOME where that is absolute, and on macOS in ~/Library/Application Support.",
+    ),
+    ("DIR/.cortex/policy/config.toml", "The project's, which can only tighten."),
+)
+SETTINGS_TEXT = (
+    "Settings are what an operator decides beside the grants. They stand in TOML files and in the environment, and what is wrong with any of them, a key that is none included, makes every check answer 27: no setting is skipped.",
+    "The system's file, the user's, the environment, an option: the later wins. What the system's file names in `locked` wins over all of these. The project's file and options count last, over a lock too, and only where they are stricter.",
+    "A variable is called like its setting: `history.keep` is `CORTEX_POLICY_HISTORY_KEEP`. An empty one is wrong, since nobody knows what was meant; unset it.",
+    "A file is believed where it is a plain file of at most 64 KiB, not a link, that belongs to its user (the system's to root) and that nobody else can write. `cortex-policy config list` says what counts, where it came from and what it hid.",
+)
+SETTINGS_EXAMPLE = (
+    f'{LOCKED} = ["sensitive"]  # in the system\'s file',
+    'sensitive = "ask"',
+    "",
+    "[history]",
+    "keep = 30",
+    "",
+    "[validate]  # in the project's file",
+    'ignore = ["scope-absent"]',
+    "",
+    "[validate.suppress]",
+    '"legacy-*.json" = ["key", "tool-id"]',
+    '".cortex/policy/tools/git.json" = ["scope-link"]',
 )
 
 
@@ -48,6 +79,32 @@ def man_page(page: Page, date: str) -> str:
     )
     title = f'.TH "{roff(page.name.upper())}" "1" "{date}" "{PROGRAM}" "User Commands"\n.nh\n.ad l'
     return "\n".join([title, *filter(None, sections)]) + "\n"
+
+
+def settings_page(date: str) -> str:
+    """Return the man page of the settings."""
+    sections = (
+        section("NAME", f"{PROGRAM}\\-config \\- settings of {PROGRAM}"),
+        section("DESCRIPTION", "\n.PP\n".join(map(roff, SETTINGS_TEXT))),
+        section("SETTINGS", tagged((one.name, _told_of(one)) for one in SETTINGS)),
+        section(
+            LOCKED.upper(),
+            roff(f"`{LOCKED}`, in the {SYSTEM}'s file alone, is a list of settings that this file sets."),
+        ),
+        section("EXAMPLES", _verbatim(SETTINGS_EXAMPLE)),
+        section("FILES", tagged(SETTINGS_FILES)),
+        section("SEE ALSO", f".BR {roff(PROGRAM)} (1),\n.BR {roff(PROGRAM)}\\-config (1)"),
+    )
+    title = f'.TH "{roff(PROGRAM.upper())}\\-CONFIG" "5" "{date}" "{PROGRAM}" "File Formats"\n.nh\n.ad l'
+    return "\n".join([title, *sections]) + "\n"
+
+
+def _told_of(setting: Setting) -> str:
+    """Say what a setting does, what it may be, and where it may stand."""
+    default = f" Without it: {setting.shown_default}." if setting.shown_default else ""
+    variable = f" Its variable is `{setting.variable}`." if setting.variable in BY_VARIABLE else ""
+    places = "the project alone" if setting.places == (PROJECT,) else ", ".join(setting.places)
+    return f"{setting.sentence} It is {setting.expected}.{default} Set by: {places}.{variable}"
 
 
 def _places() -> tuple[str, str]:

@@ -9,6 +9,7 @@ from pages import Page, takes_value
 from cortex_policy.cli.app import PROGRAM
 from cortex_policy.cli.formats import FORMATS
 from cortex_policy.core.decode import DATA_CLASSES
+from cortex_policy.core.settings import BY_NAME
 from cortex_policy.schema.rules import RULES
 
 CODES = " ".join([*dict.fromkeys(rule.code.partition("-")[0] for rule in RULES), *(rule.code for rule in RULES)])
@@ -17,6 +18,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 OFFERS = {
     "grant": "ids", "grant_id": "ids", "grant_ids": "ids", "old": "ids", "new": "ids", "new_id": "",
     "action": "actions", "shell": "bash zsh fish", "paths": "files", "code": CODES,
+    "name": " ".join(BY_NAME), "value": "",
 }  # fmt: skip
 # and for the value of an option
 CHOICES = {"select": CODES, "ignore": CODES, "output": " ".join(FORMATS), "data_class": " ".join(DATA_CLASSES)}

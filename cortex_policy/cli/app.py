@@ -8,6 +8,7 @@ import typer
 from cortex_policy.checking import Call, Outcome
 from cortex_policy.cli.check import check
 from cortex_policy.cli.completions import completions
+from cortex_policy.cli.config import config_app
 from cortex_policy.cli.copy import copy
 from cortex_policy.cli.diff import diff
 from cortex_policy.cli.edit import edit
@@ -66,6 +67,7 @@ app.command("resume", cls=Command)(resume)
 app.command("schema", cls=Command)(schema)
 app.command("completions", cls=Command)(completions)
 app.add_typer(stamp_app, name="stamp")
+app.add_typer(config_app, name="config")
 app.add_typer(rate_app, name="rate")
 
 

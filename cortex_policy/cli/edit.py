@@ -20,8 +20,9 @@ def edit(
 ) -> None:
     """Edit a grant in your editor, and save it when it loads.
 
-    It opens `$VISUAL` or `$EDITOR` on a private copy, shows what is wrong with it, and what the change means: whether
-    more is allowed than before. Nothing is saved unasked, and a text that is not saved is left and named.
+    It opens `editor` of the settings, `$VISUAL` or `$EDITOR` on a private copy, shows what is wrong with it, and what
+    the change means: whether more is allowed than before. Nothing is saved unasked, and a text that is not saved is
+    left and named.
 
     Nobody else writes grants meanwhile.
 
@@ -32,11 +33,14 @@ def edit(
     from cortex_policy.cli.terminal import Terminal  # noqa: PLC0415 - no other command needs it
     from cortex_policy.manage.editors import chosen  # noqa: PLC0415
     from cortex_policy.manage.sessions import edit as run  # noqa: PLC0415
+    from cortex_policy.manage.settings import editor  # noqa: PLC0415
 
     if not is_attended():
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
         raise NotDone("nobody is there to edit: it needs a terminal", hint)
-    outcome = run(find_root(root), grant_id, patience(wait_seconds), Terminal(chosen(os.environ), grant_id))
+    found = find_root(root)
+    terminal = Terminal(chosen(os.environ, editor(found)), f"{grant_id}.json")
+    outcome = run(found, grant_id, patience(wait_seconds), terminal)
     if outcome.word == "cancelled":
         raise NotDone("cancelled")
     if outcome.word == "saved":

@@ -15,10 +15,10 @@ _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit")
 _ROOTLESS = ("completions", "rule", "schema")
 _ENDED_BY = {
     1: ("validate", "stamp", "diff", "fmt"),
-    3: ("validate", "stamp", "rate", "diff", "stop", "resume", *_WRITERS),
+    3: ("validate", "stamp", "rate", "diff", "stop", "resume", "config", *_WRITERS),
     23: ("stamp", *_WRITERS),
     24: ("check", "rate"),
-    27: ("check",),
+    27: ("check", "config", "rate"),
 }
 
 

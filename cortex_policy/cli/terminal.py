@@ -36,11 +36,11 @@ _SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*.?|O.?|.)?")
 
 
 class Terminal:
-    """The screen of a session, for one grant."""
+    """The screen of a session, for one file."""
 
-    def __init__(self, editor: list[str], grant_id: str) -> None:
-        """Take the words of the editor."""
-        self._editor, self._name = editor, f"{grant_id}.json"
+    def __init__(self, editor: list[str], name: str) -> None:
+        """Take the words of the editor, and what the file is called in a diff."""
+        self._editor, self._name = editor, name
 
     def edit(self, path: str, line: int) -> str:
         """Run the editor; Ctrl-C belongs to it, and the terminal is as before when it has ended."""

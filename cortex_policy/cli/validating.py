@@ -8,6 +8,7 @@ from cortex_policy.cli.formats.text import draw, summary
 from cortex_policy.cli.progress import tracked
 from cortex_policy.core.model import UsageError, Value
 from cortex_policy.manage import validation
+from cortex_policy.manage.exemptions import Exemptions, Wanted
 from cortex_policy.manage.targets import STDIN
 from cortex_policy.state.writers import NOT_DONE, NotDone
 from cortex_policy.wording import printable
@@ -37,14 +38,15 @@ class Asked(Value):
 def run(asked: Asked) -> int:
     """Validate, mend if that is asked for, and report; return the exit code."""
     outputs = _outputs([*asked.output, *(["json"] if asked.json else ())] or ["text"])
-    codes = validation.chosen(_codes(asked.select), _codes(asked.ignore))
+    wanted = Wanted(_codes(asked.select), _codes(asked.ignore))
     where = validation.targets(asked.paths, asked.root)
     if asked.fix and any(target.path == STDIN for target in where.files):
         raise UsageError("standard input cannot be mended", "name a file, or leave out `--fix`")
-    report, is_mended = validation.validate(where, codes, tracked, strict=asked.strict), True
+    exemptions, is_mended = Exemptions(where, wanted), True
+    report = validation.validate(where, exemptions, tracked, strict=asked.strict)
     if asked.fix and any(problem.fix is not None for problem in report.problems):
-        is_mended = _mend(where, report, codes, asked.wait_seconds)
-        report = validation.validate(where, codes, tracked, strict=asked.strict)
+        is_mended = _mend(where, report, exemptions, asked.wait_seconds)
+        report = validation.validate(where, exemptions, tracked, strict=asked.strict)
     for name, file in outputs.items():
         _write(report, name, file)
     if STDOUT not in outputs.values():
@@ -54,8 +56,8 @@ def run(asked: Asked) -> int:
     return 0 if is_mended else NOT_DONE.exit_code
 
 
-def _codes(words: tuple[str, ...]) -> list[str]:
-    return [code.strip() for word in words for code in word.split(",") if code.strip()]
+def _codes(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(code.strip() for word in words for code in word.split(",") if code.strip())
 
 
 def _outputs(words: list[str]) -> dict[str, str]:
@@ -84,13 +86,13 @@ def _write(report: "Report", name: str, file: str) -> None:
         raise NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
-def _mend(where: "Targets", report: "Report", codes: frozenset[str], wait_seconds: float) -> bool:
+def _mend(where: "Targets", report: "Report", exemptions: Exemptions, wait_seconds: float) -> bool:
     """Mend what can be, and say what was; return whether nothing stood in the way."""
     from cortex_policy.cli.asking import patience  # noqa: PLC0415 - loads Typer
     from cortex_policy.manage.repairing import repair  # noqa: PLC0415 - only writers need it
 
     is_mended = True
-    for done in repair(where.files, report, codes, patience(wait_seconds)):
+    for done in repair(where.files, report, exemptions, patience(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if done.version is not None else ""
             sys.stderr.write(printable(f"mended `{done.file}`{version}") + "\n")

@@ -73,14 +73,38 @@ _cortex_policy() {
         --root) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
         --path) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
         --data-class) choices='public internal sensitive' ;;
-        --ignore) choices='syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs' ;;
+        --ignore) choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
         --output) choices='text json github gitlab sarif junit' ;;
-        --select) choices='syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs' ;;
+        --select) choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
         ?*) return ;;
     esac
     [[ $root == \~/* ]] && root=$HOME/${root:2}
     tools=$(_cortex_policy_tools "$root")
     case "${plain[*]-} " in
+        'config edit '*)
+            offered=('' '')
+            flags='--root --user --project --system --wait --help'
+            ;;
+        'config get '*)
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress')
+            flags='--root --json --help'
+            ;;
+        'config list '*)
+            offered=('' '')
+            flags='--root --json --help'
+            ;;
+        'config path '*)
+            offered=('' '')
+            flags='--root --user --project --system --help'
+            ;;
+        'config set '*)
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress' '')
+            flags='--root --user --project --system --wait --help'
+            ;;
+        'config unset '*)
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress')
+            flags='--root --user --project --system --wait --help'
+            ;;
         'rate purge '*)
             offered=('' '')
             flags='--root --yes --json --help'
@@ -119,6 +143,10 @@ _cortex_policy() {
             ;;
         'completions '*)
             offered=('' 'bash zsh fish')
+            flags='--help'
+            ;;
+        'config '*)
+            offered=('' 'edit get list path set unset')
             flags='--help'
             ;;
         'copy '*)
@@ -170,7 +198,7 @@ _cortex_policy() {
             flags='--root --json --help'
             ;;
         'rule '*)
-            offered=('' 'syntax shape key tool action scope arg budget file stamp syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs')
+            offered=('' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused')
             flags='--json --help'
             ;;
         'schema '*)
@@ -202,7 +230,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('check completions copy diff edit fmt init list log new rate remove rename resume rule schema set show stamp stop undo validate')
+            offered=('check completions config copy diff edit fmt init list log new rate remove rename resume rule schema set show stamp stop undo validate')
             flags='--version --help'
             ;;
     esac

@@ -159,10 +159,11 @@ class Request(Value):
 
 
 class Settings(Value):
-    """What an operator sets beside the grants; `sensitive` is `allow`, `ask` or `deny`."""
+    """What an operator sets beside the grants: `sensitive` is `allow`, `ask` or `deny`, `stamp` `off` or `require`."""
 
     sensitive: str = "allow"
     require_path: bool = False
+    stamp: str = "off"
 
 
 class Budget(Value):

@@ -16,13 +16,14 @@ _TAKES_PLUS = frozenset(("vi", "vim", "nvim", "nano", "pico", "emacs", "emacscli
 _TAKES_GOTO = frozenset(("code", "codium"))
 
 
-def chosen(environment: "Mapping[str, str]") -> list[str]:
+def chosen(environment: "Mapping[str, str]", setting: str | None = None) -> list[str]:
     """Return the words of the operator's editor, else of one that is installed; raise NotDone where there is none."""
-    for name in ("VISUAL", "EDITOR"):
+    named = {"editor": setting or "", **{f"${name}": environment.get(name, "") for name in ("VISUAL", "EDITOR")}}
+    for name, text in named.items():
         try:
-            words = shlex.split(environment.get(name, ""))
+            words = shlex.split(text)
         except ValueError as error:
-            raise NotDone(f"`${name}` cannot be read: {str(error).lower()}") from None
+            raise NotDone(f"`{name}` cannot be read: {str(error).lower()}") from None
         if words:
             return words
     for name in FALLBACKS:

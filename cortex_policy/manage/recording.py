@@ -9,6 +9,7 @@ from cortex_policy.manage.comparing import changed
 from cortex_policy.state.entries import MOST_SAID, Author, Entry, Kept
 from cortex_policy.state.grants import Root
 from cortex_policy.state.history import Limits
+from cortex_policy.state.settings import history_keep
 from cortex_policy.state.stamp import Stamp, digest_of
 from cortex_policy.state.writers import user
 
@@ -23,9 +24,9 @@ MOST_LISTED = 1000  # grants that were edited by hand, named in one entry
 _SUDO_LENGTH = 64
 
 
-def limits(_: Root) -> Limits:
-    """Return how much of the past a root keeps: the one place that settings are to answer."""
-    return Limits()
+def limits(root: Root) -> Limits:
+    """Return how much of the past a root keeps; raise GrantError (settings_invalid) where settings are wrong."""
+    return Limits(history_keep(root.path))
 
 
 def recorded(

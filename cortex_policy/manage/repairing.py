@@ -1,6 +1,7 @@
 """Make the repairs that are certain: each a write like any other."""
 
 import os
+from functools import partial
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import CortexPolicyError, GrantError, Value
@@ -14,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from cortex_policy.manage.exemptions import Exemptions
     from cortex_policy.manage.targets import Target
     from cortex_policy.schema.problems import Report
     from cortex_policy.state.writers import Patience
@@ -31,15 +33,15 @@ class Repair(Value):
 
 
 def repair(
-    files: "tuple[Target, ...]", report: "Report", codes: frozenset[str], patience: "Patience"
+    files: "tuple[Target, ...]", report: "Report", exemptions: "Exemptions", patience: "Patience"
 ) -> "Iterator[Repair]":
     """Repair each file that has a problem with a fix, and yield what came of it."""
     fixable = {problem.file for problem in report.problems if problem.fix is not None}
     for target in files:
         if target.shown in fixable:
-            write = _in_place if target.is_in_place else _elsewhere
+            write, codes = _in_place if target.is_in_place else _elsewhere, exemptions.codes_for(target.shown)
             try:
-                yield Repair(target.shown, write(target, lambda data: repaired(data, codes), patience))
+                yield Repair(target.shown, write(target, partial(repaired, codes=codes), patience))
             except (GrantError, NotDone) as error:
                 yield Repair(target.shown, error=error)
             except OSError as error:

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from shlex import quote as quoted
 
 from cortex_policy.core.model import Value
-from cortex_policy.state import enforcement
+from cortex_policy.state import ledger
 from cortex_policy.state.files import settle
 from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stop import MOST_SAID, NAME, Stop, of_host, of_policy, of_root
@@ -37,7 +37,7 @@ class Resuming(Value):
 
 def standing(root: Root) -> tuple[Stop, ...]:
     """Return the stops that deny every call of a root: the host's first."""
-    return tuple(filter(None, (of_host(enforcement.SYSTEM_SETTINGS), of_root(root))))
+    return tuple(filter(None, (of_host(ledger.SYSTEM_SETTINGS), of_root(root))))
 
 
 def stop(root: Root, reason: str = "") -> Stopping:

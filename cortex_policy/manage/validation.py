@@ -4,11 +4,12 @@ from itertools import chain
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.crowd import spread
+from cortex_policy.manage.exemptions import Exemptions
 from cortex_policy.manage.inspecting import Inspector
 from cortex_policy.manage.surroundings import problems_of_root, shared_budgets, unsafe
 from cortex_policy.manage.targets import STDIN, Targets, of_root, of_words
 from cortex_policy.schema.problems import Problem, Report
-from cortex_policy.schema.rules import ERROR, RULES, WARNING, codes_of
+from cortex_policy.schema.rules import ERROR, WARNING
 from cortex_policy.state.grants import find_root
 
 TYPE_CHECKING = False
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     Track = Callable[[Iterable[Looked], int], Iterable[Looked]]  # yields what was looked at, and sees how far it is
 
 
-_UNSEEN = frozenset(chain.from_iterable(map(codes_of, ("syntax", "shape", "file-missing", "file-unreadable"))))
-
-
 def targets(words: tuple[str, ...], root: str | None) -> Targets:
     """Return what these words name; no words at all are the grants of the root."""
     if words.count(STDIN) > 1:
@@ -31,24 +29,13 @@ def targets(words: tuple[str, ...], root: str | None) -> Targets:
     return of_words(words, find_root(root) if root is not None else None) if words else of_root(find_root(root))
 
 
-def chosen(select: "Iterable[str]", ignore: "Iterable[str]") -> frozenset[str]:
-    """Return the codes to report, by codes and groups; none selected are all. Raise UsageError for an unknown one.
-
-    INVARIANT: what kept a file from being looked at is among those selected, or that file would be called valid.
-    """
-    every = frozenset(rule.code for rule in RULES)
-    named = frozenset(chain.from_iterable(map(codes_of, select)))
-    selected = named | _UNSEEN if named else every
-    return selected.difference(*map(codes_of, ignore))
-
-
-def validate(where: Targets, codes: frozenset[str], track: "Track", *, strict: bool = False) -> Report:
-    """Look at all of it; `strict` makes errors of warnings."""
+def validate(where: Targets, exemptions: Exemptions, track: "Track", *, strict: bool = False) -> Report:
+    """Look at all of it but what is exempt; `strict` makes errors of warnings."""
     with Inspector() as inspector:
         results = track(spread(where.files, inspector.look), len(where.files))
         looked = list(zip(where.files, results, strict=True))
         found = chain(where.problems, _found(where, looked, inspector))
-        problems = [_raised(one) if strict else one for one in found if one.code in codes]
+        problems = [_raised(one) if strict else one for one in exemptions.report(found)]
     return Report(len(looked), tuple(sorted(problems, key=lambda one: (one.file, one.line, one.column, one.code))))
 
 

@@ -1,7 +1,6 @@
 """The enforcement point: load a grant, ask every rule, consume budget."""
 
 import os
-import sys
 from _collections_abc import Mapping, Sequence, Set, ValuesView  # `collections.abc` loads all of `collections` (4 ms)
 
 from cortex_policy.core.decode import MAX_DEPTH
@@ -9,51 +8,41 @@ from cortex_policy.core.engine import DEFAULTS, rated, refusal
 from cortex_policy.core.model import (
     GRANT_INVALID,
     GRANT_UNSAFE,
-    SETTINGS_INVALID,
     AccessDenied,
     GrantError,
     Request,
+    Settings,
     StateError,
     UsageError,
 )
+from cortex_policy.state import ledger
 from cortex_policy.state.grants import check_id, find_root, read_grant
-from cortex_policy.state.ledger import Ledger, state_directory
+from cortex_policy.state.ledger import Ledger, may_hold_settings, settings_directories, state_directory
 from cortex_policy.state.places import Guarded, places
+
+_PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", "CORTEX_POLICY_STATE_DIR")
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.model import Decision, Grant, Origin, Settings
+    from cortex_policy.core.model import Decision, Grant, Origin
     from cortex_policy.state.grants import Directory
     from cortex_policy.state.memory import MemoryBudgets
 
-SYSTEM_SETTINGS = "/etc/cortex-policy"
-_PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", "CORTEX_POLICY_STATE_DIR")
+
+def settings_of(root: str, *, require_path: bool = False) -> Settings:
+    """Return what is set for a root; raise GrantError (settings_invalid) where something cannot be believed."""
+    directories = (*settings_directories(), f"{root.rstrip('/')}/.cortex/policy")
+    if not any(map(_is_setting, os.environ)) and not any(map(may_hold_settings, directories)):
+        return Settings(require_path=require_path)
+    from cortex_policy.state.settings import effective  # noqa: PLC0415 - only where something is set
+
+    return effective(root, require_path=require_path)
 
 
-def user_settings() -> str:
-    """Return the directory of the user's settings, as platformdirs names it, without its 20 ms."""
-    named = os.environ.get("XDG_CONFIG_HOME", "").strip()
-    if named.startswith("/"):
-        return f"{named}/cortex-policy"
-    below = "~/Library/Application Support" if sys.platform == "darwin" else "~/.config"
-    return f"{os.path.expanduser(below)}/cortex-policy"
-
-
-def refuse_settings(root: str) -> None:
-    """Raise GrantError (settings_invalid) where anything is set: until settings are read, none is skipped."""
-    for directory in (SYSTEM_SETTINGS, user_settings(), f"{root.rstrip('/')}/.cortex/policy"):
-        file = f"{directory}/config.toml"
-        try:
-            os.lstat(file)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            raise GrantError(SETTINGS_INVALID, f"`{file}`: {os.strerror(error.errno or 0).lower()}") from None
-        raise GrantError(SETTINGS_INVALID, f"`{file}` is not read yet, and nothing is skipped", f"remove `{file}`")
-    for name in os.environ:
-        is_setting = name.startswith("CORTEX_POLICY_") and name not in _PLACES_IN_ENVIRONMENT
-        if is_setting or name == "CORTEX_AUDIT_LOG":
-            raise GrantError(SETTINGS_INVALID, f"`{name}` is not read yet, and nothing is skipped", f"unset `{name}`")
+def _is_setting(variable: str) -> bool:
+    if variable.startswith("CORTEX_POLICY_"):
+        return variable not in _PLACES_IN_ENVIRONMENT
+    return variable == "CORTEX_AUDIT_LOG"
 
 
 def stands(name: str, directory: int | None = None) -> bool:
@@ -68,11 +57,11 @@ def stands(name: str, directory: int | None = None) -> bool:
 def refuse_stop_of_host() -> None:
     """Raise AccessDenied where an emergency stop of the whole host stands."""
     # in a directory that is a link to nowhere, a mount that is gone perhaps, nobody knows what stood
-    is_lost = os.path.islink(SYSTEM_SETTINGS) and not os.path.isdir(SYSTEM_SETTINGS)
-    if is_lost or stands(f"{SYSTEM_SETTINGS}/stop"):
+    is_lost = os.path.islink(ledger.SYSTEM_SETTINGS) and not os.path.isdir(ledger.SYSTEM_SETTINGS)
+    if is_lost or stands(f"{ledger.SYSTEM_SETTINGS}/stop"):
         from cortex_policy.state.stop import host_stopped  # noqa: PLC0415 - only a denial needs it
 
-        raise host_stopped(SYSTEM_SETTINGS)
+        raise host_stopped(ledger.SYSTEM_SETTINGS)
 
 
 def refuse_stop(policy: "Directory") -> None:
@@ -107,9 +96,9 @@ def _refuse_stop_of(origin: "Origin") -> None:
 def _guarded(origin: "Origin") -> Guarded:
     identities = {origin.policy_identity, origin.tools_identity}
     try:
-        names = [state_directory(), SYSTEM_SETTINGS, user_settings()]
+        names = [state_directory(), *settings_directories()]
     except StateError:  # the ledger says so, once every other rule lets the call pass
-        names = [SYSTEM_SETTINGS, user_settings()]
+        names = [*settings_directories()]
     for directory in names:
         try:
             status = os.stat(directory)
@@ -130,12 +119,21 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
     check_id(grant_id)
     found = find_root(None if root is None else _text(root))
     grant = read_grant(found, grant_id)
-    refuse_settings(found.path)
+    _believed(grant, settings_of(found.path))
     return grant
 
 
-def admit(grant_id: str, named: str | None = None) -> "Grant":
-    """Load a grant for one call; raise AccessDenied where an emergency stop stands, whatever else is wrong."""
+def _believed(grant: "Grant", settings: Settings) -> Settings:
+    """Return the settings; raise GrantError (stamp_mismatch) where they require a stamp, and it differs."""
+    if settings.stamp == "require":
+        from cortex_policy.state.stamp import check_stamped  # noqa: PLC0415 - only where it is asked for
+
+        check_stamped(grant)
+    return settings
+
+
+def admit(grant_id: str, named: str | None = None, *, require_path: bool = False) -> "tuple[Grant, Settings]":
+    """Load a grant for a call, with what is set; raise AccessDenied where an emergency stop stands, before all else."""
     check_id(grant_id)
     refuse_stop_of_host()
     root = find_root(named)
@@ -147,8 +145,7 @@ def admit(grant_id: str, named: str | None = None) -> "Grant":
 
             refuse_hidden(root)
         raise
-    refuse_settings(root.path)
-    return grant
+    return grant, _believed(grant, settings_of(root.path, require_path=require_path))
 
 
 def ask(
@@ -158,7 +155,7 @@ def ask(
     *,
     cost: int = 1,
     peek: bool = False,
-    settings: "Settings" = DEFAULTS,
+    settings: Settings = DEFAULTS,
     budgets: "Ledger | MemoryBudgets | None" = None,
 ) -> "Decision":
     """Decide a call; an allowed one consumes `cost` of the budget, unless it only peeks.
@@ -196,14 +193,15 @@ def enforce(
         message = "cost must be an integer of at least 1"
         raise UsageError(message)
     refuse_stop_of_host()
+    settings = DEFAULTS
     if grant.origin is not None:
         _refuse_stop_of(grant.origin)
-        refuse_settings(grant.origin.root)
+        settings = _believed(grant, settings_of(grant.origin.root))
     plain = _plain({} if args is None else args)
     if not isinstance(plain, dict):
         message = f"arguments are a mapping, not `{type(args).__name__}`"
         raise UsageError(message)
-    decision = ask(grant, action, plain, cost=cost, budgets=budgets)
+    decision = ask(grant, action, plain, cost=cost, settings=settings, budgets=budgets)
     if not decision:
         raise AccessDenied(decision)
     return decision

@@ -10,6 +10,7 @@ from cortex_policy.state import ring as rings
 from cortex_policy.state.grants import sha256
 from cortex_policy.state.ring import Damaged, Key, Ring, boot_id, failed, lock, stands
 
+SYSTEM_SETTINGS = "/etc/cortex-policy"
 LARGEST_LIMIT = 1 << 44
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -18,9 +19,32 @@ MARK = 8  # how many digits of a root's directory tell of the boot
 TRIES = 100  # of opening a file that others keep replacing
 
 
+def settings_directories() -> tuple[str, str]:
+    """Return where the settings of the system and of the user stand, as platformdirs names it, without its 20 ms."""
+    named = os.environ.get("XDG_CONFIG_HOME", "").strip()
+    if named.startswith("/"):
+        return SYSTEM_SETTINGS, f"{named}/cortex-policy"
+    below = "~/Library/Application Support" if sys.platform == "darwin" else "~/.config"
+    return SYSTEM_SETTINGS, f"{os.path.expanduser(below)}/cortex-policy"
+
+
+def may_hold_settings(directory: str) -> bool:
+    """Whether a settings file stands in a directory, or cannot be examined, which counts as standing there."""
+    try:
+        os.lstat(f"{directory}/config.toml")
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError | NotADirectoryError)
+    return True
+
+
 def state_directory() -> str:
     """Return where rate state lives (contracts, section 6); raise StateError for a bad CORTEX_POLICY_STATE_DIR."""
     named = os.environ.get("CORTEX_POLICY_STATE_DIR")
+    system, user = settings_directories()
+    if may_hold_settings(system) or (named is None and may_hold_settings(user)):  # the first may lock it
+        from cortex_policy.state.settings import named_state_directory  # noqa: PLC0415 - only where something is set
+
+        named = named_state_directory(named)
     if named is not None:
         if not named.startswith("/") or "\0" in named:
             raise failed("CORTEX_POLICY_STATE_DIR is not absolute", "set it to an absolute path, or unset it")

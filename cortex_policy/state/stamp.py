@@ -1,7 +1,5 @@
 """The stamp beside the grants: a version and checksum that tell whoever caches grants when to drop them."""
 
-import json
-
 from cortex_policy.core.decode import Malformed, decode_json, whole_number
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
 from cortex_policy.state.grants import Directory, Root, Trust, is_grant_id, sha256
@@ -9,6 +7,8 @@ from cortex_policy.state.grants import Directory, Root, Trust, is_grant_id, sha2
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cortex_policy.core.model import Grant
 
 FORMAT = 1
 LARGEST = 1 << 24  # 100,000 grants
@@ -52,6 +52,8 @@ def stamp_file(root: str) -> str:
 
 def encode(stamp: Stamp) -> bytes:
     """Return the bytes of a stamp: one grant a line, sorted, so that a merge touches few lines."""
+    import json  # noqa: PLC0415 - 8 ms, and only writers need it
+
     lines = [f"    {json.dumps(grant_id)}: {json.dumps(stamp.grants[grant_id])}" for grant_id in sorted(stamp.grants)]
     body = ",\n".join(lines)
     grants = f"{{\n{body}\n  }}" if lines else "{}"
@@ -76,6 +78,45 @@ def read(root: Root) -> Stamp | None:
     except FileNotFoundError:
         return None
     return decode(data, root) if data is not None else None
+
+
+def check_stamped(grant: "Grant") -> None:
+    """Raise GrantError (stamp_mismatch) for a grant that its stamp does not accept, or where there is no stamp."""
+    origin = grant.origin
+    if origin is None:
+        return  # it was never read, and is asked nothing
+    root = Root(origin.root, named=True)  # what leads there was judged when the grant was read
+    try:
+        stamp = _trusted(root)
+        if stamp is not None and stamp.accepts(grant.id, f"sha256:{origin.sha256}"):
+            return
+        raise _mismatch(stamp, grant.id, root)
+    except GrantError as error:
+        error.root, error.file, error.sha256 = origin.root, origin.file, origin.sha256
+        raise
+
+
+def _trusted(root: Root) -> Stamp | None:
+    trust = Trust(root)
+    try:
+        with Directory(trust) as policy:
+            data = read_bytes(policy)
+    except FileNotFoundError:
+        return None
+    trust.settle()
+    return decode(data, root) if data is not None else None
+
+
+def _mismatch(stamp: Stamp | None, grant_id: str, root: Root) -> GrantError:
+    from cortex_policy.state.remedies import root_option  # noqa: PLC0415 - only a failure needs it
+
+    command = f"cortex-policy stamp write{root_option(root)}"
+    if stamp is None:
+        why, first = "there is no stamp, and the setting `stamp` requires one", ""
+    else:
+        why = f"`{grant_id}` is not as it was stamped in version {stamp.version}"
+        first = f"looks at `cortex-policy show {grant_id}{root_option(root)}`, then "
+    return GrantError(STAMP_MISMATCH, why, f"an operator {first}accepts the grants with `{command}`")
 
 
 def decode(data: bytes, root: Root) -> Stamp:

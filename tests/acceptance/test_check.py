@@ -242,10 +242,13 @@ def test_a_grant_that_others_can_write_is_not_believed(root: Path) -> None:
 
 
 def test_settings_are_never_skipped(root: Path) -> None:
-    """Until settings are read, a settings file anywhere, or a setting in the environment, answers 27."""
-    assert check("git", "tree", env={**os.environ, "CORTEX_POLICY_SENSITIVE": "deny"}).returncode == 27
-    (root / ".cortex" / "policy" / "config.toml").write_text("")
-    assert check("git", "tree").returncode == 27
+    """What is no setting, or one that is not built yet, answers 27, wherever it stands."""
+    assert check("git", "tree", env={**os.environ, "CORTEX_POLICY_SENSITIV": "deny"}).returncode == 27
+    assert check("git", "tree", env={**os.environ, "CORTEX_AUDIT_LOG": "/var/log/x"}).returncode == 27
+    (root / ".cortex" / "policy" / "config.toml").write_text("require_paths = true\n")
+    denied = check("git", "tree")
+    assert denied.returncode == 27
+    assert "did you mean `require_path`?" in denied.stderr
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ CASES = [
         "cortex-policy ",
         {"check", "list", "show", "diff", "edit", "rate", "stamp", "completions"}
         | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema", "log", "undo", "stop"}
-        | {"resume"},
+        | {"resume", "config"},
     ),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy set ", {"git", "model-gateway"}),

@@ -45,7 +45,7 @@ def test_a_change_by_hand_is_noticed(
     generate: Any, name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is named and ends with 1; without --check it is written anew."""
-    for copied in ("man", "cortex_policy/completions"):
+    for copied in ("man", "man5", "cortex_policy/completions"):
         shutil.copytree(TOP / copied, tmp_path / copied)
     for copied in ("README.md", "CHANGELOG.md"):
         shutil.copy(TOP / copied, tmp_path)
@@ -90,8 +90,9 @@ def test_man_pages_please_groff() -> None:
     """Not one warning."""
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed here; .ci/run installs it")
-    for file in sorted((TOP / "man").glob("*.1")):
+    for file in sorted([*(TOP / "man").glob("*.1"), *(TOP / "man5").glob("*.5")]):
         done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", file], capture_output=True, text=True, check=True)
         assert not done.stderr
-        for title in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS", "SEE ALSO"):
+        titles = ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS", "SEE ALSO")
+        for title in titles if file.suffix == ".1" else ("NAME", "DESCRIPTION", "SETTINGS", "FILES"):
             assert f".SH {title}\n" in file.read_text()

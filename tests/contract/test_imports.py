@@ -43,6 +43,31 @@ def test_a_check_loads_exactly_this(root: Path) -> None:
     assert set(modules) == OURS | {"_json", "fcntl", HASH}
 
 
+def test_a_check_with_settings_loads_three_modules_more(root: Path, tmp_path: Path) -> None:
+    """Plain lines are read without `tomllib`, whose 10 ms are a whole start."""
+    directory = tmp_path / "config" / "cortex-policy"
+    directory.mkdir(parents=True)
+    (directory / "config.toml").write_text('sensitive = "ask"\n\n[history]\nkeep = 30  # enough\n')
+    (root / ".cortex" / "policy" / "config.toml").write_text('[validate]\nignore = [\n  "key",\n]\n')
+    loaded(PROGRAM)
+    code, *modules = loaded(PROGRAM)
+    assert code == "0"
+    more = {"cortex_policy.core.settings", "cortex_policy.core.toml", "cortex_policy.state.settings"}
+    assert set(modules) == OURS | more | {"_json", "fcntl", HASH}
+
+
+def test_a_required_stamp_costs_one_module(root: Path, tmp_path: Path) -> None:
+    """And no `json`, which loads `re` and `enum`."""
+    assert tmp_path.is_dir()
+    (root / ".cortex" / "policy" / "config.toml").write_text('stamp = "require"\n')
+    loaded(PROGRAM.replace('"check", "git", "tree", "--path", "docs/x"', '"stamp", "write"'))
+    loaded(PROGRAM)
+    code, *modules = loaded(PROGRAM)
+    assert code == "0"
+    assert "cortex_policy.state.stamp" in modules
+    assert not {"json", "re", "enum", "tomllib"} & set(modules)
+
+
 def test_no_command_loads_pydantic_before_a_document_fails() -> None:
     """It takes longer than most commands."""
     modules = loaded("import sys, cortex_policy.cli.app, cortex_policy.cli.validating; print(*sys.modules)")

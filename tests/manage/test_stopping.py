@@ -8,7 +8,7 @@ from conftest import by_caller
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import stopping
-from cortex_policy.state import enforcement
+from cortex_policy.state import ledger
 from cortex_policy.state.grants import Root
 from cortex_policy.state.writers import NotDone
 
@@ -66,7 +66,7 @@ def test_a_link_is_removed_and_not_what_it_leads_to(root: Path) -> None:
 
 def test_both_stops_stand_and_the_host_comes_first(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a root whose directories no check believes, too."""
-    monkeypatch.setattr(enforcement, "SYSTEM_SETTINGS", str(tmp_path))
+    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path))
     found = Root(str(root), named=True)
     assert stopping.standing(found) == ()
     (tmp_path / "stop").touch()

@@ -9,14 +9,16 @@ from conftest import GIT, by_caller
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage import stamping
+from cortex_policy.manage.exemptions import Exemptions, Wanted, chosen
 from cortex_policy.manage.repairing import repair
-from cortex_policy.manage.validation import chosen, targets, validate
+from cortex_policy.manage.targets import Targets
+from cortex_policy.manage.validation import targets, validate
 from cortex_policy.schema.problems import Report
 from cortex_policy.schema.rules import ERROR, RULES
 from cortex_policy.state.grants import Root
 from cortex_policy.state.writers import AT_ONCE, NotDone
 
-EVERY = chosen((), ())
+EVERY = Exemptions(Targets((), (), ()), Wanted())
 SOUND = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
 
 
@@ -30,9 +32,10 @@ def tools(root: Path) -> Path:
     return directory
 
 
-def look(*words: str, strict: bool = False, codes: frozenset[str] = EVERY) -> Report:
+def look(*words: str, strict: bool = False, wanted: Wanted = Wanted()) -> Report:  # noqa: B008 - it never changes
     """Validate what the words name."""
-    return validate(targets(words, None), codes, lambda results, _: results, strict=strict)
+    where = targets(words, None)
+    return validate(where, Exemptions(where, wanted), lambda results, _: results, strict=strict)
 
 
 def found(*words: str) -> list[tuple[str, str]]:
@@ -229,7 +232,7 @@ def test_codes_are_selected_and_ignored_by_group_or_by_name() -> None:
 def test_only_chosen_codes_count(tools: Path) -> None:
     """For the exit code too."""
     (tools / "git.json").write_text(json.dumps(SOUND | {"fsScope": ["a/**"]}))
-    assert look(codes=chosen((), ("scope-dead", "stamp"))) == Report(1, ())
+    assert look(wanted=Wanted((), ("scope-dead", "stamp"))) == Report(1, ())
 
 
 def test_many_files_are_looked_at_as_one_is(tools: Path) -> None:

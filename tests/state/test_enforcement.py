@@ -173,7 +173,7 @@ def test_settings_of_the_environment_are_read_again_at_each_call(root: Path, mon
     """A grant that was loaded before is no way round them."""
     assert root.is_dir()
     grant = load_grant("git")
-    monkeypatch.setitem(os.environ, "CORTEX_POLICY_SENSITIVE", "deny")
-    with pytest.raises(GrantError) as caught:
+    monkeypatch.setitem(os.environ, "CORTEX_POLICY_REQUIRE_PATH", "true")
+    with pytest.raises(AccessDenied) as caught:
         enforce(grant, "tree")
-    assert caught.value.exit_code == 27
+    assert caught.value.exit_code == 12

@@ -12,7 +12,7 @@ from cortex_policy import wording
 from cortex_policy.checking import Call, answer
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import AccessDenied, Request
-from cortex_policy.state import enforcement, remedies, stop
+from cortex_policy.state import enforcement, ledger, remedies, stop
 from cortex_policy.state.enforcement import enforce, load_grant
 from cortex_policy.state.grants import Root
 from cortex_policy.state.memory import MemoryBudgets
@@ -91,7 +91,7 @@ def code(**words: object) -> int:
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let another directory than /etc/cortex-policy speak for the host, one that does not exist yet."""
     directory = tmp_path / "host"
-    monkeypatch.setattr(enforcement, "SYSTEM_SETTINGS", str(directory))
+    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(directory))
     return directory
 
 
@@ -261,7 +261,7 @@ def test_what_hides_the_stop_of_the_host_stops_it(host: Path) -> None:
 def test_a_directory_of_the_host_that_is_shut_stops_it(callers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To whom it is shut."""
     host = callers / "host"
-    monkeypatch.setattr(enforcement, "SYSTEM_SETTINGS", str(host))
+    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(host))
     host.mkdir(mode=0o700)
     with by_caller():
         assert code(root=str(callers)) == 15

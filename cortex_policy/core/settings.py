@@ -1,0 +1,189 @@
+"""The settings, in one table: what reads, checks, writes and explains them takes them from here."""
+
+from cortex_policy.core.model import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+SYSTEM, USER, ENVIRONMENT, OPTION, PROJECT = PLACES = ("system", "user", "environment", "option", "project")
+CHOICE, SWITCH, NUMBER, PATH, TEXT, CODES, SUPPRESSIONS = KINDS = (
+    "choice", "switch", "number", "path", "text", "codes", "suppressions",
+)  # fmt: skip
+LOCKED = "locked"  # a key of the system's file, and no setting
+PREFIX = "CORTEX_POLICY_"
+NO_SETTINGS = (f"{PREFIX}ROOT",)  # variables of our own that are none
+AUDIT_LOG = "CORTEX_AUDIT_LOG"
+_MOST_DIGITS = 9
+_SWITCH_WORDS = {"true": True, "1": True, "false": False, "0": False}
+_BY_OPERATORS = (SYSTEM, USER, ENVIRONMENT)
+
+
+class Setting(Value):
+    """One setting; where a project may set it, its values stand in the order from the laxest to the strictest."""
+
+    name: str
+    kind: str
+    default: object
+    places: tuple[str, ...]
+    sentence: str
+    values: tuple[object, ...] = ()
+
+    @property
+    def variable(self) -> str:
+        """The name of its environment variable."""
+        return PREFIX + self.name.upper().replace(".", "_")
+
+    @property
+    def expected(self) -> str:
+        """What a value must be."""
+        if self.kind == CHOICE:
+            *words, last = (f"`{value}`" for value in self.values)
+            return f"{', '.join(words)} or {last}"
+        return _EXPECTED[self.kind]
+
+    @property
+    def shown_default(self) -> str:
+        """Its default as it is printed, '' where it has none."""
+        if self.default in (None, [], {}):
+            return ""
+        return f"`{str(self.default).lower()}`"
+
+    def accepts(self, value: object) -> bool:
+        """Whether a value is one of this setting."""
+        return _ACCEPTS[self.kind](value) and (self.kind != CHOICE or value in self.values)
+
+    def is_stricter(self, value: object, than: object) -> bool:
+        """Whether one value denies more than another."""
+        return self.values.index(value) > self.values.index(than)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+_EXPECTED = {
+    SWITCH: "true or false",
+    NUMBER: "a whole number of at least 0",
+    PATH: "an absolute path",
+    TEXT: "a text that is not empty",
+    CODES: "a list of codes or groups of rules",
+    SUPPRESSIONS: "a table with a list of codes for each pattern of paths",
+}
+_ACCEPTS: "dict[str, Callable[[object], bool]]" = {
+    CHOICE: lambda value: isinstance(value, str),
+    SWITCH: lambda value: isinstance(value, bool),
+    NUMBER: lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+    PATH: lambda value: _is_text(value) and str(value).startswith("/"),
+    TEXT: _is_text,
+    CODES: _are_texts,
+    SUPPRESSIONS: lambda value: isinstance(value, dict) and all(map(_are_texts, value.values())),
+}
+
+SETTINGS = (
+    Setting("sensitive", CHOICE, "allow", (*_BY_OPERATORS, PROJECT),
+            "What becomes of a call for sensitive data: `ask` denies it until a human has approved it.",
+            ("allow", "ask", "deny")),
+    Setting("require_path", SWITCH, default=False, places=(*_BY_OPERATORS, OPTION, PROJECT),
+            sentence="Whether a call that names no path is denied.", values=(False, True)),
+    Setting("stamp", CHOICE, "off", (*_BY_OPERATORS, PROJECT),
+            "Whether `check` believes a grant only where it is as its stamp says.", ("off", "require")),
+    Setting("state_dir", PATH, None, _BY_OPERATORS, "The directory of rate state."),
+    Setting("editor", TEXT, None, _BY_OPERATORS, "The editor of `edit`; without it, `$VISUAL` or `$EDITOR`."),
+    Setting("history.keep", NUMBER, 100, _BY_OPERATORS, "How many writes can be undone; 0 keeps no history."),
+    Setting("audit.file", PATH, None, _BY_OPERATORS,
+            "The audit log. It is not built yet: where this is set, every check answers 27."),
+    Setting("audit.args", CHOICE, "fingerprints", _BY_OPERATORS, "What the audit log says of arguments.",
+            ("names", "fingerprints", "full")),
+    Setting("audit.on_error", CHOICE, "deny", _BY_OPERATORS,
+            "What becomes of a call that cannot be written to the audit log.", ("ignore", "deny")),
+    Setting("validate.select", CODES, [], (PROJECT,), "The rules that `validate` reports; none are all."),
+    Setting("validate.ignore", CODES, [], (PROJECT,), "The rules that `validate` does not report."),
+    Setting("validate.suppress", SUPPRESSIONS, {}, (PROJECT,),
+            "The rules that `validate` does not report of some files, by patterns of their paths in the root."),
+)  # fmt: skip
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+_TABLES = {name.partition(".")[0] for name in BY_NAME if "." in name}
+BY_VARIABLE = {setting.variable: setting for setting in SETTINGS if ENVIRONMENT in setting.places}
+
+
+class Written(Value):
+    """A value and where it stands: its place, and the file, variable or option."""
+
+    value: object
+    place: str
+    source: str
+
+
+class Standing(Value):
+    """What a setting is: the value that counts, and those it hid, the nearest first."""
+
+    setting: Setting
+    winner: Written
+    hidden: tuple[Written, ...] = ()
+    is_locked: bool = False
+
+
+class Layer(Value):
+    """What one place says: values by the names of settings, where each stands, and what it locks."""
+
+    place: str
+    values: "Mapping[str, object]"
+    sources: "Mapping[str, str]"
+    locked: tuple[str, ...] = ()
+
+
+def standings(found: "list[Layer]") -> list[Standing]:
+    """Weigh what all places say of each setting."""
+    return [standing(found, setting.name) for setting in SETTINGS]
+
+
+def standing(found: "list[Layer]", name: str) -> Standing:
+    """Weigh what all places say of a setting."""
+    written = [Written(layer.values[name], layer.place, layer.sources[name]) for layer in found if name in layer.values]
+    return _stand(BY_NAME[name], written, is_locked=any(name in layer.locked for layer in found))
+
+
+def _stand(setting: Setting, written: "list[Written]", *, is_locked: bool = False) -> Standing:
+    """Weigh all values of a setting, in the order of their places.
+
+    A later one wins, but not over a lock; an option and the project count only where they are stricter, and then over
+    a lock too: it is there to keep others from allowing more.
+    """
+    winner, hidden = Written(setting.default, "default", ""), list[Written]()
+    for one in written:
+        tightens = one.place in (OPTION, PROJECT) and bool(setting.values)
+        if setting.is_stricter(one.value, winner.value) if tightens else not (is_locked and one.place != SYSTEM):
+            if winner.place != "default":
+                hidden.insert(0, winner)
+            winner = one
+        else:
+            hidden.append(one)
+    return Standing(setting, winner, tuple(hidden), is_locked)
+
+
+def flattened(document: "dict[str, object]", prefix: str = "") -> "dict[str, object]":
+    """Return the values of a document by the names of settings; `locked` and unknown keys keep theirs."""
+    values: dict[str, object] = {}
+    for key, value in document.items():
+        name = prefix + (key if "." not in key else f'"{key}"')
+        if isinstance(value, dict) and name not in BY_NAME and (value or name in _TABLES):
+            values |= flattened(value, f"{name}.")
+        else:
+            values[name] = value
+    return values
+
+
+def from_text(setting: Setting, text: str) -> object:
+    """Return the value that a word stands for; what is no value of the setting is returned as it is."""
+    if setting.kind == SWITCH:
+        return _SWITCH_WORDS.get(text, text)
+    if setting.kind == NUMBER and text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS:
+        return int(text)
+    if setting.kind == CODES:
+        return [code.strip() for code in text.split(",") if code.strip()]
+    return text

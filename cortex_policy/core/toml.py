@@ -1,0 +1,176 @@
+"""TOML to a dict: the plain lines that settings are made of without `tomllib` and its 10 ms, all else with it."""
+
+from cortex_policy.core.decode import Malformed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+_BLANKS = " \t"
+_DIGITS = "0123456789"
+_BARE = _DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"
+_MOST_DIGITS = 18
+Table = dict[str, "Any"]
+
+
+class _NotPlainError(Exception):
+    """The text is wrong, or more than the plain reader knows: `tomllib` has the word."""
+
+
+def decode_toml(data: bytes) -> Table:
+    """Decode a document; raise Malformed, which says why."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        message = "it is not UTF-8"
+        raise Malformed(message) from None
+    document = plain(text)
+    return _by_tomllib(text) if document is None else document
+
+
+def _by_tomllib(text: str) -> Table:
+    import tomllib  # noqa: PLC0415 - 10 ms, and only few files need it
+
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        why = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        message = f"it is not TOML: {why[:1].lower()}{why[1:]}"
+        raise Malformed(message) from None
+
+
+def plain(text: str) -> Table | None:
+    """Read a document of plain lines as `tomllib` reads it; None where a line is anything else."""
+    try:
+        return _Reader(text).document
+    except _NotPlainError:
+        return None
+
+
+class _Reader:
+    """Reads tables, keys, one-line strings, whole numbers, booleans and arrays of strings."""
+
+    def __init__(self, text: str) -> None:
+        """Read all of it."""
+        self.document: Table = {}
+        self._table = self.document
+        self._dotted: set[int] = set()  # tables that dotted keys made: no header may go on with one
+        self._open: set[int] = set()  # those of this section, which its keys may go on with
+        self._lines = self._plain_lines(text)
+        for line in self._lines:
+            if line[:1] == "[":
+                self._enter(line)
+            elif line:
+                self._take(line)
+
+    @staticmethod
+    def _plain_lines(text: str) -> "Iterator[str]":
+        for whole in text.split("\n"):
+            line = whole.strip(_BLANKS)
+            if not line.isprintable():
+                raise _NotPlainError
+            yield "" if line[:1] == "#" else line
+
+    def _enter(self, line: str) -> None:
+        *above, last = _whole(_keys(line[1:]), "]")
+        table = self.document
+        for key in above:
+            table = table.setdefault(key, {})
+            if not isinstance(table, dict) or id(table) in self._dotted:
+                raise _NotPlainError
+        if last in table:
+            raise _NotPlainError
+        self._table = table[last] = {}
+        self._open = set()
+
+    def _take(self, line: str) -> None:
+        keys, rest = _keys(line)
+        rest = rest.lstrip(_BLANKS)
+        if rest[:1] != "=":
+            raise _NotPlainError
+        value = _whole(self._value(rest[1:].lstrip(_BLANKS)))
+        table = self._table
+        for key in keys[:-1]:
+            table = self._inner(table, key)
+        if keys[-1] in table:
+            raise _NotPlainError
+        table[keys[-1]] = value
+
+    def _inner(self, table: Table, key: str) -> Table:
+        if key not in table:
+            table[key] = {}
+            self._dotted.add(id(table[key]))
+            self._open.add(id(table[key]))
+        if id(table[key]) not in self._open:
+            raise _NotPlainError
+        inner: Table = table[key]
+        return inner
+
+    def _value(self, text: str) -> "tuple[Any, str]":
+        if text[:1] == "[":
+            return self._array(text[1:])
+        for word, value in (("true", True), ("false", False)):
+            if text.startswith(word):
+                return value, text[len(word) :]
+        rest = text.lstrip(_DIGITS)
+        digits = text[: len(text) - len(rest)]
+        if not digits:
+            return _string(text)
+        if len(digits) > _MOST_DIGITS or (digits[0] == "0" and digits != "0"):
+            raise _NotPlainError
+        return int(digits), rest
+
+    def _array(self, text: str) -> tuple[list[str], str]:
+        items: list[str] = []
+        text = self._next(text)
+        while text[0] != "]":
+            item, text = _string(text)
+            items.append(item)
+            text = self._next(text)
+            if text[0] == ",":
+                text = self._next(text[1:])
+            elif text[0] != "]":
+                raise _NotPlainError
+        return items, text[1:]
+
+    def _next(self, text: str) -> str:
+        """Return the text from the next word on, which may stand some lines below."""
+        text = text.lstrip(_BLANKS)
+        while not text or text[0] == "#":
+            line = next(self._lines, None)
+            if line is None:
+                raise _NotPlainError
+            text = line
+        return text
+
+
+def _whole(read: "tuple[Any, str]", end: str = "") -> "Any":
+    """Return what was read where nothing but its end and a comment follows."""
+    value, rest = read
+    rest = rest.removeprefix(end).lstrip(_BLANKS) if rest.startswith(end) else "?"
+    if rest and rest[0] != "#":
+        raise _NotPlainError
+    return value
+
+
+def _keys(text: str) -> tuple[list[str], str]:
+    keys = []
+    while True:
+        rest = text.lstrip(_BARE)
+        key = text[: len(text) - len(rest)]
+        if not key:
+            key, rest = _string(text)
+        keys.append(key)
+        if rest[:1] != ".":
+            return keys, rest
+        text = rest[1:]
+
+
+def _string(text: str) -> tuple[str, str]:
+    quote = text[:1]
+    end = text.find(quote, 1) if quote in ('"', "'") else -1
+    body = text[1:end]
+    if end < 0 or text[:3] == quote * 3 or (quote == '"' and "\\" in body):
+        raise _NotPlainError
+    return body, text[end + 1 :]

@@ -1,0 +1,176 @@
+"""Change settings: what is written was checked as a whole, and takes the place of the old file at once."""
+
+import fcntl
+import os
+from contextlib import contextmanager, suppress
+
+from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError, Value
+from cortex_policy.core.settings import (
+    BY_NAME,
+    CODES,
+    PROJECT,
+    SUPPRESSIONS,
+    SYSTEM,
+    Setting,
+    Standing,
+    from_text,
+    standings,
+)
+from cortex_policy.manage.exemptions import check_codes
+from cortex_policy.manage.settings_text import ABSENT, changed
+from cortex_policy.schema.rules import codes_of
+from cortex_policy.state.files import replace, sweep
+from cortex_policy.state.grants import ROOT_NOT_FOUND, Root, find_root
+from cortex_policy.state.settings import (
+    NAME,
+    directory_of,
+    file_of,
+    layer,
+    layers,
+    opened,
+    read_file,
+    read_in,
+    value_of,
+)
+from cortex_policy.state.settings_faults import meant
+from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, locked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PRIVATE, PUBLIC = 0o600, 0o644
+
+
+class Target(Value):
+    """The settings file of a place."""
+
+    place: str
+    root: Root | None = None
+
+    @property
+    def path(self) -> str | None:
+        """The root of the project, where there is one."""
+        return self.root.path if self.root is not None else None
+
+    @property
+    def file(self) -> str:
+        """Where it stands."""
+        return file_of(self.place, self.path)
+
+
+def known_root(named: str | None) -> Root | None:
+    """Return the root whose project's settings count; None where none was named, and there is none."""
+    try:
+        return find_root(named)
+    except GrantError as error:
+        if named is not None or error.reason is not ROOT_NOT_FOUND:
+            raise
+        return None
+
+
+def setting_of(name: str) -> Setting:
+    """Return a setting by its name; raise UsageError for one that there is not."""
+    setting = BY_NAME.get(name)
+    if setting is None:
+        raise UsageError(f"there is no setting `{name}`", meant(name, BY_NAME))
+    return setting
+
+
+def listed(root: Root | None) -> list[Standing]:
+    """Return what each setting is, where that stands, and what it hid."""
+    return standings(layers(root.path if root is not None else None))
+
+
+def put(target: Target, name: str, text: str, patience: Patience = AT_ONCE) -> bool:
+    """Write a setting; return whether that changed the file. Raise UsageError for what cannot be set so."""
+    setting = setting_of(name)
+    _check_place(target, setting)
+    if setting.kind == SUPPRESSIONS:
+        raise UsageError(f"`{name}` is no single value", f"use `cortex-policy config edit --{PROJECT}`")
+    value = from_text(setting, text)
+    if not setting.accepts(value):
+        raise UsageError(f"`{name}` cannot be `{text}`", f"it must be {setting.expected}")
+    for code in value if setting.kind == CODES and isinstance(value, list) else ():
+        codes_of(code)
+    return _rewrite(target, name, value, patience)
+
+
+def drop(target: Target, name: str, patience: Patience = AT_ONCE) -> bool:
+    """Remove a setting; return whether it was there."""
+    _check_place(target, setting_of(name))
+    return read_file(target.place, target.path) is not None and _rewrite(target, name, ABSENT, patience)
+
+
+def check(target: Target, data: bytes) -> None:
+    """Raise GrantError (settings_invalid) for a text that cannot be the settings of a place."""
+    check_codes(target.file, layer(target.place, target.file, data).values)
+
+
+def install(target: Target, original: bytes | None, data: bytes, patience: Patience = AT_ONCE) -> None:
+    """Put a text in the place of the one that was read; raise NotDone where that is another by now."""
+    check(target, data)
+    mode = PRIVATE if target.place not in (SYSTEM, PROJECT) else PUBLIC
+    with _exclusive(target, patience) as (directory, is_held):
+
+        def look() -> None:
+            is_held()
+            if _standing(target, directory) != original:
+                raise NotDone(f"`{target.file}` was changed meanwhile", "try again")
+
+        replace(directory, NAME, data, mode, look)
+
+
+def _check_place(target: Target, setting: Setting) -> None:
+    if target.place not in setting.places:
+        where = ", ".join(setting.places)
+        raise UsageError(f"`{setting.name}` cannot be set by the {target.place}", f"it can be set by: {where}")
+
+
+def _rewrite(target: Target, name: str, value: object, patience: Patience) -> bool:
+    original = read_file(target.place, target.path)
+    before = original or b""
+    check(target, before)
+    try:
+        after = changed(before.decode(), name, value).encode()
+    except NotDone as error:
+        raise NotDone(f"`{target.file}`: {error.detail}", f"{error.hint.removesuffix('`')} --{target.place}`") from None
+    if after == before:
+        return False
+    install(target, original, after, patience)
+    return True
+
+
+def _standing(target: Target, directory: int) -> bytes | None:
+    try:
+        return read_in(target.place, target.file, directory)
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def _exclusive(target: Target, patience: Patience) -> "Iterator[tuple[int, Callable[[], None]]]":
+    """Open the directory of a settings file while nobody else writes there."""
+    try:
+        if target.root is not None and target.place == PROJECT:
+            with locked(target.root, patience) as lock:
+                yield lock.policy.descriptor, lock.check
+            return
+        path = directory_of(target.place, target.path)
+        os.makedirs(path, PUBLIC | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
+        with opened(target.place, target.path) as directory:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of the directory itself: nothing is left behind
+            sweep(directory)
+            yield directory, lambda: None
+    except BlockingIOError:
+        raise NotDone(f"another process is writing `{target.file}`", "try again") from None
+    except OSError as error:
+        raise NotDone(f"`{target.file}`: {(error.strerror or str(error)).lower()}") from None
+
+
+def editor(root: Root | None) -> str | None:
+    """Return the editor that is set; settings that are wrong do not stand in the way of mending them."""
+    with suppress(CortexPolicyError):
+        value = value_of("editor", root.path if root is not None else None)
+        return value if isinstance(value, str) else None
+    return None

@@ -1,0 +1,250 @@
+"""Read the settings from their places, believe what only their owner could write, and say what counts."""
+
+import os
+import stat
+from time import sleep, time_ns
+
+from cortex_policy.core.decode import Malformed
+from cortex_policy.core.model import SETTINGS_INVALID, GrantError, Settings
+from cortex_policy.core.settings import (
+    AUDIT_LOG,
+    BY_NAME,
+    BY_VARIABLE,
+    ENVIRONMENT,
+    LOCKED,
+    NO_SETTINGS,
+    OPTION,
+    PREFIX,
+    PROJECT,
+    SYSTEM,
+    USER,
+    Layer,
+    flattened,
+    from_text,
+    standing,
+)
+from cortex_policy.core.toml import decode_toml
+from cortex_policy.state.grants import Directory, Root, Trust, read_all
+from cortex_policy.state.ledger import may_hold_settings, settings_directories
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+NAME = "config.toml"
+LARGEST = 1 << 16
+STILL = 20_000_000  # nanoseconds since the last change
+TRIES = 50
+ROOT_USER = 0
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_VALIDATION = "validate."  # of no interest to a check
+
+
+def effective(root: str, *, require_path: bool = False) -> Settings:
+    """Return what a check of a root goes by; raise GrantError (settings_invalid)."""
+    options = {"require_path": True} if require_path else {}
+    found = layers(root, options, asks_all=False)
+    audit = standing(found, "audit.file").winner
+    if audit.value is not None:
+        from cortex_policy.state.settings_faults import no_audit_yet  # noqa: PLC0415 - only a failure needs it
+
+        raise no_audit_yet(audit)
+    values: dict[str, Any] = {name: standing(found, name).winner.value for name in Settings.__match_args__}
+    return Settings(**values)
+
+
+def named_state_directory(in_environment: str | None) -> str | None:
+    """Return the directory of rate state that is set, a variable included, None where none is."""
+    found = [*_of_operators(), _variables({"CORTEX_POLICY_STATE_DIR": in_environment})]
+    named = standing(found, "state_dir").winner.value
+    return named if isinstance(named, str) else None
+
+
+def value_of(name: str, root: str | None = None) -> object:
+    """Return what counts of one setting; raise GrantError (settings_invalid) where any cannot be believed."""
+    return standing(layers(root), name).winner.value
+
+
+def history_keep(root: str) -> int:
+    """Return how many writes can be undone, 0 where no history is kept."""
+    value = value_of("history.keep", root)
+    return value if isinstance(value, int) else 0
+
+
+def layers(root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True) -> list[Layer]:
+    """Read all places, the weakest first; a check does not ask what is set for `validate` alone."""
+    found = [*_audit_log(), *_of_operators(), _variables(os.environ)]
+    if options:
+        sources = {name: f"--{name.replace('_', '-')}" for name in options}
+        found.append(Layer(OPTION, options, sources))
+    if root is not None:
+        found.append(_of_project(root, asks_all=asks_all))
+    return found
+
+
+def _audit_log() -> list[Layer]:
+    """Return the variable that every program here knows, which counts where nothing else names the file."""
+    named = os.environ.get(AUDIT_LOG)
+    return [] if named is None else [Layer(ENVIRONMENT, {"audit.file": named}, {"audit.file": AUDIT_LOG})]
+
+
+def _of_operators() -> list[Layer]:
+    return [_of_file(place) for place in (SYSTEM, USER)]
+
+
+def _of_project(root: str, *, asks_all: bool) -> Layer:
+    return _of_file(PROJECT, root, asks_all=asks_all)
+
+
+def _of_file(place: str, root: str | None = None, *, asks_all: bool = True) -> Layer:
+    data = read_file(place, root)
+    return Layer(place, {}, {}) if data is None else layer(place, file_of(place, root), data, asks_all=asks_all)
+
+
+def directory_of(place: str, root: str | None) -> str:
+    """Return the directory in which the settings file of a place stands."""
+    if place == PROJECT:
+        return f"{root or ''}".rstrip("/") + "/.cortex/policy"
+    return settings_directories()[place == USER]
+
+
+def file_of(place: str, root: str | None) -> str:
+    """Return the settings file of a place."""
+    return f"{directory_of(place, root)}/{NAME}"
+
+
+def read_file(place: str, root: str | None = None) -> bytes | None:
+    """Read the settings file of a place, None where there is none; raise GrantError (settings_invalid)."""
+    directory = directory_of(place, root)
+    if not may_hold_settings(directory):
+        return None
+    try:
+        with opened(place, root) as descriptor:
+            return read_in(place, f"{directory}/{NAME}", descriptor)
+    except OSError as error:
+        from cortex_policy.state.settings_faults import unreadable  # noqa: PLC0415 - only a failure needs it
+
+        raise unreadable(f"{directory}/{NAME}", error) from None
+
+
+class opened:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
+    """Open the directory of a place, without following links where it could lead, once it was judged."""
+
+    def __init__(self, place: str, root: str | None) -> None:
+        """Name it."""
+        self._place, self._path = place, directory_of(place, root)
+        # what leads there was judged when the grant was read
+        self._policy = Directory(Trust(Root(root, named=True))) if place == PROJECT and root is not None else None
+        self._descriptor = -1
+
+    def __enter__(self) -> int:
+        """Return its descriptor."""
+        if self._policy is not None:
+            return self._policy.__enter__().descriptor
+        self._descriptor = os.open(self._path, _DIRECTORY)
+        try:
+            _judge(self._place, self._path, os.fstat(self._descriptor))
+        except BaseException:
+            self.__exit__()
+            raise
+        return self._descriptor
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        if self._policy is not None:
+            self._policy.__exit__()
+        else:
+            os.close(self._descriptor)
+
+
+def read_in(place: str, file: str, directory: int) -> bytes:
+    """Read the file of a place from its open directory, once it was judged, and lies still.
+
+    Half a text is as good TOML as the whole, and says less: who writes into it right now is waited for.
+    """
+    for _ in range(TRIES):
+        descriptor = os.open(NAME, _FILE, dir_fd=directory)
+        try:
+            status, owner = os.fstat(descriptor), os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
+            _judge(place, file, status, owner)
+            data = read_all(descriptor, LARGEST + 1)
+            if _lies_still(status, os.fstat(descriptor)):
+                return data
+        finally:
+            os.close(descriptor)
+        sleep(STILL / 1e9)
+    raise invalid(file, "it is being written all the time", "try again")
+
+
+def _lies_still(before: os.stat_result, after: os.stat_result) -> bool:
+    is_same = (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
+        after.st_size, after.st_mtime_ns, after.st_ctime_ns
+    )  # fmt: skip
+    return is_same and not 0 <= time_ns() - after.st_ctime_ns < STILL
+
+
+def _judge(place: str, path: str, status: os.stat_result, owner: int = ROOT_USER) -> None:
+    """Raise GrantError for what another could have written: the system's settings are root's alone."""
+    owners = {ROOT_USER} if place == SYSTEM else {ROOT_USER, os.geteuid(), owner}
+    is_own_group = place != SYSTEM and status.st_gid == os.getegid()
+    others = stat.S_IWOTH if is_own_group else stat.S_IWOTH | stat.S_IWGRP
+    is_known = stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink == 1)
+    if status.st_uid in owners and not status.st_mode & others and is_known:
+        return
+    from cortex_policy.state.settings_faults import unsafe  # noqa: PLC0415 - only a failure needs it
+
+    raise unsafe(path, status, status.st_uid in owners, bool(status.st_mode & others))
+
+
+def layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -> Layer:
+    """Return what the bytes of a settings file say; raise GrantError (settings_invalid)."""
+    if len(data) > LARGEST:
+        raise invalid(file, f"it is larger than {LARGEST} bytes")
+    try:
+        values = flattened(decode_toml(data))
+    except Malformed as error:
+        raise invalid(file, str(error), f"mend `{file}`") from None
+    locked = values.pop(LOCKED, []) if place == SYSTEM else []
+    if place == PROJECT and not asks_all:
+        values = {name: value for name, value in values.items() if not name.startswith(_VALIDATION)}
+    for name, value in values.items():
+        setting = BY_NAME.get(name)
+        if setting is None or place not in setting.places or not setting.accepts(value):
+            from cortex_policy.state.settings_faults import refused  # noqa: PLC0415 - only a failure needs it
+
+            raise refused(place, file, name, value)
+    return Layer(place, values, dict.fromkeys(values, file), _locks(file, locked, values))
+
+
+def _locks(file: str, locked: object, values: "Mapping[str, object]") -> tuple[str, ...]:
+    if isinstance(locked, list) and all(isinstance(name, str) and name in values for name in locked):
+        return tuple(locked)
+    names = ", ".join(f'"{name}"' for name in values)
+    hint = f"name what it sets, as in `{LOCKED} = [{names}]`"
+    raise invalid(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
+
+
+def _variables(environment: "Mapping[str, str | None]") -> Layer:
+    """Return what the environment says; raise GrantError for a variable of ours that is no setting, or no value."""
+    values: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    for variable in environment:
+        text = environment[variable] if variable.startswith(PREFIX) and variable not in NO_SETTINGS else None
+        if text is None:
+            continue
+        setting = BY_VARIABLE.get(variable)
+        value = from_text(setting, text) if setting is not None else None
+        # a state directory that is none is the ledger's to refuse
+        if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):
+            from cortex_policy.state.settings_faults import no_variable  # noqa: PLC0415 - only a failure needs it
+
+            raise no_variable(variable, text, setting)
+        values[setting.name], sources[setting.name] = value, variable
+    return Layer(ENVIRONMENT, values, sources)
+
+
+def invalid(where: str, why: str, hint: str = "") -> GrantError:
+    """Return the error (settings_invalid) for a file or a variable."""
+    return GrantError(SETTINGS_INVALID, f"`{where}`: {why}", hint)

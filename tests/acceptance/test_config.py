@@ -1,0 +1,125 @@
+"""`config` as whole command lines: what counts, where it came from, what it hid."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+
+def run(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run the program."""
+    program = [sys.executable, "-m", "cortex_policy", *words]
+    return subprocess.run(program, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+
+
+@pytest.fixture
+def mine(root: Path, tmp_path: Path) -> Path:
+    """Stand in a root, and name the user's settings."""
+    assert root.is_dir()
+    return tmp_path / "config/cortex-policy/config.toml"
+
+
+def test_a_setting_is_set_seen_hidden_and_unset(root: Path, mine: Path) -> None:
+    """From the first write to the last; each says what it did in one line."""
+    project = root / ".cortex/policy/config.toml"
+    done = run("config", "set", "sensitive", "ask")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"`sensitive` is `ask` in `{mine}`\n", "")
+    assert run("config", "set", "sensitive", "ask").stdout.startswith("nothing to do: ")
+    assert run("config", "set", "sensitive", "deny", "--project").returncode == 0
+    assert run("config", "get", "sensitive").stdout == "deny\n"
+    assert f"sensitive\tdeny\tproject: {project}\task (user: {mine})\n" in run("config", "list").stdout
+    hiding = run("config", "set", "sensitive", "allow")
+    assert hiding.stderr == f"note: `{project}` says `deny`, and that counts\n"
+    assert run("config", "unset", "sensitive", "--project").returncode == 0
+    assert run("config", "get", "sensitive", CORTEX_POLICY_SENSITIVE="ask").stdout == "ask\n"
+
+
+def test_a_list_for_programs_says_all_of_it(root: Path, mine: Path) -> None:
+    """One line; null where there is nothing."""
+    run("config", "set", "history.keep", "3")
+    listed = json.loads(
+        run("config", "list", "--json", CORTEX_POLICY_HISTORY_KEEP="5", CORTEX_POLICY_STATE_DIR="/s").stdout
+    )
+    by_name = {one["name"]: one for one in listed["settings"]}
+    assert listed["root"] == str(root)
+    assert by_name["history.keep"] == {
+        "name": "history.keep", "value": 5, "place": "environment", "source": "CORTEX_POLICY_HISTORY_KEEP", "locked": False,
+        "hidden": [{"value": 3, "place": "user", "source": str(mine)}],
+    }  # fmt: skip
+    assert by_name["state_dir"]["source"] == "CORTEX_POLICY_STATE_DIR"
+    assert by_name["editor"]["source"] is by_name["editor"]["value"] is None
+    assert json.loads(run("config", "get", "history.keep", "--json").stdout)["value"] == 3
+
+
+def test_where_there_is_no_root_the_others_count(tmp_path: Path, mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The project's alone needs one."""
+    monkeypatch.chdir(tmp_path)
+    assert run("config", "list").returncode == 0
+    assert run("config", "path").stdout == f"{mine}\n"
+    assert run("config", "path", "--system").stdout == "/etc/cortex-policy/config.toml\n"
+    assert run("config", "path", "--project").returncode == 25
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("set", "sensitve", "ask"), 2, "did you mean `sensitive`?"), (("set", "stamp", "on"), 2, "`off` or `require`"),
+        (("get", "stamps"), 2, "did you mean `stamp`?"), (("set", "stamp", "off", "--user", "--project"), 2, "exclude each other"),
+        (("edit",), 3, "it needs a terminal"), (("set", "validate.suppress", "x", "--project"), 2, "config edit --project"),
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("mine")
+def test_a_mistake_is_told_with_what_was_meant(words: tuple[str, ...], code: int, said: str) -> None:
+    """And changes nothing."""
+    done = run("config", *words)
+    assert done.returncode == code
+    assert said in done.stderr
+
+
+def test_settings_that_cannot_be_believed_are_27(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For every command that goes by them: those that only look for rate state too, where they could name it."""
+    monkeypatch.delenv("CORTEX_POLICY_STATE_DIR")
+    mine.parent.mkdir(parents=True)
+    mine.write_text("x = 1\n")
+    for words in (("config", "list"), ("config", "set", "stamp", "off"), ("check", "git", "tree"), ("rate", "show")):
+        done = run(*words)
+        assert (done.returncode, words) == (27, words)
+        assert "no setting `x`" in done.stderr
+
+
+def test_the_editor_that_is_set_wins_over_those_of_the_shell(mine: Path) -> None:
+    """As for git."""
+    from cortex_policy.manage.editors import chosen  # noqa: PLC0415
+    from cortex_policy.manage.settings import editor  # noqa: PLC0415
+
+    run("config", "set", "editor", "ed -p x")
+    assert mine.exists()
+    assert chosen({"VISUAL": "vi"}, editor(None)) == ["ed", "-p", "x"]
+    mine.write_text("wrong")
+    assert editor(None) is None
+
+
+def test_an_operator_edits_until_it_is_valid(mine: Path) -> None:
+    """On a terminal: what is wrong is said with its line, and is never installed."""
+    run("config", "set", "sensitive", "ask")
+    editor = """sh -c 'if grep -q hope "$1"; then sed -i s/hope/deny/ "$1"; else sed -i s/ask/hope/ "$1"; fi' editor"""
+    environment = {**os.environ, "CORTEX_POLICY_EDITOR": editor, "EDITOR": "false", "TERM": "xterm"}
+    words = ["-m", "cortex_policy", "config", "edit"]
+    child = pexpect.spawn(sys.executable, words, encoding="utf-8", timeout=20, dimensions=(24, 250), env=environment)
+    child.expect_exact("`sensitive` is `hope`; it must be `allow`, `ask` or `deny`")
+    child.expect_exact("(e)dit again e(x)it: ")
+    assert mine.read_text() == 'sensitive = "ask"\n'
+    child.send("e")
+    child.expect_exact("(s)ave (e)dit again (d)iff e(x)it: ")
+    child.send("d")
+    child.expect_exact('+sensitive = "deny"')
+    child.send("s")
+    child.expect_exact(f"saved `{mine}`")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    assert mine.read_text() == 'sensitive = "deny"\n'

@@ -1,0 +1,222 @@
+"""Every setting at every place: who wins, and that both doors go by it."""
+
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.settings import (
+    BY_NAME,
+    CODES,
+    ENVIRONMENT,
+    NUMBER,
+    OPTION,
+    PROJECT,
+    SETTINGS,
+    SUPPRESSIONS,
+    SYSTEM,
+    USER,
+    Setting,
+)
+from cortex_policy.core.settings import (
+    standing as weighed,
+)
+from cortex_policy.state import ledger
+from cortex_policy.state.settings import layers
+
+STEPS = (SYSTEM, USER, ENVIRONMENT)  # each wins over those before it
+
+
+class Stage:
+    """The places of settings, in scratch directories."""
+
+    def __init__(self, root: Path, top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root, self.system = root, top / "etc"
+        self.files = {SYSTEM: self.system, USER: top / "config/cortex-policy", PROJECT: root / ".cortex/policy"}
+        self.options: dict[str, object] = {}
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(self.system))
+
+    def clear(self) -> None:
+        """Forget the options, and where the tests keep their rate state."""
+        self.options.clear()
+        self._monkeypatch.delenv("CORTEX_POLICY_STATE_DIR", raising=False)
+
+    def put(self, place: str, setting: Setting, value: object, *, lock: bool = False) -> None:
+        if place == OPTION:
+            self.options[setting.name] = value
+        elif place == ENVIRONMENT:
+            self._monkeypatch.setenv(setting.variable, str(value).lower() if isinstance(value, bool) else str(value))
+        else:
+            self.files[place].mkdir(mode=0o755, parents=True, exist_ok=True)
+            locked = f'locked = ["{setting.name}"]\n' if lock else ""
+            (self.files[place] / "config.toml").write_text(f"{locked}{setting.name} = {literal(value)}\n")
+
+    def source(self, place: str, setting: Setting) -> str:
+        if place == OPTION:
+            return "--require-path"
+        return setting.variable if place == ENVIRONMENT else f"{self.files[place]}/config.toml"
+
+
+@pytest.fixture
+def stage(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """Set nothing yet."""
+    return Stage(root, tmp_path, monkeypatch)
+
+
+def literal(value: object) -> str:
+    """Spell a value in TOML."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{json.dumps(name)} = {json.dumps(part)}' for name, part in value.items())}}}"
+    return json.dumps(value)
+
+
+def values_of(setting: Setting, tmp_path: Path) -> list[object]:
+    """Return values that differ, the strictest last where they have an order."""
+    if setting.values:
+        return list(setting.values)
+    if setting.kind == NUMBER:
+        return [0, 1, 2]
+    if setting.kind == CODES:
+        return [["key"], ["scope", "tool-id"]]
+    if setting.kind == SUPPRESSIONS:
+        return [{"tools/*.json": ["key"]}]
+    return [str(tmp_path / name) for name in "xyz"]
+
+
+def subsets(setting: Setting) -> list[tuple[str, ...]]:
+    """Return every choice of places at which a setting may stand, nowhere included."""
+    return [some for size in range(len(setting.places) + 1) for some in itertools.combinations(setting.places, size)]
+
+
+CASES = [(setting, places) for setting in SETTINGS for places in subsets(setting)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "places"), CASES, ids=lambda part: part.name if isinstance(part, Setting) else "+".join(part) or "-"
+)
+def test_the_nearest_place_wins_and_the_project_only_tightens(
+    stage: Stage, tmp_path: Path, setting: Setting, places: tuple[str, ...]
+) -> None:
+    """Each place says something else, in every order: the winner, its origin and what it hid."""
+    for values in itertools.product(values_of(setting, tmp_path), repeat=len(places)):
+        stage.clear()
+        said = dict(zip(places, values, strict=True))
+        if said.get(OPTION) is False:  # there is no such option
+            continue
+        for place, value in said.items():
+            stage.put(place, setting, value)
+        standing = weighed(layers(str(stage.root), stage.options), setting.name)
+        winner, expected = expected_of(setting, said)
+        assert standing.winner.value == expected
+        assert standing.winner.place == winner
+        assert standing.winner.source == ("" if winner == "default" else stage.source(winner, setting))
+        assert {one.place for one in standing.hidden} == set(places) - {winner}
+
+
+def expected_of(setting: Setting, said: dict[str, object]) -> tuple[str, object]:
+    """Say the rule once more, in other words."""
+    above = [place for place in STEPS if place in said]
+    winner, value = (above[-1], said[above[-1]]) if above else ("default", setting.default)
+    for place in (OPTION, PROJECT):
+        if place in said and (not setting.values or setting.values.index(said[place]) > setting.values.index(value)):
+            winner, value = place, said[place]
+    return winner, value
+
+
+@pytest.mark.parametrize("setting", [one for one in SETTINGS if SYSTEM in one.places], ids=lambda one: one.name)
+def test_a_lock_of_the_system_wins_over_all_that_could_loosen(stage: Stage, tmp_path: Path, setting: Setting) -> None:
+    """User and environment count for nothing; a project that is stricter still does."""
+    first, *_, last = values_of(setting, tmp_path)
+    stage.clear()
+    for held, other in ((first, last), (last, first)):
+        stage.put(SYSTEM, setting, held, lock=True)
+        stage.put(USER, setting, other)
+        stage.put(ENVIRONMENT, setting, other)
+        standing = weighed(layers(str(stage.root)), setting.name)
+        assert (standing.winner.value, standing.winner.place, standing.is_locked) == (held, SYSTEM, True)
+        assert [one.place for one in standing.hidden] == [USER, ENVIRONMENT]
+    if PROJECT in setting.places:
+        stage.put(SYSTEM, setting, first, lock=True)
+        stage.put(PROJECT, setting, last)
+        assert weighed(layers(str(stage.root)), setting.name).winner.place == PROJECT
+
+
+DOORS = {
+    "fast": "door.main()",
+    "typer": "door.read = lambda words: None; door.main()",
+}
+ENFORCE = """
+import sys
+from cortex_policy import CortexPolicyError, enforce, load_grant
+try:
+    enforce(load_grant(sys.argv[2]), sys.argv[3])
+except CortexPolicyError as error:
+    sys.exit(error.exit_code)
+"""
+# what a call answers where a setting has a value
+ANSWERS = {
+    ("sensitive", "allow"): 0, ("sensitive", "ask"): 13, ("sensitive", "deny"): 13,
+    ("require_path", False): 0, ("require_path", True): 12, ("stamp", "off"): 0, ("stamp", "require"): 23,
+}  # fmt: skip
+
+
+def answers(stage: Stage, *words: str) -> set[int]:
+    """Ask through every door, in whole processes."""
+    start = f"from cortex_policy.state import ledger; ledger.SYSTEM_SETTINGS = {str(stage.system)!r}\n"
+    programs = [f"{start}from cortex_policy import door; {door}" for door in DOORS.values()]
+    return {
+        subprocess.run(
+            [sys.executable, "-c", program, "check", "records", "read", *words], capture_output=True, check=False
+        ).returncode
+        for program in [*programs, *([] if words else [start + ENFORCE])]
+    }
+
+
+def record(stage: Stage) -> None:
+    """Add a grant for sensitive data."""
+    grant = '{"tool": "records", "actions": ["read"], "rate": {"perMinute": 1000}, "dataClass": "sensitive"}'
+    (stage.root / ".cortex/policy/tools/records.json").write_text(grant)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "place"),
+    [
+        (name, value, place)
+        for name, value in ANSWERS
+        for place in BY_NAME[name].places
+        if (place, value) != (OPTION, False)
+    ],
+)
+def test_all_doors_answer_by_a_setting_wherever_it_stands(stage: Stage, name: str, value: object, place: str) -> None:
+    """The fast door, Typer's, and `enforce`."""
+    record(stage)
+    setting = BY_NAME[name]
+    if place != OPTION:
+        stage.put(place, setting, value)
+    assert answers(stage, *(["--require-path"] if place == OPTION else [])) == {ANSWERS[name, value]}
+
+
+@pytest.mark.parametrize("place", [SYSTEM, USER, ENVIRONMENT])
+def test_all_doors_count_in_the_state_directory_that_is_set(stage: Stage, tmp_path: Path, place: str) -> None:
+    """And nowhere else."""
+    record(stage)
+    stage.clear()
+    stage.put(place, BY_NAME["state_dir"], str(tmp_path / "elsewhere"))
+    assert answers(stage) == {0}
+    assert len(list((tmp_path / "elsewhere").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "name", [one.name for one in SETTINGS if one.name not in {"state_dir"} | {name for name, _ in ANSWERS}]
+)
+def test_all_doors_agree_on_the_others(stage: Stage, tmp_path: Path, name: str) -> None:
+    """They change no answer, but for an audit log, which is not built yet."""
+    record(stage)
+    setting = BY_NAME[name]
+    for place in setting.places:
+        stage.put(place, setting, values_of(setting, tmp_path)[-1])
+    assert answers(stage) == {27 if name == "audit.file" else 0}

@@ -1,0 +1,44 @@
+"""Whoever is killed while settings are written leaves the old file or the new one, and nothing in the way."""
+
+import os
+from pathlib import Path
+
+import pytest
+from processes import DeathByDeath
+
+from cortex_policy.core.settings import PROJECT, SYSTEM, USER
+from cortex_policy.manage.settings import Target, drop, put
+from cortex_policy.state import ledger
+from cortex_policy.state.enforcement import settings_of
+from cortex_policy.state.grants import Root
+
+OLD = '# by hand\nsensitive = "ask"\n'
+NEW = '# by hand\nsensitive = "deny"\n'
+
+
+@pytest.mark.parametrize("torn", [False, True])
+@pytest.mark.parametrize("place", [SYSTEM, USER, PROJECT])
+def test_a_writer_of_settings_that_dies_leaves_one_of_both(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, torn: bool
+) -> None:
+    """Killed at each system call of `config set`: what counts is one of both, and the next write sweeps."""
+    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    target = Target(place, Root(str(root), named=True))
+    file = Path(target.file)
+    put(target, "sensitive", "ask")  # makes the directory
+    before = {*os.listdir(file.parent), *([".lock"] if place == PROJECT else [])}
+    seen = set()
+    death = DeathByDeath(lambda: put(target, "sensitive", "deny"), torn=torn)
+    while not death.is_over:
+        file.write_text(OLD)
+        death.die()
+        text = file.read_text()
+        assert text in (OLD, NEW)
+        seen.add(text)
+        assert settings_of(str(root)).sensitive in ("ask", "deny")
+        file.write_text(OLD)
+        assert put(target, "stamp", "require")
+        assert drop(target, "stamp")
+        assert set(os.listdir(file.parent)) <= before
+    assert seen == {OLD, NEW}
+    assert death.at > 10
