@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -81,7 +82,8 @@ def by_caller() -> Iterator[None]:
     os.setegid(CALLER)
     os.seteuid(CALLER)
     try:
-        yield
+        with patch.dict(os.environ, XDG_CONFIG_HOME="/nowhere"):  # settings of their own, not those of root
+            yield
     finally:
         os.seteuid(0)
         os.setegid(0)

@@ -6,8 +6,9 @@ import pytest
 from conftest import by_caller
 
 from cortex_policy.core.model import GrantError
+from cortex_policy.manage.exemptions import Exemptions, Wanted
 from cortex_policy.manage.targets import of_root, of_words
-from cortex_policy.manage.validation import chosen, targets, validate
+from cortex_policy.manage.validation import targets, validate
 from cortex_policy.state.grants import Root
 
 
@@ -97,7 +98,9 @@ def test_a_root_that_is_reached_by_a_link_is_not_passed_over(tmp_path: Path, lin
     make(tmp_path / "a", "x")
     (tmp_path / "b" / link).parent.mkdir(parents=True)
     (tmp_path / "b" / link).symlink_to(tmp_path / "a" / link)
-    report = validate(of_words((str(tmp_path / "b"),), None), chosen((), ()), lambda results, _: results)
+    report = validate(
+        where := of_words((str(tmp_path / "b"),), None), Exemptions(where, Wanted()), lambda results, _: results
+    )
     assert ("file-unreadable", "error") in [(one.code, one.severity) for one in report.problems]
 
 
@@ -105,7 +108,7 @@ def test_a_file_beside_the_grants_is_read_by_its_own_name(root: Path) -> None:
     """One whose name is no id was said not to be there."""
     file = root / ".cortex/policy/tools/x.JSON"
     file.write_text("{")
-    report = validate(of_words((str(file),), None), chosen((), ()), lambda results, _: results)
+    report = validate(where := of_words((str(file),), None), Exemptions(where, Wanted()), lambda results, _: results)
     assert [one.code for one in report.problems] == ["syntax-json"]
 
 

@@ -223,7 +223,7 @@ def test_codes_are_selected_and_ignored_by_group_or_by_name() -> None:
     """What is ignored wins."""
     assert chosen((), ()) == {rule.code for rule in RULES}
     assert chosen(("scope-dead", "stamp"), ("stamp-missing",)) == {
-        "scope-dead", "stamp-broken", "stamp-differs", *chosen(("syntax", "shape", "file-missing", "file-unreadable"), ())
+        "scope-dead", "stamp-broken", "stamp-differs", *chosen(("syntax", "shape", "file-missing", "file-unreadable", "settings-invalid"), ())
     }  # fmt: skip
     with pytest.raises(UsageError):
         chosen(("nope",), ())

@@ -137,7 +137,7 @@ def test_what_is_not_there_stops_nothing(root: Path) -> None:
     lambda tools: tools.parent.parent.chmod(0o777),
     lambda tools: tools.rename(tools.parent / "away"),
     lambda tools: tools.rename(tools.parent / "away") and tools.symlink_to("away"),
-    lambda tools: (tools.parent / "config.toml").touch(),
+    lambda tools: (tools.parent / "config.toml").write_text("nonsense"),
     lambda tools: tools.parent.rename(tools.parent.parent / "away") and tools.parent.symlink_to("away"),
     lambda tools: tools.parent.parent.rename(tools.parents[2] / "away") and tools.parent.parent.symlink_to("away"),
 ])  # fmt: skip
