@@ -77,7 +77,7 @@ def _members(change: Change) -> dict[str, object]:
 
 
 def _side(version: Version) -> dict[str, object]:
-    state = "valid" if version.grant is not None else "invalid" if version.problem else "absent"
+    state = "valid" if version.grant is not None or version.is_settings else "invalid" if version.problem else "absent"
     return {"state": state, "problem": version.problem or None}
 
 

@@ -6,6 +6,7 @@ from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.escalation import Escalation, escalations
 from cortex_policy.core.meaning import SAME, Meaning, combined, compare
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Value
+from cortex_policy.manage.loosening import loosened
 from cortex_policy.manage.revisions import NothingCommitted, grants_at
 from cortex_policy.state.grants import Directory, Root, Trust, check_id, find_root, read_grant
 
@@ -20,6 +21,7 @@ class Version(Value):
 
     grant: Grant | None
     problem: str = ""
+    is_settings: bool = False  # of a project, which are compared beside its grants
 
 
 ABSENT = Version(None)
@@ -81,7 +83,14 @@ def against(root: Root, revision: str, grant_id: str | None = None, track: "Trac
     names = sorted({*before, *after})
     touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
     changes = (_change(name, _version(before.get(name)), _version(after.get(name))) for name in touched)
-    return Differences(tuple(changes), len(names) - len(touched), tuple(faults), notes)
+    settings = _settings(root, revision) if grant_id is None else ()
+    return Differences((*changes, *settings), len(names) - len(touched), tuple(faults), notes)
+
+
+def _settings(root: Root, revision: str) -> tuple[Change, ...]:
+    """Return what became of the project's settings, if that changes what a check answers."""
+    meaning, side = loosened(root, revision), Version(None, is_settings=True)
+    return (Change("config.toml", side, side, meaning, ()),) if meaning is not None else ()
 
 
 def _before(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, Found], tuple[str, ...]]":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Found = bytes | GrantError  # the text of a grant, or what no check would believe about it
 
 TOOLS = ".cortex/policy/tools/"
+SETTINGS = ".cortex/policy/config.toml"
 # INVARIANT: whoever may write to the repository must not run anything by being compared: only plumbing is called,
 # which knows no pager, filter or external diff; no fsmonitor, no fetching of objects that are not there
 _GIT = (
@@ -53,6 +54,15 @@ def grants_at(root: Root, revision: str, grant_id: str | None = None) -> "dict[s
             wanted[name] = digest
     texts = _texts(root.path, wanted.values())
     return found | dict(zip(wanted, texts, strict=True))
+
+
+def settings_at(root: Root, revision: str) -> bytes | None:
+    """Return the project's settings of a revision, None where it has none; raise as `grants_at` does."""
+    listed = _output(_run(root.path, "ls-tree", "-z", _tree(root.path, revision), SETTINGS))
+    if not listed:
+        return None
+    mode, _, digest = listed.partition(b"\t")[0].split()
+    return _texts(root.path, [digest.decode()])[0] if mode in _FILE_MODES else b"no file"  # which is no TOML either
 
 
 def _tree(root: str, revision: str) -> str:
