@@ -4,7 +4,8 @@ from cortex_policy.core.meaning import NARROWED, WIDENED, Comparison, Meaning, c
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import PROJECT, SETTINGS
 from cortex_policy.manage.revisions import NothingCommitted, settings_at
-from cortex_policy.state.settings import file_of, layer, read_file
+from cortex_policy.state.grants import Directory, Trust
+from cortex_policy.state.settings import LARGEST, NAME, file_of, layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ def _before(root: "Root", revision: str) -> "Values":
 
 def _now(root: "Root") -> "Values":
     try:
-        return _values(root, read_file(PROJECT, root.path))
+        # INVARIANT: whatever its mode: a clone of CI may have any, and a gate must not take a weaker file for a wrong one
+        with Directory(Trust(root)) as policy:
+            return _values(root, policy.read(NAME, LARGEST + 1))
+    except FileNotFoundError:
+        return {}
     except GrantError:
         return None
 

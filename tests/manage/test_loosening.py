@@ -50,6 +50,13 @@ def test_settings_are_compared_by_what_a_check_answers(
     assert [part.sentence for change in found.changes for part in change.meaning.fields] == said
 
 
+def test_a_mode_that_no_check_believes_hides_no_weaker_setting(file: Path) -> None:
+    """Some CI systems clone with umask 0."""
+    file.write_text('sensitive = "ask"\nrequire_path = true\n')
+    file.chmod(0o666)
+    assert against(Root(str(file.parent.parent.parent), named=True), "HEAD").verdict == "widened"
+
+
 def test_settings_that_were_wrong_let_nothing_through(file: Path) -> None:
     """To mend them is to allow."""
     file.write_text("nonsense")
