@@ -47,7 +47,7 @@ def _before(root: "Root", revision: str) -> "Values":
 
 def _now(root: "Root") -> "Values":
     try:
-        # INVARIANT: whatever its mode: a clone of CI may have any, and a gate must not take a weaker file for a wrong one
+        # INVARIANT: whatever its mode: a clone of CI may have any, and a gate must not take weaker for wrong
         with Directory(Trust(root)) as policy:
             return _values(root, policy.read(NAME, LARGEST + 1))
     except FileNotFoundError:
