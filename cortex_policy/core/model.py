@@ -159,11 +159,15 @@ class Request(Value):
 
 
 class Settings(Value):
-    """What an operator sets beside the grants: `sensitive` is `allow`, `ask` or `deny`, `stamp` `off` or `require`."""
+    """What an operator sets beside the grants: `sensitive` is `allow`, `ask` or `deny`, `stamp` `off` or `require`.
+
+    `state_dir` is where rate state lives, set or not; None where nobody has looked yet.
+    """
 
     sensitive: str = "allow"
     require_path: bool = False
     stamp: str = "off"
+    state_dir: str | None = None
 
 
 class Budget(Value):

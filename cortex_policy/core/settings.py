@@ -107,8 +107,7 @@ SETTINGS = (
             "The rules that `validate` does not report of some files, by patterns of their paths in the root."),
 )  # fmt: skip
 BY_NAME = {setting.name: setting for setting in SETTINGS}
-_TABLES = {name.partition(".")[0] for name in BY_NAME if "." in name}
-BY_VARIABLE = {setting.variable: setting for setting in SETTINGS if ENVIRONMENT in setting.places}
+_TABLES = ("history", "audit", "validate")
 
 
 class Written(Value):
@@ -164,6 +163,11 @@ def _stand(setting: Setting, written: "list[Written]", *, is_locked: bool = Fals
         else:
             hidden.append(one)
     return Standing(setting, winner, tuple(hidden), is_locked)
+
+
+def by_variable() -> "dict[str, Setting]":
+    """Return the settings that the environment may hold, by the names of their variables."""
+    return {setting.variable: setting for setting in SETTINGS if ENVIRONMENT in setting.places}
 
 
 def flattened(document: "dict[str, object]", prefix: str = "") -> "dict[str, object]":

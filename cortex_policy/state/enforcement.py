@@ -17,10 +17,17 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.state import ledger
 from cortex_policy.state.grants import check_id, find_root, read_grant
-from cortex_policy.state.ledger import Ledger, may_hold_settings, settings_directories, state_directory
+from cortex_policy.state.ledger import (
+    STATE_DIR,
+    Ledger,
+    may_hold_settings,
+    settings_directories,
+    state_directory,
+    usual_state_directory,
+)
 from cortex_policy.state.places import Guarded, places
 
-_PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", "CORTEX_POLICY_STATE_DIR")
+_PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", STATE_DIR)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,11 +39,19 @@ if TYPE_CHECKING:
 def settings_of(root: str, *, require_path: bool = False) -> Settings:
     """Return what is set for a root; raise GrantError (settings_invalid) where something cannot be believed."""
     directories = (*settings_directories(), f"{root.rstrip('/')}/.cortex/policy")
-    if not any(map(_is_setting, os.environ)) and not any(map(may_hold_settings, directories)):
-        return Settings(require_path=require_path)
-    from cortex_policy.state.settings import effective  # noqa: PLC0415 - only where something is set
+    are_variables = any(map(_is_setting, os.environ))
+    if not are_variables and not any(map(may_hold_settings, directories)):
+        state_dir = os.environ.get(STATE_DIR)
+        return Settings(
+            require_path=require_path, state_dir=usual_state_directory() if state_dir is None else state_dir
+        )
+    if are_variables or require_path:
+        from cortex_policy.state.settings import effective  # noqa: PLC0415 - only where something is set
 
-    return effective(root, require_path=require_path)
+        return effective(root, require_path=require_path)
+    from cortex_policy.state.settled import settled  # noqa: PLC0415 - only where a file sets something
+
+    return settled(root)
 
 
 def _is_setting(variable: str) -> bool:
@@ -93,10 +108,10 @@ def _refuse_stop_of(origin: "Origin") -> None:
     raise stopped_since(origin.root, why)
 
 
-def _guarded(origin: "Origin") -> Guarded:
+def _guarded(origin: "Origin", state_dir: str | None) -> Guarded:
     identities = {origin.policy_identity, origin.tools_identity}
     try:
-        names = [state_directory(), *settings_directories()]
+        names = [state_directory(state_dir), *settings_directories()]
     except StateError:  # the ledger says so, once every other rule lets the call pass
         names = [*settings_directories()]
     for directory in names:
@@ -166,11 +181,11 @@ def ask(
     origin = grant.origin
     if origin is None:
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
-    request = Request(action, args, places(grant, origin, args, _guarded(origin)), cost)
+    request = Request(action, args, places(grant, origin, args, _guarded(origin, settings.state_dir)), cost)
     decision = refusal(grant, request, settings)
     if decision is not None:
         return decision
-    counted = Ledger(origin.root_identity) if budgets is None else budgets
+    counted = Ledger(origin.root_identity, settings.state_dir) if budgets is None else budgets
     take = counted.peek if peek else counted.take
     return rated(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
 

@@ -11,6 +11,7 @@ from cortex_policy.state.grants import sha256
 from cortex_policy.state.ring import Damaged, Key, Ring, boot_id, failed, lock, stands
 
 SYSTEM_SETTINGS = "/etc/cortex-policy"
+STATE_DIR = "CORTEX_POLICY_STATE_DIR"
 LARGEST_LIMIT = 1 << 44
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -37,18 +38,24 @@ def may_hold_settings(directory: str) -> bool:
     return True
 
 
-def state_directory() -> str:
-    """Return where rate state lives (contracts, section 6); raise StateError for a bad CORTEX_POLICY_STATE_DIR."""
-    named = os.environ.get("CORTEX_POLICY_STATE_DIR")
-    system, user = settings_directories()
-    if may_hold_settings(system) or (named is None and may_hold_settings(user)):  # the first may lock it
-        from cortex_policy.state.settings import named_state_directory  # noqa: PLC0415 - only where something is set
+def state_directory(found: str | None = None) -> str:
+    """Return where rate state lives, for who has not found it in the settings; raise StateError for a bad name."""
+    if found is None:
+        found = os.environ.get(STATE_DIR)
+        system, user = settings_directories()
+        if may_hold_settings(system) or (found is None and may_hold_settings(user)):  # the first may lock it
+            from cortex_policy.state.settings import named_state_directory  # noqa: PLC0415 - only where one is set
 
-        named = named_state_directory(named)
-    if named is not None:
-        if not named.startswith("/") or "\0" in named:
-            raise failed("CORTEX_POLICY_STATE_DIR is not absolute", "set it to an absolute path, or unset it")
-        return named
+            found = named_state_directory(found)
+    if found is None:
+        return usual_state_directory()
+    if not found.startswith("/") or "\0" in found:
+        raise failed(f"{STATE_DIR} is not absolute", "set it to an absolute path, or unset it")
+    return found
+
+
+def usual_state_directory() -> str:
+    """Return where rate state lives if nobody says otherwise (contracts, section 6)."""
     if sys.platform == "darwin":
         return os.path.expanduser("~/Library/Caches/cortex-policy")
     euid = os.geteuid()
@@ -62,9 +69,9 @@ def state_directory() -> str:
     return f"/dev/shm/cortex-policy-{euid}"  # noqa: S108
 
 
-def open_state(root_identity: tuple[int, int], boot: bytes) -> int:
+def open_state(root_identity: tuple[int, int], boot: bytes, found: str | None = None) -> int:
     """Open the directory that holds a root's budgets, and make it where it is not there."""
-    base = state_directory()
+    base = state_directory(found)
     mark = sha256(b"boot " + boot).hexdigest()[:MARK]
     name = mark + sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32]
     parent = _open_directory(base, None, base)
@@ -159,9 +166,9 @@ os.register_at_fork(after_in_child=_close_held)
 class Ledger:
     """The budgets of one root; opens what it needs at each call and keeps nothing."""
 
-    def __init__(self, root_identity: tuple[int, int]) -> None:
-        """Take the root's (device, inode), which names its directory."""
-        self.root_identity = root_identity
+    def __init__(self, root_identity: tuple[int, int], state_dir: str | None = None) -> None:
+        """Take the root's (device, inode), which names its directory, and where that is, if the settings were read."""
+        self.root_identity, self.state_dir = root_identity, state_dir
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take `cost` hits if they fit into `limit` a minute; raise StateError where that cannot be known."""
@@ -182,13 +189,13 @@ class Ledger:
         try:
             return self._asked(tool, action, limit, cost, consume=consume)
         except OSError as error:
-            where = state_directory()
+            where = state_directory(self.state_dir)
             raise failed(f"`{where}`: {os.strerror(error.errno or 0).lower()}") from None
 
     def _asked(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         boot = boot_id()
         key = Key(boot, tool, action)
-        directory = open_state(self.root_identity, boot)
+        directory = open_state(self.root_identity, boot, self.state_dir)
         try:
             descriptor = open_file(directory, key.name)
             if descriptor is None and consume:

@@ -9,7 +9,6 @@ from cortex_policy.core.model import SETTINGS_INVALID, GrantError, Settings
 from cortex_policy.core.settings import (
     AUDIT_LOG,
     BY_NAME,
-    BY_VARIABLE,
     ENVIRONMENT,
     LOCKED,
     NO_SETTINGS,
@@ -19,13 +18,14 @@ from cortex_policy.core.settings import (
     SYSTEM,
     USER,
     Layer,
+    by_variable,
     flattened,
     from_text,
     standing,
 )
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.grants import Directory, Root, Trust, read_all
-from cortex_policy.state.ledger import may_hold_settings, settings_directories
+from cortex_policy.state.ledger import STATE_DIR, may_hold_settings, settings_directories, usual_state_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,18 +46,20 @@ def effective(root: str, *, require_path: bool = False) -> Settings:
     """Return what a check of a root goes by; raise GrantError (settings_invalid)."""
     options = {"require_path": True} if require_path else {}
     found = layers(root, options, asks_all=False)
-    audit = standing(found, "audit.file").winner
-    if audit.value is not None:
+    named = {name for layer in found for name in layer.values}  # the others need not be weighed
+    if "audit.file" in named:
         from cortex_policy.state.settings_faults import no_audit_yet  # noqa: PLC0415 - only a failure needs it
 
-        raise no_audit_yet(audit)
-    values: dict[str, Any] = {name: standing(found, name).winner.value for name in Settings.__match_args__}
-    return Settings(**values)
+        raise no_audit_yet(standing(found, "audit.file").winner)
+    values: dict[str, Any] = {
+        name: standing(found, name).winner.value for name in Settings.__match_args__ if name in named
+    }
+    return Settings(**{"state_dir": usual_state_directory(), **values})
 
 
 def named_state_directory(in_environment: str | None) -> str | None:
     """Return the directory of rate state that is set, a variable included, None where none is."""
-    found = [*_of_operators(), _variables({"CORTEX_POLICY_STATE_DIR": in_environment})]
+    found = [*_of_operators(), _variables({STATE_DIR: in_environment})]
     named = standing(found, "state_dir").winner.value
     return named if isinstance(named, str) else None
 
@@ -234,7 +236,7 @@ def _variables(environment: "Mapping[str, str | None]") -> Layer:
         text = environment[variable] if variable.startswith(PREFIX) and variable not in NO_SETTINGS else None
         if text is None:
             continue
-        setting = BY_VARIABLE.get(variable)
+        setting = by_variable().get(variable)
         value = from_text(setting, text) if setting is not None else None
         # a state directory that is none is the ledger's to refuse
         if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):

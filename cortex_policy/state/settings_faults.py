@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from shlex import quote
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.settings import BY_NAME, BY_VARIABLE, LOCKED, SYSTEM, Setting, Written
+from cortex_policy.core.settings import BY_NAME, LOCKED, SYSTEM, Setting, Written, by_variable
 from cortex_policy.state.settings import invalid
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ def refused(place: str, file: str, name: str, value: object) -> GrantError:
 def no_variable(variable: str, text: str, setting: Setting | None) -> GrantError:
     """Return the error for a variable that is no setting, or not one with this value."""
     if setting is None:
-        return invalid(variable, "it is no setting", meant(variable, [*BY_VARIABLE, "CORTEX_POLICY_ROOT"]))
+        return invalid(variable, "it is no setting", meant(variable, [*by_variable(), "CORTEX_POLICY_ROOT"]))
     what = f"it is {shown(text)}" if text else "it is empty"
     return invalid(variable, what, f"it must be {setting.expected}; unset it to leave it to others")
 

@@ -39,6 +39,11 @@ def files(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[s
     return found
 
 
+def nothing_set() -> Settings:
+    """Return what counts where only the state directory is set."""
+    return Settings(state_dir=os.environ["CORTEX_POLICY_STATE_DIR"])
+
+
 def refused(root: Path) -> GrantError:
     """Return why nothing is allowed."""
     with pytest.raises(GrantError) as caught:
@@ -49,9 +54,9 @@ def refused(root: Path) -> GrantError:
 
 def test_where_nothing_is_set_the_defaults_count(root: Path, files: dict[str, Path]) -> None:
     """Directories without a file are nothing, and so is an empty file."""
-    assert settings_of(str(root)) == Settings()
+    assert settings_of(str(root)) == nothing_set()
     files["user"].write_text("")
-    assert settings_of(str(root)) == Settings()
+    assert settings_of(str(root)) == nothing_set()
 
 
 def rewrite(file: Path, text: str) -> None:
@@ -149,7 +154,7 @@ def test_the_file_of_the_system_is_roots_and_of_its_group_nobody_writes_it(root:
     files["system"].chmod(0o644)
     files["user"].write_text("")
     files["user"].chmod(0o664)
-    assert settings_of(str(root)) == Settings()
+    assert settings_of(str(root)) == nothing_set()
 
 
 def test_a_stranger_is_not_believed(root: Path, file: Path) -> None:
@@ -223,7 +228,7 @@ def test_a_project_sets_nothing_that_is_not_its_business(root: Path, files: dict
 def test_a_check_does_not_look_into_what_is_for_validate(root: Path, files: dict[str, Path]) -> None:
     """A code that a newer program knows must not stop every call."""
     files["project"].write_text('[validate]\nignore = ["from-tomorrow"]\nnew = {}\n')
-    assert settings_of(str(root)) == Settings()
+    assert settings_of(str(root)) == nothing_set()
     files["user"].write_text('[validate]\nignore = ["key"]\n')
     refused(root)
 
@@ -264,7 +269,7 @@ def test_an_audit_log_is_not_built_yet(root: Path, files: dict[str, Path], monke
     files["user"].write_text("[audit]\nfile = '/var/log/x'\nargs = 'full'\non_error = 'ignore'\n")
     assert f"remove `audit.file` from `{files['user']}`" in refused(root).hint
     files["user"].write_text("[audit]\nargs = 'full'\non_error = 'ignore'\n")
-    assert settings_of(str(root)) == Settings()
+    assert settings_of(str(root)) == nothing_set()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", "/var/log/x")
     assert "unset `CORTEX_AUDIT_LOG`" in refused(root).hint
 
