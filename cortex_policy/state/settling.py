@@ -33,7 +33,7 @@ def remember(directory: int, name: str, found: "Settings") -> None:
 
 
 def _prune(directory: int, name: str) -> None:
-    """Remove the copies of these files that nothing leads to any more, those of a crash, and all where they are many."""
+    """Remove the copies of these files, to which nothing leads now, those of a crash, and all where they are many."""
     others = [other for other in os.listdir(directory) if other.startswith((PREFIX, _NEW))]
     of_these = name[: len(PREFIX) + MARK]
     for other in others:
