@@ -10,7 +10,7 @@ from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, State
 from cortex_policy.state import ring as rings
 from cortex_policy.state.enforcement import guarded
 from cortex_policy.state.grants import read_all, sha256
-from cortex_policy.state.ledger import hold, release, unlock
+from cortex_policy.state.ledger import hold, release
 from cortex_policy.state.places import places
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ class LogError(StateError):
 
 
 class Log:
-    """An open audit log, judged; it is locked only while a line is written."""
+    """An open audit log, judged; it is locked from the moment a line is written until it is closed."""
 
     def __init__(self, settings: "Settings") -> None:
         """Open the file that is set, and make it where it is not there; raise LogError."""
@@ -53,10 +53,10 @@ class Log:
             raise _failed(self.file, error) from None
 
     def close(self) -> None:
-        """Close it."""
+        """Unlock it and close it."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            descriptor, self._descriptor = self._descriptor, -1
+            release(descriptor)
 
     def record(self, trail: "Trail", error: CortexPolicyError | None) -> None:
         """Append what came of a call; raise LogError, but where that is ignored."""
@@ -70,10 +70,7 @@ class Log:
     def _append(self, text: bytes) -> None:
         try:
             self._lock()
-            try:
-                self._write(text)
-            finally:
-                unlock(self._descriptor)
+            self._write(text)
         except OSError as error:
             raise _failed(self.file, error) from None
 
@@ -88,8 +85,7 @@ class Log:
                 raise held(self.file) from None
             if _stands(self._descriptor, self.file):
                 return
-            descriptor, self._descriptor = self._descriptor, -1
-            release(descriptor)
+            self.close()
             self._descriptor = _opened(self.file)
         raise LogError(self.file, "it is replaced again and again", "")
 
@@ -134,12 +130,20 @@ def _opened_or_made(file: str) -> int:
         except FileNotFoundError:
             pass
         try:
-            descriptor = os.open(file, _OPEN | os.O_CREAT | os.O_EXCL, _MODE)
+            return _made(file)
         except FileExistsError:  # another one made it
             continue
-        os.fchmod(descriptor, _MODE)  # whatever the umask
-        return descriptor
     raise LogError(file, "it is replaced again and again", "")
+
+
+def _made(file: str) -> int:
+    descriptor = os.open(file, _OPEN | os.O_CREAT | os.O_EXCL, _MODE)
+    try:
+        os.fchmod(descriptor, _MODE)  # whatever the umask
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _judge(file: str, status: os.stat_result) -> None:

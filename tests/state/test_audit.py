@@ -17,6 +17,7 @@ import pytest
 from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import AccessDenied, CortexPolicyError, Grant, Rate, Settings, StateError, UsageError
+from cortex_policy.state import ledger
 from cortex_policy.state.audit import Log, LogError, opened
 from cortex_policy.state.enforcement import Trail, enforce, load_grant
 
@@ -332,6 +333,25 @@ def test_what_took_the_place_of_the_log_meanwhile_is_judged(log: Path) -> None:
     one.close()
 
 
+def test_a_directory_that_went_meanwhile_is_told(log: Path, tmp_path: Path) -> None:
+    """Whether it is gone or something else stands there, and nothing stays locked."""
+    directory = tmp_path / "logs"
+    directory.mkdir()
+    one = Log(Settings(audit_file=f"{directory}/log"))
+    directory.rename(log)
+    with pytest.raises(LogError, match="its directory does not exist"):
+        written(one)
+    one.close()
+    log.rename(directory)
+    one = Log(Settings(audit_file=f"{directory}/log"))
+    directory.rename(log)
+    directory.write_text("")
+    with pytest.raises(LogError, match="not a directory"):
+        written(one)
+    one.close()
+    assert not ledger._held
+
+
 def test_nothing_stays_open(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even while an exception remembers the call."""
     tree()
@@ -349,6 +369,7 @@ def test_nothing_stays_open(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with suppress(UsageError):
         enforce(load_grant("git"), "tree", cost=0)
     assert sorted(os.listdir("/dev/fd")) == before
+    assert not ledger._held
     assert len(kept) == 2
 
 
