@@ -77,27 +77,6 @@ def refuse_stop(policy: "Directory") -> None:
         raise stopped(policy)
 
 
-def _refuse_stop_of(origin: "Origin") -> None:
-    """Raise AccessDenied where a stop stands in the root of a loaded grant, or nobody can know."""
-    why = ""
-    try:
-        # whatever links lead there: it must be the very directory, whose stop is looked for then
-        policy = os.open(f"{origin.root.rstrip('/')}/.cortex/policy", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            status = os.fstat(policy)
-            if (status.st_dev, status.st_ino) != origin.policy_identity:
-                why = "is not the directory that the grant was read from"
-            elif not stands("stop", policy):
-                return
-        finally:
-            os.close(policy)
-    except OSError:
-        why = "cannot be opened"
-    from cortex_policy.state.stop import stopped_since  # noqa: PLC0415 - only a denial needs it
-
-    raise stopped_since(origin.root, why)
-
-
 def guarded(origin: "Origin", settings: Settings) -> Guarded:
     """Return what no path of a call may lead to: it governs the grant, or remembers its calls."""
     identities = {origin.policy_identity, origin.tools_identity}
@@ -275,7 +254,8 @@ def enforce(
     if not isinstance(cost, int) or isinstance(cost, bool) or cost < 1:
         message = "cost must be an integer of at least 1"
         raise UsageError(message)
-    from cortex_policy.state.plain import plain  # noqa: PLC0415 - no check needs it
+    from cortex_policy.state.plain import plain  # noqa: PLC0415 - no check needs these
+    from cortex_policy.state.stop import refuse_since  # noqa: PLC0415
 
     given = plain({} if args is None else args)
     if not isinstance(given, dict):
@@ -286,7 +266,7 @@ def enforce(
         refuse_stop_of_host()
         settings = DEFAULTS
         if grant.origin is not None:
-            _refuse_stop_of(grant.origin)
+            refuse_since(grant.origin)
             settings = _believed(grant, settings_of(grant.origin.root))
         decision = trail.ask(grant, given, settings, budgets)
     if not decision:
