@@ -20,21 +20,21 @@ FORMAT = 1  # goes up with each change of what settings mean
 NAME = "config.toml"
 PREFIX = "settings-"
 LARGEST = 1 << 14
-MARK = 8  # how many digits of a name tell of the root and the user's directory
+MARK = 8  # how many digits of a name tell of the files and variables
 FINE, COARSE = 20_000_000, 2_000_000_000  # nanoseconds in which a file may change twice under one time stamp
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def settled(root: str) -> Settings:
-    """Return what a check of a root goes by, where no variable sets anything; raise GrantError (settings_invalid)."""
+def settled(root: str, variables: "dict[str, str]") -> Settings:
+    """Return what a check of a root goes by, and these variables; raise GrantError (settings_invalid)."""
     system, user = settings_directories()
     directory = -1 if may_hold_settings(system) else _state()
     if directory < 0:  # who could lock something is read each time: the environment names where copies are
         return _read(root)
     try:
         before = _identities(root, user)
-        name = _name(root, user, before)
+        name = _name(root, user, variables, before)
         found = _recalled(directory, name)
         if found is None:
             found = _read(root)
@@ -105,10 +105,10 @@ def _lie_still(files: "tuple[Identity, ...]") -> bool:
     return all(age > (FINE if changed % 1_000_000 else COARSE) for changed, age in ages)
 
 
-def _name(root: str, user: str, found: "tuple[Identity, ...]") -> str:
-    named, fields = os.environ.get(STATE_DIR), Settings.__match_args__
-    depends = (FORMAT, fields, root, user, named, os.geteuid(), os.getegid(), found)
-    mark = sha256(os.fsencode(f"{root}\0{user}")).hexdigest()[:MARK]
+def _name(root: str, user: str, variables: "dict[str, str]", found: "tuple[Identity, ...]") -> str:
+    sources = (root, user, os.environ.get(STATE_DIR), sorted(variables.items()))
+    depends = (FORMAT, Settings.__match_args__, os.geteuid(), os.getegid(), sources, found)
+    mark = sha256(repr(sources).encode()).hexdigest()[:MARK]
     return f"{PREFIX}{mark}-{sha256(repr(depends).encode()).hexdigest()[:32]}"
 
 
