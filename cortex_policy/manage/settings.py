@@ -4,6 +4,7 @@ import fcntl
 import os
 from contextlib import contextmanager, suppress
 
+from cortex_policy.core.meaning import fails
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError, Value
 from cortex_policy.core.settings import (
     BY_NAME,
@@ -16,7 +17,9 @@ from cortex_policy.core.settings import (
     from_text,
     standings,
 )
+from cortex_policy.manage.comparing import of_settings
 from cortex_policy.manage.exemptions import check_codes
+from cortex_policy.manage.loosening import outcome
 from cortex_policy.manage.settings_text import ABSENT, changed
 from cortex_policy.schema.rules import codes_of
 from cortex_policy.state.files import replace, sweep
@@ -38,6 +41,10 @@ from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, locked
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from cortex_policy.manage.comparing import Change
+
+    Consent = Callable[[Change], None]  # raises where the answer is no
 
 PRIVATE, PUBLIC = 0o600, 0o644
 
@@ -82,8 +89,11 @@ def listed(root: Root | None) -> list[Standing]:
     return standings(layers(root.path if root is not None else None))
 
 
-def put(target: Target, name: str, text: str, patience: Patience = AT_ONCE) -> bool:
-    """Write a setting; return whether that changed the file. Raise UsageError for what cannot be set so."""
+def put(target: Target, name: str, text: str, consent: "Consent", patience: Patience = AT_ONCE) -> bool:
+    """Write a setting; return whether that changed the file. Raise UsageError for what cannot be set so.
+
+    Consent is asked for where it may allow more than before.
+    """
     setting = setting_of(name)
     _check_place(target, setting)
     if setting.kind == SUPPRESSIONS:
@@ -93,13 +103,19 @@ def put(target: Target, name: str, text: str, patience: Patience = AT_ONCE) -> b
         raise UsageError(f"`{name}` cannot be `{text}`", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():
         codes_of(code)
-    return _rewrite(target, name, value, patience)
+    return _rewrite(target, name, value, consent, patience)
 
 
-def drop(target: Target, name: str, patience: Patience = AT_ONCE) -> bool:
-    """Remove a setting; return whether it was there."""
+def drop(target: Target, name: str, consent: "Consent", patience: Patience = AT_ONCE) -> bool:
+    """Remove a setting; return whether it was there. Consent is asked for where that may allow more than before."""
     _check_place(target, setting_of(name))
-    return read_file(target.place, target.path) is not None and _rewrite(target, name, ABSENT, patience)
+    return read_file(target.place, target.path) is not None and _rewrite(target, name, ABSENT, consent, patience)
+
+
+def widening(target: Target, old: bytes | None, new: bytes) -> "Change | None":
+    """Return what a new text would mean, where it may allow more than the old one; None where it does not."""
+    meaning = outcome(target.place, target.file, old, new)
+    return of_settings(meaning) if meaning is not None and fails(meaning.verdict) else None
 
 
 def check(target: Target, data: bytes) -> None:
@@ -127,7 +143,7 @@ def _check_place(target: Target, setting: Setting) -> None:
         raise UsageError(f"`{setting.name}` cannot be set by the {target.place}", f"it can be set by: {where}")
 
 
-def _rewrite(target: Target, name: str, value: object, patience: Patience) -> bool:
+def _rewrite(target: Target, name: str, value: object, consent: "Consent", patience: Patience) -> bool:
     original = read_file(target.place, target.path)
     before = original or b""
     check(target, before)
@@ -137,6 +153,9 @@ def _rewrite(target: Target, name: str, value: object, patience: Patience) -> bo
         raise NotDone(f"`{target.file}`: {error.detail}", f"{error.hint.removesuffix('`')} --{target.place}`") from None
     if after == before:
         return False
+    check(target, after)  # what cannot be installed is not asked about
+    if (change := widening(target, original, after)) is not None:
+        consent(change)
     install(target, original, after, patience)
     return True
 
