@@ -1,6 +1,5 @@
 """Change settings: what is written was checked as a whole, and takes the place of the old file at once."""
 
-import fcntl
 import os
 from contextlib import contextmanager, suppress
 
@@ -36,7 +35,7 @@ from cortex_policy.state.settings import (
     value_of,
 )
 from cortex_policy.state.settings_faults import meant
-from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, locked
+from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, lock, locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.comparing import Change
 
     Consent = Callable[[Change], None]  # raises where the answer is no
+    Held = tuple[int, Callable[[], None]]
 
 PRIVATE, PUBLIC = 0o600, 0o644
 
@@ -126,15 +126,8 @@ def check(target: Target, data: bytes) -> None:
 def install(target: Target, original: bytes | None, data: bytes, patience: Patience = AT_ONCE) -> None:
     """Put a text in the place of the one that was read; raise NotDone where that is another by now."""
     check(target, data)
-    mode = PRIVATE if target.place not in (SYSTEM, PROJECT) else PUBLIC
-    with _exclusive(target, patience) as (directory, is_held):
-
-        def look() -> None:
-            is_held()
-            if _standing(target, directory) != original:
-                raise NotDone(f"`{target.file}` was changed meanwhile", "try again")
-
-        replace(directory, NAME, data, mode, look)
+    with _exclusive(target, patience) as held:
+        _replace(target, held, original, data)
 
 
 def _check_place(target: Target, setting: Setting) -> None:
@@ -144,20 +137,36 @@ def _check_place(target: Target, setting: Setting) -> None:
 
 
 def _rewrite(target: Target, name: str, value: object, consent: "Consent", patience: Patience) -> bool:
-    original = read_file(target.place, target.path)
-    before = original or b""
+    with _exclusive(target, patience) as held:
+        original = read_file(target.place, target.path)
+        after = _changed(target, original or b"", name, value)
+        if after == (original or b""):
+            return False
+        check(target, after)  # what cannot be installed is not asked about
+        if (change := widening(target, original, after)) is not None:
+            consent(change)
+        _replace(target, held, original, after)
+        return True
+
+
+def _changed(target: Target, before: bytes, name: str, value: object) -> bytes:
     check(target, before)
     try:
-        after = changed(before.decode(), name, value).encode()
+        return changed(before.decode(), name, value).encode()
     except NotDone as error:
         raise NotDone(f"`{target.file}`: {error.detail}", f"{error.hint.removesuffix('`')} --{target.place}`") from None
-    if after == before:
-        return False
-    check(target, after)  # what cannot be installed is not asked about
-    if (change := widening(target, original, after)) is not None:
-        consent(change)
-    install(target, original, after, patience)
-    return True
+
+
+def _replace(target: Target, held: "Held", original: bytes | None, data: bytes) -> None:
+    """Put a text in the place of what was read, by whoever holds the lock."""
+    directory, is_held = held
+
+    def look() -> None:
+        is_held()
+        if _standing(target, directory) != original:
+            raise NotDone(f"`{target.file}` was changed meanwhile", "try again")
+
+    replace(directory, NAME, data, PRIVATE if target.place not in (SYSTEM, PROJECT) else PUBLIC, look)
 
 
 def _standing(target: Target, directory: int) -> bytes | None:
@@ -168,21 +177,20 @@ def _standing(target: Target, directory: int) -> bytes | None:
 
 
 @contextmanager
-def _exclusive(target: Target, patience: Patience) -> "Iterator[tuple[int, Callable[[], None]]]":
-    """Open the directory of a settings file while nobody else writes there."""
+def _exclusive(target: Target, patience: Patience) -> "Iterator[Held]":
+    """Open the directory of a settings file, and return with it what raises once others may write there too."""
     try:
         if target.root is not None and target.place == PROJECT:
-            with locked(target.root, patience) as lock:
-                yield lock.policy.descriptor, lock.check
+            with locked(target.root, patience) as held:
+                yield held.policy.descriptor, held.check
             return
         path = directory_of(target.place, target.path)
         os.makedirs(path, PUBLIC | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
         with opened(target.place, target.path) as directory:
-            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of the directory itself: nothing is left behind
+            # the directory itself: nothing is left behind
+            lock(directory, lambda _: f"another process is writing `{target.file}`", patience)
             sweep(directory)
             yield directory, lambda: None
-    except BlockingIOError:
-        raise NotDone(f"another process is writing `{target.file}`", "try again") from None
     except OSError as error:
         raise NotDone(f"`{target.file}`: {(error.strerror or str(error)).lower()}") from None
 

@@ -21,7 +21,7 @@ from cortex_policy.manage.settings_sessions import edit
 from cortex_policy.manage.settings_text import changed, literal
 from cortex_policy.state import ledger
 from cortex_policy.state.grants import Root
-from cortex_policy.state.writers import AT_ONCE, NotDone, locked
+from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, locked
 
 MINE = Target(USER)
 
@@ -131,8 +131,12 @@ def test_writers_exclude_each_other(mine: Path, root: Path) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     with pytest.raises(NotDone, match="another process is writing"):
         put(MINE, "stamp", "off", yes)
-    os.close(descriptor)
-    assert put(MINE, "stamp", "off", yes)
+    told: list[str] = []
+    with pytest.raises(NotDone, match="another process is writing"):
+        drop(MINE, "stamp", yes, Patience(0.1, told.append))
+    assert told == [f"another process is writing `{mine}`; waiting at most 0.1 seconds"]
+    patience = Patience(30, lambda _: os.close(descriptor))  # they end once they are waited for
+    assert put(MINE, "stamp", "off", yes, patience)
     here = Root(str(root), named=True)
     with locked(here), pytest.raises(NotDone, match="writing grants"):
         put(Target(PROJECT, here), "stamp", "require", yes, AT_ONCE)
