@@ -29,7 +29,8 @@ def log(
     """List the writes of grants, the last first.
 
     When, by whom, and what was allowed then that was not before: a table on a terminal, else one line a write with tabs
-    between. Times are UTC. The last 100 writes of the last 90 days are known.
+    between. Times are UTC. As many writes are known as the setting `history.keep` says, none older than 90 days but the
+    last.
 
     $ cortex-policy log
     $ cortex-policy log git -n 5

@@ -94,7 +94,7 @@ SETTINGS = (
             "Whether `check` believes a grant only where it is as its stamp says.", ("off", "require")),
     Setting("state_dir", PATH, None, _BY_OPERATORS, "The directory of rate state."),
     Setting("editor", TEXT, None, _BY_OPERATORS, "The editor of `edit`; without it, `$VISUAL` or `$EDITOR`."),
-    Setting("history.keep", NUMBER, 100, _BY_OPERATORS, "How many writes can be undone; 0 keeps no history."),
+    Setting("history.keep", NUMBER, 100, _BY_OPERATORS, "How many writes can be undone, for 90 days; 0 keeps no history."),
     Setting("audit.file", PATH, None, _BY_OPERATORS,
             "The audit log. It is not built yet: where this is set, every check answers 27."),
     Setting("audit.args", CHOICE, "fingerprints", _BY_OPERATORS, "What the audit log says of arguments.",
