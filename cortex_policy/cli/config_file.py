@@ -84,7 +84,9 @@ def set_setting(
 def unset(
     target: "Target", name: NameArgument, *, allow_widening: WideningOption = False, wait_seconds: WaitOption = 0.0
 ) -> None:
-    """Remove a setting from a file; it asks where that allows more than before.
+    """Remove a setting from a file.
+
+    Where more would be allowed than before, it asks as `config set` does.
 
     $ cortex-policy config unset require_path
     $ cortex-policy config unset sensitive --project

@@ -111,7 +111,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0 config' -a get -d 'Print the 
 complete -c cortex-policy -n '__cortex_policy_at 0 config' -a list -d 'List the settings, where each came from, and what it hid'
 complete -c cortex-policy -n '__cortex_policy_at 0 config' -a path -d 'Print the path of a settings file, whether it is there or not'
 complete -c cortex-policy -n '__cortex_policy_at 0 config' -a set -d 'Set a setting in a file; its comments stay'
-complete -c cortex-policy -n '__cortex_policy_at 0 config' -a unset -d 'Remove a setting from a file; it asks where that allows more than before'
+complete -c cortex-policy -n '__cortex_policy_at 0 config' -a unset -d 'Remove a setting from a file'
 complete -c cortex-policy -n '__cortex_policy_in config' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l user -d 'In your own file, as without any of these'

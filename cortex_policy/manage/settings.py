@@ -8,6 +8,7 @@ from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError, 
 from cortex_policy.core.settings import (
     BY_NAME,
     CODES,
+    LOCKED,
     PROJECT,
     SUPPRESSIONS,
     SYSTEM,
@@ -142,11 +143,19 @@ def _rewrite(target: Target, name: str, value: object, consent: "Consent", patie
         after = _changed(target, original or b"", name, value)
         if after == (original or b""):
             return False
+        _check_kept(target, original, name, value)
         check(target, after)  # what cannot be installed is not asked about
         if (change := widening(target, original, after)) is not None:
             consent(change)
         _replace(target, held, original, after)
         return True
+
+
+def _check_kept(target: Target, original: bytes | None, name: str, value: object) -> None:
+    """Raise NotDone where a setting would go whose lock stays."""
+    if value is ABSENT and name in layer(target.place, target.file, original or b"").locked:
+        hint = f"take it out of `{LOCKED}` with `cortex-policy config edit --{target.place}`"
+        raise NotDone(f"`{name}` is locked in `{target.file}` itself", hint)
 
 
 def _changed(target: Target, before: bytes, name: str, value: object) -> bytes:

@@ -26,7 +26,7 @@ STILL = ("still-0", "still-1")
 MOVED = ("moved", "moved-away")
 WAVERING = "wavering"  # set to anything, and undone
 UNDONE, CONFIGURED = 0.2, 0.08  # of what a worker does; who reads settings waits for those just written
-GONE_BACK = 0.05  # of what it does in a round in which workers go back to a version
+GONE_BACK = 0.25  # of what it does in a round in which workers go back to a version
 HEAD = '{"note": "hand '
 NUMBER = "0000000"  # of the hand's last edit: always at the same place, so that it is changed in place by one write
 
