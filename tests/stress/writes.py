@@ -297,17 +297,20 @@ def main() -> int:
     given = parser.parse_args()
     print(f"seed {given.seed}")
     numbers, faults = crash(given.kills, given.seed)
-    wrong = faults
+    wrong, tables = faults, list[tuple[str | int, ...]]()
     for command in given.command or COMMANDS:
         with tempfile.TemporaryDirectory() as directory:
             more, faults = kill_commands(
                 made(Path(directory, "root")), shlex.split(command), given.commands, given.seed
             )
-        numbers |= {f"`{command}` {name.removeprefix('commands ')}": number for name, number in more.items()}
+        tables.append((f"`{command}`", *more.values()))
         wrong += faults
     print("\n| what | count |\n|---|---:|")
     for name, number in numbers.items():
         print(f"| {name} | {number:,} |")
+    print("\n| whole processes | killed | had ended before | interrupted | had done it |\n|---|---:|---:|---:|---:|")
+    for row in tables:
+        print(f"| {' | '.join(map(str, row))} |")
     for fault in wrong:
         print(f"FAULT {fault}")
     print("\n" + (f"{len(wrong)} faults" if wrong else "no fault"))
