@@ -19,6 +19,8 @@ PLACES = ("system", "user", "project")
 @pytest.fixture(params=PLACES)
 def file(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Path:
     """Name the settings file of each place in turn, beside a grant for sensitive data."""
+    if request.param == "system" and os.geteuid() != 0:
+        pytest.skip("the system's file is believed where it is root's, and only root can make such a one")
     grant = '{"tool": "records", "actions": ["read"], "rate": {"perMinute": 100000}, "dataClass": "sensitive"}'
     (root / ".cortex/policy/tools/records.json").write_text(grant)
     directories = {
