@@ -99,11 +99,11 @@ _cortex_policy() {
             ;;
         'config set '*)
             offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress' '')
-            flags='--root --user --project --system --wait --help'
+            flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'config unset '*)
             offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress')
-            flags='--root --user --project --system --wait --help'
+            flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'rate purge '*)
             offered=('' '')

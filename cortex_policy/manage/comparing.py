@@ -21,7 +21,7 @@ class Version(Value):
 
     grant: Grant | None
     problem: str = ""
-    is_settings: bool = False  # of a project, which are compared beside its grants
+    is_settings: bool = False  # which are compared beside grants
 
 
 ABSENT = Version(None)
@@ -72,6 +72,12 @@ def changed(grant_id: str, old: bytes | None, new: bytes | None) -> Change:
     return _change(grant_id, _version(old), _version(new))
 
 
+def of_settings(meaning: Meaning) -> Change:
+    """Return a change of settings, which stands beside those of grants."""
+    side = Version(None, is_settings=True)
+    return Change("config.toml", side, side, meaning, ())
+
+
 def against(root: Root, revision: str, grant_id: str | None = None, track: "Track" = iter) -> Differences:
     """Compare the grants as they stand, or one of them, with those of a git revision; before the first are none."""
     if grant_id is not None:
@@ -89,8 +95,8 @@ def against(root: Root, revision: str, grant_id: str | None = None, track: "Trac
 
 def _settings(root: Root, revision: str) -> tuple[Change, ...]:
     """Return what became of the project's settings, if that changes what a check answers."""
-    meaning, side = loosened(root, revision), Version(None, is_settings=True)
-    return (Change("config.toml", side, side, meaning, ()),) if meaning is not None else ()
+    meaning = loosened(root, revision)
+    return (of_settings(meaning),) if meaning is not None else ()
 
 
 def _before(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, Found], tuple[str, ...]]":

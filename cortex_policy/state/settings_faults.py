@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from shlex import quote
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.settings import BY_NAME, LOCKED, SYSTEM, Setting, by_variable
+from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, by_variable
 from cortex_policy.state.settings import invalid
 
 TYPE_CHECKING = False
@@ -49,7 +49,10 @@ def refused(place: str, file: str, name: str, value: object) -> GrantError:
     if place not in setting.places:
         where = ", ".join(setting.places)
         return invalid(file, f"`{name}` cannot be set by the {place}", f"it can be set by: {where}")
-    return invalid(file, f"`{name}` is {shown(value)}", f"it must be {setting.expected}")
+    # `"true"` is not `true`
+    is_quoted = isinstance(value, str) and setting.kind in (SWITCH, NUMBER)
+    said = f"the text {shown(value)}" if is_quoted else shown(value)
+    return invalid(file, f"`{name}` is {said}", f"it must be {setting.expected}")
 
 
 def no_variable(variable: str, text: str, setting: Setting | None) -> GrantError:

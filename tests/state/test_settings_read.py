@@ -193,7 +193,7 @@ def test_a_directory_behind_a_link_is_not_believed(root: Path, tmp_path: Path, f
     [
         ("sensitive = ", "not TOML", "mend"), ("sensitve = 'ask'", "no setting `sensitve`", "did you mean `sensitive`?"),
         ("sensitive = 'no'", "`sensitive` is `no`", "it must be `allow`, `ask` or `deny`"),
-        ("require_path = 'true'", "`require_path` is `true`", "true or false"), ("require_path = 1", "`require_path` is `1`", "true or false"),
+        ("require_path = 'true'", "`require_path` is the text `true`", "true or false"), ("require_path = 1", "`require_path` is `1`", "true or false"),
         ("stamp = true", "`stamp` is `true`", "`off` or `require`"), ("sensitive = ['ask']", "`sensitive` is a list", "`deny`"),
         ("[sensitive]\nx = 1", "`sensitive` is a table", ""), ('"history.keep" = 1', 'no setting `"history.keep"`', ""),
         ("[histroy]", "no setting `histroy`", ""), ("a = 1979-05-27", "no setting `a`", ""), ("\ufeff", "not TOML", ""), ("x = 1\n" * 20000, f"larger than {LARGEST}", ""),
