@@ -1,7 +1,7 @@
 """How a call fares with each rule, in sentences, and where in the grant that stands."""
 
 from cortex_policy.core.arguments import spelled, unmet
-from cortex_policy.core.engine import covering, judged
+from cortex_policy.core.engine import covering, is_path_argument, judged, misspelling
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Decision, Grant, Place, Reason, Request, Settings
 
 PASSES, DENIES, NOT_ASKED = "passes", "denies", "not asked"
+FAILS = "fails"  # it could not be asked: never the verdict of a rule, and a no all the same
 RULES = ("action", "arguments", "path", "approval", "rate")
 _FAILS: "dict[Reason, str]" = {
     ACTION_NOT_ALLOWED: "action",
@@ -76,9 +77,13 @@ def _arguments(case: Case) -> "Iterator[Step]":
         yield Step("arguments", DENIES, _missed(miss, unmet(declared, given)), pointer("args", *miss.way))
         return
     known = [name for name in given if name in declared]
-    said = [f"{_names(known)} as declared"] if known else []
-    if len(known) < len(given):
-        said.append(f"{_names([name for name in given if name not in declared])} not declared, so any value passes")
+    free = [name for name in given if name not in declared and not is_path_argument(case.grant, name)]
+    paths = [name for name in given if name not in declared and name not in free]
+    said = [
+        *([f"{_names(known)} as declared"] if known else []),
+        *([f"{_names(free)} not declared, so any value will do"] if free else []),
+        *([f"{_names(paths)} left to the path rule"] if paths else []),
+    ]
     way = pointer("args", known[0]) if len(known) == 1 else pointer("args") if known else ""
     yield Step("arguments", PASSES, "; ".join(said) or "the call has none", way)
 
@@ -115,24 +120,27 @@ def _of_place(scopes: tuple[str, ...], there: "Place", why: str) -> Step:
         if scope is None:
             return Step("path", PASSES, f"`{there.given}` may be anywhere: the grant has no `fsScope`")
         return Step("path", PASSES, f"`{there.given}` lies in scope `{scope}`", pointer("fsScope", scopes.index(scope)))
-    spellings = "" if there.fault or there.guard else f" ({_spellings(scopes, there)})"
+    is_plain = not (there.fault or there.guard or misspelling(there.given))
+    more = _spellings(scopes, there) if is_plain else ""
     near = "" if there.guard else nearest_scope(scopes, there)
     way = pointer("fsScope", scopes.index(near)) if near else "/fsScope" if scopes and not there.guard else ""
-    return Step("path", DENIES, f"`{there.given}` {why}{spellings}", way)
+    return Step("path", DENIES, f"`{there.given}` {why}{more}", way)
 
 
 def _spellings(scopes: tuple[str, ...], there: "Place") -> str:
     """Say how a path is read both ways, where those differ, and the scope that covers each."""
     if there.collapsed is None or there.collapsed != there.landed:
-        return f"as typed {_read(scopes, there.collapsed)}; links followed {_read(scopes, there.landed)}"
-    return f"from the root: `{there.collapsed or '.'}`"
+        typed, landed = _read(scopes, there, there.collapsed), _read(scopes, there, there.landed)
+        return f": as typed it is {typed}, with links followed {landed}"
+    return "" if there.collapsed == there.given else f": from the root on it is `{there.collapsed or '.'}`"
 
 
-def _read(scopes: tuple[str, ...], relative: str | None) -> str:
+def _read(scopes: tuple[str, ...], there: "Place", relative: str | None) -> str:
     if relative is None:
         return "outside the root"
     scope = covering(scopes, relative)
-    return f"`{relative or '.'}`, {f'in scope `{scope}`' if scope is not None else 'in no scope'}"
+    where = f"in scope `{scope}`" if scope is not None else "in no scope"
+    return where if relative == there.given else f"`{relative or '.'}`, {where}"
 
 
 def _approval(case: Case) -> "Iterator[Step]":
