@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from cortex_policy.core.commands import rooted, typed
 from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.engine import refusal
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.model import (
     ALLOWED,
@@ -23,6 +24,7 @@ from cortex_policy.core.model import (
 from cortex_policy.core.walks import DENIES, FAILS, NOT_ASKED, RULES, Step
 from cortex_policy.state.enforcement import requested
 from cortex_policy.state.grants import Directory, Root, Trust, sha256
+from cortex_policy.state.ledger import state_directory
 from cortex_policy.state.stewards import Steward, steward_of
 
 TYPE_CHECKING = False
@@ -61,18 +63,28 @@ def account(call: "Call", outcome: "Outcome") -> Account:
     origin = grant.origin if grant is not None else None
     if grant is None or args is None or settings is None or origin is None:
         return _of_failure(error) if error is not None else Account(Explanation(()))
-    decision = outcome.decision
-    if decision is None:  # never `or`: a no is false. The rate could not be asked; the rules before it were
-        places = requested(grant, origin, call.action, args).places
-        decision = Decision(ALLOWED, places=tuple((place, None) for place in places))
+    decision = outcome.decision if error is None else _before_the_rate(call, grant, args, settings)
+    if decision is None:
+        return _of_failure(error) if error is not None else Account(Explanation(()))
     decided = _Decided(grant, args, settings, decision, origin.root, origin.file)
     text = _text(origin.root, grant.id, origin.sha256)
     told = _told(call, decided, text or b"")
     if error is not None:
-        last = told.steps[-1]
-        told = Explanation((*told.steps[:-1], Step(last.rule, FAILS, error.detail)), advice=error.hint)
+        failed = Step(told.steps[-1].rule, FAILS, error.detail)
+        told = Explanation((*told.steps[:-1], failed), advice=error.hint)
     steward = steward_of(_changed_by_remedy(decided)) if told.remedy else None
     return Account(told, origin.file, steward, "" if text is not None else _CHANGED)
+
+
+def _before_the_rate(call: "Call", grant: "Grant", args: "dict[str, object]", settings: "Settings") -> Decision | None:
+    """Return a decision by all rules but the rate, which could not be asked; None where it was not that alone."""
+    try:
+        request = requested(grant, grant.origin, call.action, args) if grant.origin is not None else None
+    except CortexPolicyError:
+        return None
+    if request is None or refusal(grant, request, settings) is not None:
+        return None
+    return Decision(ALLOWED, places=tuple((place, None) for place in request.places))
 
 
 def _told(call: "Call", decided: _Decided, text: bytes) -> Explanation:
@@ -92,9 +104,8 @@ def _changed_by_remedy(decided: _Decided) -> str:
     if decision.reason is APPROVAL_REQUIRED and (written := _written(decided.root)) is not None:
         return written.source
     if decision.reason is RATE_LIMITED and decision.retryable:
-        from cortex_policy.state.ledger import state_directory  # noqa: PLC0415 - few denials need it
-
-        return f"{state_directory()}/ledger"
+        with suppress(CortexPolicyError):  # it was there a moment ago
+            return f"{state_directory()}/ledger"
     return decided.file
 
 

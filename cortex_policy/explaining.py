@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _COLUMN = 11
+_MOST_ALLOWED = 20
 _GLUE = "\0"  # a blank at which no line breaks: none is left in a text that was escaped
 _QUOTATION = re.compile("`[^`]*`")
 _STYLES = {PASSES: "32", DENIES: "1;31", FAILS: "1;31"}
@@ -80,7 +81,9 @@ def _help(told: "Account") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays in one line, to be copied."""
     found, rule, steward = told.explanation, _decider(told).rule, told.steward
     near = f"{_NEAREST[rule]} `{found.nearest}`" if found.nearest and rule in _NEAREST else ""
-    allowed = _ALLOWED.get(rule, "") + ", ".join(found.allowed) if found.allowed else ""
+    more = len(found.allowed) - _MOST_ALLOWED
+    listed = [*found.allowed[:_MOST_ALLOWED], *([f"and {more} more"] if more > 0 else [])]
+    allowed = _ALLOWED.get(rule, "") + ", ".join(listed) if listed else ""
     rows = [
         ("nearest", near),
         ("allowed", allowed),

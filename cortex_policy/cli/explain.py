@@ -23,12 +23,13 @@ def explain(  # noqa: PLR0913 - the options of a call
     require_path: Annotated[int, words.switch("--require-path", sentence="Deny a call that names no path.")] = 0,
     json: Annotated[int, words.switch("--json", sentence=JSON_HELP)] = 0,
 ) -> None:
-    """Explain how a call would be decided, rule by rule, and count nothing.
+    """Explain a decision rule by rule, and count nothing.
 
     Each rule says how it went, and by which line of the grant. For a no it says what comes nearest, what is still
     allowed, the operator's command, and who may run it. The exit code is that of the decision: only 0 is yes.
 
-    `check --explain` says the same of a call that it counts. `--help` is understood only as the sole word behind.
+    `check --explain` says the same of a call that it counts. `--help` is understood
+    only as the sole word after `explain`.
 
     $ cortex-policy explain git tree --path docs/x
     $ cortex-policy explain git snippet --path docs/x --arg lines=400

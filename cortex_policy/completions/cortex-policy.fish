@@ -72,7 +72,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a config -d 'Show and chang
 complete -c cortex-policy -n '__cortex_policy_at 0' -a copy -d 'Make a grant with the bytes of another'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a diff -d 'Say whether a change allows more than before, or less'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a edit -d 'Edit a grant in your editor, and save it when it loads'
-complete -c cortex-policy -n '__cortex_policy_at 0' -a explain -d 'Explain how a call would be decided, rule by rule, and count nothing'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a explain -d 'Explain a decision rule by rule, and count nothing'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a fmt -d 'Lay out grants in one canonical form'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a init -d 'Make .cortex/policy/tools, with an example grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a list -d 'List the grants, and what is wrong with them'

@@ -4,7 +4,7 @@ from cortex_policy.core import commands
 from cortex_policy.core.engine import judged, misspelling, usable
 from cortex_policy.core.model import Value
 from cortex_policy.core.nearness import miss_of, nearest_scope, nearest_value, nearest_word
-from cortex_policy.core.walks import RULES
+from cortex_policy.core.walks import MOST_PATHS, RULES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _path(case: "Case") -> Counsel:
         return Counsel(advice=f"no grant lets its tool touch {what}")
     if len(places) < len(denied):
         return Counsel("", usables, advice="give a path as a string, or several as an array of strings")
-    near = next((found for there in places if (found := nearest_scope(scopes, there))), "")
+    near = next((found for there in places[:MOST_PATHS] if (found := nearest_scope(scopes, there))), "")
     remedy = commands.setting(case.grant.id, "add-scope", commands.missing_scopes(case.grant, case.decision))
     return Counsel(near, usables, remedy, "" if remedy else _why_none(places))
 

@@ -28,6 +28,7 @@ _FAILS: "dict[Reason, str]" = {
     APPROVAL_REQUIRED: "approval",
     RATE_LIMITED: "rate",
 }
+MOST_PATHS = 20  # of a kind, that have a step of their own
 
 
 class Step(Value):
@@ -100,18 +101,26 @@ def _names(names: list[str]) -> str:
 
 
 def _path(case: Case) -> "Iterator[Step]":
-    scopes, is_denied, is_empty = case.grant.fs_scope, False, True
+    verdicts = dict.fromkeys((PASSES, DENIES), 0)
     for argument, given, there, why in judged(case.grant, case.request):
-        is_denied, is_empty = is_denied or bool(why), False
-        if there is not None:
-            yield _of_place(scopes, there, why)
-        else:
-            said = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is no path'}"
-            yield Step("path", DENIES if why else PASSES, said, "/fsScope" if scopes else "")
-    if case.rule == "path" and not is_denied:
+        verdict = DENIES if why else PASSES
+        verdicts[verdict] += 1
+        if verdicts[verdict] <= MOST_PATHS:
+            yield _of_path(case.grant.fs_scope, argument, given, there, why)
+    for verdict, count in verdicts.items():
+        if count > MOST_PATHS:
+            yield Step("path", verdict, f"and {count - MOST_PATHS} paths more")
+    if case.rule == "path" and not verdicts[DENIES]:
         yield Step("path", DENIES, "no path was given, and one is required (`--require-path`, or the settings)")
-    elif is_empty:
+    elif not any(verdicts.values()):
         yield Step("path", PASSES, "the call names no path")
+
+
+def _of_path(scopes: tuple[str, ...], argument: str, given: str | None, there: "Place | None", why: str) -> Step:
+    if there is not None:
+        return _of_place(scopes, there, why)
+    said = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is no path'}"
+    return Step("path", DENIES if why else PASSES, said, "/fsScope" if scopes else "")
 
 
 def _of_place(scopes: tuple[str, ...], there: "Place", why: str) -> Step:
