@@ -97,7 +97,8 @@ def _help(told: "Account") -> list[tuple[str, ...]]:
 
 def _named(steward: "Steward") -> str:
     where = f"write in {_shown(steward.directory)}"
-    return f"you, who may {where}" if steward.is_caller else f"{steward.name} or root; you may not {where}"
+    others = "root" if steward.name == "root" else f"{steward.name} or root"
+    return f"you, who may {where}" if steward.is_caller else f"{others}; you may not {where}"
 
 
 def _shown(path: str) -> str:

@@ -12,7 +12,7 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.engine import DEFAULTS, decide, path_arguments
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.model import ALLOWED, STOPPED, Decision, Place, Request, Settings
-from cortex_policy.core.walks import DENIES, NOT_ASKED, PASSES, RULES, Step
+from cortex_policy.core.walks import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, Step
 
 TEXT = b"""{
   "tool": "git-map",
@@ -163,6 +163,17 @@ def test_each_path_has_a_step_of_its_own() -> None:
     paths = [(step.verdict, step.line) for step in found.steps if step.rule == "path"]
     assert paths == [(PASSES, 25), (DENIES, 24), (DENIES, 24)]
     assert found.remedy == "cortex-policy set git --add-scope etc/x --add-scope usr"
+
+
+def test_of_many_paths_the_first_of_a_kind_are_told() -> None:
+    """And how many there are besides; no command has room for so many scopes."""
+    files = [f"etc/{number}" for number in range(30)]
+    places = [Place(f"files[{number}]", path, path, path, f"/r/{path}") for number, path in enumerate(files)]
+    found, _ = explained("tree", {"files": [*files, "docs"], "path": "docs"}, at("docs"), *places)
+    told = [step for step in found.steps if step.rule == "path"]
+    assert len([step for step in told if step.verdict == DENIES]) == MOST_PATHS + 1
+    assert told[-1].said == f"and {len(files) + 1 - MOST_PATHS} paths more"
+    assert (told[0].verdict == DENIES, found.remedy) == (True, "")
 
 
 def test_what_stands_in_no_line_has_none() -> None:
