@@ -147,7 +147,9 @@ def _of_failure(error: CortexPolicyError) -> Account:
     steps = _faults(error) or [Step(stage, verdict, error.detail or error.reason.message)]
     told = Explanation((*steps, *(Step(rule, NOT_ASKED) for rule in RULES)), advice=error.hint)
     path = _mended_path(error)
-    note = "whoever owns what is named there can mend it, or root" if error.reason is GRANT_UNSAFE else ""
+    note = ""
+    if error.reason is GRANT_UNSAFE:
+        note = "root alone can run that" if "chown " in error.hint else "whoever owns it can mend it, or root"
     return Account(told, error.file, steward_of(path) if path and error.hint else None, note)
 
 
