@@ -79,7 +79,7 @@ def account(call: "Call", outcome: "Outcome") -> Account:
 def _before_the_rate(call: "Call", grant: "Grant", args: "dict[str, object]", settings: "Settings") -> Decision | None:
     """Return a decision by all rules but the rate, which could not be asked; None where it was not that alone."""
     try:
-        request = requested(grant, grant.origin, call.action, args) if grant.origin is not None else None
+        request = requested(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
     except CortexPolicyError:
         return None
     if request is None or refusal(grant, request, settings) is not None:

@@ -7,7 +7,7 @@ from cortex_policy.core.arguments import declared_type
 from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
 from cortex_policy.core.engine import is_path_argument
 from cortex_policy.core.model import CortexPolicyError, UsageError, Value
-from cortex_policy.state.enforcement import admit, ask
+from cortex_policy.state.enforcement import Trail, admit
 from cortex_policy.state.grants import read_all
 
 TYPE_CHECKING = False
@@ -102,16 +102,20 @@ def _decided(
     try:
         words = _words(call)
         deadline = time.monotonic() + call.wait_seconds
-        while True:
-            grant, settings = admit(call.grant, call.root, require_path=call.require_path)
-            args = {**words.given, **{name: _typed(grant, name, word) for name, word in words.typed.items()}}
-            decision = ask(grant, call.action, args, cost=call.cost, peek=call.peek, settings=settings)
-            left = deadline - time.monotonic() if call.wait_seconds else 0.0
-            if not decision.retryable or decision.budget is None or left <= 0:
-                return grant, decision, None, args, settings
-            time.sleep(min(left, decision.budget.retry_after_seconds or 0.0, LONGEST_NAP))
+        given = {**words.given, **words.typed}
+        is_kept = call.command == "check"  # to explain is no answer to a caller
+        with Trail(call.grant, call.action, given, call.cost, peek=call.peek, is_kept=is_kept) as trail:
+            while True:
+                grant, settings = admit(call.grant, call.root, require_path=call.require_path)
+                args = {**words.given, **{name: _typed(grant, name, word) for name, word in words.typed.items()}}
+                decision = trail.ask(grant, args, settings)
+                left = deadline - time.monotonic() if call.wait_seconds else 0.0
+                if not decision.retryable or decision.budget is None or left <= 0:
+                    break
+                time.sleep(min(left, decision.budget.retry_after_seconds or 0.0, LONGEST_NAP))
     except CortexPolicyError as error:
         return grant, None, error, args, settings
+    return grant, decision, None, args, settings
 
 
 def _words(call: Call) -> _Words:

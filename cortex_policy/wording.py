@@ -10,11 +10,6 @@ from cortex_policy.core.model import (
     UsageError,
 )
 
-try:
-    from _json import encode_basestring_ascii
-except ImportError:  # another Python implementation
-    from json.encoder import encode_basestring_ascii  # type: ignore[assignment, unused-ignore]
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.checking import Call, Outcome
@@ -107,23 +102,10 @@ def _rate_hint(decision: "Decision") -> str:
     return f"a call fits in {seconds:.1f} seconds; wait for it with `--wait {int(seconds) + 1}`"
 
 
-def _json(value: object) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, str):
-        return str(encode_basestring_ascii(value))
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_json(name)}: {_json(part)}" for name, part in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_json, value)) + "]"
-    message = f"no JSON for {type(value).__name__}"
-    raise TypeError(message)
-
-
 def json_line(call: "Call", outcome: "Outcome", **more: object) -> str:
     """Return the answer for programs: the members that are always there, and more of them behind."""
+    from cortex_policy.core.jsontext import json_text  # noqa: PLC0415 - most answers are for people
+
     decision, error, grant = outcome.decision, outcome.error, outcome.grant
     code, reason, message, retryable = 70, None, None, False
     if error is not None:
@@ -134,7 +116,7 @@ def json_line(call: "Call", outcome: "Outcome", **more: object) -> str:
         retryable = decision.retryable
     # an error tells of the file as far as it was known
     origin = grant.origin if grant is not None else error
-    return _json({
+    return json_text({
         "decision": bool(decision),
         "reason": reason,
         "message": message,

@@ -159,11 +159,18 @@ class Request(Value):
 
 
 class Settings(Value):
-    """What an operator sets beside the grants: `sensitive` is `allow`, `ask` or `deny`, `stamp` `off` or `require`."""
+    """What an operator sets beside the grants: `sensitive` is `allow`, `ask` or `deny`, `stamp` `off` or `require`.
+
+    `audit_file` is an absolute path, None where nothing is recorded; `audit_args` is `names`, `fingerprints` or
+    `full`, `audit_on_error` `ignore` or `deny`.
+    """
 
     sensitive: str = "allow"
     require_path: bool = False
     stamp: str = "off"
+    audit_file: str | None = None
+    audit_args: str = "fingerprints"
+    audit_on_error: str = "deny"
 
 
 class Budget(Value):

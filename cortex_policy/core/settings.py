@@ -96,7 +96,7 @@ SETTINGS = (
     Setting("editor", TEXT, None, _BY_OPERATORS, "The editor of `edit`; without it, `$VISUAL` or `$EDITOR`."),
     Setting("history.keep", NUMBER, 100, _BY_OPERATORS, "How many writes can be undone; 0 keeps no history."),
     Setting("audit.file", PATH, None, _BY_OPERATORS,
-            "The audit log. It is not built yet: where this is set, every check answers 27."),
+            "The file that gets a line for each answered call; without it, `$CORTEX_AUDIT_LOG`."),
     Setting("audit.args", CHOICE, "fingerprints", _BY_OPERATORS, "What the audit log says of arguments.",
             ("names", "fingerprints", "full")),
     Setting("audit.on_error", CHOICE, "deny", _BY_OPERATORS,

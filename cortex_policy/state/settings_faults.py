@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from shlex import quote
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.settings import BY_NAME, BY_VARIABLE, LOCKED, SYSTEM, Setting, Written
+from cortex_policy.core.settings import BY_NAME, BY_VARIABLE, LOCKED, SYSTEM, Setting
 from cortex_policy.state.settings import invalid
 
 TYPE_CHECKING = False
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 60  # characters of a value
 _LINKS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
-
-
-def no_audit_yet(audit: Written) -> GrantError:
-    """Return the error for an audit log that is asked for."""
-    hint = f"unset `{audit.source}`" if audit.place == "environment" else f"remove `audit.file` from `{audit.source}`"
-    return invalid(audit.source, "the audit log is not built yet, and nothing is skipped", hint)
 
 
 def unsafe(path: str, status: os.stat_result, is_owned: bool, is_open: bool) -> GrantError:  # noqa: FBT001

@@ -56,6 +56,24 @@ def test_a_check_with_settings_loads_three_modules_more(root: Path, tmp_path: Pa
     assert set(modules) == OURS | more | {"_json", "fcntl", HASH}
 
 
+def test_a_check_with_an_audit_log_loads_three_modules_more_than_one_with_settings(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Allowed or denied, and nothing of Python that a check does not load."""
+    assert root.is_dir()
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
+    loaded(PROGRAM)
+    more = {"cortex_policy.core.settings", "cortex_policy.core.toml", "cortex_policy.state.settings"}
+    more |= {"cortex_policy.core.events", "cortex_policy.core.jsontext", "cortex_policy.state.audit"}
+    for action, expected in (("tree", "0"), ("push", "10")):
+        code, *modules = loaded(
+            PROGRAM.replace("docs/x", "docs/x', '-q").replace('"tree"', f'"{action}"').replace("'", '"')
+        )
+        assert code == expected
+        assert set(modules) == OURS | more | {"_json", "fcntl", HASH}
+    assert len((tmp_path / "log").read_bytes().splitlines()) == 3
+
+
 def test_a_required_stamp_costs_one_module(root: Path, tmp_path: Path) -> None:
     """And no `json`, which loads `re` and `enum`."""
     assert tmp_path.is_dir()
