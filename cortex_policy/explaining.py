@@ -87,7 +87,7 @@ def _help(told: "Account") -> list[tuple[str, ...]]:
     rows = [
         ("nearest", near),
         ("allowed", allowed),
-        ("hint", found.advice),
+        ("hint", found.advice.replace(f"`{_here()}", "`")),
         ("operator", "", found.remedy.replace(" ", _GLUE)),
         ("run by", _named(steward) if steward is not None else ""),
         ("note", told.note),
@@ -103,10 +103,14 @@ def _named(steward: "Steward") -> str:
 
 def _shown(path: str) -> str:
     """Return a path from the working directory on, if it lies there."""
+    return path.removeprefix(_here())
+
+
+def _here() -> str:
     try:
-        return path.removeprefix(os.getcwd().rstrip("/") + "/")
+        return os.getcwd().rstrip("/") + "/"
     except OSError:  # it is gone
-        return path
+        return "\0"  # no path begins so
 
 
 def _members(told: "Account") -> dict[str, object]:
