@@ -169,13 +169,20 @@ def ask(
     origin = grant.origin
     if origin is None:
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
-    request = Request(action, args, places(grant, origin, args, guarded(origin, settings)), cost)
+    request = requested(grant, origin, action, args, settings, cost)
     decision = refusal(grant, request, settings)
     if decision is not None:
         return decision
     counted = Ledger(origin.root_identity, settings.state_dir) if budgets is None else budgets
     take = counted.peek if peek else counted.take
     return rated(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
+
+
+def requested(
+    grant: "Grant", origin: "Origin", action: str, args: "Mapping[str, object]", settings: Settings, cost: int = 1
+) -> Request:
+    """Return what a call asks for, its paths resolved."""
+    return Request(action, args, places(grant, origin, args, guarded(origin, settings)), cost)
 
 
 class Trail:
@@ -185,8 +192,11 @@ class Trail:
     be, unless that is ignored. Neither words that do not fit together nor settings that are wrong are an answer.
     """
 
-    def __init__(self, grant_id: str, action: str, args: "Mapping[str, object]", cost: int, *, peek: bool) -> None:
-        """Take what is asked, before a grant says what it means."""
+    def __init__(
+        self, grant_id: str, action: str, args: "Mapping[str, object]", cost: int, *, peek: bool, is_kept: bool = True
+    ) -> None:
+        """Take what is asked, before a grant says what it means; one that is not kept is never written."""
+        self._is_kept = is_kept
         self.grant_id, self.action, self.args, self.cost, self.peek = grant_id, action, args, cost, peek
         self.settings = DEFAULTS
         self.grant: Grant | None = None
@@ -229,7 +239,7 @@ class Trail:
 
     def _open(self, settings: Settings) -> None:
         self._close()
-        if settings.audit_file is not None:
+        if settings.audit_file is not None and self._is_kept:
             from cortex_policy.state.audit import opened  # noqa: PLC0415 - only where a log is set
 
             self._log = opened(settings)

@@ -16,7 +16,7 @@ import pytest
 CASES = [
     (
         "cortex-policy ",
-        {"check", "list", "show", "diff", "edit", "rate", "stamp", "completions"}
+        {"check", "list", "show", "diff", "edit", "explain", "rate", "stamp", "completions"}
         | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema", "log", "undo", "stop"}
         | {"resume", "config"},
     ),
