@@ -48,7 +48,8 @@ def missing(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple
         rest = {name: bound for name, bound in declaration.items() if name != keyword}
         near = [value for value in _near(keyword, declaration, words) if misses(declaration, keyword, value)]
         alone = [value for value in near if meets(rest, value)]
-        for value in _distinct(alone or near[:1]):
+        # null that a type names meets every other keyword, so that each kind just misses a type
+        for value in _distinct(near if keyword == "type" else alone or near[:1]):
             yield keyword, value
     if "items" in declaration:
         least = declaration.get("minItems", 0)
@@ -134,7 +135,8 @@ def _near(keyword: str, declaration: "Declaration", words: tuple[str, ...]) -> "
     """Return values around a keyword, some of which miss it."""
     bound = declaration[keyword]
     if keyword == "type":
-        return [*_ONE_OF_EACH.values()]
+        rest = {name: value for name, value in declaration.items() if name != keyword}
+        return [*meeting(rest, words), *_ONE_OF_EACH.values()]
     if keyword in ("enum", "const"):
         known = bound if keyword == "enum" else [bound]
         return [near for value in known for near in _beside_value(value)] + [*_ONE_OF_EACH.values()]
@@ -163,8 +165,8 @@ def _beside_pattern(pattern: str, good: "list[Any]") -> list[str]:
     """Return texts that a pattern without its anchors, or with another letter in it, would take; then any."""
     found = []
     for seed in samples(pattern)[:2]:
-        found += [f"!{seed}", f"{seed}!", f" {seed}", f"{seed}\n", seed.upper(), seed[1:], seed[:-1]]
-    return [*found, *(value for value in good if isinstance(value, str)), "", "!", "?!"]
+        found += [f"!{seed}", f"{seed}!", f"{seed}\n", seed.upper(), seed[1:], seed[:-1]]
+    return [*found, *(value for value in good if isinstance(value, str)), "", "0", "_", "!", "?!"]
 
 
 def _distinct(values: "Any") -> "list[Any]":
