@@ -1,6 +1,7 @@
 """How an answer reads: one line and a hint for people, one line of JSON for programs."""
 
-from cortex_policy.core.engine import covering, misspelling, usable
+from cortex_policy.core.commands import missing_scopes, rooted, setting
+from cortex_policy.core.engine import usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from cortex_policy.checking import Call, Outcome
     from cortex_policy.core.model import Budget, Decision, Grant, Place, Reason
 
-_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")  # to every shell
 _RULES: "dict[Reason | None, str]" = {
     ACTION_NOT_ALLOWED: "action",
     ARGUMENT_NOT_ALLOWED: "arguments",
@@ -103,41 +103,17 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
 def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) -> str:
     if any(place.guard for place, _ in decision.places):
         return "no grant lets its tool touch what governs it"
-    allowing = _command(call, "add-scope", _missing_scopes(grant, decision))
+    allowing = _command(call, "add-scope", missing_scopes(grant, decision))
     scopes = [scope for scope in grant.fs_scope if usable(scope) is not None]
     if scopes:
         return f"allowed below: {', '.join(scopes)}{allowing and f'; an operator {allowing}'}"
     return f"no scope of this grant can match; an operator mends `fsScope` in {file}" if grant.fs_scope else ""
 
 
-def _missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
-    """Return the scopes that would let every path of the call in; none where not all of them can be."""
-    missing: dict[str, None] = {}
-    for place, _ in decision.places:
-        for relative in (place.collapsed, place.landed):
-            if relative is None or usable(relative) != relative or misspelling(place.given) or place.fault:
-                return []  # it lies outside the root, or is denied by how it is spelled
-            if covering((*grant.fs_scope, *missing), relative) is None:
-                missing[relative] = None
-    return list(missing)
-
-
 def _command(call: "Call", option: str, words: list[str]) -> str:
     """Return the command that would allow these words, '' where none can be typed."""
-    if not words or not all(map(str.isprintable, [*words, call.root or ""])):
-        return ""
-    options = "".join(f" --{option}{'=' if word[:1] == '-' else ' '}{_quoted(word)}" for word in words)
-    where = f" --root {_quoted(call.root)}" if call.root is not None else ""
-    return f"allows it with `cortex-policy set {call.grant}{options}{where}`"
-
-
-def _quoted(word: str) -> str:
-    """Quote a word for a shell."""
-    if word and _BARE.issuperset(word):
-        return word
-    from shlex import quote  # noqa: PLC0415 - 10 ms, and few words need it
-
-    return quote(word)
+    command = rooted(setting(call.grant, option, words), call.root)
+    return f"allows it with `{command}`" if command else ""
 
 
 def _rate_hint(decision: "Decision") -> str:

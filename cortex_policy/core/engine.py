@@ -46,11 +46,10 @@ def _covered(grant: "Grant", places: "Iterable[Place]") -> "tuple[tuple[Place, s
     return tuple((place, None if outside(scopes, place) else covering(scopes, place.landed)) for place in places)
 
 
-def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
+def judged(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, Place | None, str]]":
+    """Yield (argument, path, its place, why it is denied) for each path in the arguments; no why is a yes."""
     places = {(place.argument, place.given): place for place in request.places}
-    seen = False
     for argument, given in path_arguments(grant, request.args):
-        seen = seen or given is not None
         # INVARIANT: each path in the arguments meets a place made for it; a request without one is denied here
         place = places.get((argument, given)) if given is not None else None
         if place is not None:
@@ -59,6 +58,13 @@ def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | 
             why = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
             why = "comes unresolved"
+        yield argument, given, place, why
+
+
+def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
+    seen = False
+    for argument, given, _, why in judged(grant, request):
+        seen = seen or given is not None
         if why:
             what = f"`{given}`" if given is not None else f"argument `{argument}`"
             return Decision(PATH_OUTSIDE_SCOPE, f"{what} {why}", places=_covered(grant, request.places))
@@ -70,9 +76,11 @@ def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | 
 def _approval(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     if grant.data_class != "sensitive" or settings.sensitive == "allow":
         return None
-    if settings.sensitive == "ask":
-        return None if request.approved else Decision(APPROVAL_REQUIRED, obligations=(HUMAN_APPROVAL,))
-    return Decision(APPROVAL_REQUIRED, "sensitive data is denied by the settings")
+    is_asked = settings.sensitive == "ask"
+    if is_asked and request.approved:
+        return None
+    duties, why = ((HUMAN_APPROVAL,), "") if is_asked else ((), "sensitive data is denied by the settings")
+    return Decision(APPROVAL_REQUIRED, why, duties, places=_covered(grant, request.places))
 
 
 _RULES = (_action, _arguments, _path, _approval)
