@@ -8,7 +8,7 @@ from cortex_policy.core.decode import DATA_CLASSES, grant_of
 from cortex_policy.core.meaning import SAME, compare
 from cortex_policy.core.model import Grant, GrantError
 from cortex_policy.manage.cases import CaseFile
-from cortex_policy.manage.testing import COMPLETE, Subject, tested
+from cortex_policy.manage.trying import COMPLETE, Subject, tried
 
 Document = dict[str, Any]
 NEW_ACTIONS = ("push", "mutant")
@@ -22,6 +22,7 @@ class Mutant(NamedTuple):
     """A changed grant, and what was changed; `decides` where it changes which calls are allowed."""
 
     said: str
+    document: Document
     grant: Grant
     decides: bool
 
@@ -38,7 +39,7 @@ def mutants(document: Document, grant_id: str) -> Iterator[Mutant]:
         if meaning.verdict != SAME:
             fields = {field.field for field in meaning.fields if field.verdict != SAME}
             duties = {"sensitive"} & {old.data_class, new.data_class}
-            yield Mutant(said, new, bool(fields - {"tool", "dataClass"} or ("dataClass" in fields and duties)))
+            yield Mutant(said, changed, new, bool(fields - {"tool", "dataClass"} or ("dataClass" in fields and duties)))
 
 
 def changes(document: Document) -> Iterator[tuple[str, Document]]:
@@ -133,12 +134,12 @@ class Score(NamedTuple):
 
 def score(document: Document, grant_id: str, file: CaseFile) -> Score:
     """Run a case file on each mutant of its grant."""
-    text = json.dumps(document).encode()
     total = deciding = by_cases = 0
     missed = []
     for mutant in mutants(document, grant_id):
         total, deciding = total + 1, deciding + mutant.decides
-        failed = {result.case.name for result in tested(file, Subject(mutant.grant, text, grant_id)).failed}
+        subject = Subject(mutant.grant, json.dumps(mutant.document).encode(), grant_id)
+        failed = {result.case.name for result in tried(file, subject).failed}
         by_cases += bool(failed - {COMPLETE})
         if not failed:
             missed.append(mutant)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PASSES, DENIES, NOT_ASKED = "passes", "denies", "not asked"
 RULES = ("action", "arguments", "path", "approval", "rate")
-_FAILS: "dict[Reason, str]" = {
+FAILS: "dict[Reason, str]" = {
     ACTION_NOT_ALLOWED: "action",
     ARGUMENT_NOT_ALLOWED: "arguments",
     PATH_OUTSIDE_SCOPE: "path",
@@ -53,7 +53,7 @@ class Case(Value):
     @property
     def rule(self) -> str:
         """The rule that denies, '' where none does."""
-        return _FAILS.get(self.decision.reason, "")
+        return FAILS.get(self.decision.reason, "")
 
 
 def pointer(*parts: str | int) -> str:

@@ -76,6 +76,7 @@ class CaseFile(Value):
     tree: Tree = Tree()
     cases: tuple[Case, ...] = ()
     is_complete: bool = False
+    grant_line: int = 1
     complete_line: int = 1
     flaws: tuple[Flaw, ...] = ()
 
@@ -214,10 +215,10 @@ class _Reader:
                 self._flaws.append(
                     Flaw(self._file, case.line, f"`{case.cwd}` is no directory of the tree", "name it in `directories`")
                 )
-        complete_line = self._lines.of(("complete",))
+        grant_line, complete_line = (self._lines.of((name,) if name in known else ()) for name in ("grant", "complete"))
         return CaseFile(
-            self._file, known.get("grant", ""), settings, tree, cases, known.get("complete", False), complete_line,
-            tuple(self._flaws),
+            self._file, known.get("grant", ""), settings, tree, cases, known.get("complete", False),
+            grant_line, complete_line, tuple(self._flaws),
         )  # fmt: skip
 
     def _case(self, document: "dict[str, Any]", index: int) -> Case | None:

@@ -1,0 +1,70 @@
+"""What came of cases as an operator reads it: each that failed with the rule that decided, then what none shows."""
+
+from cortex_policy.cli.formats.shared import counted
+from cortex_policy.manage.cases import Flaw
+from cortex_policy.manage.coverage import Cover
+from cortex_policy.manage.testing import Outcome, percent_of
+from cortex_policy.manage.trying import Result, Tested
+from cortex_policy.wording import printable
+
+_MOST_UNMET = 10  # of a grant
+_RED, _YELLOW = "1;31", "1;33"
+
+
+def draw(outcome: Outcome, colour: bool) -> str:  # noqa: FBT001 - it has no default
+    """Return a passage for each case that failed and each grant that is not whole, and the summary as the last line."""
+    passages = [passage(one, result, colour) for one in outcome.tested for result in one.failed]
+    passages += [flaw_passage(flaw, colour) for one in outcome.tested for flaw in one.flaws]
+    passages += [_gaps(cover, colour) for cover in outcome.covers if cover.unmet]
+    return "".join(f"{text}\n\n" for text in passages) + f"{summary(outcome)}\n"
+
+
+def passage(one: Tested, result: Result, colour: bool = False) -> str:  # noqa: FBT001, FBT002 - painted or not
+    """Return what is wrong with a case, the rule that decided, and what would have come nearest."""
+    head = f"{printable(one.file)}:{result.case.line}: {_painted('failed', _RED, colour)}: {printable(result.case.name)}"
+    return "\n".join([head, *(f"  {printable(line)}" for line in reasons(result))])
+
+
+def reasons(result: Result) -> list[str]:
+    """Return each way in which a case is not as expected, and why."""
+    lines, why = list(result.wrong), result.why
+    if why is not None:
+        place = f"{why.file}:{why.step.line}" if why.step.line else why.file
+        lines.append(f"{why.step.rule}: {why.step.said} [{place}]")
+        lines += [f"nearest: {why.nearest}"] if why.nearest else []
+    return lines
+
+
+def flaw_passage(flaw: Flaw, colour: bool = False) -> str:  # noqa: FBT001, FBT002 - painted or not
+    """Return what keeps a case file from being run."""
+    head = f"{printable(flaw.file)}:{flaw.line}: {_painted('error', _RED, colour)}: {printable(flaw.message)}"
+    return f"{head}\n  hint: {printable(flaw.hint)}" if flaw.hint else head
+
+
+def summary(outcome: Outcome) -> str:
+    """Return how many cases there were, how many failed, and how much of the grants they show."""
+    cases, failed = (sum(map(len, found)) for found in _cases(outcome))
+    broken = sum(bool(one.flaws) for one in outcome.tested)
+    parts = [f"{counted(cases, 'case')} in {counted(len(outcome.tested), 'file')}"]
+    parts.append(f"{failed} failed" if failed else "all pass" if cases else "nothing was tested")
+    parts += [f"{counted(broken, 'file')} could not be run"] if broken else []
+    return f"{', '.join(parts)}; {int(outcome.percent)}% of what the grants say is shown"
+
+
+def _cases(outcome: Outcome) -> tuple[list[tuple[Result, ...]], list[tuple[Result, ...]]]:
+    return [one.results for one in outcome.tested], [one.failed for one in outcome.tested]
+
+
+def _gaps(cover: Cover, colour: bool) -> str:  # noqa: FBT001
+    file, grant_id = printable(cover.file), printable(cover.grant_id)
+    if not cover.is_tested:
+        head = f"{file}: {_painted('untested', _YELLOW, colour)}"
+        return f"{head}\n  hint: write its first cases with `cortex-policy test --init {grant_id}`"
+    lines = [f"{file}: {_painted(f'{int(percent_of([cover]))}% shown', _YELLOW, colour)}, and no case shows that"]
+    lines += [f"  {printable(said)}" for said in cover.unmet[:_MOST_UNMET]]
+    more = len(cover.unmet) - _MOST_UNMET
+    return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
+
+
+def _painted(text: str, style: str, colour: bool) -> str:  # noqa: FBT001
+    return f"\x1b[{style}m{text}\x1b[0m" if colour else text
