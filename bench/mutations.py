@@ -9,16 +9,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-TOP = Path(__file__).parent.parent
-sys.path.insert(0, str(TOP / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from mutants import Score, score
 
 from cortex_policy.core.decode import grant_of
+from cortex_policy.manage.case_reading import read
 from cortex_policy.manage.case_text import text_of
-from cortex_policy.manage.cases import CaseFile, read
+from cortex_policy.manage.cases import CaseFile
 from cortex_policy.manage.first_cases import first_cases
 
+TOP = Path(__file__).parent.parent
 USUAL = (TOP / ".cortex" / "policy" / "tools", TOP / "tests" / "examples" / "valid")
 VERBOSE = "-v"
 
@@ -36,8 +37,10 @@ def row(path: Path) -> Score:
     document = json.loads(path.read_bytes().decode("utf-8"))
     file = written(document, path.stem)
     found = score(document, path.stem, file)
-    deciding = found.deciding - len(found.missed_deciding)
-    print(f"| {path.stem} | {len(file.cases)} | {found.total} | {found.by_cases} | {found.total - len(found.missed)} | {deciding} of {found.deciding} |")
+    noticed = found.total - len(found.missed)
+    deciding = f"{found.deciding - len(found.missed_deciding)} of {found.deciding}"
+    cells = (path.stem, len(file.cases), found.total, found.by_cases, noticed, deciding)
+    print("|", " | ".join(map(str, cells)), "|")
     for mutant in found.missed if VERBOSE in sys.argv else ():
         print(f"    missed: {mutant.said}")
     return found
@@ -52,8 +55,8 @@ def main() -> int:
     scores = [row(file) for file in files]
     total, missed = sum(one.total for one in scores), sum(len(one.missed) for one in scores)
     deciding, lost = sum(one.deciding for one in scores), sum(len(one.missed_deciding) for one in scores)
-    cases = sum(one.by_cases for one in scores)
-    print(f"\n{100 * cases / total:.1f}% of {total} changes fail a case, {100 * (total - missed) / total:.1f}% with `complete`;")
+    shares = [100 * sum(one.by_cases for one in scores) / total, 100 * (total - missed) / total]
+    print(f"\n{shares[0]:.1f}% of {total} changes fail a case, {shares[1]:.1f}% with `complete`;")
     print(f"{100 * (deciding - lost) / deciding:.1f}% of the {deciding} that change which calls are allowed")
     return 0
 

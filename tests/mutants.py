@@ -15,7 +15,16 @@ NEW_ACTIONS = ("push", "mutant")
 NEW_SCOPES = ("mutant", "src/mutant")
 NEW_DECLARATION = {"type": "string", "maxLength": 9}
 TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
-NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength", "minItems", "maxItems")
+NUMBERS = (
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+)
 
 
 class Mutant(NamedTuple):

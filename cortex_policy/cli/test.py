@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 
 
-def test(  # noqa: PLR0913 - one parameter for each option
+def cases(  # noqa: PLR0913 - one parameter for each option
     paths: Annotated[
         list[str] | None,
         typer.Argument(metavar="PATHS", help="Case files or directories; else those of the root.", show_default=False),

@@ -50,7 +50,7 @@ def begin(grant_id: str, asked: Asked) -> int:
         members = {"file": done.file, "cases": done.cases, "percent": percent, "uncovered": list(done.cover.unmet)}
         sys.stdout.write(json_text.dumps(members) + "\n")
         return 0
-    lines = [f"wrote {done.cases} cases to `{done.file}`, which show {percent:.0f}% of `{grant_id}`"]
+    lines = [f"wrote {done.cases} cases to `{done.file}`, which cover {int(percent)}% of `{grant_id}`"]
     lines += [f"no case shows that {said}" for said in done.cover.unmet]
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     return 0

@@ -28,8 +28,8 @@ def counted(hits: "Iterable[tuple[float, int]]", now: float, limit: int, cost: i
     in_the_way = used + cost - limit
     if in_the_way <= 0:
         return Budget(limit, used, remaining, 0.0, 0)
-    for at, number in inside:
-        in_the_way -= number
-        if in_the_way <= 0:
-            break
-    return Budget(limit, used, remaining, at + WINDOW_SECONDS - now, 0)
+    last = 0
+    while in_the_way > inside[last][1]:
+        in_the_way -= inside[last][1]
+        last += 1
+    return Budget(limit, used, remaining, inside[last][0] + WINDOW_SECONDS - now, 0)

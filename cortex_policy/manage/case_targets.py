@@ -1,4 +1,4 @@
-"""Which case files `test` is to run: from the words of a command to files, each with the root whose grants it is about."""
+"""Which case files `test` is to run: from the words of a command to files, each with its root."""
 
 import os
 

@@ -2,7 +2,6 @@
 
 import json
 
-from cortex_policy.core.model import Value
 from cortex_policy.manage.cases import NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.scratch import Tree
 
@@ -11,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HEAD = """\
-# What `{grant}` allows and what it denies, run by `cortex-policy test`. The cases run in their order on one clock, which
-# stands still until a case advances it, and on one budget.
+# What `{grant}` allows and what it denies, run by `cortex-policy test`. The cases run in their order on one budget and
+# one clock, which stands still until a case advances it.
 """
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
@@ -75,14 +74,18 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(name)} = {_value(part)}" for name, part in value.items()) + " }" if value else "{}"
+        return (
+            "{ " + ", ".join(f"{_key(name)} = {_value(part)}" for name, part in value.items()) + " }" if value else "{}"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     return _text(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _text(text: str) -> str:
-    """Return a basic string: what is no letter to see is escaped."""
+    """Return a string; what is no letter to see is escaped."""
+    if '"' in text and "'" not in text and text.isprintable():
+        return f"'{text}'"
     inner = (json.dumps(one, ensure_ascii=False)[1:-1] if one.isprintable() else _escaped(one) for one in text)
     return f'"{"".join(inner)}"'
 

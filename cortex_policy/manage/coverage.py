@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from cortex_policy.core.arguments import broken
-from cortex_policy.core.engine import covering, usable
+from cortex_policy.core.engine import covering, is_path_argument, usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ARGUMENT_NOT_ALLOWED,
@@ -52,7 +52,7 @@ class Cover(Value):
 def covered(grant: Grant, file: str, runs: "Iterable[Calls]") -> Cover:
     """Say what the cases of some files, each with its own clock, show of a grant."""
     files = list(runs)
-    met, unmet = [], []
+    met, unmet = list[str](), list[str]()
     for demand in demands(grant):
         (met if any(map(demand.is_met, files)) else unmet).append(demand.said)
     return Cover(grant.id, file, bool(files), tuple(met), tuple(unmet))
@@ -67,7 +67,7 @@ def demands(grant: Grant) -> "Iterator[Demand]":
     if grant.actions and grant.data_class == "sensitive":
         yield Demand("an allowed call has its obligations", _has_obligations)
     if grant.actions:
-        yield Demand(f"{grant.rate.per_minute} calls a minute are all", _is_used_up)
+        yield Demand(f"{grant.rate.per_minute} calls a minute are allowed, and no more", _is_used_up)
         yield Demand("a used up budget comes back", _is_back)
 
 
@@ -79,7 +79,17 @@ def prefixes(grant: Grant) -> list[str]:
 
 def values_of(grant: Grant, name: str) -> "list[object]":
     """Return what to try as an argument, so that it meets its declaration."""
-    return meeting(grant.args[name], tuple(prefixes(grant)))
+    return meeting(grant.args[name], _words(grant, name))
+
+
+def misses_of(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
+    """Yield (keyword, value): what to try as an argument, so that it misses this keyword of its declaration."""
+    return missing(grant.args[name], _words(grant, name))
+
+
+def _words(grant: Grant, name: str) -> tuple[str, ...]:
+    """Return texts that may be allowed as an argument, none where any may."""
+    return tuple(prefixes(grant)) if is_path_argument(grant, name) else ()
 
 
 def _actions(grant: Grant) -> "Iterator[Demand]":
@@ -95,9 +105,8 @@ def _argument(grant: Grant, name: str, declaration: object) -> "Iterator[Demand]
     if broken(declaration, 0) or not isinstance(declaration, dict):
         yield Demand(f"no `{name}` is taken", lambda calls: any(_denied(seen, name) for seen in calls))
         return
-    words = tuple(prefixes(grant))
-    values = meeting(declaration, words)
-    missed = dict.fromkeys(keyword for keyword, _ in missing(declaration, words))
+    values = values_of(grant, name)
+    missed = dict.fromkeys(keyword for keyword, _ in misses_of(grant, name))
     for keyword in dict.fromkeys([*enforced(declaration), *missed]):
         if values:
             yield Demand(f"a `{name}` meets its `{keyword}`", _meets(name))
@@ -143,14 +152,18 @@ def _paths(grant: Grant) -> "Iterator[Demand]":
         yield Demand(f"a path in `{prefix}` is allowed", _is_inside(prefix))
         yield Demand(f"a path beside `{prefix}` is denied", _is_beside(prefix))
     if not grant.fs_scope:
-        yield Demand("any path is allowed", lambda calls: any(seen.decision.allowed and seen.request.places for seen in calls))
+        yield Demand(
+            "any path is allowed", lambda calls: any(seen.decision.allowed and seen.request.places for seen in calls)
+        )
     elif not known:
         yield Demand("no path is allowed", lambda calls: any(_is(seen, PATH_OUTSIDE_SCOPE) for seen in calls))
 
 
 def _is_inside(prefix: str) -> "Callable[[Calls], bool]":
     return lambda calls: any(
-        seen.decision.allowed and covering((prefix,), place.collapsed) for seen in calls for place in seen.request.places
+        seen.decision.allowed and covering((prefix,), place.collapsed)
+        for seen in calls
+        for place in seen.request.places
     )
 
 

@@ -1,6 +1,6 @@
 """A first case file for a grant: what it allows, just misses and limits, each call tried before it is written."""
 
-from cortex_policy.core.engine import is_path_argument, path_arguments, rated, refusal, usable
+from cortex_policy.core.engine import is_path_argument, refusal, usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -8,15 +8,14 @@ from cortex_policy.core.model import (
     HUMAN_APPROVAL,
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
-    Decision,
     Grant,
     Request,
     Value,
 )
 from cortex_policy.core.window import WINDOW_SECONDS
 from cortex_policy.manage.cases import MOST_TIMES, NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.coverage import prefixes, values_of
-from cortex_policy.manage.probes import meets, missing
+from cortex_policy.manage.coverage import misses_of, prefixes, values_of
+from cortex_policy.manage.probes import meets
 from cortex_policy.manage.scratch import Scratch, Tree, scratch
 from cortex_policy.state.places import places
 
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 MINUTE_NS = int(WINDOW_SECONDS) * NANOSECONDS
 OUTSIDE = "outside"  # a directory of the tree that no scope covers, and links lead to
 _LINK = "out-of-scope"
-_NEAR_ACTIONS = ("write", "delete", "push", "read", "admin", "exec", "list")
+_OTHER_ACTIONS = ("write", "delete", "push", "exec")
 _PATH_NAMES = ("path", "file", "source", "destination", "cwd")
 
 
@@ -87,11 +86,11 @@ def _wishes(grant: Grant) -> "Iterator[Wish]":
 
 def _of_actions(grant: Grant) -> "Iterator[Wish]":
     for action in dict.fromkeys(grant.actions):
-        yield Wish(f"{action or 'no action'} is allowed", action, {}, ALLOWED)
+        yield Wish(f"{action or 'an empty action'} is allowed", action, {}, ALLOWED)
     near = [f"{grant.actions[0]}x", grant.actions[0].upper()] if grant.actions else []
-    for action in dict.fromkeys((*near, *_NEAR_ACTIONS, "")):
+    for action in dict.fromkeys((*near, *_OTHER_ACTIONS, "")):
         if action not in grant.actions:
-            yield Wish(f"{action or 'no action'} is not allowed", action, {}, ACTION_NOT_ALLOWED)
+            yield Wish(f"{action or 'an empty action'} is not allowed", action, {}, ACTION_NOT_ALLOWED)
 
 
 def _path_name(grant: Grant) -> str:
@@ -129,11 +128,10 @@ def _of_paths(grant: Grant, action: str, name: str) -> "Iterator[Wish]":
 
 
 def _of_argument(grant: Grant, action: str, name: str) -> "Iterator[Wish]":
-    declaration = grant.args[name]
     for value in values_of(grant, name):
         for expect, said in ((ALLOWED, "is taken"), (PATH_OUTSIDE_SCOPE, "is taken, and outside of every scope")):
             yield Wish(f"{name} {_shown(value)} {said}", action, {name: value}, expect)
-    for keyword, value in missing(declaration, tuple(prefixes(grant))):
+    for keyword, value in misses_of(grant, name):
         yield Wish(f"{name} {_shown(value)} misses its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED)
     yield Wish(f"{name} cannot be given", action, {name: "text"}, ARGUMENT_NOT_ALLOWED)
     if is_path_argument(grant, name):
@@ -155,8 +153,7 @@ def _paced(grant: Grant, wishes: "list[Wish]") -> "Iterator[Case]":
     limit = grant.rate.per_minute
     duties = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
     used: dict[str, int] = {}
-    names: set[str] = set()
-    calls: set[str] = set()
+    names, calls, is_told = set[str](), set[str](), False
     for wish in wishes:
         call = repr((wish.action, wish.args, str(wish.expect)))
         if call in calls:
@@ -168,7 +165,7 @@ def _paced(grant: Grant, wishes: "list[Wish]") -> "Iterator[Case]":
                 advance, used = MINUTE_NS, {}
             used[wish.action] = used.get(wish.action, 0) + 1
         name = _unique(wish.name, names)
-        is_first = wish.expect is ALLOWED and not wish.args
+        is_first, is_told = wish.expect is ALLOWED and not is_told, is_told or wish.expect is ALLOWED
         yield Case(
             name, wish.action, wish.args, wish.expect, obligations=duties if is_first else None,
             tool=grant.tool if is_first else None, advance_ns=advance,
@@ -180,12 +177,20 @@ def _paced(grant: Grant, wishes: "list[Wish]") -> "Iterator[Case]":
 
 def _driven(limit: int, action: str, names: set[str]) -> "Iterator[Case]":
     """Drive a budget to its end and back."""
-    many = {"times": limit} if limit <= MOST_TIMES else {"cost": limit}
+    times, cost = (limit, 1) if limit <= MOST_TIMES else (1, limit)
     name = _unique(f"the budget of {action} is used up", names)
-    yield Case(name, action, {}, ALLOWED, remaining=0, advance_ns=MINUTE_NS, **many)
+    yield Case(name, action, {}, ALLOWED, remaining=0, times=times, cost=cost, advance_ns=MINUTE_NS)
     yield Case(_unique(f"one more {action} is too many", names), action, {}, RATE_LIMITED)
-    yield Case(_unique("a second before a minute has passed, too", names), action, {}, RATE_LIMITED, advance_ns=59 * NANOSECONDS)
-    yield Case(_unique("a minute later it is back", names), action, {}, ALLOWED, remaining=limit - 1, advance_ns=NANOSECONDS)
+    yield Case(
+        _unique("a second before a minute has passed, too", names),
+        action,
+        {},
+        RATE_LIMITED,
+        advance_ns=59 * NANOSECONDS,
+    )
+    yield Case(
+        _unique("a minute later it is back", names), action, {}, ALLOWED, remaining=limit - 1, advance_ns=NANOSECONDS
+    )
 
 
 def _unique(name: str, names: set[str]) -> str:

@@ -118,7 +118,9 @@ def _numbers(declaration: "Declaration") -> "Iterator[float]":
 
 def _beside(bound: float) -> tuple[float, ...]:
     """Return the numbers next to a bound, whole ones and others."""
-    return (bound - 1, bound + 1, bound - _STEP, bound + _STEP) if bound == bound // 1 else (bound - _STEP, bound + _STEP)
+    return (
+        (bound - 1, bound + 1, bound - _STEP, bound + _STEP) if bound == bound // 1 else (bound - _STEP, bound + _STEP)
+    )
 
 
 def _arrays(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[list[Any]]":
@@ -136,7 +138,9 @@ def _near(keyword: str, declaration: "Declaration", words: tuple[str, ...]) -> "
     bound = declaration[keyword]
     if keyword == "type":
         rest = {name: value for name, value in declaration.items() if name != keyword}
-        return [*meeting(rest, words), *_ONE_OF_EACH.values()]
+        return list(
+            {_kind(value): value for value in (*_ONE_OF_EACH.values(), *reversed(meeting(rest, words)))}.values()
+        )
     if keyword in ("enum", "const"):
         known = bound if keyword == "enum" else [bound]
         return [near for value in known for near in _beside_value(value)] + [*_ONE_OF_EACH.values()]
@@ -153,6 +157,11 @@ def _near(keyword: str, declaration: "Declaration", words: tuple[str, ...]) -> "
         return [_sized(seed, length) for seed in (*seeds, "x")]
     parts = meeting(declaration["items"], words) if "items" in declaration else ["text"]
     return [parts[:1] * length]
+
+
+def _kind(value: object) -> str:
+    """Return the word of the narrowest type that a value has."""
+    return next(word for word in ("integer", *_ONE_OF_EACH) if meets({"type": word}, value))
 
 
 def _beside_value(value: "Any") -> "list[Any]":

@@ -42,7 +42,7 @@ def _part(code: "Any", value: "Any", more: int) -> str:
         return chr(value)
     if code in (codes.NOT_LITERAL, codes.ANY, codes.IN):
         known = _single(code, value)
-        return next(letter for letter in known if letter)
+        return known[0]
     if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
         least, most, tree = value
         return _text(tree, more) * min(least + more, most, MOST_REPEATED + least)
@@ -64,7 +64,11 @@ def _single(code: "Any", value: "Any") -> list[str]:
 
 
 def _named(parts: "Any") -> list[str]:
-    return [chr(value if code is codes.LITERAL else value[0]) for code, value in parts if code in (codes.LITERAL, codes.RANGE)]
+    return [
+        chr(value if code is codes.LITERAL else value[0])
+        for code, value in parts
+        if code in (codes.LITERAL, codes.RANGE)
+    ]
 
 
 def _is_in(parts: "Any", letter: str) -> bool:

@@ -2,7 +2,8 @@
 
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import CortexPolicyError, GrantError, Value
-from cortex_policy.manage.cases import Flaw, read
+from cortex_policy.manage.case_reading import read
+from cortex_policy.manage.cases import Flaw
 from cortex_policy.manage.coverage import Cover, covered
 from cortex_policy.manage.targets import shown
 from cortex_policy.manage.trying import Subject, Tested, tried

@@ -64,15 +64,17 @@ def tried(file: CaseFile, subject: Subject) -> Tested:
     with scratch(file.tree) as root:
         run = _Run(file, subject, root)
         results = [run.result(case) for case in file.cases]
-    if file.is_complete:
-        results.append(_completeness(file, subject, run.seen))
+    if file.is_complete and not any(result.wrong for result in results):
+        results += _incomplete(file, subject, run.seen)
     return Tested(file.file, file.grant_id, tuple(results), (), tuple(run.seen))
 
 
-def _completeness(file: CaseFile, subject: Subject, seen: list[Seen]) -> Result:
+def _incomplete(file: CaseFile, subject: Subject, seen: list[Seen]) -> "Iterator[Result]":
+    """Yield what no case of a file shows, though it says that its cases are complete, as one case that failed."""
     cover = covered(subject.grant, subject.file, [tuple(seen)])
-    wrong = tuple(f"no case shows that {said}" for said in cover.unmet)
-    return Result(Case(COMPLETE, "", {}, ALLOWED, file.complete_line), None, wrong)
+    if cover.unmet:
+        wrong = tuple(f"no case shows that {said}" for said in cover.unmet)
+        yield Result(Case(COMPLETE, "", {}, ALLOWED, file.complete_line), None, wrong)
 
 
 class _Run:
@@ -122,8 +124,7 @@ class _Run:
     def _wrong(self, case: Case, decision: Decision, call: int, *, is_last: bool) -> "Iterator[str]":
         nth = f" in call {call} of {case.times}" if case.times > 1 else ""
         if decision.reason != case.expect:
-            detail = f" ({self._root.hidden(decision.detail)})" if decision.detail else ""
-            yield f"expected `{case.expect}`, got `{decision.reason}`{nth}{detail}"
+            yield f"expected `{case.expect}`, got `{decision.reason}`{nth}"
             return
         left = decision.budget.remaining if decision.budget is not None else None
         if is_last and case.remaining is not None and left != case.remaining:

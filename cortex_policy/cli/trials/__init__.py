@@ -1,4 +1,4 @@
-"""What came of cases, in each format: a pure function from the outcome to what is written, its last newline included."""
+"""What came of cases, in each format: a pure function from the outcome to what is written."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -4,7 +4,7 @@ from cortex_policy.cli.formats.shared import counted
 from cortex_policy.manage.cases import Flaw
 from cortex_policy.manage.coverage import Cover
 from cortex_policy.manage.testing import Outcome, percent_of
-from cortex_policy.manage.trying import Result, Tested
+from cortex_policy.manage.trying import COMPLETE, Result, Tested
 from cortex_policy.wording import printable
 
 _MOST_UNMET = 10  # of a grant
@@ -15,13 +15,16 @@ def draw(outcome: Outcome, colour: bool) -> str:  # noqa: FBT001 - it has no def
     """Return a passage for each case that failed and each grant that is not whole, and the summary as the last line."""
     passages = [passage(one, result, colour) for one in outcome.tested for result in one.failed]
     passages += [flaw_passage(flaw, colour) for one in outcome.tested for flaw in one.flaws]
-    passages += [_gaps(cover, colour) for cover in outcome.covers if cover.unmet]
+    told = {one.grant_id for one in outcome.tested for result in one.failed if result.case.name == COMPLETE}
+    passages += [_gaps(cover, colour) for cover in outcome.covers if cover.unmet and cover.grant_id not in told]
     return "".join(f"{text}\n\n" for text in passages) + f"{summary(outcome)}\n"
 
 
 def passage(one: Tested, result: Result, colour: bool = False) -> str:  # noqa: FBT001, FBT002 - painted or not
     """Return what is wrong with a case, the rule that decided, and what would have come nearest."""
-    head = f"{printable(one.file)}:{result.case.line}: {_painted('failed', _RED, colour)}: {printable(result.case.name)}"
+    head = (
+        f"{printable(one.file)}:{result.case.line}: {_painted('failed', _RED, colour)}: {printable(result.case.name)}"
+    )
     return "\n".join([head, *(f"  {printable(line)}" for line in reasons(result))])
 
 
@@ -48,7 +51,7 @@ def summary(outcome: Outcome) -> str:
     parts = [f"{counted(cases, 'case')} in {counted(len(outcome.tested), 'file')}"]
     parts.append(f"{failed} failed" if failed else "all pass" if cases else "nothing was tested")
     parts += [f"{counted(broken, 'file')} could not be run"] if broken else []
-    return f"{', '.join(parts)}; {int(outcome.percent)}% of what the grants say is shown"
+    return f"{', '.join(parts)}; coverage {int(outcome.percent)}%"
 
 
 def _cases(outcome: Outcome) -> tuple[list[tuple[Result, ...]], list[tuple[Result, ...]]]:
@@ -60,7 +63,7 @@ def _gaps(cover: Cover, colour: bool) -> str:  # noqa: FBT001
     if not cover.is_tested:
         head = f"{file}: {_painted('untested', _YELLOW, colour)}"
         return f"{head}\n  hint: write its first cases with `cortex-policy test --init {grant_id}`"
-    lines = [f"{file}: {_painted(f'{int(percent_of([cover]))}% shown', _YELLOW, colour)}, and no case shows that"]
+    lines = [f"{file}: {_painted(f'{int(percent_of([cover]))}% covered', _YELLOW, colour)}; no case shows that"]
     lines += [f"  {printable(said)}" for said in cover.unmet[:_MOST_UNMET]]
     more = len(cover.unmet) - _MOST_UNMET
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
