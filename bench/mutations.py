@@ -14,10 +14,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from mutants import Score, score
 
 from cortex_policy.core.decode import grant_of
+from cortex_policy.manage.case_founding import drafted
 from cortex_policy.manage.case_reading import read
 from cortex_policy.manage.case_text import text_of
 from cortex_policy.manage.cases import CaseFile
-from cortex_policy.manage.first_cases import first_cases
+from cortex_policy.manage.trying import Subject
 
 TOP = Path(__file__).parent.parent
 USUAL = (TOP / ".cortex" / "policy" / "tools", TOP / "tests" / "examples" / "valid")
@@ -28,7 +29,8 @@ def written(document: object, grant_id: str) -> CaseFile:
     """Return the first case file of a grant, as it is read from the disk."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "x.cases.toml")
-        path.write_text(text_of(first_cases(grant_of(document, grant_id), path.name)))
+        subject = Subject(grant_of(document, grant_id), json.dumps(document).encode(), grant_id)
+        path.write_text(text_of(drafted(subject, path.name)[0]))
         return read(str(path), path.name)
 
 

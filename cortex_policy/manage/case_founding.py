@@ -3,15 +3,16 @@
 import os
 from contextlib import suppress
 
+from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import Value
 from cortex_policy.manage.case_targets import TESTS
 from cortex_policy.manage.case_text import text_of
-from cortex_policy.manage.cases import JSON, TOML
+from cortex_policy.manage.cases import JSON, TOML, CaseFile
 from cortex_policy.manage.coverage import Cover, covered
 from cortex_policy.manage.first_cases import first_cases
 from cortex_policy.manage.targets import shown
 from cortex_policy.manage.testing import Grants
-from cortex_policy.manage.trying import tried
+from cortex_policy.manage.trying import Subject, tried
 from cortex_policy.state.files import NEW, settle
 from cortex_policy.state.grants import Directory, Root, Trust, check_id
 from cortex_policy.state.writers import NotDone
@@ -33,17 +34,27 @@ def begin(root: Root, grant_id: str) -> Begun:
     check_id(grant_id)
     subject = Grants().subject(root, grant_id)
     names = [f"{grant_id}{suffix}" for suffix in (TOML, JSON)]
-    file = first_cases(subject.grant, shown(f"{root.path}{TESTS}/{names[0]}"))
+    file, cover = drafted(subject, shown(f"{root.path}{TESTS}/{names[0]}"))
+    data = text_of(file).encode()
+    if len(data) > MAX_BYTES:
+        raise NotDone(f"`{file.file}` would be larger than {MAX_BYTES} bytes", "write cases of what matters by hand")
     try:
         with Directory(Trust(root)) as policy:
-            _write(policy.descriptor, names, text_of(file).encode())
+            _write(policy.descriptor, names, data)
     except FileExistsError as error:
         where = shown(f"{root.path}{TESTS}/{error.filename}")
         raise NotDone(f"`{where}` is there already", f"run it with `cortex-policy test {where}`") from None
     except OSError as error:
         raise NotDone(f"`{file.file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
-    seen = tried(file, subject).seen
-    return Begun(file.file, len(file.cases), covered(subject.grant, subject.file, [seen]))
+    return Begun(file.file, len(file.cases), cover)
+
+
+def drafted(subject: Subject, name: str) -> tuple[CaseFile, Cover]:
+    """Return the first cases of a grant, called complete where they show all that can be shown."""
+    cases = first_cases(subject.grant, name)
+    cover = covered(subject.grant, subject.file, [tried(cases, subject).seen])
+    file = CaseFile(name, cases.grant_id, tree=cases.tree, cases=cases.cases, is_complete=not cover.unmet)
+    return file, cover
 
 
 def _write(policy: int, names: list[str], data: bytes) -> None:

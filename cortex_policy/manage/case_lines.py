@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from cortex_policy.core.spans import Node
 
 _LONG = re.compile(r'"""[\s\S]*?"""|' + r"'''[\s\S]*?'''")
-_HEADER = re.compile(r"\s*(\[\[?)\s*([A-Za-z0-9_.\"' -]+?)\s*\]\]?\s*(?:#.*)?$")
 
 
 class Lines:
@@ -37,15 +36,13 @@ class Lines:
         self._lines = blanked.split("\n")
         cases = 0
         for number, line in enumerate(self._lines, 1):
-            header = _HEADER.match(line)
-            if header is None:
-                continue
-            steps: tuple[object, ...] = tuple(header[2].split("."))
-            if header[1] == "[[":
+            steps = _header(line)
+            if line.lstrip().startswith("[[") and steps:
                 steps, cases = (*steps, cases), cases + 1
-            elif steps[0] == "case" and cases:
+            elif steps[:1] == ("case",) and cases:
                 steps = ("case", cases - 1, *steps[1:])
-            self._sections.setdefault(steps, number)
+            if steps:
+                self._sections.setdefault(steps, number)
 
     def _of_toml(self, at: tuple[object, ...]) -> int:
         if not at:
@@ -61,6 +58,13 @@ class Lines:
             line = self._lines[number - 1]
             if member.match(line):
                 return number
-            if _HEADER.match(line):
+            if _header(line):
                 break
         return start or 1
+
+
+def _header(line: str) -> tuple[object, ...]:
+    """Return the keys of the table that begins in a line, none where none does."""
+    text = line.strip()
+    inner, end, _ = text.lstrip("[").partition("]")
+    return tuple(part.strip(" \t\"'") for part in inner.split(".")) if text[:1] == "[" and end else ()

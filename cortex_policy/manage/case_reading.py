@@ -3,8 +3,9 @@
 import os
 import stat
 from difflib import get_close_matches
+from math import isfinite
 
-from cortex_policy.core.decode import MAX_BYTES, MAX_DEPTH, Malformed, decode_json, is_grant_id
+from cortex_policy.core.decode import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, Malformed, decode_json, is_grant_id
 from cortex_policy.core.model import Settings
 from cortex_policy.core.settings import BY_NAME
 from cortex_policy.core.toml import decode_toml
@@ -13,6 +14,7 @@ from cortex_policy.manage.cases import (
     EXPECTED,
     JSON,
     MOST_CASES,
+    MOST_HITS,
     MOST_SECONDS,
     MOST_TIMES,
     NANOSECONDS,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     Members = Mapping[str, tuple[Callable[[Any], bool], str]]
 
 SETTINGS = ("sensitive", "require_path")
+_MOST_WHOLE = 10 ** (MAX_DIGITS - 1)
 
 
 def read(path: str, shown: str) -> CaseFile:
@@ -64,8 +67,8 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _is_whole(least: int, most: int | None = None) -> "Callable[[object], bool]":
-    return lambda value: type(value) is int and least <= value and (most is None or value <= most)
+def _is_whole(least: int, most: int) -> "Callable[[object], bool]":
+    return lambda value: type(value) is int and least <= value <= most
 
 
 def _is_seconds(value: object) -> bool:
@@ -81,12 +84,14 @@ def _are_tables(value: object) -> bool:
 
 
 def _is_json(value: object, depth: int = 0) -> bool:
-    """Whether a value can be an argument: TOML has dates, NaN and infinities too."""
+    """Whether a value can be an argument: TOML has dates, NaN, infinities and giant hexadecimal numbers too."""
     if depth > MAX_DEPTH:
         return False
     if isinstance(value, dict | list):
         return all(_is_json(part, depth + 1) for part in (value.values() if isinstance(value, dict) else value))
-    return value is None or isinstance(value, str | int) or (isinstance(value, float) and value - value == 0)
+    if isinstance(value, int):
+        return abs(value) < _MOST_WHOLE
+    return value is None or isinstance(value, str) or (isinstance(value, float) and isfinite(value))
 
 
 def _arguments(value: object) -> "dict[str, Any] | None":
@@ -111,10 +116,10 @@ _OF_CASE: "Members" = {
     "action": (lambda value: isinstance(value, str), "a text"),
     "args": (lambda value: _arguments(value) is not None, "a table of JSON values, or a JSON object as text"),
     "expect": (lambda value: isinstance(value, str) and value in EXPECTED, f"one of {', '.join(EXPECTED)}"),
-    "remaining": (_is_whole(0), "a whole number"),
+    "remaining": (_is_whole(0, MOST_HITS), "a whole number"),
     "obligations": (_are_texts, "an array of texts"),
     "tool": (_is_text, "a text that is not empty"),
-    "cost": (_is_whole(1), "a whole number of at least 1"),
+    "cost": (_is_whole(1, MOST_HITS), "a whole number of at least 1"),
     "cwd": (lambda value: isinstance(value, str), "a directory of the tree"),
     "times": (_is_whole(1, MOST_TIMES), f"a whole number from 1 to {MOST_TIMES}"),
     "advance_seconds": (_is_seconds, f"a number from 0 to {MOST_SECONDS}"),

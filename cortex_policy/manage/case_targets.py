@@ -2,9 +2,9 @@
 
 import os
 
-from cortex_policy.core.model import UsageError, Value
-from cortex_policy.manage.cases import JSON, TOML, is_case_file
-from cortex_policy.manage.targets import shown
+from cortex_policy.core.model import Value
+from cortex_policy.manage.cases import JSON, TOML, Flaw, is_case_file
+from cortex_policy.manage.targets import absolute, shown
 from cortex_policy.state.grants import Root, find_root
 from cortex_policy.state.writers import NotDone
 
@@ -24,49 +24,42 @@ class Target(Value):
 
 
 class Plan(Value):
-    """The case files to run, and the roots of which every grant should have one."""
+    """The case files to run, the roots of which every grant should have one, and words that named no case file."""
 
     targets: tuple[Target, ...]
     roots: tuple[Root, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
 
 
 def plan(words: tuple[str, ...], named: str | None) -> Plan:
-    """Return what these words name; no words at all are the case files of the root.
-
-    Raises UsageError for a word that names no case file, NotDone where a directory cannot be read.
-    """
+    """Return what these words name; no words at all are the case files of the root."""
     if not words:
         root = find_root(named)
         return Plan(tuple(_in(root.path + TESTS, root)), (root,))
     found: dict[str, Target] = {}
+    flaws = []
     for word in words:
-        for target in _of_word(word, named):
-            found.setdefault(target.path, target)
-    return Plan(tuple(found.values()))
+        path = absolute(word)
+        targets = list(_of_directory(path, named)) if os.path.isdir(path) else _of_file(path, named)
+        if not targets:  # a gate that looks at nothing lets everything through
+            what = "there is no case file in it" if os.path.isdir(path) else "it is no case file"
+            flaws.append(Flaw(word, 1, what, f"their names end in `{TOML}` or `{JSON}`"))
+        found |= {target.path: target for target in targets}
+    return Plan(tuple(found.values()), (), tuple(flaws))
 
 
-def _of_word(word: str, named: str | None) -> list[Target]:
-    path = os.path.abspath(word)
-    if os.path.isdir(path):
-        found = [target for directory in _with_cases(path) for target in _in(directory, _root_of(directory, named))]
-        if not found:
-            # a gate that looks at nothing lets everything through
-            raise UsageError(f"there is no case file in `{word}`", f"their names end in `{TOML}` or `{JSON}`")
-        return found
-    if not is_case_file(path) or not os.path.exists(path):
-        why = "is not there" if is_case_file(path) else "is no case file"
-        raise UsageError(f"`{word}` {why}", f"write one with `cortex-policy test --init ID`; its name ends in `{TOML}`")
-    return [Target(path, shown(path), _root_of(os.path.dirname(path), named))]
+def _of_file(path: str, named: str | None) -> list[Target]:
+    return [Target(path, shown(path), _root_of(os.path.dirname(path), named))] if is_case_file(path) else []
 
 
-def _with_cases(top: str) -> "Iterator[str]":
+def _of_directory(top: str, named: str | None) -> "Iterator[Target]":
     def stop(error: OSError) -> None:
         raise NotDone(f"`{error.filename}`: {(error.strerror or str(error)).lower()}") from None
 
     for directory, below, names in os.walk(top, onerror=stop):
         below[:] = sorted(name for name in below if name != ".git")
         if any(map(is_case_file, names)):
-            yield directory
+            yield from _in(directory, _root_of(directory, named))
 
 
 def _in(directory: str, root: Root) -> "Iterator[Target]":

@@ -1,5 +1,7 @@
 """A first case file for a grant: what it allows, just misses and limits, each call tried before it is written."""
 
+from itertools import islice
+
 from cortex_policy.core.engine import is_path_argument, refusal, usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -13,7 +15,7 @@ from cortex_policy.core.model import (
     Value,
 )
 from cortex_policy.core.window import WINDOW_SECONDS
-from cortex_policy.manage.cases import MOST_TIMES, NANOSECONDS, Case, CaseFile
+from cortex_policy.manage.cases import MOST_HITS, MOST_TIMES, NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.coverage import misses_of, prefixes, values_of
 from cortex_policy.manage.probes import meets
 from cortex_policy.manage.scratch import Scratch, Tree, scratch
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 MINUTE_NS = int(WINDOW_SECONDS) * NANOSECONDS
 OUTSIDE = "outside"  # a directory of the tree that no scope covers, and links lead to
+MOST_WISHES = 5_000
 _LINK = "out-of-scope"
 _OTHER_ACTIONS = ("write", "delete", "push", "exec")
 _PATH_NAMES = ("path", "file", "source", "destination", "cwd")
@@ -45,8 +48,8 @@ def first_cases(grant: Grant, file: str) -> CaseFile:
     """Return cases that all pass on a grant, and show what can be shown of it."""
     tree = _tree(grant)
     with scratch(tree) as root:
-        wishes = [wish for wish in _wishes(grant) if _tried(grant, wish, root) == wish.expect]
-    return CaseFile(file, grant.id, tree=tree, cases=tuple(_paced(grant, wishes)), is_complete=True)
+        wishes = [wish for wish in islice(_wishes(grant), MOST_WISHES) if _tried(grant, wish, root) == wish.expect]
+    return CaseFile(file, grant.id, tree=tree, cases=tuple(_paced(grant, wishes)))
 
 
 def _tried(grant: Grant, wish: Wish, root: Scratch) -> "Reason":
@@ -150,29 +153,30 @@ def _shown(value: object) -> str:
 
 def _paced(grant: Grant, wishes: "list[Wish]") -> "Iterator[Case]":
     """Make cases of calls, in such a way that none is kept from being allowed by those before it."""
-    limit = grant.rate.per_minute
+    first = next((wish for wish in wishes if wish.expect is ALLOWED), None)
     duties = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
     used: dict[str, int] = {}
-    names, calls, is_told = set[str](), set[str](), False
-    for wish in wishes:
-        call = repr((wish.action, wish.args, str(wish.expect)))
-        if call in calls:
-            continue
-        calls.add(call)
+    names: set[str] = set()
+    for wish in _distinct(wishes):
         advance = 0
         if wish.expect is ALLOWED:
-            if used.get(wish.action, 0) >= limit:
+            if used.get(wish.action, 0) >= grant.rate.per_minute:
                 advance, used = MINUTE_NS, {}
             used[wish.action] = used.get(wish.action, 0) + 1
-        name = _unique(wish.name, names)
-        is_first, is_told = wish.expect is ALLOWED and not is_told, is_told or wish.expect is ALLOWED
-        yield Case(
-            name, wish.action, wish.args, wish.expect, obligations=duties if is_first else None,
-            tool=grant.tool if is_first else None, advance_ns=advance,
-        )  # fmt: skip
-    allowed = next((wish.action for wish in wishes if wish.expect is ALLOWED), None)
-    if allowed is not None:
-        yield from _driven(limit, allowed, names)
+        name, tool, obligations = _unique(wish.name, names), None, None
+        if wish is first:
+            tool, obligations = grant.tool, duties
+        yield Case(name, wish.action, wish.args, wish.expect, 0, None, obligations, tool, advance_ns=advance)
+    if first is not None and grant.rate.per_minute <= MOST_HITS:
+        yield from _driven(grant.rate.per_minute, first.action, names)
+
+
+def _distinct(wishes: "list[Wish]") -> "Iterable[Wish]":
+    """Return each call once; what it is called first counts."""
+    calls: dict[str, Wish] = {}
+    for wish in wishes:
+        calls.setdefault(repr((wish.action, wish.args)), wish)
+    return calls.values()
 
 
 def _driven(limit: int, action: str, names: set[str]) -> "Iterator[Case]":

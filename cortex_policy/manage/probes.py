@@ -20,6 +20,7 @@ _ONE_OF_EACH: "dict[str, Any]" = {
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _LENGTHS = ("minLength", "maxLength")
 _SIZES = ("minItems", "maxItems")
+_LISTED = 3  # values of a list that others are tried beside
 _STEP = 0.01  # beside a bound of numbers that need not be whole
 
 
@@ -37,7 +38,9 @@ def meeting(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
     """Return values that meet a declaration: all that it lists, else those at its bounds, and one of each type."""
     if not isinstance(declaration, dict) or broken(declaration, 0):
         return []
-    return _distinct(value for value in _candidates(declaration, words) if meets(declaration, value))
+    # what it lists meets that, and a list may be long
+    rest = {keyword: bound for keyword, bound in declaration.items() if keyword != "enum" or "const" in declaration}
+    return _distinct(value for value in _candidates(declaration, words) if meets(rest, value))
 
 
 def missing(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
@@ -142,7 +145,7 @@ def _near(keyword: str, declaration: "Declaration", words: tuple[str, ...]) -> "
             {_kind(value): value for value in (*_ONE_OF_EACH.values(), *reversed(meeting(rest, words)))}.values()
         )
     if keyword in ("enum", "const"):
-        known = bound if keyword == "enum" else [bound]
+        known = bound[:_LISTED] if keyword == "enum" else [bound]
         return [near for value in known for near in _beside_value(value)] + [*_ONE_OF_EACH.values()]
     if keyword in _NUMBERS:
         return [bound, *_beside(bound)]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _LETTERS = "ab1_- AZ./:@x\u00e9"
 _COMMON = ("text", "a", "docs", "a-b", "1", "2026-01-01", "v1.0.0", "https://example.org", "a@example.org", "")
-MOST_REPEATED = 100
+MOST_LETTERS = 1_000
 
 
 def samples(pattern: str) -> list[str]:
@@ -45,12 +45,19 @@ def _part(code: "Any", value: "Any", more: int) -> str:
         return known[0]
     if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
         least, most, tree = value
-        return _text(tree, more) * min(least + more, most, MOST_REPEATED + least)
+        return _repeated(_text(tree, more), min(least + more, most))
     if code is codes.SUBPATTERN:
         return _text(value[-1], more)
     if code is codes.BRANCH:
         return _text(value[1][min(more, len(value[1]) - 1)], more)
     return ""  # an anchor, or what looks around: whoever samples sees whether it holds
+
+
+def _repeated(text: str, times: int) -> str:
+    if len(text) * times > MOST_LETTERS:
+        message = "too long for people to read"
+        raise ValueError(message)
+    return text * times
 
 
 def _single(code: "Any", value: "Any") -> list[str]:

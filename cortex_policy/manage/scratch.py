@@ -68,7 +68,7 @@ class Scratch(Value):
 
     def hidden(self, text: str) -> str:
         """Return a text without the name of the scratch root."""
-        return text.replace(self.path, SHOWN)
+        return text.replace(self.path, SHOWN).replace(os.path.dirname(self.path), f"{SHOWN}/..")
 
 
 @contextmanager

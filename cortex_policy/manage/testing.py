@@ -65,7 +65,8 @@ def run(plan: "Plan", track: "Track" = iter) -> Outcome:
         runs.setdefault((target.root.path, one.grant_id), []).append(one)
     covers = [cover for (path, grant_id), ones in sorted(runs.items())
               if (cover := grants.cover(roots[path], grant_id, ones)) is not None]  # fmt: skip
-    return Outcome(tuple(tested), tuple(covers), tuple(grants.warnings))
+    strangers = [Tested(flaw.file, "", flaws=(flaw,)) for flaw in plan.flaws]
+    return Outcome((*strangers, *tested), tuple(covers), tuple(grants.warnings))
 
 
 def _tested(target: "Target", grants: "Grants") -> Tested:

@@ -1,11 +1,11 @@
 """What came of cases as an operator reads it: each that failed with the rule that decided, then what none shows."""
 
 from cortex_policy.cli.formats.shared import counted
+from cortex_policy.cli.formats.text import safe
 from cortex_policy.manage.cases import Flaw
 from cortex_policy.manage.coverage import Cover
 from cortex_policy.manage.testing import Outcome, percent_of
 from cortex_policy.manage.trying import COMPLETE, Result, Tested
-from cortex_policy.wording import printable
 
 _MOST_UNMET = 10  # of a grant
 _RED, _YELLOW = "1;31", "1;33"
@@ -22,10 +22,8 @@ def draw(outcome: Outcome, colour: bool) -> str:  # noqa: FBT001 - it has no def
 
 def passage(one: Tested, result: Result, colour: bool = False) -> str:  # noqa: FBT001, FBT002 - painted or not
     """Return what is wrong with a case, the rule that decided, and what would have come nearest."""
-    head = (
-        f"{printable(one.file)}:{result.case.line}: {_painted('failed', _RED, colour)}: {printable(result.case.name)}"
-    )
-    return "\n".join([head, *(f"  {printable(line)}" for line in reasons(result))])
+    head = f"{safe(one.file)}:{result.case.line}: {_painted('failed', _RED, colour)}: {safe(result.case.name)}"
+    return "\n".join([head, *(f"  {safe(line)}" for line in reasons(result))])
 
 
 def reasons(result: Result) -> list[str]:
@@ -40,8 +38,8 @@ def reasons(result: Result) -> list[str]:
 
 def flaw_passage(flaw: Flaw, colour: bool = False) -> str:  # noqa: FBT001, FBT002 - painted or not
     """Return what keeps a case file from being run."""
-    head = f"{printable(flaw.file)}:{flaw.line}: {_painted('error', _RED, colour)}: {printable(flaw.message)}"
-    return f"{head}\n  hint: {printable(flaw.hint)}" if flaw.hint else head
+    head = f"{safe(flaw.file)}:{flaw.line}: {_painted('error', _RED, colour)}: {safe(flaw.message)}"
+    return f"{head}\n  hint: {safe(flaw.hint)}" if flaw.hint else head
 
 
 def summary(outcome: Outcome) -> str:
@@ -59,12 +57,12 @@ def _cases(outcome: Outcome) -> tuple[list[tuple[Result, ...]], list[tuple[Resul
 
 
 def _gaps(cover: Cover, colour: bool) -> str:  # noqa: FBT001
-    file, grant_id = printable(cover.file), printable(cover.grant_id)
+    file, grant_id = safe(cover.file), safe(cover.grant_id)
     if not cover.is_tested:
         head = f"{file}: {_painted('untested', _YELLOW, colour)}"
         return f"{head}\n  hint: write its first cases with `cortex-policy test --init {grant_id}`"
     lines = [f"{file}: {_painted(f'{int(percent_of([cover]))}% covered', _YELLOW, colour)}; no case shows that"]
-    lines += [f"  {printable(said)}" for said in cover.unmet[:_MOST_UNMET]]
+    lines += [f"  {safe(said)}" for said in cover.unmet[:_MOST_UNMET]]
     more = len(cover.unmet) - _MOST_UNMET
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
 
