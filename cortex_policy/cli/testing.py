@@ -74,7 +74,7 @@ def _run(where: Plan, asked: Asked, outs: dict[str, str]) -> int:
 def _code(outcome: Outcome, asked: Asked) -> int:
     """Return the exit code, and say what else than a case makes it one."""
     code = 0 if outcome.passes else 1
-    if asked.filter and not outcome.tested:
+    if asked.filter and not outcome.trials:
         sys.stderr.write(printable(f"no case matches `{asked.filter}`") + "\n")
         code = 1
     if asked.fail_under is not None and outcome.percent < asked.fail_under:

@@ -68,7 +68,10 @@ def _is_text(value: object) -> bool:
 
 
 def _is_whole(least: int, most: int) -> "Callable[[object], bool]":
-    return lambda value: type(value) is int and least <= value <= most
+    def is_whole(value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+    return is_whole
 
 
 def _is_seconds(value: object) -> bool:

@@ -42,10 +42,15 @@ def plan(words: tuple[str, ...], named: str | None) -> Plan:
         path = absolute(word)
         targets = list(_of_directory(path, named)) if os.path.isdir(path) else _of_file(path, named)
         if not targets:  # a gate that looks at nothing lets everything through
-            what = "there is no case file in it" if os.path.isdir(path) else "it is no case file"
-            flaws.append(Flaw(word, 1, what, f"their names end in `{TOML}` or `{JSON}`"))
+            flaws.append(Flaw(word, 1, _why_none(path), f"the name of a case file ends in `{TOML}` or `{JSON}`"))
         found |= {target.path: target for target in targets}
     return Plan(tuple(found.values()), (), tuple(flaws))
+
+
+def _why_none(path: str) -> str:
+    if os.path.isdir(path):
+        return "there is no case file in it"
+    return "it is no case file" if os.path.exists(path) else "no such file or directory"
 
 
 def _of_file(path: str, named: str | None) -> list[Target]:

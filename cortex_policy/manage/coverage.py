@@ -4,6 +4,7 @@ from functools import partial
 from typing import NamedTuple
 
 from cortex_policy.core.arguments import broken
+from cortex_policy.core.declarations import allows_none
 from cortex_policy.core.engine import is_path_argument, usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -16,7 +17,7 @@ from cortex_policy.core.model import (
     Value,
 )
 from cortex_policy.manage.cases import Case
-from cortex_policy.manage.probes import enforced, meeting, misses, missing
+from cortex_policy.manage.probes import enforced, is_far, meeting, misses, missing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,15 +168,17 @@ def _argument(grant: Grant, name: str, declaration: object) -> "Iterator[Demand]
     if broken(declaration, 0) or not isinstance(declaration, dict):
         yield Demand(f"no `{name}` is taken", lambda shown: name in shown.missed)
         return
-    values = values_of(grant, name)
-    missed = dict.fromkeys(keyword for keyword, _ in misses_of(grant, name))
-    for keyword in dict.fromkeys([*enforced(declaration), *missed]):
-        if values:
+    # what nobody can show is not asked for: an argument that no value meets, a keyword that every value meets
+    is_void, missed = allows_none(grant.args, name), {keyword for keyword, _ in misses_of(grant, name)}
+    for keyword in enforced(declaration):
+        if not is_void:
             yield Demand(f"a `{name}` meets its `{keyword}`", lambda shown: name in shown.passed)
-        if keyword in missed:
+        if keyword in missed or is_far(keyword, declaration[keyword]):
             yield Demand(f"a `{name}` misses its `{keyword}`", partial(_misses, declaration, name, keyword))
+    for keyword in sorted(missed - declaration.keys()):  # those inside
+        yield Demand(f"a `{name}` misses its `{keyword}`", partial(_misses, declaration, name, keyword))
     if "enum" in declaration:
-        for value in values:
+        for value in values_of(grant, name):
             yield Demand(f"`{name}` may be {value!r:.80}", partial(_takes, name, canonical(value)))
 
 

@@ -34,6 +34,11 @@ def enforced(declaration: "Declaration") -> list[str]:
     return [keyword for keyword in declaration if keyword in KEYWORDS - {"format", "items"}]
 
 
+def is_far(keyword: str, bound: object) -> bool:
+    """Whether what misses a keyword is longer than what is read off it here."""
+    return keyword in (*_LENGTHS, *_SIZES) and isinstance(bound, int | float) and bound >= MOST
+
+
 def meeting(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
     """Return values that meet a declaration: all that it lists, else those at its bounds, and one of each type."""
     if not isinstance(declaration, dict) or broken(declaration, 0):

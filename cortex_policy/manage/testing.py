@@ -6,7 +6,7 @@ from cortex_policy.manage.case_reading import read
 from cortex_policy.manage.cases import Flaw
 from cortex_policy.manage.coverage import Cover, covered
 from cortex_policy.manage.targets import shown
-from cortex_policy.manage.trying import Subject, Tested, tried
+from cortex_policy.manage.trying import Subject, Trial, tried
 from cortex_policy.state.grants import Directory, Root, Trust
 
 TYPE_CHECKING = False
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 class Outcome(Value):
     """What came of all files, what no case shows of their grants, and what an operator should know beside."""
 
-    tested: tuple[Tested, ...]
+    trials: tuple[Trial, ...]
     covers: tuple[Cover, ...]
     warnings: tuple[str, ...] = ()
 
     @property
     def passes(self) -> bool:
         """Whether every case of every file is as expected."""
-        return not any(one.flaws or one.failed for one in self.tested)
+        return not any(one.flaws or one.failed for one in self.trials)
 
     @property
     def percent(self) -> float:
@@ -38,10 +38,10 @@ class Outcome(Value):
     def filtered(self, text: str) -> "Outcome":
         """Return the outcome with the cases only whose name, or whose file, holds a text; flaws stay."""
         kept = [
-            Tested(
+            Trial(
                 one.file, one.grant_id, tuple(r for r in one.results if text in r.case.name or text in one.file),
                 one.flaws, one.seen,
-            ) for one in self.tested
+            ) for one in self.trials
         ]  # fmt: skip
         return Outcome(tuple(one for one in kept if one.results or one.flaws), self.covers, self.warnings)
 
@@ -57,7 +57,7 @@ def run(plan: "Plan", track: "Track" = iter) -> Outcome:
     """Run every case file of a plan; what cannot be run is told, and the others are run all the same."""
     grants = Grants()
     tested = [_tested(target, grants) for target in track(list(plan.targets))]
-    runs: dict[tuple[str, str], list[Tested]] = {}
+    runs: dict[tuple[str, str], list[Trial]] = {}
     for root in plan.roots:
         runs |= {(root.path, grant_id): [] for grant_id in grants.ids(root)}
     roots = {root.path: root for root in (*plan.roots, *(target.root for target in plan.targets))}
@@ -65,18 +65,18 @@ def run(plan: "Plan", track: "Track" = iter) -> Outcome:
         runs.setdefault((target.root.path, one.grant_id), []).append(one)
     covers = [cover for (path, grant_id), ones in sorted(runs.items())
               if (cover := grants.cover(roots[path], grant_id, ones)) is not None]  # fmt: skip
-    strangers = [Tested(flaw.file, "", flaws=(flaw,)) for flaw in plan.flaws]
+    strangers = [Trial(flaw.file, "", flaws=(flaw,)) for flaw in plan.flaws]
     return Outcome((*strangers, *tested), tuple(covers), tuple(grants.warnings))
 
 
-def _tested(target: "Target", grants: "Grants") -> Tested:
+def _tested(target: "Target", grants: "Grants") -> Trial:
     file = read(target.path, target.shown)
     if file.flaws:
-        return Tested(file.file, file.grant_id, flaws=file.flaws)
+        return Trial(file.file, file.grant_id, flaws=file.flaws)
     try:
         return tried(file, grants.subject(target.root, file.grant_id))
     except CortexPolicyError as error:
-        return Tested(file.file, file.grant_id, flaws=(Flaw(file.file, file.grant_line, str(error), error.hint),))
+        return Trial(file.file, file.grant_id, flaws=(Flaw(file.file, file.grant_line, str(error), error.hint),))
 
 
 class Grants:
@@ -105,7 +105,7 @@ class Grants:
             raise known
         return known
 
-    def cover(self, root: Root, grant_id: str, tested: list[Tested]) -> Cover | None:
+    def cover(self, root: Root, grant_id: str, tested: list[Trial]) -> Cover | None:
         """Say what cases show of a grant; None where it cannot be read, which is told."""
         try:
             subject = self.subject(root, grant_id)

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.engine import rated, refusal
 from cortex_policy.core.explanation import explain
-from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Request, Value
+from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request, Value
 from cortex_policy.core.walks import DENIES, FAILS, Step
 from cortex_policy.core.window import WINDOW_SECONDS, counted
 from cortex_policy.manage.cases import NANOSECONDS, Case, CaseFile, Flaw
@@ -36,15 +36,15 @@ class Why(Value):
 
 
 class Result(Value):
-    """What came of a case: the decision on its last call, and each way in which that is not as expected."""
+    """What came of a case: the reason of its last decision, and each way in which that is not as expected."""
 
     case: Case
-    decision: Decision | None = None
+    got: Reason | None = None
     wrong: tuple[str, ...] = ()
     why: Why | None = None
 
 
-class Tested(Value):
+class Trial(Value):
     """What came of a file: its results in their order, why others have none, and what was seen to be as expected."""
 
     file: str
@@ -59,14 +59,14 @@ class Tested(Value):
         return tuple(result for result in self.results if result.wrong)
 
 
-def tried(file: CaseFile, subject: Subject) -> Tested:
+def tried(file: CaseFile, subject: Subject) -> Trial:
     """Run the cases of a file on a grant; raise NotDone where its tree cannot be made."""
     with scratch(file.tree) as root:
         run = _Run(file, subject, root)
         results = [run.result(case) for case in file.cases]
     if file.is_complete and not any(result.wrong for result in results):
         results += _incomplete(file, subject, run.seen)
-    return Tested(file.file, file.grant_id, tuple(results), (), tuple(run.seen))
+    return Trial(file.file, file.grant_id, tuple(results), (), tuple(run.seen))
 
 
 def _incomplete(file: CaseFile, subject: Subject, seen: list[Seen]) -> "Iterator[Result]":
@@ -98,9 +98,9 @@ class _Run:
             decision = refused if refused is not None else self._taken(request)
             wrong = tuple(self._wrong(case, decision, call, is_last=call == calls))
             if wrong:
-                return Result(case, decision, wrong, self._why(case, request, decision))
+                return Result(case, decision.reason, wrong, self._why(case, request, decision))
         self.seen.append(Seen(case, request, decision))
-        return Result(case, decision)
+        return Result(case, decision.reason)
 
     def _request(self, case: Case) -> Request:
         root = self._root

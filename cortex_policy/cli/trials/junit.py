@@ -13,7 +13,7 @@ _NONE = "no case"
 def draw(outcome: Outcome, _: bool = False) -> str:  # noqa: FBT001, FBT002 - XML has no colour
     """Return one suite; a service that finds no test takes the job for broken, so that none at all is one."""
     cases = []
-    for one in outcome.tested:
+    for one in outcome.trials:
         file = printable(one.file)
         cases += [_case(file, printable(result.case.name), [*map(printable, reasons(result))] if result.wrong else [])
                   for result in one.results]  # fmt: skip

@@ -4,25 +4,25 @@ import json
 
 from cortex_policy.manage.coverage import Cover
 from cortex_policy.manage.testing import Outcome, percent_of
-from cortex_policy.manage.trying import Result, Tested
+from cortex_policy.manage.trying import Result, Trial
 
 
 def draw(outcome: Outcome, _: bool = False) -> str:  # noqa: FBT001, FBT002 - JSON has no colour
     """Return one line."""
-    results = [result for one in outcome.tested for result in one.results]
+    results = [result for one in outcome.trials for result in one.results]
     failed = sum(bool(result.wrong) for result in results)
     return json.dumps({
         "status": "ok" if outcome.passes else "fail",
         "passed": len(results) - failed,
         "failed": failed,
         "percent": outcome.percent,
-        "files": [_file(one) for one in outcome.tested],
+        "files": [_file(one) for one in outcome.trials],
         "grants": [_grant(cover) for cover in outcome.covers],
         "warnings": list(outcome.warnings),
     }) + "\n"  # fmt: skip
 
 
-def _file(one: Tested) -> dict[str, object]:
+def _file(one: Trial) -> dict[str, object]:
     return {
         "file": one.file,
         "grant": one.grant_id or None,
@@ -38,7 +38,7 @@ def _case(result: Result) -> dict[str, object]:
         "line": result.case.line,
         "status": "fail" if result.wrong else "ok",
         "expect": str(result.case.expect),
-        "reason": str(result.decision.reason) if result.decision is not None else None,
+        "reason": str(result.got) if result.got is not None else None,
         "wrong": list(result.wrong),
         "rule": why.step.rule if why is not None else None,
         "said": why.step.said if why is not None else None,

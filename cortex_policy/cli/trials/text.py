@@ -5,7 +5,7 @@ from cortex_policy.cli.formats.text import safe
 from cortex_policy.manage.cases import Flaw
 from cortex_policy.manage.coverage import Cover
 from cortex_policy.manage.testing import Outcome, percent_of
-from cortex_policy.manage.trying import COMPLETE, Result, Tested
+from cortex_policy.manage.trying import COMPLETE, Result, Trial
 
 _MOST_UNMET = 10  # of a grant
 _RED, _YELLOW = "1;31", "1;33"
@@ -13,14 +13,14 @@ _RED, _YELLOW = "1;31", "1;33"
 
 def draw(outcome: Outcome, colour: bool) -> str:  # noqa: FBT001 - it has no default
     """Return a passage for each case that failed and each grant that is not whole, and the summary as the last line."""
-    passages = [passage(one, result, colour) for one in outcome.tested for result in one.failed]
-    passages += [flaw_passage(flaw, colour) for one in outcome.tested for flaw in one.flaws]
-    told = {one.grant_id for one in outcome.tested for result in one.failed if result.case.name == COMPLETE}
+    passages = [passage(one, result, colour) for one in outcome.trials for result in one.failed]
+    passages += [flaw_passage(flaw, colour) for one in outcome.trials for flaw in one.flaws]
+    told = {one.grant_id for one in outcome.trials for result in one.failed if result.case.name == COMPLETE}
     passages += [_gaps(cover, colour) for cover in outcome.covers if cover.unmet and cover.grant_id not in told]
     return "".join(f"{text}\n\n" for text in passages) + f"{summary(outcome)}\n"
 
 
-def passage(one: Tested, result: Result, colour: bool = False) -> str:  # noqa: FBT001, FBT002 - painted or not
+def passage(one: Trial, result: Result, colour: bool = False) -> str:  # noqa: FBT001, FBT002 - painted or not
     """Return what is wrong with a case, the rule that decided, and what would have come nearest."""
     head = f"{safe(one.file)}:{result.case.line}: {_painted('failed', _RED, colour)}: {safe(result.case.name)}"
     return "\n".join([head, *(f"  {safe(line)}" for line in reasons(result))])
@@ -45,15 +45,16 @@ def flaw_passage(flaw: Flaw, colour: bool = False) -> str:  # noqa: FBT001, FBT0
 def summary(outcome: Outcome) -> str:
     """Return how many cases there were, how many failed, and how much of the grants they show."""
     cases, failed = (sum(map(len, found)) for found in _cases(outcome))
-    broken = sum(bool(one.flaws) for one in outcome.tested)
-    parts = [f"{counted(cases, 'case')} in {counted(len(outcome.tested), 'file')}"]
+    broken = sum(bool(one.flaws) for one in outcome.trials)
+    parts = [f"{counted(cases, 'case')} in {counted(len(outcome.trials), 'file')}"]
     parts.append(f"{failed} failed" if failed else "all pass" if cases else "nothing was tested")
     parts += [f"{counted(broken, 'file')} could not be run"] if broken else []
-    return f"{', '.join(parts)}; coverage {int(outcome.percent)}%"
+    coverage = f"; coverage {int(outcome.percent)}%" if outcome.covers else ""
+    return ", ".join(parts) + coverage
 
 
 def _cases(outcome: Outcome) -> tuple[list[tuple[Result, ...]], list[tuple[Result, ...]]]:
-    return [one.results for one in outcome.tested], [one.failed for one in outcome.tested]
+    return [one.results for one in outcome.trials], [one.failed for one in outcome.trials]
 
 
 def _gaps(cover: Cover, colour: bool) -> str:  # noqa: FBT001
