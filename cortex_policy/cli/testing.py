@@ -7,7 +7,8 @@ import sys
 
 from cortex_policy.cli.outputs import STDOUT, outputs, write
 from cortex_policy.cli.progress import tracked
-from cortex_policy.cli.trials import FORMATS, summary
+from cortex_policy.cli.trials import FORMATS
+from cortex_policy.cli.trials.text import draw, summary
 from cortex_policy.core.model import CortexPolicyError, UsageError, Value
 from cortex_policy.manage.case_targets import TESTS, Plan, plan
 from cortex_policy.manage.testing import Outcome, percent_of
@@ -61,10 +62,10 @@ def _run(where: Plan, asked: Asked, outs: dict[str, str]) -> int:
     outcome = outcome.filtered(asked.filter) if asked.filter else outcome
     for name, file in outs.items():
         if file == STDOUT:
-            is_coloured = name == "text" and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-            sys.stdout.write(FORMATS[name](outcome, is_coloured))
+            is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+            sys.stdout.write(draw(outcome, colour=is_coloured) if name == "text" else FORMATS[name](outcome))
         else:
-            write(FORMATS[name](outcome, False), file)  # noqa: FBT003 - no colour in a file
+            write(FORMATS[name](outcome), file)
     sys.stderr.write("".join(f"warning: {printable(warning)}\n" for warning in outcome.warnings))
     if STDOUT not in outs.values():
         sys.stderr.write(f"{summary(outcome)}\n")

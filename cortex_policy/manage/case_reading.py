@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Members = Mapping[str, tuple[Callable[[Any], bool], str]]
 
 SETTINGS = ("sensitive", "require_path")
-_MOST_WHOLE = 10 ** (MAX_DIGITS - 1)
+_MOST_WHOLE: int = 10 ** (MAX_DIGITS - 1)
 
 
 def read(path: str, shown: str) -> CaseFile:

@@ -42,7 +42,7 @@ def _part(code: "Any", value: "Any", more: int) -> str:
         return chr(value)
     if code in (codes.NOT_LITERAL, codes.ANY, codes.IN):
         known = _single(code, value)
-        return known[0]
+        return known[more % len(known)]
     if code in (codes.MAX_REPEAT, codes.MIN_REPEAT):
         least, most, tree = value
         return _repeated(_text(tree, more), min(least + more, most))
@@ -63,7 +63,7 @@ def _repeated(text: str, times: int) -> str:
 def _single(code: "Any", value: "Any") -> list[str]:
     """Return letters that one place of a pattern may hold."""
     if code is codes.ANY:
-        return ["a"]
+        return ["a", "1", "-"]
     if code is codes.NOT_LITERAL:
         return [letter for letter in _LETTERS if ord(letter) != value]
     holds = [letter for letter in [*_LETTERS, *_named(value)] if _is_in(value, letter)]
@@ -71,11 +71,9 @@ def _single(code: "Any", value: "Any") -> list[str]:
 
 
 def _named(parts: "Any") -> list[str]:
-    return [
-        chr(value if code is codes.LITERAL else value[0])
-        for code, value in parts
-        if code in (codes.LITERAL, codes.RANGE)
-    ]
+    """Return the letters that a set names, and the ends of its ranges."""
+    literals = [chr(value) for code, value in parts if code is codes.LITERAL]
+    return literals + [chr(end) for code, value in parts if code is codes.RANGE for end in value]
 
 
 def _is_in(parts: "Any", letter: str) -> bool:

@@ -76,7 +76,8 @@ def _tested(target: "Target", grants: "Grants") -> Trial:
     try:
         return tried(file, grants.subject(target.root, file.grant_id))
     except CortexPolicyError as error:
-        return Trial(file.file, file.grant_id, flaws=(Flaw(file.file, file.grant_line, str(error), error.hint),))
+        why = f"`{file.grant_id}`: {error}"
+        return Trial(file.file, file.grant_id, flaws=(Flaw(file.file, file.grant_line, why, error.hint),))
 
 
 class Grants:

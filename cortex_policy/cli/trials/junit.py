@@ -10,7 +10,7 @@ from cortex_policy.wording import printable
 _NONE = "no case"
 
 
-def draw(outcome: Outcome, _: bool = False) -> str:  # noqa: FBT001, FBT002 - XML has no colour
+def draw(outcome: Outcome) -> str:
     """Return one suite; a service that finds no test takes the job for broken, so that none at all is one."""
     cases = []
     for one in outcome.trials:

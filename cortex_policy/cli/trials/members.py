@@ -7,7 +7,7 @@ from cortex_policy.manage.testing import Outcome, percent_of
 from cortex_policy.manage.trying import Result, Trial
 
 
-def draw(outcome: Outcome, _: bool = False) -> str:  # noqa: FBT001, FBT002 - JSON has no colour
+def draw(outcome: Outcome) -> str:
     """Return one line."""
     results = [result for one in outcome.trials for result in one.results]
     failed = sum(bool(result.wrong) for result in results)

@@ -11,18 +11,18 @@ _MOST_UNMET = 10  # of a grant
 _RED, _YELLOW = "1;31", "1;33"
 
 
-def draw(outcome: Outcome, colour: bool) -> str:  # noqa: FBT001 - it has no default
+def draw(outcome: Outcome, *, colour: bool = False) -> str:
     """Return a passage for each case that failed and each grant that is not whole, and the summary as the last line."""
-    passages = [passage(one, result, colour) for one in outcome.trials for result in one.failed]
-    passages += [flaw_passage(flaw, colour) for one in outcome.trials for flaw in one.flaws]
+    passages = [passage(one, result, colour=colour) for one in outcome.trials for result in one.failed]
+    passages += [flaw_passage(flaw, colour=colour) for one in outcome.trials for flaw in one.flaws]
     told = {one.grant_id for one in outcome.trials for result in one.failed if result.case.name == COMPLETE}
-    passages += [_gaps(cover, colour) for cover in outcome.covers if cover.unmet and cover.grant_id not in told]
+    passages += [_gaps(cover, colour=colour) for cover in outcome.covers if cover.unmet and cover.grant_id not in told]
     return "".join(f"{text}\n\n" for text in passages) + f"{summary(outcome)}\n"
 
 
-def passage(one: Trial, result: Result, colour: bool = False) -> str:  # noqa: FBT001, FBT002 - painted or not
+def passage(one: Trial, result: Result, *, colour: bool = False) -> str:
     """Return what is wrong with a case, the rule that decided, and what would have come nearest."""
-    head = f"{safe(one.file)}:{result.case.line}: {_painted('failed', _RED, colour)}: {safe(result.case.name)}"
+    head = f"{safe(one.file)}:{result.case.line}: {_painted('failed', _RED, colour=colour)}: {safe(result.case.name)}"
     return "\n".join([head, *(f"  {safe(line)}" for line in reasons(result))])
 
 
@@ -36,9 +36,9 @@ def reasons(result: Result) -> list[str]:
     return lines
 
 
-def flaw_passage(flaw: Flaw, colour: bool = False) -> str:  # noqa: FBT001, FBT002 - painted or not
+def flaw_passage(flaw: Flaw, *, colour: bool = False) -> str:
     """Return what keeps a case file from being run."""
-    head = f"{safe(flaw.file)}:{flaw.line}: {_painted('error', _RED, colour)}: {safe(flaw.message)}"
+    head = f"{safe(flaw.file)}:{flaw.line}: {_painted('error', _RED, colour=colour)}: {safe(flaw.message)}"
     return f"{head}\n  hint: {safe(flaw.hint)}" if flaw.hint else head
 
 
@@ -57,10 +57,10 @@ def _cases(outcome: Outcome) -> tuple[list[tuple[Result, ...]], list[tuple[Resul
     return [one.results for one in outcome.trials], [one.failed for one in outcome.trials]
 
 
-def _gaps(cover: Cover, colour: bool) -> str:  # noqa: FBT001
+def _gaps(cover: Cover, *, colour: bool) -> str:
     file, grant_id = safe(cover.file), safe(cover.grant_id)
     if not cover.is_tested:
-        head = f"{file}: {_painted('untested', _YELLOW, colour)}"
+        head = f"{file}: {_painted('untested', _YELLOW, colour=colour)}"
         return f"{head}\n  hint: write its first cases with `cortex-policy test --init {grant_id}`"
     lines = [f"{file}: {_painted(f'{int(percent_of([cover]))}% covered', _YELLOW, colour)}; no case shows that"]
     lines += [f"  {safe(said)}" for said in cover.unmet[:_MOST_UNMET]]
@@ -68,5 +68,5 @@ def _gaps(cover: Cover, colour: bool) -> str:  # noqa: FBT001
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
 
 
-def _painted(text: str, style: str, colour: bool) -> str:  # noqa: FBT001
+def _painted(text: str, style: str, *, colour: bool) -> str:
     return f"\x1b[{style}m{text}\x1b[0m" if colour else text
