@@ -62,7 +62,8 @@ def _gaps(cover: Cover, *, colour: bool) -> str:
     if not cover.is_tested:
         head = f"{file}: {_painted('untested', _YELLOW, colour=colour)}"
         return f"{head}\n  hint: write its first cases with `cortex-policy test --init {grant_id}`"
-    lines = [f"{file}: {_painted(f'{int(percent_of([cover]))}% covered', _YELLOW, colour)}; no case shows that"]
+    share = _painted(f"{int(percent_of([cover]))}% covered", _YELLOW, colour=colour)
+    lines = [f"{file}: {share}; no case shows that"]
     lines += [f"  {safe(said)}" for said in cover.unmet[:_MOST_UNMET]]
     more = len(cover.unmet) - _MOST_UNMET
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
