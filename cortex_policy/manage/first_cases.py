@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 MINUTE_NS = int(WINDOW_SECONDS) * NANOSECONDS
 OUTSIDE = "outside"  # a directory of the tree that no scope covers, and links lead to
-MOST_WISHES = 5_000
+MOST_WISHES = 2_000
 _LINK = "out-of-scope"
 _OTHER_ACTIONS = ("write", "delete", "push", "exec")
 _PATH_NAMES = ("path", "file", "source", "destination", "cwd")

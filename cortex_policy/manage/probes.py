@@ -60,11 +60,10 @@ def missing(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple
         for value in _distinct(near if keyword == "type" else alone or near[:1]):
             yield keyword, value
     if "items" in declaration:
-        least = declaration.get("minItems", 0)
         good = meeting(declaration["items"], words)
         for keyword, value in missing(declaration["items"], words):
-            if least <= 1 or good:
-                yield f"items.{keyword}", [value, *good[:1] * (int(min(least, MOST)) - 1)]
+            for array in _filled([value], good, max(1, declaration.get("minItems", 0))):
+                yield f"items.{keyword}", array
 
 
 def misses(declaration: object, keyword: str, value: object) -> bool:
@@ -134,11 +133,26 @@ def _beside(bound: float) -> tuple[float, ...]:
 def _arrays(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[list[Any]]":
     parts = meeting(declaration["items"], words) if "items" in declaration else list(words or ("text",))
     for keyword in _SIZES:
-        if (size := declaration.get(keyword, inf)) <= MOST and (parts or size == 0):
-            yield parts[:1] * int(size)
-    least = int(min(declaration.get("minItems", 0), MOST))
+        if keyword in declaration:
+            yield from _filled([], parts, declaration[keyword])
     for part in parts:
-        yield [part] * max(1, least)
+        yield from _filled([part], [part], max(1, declaration.get("minItems", 0)))
+
+
+def _filled(start: "list[Any]", parts: "list[Any]", size: float) -> "Iterator[list[Any]]":
+    """Yield an array of this size, filled with the first of some parts, unless it is too long for people to read."""
+    more = size - len(start)
+    if more <= 0:
+        yield start
+    elif parts and _weight(start) + more * _weight(parts[0]) <= MOST:
+        yield [*start, *parts[:1] * int(more)]
+
+
+def _weight(value: "Any") -> int:
+    """Return about how many characters a value takes."""
+    if isinstance(value, dict | list):
+        return 1 + sum(map(_weight, value.values() if isinstance(value, dict) else value))
+    return 1 + len(value) if isinstance(value, str) else 1
 
 
 def _near(keyword: str, declaration: "Declaration", words: tuple[str, ...]) -> "list[Any]":
@@ -164,7 +178,7 @@ def _near(keyword: str, declaration: "Declaration", words: tuple[str, ...]) -> "
         seeds = samples(declaration["pattern"]) if "pattern" in declaration else []
         return [_sized(seed, length) for seed in (*seeds, "x")]
     parts = meeting(declaration["items"], words) if "items" in declaration else ["text"]
-    return [parts[:1] * length]
+    return list(_filled([], parts, length))
 
 
 def _kind(value: object) -> str:

@@ -296,9 +296,9 @@ def test_in_a_monorepo_a_hook_without_its_root_says_how_to_name_it(monorepo: Rep
     file.write_text(file.read_text().replace("30", "20"))
     came, said = monorepo.commit()
     assert came == dict.fromkeys(PASSED, "Failed") | {"validate": "Passed"}
-    assert said.count("- exit code: 25") == 3
+    assert said.count("- exit code: 25") == 4
     hint = "hint: name the root of the hook in .pre-commit-config.yaml: `args: [--root, services/a]`"
-    assert said.count(hint) == 3
+    assert said.count(hint) == 4
 
 
 def test_in_a_monorepo_hooks_work_with_their_root(monorepo: Repository) -> None:

@@ -106,9 +106,18 @@ def test_rates_of_any_size_are_driven_to_their_end(tmp_path_factory: pytest.Temp
     assert bool(tried(file, near).failed) == (rate <= 10**18)
 
 
-def test_giants_are_left_to_people(tmp_path: Path) -> None:
+GIANTS: dict[str, Any] = {
+    "a long text": {"type": "string", "maxLength": 10**6, "pattern": "^(a{999}){999}$"},
+    "a long array": {"minItems": 10**5},
+    "long arrays in long arrays": {"minItems": 900, "items": {"minItems": 900, "items": {"minItems": 900}}},
+    "many values": {"enum": list(range(2500))},
+}
+
+
+@pytest.mark.parametrize("name", GIANTS)
+def test_giants_are_left_to_people(name: str, tmp_path: Path) -> None:
     """What no case shows is told, and the file is not called complete."""
-    document = GIT | {"args": {"x": {"type": "string", "maxLength": 10**6, "pattern": "^(a{999}){999}$"}}}
+    document = GIT | {"args": {"x": GIANTS[name]}}
     file, cover = first(document, tmp_path)
     assert cover.unmet
     assert not file.is_complete
