@@ -176,7 +176,7 @@ class _Reader:
         grant_line, complete_line = (self._lines.of((name,) if name in known else ()) for name in ("grant", "complete"))
         return CaseFile(
             self._file, known.get("grant", ""), settings, tree, cases, known.get("complete", False),
-            grant_line, complete_line, tuple(self._flaws),
+            grant_line, complete_line, tuple(sorted(self._flaws, key=lambda flaw: flaw.line)),
         )  # fmt: skip
 
     def _case(self, document: "dict[str, Any]", index: int) -> Case | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -236,6 +237,16 @@ def test_a_watch_ends_when_nobody_reads_it_any_more(tests: Path) -> None:
     child.stdout.readline()
     child.stdout.close()
     assert child.wait(60) == 0
+
+
+def test_the_case_file_of_the_page_runs(tests: Path) -> None:
+    """As it stands there; only that it is not complete is told."""
+    page = Path(__file__).parent.parent.parent / "docs" / "test.md"
+    (example,) = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    (tests / "git.cases.toml").write_text(example)
+    (file,) = json.loads(run("--json", code=1).stdout)["files"]
+    assert not file["problems"]
+    assert [case["name"] for case in file["cases"] if case["status"] == "fail"] == ["complete"]
 
 
 def test_the_cases_of_this_project_pass_and_cover_it() -> None:

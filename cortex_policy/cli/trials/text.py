@@ -47,7 +47,8 @@ def summary(outcome: Outcome) -> str:
     cases, failed = (sum(map(len, found)) for found in _cases(outcome))
     broken = sum(bool(one.flaws) for one in outcome.trials)
     parts = [f"{counted(cases, 'case')} in {counted(len(outcome.trials), 'file')}"]
-    parts.append(f"{failed} failed" if failed else "all pass" if cases else "nothing was tested")
+    well = "none failed" if broken else "all pass"
+    parts.append(f"{failed} failed" if failed else well if cases else "nothing was tested")
     parts += [f"{counted(broken, 'file')} could not be run"] if broken else []
     coverage = f"; coverage {int(outcome.percent)}%" if outcome.covers else ""
     return ", ".join(parts) + coverage
