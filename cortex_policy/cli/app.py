@@ -12,6 +12,7 @@ from cortex_policy.cli.config import config_app
 from cortex_policy.cli.copy import copy
 from cortex_policy.cli.diff import diff
 from cortex_policy.cli.edit import edit
+from cortex_policy.cli.explain import explain
 from cortex_policy.cli.fmt import fmt
 from cortex_policy.cli.guard import guarded
 from cortex_policy.cli.help import Command, Deciding, Group
@@ -37,6 +38,7 @@ from cortex_policy.wording import printable, worded
 
 PROGRAM = "cortex-policy"
 USAGE = 2
+DECIDING = (["check"], ["explain"])  # their exit codes are answers, and programs read them
 _QUIETER = frozenset(("--json", "-q", "--quiet"))
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28
 app = typer.Typer(
@@ -48,6 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("check", cls=Deciding, add_help_option=False)(check)
+app.command("explain", cls=Deciding, add_help_option=False)(explain)
 app.command("list", cls=Command)(list_grants)
 app.command("show", cls=Command)(show)
 app.command("diff", cls=Command)(diff)
@@ -106,12 +109,12 @@ def run(words: list[str]) -> int:
 
 def _run(words: list[str]) -> int:
     command = typer.main.get_command(app)
-    if words == ["check", "--help"]:
+    if words[:1] in DECIDING and words[1:] == ["--help"]:
         context = typer.Context(command, info_name=PROGRAM)
-        check_command = command.get_command(context, "check")  # type: ignore[attr-defined]
-        typer.echo(check_command.get_help(typer.Context(check_command, info_name="check", parent=context)))
+        deciding = command.get_command(context, words[0])  # type: ignore[attr-defined]
+        typer.echo(deciding.get_help(typer.Context(deciding, info_name=words[0], parent=context)))
         return 0
-    if words == ["check", "--version"]:
+    if words[:1] in DECIDING and words[1:] == ["--version"]:
         words = ["--version"]
     if words[:1] in (["--help"], ["--version"]) and words[1:]:  # else a wrapper's `"$@"` could make a call a 0
         typer.echo(f"{PROGRAM}: {words[0]} stands alone\nhint: see `{PROGRAM} --help`", err=True)
@@ -126,7 +129,7 @@ def _run(words: list[str]) -> int:
 
 def _tell(words: list[str], error: Any) -> None:
     """Print an error of usage in the way that the words ask for: `check` is read by programs too."""
-    if words[:1] != ["check"] or not _QUIETER.intersection(words):
+    if words[:1] not in DECIDING or not _QUIETER.intersection(words):
         typer.echo(_usage(error, words), err=True)
     elif "--json" in words and not {"-q", "--quiet"}.intersection(words):
         call, message = Call("", "", json=True), _usage(error, words).split("\n")[0].partition(": ")[2]
@@ -142,6 +145,6 @@ def _usage(error: Any, words: list[str]) -> str:
         message = f"{error.message}. Did you mean {', '.join(map(repr, near))}?"
     context = error.ctx
     # an option without its value has lost its command
-    command = context.command_path if context is not None else " ".join([PROGRAM, *words[: words[:1] == ["check"]]])
+    command = context.command_path if context is not None else " ".join([PROGRAM, *words[: words[:1] in DECIDING]])
     message = " ".join(message.split()).removesuffix(".")
     return f"{command}: {printable(message[:1].lower() + message[1:])}\nhint: see `{command} --help`"

@@ -161,6 +161,10 @@ _cortex_policy() {
             offered=('' 'ids')
             flags='--root --wait --help'
             ;;
+        'explain '*)
+            offered=('' 'ids' 'actions')
+            flags='--path --arg --args --root --cost --require-path --json'
+            ;;
         'fmt '*)
             offered=('' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids')
             flags='--root --check --diff --wait --json --help'
@@ -234,7 +238,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('check completions config copy diff edit fmt init list log new rate remove rename resume rule schema set show stamp stop test undo validate')
+            offered=('check completions config copy diff edit explain fmt init list log new rate remove rename resume rule schema set show stamp stop test undo validate')
             flags='--version --help'
             ;;
     esac

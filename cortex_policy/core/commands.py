@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")  # to every shell
 
+_MOST_SCOPES = 20  # that a command is good for
+
 
 def quoted(word: str) -> str:
     """Quote a word for a shell."""
@@ -43,7 +45,7 @@ def rooted(command: str, root: str | None) -> str:
 
 
 def missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
-    """Return the scopes that would let every path of the call in; none where not all of them can be."""
+    """Return the scopes that would let every path of the call in; none where not all can be, or too many."""
     missing: dict[str, None] = {}
     for place, _ in decision.places:
         for relative in (place.collapsed, place.landed):
@@ -51,4 +53,6 @@ def missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
                 return []  # it lies outside the root, or is denied by how it is spelled
             if covering((*grant.fs_scope, *missing), relative) is None:
                 missing[relative] = None
+        if len(missing) > _MOST_SCOPES:
+            return []
     return list(missing)

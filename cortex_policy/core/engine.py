@@ -108,7 +108,11 @@ def rated(grant: "Grant", request: "Request", budget: "Budget") -> Decision:
         # the cost stays unsaid: Python refuses to print the largest ones
         detail = f"a cost above {budget.limit} never fits into a minute"
     else:
-        detail = "closed for a minute after damage" if budget.closed else f"{budget.used} of {budget.limit} used"
+        detail = (
+            "closed for a minute after damage"
+            if budget.closed
+            else f"{budget.used} of {budget.limit} used in the last minute"
+        )
     return Decision(RATE_LIMITED, detail, (), budget, places)
 
 

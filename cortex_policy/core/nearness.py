@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _FIRST = ("type", "enum", "const")  # in the order of the engine; the rest as they are declared
 _NEAR = 0.6
-_MOST = 1000  # words that are compared
+_MOST = 500  # words that are compared
 _WIDEST = 10**15  # the integers of floats
 _LONGEST = 200  # characters that are compared: the work is their square
 
@@ -119,7 +119,7 @@ def nearest_scope(scopes: tuple[str, ...], there: "Place") -> str:
     wanted = wanted if wanted is not None else there.given
     if not wanted:
         return ""
-    matching = [scope for scope in scopes if usable(scope) is not None]
+    matching = [scope for scope in scopes[:_MOST] if usable(scope) is not None]
     shared = {scope: _shared(wanted, scope) for scope in matching}
     best = max(matching, key=lambda scope: shared[scope], default="")
     if best and shared[best]:

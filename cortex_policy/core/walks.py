@@ -1,7 +1,7 @@
 """How a call fares with each rule, in sentences, and where in the grant that stands."""
 
 from cortex_policy.core.arguments import spelled, unmet
-from cortex_policy.core.engine import covering, judged
+from cortex_policy.core.engine import covering, is_path_argument, judged, misspelling
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Decision, Grant, Place, Reason, Request, Settings
 
 PASSES, DENIES, NOT_ASKED = "passes", "denies", "not asked"
+FAILS = "fails"  # it could not be asked: never the verdict of a rule, and a no all the same
 RULES = ("action", "arguments", "path", "approval", "rate")
-FAILS: "dict[Reason, str]" = {
+DENIED_BY: "dict[Reason, str]" = {
     ACTION_NOT_ALLOWED: "action",
     ARGUMENT_NOT_ALLOWED: "arguments",
     PATH_OUTSIDE_SCOPE: "path",
     APPROVAL_REQUIRED: "approval",
     RATE_LIMITED: "rate",
 }
+MOST_PATHS = 20  # of a kind, that have a step of their own
 
 
 class Step(Value):
@@ -53,7 +55,7 @@ class Case(Value):
     @property
     def rule(self) -> str:
         """The rule that denies, '' where none does."""
-        return FAILS.get(self.decision.reason, "")
+        return DENIED_BY.get(self.decision.reason, "")
 
 
 def pointer(*parts: str | int) -> str:
@@ -76,9 +78,13 @@ def _arguments(case: Case) -> "Iterator[Step]":
         yield Step("arguments", DENIES, _missed(miss, unmet(declared, given)), pointer("args", *miss.way))
         return
     known = [name for name in given if name in declared]
-    said = [f"{_names(known)} as declared"] if known else []
-    if len(known) < len(given):
-        said.append(f"{_names([name for name in given if name not in declared])} not declared, so any value passes")
+    free = [name for name in given if name not in declared and not is_path_argument(case.grant, name)]
+    paths = [name for name in given if name not in declared and name not in free]
+    said = [
+        *([f"{_names(known)} as declared"] if known else []),
+        *([f"{_names(free)} not declared, so any value will do"] if free else []),
+        *([f"{_names(paths)} left to the path rule"] if paths else []),
+    ]
     way = pointer("args", known[0]) if len(known) == 1 else pointer("args") if known else ""
     yield Step("arguments", PASSES, "; ".join(said) or "the call has none", way)
 
@@ -95,18 +101,26 @@ def _names(names: list[str]) -> str:
 
 
 def _path(case: Case) -> "Iterator[Step]":
-    scopes, is_denied, is_empty = case.grant.fs_scope, False, True
+    verdicts = dict.fromkeys((PASSES, DENIES), 0)
     for argument, given, there, why in judged(case.grant, case.request):
-        is_denied, is_empty = is_denied or bool(why), False
-        if there is not None:
-            yield _of_place(scopes, there, why)
-        else:
-            said = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is no path'}"
-            yield Step("path", DENIES if why else PASSES, said, "/fsScope" if scopes else "")
-    if case.rule == "path" and not is_denied:
+        verdict = DENIES if why else PASSES
+        verdicts[verdict] += 1
+        if verdicts[verdict] <= MOST_PATHS:
+            yield _of_path(case.grant.fs_scope, argument, given, there, why)
+    for verdict, count in verdicts.items():
+        if count > MOST_PATHS:
+            yield Step("path", verdict, f"and {count - MOST_PATHS} paths more")
+    if case.rule == "path" and not verdicts[DENIES]:
         yield Step("path", DENIES, "no path was given, and one is required (`--require-path`, or the settings)")
-    elif is_empty:
+    elif not any(verdicts.values()):
         yield Step("path", PASSES, "the call names no path")
+
+
+def _of_path(scopes: tuple[str, ...], argument: str, given: str | None, there: "Place | None", why: str) -> Step:
+    if there is not None:
+        return _of_place(scopes, there, why)
+    said = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is no path'}"
+    return Step("path", DENIES if why else PASSES, said, "/fsScope" if scopes else "")
 
 
 def _of_place(scopes: tuple[str, ...], there: "Place", why: str) -> Step:
@@ -115,24 +129,27 @@ def _of_place(scopes: tuple[str, ...], there: "Place", why: str) -> Step:
         if scope is None:
             return Step("path", PASSES, f"`{there.given}` may be anywhere: the grant has no `fsScope`")
         return Step("path", PASSES, f"`{there.given}` lies in scope `{scope}`", pointer("fsScope", scopes.index(scope)))
-    spellings = "" if there.fault or there.guard else f" ({_spellings(scopes, there)})"
+    is_plain = not (there.fault or there.guard or misspelling(there.given))
+    more = _spellings(scopes, there) if is_plain else ""
     near = "" if there.guard else nearest_scope(scopes, there)
     way = pointer("fsScope", scopes.index(near)) if near else "/fsScope" if scopes and not there.guard else ""
-    return Step("path", DENIES, f"`{there.given}` {why}{spellings}", way)
+    return Step("path", DENIES, f"`{there.given}` {why}{more}", way)
 
 
 def _spellings(scopes: tuple[str, ...], there: "Place") -> str:
     """Say how a path is read both ways, where those differ, and the scope that covers each."""
     if there.collapsed is None or there.collapsed != there.landed:
-        return f"as typed {_read(scopes, there.collapsed)}; links followed {_read(scopes, there.landed)}"
-    return f"from the root: `{there.collapsed or '.'}`"
+        typed, landed = _read(scopes, there, there.collapsed), _read(scopes, there, there.landed)
+        return f": as typed it is {typed}, with links followed {landed}"
+    return "" if there.collapsed == there.given else f": from the root on it is `{there.collapsed or '.'}`"
 
 
-def _read(scopes: tuple[str, ...], relative: str | None) -> str:
+def _read(scopes: tuple[str, ...], there: "Place", relative: str | None) -> str:
     if relative is None:
         return "outside the root"
     scope = covering(scopes, relative)
-    return f"`{relative or '.'}`, {f'in scope `{scope}`' if scope is not None else 'in no scope'}"
+    where = f"in scope `{scope}`" if scope is not None else "in no scope"
+    return where if relative == there.given else f"`{relative or '.'}`, {where}"
 
 
 def _approval(case: Case) -> "Iterator[Step]":

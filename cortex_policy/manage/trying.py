@@ -3,7 +3,7 @@
 from cortex_policy.core.engine import rated, refusal
 from cortex_policy.core.explanation import explain
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request, Value
-from cortex_policy.core.walks import DENIES, FAILS, Step
+from cortex_policy.core.walks import DENIED_BY, DENIES, Step
 from cortex_policy.core.window import WINDOW_SECONDS, counted
 from cortex_policy.manage.cases import NANOSECONDS, Case, CaseFile, Flaw
 from cortex_policy.manage.coverage import Seen, covered
@@ -138,7 +138,7 @@ class _Run:
         """Return the step that denied; where none did, the one that was expected to, or the last."""
         told = explain(self._subject.grant, self._subject.text, request, decision, self._settings)
         denying = [step for step in told.steps if step.verdict == DENIES]
-        expected = [step for step in told.steps if step.rule == FAILS.get(case.expect, "rate") and step.said]
+        expected = [step for step in told.steps if step.rule == DENIED_BY.get(case.expect, "rate") and step.said]
         if not denying and not expected:
             return None
         step = (denying or expected)[0]

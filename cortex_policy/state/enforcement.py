@@ -166,13 +166,18 @@ def ask(
     origin = grant.origin
     if origin is None:
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
-    request = Request(action, args, places(grant, origin, args, _guarded(origin)), cost)
+    request = requested(grant, origin, action, args, cost)
     decision = refusal(grant, request, settings)
     if decision is not None:
         return decision
     counted = Ledger(origin.root_identity) if budgets is None else budgets
     take = counted.peek if peek else counted.take
     return rated(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
+
+
+def requested(grant: "Grant", origin: "Origin", action: str, args: Mapping[str, object], cost: int = 1) -> Request:
+    """Return what a call asks for, its paths resolved."""
+    return Request(action, args, places(grant, origin, args, _guarded(origin)), cost)
 
 
 def enforce(

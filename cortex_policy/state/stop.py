@@ -1,12 +1,12 @@
 """Who put an emergency stop where, when and why: words for a decision that has fallen by the name of its file alone."""
 
 import os
-import pwd
 import stat
 from time import gmtime, localtime, strftime
 
 from cortex_policy.core.model import STOPPED, AccessDenied, Decision, GrantError, Value
 from cortex_policy.state.grants import Directory, Root, Trust, read_all
+from cortex_policy.state.stewards import user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _seen(file: str, directory: int | None = None, *, is_of_host: bool = False) 
         why = os.strerror(error.errno or 0).lower()
         return Stop(file, is_of_host, fault=f"`{file}` cannot be examined: {why}")
     reason = _first_line(name, directory) if stat.S_ISREG(status.st_mode) else None
-    return Stop(file, is_of_host, _user(status.st_uid), status.st_mtime, reason)
+    return Stop(file, is_of_host, user(status.st_uid), status.st_mtime, reason)
 
 
 def _first_line(name: str, directory: int | None) -> str | None:
@@ -161,13 +161,6 @@ def _first_line(name: str, directory: int | None) -> str | None:
     lines = data[:MOST_SAID].decode("utf-8", "replace").strip().splitlines() or [""]
     is_cut = len(data) > MOST_SAID and len(lines) == 1
     return (f"{lines[0]} ..." if is_cut else lines[0].rstrip()) or None
-
-
-def _user(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"user {number}"
 
 
 def _moment(form: str, clock: "Callable[[float], struct_time]", moment: float | None) -> str | None:

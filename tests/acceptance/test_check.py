@@ -294,7 +294,7 @@ def test_each_denial_goes_by_the_first_rule_that_fails() -> None:
         done = check(*fewer)
         assert done.returncode == code
         assert f"rule: {rule}\n" in done.stderr
-        assert "tools/git.json\n" in done.stderr
+        assert "tools/git.json:1\n" in done.stderr
     assert json.loads(check("git", "tree", "--json", "--peek").stdout)["rate"]["used"] == 0
 
 

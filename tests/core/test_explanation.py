@@ -12,7 +12,7 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.engine import DEFAULTS, decide, path_arguments
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.model import ALLOWED, STOPPED, Decision, Place, Request, Settings
-from cortex_policy.core.walks import DENIES, NOT_ASKED, PASSES, RULES, Step
+from cortex_policy.core.walks import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, Step
 
 TEXT = b"""{
   "tool": "git-map",
@@ -87,8 +87,8 @@ def test_a_yes_passes_every_rule_and_says_by_which_line() -> None:
 
 
 LEADS_OUT = (
-    "`docs/link` leads to `/etc`, which is in no scope (as typed `docs/link`, in scope `docs`; "
-    "links followed outside the root)"
+    "`docs/link` leads to `/etc`, which is in no scope: as typed it is in scope `docs`, "
+    "with links followed outside the root"
 )
 BESIDE, ABOVE = Place("file", "etc/x", "etc/x", "etc/x", "/r/etc/x"), Place("dir", "usr", "usr", "usr", "/r/usr")
 DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, ...], str]]] = [
@@ -108,20 +108,20 @@ DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, 
      ("", ("`tags[]`: pattern ^a",), "cortex-policy edit git")),
     ({"args": {"odd": 1}}, ("arguments", "`odd` is declared with `format`, which cannot be enforced as it stands", 18),
      ("", (), "cortex-policy edit git")),
-    ({"places": [at("etc/x")]}, ("path", "`etc/x` is in no scope (from the root: `etc/x`)", 24),
+    ({"places": [at("etc/x")]}, ("path", "`etc/x` is in no scope", 24),
      ("", ("docs", "packages/a"), "cortex-policy set git --add-scope etc/x")),
-    ({"places": [at("Docs/x")]}, ("path", "`Docs/x` is in no scope (from the root: `Docs/x`)", 25),
+    ({"places": [at("Docs/x")]}, ("path", "`Docs/x` is in no scope", 25),
      ("docs", ("docs", "packages/a"), "cortex-policy set git --add-scope Docs/x")),
-    ({"places": [at("packages/b c")]}, ("path", "`packages/b c` is in no scope (from the root: `packages/b c`)", 26),
+    ({"places": [at("packages/b c")]}, ("path", "`packages/b c` is in no scope", 26),
      ("packages/a", ("docs", "packages/a"), "cortex-policy set git --add-scope 'packages/b c'")),
     ({"places": [at("docs/link", "/etc")]},
      ("path", LEADS_OUT, 25),
      ("docs", ("docs", "packages/a"), "")),
-    ({"places": [at("~/docs")]}, ("path", "`~/docs` starts with `~`, which nobody expands here (from the root: `~/docs`)", 24),
+    ({"places": [at("~/docs")]}, ("path", "`~/docs` starts with `~`, which nobody expands here", 24),
      ("", ("docs", "packages/a"), "")),
     ({"places": [at("docs", guard="governs grants")]}, ("path", "`docs` governs grants", 0), ("", (), "")),
-    ({"args": {"path": 3}}, ("path", "argument `path` is neither a path nor an array of paths", 24), ("", (), "")),
-    ({"args": {"path": "docs"}}, ("path", "`docs` comes unresolved", 24), ("", (), "")),
+    ({"args": {"path": 3}}, ("path", "argument `path` is neither a path nor an array of paths", 24), ("", ("docs", "packages/a"), "")),
+    ({"args": {"path": "docs"}}, ("path", "`docs` comes unresolved", 24), ("", ("docs", "packages/a"), "")),
     ({"settings": Settings(require_path=True)},
      ("path", "no path was given, and one is required (`--require-path`, or the settings)", 0),
      ("", ("docs", "packages/a"), "")),
@@ -131,9 +131,9 @@ DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, 
     ({"settings": Settings(sensitive="deny")},
      ("approval", "`dataClass` is sensitive, and the setting `sensitive` is `deny`: no such call is allowed", 20),
      ("", (), "")),
-    ({"hits": (0.0, 0.5, 0.5)}, ("rate", "3 of 3 used; this call fits in 59.0 seconds", 22),
+    ({"hits": (0.0, 0.5, 0.5)}, ("rate", "3 of 3 used in the last minute; this call fits in 59.0 seconds", 22),
      ("in 59.0 seconds", (), "cortex-policy rate reset git tree")),
-    ({"hits": (0.0, 0.5), "cost": 2}, ("rate", "2 of 3 used; this call fits in 59.0 seconds", 22),
+    ({"hits": (0.0, 0.5), "cost": 2}, ("rate", "2 of 3 used in the last minute; this call fits in 59.0 seconds", 22),
      ("in 59.0 seconds", ("a cost of at most 1 now",), "cortex-policy rate reset git tree")),
     ({"cost": 4}, ("rate", "a cost above 3 never fits into a minute", 22),
      ("", ("a cost of at most 3",), "cortex-policy set git --rate 4")),
@@ -163,6 +163,17 @@ def test_each_path_has_a_step_of_its_own() -> None:
     paths = [(step.verdict, step.line) for step in found.steps if step.rule == "path"]
     assert paths == [(PASSES, 25), (DENIES, 24), (DENIES, 24)]
     assert found.remedy == "cortex-policy set git --add-scope etc/x --add-scope usr"
+
+
+def test_of_many_paths_the_first_of_a_kind_are_told() -> None:
+    """And how many there are besides; no command has room for so many scopes."""
+    files = [f"etc/{number}" for number in range(30)]
+    places = [Place(f"files[{number}]", path, path, path, f"/r/{path}") for number, path in enumerate(files)]
+    found, _ = explained("tree", {"files": [*files, "docs"], "path": "docs"}, at("docs"), *places)
+    told = [step for step in found.steps if step.rule == "path"]
+    assert len([step for step in told if step.verdict == DENIES]) == MOST_PATHS + 1
+    assert told[-1].said == f"and {len(files) + 1 - MOST_PATHS} paths more"
+    assert (told[0].verdict == DENIES, found.remedy) == (True, "")
 
 
 def test_what_stands_in_no_line_has_none() -> None:
