@@ -30,6 +30,7 @@ from cortex_policy.cli.set import set_grant
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
 from cortex_policy.cli.stop import stop
+from cortex_policy.cli.test import cases
 from cortex_policy.cli.undo import undo
 from cortex_policy.cli.validate import validate
 from cortex_policy.core.model import UsageError
@@ -65,6 +66,7 @@ app.command("log", cls=Command)(log)
 app.command("undo", cls=Command)(undo)
 app.command("validate", cls=Command)(validate)
 app.command("rule", cls=Command)(rule)
+app.command("test", cls=Command)(cases)
 app.command("stop", cls=Command)(stop)
 app.command("resume", cls=Command)(resume)
 app.command("schema", cls=Command)(schema)

@@ -5,7 +5,7 @@ from cortex_policy.core.model import REASONS
 _DECIDED = range(10, 20)
 _UNDECIDED = range(20, 30)
 _GENERAL = {
-    1: "findings: what was validated is wrong, what was verified differs, or what was compared allows more",
+    1: "findings: what was validated or tested is wrong, what was verified differs, or what was compared allows more",
     2: "usage",
     3: "not done, nothing was changed",
     70: "a bug in this program; every exit code but 0 is a no",
@@ -15,8 +15,8 @@ DECIDING = ("check", "explain")
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit")
 _ROOTLESS = ("completions", "rule", "schema")
 _ENDED_BY = {
-    1: ("validate", "stamp", "diff", "fmt"),
-    3: ("validate", "stamp", "rate", "diff", "stop", "resume", "config", *_WRITERS),
+    1: ("validate", "test", "stamp", "diff", "fmt"),
+    3: ("validate", "test", "stamp", "rate", "diff", "stop", "resume", "config", *_WRITERS),
     23: ("stamp", *_WRITERS),
     24: (*DECIDING, "rate"),
     27: (*DECIDING, "config", "rate"),

@@ -61,7 +61,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --ignore --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -225,6 +225,10 @@ _cortex_policy() {
             offered=('')
             flags='--root --reason --json --help'
             ;;
+        'test '*)
+            offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--root --init --filter --fail-under --output --watch --json --help'
+            ;;
         'undo '*)
             offered=('' 'ids')
             flags='--root --to --dry-run --allow-widening --wait --json --help'
@@ -234,7 +238,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('check completions config copy diff edit explain fmt init list log new rate remove rename resume rule schema set show stamp stop undo validate')
+            offered=('check completions config copy diff edit explain fmt init list log new rate remove rename resume rule schema set show stamp stop test undo validate')
             flags='--version --help'
             ;;
     esac

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --ignore --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n
+        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -88,6 +88,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a set -d 'Change a grant in
 complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a stamp -d 'Show, verify or write the version and checksum of the grants'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a stop -d 'Deny every call, at once, until resume'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a test -d 'Run the cases of grants, and say what no case shows'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a undo -d 'Undo the last write, or the last write of a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is wrong with grants, and how to mend it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
@@ -301,6 +302,22 @@ complete -c cortex-policy -n '__cortex_policy_in stop' -l root -x -a '(__fish_co
 complete -c cortex-policy -n '__cortex_policy_in stop' -l reason -x -d 'Why, for whoever is denied'
 complete -c cortex-policy -n '__cortex_policy_in stop' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in stop' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 1 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 2 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 3 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 4 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 5 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 6 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 7 test' -F
+complete -c cortex-policy -n '__cortex_policy_in test' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in test' -l init -x -d 'Write a first case file that covers a grant'
+complete -c cortex-policy -n '__cortex_policy_in test' -l filter -x -d 'Judge only cases whose name or file holds this'
+complete -c cortex-policy -n '__cortex_policy_in test' -l fail-under -x -d 'Fail where less of the grants is shown'
+complete -c cortex-policy -n '__cortex_policy_in test' -l output -x -a 'text json github gitlab sarif junit' -d 'Print as text, json or junit; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in test' -l watch -d 'Run again when a grant or a case file changes'
+complete -c cortex-policy -n '__cortex_policy_in test' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in test' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 undo' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l to -x -d 'Bring all grants back to a version'

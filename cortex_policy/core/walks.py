@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PASSES, DENIES, NOT_ASKED = "passes", "denies", "not asked"
 FAILS = "fails"  # it could not be asked: never the verdict of a rule, and a no all the same
 RULES = ("action", "arguments", "path", "approval", "rate")
-_FAILS: "dict[Reason, str]" = {
+DENIED_BY: "dict[Reason, str]" = {
     ACTION_NOT_ALLOWED: "action",
     ARGUMENT_NOT_ALLOWED: "arguments",
     PATH_OUTSIDE_SCOPE: "path",
@@ -55,7 +55,7 @@ class Case(Value):
     @property
     def rule(self) -> str:
         """The rule that denies, '' where none does."""
-        return _FAILS.get(self.decision.reason, "")
+        return DENIED_BY.get(self.decision.reason, "")
 
 
 def pointer(*parts: str | int) -> str:
