@@ -22,6 +22,7 @@ from cortex_policy.cli.new import new
 from cortex_policy.cli.rate import rate_app
 from cortex_policy.cli.remove import remove
 from cortex_policy.cli.rename import rename
+from cortex_policy.cli.replay import replay
 from cortex_policy.cli.resume import resume
 from cortex_policy.cli.rule import rule
 from cortex_policy.cli.schema import schema
@@ -62,6 +63,7 @@ app.command("log", cls=Command)(log)
 app.command("undo", cls=Command)(undo)
 app.command("validate", cls=Command)(validate)
 app.command("rule", cls=Command)(rule)
+app.command("replay", cls=Command)(replay)
 app.command("stop", cls=Command)(stop)
 app.command("resume", cls=Command)(resume)
 app.command("schema", cls=Command)(schema)

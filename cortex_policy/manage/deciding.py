@@ -1,0 +1,103 @@
+"""Past calls decided again one after the other: each by the rules, and by the rate that all of them share."""
+
+from marshal import dumps
+
+from cortex_policy.core.decode import decode
+from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
+from cortex_policy.core.settings import standing
+from cortex_policy.manage.verdicts import Unknown, judged
+from cortex_policy.manage.windows import Windows
+from cortex_policy.state.settings import layers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+    from typing import Any
+
+    from cortex_policy.manage.revisions import Found
+    from cortex_policy.manage.windows import Settle
+
+    Policy = Mapping[str, Found]  # the text of each grant by its id
+
+_ABSENT = GrantError(GRANT_NOT_FOUND, "")
+_MOST_KNOWN, _LONGEST_KNOWN = 20_000, 2048  # answers that are remembered, and bytes of what names one
+
+
+def settings_of(root: str) -> Settings:
+    """Return what a check of a root goes by now; raise GrantError (settings_invalid)."""
+    found = layers(root, asks_all=False)
+    values: dict[str, Any] = {name: standing(found, name).winner.value for name in Settings.__match_args__}
+    return Settings(**values)
+
+
+class Deciding:
+    """Decides calls again, in the order of a log; `settle` is told each ticket with its answer, somewhat later."""
+
+    def __init__(
+        self, policy: "Policy", settings: Settings, settle: "Settle", explained: "Container[Any]" = ()
+    ) -> None:
+        """Take the grants, what is set, and what is told of each answer."""
+        self._policy, self._settings, self._settle = policy, settings, settle
+        self._windows = Windows(settle, explained)
+        self._loaded: dict[str, Grant | GrantError] = {}
+        self._known: dict[object, Reason | Unknown | None] = {}
+
+    def take(self, at: float, data: "dict[str, Any]", ticket: object) -> None:
+        """Decide one call."""
+        windows = self._windows
+        windows.pass_time(at)
+        answer = self.judged(data)
+        if isinstance(answer, Reason):
+            self._settle(ticket, answer)
+            return
+        grant = self.grant(data["grant"])
+        if isinstance(grant, Grant):
+            key = grant.tool, data["action"]
+            if answer is None:
+                windows.enter(at, key, grant.rate.per_minute, data, ticket)
+                return
+            windows.may_hit(at, key, data)
+        if answer is not None:
+            self._settle(ticket, answer)
+
+    def finish(self) -> None:
+        """Settle what is still open at the end of a log."""
+        self._windows.finish()
+
+    def grant(self, grant_id: str) -> "Grant | GrantError":
+        """Return a grant, or why there is none."""
+        found = self._loaded.get(grant_id)
+        if found is None:
+            text = self._policy.get(grant_id)
+            if text is None:
+                return _ABSENT  # never remembered: a log may name any number of them
+            found = self._loaded[grant_id] = loaded(text, grant_id)
+        return found
+
+    def judged(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
+        """Decide a call by every rule but the rate, at once where the same was asked before."""
+        try:
+            # INVARIANT: whatever an answer depends on is in here; version 2 tells equal values by equal bytes
+            asked = data["grant"], data["action"], data["reason"].exit_code, data["args"], data.get("paths")
+            key = dumps((*asked, "cwd" in data), 2)
+        except ValueError:  # nested deeper than it goes
+            return judged(self.grant(data["grant"]), data, self._settings)
+        known = self._known
+        if key in known:
+            return known[key]
+        answer = judged(self.grant(data["grant"]), data, self._settings)
+        if len(key) <= _LONGEST_KNOWN:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[key] = answer
+        return answer
+
+
+def loaded(text: "Found | None", grant_id: str) -> "Grant | GrantError":
+    """Return the grant that a text is, or why it is none."""
+    if not isinstance(text, bytes):
+        return text or _ABSENT
+    try:
+        return decode(text, grant_id)
+    except GrantError as error:
+        return error
