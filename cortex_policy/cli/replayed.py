@@ -43,7 +43,8 @@ def print_replay(done: "Replay") -> None:
     """Print what flips, what cannot be decided, and what was read."""
     print_rows(COLUMNS, [_row(flip) for flip in done.flips])
     for one in done.undecided:
-        typer.echo(printable(f"undecided: {one.grant}: {counted(one.count, "call")}: {one.why}"), err=True)
+        calls = counted(one.count, "call")
+        typer.echo(printable(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
     typer.echo(f"of {counted(done.calls, 'call')}: {summary(done)}, {done.same} as before")
     for sentence in passed_over(done.unreadable, done.elsewhere, done.earlier):
         typer.echo(f"note: {sentence}", err=True)

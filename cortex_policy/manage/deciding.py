@@ -5,7 +5,7 @@ from marshal import dumps
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
 from cortex_policy.core.settings import standing
-from cortex_policy.manage.verdicts import Unknown, judged
+from cortex_policy.manage.verdicts import Unknown, is_full, judged
 from cortex_policy.manage.windows import Windows
 from cortex_policy.state.settings import layers
 
@@ -78,8 +78,8 @@ class Deciding:
         """Decide a call by every rule but the rate, at once where the same was asked before."""
         try:
             # INVARIANT: whatever an answer depends on is in here; version 2 tells equal values by equal bytes
-            asked = data["grant"], data["action"], data["reason"].exit_code, data["args"], data.get("paths")
-            key = dumps((*asked, "cwd" in data), 2)
+            said = (data["args"], data.get("paths")) if is_full(data) else list(data["args"])
+            key = dumps((data["grant"], data["action"], data["reason"].exit_code, said), 2)
         except ValueError:  # nested deeper than it goes
             return judged(self.grant(data["grant"]), data, self._settings)
         known = self._known

@@ -32,7 +32,7 @@ _PASSED_PATHS = (ALLOWED, RATE_LIMITED, APPROVAL_REQUIRED)  # what came after th
 _BY_GRANTS = (
     *_PASSED_PATHS, ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, GRANT_NOT_FOUND, GRANT_INVALID,
 )  # fmt: skip
-_MEMBERS = Place.__match_args__
+_TEXT = (str, type(None))
 
 
 class Unknown(str):
@@ -42,6 +42,7 @@ class Unknown(str):
 
 
 REQUIRED = Unknown("a path was required then, perhaps by the call itself")
+DETOUR = Unknown("the log does not say where a path of it leads under these scopes")
 APPROVAL = Unknown("nobody knows if it was approved")
 
 
@@ -54,6 +55,8 @@ def judged(found: "Grant | GrantError", data: "dict[str, Any]", settings: Settin
     """Decide an event by every rule but the rate: None where all pass."""
     if isinstance(found, GrantError):
         return found.reason
+    if data["action"] not in found.actions:
+        return ACTION_NOT_ALLOWED
     answer = (_from_values if is_full(data) else _from_names)(found, data, settings)
     if answer is None and data["reason"] not in _BY_GRANTS:
         return Unknown(f"{data['reason'].message} then, which is not for a grant to say")
@@ -61,29 +64,29 @@ def judged(found: "Grant | GrantError", data: "dict[str, Any]", settings: Settin
 
 
 def _from_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
-    """Ask the engine twice: with what is unknown at its worst, and where that is a no, at its best."""
+    """Ask the engine with what is unknown at its worst, and where that is a no, at its best."""
     recorded, args = data["reason"], data["args"]
-    approved = _approved(recorded)
-    places = tuple(_places(grant, data))
+    approved, paths = _approved(recorded), [*path_arguments(grant, args)]
+    places = tuple(_places(grant, paths, data))
     # a call may have asked for `--require-path` by itself
-    strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None for _, given in path_arguments(grant, args))
-    worst = Request(data["action"], args, tuple(place for place, _ in places), approved=approved is True)
-    sternly = Settings(settings.sensitive, settings.require_path or strict, settings.stamp)
-    if refusal(grant, worst, sternly) is None:
-        return None
-    best = Request(data["action"], args, tuple(place for _, place in places), approved=approved is not False)
-    no = refusal(grant, best, settings)
-    if no is not None:
-        return no.reason
-    if any(bad != good for bad, good in places):
-        return Unknown("the log does not say where a path of it leads under these scopes")
-    return REQUIRED if strict else APPROVAL
+    strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None for _, given in paths)
+    is_lost = any(bad is not good for bad, good in places)
+    worst = Request(data["action"], args, tuple([place for place, _ in places]), 1, approved is True)
+    no = refusal(grant, worst, Settings(settings.sensitive, require_path=True) if strict else settings)
+    if no is not None and (is_lost or strict or approved is None):
+        best = Request(data["action"], args, tuple([place for _, place in places]), 1, approved is not False)
+        no = refusal(grant, best, settings)
+        if no is None:
+            return DETOUR if is_lost else REQUIRED if strict else APPROVAL
+    return None if no is None else no.reason
 
 
-def _places(grant: Grant, data: "dict[str, Any]") -> "Iterator[tuple[Place, Place]]":
+def _places(
+    grant: Grant, paths: "list[tuple[str, str | None]]", data: "dict[str, Any]"
+) -> "Iterator[tuple[Place, Place]]":
     """Yield the place of each path that a grant sees, at its worst and at its best."""
-    known = {(place.argument, place.given): place for place in _recorded(data.get("paths"))}
-    for argument, given in path_arguments(grant, data["args"]):
+    known = {(place.argument, place.given): place for place in _recorded(data.get("paths"))} if paths else {}
+    for argument, given in paths:
         if given is None:
             continue
         place = known.get((argument, given))
@@ -105,9 +108,10 @@ def _may_depend_on_scopes(place: Place) -> bool:
 def _recorded(found: object) -> "Iterator[Place]":
     for one in found if isinstance(found, list) else ():
         if isinstance(one, dict):
-            members: dict[str, Any] = {name: one.get(name) for name in _MEMBERS if one.get(name) is not None}
-            if {"argument", "given"} <= members.keys() and all(isinstance(value, str) for value in members.values()):
-                yield Place(**members)
+            argument, given, collapsed, landed, resolved, fault, guard = map(one.get, Place.__match_args__)
+            members = argument, given, collapsed, landed, resolved, fault or "", guard or ""
+            if argument is not None and given is not None and all(isinstance(part, _TEXT) for part in members):
+                yield Place(*members)  # type: ignore[arg-type] # they were looked at
 
 
 def _approved(recorded: Reason) -> bool | None:
@@ -118,8 +122,6 @@ def _approved(recorded: Reason) -> bool | None:
 
 
 def _from_names(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
-    if data["action"] not in grant.actions:
-        return ACTION_NOT_ALLOWED
     names = [name for name in data["args"] if isinstance(name, str)]
     declared = [name for name in names if name in grant.args]
     if any(allows_none(grant.args, name) for name in declared):
