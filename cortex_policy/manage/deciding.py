@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.revisions import Found
     from cortex_policy.manage.windows import Settle
 
-    Policy = Mapping[str, Found]  # the text of each grant by its id
+    Policy = Mapping[str, Found] | Mapping[str, Grant | GrantError]  # each grant by its id
 
 _ABSENT = GrantError(GRANT_NOT_FOUND, "")
 _MOST_KNOWN, _LONGEST_KNOWN = 20_000, 2048  # answers that are remembered, and bytes of what names one
@@ -44,9 +44,12 @@ class Deciding:
 
     def take(self, at: float, data: "dict[str, Any]", ticket: object) -> None:
         """Decide one call."""
+        self.enter(at, data, ticket, self.judged(data))
+
+    def enter(self, at: float, data: "dict[str, Any]", ticket: object, answer: "Reason | Unknown | None") -> None:
+        """Take one call that every rule but the rate has answered so."""
         windows = self._windows
         windows.pass_time(at)
-        answer = self.judged(data)
         if isinstance(answer, Reason):
             self._settle(ticket, answer)
             return
@@ -93,10 +96,10 @@ class Deciding:
         return answer
 
 
-def loaded(text: "Found | None", grant_id: str) -> "Grant | GrantError":
+def loaded(text: "Found | Grant", grant_id: str) -> "Grant | GrantError":
     """Return the grant that a text is, or why it is none."""
     if not isinstance(text, bytes):
-        return text or _ABSENT
+        return text
     try:
         return decode(text, grant_id)
     except GrantError as error:

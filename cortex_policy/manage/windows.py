@@ -1,7 +1,8 @@
 """The rate of past calls, counted again in the order of a log, whose times are a little later than the ledger's.
 
 What a window held is known within bounds: hits that were certainly in it, and hits that may have been. Where the
-bounds disagree, what was answered then stands, so that a policy that did not change flips nothing:
+bounds disagree, what the rate answered then stands, and decides by the log's times where another rule answered. So a
+policy that did not change flips nothing:
 
 - A hit is logged at most LAG after it was taken, and stands in the log at most LAG too late or too early.
 - Say calls that were allowed then now fill a window that is 4 LAG shorter than a minute. Their hits and this one's lay
@@ -11,6 +12,7 @@ bounds disagree, what was answered then stands, so that a policy that did not ch
 """
 
 from collections import deque
+from itertools import takewhile
 
 from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Reason
 from cortex_policy.core.window import WINDOW_SECONDS
@@ -30,45 +32,67 @@ _LONG = WINDOW_SECONDS + LAG
 _SHORT = WINDOW_SECONDS - 4 * LAG
 _GRAIN = 0.01  # hits so near each other count as one of their sum: a window holds a bounded number of them
 START = Unknown("the log starts less than a minute before, and the hits of that minute are not known")
-NARROW = Unknown("it came within a moment of the rate's window, and another rule answered then")
+DOUBTFUL = Unknown("calls that are undecided themselves may have taken the last of its rate")
 
 
 class _Budget:
-    """What the windows of one `tool:action` hold: [time, hits], and their sums; `coming` are hits not counted yet."""
+    """What the windows of one `tool:action` hold: [time, hits], and their sums; `coming` are hits not counted yet.
 
-    __slots__ = ("certain", "coming", "high", "low", "possible")
+    Of the possible hits, the doubtful ones are those of calls that nobody can decide.
+    """
+
+    __slots__ = ("certain", "coming", "doubtful", "high", "low", "possible")
 
     def __init__(self) -> None:
-        self.possible: deque[list[float]] = deque()
-        self.certain: deque[list[float]] = deque()
+        self.possible: deque[list[Any]] = deque()
+        self.certain: deque[list[Any]] = deque()
+        self.doubtful: deque[list[Any]] = deque()
         self.high = self.low = self.coming = 0
 
     def age(self, at: float) -> None:
         """Drop what has left the windows by then."""
-        possible, certain = self.possible, self.certain
-        while possible and possible[0][0] <= at - _LONG:
-            self.high -= int(possible.popleft()[1])
-        while certain and certain[0][0] <= at - _SHORT:
-            self.low -= int(certain.popleft()[1])
+        self.high -= _aged(self.possible, at - _LONG)
+        self.low -= _aged(self.certain, at - _SHORT)
+        _aged(self.doubtful, at - _LONG)
 
     def may_hit(self, at: float, cost: int) -> None:
         """Count hits that may have been taken."""
         self.high += cost
-        last = self.possible[-1] if self.possible else None
-        if last is not None and last[0] - _GRAIN <= at <= last[0]:
-            last[1] += cost
-        else:
-            self.possible.append([at + _GRAIN, cost])  # leaves with the last of those it stands for
+        _add_until_last(self.possible, at, cost)
+        _add_until_last(self.doubtful, at, cost)
 
     def hit(self, at: float, cost: int) -> None:
         """Count hits that were taken."""
-        self.may_hit(at, cost)
+        self.high += cost
+        _add_until_last(self.possible, at, cost)
         self.low += cost
         last = self.certain[-1] if self.certain else None
         if last is not None and last[0] <= at <= last[0] + _GRAIN:
             last[1] += cost
         else:
             self.certain.append([at, cost])  # leaves with the first
+
+    def by_the_log(self, at: float) -> tuple[int, int]:
+        """Return the hits of the minute by the log's own times: without those that are doubtful, and with them."""
+        gone = takewhile(lambda one: one[0] - _GRAIN <= at - WINDOW_SECONDS, self.possible)
+        most = self.high - sum(cost for _, cost in gone)
+        return most - sum(cost for _, cost in self.doubtful), most
+
+
+def _aged(hits: "deque[list[Any]]", until: float) -> int:
+    gone = 0
+    while hits and hits[0][0] <= until:
+        gone += hits.popleft()[1]
+    return gone
+
+
+def _add_until_last(hits: "deque[list[Any]]", at: float, cost: int) -> None:
+    """Add hits to those just before, which leave with the last of them."""
+    last = hits[-1] if hits else None
+    if last is not None and last[0] - _GRAIN <= at <= last[0]:
+        last[1] += cost
+    else:
+        hits.append([at + _GRAIN, cost])
 
 
 class Windows:
@@ -124,10 +148,10 @@ class Windows:
             budget.age(at)
             if budget.high + budget.coming + cost <= limit:
                 answer = self._fitting(at, recorded, ticket)
-            elif budget.low + cost > limit:
+            elif budget.low + cost > limit and not (is_peek and recorded is ALLOWED):  # it may have looked earlier
                 answer = RATE_LIMITED
             else:
-                answer = recorded if recorded in _BY_RATE else NARROW
+                answer = recorded if recorded in _BY_RATE else _by_the_log(budget, at, cost, limit)
             if not is_peek and answer is ALLOWED:
                 budget.hit(at, cost)
             elif not is_peek and answer is not RATE_LIMITED:
@@ -138,6 +162,12 @@ class Windows:
         """Answer a call for which the known hits leave room: hits before the log's start may have denied it."""
         is_blind = recorded is RATE_LIMITED and at < self._start + _LONG and ticket not in self._explained
         return START if is_blind else ALLOWED
+
+
+def _by_the_log(budget: _Budget, at: float, cost: int, limit: int) -> "Answer":
+    """Answer a call about which the rate was not asked then, by the times of the log as they stand."""
+    least, most = budget.by_the_log(at)
+    return ALLOWED if most + cost <= limit else RATE_LIMITED if least + cost > limit else DOUBTFUL
 
 
 def cost_of(data: "dict[str, Any]") -> int:

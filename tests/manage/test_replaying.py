@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from documents import MANY
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import event, on_path, place
 
@@ -148,6 +149,12 @@ def test_calls_before_the_time_that_was_asked_for_count_by_their_hits_alone() ->
     assert (flips(done), done.calls, done.earlier) == ([("allowed", "rate_limited", 1)], 1, 3)
 
 
+def test_a_cost_of_any_size_is_one() -> None:
+    """Larger than any float."""
+    lines = [event(n, "tree", "rate_limited", cost=10**400, args={"at": "x"}, full=n % 2 == 0) for n in range(4)]
+    assert replayed(lines).flips == ()
+
+
 def test_any_number_of_grants_in_a_log_makes_a_bounded_report() -> None:
     """A hostile log may name a new one in each line."""
     done = replayed([event(0, "tree", grant=f"g{n}") for n in range(MOST_GROUPS + 50)])
@@ -176,19 +183,21 @@ def test_a_directory_a_root_and_a_revision_are_policies(tmp_path: Path, root: Pa
 
 calls = st.lists(
     st.tuples(
-        st.sampled_from([0.0, 0.01, 0.1, 0.3, 1.0, 9.0, 19.9, 59.8, 60.0]),  # seconds since the one before
+        st.sampled_from([0.0, 0.01, 0.1, 0.3, 20.0, 40.0, 59.95, 60.0, 60.0, 60.2]),  # seconds since the one before
         st.sampled_from(["tree", "tree", "tree", "snippet", "push"]),
-        st.sampled_from(["docs/x", "docs/y", "src/x"]),
-        st.integers(1, 3),  # cost
-        st.booleans(),  # peek
-        st.floats(0, LAG),  # until it is logged
-        st.floats(0, LAG),  # until it stands in the log
+        st.sampled_from(["docs/x", "docs/y", "docs/z", "src/x"]),
+        st.sampled_from([1, 1, 1, 2, 3]),  # cost
+        st.sampled_from([False, False, False, True]),  # peek
+        st.sampled_from([0.0, LAG]) | st.floats(0, LAG),  # until it is logged
+        st.sampled_from([0.0, LAG]) | st.floats(0, LAG),  # until it stands in the log
     ),
-    max_size=60,
+    min_size=2,
+    max_size=40,
 )
 
 
-@given(calls, st.integers(1, 6), st.integers(0, 40))
+@settings(MANY)
+@given(calls, st.sampled_from([1, 1, 2, 3, 5]), st.sampled_from([0, 0, 0, 1, 5, 20]))
 def test_an_unchanged_policy_flips_nothing(asked: list[tuple[object, ...]], limit: int, lost: int) -> None:
     """Whatever the lag of the log, the order of its lines, and where it starts."""
     text = json.dumps({**GRANT, "actions": ["tree", "snippet"], "rate": {"perMinute": limit}}).encode()
