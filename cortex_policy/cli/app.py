@@ -30,6 +30,7 @@ from cortex_policy.cli.set import set_grant
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
 from cortex_policy.cli.stop import stop
+from cortex_policy.cli.suggest import suggest
 from cortex_policy.cli.undo import undo
 from cortex_policy.cli.validate import validate
 from cortex_policy.core.model import UsageError
@@ -64,6 +65,7 @@ app.command("undo", cls=Command)(undo)
 app.command("validate", cls=Command)(validate)
 app.command("rule", cls=Command)(rule)
 app.command("replay", cls=Command)(replay)
+app.command("suggest", cls=Command)(suggest)
 app.command("stop", cls=Command)(stop)
 app.command("resume", cls=Command)(resume)
 app.command("schema", cls=Command)(schema)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Policy = Mapping[str, Found] | Mapping[str, Grant | GrantError]  # each grant by its id
 
 _ABSENT = GrantError(GRANT_NOT_FOUND, "")
-_MOST_KNOWN, _LONGEST_KNOWN = 20_000, 2048  # answers that are remembered, and bytes of what names one
+MOST_KNOWN, _LONGEST_KNOWN = 20_000, 2048  # answers that are remembered, and bytes of what names one
 
 
 def settings_of(root: str) -> Settings:
@@ -40,7 +40,7 @@ class Deciding:
         self._policy, self._settings, self._settle = policy, settings, settle
         self._windows = Windows(settle, explained)
         self._loaded: dict[str, Grant | GrantError] = {}
-        self._known: dict[object, Reason | Unknown | None] = {}
+        self._known: dict[bytes | None, Reason | Unknown | None] = {}
 
     def take(self, at: float, data: "dict[str, Any]", ticket: object) -> None:
         """Decide one call."""
@@ -79,21 +79,27 @@ class Deciding:
 
     def judged(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
         """Decide a call by every rule but the rate, at once where the same was asked before."""
-        try:
-            # INVARIANT: whatever an answer depends on is in here; version 2 tells equal values by equal bytes
-            said = (data["args"], data.get("paths")) if is_full(data) else list(data["args"])
-            key = dumps((data["grant"], data["action"], data["reason"].exit_code, said), 2)
-        except ValueError:  # nested deeper than it goes
-            return judged(self.grant(data["grant"]), data, self._settings)
+        key = same_as(data)
         known = self._known
         if key in known:
             return known[key]
         answer = judged(self.grant(data["grant"]), data, self._settings)
-        if len(key) <= _LONGEST_KNOWN:
-            if len(known) >= _MOST_KNOWN:
+        if key is not None:
+            if len(known) >= MOST_KNOWN:
                 known.clear()
             known[key] = answer
         return answer
+
+
+def same_as(data: "dict[str, Any]") -> bytes | None:
+    """Return what is equal for calls that every rule but the rate answers alike; None where that is too long."""
+    # INVARIANT: whatever an answer depends on is in here; version 2 tells equal values by equal bytes
+    said = (data["args"], data.get("paths")) if is_full(data) else list(data["args"])
+    try:
+        key = dumps((data["grant"], data["action"], data["reason"].exit_code, said), 2)
+    except ValueError:  # nested deeper than it goes
+        return None
+    return key if len(key) <= _LONGEST_KNOWN else None
 
 
 def loaded(text: "Found | Grant", grant_id: str) -> "Grant | GrantError":

@@ -99,7 +99,7 @@ def replay(
     """
     groups = _Groups()
     deciding, earlier = Deciding(policy, settings_of(root.path), groups.settle), 0
-    with _unswept():
+    with unswept():
         for at, data in events(lines, root.path, tally):
             if at >= since:
                 deciding.take(at, data, data)
@@ -161,7 +161,7 @@ class _Groups:
 
     def flipped(self) -> tuple[Flip, ...]:
         """Return the flips: those to yes first, the most frequent of each first."""
-        found = [Flip(*key, count, _example(data)) for key, (count, data) in self._flips.items()]
+        found = [Flip(*key, count, example_of(data)) for key, (count, data) in self._flips.items()]
         return tuple(sorted(found, key=lambda flip: (not flip.allows, -flip.count, flip.grant)))
 
     def opened(self) -> tuple[Open, ...]:
@@ -174,7 +174,8 @@ def _room(groups: "dict[Any, Any]", key: "tuple[Any, ...]") -> "tuple[Any, ...]"
     return key if key in groups or len(groups) < MOST_GROUPS else (OTHERS, *key[1:])
 
 
-def _example(data: "dict[str, Any]") -> Example:
+def example_of(data: "dict[str, Any]") -> Example:
+    """Return a call as an example; of large arguments only their names are told, if these."""
     args = data["args"]
     if isinstance(args, dict) and len(json.dumps(args)) > _MOST_SHOWN:
         args = list(args)
@@ -182,7 +183,7 @@ def _example(data: "dict[str, Any]") -> Example:
 
 
 @contextmanager
-def _unswept() -> "Iterator[None]":
+def unswept() -> "Iterator[None]":
     """Let the collector look for no cycles: there are none among events, and it would look at each of them."""
     was_enabled = gc.isenabled()
     gc.disable()

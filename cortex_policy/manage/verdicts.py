@@ -85,7 +85,7 @@ def _places(
     grant: Grant, paths: "list[tuple[str, str | None]]", data: "dict[str, Any]"
 ) -> "Iterator[tuple[Place, Place]]":
     """Yield the place of each path that a grant sees, at its worst and at its best."""
-    known = {(place.argument, place.given): place for place in _recorded(data.get("paths"))} if paths else {}
+    known = {(place.argument, place.given): place for place in recorded_places(data)} if paths else {}
     for argument, given in paths:
         if given is None:
             continue
@@ -105,7 +105,9 @@ def _may_depend_on_scopes(place: Place) -> bool:
     return place.resolved is not None and place.collapsed != place.landed and ".." in place.given.split("/")
 
 
-def _recorded(found: object) -> "Iterator[Place]":
+def recorded_places(data: "dict[str, Any]") -> "Iterator[Place]":
+    """Yield the paths of a call as they were resolved then; what is none is passed over."""
+    found = data.get("paths")
     for one in found if isinstance(found, list) else ():
         if isinstance(one, dict):
             argument, given, collapsed, landed, resolved, fault, guard = map(one.get, Place.__match_args__)

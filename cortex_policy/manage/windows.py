@@ -51,20 +51,20 @@ class _Budget:
 
     def age(self, at: float) -> None:
         """Drop what has left the windows by then."""
-        self.high -= _aged(self.possible, at - _LONG)
-        self.low -= _aged(self.certain, at - _SHORT)
-        _aged(self.doubtful, at - _LONG)
+        self.high -= aged(self.possible, at - _LONG)
+        self.low -= aged(self.certain, at - _SHORT)
+        aged(self.doubtful, at - _LONG)
 
     def may_hit(self, at: float, cost: int) -> None:
         """Count hits that may have been taken."""
         self.high += cost
-        _add_until_last(self.possible, at, cost)
-        _add_until_last(self.doubtful, at, cost)
+        add(self.possible, at, cost)
+        add(self.doubtful, at, cost)
 
     def hit(self, at: float, cost: int) -> None:
         """Count hits that were taken."""
         self.high += cost
-        _add_until_last(self.possible, at, cost)
+        add(self.possible, at, cost)
         self.low += cost
         last = self.certain[-1] if self.certain else None
         if last is not None and last[0] <= at <= last[0] + _GRAIN:
@@ -79,14 +79,15 @@ class _Budget:
         return most - sum(cost for _, cost in self.doubtful), most
 
 
-def _aged(hits: "deque[list[Any]]", until: float) -> int:
+def aged(hits: "deque[list[Any]]", until: float) -> int:
+    """Drop the hits that leave by then, and return how many they were."""
     gone = 0
     while hits and hits[0][0] <= until:
         gone += hits.popleft()[1]
     return gone
 
 
-def _add_until_last(hits: "deque[list[Any]]", at: float, cost: int) -> None:
+def add(hits: "deque[list[Any]]", at: float, cost: int) -> None:
     """Add hits to those just before, which leave with the last of them."""
     last = hits[-1] if hits else None
     if last is not None and last[0] - _GRAIN <= at <= last[0]:

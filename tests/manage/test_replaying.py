@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import event, on_path, place
 
-from cortex_policy.core.engine import decide
 from cortex_policy.core.decode import decode
+from cortex_policy.core.engine import decide
 from cortex_policy.core.model import Place, Request, UsageError
 from cortex_policy.manage.past import Tally, since
 from cortex_policy.manage.replaying import MOST_GROUPS, Replay, policy_of, replay
