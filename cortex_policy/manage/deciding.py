@@ -3,7 +3,8 @@
 from marshal import dumps
 
 from cortex_policy.core.decode import decode
-from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
+from cortex_policy.core.engine import covering, misspelling
+from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Place, Reason, Settings
 from cortex_policy.core.settings import standing
 from cortex_policy.manage.verdicts import Unknown, is_full, judged
 from cortex_policy.manage.windows import Windows
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     Policy = Mapping[str, Found] | Mapping[str, Grant | GrantError]  # each grant by its id
 
 _ABSENT = GrantError(GRANT_NOT_FOUND, "")
+_PLAIN = set(Place.__match_args__[:5])  # members of a path without a fault
+_OF_ANY_TEXT = frozenset(("type", "format", "title", "description"))  # keywords that all texts meet, or none
 MOST_KNOWN, _LONGEST_KNOWN = 20_000, 2048  # answers that are remembered, and bytes of what names one
 
 
@@ -79,11 +82,11 @@ class Deciding:
 
     def judged(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
         """Decide a call by every rule but the rate, at once where the same was asked before."""
-        key = same_as(data)
-        known = self._known
+        grant, known = self.grant(data["grant"]), self._known
+        key = same_as(data, _plain_paths(grant, data) if "paths" in data and isinstance(grant, Grant) else None)
         if key in known:
             return known[key]
-        answer = judged(self.grant(data["grant"]), data, self._settings)
+        answer = judged(grant, data, self._settings)
         if key is not None:
             if len(known) >= MOST_KNOWN:
                 known.clear()
@@ -91,15 +94,43 @@ class Deciding:
         return answer
 
 
-def same_as(data: "dict[str, Any]") -> bytes | None:
-    """Return what is equal for calls that every rule but the rate answers alike; None where that is too long."""
+def same_as(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> bytes | None:
+    """Return what is equal for calls that every rule but the rate answers alike; None where that is too long.
+
+    Plain paths stand for those that their grant treats alike.
+    """
     # INVARIANT: whatever an answer depends on is in here; version 2 tells equal values by equal bytes
-    said = (data["args"], data.get("paths")) if is_full(data) else list(data["args"])
+    if plain is not None:
+        said: Any = data["args"] | plain, "plain"
+    else:
+        said = (data["args"], data.get("paths")) if is_full(data) else list(data["args"])
     try:
         key = dumps((data["grant"], data["action"], data["reason"].exit_code, said), 2)
     except ValueError:  # nested deeper than it goes
         return None
     return key if len(key) <= _LONGEST_KNOWN else None
+
+
+def _plain_paths(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | None":
+    """Return for each path of a call what its answer depends on, where that is less than the path itself.
+
+    It is where it has one spelling, stands right in an argument, and no declaration looks at more than its type.
+    """
+    found: dict[str, Any] = {}
+    args, paths = data["args"], data["paths"]
+    for place in paths if is_full(data) and isinstance(paths, list) else (None,):
+        if not isinstance(place, dict) or place.keys() != _PLAIN:
+            return None
+        name, given, *spellings, resolved = map(place.get, Place.__match_args__[:5])
+        if not isinstance(name, str) or not isinstance(resolved, str) or args.get(name) != given:
+            return None
+        if not isinstance(given, str) or spellings != [given, given]:
+            return None
+        declaration = grant.args.get(name, {})
+        if not isinstance(declaration, dict) or not _OF_ANY_TEXT.issuperset(declaration):
+            return None
+        found[name] = [covering(grant.fs_scope, given), misspelling(given)]
+    return found
 
 
 def loaded(text: "Found | Grant", grant_id: str) -> "Grant | GrantError":

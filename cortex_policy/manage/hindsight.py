@@ -9,7 +9,7 @@ import os
 
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError, Value
 from cortex_policy.manage.deciding import Deciding, settings_of
-from cortex_policy.manage.past import Tally, events, tail
+from cortex_policy.manage.past import Tally, events, tail, unswept
 from cortex_policy.manage.verdicts import Unknown
 from cortex_policy.state.settings import value_of
 
@@ -50,7 +50,8 @@ def told(root: "Root", change: "Change") -> str:
         named = value_of("audit.file", root.path)
         if not isinstance(named, str) or not os.path.lexists(named):
             return ""
-        found = hindsight(root, change, tail(named, MOST_LINES, MOST_BYTES))
+        with unswept():
+            found = hindsight(root, change, tail(named, MOST_LINES, MOST_BYTES))
     except (OSError, CortexPolicyError) as error:  # an edit needs no log
         why = getattr(error, "strerror", None) or str(error)
         return f"note: the audit log says nothing of this change: {why.lower()}"

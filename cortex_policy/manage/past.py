@@ -1,5 +1,6 @@
 """Past calls, read from audit logs line by line: whatever is no event of ours is counted, never fatal."""
 
+import gc
 import gzip
 import os
 import re
@@ -176,11 +177,28 @@ def _lines(file: "BinaryIO", tally: Tally) -> "Iterator[bytes]":
         yield rest
 
 
+def _at_once(name: str, flags: int) -> int:
+    """Open what may be no file: a pipe is not waited for."""
+    return os.open(name, flags | os.O_NONBLOCK)
+
+
 def tail(name: str, most: int, most_bytes: int) -> list[bytes]:
     """Return the last lines of a log, at most so many and out of so many bytes; raise OSError."""
-    with open(name, "rb") as file:
+    with open(name, "rb", opener=_at_once) as file:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - most_bytes)
         file.seek(start)
         found = file.read(most_bytes).split(b"\n")
     return [line for line in (found[1:] if start else found) if line.strip()][-most:]
+
+
+@contextmanager
+def unswept() -> "Iterator[None]":
+    """Let the collector look for no cycles: there are none among events, and it would look at each of them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,21 +1,19 @@
 """Past calls decided again on today's grants or on proposed ones, and what that flips."""
 
-import gc
 import json
 import os
-from contextlib import contextmanager
 
 from cortex_policy.core.model import ALLOWED, Reason, UsageError, Value
 from cortex_policy.manage.comparing import file_text, standing
 from cortex_policy.manage.deciding import Deciding, settings_of
-from cortex_policy.manage.past import Tally, events
+from cortex_policy.manage.past import Tally, events, unswept
 from cortex_policy.manage.revisions import grants_at
 from cortex_policy.manage.verdicts import FULL, Unknown, is_full
 from cortex_policy.state.grants import Root, find_root, is_grant_id, may_hold_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from typing import Any
 
     from cortex_policy.manage.deciding import Policy
@@ -180,15 +178,3 @@ def example_of(data: "dict[str, Any]") -> Example:
     if isinstance(args, dict) and len(json.dumps(args)) > _MOST_SHOWN:
         args = list(args)
     return Example(data["action"], args if len(json.dumps(args)) <= _MOST_SHOWN else None, data["time"])
-
-
-@contextmanager
-def unswept() -> "Iterator[None]":
-    """Let the collector look for no cycles: there are none among events, and it would look at each of them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

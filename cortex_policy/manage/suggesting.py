@@ -8,9 +8,9 @@ from cortex_policy.manage.comparing import changed
 from cortex_policy.manage.deciding import Deciding, settings_of
 from cortex_policy.manage.editing import drafted
 from cortex_policy.manage.gathering import MOST_SCOPES, NEW, RATE, Gathering, Group, merged
-from cortex_policy.manage.past import events
+from cortex_policy.manage.past import events, unswept
 from cortex_policy.manage.patches import difference
-from cortex_policy.manage.replaying import WARMING, Example, Open, example_of, policy_of, unswept
+from cortex_policy.manage.replaying import WARMING, Example, Open, example_of, policy_of
 from cortex_policy.manage.verdicts import FULL
 from cortex_policy.schema.problems import pointer
 from cortex_policy.state.remedies import quoted, root_option

@@ -111,7 +111,8 @@ def recorded_places(data: "dict[str, Any]") -> "Iterator[Place]":
     for one in found if isinstance(found, list) else ():
         if isinstance(one, dict):
             argument, given, collapsed, landed, resolved, fault, guard = map(one.get, Place.__match_args__)
-            members = argument, given, collapsed, landed, resolved, fault or "", guard or ""
+            faults = ("" if fault is None else fault), ("" if guard is None else guard)
+            members = argument, given, collapsed, landed, resolved, *faults
             if argument is not None and given is not None and all(isinstance(part, _TEXT) for part in members):
                 yield Place(*members)  # type: ignore[arg-type] # they were looked at
 

@@ -133,6 +133,7 @@ class Windows:
         """Take a call of which nobody knows whether it passes."""
         if "peek" not in data:
             budget = self._budgets.get(key) or self._budgets.setdefault(key, _Budget())
+            budget.age(at - 4 * LAG)  # no call that waits is older
             budget.may_hit(at, cost_of(data))
 
     def finish(self) -> None:

@@ -1,6 +1,7 @@
 """An edit says what it would have meant for the last calls, and never fails for want of a log."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,9 @@ def test_an_edit_needs_no_log(root: Path, log: Path) -> None:
     log.unlink()
     log.mkdir()
     assert said(root).startswith("note: the audit log says nothing of this change: is a directory")
+    log.rmdir()
+    os.mkfifo(log)
+    assert "seek" in said(root)  # a pipe is not waited for
 
 
 def test_only_the_end_of_a_long_log_is_read(root: Path, log: Path) -> None:

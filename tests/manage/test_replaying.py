@@ -11,10 +11,10 @@ from logs import event, on_path, place
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.engine import decide
-from cortex_policy.core.model import Place, Request, UsageError
+from cortex_policy.core.model import ALLOWED, Place, Request, UsageError
 from cortex_policy.manage.past import Tally, since
 from cortex_policy.manage.replaying import MOST_GROUPS, Replay, policy_of, replay
-from cortex_policy.manage.windows import LAG
+from cortex_policy.manage.windows import LAG, Windows
 from cortex_policy.state.grants import Root
 from cortex_policy.state.writers import NotDone
 
@@ -153,6 +153,38 @@ def test_a_cost_of_any_size_is_one() -> None:
     """Larger than any float."""
     lines = [event(n, "tree", "rate_limited", cost=10**400, args={"at": "x"}, full=n % 2 == 0) for n in range(4)]
     assert replayed(lines).flips == ()
+
+
+@pytest.mark.parametrize("member", ["argument", "given", "collapsed", "landed", "resolved", "fault", "guard"])
+@pytest.mark.parametrize("value", [None, 1, [], {"a": 1}, "docs/x"])
+def test_a_path_of_a_log_may_be_anything(member: str, value: object) -> None:
+    """It is no error, and what is no path is no proof."""
+    line = event(0, "tree", args={"path": "docs/x"}, paths=[place("docs/x") | {member: value}])  # type: ignore[list-item]
+    done = replayed([line])
+    assert done.calls == 1
+    if value in (1, [], {"a": 1}):
+        assert done.unknown == 1
+
+
+def test_paths_that_a_grant_treats_alike_are_told_apart_where_it_does_not() -> None:
+    """By scope, by spelling, and by what its declaration says of values."""
+    lines = [on_path(n, "tree", path) for n, path in enumerate(("docs/x", "docs/y", "src/x", "docs/ ", "docs/z"))]
+    assert replayed(lines, changed(rate={"perMinute": 9})).closed == 2
+    pattern = {"path": {"type": "string", "pattern": "x$"}}
+    assert replayed(lines, changed(rate={"perMinute": 9}, args=pattern)).closed == 4
+    assert replayed(lines, changed(rate={"perMinute": 9}, args={"path": {"type": "integer"}})).closed == 5
+
+
+def test_what_a_window_holds_is_bounded() -> None:
+    """Also where every call is undecided."""
+    windows = Windows(lambda *_: None)
+    data = {"reason": ALLOWED, "args": []}
+    for number in range(100_000):
+        windows.pass_time(number / 10)
+        windows.may_hit(number / 10, ("git", "tree"), data)
+    (budget,) = windows._budgets.values()  # noqa: SLF001 - nothing else shows it
+    assert len(budget.possible) + len(budget.doubtful) < 2_000
+    assert budget.high < 1_000
 
 
 def test_any_number_of_grants_in_a_log_makes_a_bounded_report() -> None:
