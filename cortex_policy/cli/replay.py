@@ -23,9 +23,7 @@ class FailOn(StrEnum):
 
 LogsArgument = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[LOG]...", help="Audit logs, also `.gz`; `-` is stdin. Else `audit.file`.", show_default=False
-    ),
+    typer.Argument(metavar="LOGS", help="Audit logs, also `.gz`; `-` is stdin. Else `audit.file`.", show_default=False),
 ]
 SinceOption = Annotated[
     str | None,
@@ -55,8 +53,8 @@ def replay(
     `audit.args = "full"` keeps it.
 
     $ cortex-policy replay
-    $ cortex-policy replay /var/log/cortex/audit.jsonl --with main --since 24h
-    $ cortex-policy replay audit.jsonl.2.gz audit.jsonl.1 audit.jsonl --with ./proposed --fail-on allow
+    $ cortex-policy replay audit.jsonl --with main --since 24h
+    $ cortex-policy replay audit.jsonl.1.gz audit.jsonl --fail-on allow
     $ ssh host cat audit.jsonl | cortex-policy replay - --json
     """
     from cortex_policy.cli import replayed  # noqa: PLC0415 - no other command needs them

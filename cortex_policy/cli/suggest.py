@@ -25,7 +25,7 @@ def suggest(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Show the smallest changes that would have allowed denied calls.
+    """Show the smallest changes that would allow denied calls.
 
     Each with its diff, how many calls it would have allowed, what else it would allow, and the command that makes it.
     Nothing is applied: that a call was denied does not say that it was meant to be allowed. What the log does not say

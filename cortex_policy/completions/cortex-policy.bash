@@ -61,7 +61,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --ignore --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --grant --ignore --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -193,6 +193,10 @@ _cortex_policy() {
             offered=('' 'ids' '')
             flags='--root --wait --json --help'
             ;;
+        'replay '*)
+            offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--root --with --since --fail-on --json --help'
+            ;;
         'resume '*)
             offered=('')
             flags='--root --json --help'
@@ -221,6 +225,10 @@ _cortex_policy() {
             offered=('')
             flags='--root --reason --json --help'
             ;;
+        'suggest '*)
+            offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--root --since --grant --json --help'
+            ;;
         'undo '*)
             offered=('' 'ids')
             flags='--root --to --dry-run --allow-widening --wait --json --help'
@@ -230,7 +238,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('check completions config copy diff edit fmt init list log new rate remove rename resume rule schema set show stamp stop undo validate')
+            offered=('check completions config copy diff edit fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest undo validate')
             flags='--version --help'
             ;;
     esac
