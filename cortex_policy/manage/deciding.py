@@ -43,7 +43,7 @@ class Deciding:
         self._policy, self._settings, self._settle = policy, settings, settle
         self._windows = Windows(settle, explained)
         self._loaded: dict[str, Grant | GrantError] = {}
-        self._known: dict[bytes | None, Reason | Unknown | None] = {}
+        self._known: dict[bytes, Reason | Unknown | None] = {}
 
     def take(self, at: float, data: "dict[str, Any]", ticket: object) -> None:
         """Decide one call."""
@@ -82,16 +82,28 @@ class Deciding:
 
     def judged(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
         """Decide a call by every rule but the rate, at once where the same was asked before."""
-        grant, known = self.grant(data["grant"]), self._known
-        key = same_as(data, _plain_paths(grant, data) if "paths" in data and isinstance(grant, Grant) else None)
-        if key in known:
-            return known[key]
-        answer = judged(grant, data, self._settings)
-        if key is not None:
-            if len(known) >= MOST_KNOWN:
-                known.clear()
-            known[key] = answer
-        return answer
+        key = same_as(data)
+        if key is None:
+            return judged(self.grant(data["grant"]), data, self._settings)
+        if key not in self._known:
+            self._remember(key, self._judged_alike(data))
+        return self._known[key]
+
+    def _judged_alike(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
+        """Decide a call, at once where one was asked before whose paths are treated alike."""
+        grant = self.grant(data["grant"])
+        plain = _plain_paths(grant, data) if isinstance(grant, Grant) and "paths" in data else None
+        key = same_as(data, plain) if plain is not None else None
+        if key is None:
+            return judged(grant, data, self._settings)
+        if key not in self._known:
+            self._remember(key, judged(grant, data, self._settings))
+        return self._known[key]
+
+    def _remember(self, key: bytes, answer: "Reason | Unknown | None") -> None:
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = answer
 
 
 def same_as(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> bytes | None:
@@ -101,7 +113,7 @@ def same_as(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> by
     """
     # INVARIANT: whatever an answer depends on is in here; version 2 tells equal values by equal bytes
     if plain is not None:
-        said: Any = data["args"] | plain, "plain"
+        said: Any = data["args"] | plain, None, None
     else:
         said = (data["args"], data.get("paths")) if is_full(data) else list(data["args"])
     try:

@@ -41,23 +41,24 @@ class _Budget:
     Of the possible hits, the doubtful ones are those of calls that nobody can decide.
     """
 
-    __slots__ = ("certain", "coming", "doubtful", "high", "low", "possible")
+    __slots__ = ("certain", "coming", "doubt", "doubtful", "high", "low", "possible")
 
     def __init__(self) -> None:
         self.possible: deque[list[Any]] = deque()
         self.certain: deque[list[Any]] = deque()
         self.doubtful: deque[list[Any]] = deque()
-        self.high = self.low = self.coming = 0
+        self.high = self.low = self.doubt = self.coming = 0
 
     def age(self, at: float) -> None:
         """Drop what has left the windows by then."""
         self.high -= aged(self.possible, at - _LONG)
         self.low -= aged(self.certain, at - _SHORT)
-        aged(self.doubtful, at - _LONG)
+        self.doubt -= aged(self.doubtful, at - _LONG)
 
     def may_hit(self, at: float, cost: int) -> None:
         """Count hits that may have been taken."""
         self.high += cost
+        self.doubt += cost
         add(self.possible, at, cost)
         add(self.doubtful, at, cost)
 
@@ -76,7 +77,7 @@ class _Budget:
         """Return the hits of the minute by the log's own times: without those that are doubtful, and with them."""
         gone = takewhile(lambda one: one[0] - _GRAIN <= at - WINDOW_SECONDS, self.possible)
         most = self.high - sum(cost for _, cost in gone)
-        return most - sum(cost for _, cost in self.doubtful), most
+        return most - self.doubt, most
 
 
 def aged(hits: "deque[list[Any]]", until: float) -> int:

@@ -17,7 +17,23 @@ CASES = [
     (
         "cortex-policy ",
         {"check", "list", "show", "diff", "edit", "rate", "stamp", "completions"}
-        | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema", "log", "undo", "stop"}
+        | {
+            "init",
+            "new",
+            "set",
+            "remove",
+            "rename",
+            "copy",
+            "fmt",
+            "validate",
+            "rule",
+            "schema",
+            "log",
+            "undo",
+            "stop",
+            "replay",
+            "suggest",
+        }
         | {"resume", "config"},
     ),
     ("cortex-policy ch", {"check"}),

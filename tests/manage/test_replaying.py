@@ -187,6 +187,12 @@ def test_what_a_window_holds_is_bounded() -> None:
     assert budget.high < 1_000
 
 
+def test_calls_that_are_too_long_to_be_remembered_are_each_decided() -> None:
+    """None answers for another."""
+    lines = [event(n, "tree", args={"n": n, "long": "x" * 5000}) for n in range(3)]
+    assert replayed(lines, changed(args={"n": {"maximum": 1}}, rate={"perMinute": 9})).closed == 1
+
+
 def test_any_number_of_grants_in_a_log_makes_a_bounded_report() -> None:
     """A hostile log may name a new one in each line."""
     done = replayed([event(0, "tree", grant=f"g{n}") for n in range(MOST_GROUPS + 50)])
