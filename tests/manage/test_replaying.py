@@ -252,3 +252,41 @@ def test_an_unchanged_policy_flips_nothing(asked: list[tuple[object, ...]], limi
         logged.append((at + float(delay), on_path(at, str(action), str(path), str(decision.reason), **more)))  # type: ignore[arg-type]
     done = replayed([line for _, line in sorted(logged)][lost:], {"git": text})
     assert done.flips == ()
+
+
+grants = st.fixed_dictionaries(
+    {
+        "tool": st.just("git"),
+        "actions": st.lists(st.sampled_from(["tree", "push"]), unique=True),
+        "rate": st.just({"perMinute": 1000}),
+        "fsScope": st.lists(st.sampled_from(["docs", "src", "docs/a/"]), unique=True),
+        "args": st.dictionaries(
+            st.sampled_from(["path", "n", "at"]),
+            st.sampled_from(
+                [{}, {"type": "string"}, {"type": "integer"}, {"enum": ["docs/x"]}, {"format": "not-path"}]
+            ),
+        ),
+    }
+)
+asked = st.lists(
+    st.tuples(
+        st.sampled_from(["tree", "push"]),
+        st.dictionaries(st.sampled_from(["path", "n"]), st.sampled_from(["docs/x", "docs/a/b", "src/x", "/etc", " "])),
+    ),
+    max_size=20,
+)
+
+
+@given(grants, asked)
+def test_a_full_log_is_decided_as_the_engine_decides(
+    grant: dict[str, object], asked: list[tuple[str, dict[str, str]]]
+) -> None:
+    """Call by call, whatever was remembered of the calls before."""
+    text, lines, expected = json.dumps(grant).encode(), [], []
+    for number, (action, args) in enumerate(asked):
+        found = [place(args["path"])] if "path" in args else []
+        lines.append(event(number, action, "grant_invalid", args=args, paths=found))
+        spelled = tuple(Place(**members) for members in found)
+        expected.append(decide(decode(text), Request(action, args, spelled)).allowed)
+    done = replayed(lines, {"git": text})
+    assert (done.opened, done.unknown) == (sum(expected), 0)
