@@ -23,6 +23,7 @@ from cortex_policy.cli.new import new
 from cortex_policy.cli.rate import rate_app
 from cortex_policy.cli.remove import remove
 from cortex_policy.cli.rename import rename
+from cortex_policy.cli.replay import replay
 from cortex_policy.cli.resume import resume
 from cortex_policy.cli.rule import rule
 from cortex_policy.cli.schema import schema
@@ -30,6 +31,7 @@ from cortex_policy.cli.set import set_grant
 from cortex_policy.cli.show import show
 from cortex_policy.cli.stamp import stamp_app
 from cortex_policy.cli.stop import stop
+from cortex_policy.cli.suggest import suggest
 from cortex_policy.cli.test import cases
 from cortex_policy.cli.undo import undo
 from cortex_policy.cli.validate import validate
@@ -67,6 +69,8 @@ app.command("undo", cls=Command)(undo)
 app.command("validate", cls=Command)(validate)
 app.command("rule", cls=Command)(rule)
 app.command("test", cls=Command)(cases)
+app.command("replay", cls=Command)(replay)
+app.command("suggest", cls=Command)(suggest)
 app.command("stop", cls=Command)(stop)
 app.command("resume", cls=Command)(resume)
 app.command("schema", cls=Command)(schema)

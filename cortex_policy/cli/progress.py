@@ -21,7 +21,8 @@ def tracked(items: "Iterable[_Item]", total: int | None = None, *, what: str = "
         yield from items
         return
     bar: Progress | None = None
-    total = total if total is not None else len(cast("Sized", items))
+    if total is None and hasattr(items, "__len__"):  # of a stream nobody knows how much is to come
+        total = len(cast("Sized", items))
     due = monotonic() + PATIENCE_SECONDS
     try:
         for done, item in enumerate(items):
@@ -35,11 +36,12 @@ def tracked(items: "Iterable[_Item]", total: int | None = None, *, what: str = "
             bar.stop()
 
 
-def _started(total: int, what: str) -> "Progress":
+def _started(total: int | None, what: str) -> "Progress":
     from rich.console import Console  # noqa: PLC0415 - only a long run needs 45 ms of it
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
 
-    columns = BarColumn(), MofNCompleteColumn(), f"{what},", TimeRemainingColumn(), "left"
+    left = () if total is None else (TimeRemainingColumn(), "left")
+    columns = BarColumn(), MofNCompleteColumn(), f"{what}," if left else what, *left
     # no thread of its own draws it: some who use this fork
     bar = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
     bar.add_task("", total=total)

@@ -61,7 +61,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -197,6 +197,10 @@ _cortex_policy() {
             offered=('' 'ids' '')
             flags='--root --wait --json --help'
             ;;
+        'replay '*)
+            offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--root --with --since --fail-on --json --help'
+            ;;
         'resume '*)
             offered=('')
             flags='--root --json --help'
@@ -225,6 +229,10 @@ _cortex_policy() {
             offered=('')
             flags='--root --reason --json --help'
             ;;
+        'suggest '*)
+            offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--root --since --grant --json --help'
+            ;;
         'test '*)
             offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
             flags='--root --init --filter --fail-under --output --watch --json --help'
@@ -238,7 +246,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('check completions config copy diff edit explain fmt init list log new rate remove rename resume rule schema set show stamp stop test undo validate')
+            offered=('check completions config copy diff edit explain fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
             flags='--version --help'
             ;;
     esac

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n
+        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -81,6 +81,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a new -d 'Make a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rate -d 'Show, watch, reset or purge what the rates leave'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a remove -d 'Remove a grant, valid or not'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rename -d 'Give a grant another id'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a replay -d 'Decide past calls again, and say which answers flip'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a resume -d 'End the stop of a root, whoever made it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rule -d 'Explain a rule of validate, or list them all'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a schema -d 'Print the JSON Schema of a grant'
@@ -88,6 +89,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a set -d 'Change a grant in
 complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a stamp -d 'Show, verify or write the version and checksum of the grants'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a stop -d 'Deny every call, at once, until resume'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a suggest -d 'Show the smallest changes that would allow denied calls'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a test -d 'Run the cases of grants, and say what no case shows'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a undo -d 'Undo the last write, or the last write of a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is wrong with grants, and how to mend it'
@@ -251,6 +253,20 @@ complete -c cortex-policy -n '__cortex_policy_in rename' -l root -x -a '(__fish_
 complete -c cortex-policy -n '__cortex_policy_in rename' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in rename' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in rename' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 1 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 2 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 3 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 4 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 5 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 6 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 7 replay' -F
+complete -c cortex-policy -n '__cortex_policy_in replay' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l with -x -d 'Decide on the grants of a git revision or a directory'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l since -x -d 'Only calls since then: 24h, 90m, 7d ago or a time'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l fail-on -x -d 'Exit 1 if a no becomes a yes, a yes a no, or any'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in resume' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in resume' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in resume' -l help -d 'Show this message and exit'
@@ -302,6 +318,19 @@ complete -c cortex-policy -n '__cortex_policy_in stop' -l root -x -a '(__fish_co
 complete -c cortex-policy -n '__cortex_policy_in stop' -l reason -x -d 'Why, for whoever is denied'
 complete -c cortex-policy -n '__cortex_policy_in stop' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in stop' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 1 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 2 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 3 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 4 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 5 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 6 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 7 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_in suggest' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in suggest' -l since -x -d 'Only calls since then: 24h, 90m, 7d ago or a time'
+complete -c cortex-policy -n '__cortex_policy_in suggest' -l grant -x -d 'Only calls of this grant'
+complete -c cortex-policy -n '__cortex_policy_in suggest' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in suggest' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 test' -F
 complete -c cortex-policy -n '__cortex_policy_at 1 test' -F
 complete -c cortex-policy -n '__cortex_policy_at 2 test' -F

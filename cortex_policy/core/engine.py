@@ -27,6 +27,7 @@ PATH_NAMES = frozenset((
     "src", "destination", "dest", "oldpath", "newpath", "dir", "directory", "cwd",
 ))  # fmt: skip
 NOT_A_PATH = None
+_GLOBS, _NO_STEPS = frozenset("*?[]{}\\"), frozenset(("", ".", ".."))
 
 
 def _action(grant: "Grant", request: "Request", _: Settings) -> Decision | None:
@@ -211,7 +212,7 @@ def misspelling(given: str) -> str:
     """Say why a path is denied by its spelling alone, '' where it is not."""
     if not given:
         return "is empty"
-    if any(_is_control(character) for character in given):
+    if not given.isprintable() and any(map(_is_control, given)):
         return "holds a control character"
     if given[0] == "~":
         return "starts with `~`, which nobody expands here"
@@ -227,9 +228,9 @@ def misspelling(given: str) -> str:
 def usable(scope: str) -> str | None:
     """Return a scope as it is compared, without one trailing `/`; None where it can never match."""
     trimmed = scope.removesuffix("/")
-    if trimmed != trimmed.strip() or any(character in "*?[]{}\\" for character in trimmed):
+    if trimmed != trimmed.strip() or not _GLOBS.isdisjoint(trimmed):
         return None
-    if any(part in ("", ".", "..") for part in trimmed.split("/")):
+    if not _NO_STEPS.isdisjoint(trimmed.split("/")):
         return None
     return trimmed
 
