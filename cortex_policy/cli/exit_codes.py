@@ -11,7 +11,7 @@ _GENERAL = {
     70: "a bug in this program; every exit code but 0 is a no",
     130: "interrupted",
 }
-DECIDING = ("check", "explain")
+DECIDING = ("check", "explain")  # their exit codes are answers, and programs read them
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit")
 _ROOTLESS = ("completions", "rule", "schema")
 _ENDED_BY = {
