@@ -1,9 +1,7 @@
 """The enforcement point: load a grant, ask every rule, consume budget."""
 
 import os
-from _collections_abc import Mapping, Sequence, Set, ValuesView  # `collections.abc` loads all of `collections` (4 ms)
 
-from cortex_policy.core.decode import MAX_DEPTH
 from cortex_policy.core.engine import DEFAULTS, rated, refusal
 from cortex_policy.core.model import (
     GRANT_INVALID,
@@ -31,8 +29,10 @@ _PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", STATE_DIR)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cortex_policy.core.model import Decision, Grant, Origin
-    from cortex_policy.state.grants import Directory
+    from cortex_policy.state.grants import Directory, Root
     from cortex_policy.state.memory import MemoryBudgets
 
 
@@ -108,7 +108,8 @@ def _refuse_stop_of(origin: "Origin") -> None:
     raise stopped_since(origin.root, why)
 
 
-def _guarded(origin: "Origin", state_dir: str | None) -> Guarded:
+def guarded_by(origin: "Origin", state_dir: str | None) -> Guarded:
+    """Return what governs the grants of an origin: no path may lead there."""
     identities = {origin.policy_identity, origin.tools_identity}
     try:
         names = [state_directory(state_dir), *settings_directories()]
@@ -128,17 +129,19 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
 
     It decides nothing, so that it may be loaded while a stop stands: `enforce` looks for that.
     """
+    from cortex_policy.state.given import named  # noqa: PLC0415 - a check has words alone
+
     if not isinstance(grant_id, str):
         message = f"an id is a string, not `{type(grant_id).__name__}`"
         raise UsageError(message)
     check_id(grant_id)
-    found = find_root(None if root is None else _text(root))
+    found = find_root(named(root))
     grant = read_grant(found, grant_id)
-    _believed(grant, settings_of(found.path))
+    believed(grant, settings_of(found.path))
     return grant
 
 
-def _believed(grant: "Grant", settings: Settings) -> Settings:
+def believed(grant: "Grant", settings: Settings) -> Settings:
     """Return the settings; raise GrantError (stamp_mismatch) where they require a stamp, and it differs."""
     if settings.stamp == "require":
         from cortex_policy.state.stamp import check_stamped  # noqa: PLC0415 - only where it is asked for
@@ -151,7 +154,11 @@ def admit(grant_id: str, named: str | None = None, *, require_path: bool = False
     """Load a grant for a call, with what is set; raise AccessDenied where an emergency stop stands, before all else."""
     check_id(grant_id)
     refuse_stop_of_host()
-    root = find_root(named)
+    return admit_from(find_root(named), grant_id, require_path=require_path)
+
+
+def admit_from(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
+    """Do the same for a root that was found, once no stop of the host stands."""
     try:
         grant = read_grant(root, grant_id, refuse_stop)
     except GrantError as error:
@@ -160,13 +167,13 @@ def admit(grant_id: str, named: str | None = None, *, require_path: bool = False
 
             refuse_hidden(root)
         raise
-    return grant, _believed(grant, settings_of(root.path, require_path=require_path))
+    return grant, believed(grant, settings_of(root.path, require_path=require_path))
 
 
 def ask(
     grant: "Grant",
     action: str,
-    args: Mapping[str, object],
+    args: "Mapping[str, object]",
     *,
     cost: int = 1,
     peek: bool = False,
@@ -181,7 +188,7 @@ def ask(
     origin = grant.origin
     if origin is None:
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
-    request = Request(action, args, places(grant, origin, args, _guarded(origin, settings.state_dir)), cost)
+    request = Request(action, args, places(grant, origin, args, guarded_by(origin, settings.state_dir)), cost)
     decision = refusal(grant, request, settings)
     if decision is not None:
         return decision
@@ -193,7 +200,7 @@ def ask(
 def enforce(
     grant: "Grant",
     action: str,
-    args: Mapping[str, object] | None = None,
+    args: "Mapping[str, object] | None" = None,
     *,
     cost: int = 1,
     budgets: "Ledger | MemoryBudgets | None" = None,
@@ -204,45 +211,15 @@ def enforce(
     arguments count as the strings they stand for. Budgets are counted across processes in the ledger of the grant's
     root; with a `MemoryBudgets`, in this process alone.
     """
-    if not isinstance(cost, int) or isinstance(cost, bool) or cost < 1:
-        message = "cost must be an integer of at least 1"
-        raise UsageError(message)
+    from cortex_policy.state.given import check_cost, plain_arguments  # noqa: PLC0415 - a check has words alone
+
+    check_cost(cost)
     refuse_stop_of_host()
     settings = DEFAULTS
     if grant.origin is not None:
         _refuse_stop_of(grant.origin)
-        settings = _believed(grant, settings_of(grant.origin.root))
-    plain = _plain({} if args is None else args)
-    if not isinstance(plain, dict):
-        message = f"arguments are a mapping, not `{type(args).__name__}`"
-        raise UsageError(message)
-    decision = ask(grant, action, plain, cost=cost, settings=settings, budgets=budgets)
+        settings = believed(grant, settings_of(grant.origin.root))
+    decision = ask(grant, action, plain_arguments(args), cost=cost, settings=settings, budgets=budgets)
     if not decision:
         raise AccessDenied(decision)
     return decision
-
-
-def _plain(value: object, depth: int = -1) -> object:
-    """Turn paths of any type into strings, and mappings and sequences of any kind into those the rules look into."""
-    if depth > MAX_DEPTH:
-        message = f"arguments are nested deeper than {MAX_DEPTH}"
-        raise UsageError(message)
-    if value is None or isinstance(value, str | int | float):
-        return value
-    if isinstance(value, os.PathLike | bytes):
-        return _text(value)
-    if isinstance(value, Mapping):
-        return {_text(name): _plain(part, depth + 1) for name, part in value.items()}
-    if isinstance(value, Set | ValuesView | Sequence) and not isinstance(value, bytearray | memoryview | range):
-        return [_plain(part, depth + 1) for part in value]
-    message = f"an argument of type `{type(value).__name__}` cannot be looked into"
-    raise UsageError(message, "pass JSON values, paths or bytes")
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str | bytes | os.PathLike):
-        return str(value)
-    try:
-        return os.fsdecode(value)
-    except TypeError as error:
-        raise UsageError(str(error)) from None

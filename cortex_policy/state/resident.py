@@ -71,9 +71,9 @@ class FileBudgets(Ledger):
     `enforce(..., budgets=...)` does.
     """
 
-    def __init__(self, root_identity: tuple[int, int]) -> None:
-        """Take the root's (device, inode), which names its directory."""
-        super().__init__(root_identity)
+    def __init__(self, root_identity: tuple[int, int], state_dir: str | None = None) -> None:
+        """Take the root's (device, inode), which names its directory, and where that is, if the settings were read."""
+        super().__init__(root_identity, state_dir)
         self._local = _local()
         _alive.add(self)
 
@@ -136,7 +136,7 @@ class FileBudgets(Ledger):
         try:
             boot = boot_id()
             key = Key(boot, tool, action)
-            directory = open_state(self.root_identity, boot)
+            directory = open_state(self.root_identity, boot, self.state_dir)
             try:
                 descriptor = open_file(directory, key.name)
             finally:

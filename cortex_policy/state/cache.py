@@ -1,0 +1,150 @@
+"""The grants that a store keeps: each as long as its file and its premises are what they were when it was read."""
+
+import os
+from _thread import allocate_lock
+from collections import OrderedDict
+from time import perf_counter
+
+from cortex_policy.core.model import Grant, Settings, Value
+from cortex_policy.core.prepared import Prepared
+from cortex_policy.state.grants import Root
+from cortex_policy.state.identity import Identity, identity_of, lies_still
+from cortex_policy.state.landing import Routes
+from cortex_policy.state.premises import Ground, Premises
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_lstat = os.lstat
+
+
+class Stats(Value):
+    """What a store did: uses of what it kept, first reads, reads of what had changed, grants that gave way, noes.
+
+    They are counted without a lock: threads that count at one instant may count as one.
+    """
+
+    hits: int
+    misses: int
+    reloads: int
+    evictions: int
+    refusals: int
+    load_seconds: float
+    grants: int
+
+
+class Entry:
+    """One grant as it was read, ready for many calls; `premises` is None where it may not be kept."""
+
+    __slots__ = ("file", "grant", "identity", "premises", "prepared", "routes", "settings")
+
+    def __init__(
+        self, grant: Grant, settings: Settings, file: str, identity: Identity | None, premises: Premises | None
+    ) -> None:
+        """Prepare it."""
+        self.grant, self.settings, self.file = grant, settings, file
+        self.identity, self.premises = identity, premises
+        self.prepared = Prepared(grant, settings)
+        self.routes = Routes(self.prepared, premises) if premises is not None else None
+
+
+class Cache:
+    """The least recently used grant gives way; safe to ask from any thread."""
+
+    def __init__(self, root: Root, most: int) -> None:
+        """Keep nothing yet."""
+        self.ground = Ground(root)
+        self.most, self._tools = most, root.tools
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._lock = allocate_lock()
+        self._hits = self._misses = self._reloads = self._evictions = 0
+        self._seconds = 0.0
+
+    def standing(self, grant_id: str) -> Entry | None:
+        """Return what is kept of a grant if it stands, or the word is none; None where it must be read."""
+        entry = self._entries.get(grant_id) if type(grant_id) is str else None
+        if entry is None:
+            return None
+        premises = entry.premises
+        if premises is None or not (self.ground.stands(premises) or self.ground.current() is premises):
+            return None
+        try:
+            status = _lstat(entry.file)
+        except OSError:
+            return None
+        # INVARIANT: the file is looked at last, after whatever tells that its directories are the same
+        if entry.identity != (
+            status.st_ctime_ns, status.st_ino, status.st_mtime_ns, status.st_size, status.st_dev
+        ):  # `identity_of`, without the call
+            return None
+        self._hits += 1
+        try:
+            self._entries.move_to_end(grant_id)
+        except KeyError:  # another thread let it go
+            return entry
+        return entry
+
+    def read(self, grant_id: str, reading: "Callable[[], tuple[Grant, Settings]]") -> Entry:
+        """Read a grant, and keep it if nothing can change it without being noticed; raise what reading raises."""
+        began = perf_counter()
+        premises = self.ground.current()
+        file = f"{self._tools}/{grant_id}.json"
+        before = _still(file) if premises is not None else None
+        grant, settings = reading()
+        is_kept = (
+            premises is not None
+            and before is not None
+            and before == _still(file)
+            and settings == premises.settings
+            and self.ground.current() is premises
+        )
+        entry = Entry(grant, settings, file, before, premises if is_kept else None)
+        with self._lock:
+            self._note(grant_id, entry)
+            self._seconds += perf_counter() - began
+        return entry
+
+    def _note(self, grant_id: str, entry: Entry) -> None:
+        if grant_id in self._entries:
+            self._reloads += 1
+            del self._entries[grant_id]
+        else:
+            self._misses += 1
+        if entry.premises is not None:
+            self._entries[grant_id] = entry
+            while len(self._entries) > self.most:
+                self._entries.popitem(last=False)
+                self._evictions += 1
+
+    def forget(self, grant_id: str | None = None) -> None:
+        """Drop one grant, or all."""
+        with self._lock:
+            if grant_id is None:
+                self._entries.clear()
+            else:
+                self._entries.pop(grant_id, None)
+
+    def stats(self, refusals: int) -> Stats:
+        """Say what was done so far."""
+        counted = (self._hits, self._misses, self._reloads, self._evictions, refusals)
+        return Stats(*counted, self._seconds, len(self._entries))
+
+    def close(self) -> None:
+        """Drop all grants, and give descriptors back."""
+        self.forget()
+        self.ground.close()
+
+    def leave_to_parent(self) -> None:
+        """Begin anew in a child of a fork."""
+        self._lock = allocate_lock()
+        self.ground.leave_to_parent()
+
+
+def _still(file: str) -> Identity | None:
+    """Return the identity of a file that cannot change unnoticed, None for any other."""
+    try:
+        found = identity_of(_lstat(file))
+    except OSError:
+        return None
+    return found if lies_still(found) else None
