@@ -22,7 +22,19 @@ _SCALARS = frozenset((str, int, float, bool, type(None)))
 class Prepared:
     """One grant under its settings."""
 
-    __slots__ = ("_actions", "_grant", "_kinds", "_needs_path", "_obligations", "_scopes", "_yes", "_yes_untold", "digest", "full")
+    __slots__ = (
+        "_actions",
+        "_grant",
+        "_kinds",
+        "_needs_path",
+        "_obligations",
+        "_scopes",
+        "_yes",
+        "_yes_untold",
+        "bare",
+        "digest",
+        "full",
+    )
 
     def __init__(self, grant: "Grant", settings: Settings) -> None:
         """Work out what every call asks again."""
@@ -38,6 +50,8 @@ class Prepared:
         limit = grant.rate.per_minute
         self.full = Budget(limit, 0, limit, 0.0, 0)
         self._yes, self._yes_untold = self._answer(self.full, ()), self._answer(None, ())
+        # the answers to calls without arguments
+        self.bare = {} if self._needs_path else dict.fromkeys(self._actions, self._yes)
 
     def paths(self, action: str, args: "Mapping[str, object]") -> "list[tuple[str, str]] | None":
         """Return the path arguments of a call that the rules before the path let pass; None to decline.

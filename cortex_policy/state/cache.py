@@ -5,7 +5,7 @@ from _thread import allocate_lock
 from collections import OrderedDict
 from time import perf_counter
 
-from cortex_policy.core.model import Grant, Settings, Value
+from cortex_policy.core.model import Decision, Grant, Settings, Value
 from cortex_policy.core.prepared import Prepared
 from cortex_policy.state.grants import Root
 from cortex_policy.state.identity import Identity, identity_of, lies_still
@@ -14,9 +14,10 @@ from cortex_policy.state.premises import Ground, Premises
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _lstat = os.lstat
+_NO_ARGUMENTS: dict[str, object] = {}
 
 
 class Stats(Value):
@@ -37,7 +38,7 @@ class Stats(Value):
 class Entry:
     """One grant as it was read, ready for many calls; `premises` is None where it may not be kept."""
 
-    __slots__ = ("file", "grant", "identity", "premises", "prepared", "routes", "settings")
+    __slots__ = ("file", "generation", "grant", "identity", "premises", "prepared", "routes", "settings")
 
     def __init__(
         self, grant: Grant, settings: Settings, file: str, identity: Identity | None, premises: Premises | None
@@ -45,8 +46,23 @@ class Entry:
         """Prepare it."""
         self.grant, self.settings, self.file = grant, settings, file
         self.identity, self.premises = identity, premises
+        self.generation = 0  # of the last look at its file
         self.prepared = Prepared(grant, settings)
         self.routes = Routes(self.prepared, premises) if premises is not None else None
+
+    def yes(self, action: str, args: "Mapping[str, object] | None", *, is_told: bool) -> Decision | None:
+        """Allow an ordinary call by every rule but the rate; None where the engine must look at it.
+
+        `is_told`: with the budget as it is without hits, else with none.
+        """
+        prepared, routes = self.prepared, self.routes
+        paths = prepared.paths(action, _NO_ARGUMENTS if args is None else args)
+        if not paths or routes is None:
+            return prepared.answer([], prepared.full if is_told else None) if paths == [] else None
+        if len(paths) == 1:
+            return routes.answer(*paths[0], is_told=is_told)
+        found = routes.places(paths)
+        return prepared.answer(found, prepared.full if is_told else None) if found is not None else None
 
 
 class Cache:
@@ -58,52 +74,65 @@ class Cache:
         self.most, self._tools = most, root.tools
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._lock = allocate_lock()
+        self._latest: Entry | None = None
         self._hits = self._misses = self._reloads = self._evictions = 0
         self._seconds = 0.0
 
     def standing(self, grant_id: str) -> Entry | None:
-        """Return what is kept of a grant if it stands, or the word is none; None where it must be read."""
+        """Return what is kept of a grant if it stands; None where it must be read, or the word is none."""
         entry = self._entries.get(grant_id) if type(grant_id) is str else None
-        if entry is None:
-            return None
-        premises = entry.premises
-        if premises is None or not (self.ground.stands(premises) or self.ground.current() is premises):
-            return None
-        try:
-            status = _lstat(entry.file)
-        except OSError:
-            return None
-        # INVARIANT: the file is looked at last, after whatever tells that its directories are the same
-        if entry.identity != (
-            status.st_ctime_ns, status.st_ino, status.st_mtime_ns, status.st_size, status.st_dev
-        ):  # `identity_of`, without the call
+        if entry is None or not (self.ground.is_quiet(entry.generation) or self._is_as_read(entry)):
             return None
         self._hits += 1
-        try:
-            self._entries.move_to_end(grant_id)
-        except KeyError:  # another thread let it go
-            return entry
+        if entry is not self._latest:
+            self._use(entry)
         return entry
+
+    def looked_at(self, grant_id: str) -> Entry | None:
+        """Do the same, and look at the file in any case."""
+        entry = self.standing(grant_id)
+        try:
+            return entry if entry is not None and identity_of(_lstat(entry.file)) == entry.identity else None
+        except OSError:
+            return None
 
     def read(self, grant_id: str, reading: "Callable[[], tuple[Grant, Settings]]") -> Entry:
         """Read a grant, and keep it if nothing can change it without being noticed; raise what reading raises."""
         began = perf_counter()
-        premises = self.ground.current()
+        premises, _ = self.ground.current()
         file = f"{self._tools}/{grant_id}.json"
         before = _still(file) if premises is not None else None
         grant, settings = reading()
-        is_kept = (
-            premises is not None
-            and before is not None
-            and before == _still(file)
-            and settings == premises.settings
-            and self.ground.current() is premises
-        )
+        is_kept = before is not None and before == _still(file) and settings == getattr(premises, "settings", None)
+        # INVARIANT: asked last, so that what was read and what was looked at stood on the same
+        is_kept = is_kept and self.ground.current()[0] is premises
         entry = Entry(grant, settings, file, before, premises if is_kept else None)
         with self._lock:
             self._note(grant_id, entry)
             self._seconds += perf_counter() - began
         return entry
+
+    def _is_as_read(self, entry: Entry) -> bool:
+        """Look at whether all is as it was when a grant was read."""
+        premises, generation = self.ground.current()
+        if premises is None or premises is not entry.premises:
+            return False
+        try:
+            status = _lstat(entry.file)
+        except OSError:
+            return False
+        # INVARIANT: the file is looked at after the generation began
+        if identity_of(status) != entry.identity:
+            return False
+        entry.generation = generation if status.st_nlink == 1 else 0  # by another name it is changed unseen
+        return True
+
+    def _use(self, entry: Entry) -> None:
+        self._latest = entry
+        try:
+            self._entries.move_to_end(entry.grant.id)
+        except KeyError:  # another thread let it go
+            return
 
     def _note(self, grant_id: str, entry: Entry) -> None:
         if grant_id in self._entries:
@@ -120,6 +149,7 @@ class Cache:
     def forget(self, grant_id: str | None = None) -> None:
         """Drop one grant, or all."""
         with self._lock:
+            self._latest = None
             if grant_id is None:
                 self._entries.clear()
             else:

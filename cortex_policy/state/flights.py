@@ -47,7 +47,8 @@ class Flights:
             self._boarding[key] = [seat]
             if key not in self._flying:
                 loop.call_soon(self._depart, key, load)
-        return await seat
+        grant: Grant = await seat
+        return grant
 
     def close(self) -> None:
         """End the threads once they have done what they do; what was not begun is cancelled."""

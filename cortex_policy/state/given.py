@@ -1,7 +1,8 @@
 """What a Python caller gave, as the rules look into it: strings, numbers, lists and dictionaries, and nothing else."""
 
 import os
-from collections.abc import Mapping, Sequence, Set, ValuesView
+from collections.abc import Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
 
 from cortex_policy.core.decode import MAX_DEPTH
 from cortex_policy.core.model import UsageError
@@ -39,7 +40,7 @@ def _plain(value: object, depth: int = -1) -> object:
         return _text(value)
     if isinstance(value, Mapping):
         return {_text(name): _plain(part, depth + 1) for name, part in value.items()}
-    if isinstance(value, Set | ValuesView | Sequence) and not isinstance(value, bytearray | memoryview | range):
+    if isinstance(value, AbstractSet | ValuesView | Sequence) and not isinstance(value, bytearray | memoryview | range):
         return [_plain(part, depth + 1) for part in value]
     message = f"an argument of type `{type(value).__name__}` cannot be looked into"
     raise UsageError(message, "pass JSON values, paths or bytes")

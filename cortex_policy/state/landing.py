@@ -1,7 +1,7 @@
 """Ordinary paths below a root, resolved in one look at each component; all others go the way of `places`.
 
-The root is known to be reached without a link (`Premises.straight`). Below it each component is looked at: where none is
-a link and none governs grants, a path lands where it says, which is what `places` would find.
+The root is known to be reached without a link (`Premises.straight`). Below it each component is looked at: where none
+is a link and none governs grants, a path lands where it says, which is what `places` would find.
 """
 
 import os
@@ -32,6 +32,9 @@ class Routes:
         """Know none yet."""
         self._prepared, self._premises = prepared, premises
         self._known: dict[tuple[str, str, str], tuple[str, Decision, Decision]] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
 
     def answer(self, argument: str, given: str, *, is_told: bool) -> Decision | None:
         """Allow a call with one path; None to decline. `is_told`: with the budget as it is without hits."""

@@ -1,7 +1,7 @@
 """What every decision of a root stands on besides its grant: trust, stops, settings, and the way that leads there.
 
-It is looked at once, and again whenever any of it may have been changed: at once where the kernel can tell (inotify on a
-local file system), and in any case each 20 ms, for what no kernel tells: mounts, other hosts, our own environment.
+It is looked at once, and again whenever any of it may have been changed: at once where the kernel can tell (inotify on
+a local file system), and in any case each 20 ms, for what no kernel tells: mounts, other hosts, our own environment.
 """
 
 import os
@@ -40,58 +40,66 @@ class Premises(Value):
 
 
 class Ground:
-    """The premises of one root, kept up to date; safe to ask from any thread."""
+    """The premises of one root, kept up to date; safe to ask from any thread.
+
+    `generation` tells one look from the next, and is 0 while nothing is known. Who looked at a file in `tools` in a
+    generation need not look again while `is_quiet`: the directory is watched.
+    """
 
     def __init__(self, root: Root) -> None:
         """Watch nothing before it is asked."""
         self.root = root
         self.last: Premises | None = None  # as `current` found it
+        self.generation = 0
+        self._looks = 0
         self._lock = allocate_lock()
         self._until = 0
         self._watch: Watch | None = None
         self._can_watch = True
 
-    def stands(self, premises: Premises) -> bool:
-        """Whether premises still hold, without looking at more than the time and one queue of events."""
+    def is_quiet(self, generation: int) -> bool:
+        """Whether nothing at all was changed since the look of a generation; asks the kernel for no more than that."""
         watch = self._watch
         return (
-            premises is self.last
+            generation == self.generation != 0
             and watch is not None
             and monotonic_ns() < self._until
             and watch.is_quiet()
-            and premises is self.last  # INVARIANT: who drains the queue forgets the premises first
+            and generation == self.generation  # INVARIANT: who drains the queue ends the generation first
         )
 
-    def current(self) -> Premises | None:
-        """Return what holds now, the same value as long as nothing is new; None where something denies or is amiss."""
+    def current(self) -> tuple[Premises | None, int]:
+        """Return what holds now, and in which generation; None where something denies or is amiss.
+
+        It is the same value as long as nothing of it is new. Generation 0 is over at once.
+        """
         with self._lock:
-            before = self.last
-            if before is not None and self.stands(before):  # another thread has just looked
-                return before
-            self.last = None
+            if self.is_quiet(self.generation):  # another thread has just looked
+                return self.last, self.generation
+            before, self.last, self.generation = self.last, None, 0
             watch = self._armed()
             now = monotonic_ns()
             try:
                 found = look(self.root)
             except (CortexPolicyError, OSError):  # the long way says what
-                return None
-            if found == before and before is not None:
-                found = before
-            self._until = now + LOOK_AGAIN_NS if watch else 0
-            self.last = found
-            return found
+                return None, 0
+            self.last = before if found == before else found
+            self._until = now + LOOK_AGAIN_NS
+            self._looks += 1
+            self.generation = self._looks if watch is not None else 0
+            return self.last, self.generation
 
     def close(self) -> None:
         """Give all descriptors back; what asks later looks each time."""
         with self._lock:
-            self.last, self._can_watch = None, False
+            self.last, self.generation, self._can_watch = None, 0, False
             watch, self._watch = self._watch, None
             if watch is not None:
                 watch.close()
 
     def leave_to_parent(self) -> None:
         """Begin anew in a child of a fork: the queue is one for both."""
-        self._lock, self.last = allocate_lock(), None
+        self._lock, self.last, self.generation = allocate_lock(), None, 0
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.close()
@@ -170,8 +178,8 @@ def _watched(root: Root) -> "Iterator[tuple[str, int]]":
     """Name the directories in which a change could change the premises, with the events that tell of one."""
     holder = f"{root.path.rstrip('/')}/.cortex"
     masks = dict.fromkeys(_ancestors(root.path), MOVED)
-    masks.update(dict.fromkeys((root.path, holder, f"{holder}/policy/tools"), ITSELF))
-    masks[f"{holder}/policy"] = ENTRIES
+    masks.update(dict.fromkeys((root.path, holder), ITSELF))
+    masks.update(dict.fromkeys((f"{holder}/policy", f"{holder}/policy/tools"), ENTRIES))
     for directory in settings_directories():
         real = os.path.realpath(directory)
         nearest = next(above for above in _ancestors(real) if os.path.isdir(above))

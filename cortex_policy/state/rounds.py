@@ -1,8 +1,7 @@
-"""The one thread of a store: it looks again and again for those who want to be told, and ends when the store is closed."""
+"""The one thread of a store: it looks again and again for those who want to be told, and ends with the store."""
 
 import threading
 from contextlib import suppress
-from types import TracebackType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,12 +62,11 @@ class Rounds:
 
 
 def _events(directory: str, stop: threading.Event) -> "Iterator[object]":
-    from watchfiles import watch  # noqa: PLC0415 - an extra, which only makes it sooner
+    # an extra, which only makes it sooner
+    from watchfiles import watch  # type: ignore[import-not-found, unused-ignore]  # noqa: PLC0415
 
     milliseconds = int(SECONDS * 1000)
-    for _ in watch(
-        directory, stop_event=stop, rust_timeout=milliseconds, yield_on_timeout=True, debounce=50, step=10
-    ):
+    for _ in watch(directory, stop_event=stop, rust_timeout=milliseconds, yield_on_timeout=True, debounce=50, step=10):
         if stop.is_set():
             return
         yield None
@@ -76,5 +74,5 @@ def _events(directory: str, stop: threading.Event) -> "Iterator[object]":
 
 def report(error: Exception) -> None:
     """Hand an error to whom threads hand theirs."""
-    trace: TracebackType | None = error.__traceback__
-    threading.excepthook(threading.ExceptHookArgs((type(error), error, trace, threading.current_thread())))
+    thread = threading.current_thread()
+    threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))

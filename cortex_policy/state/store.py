@@ -1,6 +1,7 @@
 """The resident library: grants in memory, and not one decision on a grant that has changed since."""
 
 import os
+from _thread import allocate_lock
 from weakref import WeakSet
 
 from cortex_policy.core.engine import decide
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from cortex_policy.state.subscriptions import Change, Subscriptions
 
 MOST_GRANTS = 64
-_NO_ARGUMENTS: dict[str, object] = {}
 _alive: "WeakSet[PolicyStore]" = WeakSet()
 
 
@@ -38,10 +38,10 @@ class Warmth(Value):
 class PolicyStore:
     """The grants of one root for a process that asks often, from any number of threads and event loops.
 
-    A decision that begins after a write has returned is made on what was written, whoever wrote it and by what means: a
-    grant is used again only while the identity of its file, the trust in what leads there, the settings and the stops
-    are what they were. Each decision says in `grant_sha256` which bytes it was made on. A store of a process that forked
-    begins anew in the child.
+    A decision that begins after a write has returned is made on what was written, whoever wrote it and by what means:
+    a grant is used again only while the identity of its file, the trust in what leads there, the settings and the
+    stops are what they were. Each decision says in `grant_sha256` which bytes it was made on. A store of a process that
+    forked begins anew in the child.
     """
 
     def __init__(
@@ -66,6 +66,7 @@ class PolicyStore:
         self._budgets: dict[tuple[tuple[int, int], str | None], FileBudgets] = {}
         self._refusals = 0
         self._is_closed = False
+        self._lock = allocate_lock()
         self._flights: Flights | None = None
         self._rounds: Rounds | None = None
         self._subscriptions: Subscriptions | None = None
@@ -80,7 +81,7 @@ class PolicyStore:
 
         It decides nothing, and so does not ask for an emergency stop.
         """
-        entry = self._cache.standing(grant_id)
+        entry = self._cache.looked_at(grant_id)
         return entry.grant if entry is not None else self._read(grant_id, self._loaded).grant
 
     def decide(
@@ -92,7 +93,10 @@ class PolicyStore:
         """
         entry = self._cache.standing(grant_id)
         if entry is not None and type(cost) is int and cost == 1:
-            decision = _swiftly(entry, action, args, is_told=True)
+            if args is None and type(action) is str:
+                decision = entry.prepared.bare.get(action)
+            else:
+                decision = entry.yes(action, args, is_told=True)
             if decision is not None:
                 return decision
         return self._decided(entry, grant_id, action, args, cost)
@@ -100,13 +104,13 @@ class PolicyStore:
     def enforce(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
     ) -> Decision:
-        """Decide a call and consume its budget; raise AccessDenied on a no, GrantError or StateError where none is known.
+        """Decide a call and consume its budget; raise AccessDenied on a no.
 
-        A yes says no more of its budget than that there was room.
+        Raises GrantError or StateError where none can be decided. A yes says of its budget only that there was room.
         """
         entry = self._cache.standing(grant_id)
         if entry is not None and type(cost) is int and cost == 1:
-            decision = _swiftly(entry, action, args, is_told=False)
+            decision = entry.yes(action, args, is_told=False)
             if decision is not None:
                 grant = entry.grant
                 if self._counted(entry).hit(grant.tool, action, grant.rate.per_minute):
@@ -156,10 +160,11 @@ class PolicyStore:
         from cortex_policy.state.subscriptions import Subscriptions  # noqa: PLC0415 - only where one subscribes
 
         self._check_open()
-        if self._subscriptions is None:
-            self._subscriptions = Subscriptions(self.root)
-        end = self._subscriptions.add(callback)
-        self._started().add(self._subscriptions)
+        with self._lock:
+            if self._subscriptions is None:
+                self._subscriptions = Subscriptions(self.root)
+            end = self._subscriptions.add(callback)
+            self._started().add(self._subscriptions)
         return end
 
     def stats(self) -> Stats:
@@ -193,6 +198,7 @@ class PolicyStore:
 
     def leave_to_parent(self) -> None:
         """Begin anew in a child of a fork, without the threads, and so without the subscriptions of its parent."""
+        self._lock = allocate_lock()
         self._cache.leave_to_parent()
         for part in (self._rounds, self._flights):
             if part is not None:
@@ -227,11 +233,12 @@ class PolicyStore:
             decision = ask(
                 entry.grant, action, plain_arguments(args), cost=cost, settings=entry.settings, budgets=budgets
             )
-            if not decision:
-                raise AccessDenied(_signed(decision, entry))
         except AccessDenied:
             self._refusals += 1
             raise
+        if not decision:
+            self._refusals += 1
+            raise AccessDenied(_signed(decision, entry))
         return _signed(decision, entry)
 
     def _read(self, grant_id: str, reading: "Callable[[str], tuple[Grant, Settings]]") -> Entry:
@@ -278,11 +285,12 @@ class PolicyStore:
 
     def _flying(self) -> "Flights":
         self._check_open()
-        if self._flights is None:
-            from cortex_policy.state.flights import Flights  # noqa: PLC0415 - loads `asyncio`
+        from cortex_policy.state.flights import Flights  # noqa: PLC0415 - loads `asyncio`
 
-            self._flights = Flights()
-        return self._flights
+        with self._lock:
+            if self._flights is None:
+                self._flights = Flights()
+            return self._flights
 
     def _started(self) -> "Rounds":
         if self._rounds is None:
@@ -290,19 +298,6 @@ class PolicyStore:
 
             self._rounds = Rounds(self.root.tools)
         return self._rounds
-
-
-def _swiftly(entry: Entry, action: str, args: "Mapping[str, object] | None", *, is_told: bool) -> Decision | None:
-    """Allow an ordinary call; None where the engine must look."""
-    prepared, routes = entry.prepared, entry.routes
-    budget = prepared.full if is_told else None
-    paths = prepared.paths(action, _NO_ARGUMENTS if args is None else args)
-    if not paths or routes is None:
-        return prepared.answer([], budget) if paths == [] else None
-    if len(paths) == 1:
-        return routes.answer(*paths[0], is_told=is_told)
-    found = routes.places(paths)
-    return prepared.answer(found, budget) if found is not None else None
 
 
 def _signed(decision: Decision, entry: Entry) -> Decision:

@@ -57,8 +57,10 @@ class Subscriptions:
 
     def add(self, callback: "Callback") -> "Callable[[], None]":
         """Tell this one too; return what ends that."""
-        entry = [callback]
-        call: Callback = lambda change: entry[0](change)  # noqa: E731 - one for each time that it subscribes
+
+        def call(change: Change) -> object:  # another one each time that it subscribes
+            return callback(change)
+
         with self._lock:
             self._callbacks.append(call)
         return lambda: self._remove(call)

@@ -17,8 +17,8 @@ ITSELF = MOVED | ATTRIB
 APPEARED = MOVED | CREATE | TO
 ENTRIES = ITSELF | MODIFY | FROM | TO | CREATE | DELETE
 _ONLY_DIRECTORIES, _NO_LINKS = 0x01000000, 0x02000000
-_PENDING = 0x541B  # FIONREAD
-_NOTHING = bytes(4)
+PENDING = 0x541B  # FIONREAD, which says how many bytes of events wait
+NOTHING = bytes(4)
 _ENOUGH = 1 << 16
 
 
@@ -33,20 +33,20 @@ class Watch:
         from fcntl import ioctl  # noqa: PLC0415 - as long as nobody asked, it may be absent
 
         self._libc, self._errno, self._ioctl = CDLL(None, use_errno=True), get_errno, ioctl
-        self._descriptor = self._called(self._libc.inotify_init1, os.O_NONBLOCK | os.O_CLOEXEC)
+        self.descriptor = self._called(self._libc.inotify_init1, os.O_NONBLOCK | os.O_CLOEXEC)
         self._armed: set[int] = set()
 
     def is_quiet(self) -> bool:
         """Whether nothing was changed since it was drained."""
         try:
-            return self._ioctl(self._descriptor, _PENDING, _NOTHING) == _NOTHING
+            return self._ioctl(self.descriptor, PENDING, NOTHING) == NOTHING
         except OSError:  # closed by another thread
             return False
 
     def drain(self) -> None:
         """Forget what happened. Call before what was changed is looked at."""
         try:
-            while os.read(self._descriptor, _ENOUGH):
+            while os.read(self.descriptor, _ENOUGH):
                 pass
         except BlockingIOError:
             return
@@ -56,14 +56,14 @@ class Watch:
         armed = set()
         for name, mask in directories:
             flags = mask | _ONLY_DIRECTORIES | _NO_LINKS
-            armed.add(self._called(self._libc.inotify_add_watch, self._descriptor, os.fsencode(name), flags))
+            armed.add(self._called(self._libc.inotify_add_watch, self.descriptor, os.fsencode(name), flags))
         for number in self._armed - armed:
-            self._libc.inotify_rm_watch(self._descriptor, number)
+            self._libc.inotify_rm_watch(self.descriptor, number)
         self._armed = armed
 
     def close(self) -> None:
         """Give the descriptor back."""
-        descriptor, self._descriptor = self._descriptor, -1
+        descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
