@@ -3,14 +3,16 @@
 import os
 from _thread import allocate_lock
 from collections import OrderedDict
-from time import perf_counter
+from time import monotonic_ns, perf_counter
 
 from cortex_policy.core.model import Decision, Grant, Settings, Value
 from cortex_policy.core.prepared import Prepared
+from cortex_policy.state.beneath import Beneath
 from cortex_policy.state.grants import Root
 from cortex_policy.state.identity import Identity, identity_of, lies_still
 from cortex_policy.state.landing import Routes
 from cortex_policy.state.premises import Ground, Premises
+from cortex_policy.state.watching import NOTHING, PENDING, ioctl
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,14 +43,20 @@ class Entry:
     __slots__ = ("file", "generation", "grant", "identity", "premises", "prepared", "routes", "settings")
 
     def __init__(
-        self, grant: Grant, settings: Settings, file: str, identity: Identity | None, premises: Premises | None
+        self,
+        grant: Grant,
+        settings: Settings,
+        file: str,
+        identity: Identity | None,
+        premises: Premises | None,
+        beneath: Beneath | None = None,
     ) -> None:
         """Prepare it."""
         self.grant, self.settings, self.file = grant, settings, file
         self.identity, self.premises = identity, premises
         self.generation = 0  # of the last look at its file
         self.prepared = Prepared(grant, settings)
-        self.routes = Routes(self.prepared, premises) if premises is not None else None
+        self.routes = Routes(self.prepared, premises, beneath) if premises is not None else None
 
     def yes(self, action: str, args: "Mapping[str, object] | None", *, is_told: bool) -> Decision | None:
         """Allow an ordinary call by every rule but the rate; None where the engine must look at it.
@@ -75,13 +83,26 @@ class Cache:
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._lock = allocate_lock()
         self._latest: Entry | None = None
+        self._root: tuple[Premises | None, Beneath | None] = None, None
         self._hits = self._misses = self._reloads = self._evictions = 0
         self._seconds = 0.0
 
     def standing(self, grant_id: str) -> Entry | None:
         """Return what is kept of a grant if it stands; None where it must be read, or the word is none."""
         entry = self._entries.get(grant_id) if type(grant_id) is str else None
-        if entry is None or not (self.ground.is_quiet(entry.generation) or self._is_as_read(entry)):
+        if entry is None:
+            return None
+        ground, generation = self.ground, entry.generation
+        try:
+            is_quiet = (  # `Ground.is_quiet`, without its calls
+                generation == ground.generation != 0
+                and monotonic_ns() < ground.until
+                and ioctl(ground.queue, PENDING, NOTHING) == NOTHING
+                and generation == ground.generation
+            )
+        except OSError:  # closed by another thread
+            is_quiet = False
+        if not is_quiet and not self._is_as_read(entry):
             return None
         self._hits += 1
         if entry is not self._latest:
@@ -104,9 +125,10 @@ class Cache:
         before = _still(file) if premises is not None else None
         grant, settings = reading()
         is_kept = before is not None and before == _still(file) and settings == getattr(premises, "settings", None)
+        beneath = self._beneath(premises) if premises is not None and is_kept else None
         # INVARIANT: asked last, so that what was read and what was looked at stood on the same
         is_kept = is_kept and self.ground.current()[0] is premises
-        entry = Entry(grant, settings, file, before, premises if is_kept else None)
+        entry = Entry(grant, settings, file, before, premises if is_kept else None, beneath)
         with self._lock:
             self._note(grant_id, entry)
             self._seconds += perf_counter() - began
@@ -126,6 +148,17 @@ class Cache:
             return False
         entry.generation = generation if status.st_nlink == 1 else 0  # by another name it is changed unseen
         return True
+
+    def _beneath(self, premises: Premises) -> Beneath | None:
+        """Return the root, kept open as long as the premises are the same ones; None where that cannot be."""
+        known, beneath = self._root
+        if known is not premises:
+            try:
+                beneath = Beneath(self.ground.root.path, premises.identities[0])
+            except OSError:
+                beneath = None
+            self._root = premises, beneath
+        return beneath
 
     def _use(self, entry: Entry) -> None:
         self._latest = entry
@@ -163,6 +196,7 @@ class Cache:
     def close(self) -> None:
         """Drop all grants, and give descriptors back."""
         self.forget()
+        self._root = None, None
         self.ground.close()
 
     def leave_to_parent(self) -> None:

@@ -1,7 +1,9 @@
 """Ordinary paths below a root, resolved in one look at each component; all others go the way of `places`.
 
-The root is known to be reached without a link (`Premises.straight`). Below it each component is looked at: where none
-is a link and none governs grants, a path lands where it says, which is what `places` would find.
+The root is known to be reached without a link (`Premises.straight`), and nothing that governs grants has a name below
+it but `.cortex`. Where no component below it is a link or, by a mount, something else that governs, a path lands where
+it says, which is what `places` would find. The kernel is asked for the whole way at once, where it can be; else for
+each component.
 """
 
 import os
@@ -12,6 +14,7 @@ from cortex_policy.core.prepared import Prepared, is_plainly_spelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cortex_policy.state.beneath import Beneath
     from cortex_policy.state.premises import Premises
 
 HOLDER = ".cortex"
@@ -26,12 +29,13 @@ class Routes:
     What is kept is made of the words of the call and the working directory alone; the disk is asked each time.
     """
 
-    __slots__ = ("_known", "_premises", "_prepared")
+    __slots__ = ("_known", "_premises", "_prepared", "_reaches")
 
-    def __init__(self, prepared: Prepared, premises: "Premises") -> None:
+    def __init__(self, prepared: Prepared, premises: "Premises", beneath: "Beneath | None" = None) -> None:
         """Know none yet."""
         self._prepared, self._premises = prepared, premises
-        self._known: dict[tuple[str, str, str], tuple[str, Decision, Decision]] = {}
+        self._reaches = beneath.reaches if beneath is not None else _never
+        self._known: dict[tuple[str, str, str], tuple[bytes, str, Decision, Decision]] = {}
 
     def __len__(self) -> int:
         return len(self._known)
@@ -43,9 +47,12 @@ class Routes:
         except OSError:
             return None
         known = self._known.get((argument, given, here)) or self._found(argument, given, here)
-        if known is None or not _is_as_written(known[0], self._premises):
+        if known is None:
             return None
-        return known[1] if is_told else known[2]
+        inside, absolute, told, untold = known
+        if self._reaches(inside) or _is_as_written(absolute, self._premises):
+            return told if is_told else untold
+        return None
 
     def places(self, paths: "list[tuple[str, str]]") -> "list[Place] | None":
         """Resolve several paths; None to decline."""
@@ -60,17 +67,21 @@ class Routes:
             found.append(place)
         return found
 
-    def _found(self, argument: str, given: str, here: str) -> "tuple[str, Decision, Decision] | None":
+    def _found(self, argument: str, given: str, here: str) -> "tuple[bytes, str, Decision, Decision] | None":
         place = _place(argument, given, here, self._premises)
-        if place is None or place.resolved is None:
+        if place is None or place.resolved is None or place.landed is None:
             return None
         told, untold = self._prepared.answer([place], self._prepared.full), self._prepared.answer([place], None)
         if told is None or untold is None:
             return None
         if len(self._known) >= MOST_ROUTES:
             self._known.clear()
-        known = self._known[argument, given, here] = (place.resolved, told, untold)
+        known = self._known[argument, given, here] = (place.landed.encode(), place.resolved, told, untold)
         return known
+
+
+def _never(_: bytes) -> bool:
+    return False
 
 
 def _place(argument: str, given: str, here: str, premises: "Premises") -> Place | None:

@@ -51,9 +51,10 @@ class Ground:
         self.root = root
         self.last: Premises | None = None  # as `current` found it
         self.generation = 0
+        self.queue = -1  # of events
         self._looks = 0
         self._lock = allocate_lock()
-        self._until = 0
+        self.until = 0
         self._watch: Watch | None = None
         self._can_watch = True
 
@@ -63,7 +64,7 @@ class Ground:
         return (
             generation == self.generation != 0
             and watch is not None
-            and monotonic_ns() < self._until
+            and monotonic_ns() < self.until
             and watch.is_quiet()
             and generation == self.generation  # INVARIANT: who drains the queue ends the generation first
         )
@@ -84,15 +85,16 @@ class Ground:
             except (CortexPolicyError, OSError):  # the long way says what
                 return None, 0
             self.last = before if found == before else found
-            self._until = now + LOOK_AGAIN_NS
+            self.until = now + LOOK_AGAIN_NS
             self._looks += 1
+            self.queue = watch.descriptor if watch is not None else -1
             self.generation = self._looks if watch is not None else 0
             return self.last, self.generation
 
     def close(self) -> None:
         """Give all descriptors back; what asks later looks each time."""
         with self._lock:
-            self.last, self.generation, self._can_watch = None, 0, False
+            self.last, self.generation, self.queue, self._can_watch = None, 0, -1, False
             watch, self._watch = self._watch, None
             if watch is not None:
                 watch.close()

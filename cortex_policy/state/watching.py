@@ -7,6 +7,11 @@ nothing was. It does not see what another host does, nor a mount: who watches lo
 import os
 import sys
 
+try:
+    from fcntl import ioctl
+except ImportError:  # a platform without file locks, where nothing is enforced
+    ioctl = None  # type: ignore[assignment]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,16 +35,15 @@ class Watch:
         if sys.platform != "linux":
             raise OSError(None, "no inotify here")
         from ctypes import CDLL, get_errno  # noqa: PLC0415 - only a resident process needs it
-        from fcntl import ioctl  # noqa: PLC0415 - as long as nobody asked, it may be absent
 
-        self._libc, self._errno, self._ioctl = CDLL(None, use_errno=True), get_errno, ioctl
+        self._libc, self._errno = CDLL(None, use_errno=True), get_errno
         self.descriptor = self._called(self._libc.inotify_init1, os.O_NONBLOCK | os.O_CLOEXEC)
         self._armed: set[int] = set()
 
     def is_quiet(self) -> bool:
         """Whether nothing was changed since it was drained."""
         try:
-            return self._ioctl(self.descriptor, PENDING, NOTHING) == NOTHING
+            return ioctl(self.descriptor, PENDING, NOTHING) == NOTHING
         except OSError:  # closed by another thread
             return False
 

@@ -1,6 +1,8 @@
 """What is answered fast is what the engine and `places` would have answered, over mazes of links and any call."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import Decision, Grant, Rate, Settings
+from cortex_policy.state.beneath import Beneath
 from cortex_policy.state.cache import Entry
 from cortex_policy.state.enforcement import ask
 from cortex_policy.state.given import plain_arguments
@@ -25,7 +28,7 @@ names = st.sampled_from(["path", "Target_Path", "file", "cwd", "x", "n", "list",
 spelled = st.builds(
     lambda parts, top, end: top + "/".join(parts) + end,
     st.lists(st.sampled_from(PARTS), max_size=5),
-    st.sampled_from(["", "", "/", "ROOT/", "ROOT/docs/", "/tmp/", " ", "~"]),
+    st.sampled_from(["", "", "/", "ROOT/", "ROOT/docs/", "/etc/", " ", "~"]),
     st.sampled_from(["", "", "", "/", " ", "\0", "\n"]),
 )
 scalars = spelled | st.text(max_size=4) | st.integers() | st.floats() | st.booleans() | st.none()
@@ -62,7 +65,7 @@ def maze(root: Path) -> Path:
     return root
 
 
-def entry_of(grant: Grant, rules: Settings) -> Entry:
+def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> Entry:
     """Make a grant stand on the premises of the root that the test stands in."""
     root = find_root()
     found = look(root)
@@ -70,7 +73,8 @@ def entry_of(grant: Grant, rules: Settings) -> Entry:
     assert origin is not None
     made = Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
     merged = Settings(rules.sensitive, rules.require_path, rules.stamp, found.settings.state_dir)
-    return Entry(made, merged, origin.file, (), found)
+    beneath = Beneath(root.path, found.identities[0]) if asks_at_once and sys.platform == "linux" else None
+    return Entry(made, merged, origin.file, (), found, beneath)
 
 
 def slowly(entry: Entry, action: str, args: dict[str, Any]) -> Decision:
@@ -106,9 +110,9 @@ def test_a_fast_yes_is_the_answer_of_the_engine(
     os.chdir(maze / where)
     try:
         os.chdir(maze)
-        entry = entry_of(grant, rules)
+        first, other = entry_of(grant, rules), entry_of(grant, rules, asks_at_once=False)
         os.chdir(maze / where)
-        for _ in range(2):
+        for entry in (first, first, other):
             found = entry.yes(action, given_args, is_told=True)
             event("answered" if found else "declined")
             if found is not None:
@@ -116,9 +120,9 @@ def test_a_fast_yes_is_the_answer_of_the_engine(
                 untold = entry.yes(action, given_args, is_told=False)
                 assert untold is not None
                 assert untold._fields() == (*found._fields()[:3], None, *found._fields()[4:])
-        bare = entry.prepared.bare.get(action)
+        bare = first.prepared.bare.get(action)
         if bare is not None:
-            assert bare == slowly(entry, action, {})
+            assert bare == slowly(first, action, {})
     finally:
         os.chdir(maze)
 
@@ -140,9 +144,11 @@ def test_ordinary_paths_are_answered_fast(maze: Path, parts: list[str], where: s
         os.chdir(maze)
 
 
-def test_a_link_that_takes_the_place_of_a_directory_is_seen_at_once(maze: Path) -> None:
+@pytest.mark.parametrize("asks_at_once", [True, False])
+def test_a_link_that_takes_the_place_of_a_directory_is_seen_at_once(maze: Path, *, asks_at_once: bool) -> None:
     """What is kept of a path is its text: the disk is asked each time."""
-    entry = entry_of(Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs",)), Settings())
+    grant = Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs",))
+    entry = entry_of(grant, Settings(), asks_at_once=asks_at_once)
     call = {"path": "docs/a/file"}
     assert entry.yes("tree", call, is_told=True)
     (maze / "docs" / "a").rename(maze / "docs" / "was-a")
@@ -160,3 +166,21 @@ def test_as_many_paths_as_anybody_asks_for_take_no_more_memory(maze: Path) -> No
         entry.yes("tree", {f"x{number}": 1}, is_told=True)
     assert entry.routes is not None
     assert len(entry.routes) <= MOST_ROUTES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux has them")
+@pytest.mark.parametrize("asks_at_once", [True, False])
+def test_what_governs_is_seen_through_a_mount(maze: Path, *, asks_at_once: bool) -> None:
+    """A directory that is mounted elsewhere has no link on its way, and its own identity."""
+    (maze / "docs" / "mounted").mkdir()
+    mount = ["mount", "--bind", str(maze / ".cortex" / "policy"), str(maze / "docs" / "mounted")]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        grant = Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs",))
+        entry = entry_of(grant, Settings(), asks_at_once=asks_at_once)
+        for path in ("docs/mounted", "docs/mounted/tools/git.json"):
+            assert entry.yes("tree", {"path": path}, is_told=True) is None
+            assert not slowly(entry, "tree", {"path": path})
+    finally:
+        subprocess.run(["umount", str(maze / "docs" / "mounted")], check=True)
