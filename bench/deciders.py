@@ -1,7 +1,7 @@
-"""What bench/resident.py measures beside ours: each a call that decides whether `git-map` may `tree` a path below `docs`.
+"""What bench/resident.py measures: each a call that decides whether `git-map` may `tree` a path below `docs`.
 
-Every peer gets its best interface: what can be parsed or built once is. The original's algorithm is ported line by line:
-its file is read at each call, its rate an array of time stamps that is filtered at each check.
+Every peer gets its best interface: what can be parsed or built once is. The original's algorithm is ported line by
+line: its file is read at each call, its rate an array of time stamps that is filtered at each check.
 """
 
 import json
@@ -92,7 +92,7 @@ def original(directory: str, per_minute: int = 60) -> Decide:
         hits = [at for at in stamps.get(key, []) if now - at < 60_000]  # noqa: PLR2004 - a minute
         if len(hits) >= grant["rate"]["perMinute"]:
             return False
-        if not any(PATH == scope or PATH.startswith(f"{scope}/") for scope in grant["fsScope"]):
+        if not any(scope == PATH or PATH.startswith(f"{scope}/") for scope in grant["fsScope"]):
             return False
         hits.append(now)
         stamps[key] = hits

@@ -1,4 +1,4 @@
-"""Offered loads on one budget, the sequence of verdicts under a fake clock, and memory: what bench/resident.py tells."""
+"""Offered loads on one budget, the verdicts under a fake clock, and memory: the rest of bench/resident.py."""
 
 import gc
 import hashlib
@@ -17,6 +17,7 @@ from cortex_policy import AccessDenied, FileBudgets, MemoryBudgets, PolicyStore
 PROCESSES = 4
 LOADS = (1_000, 5_000, 10_000)
 ASKED = 180_000
+STEPS = 10
 PATH = {"path": "docs/guide.md"}
 
 
@@ -126,12 +127,12 @@ def memory(top: Path, decisions: int) -> None:
     for name in tools:
         grant(top, name, 1_000_000)
     with PolicyStore(top / "root", budgets=MemoryBudgets()) as store:
-        share, done = max(1, decisions // 10), 0
+        share, done = max(1, decisions // STEPS), 0
         tracemalloc.start()
-        for step in range(11):
+        for step in range(STEPS + 1):
             gc.collect()
             print(f"- after {done:,} decisions: {tracemalloc.get_traced_memory()[0] / 1024:,.0f} KiB", flush=True)
-            if step == 10:
+            if step == STEPS:
                 break
             for number in range(share):
                 args = {"path": names[number % 5_000]}

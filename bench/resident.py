@@ -1,4 +1,4 @@
-"""Print what a decision costs in a resident process, ours and others: python bench/resident.py [--load] [--memory N]."""
+"""Print what decisions cost in a resident process, ours and others: bench/resident.py [--load | --memory N]."""
 
 import argparse
 import gc

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PREFIX, NEW = "reader-", ".new-reader-"
 LARGEST = 1 << 12
 MARK = 16
+YOUNG = 5  # seconds
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -56,18 +57,19 @@ class Reader:
         self()
 
     def __call__(self) -> None:
-        """Acknowledge the stamp if it is another than last time; a broken one is not."""
-        try:
+        """Acknowledge the stamp if it is another than last time.
+
+        One that is broken, or cannot be written down, is not acknowledged, which who waits is told of.
+        """
+        with suppress(OSError, CortexPolicyError):
             identity = identity_of(os.lstat(stamps.stamp_file(self._root.path)))
             if identity == self._identity:
                 return
             is_still = lies_still(identity)
             stamp = stamps.read(self._root)
-        except (OSError, CortexPolicyError):
-            return
-        if stamp is not None:
-            self._acknowledge(stamp)
-            self._identity = identity if is_still else None
+            if stamp is not None:
+                self._acknowledge(stamp)
+                self._identity = identity if is_still else None
 
     def leave(self) -> None:
         """Take the acknowledgement back, unless it is a parent's."""
@@ -124,26 +126,30 @@ def _acknowledged(directory: int, file: str) -> Acknowledgement | None:
     except OSError:
         return None
     try:
-        try:
-            flock(descriptor, LOCK_SH | LOCK_NB)
-        except BlockingIOError:
-            members = decode_json(read_all(descriptor, LARGEST))
-            is_whole = isinstance(members, dict) and tuple(members) == Acknowledgement.__match_args__
-            return Acknowledgement(**members) if is_whole and not file.startswith(NEW) else None
-        _remove_dead(directory, file, descriptor)
-    except (OSError, Malformed):
+        if file.startswith(NEW) and time() - os.fstat(descriptor).st_mtime < YOUNG:
+            return None  # it is about to be locked
+        flock(descriptor, LOCK_SH | LOCK_NB)
+        ours, there = os.fstat(descriptor), os.stat(file, dir_fd=directory, follow_symlinks=False)
+        if (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino):
+            os.unlink(file, dir_fd=directory)
+    except BlockingIOError:
+        return _read(descriptor)
+    except OSError:  # another one was faster
         return None
     finally:
         os.close(descriptor)
     return None
 
 
-def _remove_dead(directory: int, file: str, descriptor: int) -> None:
-    """Remove the file of a dead process, unless a living one has put another there or has not locked it yet."""
-    ours, there = os.fstat(descriptor), os.stat(file, dir_fd=directory, follow_symlinks=False)
-    is_young = time() - ours.st_mtime < 1 and file.startswith(NEW)
-    if (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino) and not is_young:
-        os.unlink(file, dir_fd=directory)
+def _read(descriptor: int) -> Acknowledgement | None:
+    """Read what a living process has written; None where that is not ours to understand."""
+    try:
+        members = decode_json(read_all(descriptor, LARGEST))
+    except (OSError, Malformed):
+        return None
+    is_whole = isinstance(members, dict) and tuple(members) == Acknowledgement.__match_args__
+    is_known = is_whole and type(members["version"]) is int and type(members["pid"]) is int
+    return Acknowledgement(**members) if is_known else None
 
 
 def _opened(root: Root) -> int:

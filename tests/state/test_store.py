@@ -37,18 +37,22 @@ def store(root: Path, request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
 
 
 def digest(file: Path) -> str:
+    """Return what a decision on these bytes says."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def changed(**members: object) -> bytes:
+    """Return the grant with other members."""
     return json.dumps({**GIT, **members}).encode()
 
 
 def rewritten(file: Path, data: bytes) -> None:
+    """Write into the file as it stands."""
     file.write_bytes(data)
 
 
 def renamed_over(file: Path, data: bytes) -> None:
+    """Put another file in its place."""
     other = file.with_suffix(".new")
     other.write_bytes(data)
     other.replace(file)
@@ -78,6 +82,7 @@ def swapped_above(levels: int) -> Callable[[Path, bytes], None]:
 
 
 def by_this_program(file: Path, _: bytes) -> None:
+    """Revoke an action by a command."""
     words = ["cortex_policy", "set", file.stem, "--revoke", "tree", "--root", str(file.parents[3])]
     subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
 
@@ -322,6 +327,7 @@ def test_threads_share_a_store_and_a_budget(root: Path) -> None:
     """Exactly as many calls pass as the rate says, while the grant is written again and again."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
     passed: list[Decision] = []
+    refused: list[int] = []
     over = threading.Event()
     with PolicyStore(root) as store:
 
@@ -329,8 +335,8 @@ def test_threads_share_a_store_and_a_budget(root: Path) -> None:
             for _ in range(40):
                 try:
                     passed.append(store.enforce("git", "tree", PATH))
-                except AccessDenied as error:
-                    assert error.reason == "rate_limited"
+                except AccessDenied:
+                    refused.append(1)
 
         def write() -> None:
             while not over.is_set():
@@ -343,7 +349,7 @@ def test_threads_share_a_store_and_a_budget(root: Path) -> None:
             thread.join()
         over.set()
         writer.join()
-    assert len(passed) == 30
+    assert (len(passed), len(refused)) == (30, 130)
 
 
 def test_a_child_of_a_fork_sees_changes_and_leaves_them_to_its_parent(store: PolicyStore, root: Path) -> None:

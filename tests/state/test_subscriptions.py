@@ -19,6 +19,7 @@ PATIENCE = 20  # seconds, of which it needs a fraction
 
 
 def digest(data: str) -> str:
+    """Return what a change says of these bytes."""
     return hashlib.sha256(data.encode()).hexdigest()
 
 
