@@ -52,9 +52,7 @@ def serve(top: Path, name: str, a_second: float, begins: float, seconds: float) 
 
 def report(top: Path, seconds: float) -> None:
     """Print each load, and the verdicts."""
-    print(
-        "| a second | asked | may pass | passed | call: p50 | p99 | p99.9 us | from when it was due: p50 | p99 | p99.9 us |"
-    )
+    print("| a second | asked | may pass | passed | call: p50 | p99 | p99.9 us | since due: p50 | p99 | p99.9 us |")
     print(f"|--:|{'--:|' * 9}")
     for load in LOADS:
         name, limit = f"load-{load}", int(load * seconds) // 2
@@ -104,9 +102,8 @@ def verdicts() -> None:
             budgets = MemoryBudgets() if kind == "memory" else FileBudgets((1, number + 2))
             found.append((kind, *sequence(budgets, clock, began)))
     are_same = len({told[1:] for told in found}) == 1
-    print(
-        f"\n- verdicts at 1,000 a second under a fake clock, {'the same in each run' if are_same else '**not the same**'}:"
-    )
+    verdict = "the same in each run" if are_same else "**not the same**"
+    print(f"\n- verdicts at 1,000 a second under a fake clock, {verdict}:")
     for kind, digest, passed in found:
         print(f"  - {kind}: {passed:,} of {ASKED:,} passed, sequence {digest}")
 
