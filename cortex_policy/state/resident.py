@@ -6,7 +6,7 @@ from _thread import _local
 from time import clock_gettime_ns
 from weakref import WeakSet
 
-from cortex_policy.core.model import StateError
+from cortex_policy.core.model import Budget, StateError
 from cortex_policy.state.ledger import Ledger, boot_id, open_file, open_state, release, unlock
 from cortex_policy.state.ring import (
     AT_HEAD,
@@ -114,6 +114,24 @@ class FileBudgets(Ledger):
             handle.busy = False  # before the call, whose end is where a signal may raise
             _flock(handle.descriptor, _UNLOCK)
         return self._opened(tool, action, limit, cost)  # the file is gone from its name, damaged, or long open
+
+    def denial(self, tool: str, action: str, limit: int) -> Budget | None:
+        """Return what `take` would say to a thread whose `hit` was just denied; None where the file must be asked."""
+        handles: _Handles = self._local.__dict__.get("handles", {})
+        handle = handles.get((tool, action))
+        if handle is None or not handle.denied_until or not _is_still_full(handle, limit):
+            return None
+        now = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + handle.tag
+        before = handle.slots[(handle.denied_head // PRIME - limit - 1) & handle.mask]
+        # a limit that was lowered leaves more hits in the window than it allows
+        if (
+            limit != handle.denied_limit
+            or (before != handle.tag and before > now - _SPAN)
+            or now >= handle.denied_until
+        ):
+            return None
+        wait = (handle.denied_until - now) // PRIME
+        return Budget(limit, limit, 0, (wait << TICK_BITS) / 1e9, 0)
 
     def forget(self) -> None:
         """Close the files that are kept open; the next hit of a key opens its file again."""

@@ -115,6 +115,7 @@ class PolicyStore:
                 grant = entry.grant
                 if self._counted(entry).hit(grant.tool, action, grant.rate.per_minute):
                     return decision
+                self._refuse_limited(entry, action, decision)
         return self._enforced(entry, grant_id, action, args, cost)
 
     async def load_async(self, grant_id: str) -> Grant:
@@ -240,6 +241,19 @@ class PolicyStore:
             self._refusals += 1
             raise AccessDenied(_signed(decision, entry))
         return _signed(decision, entry)
+
+    def _refuse_limited(self, entry: Entry, action: str, yes: Decision) -> None:
+        """Raise AccessDenied where a full budget can be told without asking its file; a flood is denied fast."""
+        grant, budgets = entry.grant, self._counted(entry)
+        limit = grant.rate.per_minute
+        budget = (
+            budgets.denial(grant.tool, action, limit)
+            if isinstance(budgets, FileBudgets)
+            else budgets.peek(grant.tool, action, limit)
+        )
+        if budget is not None and budget.retry_after_seconds:
+            self._refusals += 1
+            raise AccessDenied(entry.prepared.limited(yes, budget))
 
     def _read(self, grant_id: str, reading: "Callable[[str], tuple[Grant, Settings]]") -> Entry:
         self._check_open()

@@ -256,6 +256,30 @@ def test_only_a_yes_of_enforce_consumes(store: PolicyStore) -> None:
     assert decision.retryable
 
 
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_a_flood_is_denied_in_the_words_of_any_other_denial(root: Path, kind: str) -> None:
+    """Whether the file is asked, or the answer is known."""
+    grant = load_grant("git")
+    time.sleep(STILL)
+    with PolicyStore(root, budgets=MemoryBudgets() if kind == "memory" else None) as store:
+        budgets = store._counted(store._cache.read("git", lambda: store._loaded("git")))  # noqa: SLF001 - to ask it too
+        for _ in range(30):
+            store.enforce("git", "tree", PATH)
+        for _ in range(5):
+            with pytest.raises(AccessDenied) as error:
+                store.enforce("git", "tree", PATH)
+            with pytest.raises(AccessDenied) as other:
+                enforce(grant, "tree", PATH, budgets=budgets)
+            found, expected = error.value.decision, other.value.decision
+            assert found.grant_sha256 == (grant.origin.sha256 if grant.origin else None)
+            for field in ("reason", "detail", "obligations", "places", "message"):
+                assert getattr(found, field) == getattr(expected, field)
+            assert found.budget is not None
+            assert expected.budget is not None
+            assert found.budget._fields()[:3] == expected.budget._fields()[:3]
+            assert found.budget.retry_after_seconds == pytest.approx(expected.budget.retry_after_seconds, abs=5)
+
+
 def test_a_cost_is_consumed_whole(root: Path) -> None:
     """Or not at all."""
     with PolicyStore(root, budgets=MemoryBudgets()) as store:
