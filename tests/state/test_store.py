@@ -1,5 +1,6 @@
 """Grants in memory: every decision that begins after a change is made on what was changed, whatever it was."""
 
+import asyncio
 import hashlib
 import json
 import os
@@ -332,6 +333,8 @@ def test_no_word_but_an_id_is_looked_up(store: PolicyStore, word: str) -> None:
     for ask in (lambda: store.load(word), lambda: store.decide(word, "tree"), lambda: store.enforce(word, "tree")):
         with pytest.raises((GrantError, UsageError)):
             ask()
+    with pytest.raises((GrantError, UsageError)):
+        asyncio.run(store.load_async(word))
 
 
 def test_a_closed_store_answers_nothing(root: Path) -> None:
