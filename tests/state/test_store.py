@@ -16,7 +16,7 @@ import pytest
 from conftest import GIT
 
 from cortex_policy.core.model import AccessDenied, Decision, GrantError, UsageError
-from cortex_policy.state import premises
+from cortex_policy.state import ledger, premises
 from cortex_policy.state.enforcement import enforce, load_grant
 from cortex_policy.state.memory import MemoryBudgets
 from cortex_policy.state.store import PolicyStore
@@ -182,6 +182,34 @@ def test_a_stop_denies_from_the_next_call_on(store: PolicyStore, root: Path) -> 
     stop.unlink()
     assert store.decide("git", "tree")
     assert store.stats().refusals == 2
+
+
+def test_a_stop_of_the_host_denies_from_the_next_call_on(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where nobody had made its directory before."""
+    system = tmp_path / "etc" / "cortex-policy"
+    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(system))
+    time.sleep(STILL)
+    with PolicyStore(root) as store:
+        for _ in range(2):
+            assert store.decide("git", "tree")
+            system.mkdir(parents=True)
+            (system / "stop").touch()
+            assert store.decide("git", "tree").reason == "stopped"
+            shutil.rmtree(system.parent)
+        assert store.decide("git", "tree")
+
+
+def test_settings_of_the_user_count_from_the_next_call_on(store: PolicyStore, tmp_path: Path) -> None:
+    """Even where nobody had made their directory before."""
+    directory = tmp_path / "config" / "cortex-policy"
+    assert store.decide("git", "tree")
+    directory.mkdir(parents=True)
+    (directory / "config.toml").write_text("require_path = true\n")
+    assert store.decide("git", "tree").reason == "path_outside_scope"
+    (directory / "config.toml").unlink()
+    assert store.decide("git", "tree")
 
 
 def test_settings_count_from_the_next_call_on(store: PolicyStore, root: Path) -> None:
