@@ -267,7 +267,7 @@ complete -c cortex-policy -n '__cortex_policy_in show' -l json -d 'Print one lin
 complete -c cortex-policy -n '__cortex_policy_in show' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a show -d 'Show the stamp\'s version and checksum'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a verify -d 'Compare the grants with their stamp; exit 1 where they differ'
-complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a wait -d 'Wait until the stamp is at a version, or beyond it, or until a reader is'
+complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a wait -d 'Wait until the stamp, or a reader, is at a version, or beyond'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a write -d 'Stamp every grant as it stands, as the next version'
 complete -c cortex-policy -n '__cortex_policy_in stamp' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in stamp show' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
