@@ -14,13 +14,20 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Request as Request
     from cortex_policy.core.model import Settings as Settings
     from cortex_policy.core.model import StateError as StateError
+    from cortex_policy.state.awaiting import load_grant_async as load_grant_async
+    from cortex_policy.state.cache import Stats as Stats
     from cortex_policy.state.enforcement import enforce as enforce
     from cortex_policy.state.enforcement import load_grant as load_grant
+    from cortex_policy.state.guarding import guarded as guarded
     from cortex_policy.state.memory import MemoryBudgets as MemoryBudgets
     from cortex_policy.state.resident import FileBudgets as FileBudgets
+    from cortex_policy.state.store import PolicyStore as PolicyStore
+    from cortex_policy.state.store import Warmth as Warmth
+    from cortex_policy.state.subscriptions import Change as Change
 
 _HOMES = {
     "AccessDenied": "core.model",
+    "Change": "state.subscriptions",
     "CortexPolicyError": "core.model",
     "Decision": "core.model",
     "FileBudgets": "state.resident",
@@ -28,14 +35,19 @@ _HOMES = {
     "GrantError": "core.model",
     "MemoryBudgets": "state.memory",
     "Place": "core.model",
+    "PolicyStore": "state.store",
     "Rate": "core.model",
     "Reason": "core.model",
     "Request": "core.model",
     "Settings": "core.model",
     "StateError": "core.model",
+    "Stats": "state.cache",
+    "Warmth": "state.store",
     "decide": "core.engine",
     "enforce": "state.enforcement",
+    "guarded": "state.guarding",
     "load_grant": "state.enforcement",
+    "load_grant_async": "state.awaiting",
 }
 __all__ = list(_HOMES)
 

@@ -9,7 +9,7 @@ from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.progress import tracked
-from cortex_policy.core.model import GrantError
+from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.manage import stamping
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
@@ -89,20 +89,36 @@ def wait(
     root: RootOption = None,
     *,
     version: Annotated[
-        int, typer.Option("--version", metavar="N", min=1, show_default=False, help="The version to wait for.")
-    ],
+        int | None, typer.Option("--version", metavar="N", min=1, show_default=False, help="The version to wait for.")
+    ] = None,
+    reader: Annotated[
+        str | None, typer.Option("--reader", metavar="NAME", help="Wait until every process of this reader runs it.")
+    ] = None,
     timeout: Annotated[
         float | None, typer.Option("--timeout", metavar="SECONDS", min=0, help="Give up after so long, with 3.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Wait until the stamp is at a version, or beyond it.
+    """Wait until the stamp, or a reader, is at a version, or beyond.
 
-    It takes no lock, and waits without end where no time-out is given.
+    It takes no lock, and waits without end where no time-out is given. A reader is a service that names itself in
+    `PolicyStore(reader=NAME)`; without a version, it is waited for until it runs the one that stands now.
 
     $ cortex-policy stamp wait --version 7 --timeout 30
+    $ cortex-policy stamp wait --reader gateway --timeout 30
     """
-    stamp = stamping.wait(find_root(root), version, timeout)
+    found = find_root(root)
+    if reader is not None:
+        from cortex_policy.manage import acknowledging  # noqa: PLC0415 - only where one is waited for
+
+        told = acknowledging.wait(found, reader, version, timeout)
+        members = [{name: getattr(each, name) for name in each.__match_args__} for each in told]
+        lines = [printable(f"{each.reader}, process {each.pid}: version {each.version}") for each in told]
+        typer.echo(json_text.dumps({"readers": members}) if json else "\n".join(lines))
+        return
+    if version is None:
+        raise UsageError("`stamp wait` takes `--version N`, `--reader NAME`, or both")
+    stamp = stamping.wait(found, version, timeout)
     typer.echo(json_text.dumps({"stamp": _members(stamp)}) if json else _line(stamp))
 
 

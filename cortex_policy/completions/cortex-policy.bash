@@ -61,7 +61,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -131,7 +131,7 @@ _cortex_policy() {
             ;;
         'stamp wait '*)
             offered=('' '')
-            flags='--root --version --timeout --json --help'
+            flags='--root --version --reader --timeout --json --help'
             ;;
         'stamp write '*)
             offered=('' '')

@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n
+        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -296,7 +296,7 @@ complete -c cortex-policy -n '__cortex_policy_in show' -l json -d 'Print one lin
 complete -c cortex-policy -n '__cortex_policy_in show' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a show -d 'Show the stamp\'s version and checksum'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a verify -d 'Compare the grants with their stamp; exit 1 where they differ'
-complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a wait -d 'Wait until the stamp is at a version, or beyond it'
+complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a wait -d 'Wait until the stamp, or a reader, is at a version, or beyond'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a write -d 'Stamp every grant as it stands, as the next version'
 complete -c cortex-policy -n '__cortex_policy_in stamp' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in stamp show' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
@@ -307,6 +307,7 @@ complete -c cortex-policy -n '__cortex_policy_in stamp verify' -l json -d 'Print
 complete -c cortex-policy -n '__cortex_policy_in stamp verify' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in stamp wait' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in stamp wait' -l version -x -d 'The version to wait for'
+complete -c cortex-policy -n '__cortex_policy_in stamp wait' -l reader -x -d 'Wait until every process of this reader runs it'
 complete -c cortex-policy -n '__cortex_policy_in stamp wait' -l timeout -x -d 'Give up after so long, with 3'
 complete -c cortex-policy -n '__cortex_policy_in stamp wait' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in stamp wait' -l help -d 'Show this message and exit'

@@ -48,6 +48,11 @@ def unmet(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -
     return ""
 
 
+def is_annotation(keyword: str) -> bool:
+    """Whether a keyword says nothing about which values are allowed."""
+    return keyword in _ANNOTATIONS
+
+
 def _types(value: object) -> tuple[str, ...] | None:
     """Return declared types; None where the declaration is broken."""
     words = value if isinstance(value, list) else [value]

@@ -105,16 +105,19 @@ def rated(grant: "Grant", request: "Request", budget: "Budget") -> Decision:
     if budget.consumed == request.cost or budget.retry_after_seconds == 0:
         obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
         return Decision(ALLOWED, "", obligations, budget, places)
+    return Decision(RATE_LIMITED, lacking(budget), (), budget, places)
+
+
+def lacking(budget: "Budget") -> str:
+    """Say why a budget has no room."""
     if budget.retry_after_seconds is None:
         # the cost stays unsaid: Python refuses to print the largest ones
-        detail = f"a cost above {budget.limit} never fits into a minute"
-    else:
-        detail = (
-            "closed for a minute after damage"
-            if budget.closed
-            else f"{budget.used} of {budget.limit} used in the last minute"
-        )
-    return Decision(RATE_LIMITED, detail, (), budget, places)
+        return f"a cost above {budget.limit} never fits into a minute"
+    return (
+        "closed for a minute after damage"
+        if budget.closed
+        else f"{budget.used} of {budget.limit} used in the last minute"
+    )
 
 
 def decide(

@@ -31,6 +31,9 @@ class Value:
         def __init__(self, *values: object, **named: object) -> None:
             """Take the fields in their order or by name."""
             names = self.__match_args__
+            if len(values) == len(names) and not named:
+                vars(self).update(zip(names, values, strict=True))
+                return
             fields = dict(zip(names, values, strict=False))
             if named:
                 fields.update(named)
@@ -190,13 +193,18 @@ class Budget(Value):
 
 
 class Decision(Value):
-    """An answer and why; true only where it is a yes."""
+    """An answer and why; true only where it is a yes.
+
+    `grant_sha256` is the digest of the very bytes it was made on, where a `PolicyStore` made it. `budget` is None where
+    no budget was looked at, or a resident one only said that there was room.
+    """
 
     reason: Reason
     detail: str = ""
     obligations: tuple[str, ...] = ()
     budget: Budget | None = None
     places: tuple[tuple[Place, str | None], ...] = ()
+    grant_sha256: str | None = None
 
     @property
     def allowed(self) -> bool:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Decision, Grant, Origin
     from cortex_policy.state.audit import Log
-    from cortex_policy.state.grants import Directory
+    from cortex_policy.state.grants import Directory, Root
     from cortex_policy.state.memory import MemoryBudgets
 
 
@@ -114,19 +114,19 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
 
     It decides nothing, so that it may be loaded while a stop stands: `enforce` looks for that.
     """
+    from cortex_policy.state.given import named  # noqa: PLC0415 - a check has words alone
+
     if not isinstance(grant_id, str):
         message = f"an id is a string, not `{type(grant_id).__name__}`"
         raise UsageError(message)
     check_id(grant_id)
-    from cortex_policy.state.plain import text  # noqa: PLC0415 - no check needs it
-
-    found = find_root(None if root is None else text(root))
+    found = find_root(named(root))
     grant = read_grant(found, grant_id)
-    _believed(grant, settings_of(found.path))
+    believed(grant, settings_of(found.path))
     return grant
 
 
-def _believed(grant: "Grant", settings: Settings) -> Settings:
+def believed(grant: "Grant", settings: Settings) -> Settings:
     """Return the settings; raise GrantError (stamp_mismatch) where they require a stamp, and it differs."""
     if settings.stamp == "require":
         from cortex_policy.state.stamp import check_stamped  # noqa: PLC0415 - only where it is asked for
@@ -139,7 +139,11 @@ def admit(grant_id: str, named: str | None = None, *, require_path: bool = False
     """Load a grant for a call, with what is set; raise AccessDenied where an emergency stop stands, before all else."""
     check_id(grant_id)
     refuse_stop_of_host()
-    root = find_root(named)
+    return admit_from(find_root(named), grant_id, require_path=require_path)
+
+
+def admit_from(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
+    """Do the same for a root that was found, once no stop of the host stands."""
     try:
         grant = read_grant(root, grant_id, refuse_stop)
     except GrantError as error:
@@ -148,7 +152,7 @@ def admit(grant_id: str, named: str | None = None, *, require_path: bool = False
 
             refuse_hidden(root)
         raise
-    return grant, _believed(grant, settings_of(root.path, require_path=require_path))
+    return grant, believed(grant, settings_of(root.path, require_path=require_path))
 
 
 def ask(
@@ -276,23 +280,18 @@ def enforce(
     arguments count as the strings they stand for. Budgets are counted across processes in the ledger of the grant's
     root; with a `MemoryBudgets`, in this process alone.
     """
-    if not isinstance(cost, int) or isinstance(cost, bool) or cost < 1:
-        message = "cost must be an integer of at least 1"
-        raise UsageError(message)
-    from cortex_policy.state.plain import plain  # noqa: PLC0415 - no check needs these
-    from cortex_policy.state.stop import refuse_since  # noqa: PLC0415
+    from cortex_policy.state.given import check_cost, plain_arguments  # noqa: PLC0415 - a check has words alone
+    from cortex_policy.state.stop import refuse_since  # noqa: PLC0415 - and no grant from before
 
-    given = plain({} if args is None else args)
-    if not isinstance(given, dict):
-        message = f"arguments are a mapping, not `{type(args).__name__}`"
-        raise UsageError(message)
+    check_cost(cost)
+    given = plain_arguments(args)
     with Trail(grant.id, action, given, cost, peek=False) as trail:
         trail.grant = grant
         refuse_stop_of_host()
         settings = DEFAULTS
         if grant.origin is not None:
             refuse_since(grant.origin)
-            settings = _believed(grant, settings_of(grant.origin.root))
+            settings = believed(grant, settings_of(grant.origin.root))
         decision = trail.ask(grant, given, settings, budgets)
     if not decision:
         raise AccessDenied(decision)

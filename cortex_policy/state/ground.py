@@ -48,11 +48,19 @@ def refuse_network(descriptor: int, shown: str) -> None:
     """Raise StateError where a directory does not lie on a local file system: `flock` excludes nobody elsewhere."""
     if sys.platform != "linux":
         return
-    path = os.readlink(f"/proc/self/fd/{descriptor}")
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
-        kind = file_system(path, mounts.read())
+    kind = _kind(os.readlink(f"/proc/self/fd/{descriptor}"))
     if kind not in _LOCAL:
         raise failed(f"`{shown}` lies on `{kind}`, which is not known to be local", "name a local directory")
+
+
+def is_local(path: str) -> bool:
+    """Whether a directory is known to lie on a local file system, of which this kernel sees each change."""
+    return sys.platform == "linux" and _kind(path) in _LOCAL
+
+
+def _kind(path: str) -> str:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        return file_system(path, mounts.read())
 
 
 def file_system(path: str, mounts: str) -> str:

@@ -6,7 +6,7 @@ from _thread import _local
 from time import clock_gettime_ns
 from weakref import WeakSet
 
-from cortex_policy.core.model import StateError
+from cortex_policy.core.model import Budget, StateError
 from cortex_policy.state.ledger import Ledger, boot_id, open_file, open_state, release, unlock
 from cortex_policy.state.ring import (
     AT_HEAD,
@@ -71,9 +71,9 @@ class FileBudgets(Ledger):
     `enforce(..., budgets=...)` does.
     """
 
-    def __init__(self, root_identity: tuple[int, int]) -> None:
-        """Take the root's (device, inode), which names its directory."""
-        super().__init__(root_identity)
+    def __init__(self, root_identity: tuple[int, int], state_dir: str | None = None) -> None:
+        """Take the root's (device, inode), which names its directory, and where that is, if the settings were read."""
+        super().__init__(root_identity, state_dir)
         self._local = _local()
         _alive.add(self)
 
@@ -115,6 +115,24 @@ class FileBudgets(Ledger):
             _flock(handle.descriptor, _UNLOCK)
         return self._opened(tool, action, limit, cost)  # the file is gone from its name, damaged, or long open
 
+    def denial(self, tool: str, action: str, limit: int) -> Budget | None:
+        """Return what `take` would say to a thread whose `hit` was just denied; None where the file must be asked."""
+        handles: _Handles = self._local.__dict__.get("handles", {})
+        handle = handles.get((tool, action))
+        if handle is None or not handle.denied_until or not _is_still_full(handle, limit):
+            return None
+        now = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + handle.tag
+        before = handle.slots[(handle.denied_head // PRIME - limit - 1) & handle.mask]
+        # a limit that was lowered leaves more hits in the window than it allows
+        if (
+            limit != handle.denied_limit
+            or (before != handle.tag and before > now - _SPAN)
+            or now >= handle.denied_until
+        ):
+            return None
+        wait = (handle.denied_until - now) // PRIME
+        return Budget(limit, limit, 0, (wait << TICK_BITS) / 1e9, 0)
+
     def forget(self) -> None:
         """Close the files that are kept open; the next hit of a key opens its file again."""
         self._local = _local()
@@ -136,7 +154,7 @@ class FileBudgets(Ledger):
         try:
             boot = boot_id()
             key = Key(boot, tool, action)
-            directory = open_state(self.root_identity, boot)
+            directory = open_state(self.root_identity, boot, self.state_dir)
             try:
                 descriptor = open_file(directory, key.name)
             finally:

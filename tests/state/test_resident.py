@@ -165,3 +165,23 @@ def test_a_signal_that_asks_in_the_middle_of_a_hit_is_not_answered_from_it(budge
     fcntl.flock(handle.descriptor, fcntl.LOCK_EX)
     with pytest.raises(StateError, match="another process holds it"):
         budgets.hit("t", "a", 10)
+
+
+@pytest.mark.parametrize("limits", [(5,), (5, 3), (3, 5)])
+def test_a_denial_is_told_as_any_process_would_tell_it(limits: tuple[int, ...]) -> None:
+    """Where it can be told from memory alone; used, remaining and the wait are those of the file."""
+    budgets, file = FileBudgets(ROOT), Ledger(ROOT)
+    told = 0
+    for limit in limits:
+        for _ in range(12):
+            assert budgets.denial("t", "a", limit) is None or not budgets.hit("t", "a", limit)
+            if not budgets.hit("t", "a", limit):
+                said = budgets.denial("t", "a", limit)
+                if said is not None:
+                    told += 1
+                    asked = file.peek("t", "a", limit)
+                    assert said._fields()[:3] == asked._fields()[:3]
+                    assert asked.retry_after_seconds is not None
+                    assert said.retry_after_seconds == pytest.approx(asked.retry_after_seconds, abs=5)
+    assert told
+    assert budgets.denial("t", "other", 1) is None

@@ -1,0 +1,132 @@
+"""A grant made ready for many calls: what does not change between them is worked out once.
+
+It answers ordinary calls alone and declines all others, which the engine decides: whatever it answers, the engine
+would have answered too (a property test holds it to that).
+"""
+
+from cortex_policy.core.arguments import broken, is_annotation
+from cortex_policy.core.engine import is_path_argument, lacking, usable
+from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cortex_policy.core.model import Grant, Place
+
+FREE, TEXT, PATH, ODD = range(4)  # of an argument: any scalar, any string, a path, for the engine
+MOST_NAMES = 256
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+
+
+class Prepared:
+    """One grant under its settings."""
+
+    __slots__ = (
+        "_actions",
+        "_grant",
+        "_kinds",
+        "_needs_path",
+        "_obligations",
+        "_scopes",
+        "_yes",
+        "_yes_untold",
+        "bare",
+        "digest",
+        "full",
+    )
+
+    def __init__(self, grant: "Grant", settings: Settings) -> None:
+        """Work out what every call asks again."""
+        self._grant = grant
+        self.digest = grant.origin.sha256 if grant.origin is not None else None
+        is_free = grant.data_class != "sensitive" or settings.sensitive == "allow"
+        self._actions = frozenset(grant.actions) if is_free else frozenset()
+        self._needs_path = settings.require_path
+        self._obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
+        usables = ((scope, usable(scope)) for scope in grant.fs_scope)
+        self._scopes = tuple((scope, prefix, f"{prefix}/") for scope, prefix in usables if prefix is not None)
+        self._kinds: dict[str, int] = {}
+        limit = grant.rate.per_minute
+        self.full = Budget(limit, 0, limit, 0.0, 0)
+        self._yes, self._yes_untold = self._answer(self.full, ()), self._answer(None, ())
+        # the answers to calls without arguments
+        self.bare = {} if self._needs_path else dict.fromkeys(self._actions, self._yes)
+
+    def paths(self, action: str, args: "Mapping[str, object]") -> "list[tuple[str, str]] | None":
+        """Return the path arguments of a call that the rules before the path let pass; None to decline.
+
+        Each must be spelled plainly: that is for who resolves them to ask.
+        """
+        if type(action) is not str or type(args) is not dict or action not in self._actions:
+            return None
+        found = []
+        for name, value in args.items():
+            kind = self._kinds.get(name) if type(name) is str else ODD
+            if kind is None:
+                kind = self._kind(name)
+            if kind == FREE:
+                if type(value) not in _SCALARS:
+                    return None
+            elif kind == ODD or type(value) is not str:
+                return None
+            elif kind == PATH:
+                found.append((name, value))
+        return found if found or not self._needs_path else None
+
+    def answer(self, places: "list[Place]", budget: Budget | None) -> Decision | None:
+        """Allow a call by its places, which neither a guard nor a fault denies; None to decline."""
+        if not places:
+            return self._yes_untold if budget is None else self._yes
+        covered = []
+        for place in places:
+            scope = None
+            if self._grant.fs_scope:
+                scope = self._covering(place.landed)
+                if scope is None or place.collapsed != place.landed:
+                    return None
+            covered.append((place, scope))
+        return self._answer(budget, tuple(covered))
+
+    def limited(self, yes: Decision, budget: Budget) -> Decision:
+        """Turn a yes into the no of its rate, by a budget that has no room and will have."""
+        return Decision(RATE_LIMITED, lacking(budget), (), budget, yes.places, self.digest)
+
+    def _answer(self, budget: Budget | None, places: "tuple[tuple[Place, str | None], ...]") -> Decision:
+        return Decision(ALLOWED, "", self._obligations, budget, places, self.digest)
+
+    def _covering(self, inside: str | None) -> str | None:
+        if inside is not None:
+            for scope, prefix, below in self._scopes:
+                if inside == prefix or inside.startswith(below):
+                    return scope
+        return None
+
+    def _kind(self, name: str) -> int:
+        kind = self._kind_of(name)
+        if len(self._kinds) < MOST_NAMES:  # callers may make up names without end
+            self._kinds[name] = kind
+        return kind
+
+    def _kind_of(self, name: str) -> int:
+        is_declared = name in self._grant.args
+        if is_declared and not _takes_any_text(self._grant.args[name]):
+            return ODD
+        if is_path_argument(self._grant, name):
+            return PATH
+        return TEXT if is_declared else FREE
+
+
+def _takes_any_text(declaration: object) -> bool:
+    if not isinstance(declaration, dict) or broken(declaration, 0) or declaration.get("type") != "string":
+        return False
+    return all(keyword in ("type", "format") or is_annotation(keyword) for keyword in declaration)
+
+
+def is_plainly_spelled(given: str) -> bool:
+    """Whether no rule could deny a path by its spelling, and its text collapses to itself."""
+    if not given or not given.isascii() or not given.isprintable() or given[0] in " ~" or given[-1] in " /":
+        return False
+    if "\\" in given or ":" in given or "//" in given:
+        return False
+    return not ("." in given and any(part in (".", "..") for part in given.split("/")))

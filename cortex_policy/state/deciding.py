@@ -1,0 +1,173 @@
+"""Decisions from memory: the sync half of a store, and all that a call takes."""
+
+from cortex_policy.core.engine import decide
+from cortex_policy.core.model import AccessDenied, Decision, Grant, Request, UsageError
+from cortex_policy.state.cache import Cache, Entry, Stats
+from cortex_policy.state.enforcement import Trail, admit_from, believed, guarded, refuse_stop_of_host, settings_of
+from cortex_policy.state.given import check_cost, plain_arguments
+from cortex_policy.state.grants import Root, check_id, read_grant
+from cortex_policy.state.places import places
+from cortex_policy.state.resident import FileBudgets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cortex_policy.core.model import Settings
+    from cortex_policy.state.memory import MemoryBudgets
+
+
+class Decider:
+    """Decides calls of one root; an ordinary yes, and a no by its rate, take a shorter way than all others."""
+
+    def __init__(self, root: Root, max_grants: int, budgets: "FileBudgets | MemoryBudgets | None") -> None:
+        """Keep nothing yet; count in files shared by all processes, unless budgets are given."""
+        self.root = root
+        self._cache = Cache(root, max_grants)
+        self._given_budgets = budgets
+        self._budgets: dict[tuple[tuple[int, int], str | None], FileBudgets] = {}
+        self._refusals = 0
+        self._is_closed = False
+
+    def load(self, grant_id: str) -> Grant:
+        """Return a grant as it stands now; raise GrantError where it cannot be found, believed or read.
+
+        It decides nothing, and so does not ask for an emergency stop.
+        """
+        entry = self._cache.looked_at(grant_id)
+        return entry.grant if entry is not None else self._read(grant_id, self._loaded).grant
+
+    def decide(
+        self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
+    ) -> Decision:
+        """Decide a call by every rule but the rate: consume nothing, and ask no budget.
+
+        A stop is a no as well. Raises GrantError where nothing can be decided, UsageError for what is no call.
+        """
+        entry = self._cache.standing(grant_id)
+        if entry is not None and type(cost) is int and cost == 1:
+            if args is None and type(action) is str:
+                decision = entry.prepared.bare.get(action)
+            else:
+                decision = entry.yes(action, args, is_told=True)
+            if decision is not None:
+                return decision
+        return self._decided(entry, grant_id, action, args, cost)
+
+    def enforce(
+        self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
+    ) -> Decision:
+        """Decide a call and consume its budget; raise AccessDenied on a no.
+
+        Raises GrantError or StateError where none can be decided. A yes says of its budget only that there was room.
+        """
+        entry = self._cache.standing(grant_id)
+        if entry is not None and type(cost) is int and cost == 1 and entry.settings.audit_file is None:
+            decision = entry.yes(action, args, is_told=False)
+            if decision is not None:
+                grant = entry.grant
+                if self._counted(entry).hit(grant.tool, action, grant.rate.per_minute):
+                    return decision
+                self._refuse_limited(entry, action, decision)
+        return self._enforced(entry, grant_id, action, args, cost)
+
+    def invalidate(self, grant_id: str | None = None) -> None:
+        """Read a grant, or all of them, anew at its next use. No write makes this necessary."""
+        self._cache.forget(grant_id)
+
+    def stats(self) -> Stats:
+        """Say what was done so far."""
+        return self._cache.stats(self._refusals)
+
+    def _decided(
+        self, entry: Entry | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
+    ) -> Decision:
+        check_cost(cost)
+        try:
+            entry = entry or self._read(grant_id, self._admitted)
+        except AccessDenied as error:
+            self._refusals += 1
+            return error.decision
+        grant, plain = entry.grant, plain_arguments(args)
+        origin = grant.origin
+        assert origin is not None  # noqa: S101 - it was read from one
+        governs = entry.premises.guarded if entry.premises else guarded(origin, entry.settings)
+        request = Request(action, plain, places(grant, origin, plain, governs), cost)
+        decision = decide(grant, request, settings=entry.settings)
+        self._refusals += not decision
+        return _signed(decision, entry)
+
+    def _enforced(
+        self, entry: Entry | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
+    ) -> Decision:
+        check_cost(cost)
+        given = plain_arguments(args)
+        try:
+            with Trail(grant_id, action, given, cost, peek=False) as trail:
+                entry = entry or self._read(grant_id, self._admitted)
+                decision = trail.ask(entry.grant, given, entry.settings, self._counted(entry))
+        except AccessDenied:
+            self._refusals += 1
+            raise
+        if not decision:
+            self._refusals += 1
+            raise AccessDenied(_signed(decision, entry))
+        return _signed(decision, entry)
+
+    def _refuse_limited(self, entry: Entry, action: str, yes: Decision) -> None:
+        """Raise AccessDenied where a full budget can be told without asking its file; a flood is denied fast."""
+        grant, budgets = entry.grant, self._counted(entry)
+        limit = grant.rate.per_minute
+        budget = (
+            budgets.denial(grant.tool, action, limit)
+            if isinstance(budgets, FileBudgets)
+            else budgets.peek(grant.tool, action, limit)
+        )
+        if budget is not None and budget.retry_after_seconds:
+            self._refusals += 1
+            raise AccessDenied(entry.prepared.limited(yes, budget))
+
+    def _read(self, grant_id: str, reading: "Callable[[str], tuple[Grant, Settings]]") -> Entry:
+        self._check_open()
+        check_word(grant_id)
+        check_id(grant_id)
+        return self._cache.read(grant_id, lambda: reading(grant_id))
+
+    def _admitted(self, grant_id: str) -> "tuple[Grant, Settings]":
+        refuse_stop_of_host()
+        return admit_from(self.root, grant_id)
+
+    def _loaded(self, grant_id: str) -> "tuple[Grant, Settings]":
+        grant = read_grant(self.root, grant_id)
+        return grant, believed(grant, settings_of(self.root.path))
+
+    def _counted(self, entry: Entry) -> "FileBudgets | MemoryBudgets":
+        if self._given_budgets is not None:
+            return self._given_budgets
+        origin = entry.grant.origin
+        assert origin is not None  # noqa: S101 - it was read from one
+        key = origin.root_identity, entry.settings.state_dir
+        found = self._budgets.get(key)
+        if found is None:
+            self._check_open()
+            found = self._budgets.setdefault(key, FileBudgets(*key))
+        return found
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            message = "the store is closed"
+            raise UsageError(message)
+
+
+def check_word(grant_id: object) -> None:
+    """Raise UsageError for what is no string."""
+    if not isinstance(grant_id, str):
+        message = f"an id is a string, not `{type(grant_id).__name__}`"
+        raise UsageError(message)
+
+
+def _signed(decision: Decision, entry: Entry) -> Decision:
+    """Say on which bytes a decision was made."""
+    return Decision(
+        decision.reason, decision.detail, decision.obligations, decision.budget, decision.places, entry.prepared.digest
+    )

@@ -1,0 +1,22 @@
+"""What users write against the public names passes a strict type checker."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+USES = Path(__file__).parent.parent / "typing" / "uses.py"
+
+
+@pytest.mark.skipif(find_spec("mypy") is None, reason="mypy comes with the extra `dev`")
+def test_correct_uses_are_accepted(tmp_path: Path) -> None:
+    """And an incorrect one is not, or the checker would see no types at all."""
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(USES.read_text().replace("count: int = stats.hits", "count: str = stats.hits"))
+    check = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
+    done = subprocess.run([*check, str(USES)], capture_output=True, text=True, check=False, cwd=USES.parents[2])
+    assert done.returncode == 0, done.stdout
+    done = subprocess.run([*check, str(wrong)], capture_output=True, text=True, check=False, cwd=USES.parents[2])
+    assert done.stdout.count("error:") == 1

@@ -1,0 +1,64 @@
+"""Correct uses of the public names: never run, and accepted by a strict type checker."""
+
+from collections.abc import Callable
+
+from cortex_policy import (
+    AccessDenied,
+    Change,
+    Decision,
+    Grant,
+    MemoryBudgets,
+    PolicyStore,
+    Stats,
+    Warmth,
+    enforce,
+    guarded,
+    load_grant,
+    load_grant_async,
+)
+
+store = PolicyStore("/srv/app", 8, budgets=MemoryBudgets(), reader="gateway")
+grant: Grant = load_grant("git")
+decision: Decision = enforce(grant, "tree", {"path": "docs"}, budgets=MemoryBudgets())
+warmth: Warmth = store.warm(["git"])
+stats: Stats = store.stats()
+count: int = stats.hits + len(warmth.failures)
+
+
+def told(change: Change) -> None:
+    """Take a change."""
+    text: str = change.verdict if change.new is None else change.new
+    print(text)
+
+
+end: Callable[[], None] = store.subscribe(told)
+
+
+@guarded("git", "tree", store=store, path="target")
+def read(target: str, depth: int = 1) -> bytes:
+    """Keep its own type."""
+    return target.encode() * depth
+
+
+@guarded("git", "tree", path="target")
+async def read_later(target: str) -> bytes:
+    """Keep its own type, too."""
+    return target.encode()
+
+
+data: bytes = read("docs", depth=2)
+
+
+async def main() -> None:
+    """Await what is to be awaited."""
+    async with PolicyStore() as other:
+        found: Grant = await other.load_async("git")
+        yes: Decision = await other.enforce_async(found.id, "tree", cost=2)
+        digest: str | None = yes.grant_sha256
+        later: bytes = await read_later("docs")
+        print(await load_grant_async("git"), digest, later)
+    with PolicyStore() as one:
+        try:
+            one.enforce("git", "tree")
+        except AccessDenied as denied:
+            print(denied.decision.budget, denied.hint)
