@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cortex_policy.checking import Call, Outcome
+from cortex_policy.cli.audit import audit_app
 from cortex_policy.cli.check import check
 from cortex_policy.cli.completions import completions
 from cortex_policy.cli.config import config_app
@@ -78,6 +79,7 @@ app.command("completions", cls=Command)(completions)
 app.add_typer(stamp_app, name="stamp")
 app.add_typer(config_app, name="config")
 app.add_typer(rate_app, name="rate")
+app.add_typer(audit_app, name="audit")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback

@@ -71,3 +71,12 @@ def followed(part: bytes) -> str | None:
     head, value = _FOLLOWS + f'"{PREFIX}'.encode(), end[-DIGITS - 1 : -1]
     is_named = end.startswith(head) and end.endswith(b'"') and len(value) == DIGITS and _HEX.issuperset(value)
     return value.decode() if is_named else None
+
+
+def could_go_on(text: bytes) -> bool:
+    """Whether a line that is not whole could be the beginning of one: nothing else comes after a digest."""
+    start = text.rfind(_MARK)
+    if start < 0:
+        return True
+    end = text[start + len(_MARK) :]
+    return _HEX.issuperset(end[:DIGITS]) and _END.startswith(end[DIGITS:])

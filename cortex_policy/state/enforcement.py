@@ -107,8 +107,9 @@ def guarded(origin: "Origin", settings: Settings) -> Guarded:
         except OSError:  # not there (yet): its name guards it
             continue
         identities.add((status.st_dev, status.st_ino))
-    logs = tuple(dict.fromkeys([*audit, *map(os.path.realpath, audit)]))
-    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])), logs)
+    led_to = [*map(os.path.realpath, names)]
+    logs = tuple({*audit, led_to[-1]}) if audit else ()
+    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *led_to])), logs)
 
 
 def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "Grant":
