@@ -5,8 +5,8 @@ line, and of the line itself up to the member. So a line that a dead writer left
 line that begins a chain holds `follows` before it: the digest that ends the file before, or null; only its own bytes
 are hashed.
 
-INVARIANT: `, "` is found nowhere else in a line: outside of strings no other blank is written, and in a string no
-quote stands bare. So no argument can pass for a digest.
+INVARIANT: `, "c` is found nowhere else in a line: outside of strings no other blank is written, in a string no quote
+stands bare, and no name follows the end of one. So no argument can pass for a digest.
 """
 
 TYPE_CHECKING = False

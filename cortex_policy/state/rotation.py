@@ -15,11 +15,11 @@ def rotate(file: str, keep: int) -> None:
         if keep == 0:
             os.unlink(file)
             return
+        _drop(file, keep + 1)
         gap = next((number for number in range(1, keep) if not os.path.lexists(f"{file}.{number}")), keep)
         for number in range(gap, 1, -1):
             os.rename(f"{file}.{number - 1}", f"{file}.{number}")
         os.rename(file, f"{file}.1")
-        _drop(file, keep + 1)
     except OSError as error:
         directory = quote(os.path.dirname(file))
         hint = f"see why with `ls -la {directory}`, or set `audit.max_bytes` to 0"
