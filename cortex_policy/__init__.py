@@ -2,6 +2,9 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cortex_policy.adapters.sinks import CallableSink as CallableSink
+    from cortex_policy.adapters.sinks import LoggingSink as LoggingSink
+    from cortex_policy.adapters.sinks import OpenTelemetrySink as OpenTelemetrySink
     from cortex_policy.core.engine import decide as decide
     from cortex_policy.core.model import AccessDenied as AccessDenied
     from cortex_policy.core.model import CortexPolicyError as CortexPolicyError
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Request as Request
     from cortex_policy.core.model import Settings as Settings
     from cortex_policy.core.model import StateError as StateError
+    from cortex_policy.core.sinks import Sink as Sink
     from cortex_policy.state.awaiting import load_grant_async as load_grant_async
     from cortex_policy.state.cache import Stats as Stats
     from cortex_policy.state.enforcement import enforce as enforce
@@ -27,19 +31,23 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AccessDenied": "core.model",
+    "CallableSink": "adapters.sinks",
     "Change": "state.subscriptions",
     "CortexPolicyError": "core.model",
     "Decision": "core.model",
     "FileBudgets": "state.resident",
     "Grant": "core.model",
     "GrantError": "core.model",
+    "LoggingSink": "adapters.sinks",
     "MemoryBudgets": "state.memory",
+    "OpenTelemetrySink": "adapters.sinks",
     "Place": "core.model",
     "PolicyStore": "state.store",
     "Rate": "core.model",
     "Reason": "core.model",
     "Request": "core.model",
     "Settings": "core.model",
+    "Sink": "core.sinks",
     "StateError": "core.model",
     "Stats": "state.cache",
     "Warmth": "state.store",

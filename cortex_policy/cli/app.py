@@ -46,6 +46,7 @@ COMMANDS = {
     "stamp": ("stamp", "stamp_app"),
     "config": ("config", "config_app"),
     "rate": ("rate", "rate_app"),
+    "audit": ("audit", "audit_app"),
 }
 _QUIETER = frozenset(("--json", "-q", "--quiet"))
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28

@@ -47,7 +47,7 @@ def line(event: Event, detail: str, digest: "Callable[[bytes], str]") -> bytes:
     """
     text = b""
     for less in _LESS[detail]:
-        text = f"{json_text(_envelope(event, less, digest), ',', ':')}\n".encode("ascii")
+        text = f"{json_text(envelope(event, less, digest), ',', ':')}\n".encode("ascii")
         if len(text) <= LONGEST:
             break
     return text
@@ -64,7 +64,8 @@ def trace_of(traceparent: str) -> str | None:
     return trace if is_hex and is_sized and trace.strip("0") and span.strip("0") else None
 
 
-def _envelope(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
+def envelope(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
+    """Return the members of an event, whatever their size; the arguments are those of the call, not copied."""
     return {
         "specversion": "1.0",
         "id": event.id,

@@ -166,7 +166,7 @@ class Settings(Value):
 
     `state_dir` is where rate state lives, set or not; None where nobody has looked yet. `audit_file` is an absolute
     path, None where nothing is recorded; `audit_args` is `names`, `fingerprints` or `full`, `audit_on_error` `ignore`
-    or `deny`.
+    or `deny`. A log that would grow over `audit_max_bytes` is rotated, unless that is 0; `audit_keep` old ones stay.
     """
 
     sensitive: str = "allow"
@@ -176,6 +176,8 @@ class Settings(Value):
     audit_file: str | None = None
     audit_args: str = "fingerprints"
     audit_on_error: str = "deny"
+    audit_max_bytes: int = 0
+    audit_keep: int = 5
 
 
 class Budget(Value):

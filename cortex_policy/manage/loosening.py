@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     Values = Mapping[str, Any] | None  # None: they are wrong, and every check answers 27
 
 WRONG = "every check is answered with no, since the settings are wrong"
-_LOST = {"audit.file": "no call is recorded any more", "history.keep": "no write can be undone any more"}
+_LOST = {
+    "audit.file": "no call is recorded any more",
+    "audit.keep": "a full audit log is dropped",
+    "history.keep": "no write can be undone any more",
+}
 _STRICTER = {setting.name for setting in SETTINGS if setting.values} - {
     "audit.args"
 }  # which says more, and denies none

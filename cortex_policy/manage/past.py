@@ -65,9 +65,9 @@ def names_of(root: str) -> frozenset[str]:
     return frozenset((root, f"sha256:{sha256(os.fsencode(root)).hexdigest()[:16]}"))
 
 
-def events(lines: "Iterable[bytes]", root: str, tally: Tally) -> "Iterator[Event]":
-    """Yield the calls of a root in the order of their lines; the rest is counted."""
-    ours, prefix, base = names_of(root), "", 0.0
+def events(lines: "Iterable[bytes]", root: str | None, tally: Tally) -> "Iterator[Event]":
+    """Yield the calls of a root, or of all, in the order of their lines; the rest is counted."""
+    ours, prefix, base = names_of(root) if root is not None else frozenset[str](), "", 0.0
     for line in lines:
         tally.lines += 1
         try:
@@ -75,7 +75,7 @@ def events(lines: "Iterable[bytes]", root: str, tally: Tally) -> "Iterator[Event
             document, end = _decode(text)
             data, time = document["data"], document["time"]
             where = data.get("root")
-            known = where is None or where in ours
+            known = where is None or root is None or where in ours
             # most events of a second stand together, so that only its fraction is read
             if len(time) == _UTC_MICROSECONDS and time[:20] == prefix and time[20:26].isdecimal():
                 at = base + int(time[20:26]) / 1e6
@@ -109,16 +109,21 @@ def _is_call(kind: str, data: "dict[str, Any]") -> bool:
 
 def lines(files: "Iterable[str]", tally: Tally) -> "Iterator[bytes]":
     """Yield the lines of logs, the older log first; blank ones are none. Raise NotDone for what cannot be read."""
-    for name in _in_order(list(files)):
-        with _opened(name) as file:
-            try:
-                yield from _lines(file, tally)
-            except (EOFError, zlib.error, gzip.BadGzipFile):  # it was cut off: what came before holds
-                tally.lines += 1
-                tally.unreadable += 1
+    for name in in_order(list(files)):
+        with opened(name) as file:
+            yield from lines_of(file, tally)
 
 
-def _in_order(names: list[str]) -> list[str]:
+def lines_of(file: "BinaryIO", tally: Tally) -> "Iterator[bytes]":
+    """Yield the lines of an open log; what is cut off is counted as one that cannot be read."""
+    try:
+        yield from _lines(file, tally)
+    except (EOFError, zlib.error, gzip.BadGzipFile):  # what came before holds
+        tally.lines += 1
+        tally.unreadable += 1
+
+
+def in_order(names: list[str]) -> list[str]:
     """Sort rotated logs by their first event, so that windows of rates run on from one into the next."""
     if len(names) < 2 or any(not os.path.isfile(name) for name in names):  # noqa: PLR2004 - one is in order
         return names
@@ -126,7 +131,7 @@ def _in_order(names: list[str]) -> list[str]:
 
 
 def _first(name: str) -> float:
-    with _opened(name) as file:
+    with opened(name) as file:
         try:
             document, _ = _decode(file.readline(_FIRST).decode())
             return _moment(document["time"])
@@ -135,7 +140,8 @@ def _first(name: str) -> float:
 
 
 @contextmanager
-def _opened(name: str) -> "Iterator[BinaryIO]":
+def opened(name: str) -> "Iterator[BinaryIO]":
+    """Open a log for reading, unpacked; raise NotDone where it cannot be read."""
     try:
         if name == STDIN:
             yield sys.stdin.buffer

@@ -11,17 +11,25 @@ from cortex_policy.state.resident import FileBudgets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cortex_policy.core.model import Settings
+    from cortex_policy.core.sinks import Sink
     from cortex_policy.state.memory import MemoryBudgets
 
 
 class Decider:
     """Decides calls of one root; an ordinary yes, and a no by its rate, take a shorter way than all others."""
 
-    def __init__(self, root: Root, max_grants: int, budgets: "FileBudgets | MemoryBudgets | None") -> None:
+    def __init__(
+        self,
+        root: Root,
+        max_grants: int,
+        budgets: "FileBudgets | MemoryBudgets | None",
+        sinks: "Iterable[Sink]" = (),
+    ) -> None:
         """Keep nothing yet; count in files shared by all processes, unless budgets are given."""
+        self._sinks = tuple(sinks)
         self.root = root
         self._cache = Cache(root, max_grants)
         self._given_budgets = budgets
@@ -62,7 +70,8 @@ class Decider:
         Raises GrantError or StateError where none can be decided. A yes says of its budget only that there was room.
         """
         entry = self._cache.standing(grant_id)
-        if entry is not None and type(cost) is int and cost == 1 and entry.settings.audit_file is None:
+        is_ordinary = type(cost) is int and cost == 1 and not self._sinks
+        if entry is not None and is_ordinary and entry.settings.audit_file is None:
             decision = entry.yes(action, args, is_told=False)
             if decision is not None:
                 grant = entry.grant
@@ -103,7 +112,7 @@ class Decider:
         check_cost(cost)
         given = plain_arguments(args)
         try:
-            with Trail(grant_id, action, given, cost, peek=False) as trail:
+            with Trail(grant_id, action, given, cost, peek=False, sinks=self._sinks) as trail:
                 entry = entry or self._read(grant_id, self._admitted)
                 decision = trail.ask(entry.grant, given, entry.settings, self._counted(entry))
         except AccessDenied:

@@ -32,10 +32,11 @@ _PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", STATE_DIR)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Self
 
     from cortex_policy.core.model import Decision, Grant, Origin
+    from cortex_policy.core.sinks import Sink
     from cortex_policy.state.audit import Log
     from cortex_policy.state.grants import Directory, Root
     from cortex_policy.state.memory import MemoryBudgets
@@ -106,7 +107,9 @@ def guarded(origin: "Origin", settings: Settings) -> Guarded:
         except OSError:  # not there (yet): its name guards it
             continue
         identities.add((status.st_dev, status.st_ino))
-    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])))
+    led_to = [*map(os.path.realpath, names)]
+    logs = tuple({*audit, led_to[-1]}) if audit else ()
+    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *led_to])), logs)
 
 
 def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "Grant":
@@ -190,17 +193,18 @@ def requested(
 
 
 class Trail:
-    """One call on its way to an answer, which the audit log gets where one is set, whatever the answer is.
+    """One call on its way to an answer, which the audit log and the sinks get, if any, whatever the answer is.
 
     The log is opened before any budget is consumed, and written when the block ends: in a StateError where it cannot
     be, unless that is ignored. Neither words that do not fit together nor settings that are wrong are an answer.
     """
 
     def __init__(
-        self, grant_id: str, action: str, args: "Mapping[str, object]", cost: int, *, peek: bool, is_kept: bool = True
-    ) -> None:
+        self, grant_id: str, action: str, args: "Mapping[str, object]", cost: int, *, peek: bool, is_kept: bool = True,
+        sinks: "Iterable[Sink]" = (),
+    ) -> None:  # fmt: skip
         """Take what is asked, before a grant says what it means; one that is not kept is never written."""
-        self._is_kept = is_kept
+        self._is_kept, self._sinks = is_kept, tuple(sinks)
         self.grant_id, self.action, self.args, self.cost, self.peek = grant_id, action, args, cost, peek
         self.settings = DEFAULTS
         self.grant: Grant | None = None
@@ -238,8 +242,10 @@ class Trail:
             self._close()
 
     def _record(self, error: CortexPolicyError | None) -> None:
-        if self._log is not None:
-            self._log.record(self, error)
+        if self._log is not None or self._sinks:
+            from cortex_policy.state.records import record  # noqa: PLC0415 - only where somebody wants it
+
+            record(self, error, self._log, self._sinks)
 
     def _open(self, settings: Settings) -> None:
         self._close()
@@ -252,7 +258,10 @@ class Trail:
         """Open the log of a call that failed before the settings of its root were read."""
         if self._log is None:
             try:
-                self._open(settings_of(None))
+                settings = settings_of(None)
+                if self.settings is DEFAULTS:
+                    self.settings = settings  # they say how much is recorded
+                self._open(settings)
             except GrantError:  # nobody can know the log, and the answer is a no already
                 return
 
@@ -273,19 +282,20 @@ def enforce(
     *,
     cost: int = 1,
     budgets: "Ledger | MemoryBudgets | None" = None,
+    sinks: "Iterable[Sink]" = (),
 ) -> "Decision":
     """Decide a call and consume its budget; raise AccessDenied on a no, StateError where none can be given.
 
     An emergency stop that stands by now denies, whenever the grant was loaded. Path-like objects and bytes in the
     arguments count as the strings they stand for. Budgets are counted across processes in the ledger of the grant's
-    root; with a `MemoryBudgets`, in this process alone.
+    root; with a `MemoryBudgets`, in this process alone. Each sink gets the event of the answer, after the audit log.
     """
     from cortex_policy.state.given import check_cost, plain_arguments  # noqa: PLC0415 - a check has words alone
     from cortex_policy.state.stop import refuse_since  # noqa: PLC0415 - and no grant from before
 
     check_cost(cost)
     given = plain_arguments(args)
-    with Trail(grant.id, action, given, cost, peek=False) as trail:
+    with Trail(grant.id, action, given, cost, peek=False, sinks=sinks) as trail:
         trail.grant = grant
         refuse_stop_of_host()
         settings = DEFAULTS

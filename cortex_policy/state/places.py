@@ -18,10 +18,14 @@ Identity = tuple[int, int]
 
 
 class Guarded(Value):
-    """What governs a grant: directories by (device, inode), and files that may not exist yet by absolute path."""
+    """What governs a grant: directories by (device, inode), and files that may not exist yet by absolute path.
+
+    Beside a log, whatever begins with its name and a dot or a dash is one that was rotated.
+    """
 
     identities: frozenset[Identity]
     paths: tuple[str, ...]
+    logs: tuple[str, ...] = ()
 
 
 class _Unresolved(Exception):
@@ -208,4 +212,7 @@ def _guard_by_name(path: str, guarded: Guarded, origin: "Origin") -> str:
     for name in (f"{holder}/policy", *guarded.paths):
         if folded == name.casefold() or folded.startswith(name.casefold() + "/"):
             return f"lies in `{name}`, which governs grants"
+    for name in guarded.logs:
+        if folded.startswith((f"{name.casefold()}.", f"{name.casefold()}-")):
+            return f"lies beside `{name}`, which remembers calls"
     return f"is `{holder}`, which holds what governs grants" if folded == holder.casefold() else ""

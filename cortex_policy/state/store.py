@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Self
 
+    from cortex_policy.core.sinks import Sink
     from cortex_policy.state.flights import Flights
     from cortex_policy.state.memory import MemoryBudgets
     from cortex_policy.state.resident import FileBudgets
@@ -47,16 +48,18 @@ class PolicyStore(Decider):
         *,
         budgets: "FileBudgets | MemoryBudgets | None" = None,
         reader: str | None = None,
+        sinks: "Iterable[Sink]" = (),
     ) -> None:
         """Find the root, once and for all; raise GrantError (25, 26) where there is none.
 
-        Budgets are counted in files shared by all processes, unless others are given. Under the name of a `reader`, the
+        Budgets are counted in files shared by all processes, unless others are given. Each sink gets the event of each
+        call that is enforced, after the audit log. Under the name of a `reader`, the
         store acknowledges each version of the stamp, for `cortex-policy stamp wait --reader`.
         """
         if type(max_grants) is not int or max_grants < 1:
             message = "max_grants must be an integer of at least 1"
             raise UsageError(message)
-        super().__init__(find_root(named(root)), max_grants, budgets)
+        super().__init__(find_root(named(root)), max_grants, budgets, sinks)
         self._lock = allocate_lock()
         self._flights: Flights | None = None
         self._rounds: Rounds | None = None

@@ -63,14 +63,15 @@ def test_a_check_with_settings_loads_one_module_more(root: Path, tmp_path: Path)
     assert set(modules) == copied
 
 
-def test_a_check_with_an_audit_log_loads_three_modules_more_than_one_with_settings(
+def test_a_check_with_an_audit_log_loads_five_modules_more_than_one_with_settings(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Allowed or denied, and nothing of Python that a check does not load."""
     assert root.is_dir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     loaded(PROGRAM)
-    more = {"cortex_policy.core.events", "cortex_policy.core.jsontext", "cortex_policy.state.audit"}
+    more = {"cortex_policy.core.chain", "cortex_policy.core.events", "cortex_policy.core.jsontext"}
+    more |= {"cortex_policy.state.audit", "cortex_policy.state.records"}
     more |= {"cortex_policy.state.settled"}
     for action, expected in (("tree", "0"), ("push", "10")):
         code, *modules = loaded(

@@ -20,6 +20,7 @@ from cortex_policy.core.model import AccessDenied, CortexPolicyError, Grant, Rat
 from cortex_policy.state import ledger
 from cortex_policy.state.audit import Log, LogError, opened
 from cortex_policy.state.enforcement import Trail, enforce, load_grant
+from cortex_policy.state.records import record
 
 Make = Callable[[Path], object]
 
@@ -304,7 +305,7 @@ def test_a_log_that_another_process_holds_is_waited_for_and_given_up(log: Path) 
 
 def written(log: Log, action: str = "a") -> None:
     """Write one event."""
-    log.record(Trail("git", action, {}, 1, peek=False), None)
+    record(Trail("git", action, {}, 1, peek=False), None, log)
 
 
 def test_a_log_renamed_away_gets_no_more_lines(log: Path) -> None:

@@ -1,0 +1,1 @@
+"""Doors for other programs, each optional, each importing its library inside."""

@@ -1,0 +1,151 @@
+"""`audit`: whether the log still is what was written, and what it says."""
+
+import json as json_text
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.help import Command, Group
+from cortex_policy.cli.options import JSON_HELP, JsonOption
+from cortex_policy.cli.tail import OfRootOption, tail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_policy.manage.auditing import Wanted
+    from cortex_policy.manage.past import Event, Tally
+
+audit_app = typer.Typer(cls=Group, no_args_is_help=True)
+_LOGS_HELP = "Audit logs, also `.gz`; `-` is stdin. Else `audit.file` and what it was rotated to."
+LogsArgument = Annotated[list[str] | None, typer.Argument(metavar="LOGS", help=_LOGS_HELP, show_default=False)]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Only calls since then: `24h`, `90m`, `7d` ago or a time."),
+]
+
+
+@audit_app.callback()
+def audit() -> None:
+    """Verify the audit log, follow it, look calls up, or count them.
+
+    The setting `audit.file` names it. Without `--root` the calls of all roots are meant.
+    """
+
+
+@audit_app.command(cls=Command)
+def verify(
+    logs: LogsArgument = None,
+    *,
+    expected: Annotated[
+        str | None, typer.Option("--expect", metavar="HEAD", help="Fail where no line has this digest.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Follow the chain of digests through the log; exit 1 where a line does not fit.
+
+    It finds lines that were changed, lost, moved or doubled. Who can write the file can write all of it anew, or cut
+    its end: keep the head that is printed elsewhere, and expect it next time.
+
+    $ cortex-policy audit verify
+    $ cortex-policy audit verify audit.jsonl.1 audit.jsonl
+    $ cortex-policy audit verify --expect sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    """
+    from cortex_policy.cli import audited  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.progress import tracked  # noqa: PLC0415
+    from cortex_policy.manage import chains  # noqa: PLC0415
+    from cortex_policy.manage.logs import all_opened  # noqa: PLC0415
+
+    with all_opened(audited.files_of(logs)) as files:
+        found = chains.verify(files, expected, lambda lines: tracked(lines, what="lines"))
+    if json:
+        typer.echo(json_text.dumps(audited.found_members(found)))
+    else:
+        audited.print_found(found)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+audit_app.command("tail", cls=Command)(tail)
+
+
+@audit_app.command(cls=Command)
+def show(
+    logs: LogsArgument = None,
+    root: OfRootOption = None,
+    *,
+    since: SinceOption = None,
+    grant: Annotated[str | None, typer.Option("--grant", metavar="ID", help="Only calls of this grant.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="WORD", help="Only answers with this reason.")
+    ] = None,
+    denied: Annotated[bool, typer.Option("--denied", help="Only calls that were not allowed.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print each event as it was logged, one a line.")] = False,
+) -> None:
+    """List the calls in the log, a line each, the oldest first.
+
+    $ cortex-policy audit show --since 24h --denied
+    $ cortex-policy audit show --grant git --reason rate_limited --json
+    """
+    from cortex_policy.cli import audited  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage import auditing  # noqa: PLC0415
+    from cortex_policy.manage.past import Tally  # noqa: PLC0415
+
+    tally = Tally()
+    wanted = auditing.Wanted(_start(since), _path(root), grant, auditing.reason_of(reason), denied)
+    for event, line in _calls(logs, wanted, tally):
+        if not audited.write(audited.as_json(line) if json else audited.call_line(event)):
+            return
+    audited.tell_passed_over(tally)
+
+
+@audit_app.command(cls=Command)
+def stats(
+    logs: LogsArgument = None,
+    root: OfRootOption = None,
+    *,
+    since: SinceOption = None,
+    json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Count the calls in the log: over time, and by grant, action and reason.
+
+    On a terminal with a plot of what was allowed and denied; in a pipe one line for each number. Times are UTC.
+
+    $ cortex-policy audit stats --since 7d
+    $ cortex-policy audit stats --json
+    """
+    from cortex_policy.cli import audited, plots  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage import auditing  # noqa: PLC0415
+    from cortex_policy.manage.past import Tally  # noqa: PLC0415
+
+    tally = Tally()
+    found = auditing.stats(_calls(logs, auditing.Wanted(_start(since), _path(root)), tally), plots.MOST_ROWS)
+    if json:
+        typer.echo(json_text.dumps(audited.stats_members(found, tally)))
+        return
+    audited.print_stats(found)
+    audited.tell_passed_over(tally)
+
+
+def _start(since: str | None) -> float:
+    from time import time  # noqa: PLC0415 - no other command needs them
+
+    from cortex_policy.manage import past  # noqa: PLC0415
+
+    return past.since(since, time()) if since is not None else float("-inf")
+
+
+def _path(root: str | None) -> str | None:
+    from cortex_policy.state.grants import find_root  # noqa: PLC0415 - no other command needs it
+
+    return find_root(root).path if root is not None else None
+
+
+def _calls(logs: list[str] | None, wanted: "Wanted", tally: "Tally") -> "Iterator[tuple[Event, bytes]]":
+    from cortex_policy.cli import audited  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.progress import tracked  # noqa: PLC0415
+    from cortex_policy.manage import auditing  # noqa: PLC0415
+    from cortex_policy.manage.logs import all_opened  # noqa: PLC0415
+
+    with all_opened(audited.files_of(logs)) as files:
+        lines = auditing.lines_in(files, tally, lambda some: tracked(some, what="lines"))
+        yield from auditing.calls(lines, wanted, tally)

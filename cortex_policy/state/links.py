@@ -1,0 +1,52 @@
+"""What a line is chained to where the end of its file does not say it: in a new file, and after a torn line."""
+
+import os
+
+from cortex_policy.core.chain import beginning, chained, last_digest
+from cortex_policy.core.model import StateError
+from cortex_policy.state.audit import READ, is_ours
+from cortex_policy.state.grants import sha256
+from cortex_policy.state.ledger import hold, release
+
+SEARCHED = 4 << 20  # bytes from the end: more than the longest line that a writer leaves half done
+
+
+def linked(text: bytes, descriptor: int, size: int, file: str) -> bytes:
+    """Return the line with its digest, and with a newline before it where a dead writer left none."""
+    start = max(0, size - SEARCHED)
+    data = _read(descriptor, start, size)
+    torn = b"\n" if data and not data.endswith(b"\n") else b""
+    before, end = last_digest(data)
+    if before:
+        return torn + chained(text, before, (data[end:] + torn)[1:], _digest)
+    return torn + beginning(text, None if start else _end_of(f"{file}.1"), _digest)
+
+
+def _end_of(rotated: str) -> str | None:
+    """Return the digest that ends the file before this one, once no other writer is at work in it; None for none."""
+    try:
+        descriptor = os.open(rotated, READ)
+    except OSError:
+        return None
+    try:
+        if not is_ours(os.fstat(descriptor)):
+            return None
+        hold(descriptor)
+        size = os.fstat(descriptor).st_size
+        return last_digest(_read(descriptor, max(0, size - SEARCHED), size))[0] or None
+    except (OSError, StateError):
+        return None
+    finally:
+        release(descriptor)
+
+
+def _read(descriptor: int, start: int, end: int) -> bytes:
+    parts = []
+    while start < end and (part := os.pread(descriptor, end - start, start)):
+        parts.append(part)
+        start += len(part)
+    return b"".join(parts)
+
+
+def _digest(data: bytes) -> str:
+    return str(sha256(data).hexdigest())

@@ -1,0 +1,33 @@
+"""Rotation of an audit log: `log` becomes `log.1`, that `log.2`, and so on; loaded only where one is full."""
+
+import os
+from shlex import quote
+
+from cortex_policy.state.audit import LogError
+
+
+def rotate(file: str, keep: int) -> None:
+    """Move a log away, whose lock is held, and drop what is more than `keep` old ones; raise LogError.
+
+    A writer that dies in between leaves a gap in the numbers, which the next one fills: it moves nothing beyond it.
+    """
+    try:
+        if keep == 0:
+            os.unlink(file)
+            return
+        _drop(file, keep + 1)
+        gap = next((number for number in range(1, keep) if not os.path.lexists(f"{file}.{number}")), keep)
+        for number in range(gap, 1, -1):
+            os.rename(f"{file}.{number - 1}", f"{file}.{number}")
+        os.rename(file, f"{file}.1")
+    except OSError as error:
+        directory = quote(os.path.dirname(file))
+        hint = f"see why with `ls -la {directory}`, or set `audit.max_bytes` to 0"
+        raise LogError(file, f"cannot be rotated: {os.strerror(error.errno or 0).lower()}", hint) from None
+
+
+def _drop(file: str, number: int) -> None:
+    """Remove what was kept when more were."""
+    while os.path.lexists(f"{file}.{number}"):
+        os.unlink(f"{file}.{number}")
+        number += 1
