@@ -119,7 +119,9 @@ def sequence(budgets: MemoryBudgets | FileBudgets, clock: FakeClock, began: int)
 
 def memory(top: Path, decisions: int) -> None:
     """Print what is allocated before, meanwhile and after."""
-    names = [f"docs/{number}.md" for number in range(5_000)]
+    names = [f"docs/{number}.md" for number in range(5_000)]  # more than are kept, too
+    for name in names[:50]:
+        (top / "root" / name).write_text("")
     tools = [f"m{number}" for number in range(100)]  # more than are kept
     for name in tools:
         grant(top, name, 1_000_000)
@@ -132,7 +134,7 @@ def memory(top: Path, decisions: int) -> None:
             if step == STEPS:
                 break
             for number in range(share):
-                args = {"path": names[number % 5_000]}
+                args = {"path": names[number % 5_000] if number % 100 == 0 else f"docs/{number % 50}.md"}
                 store.decide(tools[(number // 1_000) % 100] if number % 1_000 == 0 else "git", "tree", args)
             done += share
         print(f"- {store.stats()}; {len(os.listdir('/proc/self/fd'))} descriptors")

@@ -26,7 +26,7 @@ SinceOption = Annotated[
 
 @audit_app.callback()
 def audit() -> None:
-    """Verify the audit log, follow it, look calls up, or count them.
+    """Verify the audit log, follow it, or look calls up.
 
     The setting `audit.file` names it. Without `--root` the calls of all roots are meant.
     """
@@ -41,9 +41,9 @@ def verify(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Follow the chain of digests through the log; exit 1 where a line does not fit.
+    """Verify the chain of digests through the log.
 
-    It finds lines that were changed, lost, moved or doubled. Who can write the file can write all of it anew, or cut
+    It ends with 1 where lines were changed, lost, moved or doubled. Who can write the file can write all of it anew, or cut
     its end: keep the head that is printed elsewhere, and expect it next time.
 
     $ cortex-policy audit verify
@@ -106,7 +106,7 @@ def stats(
     since: SinceOption = None,
     json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
-    """Count the calls in the log: over time, and by grant, action and reason.
+    """Count the calls in the log, over time and by grant.
 
     On a terminal with a plot of what was allowed and denied; in a pipe one line for each number. Times are UTC.
 
