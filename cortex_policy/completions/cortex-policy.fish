@@ -66,7 +66,7 @@ function __cortex_policy_at -d 'whether there are so many plain words behind the
 end
 
 complete -c cortex-policy -f
-complete -c cortex-policy -n '__cortex_policy_at 0' -a audit -d 'Verify the audit log, follow it, look calls up, or count them'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a audit -d 'Verify the audit log, follow it, or look calls up'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a check -d 'Decide a call, and count it if it is allowed'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a completions -d 'Print the completion script of a shell'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a config -d 'Show and change settings, and say where each came from'
@@ -97,9 +97,9 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is 
 complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a show -d 'List the calls in the log, a line each, the oldest first'
-complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a stats -d 'Count the calls in the log: over time, and by grant, action and reason'
-complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a tail -d 'Show the last calls in the log, and with --follow those that come'
-complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a verify -d 'Follow the chain of digests through the log; exit 1 where a line does not fit'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a stats -d 'Count the calls in the log, over time and by grant'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a tail -d 'Show the last calls in the log, and follow it'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a verify -d 'Verify the chain of digests through the log'
 complete -c cortex-policy -n '__cortex_policy_in audit' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit show' -F
 complete -c cortex-policy -n '__cortex_policy_at 1 audit show' -F
