@@ -43,12 +43,12 @@ def verify(
 ) -> None:
     """Verify the chain of digests through the log.
 
-    It ends with 1 where lines were changed, lost, moved or doubled. Who can write the file can write all of it anew, or cut
-    its end: keep the head that is printed elsewhere, and expect it next time.
+    It ends with 1 where lines were changed, lost, moved or doubled. Who can write the file can write all of it anew,
+    or cut its end: keep the head that is printed elsewhere, and expect it next time.
 
     $ cortex-policy audit verify
     $ cortex-policy audit verify audit.jsonl.1 audit.jsonl
-    $ cortex-policy audit verify --expect sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    $ cortex-policy audit verify --expect "$HEAD"
     """
     from cortex_policy.cli import audited  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.progress import tracked  # noqa: PLC0415
