@@ -212,6 +212,23 @@ def test_a_watch_runs_again_after_each_change(
     assert not list((tmp_path / "temporary").iterdir())
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_killed_leaves_no_scratch_root(tests: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """Its exit is that of a death by the signal."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    case = '[[case]]\nname = "{}"\naction = "tree"\nargs = {{ path = "docs/x" }}\nexpect = "allowed"\nadvance_seconds = 60\n'
+    many = HEAD + "".join(case.format(one) for one in range(9_000))
+    (tests / "git.cases.toml").write_text(many)
+    started = subprocess.Popen([*PROGRAM, "test"], env=os.environ | {"TMPDIR": str(temporary)})
+    while not any(temporary.iterdir()):
+        assert started.poll() is None
+        time.sleep(0.001)
+    started.send_signal(number)
+    assert started.wait(60) == -number
+    assert not any(temporary.iterdir())
+
+
 def test_a_watch_on_a_terminal_begins_anew_each_time(tests: Path) -> None:
     """And Ctrl-C ends it."""
     (tests / "git.cases.toml").write_text(FAILS)
