@@ -47,6 +47,14 @@ class Hindsight(Value):
 
 def told(root: "Root", change: "Change") -> str:
     """Say what a change would have meant for the last calls, or why nobody can; '' where no log is kept."""
+    found = looked(root, change)
+    if isinstance(found, Hindsight):
+        return found.sentence
+    return f"note: {found}" if found else ""
+
+
+def looked(root: "Root", change: "Change") -> Hindsight | str:
+    """Return what a change would have meant for the last calls, or why nobody can say; '' where there are none."""
     try:
         named = value_of("audit.file", root.path)
         if not isinstance(named, str) or not os.path.lexists(named):
@@ -55,8 +63,8 @@ def told(root: "Root", change: "Change") -> str:
             found = hindsight(root, change, tail(named, MOST_LINES, MOST_BYTES))
     except (OSError, CortexPolicyError) as error:  # an edit needs no log
         why = getattr(error, "strerror", None) or str(error)
-        return f"note: the audit log says nothing of this change: {why.lower()}"
-    return found.sentence if found.calls else ""
+        return f"the audit log says nothing of this change: {why.lower()}"
+    return found if found.calls else ""
 
 
 def hindsight(root: "Root", change: "Change", lines: list[bytes]) -> Hindsight:

@@ -105,7 +105,10 @@ def test_set_says_what_it_would_have_meant(log: Path) -> None:
     line = "of the last 3 calls: 2 no -> yes, 0 yes -> no"
     assert line in run(*words, "--dry-run", CORTEX_AUDIT_LOG=str(log)).stdout.splitlines()
     assert "of the last" not in run(*words, "--dry-run").stdout
-    assert json.loads(run(*words, "--dry-run", "--json", CORTEX_AUDIT_LOG=str(log)).stdout)["changed"] is False
+    found = json.loads(run(*words, "--dry-run", "--json", CORTEX_AUDIT_LOG=str(log)).stdout)
+    assert found["changed"] is False
+    assert found["past"] == {"calls": 3, "no_to_yes": 2, "yes_to_no": 0, "undecided": 0}
+    assert json.loads(run(*words, "--dry-run", "--json").stdout)["past"] is None
     assert line in run(*words, "--allow-widening", CORTEX_AUDIT_LOG=str(log)).stdout.splitlines()
 
 
