@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 
 
-class _Ended(BaseException):  # noqa: N818 - it is no error, and nothing but `tidied` may catch it
+class _Ended(BaseException):
     """A signal that would have ended this process at once."""
 
 

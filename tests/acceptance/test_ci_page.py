@@ -32,7 +32,13 @@ class Job:
         self.checkout = directory / "checkout"
         origin = directory / "origin"
         origin.mkdir()
-        for command in ("git init -q -b main", "cortex-policy init", "cortex-policy test --init example", "git add .cortex", "git commit -q -m x"):
+        for command in (
+            "git init -q -b main",
+            "cortex-policy init",
+            "cortex-policy test --init example",
+            "git add .cortex",
+            "git commit -q -m x",
+        ):
             self.must(command, origin)
         self.must(f"git clone -q {origin} {self.checkout}", directory)
         self.base = self.must("git rev-parse origin/main").strip()
