@@ -9,7 +9,7 @@ import typer
 from cortex_policy.cli.progress import tracked
 from cortex_policy.cli.report import print_hints, print_rows
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.past import Tally, lines, since
+from cortex_policy.manage.past import Tally, lines, since, with_rotated
 from cortex_policy.state.settings import value_of
 from cortex_policy.wording import printable
 
@@ -24,9 +24,9 @@ MOST_SHOWN = 100  # characters of the arguments of an example
 
 
 def read(root: "Root", logs: list[str] | None, when: str | None, tally: Tally) -> "tuple[Iterator[bytes], float]":
-    """Return the lines of the named logs, else of the configured one, and the time that was asked for."""
+    """Return the lines of the named logs, else of the configured one and its rotated ones, and the time asked for."""
     start = since(when, time()) if when is not None else float("-inf")
-    names = logs or [configured(root)]
+    names = logs or with_rotated(configured(root))
     return tracked(lines(names, tally), what="lines"), start
 
 

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import chain
@@ -177,13 +177,37 @@ def _lines(file: "BinaryIO", tally: Tally) -> "Iterator[bytes]":
         yield rest
 
 
+def with_rotated(name: str) -> list[str]:
+    """Return a log behind what was rotated away from it: `log.2.gz`, `log.1`, `log`; raise NotDone."""
+    directory, base = os.path.split(name)
+    number = re.compile(re.escape(base) + r"\.([0-9]{1,9})(\.gz)?")
+    try:
+        found = [(int(known[1]), one) for one in os.listdir(directory or ".") if (known := number.fullmatch(one))]
+    except OSError as error:
+        raise NotDone(f"`{name}`: {(error.strerror or str(error)).lower()}") from None
+    rotated = [os.path.join(directory, one) for _, one in sorted(found, reverse=True)]
+    # where nothing came since it was rotated there is none; where there is nothing at all, opening it says so
+    return [*rotated, *([name] if os.path.lexists(name) or not rotated else [])]
+
+
 def _at_once(name: str, flags: int) -> int:
     """Open what may be no file: a pipe is not waited for."""
     return os.open(name, flags | os.O_NONBLOCK)
 
 
 def tail(name: str, most: int, most_bytes: int) -> list[bytes]:
-    """Return the last lines of a log, at most so many and out of so many bytes; raise OSError."""
+    """Return the last lines of a log, at most so many and out of so many bytes; raise OSError.
+
+    Where it holds less, and begins with a rotation, those before it count too.
+    """
+    found = _tail(name, most, most_bytes) if os.path.lexists(name) else []
+    with suppress(FileNotFoundError):
+        if len(found) < most and (left := most_bytes - sum(map(len, found))) > 0:
+            found = [*_tail(f"{name}.1", most - len(found), left), *found]
+    return found
+
+
+def _tail(name: str, most: int, most_bytes: int) -> list[bytes]:
     with open(name, "rb", opener=_at_once) as file:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - most_bytes)
