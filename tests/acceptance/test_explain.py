@@ -167,8 +167,9 @@ def test_a_rate_that_cannot_be_asked_fails_alone() -> None:
     assert told["explanation"]["advice"] == "set it to an absolute path, or unset it"
 
 
+@pytest.mark.usefixtures("root")
 @pytest.mark.parametrize("words", [("git", "tree", "--path", "docs/x"), ("git", "push"), ("gti", "tree")], ids=" ".join)
-def test_a_log_that_cannot_be_written_is_foreseen(root: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_log_that_cannot_be_written_is_foreseen(tmp_path: Path, words: tuple[str, ...]) -> None:
     """By `explain` too, which answers as `check` would, and neither makes the log nor writes a line."""
     (tmp_path / "open").touch(0o666)
     (tmp_path / "open").chmod(0o666)
@@ -177,7 +178,7 @@ def test_a_log_that_cannot_be_written_is_foreseen(root: Path, tmp_path: Path, wo
         checked = run("check", *words, "--explain", "--peek", CORTEX_AUDIT_LOG=str(log))
         assert (explained.returncode, explained.stdout) == (checked.returncode, checked.stderr)
         assert (explained.returncode, explained.stdout.splitlines()[1]) == (24, "rule: audit")
-    ignored = run("explain", *words, CORTEX_AUDIT_LOG=str(root), CORTEX_POLICY_AUDIT_ON_ERROR="ignore")
+    ignored = run("explain", *words, CORTEX_AUDIT_LOG=str(tmp_path / "open"), CORTEX_POLICY_AUDIT_ON_ERROR="ignore")
     assert ignored.returncode == run("explain", *words).returncode != 24
     assert run("explain", *words, CORTEX_AUDIT_LOG=str(tmp_path / "log")).returncode == ignored.returncode
     assert not (tmp_path / "log").exists()
