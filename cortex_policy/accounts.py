@@ -156,13 +156,21 @@ def _of_failure(error: CortexPolicyError, stage: str = "") -> Account:
     """Return the account of a call for which no rule was asked."""
     stage = stage or ("stop" if error.reason is STOPPED else str(error.reason).partition("_")[0])
     verdict = DENIES if error.reason is STOPPED else FAILS
-    steps = _faults(error) or [Step(stage, verdict, error.detail or error.reason.message)]
-    told = Explanation((*steps, *(Step(rule, NOT_ASKED) for rule in RULES)), advice=error.hint)
+    faults = _faults(error)
+    steps = faults or [Step(stage, verdict, _said(error))]
+    more = "; see `cortex-policy validate`" if faults else ""
+    told = Explanation((*steps, *(Step(rule, NOT_ASKED) for rule in RULES)), advice=f"{error.hint}{more}")
     path = _mended_path(error)
     note = ""
     if error.reason is GRANT_UNSAFE:
         note = "root alone can run that" if "chown " in error.hint else "whoever owns it can mend it, or root"
     return Account(told, error.file, steward_of(path) if path and error.hint else None, note)
+
+
+def _said(error: CortexPolicyError) -> str:
+    if error.reason is GRANT_NOT_FOUND and not error.detail and error.root is not None:
+        return f"no file in `{error.root.rstrip('/')}/.cortex/policy/tools` is called so"
+    return error.detail or error.reason.message
 
 
 def _mended_path(error: CortexPolicyError) -> str:

@@ -8,7 +8,7 @@ from cortex_policy.manage.comparing import file_text, standing
 from cortex_policy.manage.deciding import Deciding
 from cortex_policy.manage.past import Tally, events, unswept
 from cortex_policy.manage.revisions import grants_at
-from cortex_policy.manage.verdicts import FULL, Unknown, is_full
+from cortex_policy.manage.verdicts import FULL, Unknown, is_told
 from cortex_policy.state.enforcement import settings_of
 from cortex_policy.state.grants import Root, find_root, is_grant_id, may_hold_policy
 
@@ -150,7 +150,7 @@ class _Groups:
             return
         before = data["reason"]
         if isinstance(answer, Unknown):
-            key = _room(self._unknown, (data["grant"], answer, is_full(data)))
+            key = _room(self._unknown, (data["grant"], answer, is_told(data, answer)))
             self._unknown[key] = self._unknown.get(key, 0) + 1
         elif (before is ALLOWED) is (answer is ALLOWED):
             self.same += 1

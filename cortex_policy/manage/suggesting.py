@@ -2,6 +2,7 @@
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import GrantError, UsageError, Value
+from cortex_policy.core.nearness import nearest_word
 from cortex_policy.core.surgery import appended, replaced
 from cortex_policy.manage import changes
 from cortex_policy.manage.comparing import changed
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.escalation import Escalation
     from cortex_policy.manage.comparing import Change
+    from cortex_policy.manage.deciding import Policy
     from cortex_policy.manage.past import Tally
     from cortex_policy.state.grants import Root
 
@@ -31,7 +33,8 @@ TOO_WIDE = "its paths lie in too many directories for a scope that is no wider t
 class Suggestion(Value):
     """One change: what an operator types, what it would have allowed, and what it means beside that.
 
-    Of the calls, some may still have been above the rate. Escalations are those that the grant does not have yet.
+    Of the calls, some may still have been above the rate. Escalations are those that the grant does not have yet. The
+    nearest is the grant, or the action, that may have been meant: '' where none reads alike.
     """
 
     change: "Change"
@@ -41,6 +44,7 @@ class Suggestion(Value):
     limited: int
     example: Example
     escalations: "tuple[Escalation, ...]"
+    nearest: str = ""
 
 
 class Suggestions(Value):
@@ -68,7 +72,7 @@ def suggest(
     ]  # fmt: skip
     for group in gathering.groups.values():
         text = policy.get(group.id)
-        made = _suggestion(root, group, text if isinstance(text, bytes) else None)
+        made = _suggestion(root, group, text if isinstance(text, bytes) else None, policy)
         if isinstance(made, str):
             helpless.append(Open(group.id, made, "", group.calls))
         else:
@@ -78,7 +82,7 @@ def suggest(
     return Suggestions(tuple(found), tuple(helpless), gathering.denied, gathering.passing)
 
 
-def _suggestion(root: "Root", group: Group, text: bytes | None) -> Suggestion | str:
+def _suggestion(root: "Root", group: Group, text: bytes | None, policy: "Policy") -> Suggestion | str:
     scopes = merged(tuple(group.scopes))
     if len(scopes) > MOST_SCOPES:
         return TOO_WIDE
@@ -99,7 +103,15 @@ def _suggestion(root: "Root", group: Group, text: bytes | None) -> Suggestion | 
         group.calls - group.fitting,
         example_of(group.first),
         tuple(one for one in change.escalations if one not in before),
+        _nearest(group, change, policy),
     )
+
+
+def _nearest(group: Group, change: "Change", policy: "Policy") -> str:
+    if group.kind == NEW:
+        return nearest_word(group.id, list(policy))
+    known = change.old.grant.actions if change.old.grant is not None else ()
+    return next((near for action in group.actions if (near := nearest_word(action, known))), "")
 
 
 def _known(text: bytes | None) -> "tuple[Escalation, ...]":

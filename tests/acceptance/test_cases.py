@@ -72,7 +72,7 @@ def test_a_case_that_fails_is_shown_with_the_rule_that_decided(tests: Path) -> N
     assert done.stdout.startswith(
         f"{TESTS}/git.cases.toml:2: failed: docs\n  expected `allowed`, got `path_outside_scope`\n  path: "
     )
-    assert "[.cortex/policy/tools/git.json:1]\n  nearest: docs\n" in done.stdout
+    assert "[.cortex/policy/tools/git.json:1]\n  nearest: scope `docs`\n" in done.stdout
     assert "1 case in 1 file, 1 failed; coverage 0%" in done.stdout
 
 
@@ -202,7 +202,7 @@ def test_a_watch_runs_again_after_each_change(
     until(out, "1 failed")
     grant = tests.parent / "tools" / "git.json"
     grant.write_text(grant.read_text().replace('"docs"', '"docu"'))
-    until(out, "nearest: docu")
+    until(out, "nearest: scope `docu`")
     (tests / "git.cases.toml").write_text("x")
     until(out, "could not be run")
     child.send_signal(signal.SIGINT)

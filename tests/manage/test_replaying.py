@@ -98,6 +98,15 @@ def test_what_the_log_does_not_say_is_undecided(line: str, change: dict[str, obj
     assert done.undecided[0].why
 
 
+def test_a_fuller_log_is_advised_where_it_would_help() -> None:
+    """What no log could tell is told once, however much of each call it holds."""
+    stops = [on_path(0, "tree", "docs/x", "stopped"), event(1, "tree", "stopped", full=False)]
+    (one,) = replayed(stops).undecided
+    assert (one.count, one.hint) == (2, "")
+    (one,) = replayed([event(0, "tree", args=["path"], full=False)]).undecided
+    assert "audit.args" in one.hint
+
+
 KNOWN = [
     ("an action that is not allowed", event(0, "push", args=["path"], full=False), {}, "action_not_allowed"),
     ("no arguments", event(0, "tree", "rate_limited", full=False), {}, None),

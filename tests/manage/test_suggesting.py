@@ -147,3 +147,11 @@ def test_what_passes_by_now_needs_nothing(tree: Path) -> None:
     lines = [on_path(0, "tree", "docs/x", "path_outside_scope"), event(0, "x", "grant_not_found", grant="other")]
     done = suggested(tree, lines, "git")
     assert (done.found, done.denied, done.passing) == ((), 1, 1)
+
+
+def test_what_may_have_been_mistyped_is_asked_back(tree: Path) -> None:
+    """A grant or an action that reads like one that is there: then nothing need be allowed."""
+    lines = [event(0, "tre", "action_not_allowed"), event(1, "tree", "grant_not_found", grant="gti")]
+    assert [one.nearest for one in suggested(tree, lines).found] == ["tree", "git"]
+    lines = [event(0, "push", "action_not_allowed"), event(1, "tree", "grant_not_found", grant="llm")]
+    assert [one.nearest for one in suggested(tree, lines).found] == ["", ""]
