@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.past import Tally
     from cortex_policy.state.grants import Root
 
+UNTYPABLE = "its action or its path holds what nobody can type"
 TOO_WIDE = "its paths lie in too many directories for a scope that is no wider than needed"
 
 
@@ -86,6 +87,9 @@ def _suggestion(root: "Root", group: Group, text: bytes | None, policy: "Policy"
     scopes = merged(tuple(group.scopes))
     if len(scopes) > MOST_SCOPES:
         return TOO_WIDE
+    values = (value for values in group.declared.values() for value in values if isinstance(value, str))
+    if not all(map(str.isprintable, (*group.actions, *scopes, *values))):
+        return UNTYPABLE
     rate = group.peak if group.kind in (RATE, NEW) else None
     tool = group.id if group.kind == NEW else None
     wanted = changes.Change(rate, tool=tool, allow=tuple(group.actions), add_scopes=scopes)

@@ -69,6 +69,19 @@ def test_flips_can_fail_a_pipeline(log: Path, proposed: Path, word: str, code: i
     run("replay", "-", "--with", str(proposed), "--fail-on", word, given=alone, code=int(word == "any"))
 
 
+@pytest.mark.parametrize(
+    "given",
+    ["nonsense\n", event(0, "tree", root="/another"), event(0, "tree", args=["path"], full=False)],
+    ids=["no call", "another root", "undecided"],
+)
+def test_a_gate_that_sees_nothing_is_not_passed(root: Path, given: str) -> None:
+    """Without a gate it is told and no failure, and a log without a line flips nothing."""
+    assert root.is_dir()
+    assert "no call of the log could be decided" in run("replay", "-", "--fail-on", "allow", given=given, code=3).stderr
+    run("replay", "-", given=given)
+    run("replay", "-", "--fail-on", "allow", given="")
+
+
 def test_a_revision_is_a_policy(log: Path, root: Path, proposed: Path) -> None:
     """Of the repository that the root lies in; JSON says the same."""
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@localhost", "-C", str(root))

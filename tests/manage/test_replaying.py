@@ -1,6 +1,7 @@
 """Past calls are decided again as the engine would, and what a log does not say is never guessed."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -299,3 +300,14 @@ def test_a_full_log_is_decided_as_the_engine_decides(
         expected.append(decide(decode(text), Request(action, args, spelled)).allowed)
     done = replayed(lines, {"git": text})
     assert (done.opened, done.unknown) == (sum(expected), 0)
+
+
+def test_a_directory_may_hold_anything(tmp_path: Path) -> None:
+    """A pipe is not waited for, nor is a device read: what is no file is no grant that anybody would believe."""
+    (tmp_path / "git.json").write_text("{}")
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    (tmp_path / "directory.json").mkdir()
+    found = policy_of(Root("/r", named=True), str(tmp_path))
+    assert {name for name, text in found.items() if isinstance(text, bytes)} == {"git"}
+    assert found.keys() == {"git", "pipe", "zero", "directory"}

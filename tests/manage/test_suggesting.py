@@ -155,3 +155,14 @@ def test_what_may_have_been_mistyped_is_asked_back(tree: Path) -> None:
     assert [one.nearest for one in suggested(tree, lines).found] == ["tree", "git"]
     lines = [event(0, "push", "action_not_allowed"), event(1, "tree", "grant_not_found", grant="llm")]
     assert [one.nearest for one in suggested(tree, lines).found] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [event(0, "\x1b[31mx\x9b", "action_not_allowed"), *on_paths("src/a\n--allow push/x"),
+     event(0, "\x9b", "grant_not_found", grant="llm")],
+)  # fmt: skip
+def test_what_nobody_can_type_is_not_suggested(tree: Path, line: str) -> None:
+    """Whoever wrote it into the log meant a terminal, or the shell of whoever copies the command."""
+    done = suggested(tree, [line])
+    assert (done.found, [one.count for one in done.helpless]) == ((), [1])
