@@ -14,6 +14,7 @@ from cortex_policy.core.model import (
     GRANT_UNSAFE,
     RATE_LIMITED,
     STAMP_MISMATCH,
+    STATE_UNAVAILABLE,
     STOPPED,
     CortexPolicyError,
     Decision,
@@ -60,6 +61,8 @@ class _Decided(Value):
 def account(call: "Call", outcome: "Outcome") -> Account:
     """Return the account of a decision, or of the error that stood in its way."""
     grant, args, settings, error = outcome.grant, outcome.args, outcome.settings, outcome.error
+    if error is not None and _is_of_log(error):  # it is opened before any rule is asked
+        return _of_failure(error, "audit")
     origin = grant.origin if grant is not None else None
     if grant is None or args is None or settings is None or origin is None:
         return _of_failure(error) if error is not None else Account(Explanation(()))
@@ -140,17 +143,34 @@ def _of_setting(written: "Written | None") -> tuple[str, str]:
     return typed("config", *words, f"--{written.place}"), f"it is set in `{written.source}`"
 
 
-def _of_failure(error: CortexPolicyError) -> Account:
+def _is_of_log(error: CortexPolicyError) -> bool:
+    """Whether it is the audit log that could not be written."""
+    if error.reason is not STATE_UNAVAILABLE:
+        return False
+    from cortex_policy.state.audit import LogError  # noqa: PLC0415 - few calls fail so
+
+    return isinstance(error, LogError)
+
+
+def _of_failure(error: CortexPolicyError, stage: str = "") -> Account:
     """Return the account of a call for which no rule was asked."""
-    stage = "stop" if error.reason is STOPPED else str(error.reason).partition("_")[0]
+    stage = stage or ("stop" if error.reason is STOPPED else str(error.reason).partition("_")[0])
     verdict = DENIES if error.reason is STOPPED else FAILS
-    steps = _faults(error) or [Step(stage, verdict, error.detail or error.reason.message)]
-    told = Explanation((*steps, *(Step(rule, NOT_ASKED) for rule in RULES)), advice=error.hint)
+    faults = _faults(error)
+    steps = faults or [Step(stage, verdict, _said(error))]
+    more = "; see `cortex-policy validate`" if faults else ""
+    told = Explanation((*steps, *(Step(rule, NOT_ASKED) for rule in RULES)), advice=f"{error.hint}{more}")
     path = _mended_path(error)
     note = ""
     if error.reason is GRANT_UNSAFE:
         note = "root alone can run that" if "chown " in error.hint else "whoever owns it can mend it, or root"
     return Account(told, error.file, steward_of(path) if path and error.hint else None, note)
+
+
+def _said(error: CortexPolicyError) -> str:
+    if error.reason is GRANT_NOT_FOUND and not error.detail and error.root is not None:
+        return f"no file in `{error.root.rstrip('/')}/.cortex/policy/tools` is called so"
+    return error.detail or error.reason.message
 
 
 def _mended_path(error: CortexPolicyError) -> str:

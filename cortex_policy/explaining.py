@@ -77,10 +77,15 @@ def _hung(head: str, text: str, end: str = "") -> list[str]:
     return [f"{first}{line}".replace(_GLUE, " ").rstrip() for first, line in zip(heads, lines, strict=True)]
 
 
+def near_by(rule: str, nearest: str) -> str:
+    """Say what comes nearest by a rule, '' where that is nothing to be given instead."""
+    return f"{_NEAREST[rule]} `{nearest}`" if nearest and rule in _NEAREST else ""
+
+
 def _help(told: "Account") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays in one line, to be copied."""
     found, rule, steward = told.explanation, _decider(told).rule, told.steward
-    near = f"{_NEAREST[rule]} `{found.nearest}`" if found.nearest and rule in _NEAREST else ""
+    near = near_by(rule, found.nearest)
     more = len(found.allowed) - _MOST_ALLOWED
     listed = [*found.allowed[:_MOST_ALLOWED], *([f"and {more} more"] if more > 0 else [])]
     allowed = _ALLOWED.get(rule, "") + ", ".join(listed) if listed else ""

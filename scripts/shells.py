@@ -8,6 +8,8 @@ from pages import Page, takes_value
 
 from cortex_policy.cli.app import PROGRAM
 from cortex_policy.cli.formats import FORMATS
+from cortex_policy.cli.replay import FailOn
+from cortex_policy.cli.trials import FORMATS as TRIAL_FORMATS
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.settings import BY_NAME
 from cortex_policy.schema.rules import RULES
@@ -20,8 +22,28 @@ OFFERS = {
     "action": "actions", "shell": "bash zsh fish", "paths": "files", "code": CODES,
     "name": " ".join(BY_NAME), "value": "", "logs": "files", "log": "files",
 }  # fmt: skip
-# and for the value of an option
-CHOICES = {"select": CODES, "ignore": CODES, "output": " ".join(FORMATS), "data_class": " ".join(DATA_CLASSES)}
+# and for the value of an option of a command
+CHOICES = {
+    ("validate", "select"): CODES, ("validate", "ignore"): CODES, ("validate", "output"): " ".join(FORMATS),
+    ("set", "data_class"): " ".join(DATA_CLASSES), ("new", "data_class"): " ".join(DATA_CLASSES),
+    ("test", "init"): "ids", ("test", "output"): " ".join(TRIAL_FORMATS), ("suggest", "grant_id"): "ids",
+    ("replay", "proposed"): "directories", ("replay", "fail_on"): " ".join(FailOn),
+}  # fmt: skip
+# how a shell takes these, the grants' ids, and directories
+CHOOSING = {
+    "bash": {
+        "": "choices='{}'",
+        "ids": 'choices=" $(_cortex_policy_ids "$tools")"',  # never empty: nothing else is offered there
+        "directories": "compopt -o dirnames 2>/dev/null; return",
+    },
+    "_cortex-policy": {
+        "": "_wanted values expl value compadd - {}; return",
+        "ids": '_wanted grants expl grant compadd - ${(f)"$(_cortex_policy_ids $tools)"}; return',
+        "directories": "_directories; return",
+    },
+    "fish": {"": ""},  # it takes them with the option
+}
+FISH = {"ids": "(__cortex_policy_ids)", "directories": "(__fish_complete_directories)"}
 MOST_OFFERED = 8  # of an argument that may be repeated
 FILES, DIRECTORIES = ("path",), ("root",)
 
@@ -41,7 +63,7 @@ def completions(top: Page) -> dict[str, str]:
         .read_text()
         .replace("@valued@", " ".join(valued))
         .replace("@cases@", lines(top))
-        .replace("@choices@", _chosen(top, name))
+        .replace("@choices@", _chosen(top, CHOOSING[name.rpartition(".")[2]]))
         for name, lines in cases.items()
     }
 
@@ -55,17 +77,23 @@ def _offers(page: Page) -> list[str]:
     ]
 
 
-def _chosen(top: Page, name: str) -> str:
-    """Return a case for each option whose values are known words, for a shell whose script has this name."""
+def _choice(page: Page, option: Any) -> str:
+    """Return what is offered for the value of an option, '' where nothing is known of it."""
+    return CHOICES.get((" ".join(page.below), option.name), "")
+
+
+def _chosen(top: Page, how: dict[str, str]) -> str:
+    """Return a case for each option whose values are known: the option, and the command it is of."""
     known = {
-        option: CHOICES[one.name]
+        f"{name} {' '.join(page.below)}": words
         for page in top.every()
-        for one in page.options
-        if one.name in CHOICES
-        for option in one.opts
+        for option in page.options
+        if (words := _choice(page, option))
+        for name in option.opts
     }
-    what = "choices='{}' ;;" if name.endswith("bash") else "_wanted values expl value compadd - {}; return ;;"
-    return "\n".join(f"        {option}) {what.format(words)}" for option, words in sorted(known.items()))
+    return "\n".join(
+        f"        '{both}') {how.get(words, how['']).replace('{}', words)} ;;" for both, words in sorted(known.items())
+    )
 
 
 def _names(option: Any) -> list[str]:
@@ -121,29 +149,29 @@ def _fish_lines(page: Page) -> list[str]:
     ]
     for count, words in enumerate([] if page.pages else _offers(page)):
         actions = f"(__cortex_policy_actions (__cortex_policy_plain)[{depth + 1}])"
-        offered = {"ids": "(__cortex_policy_ids)", "actions": actions}.get(words, words)
+        offered = (FISH | {"actions": actions}).get(words, words)
         what = "-F" if words == "files" else f"-a '{offered}'"
         lines.append(_fish(f"__cortex_policy_at {count}{said}", what))
     condition = f"__cortex_policy_in{said}" if depth else "__cortex_policy_at 0"
-    return [*lines, *(_fish(condition, _fish_option(option)) for option in page.options)]
+    return [*lines, *(_fish(condition, _fish_option(page, option)) for option in page.options)]
 
 
 def _fish(condition: str, what: str) -> str:
     return f"complete -c {PROGRAM} -n '{condition}' {what}"
 
 
-def _fish_option(option: Any) -> str:
+def _fish_option(page: Page, option: Any) -> str:
     names = " ".join(f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}" for name in _names(option))
-    return f"{names}{_fish_value(option)} -d {_fish_quoted(_phrase(option.help))}"
+    return f"{names}{_fish_value(page, option)} -d {_fish_quoted(_phrase(option.help))}"
 
 
-def _fish_value(option: Any) -> str:
+def _fish_value(page: Page, option: Any) -> str:
     if not takes_value(option):
         return ""
     if option.name in DIRECTORIES:
         return " -x -a '(__fish_complete_directories)'"
-    if option.name in CHOICES:
-        return f" -x -a '{CHOICES[option.name]}'"
+    if words := _choice(page, option):
+        return f" -x -a '{FISH.get(words, words)}'"
     return " -rF" if option.name in FILES else " -x"
 
 

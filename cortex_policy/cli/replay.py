@@ -8,6 +8,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.state.grants import find_root
+from cortex_policy.state.writers import NotDone
 
 if TYPE_CHECKING:
     from cortex_policy.manage.replaying import Replay
@@ -68,6 +69,8 @@ def replay(
         typer.echo(json_text.dumps(replayed.as_members(done)))
     else:
         replayed.print_replay(done)
+    if fail_on is not None and done.is_blind:  # a gate that sees nothing lets everything through
+        raise NotDone("no call of the log could be decided", "see what it is about with `cortex-policy replay --json`")
     if fail_on is not None and _fails(done, fail_on):
         raise typer.Exit(1)
 

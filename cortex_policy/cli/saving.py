@@ -54,11 +54,15 @@ def confirmed(question: str, *, yes: bool, json: bool) -> "Callable[[Change], No
     return show_and_ask
 
 
-def report(done: "Written", said: str, *, json: bool) -> None:
-    """Print what was done, or one line of JSON: whether it was written, the version, the diff and the meaning."""
+def report(done: "Written", said: str, *, json: bool, root: "Root | None" = None) -> None:
+    """Print what was done, or one line of JSON: whether it was written, the version, the diff and the meaning.
+
+    With a root JSON has what it would have meant for the last calls, too.
+    """
     if json:
         members = {"changed": done.is_written, "version": done.version, "diff": done.diff}
-        typer.echo(json_text.dumps(members | as_members(Differences((done.change,), 0, ()), None)))
+        past = _past(root, done.change) if root is not None else {}
+        typer.echo(json_text.dumps(members | as_members(Differences((done.change,), 0, ()), None) | past))
     elif done.is_written:
         typer.echo(printable(f"{said}, {stamped(done.version)}"))
     else:
@@ -72,10 +76,20 @@ def _print_hindsight(root: "Root", found: Differences) -> None:
         typer.echo(printable(past))
 
 
+def _past(root: "Root", change: Change) -> dict[str, object]:
+    from cortex_policy.manage.hindsight import looked  # noqa: PLC0415 - as above
+
+    found = looked(root, change)
+    if isinstance(found, str):
+        return {"past": None, "notes": [found] if found else []}
+    counts = {"calls": found.calls, "no_to_yes": found.opened, "yes_to_no": found.closed, "undecided": found.unknown}
+    return {"past": counts}
+
+
 def preview(root: "Root", planned: "Written", *, json: bool) -> None:
     """Print what would be written, and what it would mean, for the last calls too."""
     if json:
-        report(planned, "", json=True)
+        report(planned, "", json=True, root=root)
     elif planned.diff:
         print_text(planned.diff)
         found = Differences((planned.change,), 0, ())

@@ -58,4 +58,5 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
         return
     consent = saving.agreed(allowed=allow_widening, json=json, root=found)
     done = editing.edited(found, grant_id, wanted, consent, patience(wait_seconds))
-    saving.report(done, f"saved `{grant_id}`" if done.is_written else f"`{grant_id}` is so already", json=json)
+    said = f"saved `{grant_id}`" if done.is_written else f"`{grant_id}` is so already"
+    saving.report(done, said, json=json, root=found)

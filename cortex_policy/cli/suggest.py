@@ -79,6 +79,7 @@ def _lines(one: "Suggestion") -> list[str]:
         f"{one.change.name}: would have allowed {counted(one.calls, 'call')}{limited}: {told(one.example)}",
         *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
         *(f"  warning: {each.sentence}" for each in one.escalations),
+        *([f"  note: did they mean `{one.nearest}`? then nothing need be allowed"] if one.nearest else []),
         f"  to do it: {one.command}",
     ]
 
@@ -99,6 +100,7 @@ def _members(done: "Suggestions", tally: "Tally") -> dict[str, Any]:
                 "calls": one.calls,
                 "above_rate": one.limited,
                 "example": example(one.example),
+                "nearest": one.nearest or None,
                 "command": one.command,
                 "diff": one.diff,
             }

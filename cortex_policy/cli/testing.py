@@ -5,6 +5,7 @@ import os
 import select
 import sys
 
+from cortex_policy.cli.endings import tidied
 from cortex_policy.cli.outputs import STDOUT, outputs, write
 from cortex_policy.cli.progress import tracked
 from cortex_policy.cli.trials import FORMATS
@@ -34,9 +35,10 @@ class Asked(Value):
 def run(asked: Asked) -> int:
     """Run cases and report; return the exit code."""
     where = outputs([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
-    if asked.watch:
-        return _watch(asked, where)
-    return _run(plan(asked.paths, asked.root), asked, where)
+    with tidied():  # scratch roots are removed, however it ends
+        if asked.watch:
+            return _watch(asked, where)
+        return _run(plan(asked.paths, asked.root), asked, where)
 
 
 def begin(grant_id: str, asked: Asked) -> int:
@@ -45,7 +47,8 @@ def begin(grant_id: str, asked: Asked) -> int:
 
     if asked != Asked(root=asked.root, json=asked.json):
         raise UsageError("`--init` writes a case file, and runs none", "leave out all but `--root` and `--json`")
-    done = begin_cases(find_root(asked.root), grant_id)
+    with tidied():
+        done = begin_cases(find_root(asked.root), grant_id)
     percent = percent_of([done.cover])
     if asked.json:
         members = {"file": done.file, "cases": done.cases, "percent": percent, "uncovered": list(done.cover.unmet)}

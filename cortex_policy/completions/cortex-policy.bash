@@ -69,17 +69,23 @@ _cortex_policy() {
     done
     current=${words[index]}
     [[ $current == --*=* ]] && value=${current%%=*}
-    case $value in
-        --root) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
-        --path) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
-        --data-class) choices='public internal sensitive' ;;
-        --ignore) choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
-        --output) choices='text json github gitlab sarif junit' ;;
-        --select) choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
-        ?*) return ;;
-    esac
     [[ $root == \~/* ]] && root=$HOME/${root:2}
     tools=$(_cortex_policy_tools "$root")
+    case "$value ${plain[0]-}" in
+        '--root '*) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
+        '--path '*) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
+        '--data-class new') choices='public internal sensitive' ;;
+        '--data-class set') choices='public internal sensitive' ;;
+        '--fail-on replay') choices='allow deny any' ;;
+        '--grant suggest') choices=" $(_cortex_policy_ids "$tools")" ;;
+        '--ignore validate') choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
+        '--init test') choices=" $(_cortex_policy_ids "$tools")" ;;
+        '--output test') choices='text json junit' ;;
+        '--output validate') choices='text json github gitlab sarif junit' ;;
+        '--select validate') choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
+        '--with replay') compopt -o dirnames 2>/dev/null; return ;;
+        -*) return ;;
+    esac
     case "${plain[*]-} " in
         'audit show '*)
             offered=('' '' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')

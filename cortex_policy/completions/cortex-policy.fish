@@ -312,9 +312,9 @@ complete -c cortex-policy -n '__cortex_policy_at 5 replay' -F
 complete -c cortex-policy -n '__cortex_policy_at 6 replay' -F
 complete -c cortex-policy -n '__cortex_policy_at 7 replay' -F
 complete -c cortex-policy -n '__cortex_policy_in replay' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
-complete -c cortex-policy -n '__cortex_policy_in replay' -l with -x -d 'Decide on the grants of a git revision or a directory'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l with -x -a '(__fish_complete_directories)' -d 'Decide on the grants of a git revision or a directory'
 complete -c cortex-policy -n '__cortex_policy_in replay' -l since -x -d 'Only calls since then: 24h, 90m, 7d ago or a time'
-complete -c cortex-policy -n '__cortex_policy_in replay' -l fail-on -x -d 'Exit 1 if a no becomes a yes, a yes a no, or any'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l fail-on -x -a 'allow deny any' -d 'Exit 1 if a no becomes a yes, a yes a no, or any'
 complete -c cortex-policy -n '__cortex_policy_in replay' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in replay' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in resume' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
@@ -379,7 +379,7 @@ complete -c cortex-policy -n '__cortex_policy_at 6 suggest' -F
 complete -c cortex-policy -n '__cortex_policy_at 7 suggest' -F
 complete -c cortex-policy -n '__cortex_policy_in suggest' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in suggest' -l since -x -d 'Only calls since then: 24h, 90m, 7d ago or a time'
-complete -c cortex-policy -n '__cortex_policy_in suggest' -l grant -x -d 'Only calls of this grant'
+complete -c cortex-policy -n '__cortex_policy_in suggest' -l grant -x -a '(__cortex_policy_ids)' -d 'Only calls of this grant'
 complete -c cortex-policy -n '__cortex_policy_in suggest' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in suggest' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 test' -F
@@ -391,10 +391,10 @@ complete -c cortex-policy -n '__cortex_policy_at 5 test' -F
 complete -c cortex-policy -n '__cortex_policy_at 6 test' -F
 complete -c cortex-policy -n '__cortex_policy_at 7 test' -F
 complete -c cortex-policy -n '__cortex_policy_in test' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
-complete -c cortex-policy -n '__cortex_policy_in test' -l init -x -d 'Write a first case file that covers a grant'
+complete -c cortex-policy -n '__cortex_policy_in test' -l init -x -a '(__cortex_policy_ids)' -d 'Write a first case file that covers a grant'
 complete -c cortex-policy -n '__cortex_policy_in test' -l filter -x -d 'Judge only cases whose name or file holds this'
 complete -c cortex-policy -n '__cortex_policy_in test' -l fail-under -x -d 'Fail where less of the grants is shown'
-complete -c cortex-policy -n '__cortex_policy_in test' -l output -x -a 'text json github gitlab sarif junit' -d 'Print as text, json or junit; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in test' -l output -x -a 'text json junit' -d 'Print as text, json or junit; repeatable'
 complete -c cortex-policy -n '__cortex_policy_in test' -l watch -d 'Run again when a grant or a case file changes'
 complete -c cortex-policy -n '__cortex_policy_in test' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in test' -l help -d 'Show this message and exit'

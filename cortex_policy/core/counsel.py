@@ -27,8 +27,9 @@ class Counsel(Value):
 
 def _action(case: "Case") -> Counsel:
     action, actions = case.request.action, case.grant.actions
-    remedy = commands.setting(case.grant.id, "allow", [action] if action else [])
-    return Counsel(nearest_word(action, actions), actions, remedy)
+    remedy, near = commands.setting(case.grant.id, "allow", [action] if action else []), nearest_word(action, actions)
+    advice = f"did you mean `{near}`? an operator can allow `{action}` beside it" if near else ""
+    return Counsel(near, actions, remedy, advice)
 
 
 def _arguments(case: "Case") -> Counsel:
@@ -58,7 +59,14 @@ def _path(case: "Case") -> Counsel:
         return Counsel("", usables, advice="give a path as a string, or several as an array of strings")
     near = next((found for there in places[:MOST_PATHS] if (found := nearest_scope(scopes, there))), "")
     remedy = commands.setting(case.grant.id, "add-scope", commands.missing_scopes(case.grant, case.decision))
-    return Counsel(near, usables, remedy, "" if remedy else _why_none(places))
+    return Counsel(near, usables, remedy, _meant(near, places) if remedy else _why_none(places))
+
+
+def _meant(near: str, places: "list[Place]") -> str:
+    """Ask whether another scope was meant, where one is spelled alike and begins otherwise."""
+    tops = {(there.collapsed or there.given).partition("/")[0] for there in places}
+    is_begun = near.partition("/")[0] in tops
+    return "" if is_begun or not near else f"did you mean a path in `{near}`? case counts, too"
 
 
 def _why_none(places: "list[Place]") -> str:

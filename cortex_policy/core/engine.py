@@ -243,8 +243,8 @@ def covering(scopes: tuple[str, ...], relative: str | None) -> str | None:
     if relative is None:
         return None
     for scope in scopes:
-        prefix = usable(scope)
-        if prefix is not None and (relative == prefix or relative.startswith(prefix + "/")):
+        prefix = scope.removesuffix("/")  # what `usable` makes of it; asked of few, as a grant may have thousands
+        if relative.startswith(prefix) and relative[len(prefix) :][:1] in ("", "/") and usable(scope) is not None:
             return scope
     return None
 

@@ -54,12 +54,12 @@ def _miss(way: tuple[str, ...], declaration: object, value: object) -> Miss:
     bound = declaration[keyword]
     if keyword == "items" and isinstance(value, list | tuple) and not broken({keyword: bound}, 0):
         return _miss((*way, keyword), bound, next(part for part in value if _misses(bound, part)))
-    allowed = "" if broken(declaration, 0) else f"`{_label(way)}`: {_allowed(declaration)}"
+    allowed = "" if broken(declaration, 0) else f"{_label(way)}: {_allowed(declaration)}"
     return Miss((*way, keyword), keyword, bound, value, allowed)
 
 
 def _label(way: tuple[str, ...]) -> str:
-    return way[0] + "[]" * (len(way) - 1)
+    return "each item of " * (len(way) - 1) + f"`{way[0]}`"
 
 
 def _keyword(declaration: object, value: object) -> str:

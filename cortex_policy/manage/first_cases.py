@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MINUTE_NS = int(WINDOW_SECONDS) * NANOSECONDS
 OUTSIDE = "outside"  # a directory of the tree that no scope covers, and links lead to
 MOST_WISHES = 2_000
+_MOST_DIRECTORIES = MOST_WISHES // 5  # each scope has at least so many wishes, so that none of a later one is tried
 _LINK = "out-of-scope"
 _OTHER_ACTIONS = ("write", "delete", "push", "exec")
 _PATH_NAMES = ("path", "file", "source", "destination", "cwd")
@@ -64,8 +65,9 @@ def _tree(grant: Grant) -> Tree:
     if not known:
         return Tree()
     outside = _free(OUTSIDE, known)
-    links = [(f"{prefix}/{_LINK}", "../" * (prefix.count("/") + 1) + outside) for prefix in known if "\0" not in prefix]
-    return Tree((*(prefix for prefix in known if "\0" not in prefix), outside), (), tuple(links))
+    made = [prefix for prefix in known[:_MOST_DIRECTORIES] if "\0" not in prefix]
+    links = [(f"{prefix}/{_LINK}", "../" * (prefix.count("/") + 1) + outside) for prefix in made]
+    return Tree((*made, outside), (), tuple(links))
 
 
 def _free(word: str, taken: "Iterable[str]") -> str:

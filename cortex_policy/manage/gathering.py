@@ -8,7 +8,7 @@ from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Gra
 from cortex_policy.core.window import WINDOW_SECONDS
 from cortex_policy.manage.deciding import MOST_KNOWN, Deciding, same_as
 from cortex_policy.manage.needs import Needs, Redeclared, directories, needs
-from cortex_policy.manage.verdicts import is_full
+from cortex_policy.manage.verdicts import is_full, is_told
 from cortex_policy.manage.windows import add, aged, cost_of
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.places import collapse
@@ -186,7 +186,7 @@ class Gathering:
         return group
 
     def _give_up(self, data: "dict[str, Any]", why: str) -> None:
-        key = data["grant"], why, is_full(data)
+        key = data["grant"], why, is_told(data, why)
         if key not in self.helpless and len(self.helpless) >= MOST_GROUPS:
             key = "(others)", TOO_MANY, True
         self.helpless[key] = self.helpless.get(key, 0) + 1

@@ -5,8 +5,6 @@ alike answers as it did when the call was logged, wherever the log does not say 
 the same tool, which share its budgets, are left out.
 """
 
-import os
-
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError, Value
 from cortex_policy.manage.deciding import Deciding
 from cortex_policy.manage.past import Tally, events, tail, unswept
@@ -47,16 +45,24 @@ class Hindsight(Value):
 
 def told(root: "Root", change: "Change") -> str:
     """Say what a change would have meant for the last calls, or why nobody can; '' where no log is kept."""
+    found = looked(root, change)
+    if isinstance(found, Hindsight):
+        return found.sentence
+    return f"note: {found}" if found else ""
+
+
+def looked(root: "Root", change: "Change") -> Hindsight | str:
+    """Return what a change would have meant for the last calls, or why nobody can say; '' where there are none."""
     try:
         named = value_of("audit.file", root.path)
-        if not isinstance(named, str) or not os.path.lexists(named):
+        if not isinstance(named, str):
             return ""
         with unswept():
             found = hindsight(root, change, tail(named, MOST_LINES, MOST_BYTES))
     except (OSError, CortexPolicyError) as error:  # an edit needs no log
         why = getattr(error, "strerror", None) or str(error)
-        return f"note: the audit log says nothing of this change: {why.lower()}"
-    return found.sentence if found.calls else ""
+        return f"the audit log says nothing of this change: {why.lower()}"
+    return found if found.calls else ""
 
 
 def hindsight(root: "Root", change: "Change", lines: list[bytes]) -> Hindsight:

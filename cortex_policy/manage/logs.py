@@ -2,9 +2,10 @@
 
 import os
 import re
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 
 from cortex_policy.manage.past import STDIN, opened
+from cortex_policy.state.writers import NotDone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,15 +16,22 @@ _NUMBERED = re.compile(r"\.([0-9]{1,9})(?:\.gz)?")
 
 
 def with_rotated(file: str) -> list[str]:
-    """Return the names of a log and of those before it, the oldest first."""
+    """Return the names of a log and of those before it, the oldest first, as in `log.2.gz`, `log.1`, `log`.
+
+    Where nothing came since it was rotated it is left out. Raises NotDone.
+    """
     directory, name = os.path.split(file)
     found = []
-    with suppress(OSError):  # told when the log itself is opened
+    try:
         for other in os.listdir(directory or "."):
             number = _NUMBERED.fullmatch(other, len(name)) if other.startswith(name) else None
             if number:
                 found.append((int(number[1]), os.path.join(directory, other)))
-    return [path for _, path in sorted(found, reverse=True)] + [file]
+    except OSError as error:
+        raise NotDone(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
+    rotated = [path for _, path in sorted(found, reverse=True)]
+    # where there is nothing at all, opening it says so
+    return [*rotated, *([file] if os.path.lexists(file) or not rotated else [])]
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import chain
@@ -189,7 +189,18 @@ def _at_once(name: str, flags: int) -> int:
 
 
 def tail(name: str, most: int, most_bytes: int) -> list[bytes]:
-    """Return the last lines of a log, at most so many and out of so many bytes; raise OSError."""
+    """Return the last lines of a log, at most so many and out of so many bytes; raise OSError.
+
+    Where it holds less, and begins with a rotation, those before it count too.
+    """
+    found = _tail(name, most, most_bytes) if os.path.lexists(name) else []
+    with suppress(FileNotFoundError):
+        if len(found) < most and (left := most_bytes - sum(map(len, found))) > 0:
+            found = [*_tail(f"{name}.1", most - len(found), left), *found]
+    return found
+
+
+def _tail(name: str, most: int, most_bytes: int) -> list[bytes]:
     with open(name, "rb", opener=_at_once) as file:
         size = file.seek(0, os.SEEK_END)
         start = max(0, size - most_bytes)

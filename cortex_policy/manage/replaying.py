@@ -3,12 +3,12 @@
 import json
 import os
 
-from cortex_policy.core.model import ALLOWED, Reason, UsageError, Value
+from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError, Value
 from cortex_policy.manage.comparing import file_text, standing
 from cortex_policy.manage.deciding import Deciding
 from cortex_policy.manage.past import Tally, events, unswept
 from cortex_policy.manage.revisions import grants_at
-from cortex_policy.manage.verdicts import FULL, Unknown, is_full
+from cortex_policy.manage.verdicts import FULL, Unknown, is_told
 from cortex_policy.state.enforcement import settings_of
 from cortex_policy.state.grants import Root, find_root, is_grant_id, may_hold_policy
 
@@ -84,6 +84,12 @@ class Replay(Value):
         return sum(flip.count for flip in self.flips if not flip.allows)
 
     @property
+    def is_blind(self) -> bool:
+        """Whether there were calls, perhaps, and none of them was decided: such a replay shows nothing."""
+        decided = self.calls - self.unknown
+        return not decided and bool(self.unknown or self.unreadable or self.elsewhere)
+
+    @property
     def unknown(self) -> int:
         """How many cannot be decided again."""
         return sum(one.count for one in self.undecided)
@@ -130,7 +136,10 @@ def _directory(path: str) -> "Policy":
     found: dict[str, Any] = {}
     for name in os.listdir(path):
         if name.endswith(".json") and is_grant_id(name[:-5]):
-            found[name[:-5]] = file_text(f"{path}/{name}")
+            file = f"{path}/{name}"
+            # a pipe in a directory that others made would be waited for
+            is_file = os.path.isfile(file)
+            found[name[:-5]] = file_text(file) if is_file else GrantError(GRANT_UNSAFE, "it is no regular file")
     if not found:
         raise UsageError(f"`{path}` holds no grants", "name a directory of `ID.json` files, a root or a git revision")
     return found
@@ -150,7 +159,7 @@ class _Groups:
             return
         before = data["reason"]
         if isinstance(answer, Unknown):
-            key = _room(self._unknown, (data["grant"], answer, is_full(data)))
+            key = _room(self._unknown, (data["grant"], answer, is_told(data, answer)))
             self._unknown[key] = self._unknown.get(key, 0) + 1
         elif (before is ALLOWED) is (answer is ALLOWED):
             self.same += 1

@@ -2,6 +2,7 @@
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import GrantError, UsageError, Value
+from cortex_policy.core.nearness import nearest_word
 from cortex_policy.core.surgery import appended, replaced
 from cortex_policy.manage import changes
 from cortex_policy.manage.comparing import changed
@@ -22,16 +23,19 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.escalation import Escalation
     from cortex_policy.manage.comparing import Change
+    from cortex_policy.manage.deciding import Policy
     from cortex_policy.manage.past import Tally
     from cortex_policy.state.grants import Root
 
+UNTYPABLE = "its action or its path holds what nobody can type"
 TOO_WIDE = "its paths lie in too many directories for a scope that is no wider than needed"
 
 
 class Suggestion(Value):
     """One change: what an operator types, what it would have allowed, and what it means beside that.
 
-    Of the calls, some may still have been above the rate. Escalations are those that the grant does not have yet.
+    Of the calls, some may still have been above the rate. Escalations are those that the grant does not have yet. The
+    nearest is the grant, or the action, that may have been meant: '' where none reads alike.
     """
 
     change: "Change"
@@ -41,6 +45,7 @@ class Suggestion(Value):
     limited: int
     example: Example
     escalations: "tuple[Escalation, ...]"
+    nearest: str = ""
 
 
 class Suggestions(Value):
@@ -68,7 +73,7 @@ def suggest(
     ]  # fmt: skip
     for group in gathering.groups.values():
         text = policy.get(group.id)
-        made = _suggestion(root, group, text if isinstance(text, bytes) else None)
+        made = _suggestion(root, group, text if isinstance(text, bytes) else None, policy)
         if isinstance(made, str):
             helpless.append(Open(group.id, made, "", group.calls))
         else:
@@ -78,10 +83,13 @@ def suggest(
     return Suggestions(tuple(found), tuple(helpless), gathering.denied, gathering.passing)
 
 
-def _suggestion(root: "Root", group: Group, text: bytes | None) -> Suggestion | str:
+def _suggestion(root: "Root", group: Group, text: bytes | None, policy: "Policy") -> Suggestion | str:
     scopes = merged(tuple(group.scopes))
     if len(scopes) > MOST_SCOPES:
         return TOO_WIDE
+    values = (value for values in group.declared.values() for value in values if isinstance(value, str))
+    if not all(map(str.isprintable, (*group.actions, *scopes, *values))):
+        return UNTYPABLE
     rate = group.peak if group.kind in (RATE, NEW) else None
     tool = group.id if group.kind == NEW else None
     wanted = changes.Change(rate, tool=tool, allow=tuple(group.actions), add_scopes=scopes)
@@ -99,7 +107,15 @@ def _suggestion(root: "Root", group: Group, text: bytes | None) -> Suggestion | 
         group.calls - group.fitting,
         example_of(group.first),
         tuple(one for one in change.escalations if one not in before),
+        _nearest(group, change, policy),
     )
+
+
+def _nearest(group: Group, change: "Change", policy: "Policy") -> str:
+    if group.kind == NEW:
+        return nearest_word(group.id, list(policy))
+    known = change.old.grant.actions if change.old.grant is not None else ()
+    return next((near for action in group.actions if (near := nearest_word(action, known))), "")
 
 
 def _known(text: bytes | None) -> "tuple[Escalation, ...]":

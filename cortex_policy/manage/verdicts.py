@@ -41,14 +41,25 @@ class Unknown(str):
     __slots__ = ()
 
 
-REQUIRED = Unknown("a path was required then, perhaps by the call itself")
+class Beyond(Unknown):
+    """Why a call cannot be decided again that no log could tell."""
+
+    __slots__ = ()
+
+
+REQUIRED = Beyond("a path was required then, perhaps by the call itself")
 DETOUR = Unknown("the log does not say where a path of it leads under these scopes")
-APPROVAL = Unknown("nobody knows if it was approved")
+APPROVAL = Beyond("nobody knows if it was approved")
 
 
 def is_full(data: "dict[str, Any]") -> bool:
     """Whether an event holds the arguments themselves, and the paths as they were resolved."""
     return "cwd" in data and type(data["args"]) is dict
+
+
+def is_told(data: "dict[str, Any]", why: str) -> bool:
+    """Whether a fuller log would not help with what cannot be decided."""
+    return is_full(data) or isinstance(why, Beyond)
 
 
 def judged(found: "Grant | GrantError", data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
@@ -59,7 +70,7 @@ def judged(found: "Grant | GrantError", data: "dict[str, Any]", settings: Settin
         return ACTION_NOT_ALLOWED
     answer = (_from_values if is_full(data) else _from_names)(found, data, settings)
     if answer is None and data["reason"] not in _BY_GRANTS:
-        return Unknown(f"{data['reason'].message} then, which is not for a grant to say")
+        return Beyond(f"{data['reason'].message} then, which is not for a grant to say")
     return answer
 
 

@@ -16,7 +16,7 @@ from itertools import takewhile
 
 from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Reason
 from cortex_policy.core.window import WINDOW_SECONDS
-from cortex_policy.manage.verdicts import Unknown
+from cortex_policy.manage.verdicts import Beyond, Unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _BY_RATE = (ALLOWED, RATE_LIMITED)
 _LONG = WINDOW_SECONDS + LAG
 _SHORT = WINDOW_SECONDS - 4 * LAG
 _GRAIN = 0.01  # hits so near each other count as one of their sum: a window holds a bounded number of them
-START = Unknown("the log starts less than a minute before, and the hits of that minute are not known")
+START = Beyond("the log starts less than a minute before, and the hits of that minute are not known")
 DOUBTFUL = Unknown("calls that are undecided themselves may have taken the last of its rate")
 
 

@@ -253,6 +253,10 @@ class Trail:
             from cortex_policy.state.audit import opened  # noqa: PLC0415 - only where a log is set
 
             self._log = opened(settings)
+        elif settings.audit_file is not None:
+            from cortex_policy.state.audit_foresight import foresee  # noqa: PLC0415 - as above
+
+            foresee(settings)
 
     def _open_for_failure(self) -> None:
         """Open the log of a call that failed before the settings of its root were read."""

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_PREFIX = "CORTEX_POLICY_"
 MOST_SHOWN = 60  # characters of a value
 _LINKS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
@@ -58,9 +59,18 @@ def refused(place: str, file: str, name: str, value: object) -> GrantError:
 def no_variable(variable: str, text: str, setting: Setting | None) -> GrantError:
     """Return the error for a variable that is no setting, or not one with this value."""
     if setting is None:
-        return invalid(variable, "it is no setting", meant(variable, [*by_variable(), "CORTEX_POLICY_ROOT"]))
+        return invalid(variable, "it is no setting", _meant_variable(variable))
     what = f"it is {shown(text)}" if text else "it is empty"
     return invalid(variable, what, f"it must be {setting.expected}; unset it to leave it to others")
+
+
+def _meant_variable(variable: str) -> str:
+    """Return a hint at the variable that was meant: all begin alike, so that only what follows is compared."""
+    words = {name.removeprefix(_PREFIX): name for name in (*by_variable(), f"{_PREFIX}ROOT")}
+    close = get_close_matches(variable.removeprefix(_PREFIX), words, 1)
+    return (
+        f"did you mean `{words[close[0]]}`?" if close else "unset it; `cortex-policy config list` shows what there is"
+    )
 
 
 def meant(word: str, known: "Iterable[str]") -> str:

@@ -69,14 +69,14 @@ _cortex_policy() {
     done
     current=${words[index]}
     [[ $current == --*=* ]] && value=${current%%=*}
-    case $value in
-        --root) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
-        --path) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
-@choices@
-        ?*) return ;;
-    esac
     [[ $root == \~/* ]] && root=$HOME/${root:2}
     tools=$(_cortex_policy_tools "$root")
+    case "$value ${plain[0]-}" in
+        '--root '*) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
+        '--path '*) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
+@choices@
+        -*) return ;;
+    esac
     case "${plain[*]-} " in
 @cases@
     esac

@@ -72,7 +72,7 @@ def test_a_case_that_fails_is_shown_with_the_rule_that_decided(tests: Path) -> N
     assert done.stdout.startswith(
         f"{TESTS}/git.cases.toml:2: failed: docs\n  expected `allowed`, got `path_outside_scope`\n  path: "
     )
-    assert "[.cortex/policy/tools/git.json:1]\n  nearest: docs\n" in done.stdout
+    assert "[.cortex/policy/tools/git.json:1]\n  nearest: scope `docs`\n" in done.stdout
     assert "1 case in 1 file, 1 failed; coverage 0%" in done.stdout
 
 
@@ -202,7 +202,7 @@ def test_a_watch_runs_again_after_each_change(
     until(out, "1 failed")
     grant = tests.parent / "tools" / "git.json"
     grant.write_text(grant.read_text().replace('"docs"', '"docu"'))
-    until(out, "nearest: docu")
+    until(out, "nearest: scope `docu`")
     (tests / "git.cases.toml").write_text("x")
     until(out, "could not be run")
     child.send_signal(signal.SIGINT)
@@ -210,6 +210,23 @@ def test_a_watch_runs_again_after_each_change(
     assert "\x1b" not in out.read_text()
     assert "Traceback" not in out.read_text()
     assert not list((tmp_path / "temporary").iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_killed_leaves_no_scratch_root(tests: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """Its exit is that of a death by the signal."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    case = '[[case]]\nname = "{}"\naction = "tree"\nargs = {{ path = "docs/x" }}\nexpect = "allowed"\nadvance_seconds = 60\n'
+    many = HEAD + "".join(case.format(one) for one in range(9_000))
+    (tests / "git.cases.toml").write_text(many)
+    started = subprocess.Popen([*PROGRAM, "test"], env=os.environ | {"TMPDIR": str(temporary)})
+    while not any(temporary.iterdir()):
+        assert started.poll() is None
+        time.sleep(0.001)
+    started.send_signal(number)
+    assert started.wait(60) == -number
+    assert not any(temporary.iterdir())
 
 
 def test_a_watch_on_a_terminal_begins_anew_each_time(tests: Path) -> None:

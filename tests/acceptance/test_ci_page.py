@@ -32,7 +32,13 @@ class Job:
         self.checkout = directory / "checkout"
         origin = directory / "origin"
         origin.mkdir()
-        for command in ("git init -q -b main", "cortex-policy init", "git add .cortex", "git commit -q -m x"):
+        for command in (
+            "git init -q -b main",
+            "cortex-policy init",
+            "cortex-policy test --init example",
+            "git add .cortex",
+            "git commit -q -m x",
+        ):
             self.must(command, origin)
         self.must(f"git clone -q {origin} {self.checkout}", directory)
         self.base = self.must("git rev-parse origin/main").strip()
@@ -78,9 +84,9 @@ def by_gitlab(job: Job, **variables: str) -> list[int]:
 def test_a_change_that_is_well_passes(job: Job) -> None:
     """On both, and on the main branch, where GitLab has nothing to compare with."""
     codes, _, summary = by_github(job)
-    assert (codes, summary.splitlines()[0]) == ([0, 0, 0], "### Grants since `origin/main`: same")
-    assert by_gitlab(job, CI_MERGE_REQUEST_DIFF_BASE_SHA=job.base) == [0, 0, 0]
-    assert by_gitlab(job) == [0, 0, 0]
+    assert (codes, summary.splitlines()[0]) == ([0, 0, 0, 0], "### Grants since `origin/main`: same")
+    assert by_gitlab(job, CI_MERGE_REQUEST_DIFF_BASE_SHA=job.base) == [0, 0, 0, 0]
+    assert by_gitlab(job) == [0, 0, 0, 0]
 
 
 def test_a_change_that_is_not_fails_and_leaves_its_reports(job: Job) -> None:
@@ -90,12 +96,13 @@ def test_a_change_that_is_not_fails_and_leaves_its_reports(job: Job) -> None:
     grant.write_text(grant.read_text().replace('"public"', '"secret"'))
     (job.checkout / TOOLS / "more.json").write_text('{"tool": "x", "actions": ["a"], "rate": {"perMinute": 1}}')
     codes, printed, summary = by_github(job)
-    assert codes == [1, 1, 1]
+    assert codes == [1, 1, 1, 1]
     assert printed[0].startswith("::error file=.cortex/policy/tools/example.json,line=7,")
     assert "**widened**" in summary
-    assert by_gitlab(job, CI_MERGE_REQUEST_DIFF_BASE_SHA=job.base) == [1, 1, 1]
+    assert by_gitlab(job, CI_MERGE_REQUEST_DIFF_BASE_SHA=job.base) == [1, 1, 1, 1]
     (sarif,) = (step["with"]["sarif_file"] for step in STEPS if "upload-sarif" in step.get("uses", ""))
-    for name in (sarif, *GITLAB["grants"]["artifacts"]["reports"].values()):
+    reports = GITLAB["grants"]["artifacts"]["reports"]
+    for name in (sarif, reports["codequality"], *reports["junit"]):
         assert "example.json" in (job.checkout / name).read_text(), name
 
 

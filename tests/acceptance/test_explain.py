@@ -167,6 +167,23 @@ def test_a_rate_that_cannot_be_asked_fails_alone() -> None:
     assert told["explanation"]["advice"] == "set it to an absolute path, or unset it"
 
 
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("words", [("git", "tree", "--path", "docs/x"), ("git", "push"), ("gti", "tree")], ids=" ".join)
+def test_a_log_that_cannot_be_written_is_foreseen(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """By `explain` too, which answers as `check` would, and neither makes the log nor writes a line."""
+    (tmp_path / "open").touch(0o666)
+    (tmp_path / "open").chmod(0o666)
+    for log in (tmp_path / "nowhere" / "log", tmp_path, tmp_path / "open", Path(os.devnull)):
+        explained = run("explain", *words, CORTEX_AUDIT_LOG=str(log))
+        checked = run("check", *words, "--explain", "--peek", CORTEX_AUDIT_LOG=str(log))
+        assert (explained.returncode, explained.stdout) == (checked.returncode, checked.stderr)
+        assert (explained.returncode, explained.stdout.splitlines()[1]) == (24, "rule: audit")
+    ignored = run("explain", *words, CORTEX_AUDIT_LOG=str(tmp_path / "open"), CORTEX_POLICY_AUDIT_ON_ERROR="ignore")
+    assert ignored.returncode == run("explain", *words).returncode != 24
+    assert run("explain", *words, CORTEX_AUDIT_LOG=str(tmp_path / "log")).returncode == ignored.returncode
+    assert not (tmp_path / "log").exists()
+
+
 def test_a_grant_that_changes_after_the_decision_lends_no_lines(root: Path) -> None:
     """Lines of other bytes than those that decided would mislead."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"

@@ -69,6 +69,19 @@ def test_flips_can_fail_a_pipeline(log: Path, proposed: Path, word: str, code: i
     run("replay", "-", "--with", str(proposed), "--fail-on", word, given=alone, code=int(word == "any"))
 
 
+@pytest.mark.parametrize(
+    "given",
+    ["nonsense\n", event(0, "tree", root="/another"), event(0, "tree", args=["path"], full=False)],
+    ids=["no call", "another root", "undecided"],
+)
+def test_a_gate_that_sees_nothing_is_not_passed(root: Path, given: str) -> None:
+    """Without a gate it is told and no failure, and a log without a line flips nothing."""
+    assert root.is_dir()
+    assert "no call of the log could be decided" in run("replay", "-", "--fail-on", "allow", given=given, code=3).stderr
+    run("replay", "-", given=given)
+    run("replay", "-", "--fail-on", "allow", given="")
+
+
 def test_a_revision_is_a_policy(log: Path, root: Path, proposed: Path) -> None:
     """Of the repository that the root lies in; JSON says the same."""
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@localhost", "-C", str(root))
@@ -105,7 +118,10 @@ def test_set_says_what_it_would_have_meant(log: Path) -> None:
     line = "of the last 3 calls: 2 no -> yes, 0 yes -> no"
     assert line in run(*words, "--dry-run", CORTEX_AUDIT_LOG=str(log)).stdout.splitlines()
     assert "of the last" not in run(*words, "--dry-run").stdout
-    assert json.loads(run(*words, "--dry-run", "--json", CORTEX_AUDIT_LOG=str(log)).stdout)["changed"] is False
+    found = json.loads(run(*words, "--dry-run", "--json", CORTEX_AUDIT_LOG=str(log)).stdout)
+    assert found["changed"] is False
+    assert found["past"] == {"calls": 3, "no_to_yes": 2, "yes_to_no": 0, "undecided": 0}
+    assert json.loads(run(*words, "--dry-run", "--json").stdout)["past"] is None
     assert line in run(*words, "--allow-widening", CORTEX_AUDIT_LOG=str(log)).stdout.splitlines()
 
 

@@ -86,6 +86,13 @@ def test_a_yes_passes_every_rule_and_says_by_which_line() -> None:
     assert (found.nearest, found.allowed, found.remedy) == ("", (), "")
 
 
+def test_what_reads_like_something_allowed_is_asked_back_first() -> None:
+    """A word that was mistyped is no reason to allow it; what reads like nothing is not asked about."""
+    assert explained("tre")[0].advice == "did you mean `tree`? an operator can allow `tre` beside it"
+    assert explained("tree", None, at("Docs/x"))[0].advice == "did you mean a path in `docs`? case counts, too"
+    assert (explained("push")[0].advice, explained("tree", None, at("packages/b"))[0].advice) == ("", "")
+
+
 LEADS_OUT = (
     "`docs/link` leads to `/etc`, which is in no scope: as typed it is in scope `docs`, "
     "with links followed outside the root"
@@ -105,7 +112,7 @@ DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, 
     ({"args": {"mode": "Fats"}}, ("arguments", '`mode` must be one of `enum`: "fast", "slow", and is "Fats"', 12),
      ("fast", ('`mode`: one of "fast", "slow"',), "cortex-policy edit git")),
     ({"args": {"tags": ["a", "b"]}}, ("arguments", '`tags` (an item) must match `pattern` ^a, and is "b"', 15),
-     ("", ("`tags[]`: pattern ^a",), "cortex-policy edit git")),
+     ("", ("each item of `tags`: pattern ^a",), "cortex-policy edit git")),
     ({"args": {"odd": 1}}, ("arguments", "`odd` is declared with `format`, which cannot be enforced as it stands", 18),
      ("", (), "cortex-policy edit git")),
     ({"places": [at("etc/x")]}, ("path", "`etc/x` is in no scope", 24),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from logs import START, event
 
 from cortex_policy.core.model import UsageError
+from cortex_policy.manage.logs import with_rotated
 from cortex_policy.manage.past import LARGEST, Tally, events, lines, since, tail
 from cortex_policy.state.writers import NotDone
 
@@ -144,3 +145,27 @@ def test_the_tail_holds_whole_lines_only(tmp_path: Path) -> None:
     assert tail(str(file), 9, 100) == [b"aaa", b"bbb", b"ccc"]
     assert tail(str(file), 2, 100) == [b"bbb", b"ccc"]
     assert tail(str(file), 9, 8) == [b"ccc"]
+
+
+def test_what_was_rotated_away_comes_before_the_log(tmp_path: Path) -> None:
+    """By its number; what only looks like one is none, and a log that is not there yet is left out."""
+    log = tmp_path / "audit.jsonl"
+    for name in ("audit.jsonl.2.gz", "audit.jsonl.10", "audit.jsonl.1", "audit.jsonl.old", "audit_jsonl.3", "b.1"):
+        (tmp_path / name).touch()
+    rotated = [f"{log}.10", f"{log}.2.gz", f"{log}.1"]
+    assert with_rotated(str(log)) == rotated
+    log.touch()
+    assert with_rotated(str(log)) == [*rotated, str(log)]
+    with pytest.raises(NotDone, match="no such file"):
+        with_rotated("/nowhere/log")
+
+
+def test_the_last_lines_go_on_where_the_log_was_rotated(tmp_path: Path) -> None:
+    """Into the one before, and no further; so many in all."""
+    log = tmp_path / "audit.jsonl"
+    (tmp_path / "audit.jsonl.1").write_bytes(b"1\n2\n3\n")
+    assert tail(str(log), 9, 99) == [b"1", b"2", b"3"]
+    log.write_bytes(b"4\n5\n")
+    assert tail(str(log), 4, 99) == [b"2", b"3", b"4", b"5"]
+    assert tail(str(log), 2, 99) == [b"4", b"5"]
+    assert tail(str(log), 9, 5) == [b"3", b"4", b"5"]

@@ -1,6 +1,7 @@
 """Past calls are decided again as the engine would, and what a log does not say is never guessed."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,15 @@ def test_what_the_log_does_not_say_is_undecided(line: str, change: dict[str, obj
     done = replayed([line], changed(**change))
     assert (done.flips, done.same, done.unknown) == ((), 0, 1)
     assert done.undecided[0].why
+
+
+def test_a_fuller_log_is_advised_where_it_would_help() -> None:
+    """What no log could tell is told once, however much of each call it holds."""
+    stops = [on_path(0, "tree", "docs/x", "stopped"), event(1, "tree", "stopped", full=False)]
+    (one,) = replayed(stops).undecided
+    assert (one.count, one.hint) == (2, "")
+    (one,) = replayed([event(0, "tree", args=["path"], full=False)]).undecided
+    assert "audit.args" in one.hint
 
 
 KNOWN = [
@@ -290,3 +300,14 @@ def test_a_full_log_is_decided_as_the_engine_decides(
         expected.append(decide(decode(text), Request(action, args, spelled)).allowed)
     done = replayed(lines, {"git": text})
     assert (done.opened, done.unknown) == (sum(expected), 0)
+
+
+def test_a_directory_may_hold_anything(tmp_path: Path) -> None:
+    """A pipe is not waited for, nor is a device read: what is no file is no grant that anybody would believe."""
+    (tmp_path / "git.json").write_text("{}")
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    (tmp_path / "directory.json").mkdir()
+    found = policy_of(Root("/r", named=True), str(tmp_path))
+    assert {name for name, text in found.items() if isinstance(text, bytes)} == {"git"}
+    assert found.keys() == {"git", "pipe", "zero", "directory"}

@@ -147,3 +147,22 @@ def test_what_passes_by_now_needs_nothing(tree: Path) -> None:
     lines = [on_path(0, "tree", "docs/x", "path_outside_scope"), event(0, "x", "grant_not_found", grant="other")]
     done = suggested(tree, lines, "git")
     assert (done.found, done.denied, done.passing) == ((), 1, 1)
+
+
+def test_what_may_have_been_mistyped_is_asked_back(tree: Path) -> None:
+    """A grant or an action that reads like one that is there: then nothing need be allowed."""
+    lines = [event(0, "tre", "action_not_allowed"), event(1, "tree", "grant_not_found", grant="gti")]
+    assert [one.nearest for one in suggested(tree, lines).found] == ["tree", "git"]
+    lines = [event(0, "push", "action_not_allowed"), event(1, "tree", "grant_not_found", grant="llm")]
+    assert [one.nearest for one in suggested(tree, lines).found] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [event(0, "\x1b[31mx\x9b", "action_not_allowed"), *on_paths("src/a\n--allow push/x"),
+     event(0, "\x9b", "grant_not_found", grant="llm")],
+)  # fmt: skip
+def test_what_nobody_can_type_is_not_suggested(tree: Path, line: str) -> None:
+    """Whoever wrote it into the log meant a terminal, or the shell of whoever copies the command."""
+    done = suggested(tree, [line])
+    assert (done.found, [one.count for one in done.helpless]) == ((), [1])

@@ -2,6 +2,7 @@
 
 from cortex_policy.cli.formats.shared import counted
 from cortex_policy.cli.formats.text import safe
+from cortex_policy.explaining import near_by
 from cortex_policy.manage.cases import Flaw
 from cortex_policy.manage.coverage import Cover
 from cortex_policy.manage.testing import Outcome, percent_of
@@ -32,7 +33,8 @@ def reasons(result: Result) -> list[str]:
     if why is not None:
         place = f"{why.file}:{why.step.line}" if why.step.line else why.file
         lines.append(f"{why.step.rule}: {why.step.said} [{place}]")
-        lines += [f"nearest: {why.nearest}"] if why.nearest else []
+        near = near_by(why.step.rule, why.nearest)
+        lines += [f"nearest: {near}"] if near else []
     return lines
 
 
