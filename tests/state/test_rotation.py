@@ -213,7 +213,7 @@ def test_no_call_leads_into_what_was_rotated(root: Path, log: Path, monkeypatch:
         str(log).upper() + ".1",
         f"{log}.1/x",
     ):
-        with pytest.raises(AccessDenied, match="remembers calls|governs grants"):
+        with pytest.raises(AccessDenied, match=r"remembers calls|governs grants"):
             enforce(grant, "chat", {"path": path})
     assert enforce(grant, "chat", {"path": f"{log.parent}/logs"})
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(root / "logs" / "log"))
