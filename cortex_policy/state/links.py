@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core.chain import beginning, chained, last_digest
 from cortex_policy.core.model import StateError
-from cortex_policy.state.audit import READ, is_ours
+from cortex_policy.state.audit import READ, TRIES, is_ours
 from cortex_policy.state.grants import sha256
 from cortex_policy.state.ledger import hold, release
 
@@ -19,11 +19,20 @@ def linked(text: bytes, descriptor: int, size: int, file: str) -> bytes:
     before, end = last_digest(data)
     if before:
         return torn + chained(text, before, (data[end:] + torn)[1:], _digest)
-    return torn + beginning(text, None if start else _end_of(f"{file}.1"), _digest)
+    return torn + beginning(text, None if start else _end_before(file), _digest)
+
+
+def _end_before(file: str) -> str | None:
+    """Return the digest that ends the files before this one; None where they have none, or it cannot be known."""
+    for number in range(1, TRIES):
+        found = _end_of(f"{file}.{number}")
+        if found != "":
+            return found
+    return None
 
 
 def _end_of(rotated: str) -> str | None:
-    """Return the digest that ends the file before this one, once no other writer is at work in it; None for none."""
+    """Return the digest that ends a file, once no other writer is at work in it; '' where it holds torn lines alone."""
     try:
         descriptor = os.open(rotated, READ)
     except OSError:
@@ -33,7 +42,8 @@ def _end_of(rotated: str) -> str | None:
             return None
         hold(descriptor)
         size = os.fstat(descriptor).st_size
-        return last_digest(_read(descriptor, max(0, size - SEARCHED), size))[0] or None
+        found, _ = last_digest(_read(descriptor, max(0, size - SEARCHED), size))
+        return found or (None if size > SEARCHED else "")
     except (OSError, StateError):
         return None
     finally:

@@ -8,10 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
-from processes import ended, start
+from processes import DeathByDeath, ended, start
 from test_disks import PAGE, disk, fill, mount
 
 from cortex_policy.core.model import StateError
+from cortex_policy.manage import chains
+from cortex_policy.manage.logs import all_opened, with_rotated
 from cortex_policy.state.enforcement import enforce, load_grant
 from cortex_policy.state.memory import MemoryBudgets
 
@@ -47,6 +49,14 @@ def lines(*logs: Path) -> list[bytes]:
     return [line for log in logs for line in log.read_bytes().splitlines()]
 
 
+def verified(log: Path) -> chains.Found:
+    """Verify a log with all that it was rotated to: nothing in it may look like tampering."""
+    with all_opened(with_rotated(str(log))) as files:
+        found = chains.verify(files, None, iter)
+    assert found.problems == ()
+    return found
+
+
 @pytest.mark.parametrize("text", ["", LONG])
 def test_eight_processes_lose_no_line_and_tear_none(log: Path, text: str) -> None:
     """Each writes 200; all of them are there, and each writer's in its order."""
@@ -57,10 +67,61 @@ def test_eight_processes_lose_no_line_and_tear_none(log: Path, text: str) -> Non
     for writer in range(WRITERS):
         own = [number for number in found if number.startswith(f"{writer}.")]
         assert own == [f"{writer}.{number}" for number in range(EACH)]
+    assert verified(log).chained == WRITERS * EACH
 
 
-def test_a_storm_of_kills_leaves_whole_lines(log: Path) -> None:
-    """What a killed writer had begun is ended by the next, and swallows nothing; nobody waits for a dead one."""
+@pytest.mark.parametrize("most", [1, 3000])
+def test_eight_processes_that_rotate_lose_no_line(log: Path, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small the files are, all of them are one chain, in which each writer's lines stand in their order."""
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_MAX_BYTES", str(most))
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_KEEP", "10000")
+    each = EACH if most > 1 else 10  # each line moves all that were written
+    children = [start(lambda writer=writer: not write_many(writer, each)) for writer in range(WRITERS)]  # type: ignore[misc]
+    assert {ended(child) for child in children} == {0}
+    files = [Path(name) for name in with_rotated(str(log))]
+    assert len(files) > WRITERS
+    found = [number_of(line) for line in lines(*files)]
+    assert sorted(found) == sorted(f"{writer}.{number}" for writer in range(WRITERS) for number in range(each))
+    for writer in range(WRITERS):
+        own = [number for number in found if number.startswith(f"{writer}.")]
+        assert own == [f"{writer}.{number}" for number in range(each)]
+    assert verified(log).chained == WRITERS * each
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_writer_that_dies_at_any_step_of_a_rotation_loses_nothing(
+    log: Path, torn: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before each of its system calls, or in the middle of a write: others go on, and the chain holds."""
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_MAX_BYTES", "1")
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_KEEP", "10000")
+    write_many(0, 3)
+    deaths, died = DeathByDeath(lambda: not write_many(1, 1), torn=torn), 0
+    while deaths.die():
+        died += 1
+        write_many(2, 2)
+        found = [number_of(line) for line in whole(log)]
+        assert [number for number in found if number[0] != "1"] == ["0.0", "0.1", "0.2", "2.0", "2.1"]
+        assert verified(log).chained == len(found)
+        for name in with_rotated(str(log)):
+            Path(name).unlink()
+        write_many(0, 3)
+    assert died > 20
+
+
+def whole(log: Path) -> list[bytes]:
+    """Return the lines that are not torn, of a log and all that it was rotated to."""
+    return [line for line in lines(*map(Path, with_rotated(str(log)))) if line.endswith(b"}")]
+
+
+@pytest.mark.parametrize("most", [0, 2_000_000])
+def test_a_storm_of_kills_leaves_whole_lines(log: Path, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a killed writer had begun is ended by the next, and swallows nothing; nobody waits for a dead one.
+
+    The chain holds up to the last whole line, through rotations too.
+    """
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_MAX_BYTES", str(most))
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_KEEP", "100000")
     chance, end, killed = random.Random(7), time.monotonic() + 8, 0
     children: dict[int, int] = {}
     while time.monotonic() < end:
@@ -76,18 +137,23 @@ def test_a_storm_of_kills_leaves_whole_lines(log: Path) -> None:
     for child in children:
         os.kill(child, signal.SIGKILL)
         ended(child)
-    before = lines(log)
+    files = with_rotated(str(log))
+    before = lines(*map(Path, files))
+    verified(log)
     enforce(load_grant("many"), "do", {"n": "last"})
-    assert lines(log)[: len(before)] == before
-    assert number_of(lines(log)[-1]) == "last"
+    after = lines(*map(Path, with_rotated(str(log))))
+    assert after[: len(before)] == before
+    assert number_of(after[-1]) == "last"
+    assert verified(log).chained == len(whole(log))
+    assert len(files) > 5 or not most
     torn = [line for line in before if not line.endswith(b"}")]
-    whole = [number_of(line) for line in before if line.endswith(b"}")]
-    assert len(whole) == len(set(whole))
+    intact = [number_of(line) for line in before if line.endswith(b"}")]
+    assert len(intact) == len(set(intact))
     assert len(torn) <= killed + WRITERS
-    assert len(whole) > len(torn)
+    assert len(intact) > len(torn)
     assert killed > 10
     last: dict[str, int] = {}
-    for number in whole:  # of each writer every line up to the last is there
+    for number in intact:  # of each writer every line up to the last is there
         writer, _, count = number.partition(".")
         assert int(count) == last.get(writer, -1) + 1
         last[writer] = int(count)
