@@ -133,6 +133,6 @@ def memory(top: Path, decisions: int) -> None:
                 break
             for number in range(share):
                 args = {"path": names[number % 5_000]}
-                store.decide(tools[(number // 50) % 100] if number % 10 == 0 else "git", "tree", args)
+                store.decide(tools[(number // 1_000) % 100] if number % 1_000 == 0 else "git", "tree", args)
             done += share
         print(f"- {store.stats()}; {len(os.listdir('/proc/self/fd'))} descriptors")

@@ -34,6 +34,7 @@ class Case(NamedTuple):
     goal: str = ""
     root: str = "root"
     config: str = "config"  # where the user's settings are looked for
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 def installed(top: Path) -> Path:
@@ -73,8 +74,9 @@ def scratch_environment(top: Path) -> dict[str, str]:
     return {**inherited, "CORTEX_POLICY_STATE_DIR": f"{top}/state", "XDG_CONFIG_HOME": f"{top}/config"}
 
 
-def cases(programs: Path) -> list[Case]:
+def cases(programs: Path, top: Path) -> list[Case]:
     """Return what is timed."""
+    audited = (("CORTEX_AUDIT_LOG", f"{top}/audit.jsonl"),)
     ours, peer = [f"{programs}/cortex-policy"], [f"{programs}/python", f"{CHECKOUT}/bench/peer.py"]
     call = ["git", "tree", "--path", "docs/x"]
     return [
@@ -83,6 +85,7 @@ def cases(programs: Path) -> list[Case]:
         Case("check, with a project setting", [*ours, "check", *call], goal="1.3", root="tightened"),
         Case("check, with both", [*ours, "check", *call], goal="1.3", root="tightened", config="set"),
         Case("check, with a user setting that takes tomllib", [*ours, "check", *call], config="tangled"),
+        Case("check, with an audit log", [*ours, "check", *call], goal="1.4", variables=audited),
         Case("check, denied", [*ours, "check", "git", "push"], 10),
         Case("peer, allowed", [*peer, *call]),
         Case("--help", [*ours, "--help"], goal="8"),
@@ -120,8 +123,8 @@ def main(pairs: int) -> None:
         bare = [f"{programs}/python", "-c", "pass"]
         print(f"ratio to `python -c pass`, {pairs} pairs, Python {sys.version.split()[0]}\n")
         print("| command | median | min | max | goal |\n|---|---|---|---|---|")
-        for case in cases(programs):
-            ratios, there = [], {**environment, "XDG_CONFIG_HOME": f"{top}/{case.config}"}
+        for case in cases(programs, top):
+            ratios, there = [], {**environment, "XDG_CONFIG_HOME": f"{top}/{case.config}", **dict(case.variables)}
             for _ in range(WARM_UPS + pairs):
                 ours = milliseconds(case.words, top / case.root, there, case.code)
                 ratios.append(ours / milliseconds(bare, root, there, 0))

@@ -7,14 +7,14 @@ from cortex_policy.core.arguments import declared_type
 from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
 from cortex_policy.core.engine import is_path_argument
 from cortex_policy.core.model import CortexPolicyError, UsageError, Value
-from cortex_policy.state.enforcement import admit, ask
+from cortex_policy.state.enforcement import Trail, admit
 from cortex_policy.state.grants import read_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Never
 
-    from cortex_policy.core.model import Decision, Grant
+    from cortex_policy.core.model import Decision, Grant, Settings
 
 _DIGITS = frozenset("0123456789")
 LONGEST_WAIT = 3600  # seconds
@@ -37,6 +37,7 @@ class Call(Value):
     explain: bool = False
     json: bool = False
     quiet: bool = False
+    command: str = "check"  # or `explain`, which prints the same and consumes nothing
 
 
 class Answer(Value):
@@ -48,12 +49,14 @@ class Answer(Value):
 
 
 class Outcome(Value):
-    """What came of a call: a decision, or the error that stood in its way."""
+    """What came of a call: a decision, or the error that stood in its way; and what was known of it by then."""
 
     grant: "Grant | None"
     decision: "Decision | None"
     error: CortexPolicyError | None
     duration_us: int
+    args: "dict[str, object] | None" = None
+    settings: "Settings | None" = None
 
 
 class _Words(Value):
@@ -76,32 +79,43 @@ def number(word: str, value: str) -> float | int | None:
 def answer(call: Call) -> Answer:
     """Decide a call and word the answer."""
     began = time.perf_counter_ns()
-    grant, decision, error = _decided(call)
+    grant, decision, error, args, settings = _decided(call)
     code = error.exit_code if error is not None else decision.reason.exit_code if decision is not None else 70
     if call.quiet or (code == 0 and not (call.json or call.explain or os.isatty(1))):
         return Answer(code)
     from cortex_policy.wording import worded  # noqa: PLC0415 - a silent allow need not load it
 
-    out, err = worded(call, Outcome(grant, decision, error, (time.perf_counter_ns() - began) // 1000))
+    outcome = Outcome(grant, decision, error, (time.perf_counter_ns() - began) // 1000, args, settings)
+    if call.explain:
+        from cortex_policy.explaining import worded  # noqa: PLC0415 - few ask for it
+    out, err = worded(call, outcome)
     return Answer(code, out, err)
 
 
-def _decided(call: Call) -> "tuple[Grant | None, Decision | None, CortexPolicyError | None]":
+def _decided(
+    call: Call,
+) -> "tuple[Grant | None, Decision | None, CortexPolicyError | None, dict[str, object] | None, Settings | None]":
     """Decide, and again after each sleep, as long as waiting can help: no lock is held meanwhile."""
     grant: Grant | None = None
+    args: dict[str, object] | None = None
+    settings: Settings | None = None
     try:
         words = _words(call)
         deadline = time.monotonic() + call.wait_seconds
-        while True:
-            grant, settings = admit(call.grant, call.root, require_path=call.require_path)
-            args = {**words.given, **{name: _typed(grant, name, word) for name, word in words.typed.items()}}
-            decision = ask(grant, call.action, args, cost=call.cost, peek=call.peek, settings=settings)
-            left = deadline - time.monotonic() if call.wait_seconds else 0.0
-            if not decision.retryable or decision.budget is None or left <= 0:
-                return grant, decision, None
-            time.sleep(min(left, decision.budget.retry_after_seconds or 0.0, LONGEST_NAP))
+        given = {**words.given, **words.typed}
+        is_kept = call.command == "check"  # to explain is no answer to a caller
+        with Trail(call.grant, call.action, given, call.cost, peek=call.peek, is_kept=is_kept) as trail:
+            while True:
+                grant, settings = admit(call.grant, call.root, require_path=call.require_path)
+                args = {**words.given, **{name: _typed(grant, name, word) for name, word in words.typed.items()}}
+                decision = trail.ask(grant, args, settings)
+                left = deadline - time.monotonic() if call.wait_seconds else 0.0
+                if not decision.retryable or decision.budget is None or left <= 0:
+                    break
+                time.sleep(min(left, decision.budget.retry_after_seconds or 0.0, LONGEST_NAP))
     except CortexPolicyError as error:
-        return grant, None, error
+        return grant, None, error, args, settings
+    return grant, decision, None, args, settings
 
 
 def _words(call: Call) -> _Words:

@@ -1,44 +1,27 @@
 """How an answer reads: one line and a hint for people, one line of JSON for programs."""
 
-from cortex_policy.core.engine import covering, misspelling, usable
+from cortex_policy.core.commands import missing_scopes, rooted, setting
+from cortex_policy.core.engine import usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
-    ALLOWED,
-    APPROVAL_REQUIRED,
     ARGUMENT_NOT_ALLOWED,
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
-    STOPPED,
     UsageError,
 )
-
-try:
-    from _json import encode_basestring_ascii
-except ImportError:  # another Python implementation
-    from json.encoder import encode_basestring_ascii  # type: ignore[assignment, unused-ignore]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.checking import Call, Outcome
-    from cortex_policy.core.model import Budget, Decision, Grant, Place, Reason
-
-_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")  # to every shell
-_RULES: "dict[Reason | None, str]" = {
-    ACTION_NOT_ALLOWED: "action",
-    ARGUMENT_NOT_ALLOWED: "arguments",
-    PATH_OUTSIDE_SCOPE: "path",
-    APPROVAL_REQUIRED: "approval",
-    RATE_LIMITED: "rate",
-    STOPPED: "stop",
-    ALLOWED: "none denies",
-}
+    from cortex_policy.core.model import Budget, Decision, Grant, Place
 
 
 def worded(call: "Call", outcome: "Outcome") -> tuple[str, str]:
     """Return what goes to stdout and to stderr, each with its newline."""
     if call.json:
-        return _json_line(call, outcome) + "\n", ""
-    lines = _lines(call, outcome)
+        return json_line(call, outcome) + "\n", ""
+    remedy = hint(call, outcome)
+    lines = [headline(call, outcome), *([f"hint: {remedy}"] if remedy else [])]
     text = "".join(f"{printable(line)}\n" for line in lines)
     return (text, "") if outcome.decision else ("", text)
 
@@ -50,28 +33,22 @@ def printable(text: str) -> str:
     )
 
 
-def _lines(call: "Call", outcome: "Outcome") -> list[str]:
+def headline(call: "Call", outcome: "Outcome") -> str:
+    """Return the answer in a line, whose characters are not escaped yet."""
     decision, error = outcome.decision, outcome.error
+    if isinstance(error, UsageError):
+        return f"cortex-policy {call.command}: {error.detail}"
     if decision is not None and decision.allowed:
-        lines = [_allowed(decision)]
-    elif isinstance(error, UsageError):
-        return [f"cortex-policy check: {error.detail}", f"hint: {error.hint or 'see `cortex-policy check --help`'}"]
-    else:
-        message = decision.message if decision is not None else str(error)
-        lines = [f"{call.grant} {call.action}: {message}"]
-    if call.explain:
-        lines += _explained(outcome)
-    hint = error.hint if error is not None else _hint(call, outcome.grant, decision)
-    return [*lines, f"hint: {hint}"] if hint else lines
+        return _allowed(decision)
+    return f"{call.grant} {call.action}: {decision.message if decision is not None else error}"
 
 
-def _explained(outcome: "Outcome") -> list[str]:
-    """Return the rule that decided, or that none could, and the file of the grant as far as it is known."""
-    decision, error, grant = outcome.decision, outcome.error, outcome.grant
-    reason = decision.reason if decision is not None else error.reason if error is not None else None
-    rule = _RULES.get(reason, f"none could decide ({reason})")
-    known = grant.origin if grant is not None else error
-    return [f"rule: {rule}", *([f"file: {known.file}"] if known is not None and known.file else [])]
+def hint(call: "Call", outcome: "Outcome") -> str:
+    """Return what would help, '' where nothing does."""
+    error = outcome.error
+    if isinstance(error, UsageError):
+        return error.hint or f"see `cortex-policy {call.command} --help`"
+    return error.hint if error is not None else _hint(call, outcome.grant, outcome.decision)
 
 
 def _allowed(decision: "Decision") -> str:
@@ -90,7 +67,7 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
         allowing = _command(call, "allow", [call.action] if call.action else [])
         return f"allowed actions: {actions}; an operator {allowing or f'adds one to `actions` in {file}'}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
-        return f"what arguments may be stands in `args` in {file}"
+        return f"what arguments may be stands in `args` in {file}; `--explain` names the line"
     if decision.reason is PATH_OUTSIDE_SCOPE:
         return _path_hint(call, grant, decision, file)
     if decision.reason is RATE_LIMITED:
@@ -103,41 +80,18 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
 def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) -> str:
     if any(place.guard for place, _ in decision.places):
         return "no grant lets its tool touch what governs it"
-    allowing = _command(call, "add-scope", _missing_scopes(grant, decision))
+    allowing = _command(call, "add-scope", missing_scopes(grant, decision))
     scopes = [scope for scope in grant.fs_scope if usable(scope) is not None]
     if scopes:
-        return f"allowed below: {', '.join(scopes)}{allowing and f'; an operator {allowing}'}"
+        what = "allowed" if decision.places else "give a path"
+        return f"{what} below: {', '.join(scopes)}{allowing and f'; an operator {allowing}'}"
     return f"no scope of this grant can match; an operator mends `fsScope` in {file}" if grant.fs_scope else ""
-
-
-def _missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
-    """Return the scopes that would let every path of the call in; none where not all of them can be."""
-    missing: dict[str, None] = {}
-    for place, _ in decision.places:
-        for relative in (place.collapsed, place.landed):
-            if relative is None or usable(relative) != relative or misspelling(place.given) or place.fault:
-                return []  # it lies outside the root, or is denied by how it is spelled
-            if covering((*grant.fs_scope, *missing), relative) is None:
-                missing[relative] = None
-    return list(missing)
 
 
 def _command(call: "Call", option: str, words: list[str]) -> str:
     """Return the command that would allow these words, '' where none can be typed."""
-    if not words or not all(map(str.isprintable, [*words, call.root or ""])):
-        return ""
-    options = "".join(f" --{option}{'=' if word[:1] == '-' else ' '}{_quoted(word)}" for word in words)
-    where = f" --root {_quoted(call.root)}" if call.root is not None else ""
-    return f"allows it with `cortex-policy set {call.grant}{options}{where}`"
-
-
-def _quoted(word: str) -> str:
-    """Quote a word for a shell."""
-    if word and _BARE.issuperset(word):
-        return word
-    from shlex import quote  # noqa: PLC0415 - 10 ms, and few words need it
-
-    return quote(word)
+    command = rooted(setting(call.grant, option, words), call.root)
+    return f"allows it with `{command}`" if command else ""
 
 
 def _rate_hint(decision: "Decision") -> str:
@@ -148,22 +102,10 @@ def _rate_hint(decision: "Decision") -> str:
     return f"a call fits in {seconds:.1f} seconds; wait for it with `--wait {int(seconds) + 1}`"
 
 
-def _json(value: object) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, str):
-        return str(encode_basestring_ascii(value))
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{_json(name)}: {_json(part)}" for name, part in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_json, value)) + "]"
-    message = f"no JSON for {type(value).__name__}"
-    raise TypeError(message)
+def json_line(call: "Call", outcome: "Outcome", **more: object) -> str:
+    """Return the answer for programs: the members that are always there, and more of them behind."""
+    from cortex_policy.core.jsontext import json_text  # noqa: PLC0415 - most answers are for people
 
-
-def _json_line(call: "Call", outcome: "Outcome") -> str:
     decision, error, grant = outcome.decision, outcome.error, outcome.grant
     code, reason, message, retryable = 70, None, None, False
     if error is not None:
@@ -174,7 +116,7 @@ def _json_line(call: "Call", outcome: "Outcome") -> str:
         retryable = decision.retryable
     # an error tells of the file as far as it was known
     origin = grant.origin if grant is not None else error
-    return _json({
+    return json_text({
         "decision": bool(decision),
         "reason": reason,
         "message": message,
@@ -192,6 +134,7 @@ def _json_line(call: "Call", outcome: "Outcome") -> str:
         "obligations": list(decision.obligations) if decision is not None else [],
         "root": origin.root if origin is not None else None,
         "duration_us": outcome.duration_us,
+        **more,
     })  # fmt: skip
 
 

@@ -27,7 +27,7 @@ ENVIRONMENT = (
     ("CORTEX_POLICY_ROOT", "The absolute path of the root; `--root` wins over it."),
     ("CORTEX_POLICY_STATE_DIR", "The absolute path of the directory of rate state."),
     ("CORTEX_POLICY_*", "Settings, see `cortex-policy-config`(5); one that is none is answered with 27."),
-    ("CORTEX_AUDIT_LOG", "Not built yet: where it is set, `cortex-policy check` answers 27."),
+    ("CORTEX_AUDIT_LOG", "The absolute path of the audit log, where no setting names one."),
 )
 SETTINGS_FILES = (
     (f"{SYSTEM_SETTINGS}/config.toml", "The system's, which is root's alone."),

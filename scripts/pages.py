@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cortex_policy.cli.app import PROGRAM, app
+from cortex_policy.cli.app import PROGRAM, app_of
 from cortex_policy.cli.help import prose_and_examples
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Page:
 
 def top_page() -> Page:
     """Read the whole app."""
-    return Page(typer.main.get_command(app), (PROGRAM,))
+    return Page(typer.main.get_command(app_of()), (PROGRAM,))
 
 
 def takes_value(option: Any) -> bool:

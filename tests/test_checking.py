@@ -56,6 +56,22 @@ def test_any_words_get_an_answer(root: Path, call: Call) -> None:
         assert all(line.isprintable() for line in (given_answer.out + given_answer.err).split("\n"))
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@given(calls)
+@example(Call("git", "tree", cost=10**4000))
+@example(Call("git", "tree", args_json='{"paths": ["\\u0000`", "a b`"]}'))
+def test_any_words_are_explained(root: Path, call: Call) -> None:
+    """On stdout alone unless they do not fit together, and each line can be printed."""
+    assert root.is_dir()
+    asked = Call(**{**vars(call), "explain": True, "peek": True, "quiet": False, "command": "explain"})
+    told = answer(asked)
+    assert told.exit_code in {0, 2, 10, 11, 12, 14, 20, 25}
+    assert bool(told.err) == (told.exit_code == 2 and not call.json)
+    assert all(line.isprintable() for line in (told.out + told.err).split("\n"))
+    if call.json:
+        assert ("explanation" in json.loads(told.out)) == (told.exit_code != 2)
+
+
 @pytest.mark.parametrize(
     ("words", "args"),
     [("x=1", 1), ("x=true", True), ("x=[1]", [1]), ("x=a", "a"), ("x=", ""), ("x=1=2", "1=2"), ("repo=3", "3"), ("path=3", "3"),

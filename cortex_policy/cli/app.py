@@ -1,74 +1,54 @@
 """The command table, and how Typer is run so that exit codes never lie."""
 
 import os
-from typing import Annotated, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cortex_policy.checking import Call, Outcome
-from cortex_policy.cli.check import check
-from cortex_policy.cli.completions import completions
-from cortex_policy.cli.config import config_app
-from cortex_policy.cli.copy import copy
-from cortex_policy.cli.diff import diff
-from cortex_policy.cli.edit import edit
-from cortex_policy.cli.fmt import fmt
+from cortex_policy.cli.exit_codes import DECIDING
 from cortex_policy.cli.guard import guarded
 from cortex_policy.cli.help import Command, Deciding, Group
-from cortex_policy.cli.init import init
-from cortex_policy.cli.list import list_grants
-from cortex_policy.cli.log import log
-from cortex_policy.cli.new import new
-from cortex_policy.cli.rate import rate_app
-from cortex_policy.cli.remove import remove
-from cortex_policy.cli.rename import rename
-from cortex_policy.cli.resume import resume
-from cortex_policy.cli.rule import rule
-from cortex_policy.cli.schema import schema
-from cortex_policy.cli.set import set_grant
-from cortex_policy.cli.show import show
-from cortex_policy.cli.stamp import stamp_app
-from cortex_policy.cli.stop import stop
-from cortex_policy.cli.undo import undo
-from cortex_policy.cli.validate import validate
 from cortex_policy.core.model import UsageError
 from cortex_policy.wording import printable, worded
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 PROGRAM = "cortex-policy"
 USAGE = 2
+# each command by its name, and where it is: a module beside this one, and what that calls it
+COMMANDS = {
+    "check": ("check", "check"),
+    "explain": ("explain", "explain"),
+    "list": ("list", "list_grants"),
+    "show": ("show", "show"),
+    "diff": ("diff", "diff"),
+    "edit": ("edit", "edit"),
+    "init": ("init", "init"),
+    "new": ("new", "new"),
+    "set": ("set", "set_grant"),
+    "remove": ("remove", "remove"),
+    "rename": ("rename", "rename"),
+    "copy": ("copy", "copy"),
+    "fmt": ("fmt", "fmt"),
+    "log": ("log", "log"),
+    "undo": ("undo", "undo"),
+    "validate": ("validate", "validate"),
+    "rule": ("rule", "rule"),
+    "test": ("test", "cases"),
+    "replay": ("replay", "replay"),
+    "suggest": ("suggest", "suggest"),
+    "stop": ("stop", "stop"),
+    "resume": ("resume", "resume"),
+    "schema": ("schema", "schema"),
+    "completions": ("completions", "completions"),
+    "stamp": ("stamp", "stamp_app"),
+    "config": ("config", "config_app"),
+    "rate": ("rate", "rate_app"),
+}
 _QUIETER = frozenset(("--json", "-q", "--quiet"))
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28
-app = typer.Typer(
-    name=PROGRAM,
-    cls=Group,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.command("check", cls=Deciding, add_help_option=False)(check)
-app.command("list", cls=Command)(list_grants)
-app.command("show", cls=Command)(show)
-app.command("diff", cls=Command)(diff)
-app.command("edit", cls=Command)(edit)
-app.command("init", cls=Command)(init)
-app.command("new", cls=Command)(new)
-app.command("set", cls=Command)(set_grant)
-app.command("remove", cls=Command)(remove)
-app.command("rename", cls=Command)(rename)
-app.command("copy", cls=Command)(copy)
-app.command("fmt", cls=Command)(fmt)
-app.command("log", cls=Command)(log)
-app.command("undo", cls=Command)(undo)
-app.command("validate", cls=Command)(validate)
-app.command("rule", cls=Command)(rule)
-app.command("stop", cls=Command)(stop)
-app.command("resume", cls=Command)(resume)
-app.command("schema", cls=Command)(schema)
-app.command("completions", cls=Command)(completions)
-app.add_typer(stamp_app, name="stamp")
-app.add_typer(config_app, name="config")
-app.add_typer(rate_app, name="rate")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
@@ -79,7 +59,25 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
         raise typer.Exit
 
 
-@app.callback()
+def app_of(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
+    """Return the app with these commands alone: all of them take as long to load as Typer does."""
+    app = typer.Typer(
+        name=PROGRAM, cls=Group, no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )  # fmt: skip
+    app.callback()(program)
+    for name in names:
+        module, attribute = COMMANDS[name]
+        found = getattr(import_module(f"cortex_policy.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            app.add_typer(found, name=name)
+        elif name in DECIDING:
+            app.command(name, cls=Deciding, add_help_option=False)(found)
+        else:
+            app.command(name, cls=Command)(found)
+    return app
+
+
 def program(
     *, version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True,
                                              help="Print the version and exit.")] = False,
@@ -102,14 +100,19 @@ def run(words: list[str]) -> int:
     return guarded(lambda: _run(words))
 
 
+def is_deciding(words: list[str]) -> bool:
+    """Whether the exit code of these words is an answer."""
+    return bool(words) and words[0] in DECIDING
+
+
 def _run(words: list[str]) -> int:
-    command = typer.main.get_command(app)
-    if words == ["check", "--help"]:
+    command = typer.main.get_command(app_of(words[:1] if words and words[0] in COMMANDS else COMMANDS))
+    if is_deciding(words) and words[1:] == ["--help"]:
         context = typer.Context(command, info_name=PROGRAM)
-        check_command = command.get_command(context, "check")  # type: ignore[attr-defined]
-        typer.echo(check_command.get_help(typer.Context(check_command, info_name="check", parent=context)))
+        deciding = command.get_command(context, words[0])  # type: ignore[attr-defined]
+        typer.echo(deciding.get_help(typer.Context(deciding, info_name=words[0], parent=context)))
         return 0
-    if words == ["check", "--version"]:
+    if is_deciding(words) and words[1:] == ["--version"]:
         words = ["--version"]
     if words[:1] in (["--help"], ["--version"]) and words[1:]:  # else a wrapper's `"$@"` could make a call a 0
         typer.echo(f"{PROGRAM}: {words[0]} stands alone\nhint: see `{PROGRAM} --help`", err=True)
@@ -124,9 +127,11 @@ def _run(words: list[str]) -> int:
 
 def _tell(words: list[str], error: Any) -> None:
     """Print an error of usage in the way that the words ask for: `check` is read by programs too."""
-    if words[:1] != ["check"] or not _QUIETER.intersection(words):
+    if not is_deciding(words) or not _QUIETER.intersection(words):
         typer.echo(_usage(error, words), err=True)
     elif "--json" in words and not {"-q", "--quiet"}.intersection(words):
+        from cortex_policy.checking import Call, Outcome  # noqa: PLC0415 - only an error of a decision needs it
+
         call, message = Call("", "", json=True), _usage(error, words).split("\n")[0].partition(": ")[2]
         typer.echo(worded(call, Outcome(None, None, UsageError(message), 0))[0], nl=False)
 
@@ -140,6 +145,6 @@ def _usage(error: Any, words: list[str]) -> str:
         message = f"{error.message}. Did you mean {', '.join(map(repr, near))}?"
     context = error.ctx
     # an option without its value has lost its command
-    command = context.command_path if context is not None else " ".join([PROGRAM, *words[: words[:1] == ["check"]]])
+    command = context.command_path if context is not None else " ".join([PROGRAM, *words[: is_deciding(words)]])
     message = " ".join(message.split()).removesuffix(".")
     return f"{command}: {printable(message[:1].lower() + message[1:])}\nhint: see `{command} --help`"

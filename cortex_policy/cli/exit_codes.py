@@ -5,27 +5,28 @@ from cortex_policy.core.model import REASONS
 _DECIDED = range(10, 20)
 _UNDECIDED = range(20, 30)
 _GENERAL = {
-    1: "findings: what was validated is wrong, what was verified differs, or what was compared allows more",
+    1: "findings: what was validated or tested is wrong, what was verified differs, or what was compared allows more",
     2: "usage",
     3: "not done, nothing was changed",
     70: "a bug in this program; every exit code but 0 is a no",
     130: "interrupted",
 }
+DECIDING = ("check", "explain")  # their exit codes are answers, and programs read them
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit")
 _ROOTLESS = ("completions", "rule", "schema")
 _ENDED_BY = {
-    1: ("validate", "stamp", "diff", "fmt"),
-    3: ("validate", "stamp", "rate", "diff", "stop", "resume", "config", *_WRITERS),
+    1: ("validate", "test", "stamp", "diff", "fmt"),
+    3: ("validate", "test", "stamp", "rate", "diff", "stop", "resume", "config", *_WRITERS),
     23: ("stamp", *_WRITERS),
-    24: ("check", "rate"),
-    27: ("check", "config", "rate"),
+    24: (*DECIDING, "rate"),
+    27: (*DECIDING, "config", "rate"),
 }
 
 
 def exit_codes(command: str | None = None) -> list[tuple[int, str]]:
     """Return the exit codes of a command, or all of them, with their meaning, in order."""
     codes = _GENERAL | {reason.exit_code: f"{reason.message} ({reason})" for reason in REASONS}
-    codes[0] = {"check": "allowed", None: "allowed, or done"}.get(command, "done")
+    codes[0] = "allowed" if command in DECIDING else "done" if command is not None else "allowed, or done"
     return sorted((code, meaning) for code, meaning in codes.items() if command is None or _ends(command, code))
 
 
@@ -33,5 +34,5 @@ def _ends(command: str, code: int) -> bool:
     if code in _ENDED_BY:
         return command in _ENDED_BY[code]
     if code in _DECIDED:
-        return command == "check"
+        return command in DECIDING
     return code not in _UNDECIDED or command not in _ROOTLESS

@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import print_rows
-from cortex_policy.core.model import GrantError
+from cortex_policy.cli.report import print_rows, warn
 from cortex_policy.manage import recalling
 from cortex_policy.state.entries import Entry
 from cortex_policy.state.grants import find_root
@@ -29,7 +28,8 @@ def log(
     """List the writes of grants, the last first.
 
     When, by whom, and what was allowed then that was not before: a table on a terminal, else one line a write with tabs
-    between. Times are UTC. The last 100 writes of the last 90 days are known.
+    between. Times are UTC. As many writes are known as the setting `history.keep` says; each drops those before it that
+    are older than 90 days.
 
     $ cortex-policy log
     $ cortex-policy log git -n 5
@@ -43,16 +43,11 @@ def log(
     print_rows(COLUMNS, [_cells(entry) for entry in entries])
     for damage in found.damages:
         typer.echo(printable(f"warning: `{damage.file}`: {damage.problem}"), err=True)
-    _warn(found.doubt)
+    warn(found.doubt)
     if not entries:
         of = f" of `{grant_id}`" if grant_id is not None else ""
-        typer.echo(printable(f"no write{of} is known"), err=True)
-
-
-def _warn(doubt: GrantError | None) -> None:
-    if doubt is not None:
-        typer.echo(printable(f"warning: {doubt.detail}"), err=True)
-        typer.echo(printable(f"hint: {doubt.hint}"), err=True)
+        why = "" if found.is_kept else ": the setting `history.keep` is 0"
+        typer.echo(printable(f"no write{of} is known{why}"), err=True)
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:

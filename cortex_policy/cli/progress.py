@@ -15,18 +15,19 @@ _FRAME_SECONDS = 0.1
 _Item = TypeVar("_Item")
 
 
-def tracked(items: "Iterable[_Item]", total: int | None = None) -> "Iterator[_Item]":
+def tracked(items: "Iterable[_Item]", total: int | None = None, *, what: str = "grants") -> "Iterator[_Item]":
     """Yield the items, and draw on stderr how many are done; in a pipe, a log or a short run nothing is drawn."""
     if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
         yield from items
         return
     bar: Progress | None = None
-    total = total if total is not None else len(cast("Sized", items))
+    if total is None and hasattr(items, "__len__"):  # of a stream nobody knows how much is to come
+        total = len(cast("Sized", items))
     due = monotonic() + PATIENCE_SECONDS
     try:
         for done, item in enumerate(items):
             if monotonic() >= due:
-                bar = bar or _started(total)
+                bar = bar or _started(total, what)
                 bar.update(bar.task_ids[0], completed=done, refresh=True)
                 due = monotonic() + _FRAME_SECONDS
             yield item
@@ -35,11 +36,12 @@ def tracked(items: "Iterable[_Item]", total: int | None = None) -> "Iterator[_It
             bar.stop()
 
 
-def _started(total: int) -> "Progress":
+def _started(total: int | None, what: str) -> "Progress":
     from rich.console import Console  # noqa: PLC0415 - only a long run needs 45 ms of it
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
 
-    columns = BarColumn(), MofNCompleteColumn(), "grants,", TimeRemainingColumn(), "left"
+    left = () if total is None else (TimeRemainingColumn(), "left")
+    columns = BarColumn(), MofNCompleteColumn(), f"{what}," if left else what, *left
     # no thread of its own draws it: some who use this fork
     bar = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
     bar.add_task("", total=total)

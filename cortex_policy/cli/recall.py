@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from cortex_policy.cli.report import warn
 from cortex_policy.cli.saving import print_text
 from cortex_policy.manage import recalling
 from cortex_policy.state.stamp import digest_of
@@ -20,11 +21,13 @@ def recall(root: "Root", grant_id: str, version: int, *, json: bool) -> None:
     past = recalling.at(root, grant_id, version)
     if json:
         typer.echo(json_text.dumps(_members(past)))
-    elif sys.stdout.isatty():
+        return
+    if sys.stdout.isatty():
         print_text(past.text.decode("utf-8", "backslashreplace"))
     else:
         sys.stdout.flush()
         sys.stdout.buffer.write(past.text)
+    warn(past.doubt)
 
 
 def _members(past: recalling.Past) -> dict[str, object]:
@@ -48,4 +51,5 @@ def _members(past: recalling.Past) -> dict[str, object]:
         "per_minute": grant.rate.per_minute if grant is not None else None,
         "text": text,
         "base64": packed,
+        "warning": past.doubt.detail if past.doubt is not None else None,
     }

@@ -10,6 +10,7 @@ from cortex_policy.wording import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cortex_policy.core.model import GrantError
     from cortex_policy.manage.rates import Standing
     from cortex_policy.state.stop import Stop
 
@@ -28,6 +29,13 @@ def print_hints(hints: "Iterable[str]") -> None:
     """Print on stderr what would mend what was printed, each once."""
     for hint in dict.fromkeys(filter(None, hints)):
         typer.echo(printable(f"hint: {hint}"), err=True)
+
+
+def warn(doubt: "GrantError | None") -> None:
+    """Print on stderr what is unsafe about what was printed, and what mends it."""
+    if doubt is not None:
+        typer.echo(printable(f"warning: {doubt.detail}"), err=True)
+        print_hints([doubt.hint])
 
 
 def stop_members(stop: "Stop | None") -> dict[str, object] | None:

@@ -16,20 +16,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cortex_policy.manage.editing import Written
+    from cortex_policy.state.grants import Root
 
 
-def agreed(*, allowed: bool, json: bool) -> "Callable[[Change], None]":
-    """Return what shows the meaning of a change, and asks where it may allow more than before."""
-    show_and_ask = agreed_together(allowed=allowed, json=json)
+def agreed(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[Change], None]":
+    """Return what shows the meaning of a change, and asks where it may allow more than before.
+
+    With a root it says what the change would have meant for the last calls.
+    """
+    show_and_ask = agreed_together(allowed=allowed, json=json, root=root)
     return lambda change: show_and_ask(Differences((change,), 0, ()))
 
 
-def agreed_together(*, allowed: bool, json: bool) -> "Callable[[Differences], None]":
+def agreed_together(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[Differences], None]":
     """Return what does so for several changes, and asks once."""
 
     def show_and_ask(found: Differences) -> None:
         if not json:
             print_differences(found)
+            if root is not None:
+                _print_hindsight(root, found)
         elif fails(found.verdict) and not allowed:  # nobody says yes to what was not shown
             raise NotDone("it may allow more than before", "say yes with `--allow-widening`")
         consent(found.verdict, allowed=allowed)
@@ -59,13 +65,22 @@ def report(done: "Written", said: str, *, json: bool) -> None:
         typer.echo(printable(f"nothing to do: {said}"))
 
 
-def preview(planned: "Written", *, json: bool) -> None:
-    """Print what would be written, and what it would mean."""
+def _print_hindsight(root: "Root", found: Differences) -> None:
+    from cortex_policy.manage.hindsight import told  # noqa: PLC0415 - a command that reads no log need not load it
+
+    for past in filter(None, (told(root, change) for change in found.changes)):
+        typer.echo(printable(past))
+
+
+def preview(root: "Root", planned: "Written", *, json: bool) -> None:
+    """Print what would be written, and what it would mean, for the last calls too."""
     if json:
         report(planned, "", json=True)
     elif planned.diff:
         print_text(planned.diff)
-        print_differences(Differences((planned.change,), 0, ()))
+        found = Differences((planned.change,), 0, ())
+        print_differences(found)
+        _print_hindsight(root, found)
     else:
         typer.echo(printable(f"nothing to do: `{planned.change.name}` is so already"))
 

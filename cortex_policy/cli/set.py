@@ -54,8 +54,8 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
         raise UsageError("say what to set", "see `cortex-policy set --help`")
     found = find_root(root)
     if dry_run:
-        saving.preview(editing.planned(found, grant_id, wanted), json=json)
+        saving.preview(found, editing.planned(found, grant_id, wanted), json=json)
         return
-    consent = saving.agreed(allowed=allow_widening, json=json)
+    consent = saving.agreed(allowed=allow_widening, json=json, root=found)
     done = editing.edited(found, grant_id, wanted, consent, patience(wait_seconds))
     saving.report(done, f"saved `{grant_id}`" if done.is_written else f"`{grant_id}` is so already", json=json)

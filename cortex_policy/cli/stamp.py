@@ -99,7 +99,7 @@ def wait(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Wait until the stamp is at a version, or beyond it, or until a reader is.
+    """Wait until the stamp, or a reader, is at a version, or beyond.
 
     It takes no lock, and waits without end where no time-out is given. A reader is a service that names itself in
     `PolicyStore(reader=NAME)`; without a version, it is waited for until it runs the one that stands now.

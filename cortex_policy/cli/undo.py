@@ -35,7 +35,8 @@ def undo(
 
     It brings back the identical bytes, says what that means, and asks as `set` does. It is a write itself: to undo it
     does again what was undone. With `--to` each grant that differs is one write, complete in itself, what was written
-    last goes back first; the same again goes on where it was stopped. Hand edits have no way back.
+    last goes back first; the same again goes on where it was stopped. Hand edits have no way back, nor has what `log`
+    does not list: the setting `history.keep` says how much is kept.
 
     $ cortex-policy undo
     $ cortex-policy undo git --dry-run

@@ -5,20 +5,19 @@ import sys
 
 from cortex_policy.cli.formats import FORMATS
 from cortex_policy.cli.formats.text import draw, summary
+from cortex_policy.cli.outputs import STDOUT, outputs, write
 from cortex_policy.cli.progress import tracked
 from cortex_policy.core.model import UsageError, Value
 from cortex_policy.manage import validation
 from cortex_policy.manage.exemptions import Exemptions, Wanted
 from cortex_policy.manage.targets import STDIN
-from cortex_policy.state.writers import NOT_DONE, NotDone
+from cortex_policy.state.writers import NOT_DONE
 from cortex_policy.wording import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.manage.targets import Targets
     from cortex_policy.schema.problems import Report
-
-STDOUT = ""
 
 
 class Asked(Value):
@@ -37,7 +36,7 @@ class Asked(Value):
 
 def run(asked: Asked) -> int:
     """Validate, mend if that is asked for, and report; return the exit code."""
-    outputs = _outputs([*asked.output, *(["json"] if asked.json else ())] or ["text"])
+    where_to = outputs([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
     wanted = Wanted(_codes(asked.select), _codes(asked.ignore))
     where = validation.targets(asked.paths, asked.root)
     if asked.fix and any(target.path == STDIN for target in where.files):
@@ -47,9 +46,9 @@ def run(asked: Asked) -> int:
     if asked.fix and any(problem.fix is not None for problem in report.problems):
         is_mended = _mend(where, report, exemptions, asked.wait_seconds)
         report = validation.validate(where, exemptions, tracked, strict=asked.strict)
-    for name, file in outputs.items():
+    for name, file in where_to.items():
         _write(report, name, file)
-    if STDOUT not in outputs.values():
+    if STDOUT not in where_to.values():
         sys.stderr.write(f"{summary(report)}\n")
     if report.status == "fail":
         return 1
@@ -60,30 +59,12 @@ def _codes(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(code.strip() for word in words for code in word.split(",") if code.strip())
 
 
-def _outputs(words: list[str]) -> dict[str, str]:
-    """Return formats and where each goes; raise UsageError for one that is unknown, or two that meet."""
-    outputs: dict[str, str] = {}
-    for word in words:
-        name, equals, file = word.partition("=")
-        if name not in FORMATS:
-            raise UsageError(f"there is no format `{name}`", f"the formats are {', '.join(FORMATS)}")
-        if name in outputs or (equals and not file) or file in outputs.values():
-            hint = "give all but one of them a file, as in `--output sarif=grants.sarif`"
-            raise UsageError(f"`--output {word}`: each format and each place is named once", hint)
-        outputs[name] = file
-    return outputs
-
-
 def _write(report: "Report", name: str, file: str) -> None:
     if file == STDOUT:
         is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         sys.stdout.write(draw(report, colour=is_coloured) if name == "text" else FORMATS[name](report))
         return
-    try:
-        with open(file, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(FORMATS[name](report))
-    except OSError as error:
-        raise NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+    write(FORMATS[name](report), file)
 
 
 def _mend(where: "Targets", report: "Report", exemptions: Exemptions, wait_seconds: float) -> bool:

@@ -61,7 +61,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --ignore --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -99,11 +99,11 @@ _cortex_policy() {
             ;;
         'config set '*)
             offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress' '')
-            flags='--root --user --project --system --wait --help'
+            flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'config unset '*)
             offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress')
-            flags='--root --user --project --system --wait --help'
+            flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'rate purge '*)
             offered=('' '')
@@ -161,6 +161,10 @@ _cortex_policy() {
             offered=('' 'ids')
             flags='--root --wait --help'
             ;;
+        'explain '*)
+            offered=('' 'ids' 'actions')
+            flags='--path --arg --args --root --cost --require-path --json'
+            ;;
         'fmt '*)
             offered=('' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids')
             flags='--root --check --diff --wait --json --help'
@@ -193,6 +197,10 @@ _cortex_policy() {
             offered=('' 'ids' '')
             flags='--root --wait --json --help'
             ;;
+        'replay '*)
+            offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--root --with --since --fail-on --json --help'
+            ;;
         'resume '*)
             offered=('')
             flags='--root --json --help'
@@ -221,6 +229,14 @@ _cortex_policy() {
             offered=('')
             flags='--root --reason --json --help'
             ;;
+        'suggest '*)
+            offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--root --since --grant --json --help'
+            ;;
+        'test '*)
+            offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--root --init --filter --fail-under --output --watch --json --help'
+            ;;
         'undo '*)
             offered=('' 'ids')
             flags='--root --to --dry-run --allow-widening --wait --json --help'
@@ -230,7 +246,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('check completions config copy diff edit fmt init list log new rate remove rename resume rule schema set show stamp stop undo validate')
+            offered=('check completions config copy diff edit explain fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
             flags='--version --help'
             ;;
     esac

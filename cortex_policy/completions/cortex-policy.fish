@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --ignore --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --timeout --to --tool --version --wait -n
+        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -72,6 +72,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a config -d 'Show and chang
 complete -c cortex-policy -n '__cortex_policy_at 0' -a copy -d 'Make a grant with the bytes of another'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a diff -d 'Say whether a change allows more than before, or less'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a edit -d 'Edit a grant in your editor, and save it when it loads'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a explain -d 'Explain a decision rule by rule, and count nothing'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a fmt -d 'Lay out grants in one canonical form'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a init -d 'Make .cortex/policy/tools, with an example grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a list -d 'List the grants, and what is wrong with them'
@@ -80,6 +81,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a new -d 'Make a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rate -d 'Show, watch, reset or purge what the rates leave'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a remove -d 'Remove a grant, valid or not'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rename -d 'Give a grant another id'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a replay -d 'Decide past calls again, and say which answers flip'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a resume -d 'End the stop of a root, whoever made it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rule -d 'Explain a rule of validate, or list them all'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a schema -d 'Print the JSON Schema of a grant'
@@ -87,6 +89,8 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a set -d 'Change a grant in
 complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a stamp -d 'Show, verify or write the version and checksum of the grants'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a stop -d 'Deny every call, at once, until resume'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a suggest -d 'Show the smallest changes that would allow denied calls'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a test -d 'Run the cases of grants, and say what no case shows'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a undo -d 'Undo the last write, or the last write of a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is wrong with grants, and how to mend it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
@@ -101,7 +105,7 @@ complete -c cortex-policy -n '__cortex_policy_in check' -l wait -x -d 'Wait at m
 complete -c cortex-policy -n '__cortex_policy_in check' -l cost -x -d 'Count as N calls instead of one'
 complete -c cortex-policy -n '__cortex_policy_in check' -l peek -d 'Decide, but count nothing'
 complete -c cortex-policy -n '__cortex_policy_in check' -l require-path -d 'Deny a call that names no path'
-complete -c cortex-policy -n '__cortex_policy_in check' -l explain -d 'Also print the rule that decided, and the grant\'s file'
+complete -c cortex-policy -n '__cortex_policy_in check' -l explain -d 'Also print how each rule went, by which line of the grant'
 complete -c cortex-policy -n '__cortex_policy_in check' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in check' -s q -l quiet -d 'Print nothing; the exit code is the answer'
 complete -c cortex-policy -n '__cortex_policy_at 0 completions' -a 'bash zsh fish'
@@ -137,6 +141,7 @@ complete -c cortex-policy -n '__cortex_policy_in config set' -l root -x -a '(__f
 complete -c cortex-policy -n '__cortex_policy_in config set' -l user -d 'In your own file, as without any of these'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l project -d 'In the file of the root, which can only tighten'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l system -d 'In the file of the machine, which is root\'s'
+complete -c cortex-policy -n '__cortex_policy_in config set' -l allow-widening -d 'Save what may allow more than before, without being asked'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress'
@@ -144,6 +149,7 @@ complete -c cortex-policy -n '__cortex_policy_in config unset' -l root -x -a '(_
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l user -d 'In your own file, as without any of these'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l project -d 'In the file of the root, which can only tighten'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l system -d 'In the file of the machine, which is root\'s'
+complete -c cortex-policy -n '__cortex_policy_in config unset' -l allow-widening -d 'Save what may allow more than before, without being asked'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 copy' -a '(__cortex_policy_ids)'
@@ -165,6 +171,15 @@ complete -c cortex-policy -n '__cortex_policy_at 0 edit' -a '(__cortex_policy_id
 complete -c cortex-policy -n '__cortex_policy_in edit' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in edit' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in edit' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 explain' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 1 explain' -a '(__cortex_policy_actions (__cortex_policy_plain)[2])'
+complete -c cortex-policy -n '__cortex_policy_in explain' -l path -rF -d 'A path of the call, as typed; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in explain' -l arg -x -d 'Another argument of the call; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in explain' -l args -x -d 'Arguments as one JSON object; - reads it from stdin'
+complete -c cortex-policy -n '__cortex_policy_in explain' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in explain' -l cost -x -d 'Count as N calls instead of one'
+complete -c cortex-policy -n '__cortex_policy_in explain' -l require-path -d 'Deny a call that names no path'
+complete -c cortex-policy -n '__cortex_policy_in explain' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_at 0 fmt' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_at 1 fmt' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_at 2 fmt' -a '(__cortex_policy_ids)'
@@ -238,6 +253,20 @@ complete -c cortex-policy -n '__cortex_policy_in rename' -l root -x -a '(__fish_
 complete -c cortex-policy -n '__cortex_policy_in rename' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in rename' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in rename' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 1 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 2 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 3 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 4 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 5 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 6 replay' -F
+complete -c cortex-policy -n '__cortex_policy_at 7 replay' -F
+complete -c cortex-policy -n '__cortex_policy_in replay' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l with -x -d 'Decide on the grants of a git revision or a directory'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l since -x -d 'Only calls since then: 24h, 90m, 7d ago or a time'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l fail-on -x -d 'Exit 1 if a no becomes a yes, a yes a no, or any'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in resume' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in resume' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in resume' -l help -d 'Show this message and exit'
@@ -267,7 +296,7 @@ complete -c cortex-policy -n '__cortex_policy_in show' -l json -d 'Print one lin
 complete -c cortex-policy -n '__cortex_policy_in show' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a show -d 'Show the stamp\'s version and checksum'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a verify -d 'Compare the grants with their stamp; exit 1 where they differ'
-complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a wait -d 'Wait until the stamp is at a version, or beyond it, or until a reader is'
+complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a wait -d 'Wait until the stamp, or a reader, is at a version, or beyond'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a write -d 'Stamp every grant as it stands, as the next version'
 complete -c cortex-policy -n '__cortex_policy_in stamp' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in stamp show' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
@@ -290,6 +319,35 @@ complete -c cortex-policy -n '__cortex_policy_in stop' -l root -x -a '(__fish_co
 complete -c cortex-policy -n '__cortex_policy_in stop' -l reason -x -d 'Why, for whoever is denied'
 complete -c cortex-policy -n '__cortex_policy_in stop' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in stop' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 1 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 2 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 3 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 4 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 5 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 6 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_at 7 suggest' -F
+complete -c cortex-policy -n '__cortex_policy_in suggest' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in suggest' -l since -x -d 'Only calls since then: 24h, 90m, 7d ago or a time'
+complete -c cortex-policy -n '__cortex_policy_in suggest' -l grant -x -d 'Only calls of this grant'
+complete -c cortex-policy -n '__cortex_policy_in suggest' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in suggest' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 1 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 2 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 3 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 4 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 5 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 6 test' -F
+complete -c cortex-policy -n '__cortex_policy_at 7 test' -F
+complete -c cortex-policy -n '__cortex_policy_in test' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in test' -l init -x -d 'Write a first case file that covers a grant'
+complete -c cortex-policy -n '__cortex_policy_in test' -l filter -x -d 'Judge only cases whose name or file holds this'
+complete -c cortex-policy -n '__cortex_policy_in test' -l fail-under -x -d 'Fail where less of the grants is shown'
+complete -c cortex-policy -n '__cortex_policy_in test' -l output -x -a 'text json github gitlab sarif junit' -d 'Print as text, json or junit; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in test' -l watch -d 'Run again when a grant or a case file changes'
+complete -c cortex-policy -n '__cortex_policy_in test' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in test' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 undo' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l to -x -d 'Bring all grants back to a version'

@@ -5,13 +5,16 @@ from cortex_policy.core.decode import MAX_DEPTH
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import re
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 _TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
 _ANNOTATIONS = frozenset((
     "title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly",
 ))  # fmt: skip
+_MOST_LISTED = 12
+_LONGEST = 60  # characters
+_LARGEST = 10**40  # Python refuses to print the largest integers
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _LENGTHS = {"minLength": "string", "maxLength": "string", "minItems": "array", "maxItems": "array"}
 
@@ -145,13 +148,32 @@ def _missed(declaration: object, value: object, depth: int) -> str:
     )
 
 
+def listed(values: "Sequence[object]") -> str:
+    """Return the first of some JSON values, as a sentence lists them."""
+    shown = ", ".join(map(spelled, values[:_MOST_LISTED])) or "nothing"
+    return f"{shown}, ..." if len(values) > _MOST_LISTED else shown
+
+
+def spelled(value: object) -> str:
+    """Return a JSON value about as a grant spells it, a long one cut off."""
+    if isinstance(value, str):
+        return f'"{value[:_LONGEST]}..."' if len(value) > _LONGEST else f'"{value}"'
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        return "a number that is too long to print"
+    if isinstance(value, dict | list | tuple):
+        return "an object" if isinstance(value, dict) else "an array"
+    return str(value)
+
+
 def _missed_value(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
     if types and not any(_is_of(value, word) for word in types):
         return f"must be of type {' or '.join(types)}, not {_kind(value)}"
     if "enum" in declaration and not any(_same(value, one) for one in declaration["enum"]):
-        return "must be one of those in `enum`"
+        return f"must be one of `enum`: {listed(declaration['enum'])}"
     if "const" in declaration and not _same(value, declaration["const"]):
-        return "must be the value of `const`"
+        return f"must be the `const` {spelled(declaration['const'])}"
     return ""
 
 

@@ -27,6 +27,7 @@ PATH_NAMES = frozenset((
     "src", "destination", "dest", "oldpath", "newpath", "dir", "directory", "cwd",
 ))  # fmt: skip
 NOT_A_PATH = None
+_GLOBS, _NO_STEPS = frozenset("*?[]{}\\"), frozenset(("", ".", ".."))
 
 
 def _action(grant: "Grant", request: "Request", _: Settings) -> Decision | None:
@@ -46,11 +47,10 @@ def _covered(grant: "Grant", places: "Iterable[Place]") -> "tuple[tuple[Place, s
     return tuple((place, None if outside(scopes, place) else covering(scopes, place.landed)) for place in places)
 
 
-def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
+def judged(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, Place | None, str]]":
+    """Yield (argument, path, its place, why it is denied) for each path in the arguments; no why is a yes."""
     places = {(place.argument, place.given): place for place in request.places}
-    seen = False
     for argument, given in path_arguments(grant, request.args):
-        seen = seen or given is not None
         # INVARIANT: each path in the arguments meets a place made for it; a request without one is denied here
         place = places.get((argument, given)) if given is not None else None
         if place is not None:
@@ -59,6 +59,13 @@ def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | 
             why = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
             why = "comes unresolved"
+        yield argument, given, place, why
+
+
+def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
+    seen = False
+    for argument, given, _, why in judged(grant, request):
+        seen = seen or given is not None
         if why:
             what = f"`{given}`" if given is not None else f"argument `{argument}`"
             return Decision(PATH_OUTSIDE_SCOPE, f"{what} {why}", places=_covered(grant, request.places))
@@ -70,9 +77,11 @@ def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | 
 def _approval(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     if grant.data_class != "sensitive" or settings.sensitive == "allow":
         return None
-    if settings.sensitive == "ask":
-        return None if request.approved else Decision(APPROVAL_REQUIRED, obligations=(HUMAN_APPROVAL,))
-    return Decision(APPROVAL_REQUIRED, "sensitive data is denied by the settings")
+    is_asked = settings.sensitive == "ask"
+    if is_asked and request.approved:
+        return None
+    duties, why = ((HUMAN_APPROVAL,), "") if is_asked else ((), "sensitive data is denied by the settings")
+    return Decision(APPROVAL_REQUIRED, why, duties, places=_covered(grant, request.places))
 
 
 _RULES = (_action, _arguments, _path, _approval)
@@ -96,12 +105,19 @@ def rated(grant: "Grant", request: "Request", budget: "Budget") -> Decision:
     if budget.consumed == request.cost or budget.retry_after_seconds == 0:
         obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
         return Decision(ALLOWED, "", obligations, budget, places)
+    return Decision(RATE_LIMITED, lacking(budget), (), budget, places)
+
+
+def lacking(budget: "Budget") -> str:
+    """Say why a budget has no room."""
     if budget.retry_after_seconds is None:
         # the cost stays unsaid: Python refuses to print the largest ones
-        detail = f"a cost above {budget.limit} never fits into a minute"
-    else:
-        detail = "closed for a minute after damage" if budget.closed else f"{budget.used} of {budget.limit} used"
-    return Decision(RATE_LIMITED, detail, (), budget, places)
+        return f"a cost above {budget.limit} never fits into a minute"
+    return (
+        "closed for a minute after damage"
+        if budget.closed
+        else f"{budget.used} of {budget.limit} used in the last minute"
+    )
 
 
 def decide(
@@ -199,7 +215,7 @@ def misspelling(given: str) -> str:
     """Say why a path is denied by its spelling alone, '' where it is not."""
     if not given:
         return "is empty"
-    if any(_is_control(character) for character in given):
+    if not given.isprintable() and any(map(_is_control, given)):
         return "holds a control character"
     if given[0] == "~":
         return "starts with `~`, which nobody expands here"
@@ -215,9 +231,9 @@ def misspelling(given: str) -> str:
 def usable(scope: str) -> str | None:
     """Return a scope as it is compared, without one trailing `/`; None where it can never match."""
     trimmed = scope.removesuffix("/")
-    if trimmed != trimmed.strip() or any(character in "*?[]{}\\" for character in trimmed):
+    if trimmed != trimmed.strip() or not _GLOBS.isdisjoint(trimmed):
         return None
-    if any(part in ("", ".", "..") for part in trimmed.split("/")):
+    if not _NO_STEPS.isdisjoint(trimmed.split("/")):
         return None
     return trimmed
 

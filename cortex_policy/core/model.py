@@ -164,13 +164,18 @@ class Request(Value):
 class Settings(Value):
     """What an operator sets beside the grants: `sensitive` is `allow`, `ask` or `deny`, `stamp` `off` or `require`.
 
-    `state_dir` is where rate state lives, set or not; None where nobody has looked yet.
+    `state_dir` is where rate state lives, set or not; None where nobody has looked yet. `audit_file` is an absolute
+    path, None where nothing is recorded; `audit_args` is `names`, `fingerprints` or `full`, `audit_on_error` `ignore`
+    or `deny`.
     """
 
     sensitive: str = "allow"
     require_path: bool = False
     stamp: str = "off"
     state_dir: str | None = None
+    audit_file: str | None = None
+    audit_args: str = "fingerprints"
+    audit_on_error: str = "deny"
 
 
 class Budget(Value):

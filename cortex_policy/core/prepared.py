@@ -5,7 +5,7 @@ would have answered too (a property test holds it to that).
 """
 
 from cortex_policy.core.arguments import broken, is_annotation
-from cortex_policy.core.engine import is_path_argument, usable
+from cortex_policy.core.engine import is_path_argument, lacking, usable
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
 
 TYPE_CHECKING = False
@@ -90,7 +90,7 @@ class Prepared:
 
     def limited(self, yes: Decision, budget: Budget) -> Decision:
         """Turn a yes into the no of its rate, by a budget that has no room and will have."""
-        return Decision(RATE_LIMITED, f"{budget.used} of {budget.limit} used", (), budget, yes.places, self.digest)
+        return Decision(RATE_LIMITED, lacking(budget), (), budget, yes.places, self.digest)
 
     def _answer(self, budget: Budget | None, places: "tuple[tuple[Place, str | None], ...]") -> Decision:
         return Decision(ALLOWED, "", self._obligations, budget, places, self.digest)

@@ -15,12 +15,21 @@ def budget(hits: "Iterable[float]", now: float, limit: int, cost: int = 1) -> Bu
     A hit leaves the window exactly 60 s after it was taken. `retry_after_seconds` is 0 where the cost fits,
     None where it never can.
     """
-    inside = sorted(at for at in hits if now - at < WINDOW_SECONDS)
-    used = len(inside)
+    return counted(((at, 1) for at in hits), now, limit, cost)
+
+
+def counted(hits: "Iterable[tuple[float, int]]", now: float, limit: int, cost: int = 1) -> Budget:
+    """Say the same after so many hits at each of these times."""
+    inside = sorted((at, number) for at, number in hits if now - at < WINDOW_SECONDS)
+    used = sum(number for _, number in inside)
     remaining = max(0, limit - used)
     if cost > limit:
         return Budget(limit, used, remaining, None, 0)
-    if cost <= remaining:
+    in_the_way = used + cost - limit
+    if in_the_way <= 0:
         return Budget(limit, used, remaining, 0.0, 0)
-    last_in_the_way = inside[used + cost - limit - 1]
-    return Budget(limit, used, remaining, last_in_the_way + WINDOW_SECONDS - now, 0)
+    last = 0
+    while in_the_way > inside[last][1]:
+        in_the_way -= inside[last][1]
+        last += 1
+    return Budget(limit, used, remaining, inside[last][0] + WINDOW_SECONDS - now, 0)

@@ -21,7 +21,7 @@ class Version(Value):
 
     grant: Grant | None
     problem: str = ""
-    is_settings: bool = False  # of a project, which are compared beside its grants
+    is_settings: bool = False  # which are compared beside grants
 
 
 ABSENT = Version(None)
@@ -69,7 +69,13 @@ def between(old: str, new: str, root: str | None = None) -> Differences:
 
 def changed(grant_id: str, old: bytes | None, new: bytes | None) -> Change:
     """Say what a write means that replaces these old bytes of a grant by new ones; None stands for no grant."""
-    return _change(grant_id, _version(old), _version(new))
+    return _change(grant_id, version_of(old), version_of(new))
+
+
+def of_settings(meaning: Meaning) -> Change:
+    """Return a change of settings, which stands beside those of grants."""
+    side = Version(None, is_settings=True)
+    return Change("config.toml", side, side, meaning, ())
 
 
 def against(root: Root, revision: str, grant_id: str | None = None, track: "Track" = iter) -> Differences:
@@ -77,20 +83,20 @@ def against(root: Root, revision: str, grant_id: str | None = None, track: "Trac
     if grant_id is not None:
         check_id(grant_id)
     before, notes = _before(root, revision, grant_id)
-    after, faults = _standing(root, grant_id, track)
+    after, faults = standing(root, grant_id, track)
     if grant_id is not None and not before and not after:
         read_grant(root, grant_id)  # raises, and knows what ids there are
     names = sorted({*before, *after})
     touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
-    changes = (_change(name, _version(before.get(name)), _version(after.get(name))) for name in touched)
+    changes = (_change(name, version_of(before.get(name)), version_of(after.get(name))) for name in touched)
     settings = _settings(root, revision) if grant_id is None else ()
     return Differences((*changes, *settings), len(names) - len(touched), tuple(faults), notes)
 
 
 def _settings(root: Root, revision: str) -> tuple[Change, ...]:
     """Return what became of the project's settings, if that changes what a check answers."""
-    meaning, side = loosened(root, revision), Version(None, is_settings=True)
-    return (Change("config.toml", side, side, meaning, ()),) if meaning is not None else ()
+    meaning = loosened(root, revision)
+    return (of_settings(meaning),) if meaning is not None else ()
 
 
 def _before(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, Found], tuple[str, ...]]":
@@ -100,7 +106,7 @@ def _before(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str,
         return {}, (f"{error.detail}: compared with no grants at all",)
 
 
-def _standing(root: Root, grant_id: str | None, track: "Track" = iter) -> "tuple[dict[str, Found], list[str]]":
+def standing(root: Root, grant_id: str | None = None, track: "Track" = iter) -> "tuple[dict[str, Found], list[str]]":
     """Return the text of the grants as they stand, and what is unsafe about their files, which only `check` refuses."""
     found: dict[str, Found] = {}
     trust = Trust(root)
@@ -125,16 +131,17 @@ def _read(tools: Directory, name: str) -> "Found":
 
 def _named(word: str, root: str | None) -> tuple[Version, list[str]]:
     if "/" in word or word.endswith(".json"):
-        return _version(_file(word)), []
+        return version_of(file_text(word)), []
     check_id(word)
     where = find_root(root)
-    found, faults = _standing(where, word)
+    found, faults = standing(where, word)
     if word not in found:
         read_grant(where, word)  # raises, and knows what ids there are
-    return _version(found.get(word)), faults
+    return version_of(found.get(word)), faults
 
 
-def _file(name: str) -> bytes:
+def file_text(name: str) -> bytes:
+    """Read the text of a grant from any file; raise GrantError (grant_not_found)."""
     try:
         with open(name, "rb") as file:
             return file.read(MAX_BYTES + 1)
@@ -146,7 +153,8 @@ def _differs(old: "Found | None", new: "Found | None") -> bool:
     return not isinstance(old, bytes) or old != new
 
 
-def _version(found: "Found | None") -> Version:
+def version_of(found: "Found | None") -> Version:
+    """Return the side of a change that a text is."""
     if found is None:
         return ABSENT
     try:

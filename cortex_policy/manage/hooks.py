@@ -52,6 +52,13 @@ HOOKS = (
         (*_OF_GRANTS, "pass_filenames: false"),
     ),
     Hook(
+        "cortex-policy-test", "grants decide as their cases say",
+        "Run the cases of the grants, `.cortex/policy/tests/*.cases.toml`; a grant without cases is told of, and"
+        " passes.",
+        "cortex-policy test",
+        (*_ALWAYS, "stages: [pre-commit, pre-merge-commit, pre-push, manual]"),
+    ),
+    Hook(
         "cortex-policy-stamp", "grants match stamp.json, as staged",
         "Refuse grants that were changed, added, renamed or deleted by hand and not stamped since, and a stamp that was"
         " not staged with them.",

@@ -1,22 +1,60 @@
-"""What became of the settings of a project: they can only tighten, so that to take one back is to allow more."""
+"""What a change of settings means: whether more is allowed by what counts then, or less is remembered."""
+
+from contextlib import suppress
 
 from cortex_policy.core.meaning import NARROWED, WIDENED, Comparison, Meaning, combined
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.settings import PROJECT, SETTINGS
+from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, USER, Layer, standing
 from cortex_policy.manage.revisions import NothingCommitted, settings_at
 from cortex_policy.state.grants import Directory, Trust
-from cortex_policy.state.settings import LARGEST, NAME, file_of, layer
+from cortex_policy.state.settings import LARGEST, NAME, file_of, layer, read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from cortex_policy.core.settings import Setting
     from cortex_policy.state.grants import Root
 
     Values = Mapping[str, Any] | None  # None: they are wrong, and every check answers 27
 
 WRONG = "every check is answered with no, since the settings are wrong"
+_LOST = {"audit.file": "no call is recorded any more", "history.keep": "no write can be undone any more"}
+_STRICTER = {setting.name for setting in SETTINGS if setting.values} - {
+    "audit.args"
+}  # which says more, and denies none
+
+
+def outcome(place: str, file: str, old: bytes | None, new: bytes | None) -> Meaning | None:
+    """Return what a new text of a settings file means for all whom it concerns, None where it changes nothing."""
+    above = list(_above(place))
+    before, after = (_counting(place, file, data, above) for data in (old, new))
+    fields = tuple(_compared(before, after))
+    return Meaning(combined(field.verdict for field in fields), fields) if fields else None
+
+
+def _above(place: str) -> "Iterator[Layer]":
+    """Yield what holds wherever a file does: another user, root or environment has none of the other places."""
+    if place == SYSTEM:
+        return
+    system = Layer(SYSTEM, {}, {})
+    with suppress(GrantError):  # it may have locked anything, or nothing
+        data = read_file(SYSTEM)
+        system = system if data is None else layer(SYSTEM, file_of(SYSTEM, None), data)
+    # a user may say less than the system, and the project holds for them too; what is locked they cannot
+    names = system.values if place == USER else system.locked
+    yield Layer(SYSTEM, {name: system.values[name] for name in names}, system.sources, system.locked)
+
+
+def _counting(place: str, file: str, data: bytes | None, above: "list[Layer]") -> "Values":
+    """Return what counts where a file has such a text, None where it is wrong."""
+    try:
+        own = layer(place, file, data) if data is not None else Layer(place, {}, {})
+    except GrantError:
+        return None
+    values = {setting.name: standing([*above, own], setting.name).winner.value for setting in SETTINGS}
+    return values | {LOCKED: own.locked}
 
 
 def loosened(root: "Root", revision: str) -> Meaning | None:
@@ -33,9 +71,20 @@ def _compared(old: "Values", new: "Values") -> "Iterator[Comparison]":
         return
     for setting in SETTINGS:
         before, after = old.get(setting.name, setting.default), new.get(setting.name, setting.default)
-        if setting.values and before != after:
-            verdict = NARROWED if setting.is_stricter(after, before) else WIDENED
-            yield Comparison(setting.name, verdict, f"{before} becomes {after}".lower())
+        if before != after and setting.name in {*_LOST, *_STRICTER}:
+            yield from _judged(setting, before, after)
+    for name in old.get(LOCKED, ()):
+        if name not in new.get(LOCKED, ()):
+            yield Comparison(name, WIDENED, "is locked no more: others may say what they want")
+
+
+def _judged(setting: "Setting", before: "Any", after: "Any") -> "Iterator[Comparison]":
+    if setting.name in _LOST:
+        if not after:
+            yield Comparison(setting.name, WIDENED, _LOST[setting.name])
+        return
+    verdict = NARROWED if setting.is_stricter(after, before) else WIDENED
+    yield Comparison(setting.name, verdict, f"{before} becomes {after}".lower())
 
 
 def _before(root: "Root", revision: str) -> "Values":

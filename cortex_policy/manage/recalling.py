@@ -10,6 +10,7 @@ from cortex_policy.state.entries import Entry, Kept
 from cortex_policy.state.grants import Directory, Root, Trust, check_id
 from cortex_policy.state.history import Damage
 from cortex_policy.state.remedies import root_option
+from cortex_policy.state.settings import history_keep
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writers import NotDone
 
@@ -21,20 +22,22 @@ SEE = "see what is known with `cortex-policy log"
 
 
 class Log(Value):
-    """What was written, the last first, what in the history is no entry, and who else could write there."""
+    """What was written, the last first, what is no entry, who else could write there, and whether anything is kept."""
 
     entries: tuple[Entry, ...]
     damages: tuple[Damage, ...]
     doubt: GrantError | None
+    is_kept: bool = True
 
 
 class Past(Value):
-    """The text of a grant at a version, and what it allowed."""
+    """The text of a grant at a version, what it allowed, and who else could write where it was kept."""
 
     id: str
     version: int
     text: bytes
     change: Change
+    doubt: GrantError | None = None
 
 
 def log(root: Root, grant_id: str | None = None) -> Log:
@@ -47,7 +50,15 @@ def log(root: Root, grant_id: str | None = None) -> Log:
         stamp = None
     found = tuple(history.read(root, stamp))
     written = tuple(one for one in found if isinstance(one, Entry) and _concerns(one, grant_id))
-    return Log(written, tuple(one for one in found if isinstance(one, Damage)), history.doubt(root))
+    damages = tuple(one for one in found if isinstance(one, Damage))
+    return Log(written, damages, history.doubt(root), bool(written) or _is_kept(root))
+
+
+def _is_kept(root: Root) -> bool:
+    try:
+        return history_keep(root.path) > 0
+    except GrantError:  # settings that are wrong are told by what goes by them
+        return True
 
 
 def at(root: Root, grant_id: str, version: int) -> Past:
@@ -61,7 +72,7 @@ def at(root: Root, grant_id: str, version: int) -> Past:
     if text is None:
         hint = f"{SEE} {grant_id}{root_option(root)}`"
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
-    return Past(grant_id, version, text, changed(grant_id, None, text))
+    return Past(grant_id, version, text, changed(grant_id, None, text), history.doubt(root) if kept else None)
 
 
 def way_back(stamp: Stamp, found: "Iterable[Entry | Damage]") -> "Iterator[Entry]":

@@ -1,10 +1,12 @@
 """The loop of `edit`: edit, look at what came of it, ask; nothing that does not load is ever saved."""
 
+from functools import partial
 from typing import Protocol
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GrantError, Value
 from cortex_policy.manage.comparing import Change, changed
+from cortex_policy.manage.hindsight import told
 from cortex_policy.manage.writing import Writer, writing
 from cortex_policy.schema.examining import examine
 from cortex_policy.schema.problems import Problem, placed
@@ -74,7 +76,9 @@ def edit(root: Root, grant_id: str, patience: Patience, screen: Screen) -> Outco
         for path in left(writer.policy, grant_id):
             screen.say(f"note: an earlier session left its text in `{path}`")
         draft = Draft(writer.policy, grant_id, original)
-        session = Session(grant_id, original, draft, screen, lambda new: writer.put(grant_id, original, new))
+        session = Session(
+            grant_id, original, draft, screen, lambda new: writer.put(grant_id, original, new), partial(told, root)
+        )
         try:
             return session.run()
         finally:
@@ -99,10 +103,17 @@ class Session:
     """One operator, one grant, and a copy of it to work on."""
 
     def __init__(
-        self, grant_id: str, original: bytes, draft: Draft, screen: Screen, save: "Callable[[bytes], int | None]"
+        self,
+        grant_id: str,
+        original: bytes,
+        draft: Draft,
+        screen: Screen,
+        save: "Callable[[bytes], int | None]",
+        told: "Callable[[Change], str]" = lambda _: "",
     ) -> None:
-        """Take the grant, the copy, the operator's screen, and what saves a text."""
+        """Take the grant, the copy, the operator's screen, what saves a text, and what knows the last calls."""
         self._id, self._original, self._draft, self._screen, self._save = grant_id, original, draft, screen, save
+        self._told = told
         self._last = original
         self.saved = original
 
@@ -156,6 +167,8 @@ class Session:
             return _Look(text, EDIT + DIFF + EXIT, _first_line(found))
         change = changed(self._id, self._original, text)
         self._screen.show_change(change)
+        if past := self._told(change):
+            self._screen.say(past)
         return _Look(text, SAVE + EDIT + DIFF + EXIT, _first_line(found), change)
 
     def _problems(self, text: bytes) -> tuple[bool, tuple[Problem, ...]]:

@@ -1,13 +1,14 @@
 """Change settings: what is written was checked as a whole, and takes the place of the old file at once."""
 
-import fcntl
 import os
 from contextlib import contextmanager, suppress
 
+from cortex_policy.core.meaning import fails
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError, Value
 from cortex_policy.core.settings import (
     BY_NAME,
     CODES,
+    LOCKED,
     PROJECT,
     SUPPRESSIONS,
     SYSTEM,
@@ -16,7 +17,9 @@ from cortex_policy.core.settings import (
     from_text,
     standings,
 )
+from cortex_policy.manage.comparing import of_settings
 from cortex_policy.manage.exemptions import check_codes
+from cortex_policy.manage.loosening import outcome
 from cortex_policy.manage.settings_text import ABSENT, changed
 from cortex_policy.schema.rules import codes_of
 from cortex_policy.state.files import replace, sweep
@@ -33,11 +36,16 @@ from cortex_policy.state.settings import (
     value_of,
 )
 from cortex_policy.state.settings_faults import meant
-from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, locked
+from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, lock, locked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from cortex_policy.manage.comparing import Change
+
+    Consent = Callable[[Change], None]  # raises where the answer is no
+    Held = tuple[int, Callable[[], None]]
 
 PRIVATE, PUBLIC = 0o600, 0o644
 
@@ -82,8 +90,11 @@ def listed(root: Root | None) -> list[Standing]:
     return standings(layers(root.path if root is not None else None))
 
 
-def put(target: Target, name: str, text: str, patience: Patience = AT_ONCE) -> bool:
-    """Write a setting; return whether that changed the file. Raise UsageError for what cannot be set so."""
+def put(target: Target, name: str, text: str, consent: "Consent", patience: Patience = AT_ONCE) -> bool:
+    """Write a setting; return whether that changed the file. Raise UsageError for what cannot be set so.
+
+    Consent is asked for where it may allow more than before.
+    """
     setting = setting_of(name)
     _check_place(target, setting)
     if setting.kind == SUPPRESSIONS:
@@ -93,13 +104,19 @@ def put(target: Target, name: str, text: str, patience: Patience = AT_ONCE) -> b
         raise UsageError(f"`{name}` cannot be `{text}`", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():
         codes_of(code)
-    return _rewrite(target, name, value, patience)
+    return _rewrite(target, name, value, consent, patience)
 
 
-def drop(target: Target, name: str, patience: Patience = AT_ONCE) -> bool:
-    """Remove a setting; return whether it was there."""
+def drop(target: Target, name: str, consent: "Consent", patience: Patience = AT_ONCE) -> bool:
+    """Remove a setting; return whether it was there. Consent is asked for where that may allow more than before."""
     _check_place(target, setting_of(name))
-    return read_file(target.place, target.path) is not None and _rewrite(target, name, ABSENT, patience)
+    return read_file(target.place, target.path) is not None and _rewrite(target, name, ABSENT, consent, patience)
+
+
+def widening(target: Target, old: bytes | None, new: bytes) -> "Change | None":
+    """Return what a new text would mean, where it may allow more than the old one; None where it does not."""
+    meaning = outcome(target.place, target.file, old, new)
+    return of_settings(meaning) if meaning is not None and fails(meaning.verdict) else None
 
 
 def check(target: Target, data: bytes) -> None:
@@ -110,15 +127,8 @@ def check(target: Target, data: bytes) -> None:
 def install(target: Target, original: bytes | None, data: bytes, patience: Patience = AT_ONCE) -> None:
     """Put a text in the place of the one that was read; raise NotDone where that is another by now."""
     check(target, data)
-    mode = PRIVATE if target.place not in (SYSTEM, PROJECT) else PUBLIC
-    with _exclusive(target, patience) as (directory, is_held):
-
-        def look() -> None:
-            is_held()
-            if _standing(target, directory) != original:
-                raise NotDone(f"`{target.file}` was changed meanwhile", "try again")
-
-        replace(directory, NAME, data, mode, look)
+    with _exclusive(target, patience) as held:
+        _replace(target, held, original, data)
 
 
 def _check_place(target: Target, setting: Setting) -> None:
@@ -127,18 +137,45 @@ def _check_place(target: Target, setting: Setting) -> None:
         raise UsageError(f"`{setting.name}` cannot be set by the {target.place}", f"it can be set by: {where}")
 
 
-def _rewrite(target: Target, name: str, value: object, patience: Patience) -> bool:
-    original = read_file(target.place, target.path)
-    before = original or b""
+def _rewrite(target: Target, name: str, value: object, consent: "Consent", patience: Patience) -> bool:
+    with _exclusive(target, patience) as held:
+        original = read_file(target.place, target.path)
+        after = _changed(target, original or b"", name, value)
+        if after == (original or b""):
+            return False
+        _check_kept(target, original, name, value)
+        check(target, after)  # what cannot be installed is not asked about
+        if (change := widening(target, original, after)) is not None:
+            consent(change)
+        _replace(target, held, original, after)
+        return True
+
+
+def _check_kept(target: Target, original: bytes | None, name: str, value: object) -> None:
+    """Raise NotDone where a setting would go whose lock stays."""
+    if value is ABSENT and name in layer(target.place, target.file, original or b"").locked:
+        hint = f"take it out of `{LOCKED}` with `cortex-policy config edit --{target.place}`"
+        raise NotDone(f"`{name}` is locked in `{target.file}` itself", hint)
+
+
+def _changed(target: Target, before: bytes, name: str, value: object) -> bytes:
     check(target, before)
     try:
-        after = changed(before.decode(), name, value).encode()
+        return changed(before.decode(), name, value).encode()
     except NotDone as error:
         raise NotDone(f"`{target.file}`: {error.detail}", f"{error.hint.removesuffix('`')} --{target.place}`") from None
-    if after == before:
-        return False
-    install(target, original, after, patience)
-    return True
+
+
+def _replace(target: Target, held: "Held", original: bytes | None, data: bytes) -> None:
+    """Put a text in the place of what was read, by whoever holds the lock."""
+    directory, is_held = held
+
+    def look() -> None:
+        is_held()
+        if _standing(target, directory) != original:
+            raise NotDone(f"`{target.file}` was changed meanwhile", "try again")
+
+    replace(directory, NAME, data, PRIVATE if target.place not in (SYSTEM, PROJECT) else PUBLIC, look)
 
 
 def _standing(target: Target, directory: int) -> bytes | None:
@@ -149,21 +186,20 @@ def _standing(target: Target, directory: int) -> bytes | None:
 
 
 @contextmanager
-def _exclusive(target: Target, patience: Patience) -> "Iterator[tuple[int, Callable[[], None]]]":
-    """Open the directory of a settings file while nobody else writes there."""
+def _exclusive(target: Target, patience: Patience) -> "Iterator[Held]":
+    """Open the directory of a settings file, and return with it what raises once others may write there too."""
     try:
         if target.root is not None and target.place == PROJECT:
-            with locked(target.root, patience) as lock:
-                yield lock.policy.descriptor, lock.check
+            with locked(target.root, patience) as held:
+                yield held.policy.descriptor, held.check
             return
         path = directory_of(target.place, target.path)
         os.makedirs(path, PUBLIC | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
         with opened(target.place, target.path) as directory:
-            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of the directory itself: nothing is left behind
+            # the directory itself: nothing is left behind
+            lock(directory, lambda _: f"another process is writing `{target.file}`", patience)
             sweep(directory)
             yield directory, lambda: None
-    except BlockingIOError:
-        raise NotDone(f"another process is writing `{target.file}`", "try again") from None
     except OSError as error:
         raise NotDone(f"`{target.file}`: {(error.strerror or str(error)).lower()}") from None
 

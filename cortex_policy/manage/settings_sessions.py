@@ -7,7 +7,7 @@ import tempfile
 
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.manage.sessions import DIFF, EDIT, EXIT, SAVE, Outcome
-from cortex_policy.manage.settings import Target, check, install
+from cortex_policy.manage.settings import Target, check, install, widening
 from cortex_policy.state.grants import read_all
 from cortex_policy.state.settings import LARGEST, NAME, read_file
 from cortex_policy.state.writers import Patience
@@ -57,7 +57,7 @@ class _Session:
                 return Outcome("unchanged")
             found = _LINE.search(fault)
             line = int(found[1]) if found else 0
-            answer = self._answer(text or b"", EDIT + EXIT if fault or text is None else SAVE + EDIT + DIFF + EXIT)
+            answer = self._answer(None if fault else text)
             if answer == SAVE and text is not None:
                 install(self._target, self._original, text, self._patience)
                 self._saved = text
@@ -75,10 +75,19 @@ class _Session:
             return True
         return bool(text.strip()) and text not in (self._original, self._saved)
 
-    def _answer(self, text: bytes, choices: str) -> str:
-        while (answer := self._screen.ask(choices)) == DIFF:
-            self._screen.show_diff(self._original or b"", text)
-        return answer
+    def _answer(self, text: bytes | None) -> str:
+        """Ask what to do with a text, None for one that cannot be saved; what it widens is shown, and a question."""
+        if text is None:
+            return self._screen.ask(EDIT + EXIT)
+        change = widening(self._target, self._original, text)
+        if change is not None:
+            self._screen.show_change(change)
+        while True:
+            answer = self._screen.ask(SAVE + EDIT + DIFF + EXIT)
+            if answer == DIFF:
+                self._screen.show_diff(self._original or b"", text)
+            elif answer != SAVE or change is None or self._screen.consent(change):
+                return answer
 
     def _read(self) -> bytes | None:
         try:

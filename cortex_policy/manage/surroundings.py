@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Pair = tuple[Target, Looked]
 
-_OURS = frozenset(("tools", "stamp.json", "history", "config.toml", "stop", ".lock"))
+_OURS = frozenset(("tools", "tests", "stamp.json", "history", "config.toml", "stop", ".lock"))
 _READ_BY_OTHERS = (".git", "README")  # what git and people keep anywhere
 MOST_NAMED = 3
 

@@ -80,7 +80,7 @@ def option_of(root: str) -> str:
     return root_option(Root(root, named=True))
 
 
-def _absolute(word: str) -> str:
+def absolute(word: str) -> str:
     """Return the absolute path of a word as the kernel reads it: a link comes before the `..` that follows it."""
     try:
         path = os.path.abspath(word)
@@ -95,7 +95,7 @@ def _absolute(word: str) -> str:
 def _of_file(word: str) -> Target:
     if word == STDIN:
         return Target(STDIN, "<stdin>")
-    path, grant_id = _absolute(word), _id(word)
+    path, grant_id = absolute(word), _id(word)
     seen = os.path.normpath(word)
     if os.path.abspath(seen) != path:
         seen = path
@@ -108,7 +108,7 @@ def _of_directory(word: str, problems: list[Problem]) -> "tuple[list[Target], tu
 
     INVARIANT: a root is known by the name in it, link or not, so that what `check` refuses is not passed over.
     """
-    top = _absolute(word)
+    top = absolute(word)
     roots, others = _roots_around(top), []
 
     def tell(error: OSError) -> None:

@@ -3,7 +3,7 @@
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import AccessDenied, Decision, Grant, Request, UsageError
 from cortex_policy.state.cache import Cache, Entry, Stats
-from cortex_policy.state.enforcement import admit_from, ask, believed, guarded_by, refuse_stop_of_host, settings_of
+from cortex_policy.state.enforcement import Trail, admit_from, believed, guarded, refuse_stop_of_host, settings_of
 from cortex_policy.state.given import check_cost, plain_arguments
 from cortex_policy.state.grants import Root, check_id, read_grant
 from cortex_policy.state.places import places
@@ -62,7 +62,7 @@ class Decider:
         Raises GrantError or StateError where none can be decided. A yes says of its budget only that there was room.
         """
         entry = self._cache.standing(grant_id)
-        if entry is not None and type(cost) is int and cost == 1:
+        if entry is not None and type(cost) is int and cost == 1 and entry.settings.audit_file is None:
             decision = entry.yes(action, args, is_told=False)
             if decision is not None:
                 grant = entry.grant
@@ -91,7 +91,7 @@ class Decider:
         grant, plain = entry.grant, plain_arguments(args)
         origin = grant.origin
         assert origin is not None  # noqa: S101 - it was read from one
-        governs = entry.premises.guarded if entry.premises else guarded_by(origin, entry.settings.state_dir)
+        governs = entry.premises.guarded if entry.premises else guarded(origin, entry.settings)
         request = Request(action, plain, places(grant, origin, plain, governs), cost)
         decision = decide(grant, request, settings=entry.settings)
         self._refusals += not decision
@@ -101,12 +101,11 @@ class Decider:
         self, entry: Entry | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
         check_cost(cost)
+        given = plain_arguments(args)
         try:
-            entry = entry or self._read(grant_id, self._admitted)
-            budgets = self._counted(entry)
-            decision = ask(
-                entry.grant, action, plain_arguments(args), cost=cost, settings=entry.settings, budgets=budgets
-            )
+            with Trail(grant_id, action, given, cost, peek=False) as trail:
+                entry = entry or self._read(grant_id, self._admitted)
+                decision = trail.ask(entry.grant, given, entry.settings, self._counted(entry))
         except AccessDenied:
             self._refusals += 1
             raise

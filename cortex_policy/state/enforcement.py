@@ -6,7 +6,10 @@ from cortex_policy.core.engine import DEFAULTS, rated, refusal
 from cortex_policy.core.model import (
     GRANT_INVALID,
     GRANT_UNSAFE,
+    REASONS,
+    SETTINGS_INVALID,
     AccessDenied,
+    CortexPolicyError,
     GrantError,
     Request,
     Settings,
@@ -30,28 +33,30 @@ _PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", STATE_DIR)
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
     from cortex_policy.core.model import Decision, Grant, Origin
+    from cortex_policy.state.audit import Log
     from cortex_policy.state.grants import Directory, Root
     from cortex_policy.state.memory import MemoryBudgets
 
 
-def settings_of(root: str, *, require_path: bool = False) -> Settings:
-    """Return what is set for a root; raise GrantError (settings_invalid) where something cannot be believed."""
-    directories = (*settings_directories(), f"{root.rstrip('/')}/.cortex/policy")
-    are_variables = any(map(_is_setting, os.environ))
-    if not are_variables and not any(map(may_hold_settings, directories)):
+def settings_of(root: str | None, *, require_path: bool = False) -> Settings:
+    """Return what is set for a root, or by operators alone; raise GrantError (settings_invalid)."""
+    directories = [*settings_directories(), *([f"{root.rstrip('/')}/.cortex/policy"] if root is not None else [])]
+    variables = {variable: os.environ[variable] for variable in os.environ if _is_setting(variable)}
+    if not variables and not any(map(may_hold_settings, directories)):
         state_dir = os.environ.get(STATE_DIR)
         return Settings(
             require_path=require_path, state_dir=usual_state_directory() if state_dir is None else state_dir
         )
-    if are_variables or require_path:
+    if root is None or require_path:
         from cortex_policy.state.settings import effective  # noqa: PLC0415 - only where something is set
 
         return effective(root, require_path=require_path)
-    from cortex_policy.state.settled import settled  # noqa: PLC0415 - only where a file sets something
+    from cortex_policy.state.settled import settled  # noqa: PLC0415 - only where something is set
 
-    return settled(root)
+    return settled(root, variables)
 
 
 def _is_setting(variable: str) -> bool:
@@ -87,37 +92,17 @@ def refuse_stop(policy: "Directory") -> None:
         raise stopped(policy)
 
 
-def _refuse_stop_of(origin: "Origin") -> None:
-    """Raise AccessDenied where a stop stands in the root of a loaded grant, or nobody can know."""
-    why = ""
-    try:
-        # whatever links lead there: it must be the very directory, whose stop is looked for then
-        policy = os.open(f"{origin.root.rstrip('/')}/.cortex/policy", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            status = os.fstat(policy)
-            if (status.st_dev, status.st_ino) != origin.policy_identity:
-                why = "is not the directory that the grant was read from"
-            elif not stands("stop", policy):
-                return
-        finally:
-            os.close(policy)
-    except OSError:
-        why = "cannot be opened"
-    from cortex_policy.state.stop import stopped_since  # noqa: PLC0415 - only a denial needs it
-
-    raise stopped_since(origin.root, why)
-
-
-def guarded_by(origin: "Origin", state_dir: str | None) -> Guarded:
-    """Return what governs the grants of an origin: no path may lead there."""
+def guarded(origin: "Origin", settings: Settings) -> Guarded:
+    """Return what no path of a call may lead to: it governs the grant, or remembers its calls."""
     identities = {origin.policy_identity, origin.tools_identity}
+    audit = [settings.audit_file] if settings.audit_file is not None else []
     try:
-        names = [state_directory(state_dir), *settings_directories()]
+        names = [state_directory(settings.state_dir), *settings_directories(), *audit]
     except StateError:  # the ledger says so, once every other rule lets the call pass
-        names = [*settings_directories()]
-    for directory in names:
+        names = [*settings_directories(), *audit]
+    for name in names:
         try:
-            status = os.stat(directory)
+            status = os.stat(name)
         except OSError:  # not there (yet): its name guards it
             continue
         identities.add((status.st_dev, status.st_ino))
@@ -188,13 +173,97 @@ def ask(
     origin = grant.origin
     if origin is None:
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
-    request = Request(action, args, places(grant, origin, args, guarded_by(origin, settings.state_dir)), cost)
+    request = requested(grant, origin, action, args, settings, cost)
     decision = refusal(grant, request, settings)
     if decision is not None:
         return decision
     counted = Ledger(origin.root_identity, settings.state_dir) if budgets is None else budgets
     take = counted.peek if peek else counted.take
     return rated(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
+
+
+def requested(
+    grant: "Grant", origin: "Origin", action: str, args: "Mapping[str, object]", settings: Settings, cost: int = 1
+) -> Request:
+    """Return what a call asks for, its paths resolved."""
+    return Request(action, args, places(grant, origin, args, guarded(origin, settings)), cost)
+
+
+class Trail:
+    """One call on its way to an answer, which the audit log gets where one is set, whatever the answer is.
+
+    The log is opened before any budget is consumed, and written when the block ends: in a StateError where it cannot
+    be, unless that is ignored. Neither words that do not fit together nor settings that are wrong are an answer.
+    """
+
+    def __init__(
+        self, grant_id: str, action: str, args: "Mapping[str, object]", cost: int, *, peek: bool, is_kept: bool = True
+    ) -> None:
+        """Take what is asked, before a grant says what it means; one that is not kept is never written."""
+        self._is_kept = is_kept
+        self.grant_id, self.action, self.args, self.cost, self.peek = grant_id, action, args, cost, peek
+        self.settings = DEFAULTS
+        self.grant: Grant | None = None
+        self.decision: Decision | None = None
+        self._log: Log | None = None
+
+    def __enter__(self) -> "Self":
+        """Begin."""
+        return self
+
+    def ask(
+        self,
+        grant: "Grant",
+        args: "Mapping[str, object]",
+        settings: Settings,
+        budgets: "Ledger | MemoryBudgets | None" = None,
+    ) -> "Decision":
+        """Decide the call by a grant, and note it."""
+        self.grant, self.args, self.settings = grant, args, settings
+        self._open(settings)
+        self.decision = ask(
+            grant, self.action, args, cost=self.cost, peek=self.peek, settings=settings, budgets=budgets
+        )
+        return self.decision
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Write the answer down."""
+        try:
+            if error is None:
+                self._record(None)
+            elif isinstance(error, CortexPolicyError) and _is_answer(error):
+                self._open_for_failure()
+                self._record(error)
+        finally:
+            self._close()
+
+    def _record(self, error: CortexPolicyError | None) -> None:
+        if self._log is not None:
+            self._log.record(self, error)
+
+    def _open(self, settings: Settings) -> None:
+        self._close()
+        if settings.audit_file is not None and self._is_kept:
+            from cortex_policy.state.audit import opened  # noqa: PLC0415 - only where a log is set
+
+            self._log = opened(settings)
+
+    def _open_for_failure(self) -> None:
+        """Open the log of a call that failed before the settings of its root were read."""
+        if self._log is None:
+            try:
+                self._open(settings_of(None))
+            except GrantError:  # nobody can know the log, and the answer is a no already
+                return
+
+    def _close(self) -> None:
+        if self._log is not None:  # at once: an exception may keep this alive for long
+            self._log.close()
+            self._log = None
+
+
+def _is_answer(error: CortexPolicyError) -> bool:
+    return error.reason in REASONS and error.reason is not SETTINGS_INVALID
 
 
 def enforce(
@@ -212,14 +281,18 @@ def enforce(
     root; with a `MemoryBudgets`, in this process alone.
     """
     from cortex_policy.state.given import check_cost, plain_arguments  # noqa: PLC0415 - a check has words alone
+    from cortex_policy.state.stop import refuse_since  # noqa: PLC0415 - and no grant from before
 
     check_cost(cost)
-    refuse_stop_of_host()
-    settings = DEFAULTS
-    if grant.origin is not None:
-        _refuse_stop_of(grant.origin)
-        settings = believed(grant, settings_of(grant.origin.root))
-    decision = ask(grant, action, plain_arguments(args), cost=cost, settings=settings, budgets=budgets)
+    given = plain_arguments(args)
+    with Trail(grant.id, action, given, cost, peek=False) as trail:
+        trail.grant = grant
+        refuse_stop_of_host()
+        settings = DEFAULTS
+        if grant.origin is not None:
+            refuse_since(grant.origin)
+            settings = believed(grant, settings_of(grant.origin.root))
+        decision = trail.ask(grant, given, settings, budgets)
     if not decision:
         raise AccessDenied(decision)
     return decision

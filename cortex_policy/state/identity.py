@@ -3,9 +3,8 @@
 import os
 from time import time_ns
 
-from cortex_policy.state.settled import COARSE, FINE
-
 Identity = tuple[int, ...]
+FINE, COARSE = 20_000_000, 2_000_000_000  # nanoseconds in which a file may change twice under one time stamp
 
 
 def identity_of(status: os.stat_result) -> Identity:

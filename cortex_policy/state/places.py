@@ -32,10 +32,12 @@ class _Unresolved(Exception):
         self.always = always
 
 
-def places(grant: "Grant", origin: "Origin", args: "Mapping[str, object]", guarded: Guarded) -> tuple[Place, ...]:
-    """Resolve every path argument of a call from the caller's working directory."""
+def places(
+    grant: "Grant", origin: "Origin", args: "Mapping[str, object]", guarded: Guarded, start: str | None = None
+) -> tuple[Place, ...]:
+    """Resolve every path argument of a call from the caller's working directory, or from `start`."""
     return tuple(
-        _place(argument, given, origin, guarded, grant.fs_scope)
+        _place(argument, given, origin, guarded, grant.fs_scope, start)
         for argument, given in path_arguments(grant, args)
         if given is not None
     )
@@ -52,10 +54,12 @@ def collapse(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def _place(argument: str, given: str, origin: "Origin", guarded: Guarded, scopes: tuple[str, ...]) -> Place:
+def _place(
+    argument: str, given: str, origin: "Origin", guarded: Guarded, scopes: tuple[str, ...], start: str | None
+) -> Place:
     text, nul, _ = given.partition("\0")  # what C reads of it
     try:
-        absolute = text if text.startswith("/") else f"{os.getcwd()}/{text}"
+        absolute = text if text.startswith("/") else f"{os.getcwd() if start is None else start}/{text}"
         os.fsencode(absolute)
     except OSError:
         # from a deleted directory `..` still leads somewhere: no scope can be shown to hold

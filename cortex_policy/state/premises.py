@@ -9,7 +9,7 @@ from _thread import allocate_lock
 from time import monotonic_ns
 
 from cortex_policy.core.model import CortexPolicyError, Origin, Settings, Value
-from cortex_policy.state.enforcement import guarded_by, refuse_stop, refuse_stop_of_host, settings_of
+from cortex_policy.state.enforcement import guarded, refuse_stop, refuse_stop_of_host, settings_of
 from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.ground import is_local
 from cortex_policy.state.identity import Identity, identity_of, lies_still
@@ -136,10 +136,10 @@ def look(root: Root) -> Premises:
     trust.settle()
     settings = settings_of(root.path)
     top, _, above, last = identities = tuple(policy.identities)
-    guarded = guarded_by(Origin(root.path, "", "", top, above, last), settings.state_dir)
+    governs = guarded(Origin(root.path, "", "", top, above, last), settings)
     stamp = _stamp(root) if settings.stamp == "require" else None
-    straight = _straight(root.path, guarded)
-    return Premises(identities, settings, guarded, stamp, straight, len(straight or ""))
+    straight = _straight(root.path, governs)
+    return Premises(identities, settings, governs, stamp, straight, len(straight or ""))
 
 
 def _stamp(root: Root) -> Identity:

@@ -42,17 +42,15 @@ _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _VALIDATION = "validate."  # of no interest to a check
 
 
-def effective(root: str, *, require_path: bool = False) -> Settings:
-    """Return what a check of a root goes by; raise GrantError (settings_invalid)."""
+def effective(root: str | None, *, require_path: bool = False) -> Settings:
+    """Return what a check of a root goes by, or of none that is known yet; raise GrantError (settings_invalid)."""
     options = {"require_path": True} if require_path else {}
     found = layers(root, options, asks_all=False)
     named = {name for layer in found for name in layer.values}  # the others need not be weighed
-    if "audit.file" in named:
-        from cortex_policy.state.settings_faults import no_audit_yet  # noqa: PLC0415 - only a failure needs it
-
-        raise no_audit_yet(standing(found, "audit.file").winner)
     values: dict[str, Any] = {
-        name: standing(found, name).winner.value for name in Settings.__match_args__ if name in named
+        field: standing(found, name).winner.value
+        for field in Settings.__match_args__
+        if (name := field.replace("audit_", "audit.")) in named
     }
     return Settings(**{"state_dir": usual_state_directory(), **values})
 
@@ -88,8 +86,14 @@ def layers(root: str | None, options: "Mapping[str, object] | None" = None, *, a
 
 def _audit_log() -> list[Layer]:
     """Return the variable that every program here knows, which counts where nothing else names the file."""
-    named = os.environ.get(AUDIT_LOG)
-    return [] if named is None else [Layer(ENVIRONMENT, {"audit.file": named}, {"audit.file": AUDIT_LOG})]
+    named, setting = os.environ.get(AUDIT_LOG), BY_NAME["audit.file"]
+    if named is None:
+        return []
+    if not setting.accepts(named):
+        from cortex_policy.state.settings_faults import no_variable  # noqa: PLC0415 - only a failure needs it
+
+        raise no_variable(AUDIT_LOG, named, setting)
+    return [Layer(ENVIRONMENT, {setting.name: named}, {setting.name: AUDIT_LOG})]
 
 
 def _of_operators() -> list[Layer]:

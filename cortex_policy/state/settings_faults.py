@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from shlex import quote
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.settings import BY_NAME, LOCKED, SYSTEM, Setting, Written, by_variable
+from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, by_variable
 from cortex_policy.state.settings import invalid
 
 TYPE_CHECKING = False
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
 
 MOST_SHOWN = 60  # characters of a value
 _LINKS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
-
-
-def no_audit_yet(audit: Written) -> GrantError:
-    """Return the error for an audit log that is asked for."""
-    hint = f"unset `{audit.source}`" if audit.place == "environment" else f"remove `audit.file` from `{audit.source}`"
-    return invalid(audit.source, "the audit log is not built yet, and nothing is skipped", hint)
 
 
 def unsafe(path: str, status: os.stat_result, is_owned: bool, is_open: bool) -> GrantError:  # noqa: FBT001
@@ -55,7 +49,10 @@ def refused(place: str, file: str, name: str, value: object) -> GrantError:
     if place not in setting.places:
         where = ", ".join(setting.places)
         return invalid(file, f"`{name}` cannot be set by the {place}", f"it can be set by: {where}")
-    return invalid(file, f"`{name}` is {shown(value)}", f"it must be {setting.expected}")
+    # `"true"` is not `true`
+    is_quoted = isinstance(value, str) and setting.kind in (SWITCH, NUMBER)
+    said = f"the text {shown(value)}" if is_quoted else shown(value)
+    return invalid(file, f"`{name}` is {said}", f"it must be {setting.expected}")
 
 
 def no_variable(variable: str, text: str, setting: Setting | None) -> GrantError:

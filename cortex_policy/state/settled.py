@@ -1,11 +1,10 @@
-"""What is set, kept beside the rate state and bound to the identity of the files that say it: nothing is read twice.
+"""What is set, kept beside the rate state, so that settings are not decoded, judged and weighed by each check.
 
-A copy is found by a name made of all it depends on. Whatever is done to a settings file, or to a directory on the way
-to it, changes that name, so that no copy is ever stale: the files are read again, and the next copy has another name.
+A copy is found by a name made of all it depends on: the bytes of the files, who may write them, the variables. Once
+any of that is different, nothing leads to the copy, so that none is ever stale.
 """
 
 import os
-from time import time_ns
 
 from cortex_policy.core.decode import Malformed, decode_json
 from cortex_policy.core.model import Settings
@@ -14,31 +13,31 @@ from cortex_policy.state.ledger import STATE_DIR, may_hold_settings, settings_di
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Identity = tuple[int, ...]
+    Seen = tuple[int | bytes, ...]
 
 FORMAT = 1  # goes up with each change of what settings mean
 NAME = "config.toml"
 PREFIX = "settings-"
-LARGEST = 1 << 14
-MARK = 8  # how many digits of a name tell of the root and the user's directory
-FINE, COARSE = 20_000_000, 2_000_000_000  # nanoseconds in which a file may change twice under one time stamp
+LARGEST = 1 << 16
+DEPENDED = 7  # how many parts of what was seen a copy depends on; the others are times
+MARK = 8  # how many digits of a name tell of the files and variables
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def settled(root: str) -> Settings:
-    """Return what a check of a root goes by, where no variable sets anything; raise GrantError (settings_invalid)."""
+def settled(root: str, variables: "dict[str, str]") -> Settings:
+    """Return what a check of a root goes by, and these variables; raise GrantError (settings_invalid)."""
     system, user = settings_directories()
     directory = -1 if may_hold_settings(system) else _state()
     if directory < 0:  # who could lock something is read each time: the environment names where copies are
         return _read(root)
     try:
-        before = _identities(root, user)
-        name = _name(root, user, before)
+        before = _look(root, user)
+        name = _name(root, user, variables, before)
         found = _recalled(directory, name)
         if found is None:
             found = _read(root)
-            if _identities(root, user) == before and _lie_still(before[-2:]):
+            if _look(root, user) == before:  # else what was read may not be what the name says
                 from cortex_policy.state.settling import remember  # noqa: PLC0415 - once for each edit
 
                 remember(directory, name, found)
@@ -70,45 +69,43 @@ def _state() -> int:
     return -1
 
 
-def _identities(root: str, user: str) -> "tuple[Identity, ...]":
+def _look(root: str, user: str) -> "list[Seen]":
     """Return what tells the settings files, and the directories that lead to them, from all they may become."""
     holder = f"{root.rstrip('/')}/.cortex"
     policy = f"{holder}/policy"
-    return (*map(_directory, (user, holder, policy)), *map(_file, (f"{user}/{NAME}", f"{policy}/{NAME}")))
+    return [*map(_directory, (user, holder, policy)), *map(_file, (f"{user}/{NAME}", f"{policy}/{NAME}"))]
 
 
-def _directory(name: str) -> "Identity":
+def _directory(name: str) -> "Seen":
     try:
         return _trusted(os.lstat(name))
     except OSError as error:
         return (error.errno or 0,)
 
 
-def _file(name: str) -> "Identity":
+def _file(name: str) -> "Seen":
     try:
-        descriptor = os.open(name, _FILE)  # a network's file system asks its server then
+        descriptor = os.open(name, _FILE)
     except OSError as error:
         return (error.errno or 0,)
-    status = os.fstat(descriptor)
-    os.close(descriptor)
-    return (*_trusted(status), status.st_nlink, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    try:
+        status = os.fstat(descriptor)
+        data = read_all(descriptor, LARGEST + 1)
+    except OSError as error:  # a directory
+        return (error.errno or 0,)
+    finally:
+        os.close(descriptor)
+    return (*_trusted(status), status.st_nlink, data, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _trusted(status: os.stat_result) -> "Identity":
+def _trusted(status: os.stat_result) -> "Seen":
     return (status.st_dev, status.st_ino, status.st_mode, status.st_uid, status.st_gid)
 
 
-def _lie_still(files: "tuple[Identity, ...]") -> bool:
-    """Whether the next change of each file must get another time stamp than the last one had."""
-    now = time_ns()
-    ages = ((file[-1], now - file[-1]) for file in files if len(file) > 1)
-    return all(age > (FINE if changed % 1_000_000 else COARSE) for changed, age in ages)
-
-
-def _name(root: str, user: str, found: "tuple[Identity, ...]") -> str:
-    named, fields = os.environ.get(STATE_DIR), Settings.__match_args__
-    depends = (FORMAT, fields, root, user, named, os.geteuid(), os.getegid(), found)
-    mark = sha256(os.fsencode(f"{root}\0{user}")).hexdigest()[:MARK]
+def _name(root: str, user: str, variables: "dict[str, str]", seen: "list[Seen]") -> str:
+    sources = (root, user, os.environ.get(STATE_DIR), sorted(variables.items()))
+    depends = (FORMAT, Settings.__match_args__, os.geteuid(), os.getegid(), sources, [one[:DEPENDED] for one in seen])
+    mark = sha256(repr(sources).encode()).hexdigest()[:MARK]
     return f"{PREFIX}{mark}-{sha256(repr(depends).encode()).hexdigest()[:32]}"
 
 

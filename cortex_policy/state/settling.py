@@ -16,7 +16,7 @@ _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remember(directory: int, name: str, found: "Settings") -> None:
-    """Keep a copy in the directory of rate state under its name, instead of earlier ones of the same files.
+    """Keep a copy in the directory of rate state under its name, instead of earlier ones of the same sources.
 
     A copy that cannot be written is none: the files are read the next time as well.
     """
@@ -33,7 +33,7 @@ def remember(directory: int, name: str, found: "Settings") -> None:
 
 
 def _prune(directory: int, name: str) -> None:
-    """Remove the copies of these files, to which nothing leads now, those of a crash, and all where they are many."""
+    """Remove the copies of these sources, to which nothing leads now, those of a crash, and all where they are many."""
     others = [other for other in os.listdir(directory) if other.startswith((PREFIX, _NEW))]
     of_these = name[: len(PREFIX) + MARK]
     for other in others:

@@ -1,17 +1,20 @@
 """Who put an emergency stop where, when and why: words for a decision that has fallen by the name of its file alone."""
 
 import os
-import pwd
 import stat
 from time import gmtime, localtime, strftime
 
 from cortex_policy.core.model import STOPPED, AccessDenied, Decision, GrantError, Value
+from cortex_policy.state import enforcement
 from cortex_policy.state.grants import Directory, Root, Trust, read_all
+from cortex_policy.state.stewards import user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from time import struct_time
+
+    from cortex_policy.core.model import Origin
 
 NAME = "stop"
 MOST_SAID = 400  # bytes of a reason
@@ -76,7 +79,26 @@ def stopped(policy: Directory) -> Stopped:
     return Stopped(of_policy(policy) or Stop(f"{policy.path}/{NAME}"), policy.trust.root)
 
 
-def stopped_since(path: str, fault: str) -> Stopped:
+def refuse_since(origin: "Origin") -> None:
+    """Raise AccessDenied where a stop stands in the root of a loaded grant, or nobody can know."""
+    why = ""
+    try:
+        # whatever links lead there: it must be the very directory, whose stop is looked for then
+        policy = os.open(f"{origin.root.rstrip('/')}/.cortex/policy", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            status = os.fstat(policy)
+            if (status.st_dev, status.st_ino) != origin.policy_identity:
+                why = "is not the directory that the grant was read from"
+            elif not enforcement.stands(NAME, policy):
+                return
+        finally:
+            os.close(policy)
+    except OSError:
+        why = "cannot be opened"
+    raise _stopped_since(origin.root, why)
+
+
+def _stopped_since(path: str, fault: str) -> Stopped:
     """Return the denial by the stop of a root, or by what hides whether it has one."""
     root, policy = Root(path, named=True), f"{path.rstrip('/')}/.cortex/policy"
     unknown = Stop(f"{policy}/{NAME}", fault=f"`{policy}` {fault}" if fault else None)
@@ -143,7 +165,7 @@ def _seen(file: str, directory: int | None = None, *, is_of_host: bool = False) 
         why = os.strerror(error.errno or 0).lower()
         return Stop(file, is_of_host, fault=f"`{file}` cannot be examined: {why}")
     reason = _first_line(name, directory) if stat.S_ISREG(status.st_mode) else None
-    return Stop(file, is_of_host, _user(status.st_uid), status.st_mtime, reason)
+    return Stop(file, is_of_host, user(status.st_uid), status.st_mtime, reason)
 
 
 def _first_line(name: str, directory: int | None) -> str | None:
@@ -161,13 +183,6 @@ def _first_line(name: str, directory: int | None) -> str | None:
     lines = data[:MOST_SAID].decode("utf-8", "replace").strip().splitlines() or [""]
     is_cut = len(data) > MOST_SAID and len(lines) == 1
     return (f"{lines[0]} ..." if is_cut else lines[0].rstrip()) or None
-
-
-def _user(number: int) -> str:
-    try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"user {number}"
 
 
 def _moment(form: str, clock: "Callable[[float], struct_time]", moment: float | None) -> str | None:

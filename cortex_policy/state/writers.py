@@ -111,7 +111,7 @@ def _locked(policy: Directory, patience: Patience) -> int:
     while True:
         descriptor = _opened(policy)
         try:
-            _lock(descriptor, deadline, patience)
+            lock(descriptor, _holder, patience, deadline)
             if _stands(descriptor, policy):
                 return descriptor
         except BaseException:
@@ -120,15 +120,18 @@ def _locked(policy: Directory, patience: Patience) -> int:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, deadline: float, patience: Patience) -> None:
+def lock(
+    descriptor: int, holder: "Callable[[int], str]", patience: Patience = AT_ONCE, deadline: float | None = None
+) -> None:
+    """Lock what is open, a file or a directory; raise NotDone, naming its holder, where that takes too long."""
     from filelock import lock_descriptor  # noqa: PLC0415 - 50 ms, and only a writer needs it
 
-    is_told = False
+    is_told, deadline = False, monotonic() + patience.seconds if deadline is None else deadline
     while not lock_descriptor(descriptor, blocking=False):
         if not deadline > monotonic():  # not a number is no time to wait
-            raise NotDone(_holder(descriptor), "wait with `--wait 60`")
+            raise NotDone(holder(descriptor), "wait with `--wait 60`")
         if not is_told:
-            patience.tell(f"{_holder(descriptor)}; waiting at most {patience.seconds:g} seconds")
+            patience.tell(f"{holder(descriptor)}; waiting at most {patience.seconds:g} seconds")
             is_told = True
         sleep(POLL_SECONDS)
 

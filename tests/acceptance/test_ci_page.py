@@ -114,7 +114,7 @@ def test_what_is_compared_is_there() -> None:
 def test_the_table_names_commands_that_run(job: Job) -> None:
     """Each says yes to a root just made."""
     commands = re.findall(r"^\| `(cortex-policy [^`]+)` \|", PAGE, re.MULTILINE)
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command in commands:
         job.must(command.replace("REV", "HEAD"))
 

@@ -16,9 +16,9 @@ import pytest
 CASES = [
     (
         "cortex-policy ",
-        {"check", "list", "show", "diff", "edit", "rate", "stamp", "completions"}
+        {"check", "list", "show", "diff", "edit", "explain", "rate", "stamp", "completions"}
         | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema", "log", "undo", "stop"}
-        | {"resume", "config"},
+        | {"resume", "config", "test", "replay", "suggest"},
     ),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy set ", {"git", "model-gateway"}),

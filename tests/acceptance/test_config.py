@@ -32,9 +32,9 @@ def test_a_setting_is_set_seen_hidden_and_unset(root: Path, mine: Path) -> None:
     assert run("config", "set", "sensitive", "deny", "--project").returncode == 0
     assert run("config", "get", "sensitive").stdout == "deny\n"
     assert f"sensitive\tdeny\tproject: {project}\task (user: {mine})\n" in run("config", "list").stdout
-    hiding = run("config", "set", "sensitive", "allow")
+    hiding = run("config", "set", "sensitive", "allow", "--allow-widening")
     assert hiding.stderr == f"note: `{project}` says `deny`, and that counts\n"
-    assert run("config", "unset", "sensitive", "--project").returncode == 0
+    assert run("config", "unset", "sensitive", "--project", "--allow-widening").returncode == 0
     assert run("config", "get", "sensitive", CORTEX_POLICY_SENSITIVE="ask").stdout == "ask\n"
 
 
@@ -123,3 +123,31 @@ def test_an_operator_edits_until_it_is_valid(mine: Path) -> None:
     child.close()
     assert child.exitstatus == 0
     assert mine.read_text() == 'sensitive = "deny"\n'
+
+
+def test_what_loosens_needs_a_word_or_an_option(root: Path, mine: Path) -> None:
+    """As for a grant: the option in a script, the word on a terminal."""
+    run("config", "set", "stamp", "require")
+    for words in (("set", "stamp", "off"), ("unset", "stamp")):
+        refused = run("config", *words)
+        assert (refused.returncode, mine.read_text()) == (3, 'stamp = "require"\n')
+        assert refused.stdout == "config.toml\tstamp\twidened\trequire becomes off\nconfig.toml\tin all\twidened\t\n"
+        assert "say it with `--allow-widening`" in refused.stderr
+    words = ["-m", "cortex_policy", "config", "unset", "stamp"]
+    for word, code in (("yes", 3), ("widen", 0)):
+        child = pexpect.spawn(sys.executable, words, encoding="utf-8", timeout=20, dimensions=(24, 200), cwd=root)
+        child.expect_exact("type `widen` to save it: ")
+        child.sendline(word)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == code
+    assert mine.read_text() == ""
+
+
+def test_settings_of_another_place_that_are_wrong_do_not_hide_what_was_written(root: Path, mine: Path) -> None:
+    """It is done, and so the answer is 0; what stands in the way is told."""
+    (root / ".cortex/policy/config.toml").write_text("x = 1\n")
+    done = run("config", "set", "sensitive", "ask")
+    assert (done.returncode, mine.read_text()) == (0, 'sensitive = "ask"\n')
+    assert "warning: every check is answered with no: " in done.stderr
+    assert "hint: " in done.stderr

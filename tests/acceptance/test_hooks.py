@@ -151,7 +151,7 @@ def test_the_manifest_is_one(place: Place) -> None:
 
 
 def test_a_change_by_the_program_that_allows_less_is_committed(repository: Repository) -> None:
-    """All four look at it."""
+    """All of them look at it."""
     repository.run("cortex-policy", "set", "git", "--rate", "20")
     assert repository.commit()[0] == PASSED
 
@@ -202,6 +202,23 @@ def test_a_renamed_grant_is_told(repository: Repository) -> None:
     repository.run("cortex-policy", "rename", "git", "tig")
     assert repository.commit()[0] == PASSED | {"widen": "Failed"}
     assert repository.commit(SKIP="cortex-policy-widen")[0] == PASSED | {"widen": "Skipped"}
+
+
+def test_a_case_that_fails_stops_the_commit(repository: Repository) -> None:
+    """And so does one whose grant is gone; a grant without cases does not."""
+    repository.run("cortex-policy", "test", "--init", "git")
+    assert repository.commit()[0] == PASSED | BY_FILES
+    repository.run("cortex-policy", "set", "git", "--rate", "20")
+    came, said = repository.commit()
+    assert came == PASSED | {"test": "Failed"}
+    assert "perMinute" in (repository.top / TOOLS / "git.json").read_text()
+    assert re.search(
+        r"expected `allowed`, got `rate_limited` in call 21 of 30\n  rate: .*tools/git\.json:\d+\]", said
+    ), said
+    repository.run("cortex-policy", "remove", "git", "--yes")
+    came, said = repository.commit()
+    assert came == PASSED | BY_FILES | {"test": "Failed"}
+    assert "`git`: grant not found" in said
 
 
 def test_before_the_first_commit_nothing_was_allowed(repository: Repository) -> None:
@@ -259,7 +276,7 @@ def test_all_files_are_looked_at_on_demand(repository: Repository) -> None:
     repository.run("git", "commit", "-q", "-a", "--no-verify", "-m", "x")
     done = repository.place.run(repository.top, "pre-commit", "run", "--all-files")
     assert done.returncode == 1
-    assert outcomes(done.stdout) == {"validate": "Failed", "fmt": "Failed", "stamp": "Failed", "widen": "Passed"}
+    assert outcomes(done.stdout) == PASSED | {"validate": "Failed", "fmt": "Failed", "stamp": "Failed"}
     assert ".cortex/policy/tools/git.json:" in done.stdout
 
 
@@ -278,17 +295,17 @@ def test_in_a_monorepo_a_hook_without_its_root_says_how_to_name_it(monorepo: Rep
     file = monorepo.top / "services" / "a" / TOOLS / "git.json"
     file.write_text(file.read_text().replace("30", "20"))
     came, said = monorepo.commit()
-    assert came == {"validate": "Passed", "fmt": "Failed", "stamp": "Failed", "widen": "Failed"}
-    assert said.count("- exit code: 25") == 3
+    assert came == dict.fromkeys(PASSED, "Failed") | {"validate": "Passed"}
+    assert said.count("- exit code: 25") == 4
     hint = "hint: name the root of the hook in .pre-commit-config.yaml: `args: [--root, services/a]`"
-    assert said.count(hint) == 3
+    assert said.count(hint) == 4
 
 
 def test_in_a_monorepo_hooks_work_with_their_root(monorepo: Repository) -> None:
     """It is told by `args`, and nothing of what the hooks ask for is lost by that."""
     configuration = monorepo.top / ".pre-commit-config.yaml"
     text = configuration.read_text()
-    for name in ("fmt", "stamp", "widen"):
+    for name in ("fmt", "test", "stamp", "widen"):
         text = text.replace(f"-{name}\n", f"-{name}\n        args: [--root, services/a]\n")
     configuration.write_text(text)
     monorepo.run("cortex-policy", "set", "git", "--rate", "20", "--root", "services/a")

@@ -203,6 +203,24 @@ def test_bytes_that_are_no_text_are_shown_as_they_were(root: Path) -> None:
     assert tool(root, "x").read_bytes() == data
 
 
+def test_a_history_that_others_can_write_is_told(written: Path) -> None:
+    """Whoever reads a text of old must not take it for what was; going back by it is refused."""
+    (written / ".cortex" / "policy" / "history").chmod(0o777)
+    for words in (["log"], ["show", "git", "--at", "1"]):
+        assert "warning: `" in (said := run(*words).stderr)
+        assert "history` is writable by everyone\nhint: mend it with `chmod go-w " in said
+    assert "writable by everyone" in json.loads(run("show", "git", "--at", "1", "--json").stdout)["warning"]
+    run("undo", "--allow-widening", code=22)
+
+
+def test_where_no_history_is_kept_it_is_told(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next write drops what was kept."""
+    monkeypatch.setenv("CORTEX_POLICY_HISTORY_KEEP", "0")
+    run("set", "git", "--rate", "1")
+    assert run("log").stderr == "no write is known: the setting `history.keep` is 0\n"
+    assert list((written / ".cortex" / "policy" / "history").glob("*.json")) == []
+
+
 def test_another_writer_is_waited_for(written: Path) -> None:
     """Or named at once."""
     held = "from cortex_policy.manage.writing import writing; from cortex_policy.state.grants import Root; import sys, time\nwith writing(Root(sys.argv[1], named=True)):\n print(1, flush=True)\n time.sleep(float(sys.argv[2]))"

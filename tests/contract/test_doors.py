@@ -114,6 +114,7 @@ WHOLE = [
     ("git", "tree", "--arg", "repo=3", "--cost", "30", "--json", "--peek"), ("git", "tree", "--cost", "31", "--explain"),
     ("git", "tree", "--wait=0.1", "--cost", "31", "--json"), ("../model-gateway", "chat"), ("fs.write", "write"), ("", ""),
     ("git", "tree\n"), ("git", "tree", "--root", "/nowhere"), ("git", "tree", "--root="), ("once", "a"), ("once", "a", "--json"),
+    ("git", "push", "--explain"), ("git", "tree", "--path", "etc/\x1b", "--path", "docs", "--explain", "--json"),
     ("git", "--help"), ("git", "tree", "--nope"), ("git", "tree", "--cost", "0"),
 ]  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ OURS = {
     "cortex_policy.state", "cortex_policy.state.enforcement", "cortex_policy.state.grants",
     "cortex_policy.state.ledger", "cortex_policy.state.places", "cortex_policy.state.ring",
 }  # fmt: skip
-STILL = 0.03  # seconds
 HASH = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 PROGRAM = """
 import os, sys
@@ -52,7 +50,6 @@ def test_a_check_with_settings_loads_one_module_more(root: Path, tmp_path: Path)
     (directory / "config.toml").write_text('sensitive = "ask"\n\n[history]\nkeep = 30  # enough\n')
     (root / ".cortex" / "policy" / "config.toml").write_text('[validate]\nignore = [\n  "key",\n]\n')
     loaded(PROGRAM)
-    time.sleep(STILL)  # what was written just now may be written again
     (root / ".cortex" / "policy" / "config.toml").chmod(0o600)
     code, *modules = loaded(PROGRAM)
     assert code == "0"
@@ -60,11 +57,28 @@ def test_a_check_with_settings_loads_one_module_more(root: Path, tmp_path: Path)
     copied = OURS | {"_json", "fcntl", HASH, "cortex_policy.state.settled"}
     assert set(modules) >= copied | read
     assert "tomllib" not in modules
-    time.sleep(STILL)
     loaded(PROGRAM)
     code, *modules = loaded(PROGRAM)
     assert code == "0"
     assert set(modules) == copied
+
+
+def test_a_check_with_an_audit_log_loads_three_modules_more_than_one_with_settings(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Allowed or denied, and nothing of Python that a check does not load."""
+    assert root.is_dir()
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
+    loaded(PROGRAM)
+    more = {"cortex_policy.core.events", "cortex_policy.core.jsontext", "cortex_policy.state.audit"}
+    more |= {"cortex_policy.state.settled"}
+    for action, expected in (("tree", "0"), ("push", "10")):
+        code, *modules = loaded(
+            PROGRAM.replace("docs/x", "docs/x', '-q").replace('"tree"', f'"{action}"').replace("'", '"')
+        )
+        assert code == expected
+        assert set(modules) == OURS | more | {"_json", "fcntl", HASH}
+    assert len((tmp_path / "log").read_bytes().splitlines()) == 3
 
 
 def test_a_required_stamp_costs_one_module(root: Path, tmp_path: Path) -> None:
@@ -81,7 +95,9 @@ def test_a_required_stamp_costs_one_module(root: Path, tmp_path: Path) -> None:
 
 def test_no_command_loads_pydantic_before_a_document_fails() -> None:
     """It takes longer than most commands."""
-    modules = loaded("import sys, cortex_policy.cli.app, cortex_policy.cli.validating; print(*sys.modules)")
+    modules = loaded(
+        "import sys, cortex_policy.cli.app as a, cortex_policy.cli.validating; a.app_of(); print(*sys.modules)"
+    )
     assert "cortex_policy.schema.rules" in modules
     assert "pydantic" not in modules
 

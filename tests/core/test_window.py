@@ -1,6 +1,9 @@
 """The sliding window as the contract says it."""
 
-from cortex_policy.core.window import budget
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cortex_policy.core.window import budget, counted
 
 
 def test_a_hit_leaves_the_window_after_60_seconds() -> None:
@@ -19,3 +22,12 @@ def test_a_cost_waits_for_the_last_hit_in_its_way() -> None:
 def test_a_lowered_limit_waits_until_enough_have_left() -> None:
     """Five hits under a limit of two: the fourth oldest must leave."""
     assert budget([1.0, 2.0, 3.0, 4.0, 5.0], 10.0, 2).retry_after_seconds == 54.0
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 100), st.integers(1, 9)), max_size=9), st.integers(1, 40), st.integers(1, 45)
+)  # fmt: skip
+def test_counted_hits_are_as_many_single_ones(hits: list[tuple[int, int]], limit: int, cost: int) -> None:
+    """However many there are at one time."""
+    each = [float(at) for at, number in hits for _ in range(number)]
+    assert counted(hits, 100.0, limit, cost) == budget(each, 100.0, limit, cost)

@@ -179,7 +179,7 @@ def test_a_root_below_is_named_in_the_hooks_of_its_repository(repository: Path, 
     hooks = found(name, with_hooks=True).hooks
     assert hooks is not None
     told = yaml.safe_load(hooks.block)[0]["hooks"]
-    assert [hook.get("args") for hook in told] == [None] + [["--root", name]] * 3
+    assert [hook.get("args") for hook in told] == [None] + [["--root", name]] * 4
     other = repository / "other"
     other.mkdir()
     hooks = found("other", with_hooks=True).hooks

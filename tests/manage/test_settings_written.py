@@ -14,15 +14,20 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER, flattened
+from cortex_policy.manage.comparing import Change
 from cortex_policy.manage.sessions import DIFF, EDIT, EXIT, SAVE
 from cortex_policy.manage.settings import Target, drop, install, known_root, listed, put
 from cortex_policy.manage.settings_sessions import edit
 from cortex_policy.manage.settings_text import changed, literal
 from cortex_policy.state import ledger
 from cortex_policy.state.grants import Root
-from cortex_policy.state.writers import AT_ONCE, NotDone, locked
+from cortex_policy.state.writers import AT_ONCE, NotDone, Patience, locked
 
 MINE = Target(USER)
+
+
+def yes(_: Change) -> None:
+    """Agree."""
 
 
 @pytest.fixture
@@ -35,14 +40,14 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_setting_makes_its_file_and_is_unset_again(mine: Path) -> None:
     """Nobody else may read it, and the second time there is nothing to do."""
-    assert put(MINE, "history.keep", "30")
-    assert put(MINE, "require_path", "true")
-    assert not put(MINE, "require_path", "1")
+    assert put(MINE, "history.keep", "30", yes)
+    assert put(MINE, "require_path", "true", yes)
+    assert not put(MINE, "require_path", "1", yes)
     assert mine.read_text() == "require_path = true\n\n[history]\nkeep = 30\n"
     assert mine.stat().st_mode & 0o777 == 0o600
     assert mine.parent.stat().st_mode & 0o777 == 0o700
-    assert drop(MINE, "history.keep")
-    assert not drop(MINE, "history.keep")
+    assert drop(MINE, "history.keep", yes)
+    assert not drop(MINE, "history.keep", yes)
     assert tomllib.loads(mine.read_text()) == {"require_path": True, "history": {}}
     assert os.listdir(mine.parent) == ["config.toml"]
 
@@ -51,7 +56,7 @@ def test_the_files_of_system_and_project_can_be_read_by_all(mine: Path, root: Pa
     """Others go by them too."""
     assert not mine.exists()
     for target in (Target(SYSTEM), Target(PROJECT, Root(str(root), named=True))):
-        assert put(target, "sensitive", "deny")
+        assert put(target, "sensitive", "deny", yes)
         assert Path(target.file).stat().st_mode & 0o777 == 0o644
     assert [one.winner.place for one in listed(known_root(None)) if one.setting.name == "sensitive"] == [SYSTEM]
     assert (tmp_path / "etc").stat().st_mode & 0o777 == 0o755
@@ -67,7 +72,7 @@ def test_the_files_of_system_and_project_can_be_read_by_all(mine: Path, root: Pa
 def test_what_cannot_be_set_is_usage(mine: Path, name: str, text: str, error: str) -> None:
     """And makes no file."""
     with pytest.raises(UsageError) as caught:
-        put(MINE, name, text)
+        put(MINE, name, text, yes)
     assert error in caught.value.hint
     assert not mine.exists()
 
@@ -75,12 +80,12 @@ def test_what_cannot_be_set_is_usage(mine: Path, name: str, text: str, error: st
 def test_a_project_takes_what_tightens_and_what_is_for_validate(root: Path) -> None:
     """Rules must be known; a table has no single value."""
     target = Target(PROJECT, Root(str(root), named=True))
-    assert put(target, "validate.ignore", "key, scope-absent")
-    assert put(target, "validate.ignore", "key")
+    assert put(target, "validate.ignore", "key, scope-absent", yes)
+    assert put(target, "validate.ignore", "key", yes)
     assert Path(target.file).read_text() == '[validate]\nignore = ["key"]\n'
     for name, text in (("validate.select", "keys"), ("editor", "vi"), ("validate.suppress", "x")):
         with pytest.raises(UsageError):
-            put(target, name, text)
+            put(target, name, text, yes)
 
 
 def test_a_file_that_is_wrong_is_left_as_it_is(mine: Path) -> None:
@@ -89,28 +94,29 @@ def test_a_file_that_is_wrong_is_left_as_it_is(mine: Path) -> None:
     for text in ("sensitive = 'no'\n", "x", "locked = []\n"):
         mine.write_text(text)
         with pytest.raises(GrantError):
-            put(MINE, "stamp", "require")
+            put(MINE, "stamp", "require", yes)
         assert mine.read_text() == text
 
 
 def test_a_lock_cannot_lose_what_it_locks(mine: Path) -> None:
-    """The result is checked as a whole before it is installed."""
+    """The lock would be one of nothing; another value is no less locked."""
     assert not mine.exists()
     target = Target(SYSTEM)
-    put(target, "stamp", "require")
+    put(target, "stamp", "require", yes)
     file = Path(target.file)
     file.write_text('locked = ["stamp"]  # ours\n' + file.read_text())
-    with pytest.raises(GrantError, match="locked"):
-        drop(target, "stamp")
-    assert put(target, "stamp", "off")
+    with pytest.raises(NotDone, match="`stamp` is locked in") as caught:
+        drop(target, "stamp", yes)
+    assert caught.value.hint == "take it out of `locked` with `cortex-policy config edit --system`"
+    assert put(target, "stamp", "off", yes)
     assert file.read_text() == 'locked = ["stamp"]  # ours\nstamp = "off"\n'
 
 
 def test_another_write_in_between_is_noticed(mine: Path) -> None:
     """What was written meanwhile is not lost."""
-    put(MINE, "stamp", "require")
+    put(MINE, "stamp", "require", yes)
     before = mine.read_bytes()
-    put(MINE, "sensitive", "ask")
+    put(MINE, "sensitive", "ask", yes)
     with pytest.raises(NotDone, match="changed meanwhile"):
         install(MINE, before, b"")
     with pytest.raises(NotDone, match="changed meanwhile"):
@@ -121,16 +127,20 @@ def test_another_write_in_between_is_noticed(mine: Path) -> None:
 
 def test_writers_exclude_each_other(mine: Path, root: Path) -> None:
     """The user's directory is locked meanwhile; the project's file has the lock of the grants."""
-    put(MINE, "stamp", "require")
+    put(MINE, "stamp", "require", yes)
     descriptor = os.open(mine.parent, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     with pytest.raises(NotDone, match="another process is writing"):
-        put(MINE, "stamp", "off")
-    os.close(descriptor)
-    assert put(MINE, "stamp", "off")
+        put(MINE, "stamp", "off", yes)
+    told: list[str] = []
+    with pytest.raises(NotDone, match="another process is writing"):
+        drop(MINE, "stamp", yes, Patience(0.1, told.append))
+    assert told == [f"another process is writing `{mine}`; waiting at most 0.1 seconds"]
+    patience = Patience(30, lambda _: os.close(descriptor))  # they end once they are waited for
+    assert put(MINE, "stamp", "off", yes, patience)
     here = Root(str(root), named=True)
     with locked(here), pytest.raises(NotDone, match="writing grants"):
-        put(Target(PROJECT, here), "stamp", "require", AT_ONCE)
+        put(Target(PROJECT, here), "stamp", "require", yes, AT_ONCE)
 
 
 def test_a_link_is_not_written_through(mine: Path, tmp_path: Path) -> None:
@@ -139,7 +149,7 @@ def test_a_link_is_not_written_through(mine: Path, tmp_path: Path) -> None:
     (tmp_path / "other").write_text("")
     mine.symlink_to(tmp_path / "other")
     with pytest.raises(GrantError, match="link"):
-        put(MINE, "stamp", "require")
+        put(MINE, "stamp", "require", yes)
     assert (tmp_path / "other").read_text() == ""
 
 
@@ -220,6 +230,7 @@ class Screen:
 
     def __init__(self, *steps: Any, keys: str) -> None:
         self._steps, self._keys, self.said, self.asked = list(steps), list(keys), "", ""
+        self.agrees = [True]
 
     def edit(self, path: str, _: int) -> str:
         step = self._steps.pop(0)
@@ -235,6 +246,12 @@ class Screen:
 
     def say(self, sentence: str) -> None:
         self.said += sentence + "\n"
+
+    def show_change(self, change: Change) -> None:
+        self.said += "".join(f"{part.field}: {part.sentence}\n" for part in change.meaning.fields)
+
+    def consent(self, _: Change) -> bool:
+        return self.agrees.pop(0)
 
     def show_diff(self, old: bytes, new: bytes) -> None:
         self.said += f"{old!r} -> {new!r}\n"
@@ -263,7 +280,7 @@ def test_a_text_that_is_given_up_is_left_and_named(mine: Path) -> None:
 
 def test_nothing_changed_is_nothing_done(mine: Path) -> None:
     """And leaves nothing."""
-    put(MINE, "stamp", "require")
+    put(MINE, "stamp", "require", yes)
     screen: Any = Screen(None, keys="")
     assert edit(MINE, AT_ONCE, screen).word == "unchanged"
     assert "left in" not in screen.said
@@ -292,3 +309,20 @@ def test_a_file_that_cannot_be_read_as_settings_can_be_mended(mine: Path) -> Non
     mine.write_text("sensitive = ")
     screen: Any = Screen('sensitive = "ask"\n', keys=SAVE)
     assert edit(MINE, AT_ONCE, screen).word == "saved"
+
+
+def test_what_loosens_is_shown_and_asked_for(mine: Path) -> None:
+    """Who says no may go on, and still say yes; what tightens is saved unasked."""
+    put(MINE, "sensitive", "deny", yes)
+    screen: Any = Screen('sensitive = "ask"\n', keys=SAVE + DIFF + SAVE)
+    screen.agrees = [False, True]
+    assert edit(MINE, AT_ONCE, screen).word == "saved"
+    assert screen.said.startswith("sensitive: deny becomes ask\n")
+    assert screen.agrees == []
+    screen = Screen('sensitive = "deny"\n', keys=SAVE)
+    assert edit(MINE, AT_ONCE, screen).word == "saved"
+    assert (screen.said, screen.agrees) == ("", [True])
+    screen = Screen("", keys=SAVE + EXIT)
+    screen.agrees = [False]
+    assert edit(MINE, AT_ONCE, screen).word == "cancelled"
+    assert mine.read_text() == 'sensitive = "deny"\n'

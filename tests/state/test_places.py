@@ -183,3 +183,14 @@ def test_a_link_that_ends_in_a_slash_must_lead_to_a_directory(maze: Path) -> Non
     (maze / "docs" / "file").write_text("x")
     (maze / "docs" / "to-file").symlink_to("file/")
     assert not ask(load_grant("git"), "tree", {"path": "docs/to-file"})
+
+
+def test_paths_may_start_elsewhere_than_the_process(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it stood there."""
+    grant = load_grant("git")
+    assert grant.origin is not None
+    start, args = root / "packages", {"path": "../docs/link/x"}
+    elsewhere = places(grant, grant.origin, args, Guarded(frozenset(), ()), str(start))
+    monkeypatch.chdir(start)
+    assert elsewhere == places(grant, grant.origin, args, Guarded(frozenset(), ()))
+    assert elsewhere[0].resolved == "/etc/x"

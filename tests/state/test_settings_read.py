@@ -193,7 +193,7 @@ def test_a_directory_behind_a_link_is_not_believed(root: Path, tmp_path: Path, f
     [
         ("sensitive = ", "not TOML", "mend"), ("sensitve = 'ask'", "no setting `sensitve`", "did you mean `sensitive`?"),
         ("sensitive = 'no'", "`sensitive` is `no`", "it must be `allow`, `ask` or `deny`"),
-        ("require_path = 'true'", "`require_path` is `true`", "true or false"), ("require_path = 1", "`require_path` is `1`", "true or false"),
+        ("require_path = 'true'", "`require_path` is the text `true`", "true or false"), ("require_path = 1", "`require_path` is `1`", "true or false"),
         ("stamp = true", "`stamp` is `true`", "`off` or `require`"), ("sensitive = ['ask']", "`sensitive` is a list", "`deny`"),
         ("[sensitive]\nx = 1", "`sensitive` is a table", ""), ('"history.keep" = 1', 'no setting `"history.keep"`', ""),
         ("[histroy]", "no setting `histroy`", ""), ("a = 1979-05-27", "no setting `a`", ""), ("\ufeff", "not TOML", ""), ("x = 1\n" * 20000, f"larger than {LARGEST}", ""),
@@ -264,14 +264,24 @@ def test_a_variable_that_is_wrong_is_named(
     assert hint in error.hint
 
 
-def test_an_audit_log_is_not_built_yet(root: Path, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that no call goes unlogged, none is allowed."""
-    files["user"].write_text("[audit]\nfile = '/var/log/x'\nargs = 'full'\non_error = 'ignore'\n")
-    assert f"remove `audit.file` from `{files['user']}`" in refused(root).hint
-    files["user"].write_text("[audit]\nargs = 'full'\non_error = 'ignore'\n")
-    assert settings_of(str(root)) == nothing_set()
+def test_the_audit_log_is_set_by_operators_alone(
+    root: Path, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`CORTEX_AUDIT_LOG` counts where no setting names a file; a word that is no absolute path is refused."""
     monkeypatch.setenv("CORTEX_AUDIT_LOG", "/var/log/x")
-    assert "unset `CORTEX_AUDIT_LOG`" in refused(root).hint
+    assert settings_of(str(root)).audit_file == settings_of(None).audit_file == "/var/log/x"
+    files["user"].write_text("[audit]\nfile = '/var/log/y'\nargs = 'full'\non_error = 'ignore'\n")
+    found = settings_of(None)
+    assert (found.audit_file, found.audit_args, found.audit_on_error) == ("/var/log/y", "full", "ignore")
+    for text in ("", "log", "~/log"):
+        monkeypatch.setenv("CORTEX_AUDIT_LOG", text)
+        error = refused(root)
+        assert "`CORTEX_AUDIT_LOG`" in error.detail
+        assert "absolute path" in error.hint
+    files["user"].write_text("")
+    monkeypatch.delenv("CORTEX_AUDIT_LOG")
+    files["project"].write_text("audit.args = 'names'\n")
+    refused(root)
 
 
 def test_a_required_stamp_is_compared(root: Path, files: dict[str, Path]) -> None:

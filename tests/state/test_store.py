@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from conftest import GIT
 
-from cortex_policy.core.model import AccessDenied, Decision, GrantError, UsageError
+from cortex_policy.core.model import AccessDenied, Decision, GrantError, StateError, UsageError
 from cortex_policy.state import ledger, premises
 from cortex_policy.state.enforcement import enforce, load_grant
 from cortex_policy.state.memory import MemoryBudgets
@@ -455,3 +455,28 @@ def test_no_watch_is_no_reason_to_err(root: Path, monkeypatch: pytest.MonkeyPatc
         assert store.decide("git", "tree")
         rewritten(root / ".cortex" / "policy" / "tools" / "git.json", changed(actions=[]))
         assert not store.decide("git", "tree")
+
+
+def test_what_it_enforces_is_written_to_the_audit_log(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer, whichever way it took; what was in memory is no shorter way around the log."""
+    log = tmp_path / "log"
+    time.sleep(STILL)
+    with PolicyStore(root) as store:
+        store.enforce("git", "tree", PATH)
+        monkeypatch.setenv("CORTEX_AUDIT_LOG", str(log))
+        time.sleep(STILL)  # an environment is looked at again by then
+        for _ in range(2):
+            store.enforce("git", "tree", PATH)
+        for words, error in ((("git", "push"), AccessDenied), (("nope", "push"), GrantError)):
+            with pytest.raises(error):
+                store.enforce(*words)
+        found = [json.loads(line)["data"] for line in log.read_text().splitlines()]
+        assert [one["reason"] for one in found] == ["allowed", "allowed", "action_not_allowed", "grant_not_found"]
+        with pytest.raises(AccessDenied):
+            store.enforce("git", "tree", {"path": os.path.relpath(log)})
+        log.unlink()
+        log.mkdir()
+        with pytest.raises(StateError, match="audit log"):
+            store.enforce("git", "tree", PATH)

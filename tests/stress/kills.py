@@ -8,35 +8,46 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from scribes import HEAD, NUMBER, SET
+import configured
+from scribes import HEAD, NUMBER, SET, text_of
 
 from cortex_policy.core.decode import decode
-from cortex_policy.manage import stamping
+from cortex_policy.core.settings import PROJECT, USER
+from cortex_policy.manage import stamping, undoing
 from cortex_policy.manage.writing import writing
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import NEW
 from cortex_policy.state.grants import Root
 
 PATIENCE = 60.0
+COMMANDS = (
+    "stamp write", "undo --allow-widening", "undo --to {version} --allow-widening",
+    "config set sensitive {value} --allow-widening", "config unset sensitive --allow-widening",
+    "config set sensitive {value} --project --allow-widening", "config unset sensitive --project --allow-widening",
+)  # fmt: skip
 
 
 class Commands:
-    """A command, started again and again and killed; one that stamps follows an edit made by hand."""
+    """A command that writes once, started again and again and killed; one that stamps follows an edit made by hand."""
+
+    most = 1  # versions that it makes
 
     def __init__(self, root: Root, words: Sequence[str], seed: int) -> None:
         self.root, self.words, self.chance = root, words, random.Random(seed)
+        self.policy = Path(root.tools).parent
+        self.watched = [self.policy, Path(root.tools)]  # where it makes files
         self.stamps = words[0] == "stamp"
+        if words[0] == "undo":  # there must be something
+            write(root, SET[0], 2)
         self.counts = dict.fromkeys(("commands killed", "had ended before", "interrupted", "had done it"), 0)
         self.faults: list[str] = []
 
     def kill(self, number: int, seconds: float) -> float:
         """Start one and kill it after so many seconds, then let the next command heal; return how long it took."""
-        if self.stamps:
-            file = Path(self.root.tools, f"{SET[0]}.json")
-            file.write_text(f"{HEAD}{number:0{len(NUMBER)}}{file.read_text()[len(HEAD + NUMBER) :]}")
+        filled = self._prepared(number)
         stamp = stamps.read(self.root)
         before, began = stamp.version if stamp is not None else 0, time.monotonic()
-        words = [word.replace("{n}", str(1000 + number)) for word in self.words]
+        words = [word.format(**filled) for word in self.words]
         process = subprocess.Popen(
             [sys.executable, "-m", "cortex_policy", *words, "--root", self.root.path],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -55,11 +66,18 @@ class Commands:
         self._look(before)
         return took
 
+    def _prepared(self, number: int) -> dict[str, object]:
+        """Make what the command is about; return what its words leave open."""
+        if self.stamps:
+            file = Path(self.root.tools, f"{SET[0]}.json")
+            file.write_text(f"{HEAD}{number:0{len(NUMBER)}}{file.read_text()[len(HEAD + NUMBER) :]}")
+        return {"n": 1000 + number}
+
     def _first_file(self, process: "subprocess.Popen[bytes]", seconds: float) -> float:
         """Wait for the first file that it writes, or its end; return how long to wait from then on."""
-        policy, end = Path(self.root.tools).parent, time.monotonic() + 10 * seconds
+        end = time.monotonic() + 10 * seconds
         while process.poll() is None and time.monotonic() < end:
-            if any(name.startswith(NEW) for name in os.listdir(policy) + os.listdir(self.root.tools)):
+            if any(name.startswith(NEW) for directory in self.watched for name in os.listdir(directory)):
                 return self.chance.random() * 0.0003
         return 1.0
 
@@ -72,7 +90,7 @@ class Commands:
         stamp = stamps.read(self.root)
         assert stamp is not None
         self._must(not self._left(), "a temporary file is left")
-        self._must(stamp.version - before in {0, 1} and not stamp.pending, f"from version {before} to {stamp}")
+        self._must(0 <= stamp.version - before <= self.most and not stamp.pending, f"from version {before} to {stamp}")
         self.counts["had done it"] += stamp.version - before
         reported = [finding.id for finding in stamping.verify(self.root)]
         expected = [SET[0]] if self.stamps and stamp.version == before else []
@@ -81,20 +99,83 @@ class Commands:
             decode(path.read_bytes())
 
     def _left(self) -> list[Path]:
-        return [path for path in Path(self.root.tools).parent.rglob("*") if path.name.startswith(NEW)]
+        return [path for path in self.policy.rglob("*") if path.name.startswith(NEW)]
 
     def _must(self, holds: bool, sentence: str) -> None:
         if not holds:
             self.faults.append(f"{' '.join(self.words)}: {sentence}")
 
 
+class GoingBack(Commands):
+    """`undo --to`, over several grants: each is what it was or what it was before that, and the same goes on."""
+
+    most = len(SET)
+
+    def _prepared(self, number: int) -> dict[str, object]:
+        stamp = stamps.read(self.root)
+        assert stamp is not None
+        self.version, self.old = stamp.version, self._files()
+        for grant_id in SET:
+            write(self.root, grant_id, 2000 + number)
+        self.new = self._files()
+        return {"version": self.version}
+
+    def _look(self, before: int) -> None:
+        super()._look(before)
+        files = self._files()
+        self._must(files.keys() == self.old.keys(), f"there are {sorted(files)}")
+        self._must(all(text in (self.old[name], self.new[name]) for name, text in files.items()), f"{files}")
+        undoing.undone(self.root, undoing.Wanted(None, self.version), lambda _: None)
+        self._must(self._files() == self.old, f"version {self.version} did not come back")
+
+    def _files(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in Path(self.root.tools).iterdir()}
+
+
+class Configuring(Commands):
+    """`config`: the settings are what they were or what they are to become, and the grants are as they were."""
+
+    most = 0
+
+    def __init__(self, root: Root, words: Sequence[str], seed: int) -> None:
+        super().__init__(root, words, seed)
+        self.target = configured.target(PROJECT if "--project" in words else USER, root)
+        self.file = Path(self.target.file)
+        self.watched.append(self.file.parent)
+
+    def _prepared(self, number: int) -> dict[str, object]:
+        self.old = configured.BY_HAND
+        value = configured.VALUES[::2][number % 2]
+        self.new = configured.after(self.old, value if "set" in self.words else None)
+        self.file.write_text(self.old)
+        return {"value": value}
+
+    def _look(self, before: int) -> None:
+        left = [name for name in os.listdir(self.file.parent) if name.startswith(NEW)]
+        text = self.file.read_text()
+        self._must(text in (self.old, self.new), f"the settings are {text!r}")
+        faults = configured.faults(self.root)
+        self._must(not faults, f"{faults}")
+        super()._look(before)
+        self.counts["interrupted"] += bool(left)
+        self.counts["had done it"] += text == self.new
+
+
+def write(root: Root, grant_id: str, rate: int) -> None:
+    """Set the rate of a grant."""
+    with writing(root, command="set") as writer:
+        old = writer.read(grant_id) or b""
+        if (new := text_of(grant_id, rate).encode()) != old:
+            writer.put(grant_id, old, new)
+
+
+def _of(words: Sequence[str]) -> type[Commands]:
+    return Configuring if words[0] == "config" else GoingBack if "--to" in words else Commands
+
+
 def kill_commands(root: Root, words: Sequence[str], kills: int, seed: int) -> tuple[dict[str, int], list[str]]:
     """Kill a command so often, most of the times near its end, where it writes."""
-    run, number = Commands(root, words, seed), 2
-    if words[0] == "undo":  # there must be something
-        with writing(root) as writer:
-            old = writer.read(SET[0]) or b""
-            writer.put(SET[0], old, old + b" ")
+    run, number = _of(words)(root, words, seed), 2
     whole = min(run.kill(1, PATIENCE), run.kill(2, PATIENCE))
     run.counts["had ended before"] = 0
     while run.counts["commands killed"] < kills and number < 4 * kills + 10:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import configured
+
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError
 from cortex_policy.manage import undoing, writing
@@ -23,7 +25,8 @@ SET = ("set-0", "set-1", "set-2")
 STILL = ("still-0", "still-1")
 MOVED = ("moved", "moved-away")
 WAVERING = "wavering"  # set to anything, and undone
-UNDONE = 0.2  # of what a worker does
+UNDONE, CONFIGURED = 0.2, 0.08  # of what a worker does; who reads settings waits for those just written
+GONE_BACK = 0.25  # of what it does in a round in which workers go back to a version
 HEAD = '{"note": "hand '
 NUMBER = "0000000"  # of the hand's last edit: always at the same place, so that it is changed in place by one write
 
@@ -78,12 +81,19 @@ class Watched(writing.Writer):
         self.evidence.note("look", os.getpid(), time.monotonic_ns())
         super()._expect(changes)
 
+    def _commit(self, *given: Any) -> int | None:
+        version = super()._commit(*given)
+        if version is None:
+            raise AssertionError
+        self.numbers.add("written")
+        return version
+
 
 class Worker:
-    """Does what `set`, `edit`, `rename`, `new` and `remove` do, for ever."""
+    """Does what `set`, `edit`, `rename`, `new`, `remove`, `undo`, `config set` and `config unset` do, for ever."""
 
-    def __init__(self, root: Root, numbers: Numbers, evidence: Evidence, slot: int) -> None:
-        self.root, self.numbers, self.evidence = root, numbers, evidence
+    def __init__(self, root: Root, numbers: Numbers, evidence: Evidence, slot: int, *, goes_back: bool) -> None:
+        self.root, self.numbers, self.evidence, self.goes_back = root, numbers, evidence, goes_back
         self.fresh = f"fresh-{slot}"
 
     def run(self, chance: random.Random) -> None:
@@ -100,12 +110,21 @@ class Worker:
         files.settle = writing.settle = noted
         try:
             while True:
-                if chance.random() < UNDONE:
-                    self._undo(chance)
-                else:
-                    self._once(chance.choice((self._set, self._set, self._move, self._make, self._waver)), chance)
+                self._work(chance)
         except BaseException:  # noqa: BLE001 - it is noted, whatever it is
             self.evidence.note("fault", traceback.format_exc().replace("\n", " | "))
+
+    def _work(self, chance: random.Random) -> None:
+        if self.goes_back and chance.random() < GONE_BACK:
+            self._go_back(chance)
+        elif chance.random() < CONFIGURED:
+            self.numbers.add("settings begun")
+            if configured.configure(self.root, chance):
+                self.numbers.add("settings written")
+        elif chance.random() < UNDONE:
+            self._undo(undoing.Wanted(chance.choice((self.fresh, *MOVED, WAVERING, WAVERING))))
+        else:
+            self._once(chance.choice((self._set, self._set, self._move, self._make, self._waver)), chance)
 
     def _once(self, act: Callable[[writing.Writer, random.Random], None], chance: random.Random) -> None:
         try:
@@ -122,47 +141,45 @@ class Worker:
         rate = decode(old).rate.per_minute + 1
         new = change(old.decode(), Change(rate=rate), grant_id).text.encode()
         self.numbers.add(f"began {grant_id}")
-        self._made(writer.put(grant_id, old, self._noted(new)))
+        writer.put(grant_id, old, self._noted(new))
         self.numbers.add(f"set {grant_id}")
 
-    def _undo(self, chance: random.Random) -> None:
-        grant_id = chance.choice((self.fresh, *MOVED, WAVERING, WAVERING))
+    def _go_back(self, chance: random.Random) -> None:
+        stamp = stamps.read(self.root)
+        if stamp is not None:
+            self._undo(undoing.Wanted(None, max(stamp.version - chance.randrange(1, 6), 1)), "gone back by workers")
+
+    def _undo(self, wanted: undoing.Wanted, counted: str = "undone by workers") -> None:
         try:
-            done = undoing.undone(self.root, undoing.Wanted(grant_id), lambda _: None, Patience(5))
+            done = undoing.undone(self.root, wanted, lambda _: None, Patience(5))
         except CortexPolicyError as error:
             if error.reason not in {NOT_DONE, STAMP_MISMATCH}:
                 raise
             self.numbers.add("refused")
         else:
-            for step in done.steps:
-                self._made(step.version)
-                self.numbers.add("undone by workers")
+            if done.steps:
+                self.numbers.add(counted)
 
     def _waver(self, writer: writing.Writer, chance: random.Random) -> None:
         new = text_of(WAVERING, chance.randrange(1, 9)).encode()
         old = writer.read(WAVERING)
         if new != old:
-            self._made(writer.put(WAVERING, old, self._noted(new)))
+            writer.put(WAVERING, old, self._noted(new))
 
     def _move(self, writer: writing.Writer, _: random.Random) -> None:
         here, there = MOVED if writer.read(MOVED[0]) is not None else MOVED[::-1]
-        self._made(writer.rename(here, there, writer.read(here) or b""))
+        writer.rename(here, there, writer.read(here) or b"")
 
     def _make(self, writer: writing.Writer, chance: random.Random) -> None:
         old = writer.read(self.fresh)
         if old is not None:
-            self._made(writer.remove(self.fresh, old))
+            writer.remove(self.fresh, old)
         else:
-            self._made(writer.put(self.fresh, None, self._noted(text_of(self.fresh, chance.randrange(1, 9)).encode())))
+            writer.put(self.fresh, None, self._noted(text_of(self.fresh, chance.randrange(1, 9)).encode()))
 
     def _noted(self, data: bytes) -> bytes:
         self.evidence.note("made", digest_of(data))
         return data
-
-    def _made(self, version: int | None) -> None:
-        if version is None:
-            raise AssertionError
-        self.numbers.add("written")
 
 
 class Edit(NamedTuple):
@@ -195,7 +212,7 @@ def edit_by_hand(root: Root, evidence: Evidence, number: str, grant_id: str, in_
 
 
 def read_always(root: Root, numbers: Numbers, evidence: Evidence) -> None:
-    """Poll the stamp and a grant for ever, as whoever caches grants does; note what must not be seen."""
+    """Poll the stamp, a grant and settings for ever, as whoever caches them does; note what must not be seen."""
     seen: dict[int, str] = {}
     digests: set[str] = set()
     last = 0
@@ -216,6 +233,8 @@ def read_always(root: Root, numbers: Numbers, evidence: Evidence) -> None:
                     evidence.note("seen", digest)
             numbers.add("polls")
             _read_one(root, random.choice((*SET, *STILL, *MOVED)))
+            if configured.read(root, place := random.choice(configured.PLACES)) not in configured.TEXTS:
+                evidence.note("fault", f"half a text was seen in the settings of the {place}")
     except BaseException:  # noqa: BLE001 - it is noted, whatever it is
         evidence.note("fault", "the reader: " + traceback.format_exc().replace("\n", " | "))
 

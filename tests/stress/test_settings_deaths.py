@@ -7,6 +7,7 @@ import pytest
 from processes import DeathByDeath
 
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
+from cortex_policy.manage.comparing import Change
 from cortex_policy.manage.settings import Target, drop, put
 from cortex_policy.state import ledger
 from cortex_policy.state.enforcement import settings_of
@@ -14,6 +15,10 @@ from cortex_policy.state.grants import Root
 
 OLD = '# by hand\nsensitive = "ask"\n'
 NEW = '# by hand\nsensitive = "deny"\n'
+
+
+def yes(_: Change) -> None:
+    """Agree."""
 
 
 @pytest.mark.parametrize("torn", [False, True])
@@ -25,10 +30,10 @@ def test_a_writer_of_settings_that_dies_leaves_one_of_both(
     monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
     target = Target(place, Root(str(root), named=True))
     file = Path(target.file)
-    put(target, "sensitive", "ask")  # makes the directory
+    put(target, "sensitive", "ask", yes)  # makes the directory
     before = {*os.listdir(file.parent), *([".lock"] if place == PROJECT else [])}
     seen = set()
-    death = DeathByDeath(lambda: put(target, "sensitive", "deny"), torn=torn)
+    death = DeathByDeath(lambda: put(target, "sensitive", "deny", yes), torn=torn)
     while not death.is_over:
         file.write_text(OLD)
         death.die()
@@ -37,8 +42,8 @@ def test_a_writer_of_settings_that_dies_leaves_one_of_both(
         seen.add(text)
         assert settings_of(str(root)).sensitive in ("ask", "deny")
         file.write_text(OLD)
-        assert put(target, "stamp", "require")
-        assert drop(target, "stamp")
+        assert put(target, "stamp", "require", yes)
+        assert drop(target, "stamp", yes)
         assert set(os.listdir(file.parent)) <= before
     assert seen == {OLD, NEW}
     assert death.at > 10

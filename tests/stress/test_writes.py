@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from kills import kill_commands
+from kills import COMMANDS, kill_commands
 from scribes import SET, Evidence, Numbers, read_always
 from writes import crash, end, made, spawn
 
@@ -21,11 +21,13 @@ def test_killed_writers_leave_whole_states_and_hide_no_hand() -> None:
     assert counts["caught"] > 0
 
 
-def test_killed_commands_leave_whole_states(tmp_path: Path) -> None:
-    """Whole processes, of the command that stamps what was edited by hand."""
-    counts, faults = kill_commands(made(tmp_path / "root"), ["stamp", "write"], 8, 1)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_killed_commands_leave_whole_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """Whole processes, of what stamps a hand edit, goes back, sets and unsets: the old bytes or the new ones."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    counts, faults = kill_commands(made(tmp_path / "root"), command.split(), 4, 1)
     assert faults == []
-    assert counts["commands killed"] == 8
+    assert counts["commands killed"] == 4
 
 
 @pytest.mark.parametrize("writes", [1000])

@@ -12,7 +12,8 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from kills import kill_commands
+import configured
+from kills import COMMANDS, kill_commands
 from scribes import (
     MOVED,
     NUMBER,
@@ -41,6 +42,7 @@ from cortex_policy.state.stamp import digest_of
 
 WORKERS = 3
 GAP = 0.02  # seconds between two events, at most
+GOING_BACK = 0.3  # of all rounds: what workers set and took back cannot be told by its number
 
 
 def spawn(run: Callable[[], None]) -> int:
@@ -70,6 +72,7 @@ def made(top: Path) -> Root:
         (tools / f"{grant_id}.json").write_bytes(text_of(grant_id, 1000).encode())
     root = Root(str(top.resolve()), named=True)
     stamping.write(root)
+    configured.made(root, top.parent / "config")
     return root
 
 
@@ -80,8 +83,9 @@ class Run:
         self.root, self.evidence, self.chance = root, evidence, random.Random(seed)
         names = [f"{word} {grant_id}" for word in ("began", "set") for grant_id in SET]
         self.numbers = Numbers(
-            "written", "refused", "undone by workers", "healed by workers", "polls", "versions seen", *names
-        )
+            "written", "refused", "undone by workers", "gone back by workers", "settings begun", "settings written", "healed by workers",
+            "polls", "versions seen", *names,
+        )  # fmt: skip
         self.counts = dict.fromkeys(
             (
                 "kills",
@@ -119,7 +123,8 @@ class Run:
     def _round(self) -> None:
         before = {name: self.numbers.get(name) for name in self.numbers.names}
         began, edited = time.monotonic_ns(), {edit.grant_id for edit in self.open.values()}
-        running = [self._worker(slot) for slot in range(WORKERS)]
+        go_back = self.chance.random() < GOING_BACK
+        running = [self._worker(slot, goes_back=go_back) for slot in range(WORKERS)]
         events: list[Callable[[], object]] = [lambda pid=pid: end(pid) for pid in running]  # type: ignore[misc]
         events += [self._hand] * self.chance.choice((0, 1, 1, 2))
         self.chance.shuffle(events)
@@ -129,16 +134,17 @@ class Run:
         self.counts["kills"] += len(running)
         edited |= {edit.grant_id for edit in self.open.values()}
         before_all = self.version, self.stood, bool(edited)
-        self._look(before, edited, began)
+        self._look(before, edited | {*SET} if go_back else edited, began)
         if self.open and self.chance.random() < 0.6:
             self._accept()
         elif not self.open and self.chance.random() < 0.3:
             self._go_back(*before_all)
         self.stood, self.grants = self._files(), self._stamp().grants
 
-    def _worker(self, slot: int) -> int:
+    def _worker(self, slot: int, *, goes_back: bool) -> int:
         seed = self.chance.getrandbits(32)
-        return spawn(lambda: Worker(self.root, self.numbers, self.evidence, slot).run(random.Random(seed)))
+        worker = Worker(self.root, self.numbers, self.evidence, slot, goes_back=goes_back)
+        return spawn(lambda: worker.run(random.Random(seed)))
 
     def _hand(self) -> None:
         free = [name for name in (*SET, *STILL, MOVED[0]) if name not in {edit.grant_id for edit in self.open.values()}]
@@ -158,6 +164,8 @@ class Run:
         """Let the next command heal, then hold everything against what may be."""
         stamp = stamps.read(self.root)
         self.counts["healed by the next command"] += stamp is not None and bool(stamp.pending)
+        if self.numbers.get("settings begun") > before["settings begun"]:
+            self.faults += [f"after {self.counts['kills']} kills: {fault}" for fault in configured.faults(self.root)]
         with writing(self.root):
             pass
         policy, files = Path(self.root.tools).parent, self._files()
@@ -273,7 +281,8 @@ def crash(kills: int, seed: int) -> tuple[dict[str, int], list[str]]:
             run.faults.append(traceback.format_exc())
         counted = {
             name: run.numbers.get(name)
-            for name in ("healed by workers", "written", "undone by workers", "refused", "polls", "versions seen")
+            for name in run.numbers.names
+            if " " not in name or not name.startswith(("began ", "set "))
         }
         return run.counts | counted, run.faults
 
@@ -282,23 +291,30 @@ def main() -> int:
     """Run, print the table, and say whether anything went wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=3000, help="of workers")
-    parser.add_argument("--commands", type=int, default=100, help="kills of whole commands")
-    parser.add_argument("--command", default="stamp write", help="what they are; {n} is a number that rises")
+    parser.add_argument("--commands", type=int, default=100, help="kills of whole commands, of each")
+    parser.add_argument("--command", action="append", help="what they are, else all that are known here")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     given = parser.parse_args()
     print(f"seed {given.seed}")
-    numbers, wrong = crash(given.kills, given.seed)
-    with tempfile.TemporaryDirectory() as directory:
-        more, faults = kill_commands(
-            made(Path(directory, "root")), shlex.split(given.command), given.commands, given.seed
-        )
+    numbers, faults = crash(given.kills, given.seed)
+    wrong, tables = faults, list[tuple[str | int, ...]]()
+    for command in given.command or COMMANDS:
+        with tempfile.TemporaryDirectory() as directory:
+            more, faults = kill_commands(
+                made(Path(directory, "root")), shlex.split(command), given.commands, given.seed
+            )
+        tables.append((f"`{command}`", *more.values()))
+        wrong += faults
     print("\n| what | count |\n|---|---:|")
-    for name, number in (numbers | more).items():
+    for name, number in numbers.items():
         print(f"| {name} | {number:,} |")
-    for fault in wrong + faults:
+    print("\n| whole processes | killed | had ended before | interrupted | had done it |\n|---|---:|---:|---:|---:|")
+    for row in tables:
+        print(f"| {' | '.join(map(str, row))} |")
+    for fault in wrong:
         print(f"FAULT {fault}")
-    print("\n" + (f"{len(wrong + faults)} faults" if wrong + faults else "no fault"))
-    return 1 if wrong + faults else 0
+    print("\n" + (f"{len(wrong)} faults" if wrong else "no fault"))
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

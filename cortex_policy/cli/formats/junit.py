@@ -1,4 +1,4 @@
-"""The report as JUnit XML, in the one shape that both Ant's schema and Jenkins' take.
+"""The report as JUnit XML.
 
 A file with an error is a test that failed, so that a job is as red as the exit code says; what is no error stands in
 the output of the suite. Files without problems are one test: a service that finds none takes the job for broken.
@@ -8,14 +8,13 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from cortex_policy.cli.formats.shared import tally
+from cortex_policy.cli.formats.suites import suites_of
 from cortex_policy.cli.formats.text import passages_of
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.schema.rules import ERROR
 from cortex_policy.wording import printable
 
 _SUITE = "cortex-policy.validate"
-# Ant's schema asks for both; the same report is the same text everywhere
-_NOWHERE = {"timestamp": "1970-01-01T00:00:00", "hostname": "localhost", "time": "0"}
 
 
 def draw(report: Report) -> str:
@@ -26,22 +25,8 @@ def draw(report: Report) -> str:
     cases = [_case(printable(file), problems) for file, problems in files.items()]
     if report.files > len(cases) or not cases:
         cases.append(_case("all other files" if cases else "all files", []))
-    suites = ET.Element("testsuites")
-    suites.append(_suite(cases, files.values()))
-    ET.indent(suites)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, "unicode")}\n'
-
-
-def _suite(cases: list[ET.Element], files: Iterable[list[Problem]]) -> ET.Element:
-    failures = str(sum(len(case) for case in cases))
-    numbers = {"id": "0", "package": _SUITE, "tests": str(len(cases)), "failures": failures, "errors": "0"}
-    suite = ET.Element("testsuite", {"name": _SUITE, **numbers, **_NOWHERE})
-    properties = ET.SubElement(suite, "properties")
-    ET.SubElement(properties, "property", {"name": "command", "value": "cortex-policy validate"})
-    suite.extend(cases)
-    ET.SubElement(suite, "system-out").text = _text(one for file in files if not _fails(file) for one in file)
-    ET.SubElement(suite, "system-err")
-    return suite
+    others = (one for found in files.values() if not _fails(found) for one in found)
+    return suites_of("validate", cases, _text(others))
 
 
 def _case(name: str, problems: list[Problem]) -> ET.Element:
@@ -58,5 +43,4 @@ def _fails(problems: list[Problem]) -> bool:
 
 
 def _text(problems: Iterable[Problem]) -> str:
-    # INVARIANT: a passage is printable, and so holds no character that XML has no way to write
     return "\n\n".join(passages_of(problems))

@@ -50,7 +50,7 @@ def summary(report: Report) -> str:
 def _heading(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it has no default
     place = f":{problem.line}:{problem.column}" if is_placed(problem) else ""
     severity = _painted(problem.severity, problem, colour)
-    return f"{_safe(problem.file)}{place}: {severity}: {_safe(problem.message)} [{_safe(problem.code)}]"
+    return f"{safe(problem.file)}{place}: {severity}: {safe(problem.message)} [{safe(problem.code)}]"
 
 
 def _excerpt(problem: Problem, colour: bool) -> list[str]:  # noqa: FBT001
@@ -80,10 +80,10 @@ def _marked(problem: Problem) -> tuple[str, int, int]:
 
 def _shown(source: str) -> str:
     # INVARIANT: what is shown of the start of a line is the start of what is shown of it, else marks stand elsewhere
-    return _safe(source.replace("\t", _TAB))
+    return safe(source.replace("\t", _TAB))
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """Return a text of somebody else so that neither a terminal nor the log of a job acts on it."""
     return _COMMAND.sub(lambda found: f"{found[1]}\\x{ord(found[2]):02x}", printable(text))
 
@@ -100,7 +100,7 @@ def _columns(character: str) -> int:
 
 def _hint(hint: str) -> list[str]:
     first, *more = hint.split("\n")
-    return [f"  hint: {_safe(first)}", *(f"        {_safe(line)}" for line in more)] if hint else []
+    return [f"  hint: {safe(first)}", *(f"        {safe(line)}" for line in more)] if hint else []
 
 
 def _fix(number: int, is_fixable: bool) -> list[str]:  # noqa: FBT001

@@ -1,0 +1,23 @@
+"""A suite of tests as JUnit XML, in the one shape that both Ant's schema and Jenkins' take."""
+
+from xml.etree import ElementTree as ET
+
+# Ant's schema asks for both; the same report is the same text everywhere
+_NOWHERE = {"timestamp": "1970-01-01T00:00:00", "hostname": "localhost", "time": "0"}
+
+
+def suites_of(command: str, cases: list[ET.Element], said: str) -> str:
+    """Return the tests of a command as a document, and what else it said as the output of their suite."""
+    name = f"cortex-policy.{command}"
+    failures = str(sum(len(case) for case in cases))
+    numbers = {"id": "0", "package": name, "tests": str(len(cases)), "failures": failures, "errors": "0"}
+    suites = ET.Element("testsuites")
+    suite = ET.SubElement(suites, "testsuite", {"name": name, **numbers, **_NOWHERE})
+    properties = ET.SubElement(suite, "properties")
+    ET.SubElement(properties, "property", {"name": "command", "value": f"cortex-policy {command}"})
+    suite.extend(cases)
+    # INVARIANT: what was said is printable, and so holds no character that XML has no way to write
+    ET.SubElement(suite, "system-out").text = said
+    ET.SubElement(suite, "system-err")
+    ET.indent(suites)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, "unicode")}\n'

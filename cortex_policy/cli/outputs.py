@@ -1,0 +1,33 @@
+"""Where the formats of a report go: one to standard output, others to files."""
+
+from cortex_policy.core.model import UsageError
+from cortex_policy.state.writers import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STDOUT = ""
+
+
+def outputs(words: list[str], formats: "Iterable[str]") -> dict[str, str]:
+    """Return formats and where each goes; raise UsageError for one that is unknown, or two that meet."""
+    known, found = list(formats), dict[str, str]()
+    for word in words:
+        name, equals, file = word.partition("=")
+        if name not in known:
+            raise UsageError(f"there is no format `{name}`", f"the formats are {', '.join(known)}")
+        if name in found or (equals and not file) or file in found.values():
+            hint = f"give all but one of them a file, as in `--output {known[-1]}=report`"
+            raise UsageError(f"`--output {word}`: each format and each place is named once", hint)
+        found[name] = file
+    return found
+
+
+def write(text: str, file: str) -> None:
+    """Write a report to a file; raise NotDone where that fails."""
+    try:
+        with open(file, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None

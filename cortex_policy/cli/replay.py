@@ -1,0 +1,77 @@
+"""`replay`: past calls on today's grants, or on proposed ones."""
+
+import json as json_text
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.state.grants import find_root
+
+if TYPE_CHECKING:
+    from cortex_policy.manage.replaying import Replay
+
+
+class FailOn(StrEnum):
+    """What ends with 1."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    ANY = "any"
+
+
+LogsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="LOGS", help="Audit logs, also `.gz`; `-` is stdin. Else `audit.file`.", show_default=False),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Only calls since then: `24h`, `90m`, `7d` ago or a time."),
+]
+
+
+def replay(
+    logs: LogsArgument = None,
+    root: RootOption = None,
+    *,
+    proposed: Annotated[
+        str | None,
+        typer.Option("--with", metavar="REV|DIR", help="Decide on the grants of a git revision or a directory."),
+    ] = None,
+    since: SinceOption = None,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option("--fail-on", metavar="allow|deny|any", help="Exit 1 if a no becomes a yes, a yes a no, or any."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Decide past calls again, and say which answers flip.
+
+    On today's grants and settings, or on the grants of a branch or a directory. Nothing is counted, written or looked
+    up in the tree. What the log does not say, as arguments by default, is undecided, never guessed:
+    `audit.args = "full"` keeps it.
+
+    $ cortex-policy replay
+    $ cortex-policy replay audit.jsonl --with main --since 24h
+    $ cortex-policy replay audit.jsonl.1.gz audit.jsonl --fail-on allow
+    $ ssh host cat audit.jsonl | cortex-policy replay - --json
+    """
+    from cortex_policy.cli import replayed  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage import replaying  # noqa: PLC0415
+    from cortex_policy.manage.past import Tally  # noqa: PLC0415
+
+    found, tally = find_root(root), Tally()
+    lines, start = replayed.read(found, logs, since, tally)
+    done = replaying.replay(found, lines, tally, replaying.policy_of(found, proposed), start)
+    if json:
+        typer.echo(json_text.dumps(replayed.as_members(done)))
+    else:
+        replayed.print_replay(done)
+    if fail_on is not None and _fails(done, fail_on):
+        raise typer.Exit(1)
+
+
+def _fails(done: "Replay", fail_on: FailOn) -> bool:
+    opens, closes = fail_on is not FailOn.DENY and done.opened, fail_on is not FailOn.ALLOW and done.closed
+    return bool(opens or closes)

@@ -1,0 +1,137 @@
+"""The room behind `test`: run, report, and run again where that is asked for."""
+
+import json as json_text
+import os
+import select
+import sys
+
+from cortex_policy.cli.outputs import STDOUT, outputs, write
+from cortex_policy.cli.progress import tracked
+from cortex_policy.cli.trials import FORMATS
+from cortex_policy.cli.trials.text import draw, summary
+from cortex_policy.core.model import CortexPolicyError, UsageError, Value
+from cortex_policy.manage.case_targets import TESTS, Plan, plan
+from cortex_policy.manage.testing import Outcome, percent_of
+from cortex_policy.manage.testing import run as run_cases
+from cortex_policy.state.grants import find_root
+from cortex_policy.wording import printable
+
+EVERY_SECONDS = 0.25
+
+
+class Asked(Value):
+    """What `test` is asked for, as it was typed."""
+
+    paths: tuple[str, ...] = ()
+    root: str | None = None
+    filter: str = ""
+    fail_under: float | None = None
+    output: tuple[str, ...] = ()
+    json: bool = False
+    watch: bool = False
+
+
+def run(asked: Asked) -> int:
+    """Run cases and report; return the exit code."""
+    where = outputs([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
+    if asked.watch:
+        return _watch(asked, where)
+    return _run(plan(asked.paths, asked.root), asked, where)
+
+
+def begin(grant_id: str, asked: Asked) -> int:
+    """Write a first case file, and say what it shows of its grant."""
+    from cortex_policy.manage.case_founding import begin as begin_cases  # noqa: PLC0415 - only this needs it
+
+    if asked != Asked(root=asked.root, json=asked.json):
+        raise UsageError("`--init` writes a case file, and runs none", "leave out all but `--root` and `--json`")
+    done = begin_cases(find_root(asked.root), grant_id)
+    percent = percent_of([done.cover])
+    if asked.json:
+        members = {"file": done.file, "cases": done.cases, "percent": percent, "uncovered": list(done.cover.unmet)}
+        sys.stdout.write(json_text.dumps(members) + "\n")
+        return 0
+    lines = [f"wrote {done.cases} cases to `{done.file}`, which cover {int(percent)}% of `{grant_id}`"]
+    lines += [f"no case shows that {said}" for said in done.cover.unmet]
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+    return 0
+
+
+def _run(where: Plan, asked: Asked, outs: dict[str, str]) -> int:
+    outcome = run_cases(where, lambda items: tracked(items, what="case files"))
+    outcome = outcome.filtered(asked.filter) if asked.filter else outcome
+    for name, file in outs.items():
+        if file == STDOUT:
+            is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+            sys.stdout.write(draw(outcome, colour=is_coloured) if name == "text" else FORMATS[name](outcome))
+        else:
+            write(FORMATS[name](outcome), file)
+    sys.stderr.write("".join(f"warning: {printable(warning)}\n" for warning in outcome.warnings))
+    if STDOUT not in outs.values():
+        sys.stderr.write(f"{summary(outcome)}\n")
+    return _code(outcome, asked)
+
+
+def _code(outcome: Outcome, asked: Asked) -> int:
+    """Return the exit code, and say what else than a case makes it one."""
+    code = 0 if outcome.passes else 1
+    if asked.filter and not outcome.trials:
+        sys.stderr.write(printable(f"no case matches `{asked.filter}`") + "\n")
+        code = 1
+    if asked.fail_under is not None and outcome.percent < asked.fail_under:
+        sys.stderr.write(f"{_floored(outcome.percent)}% is less than the {asked.fail_under:g}% of `--fail-under`\n")
+        code = 1
+    return code
+
+
+def _floored(percent: float) -> str:
+    return f"{int(percent * 10) / 10:g}"
+
+
+def _watch(asked: Asked, outs: dict[str, str]) -> int:
+    """Run again after each change, until nobody reads any more, or Ctrl-C."""
+    reader = select.poll()
+    reader.register(1, 0)  # only errors: the reading end was closed
+    draws = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    known: object = None
+    while True:
+        try:
+            where = plan(asked.paths, asked.root)
+            signature = _signature(where)
+            if signature != known:
+                known = signature
+                sys.stdout.write("\x1b[2J\x1b[H" if draws else "")
+                _run(where, asked, outs)
+        except CortexPolicyError as error:  # a file in the middle of being written, or a root that is gone
+            if str(error) != known:
+                known = str(error)
+                sys.stderr.write(f"cortex-policy: {printable(known)}\n")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if reader.poll(EVERY_SECONDS * 1000):
+            return 0
+
+
+def _signature(where: Plan) -> tuple[object, ...]:
+    """Return what changes with every grant and case file."""
+    roots = {root.path: root for root in (*where.roots, *(target.root for target in where.targets))}
+    files = [target.path for target in where.targets]
+    for root in roots.values():
+        for directory in (root.tools, root.path + TESTS):
+            files += [f"{directory}/{name}" for name in _names(directory)]
+    return tuple((file, _state(file)) for file in dict.fromkeys(files))
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def _state(file: str) -> tuple[int, ...]:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

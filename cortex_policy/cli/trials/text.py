@@ -1,0 +1,74 @@
+"""What came of cases as an operator reads it: each that failed with the rule that decided, then what none shows."""
+
+from cortex_policy.cli.formats.shared import counted
+from cortex_policy.cli.formats.text import safe
+from cortex_policy.manage.cases import Flaw
+from cortex_policy.manage.coverage import Cover
+from cortex_policy.manage.testing import Outcome, percent_of
+from cortex_policy.manage.trying import COMPLETE, Result, Trial
+
+_MOST_UNMET = 10  # of a grant
+_RED, _YELLOW = "1;31", "1;33"
+
+
+def draw(outcome: Outcome, *, colour: bool = False) -> str:
+    """Return a passage for each case that failed and each grant that is not whole, and the summary as the last line."""
+    passages = [passage(one, result, colour=colour) for one in outcome.trials for result in one.failed]
+    passages += [flaw_passage(flaw, colour=colour) for one in outcome.trials for flaw in one.flaws]
+    told = {one.grant_id for one in outcome.trials for result in one.failed if result.case.name == COMPLETE}
+    passages += [_gaps(cover, colour=colour) for cover in outcome.covers if cover.unmet and cover.grant_id not in told]
+    return "".join(f"{text}\n\n" for text in passages) + f"{summary(outcome)}\n"
+
+
+def passage(one: Trial, result: Result, *, colour: bool = False) -> str:
+    """Return what is wrong with a case, the rule that decided, and what would have come nearest."""
+    head = f"{safe(one.file)}:{result.case.line}: {_painted('failed', _RED, colour=colour)}: {safe(result.case.name)}"
+    return "\n".join([head, *(f"  {safe(line)}" for line in reasons(result))])
+
+
+def reasons(result: Result) -> list[str]:
+    """Return each way in which a case is not as expected, and why."""
+    lines, why = list(result.wrong), result.why
+    if why is not None:
+        place = f"{why.file}:{why.step.line}" if why.step.line else why.file
+        lines.append(f"{why.step.rule}: {why.step.said} [{place}]")
+        lines += [f"nearest: {why.nearest}"] if why.nearest else []
+    return lines
+
+
+def flaw_passage(flaw: Flaw, *, colour: bool = False) -> str:
+    """Return what keeps a case file from being run."""
+    head = f"{safe(flaw.file)}:{flaw.line}: {_painted('error', _RED, colour=colour)}: {safe(flaw.message)}"
+    return f"{head}\n  hint: {safe(flaw.hint)}" if flaw.hint else head
+
+
+def summary(outcome: Outcome) -> str:
+    """Return how many cases there were, how many failed, and how much of the grants they show."""
+    cases, failed = (sum(map(len, found)) for found in _cases(outcome))
+    broken = sum(bool(one.flaws) for one in outcome.trials)
+    parts = [f"{counted(cases, 'case')} in {counted(len(outcome.trials), 'file')}"]
+    well = "none failed" if broken else "all pass"
+    parts.append(f"{failed} failed" if failed else well if cases else "nothing was tested")
+    parts += [f"{counted(broken, 'file')} could not be run"] if broken else []
+    coverage = f"; coverage {int(outcome.percent)}%" if outcome.covers else ""
+    return ", ".join(parts) + coverage
+
+
+def _cases(outcome: Outcome) -> tuple[list[tuple[Result, ...]], list[tuple[Result, ...]]]:
+    return [one.results for one in outcome.trials], [one.failed for one in outcome.trials]
+
+
+def _gaps(cover: Cover, *, colour: bool) -> str:
+    file, grant_id = safe(cover.file), safe(cover.grant_id)
+    if not cover.is_tested:
+        head = f"{file}: {_painted('untested', _YELLOW, colour=colour)}"
+        return f"{head}\n  hint: write its first cases with `cortex-policy test --init {grant_id}`"
+    share = _painted(f"{int(percent_of([cover]))}% covered", _YELLOW, colour=colour)
+    lines = [f"{file}: {share}; no case shows that"]
+    lines += [f"  {safe(said)}" for said in cover.unmet[:_MOST_UNMET]]
+    more = len(cover.unmet) - _MOST_UNMET
+    return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
+
+
+def _painted(text: str, style: str, *, colour: bool) -> str:
+    return f"\x1b[{style}m{text}\x1b[0m" if colour else text

@@ -1,0 +1,58 @@
+"""The commands by which an operator would let a denied call pass, as they are typed."""
+
+from cortex_policy.core.engine import covering, misspelling, usable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cortex_policy.core.model import Decision, Grant
+
+_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")  # to every shell
+
+_MOST_SCOPES = 20  # that a command is good for
+
+
+def quoted(word: str) -> str:
+    """Quote a word for a shell."""
+    if word and _BARE.issuperset(word):
+        return word
+    from shlex import quote  # noqa: PLC0415 - 10 ms, and few words need it
+
+    return quote(word)
+
+
+def typed(*words: str) -> str:
+    """Return a command of this program, '' where a word of it cannot be typed."""
+    return " ".join(("cortex-policy", *map(quoted, words))) if all(map(str.isprintable, words)) else ""
+
+
+def setting(grant_id: str, option: str, values: "Sequence[str]") -> str:
+    """Return the command that sets these values of a grant, '' where there are none or one cannot be typed."""
+    if not values:
+        return ""
+    words: list[str] = []
+    for value in values:
+        words += [f"--{option}={value}"] if value[:1] == "-" else [f"--{option}", value]
+    return typed("set", grant_id, *words)
+
+
+def rooted(command: str, root: str | None) -> str:
+    """Return a command with the root it is for, '' where there is none or that root cannot be typed."""
+    if not command or root is None:
+        return command
+    return f"{command} --root {quoted(root)}" if root.isprintable() else ""
+
+
+def missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
+    """Return the scopes that would let every path of the call in; none where not all can be, or too many."""
+    missing: dict[str, None] = {}
+    for place, _ in decision.places:
+        for relative in (place.collapsed, place.landed):
+            if relative is None or usable(relative) != relative or misspelling(place.given) or place.fault:
+                return []  # it lies outside the root, or is denied by how it is spelled
+            if covering((*grant.fs_scope, *missing), relative) is None:
+                missing[relative] = None
+        if len(missing) > _MOST_SCOPES:
+            return []
+    return list(missing)

@@ -1,0 +1,53 @@
+"""The whole way of a decision, rule by rule, with the line of the grant that decided, and what would change it."""
+
+from cortex_policy.core.counsel import HELP, Counsel
+from cortex_policy.core.engine import DEFAULTS
+from cortex_policy.core.model import ALLOWED, Value
+from cortex_policy.core.spans import node_at, place, scan
+from cortex_policy.core.walks import NOT_ASKED, RULES, WALKS, Case, Step
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.model import Decision, Grant, Request, Settings
+    from cortex_policy.core.spans import Node
+
+
+class Explanation(Value):
+    """Every step of a decision; for a no what is nearest, what is still allowed, and the operator's command.
+
+    `advice` says what else there is to do, above all where no command helps.
+    """
+
+    steps: tuple[Step, ...]
+    nearest: str = ""
+    allowed: tuple[str, ...] = ()
+    remedy: str = ""
+    advice: str = ""
+
+
+def explain(
+    grant: "Grant", text: bytes, request: "Request", decision: "Decision", settings: "Settings" = DEFAULTS
+) -> Explanation:
+    """Explain a decision on a request by a grant, whose text must be the bytes that it was decoded from.
+
+    Empty bytes, where they are not known any more, leave the lines out. The request needs its places; a decision of no
+    rule, as by an emergency stop, leaves every rule unasked.
+    """
+    case, whole, asked = Case(grant, request, decision, settings), text.decode(), True
+    tree = scan(whole) if whole else None
+    steps: list[Step] = []
+    for rule in RULES:
+        asked = asked and (bool(case.rule) or decision.reason is ALLOWED)
+        found = list(WALKS[rule](case)) if asked else [Step(rule, NOT_ASKED)]
+        steps += [_placed(step, whole, tree) for step in found]
+        asked = asked and rule != case.rule
+    counsel = HELP[case.rule](case) if case.rule else Counsel()
+    return Explanation(tuple(steps), counsel.nearest, counsel.allowed, counsel.remedy, counsel.advice)
+
+
+def _placed(step: Step, whole: str, tree: "Node | None") -> Step:
+    """Return a step with the line its pointer stands in; the key's line, where the value has one."""
+    if not step.pointer or tree is None:
+        return step
+    line, _ = place(whole, node_at(tree, step.pointer).outset)
+    return Step(step.rule, step.verdict, step.said, step.pointer, line)

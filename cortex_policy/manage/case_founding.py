@@ -1,0 +1,97 @@
+"""Write a first case file for a grant; never over another."""
+
+import os
+from contextlib import suppress
+
+from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.model import Value
+from cortex_policy.manage.case_targets import TESTS
+from cortex_policy.manage.case_text import text_of
+from cortex_policy.manage.cases import JSON, TOML, CaseFile
+from cortex_policy.manage.coverage import Cover, covered
+from cortex_policy.manage.first_cases import first_cases
+from cortex_policy.manage.targets import shown
+from cortex_policy.manage.testing import Grants
+from cortex_policy.manage.trying import Subject, tried
+from cortex_policy.state.files import NEW, settle
+from cortex_policy.state.grants import Directory, Root, Trust, check_id
+from cortex_policy.state.writers import NotDone
+
+_BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_ONLY_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Begun(Value):
+    """A case file that was written: how many cases it has, and what they show of the grant."""
+
+    file: str
+    cases: int
+    cover: Cover
+
+
+def begin(root: Root, grant_id: str) -> Begun:
+    """Write the first cases of a grant; raise NotDone where it has some, GrantError where it cannot be read."""
+    check_id(grant_id)
+    subject = Grants().subject(root, grant_id)
+    names = [f"{grant_id}{suffix}" for suffix in (TOML, JSON)]
+    file, cover = drafted(subject, shown(f"{root.path}{TESTS}/{names[0]}"))
+    data = text_of(file).encode()
+    if len(data) > MAX_BYTES:
+        raise NotDone(f"`{file.file}` would be larger than {MAX_BYTES} bytes", "write cases of what matters by hand")
+    try:
+        with Directory(Trust(root)) as policy:
+            _write(policy.descriptor, names, data)
+    except FileExistsError as error:
+        where = shown(f"{root.path}{TESTS}/{error.filename}")
+        raise NotDone(f"`{where}` is there already", f"run it with `cortex-policy test {where}`") from None
+    except OSError as error:
+        raise NotDone(f"`{file.file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+    return Begun(file.file, len(file.cases), cover)
+
+
+def drafted(subject: Subject, name: str) -> tuple[CaseFile, Cover]:
+    """Return the first cases of a grant, called complete where they show all that can be shown."""
+    cases = first_cases(subject.grant, name)
+    cover = covered(subject.grant, subject.file, [tried(cases, subject).seen])
+    file = CaseFile(name, cases.grant_id, tree=cases.tree, cases=cases.cases, is_complete=not cover.unmet)
+    return file, cover
+
+
+def _write(policy: int, names: list[str], data: bytes) -> None:
+    with suppress(FileExistsError):
+        os.mkdir("tests", 0o755, dir_fd=policy)
+    directory = os.open("tests", _BELOW, dir_fd=policy)
+    try:
+        for name in names:
+            if _stands(directory, name):
+                raise FileExistsError(None, "exists", name)
+        temporary = f"{NEW}{os.getpid()}-{os.urandom(8).hex()}"
+        try:
+            _fill(os.open(temporary, _ONLY_NEW, 0o644, dir_fd=directory), data)
+            # a link, unlike a rename, takes no other's place
+            os.link(temporary, names[0], src_dir_fd=directory, dst_dir_fd=directory)
+        except FileExistsError:
+            raise FileExistsError(None, "exists", names[0]) from None
+        finally:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=directory)
+        settle(directory)
+    finally:
+        os.close(directory)
+
+
+def _stands(directory: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _fill(descriptor: int, data: bytes) -> None:
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,129 @@
+"""The smallest changes that would have allowed denied calls: to look at, never applied."""
+
+from cortex_policy.core.decode import decode
+from cortex_policy.core.model import GrantError, UsageError, Value
+from cortex_policy.core.surgery import appended, replaced
+from cortex_policy.manage import changes
+from cortex_policy.manage.comparing import changed
+from cortex_policy.manage.deciding import Deciding
+from cortex_policy.manage.editing import drafted
+from cortex_policy.manage.gathering import MOST_SCOPES, NEW, RATE, Gathering, Group, merged
+from cortex_policy.manage.past import events, unswept
+from cortex_policy.manage.patches import difference
+from cortex_policy.manage.replaying import WARMING, Example, Open, example_of, policy_of
+from cortex_policy.manage.verdicts import FULL
+from cortex_policy.schema.problems import pointer
+from cortex_policy.state.enforcement import settings_of
+from cortex_policy.state.remedies import quoted, root_option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cortex_policy.core.escalation import Escalation
+    from cortex_policy.manage.comparing import Change
+    from cortex_policy.manage.past import Tally
+    from cortex_policy.state.grants import Root
+
+TOO_WIDE = "its paths lie in too many directories for a scope that is no wider than needed"
+
+
+class Suggestion(Value):
+    """One change: what an operator types, what it would have allowed, and what it means beside that.
+
+    Of the calls, some may still have been above the rate. Escalations are those that the grant does not have yet.
+    """
+
+    change: "Change"
+    command: str
+    diff: str
+    calls: int
+    limited: int
+    example: Example
+    escalations: "tuple[Escalation, ...]"
+
+
+class Suggestions(Value):
+    """What would have helped, the most calls first; what nothing here helps; and how many calls pass by now."""
+
+    found: tuple[Suggestion, ...]
+    helpless: tuple[Open, ...]
+    denied: int
+    passing: int
+
+
+def suggest(
+    root: "Root", lines: "Iterable[bytes]", tally: "Tally", since: float = float("-inf"), only: str | None = None
+) -> Suggestions:
+    """Return what would have allowed the calls that were denied since a time, of all grants or of one."""
+    policy, settings = policy_of(root), settings_of(root.path)
+    gathering = Gathering(Deciding(policy, settings, lambda *_: None), settings, only)
+    with unswept():
+        for at, data in events(lines, root.path, tally):
+            if at >= since - WARMING:
+                gathering.take(at, data, is_asked=at >= since)
+    found, helpless = [], [
+        Open(grant_id, why, "" if is_full else FULL, count)
+        for (grant_id, why, is_full), count in gathering.helpless.items()
+    ]  # fmt: skip
+    for group in gathering.groups.values():
+        text = policy.get(group.id)
+        made = _suggestion(root, group, text if isinstance(text, bytes) else None)
+        if isinstance(made, str):
+            helpless.append(Open(group.id, made, "", group.calls))
+        else:
+            found.append(made)
+    found.sort(key=lambda one: -one.calls)
+    helpless.sort(key=lambda one: -one.count)
+    return Suggestions(tuple(found), tuple(helpless), gathering.denied, gathering.passing)
+
+
+def _suggestion(root: "Root", group: Group, text: bytes | None) -> Suggestion | str:
+    scopes = merged(tuple(group.scopes))
+    if len(scopes) > MOST_SCOPES:
+        return TOO_WIDE
+    rate = group.peak if group.kind in (RATE, NEW) else None
+    tool = group.id if group.kind == NEW else None
+    wanted = changes.Change(rate, tool=tool, allow=tuple(group.actions), add_scopes=scopes)
+    try:
+        new = drafted(wanted) if text is None else _redeclared(text.decode(), group, wanted)
+    except (UsageError, GrantError) as error:
+        return error.detail
+    change = changed(group.id, text, new.encode())
+    before = _known(text)
+    return Suggestion(
+        change,
+        _command(root, group, wanted),
+        difference(group.id, text, new.encode()),
+        group.fitting,
+        group.calls - group.fitting,
+        example_of(group.first),
+        tuple(one for one in change.escalations if one not in before),
+    )
+
+
+def _known(text: bytes | None) -> "tuple[Escalation, ...]":
+    return changed("", None, text).escalations if text is not None else ()
+
+
+def _redeclared(text: str, group: Group, wanted: changes.Change) -> str:
+    new = changes.change(text, wanted).text if wanted != changes.Change() else text
+    for (name, keyword), values in group.declared.items():
+        for value in values:
+            at = pointer("args", name, keyword)
+            new = appended(new, at, value) if keyword == "enum" else replaced(new, at, value)
+    decode(new.encode(), group.id)
+    return new
+
+
+def _command(root: "Root", group: Group, wanted: changes.Change) -> str:
+    where = root_option(root)
+    if group.declared:
+        return f"cortex-policy edit {group.id}{where}"
+    verb, scope = ("new", "scope") if group.kind == NEW else ("set", "add-scope")
+    words = [("allow", action) for action in wanted.allow]
+    words += [("rate", str(wanted.rate))] if wanted.rate is not None else []
+    words += [(scope, each) for each in wanted.add_scopes]
+    # a word that starts with a dash would be read as an option
+    options = "".join(f" --{name}{'=' if word[:1] == '-' else ' '}{quoted(word)}" for name, word in words)
+    return f"cortex-policy {verb} {group.id}{options}{where}"

@@ -1,0 +1,151 @@
+"""Run the cases of one file on one grant: on a frozen clock, one budget, and a scratch root."""
+
+from cortex_policy.core.engine import rated, refusal
+from cortex_policy.core.explanation import explain
+from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request, Value
+from cortex_policy.core.walks import DENIED_BY, DENIES, Step
+from cortex_policy.core.window import WINDOW_SECONDS, counted
+from cortex_policy.manage.cases import NANOSECONDS, Case, CaseFile, Flaw
+from cortex_policy.manage.coverage import Seen, covered
+from cortex_policy.manage.scratch import scratch
+from cortex_policy.state.places import places
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_policy.manage.scratch import Scratch
+
+COMPLETE = "complete"  # how the case is called that a file with `complete = true` has at its end
+
+
+class Subject(Value):
+    """A grant, its text, and how its file is shown."""
+
+    grant: Grant
+    text: bytes
+    file: str
+
+
+class Why(Value):
+    """The rule that decided, and what would have come nearest to another decision, '' for nothing."""
+
+    step: Step
+    file: str
+    nearest: str = ""
+
+
+class Result(Value):
+    """What came of a case: the reason of its last decision, and each way in which that is not as expected."""
+
+    case: Case
+    got: Reason | None = None
+    wrong: tuple[str, ...] = ()
+    why: Why | None = None
+
+
+class Trial(Value):
+    """What came of a file: its results in their order, why others have none, and what was seen to be as expected."""
+
+    file: str
+    grant_id: str
+    results: tuple[Result, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
+    seen: tuple[Seen, ...] = ()
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        """The cases that are not as expected."""
+        return tuple(result for result in self.results if result.wrong)
+
+
+def tried(file: CaseFile, subject: Subject) -> Trial:
+    """Run the cases of a file on a grant; raise NotDone where its tree cannot be made."""
+    with scratch(file.tree) as root:
+        run = _Run(file, subject, root)
+        results = [run.result(case) for case in file.cases]
+    if file.is_complete and not any(result.wrong for result in results):
+        results += _incomplete(file, subject, run.seen)
+    return Trial(file.file, file.grant_id, tuple(results), (), tuple(run.seen))
+
+
+def _incomplete(file: CaseFile, subject: Subject, seen: list[Seen]) -> "Iterator[Result]":
+    """Yield what no case of a file shows, though it says that its cases are complete, as one case that failed."""
+    cover = covered(subject.grant, subject.file, [tuple(seen)])
+    if cover.unmet:
+        wrong = tuple(f"no case shows that {said}" for said in cover.unmet)
+        yield Result(Case(COMPLETE, "", {}, ALLOWED, file.complete_line), None, wrong)
+
+
+class _Run:
+    """The clock and the budgets of one file, and what was seen so far."""
+
+    def __init__(self, file: CaseFile, subject: Subject, root: "Scratch") -> None:
+        """Begin with nothing used."""
+        self.seen: list[Seen] = []
+        self._settings, self._subject, self._root = file.settings, subject, root
+        self._now = 0  # nanoseconds
+        self._hits: dict[str, list[tuple[int, int]]] = {}  # by action: when, and how many
+
+    def result(self, case: Case) -> Result:
+        """Make the calls of a case, until one of them is not as expected."""
+        self._now += case.advance_ns
+        request = self._request(case)
+        refused = refusal(self._subject.grant, request, self._settings)
+        # what other rules refuse is refused again, however often it is called
+        calls = case.times if refused is None else 1
+        for call in range(1, calls + 1):
+            decision = refused if refused is not None else self._taken(request)
+            wrong = tuple(self._wrong(case, decision, call, is_last=call == calls))
+            if wrong:
+                return Result(case, decision.reason, wrong, self._why(case, request, decision))
+        self.seen.append(Seen(case, request, decision))
+        return Result(case, decision.reason)
+
+    def _request(self, case: Case) -> Request:
+        root = self._root
+        there = places(self._subject.grant, root.origin, case.args, root.guarded, root.start(case.cwd))
+        return Request(case.action, case.args, there, case.cost)
+
+    def _taken(self, request: Request) -> Decision:
+        """Decide by the rate alone, and count what is allowed."""
+        grant, hits = self._subject.grant, self._hits.setdefault(request.action, [])
+        hits[:] = [(at, number) for at, number in hits if self._now - at < WINDOW_SECONDS * NANOSECONDS]
+        limit, cost = grant.rate.per_minute, request.cost
+        # INVARIANT: the difference is taken in whole nanoseconds, so that a window is exactly as long as it says
+        ages = (((at - self._now) / NANOSECONDS, number) for at, number in hits)
+        budget = counted(ages, 0.0, limit, cost)
+        if budget.retry_after_seconds == 0:
+            now, before = hits.pop() if hits and hits[-1][0] == self._now else (self._now, 0)
+            hits.append((now, before + cost))
+            budget = Budget(limit, budget.used + cost, budget.remaining - cost, 0.0, cost)
+        return rated(grant, request, budget)
+
+    def _wrong(self, case: Case, decision: Decision, call: int, *, is_last: bool) -> "Iterator[str]":
+        nth = f" in call {call} of {case.times}" if case.times > 1 else ""
+        if decision.reason != case.expect:
+            yield f"expected `{case.expect}`, got `{decision.reason}`{nth}"
+            return
+        left = decision.budget.remaining if decision.budget is not None else None
+        if is_last and case.remaining is not None and left != case.remaining:
+            yield f"expected {case.remaining} remaining, got {'none, as nothing was counted' if left is None else left}"
+        if case.obligations is not None and decision.obligations != case.obligations:
+            yield f"expected {_duties(case.obligations)}, got {_duties(decision.obligations)}"
+        if case.tool is not None and self._subject.grant.tool != case.tool:
+            yield f"expected the budget of `{case.tool}`, got that of `{self._subject.grant.tool}`"
+
+    def _why(self, case: Case, request: Request, decision: Decision) -> Why | None:
+        """Return the step that denied; where none did, the one that was expected to, or the last."""
+        told = explain(self._subject.grant, self._subject.text, request, decision, self._settings)
+        denying = [step for step in told.steps if step.verdict == DENIES]
+        expected = [step for step in told.steps if step.rule == DENIED_BY.get(case.expect, "rate") and step.said]
+        if not denying and not expected:
+            return None
+        step = (denying or expected)[0]
+        hidden = self._root.hidden
+        seen = Step(step.rule, step.verdict, hidden(step.said), step.pointer, step.line)
+        return Why(seen, self._subject.file, hidden(told.nearest))
+
+
+def _duties(obligations: tuple[str, ...]) -> str:
+    return f"the obligations {', '.join(obligations)}" if obligations else "no obligation"

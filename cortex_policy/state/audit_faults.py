@@ -1,0 +1,52 @@
+"""What to do about an audit log that cannot be written: loaded only where something failed."""
+
+import errno
+import os
+import stat
+from shlex import quote
+
+from cortex_policy.state.audit import LogError
+
+_LINKS = (errno.ELOOP, errno.EMLINK)
+
+
+def failed(file: str, error: OSError) -> LogError:
+    """Return the error for a file that cannot be opened, locked or written."""
+    directory = os.path.dirname(file)
+    if error.errno == errno.ENOENT:
+        return LogError(file, "its directory does not exist", f"make it with `mkdir -p {quote(directory)}`")
+    if error.errno in _LINKS and os.path.islink(file):
+        return LogError(file, "it is a link", f"name the file it leads to, or remove it with `rm {quote(file)}`")
+    if error.errno == errno.EISDIR:
+        inside = f"{file.rstrip('/')}/audit.jsonl"
+        return LogError(file, "it is a directory", f"name a file in it: `{inside}`")
+    if error.errno == errno.ENXIO:
+        return LogError(file, "it is not a regular file", f"remove it with `rm {quote(file)}`")
+    hint = f"see why with `ls -ld {quote(directory)} {quote(file)}` and `df {quote(directory)}`"
+    return LogError(file, os.strerror(error.errno or 0).lower(), hint)
+
+
+def unsafe(file: str, status: os.stat_result, *, is_owned: bool, is_open: bool) -> LogError:
+    """Return the error for what is no plain file, or one that another could have written."""
+    mode, name = status.st_mode, quote(file)
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        return LogError(file, "it is a device", "name a regular file: see `cortex-policy config get audit.file --json`")
+    if not stat.S_ISREG(mode):
+        kind = "a FIFO" if stat.S_ISFIFO(mode) else "not a regular file"
+        return LogError(file, f"it is {kind}", f"remove it with `rm {name}`")
+    if not is_owned:
+        return LogError(file, f"it belongs to user {status.st_uid}", f"mend it with `chown {os.geteuid()} {name}`")
+    if is_open:
+        return LogError(file, "others can write it", f"mend it with `chmod go-w {name}`")
+    command = f"cp -p {name} {name}.new && mv {name}.new {name}"
+    return LogError(file, "it has more than one link", f"mend it with `{command}`")
+
+
+def held(file: str) -> LogError:
+    """Return the error for a file that another process has locked for more than a second."""
+    return LogError(file, "another process holds its lock", f"see which with `fuser {quote(file)}`")
+
+
+def partial(file: str) -> LogError:
+    """Return the error for a line of which only a part fitted, and was taken back."""
+    return LogError(file, "no space left for a line", f"see how much with `df {quote(os.path.dirname(file))}`")

@@ -1,0 +1,258 @@
+"""`test` as whole processes: what stands in CI, before each commit, and beside an editor."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pexpect
+import pytest
+
+PROGRAM = [sys.executable, "-m", "cortex_policy"]
+TESTS = Path(".cortex/policy/tests")
+HEAD = 'grant = "git"\n'
+PASSES = (
+    HEAD + '[[case]]\nname = "docs"\naction = "tree"\nargs = { path = "docs/x" }\nexpect = "allowed"\nremaining = 29\n'
+)
+FAILS = PASSES.replace('"docs/x"', '"doc/x"')
+Done = subprocess.CompletedProcess[str]
+
+
+def run(*words: str, code: int = 0, **environment: str) -> Done:
+    """Run `test`, which must answer this code."""
+    done = subprocess.run(
+        [*PROGRAM, "test", *words], capture_output=True, text=True, check=False, env=os.environ | environment, timeout=120
+    )  # fmt: skip
+    assert done.returncode == code, done
+    return done
+
+
+@pytest.fixture
+def tests(root: Path) -> Path:
+    """Stand in a root with an empty directory of cases."""
+    (root / TESTS).mkdir()
+    return root / TESTS
+
+
+def seen(top: Path) -> dict[str, tuple[int, bytes]]:
+    """Return every file below a directory."""
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in top.rglob("*") if path.is_file()}
+
+
+def test_a_first_file_covers_its_grant_and_passes(root: Path) -> None:
+    """And what is not tested yet is said."""
+    wrote = run("--init", "git", "--json")
+    made = json.loads(wrote.stdout)
+    assert (made["file"], made["percent"], made["uncovered"]) == (f"{TESTS}/git.cases.toml", 100.0, [])
+    done = run()
+    assert f"{made['cases']} cases in 1 file, all pass" in done.stdout
+    assert (
+        "model-gateway.json: untested\n  hint: write its first cases with `cortex-policy test --init model-gateway`"
+        in done.stdout
+    )
+    run("--fail-under", "100", code=1)
+    run("--init", "model-gateway")
+    assert run("--fail-under", "100").stdout.endswith("all pass; coverage 100%\n")
+    assert "is there already" in run("--init", "git", code=3).stderr
+    assert run("--init", "nobody", code=20).stderr
+    assert run("--init", "git", "--watch", code=2).stderr
+    assert root.is_dir()
+
+
+def test_a_case_that_fails_is_shown_with_the_rule_that_decided(tests: Path) -> None:
+    """Expected and got, its line, the line of the grant, and what is nearest."""
+    (tests / "git.cases.toml").write_text(FAILS)
+    done = run(code=1)
+    assert done.stdout.startswith(
+        f"{TESTS}/git.cases.toml:2: failed: docs\n  expected `allowed`, got `path_outside_scope`\n  path: "
+    )
+    assert "[.cortex/policy/tools/git.json:1]\n  nearest: docs\n" in done.stdout
+    assert "1 case in 1 file, 1 failed; coverage 0%" in done.stdout
+
+
+def test_nothing_real_is_touched_or_asked(tests: Path, state: Path, tmp_path: Path) -> None:
+    """Not rate state, nor stamp, nor log, nor settings: they may even be broken, and a stop may stand."""
+    (tests / "git.cases.toml").write_text(PASSES)
+    policy = tests.parent
+    (policy / "stamp.json").write_text("broken")
+    (policy / "config.toml").write_text("broken")
+    (policy / "stop").write_text("")
+    before = seen(tmp_path)
+    log = tmp_path / "audit.log"
+    for _ in range(2):
+        run(CORTEX_POLICY_SENSITIVE="nonsense", CORTEX_AUDIT_LOG=str(log), CORTEX_POLICY_REQUIRE_PATH="true")
+    assert not list(state.iterdir())
+    assert seen(tmp_path) == before
+
+
+def test_the_answer_is_the_same_from_anywhere(tests: Path, tmp_path: Path) -> None:
+    """It depends on no working directory, and on no tree but that of the file."""
+    (tests / "git.cases.toml").write_text(FAILS)
+    here = json.loads(run("--json", code=1).stdout)
+    elsewhere = subprocess.run(
+        [*PROGRAM, "test", "--json", str(tests)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    there = json.loads(elsewhere.stdout.replace("root/.cortex", ".cortex"))
+    assert (elsewhere.returncode, there["files"]) == (1, here["files"])
+
+
+def test_only_what_matches_is_judged(tests: Path) -> None:
+    """All cases run, and a filter that matches nothing is no success."""
+    more = '[[case]]\nname = "search"\naction = "search"\nexpect = "allowed"\n'
+    (tests / "git.cases.toml").write_text(FAILS + more)
+    run(code=1)
+    assert "1 case in 1 file, all pass" in run("--filter", "search").stdout
+    assert "no case matches `nothing`" in run("--filter", "nothing", code=1).stderr
+    run("--filter", "git.cases", code=1)
+
+
+def test_several_formats_are_written_at_once(tests: Path, tmp_path: Path) -> None:
+    """Each to its place."""
+    (tests / "git.cases.toml").write_text(FAILS)
+    file = tmp_path / "cases.xml"
+    done = run("--output", f"junit={file}", "--output", "text", code=1)
+    assert "failed: docs" in done.stdout
+    suite = ET.fromstring(file.read_text())[0]  # noqa: S314 - our own
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
+    assert run("--output", "yaml", code=2).stderr
+    assert run("--output", f"json={tmp_path}/no/x", code=3).stderr
+    members = json.loads(run("--json", code=1).stdout)
+    assert members["status"] == "fail"
+    (case,) = members["files"][0]["cases"]
+    assert (case["expect"], case["reason"], case["rule"], case["grant_line"]) == (
+        "allowed",
+        "path_outside_scope",
+        "path",
+        1,
+    )
+
+
+def test_what_cannot_be_run_is_a_finding(tests: Path) -> None:
+    """A broken file, a grant that is gone or broken, and a directory without cases."""
+    (tests / "git.cases.toml").write_text("grant = 'gti'\n" + PASSES.replace(HEAD, ""))
+    assert "git.cases.toml:1: error: `gti`: grant not found\n  hint: did you mean `git`?" in run(code=1).stdout
+    (tests / "git.cases.toml").write_text("x")
+    assert "it is not TOML" in run(code=1).stdout
+    (tests / "git.cases.toml").unlink()
+    run()
+    run(str(tests), code=1)
+    run(str(tests / "none.cases.toml"), code=1)
+    (tests / "git.cases.toml").write_text(PASSES)
+    (tests.parent / "tools" / "git.json").write_text("{")
+    assert "grant invalid" in run(code=1).stdout
+    (tests.parent / "tools" / "git.json").write_text('{"tool": "x", "actions": [], "rate": {"perMinute": 1}}')
+    (tests.parent / "tools" / "git.json").chmod(0o666)
+    assert "writable by everyone, and `check` refuses that" in run(code=1).stderr
+
+
+def test_hostile_names_reach_no_terminal(tests: Path) -> None:
+    """Neither escapes nor commands of a job's log."""
+    (tests / "x\x1b[31m.cases.toml").write_text(
+        PASSES.replace('"docs"', '"::error::a"').replace("docs/x", "\\u001b[31m##[x]")
+    )
+    text = run(code=1).stdout + run("--output", "junit", code=1).stdout
+    assert "\x1b" not in text
+    assert "##[" not in run(code=1).stdout
+    ET.fromstring(run("--output", "junit", code=1).stdout)  # noqa: S314 - our own
+
+
+def until(path: Path, text: str) -> None:
+    """Wait until a file holds a text."""
+    deadline = time.monotonic() + 60
+    while text not in path.read_text():
+        assert time.monotonic() < deadline, path.read_text()
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def watching(tests: Path, tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
+    """Watch the cases of a root, with the output in a file."""
+    (tests / "git.cases.toml").write_text(PASSES)
+    out = tmp_path / "out"
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with out.open("w") as stream:
+        child = subprocess.Popen(
+            [*PROGRAM, "test", "--watch"],
+            stdout=stream,
+            stderr=stream,
+            text=True,
+            env=os.environ | {"TMPDIR": str(temporary)},
+        )
+    try:
+        yield child, out
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_watch_runs_again_after_each_change(
+    watching: "tuple[subprocess.Popen[str], Path]", tests: Path, tmp_path: Path
+) -> None:
+    """Of a case file or a grant, until Ctrl-C, which leaves nothing behind."""
+    child, out = watching
+    until(out, "1 case in 1 file, all pass")
+    (tests / "git.cases.toml").write_text(FAILS)
+    until(out, "1 failed")
+    grant = tests.parent / "tools" / "git.json"
+    grant.write_text(grant.read_text().replace('"docs"', '"docu"'))
+    until(out, "nearest: docu")
+    (tests / "git.cases.toml").write_text("x")
+    until(out, "could not be run")
+    child.send_signal(signal.SIGINT)
+    assert child.wait(60) == 130
+    assert "\x1b" not in out.read_text()
+    assert "Traceback" not in out.read_text()
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_a_watch_on_a_terminal_begins_anew_each_time(tests: Path) -> None:
+    """And Ctrl-C ends it."""
+    (tests / "git.cases.toml").write_text(FAILS)
+    child = pexpect.spawn(
+        PROGRAM[0], [*PROGRAM[1:], "test", "--watch"], encoding="utf-8", env={**os.environ, "TERM": "xterm"}, timeout=60
+    )
+    child.expect_exact("\x1b[2J\x1b[H")
+    child.expect("1 failed")
+    (tests / "git.cases.toml").write_text(PASSES)
+    child.expect_exact("\x1b[2J\x1b[H")
+    child.expect("all pass")
+    child.sendcontrol("c")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 130
+
+
+def test_a_watch_ends_when_nobody_reads_it_any_more(tests: Path) -> None:
+    """As `rate watch` does."""
+    (tests / "git.cases.toml").write_text(PASSES)
+    child = subprocess.Popen([*PROGRAM, "test", "--watch"], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    child.stdout.readline()
+    child.stdout.close()
+    assert child.wait(60) == 0
+
+
+def test_the_case_file_of_the_page_runs(tests: Path) -> None:
+    """As it stands there; only that it is not complete is told."""
+    page = Path(__file__).parent.parent.parent / "docs" / "test.md"
+    (example,) = re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    (tests / "git.cases.toml").write_text(example)
+    (file,) = json.loads(run("--json", code=1).stdout)["files"]
+    assert not file["problems"]
+    assert [case["name"] for case in file["cases"] if case["status"] == "fail"] == ["complete"]
+
+
+def test_the_cases_of_this_project_pass_and_cover_it() -> None:
+    """As in its own CI."""
+    top = Path(__file__).parent.parent.parent
+    done = subprocess.run(
+        [*PROGRAM, "test", "--fail-under", "100"], cwd=top, capture_output=True, text=True, check=False
+    )  # fmt: skip
+    assert done.returncode == 0, done

@@ -1,0 +1,258 @@
+"""Every decision is told rule by rule, with the line that decided, and what would help."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cortex_policy.core.decode import decode
+from cortex_policy.core.engine import DEFAULTS, decide, path_arguments
+from cortex_policy.core.explanation import Explanation, explain
+from cortex_policy.core.model import ALLOWED, STOPPED, Decision, Place, Request, Settings
+from cortex_policy.core.walks import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, Step
+
+TEXT = b"""{
+  "tool": "git-map",
+  "actions": [
+    "tree",
+    "snippet"
+  ],
+  "args": {
+    "lines": {
+      "type": "integer",
+      "maximum": 80
+    },
+    "mode": {"enum": ["fast", "slow"]},
+    "tags": {
+      "items": {
+        "pattern": "^a"
+      }
+    },
+    "odd": {"format": "uri"}
+  },
+  "dataClass": "sensitive",
+  "rate": {
+    "perMinute": 3
+  },
+  "fsScope": [
+    "docs",
+    "packages/a"
+  ]
+}
+"""
+GRANT = decode(TEXT, "git")
+LINES = TEXT.decode().splitlines()
+
+
+def at(given_path: str, landed: str | None = None, **more: str) -> Place:
+    """Make a place below the root `/r`, which no link leads elsewhere unless it is said where it lands."""
+    landed = given_path if landed is None else landed
+    inside = None if landed.startswith("/") else landed
+    return Place("path", given_path, given_path, inside, landed if inside is None else f"/r/{landed}", **more)
+
+
+def explained(
+    action: str = "tree",
+    args: Mapping[str, object] | None = None,
+    *places: Place,
+    hits: tuple[float, ...] = (),
+    settings: Settings = DEFAULTS,
+    cost: int = 1,
+) -> tuple[Explanation, Decision]:
+    """Decide a call at the time 1 and explain that."""
+    given_args = dict(args or {})
+    if places and not given_args:
+        given_args = {"path": places[0].given}
+    request = Request(action, given_args, places, cost)
+    decision = decide(GRANT, request, hits, 1.0, settings)
+    return explain(GRANT, TEXT, request, decision, settings), decision
+
+
+def denial(found: Explanation) -> Step:
+    """Return the first step that denies."""
+    return next(step for step in found.steps if step.verdict == DENIES)
+
+
+def test_a_yes_passes_every_rule_and_says_by_which_line() -> None:
+    """In the order of the rules."""
+    found, decision = explained("snippet", {"path": "packages/a/x", "lines": 3}, at("packages/a/x"))
+    assert decision.reason is ALLOWED
+    assert [(step.rule, step.verdict, step.line) for step in found.steps] == [
+        ("action", PASSES, 5), ("arguments", PASSES, 8), ("path", PASSES, 26), ("approval", PASSES, 20), ("rate", PASSES, 22),
+    ]  # fmt: skip
+    assert (found.nearest, found.allowed, found.remedy) == ("", (), "")
+
+
+LEADS_OUT = (
+    "`docs/link` leads to `/etc`, which is in no scope: as typed it is in scope `docs`, "
+    "with links followed outside the root"
+)
+BESIDE, ABOVE = Place("file", "etc/x", "etc/x", "etc/x", "/r/etc/x"), Place("dir", "usr", "usr", "usr", "/r/usr")
+DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, ...], str]]] = [
+    ({"action": "tre"}, ("action", "`tre` is not in `actions`", 3),
+     ("tree", ("tree", "snippet"), "cortex-policy set git --allow tre")),
+    ({"action": "-x y"}, ("action", "`-x y` is not in `actions`", 3),
+     ("", ("tree", "snippet"), "cortex-policy set git '--allow=-x y'")),
+    ({"action": ""}, ("action", "`` is not in `actions`", 3), ("", ("tree", "snippet"), "")),
+    ({"action": "\x1b"}, ("action", "`\x1b` is not in `actions`", 3), ("", ("tree", "snippet"), "")),
+    ({"args": {"lines": "9"}}, ("arguments", "`lines` must be of type integer, not string", 9),
+     ("", ("`lines`: type integer, maximum 80",), "cortex-policy edit git")),
+    ({"args": {"lines": 90}}, ("arguments", "`lines` must meet `maximum` 80, and is 90", 10),
+     ("80", ("`lines`: type integer, maximum 80",), "cortex-policy edit git")),
+    ({"args": {"mode": "Fats"}}, ("arguments", '`mode` must be one of `enum`: "fast", "slow", and is "Fats"', 12),
+     ("fast", ('`mode`: one of "fast", "slow"',), "cortex-policy edit git")),
+    ({"args": {"tags": ["a", "b"]}}, ("arguments", '`tags` (an item) must match `pattern` ^a, and is "b"', 15),
+     ("", ("`tags[]`: pattern ^a",), "cortex-policy edit git")),
+    ({"args": {"odd": 1}}, ("arguments", "`odd` is declared with `format`, which cannot be enforced as it stands", 18),
+     ("", (), "cortex-policy edit git")),
+    ({"places": [at("etc/x")]}, ("path", "`etc/x` is in no scope", 24),
+     ("", ("docs", "packages/a"), "cortex-policy set git --add-scope etc/x")),
+    ({"places": [at("Docs/x")]}, ("path", "`Docs/x` is in no scope", 25),
+     ("docs", ("docs", "packages/a"), "cortex-policy set git --add-scope Docs/x")),
+    ({"places": [at("packages/b c")]}, ("path", "`packages/b c` is in no scope", 26),
+     ("packages/a", ("docs", "packages/a"), "cortex-policy set git --add-scope 'packages/b c'")),
+    ({"places": [at("docs/link", "/etc")]},
+     ("path", LEADS_OUT, 25),
+     ("docs", ("docs", "packages/a"), "")),
+    ({"places": [at("~/docs")]}, ("path", "`~/docs` starts with `~`, which nobody expands here", 24),
+     ("", ("docs", "packages/a"), "")),
+    ({"places": [at("docs", guard="governs grants")]}, ("path", "`docs` governs grants", 0), ("", (), "")),
+    ({"args": {"path": 3}}, ("path", "argument `path` is neither a path nor an array of paths", 24), ("", ("docs", "packages/a"), "")),
+    ({"args": {"path": "docs"}}, ("path", "`docs` comes unresolved", 24), ("", ("docs", "packages/a"), "")),
+    ({"settings": Settings(require_path=True)},
+     ("path", "no path was given, and one is required (`--require-path`, or the settings)", 0),
+     ("", ("docs", "packages/a"), "")),
+    ({"settings": Settings(sensitive="ask")},
+     ("approval", "`dataClass` is sensitive, and the setting `sensitive` is `ask`: a human must approve this very call", 20),
+     ("", (), "")),
+    ({"settings": Settings(sensitive="deny")},
+     ("approval", "`dataClass` is sensitive, and the setting `sensitive` is `deny`: no such call is allowed", 20),
+     ("", (), "")),
+    ({"hits": (0.0, 0.5, 0.5)}, ("rate", "3 of 3 used in the last minute; this call fits in 59.0 seconds", 22),
+     ("in 59.0 seconds", (), "cortex-policy rate reset git tree")),
+    ({"hits": (0.0, 0.5), "cost": 2}, ("rate", "2 of 3 used in the last minute; this call fits in 59.0 seconds", 22),
+     ("in 59.0 seconds", ("a cost of at most 1 now",), "cortex-policy rate reset git tree")),
+    ({"cost": 4}, ("rate", "a cost above 3 never fits into a minute", 22),
+     ("", ("a cost of at most 3",), "cortex-policy set git --rate 4")),
+    ({"cost": 10**5000}, ("rate", "a cost above 3 never fits into a minute", 22), ("", ("a cost of at most 3",), "")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "step", "help_"), DENIALS, ids=[step[1] for _, step, _ in DENIALS])
+def test_a_no_says_which_rule_which_line_and_what_would_help(
+    call: dict[str, Any], step: tuple[str, str, int], help_: tuple[str, tuple[str, ...], str]
+) -> None:
+    """Rules before it pass, those behind it are not asked."""
+    found, decision = explained(call.get("action", "tree"), call.get("args"), *call.get("places", ()),
+                                **{name: call[name] for name in ("hits", "settings", "cost") if name in call})  # fmt: skip
+    assert not decision
+    told = denial(found)
+    assert (told.rule, told.said, told.line) == step
+    assert (found.nearest, found.allowed, found.remedy) == help_
+    at_rule = RULES.index(told.rule)
+    assert all(step.verdict == PASSES for step in found.steps if RULES.index(step.rule) < at_rule)
+    assert all(step.verdict == NOT_ASKED for step in found.steps if RULES.index(step.rule) > at_rule)
+
+
+def test_each_path_has_a_step_of_its_own() -> None:
+    """Those behind the first that is denied too: they are mended together."""
+    found, _ = explained("tree", {"path": "docs/x", "file": "etc/x", "dir": "usr"}, at("docs/x"), BESIDE, ABOVE)
+    paths = [(step.verdict, step.line) for step in found.steps if step.rule == "path"]
+    assert paths == [(PASSES, 25), (DENIES, 24), (DENIES, 24)]
+    assert found.remedy == "cortex-policy set git --add-scope etc/x --add-scope usr"
+
+
+def test_of_many_paths_the_first_of_a_kind_are_told() -> None:
+    """And how many there are besides; no command has room for so many scopes."""
+    files = [f"etc/{number}" for number in range(30)]
+    places = [Place(f"files[{number}]", path, path, path, f"/r/{path}") for number, path in enumerate(files)]
+    found, _ = explained("tree", {"files": [*files, "docs"], "path": "docs"}, at("docs"), *places)
+    told = [step for step in found.steps if step.rule == "path"]
+    assert len([step for step in told if step.verdict == DENIES]) == MOST_PATHS + 1
+    assert told[-1].said == f"and {len(files) + 1 - MOST_PATHS} paths more"
+    assert (told[0].verdict == DENIES, found.remedy) == (True, "")
+
+
+def test_what_stands_in_no_line_has_none() -> None:
+    """A grant without `args`, `fsScope` and `dataClass` passes by their absence."""
+    text = b'{"tool": "t", "actions": ["a"], "rate": {"perMinute": 1}}'
+    grant, place = decode(text, "t"), Place("path", "x", "x", "x", "/r/x")
+    request = Request("a", {"path": "x", "n": 1}, (place,))
+    found = explain(grant, text, request, decide(grant, request))
+    assert [(step.rule, step.line) for step in found.steps] == [
+        ("action", 1), ("arguments", 0), ("path", 0), ("approval", 0), ("rate", 1),
+    ]  # fmt: skip
+    assert all(step.verdict == PASSES for step in found.steps)
+
+
+def test_a_decision_of_no_rule_leaves_all_unasked() -> None:
+    """An emergency stop stands before them."""
+    found = explain(GRANT, TEXT, Request("tree", {}), Decision(STOPPED))
+    assert [step.verdict for step in found.steps] == [NOT_ASKED] * 5
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+keywords = st.sampled_from(
+    [
+        "type",
+        "enum",
+        "const",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxItems",
+        "pattern",
+        "items",
+        "format",
+        "title",
+        "odd",
+    ]
+)
+bounds = values | st.sampled_from(["string", "integer", "array", ["null", "array"], "path", "not-path", "^a"])
+declarations = st.dictionaries(keywords, bounds, max_size=3) | st.builds(
+    lambda inner: {"items": inner}, st.dictionaries(keywords, bounds, max_size=2)
+)
+names = st.sampled_from(["path", "lines", "a/b", "~", ""])
+
+
+@given(
+    st.dictionaries(names, declarations, max_size=2),
+    st.dictionaries(names, values, max_size=2),
+    st.lists(st.text(max_size=4) | st.sampled_from(["docs", "docs/", "a/b"]), max_size=2),
+    st.sampled_from(["allow", "ask", "deny"]),
+    st.integers(1, 3),
+    st.booleans(),
+)
+def test_whatever_is_decided_can_be_explained(
+    declared: dict[str, object],
+    args: dict[str, object],
+    scopes: list[str],
+    sensitive: str,
+    cost: int,
+    require_path: bool,
+) -> None:
+    """Nothing raises, the rule that denies is the one that decided, and each line holds what its pointer names."""
+    document = {"tool": "t", "actions": ["a"], "args": declared, "dataClass": "sensitive", "fsScope": scopes}
+    text = json.dumps({**document, "rate": {"perMinute": 2}}, indent=2, allow_nan=True).encode()
+    try:
+        grant = decode(text, "t")
+    except Exception:  # noqa: BLE001 - NaN, a surrogate: no grant
+        return
+    places = tuple(Place(name, path, path, path, f"/r/{path}") for name, path in path_arguments(grant, args) if path)
+    request = Request("a", args, places, cost)
+    asked = Settings(sensitive, require_path=require_path)
+    decision = decide(grant, request, (0.0,), 1.0, asked)
+    found = explain(grant, text, request, decision, asked)
+    denied = [step.rule for step in found.steps if step.verdict == DENIES]
+    rule = {10: "action", 11: "arguments", 12: "path", 13: "approval", 14: "rate"}.get(decision.reason.exit_code)
+    assert denied[:1] == ([rule] if rule else [])
+    for step in found.steps:
+        key = step.pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        assert not step.pointer or key.isdigit() or json.dumps(key) in text.decode().splitlines()[step.line - 1]

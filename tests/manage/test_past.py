@@ -1,0 +1,146 @@
+"""Logs are read line by line, and whatever is no call of this root is counted."""
+
+import gzip
+import io
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from logs import START, event
+
+from cortex_policy.core.model import UsageError
+from cortex_policy.manage.past import LARGEST, Tally, events, lines, since, tail
+from cortex_policy.state.writers import NotDone
+
+NOW = 1_800_000_000.0
+GOOD = event(0, "tree")
+
+
+def read(*found: bytes) -> tuple[int, Tally]:
+    """Return how many calls these lines are, and what was counted."""
+    tally = Tally()
+    return len(list(events(found, "/r", tally))), tally
+
+
+UNREADABLE = [
+    b"nonsense", b"{", b"[]", b"null", b"1", b'{"data": 1}', b"\xff", GOOD[:-5].encode(), f"{GOOD} {GOOD}".encode(),
+    GOOD.replace("com.cortex.", "org.other.").encode(), GOOD.replace('"reason": "allowed"', '"reason": "odd"').encode(),
+    GOOD.replace('"reason": "allowed"', '"reason": ["allowed"]').encode(),
+    GOOD.replace('"decision": true', '"decision": false').encode(), GOOD.replace('"git"', "7").encode(),
+    GOOD.replace('"args": {}', '"args": 3').encode(), GOOD.replace("2026-", "soon").encode(),
+    GOOD.replace('"args": {}', f'"args": {"[" * 100_000}').encode(), GOOD.replace("2026-11", "2026-13").encode(),
+    GOOD.replace('"cost": 1', f'"cost": {"1" * 5000}').encode(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", UNREADABLE)
+def test_a_line_that_is_no_call_is_counted(line: bytes) -> None:
+    """Torn, another event, a hostile one: the next one is read."""
+    found, tally = read(line, GOOD.encode())
+    assert (found, tally.lines, tally.unreadable) == (1, 2, 1)
+
+
+@given(st.binary(max_size=60), st.integers(0, len(GOOD)))
+def test_no_line_ends_the_reading(noise: bytes, at: int) -> None:
+    """Whatever stands in it."""
+    text = GOOD.encode()
+    found, tally = read(noise, text[:at] + noise + text[at:], text)
+    assert tally.lines == 3
+    assert found + tally.unreadable + tally.elsewhere == 3
+
+
+def test_a_root_is_known_by_its_path_or_its_digest() -> None:
+    """Others are counted; an event that names none is ours."""
+    digest = sha256(b"/r").hexdigest()[:16]
+    ours = [event(0, "tree", root=root) for root in ("/r", f"sha256:{digest}", None)]
+    found, tally = read(*(line.encode() for line in [*ours, event(0, "tree", root="/other")]))
+    assert (found, tally.elsewhere) == (3, 1)
+
+
+def test_times_are_read_in_any_spelling() -> None:
+    """With a `Z`, an offset, or fewer digits."""
+    spelled = ["2026-11-25T08:00:00.500000Z", "2026-11-25T09:00:00.5+01:00", "2026-11-25T08:00:00.500Z"]
+    found = [GOOD.replace("2026-11-25T08:00:00.000000Z", time).encode() for time in spelled]
+    assert {at for at, _ in events(found, "/r", Tally())} == {START.timestamp() + 0.5}
+
+
+@pytest.mark.parametrize(
+    ("word", "at"),
+    [
+        ("90s", NOW - 90),
+        ("90m", NOW - 5400),
+        ("24h", NOW - 86_400),
+        ("7d", NOW - 604_800),
+        ("1970-01-01T00:01:00Z", 60),
+    ],
+)
+def test_a_time_is_a_while_ago_or_a_date(word: str, at: float) -> None:
+    """As people write it."""
+    assert since(word, NOW) == at
+
+
+@pytest.mark.parametrize("word", ["", "yesterday", "-1h", "24", "1.5h", "h", "9" * 40 + "d"])
+def test_another_word_is_no_time(word: str) -> None:
+    """It is said how to say it."""
+    with pytest.raises(UsageError):
+        since(word, NOW)
+
+
+def test_a_line_that_is_too_long_is_dropped_as_it_comes(tmp_path: Path) -> None:
+    """However long, and with or without an end."""
+    file, tally = tmp_path / "log", Tally()
+    long = b"x" * (LARGEST + 10)
+    file.write_bytes(b"a\n" + long + b"\n\nb\n" + long + b"y" * LARGEST + b"\nc\n" + long)
+    assert list(lines([str(file)], tally)) == [b"a", b"b", b"c"]
+    assert (tally.lines, tally.unreadable) == (3, 3)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=9).map(lambda part: part.replace(b"\n", b"x").strip() or b"x")))
+def test_lines_come_whole_wherever_blocks_end(parts: list[bytes]) -> None:
+    """Blocks are of any size."""
+    from cortex_policy.manage import past  # noqa: PLC0415 - its blocks are made small
+
+    whole = b"\n".join(parts)
+    before, past._BLOCK = past._BLOCK, 3  # noqa: SLF001
+    try:
+        assert list(past._lines(io.BytesIO(whole), Tally())) == parts  # noqa: SLF001
+    finally:
+        past._BLOCK = before  # noqa: SLF001
+
+
+def test_rotated_logs_are_read_in_the_order_of_their_times(tmp_path: Path) -> None:
+    """Packed ones too, however they are named on the command line."""
+    names = [str(tmp_path / name) for name in ("audit", "audit.1", "audit.2.gz")]
+    Path(names[0]).write_text(event(200, "c"))
+    Path(names[1]).write_text(event(100, "b"))
+    Path(names[2]).write_bytes(gzip.compress(event(0, "a").encode()))
+    found = [data["action"] for _, data in events(lines(names, Tally()), "/r", Tally())]
+    assert found == ["a", "b", "c"]
+
+
+def test_a_packed_log_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    """It counts as one line that cannot be read."""
+    file, tally = tmp_path / "log.gz", Tally()
+    file.write_bytes(gzip.compress(f"{GOOD}\n".encode() * 9)[:-6])
+    assert len(list(lines([str(file)], tally))) <= 9
+    assert tally.unreadable == 1
+    file.write_bytes(b"not packed")
+    assert list(lines([str(file)], tally)) == []
+
+
+@pytest.mark.parametrize("name", ["absent", ".", "absent.gz", "nul\0"])
+def test_a_log_that_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
+    """Named, and nothing is half reported."""
+    with pytest.raises(NotDone):
+        list(lines([str(tmp_path / name)], Tally()))
+
+
+def test_the_tail_holds_whole_lines_only(tmp_path: Path) -> None:
+    """So many at most, out of so many bytes."""
+    file = tmp_path / "log"
+    file.write_bytes(b"aaa\nbbb\n\nccc\n")
+    assert tail(str(file), 9, 100) == [b"aaa", b"bbb", b"ccc"]
+    assert tail(str(file), 2, 100) == [b"bbb", b"ccc"]
+    assert tail(str(file), 9, 8) == [b"ccc"]

@@ -1,0 +1,148 @@
+"""Crowds at one audit log: no line is lost, none is torn, through kills, rotation and a full disk."""
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from processes import ended, start
+from test_disks import PAGE, disk, fill, mount
+
+from cortex_policy.core.model import StateError
+from cortex_policy.state.enforcement import enforce, load_grant
+from cortex_policy.state.memory import MemoryBudgets
+
+__all__ = ["disk"]  # a fixture
+WRITERS, EACH = 8, 200
+LONG = "x" * 20_000  # of several pages, so that a kill may fall between them
+
+
+@pytest.fixture
+def log(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Set an audit log that says all of each call, and add a grant that allows as many."""
+    many = {"tool": "many", "actions": ["do"], "rate": {"perMinute": 1_000_000}}
+    (root / ".cortex/policy/tools/many.json").write_text(json.dumps(many))
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", "full")
+    return tmp_path / "log"
+
+
+def write_many(writer: int, lines: int, text: str = "") -> None:
+    """Ask so often, each time with a number of its own and another length."""
+    grant, budgets = load_grant("many"), MemoryBudgets()
+    for number in range(lines):
+        enforce(grant, "do", {"n": f"{writer}.{number}", "text": text[number % 100 :]}, budgets=budgets)
+
+
+def number_of(line: bytes) -> str:
+    """Return the number of a whole line; raise ValueError for one that is torn."""
+    return str(json.loads(line)["data"]["args"]["n"])
+
+
+def lines(*logs: Path) -> list[bytes]:
+    """Return the lines of some logs."""
+    return [line for log in logs for line in log.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("text", ["", LONG])
+def test_eight_processes_lose_no_line_and_tear_none(log: Path, text: str) -> None:
+    """Each writes 200; all of them are there, and each writer's in its order."""
+    children = [start(lambda writer=writer: not write_many(writer, EACH, text)) for writer in range(WRITERS)]  # type: ignore[misc]
+    assert {ended(child) for child in children} == {0}
+    found = [number_of(line) for line in lines(log)]
+    assert sorted(found) == sorted(f"{writer}.{number}" for writer in range(WRITERS) for number in range(EACH))
+    for writer in range(WRITERS):
+        own = [number for number in found if number.startswith(f"{writer}.")]
+        assert own == [f"{writer}.{number}" for number in range(EACH)]
+
+
+def test_a_storm_of_kills_leaves_whole_lines(log: Path) -> None:
+    """What a killed writer had begun is ended by the next, and swallows nothing; nobody waits for a dead one."""
+    chance, end, killed = random.Random(7), time.monotonic() + 8, 0
+    children: dict[int, int] = {}
+    while time.monotonic() < end:
+        while len(children) < WRITERS:
+            writer = len(children) + 10 * killed
+            children[start(lambda writer=writer: not write_many(writer, 1 << 30, LONG))] = writer  # type: ignore[misc]
+        time.sleep(chance.random() / 50)
+        victim = chance.choice(list(children))
+        os.kill(victim, signal.SIGKILL)
+        assert ended(victim) == -signal.SIGKILL
+        del children[victim]
+        killed += 1
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        ended(child)
+    before = lines(log)
+    enforce(load_grant("many"), "do", {"n": "last"})
+    assert lines(log)[: len(before)] == before
+    assert number_of(lines(log)[-1]) == "last"
+    torn = [line for line in before if not line.endswith(b"}")]
+    whole = [number_of(line) for line in before if line.endswith(b"}")]
+    assert len(whole) == len(set(whole))
+    assert len(torn) <= killed + WRITERS
+    assert len(whole) > len(torn)
+    assert killed > 10
+    last: dict[str, int] = {}
+    for number in whole:  # of each writer every line up to the last is there
+        writer, _, count = number.partition(".")
+        assert int(count) == last.get(writer, -1) + 1
+        last[writer] = int(count)
+
+
+def test_a_log_that_is_rotated_under_a_crowd_loses_nothing(log: Path) -> None:
+    """It is renamed away again and again; what was written then stands in the files it became."""
+    children = [start(lambda writer=writer: not write_many(writer, EACH)) for writer in range(WRITERS)]  # type: ignore[misc]
+    away: list[Path] = []
+    while len(away) < 50:
+        if log.exists():
+            away.append(log.with_name(f"log.{len(away)}"))
+            log.rename(away[-1])
+        time.sleep(0.005)
+        if all(os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) for child in children):
+            break
+    assert {ended(child) for child in children} == {0}
+    found = [number_of(line) for line in lines(*away, *([log] if log.exists() else []))]
+    assert sorted(found) == sorted(f"{writer}.{number}" for writer in range(WRITERS) for number in range(EACH))
+    assert len(away) > 1
+
+
+@pytest.mark.parametrize("text", ["", LONG])
+def test_a_full_disk_denies_and_keeps_no_part_of_a_line(
+    disk: Path, log: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that fits in part is taken back; once there is room again, lines go on."""
+    assert not log.exists()
+    log = disk / "log"
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(log))
+    write_many(0, 1)
+    fill(disk, 2)
+    number, before = 0, b""
+    with pytest.raises(StateError) as caught:  # noqa: PT012 - until the disk is full
+        for number in range(1, 1000):
+            before = log.read_bytes()
+            enforce(load_grant("many"), "do", {"n": f"0.{number}", "text": text}, budgets=MemoryBudgets())
+    assert caught.value.exit_code == 24
+    assert "no space left" in str(caught.value)
+    assert f"df {disk}" in caught.value.hint
+    assert log.read_bytes() == before
+    assert [number_of(line) for line in lines(log)] == [f"0.{one}" for one in range(number)]
+    with pytest.raises(StateError):  # a denial is no longer one
+        enforce(load_grant("many"), "no", {"text": LONG})
+    (disk / "filler").unlink()
+    enforce(load_grant("many"), "do", {"n": f"0.{number}"})
+    assert [number_of(line) for line in lines(log)] == [f"0.{one}" for one in range(number + 1)]
+    assert log.stat().st_size < 100 * PAGE
+
+
+def test_a_read_only_disk_denies(disk: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And says so."""
+    assert not log.exists()
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(disk / "log"))
+    write_many(0, 1)
+    assert mount("-o", "remount,ro", str(disk)) == ""
+    with pytest.raises(StateError, match="read-only file system"):
+        write_many(0, 1)
