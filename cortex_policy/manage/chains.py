@@ -170,7 +170,7 @@ class _Chain:
         if follows is None:
             self._tell(first, self._number, _BROKEN if self._before else "goes on from lines that are missing")
         elif sha256(part).hexdigest() != digest:
-            self._tell(self._number, self._number, "was changed")
+            self._tell(first, self._number, "was changed")
         elif self._before:
             self._tell(first, self._number, "begins a chain anew, and what came before is not held by it")
         elif not self._ended:
