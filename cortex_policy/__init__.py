@@ -4,6 +4,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.engine import decide as decide
     from cortex_policy.core.model import AccessDenied as AccessDenied
+    from cortex_policy.core.model import ApprovalRequired as ApprovalRequired
     from cortex_policy.core.model import CortexPolicyError as CortexPolicyError
     from cortex_policy.core.model import Decision as Decision
     from cortex_policy.core.model import Grant as Grant
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AccessDenied": "core.model",
+    "ApprovalRequired": "core.model",
     "CortexPolicyError": "core.model",
     "Decision": "core.model",
     "FileBudgets": "state.resident",

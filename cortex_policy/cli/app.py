@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from cortex_policy.checking import Call, Outcome
+from cortex_policy.cli.approvals import approvals
+from cortex_policy.cli.approve import approve, deny
 from cortex_policy.cli.check import check
 from cortex_policy.cli.completions import completions
 from cortex_policy.cli.config import config_app
@@ -73,6 +75,9 @@ app.command("replay", cls=Command)(replay)
 app.command("suggest", cls=Command)(suggest)
 app.command("stop", cls=Command)(stop)
 app.command("resume", cls=Command)(resume)
+app.command("approvals", cls=Command)(approvals)
+app.command("approve", cls=Command)(approve)
+app.command("deny", cls=Command)(deny)
 app.command("schema", cls=Command)(schema)
 app.command("completions", cls=Command)(completions)
 app.add_typer(stamp_app, name="stamp")

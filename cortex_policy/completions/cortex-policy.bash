@@ -86,7 +86,7 @@ _cortex_policy() {
             flags='--root --user --project --system --wait --help'
             ;;
         'config get '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
             flags='--root --json --help'
             ;;
         'config list '*)
@@ -98,11 +98,11 @@ _cortex_policy() {
             flags='--root --user --project --system --help'
             ;;
         'config set '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress' '')
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress' '')
             flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'config unset '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
             flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'rate purge '*)
@@ -137,6 +137,14 @@ _cortex_policy() {
             offered=('' '')
             flags='--root --wait --json --help'
             ;;
+        'approvals '*)
+            offered=('' '')
+            flags='--root --watch --json --help'
+            ;;
+        'approve '*)
+            offered=('' '')
+            flags='--root --yes --json --help'
+            ;;
         'check '*)
             offered=('' 'ids' 'actions')
             flags='--path --arg --args --root --wait --cost --peek --require-path --explain --json -q --quiet'
@@ -152,6 +160,10 @@ _cortex_policy() {
         'copy '*)
             offered=('' 'ids' '')
             flags='--root --allow-widening --wait --json --help'
+            ;;
+        'deny '*)
+            offered=('' '')
+            flags='--root --json --help'
             ;;
         'diff '*)
             offered=('' 'ids' 'ids')
@@ -246,7 +258,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('check completions config copy diff edit explain fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
+            offered=('approvals approve check completions config copy deny diff edit explain fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
             flags='--version --help'
             ;;
     esac

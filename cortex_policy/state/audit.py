@@ -11,7 +11,7 @@ from cortex_policy.state import ring as rings
 from cortex_policy.state.enforcement import guarded
 from cortex_policy.state.grants import read_all, sha256
 from cortex_policy.state.ledger import hold, release
-from cortex_policy.state.places import places
+from cortex_policy.state.places import places, working_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -181,8 +181,9 @@ def _event(trail: "Trail", error: CortexPolicyError | None, *, with_places: bool
     return Event(
         os.urandom(16).hex(), time_ns(), trail.grant_id, grant.tool if grant is not None else trail.grant_id,
         str(trail.action), trail.args, is_allowed, reason, trail.cost, trail.peek,
-        _places(trail) if with_places else None, root, _working_directory(), _version(root),
+        _places(trail) if with_places else None, root, working_directory(), _version(root),
         os.environ.get("CORTEX_RUN_ID", ""), trace_of(os.environ.get("TRACEPARENT", "")),
+        decision.approval.id if decision is not None and decision.approval is not None else None,
     )  # fmt: skip
 
 
@@ -194,13 +195,6 @@ def _places(trail: "Trail") -> "tuple[Place, ...] | None":
     if trail.grant is None or origin is None:
         return None
     return places(trail.grant, origin, trail.args, guarded(origin, trail.settings))
-
-
-def _working_directory() -> str | None:
-    try:
-        return os.getcwd()
-    except OSError:
-        return None
 
 
 def _version(root: str | None) -> int | None:
