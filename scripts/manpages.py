@@ -30,7 +30,10 @@ ENVIRONMENT = (
     ("CORTEX_POLICY_*", "Settings, see `cortex-policy-config`(5); one that is none is answered with 27."),
     ("CORTEX_AUDIT_LOG", "The absolute path of the audit log, where no setting names one."),
     ("CORTEX_HITL_STORE", "The absolute path of the calls that wait for a human, where no setting names one."),
-    ("CORTEX_HITL_TIMEOUT_MS", "How long they wait, where no setting says so; in milliseconds, rounded down to seconds."),
+    (
+        "CORTEX_HITL_TIMEOUT_MS",
+        "How long they wait, where no setting says so; in milliseconds, rounded down to seconds.",
+    ),
 )
 SETTINGS_FILES = (
     (f"{SYSTEM_SETTINGS}/config.toml", "The system's, which is root's alone."),

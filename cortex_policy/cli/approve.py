@@ -43,8 +43,8 @@ def approve(
 def deny(request_id: RequestArgument, root: RootOption = None, *, json: JsonOption = False) -> None:
     """Refuse a call that waits for a human.
 
-    It also takes back an approval that was not used yet. A `check` that waits for it ends at once, and the same call is not asked for again until the setting
-    `approvals.timeout_seconds` is over.
+    It also takes back an approval that was not used yet. A `check` that waits for the answer ends at once, and the same
+    call is not put to a human again until the setting `approvals.timeout_seconds` is over.
 
     $ cortex-policy deny 1f0c9a7e
     """

@@ -62,7 +62,7 @@ def test_of_eight_callers_exactly_one_uses_an_approval_in_each_of_fifty_rounds()
     for _ in range(ROUNDS):
         request_id = approve(n=1)
         gate, opened = os.pipe()
-        callers = [start(lambda: os.read(gate, 1) and call(n=1)) for _ in range(CALLERS)]
+        callers = [start(lambda gate=gate: os.read(gate, 1) and call(n=1)) for _ in range(CALLERS)]
         os.write(opened, b"x" * CALLERS)
         os.close(gate)
         os.close(opened)
