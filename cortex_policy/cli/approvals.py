@@ -27,8 +27,8 @@ def approvals(
 ) -> None:
     """List the calls that wait for a human.
 
-    And the last answers. They are those of all roots whose calls this user makes; `--root` names one. With `--watch` it
-    draws them on a terminal until `q`; in a pipe it prints a line for each change.
+    It lists the last answers too, of all roots whose calls this user makes; `--root` names one. With `--watch` it draws
+    them on a terminal until `q`; in a pipe it prints a line for each change.
 
     $ cortex-policy approvals
     $ cortex-policy approvals 1f0c9a7e

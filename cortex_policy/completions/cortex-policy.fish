@@ -53,6 +53,16 @@ function __cortex_policy_actions
     string match -ra '(?<=")[A-Za-z0-9._:/@+-]+(?=")' -- "$list"
 end
 
+function __cortex_policy_requests -d 'calls that wait for a human, where the environment or nobody says where they are'
+    set -l file $CORTEX_POLICY_APPROVALS_FILE $CORTEX_HITL_STORE
+    set -l user (id -u)
+    set -l state $CORTEX_POLICY_STATE_DIR /run/user/$user/cortex-policy
+    test -d "$state[1]"; or set state /dev/shm/cortex-policy-$user
+    set -a file $state[1]/approvals.jsonl
+    test -f "$file[1]" -a -r "$file[1]"; or return
+    sed -n 's/^{"id":"\([0-9a-f]\{8\}\)","type":"request".*/\1/p' $file[1]
+end
+
 function __cortex_policy_in -d 'whether the plain words begin with these'
     set -l plain (__cortex_policy_plain)
     for index in (seq (count $argv))
@@ -98,12 +108,12 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a undo -d 'Undo the last wr
 complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is wrong with grants, and how to mend it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 approvals' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 0 approvals' -a '(__cortex_policy_requests)'
 complete -c cortex-policy -n '__cortex_policy_in approvals' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in approvals' -l watch -d 'Go on until it is ended, and show what changes'
 complete -c cortex-policy -n '__cortex_policy_in approvals' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in approvals' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 approve' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 0 approve' -a '(__cortex_policy_requests)'
 complete -c cortex-policy -n '__cortex_policy_in approve' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in approve' -l yes -d 'Do not ask'
 complete -c cortex-policy -n '__cortex_policy_in approve' -l json -d 'Print one line of JSON'
@@ -172,7 +182,7 @@ complete -c cortex-policy -n '__cortex_policy_in copy' -l allow-widening -d 'Sav
 complete -c cortex-policy -n '__cortex_policy_in copy' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in copy' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in copy' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 deny' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 0 deny' -a '(__cortex_policy_requests)'
 complete -c cortex-policy -n '__cortex_policy_in deny' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in deny' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in deny' -l help -d 'Show this message and exit'
