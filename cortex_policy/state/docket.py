@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "approvals.jsonl"
 LARGEST = 1 << 23
+LONGEST_TIMEOUT = 366 * 86400  # seconds; what is set may be larger than any float
 TRIES = 100  # of opening a file that others keep replacing
 _PRUNED = 1 << 15  # bytes of lines that are of no use any more
 _MODE = 0o600
@@ -62,7 +63,8 @@ class Docket:
 
     def __init__(self, settings: "Settings", *, makes: bool = True, is_operator: bool = False) -> None:
         """Take what is set."""
-        self.file, self.timeout_seconds = docket_file(settings), settings.approvals_timeout_seconds
+        self.file = docket_file(settings)
+        self.timeout_seconds = min(settings.approvals_timeout_seconds, LONGEST_TIMEOUT)
         self._base = None if settings.approvals_file is not None else state_directory(settings.state_dir)
         self._makes, self._is_operator = makes, is_operator
         self._directory = self._descriptor = -1

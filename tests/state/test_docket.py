@@ -208,6 +208,16 @@ def test_nobody_is_asked_where_nobody_has_time(file: Path, monkeypatch: pytest.M
     assert not file.read_bytes()
 
 
+def test_a_timeout_of_any_size_is_no_bug(tmp_path: Path) -> None:
+    """It is a year at most."""
+    directory = tmp_path / "config/cortex-policy"
+    directory.mkdir(parents=True)
+    (directory / "config.toml").write_text(f"approvals.timeout_seconds = {10**400}\n")
+    rule(waits(), approved=True)
+    assert peeked().approval.expires_in_seconds <= docket.LONGEST_TIMEOUT
+    assert read()
+
+
 def test_an_answer_ends_with_its_time_whatever_the_wall_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is counted from the boot, and another boot begins anew."""
     clock = docket.clock_of_boot
