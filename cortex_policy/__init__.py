@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from cortex_policy.adapters.sinks import OpenTelemetrySink as OpenTelemetrySink
     from cortex_policy.core.engine import decide as decide
     from cortex_policy.core.model import AccessDenied as AccessDenied
+    from cortex_policy.core.model import ApprovalRequired as ApprovalRequired
     from cortex_policy.core.model import CortexPolicyError as CortexPolicyError
     from cortex_policy.core.model import Decision as Decision
     from cortex_policy.core.model import Grant as Grant
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AccessDenied": "core.model",
+    "ApprovalRequired": "core.model",
     "CallableSink": "adapters.sinks",
     "Change": "state.subscriptions",
     "CortexPolicyError": "core.model",

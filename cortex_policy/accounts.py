@@ -16,6 +16,7 @@ from cortex_policy.core.model import (
     STAMP_MISMATCH,
     STATE_UNAVAILABLE,
     STOPPED,
+    WAITING,
     CortexPolicyError,
     Decision,
     GrantError,
@@ -23,6 +24,7 @@ from cortex_policy.core.model import (
     Value,
 )
 from cortex_policy.core.walks import DENIES, FAILS, NOT_ASKED, RULES, Step
+from cortex_policy.state.docket import docket_file
 from cortex_policy.state.enforcement import requested
 from cortex_policy.state.grants import Directory, Root, Trust, sha256
 from cortex_policy.state.ledger import state_directory
@@ -95,15 +97,25 @@ def _told(call: "Call", decided: _Decided, text: bytes) -> Explanation:
     request = Request(call.action, decided.args, tuple(place for place, _ in decision.places), call.cost)
     told = explain(decided.grant, text, request, decision, decided.settings)
     remedy, advice = told.remedy, told.advice
-    if decision.reason is APPROVAL_REQUIRED:
+    if decision.reason is APPROVAL_REQUIRED and not remedy:
         remedy, more = _of_setting(_written(decided.root))
         advice = "; ".join(filter(None, (advice, more)))
-    return Explanation(told.steps, told.nearest, told.allowed, rooted(remedy, call.root), advice)
+    if not _waits(decision):  # else an id is enough
+        remedy = rooted(remedy, call.root)
+    return Explanation(told.steps, told.nearest, told.allowed, remedy, advice)
+
+
+def _waits(decision: Decision) -> bool:
+    """Whether a human was asked for a call and has not answered."""
+    approval = decision.approval
+    return decision.reason is APPROVAL_REQUIRED and approval is not None and approval.status == WAITING
 
 
 def _changed_by_remedy(decided: _Decided) -> str:
     """Return the path of what an operator's command would change."""
     decision = decided.decision
+    if _waits(decision):
+        return docket_file(decided.settings)
     if decision.reason is APPROVAL_REQUIRED and (written := _written(decided.root)) is not None:
         return written.source
     if decision.reason is RATE_LIMITED and decision.retryable:

@@ -6,7 +6,7 @@ import time
 from cortex_policy.core.arguments import declared_type
 from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
 from cortex_policy.core.engine import is_path_argument
-from cortex_policy.core.model import CortexPolicyError, UsageError, Value
+from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError, Value
 from cortex_policy.state.enforcement import Trail, admit
 from cortex_policy.state.grants import read_all
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _DIGITS = frozenset("0123456789")
 LONGEST_WAIT = 3600  # seconds
-LONGEST_NAP = 1.0  # seconds; an edited grant or a freed budget is noticed within it
+LONGEST_NAP = 1.0  # seconds; an edited grant, a freed budget or a human's answer is noticed within it
 
 
 class Call(Value):
@@ -57,6 +57,14 @@ class Outcome(Value):
     duration_us: int
     args: "dict[str, object] | None" = None
     settings: "Settings | None" = None
+
+
+def _nap(decision: "Decision") -> float | None:
+    """Return how long to wait before a call is decided again, None where waiting cures nothing."""
+    if decision.retryable and decision.budget is not None:
+        return decision.budget.retry_after_seconds or 0.0
+    approval = decision.approval
+    return LONGEST_NAP if approval is not None and approval.status == WAITING else None
 
 
 class _Words(Value):
@@ -110,9 +118,10 @@ def _decided(
                 args = {**words.given, **{name: _typed(grant, name, word) for name, word in words.typed.items()}}
                 decision = trail.ask(grant, args, settings)
                 left = deadline - time.monotonic() if call.wait_seconds else 0.0
-                if not decision.retryable or decision.budget is None or left <= 0:
+                nap = _nap(decision)
+                if nap is None or left <= 0:
                     break
-                time.sleep(min(left, decision.budget.retry_after_seconds or 0.0, LONGEST_NAP))
+                time.sleep(min(left, nap, LONGEST_NAP))
     except CortexPolicyError as error:
         return grant, None, error, args, settings
     return grant, decision, None, args, settings

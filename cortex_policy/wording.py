@@ -1,6 +1,6 @@
 """How an answer reads: one line and a hint for people, one line of JSON for programs."""
 
-from cortex_policy.core.commands import missing_scopes, rooted, setting
+from cortex_policy.core.commands import missing_scopes, rooted, setting, unapproved
 from cortex_policy.core.engine import usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -74,7 +74,7 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
         return _rate_hint(decision)
     if not decision.obligations:
         return "`cortex-policy config get sensitive --json` says where that is set"
-    return "a human must approve this call"
+    return unapproved(decision)
 
 
 def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) -> str:
@@ -132,10 +132,18 @@ def json_line(call: "Call", outcome: "Outcome", **more: object) -> str:
         "paths": [_path(place, scope) for place, scope in decision.places] if decision is not None else [],
         "rate": _rate(grant, decision.budget if decision is not None else None),
         "obligations": list(decision.obligations) if decision is not None else [],
+        "approval": _approval(decision),
         "root": origin.root if origin is not None else None,
         "duration_us": outcome.duration_us,
         **more,
     })  # fmt: skip
+
+
+def _approval(decision: "Decision | None") -> dict[str, object] | None:
+    approval = decision.approval if decision is not None else None
+    if approval is None:
+        return None
+    return {"id": approval.id, "status": approval.status, "expires_in_seconds": approval.expires_in_seconds}
 
 
 def _path(place: "Place", scope: str | None) -> dict[str, object]:

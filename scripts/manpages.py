@@ -20,6 +20,7 @@ FILES = (
     ("DIR/.cortex/policy/.lock", "Locked by whoever writes grants or stamp."),
     ("DIR/.cortex/policy/stop", "An emergency stop: while this name exists, every check of the root is a no."),
     ("/etc/cortex-policy/stop", "The same for every check on the host."),
+    ("STATE/approvals.jsonl", "Calls that wait for a human, and the answers; STATE is the directory of rate state."),
     ("/run/user/UID/cortex-policy", "Rate state, where /run/user/UID is the user's own, with mode 0700."),
     ("/dev/shm/cortex-policy-UID", "Rate state elsewhere. On macOS it is in ~/Library/Caches/cortex-policy."),  # noqa: S108 - only named
 )
@@ -28,6 +29,11 @@ ENVIRONMENT = (
     ("CORTEX_POLICY_STATE_DIR", "The absolute path of the directory of rate state."),
     ("CORTEX_POLICY_*", "Settings, see `cortex-policy-config`(5); one that is none is answered with 27."),
     ("CORTEX_AUDIT_LOG", "The absolute path of the audit log, where no setting names one."),
+    ("CORTEX_HITL_STORE", "The absolute path of the calls that wait for a human, where no setting names one."),
+    (
+        "CORTEX_HITL_TIMEOUT_MS",
+        "How long they wait, where no setting says so; in milliseconds, rounded down to seconds.",
+    ),
 )
 SETTINGS_FILES = (
     (f"{SYSTEM_SETTINGS}/config.toml", "The system's, which is root's alone."),

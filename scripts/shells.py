@@ -16,11 +16,11 @@ from cortex_policy.schema.rules import RULES
 
 CODES = " ".join([*dict.fromkeys(rule.code.partition("-")[0] for rule in RULES), *(rule.code for rule in RULES)])
 TEMPLATES = Path(__file__).parent / "templates"
-# what a script offers for an argument: grant ids, the actions of that grant, or these words
+# what a script offers for an argument: ids of grants or requests, the actions of that grant, or these words
 OFFERS = {
     "grant": "ids", "grant_id": "ids", "grant_ids": "ids", "old": "ids", "new": "ids", "new_id": "",
     "action": "actions", "shell": "bash zsh fish", "paths": "files", "code": CODES,
-    "name": " ".join(BY_NAME), "value": "", "logs": "files", "log": "files",
+    "name": " ".join(BY_NAME), "request_id": "requests", "value": "", "logs": "files", "log": "files",
 }  # fmt: skip
 # and for the value of an option of a command
 CHOICES = {
@@ -149,7 +149,8 @@ def _fish_lines(page: Page) -> list[str]:
     ]
     for count, words in enumerate([] if page.pages else _offers(page)):
         actions = f"(__cortex_policy_actions (__cortex_policy_plain)[{depth + 1}])"
-        offered = (FISH | {"actions": actions}).get(words, words)
+        known = FISH | {"actions": actions, "requests": "(__cortex_policy_requests)"}
+        offered = known.get(words, words)
         what = "-F" if words == "files" else f"-a '{offered}'"
         lines.append(_fish(f"__cortex_policy_at {count}{said}", what))
     condition = f"__cortex_policy_in{said}" if depth else "__cortex_policy_at 0"

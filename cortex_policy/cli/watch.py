@@ -1,13 +1,11 @@
 """`rate watch`: live bars on a terminal, a line for each change in a pipe."""
 
 import json as json_text
-import os
-import select
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cortex_policy.cli import live
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import members
 from cortex_policy.manage.rates import Standing, standings
@@ -15,12 +13,11 @@ from cortex_policy.state.grants import Root, find_root
 from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rich.table import Table
     from rich.text import Text
 
-EVERY_SECONDS = 0.25
 BAR = 30  # cells
 
 
@@ -40,29 +37,16 @@ def watch(
     $ cortex-policy rate watch git --json
     """
     found = find_root(root)
-    draws = sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM") not in ("dumb", "unknown", None)
-    if draws and not json:
-        _draw(found, grant_id)
+    if live.draws() and not json:
+        live.draw(lambda height: _table(standings(found, grant_id), height))
     else:
-        _tell(found, grant_id, _line if not json else _json_line)
+        live.tell(lambda: _rows(found, grant_id, _line if not json else _json_line))
 
 
-def _tell(root: Root, grant_id: str | None, worded: "Callable[[Standing], str]") -> None:
-    """Write a line for each standing that changed, until nobody reads them any more."""
-    reader = select.poll()
-    reader.register(1, 0)  # only errors: the reading end was closed
-    told: dict[tuple[str, str], str] = {}
-    while True:
-        for one in standings(root, grant_id):
-            line = _line(one)  # which does not say how long to wait: that changes all the time
-            if told.get((one.id, one.action)) != line:
-                told[one.id, one.action] = line
-                try:
-                    os.write(1, f"{worded(one)}\n".encode("utf-8", "backslashreplace"))
-                except OSError:
-                    return
-        if reader.poll(EVERY_SECONDS * 1000):
-            return
+def _rows(root: Root, grant_id: str | None, worded: "Callable[[Standing], str]") -> "Iterator[live.Row]":
+    for one in standings(root, grant_id):
+        # what tells a change does not say how long to wait: that changes all the time
+        yield (one.id, one.action), _line(one), worded(one)
 
 
 def _line(one: Standing) -> str:
@@ -74,31 +58,6 @@ def _line(one: Standing) -> str:
 
 def _json_line(one: Standing) -> str:
     return json_text.dumps(members(one))
-
-
-def _draw(root: Root, grant_id: str | None) -> None:
-    """Redraw the bars until `q`, Escape or the end of input."""
-    import termios  # noqa: PLC0415 - only here is a terminal
-    import tty  # noqa: PLC0415
-
-    from rich.live import Live  # noqa: PLC0415
-
-    before = termios.tcgetattr(0)
-    try:
-        tty.setcbreak(0)
-        with Live(auto_refresh=False, screen=True) as live:
-            while True:
-                height = max(1, live.console.size.height - 2)  # the head and the last line
-                live.update(_table(standings(root, grant_id), height), refresh=True)
-                if _is_ended():
-                    return
-    finally:
-        termios.tcsetattr(0, termios.TCSADRAIN, before)
-
-
-def _is_ended() -> bool:
-    ready, _, _ = select.select([0], [], [], EVERY_SECONDS)
-    return bool(ready) and os.read(0, 1) in {b"", b"q", b"Q", b"\x1b"}
 
 
 def _table(rows: tuple[Standing, ...], height: int) -> "Table":

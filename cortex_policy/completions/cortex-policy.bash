@@ -33,6 +33,14 @@ _cortex_policy_actions() {
     done
 }
 
+_cortex_policy_requests() { # of the calls that wait for a human, where the environment or nobody says where they are
+    local state=${CORTEX_POLICY_STATE_DIR-} file=${CORTEX_POLICY_APPROVALS_FILE-${CORTEX_HITL_STORE-}}
+    [[ $state ]] || state=/run/user/$EUID/cortex-policy
+    [[ -d $state ]] || state=/dev/shm/cortex-policy-$EUID
+    [[ $file ]] || file=$state/approvals.jsonl
+    [[ -f $file && -r $file ]] && sed -n 's/^{"id":"\([0-9a-f]\{8\}\)","type":"request".*/\1/p' "$file"
+}
+
 _cortex_policy_words() { # the words up to the cursor, whole: readline breaks them at `:` and `=`
     local index word glue=''
     words=()
@@ -108,7 +116,7 @@ _cortex_policy() {
             flags='--root --user --project --system --wait --help'
             ;;
         'config get '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
             flags='--root --json --help'
             ;;
         'config list '*)
@@ -120,11 +128,11 @@ _cortex_policy() {
             flags='--root --user --project --system --help'
             ;;
         'config set '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress' '')
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress' '')
             flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'config unset '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
             flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'rate purge '*)
@@ -159,6 +167,14 @@ _cortex_policy() {
             offered=('' '')
             flags='--root --wait --json --help'
             ;;
+        'approvals '*)
+            offered=('' 'requests')
+            flags='--root --watch --json --help'
+            ;;
+        'approve '*)
+            offered=('' 'requests')
+            flags='--root --yes --json --help'
+            ;;
         'audit '*)
             offered=('' 'show stats tail verify')
             flags='--help'
@@ -178,6 +194,10 @@ _cortex_policy() {
         'copy '*)
             offered=('' 'ids' '')
             flags='--root --allow-widening --wait --json --help'
+            ;;
+        'deny '*)
+            offered=('' 'requests')
+            flags='--root --json --help'
             ;;
         'diff '*)
             offered=('' 'ids' 'ids')
@@ -272,7 +292,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('audit check completions config copy diff edit explain fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
+            offered=('approvals approve audit check completions config copy deny diff edit explain fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
             flags='--version --help'
             ;;
     esac
@@ -280,6 +300,7 @@ _cortex_policy() {
     case $place in
         ids) place=$(_cortex_policy_ids "$tools") ;;
         actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;
+        requests) place=$(_cortex_policy_requests) ;;
         files) [[ $current != -* && ! $choices ]] && { compopt -o default 2>/dev/null; return; } ;;
     esac
     [[ $current == -* ]] && place=$flags

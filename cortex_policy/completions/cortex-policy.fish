@@ -53,6 +53,16 @@ function __cortex_policy_actions
     string match -ra '(?<=")[A-Za-z0-9._:/@+-]+(?=")' -- "$list"
 end
 
+function __cortex_policy_requests -d 'calls that wait for a human, where the environment or nobody says where they are'
+    set -l file $CORTEX_POLICY_APPROVALS_FILE $CORTEX_HITL_STORE
+    set -l user (id -u)
+    set -l state $CORTEX_POLICY_STATE_DIR /run/user/$user/cortex-policy
+    test -d "$state[1]"; or set state /dev/shm/cortex-policy-$user
+    set -a file $state[1]/approvals.jsonl
+    test -f "$file[1]" -a -r "$file[1]"; or return
+    sed -n 's/^{"id":"\([0-9a-f]\{8\}\)","type":"request".*/\1/p' $file[1]
+end
+
 function __cortex_policy_in -d 'whether the plain words begin with these'
     set -l plain (__cortex_policy_plain)
     for index in (seq (count $argv))
@@ -66,11 +76,14 @@ function __cortex_policy_at -d 'whether there are so many plain words behind the
 end
 
 complete -c cortex-policy -f
+complete -c cortex-policy -n '__cortex_policy_at 0' -a approvals -d 'List the calls that wait for a human'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a approve -d 'Allow one call that waits for a human, once'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a audit -d 'Verify the audit log, follow it, or look calls up'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a check -d 'Decide a call, and count it if it is allowed'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a completions -d 'Print the completion script of a shell'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a config -d 'Show and change settings, and say where each came from'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a copy -d 'Make a grant with the bytes of another'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a deny -d 'Refuse a call that waits for a human'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a diff -d 'Say whether a change allows more than before, or less'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a edit -d 'Edit a grant in your editor, and save it when it loads'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a explain -d 'Explain a decision rule by rule, and count nothing'
@@ -96,6 +109,16 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a undo -d 'Undo the last wr
 complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is wrong with grants, and how to mend it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 approvals' -a '(__cortex_policy_requests)'
+complete -c cortex-policy -n '__cortex_policy_in approvals' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in approvals' -l watch -d 'Go on until it is ended, and show what changes'
+complete -c cortex-policy -n '__cortex_policy_in approvals' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in approvals' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 approve' -a '(__cortex_policy_requests)'
+complete -c cortex-policy -n '__cortex_policy_in approve' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in approve' -l yes -d 'Do not ask'
+complete -c cortex-policy -n '__cortex_policy_in approve' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in approve' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a show -d 'List the calls in the log, a line each, the oldest first'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a stats -d 'Count the calls in the log, over time and by grant'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a tail -d 'Show the last calls in the log, and follow it'
@@ -173,7 +196,7 @@ complete -c cortex-policy -n '__cortex_policy_in config edit' -l project -d 'In 
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l system -d 'In the file of the machine, which is root\'s'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l help -d 'Show this message and exit'
@@ -185,7 +208,7 @@ complete -c cortex-policy -n '__cortex_policy_in config path' -l user -d 'In you
 complete -c cortex-policy -n '__cortex_policy_in config path' -l project -d 'In the file of the root, which can only tighten'
 complete -c cortex-policy -n '__cortex_policy_in config path' -l system -d 'In the file of the machine, which is root\'s'
 complete -c cortex-policy -n '__cortex_policy_in config path' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_at 1 config set' -a ''
 complete -c cortex-policy -n '__cortex_policy_in config set' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l user -d 'In your own file, as without any of these'
@@ -194,7 +217,7 @@ complete -c cortex-policy -n '__cortex_policy_in config set' -l system -d 'In th
 complete -c cortex-policy -n '__cortex_policy_in config set' -l allow-widening -d 'Save what may allow more than before, without being asked'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l user -d 'In your own file, as without any of these'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l project -d 'In the file of the root, which can only tighten'
@@ -209,6 +232,10 @@ complete -c cortex-policy -n '__cortex_policy_in copy' -l allow-widening -d 'Sav
 complete -c cortex-policy -n '__cortex_policy_in copy' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in copy' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in copy' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 deny' -a '(__cortex_policy_requests)'
+complete -c cortex-policy -n '__cortex_policy_in deny' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in deny' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in deny' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 diff' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_at 1 diff' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in diff' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'

@@ -1,6 +1,7 @@
 """The commands by which an operator would let a denied call pass, as they are typed."""
 
 from cortex_policy.core.engine import covering, misspelling, usable
+from cortex_policy.core.model import WAITING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,3 +57,19 @@ def missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
         if len(missing) > _MOST_SCOPES:
             return []
     return list(missing)
+
+
+def approving(decision: "Decision") -> str:
+    """Return the command that approves a call which waits for that, '' where none does."""
+    approval = decision.approval
+    return typed("approve", approval.id) if approval is not None and approval.status == WAITING else ""
+
+
+def unapproved(decision: "Decision") -> str:
+    """Say what helps a call that no human has approved."""
+    approval = decision.approval
+    if approval is None:
+        return "see what waits with `cortex-policy approvals`" if decision.detail else "`check` asks a human for it"
+    if approval.status == WAITING:
+        return f"an operator approves it with `{approving(decision)}`; `--wait` waits for that"
+    return f"a human can be asked again in {int(approval.expires_in_seconds) + 1} seconds"

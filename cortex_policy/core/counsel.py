@@ -81,9 +81,12 @@ def _why_none(places: "list[Place]") -> str:
 
 
 def _approval(case: "Case") -> Counsel:
-    if case.settings.sensitive == "ask":
-        return Counsel(advice="a human must approve this call, and no command does that yet")
-    return Counsel()
+    if case.settings.sensitive != "ask":
+        return Counsel()
+    remedy = commands.approving(case.decision)
+    return Counsel(
+        remedy=remedy, advice="wait for it with `check --wait 300`" if remedy else commands.unapproved(case.decision)
+    )
 
 
 def _rate(case: "Case") -> Counsel:

@@ -37,6 +37,7 @@ class Event(Value):
     version: int | None = None
     run: str = ""
     trace: str | None = None
+    approval: str | None = None
 
 
 def line(event: Event, detail: str, digest: "Callable[[bytes], str]") -> bytes:
@@ -72,7 +73,7 @@ def envelope(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dic
         "source": f"cortex.policy/{_percent_encoded(event.tool)}",
         "type": _plain(f"com.cortex.{event.tool}.{event.action}"),
         **({"subject": _plain(event.run)} if event.run else {}),
-        "time": _time(event.at_ns),
+        "time": timestamp(event.at_ns),
         "datacontenttype": "application/json",
         "data": _data(event, detail, digest),
     }
@@ -94,6 +95,8 @@ def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[s
     }
     if event.is_peek:
         data["peek"] = True
+    if event.approval is not None:
+        data["approval"] = event.approval
     if detail == FULL:
         data |= {"cwd": event.cwd, "cost": event.cost}
         if event.places is not None:
@@ -135,6 +138,7 @@ def _plain(text: str) -> str:
     return "".join(character if character.isprintable() else _percent_encoded(character) for character in text)
 
 
-def _time(at_ns: int) -> str:
+def timestamp(at_ns: int) -> str:
+    """Return a time since the epoch in UTC, to the microsecond."""
     seconds, rest = divmod(at_ns, 1_000_000_000)
     return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{rest // 1000:06}Z"

@@ -167,6 +167,7 @@ class Settings(Value):
     `state_dir` is where rate state lives, set or not; None where nobody has looked yet. `audit_file` is an absolute
     path, None where nothing is recorded; `audit_args` is `names`, `fingerprints` or `full`, `audit_on_error` `ignore`
     or `deny`. A log that would grow over `audit_max_bytes` is rotated, unless that is 0; `audit_keep` old ones stay.
+    `approvals_file` is an absolute path, None where it lies beside the rate state.
     """
 
     sensitive: str = "allow"
@@ -178,6 +179,8 @@ class Settings(Value):
     audit_on_error: str = "deny"
     audit_max_bytes: int = 0
     audit_keep: int = 5
+    approvals_file: str | None = None
+    approvals_timeout_seconds: int = 300
 
 
 class Budget(Value):
@@ -194,6 +197,20 @@ class Budget(Value):
     closed: bool = False
 
 
+WAITING, APPROVED, DENIED, USED, EXPIRED = "waiting", "approved", "denied", "used", "expired"
+
+
+class Approval(Value):
+    """How a call stands with the human who is asked: `status` is `waiting`, `approved`, `denied` or `used`.
+
+    Where it is used, it is this very call that used it; else it stays so for `expires_in_seconds`.
+    """
+
+    id: str
+    status: str
+    expires_in_seconds: float
+
+
 class Decision(Value):
     """An answer and why; true only where it is a yes.
 
@@ -207,6 +224,7 @@ class Decision(Value):
     budget: Budget | None = None
     places: tuple[tuple[Place, str | None], ...] = ()
     grant_sha256: str | None = None
+    approval: Approval | None = None
 
     @property
     def allowed(self) -> bool:
@@ -261,6 +279,22 @@ class AccessDenied(CortexPolicyError):
         """Say what the decision says."""
         super().__init__(decision.reason, decision.detail)
         self.decision = decision
+
+
+class ApprovalRequired(AccessDenied):
+    """A call was denied until a human has approved it: exit 13."""
+
+    @property
+    def request_id(self) -> str | None:
+        """What `cortex-policy approve` takes; None where the call could not be put to a human."""
+        approval = self.decision.approval
+        return approval.id if approval is not None else None
+
+
+def denial(decision: Decision) -> AccessDenied:
+    """Return the error for a decision that is a no."""
+    is_asked = decision.reason is APPROVAL_REQUIRED and HUMAN_APPROVAL in decision.obligations
+    return ApprovalRequired(decision) if is_asked else AccessDenied(decision)
 
 
 class UsageError(CortexPolicyError):

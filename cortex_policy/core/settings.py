@@ -14,6 +14,8 @@ LOCKED = "locked"  # a key of the system's file, and no setting
 PREFIX = "CORTEX_POLICY_"
 NO_SETTINGS = (f"{PREFIX}ROOT",)  # variables of our own that are none
 AUDIT_LOG = "CORTEX_AUDIT_LOG"
+HITL_STORE, HITL_TIMEOUT = "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS"
+SHARED = {AUDIT_LOG: "audit.file", HITL_STORE: "approvals.file", HITL_TIMEOUT: "approvals.timeout_seconds"}
 _MOST_DIGITS = 9
 _SWITCH_WORDS = {"true": True, "1": True, "false": False, "0": False}
 _BY_OPERATORS = (SYSTEM, USER, ENVIRONMENT)
@@ -105,13 +107,18 @@ SETTINGS = (
     Setting("audit.max_bytes", NUMBER, 0, _BY_OPERATORS,
             "The size over which the audit log does not grow: it is rotated; 0 never does."),
     Setting("audit.keep", NUMBER, 5, _BY_OPERATORS, "How many rotated audit logs are kept."),
+    Setting("approvals.file", PATH, None, _BY_OPERATORS,
+            "The file of calls that wait for a human, and of the answers; without it, `$CORTEX_HITL_STORE`, or else"
+            " `approvals.jsonl` in `state_dir`."),
+    Setting("approvals.timeout_seconds", NUMBER, 300, _BY_OPERATORS,
+            "How long a call waits for a human, and the answer for the call; without it, `$CORTEX_HITL_TIMEOUT_MS`."),
     Setting("validate.select", CODES, [], (PROJECT,), "The rules that `validate` reports; none are all."),
     Setting("validate.ignore", CODES, [], (PROJECT,), "The rules that `validate` does not report."),
     Setting("validate.suppress", SUPPRESSIONS, {}, (PROJECT,),
             "The rules that `validate` does not report of some files, by patterns of their paths in the root."),
 )  # fmt: skip
 BY_NAME = {setting.name: setting for setting in SETTINGS}
-_TABLES = ("history", "audit", "validate")
+_TABLES = ("history", "audit", "approvals", "validate")
 
 
 class Written(Value):
@@ -184,6 +191,13 @@ def flattened(document: "dict[str, object]", prefix: str = "") -> "dict[str, obj
         else:
             values[name] = value
     return values
+
+
+def from_shared(variable: str, text: str) -> object:
+    """Return the value of a setting that a variable of every program here stands for; milliseconds are rounded down."""
+    if variable != HITL_TIMEOUT:
+        return text
+    return int(text) // 1000 if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else text
 
 
 def from_text(setting: Setting, text: str) -> object:

@@ -159,6 +159,8 @@ def _approval(case: Case) -> "Iterator[Step]":
         yield Step("approval", PASSES, f"`dataClass` is {kind}, which needs none", way if kind != "internal" else "")
     elif case.rule == "approval":
         why = "a human must approve this very call" if word == "ask" else "no such call is allowed"
+        if case.decision.approval is not None:
+            why = f"{why}, and {case.decision.detail}"
         yield Step("approval", DENIES, f"`dataClass` is sensitive, and the setting `sensitive` is `{word}`: {why}", way)
     elif word == "ask":
         yield Step("approval", PASSES, "`dataClass` is sensitive, and a human has approved this call", way)

@@ -1,7 +1,7 @@
 """Decisions from memory: the sync half of a store, and all that a call takes."""
 
 from cortex_policy.core.engine import decide
-from cortex_policy.core.model import AccessDenied, Decision, Grant, Request, UsageError
+from cortex_policy.core.model import AccessDenied, Decision, Grant, Request, UsageError, denial
 from cortex_policy.state.cache import Cache, Entry, Stats
 from cortex_policy.state.enforcement import Trail, admit_from, believed, guarded, refuse_stop_of_host, settings_of
 from cortex_policy.state.given import check_cost, plain_arguments
@@ -120,7 +120,7 @@ class Decider:
             raise
         if not decision:
             self._refusals += 1
-            raise AccessDenied(_signed(decision, entry))
+            raise denial(_signed(decision, entry))
         return _signed(decision, entry)
 
     def _refuse_limited(self, entry: Entry, action: str, yes: Decision) -> None:
@@ -178,5 +178,11 @@ def check_word(grant_id: object) -> None:
 def _signed(decision: Decision, entry: Entry) -> Decision:
     """Say on which bytes a decision was made."""
     return Decision(
-        decision.reason, decision.detail, decision.obligations, decision.budget, decision.places, entry.prepared.digest
+        decision.reason,
+        decision.detail,
+        decision.obligations,
+        decision.budget,
+        decision.places,
+        entry.prepared.digest,
+        decision.approval,
     )

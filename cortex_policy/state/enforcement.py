@@ -4,17 +4,18 @@ import os
 
 from cortex_policy.core.engine import DEFAULTS, rated, refusal
 from cortex_policy.core.model import (
+    APPROVAL_REQUIRED,
     GRANT_INVALID,
     GRANT_UNSAFE,
     REASONS,
     SETTINGS_INVALID,
-    AccessDenied,
     CortexPolicyError,
     GrantError,
     Request,
     Settings,
     StateError,
     UsageError,
+    denial,
 )
 from cortex_policy.state import ledger
 from cortex_policy.state.grants import check_id, find_root, read_grant
@@ -29,6 +30,7 @@ from cortex_policy.state.ledger import (
 from cortex_policy.state.places import Guarded, places
 
 _PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", STATE_DIR)
+_SHARED = ("CORTEX_AUDIT_LOG", "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS")  # with other programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def settings_of(root: str | None, *, require_path: bool = False) -> Settings:
 def _is_setting(variable: str) -> bool:
     if variable.startswith("CORTEX_POLICY_"):
         return variable not in _PLACES_IN_ENVIRONMENT
-    return variable == "CORTEX_AUDIT_LOG"
+    return variable in _SHARED
 
 
 def stands(name: str, directory: int | None = None) -> bool:
@@ -96,20 +98,20 @@ def refuse_stop(policy: "Directory") -> None:
 def guarded(origin: "Origin", settings: Settings) -> Guarded:
     """Return what no path of a call may lead to: it governs the grant, or remembers its calls."""
     identities = {origin.policy_identity, origin.tools_identity}
-    audit = [settings.audit_file] if settings.audit_file is not None else []
+    kept = [file for file in (settings.audit_file, settings.approvals_file) if file is not None]
     try:
-        names = [state_directory(settings.state_dir), *settings_directories(), *audit]
+        names = [state_directory(settings.state_dir), *settings_directories(), *kept]
     except StateError:  # the ledger says so, once every other rule lets the call pass
-        names = [*settings_directories(), *audit]
+        names = [*settings_directories(), *kept]
     for name in names:
         try:
             status = os.stat(name)
         except OSError:  # not there (yet): its name guards it
             continue
         identities.add((status.st_dev, status.st_ino))
-    led_to = [*map(os.path.realpath, names)]
-    logs = tuple({*audit, led_to[-1]}) if audit else ()
-    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *led_to])), logs)
+    log = settings.audit_file
+    logs = () if log is None else (log, os.path.realpath(log))  # and what they are rotated to
+    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])), logs)
 
 
 def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "Grant":
@@ -178,9 +180,13 @@ def ask(
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
     request = requested(grant, origin, action, args, settings, cost)
     decision = refusal(grant, request, settings)
-    if decision is not None:
-        return decision
     counted = Ledger(origin.root_identity, settings.state_dir) if budgets is None else budgets
+    if decision is not None:
+        if decision.reason is not APPROVAL_REQUIRED or settings.sensitive != "ask":
+            return decision
+        from cortex_policy.state.approving import answered  # noqa: PLC0415 - only where a human is asked
+
+        return answered(grant, origin, request, settings, counted, decision, peek=peek)
     take = counted.peek if peek else counted.take
     return rated(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
 
@@ -290,6 +296,8 @@ def enforce(
 ) -> "Decision":
     """Decide a call and consume its budget; raise AccessDenied on a no, StateError where none can be given.
 
+    ApprovalRequired is the no until a human has approved this very call; it names the request.
+
     An emergency stop that stands by now denies, whenever the grant was loaded. Path-like objects and bytes in the
     arguments count as the strings they stand for. Budgets are counted across processes in the ledger of the grant's
     root; with a `MemoryBudgets`, in this process alone. Each sink gets the event of the answer, after the audit log.
@@ -308,5 +316,5 @@ def enforce(
             settings = believed(grant, settings_of(grant.origin.root))
         decision = trail.ask(grant, given, settings, budgets)
     if not decision:
-        raise AccessDenied(decision)
+        raise denial(decision)
     return decision

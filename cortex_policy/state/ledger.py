@@ -74,14 +74,15 @@ def open_state(root_identity: tuple[int, int], boot: bytes, found: str | None = 
     base = state_directory(found)
     mark = sha256(b"boot " + boot).hexdigest()[:MARK]
     name = mark + sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32]
-    parent = _open_directory(base, None, base)
+    parent = open_directory(base, None, base)
     try:
-        return _open_directory(name, parent, f"{base}/{name}")
+        return open_directory(name, parent, f"{base}/{name}")
     finally:
         os.close(parent)
 
 
-def _open_directory(name: str, parent: int | None, shown: str) -> int:
+def open_directory(name: str, parent: int | None, shown: str) -> int:
+    """Open a directory of state, and make it where it is not there; raise StateError unless it is ours alone."""
     try:
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     except FileNotFoundError:

@@ -47,6 +47,14 @@ def places(
     )
 
 
+def working_directory() -> str | None:
+    """Return where relative paths start, None where that is gone."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
 def collapse(path: str) -> str:
     """Collapse `.`, `..` and empty components of an absolute path as text."""
     parts: list[str] = []

@@ -9,7 +9,7 @@ from cortex_policy.core.events import FULL, Event, envelope, line, trace_of
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
 from cortex_policy.state.enforcement import guarded
 from cortex_policy.state.grants import read_all, sha256
-from cortex_policy.state.places import places
+from cortex_policy.state.places import places, working_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ def _event(trail: "Trail", error: CortexPolicyError | None, *, with_places: bool
     return Event(
         os.urandom(16).hex(), time_ns(), trail.grant_id, grant.tool if grant is not None else trail.grant_id,
         str(trail.action), trail.args, is_allowed, reason, trail.cost, trail.peek,
-        _places(trail) if with_places else None, root, _working_directory(), _version(root),
+        _places(trail) if with_places else None, root, working_directory(), _version(root),
         os.environ.get("CORTEX_RUN_ID", ""), trace_of(os.environ.get("TRACEPARENT", "")),
+        decision.approval.id if decision is not None and decision.approval is not None else None,
     )  # fmt: skip
 
 
@@ -75,13 +76,6 @@ def _places(trail: "Trail") -> "tuple[Place, ...] | None":
     if trail.grant is None or origin is None:
         return None
     return places(trail.grant, origin, trail.args, guarded(origin, trail.settings))
-
-
-def _working_directory() -> str | None:
-    try:
-        return os.getcwd()
-    except OSError:
-        return None
 
 
 def _version(root: str | None) -> int | None:

@@ -7,7 +7,6 @@ from time import sleep, time_ns
 from cortex_policy.core.decode import Malformed
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError, Settings
 from cortex_policy.core.settings import (
-    AUDIT_LOG,
     BY_NAME,
     ENVIRONMENT,
     LOCKED,
@@ -15,11 +14,13 @@ from cortex_policy.core.settings import (
     OPTION,
     PREFIX,
     PROJECT,
+    SHARED,
     SYSTEM,
     USER,
     Layer,
     by_variable,
     flattened,
+    from_shared,
     from_text,
     standing,
 )
@@ -50,7 +51,7 @@ def effective(root: str | None, *, require_path: bool = False) -> Settings:
     values: dict[str, Any] = {
         field: standing(found, name).winner.value
         for field in Settings.__match_args__
-        if (name := field.replace("audit_", "audit.")) in named
+        if (name := field.replace("audit_", "audit.").replace("approvals_", "approvals.")) in named
     }
     return Settings(**{"state_dir": usual_state_directory(), **values})
 
@@ -75,7 +76,7 @@ def history_keep(root: str) -> int:
 
 def layers(root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True) -> list[Layer]:
     """Read all places, the weakest first; a check does not ask what is set for `validate` alone."""
-    found = [*_audit_log(), *_of_operators(), _variables(os.environ)]
+    found = [*_shared(), *_of_operators(), _variables(os.environ)]
     if options:
         sources = {name: f"--{name.replace('_', '-')}" for name in options}
         found.append(Layer(OPTION, options, sources))
@@ -84,16 +85,20 @@ def layers(root: str | None, options: "Mapping[str, object] | None" = None, *, a
     return found
 
 
-def _audit_log() -> list[Layer]:
-    """Return the variable that every program here knows, which counts where nothing else names the file."""
-    named, setting = os.environ.get(AUDIT_LOG), BY_NAME["audit.file"]
-    if named is None:
-        return []
-    if not setting.accepts(named):
-        from cortex_policy.state.settings_faults import no_variable  # noqa: PLC0415 - only a failure needs it
+def _shared() -> list[Layer]:
+    """Return the variables that every program here knows, which count where nothing else says the same."""
+    found: list[Layer] = []
+    for variable, name in SHARED.items():
+        text, setting = os.environ.get(variable), BY_NAME[name]
+        if text is None:
+            continue
+        value = from_shared(variable, text)
+        if not setting.accepts(value):
+            from cortex_policy.state.settings_faults import no_variable  # noqa: PLC0415 - only a failure needs it
 
-        raise no_variable(AUDIT_LOG, named, setting)
-    return [Layer(ENVIRONMENT, {setting.name: named}, {setting.name: AUDIT_LOG})]
+            raise no_variable(variable, text, setting)
+        found.append(Layer(ENVIRONMENT, {name: value}, {name: variable}))
+    return found
 
 
 def _of_operators() -> list[Layer]:

@@ -33,6 +33,14 @@ _cortex_policy_actions() {
     done
 }
 
+_cortex_policy_requests() { # of the calls that wait for a human, where the environment or nobody says where they are
+    local state=${CORTEX_POLICY_STATE_DIR-} file=${CORTEX_POLICY_APPROVALS_FILE-${CORTEX_HITL_STORE-}}
+    [[ $state ]] || state=/run/user/$EUID/cortex-policy
+    [[ -d $state ]] || state=/dev/shm/cortex-policy-$EUID
+    [[ $file ]] || file=$state/approvals.jsonl
+    [[ -f $file && -r $file ]] && sed -n 's/^{"id":"\([0-9a-f]\{8\}\)","type":"request".*/\1/p' "$file"
+}
+
 _cortex_policy_words() { # the words up to the cursor, whole: readline breaks them at `:` and `=`
     local index word glue=''
     words=()
@@ -84,6 +92,7 @@ _cortex_policy() {
     case $place in
         ids) place=$(_cortex_policy_ids "$tools") ;;
         actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;
+        requests) place=$(_cortex_policy_requests) ;;
         files) [[ $current != -* && ! $choices ]] && { compopt -o default 2>/dev/null; return; } ;;
     esac
     [[ $current == -* ]] && place=$flags

@@ -195,7 +195,7 @@ def test_json_has_all_its_members(root: Path) -> None:
     assert not done.stderr
     assert list(answer) == [
         "decision", "reason", "message", "exit_code", "retryable", "grant", "action", "paths", "rate", "obligations",
-        "root", "duration_us",
+        "approval", "root", "duration_us",
     ]  # fmt: skip
     assert answer["paths"] == [
         {"argument": "path", "given": "docs/x", "resolved": str(root / "docs/x"), "scope": "docs"}

@@ -18,7 +18,7 @@ CASES = [
         "cortex-policy ",
         {"check", "list", "show", "diff", "edit", "explain", "rate", "stamp", "completions"}
         | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema", "log", "undo", "stop"}
-        | {"resume", "config", "test", "replay", "suggest", "audit"},
+        | {"resume", "config", "test", "replay", "suggest", "audit", "approve", "approvals", "deny"},
     ),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy set ", {"git", "model-gateway"}),
@@ -80,6 +80,8 @@ CASES = [
     ("cortex-policy replay --fail-on ", {"allow", "deny", "any"}),
     ("cortex-policy replay --with fol", {"folder/"}),
     ("cortex-policy diff --fail-on ", set()),
+    ("cortex-policy approve ", {"1f0c9a7e", "2f0c9a7e"}),
+    ("cortex-policy deny --json 2f", {"2f0c9a7e"}),
     ("cortex-policy check git tree --path gui", {"guide.md"}),
     ("cortex-policy check git tree --path=gui", {"--path=guide.md"}),
     ("cortex-policy check git tree --path odd", {"odd $(touch owned) name"}),
@@ -144,6 +146,7 @@ class Terminal:
             "ZDOTDIR": str(home),
             "TERM": "dumb",
             "LC_ALL": "C.UTF-8",
+            "CORTEX_HITL_STORE": str(home / "hitl.jsonl"),
         }
         arguments = [word.format(rc=rc) for word in ARGUMENTS[shell]]
         self._child = pexpect.spawn(
@@ -208,6 +211,11 @@ def below(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "rate": {"perMinute": 30},
             }
             (tools / f"{grant}.json").write_text(json.dumps(text, indent=2))
+    hostile = ("$(touch owned)", "`touch ow`", "1f0c9a7e;", "*", "\x1b[31mred")
+    (top / "home/hitl.jsonl").write_text("".join(
+        f'{{"id":"{name}","type":"request","call":"x"}}\n{{"type":"decision","requestId":"{name}"}}\n'
+        for name in ("1f0c9a7e", *hostile, "2f0c9a7e")
+    ))  # fmt: skip
     tools = top / "root" / ".cortex" / "policy" / "tools"
     for name in ("$(touch owned)", "`touch owned`", "new\nline", "spaced out", "*", ".hidden", "-q", "\x1b[31mred"):
         (tools / f"{name}.json").write_text("{}")

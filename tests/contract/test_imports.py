@@ -82,6 +82,34 @@ def test_a_check_with_an_audit_log_loads_five_modules_more_than_one_with_setting
     assert len((tmp_path / "log").read_bytes().splitlines()) == 3
 
 
+def test_a_setting_to_ask_costs_nothing_until_a_call_for_sensitive_data_comes(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then it is four modules, and what reads and writes JSON for the audit log as well."""
+    monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "ask")
+    loaded(PROGRAM)
+    code, *modules = loaded(PROGRAM)
+    assert code == "0"
+    assert set(modules) == OURS | {"_json", "fcntl", HASH, "cortex_policy.state.settled"}
+    grant = root / ".cortex/policy/tools/git.json"
+    grant.write_text(grant.read_text().replace('"internal"', '"sensitive"'))
+    program = PROGRAM.replace('"docs/x"]', '"docs/x", "-q"]')
+    loaded(program)
+    code, *modules = loaded(program)
+    assert code == "13"
+    more = {
+        "core.approvals",
+        "core.events",
+        "core.jsontext",
+        "state.approving",
+        "state.docket",
+        "state.files",
+        "state.settled",
+    }
+    ours = {name for name in modules if name.startswith("cortex_policy")}
+    assert ours == OURS | {f"cortex_policy.{name}" for name in more}
+
+
 def test_a_required_stamp_costs_one_module(root: Path, tmp_path: Path) -> None:
     """And no `json`, which loads `re` and `enum`."""
     assert tmp_path.is_dir()

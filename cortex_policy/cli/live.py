@@ -1,0 +1,65 @@
+"""What goes on until it is ended: redrawn on a terminal, a line for each change in a pipe."""
+
+import os
+import select
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from rich.table import Table
+
+    Row = tuple[Hashable, str, str]
+
+EVERY_SECONDS = 0.25
+
+
+def draws() -> bool:
+    """Whether a terminal is there to be drawn on."""
+    return sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM") not in ("dumb", "unknown", None)
+
+
+def tell(rows: "Callable[[], Iterable[Row]]") -> None:
+    """Write a line for each row that changed, until nobody reads them any more.
+
+    A row is what it is of, what tells a change, and its line.
+    """
+    reader = select.poll()
+    reader.register(1, 0)  # only errors: the reading end was closed
+    told: dict[Hashable, str] = {}
+    while True:
+        for key, state, line in rows():
+            if told.get(key) != state:
+                told[key] = state
+                try:
+                    os.write(1, f"{line}\n".encode("utf-8", "backslashreplace"))
+                except OSError:
+                    return
+        if reader.poll(EVERY_SECONDS * 1000):
+            return
+
+
+def draw(table: "Callable[[int], Table]") -> None:
+    """Redraw a table of at most so many rows until `q`, Escape or the end of input."""
+    import termios  # noqa: PLC0415 - only here is a terminal
+    import tty  # noqa: PLC0415
+
+    from rich.live import Live  # noqa: PLC0415
+
+    before = termios.tcgetattr(0)
+    try:
+        tty.setcbreak(0)
+        with Live(auto_refresh=False, screen=True) as live:
+            while True:
+                height = max(1, live.console.size.height - 2)  # the head and the last line
+                live.update(table(height), refresh=True)
+                if _is_ended():
+                    return
+    finally:
+        termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
+def _is_ended() -> bool:
+    ready, _, _ = select.select([0], [], [], EVERY_SECONDS)
+    return bool(ready) and os.read(0, 1) in {b"", b"q", b"Q", b"\x1b"}

@@ -1,0 +1,80 @@
+"""How a call that waits for a human is shown: in a row, in full, as JSON."""
+
+import pwd
+
+from cortex_policy.manage.approvals import Plea
+from cortex_policy.wording import printable
+
+COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY", "ARGUMENTS")
+
+
+def cells(plea: Plea) -> tuple[str, ...]:
+    """Return a plea as a row."""
+    left = f"{plea.expires_in_seconds:.0f}s" if plea.expires_in_seconds is not None else "-"
+    call = f"{plea.grant} {plea.action}" if plea.grant else plea.action
+    return plea.id, plea.status, left, call, user(plea), plea.args
+
+
+def user(plea: Plea) -> str:
+    """Return the name of who asks, `-` where nobody says."""
+    if plea.uid is None:
+        return "-"
+    try:
+        return pwd.getpwuid(plea.uid).pw_name
+    except (KeyError, OverflowError):
+        return f"uid {plea.uid}"
+
+
+def shown(plea: Plea) -> str:
+    """Return all that a human needs to answer, control characters escaped."""
+    asked = f"{user(plea)} (uid {plea.uid})" if plea.uid is not None else "another program"
+    process = f", process {plea.pid}" if plea.pid is not None else ""
+    run = f", run {plea.run}" if plea.run else ""
+    rows = [
+        ("state", _state(plea)),
+        ("grant", plea.grant),
+        ("action", plea.action),
+        ("tool", plea.tool),
+        ("arguments", plea.args),
+        *(("path", f"{path.given} -> {path.resolved or 'nowhere'}") for path in plea.paths),
+        ("cost", plea.cost),
+        ("directory", plea.cwd),
+        ("root", plea.root),
+        ("sha256", plea.sha256),
+        ("asked by", f"{asked}{process}{run}"),
+        ("asked at", plea.asked_at),
+    ]
+    lines = [f"request {plea.id}", *(f"  {label:<11}{text}" for label, text in rows if text)]
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _state(plea: Plea) -> str:
+    left = f", for {plea.expires_in_seconds:.0f} seconds more" if plea.expires_in_seconds is not None else ""
+    by = f", answered by {plea.answered_by} at {plea.answered_at}" if plea.answered_by else ""
+    return f"{plea.status}{left}{by}"
+
+
+def members(plea: Plea) -> dict[str, object]:
+    """Return a plea as it is printed in JSON; null where unknown."""
+    return {
+        "id": plea.id,
+        "status": plea.status,
+        "expires_in_seconds": plea.expires_in_seconds,
+        "grant": plea.grant or None,
+        "sha256": plea.sha256 or None,
+        "tool": plea.tool or None,
+        "action": plea.action or None,
+        "args": plea.args,
+        "paths": [
+            {"argument": one.argument, "given": one.given, "resolved": one.resolved or None} for one in plea.paths
+        ],
+        "cost": plea.cost or None,
+        "cwd": plea.cwd or None,
+        "root": plea.root or None,
+        "uid": plea.uid,
+        "pid": plea.pid,
+        "run": plea.run or None,
+        "asked_at": plea.asked_at or None,
+        "answered_by": plea.answered_by or None,
+        "answered_at": plea.answered_at or None,
+    }

@@ -1,0 +1,232 @@
+"""Calls that wait for a human, and the answers: lines of JSON, and how each call stands now.
+
+The lines are those of the TypeScript package, with what binds them to a call and to the clock of a boot beside it.
+"""
+
+from cortex_policy.core.decode import Malformed, decode_json
+from cortex_policy.core.jsontext import json_text
+from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from cortex_policy.core.model import Grant, Origin, Request
+
+LONGEST = 1 << 16  # bytes of a line; no human reads more
+MOST_ANSWERED = 50  # calls that are over, and kept to be looked at
+_SECOND = 1_000_000_000
+
+
+class Clock(Value):
+    """Now, in nanoseconds since a boot, which no setting of a clock moves; and what tells that boot from others."""
+
+    boot: str
+    now_ns: int
+
+
+class Ruling(Value):
+    """What a human said; `boot` is '' where another program wrote it, which knows no such clock."""
+
+    approved: bool
+    boot: str
+    at_ns: int
+    members: "Mapping[str, object]"
+
+
+class Matter(Value):
+    """A call that was put to a human, all that was said about it, and the lines that say so.
+
+    `call` is the fingerprint of all it is bound to, '' where another program asks.
+    """
+
+    id: str
+    call: str
+    boot: str
+    at_ns: int
+    timeout_seconds: int
+    members: "Mapping[str, object]"
+    rulings: tuple[Ruling, ...]
+    is_used: bool
+    lines: tuple[bytes, ...]
+
+
+class Standing(Value):
+    """How a call stands, and for how long it does."""
+
+    status: str
+    left_ns: int = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it still decides what becomes of the call."""
+        return self.left_ns > 0
+
+
+def binding(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
+    """Return the one text of all that an approval is bound to: any difference makes another text.
+
+    A relative word may be a path even where nobody declared it one, so that the working directory always counts.
+    """
+    return json_text(
+        _tagged({
+            "root": [origin.root, *origin.root_identity],
+            "grant": [grant.id, origin.sha256],
+            "action": request.action,
+            "args": request.args,
+            "places": [[place.argument, place.given, place.resolved] for place in request.places],
+            "cost": request.cost,
+            "cwd": cwd,
+            "uid": uid,
+        })
+    )  # fmt: skip
+
+
+def _tagged(value: object) -> object:
+    """Return a tree in which no two different values look the same: neither 1 and 1.0, nor NaN and "NaN"."""
+    if isinstance(value, dict):
+        return {"{": [[name, _tagged(value[name])] for name in sorted(value)]}
+    if isinstance(value, list | tuple):
+        return [_tagged(part) for part in value]
+    if isinstance(value, float):
+        return {"f": float.hex(value)}
+    if isinstance(value, int) and not isinstance(value, bool):
+        return {"i": f"{int(value):#x}"}
+    return value
+
+
+def sayable(text: str) -> str:
+    """Return a text that JSON can hold, lone surrogates escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def proposal(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None) -> dict[str, object]:
+    """Return what a human is shown of a call; the arguments are a text, however deep they are."""
+    paths = [
+        {"argument": sayable(place.argument), "given": sayable(place.given), "resolved": sayable(place.resolved or "")}
+        for place in request.places
+    ]
+    return {
+        "dataClass": grant.data_class,
+        "grant": grant.id,
+        "sha256": origin.sha256,
+        "tool": sayable(grant.tool),
+        "action": sayable(request.action),
+        "args": json_text(request.args),
+        "paths": paths,
+        "cost": json_text(request.cost),
+        "cwd": sayable(cwd) if cwd is not None else None,
+        "root": sayable(origin.root),
+    }
+
+
+def line_of(members: "Mapping[str, object]") -> bytes:
+    """Return a line of the store, with its newline."""
+    return f"{json_text(dict(members), ',', ':')}\n".encode("ascii")
+
+
+def matters(data: bytes) -> list[Matter]:
+    """Return the calls that a store holds, in their order; lines that say nothing readable count for nothing."""
+    found: dict[str, _Draft] = {}
+    for line in data.split(b"\n"):
+        members = _members(line)
+        kind = members.get("type")
+        name = members.get("id" if kind == "request" else "requestId")
+        if not isinstance(name, str):
+            continue
+        draft = found.get(name)
+        if kind == "request" and draft is None:
+            found[name] = _Draft(members, line)
+        elif draft is not None:
+            draft.add(kind, members, line)
+    return [draft.matter(name) for name, draft in found.items()]
+
+
+class _Draft:
+    """A call whose lines are still being read."""
+
+    def __init__(self, members: "dict[str, Any]", line: bytes) -> None:
+        self._members, self._lines = members, [line]
+        self._rulings: list[Ruling] = []
+        self._is_used = False
+
+    def add(self, kind: object, members: "dict[str, Any]", line: bytes) -> None:
+        approved = members.get("approved")
+        self._lines.append(line)
+        # INVARIANT: an approval is a boolean and nothing that a program may take for one
+        if kind == "decision" and isinstance(approved, bool):
+            self._rulings.append(Ruling(approved, _text(members, "boot"), _number(members, "at_ns"), members))
+        elif kind in ("spend", "request"):  # nobody knows which of two requests of one name was approved
+            self._is_used = True
+
+    def matter(self, name: str) -> Matter:
+        members = self._members
+        return Matter(
+            name, _text(members, "call"), _text(members, "boot"), _number(members, "at_ns"),
+            _number(members, "timeout_seconds"), members, tuple(self._rulings), self._is_used, tuple(self._lines),
+        )  # fmt: skip
+
+
+def _members(line: bytes) -> "dict[str, Any]":
+    if not line or len(line) > LONGEST:
+        return {}
+    try:
+        value = decode_json(line)
+    except Malformed:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _text(members: "dict[str, Any]", name: str) -> str:
+    value = members.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(members: "dict[str, Any]", name: str) -> int:
+    value = members.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else -1
+
+
+def standing(matter: Matter, clock: Clock, timeout_seconds: int) -> Standing:
+    """Return how a call stands, by the shorter of its own timeout and that of whoever looks.
+
+    A request lives for so long, and so does an answer that was given meanwhile. One of another program, without a time
+    of this boot, lives no longer than the request. One no outweighs every yes. Of another boot nothing counts.
+    """
+    if matter.is_used:
+        return Standing(USED)
+    span = min(matter.timeout_seconds, timeout_seconds) * _SECOND
+    left = _left(matter.boot, matter.at_ns, span, clock)
+    denied = [_left_of(ruling, matter, span, clock) for ruling in matter.rulings if not ruling.approved]
+    approved = [_left_of(ruling, matter, span, clock) for ruling in matter.rulings if ruling.approved]
+    if denied:
+        return Standing(DENIED, max(denied))
+    if any(approved):
+        return Standing(APPROVED, max(approved))
+    return Standing(WAITING, left) if left and not approved else Standing(EXPIRED)
+
+
+def _left_of(ruling: Ruling, matter: Matter, span: int, clock: Clock) -> int:
+    if not ruling.boot:
+        return _left(matter.boot, matter.at_ns, span, clock)
+    in_time = matter.boot == ruling.boot and 0 <= ruling.at_ns - matter.at_ns < span
+    return _left(ruling.boot, ruling.at_ns, span, clock) if in_time else 0
+
+
+def _left(boot: str, at_ns: int, span: int, clock: Clock) -> int:
+    since = clock.now_ns - at_ns
+    return span - since if boot == clock.boot and at_ns >= 0 and 0 <= since < span else 0
+
+
+def kept(found: "list[Matter]", clock: Clock, timeout_seconds: int) -> bytes:
+    """Return the lines that are still of use: what lives, what another program asks, and the last answers."""
+    # INVARIANT: the lines of a call stay or go together, so that no yes outlives the line that says it was used
+    live, over = set[str](), list[str]()
+    for matter in found:
+        if not matter.call or standing(matter, clock, timeout_seconds).is_live:
+            live.add(matter.id)
+        elif matter.rulings and matter.boot == clock.boot:
+            over.append(matter.id)
+    live.update(over[-MOST_ANSWERED:])
+    return b"".join(line + b"\n" for matter in found if matter.id in live for line in matter.lines)

@@ -1,0 +1,172 @@
+"""What waits for a human, and the human's answer."""
+
+import os
+from datetime import UTC, datetime
+from time import time, time_ns
+
+from cortex_policy.core.approvals import Matter, line_of, sayable, standing
+from cortex_policy.core.events import timestamp
+from cortex_policy.core.jsontext import json_text
+from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings, Value
+from cortex_policy.manage.recording import author
+from cortex_policy.state.docket import Docket
+from cortex_policy.state.enforcement import settings_of
+from cortex_policy.state.writers import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SECOND = 1_000_000_000
+_OVER = {
+    USED: "was used already: an approval is good for one call",
+    EXPIRED: "has expired: the caller asks again",
+    DENIED: "was denied: the caller can ask again later",
+}
+
+
+class Path(Value):
+    """A path argument of a call, as given and as it was resolved then; '' where it could not be."""
+
+    argument: str
+    given: str
+    resolved: str
+
+
+class Plea(Value):
+    """A call that was put to a human: what it is, who asks, and how it stands.
+
+    `expires_in_seconds` says how long it stays so; None where it is over. `grant` is '' where another program asks,
+    which tells no more than its `args`.
+    """
+
+    id: str
+    status: str
+    expires_in_seconds: float | None
+    grant: str
+    sha256: str
+    tool: str
+    action: str
+    args: str
+    paths: tuple[Path, ...]
+    cost: str
+    cwd: str
+    root: str
+    uid: int | None
+    pid: int | None
+    run: str
+    asked_at: str
+    answered_by: str
+    answered_at: str
+
+
+class Ruled(Value):
+    """A plea, and whether an answer to it is a new one."""
+
+    plea: Plea
+    is_changed: bool
+
+
+def pleas(root: str | None = None) -> tuple[Plea, ...]:
+    """Return what waits and what was answered lately, of all roots or of one; raise StateError."""
+    with _docket() as docket:
+        found = [_plea(matter, docket) for matter in docket.matters]
+    return tuple(plea for plea in found if root is None or plea.root == sayable(os.path.realpath(root)))
+
+
+def plea_of(request_id: str, root: str | None = None) -> Plea:
+    """Return one by its id; raise NotDone where there is none."""
+    found = next((plea for plea in pleas(root) if plea.id == request_id), None)
+    if found is None:
+        raise _unknown(request_id)
+    return found
+
+
+def rule(request_id: str, root: str | None = None, *, approved: bool) -> Ruled:
+    """Answer a call that waits; raise NotDone where it is over, StateError where the answer cannot be written.
+
+    A no also takes back a yes that was not used yet; a yes takes back no no.
+    """
+    with _docket() as docket:
+        matter = next((one for one in docket.matters if one.id == request_id), None)
+        plea = _plea(matter, docket) if matter is not None else None
+        if plea is None or (root is not None and plea.root != sayable(os.path.realpath(root))):
+            raise _unknown(request_id)
+        if plea.status == (APPROVED if approved else DENIED):
+            return Ruled(plea, is_changed=False)
+        if plea.status in _OVER:
+            raise NotDone(f"`{request_id}` {_OVER[plea.status]}", "see what waits with `cortex-policy approvals`")
+        docket.add(_line(request_id, docket, approved=approved))
+    return Ruled(plea_of(request_id), is_changed=True)
+
+
+def _docket() -> Docket:
+    return Docket(_settings(), makes=False, is_operator=True)
+
+
+def _settings() -> Settings:
+    return settings_of(None)
+
+
+def _unknown(request_id: str) -> NotDone:
+    hint = "see what waits with `cortex-policy approvals`, as the user whose call it is, or with the same settings"
+    return NotDone(f"no request `{request_id}`", hint)
+
+
+def _line(request_id: str, docket: Docket, *, approved: bool) -> bytes:
+    who = author()
+    return line_of({
+        "type": "decision",
+        "requestId": request_id,
+        "approved": approved,
+        "ts": timestamp(time_ns()),
+        "by": sayable(str(who)),
+        "uid": who.uid,
+        "boot": docket.clock.boot,
+        "at_ns": docket.clock.now_ns,
+    })  # fmt: skip
+
+
+def _plea(matter: Matter, docket: Docket) -> Plea:
+    members, shown = matter.members, matter.members.get("proposal")
+    told: Mapping[str, object] = shown if matter.call and isinstance(shown, dict) else {}
+    status, left = _how(matter, docket)
+    last = matter.rulings[-1].members if matter.rulings else {}
+    listed = told.get("paths")
+    paths = [part for part in listed if isinstance(part, dict)] if isinstance(listed, list) else []
+    return Plea(
+        matter.id, status, left, _text(told, "grant"), _text(told, "sha256"), _text(told, "tool"),
+        _text(told, "action") or _text(members, "node"), _text(told, "args") or json_text(shown),
+        tuple(Path(_text(part, "argument"), _text(part, "given"), _text(part, "resolved")) for part in paths),
+        _text(told, "cost"), _text(told, "cwd"), _text(told, "root"), _number(members, "uid"), _number(members, "pid"),
+        _text(members, "runId"), _text(members, "ts"), _text(last, "by"), _text(last, "ts"),
+    )  # fmt: skip
+
+
+def _how(matter: Matter, docket: Docket) -> tuple[str, float | None]:
+    if matter.call:
+        how = standing(matter, docket.clock, docket.timeout_seconds)
+        return how.status, how.left_ns / _SECOND if how.is_live else None
+    if matter.rulings:  # whoever waits for another program takes the first
+        return (APPROVED if matter.rulings[0].approved else DENIED), None
+    left = docket.timeout_seconds - _age(_text(matter.members, "ts"))
+    return (WAITING, left) if 0 < left <= docket.timeout_seconds else (EXPIRED, None)
+
+
+def _age(stamp: str) -> float:
+    """Return how old a time is, in seconds; older than anything where it is none."""
+    try:
+        when = datetime.fromisoformat(stamp)
+        return time() - (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return float("inf")
+
+
+def _text(members: "Mapping[str, object]", name: str) -> str:
+    value = members.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _number(members: "Mapping[str, object]", name: str) -> int | None:
+    value = members.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,246 @@
+"""Whole command lines: a call that waits for a human, the human's answer, and what becomes of it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+PROGRAM = [sys.executable, "-m", "cortex_policy"]
+SLOW = [sys.executable, "-c", "from cortex_policy import door; door.read = lambda words: None; door.main()"]
+CALL = ("check", "records", "read", "--path", "docs/x")
+DOORS = pytest.mark.parametrize("door", [PROGRAM, SLOW], ids=["fast", "typer"])
+
+
+@pytest.fixture(autouse=True)
+def asking(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask a human for each call of a grant."""
+    grant = {"tool": "records", "actions": ["read"], "rate": {"perMinute": 3}, "dataClass": "sensitive"}
+    (root / ".cortex/policy/tools/records.json").write_text(json.dumps(grant))
+    monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "ask")
+
+
+def run(*words: str, door: list[str] = PROGRAM) -> "subprocess.CompletedProcess[str]":
+    """Run a whole process."""
+    return subprocess.run(
+        [*door, *words], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL
+    )
+
+
+def started(*words: str) -> "subprocess.Popen[str]":
+    """Start a process that goes on."""
+    return subprocess.Popen([*PROGRAM, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def listed() -> list[dict[str, Any]]:
+    """Return what `approvals` lists."""
+    found: list[dict[str, Any]] = json.loads(run("approvals", "--json").stdout)["requests"]
+    return found
+
+
+def waiting() -> str:
+    """Return the id of the one request that waits, once there is one."""
+    for _ in range(200):
+        ids = [one["id"] for one in listed() if one["status"] == "waiting"]
+        if ids:
+            return str(ids[-1])
+        time.sleep(0.05)
+    raise AssertionError
+
+
+@DOORS
+def test_a_denial_names_the_request_and_the_command_that_approves_it(door: list[str]) -> None:
+    """Typed as it stands, the call is allowed, once, by either door."""
+    done = run(*CALL, door=door)
+    assert (done.returncode, done.stdout) == (13, "")
+    line, hint = done.stderr.splitlines()
+    (request_id,) = re.findall("`([0-9a-f]{8})`", line)
+    assert line == f"records read: approval required: request `{request_id}` waits for a human"
+    assert hint == f"hint: an operator approves it with `cortex-policy approve {request_id}`; `--wait` waits for that"
+    refused = run("approve", request_id)
+    assert (refused.returncode, refused.stdout) == (3, "")
+    assert "  path       docs/x -> " in refused.stderr
+    assert refused.stderr.endswith("nobody is there to be asked\nhint: say it with `--yes`\n")
+    done = run("approve", request_id, "--yes")
+    assert (done.returncode, done.stdout) == (0, f"approved {request_id}: records read\n")
+    assert run("approve", request_id, "--yes").stdout == f"nothing to do: approved {request_id}: records read\n"
+    assert [run(*CALL, door=one).returncode for one in (door, PROGRAM, SLOW)] == [0, 13, 13]
+    assert run("approve", request_id, "--yes").returncode == 3
+
+
+@DOORS
+def test_json_tells_of_the_approval(door: list[str]) -> None:
+    """A member of its own, null where no human is asked; only waiting for budget makes a no one to be retried."""
+    told = json.loads(run(*CALL, "--json", door=door).stdout)
+    request_id = told["approval"]["id"]
+    assert (told["reason"], told["retryable"], told["obligations"]) == ("approval_required", False, ["human_approval"])
+    assert told["approval"]["status"] == "waiting"
+    assert 200 < told["approval"]["expires_in_seconds"] <= 300
+    assert json.loads(run("deny", request_id, "--json").stdout)["request"]["status"] == "denied"
+    denied = run(*CALL, door=door)
+    assert denied.returncode == 13
+    assert f"request `{request_id}` was denied by a human\nhint: a human can be asked again in " in denied.stderr
+    told = json.loads(run(*CALL, "--json", "--peek", door=door).stdout)
+    assert told["approval"]["status"] == "denied"
+    assert json.loads(run("check", "git", "tree", "--json", door=door).stdout)["approval"] is None
+    other = json.loads(run("check", "records", "read", "--json", door=door).stdout)["approval"]["id"]
+    run("approve", other, "--yes")
+    told = json.loads(run("check", "records", "read", "--json", door=door).stdout)
+    assert (told["decision"], told["approval"]) == (True, {"id": other, "status": "used", "expires_in_seconds": 0.0})
+
+
+@DOORS
+@pytest.mark.parametrize(("answer", "code"), [(("approve", "--yes"), 0), (("deny",), 13)], ids=["yes", "no"])
+def test_a_check_that_waits_ends_with_the_answer(door: list[str], answer: tuple[str, ...], code: int) -> None:
+    """Long before its time is over, and no lock is held meanwhile."""
+    waiter = subprocess.Popen([*door, *CALL, "--wait", "50"], stderr=subprocess.PIPE, text=True)
+    request_id = waiting()
+    assert run(*CALL).returncode == 13
+    assert run(answer[0], request_id, *answer[1:]).returncode == 0
+    _, said = waiter.communicate(timeout=40)
+    assert (waiter.returncode, "was denied by a human" in said) == (code, code == 13)
+
+
+def test_a_wait_for_nobody_ends_with_its_time() -> None:
+    """The answer is the denial."""
+    done = run(*CALL, "--wait", "0.3")
+    assert (done.returncode, "waits for a human" in done.stderr) == (13, True)
+
+
+def test_every_rule_is_decided_again_while_a_check_waits(root: Path) -> None:
+    """A grant that no longer has the action denies, whatever was approved."""
+    waiter = started(*CALL, "--wait", "50")
+    request_id = waiting()
+    grant = root / ".cortex/policy/tools/records.json"
+    grant.write_text(grant.read_text().replace('"read"', '"write"'))
+    _, said = waiter.communicate(timeout=40)
+    assert (waiter.returncode, "action not allowed" in said) == (10, True)
+    assert run("approve", request_id, "--yes").returncode == 0
+    assert run(*CALL).returncode == 10
+
+
+def test_the_order_of_rules_stays() -> None:
+    """What another rule denies first is put to nobody."""
+    assert run("check", "records", "push").returncode == 10
+    assert run(*CALL[:3], "--path", ".cortex/policy").returncode == 12
+    assert listed() == []
+
+
+def test_what_waits_is_listed_and_shown_in_full(root: Path) -> None:
+    """What a terminal would act on is escaped, and nothing is left out."""
+    hostile = "\x1b[31m\u202e\n" + "x" * 3000
+    run("check", "records", "read", "--path", "docs/x", "--arg", f"text={hostile}", "--cost", "2")
+    (one,) = listed()
+    assert (one["grant"], one["action"], one["cwd"], one["root"], one["cost"]) == (
+        "records", "read", str(root), str(root), "2",
+    )  # fmt: skip
+    assert json.loads(one["args"]) == {"path": "docs/x", "text": hostile}
+    assert one["paths"] == [{"argument": "path", "given": "docs/x", "resolved": f"{root}/docs/x"}]
+    assert one["uid"] == os.geteuid()
+    for words in (("approvals",), ("approvals", one["id"])):
+        shown = run(*words).stdout
+        assert "x" * 3000 in shown
+        assert all(line.isprintable() for line in shown.replace("\t", "").splitlines())
+    assert run("approvals", "--root", "/").stdout == ""
+    assert run("approvals", "--root", ".").stdout.startswith(one["id"])
+    assert run("approve", one["id"], "--yes", "--root", "/").returncode == 3
+    assert run("approvals", "nosuch").returncode == 3
+
+
+def test_a_human_at_a_terminal_sees_the_call_and_is_asked() -> None:
+    """Anything but a yes is a no."""
+    run(*CALL)
+    request_id = waiting()
+    for word, code in (("n", 3), ("", 3), ("y", 0)):
+        child = pexpect.spawn(
+            PROGRAM[0], [*PROGRAM[1:], "approve", request_id], encoding="utf-8", timeout=30, dimensions=(40, 200)
+        )
+        child.expect("arguments")
+        child.expect(re.escape(f"approve {request_id}? [y/N]: "))
+        child.sendline(word)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == code
+    assert run(*CALL).returncode == 0
+
+
+def test_a_watch_tells_each_change_until_ctrl_c() -> None:
+    """A line for what is new, and one for each answer; 130 at the end."""
+    watcher = started("approvals", "--watch", "--json")
+    assert watcher.stdout is not None
+    run(*CALL)
+    told = json.loads(watcher.stdout.readline())
+    assert told["status"] == "waiting"
+    run("approve", told["id"], "--yes")
+    assert json.loads(watcher.stdout.readline())["status"] == "approved"
+    run(*CALL)
+    assert json.loads(watcher.stdout.readline())["status"] == "used"
+    watcher.send_signal(signal.SIGINT)
+    watcher.communicate(timeout=30)
+    assert watcher.returncode == 130
+
+
+def test_a_watch_is_drawn_on_a_terminal_until_q() -> None:
+    """The newest stay in sight."""
+    run(*CALL)
+    environment = {**os.environ, "TERM": "xterm"}
+    child = pexpect.spawn(
+        PROGRAM[0], [*PROGRAM[1:], "approvals", "--watch"], encoding="utf-8", timeout=30, dimensions=(12, 150),
+        env=environment,
+    )  # fmt: skip
+    child.expect("records read")
+    child.expect("q ends")
+    child.send("q")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+
+
+def test_explain_says_who_can_approve_and_asks_nobody() -> None:
+    """The command, once there is a request."""
+    told = run("explain", *CALL[1:]).stdout
+    assert "`check` asks a human for it" in told
+    assert listed() == []
+    run(*CALL)
+    request_id = waiting()
+    told = run("explain", *CALL[1:]).stdout
+    assert f"           cortex-policy approve {request_id}\n" in told or f"cortex-policy approve {request_id}\n" in told
+    explained = json.loads(run("explain", *CALL[1:], "--json").stdout)
+    assert explained["explanation"]["remedy"] == f"cortex-policy approve {request_id}"
+    assert explained["approval"]["id"] == request_id
+
+
+def test_the_audit_log_names_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the denial and of the call that was allowed for it; a wait is one answer."""
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
+    waiter = started(*CALL, "--wait", "50")
+    request_id = waiting()
+    run("approve", request_id, "--yes")
+    waiter.communicate(timeout=40)
+    run(*CALL)
+    run("check", "git", "tree")
+    said = [json.loads(line)["data"] for line in (tmp_path / "log").read_text().splitlines()]
+    assert [(one["reason"], one.get("approval")) for one in said] == [
+        ("allowed", request_id), ("approval_required", waiting()), ("allowed", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [("approve", "x", "--yes"), ("deny", "x"), ("approvals",), ("approvals", "--watch")])
+def test_a_docket_that_nobody_can_believe_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """24, with what to do."""
+    (tmp_path / "hitl").write_text("")
+    (tmp_path / "hitl").chmod(0o666)
+    monkeypatch.setenv("CORTEX_HITL_STORE", str(tmp_path / "hitl"))
+    done = run(*words)
+    assert done.returncode == 24
+    assert "others can write it\nhint: remove it with `rm " in done.stderr
+    assert run(*CALL).returncode == 24
