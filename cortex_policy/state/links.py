@@ -43,11 +43,11 @@ def _end_of(rotated: str) -> str | None:
         hold(descriptor)
         size = os.fstat(descriptor).st_size
         found, _ = last_digest(_read(descriptor, max(0, size - SEARCHED), size))
-        return found or (None if size > SEARCHED else "")
     except (OSError, StateError):
         return None
     finally:
         release(descriptor)
+    return found or (None if size > SEARCHED else "")
 
 
 def _read(descriptor: int, start: int, end: int) -> bytes:
