@@ -18,7 +18,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 OFFERS = {
     "grant": "ids", "grant_id": "ids", "grant_ids": "ids", "old": "ids", "new": "ids", "new_id": "",
     "action": "actions", "shell": "bash zsh fish", "paths": "files", "code": CODES,
-    "name": " ".join(BY_NAME), "value": "", "logs": "files",
+    "name": " ".join(BY_NAME), "value": "", "logs": "files", "log": "files",
 }  # fmt: skip
 # and for the value of an option
 CHOICES = {"select": CODES, "ignore": CODES, "output": " ".join(FORMATS), "data_class": " ".join(DATA_CLASSES)}

@@ -61,7 +61,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -81,12 +81,28 @@ _cortex_policy() {
     [[ $root == \~/* ]] && root=$HOME/${root:2}
     tools=$(_cortex_policy_tools "$root")
     case "${plain[*]-} " in
+        'audit show '*)
+            offered=('' '' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--root --since --grant --reason --denied --json --help'
+            ;;
+        'audit stats '*)
+            offered=('' '' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--root --since --json --help'
+            ;;
+        'audit tail '*)
+            offered=('' '' 'files')
+            flags='--root -n --number --follow --json --help'
+            ;;
+        'audit verify '*)
+            offered=('' '' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
+            flags='--expect --json --help'
+            ;;
         'config edit '*)
             offered=('' '')
             flags='--root --user --project --system --wait --help'
             ;;
         'config get '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress')
             flags='--root --json --help'
             ;;
         'config list '*)
@@ -98,11 +114,11 @@ _cortex_policy() {
             flags='--root --user --project --system --help'
             ;;
         'config set '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress' '')
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress' '')
             flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'config unset '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress')
             flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'rate purge '*)
@@ -136,6 +152,10 @@ _cortex_policy() {
         'stamp write '*)
             offered=('' '')
             flags='--root --wait --json --help'
+            ;;
+        'audit '*)
+            offered=('' 'show stats tail verify')
+            flags='--help'
             ;;
         'check '*)
             offered=('' 'ids' 'actions')
@@ -246,7 +266,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('check completions config copy diff edit explain fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
+            offered=('audit check completions config copy diff edit explain fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
             flags='--version --help'
             ;;
     esac

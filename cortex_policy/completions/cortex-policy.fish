@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n
+        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -66,6 +66,7 @@ function __cortex_policy_at -d 'whether there are so many plain words behind the
 end
 
 complete -c cortex-policy -f
+complete -c cortex-policy -n '__cortex_policy_at 0' -a audit -d 'Verify the audit log, follow it, look calls up, or count them'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a check -d 'Decide a call, and count it if it is allowed'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a completions -d 'Print the completion script of a shell'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a config -d 'Show and change settings, and say where each came from'
@@ -95,6 +96,55 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a undo -d 'Undo the last wr
 complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is wrong with grants, and how to mend it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a show -d 'List the calls in the log, a line each, the oldest first'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a stats -d 'Count the calls in the log: over time, and by grant, action and reason'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a tail -d 'Show the last calls in the log, and with --follow those that come'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a verify -d 'Follow the chain of digests through the log; exit 1 where a line does not fit'
+complete -c cortex-policy -n '__cortex_policy_in audit' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit show' -F
+complete -c cortex-policy -n '__cortex_policy_at 1 audit show' -F
+complete -c cortex-policy -n '__cortex_policy_at 2 audit show' -F
+complete -c cortex-policy -n '__cortex_policy_at 3 audit show' -F
+complete -c cortex-policy -n '__cortex_policy_at 4 audit show' -F
+complete -c cortex-policy -n '__cortex_policy_at 5 audit show' -F
+complete -c cortex-policy -n '__cortex_policy_at 6 audit show' -F
+complete -c cortex-policy -n '__cortex_policy_at 7 audit show' -F
+complete -c cortex-policy -n '__cortex_policy_in audit show' -l root -x -a '(__fish_complete_directories)' -d 'Only calls of this root, else of all'
+complete -c cortex-policy -n '__cortex_policy_in audit show' -l since -x -d 'Only calls since then: 24h, 90m, 7d ago or a time'
+complete -c cortex-policy -n '__cortex_policy_in audit show' -l grant -x -d 'Only calls of this grant'
+complete -c cortex-policy -n '__cortex_policy_in audit show' -l reason -x -d 'Only answers with this reason'
+complete -c cortex-policy -n '__cortex_policy_in audit show' -l denied -d 'Only calls that were not allowed'
+complete -c cortex-policy -n '__cortex_policy_in audit show' -l json -d 'Print each event as it was logged, one a line'
+complete -c cortex-policy -n '__cortex_policy_in audit show' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit stats' -F
+complete -c cortex-policy -n '__cortex_policy_at 1 audit stats' -F
+complete -c cortex-policy -n '__cortex_policy_at 2 audit stats' -F
+complete -c cortex-policy -n '__cortex_policy_at 3 audit stats' -F
+complete -c cortex-policy -n '__cortex_policy_at 4 audit stats' -F
+complete -c cortex-policy -n '__cortex_policy_at 5 audit stats' -F
+complete -c cortex-policy -n '__cortex_policy_at 6 audit stats' -F
+complete -c cortex-policy -n '__cortex_policy_at 7 audit stats' -F
+complete -c cortex-policy -n '__cortex_policy_in audit stats' -l root -x -a '(__fish_complete_directories)' -d 'Only calls of this root, else of all'
+complete -c cortex-policy -n '__cortex_policy_in audit stats' -l since -x -d 'Only calls since then: 24h, 90m, 7d ago or a time'
+complete -c cortex-policy -n '__cortex_policy_in audit stats' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in audit stats' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit tail' -F
+complete -c cortex-policy -n '__cortex_policy_in audit tail' -l root -x -a '(__fish_complete_directories)' -d 'Only calls of this root, else of all'
+complete -c cortex-policy -n '__cortex_policy_in audit tail' -s n -l number -x -d 'Begin with so many lines'
+complete -c cortex-policy -n '__cortex_policy_in audit tail' -l follow -d 'Go on with each call, through rotations'
+complete -c cortex-policy -n '__cortex_policy_in audit tail' -l json -d 'Print each event as it was logged, one a line'
+complete -c cortex-policy -n '__cortex_policy_in audit tail' -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit verify' -F
+complete -c cortex-policy -n '__cortex_policy_at 1 audit verify' -F
+complete -c cortex-policy -n '__cortex_policy_at 2 audit verify' -F
+complete -c cortex-policy -n '__cortex_policy_at 3 audit verify' -F
+complete -c cortex-policy -n '__cortex_policy_at 4 audit verify' -F
+complete -c cortex-policy -n '__cortex_policy_at 5 audit verify' -F
+complete -c cortex-policy -n '__cortex_policy_at 6 audit verify' -F
+complete -c cortex-policy -n '__cortex_policy_at 7 audit verify' -F
+complete -c cortex-policy -n '__cortex_policy_in audit verify' -l expect -x -d 'Fail where no line has this digest'
+complete -c cortex-policy -n '__cortex_policy_in audit verify' -l json -d 'Print one line of JSON'
+complete -c cortex-policy -n '__cortex_policy_in audit verify' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 check' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_at 1 check' -a '(__cortex_policy_actions (__cortex_policy_plain)[2])'
 complete -c cortex-policy -n '__cortex_policy_in check' -l path -rF -d 'A path of the call, as typed; repeatable'
@@ -123,7 +173,7 @@ complete -c cortex-policy -n '__cortex_policy_in config edit' -l project -d 'In 
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l system -d 'In the file of the machine, which is root\'s'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l help -d 'Show this message and exit'
@@ -135,7 +185,7 @@ complete -c cortex-policy -n '__cortex_policy_in config path' -l user -d 'In you
 complete -c cortex-policy -n '__cortex_policy_in config path' -l project -d 'In the file of the root, which can only tighten'
 complete -c cortex-policy -n '__cortex_policy_in config path' -l system -d 'In the file of the machine, which is root\'s'
 complete -c cortex-policy -n '__cortex_policy_in config path' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_at 1 config set' -a ''
 complete -c cortex-policy -n '__cortex_policy_in config set' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l user -d 'In your own file, as without any of these'
@@ -144,7 +194,7 @@ complete -c cortex-policy -n '__cortex_policy_in config set' -l system -d 'In th
 complete -c cortex-policy -n '__cortex_policy_in config set' -l allow-widening -d 'Save what may allow more than before, without being asked'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l user -d 'In your own file, as without any of these'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l project -d 'In the file of the root, which can only tighten'
