@@ -64,13 +64,13 @@ def account(call: "Call", outcome: "Outcome") -> Account:
     """Return the account of a decision, or of the error that stood in its way."""
     grant, args, settings, error = outcome.grant, outcome.args, outcome.settings, outcome.error
     if error is not None and _is_of_log(error):  # it is opened before any rule is asked
-        return _of_failure(error, "audit")
+        return _of_failure(call, error, "audit")
     origin = grant.origin if grant is not None else None
     if grant is None or args is None or settings is None or origin is None:
-        return _of_failure(error) if error is not None else Account(Explanation(()))
+        return _of_failure(call, error) if error is not None else Account(Explanation(()))
     decision = outcome.decision if error is None else _before_the_rate(call, grant, args, settings)
     if decision is None:
-        return _of_failure(error) if error is not None else Account(Explanation(()))
+        return _of_failure(call, error) if error is not None else Account(Explanation(()))
     decided = _Decided(grant, args, settings, decision, origin.root, origin.file)
     text = _text(origin.root, grant.id, origin.sha256)
     told = _told(call, decided, text or b"")
@@ -164,12 +164,12 @@ def _is_of_log(error: CortexPolicyError) -> bool:
     return isinstance(error, LogError)
 
 
-def _of_failure(error: CortexPolicyError, stage: str = "") -> Account:
+def _of_failure(call: "Call", error: CortexPolicyError, stage: str = "") -> Account:
     """Return the account of a call for which no rule was asked."""
     stage = stage or ("stop" if error.reason is STOPPED else str(error.reason).partition("_")[0])
     verdict = DENIES if error.reason is STOPPED else FAILS
     faults = _faults(error)
-    steps = faults or [Step(stage, verdict, _said(error))]
+    steps = faults or [Step(stage, verdict, _said(call, error))]
     more = "; see `cortex-policy validate`" if faults else ""
     told = Explanation((*steps, *(Step(rule, NOT_ASKED) for rule in RULES)), advice=f"{error.hint}{more}")
     path = _mended_path(error)
@@ -179,9 +179,9 @@ def _of_failure(error: CortexPolicyError, stage: str = "") -> Account:
     return Account(told, error.file, steward_of(path) if path and error.hint else None, note)
 
 
-def _said(error: CortexPolicyError) -> str:
+def _said(call: "Call", error: CortexPolicyError) -> str:
     if error.reason is GRANT_NOT_FOUND and not error.detail and error.root is not None:
-        return f"no file in `{error.root.rstrip('/')}/.cortex/policy/tools` is called so"
+        return f"there is no `{call.grant}.json` in `{error.root.rstrip('/')}/.cortex/policy/tools`"
     return error.detail or error.reason.message
 
 

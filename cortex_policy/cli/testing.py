@@ -5,13 +5,13 @@ import os
 import select
 import sys
 
-from cortex_policy.cli.endings import tidied
 from cortex_policy.cli.outputs import STDOUT, outputs, write
 from cortex_policy.cli.progress import tracked
 from cortex_policy.cli.trials import FORMATS
 from cortex_policy.cli.trials.text import draw, summary
 from cortex_policy.core.model import CortexPolicyError, UsageError, Value
 from cortex_policy.manage.case_targets import TESTS, Plan, plan
+from cortex_policy.manage.endings import tidied
 from cortex_policy.manage.testing import Outcome, percent_of
 from cortex_policy.manage.testing import run as run_cases
 from cortex_policy.state.grants import find_root

@@ -4,6 +4,7 @@ import os
 from contextlib import contextmanager
 
 from cortex_policy.core.model import Origin, Value
+from cortex_policy.manage.endings import undisturbed
 from cortex_policy.state.places import Guarded
 from cortex_policy.state.writers import NotDone
 
@@ -76,19 +77,23 @@ def scratch(tree: Tree) -> "Iterator[Scratch]":
     """Make a scratch root, and remove it whatever happens; raise NotDone where the disk refuses."""
     from tempfile import TemporaryDirectory  # noqa: PLC0415 - 14 ms, and only this needs it
 
-    try:
-        directory = TemporaryDirectory(prefix="cortex-policy-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise NotDone(f"no temporary directory: {(error.strerror or str(error)).lower()}", "see TMPDIR") from None
-    with directory as top:
-        root = f"{os.path.realpath(top)}/root"
+    with undisturbed() as disturbed:
         try:
-            _make(root, tree)
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) and error.strerror else "cannot be named so here"
-            raise NotDone(f"the tree cannot be made: {why.lower()}") from None
-        identities = [_identity(path) for path in (root, f"{root}/.cortex/policy", f"{root}/{_TOOLS}")]
-        yield Scratch(root, Origin(root, "", "", *identities), Guarded(frozenset(identities[1:]), ()))
+            directory = TemporaryDirectory(prefix="cortex-policy-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise NotDone(f"no temporary directory: {(error.strerror or str(error)).lower()}", "see TMPDIR") from None
+        with directory as top, disturbed():
+            yield _standing(f"{os.path.realpath(top)}/root", tree)
+
+
+def _standing(root: str, tree: Tree) -> Scratch:
+    try:
+        _make(root, tree)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "cannot be named so here"
+        raise NotDone(f"the tree cannot be made: {why.lower()}") from None
+    identities = [_identity(path) for path in (root, f"{root}/.cortex/policy", f"{root}/{_TOOLS}")]
+    return Scratch(root, Origin(root, "", "", *identities), Guarded(frozenset(identities[1:]), ()))
 
 
 def _make(root: str, tree: Tree) -> None:

@@ -49,6 +49,7 @@ def _end_of(rotated: str) -> str | None:
         return found or (None if size > SEARCHED else "")
     finally:
         release(descriptor)
+    return found or (None if size > SEARCHED else "")
 
 
 def _read(descriptor: int, start: int, end: int) -> bytes:

@@ -50,7 +50,8 @@ def timeless(event: dict[str, Any]) -> dict[str, Any]:
     """Return what two events of the same call share."""
     assert re.fullmatch("[0-9a-f]{32}", event["id"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", event["time"])
-    return {name: value for name, value in event.items() if name not in ("id", "time")}
+    data = {name: value for name, value in event["data"].items() if name not in ("chain", "follows")}
+    return {name: value for name, value in event.items() if name not in ("id", "time")} | {"data": data}
 
 
 ANSWERED = [

@@ -1,5 +1,6 @@
 """The pool does what the budget lets it, with every other process, waits for the rest, and ends when it is told to."""
 
+import asyncio
 import json
 import os
 import select
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from copies import Example
+
+from cortex_policy import PolicyStore
 
 if TYPE_CHECKING:
     import subprocess
@@ -71,6 +74,21 @@ def test_who_waits_gets_what_frees(workers: Example) -> None:
     out, err = pool.communicate(timeout=TOLD)
     assert (pool.returncode, err) == (0, "")
     assert sorted(job["job"] for job in told(out.splitlines())) == list(range(1, 11))
+
+
+def test_who_waits_does_not_ask_meanwhile(workers: Example) -> None:
+    """Four jobs that wait a second are refused when they first ask, and hardly again before there is budget."""
+    workers.spend("digests", "compute", *[58.5] * 30)
+    program, done = workers.module(), []
+
+    async def main() -> int:
+        async with PolicyStore(workers.root) as store:
+            pool = program.Pool(program.worker_of(store), lambda number, what: done.append((number, what["done"])))
+            await pool.run((number, "sha256", "text") for number in range(4))
+            return store.stats().refusals
+
+    assert asyncio.run(main()) <= 12
+    assert sorted(done) == [(number, True) for number in range(4)]
 
 
 def test_a_denial_that_no_waiting_cures_ends_one_job_alone(workers: Example) -> None:

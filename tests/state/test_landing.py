@@ -82,7 +82,7 @@ def slowly(entry: Entry, action: str, args: dict[str, Any]) -> Decision:
     decision = ask(
         entry.grant, action, plain_arguments(args), peek=True, settings=entry.settings, budgets=MemoryBudgets()
     )
-    return Decision(*decision._fields()[:-1], entry.prepared.digest)
+    return Decision(**{**vars(decision), "grant_sha256": entry.prepared.digest})
 
 
 @whatever
