@@ -214,7 +214,7 @@ def test_full_says_where_the_call_came_from_and_what_it_meant(
     assert run(door, *words).returncode == 0
     (event,) = events(log)
     assert event["subject"] == "nightly-7"
-    assert event["data"] == {
+    assert timeless(event)["data"] == {
         "decision": True, "reason": "allowed", "grant": "once", "action": "a", "version": 9,
         "args": {"path": "docs/link-to-etc", "n": "3", "m": 3}, "traceId": "0af7651916cd43dd8448eb211c80319c",
         "brand": "brAInwav", "component": "policy", "root": str(root), "peek": True, "cwd": str(root), "cost": 1,
