@@ -29,8 +29,8 @@ KINDS: dict[str, Callable[[Path], object]] = {
     "unreadable": lambda file: (file.touch(), file.chmod(0)),
 }
 MEMBERS = [
-    "decision", "reason", "message", "exit_code", "retryable", "grant", "action", "paths", "rate", "obligations", "root",
-    "duration_us",
+    "decision", "reason", "message", "exit_code", "retryable", "grant", "action", "paths", "rate", "obligations",
+    "approval", "root", "duration_us",
 ]  # fmt: skip
 Done = subprocess.CompletedProcess[str]
 
