@@ -29,7 +29,8 @@ def log(file: Path, count: int, detail: str) -> None:
     with file.open("wb") as out:
         for number in range(count):
             args = {"repo": "main", "path": f"apps/{number}/main.py"}
-            event = Event(f"{number:032x}", number * 10**8, "git", "git", "tree", args, True, "allowed", root="/srv/repo")  # noqa: FBT003
+            words = (f"{number:032x}", number * 10**8, "git", "git", "tree")
+            event = Event(*words, args, is_allowed=True, reason="allowed", root="/srv/repo")
             text = line(event, detail, digest)
             text = chained(text, before, b"", digest) if before else beginning(text, None, digest)
             before = digest_at_end(text[:-1])

@@ -48,7 +48,7 @@ def verify(
 
     $ cortex-policy audit verify
     $ cortex-policy audit verify audit.jsonl.1 audit.jsonl
-    $ cortex-policy audit verify --expect sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+    $ cortex-policy audit verify --expect "$(cat head)"
     """
     from cortex_policy.cli import audited  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.progress import tracked  # noqa: PLC0415

@@ -18,7 +18,7 @@ CASES = [
         "cortex-policy ",
         {"check", "list", "show", "diff", "edit", "explain", "rate", "stamp", "completions"}
         | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema", "log", "undo", "stop"}
-        | {"resume", "config", "test", "replay", "suggest"},
+        | {"resume", "config", "test", "replay", "suggest", "audit"},
     ),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy set ", {"git", "model-gateway"}),
