@@ -1,0 +1,72 @@
+"""A verified log beside `json.loads` of the same lines, in one run: python bench/verify.py [LINES] [ROUNDS]."""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from statistics import median
+
+from replay import decoded
+
+from cortex_policy.core.chain import beginning, chained, digest_at_end
+from cortex_policy.core.events import Event, line
+from cortex_policy.manage import chains
+from cortex_policy.manage.logs import all_opened
+
+MOST = 1.0  # times `json.loads`
+
+
+def digest(data: bytes) -> str:
+    """Return SHA-256 in hexadecimal."""
+    return sha256(data).hexdigest()
+
+
+def log(file: Path, count: int, detail: str) -> None:
+    """Write a chained log of so many calls."""
+    before = ""
+    with file.open("wb") as out:
+        for number in range(count):
+            args = {"repo": "main", "path": f"apps/{number}/main.py"}
+            words = (f"{number:032x}", number * 10**8, "git", "git", "tree")
+            event = Event(*words, args, is_allowed=True, reason="allowed", root="/srv/repo")
+            text = line(event, detail, digest)
+            text = chained(text, before, b"", digest) if before else beginning(text, None, digest)
+            before = digest_at_end(text[:-1])
+            out.write(text)
+
+
+def verified(file: Path, count: int) -> None:
+    """Verify the log; end the run where that finds anything."""
+    with all_opened([str(file)]) as files:
+        found = chains.verify(files, None, iter)
+    if found.problems or found.chained != count:
+        sys.exit(f"not verified: {found}")
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Return how long a call takes."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def main(count: int = 300_000, rounds: int = 5) -> int:
+    """Time both in turn, print the ratios, and return 1 where one is larger than is claimed."""
+    worst = 0.0
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "audit.jsonl"
+        print("| log | lines a second | `json.loads`, lines a second | times `json.loads` |\n|---|---|---|---|")
+        for detail in ("names", "fingerprints", "full"):
+            log(file, count, detail)
+            pairs = [(seconds(lambda: verified(file, count)), seconds(lambda: decoded(file))) for _ in range(rounds)]
+            ratio = median(ours / plain for ours, plain in pairs)
+            ours, plain = (count / median(column) for column in zip(*pairs, strict=True))
+            worst = max(worst, ratio)
+            print(f"| {detail} | {ours:,.0f} | {plain:,.0f} | {ratio:.2f} |", flush=True)
+    return 1 if worst > MOST else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(int, sys.argv[1:])))
