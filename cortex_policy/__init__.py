@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from cortex_policy.core.sinks import Sink as Sink
     from cortex_policy.state.awaiting import load_grant_async as load_grant_async
     from cortex_policy.state.cache import Stats as Stats
-    from cortex_policy.state.enforcement import enforce as enforce
-    from cortex_policy.state.enforcement import load_grant as load_grant
     from cortex_policy.state.guarding import guarded as guarded
+    from cortex_policy.state.library import enforce as enforce
+    from cortex_policy.state.library import load_grant as load_grant
     from cortex_policy.state.memory import MemoryBudgets as MemoryBudgets
     from cortex_policy.state.resident import FileBudgets as FileBudgets
     from cortex_policy.state.store import PolicyStore as PolicyStore
@@ -54,9 +54,9 @@ _HOMES = {
     "Stats": "state.cache",
     "Warmth": "state.store",
     "decide": "core.engine",
-    "enforce": "state.enforcement",
+    "enforce": "state.library",
     "guarded": "state.guarding",
-    "load_grant": "state.enforcement",
+    "load_grant": "state.library",
     "load_grant_async": "state.awaiting",
 }
 __all__ = list(_HOMES)

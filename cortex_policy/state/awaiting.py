@@ -3,7 +3,7 @@
 import asyncio
 
 from cortex_policy.core.model import Grant
-from cortex_policy.state.enforcement import load_grant
+from cortex_policy.state.library import load_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The enforcement point: load a grant, ask every rule, consume budget."""
+"""The enforcement point: let a call in, ask every rule, consume budget, leave a trail."""
 
 import os
 
@@ -14,8 +14,6 @@ from cortex_policy.core.model import (
     Request,
     Settings,
     StateError,
-    UsageError,
-    denial,
 )
 from cortex_policy.state import ledger
 from cortex_policy.state.grants import check_id, find_root, read_grant
@@ -112,23 +110,6 @@ def guarded(origin: "Origin", settings: Settings) -> Guarded:
     log = settings.audit_file
     logs = () if log is None else (log, os.path.realpath(log))  # and what they are rotated to
     return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])), logs)
-
-
-def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "Grant":
-    """Load a grant by its id from the root; raise GrantError where it cannot be found, believed or read.
-
-    It decides nothing, so that it may be loaded while a stop stands: `enforce` looks for that.
-    """
-    from cortex_policy.state.given import named  # noqa: PLC0415 - a check has words alone
-
-    if not isinstance(grant_id, str):
-        message = f"an id is a string, not `{type(grant_id).__name__}`"
-        raise UsageError(message)
-    check_id(grant_id)
-    found = find_root(named(root))
-    grant = read_grant(found, grant_id)
-    believed(grant, settings_of(found.path))
-    return grant
 
 
 def believed(grant: "Grant", settings: Settings) -> Settings:
@@ -283,38 +264,3 @@ class Trail:
 
 def _is_answer(error: CortexPolicyError) -> bool:
     return error.reason in REASONS and error.reason is not SETTINGS_INVALID
-
-
-def enforce(
-    grant: "Grant",
-    action: str,
-    args: "Mapping[str, object] | None" = None,
-    *,
-    cost: int = 1,
-    budgets: "Ledger | MemoryBudgets | None" = None,
-    sinks: "Iterable[Sink]" = (),
-) -> "Decision":
-    """Decide a call and consume its budget; raise AccessDenied on a no, StateError where none can be given.
-
-    ApprovalRequired is the no until a human has approved this very call; it names the request.
-
-    An emergency stop that stands by now denies, whenever the grant was loaded. Path-like objects and bytes in the
-    arguments count as the strings they stand for. Budgets are counted across processes in the ledger of the grant's
-    root; with a `MemoryBudgets`, in this process alone. Each sink gets the event of the answer, after the audit log.
-    """
-    from cortex_policy.state.given import check_cost, plain_arguments  # noqa: PLC0415 - a check has words alone
-    from cortex_policy.state.stop import refuse_since  # noqa: PLC0415 - and no grant from before
-
-    check_cost(cost)
-    given = plain_arguments(args)
-    with Trail(grant.id, action, given, cost, peek=False, sinks=sinks) as trail:
-        trail.grant = grant
-        refuse_stop_of_host()
-        settings = DEFAULTS
-        if grant.origin is not None:
-            refuse_since(grant.origin)
-            settings = believed(grant, settings_of(grant.origin.root))
-        decision = trail.ask(grant, given, settings, budgets)
-    if not decision:
-        raise denial(decision)
-    return decision

@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.state.enforcement import enforce, load_grant
+from cortex_policy.state.library import enforce, load_grant
 
 if TYPE_CHECKING:
     from collections.abc import Callable

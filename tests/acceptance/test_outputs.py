@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.state.enforcement import enforce, load_grant
+from cortex_policy.state.library import enforce, load_grant
 
 PROGRAM = [sys.executable, "-m", "cortex_policy", "check"]
 # a line with `--` is one for Typer's door

@@ -13,8 +13,8 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.manage import stamping
 from cortex_policy.manage.founding import found
 from cortex_policy.manage.hooks import HOOKS
-from cortex_policy.state.enforcement import load_grant
 from cortex_policy.state.grants import Root, find_root
+from cortex_policy.state.library import load_grant
 from cortex_policy.state.writers import NotDone
 
 

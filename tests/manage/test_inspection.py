@@ -9,8 +9,8 @@ import pytest
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.inspection import inspect
-from cortex_policy.state.enforcement import enforce, load_grant
 from cortex_policy.state.grants import Root
+from cortex_policy.state.library import enforce, load_grant
 
 
 def test_it_tells_what_is_left_of_each_action(root: Path) -> None:

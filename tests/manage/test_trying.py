@@ -13,7 +13,8 @@ from cortex_policy.core.model import REASONS, Settings
 from cortex_policy.manage.cases import NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.scratch import Tree
 from cortex_policy.manage.trying import COMPLETE, Result, Subject, Trial, tried
-from cortex_policy.state.enforcement import ask, load_grant
+from cortex_policy.state.enforcement import ask
+from cortex_policy.state.library import load_grant
 
 WORDS = {str(reason): reason for reason in REASONS}
 Run = Callable[..., Trial]

@@ -19,7 +19,8 @@ from conftest import CALLER, by_caller
 from cortex_policy.core.model import AccessDenied, CortexPolicyError, Grant, Rate, Settings, StateError, UsageError
 from cortex_policy.state import ledger
 from cortex_policy.state.audit import Log, LogError, opened
-from cortex_policy.state.enforcement import Trail, enforce, load_grant
+from cortex_policy.state.enforcement import Trail
+from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.records import record
 
 Make = Callable[[Path], object]

@@ -24,7 +24,8 @@ from cortex_policy.core.model import (
 from cortex_policy.manage.approvals import pleas, rule
 from cortex_policy.state import approving, docket, ledger
 from cortex_policy.state.docket import DocketError
-from cortex_policy.state.enforcement import ask, enforce, load_grant, settings_of
+from cortex_policy.state.enforcement import ask, settings_of
+from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.memory import MemoryBudgets
 
 RECORDS = {"tool": "records", "actions": ["read"], "rate": {"perMinute": 2}, "dataClass": "sensitive"}

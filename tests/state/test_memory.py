@@ -8,7 +8,7 @@ import pytest
 
 from cortex_policy.core.model import AccessDenied, UsageError
 from cortex_policy.state import memory
-from cortex_policy.state.enforcement import enforce, load_grant
+from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.memory import MemoryBudgets
 from cortex_policy.state.ring import TICK_BITS, WINDOW_TICKS
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import Request
-from cortex_policy.state.enforcement import ask, load_grant
+from cortex_policy.state.enforcement import ask
+from cortex_policy.state.library import load_grant
 from cortex_policy.state.places import Guarded, collapse, places
 
 PARTS = st.sampled_from(

@@ -14,7 +14,7 @@ from cortex_policy.manage import chains
 from cortex_policy.manage.chains import Found
 from cortex_policy.manage.logs import all_opened, with_rotated
 from cortex_policy.state.audit import Log, LogError
-from cortex_policy.state.enforcement import enforce, load_grant
+from cortex_policy.state.library import enforce, load_grant
 
 LINE = b'{"data":{"n":%06d}}\n'
 MOST = 1000

@@ -12,8 +12,9 @@ from conftest import CALLER
 from cortex_policy.core.model import AccessDenied, GrantError, Settings
 from cortex_policy.manage import stamping
 from cortex_policy.state import ledger, settings
-from cortex_policy.state.enforcement import admit, enforce, load_grant, settings_of
+from cortex_policy.state.enforcement import admit, settings_of
 from cortex_policy.state.grants import Root
+from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.settings import LARGEST, value_of
 
 PLACES = ("system", "user", "project")

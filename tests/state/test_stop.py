@@ -13,8 +13,8 @@ from cortex_policy.checking import Call, answer
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import AccessDenied, Request
 from cortex_policy.state import enforcement, ledger, remedies, stop
-from cortex_policy.state.enforcement import enforce, load_grant
 from cortex_policy.state.grants import Root
+from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.memory import MemoryBudgets
 
 STRANGER = 23456

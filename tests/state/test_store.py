@@ -17,7 +17,7 @@ from conftest import GIT
 
 from cortex_policy.core.model import AccessDenied, Decision, GrantError, StateError, UsageError
 from cortex_policy.state import ledger, premises
-from cortex_policy.state.enforcement import enforce, load_grant
+from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.memory import MemoryBudgets
 from cortex_policy.state.store import PolicyStore
 

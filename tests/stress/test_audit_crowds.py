@@ -14,7 +14,7 @@ from test_disks import PAGE, disk, fill, mount
 from cortex_policy.core.model import StateError
 from cortex_policy.manage import chains
 from cortex_policy.manage.logs import all_opened, with_rotated
-from cortex_policy.state.enforcement import enforce, load_grant
+from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.memory import MemoryBudgets
 
 __all__ = ["disk"]  # a fixture
