@@ -27,6 +27,7 @@ from cortex_policy.state.docket import DocketError
 from cortex_policy.state.enforcement import ask, settings_of
 from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.memory import MemoryBudgets
+from cortex_policy.state.store import PolicyStore
 
 RECORDS = {"tool": "records", "actions": ["read"], "rate": {"perMinute": 2}, "dataClass": "sensitive"}
 
@@ -76,6 +77,23 @@ def test_a_call_waits_is_approved_and_is_allowed_once(file: Path) -> None:
     assert decision.approval == Approval(request_id, "used", 0.0)
     assert waits(n=1) != request_id
     assert [line["type"] for line in lines(file)] == ["request", "decision", "spend", "request"]
+
+
+def test_a_store_asks_and_uses_as_enforce_does() -> None:
+    """The same request; its decision also names the bytes it was made on, and to decide alone asks nobody."""
+    with PolicyStore() as store:
+        assert store.decide("records", "read").reason == "approval_required"
+        assert pleas() == ()
+        with pytest.raises(ApprovalRequired) as caught:
+            store.enforce("records", "read")
+        request_id = waits()
+        assert caught.value.request_id == request_id
+        assert caught.value.decision.grant_sha256
+        rule(request_id, approved=True)
+        decision = store.enforce("records", "read")
+        assert decision.approval == Approval(request_id, "used", 0.0)
+        with pytest.raises(ApprovalRequired):
+            store.enforce("records", "read")
 
 
 def test_an_approval_fits_no_other_call(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
