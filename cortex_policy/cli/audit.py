@@ -41,7 +41,7 @@ def verify(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Follow the chain of digests through the log; exit 1 where a line does not fit.
+    """Verify the chain of the log; exit 1 where it breaks.
 
     It finds lines that were changed, lost, moved or doubled. Who can write the file can write all of it anew, or cut
     its end: keep the head that is printed elsewhere, and expect it next time.
@@ -81,7 +81,7 @@ def show(
     denied: Annotated[bool, typer.Option("--denied", help="Only calls that were not allowed.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print each event as it was logged, one a line.")] = False,
 ) -> None:
-    """List the calls in the log, a line each, the oldest first.
+    """List calls in the log, a line each, the oldest first.
 
     $ cortex-policy audit show --since 24h --denied
     $ cortex-policy audit show --grant git --reason rate_limited --json
@@ -106,9 +106,10 @@ def stats(
     since: SinceOption = None,
     json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
-    """Count the calls in the log: over time, and by grant, action and reason.
+    """Count the calls in the log, over time and by kind.
 
-    On a terminal with a plot of what was allowed and denied; in a pipe one line for each number. Times are UTC.
+    A kind is a grant, an action and a reason. On a terminal there is a plot of what was allowed and denied, in a pipe
+    a line for each number. Times are UTC.
 
     $ cortex-policy audit stats --since 7d
     $ cortex-policy audit stats --json

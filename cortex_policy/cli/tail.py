@@ -20,7 +20,7 @@ def tail(
     follow: Annotated[bool, typer.Option("--follow", help="Go on with each call, through rotations.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print each event as it was logged, one a line.")] = False,
 ) -> None:
-    """Show the last calls in the log, and with `--follow` those that come.
+    """Show the last calls in the log, and those that come.
 
     $ cortex-policy audit tail
     $ cortex-policy audit tail -n 0 --follow --json

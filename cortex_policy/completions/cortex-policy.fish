@@ -96,10 +96,10 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a undo -d 'Undo the last wr
 complete -c cortex-policy -n '__cortex_policy_at 0' -a validate -d 'Say what is wrong with grants, and how to mend it'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l version -d 'Print the version and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a show -d 'List the calls in the log, a line each, the oldest first'
-complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a stats -d 'Count the calls in the log: over time, and by grant, action and reason'
-complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a tail -d 'Show the last calls in the log, and with --follow those that come'
-complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a verify -d 'Follow the chain of digests through the log; exit 1 where a line does not fit'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a show -d 'List calls in the log, a line each, the oldest first'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a stats -d 'Count the calls in the log, over time and by kind'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a tail -d 'Show the last calls in the log, and those that come'
+complete -c cortex-policy -n '__cortex_policy_at 0 audit' -a verify -d 'Verify the chain of the log; exit 1 where it breaks'
 complete -c cortex-policy -n '__cortex_policy_in audit' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 audit show' -F
 complete -c cortex-policy -n '__cortex_policy_at 1 audit show' -F
