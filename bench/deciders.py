@@ -1,7 +1,8 @@
 """What bench/resident.py measures: each a call that decides whether `git-map` may `tree` a path below `docs`.
 
-Every peer gets its best interface: what can be parsed or built once is. The original's algorithm is ported line by
-line: its file is read at each call, its rate an array of time stamps that is filtered at each check.
+Every peer gets its best interface: what can be parsed or built once is. The original package is measured by its
+algorithm, written from its description: its file is read at each call, its rate an array of time stamps that is
+filtered at each check.
 """
 
 import json
@@ -74,7 +75,7 @@ def vakt(_: str) -> Decide:
 
 
 def original(directory: str, per_minute: int = 60) -> Decide:
-    """Do as the original package does, line by line, with its check of the path, which resolves no link."""
+    """Do as the original package is described to do; its check of the path resolves no link."""
     file = f"{directory}/original.json"
     with open(file, "w", encoding="utf-8") as opened:
         json.dump(
@@ -159,7 +160,7 @@ def realpath(directory: str) -> Decide:
 LOAD, DECIDE, DECIDE_PATH = "**load, kept**", "**decide**", "**decide, with a path**"
 ENFORCE_PATH, ENFORCE_MEMORY = "**enforce, path and file budget**", "**enforce, path and memory budget**"
 PYCASBIN, CEDARPY, VAKT, STAT = "pycasbin", "cedarpy, parsed once", "vakt", "one `os.stat`"
-ORIGINAL, JSON = "the original, ported", "`json.loads` of a file"
+ORIGINAL, JSON = "the original's algorithm", "`json.loads` of a file"
 CASES: dict[str, Callable[[str], Decide]] = {
     LOAD: ours("load"),
     DECIDE: ours("decide"),
