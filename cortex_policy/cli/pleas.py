@@ -2,6 +2,7 @@
 
 import pwd
 
+from cortex_policy.core.decode import Malformed, decode_json
 from cortex_policy.manage.approvals import Plea
 from cortex_policy.wording import printable
 
@@ -54,6 +55,14 @@ def _state(plea: Plea) -> str:
     return f"{plea.status}{left}{by}"
 
 
+def _value(text: str | None) -> object:
+    """Return what a text of JSON stands for, and the text where it is none, or more than Python reads."""
+    try:
+        return decode_json(text.encode()) if text else None
+    except (Malformed, UnicodeEncodeError):
+        return text
+
+
 def members(plea: Plea) -> dict[str, object]:
     """Return a plea as it is printed in JSON; null where unknown."""
     return {
@@ -64,11 +73,11 @@ def members(plea: Plea) -> dict[str, object]:
         "sha256": plea.sha256 or None,
         "tool": plea.tool or None,
         "action": plea.action or None,
-        "args": plea.args,
+        "args": _value(plea.args),
         "paths": [
             {"argument": one.argument, "given": one.given, "resolved": one.resolved or None} for one in plea.paths
         ],
-        "cost": plea.cost or None,
+        "cost": _value(plea.cost),
         "cwd": plea.cwd or None,
         "root": plea.root or None,
         "uid": plea.uid,
