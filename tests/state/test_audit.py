@@ -9,7 +9,7 @@ import signal
 import socket
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -267,26 +267,32 @@ def test_a_line_that_was_torn_takes_no_other_with_it(log: Path, tail: str) -> No
     assert json.loads(last)["data"]["decision"]
 
 
-@pytest.fixture
-def short(log: Path) -> Iterator[Callable[[int], None]]:
-    """Let files grow to a size and no further, as on a disk that is nearly full."""
+@contextmanager
+def short(log: Path, more: int) -> Iterator[None]:
+    """Let files grow to a size and no further, as on a disk that is nearly full.
+
+    It ends before the test does: the output of the tests may be such a file.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield lambda more: resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + more, limits[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    signal.signal(signal.SIGXFSZ, handler)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + more, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 @pytest.mark.parametrize("more", [0, 1, 100])
-def test_a_line_that_does_not_fit_is_taken_back(log: Path, short: Callable[[int], None], more: int) -> None:
+def test_a_line_that_does_not_fit_is_taken_back(log: Path, more: int) -> None:
     """A part of one is no record of a call: the file is as it was, and the call is a no."""
     tree()
     before = log.read_bytes()
     with log.open("ab") as file:
         file.write(b"x" * (8192 - len(before) - 1) + b"\n")  # past the size of any file of rate state
     before = log.read_bytes()
-    short(more)
-    error = refused()
+    with short(log, more):
+        error = refused()
     assert ("no space left for a line" if more else "file too large") in str(error)
     assert log.read_bytes() == before
 
