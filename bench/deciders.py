@@ -158,14 +158,15 @@ def realpath(directory: str) -> Decide:
 
 
 LOAD, DECIDE, DECIDE_PATH = "**load, kept**", "**decide**", "**decide, with a path**"
-ENFORCE_PATH, ENFORCE_MEMORY = "**enforce, path and file budget**", "**enforce, path and memory budget**"
+ENFORCE, ENFORCE_PATH = "**enforce, file budget**", "**enforce, path and file budget**"
+ENFORCE_MEMORY = "**enforce, path and memory budget**"
 PYCASBIN, CEDARPY, VAKT, STAT = "pycasbin", "cedarpy, parsed once", "vakt", "one `os.stat`"
 ORIGINAL, JSON = "the original's algorithm", "`json.loads` of a file"
 CASES: dict[str, Callable[[str], Decide]] = {
     LOAD: ours("load"),
     DECIDE: ours("decide"),
     DECIDE_PATH: ours("decide path"),
-    "**enforce, file budget**": ours("enforce"),
+    ENFORCE: ours("enforce"),
     ENFORCE_PATH: ours("enforce path"),
     ENFORCE_MEMORY: ours("enforce path", is_counted_in_memory=True),
     "**load and enforce, no store**": ours_one_shot,

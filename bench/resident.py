@@ -13,7 +13,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from deciders import CASES, CEDARPY, DECIDE, DECIDE_PATH, ENFORCE_PATH, LOAD, PYCASBIN, STAT, VAKT, Decide
+from deciders import (
+    CASES,
+    CEDARPY,
+    DECIDE,
+    DECIDE_PATH,
+    ENFORCE,
+    ENFORCE_MEMORY,
+    ENFORCE_PATH,
+    LOAD,
+    PYCASBIN,
+    STAT,
+    VAKT,
+    Decide,
+)
 from startup import installed
 
 NEEDED = {"casbin": "pycasbin", "cedarpy": "cedarpy", "vakt": "vakt"}
@@ -127,6 +140,10 @@ def compare(top: Path) -> None:
             sys.exit(f"{name} does not allow what it must")
     found = measured(calls)
     print("\n".join((*table(found), "", *goals(found), first_loads(top))))
+    os.environ["CORTEX_AUDIT_LOG"] = f"{top}/audit.jsonl"
+    print("\nWith an audit log, a line each of which is chained to the one before:\n")
+    audited = {name: CASES[name](str(top)) for name in (DECIDE, ENFORCE, ENFORCE_PATH, ENFORCE_MEMORY, STAT)}
+    print("\n".join(table(measured(audited))))
 
 
 def _is_installed(name: str) -> bool:
