@@ -21,8 +21,7 @@ FILES = (
     ("DIR/.cortex/policy/stop", "An emergency stop: while this name exists, every check of the root is a no."),
     ("/etc/cortex-policy/stop", "The same for every check on the host."),
     ("STATE/approvals.jsonl", "Calls that wait for a human, and the answers; STATE is the directory of rate state."),
-    ("/run/user/UID/cortex-policy", "Rate state, where /run/user/UID is the user's own, with mode 0700."),
-    ("/dev/shm/cortex-policy-UID", "Rate state elsewhere. On macOS it is in ~/Library/Caches/cortex-policy."),  # noqa: S108 - only named
+    ("/dev/shm/cortex-policy-UID", "Rate state. On macOS it is in ~/Library/Caches/cortex-policy."),  # noqa: S108 - only named
 )
 ENVIRONMENT = (
     ("CORTEX_POLICY_ROOT", "The absolute path of the root; `--root` wins over it."),

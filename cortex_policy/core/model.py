@@ -183,6 +183,11 @@ class Settings(Value):
     approvals_timeout_seconds: int = 300
 
 
+def budget_key(tool: str, action: str) -> str:
+    """Return the text that names a budget, joined as the original joins it: two pairs that give one text share it."""
+    return f"{tool}:{action}"
+
+
 class Budget(Value):
     """What a rate leaves: hits in the window, hits left, seconds until the call (or, once consumed, one more) fits.
 

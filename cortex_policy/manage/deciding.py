@@ -4,7 +4,7 @@ from marshal import dumps
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.engine import covering, misspelling
-from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Place, Reason, Settings
+from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Place, Reason, Settings, budget_key
 from cortex_policy.manage.verdicts import Unknown, is_full, judged
 from cortex_policy.manage.windows import Windows
 
@@ -49,7 +49,7 @@ class Deciding:
             return
         grant = self.grant(data["grant"])
         if isinstance(grant, Grant):
-            key = grant.tool, data["action"]
+            key = budget_key(grant.tool, data["action"])
             if answer is None:
                 windows.enter(at, key, grant.rate.per_minute, data, ticket)
                 return

@@ -4,7 +4,7 @@ import os
 from collections import deque
 
 from cortex_policy.core.engine import covering, is_path_name, path_arguments
-from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Place, Rate
+from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Place, Rate, budget_key
 from cortex_policy.core.window import WINDOW_SECONDS
 from cortex_policy.manage.deciding import MOST_KNOWN, Deciding, same_as
 from cortex_policy.manage.needs import Needs, Redeclared, directories, needs
@@ -96,7 +96,7 @@ class Gathering:
     def __init__(self, deciding: Deciding, settings: "Settings", only: str | None) -> None:
         """Take what decides by today's grants, what is set, and the one grant that is asked about."""
         self._deciding, self._settings, self._only = deciding, settings, only
-        self._windows: dict[tuple[str, str], Window] = {}
+        self._windows: dict[str, Window] = {}
         self._needs: dict[bytes | None, Needs | str] = {}
         self.groups: dict[object, Group] = {}
         self.helpless: dict[tuple[str, str, bool], int] = {}
@@ -172,7 +172,7 @@ class Gathering:
             self._count(group, at, data, Window(), 1 << 62)
 
     def _window(self, tool: str, action: str) -> Window:
-        return self._windows.setdefault((tool, action), Window())
+        return self._windows.setdefault(budget_key(tool, action), Window())
 
     def _group(self, data: "dict[str, Any]", kind: object) -> Group | None:
         key = (data["grant"], kind)

@@ -5,8 +5,9 @@ import os
 from cortex_policy.core.model import ROOT_NOT_FOUND, Budget, Grant, GrantError, StateError, UsageError, Value
 from cortex_policy.manage.listing import Row, row_of, rows
 from cortex_policy.state.grants import Root, check_id, read_grant
-from cortex_policy.state.ledger import Ledger, boot_id, open_state
-from cortex_policy.state.ring import Key, failed
+from cortex_policy.state.ground import unusable
+from cortex_policy.state.ledger import Ledger, boot_id, open_state, state_directory
+from cortex_policy.state.ring import Key
 from cortex_policy.state.upkeep import drop, remove_all
 
 TYPE_CHECKING = False
@@ -98,4 +99,4 @@ def _in_state(root: Root, work: "Callable[[int], T]") -> "T":
         finally:
             os.close(directory)
     except OSError as error:
-        raise failed(f"`{error.filename or 'its directory'}`: {os.strerror(error.errno or 0).lower()}") from None
+        raise unusable(error, state_directory()) from None

@@ -1,12 +1,11 @@
 """Problems that show only beside other files: budgets, stamps, modes, and what else lies there."""
 
 import os
-from collections import Counter
 from contextlib import suppress
 from itertools import chain
 from shlex import quote
 
-from cortex_policy.core.model import GrantError
+from cortex_policy.core.model import GrantError, budget_key
 from cortex_policy.manage.targets import TOOLS, option_of, shown
 from cortex_policy.schema.problems import Finding, Problem, placed, unplaced
 from cortex_policy.state import stamp as stamps
@@ -29,14 +28,14 @@ MOST_NAMED = 3
 
 def shared_budgets(looked: "list[Pair]", inspector: "Inspector") -> "Iterator[Problem]":
     """Find grants of one root that count an action in the same budget."""
-    named = Counter(one.tool for _, one in looked)
-    first: dict[tuple[str, str], str] = {}
+    first: dict[str, str] = {}  # the grant that has a budget first
     for target, one in looked:
-        if named[one.tool] == 1:
-            continue
-        own = target.id
-        for other in sorted({first.setdefault((one.tool, action), own) for action in one.actions} - {own}):
-            message = f"it shares its budgets with `{other}`: both are the tool `{one.tool}`"
+        shared: dict[str, str] = {}  # the first of the budgets that are another's as well
+        for key in [budget_key(one.tool, action) for action in one.actions]:
+            shared.setdefault(first.setdefault(key, target.id), key)
+        shared.pop(target.id, None)
+        for other, key in sorted(shared.items()):
+            message = f"it shares the budget `{key}` with `{other}`"
             finding = Finding("budget-shared", message, "name another tool, if each is to have its own", "/tool")
             with suppress(OSError, GrantError):  # gone, or changed, since it was looked at
                 data = inspector.read(target)

@@ -106,7 +106,7 @@ class Windows:
     def __init__(self, settle: "Settle", explained: "Container[Any]" = ()) -> None:
         """Take what is told of each answer, with the ticket of its call."""
         self._settle, self._explained = settle, explained
-        self._budgets: dict[tuple[str, str], _Budget] = {}
+        self._budgets: dict[str, _Budget] = {}
         self._waiting: deque[tuple[float, _Budget, int, dict[str, Any], int, Any]] = deque()
         self._latest = self._start = float("-inf")
 
@@ -122,7 +122,7 @@ class Windows:
             self._budgets.clear()
             self._start = self._latest = at
 
-    def enter(self, at: float, key: tuple[str, str], limit: int, data: "dict[str, Any]", ticket: object) -> None:
+    def enter(self, at: float, key: str, limit: int, data: "dict[str, Any]", ticket: object) -> None:
         """Take a call that every other rule lets pass."""
         budget = self._budgets.get(key) or self._budgets.setdefault(key, _Budget())
         cost = cost_of(data)
@@ -130,7 +130,7 @@ class Windows:
             budget.coming += cost
         self._waiting.append((at, budget, limit, data, cost, ticket))
 
-    def may_hit(self, at: float, key: tuple[str, str], data: "dict[str, Any]") -> None:
+    def may_hit(self, at: float, key: str, data: "dict[str, Any]") -> None:
         """Take a call of which nobody knows whether it passes."""
         if "peek" not in data:
             budget = self._budgets.get(key) or self._budgets.setdefault(key, _Budget())

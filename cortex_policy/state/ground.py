@@ -15,9 +15,31 @@ _LOCAL = frozenset((
 ))  # fmt: skip
 
 
-def strange(error: OSError, shown: str = "") -> Exception:
+_WRONG_KINDS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
+_ELSEWHERE = "name a local directory of your own with CORTEX_POLICY_STATE_DIR"
+_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+
+
+def unusable(error: OSError, shown: str) -> StateError:
+    """Return the error for state that cannot be opened, made or written, with a hint for this place."""
+    if error.errno in _DESCRIPTORS:
+        return failed(os.strerror(error.errno).lower(), "raise the limit of open files (`ulimit -n`), or close some")
+    named = error.filename if isinstance(error.filename, str) else ""
+    if named.startswith(("/proc/sys/", "/proc/self/")):  # which boot this is, and what is mounted
+        return failed(f"`{named}`: {os.strerror(error.errno or 0).lower()}", "mount /proc here")
+    return failed(f"`{shown}`: {os.strerror(error.errno or 0).lower()}", _ELSEWHERE)
+
+
+def strange(error: OSError, shown: str = "", parent: int | None = None) -> Exception:
     """Return what to raise for what is no directory of state, where it is shown, or no file of it."""
-    if error.errno not in (errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.EISDIR, errno.ENXIO):
+    if shown and error.errno in (*_WRONG_KINDS, errno.EACCES):
+        try:
+            status = os.stat(shown if parent is None else os.path.basename(shown), dir_fd=parent, follow_symlinks=False)
+        except OSError:  # it lies where nobody may look, or is gone
+            return error
+        if status.st_uid != os.geteuid():
+            return _foreign(shown, status.st_uid)
+    if error.errno not in _WRONG_KINDS:
         return error
     if shown:
         return failed(
@@ -29,8 +51,16 @@ def strange(error: OSError, shown: str = "") -> Exception:
 def open_to_others(shown: str, status: os.stat_result) -> StateError:
     """Return the error for a directory of state that is not ours alone."""
     if status.st_uid != os.geteuid():
-        return failed(f"`{shown}` belongs to user {status.st_uid}", "name another with CORTEX_POLICY_STATE_DIR")
+        return _foreign(shown, status.st_uid)
     return failed(f"`{shown}` is open to others", f"mend it with `chmod 700 {quote(shown)}`")
+
+
+def _foreign(shown: str, owner: int) -> StateError:
+    """Return the error for a name that another user owns: to count elsewhere would be a second budget."""
+    from cortex_policy.state.stewards import user  # noqa: PLC0415 - it loads `pwd`
+
+    hint = f"root looks at it, then removes it with `rm -r {quote(shown)}`; or {_ELSEWHERE}"
+    return failed(f"`{shown}` belongs to {user(owner)}", hint)
 
 
 def make_directory(name: str, parent: int | None, shown: str) -> None:

@@ -1,7 +1,6 @@
 """Budgets in files shared by all processes: one file per tool and action, opened, locked and asked at each call."""
 
 import os
-import stat
 import sys
 from _thread import get_ident
 
@@ -55,18 +54,10 @@ def state_directory(found: str | None = None) -> str:
 
 
 def usual_state_directory() -> str:
-    """Return where rate state lives if nobody says otherwise (contracts, section 6)."""
+    """Return where rate state lives if nobody says otherwise: one place, with or without a login (contracts, 6)."""
     if sys.platform == "darwin":
         return os.path.expanduser("~/Library/Caches/cortex-policy")
-    euid = os.geteuid()
-    runtime = f"/run/user/{euid}"
-    try:
-        status = os.lstat(runtime)
-    except OSError:
-        return f"/dev/shm/cortex-policy-{euid}"  # noqa: S108 - judged when it is opened
-    if stat.S_ISDIR(status.st_mode) and status.st_uid == euid and stat.S_IMODE(status.st_mode) == 0o700:  # noqa: PLR2004
-        return f"{runtime}/cortex-policy"
-    return f"/dev/shm/cortex-policy-{euid}"  # noqa: S108
+    return f"/dev/shm/cortex-policy-{os.geteuid()}"  # noqa: S108 - judged when it is opened
 
 
 def open_state(root_identity: tuple[int, int], boot: bytes, found: str | None = None) -> int:
@@ -93,7 +84,7 @@ def open_directory(name: str, parent: int | None, shown: str) -> int:
     except OSError as error:
         from cortex_policy.state.ground import strange  # noqa: PLC0415 - only a failure needs it
 
-        raise strange(error, shown) from None
+        raise strange(error, shown, parent) from None
     status = os.fstat(descriptor)
     if status.st_uid != os.geteuid() or status.st_mode & 0o077:
         from cortex_policy.state.ground import open_to_others  # noqa: PLC0415 - only a failure needs it
@@ -190,8 +181,9 @@ class Ledger:
         try:
             return self._asked(tool, action, limit, cost, consume=consume)
         except OSError as error:
-            where = state_directory(self.state_dir)
-            raise failed(f"`{where}`: {os.strerror(error.errno or 0).lower()}") from None
+            from cortex_policy.state.ground import unusable  # noqa: PLC0415 - only a failure needs it
+
+            raise unusable(error, state_directory(self.state_dir)) from None
 
     def _asked(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         boot = boot_id()

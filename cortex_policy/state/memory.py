@@ -5,7 +5,7 @@ from _thread import allocate_lock
 from time import clock_gettime_ns
 from weakref import WeakSet
 
-from cortex_policy.core.model import Budget, UsageError
+from cortex_policy.core.model import Budget, UsageError, budget_key
 from cortex_policy.state.ring import CLOCK, TICK_BITS, WINDOW_TICKS
 
 _SMALLEST = 16  # slots of a new ring
@@ -67,14 +67,14 @@ class MemoryBudgets:
 
     def __init__(self) -> None:
         """Begin with nothing used."""
-        self._rings: dict[tuple[str, str], _Ring] = {}
+        self._rings: dict[str, _Ring] = {}  # by `budget_key`
         self._lock = allocate_lock()
         self._sweep_at = 0
         _alive.add(self)
 
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
         """Take `cost` hits if they fit into `limit` a minute, and say so."""
-        ring = self._rings.get((tool, action))
+        ring = self._rings.get(f"{tool}:{action}")  # `budget_key`: to call it here costs 5 %
         if cost == 1 and limit > 0 and ring is not None:
             with ring.lock:
                 ticks, head, mask = ring.ticks, ring.head, ring.mask
@@ -106,7 +106,8 @@ class MemoryBudgets:
         with self._lock:
             if _now() >= self._sweep_at:
                 self._sweep()
-            ring = self._rings.get((tool, action)) or _Ring(self._sweep_at)
+            key = budget_key(tool, action)
+            ring = self._rings.get(key) or _Ring(self._sweep_at)
             with ring.lock:
                 now = _now()  # inside the lock, so that the ring is ordered
                 wait = ring.wait_ticks(limit, cost, now)
@@ -115,7 +116,7 @@ class MemoryBudgets:
                     ring.make_room(cost, now - WINDOW_TICKS)
                     ring.store(cost, now)
                     wait = ring.wait_ticks(limit, 1, now)  # until one more fits
-                    self._rings[tool, action] = ring
+                    self._rings[key] = ring
                 used = ring.used(now - WINDOW_TICKS)
         return Budget(limit, used, max(0, limit - used), (wait << TICK_BITS) / 1e9, consumed)
 

@@ -26,6 +26,7 @@ from cortex_policy.state.ring import (
 
 MOST_OPEN = 64  # files a thread keeps open, two descriptors each
 _SPAN = WINDOW_TICKS * PRIME  # a window, as the difference of two sealed words
+_SECOND = (10**9 >> TICK_BITS) * PRIME
 _TRY, _UNLOCK = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN
 _flock = fcntl.flock
 _Handles = dict[tuple[str, str], "_Handle"]
@@ -56,7 +57,7 @@ class _Handle:
         self.mask = (1 << ring.bits) - 1
         self.tag = ring.tag
         self.busy = False
-        self.look_at = now_ticks() * PRIME + ring.tag + _SPAN  # then its name is looked up again
+        self.look_at = now_ticks() * PRIME + ring.tag + _SECOND  # then its name is looked up again
         self.denied_limit = self.denied_head = self.denied_until = 0
 
     def __del__(self) -> None:
@@ -113,7 +114,7 @@ class FileBudgets(Ledger):
         finally:
             handle.busy = False  # before the call, whose end is where a signal may raise
             _flock(handle.descriptor, _UNLOCK)
-        return self._opened(tool, action, limit, cost)  # the file is gone from its name, damaged, or long open
+        return self._opened(tool, action, limit, cost)  # its file is gone, damaged, or was opened a second ago
 
     def denial(self, tool: str, action: str, limit: int) -> Budget | None:
         """Return what `take` would say to a thread whose `hit` was just denied; None where the file must be asked."""
@@ -182,12 +183,11 @@ def _handle(descriptor: int, key: Key) -> _Handle | None:
 
 
 def _is_still_full(handle: _Handle, limit: int) -> bool:
-    """Whether the last denial still holds: nobody took or dropped a hit since, and none has left the window."""
-    return (
-        limit <= handle.denied_limit
-        and handle.words[AT_HEAD] == handle.denied_head
-        and (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + handle.tag < handle.denied_until
-    )
+    """Whether the last denial still holds: the file was opened lately, none took or dropped a hit, none is too old."""
+    if limit > handle.denied_limit or handle.words[AT_HEAD] != handle.denied_head:
+        return False
+    now = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + handle.tag
+    return now < handle.denied_until and now < handle.look_at
 
 
 def _forget_all() -> None:

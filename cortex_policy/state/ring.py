@@ -10,7 +10,7 @@ try:
 except ImportError:  # a platform without file locks: every call answers 24
     fcntl = None  # type: ignore[assignment]
 
-from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
+from cortex_policy.core.model import STATE_UNAVAILABLE, StateError, budget_key
 from cortex_policy.state.grants import sha256
 
 TICK_BITS = 12  # a tick is 4,096 ns
@@ -58,7 +58,7 @@ class Key:
 
     def __init__(self, boot: bytes, tool: str, action: str) -> None:
         """Hash the key with the boot, so that no name can be read from it and no other boot's file is opened."""
-        key = f"{len(tool)}:{tool}:{action}".encode("utf-8", "surrogatepass")
+        key = budget_key(tool, action).encode("utf-8", "surrogatepass")
         self.name = sha256(b"key " + boot + key).hexdigest()[:40]
         sealed = sha256(b"seal %d " % time_namespace() + boot + key).digest()
         self.identity = int.from_bytes(sealed[:WORD], "big") >> 1

@@ -35,8 +35,7 @@ _cortex_policy_actions() {
 
 _cortex_policy_requests() { # of the calls that wait for a human, where the environment or nobody says where they are
     local state=${CORTEX_POLICY_STATE_DIR-} file=${CORTEX_POLICY_APPROVALS_FILE-${CORTEX_HITL_STORE-}}
-    [[ $state ]] || state=/run/user/$EUID/cortex-policy
-    [[ -d $state ]] || state=/dev/shm/cortex-policy-$EUID
+    [[ $state ]] || state=/dev/shm/cortex-policy-$EUID
     [[ $file ]] || file=$state/approvals.jsonl
     [[ -f $file && -r $file ]] && sed -n 's/^{"id":"\([0-9a-f]\{8\}\)","type":"request".*/\1/p' "$file"
 }

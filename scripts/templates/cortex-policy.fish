@@ -56,8 +56,7 @@ end
 function __cortex_policy_requests -d 'calls that wait for a human, where the environment or nobody says where they are'
     set -l file $CORTEX_POLICY_APPROVALS_FILE $CORTEX_HITL_STORE
     set -l user (id -u)
-    set -l state $CORTEX_POLICY_STATE_DIR /run/user/$user/cortex-policy
-    test -d "$state[1]"; or set state /dev/shm/cortex-policy-$user
+    set -l state $CORTEX_POLICY_STATE_DIR /dev/shm/cortex-policy-$user
     set -a file $state[1]/approvals.jsonl
     test -f "$file[1]" -a -r "$file[1]"; or return
     sed -n 's/^{"id":"\([0-9a-f]\{8\}\)","type":"request".*/\1/p' $file[1]

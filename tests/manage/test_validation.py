@@ -159,6 +159,16 @@ def test_two_grants_of_one_tool_share_a_budget_where_they_share_an_action(tools:
     assert [(one.file, one.pointer, one.column) for one in shared] == [(".cortex/policy/tools/h.json", "/tool", 10)]
 
 
+def test_grants_share_a_budget_by_its_text(tools: Path) -> None:
+    """Tool `a:b` with action `c` is counted with tool `a` and action `b:c`."""
+    (tools / "g.json").write_text(json.dumps(SOUND | {"tool": "a:b", "actions": ["c"]}))
+    (tools / "h.json").write_text(json.dumps(SOUND | {"tool": "a", "actions": ["x", "b:c"]}))
+    (shared,) = [one for one in look().problems if one.code == "budget-shared"]
+    assert (shared.file, shared.message) == (
+        ".cortex/policy/tools/h.json", "it shares the budget `a:b:c` with `g`",
+    )  # fmt: skip
+
+
 @pytest.mark.usefixtures("tools")
 def test_a_file_elsewhere_is_told_that_no_check_finds_it() -> None:
     """In a directory called `tools` it may be on its way."""

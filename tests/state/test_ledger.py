@@ -1,12 +1,17 @@
 """The ledger admits exactly the limit in every window, and damage closes it."""
 
 import os
+import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from subprocess import PIPE, Popen
+from tempfile import TemporaryDirectory
 
 import pytest
+from conftest import by_caller
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,9 +20,18 @@ from cortex_policy.core.window import budget
 from cortex_policy.state import ground, ledger
 from cortex_policy.state import ring as rings
 from cortex_policy.state.ledger import Ledger
+from cortex_policy.state.resident import FileBudgets
 from cortex_policy.state.ring import WINDOW_TICKS
 
 FRESH = count()
+
+
+@contextmanager
+def in_shared_directory() -> Iterator[Path]:
+    """Make a directory in which everybody may put names, as in `/dev/shm`."""
+    with TemporaryDirectory(dir="/tmp") as directory:
+        Path(directory).chmod(0o1777)
+        yield Path(directory)
 
 
 class Clock:
@@ -72,6 +86,27 @@ def test_budgets_are_apart_by_root_tool_and_action(book: Ledger, clock: Clock) -
     assert book.take("t", "ab", 1).consumed == 1
     assert Ledger((1, 3)).take("ta", "b", 1).consumed == 1
     assert book.take("ta", "b", 1).consumed == 0
+
+
+def test_a_budget_is_named_by_the_text_of_tool_and_action(book: Ledger) -> None:
+    """Two pairs that read the same when they are joined share one, whoever asks."""
+    mapped = FileBudgets((1, 2))
+    assert book.take("a:b", "c", 3).consumed == 1
+    assert mapped.hit("a", "b:c", 3)
+    assert mapped.hit("a:b", "c", 3)
+    assert not mapped.hit("a", "b:c", 3)
+    assert book.take("a", "b:c", 3).consumed == 0
+
+
+def test_budgets_are_in_one_place_with_or_without_a_login(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable that a login sets, and no directory that comes and goes with it, gives a second budget."""
+    monkeypatch.delenv("CORTEX_POLICY_STATE_DIR")
+    usual = ledger.state_directory()
+    for variable in ("XDG_RUNTIME_DIR", "TMPDIR", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(variable, "/run/user/1")
+    assert ledger.state_directory() == usual
+    if sys.platform == "linux":
+        assert usual == f"/dev/shm/cortex-policy-{os.geteuid()}"  # noqa: S108 - the name is what is tested
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
@@ -189,6 +224,48 @@ def test_a_state_directory_open_to_others_is_refused(book: Ledger, state: Path) 
     with pytest.raises(StateError) as caught:
         book.take("t", "a", 1)
     assert caught.value.hint == f"mend it with `chmod 700 {state}`"
+
+
+@pytest.mark.parametrize("kind", ["directory", "closed directory", "link", "file"])
+def test_a_name_that_another_user_owns_is_an_error_that_root_can_mend(kind: str, state: Path) -> None:
+    """A second choice would be a second budget."""
+    state.rmdir()
+    with in_shared_directory() as shared:
+        base = shared / "cortex-policy"
+        if kind == "link":
+            base.symlink_to("/")
+        elif kind == "file":
+            base.touch()
+        else:
+            base.mkdir(0o700 if kind == "closed directory" else 0o755)
+        with by_caller(), pytest.raises(StateError) as caught:
+            Ledger((1, 2), str(base)).take("t", "a", 1)
+    assert caught.value.detail == f"`{base}` belongs to root"
+    assert f"`rm -r {base}`" in caught.value.hint
+    assert "CORTEX_POLICY_STATE_DIR" in caught.value.hint
+
+
+def test_a_directory_that_cannot_be_made_is_an_error_that_names_the_variable(book: Ledger) -> None:
+    """No shared memory, or none that can be written."""
+    assert book.state_dir is None
+    with pytest.raises(StateError) as caught:
+        Ledger((1, 2), "/proc/nothing/state").take("t", "a", 1)
+    assert "CORTEX_POLICY_STATE_DIR" in caught.value.hint
+
+
+def test_a_limit_of_open_files_is_not_blamed_on_the_directory(book: Ledger, state: Path) -> None:
+    """Another directory would not help."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open(state, os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    try:
+        with pytest.raises(StateError) as caught:
+            book.take("t", "a", 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert caught.value.detail == "too many open files"
+    assert "ulimit -n" in caught.value.hint
 
 
 def test_a_lock_that_is_held_is_waited_for_and_then_refused(book: Ledger, state: Path) -> None:

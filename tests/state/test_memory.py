@@ -42,23 +42,32 @@ def test_eight_threads_admit_exactly_the_limit() -> None:
     assert [admitted.count(key) for key in range(3)] == [100] * 3
 
 
+def test_a_budget_is_named_by_the_text_of_tool_and_action() -> None:
+    """As in files: two pairs that read the same when they are joined share one."""
+    budgets = MemoryBudgets()
+    assert budgets.hit("a:b", "c", 2)
+    assert budgets.take("a", "b:c", 2).consumed == 1
+    assert not budgets.hit("a:b", "c", 2)
+    assert budgets.peek("a", "b:c", 2).used == 2
+
+
 def test_a_ring_is_as_long_as_its_busiest_minute(clock: list[int]) -> None:
     """A limit of a million costs nothing until it is used, and is freed when idle."""
     budgets = MemoryBudgets()
     assert budgets.hit("t", "a", 1_000_000)
-    assert len(budgets._rings["t", "a"].ticks) < 100  # noqa: SLF001 - what it holds is the point
+    assert len(budgets._rings["t:a"].ticks) < 100  # noqa: SLF001 - what it holds is the point
     assert budgets.take("t", "a", 1_000_000, 5000).consumed == 5000
     assert budgets.peek("t", "a", 1_000_000).used == 5001
     clock[0] += WINDOW_TICKS
     assert budgets.hit("t", "b", 1)
-    assert list(budgets._rings) == [("t", "b")]  # noqa: SLF001
+    assert list(budgets._rings) == ["t:b"]  # noqa: SLF001
 
 
 def test_a_key_that_was_swept_begins_anew_for_whoever_still_holds_it(clock: list[int]) -> None:
     """A hit that found its ring before the sweep does not count in it afterwards."""
     budgets = MemoryBudgets()
     budgets.hit("t", "a", 1)
-    ring = budgets._rings["t", "a"]  # noqa: SLF001 - as a thread does that was stopped in a hit
+    ring = budgets._rings["t:a"]  # noqa: SLF001 - as a thread does that was stopped in a hit
     clock[0] += WINDOW_TICKS
     budgets.hit("t", "b", 1)
 

@@ -105,6 +105,23 @@ def test_a_handle_of_a_replaced_file_opens_the_new_one(budgets: FileBudgets) -> 
     assert sum(asker.hit("t", "a", 10) for asker in [budgets, other] * 10) == 8
 
 
+@pytest.mark.parametrize("used", [1, 10], ids=["room left", "full"])
+def test_a_file_that_was_renamed_away_is_noticed_within_a_second(
+    budgets: FileBudgets, state: Path, monkeypatch: pytest.MonkeyPatch, used: int
+) -> None:
+    """Not even a purge by hand leaves two budgets, or an old denial, for longer."""
+    while Ledger(ROOT).peek("t", "a", 10).used < used:
+        assert budgets.hit("t", "a", 10)
+    assert budgets.hit("t", "a", 10) == (used < 10)
+    (below,) = [path for path in state.iterdir() if path.is_dir()]
+    below.rename(state / "away")
+    assert Ledger(ROOT).take("t", "a", 10, 9).consumed == 9
+    now = resident.clock_gettime_ns(resident.CLOCK)
+    monkeypatch.setattr(resident, "clock_gettime_ns", lambda _: now + 1_100_000_000)
+    assert budgets.hit("t", "a", 10)
+    assert not budgets.hit("t", "a", 10)
+
+
 def test_damage_to_a_mapped_file_is_noticed(budgets: FileBudgets, state: Path) -> None:
     """The call that notices answers 24; later ones are limited, mapped or not."""
     assert budgets.hit("t", "a", 10)
