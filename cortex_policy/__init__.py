@@ -62,16 +62,18 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name on its first use: importing the package alone costs nothing."""
-    if name not in _HOMES:
-        message = f"module `cortex_policy` has no attribute `{name}`"
-        raise AttributeError(message)
-    from importlib import import_module  # noqa: PLC0415 - only a library needs it
+if not TYPE_CHECKING:  # a type checker would take any name for one of the package's
 
-    value: object = getattr(import_module(f"cortex_policy.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        """Import a public name on its first use: importing the package alone costs nothing."""
+        if name not in _HOMES:
+            message = f"module `cortex_policy` has no attribute `{name}`"
+            raise AttributeError(message)
+        from importlib import import_module  # noqa: PLC0415 - only a library needs it
+
+        value: object = getattr(import_module(f"cortex_policy.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

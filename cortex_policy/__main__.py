@@ -1,5 +1,23 @@
-"""`python -m cortex_policy`."""
+"""`python -m cortex_policy`: the same program, once the working directory is no place to import from."""
 
-from cortex_policy.door import main
+import sys
+from os import getcwd
+
+
+def drop_working_directory(path: list[str]) -> None:
+    """Take off the path what `-m` put first: a file there named as a module of ours would answer in our place."""
+    try:
+        is_first = path[:1] == [getcwd()]
+    except OSError:  # it was removed, and so `-m` put nothing
+        return
+    if is_first:
+        del path[0]
+
+
+# `python DIRECTORY` and `python app.pyz` put themselves first, not the working directory
+if not sys.flags.safe_path and __spec__ is not None and __spec__.name != "__main__":
+    drop_working_directory(sys.path)
+
+from cortex_policy.door import main  # noqa: E402 - only now
 
 main()

@@ -52,6 +52,9 @@ class Value:
     def __hash__(self) -> int:
         return hash(self._fields())
 
+    def __reduce__(self) -> "tuple[Any, ...]":
+        return type(self), self._fields()  # for `pickle` and `copy`: by the constructor, which knows the fields
+
     def __repr__(self) -> str:
         pairs = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__match_args__)
         return f"{type(self).__name__}({pairs})"
@@ -78,6 +81,14 @@ class Reason(str):
         reason.message, reason.exit_code = message, exit_code
         return reason
 
+    def __reduce__(self) -> "tuple[Any, ...]":
+        # INVARIANT: only ALLOWED itself allows, so nothing else may come back as ALLOWED from `pickle` or `copy`
+        word = str.__str__(self)
+        if known_reason(word) is not self:
+            message = f"`{word}` is a reason of its own, which cannot be told from ours elsewhere"
+            raise ValueError(message)
+        return known_reason, (word,)
+
 
 ALLOWED = Reason("allowed", "allowed", 0)
 ACTION_NOT_ALLOWED = Reason("action_not_allowed", "action not allowed", 10)
@@ -100,6 +111,19 @@ REASONS = (
     GRANT_NOT_FOUND, GRANT_INVALID, GRANT_UNSAFE, STAMP_MISMATCH, STATE_UNAVAILABLE, ROOT_NOT_FOUND, ROOT_AMBIGUOUS,
     SETTINGS_INVALID,
 )  # fmt: skip
+
+NOT_DONE = Reason("not_done", "not done, nothing was changed", 3)
+USAGE = Reason("usage", "usage", 2)
+
+
+def known_reason(word: str) -> Reason:
+    """Return the reason of this word: one object in each process; raise ValueError if this version has none."""
+    for reason in (*REASONS, NOT_DONE, USAGE):
+        if reason == word:
+            return reason
+    message = f"this version knows no reason `{word}`"
+    raise ValueError(message)
+
 
 HUMAN_APPROVAL = "human_approval"  # the one obligation there is
 
@@ -254,6 +278,9 @@ class Decision(Value):
 class CortexPolicyError(Exception):
     """The root of all errors that a call or a file can cause; says what was known of root and file by then."""
 
+    reason: Reason
+    detail: str
+    hint: str
     root: str | None = None
     file: str | None = None
     sha256: str | None = None
@@ -263,10 +290,18 @@ class CortexPolicyError(Exception):
         super().__init__(f"{reason.message}: {detail}" if detail else reason.message)
         self.reason, self.detail, self.hint = reason, detail, hint
 
+    def __reduce__(self) -> "tuple[Any, ...]":
+        return _new_error, (type(self), self.args), vars(self).copy()
+
     @property
     def exit_code(self) -> int:
         """The exit code of the reason (contracts, section 4)."""
         return self.reason.exit_code
+
+
+def _new_error(kind: "type[CortexPolicyError]", args: "tuple[object, ...]") -> CortexPolicyError:
+    """Make an error without its constructor, whose words differ; what it knows is set by who unpickles or copies it."""
+    return kind.__new__(kind, *args)
 
 
 class GrantError(CortexPolicyError):
@@ -279,6 +314,8 @@ class StateError(CortexPolicyError):
 
 class AccessDenied(CortexPolicyError):
     """A call was denied: exit 10-15; carries the decision."""
+
+    decision: Decision
 
     def __init__(self, decision: Decision) -> None:
         """Say what the decision says."""
@@ -307,4 +344,4 @@ class UsageError(CortexPolicyError):
 
     def __init__(self, detail: str, hint: str = "") -> None:
         """Say which word and why."""
-        super().__init__(Reason("usage", "usage", 2), detail, hint)
+        super().__init__(USAGE, detail, hint)

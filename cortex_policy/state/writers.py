@@ -7,7 +7,7 @@ import stat
 from contextlib import contextmanager, suppress
 from time import localtime, monotonic, sleep, strftime, time
 
-from cortex_policy.core.model import CortexPolicyError, Reason, Value
+from cortex_policy.core.model import NOT_DONE, CortexPolicyError, Value
 from cortex_policy.state.files import sweep
 from cortex_policy.state.grants import Directory, Root, Trust
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-NOT_DONE = Reason("not_done", "not done, nothing was changed", 3)
 POLL_SECONDS = 0.05
 MOST_SAID = 1024  # bytes that a holder says of itself
 

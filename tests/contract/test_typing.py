@@ -20,3 +20,17 @@ def test_correct_uses_are_accepted(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     done = subprocess.run([*check, str(wrong)], capture_output=True, text=True, check=False, cwd=USES.parents[2])
     assert done.stdout.count("error:") == 1
+
+
+@pytest.mark.skipif(find_spec("mypy") is None, reason="mypy comes with the extra `dev`")
+def test_a_misspelt_name_is_refused(tmp_path: Path) -> None:
+    """The package resolves its names when they are first used; a type checker must not take that for any name."""
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(
+        "import cortex_policy\nfrom cortex_policy import AccessDenied, enforec\ncortex_policy.PolicyStor\n"
+    )
+    check = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(wrong)]
+    done = subprocess.run(check, capture_output=True, text=True, check=False, cwd=USES.parents[2])
+    assert done.stdout.count("error:") == 2, done.stdout
+    assert "enforec" in done.stdout
+    assert "PolicyStor" in done.stdout

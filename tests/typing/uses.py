@@ -9,6 +9,7 @@ from cortex_policy import (
     Grant,
     MemoryBudgets,
     PolicyStore,
+    Reason,
     Stats,
     Warmth,
     enforce,
@@ -61,4 +62,5 @@ async def main() -> None:
         try:
             one.enforce("git", "tree")
         except AccessDenied as denied:
-            print(denied.decision.budget, denied.hint)
+            said: tuple[Reason, str, str] = denied.reason, denied.detail, denied.hint
+            print(denied.decision.budget, *said)
