@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Decision, Grant, Settings
 
 _DIGITS = frozenset("0123456789")
+_MOST_DIGITS = 18  # no budget holds as much, and Python refuses to read the longest numbers
 LONGEST_WAIT = 3600  # seconds
 LONGEST_NAP = 1.0  # seconds; an edited grant, a freed budget or a human's answer is noticed within it
 
@@ -77,11 +78,19 @@ class _Words(Value):
 def number(word: str, value: str) -> float | int | None:
     """Return what an option's digits stand for, None where they are none or out of its range."""
     whole, _, fraction = value.partition(".")
-    if not whole or len(value) > 9 or not _DIGITS.issuperset(whole + fraction):  # noqa: PLR2004 - no overflow
+    if not whole or not _DIGITS.issuperset(whole + fraction):
         return None
     if word == "--cost":
-        return int(whole) if whole == value and int(whole) > 0 else None
+        return _cost(whole) if whole == value else None
     return float(value) if float(value) <= LONGEST_WAIT else None
+
+
+def _cost(digits: str) -> int | None:
+    """Return the cost that digits stand for, None for zero; one that is above every budget need not be exact."""
+    digits = digits.lstrip("0")
+    if not digits:
+        return None
+    return int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
 def answer(call: Call) -> Answer:

@@ -16,7 +16,7 @@ NO_SETTINGS = (f"{PREFIX}ROOT",)  # variables of our own that are none
 AUDIT_LOG = "CORTEX_AUDIT_LOG"
 HITL_STORE, HITL_TIMEOUT = "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS"
 SHARED = {AUDIT_LOG: "audit.file", HITL_STORE: "approvals.file", HITL_TIMEOUT: "approvals.timeout_seconds"}
-_MOST_DIGITS = 9
+_MOST_DIGITS = 18  # as many as any TOML reader takes
 _SWITCH_WORDS = {"true": True, "1": True, "false": False, "0": False}
 _BY_OPERATORS = (SYSTEM, USER, ENVIRONMENT)
 

@@ -22,6 +22,8 @@ PLAIN = [
     "git tree --path=", "git tree --arg a=1 --arg b=2", "git tree --arg=a=1", "git tree --args {}", "git tree --args -",
     "git tree --args={}", "git tree --root /r", "git tree --root=/r", "git tree --wait 0", "git tree --wait 1.5",
     "git tree --wait 3600", "git tree --wait=2", "git tree --cost 1", "git tree --cost=30", "git tree --cost 007",
+    "git tree --cost 1000000000", f"git tree --cost {'9' * 5000}", f"git tree --cost {'0' * 5000}1",
+    f"git tree --wait {'0' * 5000}1.{'0' * 5000}5",
     "git tree --peek", "git tree --require-path", "git tree --explain", "git tree --json", "git tree -q",
     "git tree --quiet", "git tree -q --json --peek --explain --require-path", "../x y", "git tree\n", "gi\x1bt tree",
     "git tree --path \u202edocs", "git tree --path \udcff", "fs.write write", "git tree --path ~", "git tree --path \\",
@@ -34,6 +36,7 @@ USAGE = [
     "git tree --json --json", "git tree -q --quiet", "git tree --args {} --args {}", "git tree --root a --root b",
     "git tree --wait 1 --wait 1", "git tree --cost 1 --cost 1", "git tree --peek=1", "git tree --pee", "git tree --pat x",
     "git tree --version", "--version tree", "git tree -", "git tree -q -q", "git tree --wait 1e3",
+    f"git tree --cost {'0' * 5000}", f"git tree --wait {'9' * 5000}",
     "git tree --cost \u0663", "git tree --cost 1_0", "git tree --cost=+4",
 ]  # fmt: skip
 TYPER_KNOWS_BETTER = [
@@ -112,6 +115,7 @@ WHOLE = [
     ("git", "tree", "--path", "\udcff\udc80"), ("git", "tree", "--path", ""), ("git", "tree", "--path", "a", "--path=docs", "--json"),
     ("git", "tree", "--args", "-", "--json"), ("git", "tree", "--args", '{"a": 1, "a": 2}'), ("git", "tree", "--arg", "novalue"),
     ("git", "tree", "--arg", "repo=3", "--cost", "30", "--json", "--peek"), ("git", "tree", "--cost", "31", "--explain"),
+    ("git", "tree", "--cost", "1000000000", "--json"), ("git", "tree", "--cost", "9" * 5000),
     ("git", "tree", "--wait=0.1", "--cost", "31", "--json"), ("../model-gateway", "chat"), ("fs.write", "write"), ("", ""),
     ("git", "tree\n"), ("git", "tree", "--root", "/nowhere"), ("git", "tree", "--root="), ("once", "a"), ("once", "a", "--json"),
     ("git", "push", "--explain"), ("git", "tree", "--path", "etc/\x1b", "--path", "docs", "--explain", "--json"),
