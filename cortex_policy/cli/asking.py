@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cortex_policy.cli.options import real
 from cortex_policy.core.meaning import fails
 from cortex_policy.state.writers import NotDone, Patience
 from cortex_policy.wording import printable
@@ -15,7 +16,8 @@ WideningOption = Annotated[
     bool, typer.Option("--allow-widening", help="Save what may allow more than before, without being asked.")
 ]
 WaitOption = Annotated[
-    float, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait at most so long for another writer.")
+    float,
+    typer.Option("--wait", metavar="SECONDS", min=0, callback=real, help="Wait at most so long for another writer."),
 ]
 
 

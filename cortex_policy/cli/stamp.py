@@ -7,7 +7,7 @@ import typer
 
 from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.help import Command, Group
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, RootOption, real
 from cortex_policy.cli.progress import tracked
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.manage import stamping
@@ -95,7 +95,8 @@ def wait(
         str | None, typer.Option("--reader", metavar="NAME", help="Wait until every process of this reader runs it.")
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", min=0, help="Give up after so long, with 3.")
+        float | None,
+        typer.Option("--timeout", metavar="SECONDS", min=0, callback=real, help="Give up after so long, with 3."),
     ] = None,
     json: JsonOption = False,
 ) -> None:

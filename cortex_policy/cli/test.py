@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, RootOption, real
 
 
 def cases(  # noqa: PLR0913 - one parameter for each option
@@ -22,7 +22,14 @@ def cases(  # noqa: PLR0913 - one parameter for each option
     ] = None,
     fail_under: Annotated[
         float | None,
-        typer.Option("--fail-under", metavar="PERCENT", min=0, max=100, help="Fail where less of the grants is shown."),
+        typer.Option(
+            "--fail-under",
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            callback=real,
+            help="Fail where less of the grants is shown.",
+        ),
     ] = None,
     output: Annotated[
         list[str] | None,
