@@ -6,8 +6,9 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.progress import tracked
-from cortex_policy.cli.report import print_hints, print_rows, stop_members
+from cortex_policy.cli.report import print_hints, print_rows, settings_members, stop_members
 from cortex_policy.manage.listing import Row, rows, stamp_problem
+from cortex_policy.manage.settings_problems import settings_error
 from cortex_policy.manage.stopping import standing
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.stop import resuming
@@ -20,22 +21,24 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     """List the grants, and what is wrong with them.
 
     A table on a terminal, else one line a grant with tabs between. What is wrong with a grant goes to stderr, and so
-    does an emergency stop, first.
+    do, first, broken settings and an emergency stop.
 
     $ cortex-policy list
     $ cortex-policy list | cut -f1
     $ cortex-policy list --json --root /srv/repo
     """
     found = find_root(root)
-    stops = standing(found)
+    stops, unset = standing(found), settings_error(found.path)
     if not json:
-        for stop in stops:
-            typer.echo(printable(f"stopped {stop.sentence}"), err=True)
+        denied = [f"{unset}; every check answers 27"] if unset is not None else []
+        for line in [*denied, *(f"stopped {stop.sentence}" for stop in stops)]:
+            typer.echo(printable(line), err=True)
     listed = rows(found, tracked)
     if json:
         stopped = stop_members(stops[0] if stops else None)
         grants = [_members(row) for row in listed]
-        typer.echo(json_text.dumps({"root": found.path, "stopped": stopped, "grants": grants}))
+        settings = settings_members(unset)
+        typer.echo(json_text.dumps({"root": found.path, "settings": settings, "stopped": stopped, "grants": grants}))
         return
     print_rows(COLUMNS, [_cells(row) for row in listed])
     for row in listed:
@@ -45,7 +48,14 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     if broken is not None:
         typer.echo(printable(f"stamp: {broken.detail}"), err=True)
     ending = [stop.hint or f"an operator ends the stop with `{resuming(found)}`" for stop in stops]
-    print_hints([*ending, *(row.hint for row in listed), broken.hint if broken is not None else ""])
+    print_hints(
+        [
+            unset.hint if unset is not None else "",
+            *ending,
+            *(row.hint for row in listed),
+            broken.hint if broken is not None else "",
+        ]
+    )
     if not listed:
         typer.echo(printable(f"there are no grants in {found.tools}"), err=True)
 

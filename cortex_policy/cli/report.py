@@ -38,6 +38,11 @@ def warn(doubt: "GrantError | None") -> None:
         print_hints([doubt.hint])
 
 
+def settings_members(error: "GrantError | None") -> dict[str, object] | None:
+    """Return why every check answers 27 as it is printed in JSON, None where the settings are in order."""
+    return None if error is None else {"problem": error.detail, "hint": error.hint or None}
+
+
 def stop_members(stop: "Stop | None") -> dict[str, object] | None:
     """Return an emergency stop as it is printed in JSON, None where there is none."""
     if stop is None:

@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import members, stop_members
+from cortex_policy.cli.report import members, settings_members, stop_members
 from cortex_policy.manage.inspection import Inspection, inspect
 from cortex_policy.manage.rates import Standing
+from cortex_policy.manage.settings_problems import settings_error
 from cortex_policy.manage.stopping import standing
 from cortex_policy.state.grants import find_root
 from cortex_policy.wording import printable
@@ -24,7 +25,7 @@ def show(
     """Show a grant, its file, and what is left of its budgets.
 
     With `--at` it prints the text of the grant at a version of the stamp, byte for byte; `log` knows the versions.
-    An emergency stop stands in the first line.
+    Broken settings, and an emergency stop, come first.
 
     $ cortex-policy show git
     $ cortex-policy show git --json
@@ -38,12 +39,16 @@ def show(
         return
     seen = inspect(found, grant_id)
     file = f"{found.tools}/{grant_id}.json"
-    stops = standing(found)
+    stops, unset = standing(found), settings_error(found.path)
     if json:
         stopped = stop_members(stops[0] if stops else None)
-        typer.echo(json_text.dumps({"stopped": stopped, **_members(seen, found.path, file)}))
+        members_of_it = _members(seen, found.path, file)
+        typer.echo(json_text.dumps({"settings": settings_members(unset), "stopped": stopped, **members_of_it}))
         return
-    for name, value in [*(("stopped", stop.sentence) for stop in stops), *_lines(seen, file)]:
+    first = [("stopped", stop.sentence) for stop in stops]
+    if unset is not None:
+        first = [("broken", f"{unset}; every check answers 27"), ("hint", unset.hint), *first]
+    for name, value in [*filter(lambda line: line[1], first), *_lines(seen, file)]:
         typer.echo(printable(f"{name:<8}{value}"))
 
 

@@ -63,13 +63,14 @@ def begin(grant_id: str, asked: Asked) -> int:
 def _run(where: Plan, asked: Asked, outs: dict[str, str]) -> int:
     outcome = run_cases(where, lambda items: tracked(items, what="case files"))
     outcome = outcome.filtered(asked.filter) if asked.filter else outcome
+    sys.stderr.write("".join(f"warning: {printable(warning)}\n" for warning in outcome.warnings))
+    sys.stderr.flush()
     for name, file in outs.items():
         if file == STDOUT:
             is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
             sys.stdout.write(draw(outcome, colour=is_coloured) if name == "text" else FORMATS[name](outcome))
         else:
             write(FORMATS[name](outcome), file)
-    sys.stderr.write("".join(f"warning: {printable(warning)}\n" for warning in outcome.warnings))
     if STDOUT not in outs.values():
         sys.stderr.write(f"{summary(outcome)}\n")
     return _code(outcome, asked)

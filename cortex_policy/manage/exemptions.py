@@ -6,6 +6,7 @@ from itertools import chain
 
 from cortex_policy.core.model import GrantError, UsageError, Value
 from cortex_policy.core.settings import PROJECT
+from cortex_policy.manage.settings_problems import operator_problems, problem_of
 from cortex_policy.manage.targets import shown
 from cortex_policy.schema.problems import Problem, unplaced
 from cortex_policy.schema.rules import RULES, codes_of
@@ -42,9 +43,9 @@ class Exemptions:
 
     def __init__(self, where: "Targets", wanted: Wanted) -> None:
         """Read the settings of each root; what is wrong with them is a problem like others."""
-        self.problems: list[Problem] = []
-        self._wanted, self._codes, self._whole = wanted, wanted.codes, where.roots
         roots = dict.fromkeys([*where.roots, *(target.root for target in where.files if target.root)])
+        self.problems: list[Problem] = operator_problems() if roots else []  # a draft is nobody's to check yet
+        self._wanted, self._codes, self._whole = wanted, wanted.codes, where.roots
         self._projects = {root: self._project(root) for root in roots}
 
     def codes_for(self, file: str) -> frozenset[str]:
@@ -80,9 +81,7 @@ class Exemptions:
         try:
             values = self._read(root)
         except GrantError as error:
-            hint = error.hint.replace(file_of(PROJECT, root), shown(file_of(PROJECT, root)))
-            detail = error.detail.removeprefix(f"`{file_of(PROJECT, root)}`: ")
-            self.problems.append(unplaced(shown(file_of(PROJECT, root)), "settings-invalid", detail, hint))
+            self.problems.append(problem_of(error))
             values = {}
         select = self._wanted.select or values.get("validate.select", ())
         ignore = self._wanted.ignore or values.get("validate.ignore", ())

@@ -5,6 +5,7 @@ from cortex_policy.core.model import CortexPolicyError, GrantError, Value
 from cortex_policy.manage.case_reading import read
 from cortex_policy.manage.cases import Flaw
 from cortex_policy.manage.coverage import Cover, covered
+from cortex_policy.manage.settings_problems import settings_warnings
 from cortex_policy.manage.targets import shown
 from cortex_policy.manage.trying import Subject, Trial, tried
 from cortex_policy.state.grants import Directory, Root, Trust
@@ -66,7 +67,7 @@ def run(plan: "Plan", track: "Track" = iter) -> Outcome:
     covers = [cover for (path, grant_id), ones in sorted(runs.items())
               if (cover := grants.cover(roots[path], grant_id, ones)) is not None]  # fmt: skip
     strangers = [Trial(flaw.file, "", flaws=(flaw,)) for flaw in plan.flaws]
-    return Outcome((*strangers, *tested), tuple(covers), tuple(grants.warnings))
+    return Outcome((*strangers, *tested), tuple(covers), (*settings_warnings(roots), *grants.warnings))
 
 
 def _tested(target: "Target", grants: "Grants") -> Trial:

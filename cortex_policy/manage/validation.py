@@ -6,6 +6,7 @@ from cortex_policy.core.model import UsageError
 from cortex_policy.manage.crowd import spread
 from cortex_policy.manage.exemptions import Exemptions
 from cortex_policy.manage.inspecting import Inspector
+from cortex_policy.manage.settings_problems import CODE
 from cortex_policy.manage.surroundings import problems_of_root, shared_budgets, unsafe
 from cortex_policy.manage.targets import STDIN, Targets, of_root, of_words
 from cortex_policy.schema.problems import Problem, Report
@@ -36,7 +37,12 @@ def validate(where: Targets, exemptions: Exemptions, track: "Track", *, strict: 
         looked = list(zip(where.files, results, strict=True))
         found = chain(where.problems, _found(where, looked, inspector))
         problems = [_raised(one) if strict else one for one in exemptions.report(found)]
-    return Report(len(looked), tuple(sorted(problems, key=lambda one: (one.file, one.line, one.column, one.code))))
+    return Report(len(looked), tuple(sorted(problems, key=_order)))
+
+
+def _order(problem: Problem) -> tuple[object, ...]:
+    """Sort by place; settings that cannot be trusted are said first, since every check answers 27 meanwhile."""
+    return problem.code != CODE, problem.file, problem.line, problem.column, problem.code
 
 
 def _found(where: Targets, looked: "list[Pair]", inspector: Inspector) -> "Iterator[Problem]":

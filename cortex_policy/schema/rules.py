@@ -71,7 +71,7 @@ RULES = (
     Rule("stamp-missing", NOTE, "there is no stamp", "whoever caches grants does not learn that they changed"),
     Rule("stamp-broken", WARNING, "the stamp cannot be read", "whoever caches grants does not learn that they changed"),
     Rule("stamp-differs", WARNING, "a grant is not as it was stamped", "it was changed by hand, and whoever caches it was not told"),
-    Rule("settings-invalid", ERROR, "the settings of the project cannot be believed", "no setting is skipped, so every check answers 27"),
+    Rule("settings-invalid", ERROR, "settings cannot be trusted or read", "no setting is skipped, so every check answers 27"),
     Rule("settings-unused", NOTE, "a suppression suppresses nothing", "what it was for is mended, and the next mistake of its kind would be hidden"),
 )  # fmt: skip
 _BY_CODE = {rule.code: rule for rule in RULES}

@@ -101,6 +101,17 @@ def _shared() -> list[Layer]:
     return found
 
 
+def operator_errors() -> list[GrantError]:
+    """Return what is wrong with the settings that count for every root, an error of each place at most."""
+    errors = []
+    for read in (_shared, lambda: _of_file(SYSTEM), lambda: _of_file(USER), lambda: _variables(os.environ)):
+        try:
+            read()
+        except GrantError as error:
+            errors.append(error)
+    return errors
+
+
 def _of_operators() -> list[Layer]:
     return [_of_file(place) for place in (SYSTEM, USER)]
 

@@ -1,0 +1,75 @@
+"""Commands that look at grants say first that no check is answered."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = [sys.executable, "-m", "cortex_policy"]
+SAID = "there is no setting `bogus`"
+
+
+def run(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command."""
+    return subprocess.run([*PROGRAM, *words], capture_output=True, text=True, check=False, timeout=30)
+
+
+@pytest.fixture(autouse=True)
+def broken(root: Path, tmp_path: Path) -> Path:
+    """Stand in a root, as a user whose settings are wrong."""
+    file = tmp_path / "config/cortex-policy/config.toml"
+    file.parent.mkdir(parents=True)
+    file.parent.chmod(0o755)
+    file.write_text("bogus = 1\n")
+    assert run("check", "git", "tree").returncode == 27
+    (root / ".cortex/policy/stop").touch()
+    return file
+
+
+def test_list_says_so_before_a_stop() -> None:
+    """And lists the grants all the same."""
+    done = run("list")
+    first, second, hint, *_ = done.stderr.splitlines()
+    assert first.endswith(f"{SAID}; every check answers 27")
+    assert second.startswith("stopped ")
+    assert hint.startswith("hint: the settings are sensitive, ")
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["git", "model-gateway"]
+    assert done.returncode == 0
+
+
+def test_show_says_so_in_its_first_line() -> None:
+    """With what helps in the second."""
+    first, second, third, *_ = run("show", "git").stdout.splitlines()
+    assert first.startswith("broken  settings invalid: ")
+    assert first.endswith(f"{SAID}; every check answers 27")
+    assert second.startswith("hint    the settings are ")
+    assert third.startswith("stopped ")
+
+
+@pytest.mark.parametrize("words", [("list",), ("show", "git")])
+def test_json_has_a_member_for_it(words: tuple[str, ...], broken: Path) -> None:
+    """It is null where nothing is wrong."""
+    settings = json.loads(run(*words, "--json").stdout)["settings"]
+    assert settings["problem"] == f"`{broken}`: {SAID}"
+    assert settings["hint"]
+    broken.unlink()
+    assert json.loads(run(*words, "--json").stdout)["settings"] is None
+
+
+def test_cases_warn_of_it_first() -> None:
+    """They run on no settings but their own, and so their code is theirs."""
+    done = run("test")
+    assert done.stderr.startswith("warning: settings invalid: ")
+    assert done.returncode == 0
+    (warning,) = json.loads(run("test", "--json").stdout)["warnings"]
+    assert f"{SAID}; every check answers 27; the settings are " in warning
+
+
+def test_validate_ends_with_1(broken: Path) -> None:
+    """At the line, first of all."""
+    done = run("validate")
+    assert done.stdout.startswith(f"{broken}:1:1: error: {SAID} [settings-invalid]\n")
+    assert done.returncode == 1
+    assert run("validate", "--ignore", "settings-invalid").returncode == 0
