@@ -4,6 +4,7 @@ from cortex_policy.core.model import REASONS
 
 _DECIDED = range(10, 20)
 _UNDECIDED = range(20, 30)
+_NOT_DONE = 3
 _GENERAL = {
     1: "findings: what was validated or tested is wrong, what was verified differs, or what was compared allows more",
     2: "usage",
@@ -12,14 +13,14 @@ _GENERAL = {
     130: "interrupted",
 }
 DECIDING = ("check", "explain")  # their exit codes are answers, and programs read them
-_WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit")
+_WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit", "undo", "stamp")
+_COUNTERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
 _ROOTLESS = ("completions", "rule", "schema")
 _ENDED_BY = {
-    1: ("validate", "test", "stamp", "diff", "fmt"),
-    3: ("validate", "test", "stamp", "rate", "diff", "stop", "resume", "config", *_WRITERS),
-    23: ("stamp", *_WRITERS),
-    24: (*DECIDING, "rate"),
-    27: (*DECIDING, "config", "rate"),
+    1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit"),
+    23: (*DECIDING, *_WRITERS),
+    24: (*DECIDING, *_COUNTERS),
+    27: (*DECIDING, *_COUNTERS, *_WRITERS, "config", "audit", "replay", "suggest"),
 }
 
 
@@ -35,4 +36,6 @@ def _ends(command: str, code: int) -> bool:
         return command in _ENDED_BY[code]
     if code in _DECIDED:
         return command in DECIDING
+    if code == _NOT_DONE:
+        return command not in DECIDING
     return code not in _UNDECIDED or command not in _ROOTLESS

@@ -1,0 +1,105 @@
+"""Help and man pages list every exit code that a command answers, whatever is wrong around it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from cortex_policy.cli import app
+from cortex_policy.cli.exit_codes import DECIDING, exit_codes
+from cortex_policy.core.model import REASONS
+
+LINES = [
+    "check git tree", "explain git tree", "list", "show git", "show git --at 1", "diff git model-gateway",
+    "diff git --against HEAD", "edit git", "init", "new x --tool x --allow a --rate 3", "set git --rate 31 --allow-widening",
+    "remove git --yes", "rename git other", "copy git other", "fmt", "fmt --check", "log", "undo", "validate", "rule",
+    "test", "test --init git", "replay", "suggest", "stop", "resume", "approvals", "approve 1f0c9a7e", "deny 1f0c9a7e",
+    "schema", "completions bash", "stamp show", "stamp verify", "stamp write", "stamp wait --timeout 0", "config list",
+    "config get sensitive", "config path", "config set sensitive ask", "config unset sensitive", "rate show",
+    "rate reset git --yes", "rate purge --yes", "audit show", "audit tail", "audit stats", "audit verify",
+]  # fmt: skip
+POLICY = Path(".cortex/policy")
+
+
+def _settings() -> None:
+    (POLICY / "config.toml").write_text("bogus = 1\n")
+
+
+def _variable() -> None:
+    os.environ["CORTEX_POLICY_BOGUS"] = "1"
+
+
+def _state() -> None:
+    Path(os.environ["CORTEX_POLICY_STATE_DIR"]).chmod(0o777)
+
+
+def _log() -> None:
+    os.environ["CORTEX_AUDIT_LOG"] = str(Path.cwd())
+
+
+def _text() -> None:
+    (POLICY / "tools/git.json").write_text("{")
+
+
+def _modes() -> None:
+    (POLICY / "tools").chmod(0o777)
+
+
+def _grant() -> None:
+    (POLICY / "tools/git.json").unlink()
+
+
+def _stamp() -> None:
+    app.run(["stamp", "write"])
+    grant = json.loads((POLICY / "tools/git.json").read_text())
+    (POLICY / "tools/git.json").write_text(json.dumps({**grant, "rate": {"perMinute": 29}}))
+    os.environ["CORTEX_POLICY_STAMP"] = "require"
+
+
+def _stop() -> None:
+    (POLICY / "stop").touch()
+
+
+def _root() -> None:
+    os.environ["CORTEX_POLICY_ROOT"] = "/nowhere"
+
+
+WRONG: list[Callable[[], None]] = [
+    lambda: None, _settings, _variable, _state, _log, _text, _modes, _grant, _stamp, _stop, _root,
+]  # fmt: skip
+
+
+def code_of(words: list[str]) -> int:
+    """Return the exit code of a command line; those that decide leave their process."""
+    if words[0] in DECIDING:
+        return subprocess.run(
+            [sys.executable, "-I", "-m", "cortex_policy", *words], capture_output=True, check=False
+        ).returncode
+    with patch.multiple(sys, stdout=sys.stdout, stderr=sys.stderr, stdin=None):  # a run wraps them: put them back
+        return app.run(words)
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.__name__.strip("_<>"))
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.usefixtures("root")
+def test_a_code_that_is_answered_is_listed(line: str, wrong: Callable[[], None]) -> None:
+    """The list may hold more than these situations show."""
+    words = line.split()
+    with patch.dict(os.environ):
+        wrong()
+        assert code_of(words) in {code for code, _ in exit_codes(words[0])}
+
+
+@pytest.mark.parametrize("command", DECIDING)
+def test_a_command_that_decides_lists_every_reason(command: str) -> None:
+    """With 2, 70 and 130, and neither findings nor what is not done."""
+    assert {code for code, _ in exit_codes(command)} == {2, 70, 130, *(reason.exit_code for reason in REASONS)}
+    said = subprocess.run(
+        [sys.executable, "-I", "-m", "cortex_policy", command, "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert "\n  23   grant differs from its stamp (stamp_mismatch)\n" in said
