@@ -12,7 +12,6 @@ from cortex_policy.core.model import (
     RATE_LIMITED,
     Decision,
     Settings,
-    UsageError,
 )
 
 TYPE_CHECKING = False
@@ -125,16 +124,17 @@ def decide(
 ) -> Decision:
     """Decide a request after hits at the given times (seconds); read nothing, consume nothing.
 
-    Raises UsageError for a cost below one.
+    Raises UsageError for a cost below one, and for what cannot be read as what it should be.
     """
-    from cortex_policy.core.window import budget  # noqa: PLC0415 - the ledger has its own; a check need not load this
+    from cortex_policy.core import exact, exact_values  # noqa: PLC0415 - a check need not load these
+    from cortex_policy.core.window import budget  # noqa: PLC0415 - the ledger has its own
 
-    if request.cost < 1:
-        message = "cost must be an integer of at least 1"
-        raise UsageError(message)
-    limit = grant.rate.per_minute
-    refused = refusal(grant, request, settings)  # never `refused or ...`: a no is false
-    return rated(grant, request, budget(hits, now, limit, request.cost)) if refused is None else refused
+    grant, request = exact_values.exact_grant(grant), exact_values.exact_request(request)
+    refused = refusal(grant, request, exact_values.exact_settings(settings))  # never `refused or ...`: a no is false
+    if refused is not None:
+        return refused
+    times, limit = exact.exact_times(hits), grant.rate.per_minute
+    return rated(grant, request, budget(times, exact.exact_seconds(now), limit, request.cost))
 
 
 def is_path_name(name: str) -> bool:

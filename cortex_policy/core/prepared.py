@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 FREE, TEXT, PATH, ODD = range(4)  # of an argument: any scalar, any string, a path, for the engine
 MOST_NAMES = 256
-_SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
 class Prepared:
@@ -61,12 +60,19 @@ class Prepared:
         if type(action) is not str or type(args) is not dict or action not in self._actions:
             return None
         found = []
-        for name, value in args.items():
+        for name, value in tuple(args.items()):  # at once: another thread may change them
             kind = self._kinds.get(name) if type(name) is str else ODD
             if kind is None:
                 kind = self._kind(name)
             if kind == FREE:
-                if type(value) not in _SCALARS:
+                given = type(value)  # INVARIANT: told by identity: a metaclass may claim to equal any type
+                if (
+                    given is not str
+                    and given is not int
+                    and given is not float
+                    and given is not bool
+                    and value is not None
+                ):
                     return None
             elif kind == ODD or type(value) is not str:
                 return None

@@ -1,10 +1,10 @@
 """Decisions from memory: the sync half of a store, and all that a call takes."""
 
-from cortex_policy.core.engine import decide
-from cortex_policy.core.model import AccessDenied, Decision, Grant, Request, UsageError, denial
+from cortex_policy.core.engine import rated, refusal
+from cortex_policy.core.exact import exact_arguments, exact_count, exact_text
+from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, UsageError, denial
 from cortex_policy.state.cache import Cache, Entry, Stats
 from cortex_policy.state.enforcement import Trail, admit_from, believed, guarded, refuse_stop_of_host, settings_of
-from cortex_policy.state.given import check_cost, plain_arguments
 from cortex_policy.state.grants import Root, check_id, read_grant
 from cortex_policy.state.places import places
 from cortex_policy.state.resident import FileBudgets
@@ -82,7 +82,7 @@ class Decider:
 
     def invalidate(self, grant_id: str | None = None) -> None:
         """Read a grant, or all of them, anew at its next use. No write makes this necessary."""
-        self._cache.forget(grant_id)
+        self._cache.forget(None if grant_id is None else exact_text(grant_id, "an id"))
 
     def stats(self) -> Stats:
         """Say what was done so far."""
@@ -91,26 +91,28 @@ class Decider:
     def _decided(
         self, entry: Entry | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
-        check_cost(cost)
+        action, cost = exact_text(action, "an action"), exact_count(cost, "cost")
         try:
             entry = entry or self._read(grant_id, self._admitted)
         except AccessDenied as error:
             self._refusals += 1
             return error.decision
-        grant, plain = entry.grant, plain_arguments(args)
+        grant, plain = entry.grant, exact_arguments(args)
         origin = grant.origin
         assert origin is not None  # noqa: S101 - it was read from one
         governs = entry.premises.guarded if entry.premises else guarded(origin, entry.settings)
         request = Request(action, plain, places(grant, origin, plain, governs), cost)
-        decision = decide(grant, request, settings=entry.settings)
+        decision = refusal(grant, request, entry.settings)  # never `... or ...`: a no is false
+        if decision is None:
+            decision = rated(grant, request, _untouched(grant, cost))
         self._refusals += not decision
         return _signed(decision, entry)
 
     def _enforced(
         self, entry: Entry | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
-        check_cost(cost)
-        given = plain_arguments(args)
+        grant_id, action = exact_text(grant_id, "an id"), exact_text(action, "an action")
+        cost, given = exact_count(cost, "cost"), exact_arguments(args)
         try:
             with Trail(grant_id, action, given, cost, peek=False, sinks=self._sinks) as trail:
                 entry = entry or self._read(grant_id, self._admitted)
@@ -138,9 +140,9 @@ class Decider:
 
     def _read(self, grant_id: str, reading: "Callable[[str], tuple[Grant, Settings]]") -> Entry:
         self._check_open()
-        check_word(grant_id)
-        check_id(grant_id)
-        return self._cache.read(grant_id, lambda: reading(grant_id))
+        name = exact_text(grant_id, "an id")
+        check_id(name)
+        return self._cache.read(name, lambda: reading(name))
 
     def _admitted(self, grant_id: str) -> "tuple[Grant, Settings]":
         refuse_stop_of_host()
@@ -168,11 +170,10 @@ class Decider:
             raise UsageError(message)
 
 
-def check_word(grant_id: object) -> None:
-    """Raise UsageError for what is no string."""
-    if not isinstance(grant_id, str):
-        message = f"an id is a string, not `{type(grant_id).__name__}`"
-        raise UsageError(message)
+def _untouched(grant: Grant, cost: int) -> Budget:
+    """Return the budget of a grant as it is without hits."""
+    limit = grant.rate.per_minute
+    return Budget(limit, 0, limit, 0.0 if cost <= limit else None, 0)
 
 
 def _signed(decision: Decision, entry: Entry) -> Decision:

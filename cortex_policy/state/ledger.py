@@ -4,7 +4,7 @@ import os
 import sys
 from _thread import get_ident
 
-from cortex_policy.core.model import Budget, UsageError
+from cortex_policy.core.model import Budget
 from cortex_policy.state import ring as rings
 from cortex_policy.state.grants import sha256
 from cortex_policy.state.ring import Damaged, Key, Ring, boot_id, failed, lock, stands
@@ -171,9 +171,10 @@ class Ledger:
         return self._guarded(tool, action, limit, cost, consume=False)
 
     def _guarded(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
-        if cost < 1:
-            message = "cost must be an integer of at least 1"
-            raise UsageError(message)
+        if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
+            from cortex_policy.core.exact import exact_hit  # noqa: PLC0415 - only from Python
+
+            tool, action, limit, cost = exact_hit(tool, action, limit, cost)
         if rings.fcntl is None:
             raise failed("this platform has no file locks")
         if min(limit, LARGEST_LIMIT) < cost:

@@ -1,9 +1,10 @@
 """What a Python caller has without a store: load a grant, and enforce it."""
 
 from cortex_policy.core.engine import DEFAULTS
-from cortex_policy.core.model import UsageError, denial
+from cortex_policy.core.exact import exact_arguments, exact_count, exact_path, exact_text
+from cortex_policy.core.exact_values import exact_grant
+from cortex_policy.core.model import denial
 from cortex_policy.state.enforcement import Trail, believed, refuse_stop_of_host, settings_of
-from cortex_policy.state.given import check_cost, named, plain_arguments
 from cortex_policy.state.grants import check_id, find_root, read_grant
 from cortex_policy.state.stop import refuse_since
 
@@ -23,11 +24,9 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
 
     It decides nothing, so that it may be loaded while a stop stands: `enforce` looks for that.
     """
-    if not isinstance(grant_id, str):
-        message = f"an id is a string, not `{type(grant_id).__name__}`"
-        raise UsageError(message)
+    grant_id = exact_text(grant_id, "an id")
     check_id(grant_id)
-    found = find_root(named(root))
+    found = find_root(None if root is None else exact_path(root))
     grant = read_grant(found, grant_id)
     believed(grant, settings_of(found.path))
     return grant
@@ -50,8 +49,8 @@ def enforce(
     arguments count as the strings they stand for. Budgets are counted across processes in the ledger of the grant's
     root; with a `MemoryBudgets`, in this process alone. Each sink gets the event of the answer, after the audit log.
     """
-    check_cost(cost)
-    given = plain_arguments(args)
+    grant, action, cost = exact_grant(grant), exact_text(action, "an action"), exact_count(cost, "cost")
+    given = exact_arguments(args)
     with Trail(grant.id, action, given, cost, peek=False, sinks=sinks) as trail:
         trail.grant = grant
         refuse_stop_of_host()

@@ -5,7 +5,8 @@ from _thread import allocate_lock
 from time import clock_gettime_ns
 from weakref import WeakSet
 
-from cortex_policy.core.model import Budget, UsageError, budget_key
+from cortex_policy.core.exact import exact_hit
+from cortex_policy.core.model import Budget, budget_key
 from cortex_policy.state.ring import CLOCK, TICK_BITS, WINDOW_TICKS
 
 _SMALLEST = 16  # slots of a new ring
@@ -74,6 +75,8 @@ class MemoryBudgets:
 
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
         """Take `cost` hits if they fit into `limit` a minute, and say so."""
+        if not (type(tool) is type(action) is str and type(limit) is type(cost) is int):
+            tool, action, limit, cost = exact_hit(tool, action, limit, cost)
         ring = self._rings.get(f"{tool}:{action}")  # `budget_key`: to call it here costs 5 %
         if cost == 1 and limit > 0 and ring is not None:
             with ring.lock:
@@ -98,9 +101,7 @@ class MemoryBudgets:
         return self._asked(tool, action, limit, cost, consume=False)
 
     def _asked(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
-        if cost < 1:
-            message = "cost must be an integer of at least 1"
-            raise UsageError(message)
+        tool, action, limit, cost = exact_hit(tool, action, limit, cost)
         if limit < cost:
             return Budget(limit, 0, limit, None, 0)
         with self._lock:

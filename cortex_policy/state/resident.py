@@ -6,6 +6,7 @@ from _thread import _local
 from time import clock_gettime_ns
 from weakref import WeakSet
 
+from cortex_policy.core.exact import exact_hit
 from cortex_policy.core.model import Budget, StateError
 from cortex_policy.state.ledger import Ledger, boot_id, open_file, open_state, release, unlock
 from cortex_policy.state.ring import (
@@ -80,6 +81,8 @@ class FileBudgets(Ledger):
 
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:  # noqa: C901 - a call inside costs 3 %
         """Take `cost` hits if they fit into `limit` a minute, and say so; raise StateError where nobody can know."""
+        if not (type(tool) is type(action) is str and type(limit) is type(cost) is int):
+            tool, action, limit, cost = exact_hit(tool, action, limit, cost)
         try:
             handle = self._local.handles[tool, action]
         except (AttributeError, KeyError):
@@ -118,6 +121,7 @@ class FileBudgets(Ledger):
 
     def denial(self, tool: str, action: str, limit: int) -> Budget | None:
         """Return what `take` would say to a thread whose `hit` was just denied; None where the file must be asked."""
+        tool, action, limit, _ = exact_hit(tool, action, limit, 1)
         handles: _Handles = self._local.__dict__.get("handles", {})
         handle = handles.get((tool, action))
         if handle is None or not handle.denied_until or not _is_still_full(handle, limit):

@@ -4,9 +4,9 @@ import os
 from _thread import allocate_lock
 from weakref import WeakSet
 
+from cortex_policy.core.exact import exact_path, exact_text
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError, Value
-from cortex_policy.state.deciding import Decider, check_word
-from cortex_policy.state.given import named
+from cortex_policy.state.deciding import Decider
 from cortex_policy.state.grants import Directory, Trust, find_root
 
 TYPE_CHECKING = False
@@ -59,7 +59,7 @@ class PolicyStore(Decider):
         if type(max_grants) is not int or max_grants < 1:
             message = "max_grants must be an integer of at least 1"
             raise UsageError(message)
-        super().__init__(find_root(named(root)), max_grants, budgets, sinks)
+        super().__init__(find_root(None if root is None else exact_path(root)), max_grants, budgets, sinks)
         self._lock = allocate_lock()
         self._flights: Flights | None = None
         self._rounds: Rounds | None = None
@@ -72,8 +72,8 @@ class PolicyStore(Decider):
 
     async def load_async(self, grant_id: str) -> Grant:
         """Do what `load` does while the event loop goes on; all who wait for a grant at one time share its read."""
-        check_word(grant_id)
-        return await self._flying().shared(grant_id, lambda: self.load(grant_id))
+        name = exact_text(grant_id, "an id")
+        return await self._flying().shared(name, lambda: self.load(name))
 
     async def enforce_async(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1

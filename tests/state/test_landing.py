@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
+from cortex_policy.core.exact import exact_arguments
 from cortex_policy.core.model import Decision, Grant, Rate, Settings
 from cortex_policy.state.beneath import Beneath
 from cortex_policy.state.cache import Entry
 from cortex_policy.state.enforcement import ask
-from cortex_policy.state.given import plain_arguments
 from cortex_policy.state.grants import find_root, read_grant
 from cortex_policy.state.landing import MOST_ROUTES
 from cortex_policy.state.memory import MemoryBudgets
@@ -80,7 +80,7 @@ def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> Ent
 def slowly(entry: Entry, action: str, args: dict[str, Any]) -> Decision:
     """Decide as every other way into this program does."""
     decision = ask(
-        entry.grant, action, plain_arguments(args), peek=True, settings=entry.settings, budgets=MemoryBudgets()
+        entry.grant, action, exact_arguments(args), peek=True, settings=entry.settings, budgets=MemoryBudgets()
     )
     return Decision(**{**vars(decision), "grant_sha256": entry.prepared.digest})
 

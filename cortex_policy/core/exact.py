@@ -1,0 +1,200 @@
+"""What a Python caller gave, rebuilt from exact types before any rule looks at it.
+
+A subclass is taken by its value, never by its own methods: `class Where(str, Enum)` formats itself as `Where.X`, and
+`open` reads its value. What has no value of these types is refused in an error of ours, whatever its methods raise.
+"""
+
+import os
+from collections.abc import Mapping, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
+from math import isfinite
+
+from cortex_policy.core.decode import MAX_DEPTH
+from cortex_policy.core.model import UsageError
+
+MOST_PARTS = 1 << 20  # values in one call: no file or command line holds more
+_COLLECTIONS = (list, tuple, set, frozenset)
+_name_of = type.__dict__["__name__"].__get__  # past a metaclass that has another answer
+_bases_of = type.__dict__["__mro__"].__get__
+_members_of = type.__dict__["__dict__"].__get__
+
+
+def exact_text(value: object, what: str) -> str:
+    """Return a string; raise UsageError for what is none, named by what it should have been."""
+    if type(value) is str:
+        return value
+    if issubclass(type(value), str):
+        return str.__str__(value)
+    message = f"{what} is a string, not `{_name_of(type(value))}`"
+    raise UsageError(message)
+
+
+def exact_count(value: object, what: str) -> int:
+    """Return an integer of at least one; raise UsageError for anything else."""
+    number = int.__int__(value) if issubclass(type(value), int) and type(value) is not bool else 0  # type: ignore[arg-type]
+    if number < 1:
+        message = f"{what} must be an integer of at least 1"
+        raise UsageError(message)
+    return number
+
+
+def exact_seconds(value: object) -> float:
+    """Return a point in time; raise UsageError for what is no finite number."""
+    try:
+        seconds = float(int.__int__(value)) if issubclass(type(value), int) else float.__float__(value)  # type: ignore[arg-type]
+    except (TypeError, OverflowError):
+        seconds = float("nan")
+    if not isfinite(seconds):
+        message = "a time is a finite number of seconds"
+        raise UsageError(message)
+    return seconds
+
+
+def exact_times(values: object) -> list[float]:
+    """Return points in time; raise UsageError for what cannot be iterated over, or holds anything else."""
+    return [exact_seconds(value) for value in _iterated(values)]
+
+
+def exact_hit(tool: object, action: object, limit: object, cost: object) -> tuple[str, str, int, int]:
+    """Return what a budget is asked for."""
+    is_number = issubclass(type(limit), int) and type(limit) is not bool
+    counted = int.__int__(limit) if is_number else exact_count(limit, "limit")  # type: ignore[arg-type]
+    return exact_text(tool, "a tool"), exact_text(action, "an action"), counted, exact_count(cost, "cost")
+
+
+def exact_path(value: object) -> str:
+    """Return a string, bytes or a path-like object as text; raise UsageError for anything else."""
+    if issubclass(type(value), str):
+        return str.__str__(value)
+    try:
+        given = value if issubclass(type(value), bytes) else os.fspath(value)  # type: ignore[call-overload]
+        if issubclass(type(given), str):
+            return str.__str__(given)
+        return os.fsdecode(bytes.__bytes__(given))  # type: ignore[arg-type]
+    except Exception:  # noqa: BLE001 - `__fspath__` of the caller's own
+        message = f"`{_name_of(type(value))}` is no path"
+        raise UsageError(message) from None
+
+
+def exact_arguments(args: object) -> "dict[str, object]":
+    """Return the arguments of a call; raise UsageError for what is no mapping, and what cannot be looked into.
+
+    Paths of any type and bytes become strings, other mappings, sequences and sets dictionaries and lists.
+    """
+    try:
+        found = _Rebuilt().value({} if args is None else args, -1)
+    except UsageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the methods of the caller's own types may raise anything
+        message = f"an argument cannot be looked into: its own methods raise `{_name_of(type(error))}`"
+        raise UsageError(message) from None
+    if type(found) is not dict:
+        message = f"arguments are a mapping, not `{_name_of(type(args))}`"
+        raise UsageError(message)
+    return found
+
+
+def _iterated(values: object) -> "list[object]":
+    """Return the parts of what can be iterated over, no more than a call may hold."""
+    found: list[object] = []
+    try:
+        for value in values:  # type: ignore[attr-defined]
+            found.append(value)
+            if len(found) > MOST_PARTS:
+                break
+    except Exception as error:  # noqa: BLE001 - as above
+        message = f"`{_name_of(type(values))}` cannot be iterated over: `{_name_of(type(error))}`"
+        raise UsageError(message) from None
+    if len(found) > MOST_PARTS:
+        message = f"a call holds more than {MOST_PARTS} values"
+        raise UsageError(message)
+    return found
+
+
+class _Rebuilt:
+    """One walk over the arguments of a call, which ends where they are too many."""
+
+    def __init__(self) -> None:
+        self._left = MOST_PARTS
+
+    def value(self, value: object, depth: int) -> object:
+        """Return a value, `depth` containers below the arguments."""
+        kind = type(value)
+        # INVARIANT: compared by identity: a metaclass may claim to equal anything
+        if kind is str or kind is int or kind is float or kind is bool or value is None:
+            return value
+        if depth > MAX_DEPTH:
+            message = f"arguments are nested deeper than {MAX_DEPTH}"
+            raise UsageError(message)
+        if issubclass(kind, str | bytes):
+            return exact_path(value)
+        if _has_path(kind):
+            if issubclass(kind, int | float | dict | list | tuple | set | frozenset):
+                raise _unreadable(kind)  # a path to some programs, a number or a collection to others
+            return exact_path(value)
+        if issubclass(kind, int):
+            return int.__int__(value)  # type: ignore[arg-type]
+        if issubclass(kind, float):
+            return float.__float__(value)  # type: ignore[arg-type]
+        return self._collection(value, kind, depth)
+
+    def _collection(self, value: object, kind: type, depth: int) -> object:
+        if issubclass(kind, dict):
+            return self._members(list(dict.items(value)), depth)  # type: ignore[arg-type]
+        for known in _COLLECTIONS:
+            if issubclass(kind, known):
+                return self._parts(list(known.__iter__(value)), depth)  # type: ignore[arg-type]
+        if issubclass(kind, bytearray | memoryview | range):
+            raise _unreadable(kind)
+        if issubclass(kind, Mapping):
+            pairs = _iterated(value.items())  # type: ignore[attr-defined]
+            return self._members([(name, part) for name, part in pairs], depth)  # type: ignore[misc, has-type]
+        if issubclass(kind, AbstractSet | ValuesView | Sequence):
+            return self._parts(_iterated(value), depth)
+        raise _unreadable(kind)
+
+    def _members(self, pairs: "list[tuple[object, object]]", depth: int) -> "dict[str, object]":
+        self._count(len(pairs))
+        members: dict[str, object] = {}
+        for key, part in pairs:
+            name = _name(key)
+            if name in members:
+                message = f"two names of arguments are both `{name:.60}`"
+                raise UsageError(message)
+            members[name] = self.value(part, depth + 1)
+        return members
+
+    def _parts(self, parts: "list[object]", depth: int) -> "list[object]":
+        self._count(len(parts))
+        return [self.value(part, depth + 1) for part in parts]
+
+    def _count(self, parts: int) -> None:
+        self._left -= parts
+        if self._left < 0:
+            message = f"a call holds more than {MOST_PARTS} values"
+            raise UsageError(message)
+
+
+def _name(key: object) -> str:
+    kind = type(key)
+    if issubclass(kind, str | bytes) or _has_path(kind):
+        return exact_path(key)
+    if key is None or kind is bool:
+        return str(key)
+    if issubclass(kind, int):
+        return int.__repr__(key)
+    if issubclass(kind, float):
+        return float.__repr__(key)
+    message = f"a name of type `{_name_of(kind)}` cannot be looked into"
+    raise UsageError(message, "name arguments by strings")
+
+
+def _has_path(kind: type) -> bool:
+    """Whether values of a type are path-like; asked as `os.fspath` looks for it, without calling anything."""
+    return any("__fspath__" in _members_of(base) for base in _bases_of(kind))
+
+
+def _unreadable(kind: type) -> UsageError:
+    return UsageError(
+        f"an argument of type `{_name_of(kind)}` cannot be looked into", "pass JSON values, paths or bytes"
+    )
