@@ -10,6 +10,8 @@ from cortex_policy.core.model import (
     UsageError,
 )
 
+_MOST_COMPARED = 20  # paths of a call
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.checking import Call, Outcome
@@ -65,7 +67,8 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
     if decision.reason is ACTION_NOT_ALLOWED:
         actions = ", ".join(grant.actions) or "none"
         allowing = _command(call, "allow", [call.action] if call.action else [])
-        return f"allowed actions: {actions}; an operator {allowing or f'adds one to `actions` in {file}'}"
+        more = _same_action(call.action, grant.actions)
+        return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
         return f"what arguments may be stands in `args` in {file}; `--explain` names the line"
     if decision.reason is PATH_OUTSIDE_SCOPE:
@@ -84,8 +87,32 @@ def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) ->
     scopes = [scope for scope in grant.fs_scope if usable(scope) is not None]
     if scopes:
         what = "allowed" if decision.places else "give a path"
-        return f"{what} below: {', '.join(scopes)}{allowing and f'; an operator {allowing}'}"
+        more = _same_scope(grant.fs_scope, decision)
+        return f"{what} below: {', '.join(scopes)}{more}{allowing and f'; an operator {allowing}'}"
     return f"no scope of this grant can match; an operator mends `fsScope` in {file}" if grant.fs_scope else ""
+
+
+def _same_action(action: str, actions: tuple[str, ...]) -> str:
+    """Say that an action reads like one that is allowed, '' where it does not."""
+    if action.isascii():
+        return ""
+    from cortex_policy.core.normal_form import difference, twin  # noqa: PLC0415 - few words need it
+
+    same = twin(action, actions)
+    return f"; {difference('the action', action, same)}" if same else ""
+
+
+def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
+    """Say that a path reads as if it were in a scope, '' where it does not."""
+    places = [there for there, _ in decision.places if not f"{there.collapsed}{there.landed}".isascii()]
+    if not places:
+        return ""
+    from cortex_policy.core.normal_form import difference, twin_scope  # noqa: PLC0415 - as above
+
+    for there in places[:_MOST_COMPARED]:
+        if same := twin_scope(scopes, there):
+            return f"; {difference('the scope', there.given, same)}"
+    return ""
 
 
 def _command(call: "Call", option: str, words: list[str]) -> str:

@@ -4,6 +4,7 @@ from cortex_policy.core import commands
 from cortex_policy.core.engine import judged, misspelling, usable
 from cortex_policy.core.model import Value
 from cortex_policy.core.nearness import miss_of, nearest_scope, nearest_value, nearest_word
+from cortex_policy.core.normal_form import difference, twin, twin_scope
 from cortex_policy.core.walks import MOST_PATHS, RULES
 
 TYPE_CHECKING = False
@@ -28,6 +29,8 @@ class Counsel(Value):
 def _action(case: "Case") -> Counsel:
     action, actions = case.request.action, case.grant.actions
     remedy, near = commands.setting(case.grant.id, "allow", [action] if action else []), nearest_word(action, actions)
+    if near == twin(action, actions):
+        return Counsel(near, actions, remedy, difference("the action", action, near) if near else "")
     advice = f"did you mean `{near}`? an operator can allow `{action}` beside it" if near else ""
     return Counsel(near, actions, remedy, advice)
 
@@ -57,8 +60,12 @@ def _path(case: "Case") -> Counsel:
         return Counsel(advice=f"no grant lets its tool touch {what}")
     if len(places) < len(denied):
         return Counsel("", usables, advice="give a path as a string, or several as an array of strings")
+    same = [(there, found) for there in places[:MOST_PATHS] if (found := twin_scope(scopes, there))]
     near = next((found for there in places[:MOST_PATHS] if (found := nearest_scope(scopes, there))), "")
     remedy = commands.setting(case.grant.id, "add-scope", commands.missing_scopes(case.grant, case.decision))
+    if same:
+        there, near = same[0]
+        return Counsel(near, usables, remedy, difference("the scope", there.given, near))
     return Counsel(near, usables, remedy, _meant(near, places) if remedy else _why_none(places))
 
 

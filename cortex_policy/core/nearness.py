@@ -5,6 +5,7 @@ from difflib import SequenceMatcher
 from cortex_policy.core.arguments import broken, listed, unmet
 from cortex_policy.core.engine import covering, usable
 from cortex_policy.core.model import Value
+from cortex_policy.core.normal_form import twin, twin_scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class Miss(Value):
 
 def nearest_word(word: str, words: "Sequence[str]") -> str:
     """Return the word that reads most like another, '' where none comes near."""
+    if same := twin(word, words):
+        return same
 
     def likeness(other: str) -> float:
         pair = word[:_LONGEST].casefold(), other[:_LONGEST].casefold()
@@ -115,6 +118,8 @@ def _is_number(value: object) -> "TypeGuard[int | float]":
 
 def nearest_scope(scopes: tuple[str, ...], there: "Place") -> str:
     """Return the scope with which a path shares most: its first components, else its spelling; '' where nothing."""
+    if same := twin_scope(scopes, there):
+        return same
     wanted = next((one for one in (there.collapsed, there.landed) if one and covering(scopes, one) is None), None)
     wanted = wanted if wanted is not None else there.given
     if not wanted:

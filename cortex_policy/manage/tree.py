@@ -1,8 +1,11 @@
 """Rules that need the working tree: where scopes and schema links lead."""
 
 import os
+from unicodedata import normalize
 
 from cortex_policy.core.engine import covering
+from cortex_policy.core.jsontext import json_text
+from cortex_policy.core.normal_form import difference
 from cortex_policy.schema.problems import Finding, pointer
 
 TYPE_CHECKING = False
@@ -52,6 +55,9 @@ class Tree:
             return "scope-link", to, f"add `{to}` too, if that is meant"
         near = self._in_another_case(prefix)
         if near:
+            if normalize("NFC", near) == normalize("NFC", prefix):
+                told = difference("the tree's", prefix, near)
+                return "scope-absent", f"does not exist: {told}", _as_json(near)
             return "scope-case", f"is spelled `{near}` in the tree, and case counts", f"did you mean `{near}`?"
         return (
             "scope-absent",
@@ -64,7 +70,7 @@ class Tree:
         spelled = ""
         for step in prefix.split("/"):
             names = self._names(spelled)
-            name = names.get(step) or names.get(step.casefold())
+            name = names.get(step) or names.get(_folded(step))
             if name is None:
                 return ""
             spelled = f"{spelled}/{name}".lstrip("/")
@@ -77,8 +83,18 @@ class Tree:
                 names = sorted(os.listdir(f"{self._root}/{directory}"), reverse=True)  # of two, the first is proposed
             except OSError:
                 names = []
-            self._listed[directory] = {name.casefold(): name for name in names} | {name: name for name in names}
+            self._listed[directory] = {_folded(name): name for name in names} | {name: name for name in names}
         return self._listed[directory]
+
+
+def _folded(name: str) -> str:
+    """Return how a name reads, whatever its case and its Unicode normal form."""
+    return normalize("NFC", normalize("NFC", name).casefold())
+
+
+def _as_json(name: str) -> str:
+    """Return the hint to write a name that reads like another one."""
+    return f"write it as {json_text(name)}, which is JSON for the name in the tree"
 
 
 def schema_link(subject: "Subject", directory: str) -> "Iterator[Finding]":

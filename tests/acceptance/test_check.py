@@ -291,6 +291,21 @@ def test_a_no_says_what_was_wrong_and_what_would_help(words: tuple[str, ...], se
         assert [line.partition(" ")[0] for line in said.splitlines()][1:] in ([], ["hint:"])
 
 
+def test_a_path_in_another_unicode_normal_form_is_named_as_such(root: Path) -> None:
+    """It reads as if it were allowed, and so does an action."""
+    file = root / ".cortex" / "policy" / "tools" / "git.json"
+    grant = {**json.loads(file.read_text()), "fsScope": ["docs/caf\u00e9"], "actions": ["caf\u00e9"]}
+    file.write_text(json.dumps(grant))
+    done = check("git", "caf\u00e9", "--path", "docs/cafe\u0301/x")
+    assert done.returncode == 12
+    assert "reads like the scope `docs/caf\u00e9`" in done.stderr
+    assert "NFD instead of NFC" in done.stderr
+    done = check("git", "cafe\u0301")
+    assert done.returncode == 10
+    assert "reads like the action `caf\u00e9`" in done.stderr
+    assert check("git", "caf\u00e9", "--path", "docs/caf\u00e9/x").returncode == 0
+
+
 @pytest.mark.usefixtures("root")
 def test_each_denial_goes_by_the_first_rule_that_fails() -> None:
     """Action before arguments before path before rate, and the rule is named where it is asked for."""

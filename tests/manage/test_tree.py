@@ -68,3 +68,16 @@ def test_a_schema_link_to_a_file_that_is_not_there_is_told(root: Path, link: obj
     """One to the web cannot be looked up here."""
     found = list(schema_link(subject(**{"$schema": link}), str(root / ".cortex" / "policy" / "tools")))
     assert [one.code for one in found] == ["key-schema"] * is_told
+
+
+@pytest.mark.parametrize(
+    ("scope", "there", "forms"),
+    [("caf\u00e9", "cafe\u0301", "NFC instead of NFD"), ("cafe\u0301", "caf\u00e9", "NFD instead of NFC")],
+)
+def test_a_scope_in_another_normal_form_is_told_as_that(root: Path, scope: str, there: str, forms: str) -> None:
+    """Both look the same, so the hint spells the one in the tree in ASCII."""
+    (root / "docs" / there).mkdir()
+    (found,) = Tree(str(root)).scopes(subject(f"docs/{scope}"))
+    assert found.code == "scope-absent"
+    assert found.message.endswith(f"another Unicode normal form: {forms}")
+    assert json.dumps(f"docs/{there}") in found.hint

@@ -1,0 +1,46 @@
+"""Words that read the same and are not: Unicode writes `é` in two ways, and no rule takes one for the other."""
+
+from unicodedata import is_normalized, normalize
+
+from cortex_policy.core.engine import covering, usable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cortex_policy.core.model import Place
+
+_MOST = 500  # words that are compared
+
+
+def twin(word: str, words: "Sequence[str]") -> str:
+    """Return the word that is another one in another normal form, '' where there is none."""
+    plain = normalize("NFC", word)
+    return next((other for other in words[:_MOST] if other != word and normalize("NFC", other) == plain), "")
+
+
+def twin_scope(scopes: tuple[str, ...], there: "Place") -> str:
+    """Return the scope that a path would be in if both were written in one normal form, '' where there is none."""
+    for relative in (there.collapsed, there.landed):
+        if relative is None or covering(scopes, relative) is not None:
+            continue
+        plain = normalize("NFC", relative)
+        for scope in scopes[:_MOST]:
+            prefix = usable(scope)
+            if prefix is not None and covering((normalize("NFC", prefix),), plain) is not None:
+                return scope
+    return ""
+
+
+def difference(kind: str, word: str, other: str) -> str:
+    """Say how a word differs from another that reads the same."""
+    return (
+        f"it reads like {kind} `{other}`, and is written in another Unicode normal form:"
+        f" {_form(word)} instead of {_form(other)}"
+    )
+
+
+def _form(text: str) -> str:
+    if is_normalized("NFC", text):
+        return "NFC"
+    return "NFD" if is_normalized("NFD", text) else "neither NFC nor NFD"
