@@ -265,7 +265,7 @@ def test_a_fork_while_another_thread_counts_in_memory_leaves_no_lock_behind() ->
     """The child goes on; a lock that nobody is left to open would stop it for ever."""
     budgets = MemoryBudgets()
     assert budgets.hit("t", "a", 3)
-    with budgets._lock, budgets._rings["t", "a"].lock:
+    with budgets._lock, budgets._rings["t:a"].lock:
         assert in_child(lambda: budgets.hit("t", "a", 3)) == ALLOWED
         assert in_child(lambda: budgets.take("u", "a", 3)) == ALLOWED
     assert budgets.hit("t", "a", 3)
