@@ -114,7 +114,7 @@ def standing(root: Root, grant_id: str | None = None, track: "Track" = iter) -> 
         faults = list(trust.faults)
         for name in track(tools.grant_ids()):
             if grant_id in {None, name}:
-                tools.trust = Trust(root)  # so that each file has faults of its own
+                tools.trust = trust.copy()  # so that each file has faults of its own
                 with suppress(FileNotFoundError):  # removed since it was listed
                     found[name] = _read(tools, name)
                 faults += tools.trust.faults

@@ -6,7 +6,7 @@ import stat
 from cortex_policy.core.chain import LENGTH, chained, digest_at_end
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import ring as rings
-from cortex_policy.state.grants import sha256
+from cortex_policy.state.grants import doubts, sha256
 from cortex_policy.state.ledger import hold, release
 
 TYPE_CHECKING = False
@@ -113,7 +113,7 @@ def _opened(file: str) -> int:
         raise LogError(file, "this platform has no file locks", "")
     descriptor = _opened_or_made(file)
     try:
-        _judge(file, os.fstat(descriptor))
+        _judge(file, descriptor)
     except BaseException:
         os.close(descriptor)
         raise
@@ -143,25 +143,20 @@ def _made(file: str) -> int:
     return descriptor
 
 
-def is_ours(status: os.stat_result) -> bool:
-    """Whether it is a plain file that nobody else could have written."""
+def is_ours(descriptor: int) -> bool:
+    """Whether an open object is a plain file that nobody else could have written."""
+    status = os.fstat(descriptor)
     # no link at all: it was just renamed over, which is noticed under the lock
     is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
-    return is_plain and status.st_uid in (os.geteuid(), 0) and not _is_open(status)
+    return is_plain and not doubts(descriptor, status, (os.geteuid(), 0))
 
 
-def _is_open(status: os.stat_result) -> bool:
-    others = stat.S_IWOTH if status.st_gid == os.getegid() else stat.S_IWOTH | stat.S_IWGRP
-    return bool(status.st_mode & others)
-
-
-def _judge(file: str, status: os.stat_result) -> None:
+def _judge(file: str, descriptor: int) -> None:
     """Raise LogError for what was opened, unless it can be believed."""
-    if not is_ours(status):
+    if not is_ours(descriptor):
         from cortex_policy.state.audit_faults import unsafe  # noqa: PLC0415 - only a failure needs it
 
-        is_owned = status.st_uid in (os.geteuid(), 0)
-        raise unsafe(file, status, is_owned=is_owned, is_open=_is_open(status))
+        raise unsafe(file, descriptor)
 
 
 def _stands(descriptor: int, file: str) -> bool:

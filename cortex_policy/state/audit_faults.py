@@ -6,6 +6,8 @@ import stat
 from shlex import quote
 
 from cortex_policy.state.audit import LogError
+from cortex_policy.state.grants import doubts
+from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 
 _LINKS = (errno.ELOOP, errno.EMLINK)
 
@@ -26,18 +28,18 @@ def failed(file: str, error: OSError) -> LogError:
     return LogError(file, os.strerror(error.errno or 0).lower(), hint)
 
 
-def unsafe(file: str, status: os.stat_result, *, is_owned: bool, is_open: bool) -> LogError:
+def unsafe(file: str, descriptor: int) -> LogError:
     """Return the error for what is no plain file, or one that another could have written."""
-    mode, name = status.st_mode, quote(file)
+    status, name = os.fstat(descriptor), quote(file)
+    mode = status.st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
         return LogError(file, "it is a device", "name a regular file: see `cortex-policy config get audit.file --json`")
     if not stat.S_ISREG(mode):
         kind = "a FIFO" if stat.S_ISFIFO(mode) else "not a regular file"
         return LogError(file, f"it is {kind}", f"remove it with `rm {name}`")
-    if not is_owned:
-        return LogError(file, f"it belongs to user {status.st_uid}", f"mend it with `chown {os.geteuid()} {name}`")
-    if is_open:
-        return LogError(file, "others can write it", f"mend it with `chmod go-w {name}`")
+    for kind, sentence in doubts(descriptor, status, (os.geteuid(), 0)):
+        cures = {OWNER: f"mend it with `chown {os.geteuid()} {name}`", UNKNOWN: NAMESPACE_HINT}
+        return LogError(file, f"it {sentence}", cures.get(kind, f"mend it with `chmod go-w {name}`"))
     command = f"cp -p {name} {name}.new && mv {name}.new {name}"
     return LogError(file, "it has more than one link", f"mend it with `{command}`")
 

@@ -9,7 +9,7 @@ from cortex_policy.core.approvals import Clock, kept, matters
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import ring as rings
 from cortex_policy.state.files import replace
-from cortex_policy.state.grants import read_all, sha256
+from cortex_policy.state.grants import doubts, read_all, sha256
 from cortex_policy.state.ledger import hold, open_directory, release, state_directory
 
 TYPE_CHECKING = False
@@ -198,20 +198,16 @@ class Docket:
         """Raise DocketError for what others than the caller and root could have written, or replaced."""
         opened, above = os.fstat(self._descriptor), os.fstat(self._directory)
         owners = {0, os.geteuid()} | ({opened.st_uid} if self._is_operator and os.geteuid() == 0 else set())
-        others = stat.S_IWGRP | stat.S_IWOTH
         directory, name = quote(os.path.dirname(self.file)), quote(self.file)
         if not stat.S_ISREG(opened.st_mode):
             raise DocketError(self.file, "it is not a regular file", f"look at it with `ls -l {name}`")
-        if opened.st_uid not in owners:
-            raise DocketError(self.file, f"it belongs to user {opened.st_uid}", f"remove it with `rm {name}`")
-        if opened.st_mode & others:
-            hint = f"remove it with `rm {name}`: anybody may have approved"
-            raise DocketError(self.file, "others can write it", hint)
+        for _, sentence in doubts(self._descriptor, opened, owners):
+            raise DocketError(self.file, f"it {sentence}", f"remove it with `rm {name}`: anybody may have approved")
         if opened.st_nlink > 1:
             raise DocketError(self.file, "it has more than one link", f"remove it with `rm {name}`")
-        if above.st_uid not in owners or (above.st_mode & others and not above.st_mode & stat.S_ISVTX):
+        for _, sentence in doubts(self._directory, above, owners, is_sticky_safe=True):
             hint = f"mend it with `chmod go-w {directory}`, or name another: `cortex-policy config set approvals.file`"
-            raise DocketError(self.file, "others can replace it", hint)
+            raise DocketError(self.file, f"others can replace it: {directory} {sentence}", hint)
 
     def _read(self) -> None:
         self.clock = clock_of_boot()  # inside the lock, so that no line is of later

@@ -18,11 +18,14 @@ from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, Gra
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from typing import Self
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+
+_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+USUAL_OVERFLOW_UID, NO_USER = 65534, -1
 
 
 class Root(Value):
@@ -96,6 +99,38 @@ def may_hold_policy(directory: str) -> bool:
     return True
 
 
+_overflow_uids: list[int] = []
+
+
+def overflow_uid() -> int:
+    """Return the number under which a user namespace shows every owner that it does not know."""
+    if not _overflow_uids:
+        if sys.platform != "linux":
+            return NO_USER
+        try:
+            with open("/proc/sys/kernel/overflowuid", "rb", buffering=0) as file:
+                _overflow_uids.append(int(file.read(16)))
+        except (OSError, ValueError):
+            return USUAL_OVERFLOW_UID
+    return _overflow_uids[0]
+
+
+def doubts(
+    descriptor: int, status: os.stat_result, owners: "Container[int]", *, is_sticky_safe: bool = False
+) -> list[tuple[str, str]]:
+    """Return why others than these owners may have written an open object, none where they cannot have.
+
+    The one judge of grants, directories, settings, stamps, history, approvals, state and audit logs. `is_sticky_safe`
+    is for a directory in which the sticky bit protects what is there already.
+    """
+    uid = status.st_uid
+    if uid in owners and not status.st_mode & _OTHERS and uid != overflow_uid():
+        return []
+    from cortex_policy.state.permissions import find_doubts  # noqa: PLC0415 - only where the mode is not the answer
+
+    return find_doubts(descriptor, status, owners, is_sticky_safe=is_sticky_safe)
+
+
 class Trust:
     """Judges each opened object, and gathers what is wrong so that one command mends all of it."""
 
@@ -105,23 +140,28 @@ class Trust:
         self.faults: list[str] = []
         self.modes: list[str] = []
         self.strangers: list[str] = []
-        self._owners = {os.geteuid(), 0}
-        self._group = os.getegid()
+        self.unknown: list[str] = []
+        self.owners = {os.geteuid(), 0}
+        self.others: set[int] = set()
+        self.root_owner = -1
 
-    def judge(self, path: str, status: os.stat_result, *, is_root: bool = False) -> None:
-        """Note what is unsafe about the mode and owner of one object."""
-        mode = status.st_mode
-        if is_root and self.root.named:
-            self._owners.add(status.st_uid)
-        shared = is_root and mode & stat.S_ISVTX  # others may add names there, and not touch those of their neighbours
-        anyone = mode & stat.S_IWOTH and not shared
-        group = mode & stat.S_IWGRP and status.st_gid != self._group and not shared
-        if anyone or group:
-            self.faults.append(f"`{path}` is writable by {'everyone' if anyone else 'a group that is not yours'}")
-            self.modes.append(path)
-        if status.st_uid not in self._owners:
-            self.faults.append(f"`{path}` belongs to user {status.st_uid}")
-            self.strangers.append(path)
+    def judge(self, path: str, descriptor: int, status: os.stat_result, *, is_root: bool = False) -> None:
+        """Note why others may have written one open object."""
+        if is_root:
+            self.root_owner = status.st_uid
+            if self.root.named:
+                self.owners.add(status.st_uid)
+        for kind, sentence in doubts(descriptor, status, self.owners, is_sticky_safe=is_root):
+            self.faults.append(f"`{path}` {sentence}")
+            {"owner": self.strangers, "unknown": self.unknown}.get(kind, self.modes).append(path)
+            if kind == "owner":
+                self.others.add(status.st_uid)
+
+    def copy(self) -> "Trust":
+        """Return a judge with the same owners, who has found nothing yet."""
+        other = Trust(self.root)
+        other.owners, other.root_owner = self.owners, self.root_owner
+        return other
 
     def settle(self) -> None:
         """Raise GrantError (grant_unsafe) if anything was noted, with the one command that mends it."""
@@ -175,7 +215,7 @@ class Directory:
         path = f"{self.path.rstrip('/')}/{name}" if self.path else name
         self._descriptors.append(self._open(path, name, _DIRECTORY))
         status = os.fstat(self.descriptor)
-        self.trust.judge(path, status, is_root=not self.path)
+        self.trust.judge(path, self.descriptor, status, is_root=not self.path)
         self.identities.append((status.st_dev, status.st_ino))
         self.path = path
 
@@ -194,7 +234,7 @@ class Directory:
         descriptor = self._open(path, name, _FILE)
         try:
             status = os.fstat(descriptor)
-            self.trust.judge(path, status)
+            self.trust.judge(path, descriptor, status)
             if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and status.st_uid != 0):
                 raise self.trust.refusal(path, "file")
             return read_all(descriptor, most)

@@ -17,13 +17,14 @@ _LOCAL = frozenset((
 
 _WRONG_KINDS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
 _ELSEWHERE = "name a local directory of your own with CORTEX_POLICY_STATE_DIR"
-_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 
 
 def unusable(error: OSError, shown: str) -> StateError:
     """Return the error for state that cannot be opened, made or written, with a hint for this place."""
-    if error.errno in _DESCRIPTORS:
-        return failed(os.strerror(error.errno).lower(), "raise the limit of open files (`ulimit -n`), or close some")
+    from cortex_policy.state.remedies import DESCRIPTORS, MORE_FILES  # noqa: PLC0415 - only a failure needs it
+
+    if error.errno in DESCRIPTORS:
+        return failed(os.strerror(error.errno or 0).lower(), MORE_FILES)
     named = error.filename if isinstance(error.filename, str) else ""
     if named.startswith(("/proc/sys/", "/proc/self/")):  # which boot this is, and what is mounted
         return failed(f"`{named}`: {os.strerror(error.errno or 0).lower()}", "mount /proc here")

@@ -38,7 +38,7 @@ def _end_of(rotated: str) -> str | None:
     except OSError:
         return None
     try:
-        if not is_ours(os.fstat(descriptor)):
+        if not is_ours(descriptor):
             return None
         hold(descriptor)
         size = os.fstat(descriptor).st_size

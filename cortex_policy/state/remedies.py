@@ -16,9 +16,21 @@ from cortex_policy.core.model import (
     GrantError,
 )
 from cortex_policy.state.grants import Directory, Root, Trust, sha256
+from cortex_policy.state.permissions import NAMESPACE_HINT
+from cortex_policy.state.stewards import user
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MOST_SHOWN = 20  # known ids in a hint
 MOST_ROOTS = 3
+_MOUNTED = (
+    "it is mounted from a ConfigMap or Secret, which holds links: let an init container copy the files, or mount each "
+    "with `subPath` and `defaultMode: 0444`"
+)
+MORE_FILES = "raise the limit of open files (`ulimit -n`), or close some"
+DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _LINKS = (errno.ELOOP, errno.EMLINK)
 _WRONG_KINDS = (errno.ENOTDIR, errno.ENXIO)
 
@@ -61,20 +73,41 @@ def refusal(trust: Trust, path: str, kind: str, error: OSError | None) -> GrantE
     faults, commands, advice = list(trust.faults), [], []
     if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
         faults.append(f"`{path}`: {os.strerror(error.errno or 0).lower()}")
+        advice += [MORE_FILES] if error.errno in DESCRIPTORS else []
     elif path:
         fault, is_mended_by_a_copy = _fault(path, kind)
         faults.append(f"`{path}` {fault}")
         if is_mended_by_a_copy:
             commands.append(f"cp {quoted(path)} {quoted(path)}.new && mv {quoted(path)}.new {quoted(path)}")
         else:
-            advice.append(f"put a real {kind} at `{path}`")
-    if trust.strangers:
-        commands.append(f"chown {os.geteuid()} {' '.join(map(quoted, trust.strangers))}")
-    if trust.modes:
-        commands.append(f"chmod go-w {' '.join(map(quoted, trust.modes))}")
+            advice.append(_MOUNTED if _is_mounted_by_kubernetes(path) else f"put a real {kind} at `{path}`")
+    commands += _commands(trust)
+    if trust.unknown:
+        advice.append(NAMESPACE_HINT)
     if commands:
         advice.insert(0, f"mend it with `{' && '.join(commands)}`")
-    return GrantError(GRANT_UNSAFE, "; ".join(faults), "; ".join(advice))
+    return GrantError(GRANT_UNSAFE, "; ".join(faults), _naming(trust, faults) + "; ".join(advice))
+
+
+def _commands(trust: Trust) -> "Iterator[str]":
+    if trust.strangers:
+        yield f"chown {os.geteuid()} {' '.join(map(quoted, trust.strangers))}"
+    if trust.modes:
+        yield f"chmod go-w {' '.join(map(quoted, dict.fromkeys(trust.modes)))}"
+
+
+def _naming(trust: Trust, faults: list[str]) -> str:
+    """Return the first half of a hint where it is enough to name the root: a checkout of somebody else, and no more."""
+    is_enough = not trust.root.named and trust.others == {trust.root_owner} and len(faults) == len(trust.strangers)
+    if not is_enough:
+        return ""
+    name = f"`--root {quoted(trust.root.path)}` or CORTEX_POLICY_ROOT"
+    return f"if {user(trust.root_owner)} may say what is allowed, name the root with {name}; else "
+
+
+def _is_mounted_by_kubernetes(path: str) -> bool:
+    """Whether a file is a link of a mounted ConfigMap or Secret, which nobody can replace by a file."""
+    return os.path.islink(path) and os.readlink(path).startswith("..data/")
 
 
 def _fault(path: str, kind: str) -> tuple[str, bool]:
@@ -82,7 +115,7 @@ def _fault(path: str, kind: str) -> tuple[str, bool]:
     if kind == "directory":
         return "is a link, or not a directory", False
     if os.path.islink(path):
-        return "is a link", os.path.isfile(path)
+        return "is a link", os.path.isfile(path) and not _is_mounted_by_kubernetes(path)
     if os.path.isfile(path):
         return "has more than one link", True
     return "is not a regular file", False

@@ -25,7 +25,7 @@ from cortex_policy.core.settings import (
     standing,
 )
 from cortex_policy.core.toml import decode_toml
-from cortex_policy.state.grants import Directory, Root, Trust, read_all
+from cortex_policy.state.grants import Directory, Root, Trust, doubts, read_all
 from cortex_policy.state.ledger import STATE_DIR, may_hold_settings, settings_directories, usual_state_directory
 
 TYPE_CHECKING = False
@@ -167,7 +167,7 @@ class opened:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
             return self._policy.__enter__().descriptor
         self._descriptor = os.open(self._path, _DIRECTORY)
         try:
-            _judge(self._place, self._path, os.fstat(self._descriptor))
+            _judge(self._place, self._path, self._descriptor, os.fstat(self._descriptor))
         except BaseException:
             self.__exit__()
             raise
@@ -190,7 +190,7 @@ def read_in(place: str, file: str, directory: int) -> bytes:
         descriptor = os.open(NAME, _FILE, dir_fd=directory)
         try:
             status, owner = os.fstat(descriptor), os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
-            _judge(place, file, status, owner)
+            _judge(place, file, descriptor, status, owner)
             data = read_all(descriptor, LARGEST + 1)
             if _lies_still(status, os.fstat(descriptor)):
                 return data
@@ -207,17 +207,17 @@ def _lies_still(before: os.stat_result, after: os.stat_result) -> bool:
     return is_same and not 0 <= time_ns() - after.st_ctime_ns < STILL
 
 
-def _judge(place: str, path: str, status: os.stat_result, owner: int = ROOT_USER) -> None:
+def _judge(place: str, path: str, descriptor: int, status: os.stat_result, owner: int = ROOT_USER) -> None:
     """Raise GrantError for what another could have written: the system's settings are root's alone."""
     owners = {ROOT_USER} if place == SYSTEM else {ROOT_USER, os.geteuid(), owner}
-    is_own_group = place != SYSTEM and status.st_gid == os.getegid()
-    others = stat.S_IWOTH if is_own_group else stat.S_IWOTH | stat.S_IWGRP
     is_known = stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink == 1)
-    if status.st_uid in owners and not status.st_mode & others and is_known:
-        return
-    from cortex_policy.state.settings_faults import unsafe  # noqa: PLC0415 - only a failure needs it
+    found = doubts(descriptor, status, owners)
+    if place == SYSTEM and status.st_mode & stat.S_IWGRP:  # it binds whoever is in group 0, too
+        found = [*found, ("writers", f"is writable by group {status.st_gid}")]
+    if found or not is_known:
+        from cortex_policy.state.settings_faults import unsafe  # noqa: PLC0415 - only a failure needs it
 
-    raise unsafe(path, status, status.st_uid in owners, bool(status.st_mode & others))
+        raise unsafe(path, status, found)
 
 
 def layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -> Layer:

@@ -8,6 +8,7 @@ from shlex import quote
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, by_variable
+from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.settings import invalid
 
 TYPE_CHECKING = False
@@ -19,13 +20,12 @@ MOST_SHOWN = 60  # characters of a value
 _LINKS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
 
-def unsafe(path: str, status: os.stat_result, is_owned: bool, is_open: bool) -> GrantError:  # noqa: FBT001
+def unsafe(path: str, status: os.stat_result, found: "list[tuple[str, str]]") -> GrantError:
     """Return the error for a file or directory that another could have written."""
-    if not is_owned:
+    for kind, sentence in found:
         owner = 0 if path.startswith("/etc/") else os.geteuid()
-        return invalid(path, f"it belongs to user {status.st_uid}", f"mend it with `chown {owner} {quote(path)}`")
-    if is_open:
-        return invalid(path, "others can write it", f"mend it with `chmod go-w {quote(path)}`")
+        cures = {OWNER: f"mend it with `chown {owner} {quote(path)}`", UNKNOWN: NAMESPACE_HINT}
+        return invalid(path, f"it {sentence}", cures.get(kind, f"mend it with `chmod go-w {quote(path)}`"))
     if stat.S_ISREG(status.st_mode):
         command = f"cp {quote(path)} {quote(path)}.new && mv {quote(path)}.new {quote(path)}"
         return invalid(path, "it has more than one link", f"mend it with `{command}`")

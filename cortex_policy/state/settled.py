@@ -19,7 +19,7 @@ FORMAT = 1  # goes up with each change of what settings mean
 NAME = "config.toml"
 PREFIX = "settings-"
 LARGEST = 1 << 16
-DEPENDED = 7  # how many parts of what was seen a copy depends on; the others are times
+DEPENDED = 8  # how many parts of what was seen a copy depends on; the others are times
 MARK = 8  # how many digits of a name tell of the files and variables
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -78,7 +78,7 @@ def _look(root: str, user: str) -> "list[Seen]":
 
 def _directory(name: str) -> "Seen":
     try:
-        return _trusted(os.lstat(name))
+        return _trusted(name, os.lstat(name))
     except OSError as error:
         return (error.errno or 0,)
 
@@ -90,16 +90,23 @@ def _file(name: str) -> "Seen":
         return (error.errno or 0,)
     try:
         status = os.fstat(descriptor)
+        trusted = _trusted(descriptor, status)
         data = read_all(descriptor, LARGEST + 1)
     except OSError as error:  # a directory
         return (error.errno or 0,)
     finally:
         os.close(descriptor)
-    return (*_trusted(status), status.st_nlink, data, status.st_mtime_ns, status.st_ctime_ns)
+    return (*trusted, status.st_nlink, data, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _trusted(status: os.stat_result) -> "Seen":
-    return (status.st_dev, status.st_ino, status.st_mode, status.st_uid, status.st_gid)
+def _trusted(target: int | str, status: os.stat_result) -> "Seen":
+    """Return all that tells who may write an object."""
+    acl = b""
+    if status.st_mode & 0o020:
+        from cortex_policy.state.permissions import acl_of  # noqa: PLC0415 - only where a group may write
+
+        acl = acl_of(target)
+    return (status.st_dev, status.st_ino, status.st_mode, status.st_uid, status.st_gid, acl)
 
 
 def _name(root: str, user: str, variables: "dict[str, str]", seen: "list[Seen]") -> str:

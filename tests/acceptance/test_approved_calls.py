@@ -242,5 +242,5 @@ def test_a_docket_that_nobody_can_believe_is_told(
     monkeypatch.setenv("CORTEX_HITL_STORE", str(tmp_path / "hitl"))
     done = run(*words)
     assert done.returncode == 24
-    assert "others can write it\nhint: remove it with `rm " in done.stderr
+    assert "it is writable by everyone\nhint: remove it with `rm " in done.stderr
     assert run(*CALL).returncode == 24

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from acls import USER, granting, put_acl
 from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import AccessDenied, CortexPolicyError, Grant, Rate, Settings, StateError, UsageError
@@ -183,7 +184,7 @@ def open_to_all(path: Path) -> None:
     [
         (os.mkfifo, "it is a FIFO", "rm {}"), (listen, "not a regular file", "rm {}"), (link, "it is a link", "rm {}"),
         (Path.mkdir, "it is a directory", "{}/audit.jsonl"), (twice, "more than one link", "mv {}.new {}"),
-        (open_to_all, "others can write it", "chmod go-w {}"), (lambda path: path.symlink_to("nowhere"), "it is a link", "rm {}"),
+        (open_to_all, "it is writable by everyone", "chmod go-w {}"), (lambda path: path.symlink_to("nowhere"), "it is a link", "rm {}"),
     ],
 )  # fmt: skip
 def test_what_is_no_plain_file_of_ours_is_refused(log: Path, make: Make, why: str, hint: str) -> None:
@@ -226,13 +227,16 @@ def test_a_file_of_another_user_is_refused(log: Path, own: Path) -> None:
     with by_caller():
         assert "it belongs to user 4711" in str(_opening(log))
         assert f"chown {os.geteuid()} {log}" in _opening(log).hint
-    os.chown(log, 0, CALLER)
+    os.chown(log, 0, 0)
     os.chown(log.parent / "state", CALLER, CALLER)
-    log.chmod(0o660)
+    log.chmod(0o600)
+    put_acl(log, granting((USER, 6, CALLER), own=0))
     with by_caller():
         enforce(load_grant("git", str(own)), "tree")
     assert data(log)["decision"]
+    os.removexattr(log, "system.posix_acl_access")
     os.chown(log, 0, 4711)
+    log.chmod(0o660)
     assert _opening(log).hint == f"mend it with `chmod go-w {log}`"
 
 

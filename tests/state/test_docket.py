@@ -342,8 +342,8 @@ def shared(file: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (link, "it is a link"), (hard_link, "more than one link"), (with_mode(0o622), "others can write it"),
-        (with_mode(0o660), "others can write it"), (with_mode(0o666), "others can write it"), (huge, "larger than"),
+        (link, "it is a link"), (hard_link, "more than one link"), (with_mode(0o622), "writable by everyone"),
+        (with_mode(0o666), "writable by everyone"), (huge, "larger than"),
         (Path.mkdir, "it is a directory"), (os.mkfifo, "not a regular file"), (shared, "others can replace it"),
         (lambda file: file.symlink_to("nowhere"), "it is a link"),
         pytest.param(foreign, f"belongs to user {CALLER}", marks=pytest.mark.skipif(os.geteuid() != 0, reason="root alone")),

@@ -33,15 +33,15 @@ def test_a_root_directory_may_be_open_to_all_if_it_is_sticky(own: Path) -> None:
     assert refused(lambda: read_grant(Root(str(own), named=False), "git")).exit_code == 22
 
 
-def test_only_the_primary_group_of_the_caller_may_write(own: Path) -> None:
-    """Any other is a group whose members the caller does not know."""
+def test_only_the_owners_own_group_may_write(own: Path) -> None:
+    """Any other is a group whose members the caller does not know, the caller's own group too."""
     file = own / ".cortex" / "policy" / "tools" / "git.json"
     file.chmod(0o664)
     with by_caller():
         assert read_grant(Root(str(own), named=True), "git")
     os.chown(file, CALLER, STRANGER)
     error = refused(lambda: read_grant(Root(str(own), named=True), "git"))
-    assert (error.exit_code, error.detail) == (22, f"`{file}` is writable by a group that is not yours")
+    assert (error.exit_code, error.detail) == (22, f"`{file}` is writable by group {STRANGER}")
     assert error.hint == f"mend it with `chmod go-w {file}`"
 
 
@@ -53,7 +53,8 @@ def test_a_stranger_may_own_a_root_that_is_named_and_none_that_is_found(own: Pat
         assert read_grant(Root(str(own), named=True), "git")
     error = refused(lambda: read_grant(Root(str(own), named=False), "git"))
     assert error.exit_code == 22
-    assert error.hint.startswith(f"mend it with `chown {CALLER} {own} {own}/.cortex ")
+    naming = f"if user {STRANGER} may say what is allowed, name the root with `--root {own}` or CORTEX_POLICY_ROOT; "
+    assert error.hint.startswith(f"{naming}else mend it with `chown {CALLER} {own} {own}/.cortex ")
     os.chown(own, CALLER, CALLER)
     assert refused(lambda: read_grant(Root(str(own), named=True), "git")).exit_code == 22
 

@@ -143,7 +143,7 @@ def test_a_directory_that_others_can_write_is_not_believed(root: Path, files: di
     for place in ("system", "user"):
         files[place].write_text("")
         files[place].parent.chmod(0o777)
-        assert "others can write it" in refused(root).detail
+        assert "it is writable by everyone" in refused(root).detail
         files[place].parent.chmod(0o755)
 
 
@@ -151,7 +151,7 @@ def test_the_file_of_the_system_is_roots_and_of_its_group_nobody_writes_it(root:
     """A group that is the caller's own is no better."""
     files["system"].write_text("")
     files["system"].chmod(0o664)
-    assert "others can write it" in refused(root).detail
+    assert "it is writable by group" in refused(root).detail
     files["system"].chmod(0o644)
     files["user"].write_text("")
     files["user"].chmod(0o664)

@@ -1,0 +1,100 @@
+"""Who may have written an object, where its mode and owner alone do not say (contracts, section 2)."""
+
+import errno
+import os
+import stat
+import sys
+
+from cortex_policy.state.grants import overflow_uid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+OWNER, UNKNOWN, WRITERS = "owner", "unknown", "writers"  # what is wrong, and so what cures it
+WHOLE_RANGE = ["0", "0", "4294967295"]
+NAMESPACE_HINT = "ask outside of this user namespace, or map its owner into it"
+_ACL = "system.posix_acl_access"
+_ACL_VERSION, _ACL_ENTRY = 2, 8
+_USER, _OWN_GROUP, _GROUP = 0x02, 0x04, 0x08  # tags of entries
+_WRITE = 2
+_NO_ACL = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+def find_doubts(
+    descriptor: int, status: os.stat_result, owners: "Container[int]", *, is_sticky_safe: bool = False
+) -> list[tuple[str, str]]:
+    """Return each doubt about an open object, as its kind and a sentence; see `grants.doubts`, which asks this."""
+    found: list[tuple[str, str]] = []
+    if not is_owner_known(status.st_uid):
+        found.append((UNKNOWN, "has an owner whom this user namespace cannot tell from others"))
+    elif status.st_uid not in owners:
+        found.append((OWNER, f"belongs to user {status.st_uid}"))
+    if not (is_sticky_safe and status.st_mode & stat.S_ISVTX):  # there others add names, and touch none of theirs
+        found += [(WRITERS, sentence) for sentence in _other_writers(descriptor, status, owners)]
+    return found
+
+
+def is_owner_known(uid: int) -> bool:
+    """Whether an owner is the user of that number: not where a user namespace shows many users under it."""
+    if uid != overflow_uid():
+        return True
+    try:
+        with open("/proc/self/uid_map", encoding="ascii") as lines:
+            return lines.read().split() == WHOLE_RANGE
+    except OSError:
+        return False
+
+
+def is_private_group(gid: int, owner: int) -> bool:
+    """Whether a group is the owner's own, by its number, or 0 where the caller's is 0: such a one may write."""
+    return gid == owner or (gid == 0 and os.getegid() == 0)
+
+
+def acl_of(target: int | str) -> bytes:
+    """Return the POSIX ACL of an open object or a name as the kernel gives it, b'' where there is none."""
+    if sys.platform != "linux":
+        return b""
+    try:
+        return os.getxattr(target, _ACL, follow_symlinks=isinstance(target, int))
+    except OSError as error:
+        if error.errno in _NO_ACL:
+            return b""
+        raise
+
+
+def _other_writers(descriptor: int, status: os.stat_result, owners: "Container[int]") -> "Iterator[str]":
+    if status.st_mode & stat.S_IWOTH:
+        yield "is writable by everyone"
+    if status.st_mode & stat.S_IWGRP:  # where there is an ACL, this bit is its mask
+        try:
+            entries = _acl_entries(acl_of(descriptor))
+        except (OSError, ValueError):
+            yield "has an ACL that cannot be read"
+            return
+        yield from _named_writers(entries, status, owners)
+
+
+def _named_writers(entries: dict[int, list[int]], status: os.stat_result, owners: "Container[int]") -> "Iterator[str]":
+    """Name the users and groups, other than the owner's own, that an ACL or, without one, the mode lets write."""
+    if (_OWN_GROUP in entries or not entries) and not is_private_group(status.st_gid, status.st_uid):
+        yield f"is writable by group {status.st_gid}"
+    for uid in entries.get(_USER, ()):
+        if uid not in owners:
+            yield f"has an ACL that lets user {uid} write it"
+    for gid in entries.get(_GROUP, ()):
+        if not is_private_group(gid, status.st_uid):
+            yield f"has an ACL that lets group {gid} write it"
+
+
+def _acl_entries(data: bytes) -> dict[int, list[int]]:
+    """Return, by tag, the users and groups of the entries that allow to write; raise ValueError for no ACL of ours."""
+    found: dict[int, list[int]] = {}
+    if data and (int.from_bytes(data[:4], "little") != _ACL_VERSION or len(data) % _ACL_ENTRY != 4):  # noqa: PLR2004 - the header's size
+        message = "unknown version"
+        raise ValueError(message)
+    for at in range(4, len(data), _ACL_ENTRY):
+        tag, permissions = data[at], data[at + 2]
+        if permissions & _WRITE:
+            found.setdefault(tag, []).append(int.from_bytes(data[at + 4 : at + _ACL_ENTRY], "little"))
+    return found
