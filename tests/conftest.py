@@ -14,6 +14,8 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, settings
 
+from cortex_policy.state import premises
+
 collect_ignore_glob = [] if sys.platform == "linux" else ["stress/*"]  # it knows the process files of Linux
 CALLER = 12345  # an ordinary user
 GIT = {
@@ -56,6 +58,17 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / "docs" / "dangling-link-to-etc-x").symlink_to("../etc/x")
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture(params=["told", "unwatched"])
+def ears(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Let stores learn of changes from the kernel alone, and never by the clock; or not from the kernel."""
+    (tmp_path / "config").mkdir()  # else what happens beside it is told as well
+    if request.param == "unwatched":
+        monkeypatch.setattr(premises, "is_local", lambda _: False)
+    elif sys.platform == "linux":
+        monkeypatch.setattr(premises, "LOOK_AGAIN_NS", 1 << 62)
+    return str(request.param)
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from time import monotonic_ns, perf_counter
 from cortex_policy.core.model import Decision, Grant, Settings, Value
 from cortex_policy.core.prepared import Prepared
 from cortex_policy.state.beneath import Beneath
-from cortex_policy.state.grants import Root
 from cortex_policy.state.identity import Identity, identity_of, lies_still
 from cortex_policy.state.landing import Routes
+from cortex_policy.state.lookup import RootName
 from cortex_policy.state.premises import Ground, Premises
 from cortex_policy.state.watching import NOTHING, PENDING, ioctl
 
@@ -76,10 +76,10 @@ class Entry:
 class Cache:
     """The least recently used grant gives way; safe to ask from any thread."""
 
-    def __init__(self, root: Root, most: int) -> None:
+    def __init__(self, name: RootName, most: int) -> None:
         """Keep nothing yet."""
-        self.ground = Ground(root)
-        self.most, self._tools = most, root.tools
+        self.ground = Ground(name)
+        self.most = most
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._lock = allocate_lock()
         self._latest: Entry | None = None
@@ -121,8 +121,10 @@ class Cache:
         """Read a grant, and keep it if nothing can change it without being noticed; raise what reading raises."""
         began = perf_counter()
         premises, _ = self.ground.current()
-        file = f"{self._tools}/{grant_id}.json"
-        before = _still(file) if premises is not None else None
+        file = f"{premises.root.tools}/{grant_id}.json" if premises is not None else ""
+        before = _still(file)
+        if before is not None:
+            self.ground.watch_file(file)
         grant, settings = reading()
         is_kept = before is not None and before == _still(file) and settings == getattr(premises, "settings", None)
         beneath = self._beneath(premises) if premises is not None and is_kept else None
@@ -139,14 +141,14 @@ class Cache:
         premises, generation = self.ground.current()
         if premises is None or premises is not entry.premises:
             return False
+        # INVARIANT: the file is looked at after the generation began, and after it was watched
+        is_watched = self.ground.watch_file(entry.file)
         try:
-            status = _lstat(entry.file)
+            if identity_of(_lstat(entry.file)) != entry.identity:
+                return False
         except OSError:
             return False
-        # INVARIANT: the file is looked at after the generation began
-        if identity_of(status) != entry.identity:
-            return False
-        entry.generation = generation if status.st_nlink == 1 else 0  # by another name it is changed unseen
+        entry.generation = generation if is_watched else 0
         return True
 
     def _beneath(self, premises: Premises) -> Beneath | None:
@@ -154,7 +156,7 @@ class Cache:
         known, beneath = self._root
         if known is not premises:
             try:
-                beneath = Beneath(self.ground.root.path, premises.identities[0])
+                beneath = Beneath(premises.root.path, premises.identities[0])
             except OSError:
                 beneath = None
             self._root = premises, beneath
@@ -168,25 +170,28 @@ class Cache:
             return
 
     def _note(self, grant_id: str, entry: Entry) -> None:
-        if grant_id in self._entries:
-            self._reloads += 1
-            del self._entries[grant_id]
-        else:
+        before = self._entries.pop(grant_id, None)
+        if before is None:
             self._misses += 1
+        else:
+            self._reloads += 1
+            if before.file != entry.file:
+                self.ground.drop_file(before.file)
         if entry.premises is not None:
             self._entries[grant_id] = entry
             while len(self._entries) > self.most:
-                self._entries.popitem(last=False)
+                _, last = self._entries.popitem(last=False)
+                self.ground.drop_file(last.file)
                 self._evictions += 1
 
     def forget(self, grant_id: str | None = None) -> None:
         """Drop one grant, or all."""
         with self._lock:
             self._latest = None
-            if grant_id is None:
-                self._entries.clear()
-            else:
-                self._entries.pop(grant_id, None)
+            for name in (grant_id,) if grant_id is not None else tuple(self._entries):
+                entry = self._entries.pop(name, None)
+                if entry is not None:
+                    self.ground.drop_file(entry.file)
 
     def stats(self, refusals: int) -> Stats:
         """Say what was done so far."""

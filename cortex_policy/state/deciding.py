@@ -5,7 +5,8 @@ from cortex_policy.core.exact import exact_arguments, exact_count, exact_text
 from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, UsageError, denial
 from cortex_policy.state.cache import Cache, Entry, Stats
 from cortex_policy.state.enforcement import Trail, admit_from, believed, guarded, refuse_stop_of_host, settings_of
-from cortex_policy.state.grants import Root, check_id, read_grant
+from cortex_policy.state.grants import check_id, read_grant
+from cortex_policy.state.lookup import RootName
 from cortex_policy.state.places import places
 from cortex_policy.state.resident import FileBudgets
 
@@ -23,7 +24,7 @@ class Decider:
 
     def __init__(
         self,
-        root: Root,
+        root: RootName,
         max_grants: int,
         budgets: "FileBudgets | MemoryBudgets | None",
         sinks: "Iterable[Sink]" = (),
@@ -146,11 +147,12 @@ class Decider:
 
     def _admitted(self, grant_id: str) -> "tuple[Grant, Settings]":
         refuse_stop_of_host()
-        return admit_from(self.root, grant_id)
+        return admit_from(self.root.resolve(), grant_id)
 
     def _loaded(self, grant_id: str) -> "tuple[Grant, Settings]":
-        grant = read_grant(self.root, grant_id)
-        return grant, believed(grant, settings_of(self.root.path))
+        root = self.root.resolve()
+        grant = read_grant(root, grant_id)
+        return grant, believed(grant, settings_of(root.path))
 
     def _counted(self, entry: Entry) -> "FileBudgets | MemoryBudgets":
         if self._given_budgets is not None:
@@ -161,7 +163,10 @@ class Decider:
         found = self._budgets.get(key)
         if found is None:
             self._check_open()
-            found = self._budgets.setdefault(key, FileBudgets(*key))
+            before, self._budgets = self._budgets, {key: FileBudgets(*key)}
+            found = self._budgets[key]
+            for budgets in before.values():  # of the root that the name led to before
+                budgets.forget()
         return found
 
     def _check_open(self) -> None:

@@ -1,9 +1,10 @@
-"""What every decision of a root stands on besides its grant: trust, stops, settings, and the way that leads there.
+"""What every decision of a root depends on besides its grant: trust, stops, settings, and where names lead.
 
 It is looked at once, and again whenever any of it may have been changed: at once where the kernel can tell (inotify on
 a local file system), and in any case each 20 ms, for what no kernel tells: mounts, other hosts, our own environment.
 """
 
+import errno
 import os
 from _thread import allocate_lock
 from time import monotonic_ns
@@ -14,23 +15,30 @@ from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.ground import is_local
 from cortex_policy.state.identity import Identity, identity_of, lies_still
 from cortex_policy.state.ledger import settings_directories
+from cortex_policy.state.lookup import RootName, walk
 from cortex_policy.state.places import Guarded
-from cortex_policy.state.watching import APPEARED, ENTRIES, ITSELF, MOVED, Watch
+from cortex_policy.state.watching import CONTENT, ENTRIES, ITSELF, Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cortex_policy.state.lookup import See
+
 LOOK_AGAIN_NS = 20_000_000
+RETRY_NS = 10_000_000_000  # after which another watch is asked for, where there was none left
+TRIES = 3  # of naming what is to be watched, which settings say that are read only then
+_SWAPPED = (errno.ENOENT, errno.ENOTDIR, errno.EINVAL)  # something on the way was replaced at this very moment
 
 
 class Premises(Value):
-    """What was found: the settings, what governs, and the stamp where it counts.
+    """What was found: the root, the settings, what governs, and the stamp where it counts.
 
     `straight` is the root with a `/` where paths below it can be resolved from there on: no link above it, nothing that
     governs above or beside it but `.cortex`; None where they cannot.
     """
 
+    root: Root
     identities: tuple[tuple[int, int], ...]
     settings: Settings
     guarded: Guarded
@@ -42,21 +50,23 @@ class Premises(Value):
 class Ground:
     """The premises of one root, kept up to date; safe to ask from any thread.
 
-    `generation` tells one look from the next, and is 0 while nothing is known. Who looked at a file in `tools` in a
-    generation need not look again while `is_quiet`: the directory is watched.
+    `generation` tells one look from the next, and is 0 while nothing is known. A file that was looked at in a
+    generation need not be looked at again while `is_quiet`, if it is watched.
     """
 
-    def __init__(self, root: Root) -> None:
+    def __init__(self, name: RootName) -> None:
         """Watch nothing before it is asked."""
-        self.root = root
+        self.name = name
         self.last: Premises | None = None  # as `current` found it
         self.generation = 0
         self.queue = -1  # of events
+        self.until = 0
         self._looks = 0
         self._lock = allocate_lock()
-        self.until = 0
         self._watch: Watch | None = None
-        self._can_watch = True
+        self._watched: tuple[str, ...] = ()  # names of what governs, as the last look found them
+        self._retry_at = self._retry_files_at = 0
+        self._is_local: tuple[object, bool] = None, True
 
     def is_quiet(self, generation: int) -> bool:
         """Whether nothing at all was changed since the look of a generation; asks the kernel for no more than that."""
@@ -66,7 +76,7 @@ class Ground:
             and watch is not None
             and monotonic_ns() < self.until
             and watch.is_quiet()
-            and generation == self.generation  # INVARIANT: who drains the queue ends the generation first
+            and generation == self.generation  # INVARIANT: whoever drains the queue ends the generation first
         )
 
     def current(self) -> tuple[Premises | None, int]:
@@ -77,58 +87,95 @@ class Ground:
         with self._lock:
             if self.is_quiet(self.generation):  # another thread has just looked
                 return self.last, self.generation
-            before, self.last, self.generation = self.last, None, 0
-            watch = self._armed()
+            before, self.last, self.generation, self.queue = self.last, None, 0, -1
             now = monotonic_ns()
             try:
-                found = look(self.root)
+                found, watch = self._look(now)
             except (CortexPolicyError, OSError):  # the long way says what
                 return None, 0
             self.last = before if found == before else found
             self.until = now + LOOK_AGAIN_NS
             self._looks += 1
-            self.queue = watch.descriptor if watch is not None else -1
-            self.generation = self._looks if watch is not None else 0
+            if watch is not None:
+                self.generation, self.queue = self._looks, watch.descriptor
             return self.last, self.generation
+
+    def watch_file(self, file: str) -> bool:
+        """Whether what bears the name of a file now is watched until it is dropped, by whatever name it is written."""
+        with self._lock:
+            watch, now = self._watch, monotonic_ns()
+            if watch is None or self.generation == 0 or now < self._retry_files_at:
+                return False
+            try:
+                watch.keep(file)
+            except OSError:
+                self._retry_files_at = now + RETRY_NS
+                return False
+            return True
+
+    def drop_file(self, file: str) -> None:
+        """Watch a file no longer."""
+        with self._lock:
+            if self._watch is not None:
+                self._watch.drop(file)
 
     def close(self) -> None:
         """Give all descriptors back; what asks later looks each time."""
         with self._lock:
-            self.last, self.generation, self.queue, self._can_watch = None, 0, -1, False
-            watch, self._watch = self._watch, None
-            if watch is not None:
-                watch.close()
+            self._retry_at = 1 << 63
+            self._leave()
 
     def leave_to_parent(self) -> None:
         """Begin anew in a child of a fork: the queue is one for both."""
-        self._lock, self.last, self.generation = allocate_lock(), None, 0
+        self._lock = allocate_lock()
+        self._leave()
+
+    def _leave(self) -> None:
+        self.last, self.generation, self.queue = None, 0, -1
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.close()
 
-    def _armed(self) -> Watch | None:
-        """Return the watch, drained and armed; None where a look has to do each time."""
-        if not self._can_watch:
+    def _look(self, now: int) -> "tuple[Premises, Watch | None]":
+        """Look at all of it; return also the watch if all that it depends on was watched before it was looked at."""
+        for _ in range(TRIES):
+            watch = self._armed(now)
+            found = look(self.name)
+            if watch is None or not self._may_watch(found):
+                return found, None
+            if found.guarded.paths == self._watched:
+                return found, watch
+            self._watched = found.guarded.paths
+        return found, None
+
+    def _armed(self, now: int) -> Watch | None:
+        """Return the watch, with nothing in its queue that is older than this; None where each call has to look."""
+        if now < self._retry_at or not self._is_local[1]:
             return None
-        watch = self._watch
         try:
-            if watch is None:
-                self._can_watch = is_local(self.root.path)
-                watch = Watch() if self._can_watch else None
-            if watch is not None:
-                watch.drain()
-                watch.arm(_watched(self.root))
-        except OSError:  # too many watches, or a directory above the root that nobody may read
-            if watch is not None:
-                watch.close()
-            watch = None
-        self._watch = watch
+            watch = self._watch = self._watch or Watch()
+            watch.begin()
+            _watch_all(watch.add, self.name, self._watched)
+        except OSError as error:
+            if error.errno not in _SWAPPED:  # no watch left, or a directory that nobody may read
+                self._retry_at = now + RETRY_NS
+                if self._watch is not None:
+                    self._watch.clear()
+            return None
         return watch
 
+    def _may_watch(self, found: Premises) -> bool:
+        """Whether this kernel sees each change of the root that was found."""
+        place = found.root.path, found.identities[0]
+        if self._is_local[0] != place:
+            self._is_local = place, is_local(found.root.path)
+        return self._is_local[1]
 
-def look(root: Root) -> Premises:
+
+def look(name: RootName) -> Premises:
     """Look at all of it; raise CortexPolicyError or OSError for whatever denies or is amiss."""
     refuse_stop_of_host()
+    root = name.resolve()
     trust = Trust(root)
     with Directory(trust) as policy:
         refuse_stop(policy)
@@ -139,7 +186,7 @@ def look(root: Root) -> Premises:
     governs = guarded(Origin(root.path, "", "", top, above, last), settings)
     stamp = _stamp(root) if settings.stamp == "require" else None
     straight = _straight(root.path, governs)
-    return Premises(identities, settings, governs, stamp, straight, len(straight or ""))
+    return Premises(root, identities, settings, governs, stamp, straight, len(straight or ""))
 
 
 def _stamp(root: Root) -> Identity:
@@ -152,7 +199,7 @@ def _stamp(root: Root) -> Identity:
 
 def _straight(root: str, guarded: Guarded) -> str | None:
     top = f"{root.rstrip('/')}/"
-    if os.path.realpath(root) != root or not root.isascii():
+    if not root.isascii():
         return None
     folded = top.casefold()
     own = f"{folded}.cortex"
@@ -176,14 +223,26 @@ def _ancestors(path: str) -> "Iterator[str]":
         yield path
 
 
-def _watched(root: Root) -> "Iterator[tuple[str, int]]":
-    """Name the directories in which a change could change the premises, with the events that tell of one."""
-    holder = f"{root.path.rstrip('/')}/.cortex"
-    masks = dict.fromkeys(_ancestors(root.path), MOVED)
-    masks.update(dict.fromkeys((root.path, holder), ITSELF))
-    masks.update(dict.fromkeys((f"{holder}/policy", f"{holder}/policy/tools"), ENTRIES))
-    for directory in settings_directories():
-        real = os.path.realpath(directory)
-        nearest = next(above for above in _ancestors(real) if os.path.isdir(above))
-        masks[nearest] = masks.get(nearest, 0) | (ENTRIES if nearest == real else APPEARED)
-    return iter(masks.items())
+def _watch_all(see: "See", name: RootName, governing: tuple[str, ...]) -> None:
+    """Show everything whose change could change the premises, before any of it is looked at."""
+    top = walk(name.path, see)
+    if top is None:
+        raise FileNotFoundError(errno.ENOENT, "no root", name.path)
+    holder = f"{top.rstrip('/')}/.cortex"
+    see(holder, ITSELF)
+    see(f"{holder}/policy/tools", ENTRIES)
+    for directory in (f"{holder}/policy", *(walk(directory, see) for directory in settings_directories())):
+        if directory is not None:
+            _watch_contents(see, directory)
+    for path in governing:
+        walk(path, see)
+
+
+def _watch_contents(see: "See", directory: str) -> None:
+    """Show a directory, and the files in it that are read."""
+    see(directory, ENTRIES)
+    for file in ("config.toml", "stamp.json"):
+        try:
+            see(f"{directory}/{file}", CONTENT)
+        except FileNotFoundError:  # its appearance is seen
+            continue

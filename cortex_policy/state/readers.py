@@ -17,6 +17,7 @@ from cortex_policy.state.enforcement import settings_of
 from cortex_policy.state.grants import Root, read_all, sha256
 from cortex_policy.state.identity import Identity, identity_of, lies_still
 from cortex_policy.state.ledger import open_state, state_directory
+from cortex_policy.state.lookup import RootName
 from cortex_policy.state.ring import boot_id
 
 TYPE_CHECKING = False
@@ -44,16 +45,13 @@ class Acknowledgement(Value):
 class Reader:
     """Acknowledges versions under a name. Called, it looks for a new one."""
 
-    def __init__(self, root: Root, name: str) -> None:
+    def __init__(self, root: RootName, name: str) -> None:
         """Acknowledge what stands now; raise UsageError for a bad name, StateError where nothing can be kept."""
         check_name(name)
-        self._root, self._name = root, name
-        self._descriptor = -1
-        self._directory = _opened(root)
-        self._file = f"{_prefix(root, name)}{os.getpid()}-{os.urandom(4).hex()}"
-        self._identity: Identity | None = None
-        for _ in living(root, name):  # removes what the dead have left
-            pass
+        self._root_name, self._name = root, name
+        self._descriptor = self._directory = -1
+        self._identity: Identity | None = None  # of the stamp that is acknowledged
+        self._join(root.resolve())
         self()
 
     def __call__(self) -> None:
@@ -62,11 +60,15 @@ class Reader:
         One that is broken, or cannot be written down, is not acknowledged, which who waits is told of.
         """
         with suppress(OSError, CortexPolicyError):
-            identity = identity_of(os.lstat(stamps.stamp_file(self._root.path)))
+            root = self._root_name.resolve()
+            if root != self._root or self._directory < 0:
+                self.leave()
+                self._join(root)
+            identity = identity_of(os.lstat(stamps.stamp_file(root.path)))
             if identity == self._identity:
                 return
             is_still = lies_still(identity)
-            stamp = stamps.read(self._root)
+            stamp = stamps.read(root)
             if stamp is not None:
                 self._acknowledge(stamp)
                 self._identity = identity if is_still else None
@@ -81,6 +83,14 @@ class Reader:
             if number >= 0:
                 os.close(number)
         self._directory = -1
+
+    def _join(self, root: Root) -> None:
+        """Be a reader of a root, which has acknowledged nothing yet."""
+        self._root, self._identity = root, None
+        self._file = f"{_prefix(root, self._name)}{os.getpid()}-{os.urandom(4).hex()}"
+        self._directory = _opened(root)
+        for _ in living(root, self._name):  # removes what the dead have left
+            pass
 
     def _acknowledge(self, stamp: stamps.Stamp) -> None:
         said = Acknowledgement(self._name, os.getpid(), stamp.version, stamp.checksum, time())

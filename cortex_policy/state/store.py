@@ -7,7 +7,8 @@ from weakref import WeakSet
 from cortex_policy.core.exact import exact_path, exact_text
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError, Value
 from cortex_policy.state.deciding import Decider
-from cortex_policy.state.grants import Directory, Trust, find_root
+from cortex_policy.state.grants import Directory, Trust
+from cortex_policy.state.lookup import find_root_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class PolicyStore(Decider):
         reader: str | None = None,
         sinks: "Iterable[Sink]" = (),
     ) -> None:
-        """Find the root, once and for all; raise GrantError (25, 26) where there is none.
+        """Find the root; raise GrantError (25, 26) where there is none. From then on its name is followed.
 
         Budgets are counted in files shared by all processes, unless others are given. Each sink gets the event of each
         call that is enforced, after the audit log. Under the name of a `reader`, the
@@ -59,7 +60,7 @@ class PolicyStore(Decider):
         if type(max_grants) is not int or max_grants < 1:
             message = "max_grants must be an integer of at least 1"
             raise UsageError(message)
-        super().__init__(find_root(None if root is None else exact_path(root)), max_grants, budgets, sinks)
+        super().__init__(find_root_name(None if root is None else exact_path(root)), max_grants, budgets, sinks)
         self._lock = allocate_lock()
         self._flights: Flights | None = None
         self._rounds: Rounds | None = None
@@ -152,7 +153,7 @@ class PolicyStore(Decider):
         self._rounds = self._flights = self._subscriptions = None
 
     def _listed(self) -> list[str]:
-        trust = Trust(self.root)
+        trust = Trust(self.root.resolve())
         try:
             with Directory(trust, "tools") as tools:
                 trust.settle()
@@ -173,7 +174,7 @@ class PolicyStore(Decider):
         if self._rounds is None:
             from cortex_policy.state.rounds import Rounds  # noqa: PLC0415 - loads `threading`
 
-            self._rounds = Rounds(self.root.tools)
+            self._rounds = Rounds(self.root.resolve().tools)
         return self._rounds
 
 

@@ -5,9 +5,10 @@ from threading import Lock
 
 from cortex_policy.core.decode import is_grant_id
 from cortex_policy.core.meaning import compare
-from cortex_policy.core.model import CortexPolicyError, Grant, Value
+from cortex_policy.core.model import CortexPolicyError, Grant, GrantError, Value
 from cortex_policy.state.grants import Root, read_grant
 from cortex_policy.state.identity import Identity, identity_of, lies_still
+from cortex_policy.state.lookup import RootName
 from cortex_policy.state.rounds import report
 
 TYPE_CHECKING = False
@@ -46,14 +47,15 @@ _NOTHING = _Seen(None, None, None)
 class Subscriptions:
     """The subscribers of one root. Called, it looks for changes and tells of them."""
 
-    def __init__(self, root: Root) -> None:
+    def __init__(self, name: RootName) -> None:
         """Know how things stand now, so that whatever is written from here on is told."""
-        self._root = root
+        self._name = name
         self._callbacks: list[Callback] = []
         self._lock = Lock()
         self._known: dict[str, _Seen] = {}
         self._missed: dict[str, int] = {}
-        self._known = {grant_id: self._read(grant_id) for grant_id in self._listed()}
+        root = self._resolved()
+        self._known = {grant_id: _read(root, grant_id) for grant_id in _listed(root)}
 
     def add(self, callback: "Callback") -> "Callable[[], None]":
         """Tell this one too; return what ends that."""
@@ -81,12 +83,20 @@ class Subscriptions:
                 except Exception as error:  # noqa: BLE001 - the others are told all the same
                     report(error)
 
+    def _resolved(self) -> Root | None:
+        """Return the root that its name leads to now; None where it is gone."""
+        try:
+            return self._name.resolve()
+        except GrantError:
+            return None
+
     def _changes(self) -> "Iterator[Change]":
-        for grant_id in sorted({*self._listed(), *self._known}):
+        root = self._resolved()
+        for grant_id in sorted({*_listed(root), *self._known}):
             known = self._known.get(grant_id, _NOTHING)
-            if known.identity is not None and known.identity == self._identity(grant_id):
+            if known.identity is not None and known.identity == _identity(root, grant_id):
                 continue
-            seen = self._read(grant_id)
+            seen = _read(root, grant_id)
             if seen.sha256 is None and known.sha256 is not None:
                 self._missed[grant_id] = self._missed.get(grant_id, 0) + 1
                 if self._missed[grant_id] < LOOKS_OF_ABSENCE:
@@ -98,25 +108,29 @@ class Subscriptions:
             if seen.sha256 != known.sha256:
                 yield Change(grant_id, known.sha256, seen.sha256, compare(known.grant, seen.grant).verdict)
 
-    def _listed(self) -> list[str]:
-        try:
-            names = os.listdir(self._root.tools)
-        except OSError:
-            return []
-        return [name[:-5] for name in names if name.endswith(".json") and is_grant_id(name[:-5])]
 
-    def _identity(self, grant_id: str) -> Identity | None:
-        try:
-            return identity_of(os.lstat(f"{self._root.tools}/{grant_id}.json"))
-        except OSError:
-            return None
+def _listed(root: Root | None) -> list[str]:
+    try:
+        names = os.listdir(root.tools) if root is not None else []
+    except OSError:
+        return []
+    return [name[:-5] for name in names if name.endswith(".json") and is_grant_id(name[:-5])]
 
-    def _read(self, grant_id: str) -> _Seen:
-        identity = self._identity(grant_id)
-        is_still = identity is not None and lies_still(identity)
-        try:
-            grant = read_grant(self._root, grant_id)
-        except CortexPolicyError:
-            return _Seen(identity if is_still else None, None, None)
-        digest = grant.origin.sha256 if grant.origin is not None else None
-        return _Seen(identity if is_still else None, digest, grant)
+
+def _identity(root: Root | None, grant_id: str) -> Identity | None:
+    try:
+        return identity_of(os.lstat(f"{root.tools}/{grant_id}.json")) if root is not None else None
+    except OSError:
+        return None
+
+
+def _read(root: Root | None, grant_id: str) -> _Seen:
+    identity = _identity(root, grant_id)
+    kept = identity if identity is not None and lies_still(identity) else None
+    try:
+        grant = read_grant(root, grant_id) if root is not None else None
+    except CortexPolicyError:
+        grant = None
+    if grant is None:
+        return _Seen(kept, None, None)
+    return _Seen(kept, grant.origin.sha256 if grant.origin is not None else None, grant)

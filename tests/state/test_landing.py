@@ -17,6 +17,7 @@ from cortex_policy.state.cache import Entry
 from cortex_policy.state.enforcement import ask
 from cortex_policy.state.grants import find_root, read_grant
 from cortex_policy.state.landing import MOST_ROUTES
+from cortex_policy.state.lookup import RootName
 from cortex_policy.state.memory import MemoryBudgets
 from cortex_policy.state.premises import look
 
@@ -68,7 +69,7 @@ def maze(root: Path) -> Path:
 def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> Entry:
     """Make a grant stand on the premises of the root that the test stands in."""
     root = find_root()
-    found = look(root)
+    found = look(RootName(root.path, root.named))
     origin = read_grant(root, "git").origin
     assert origin is not None
     made = Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)

@@ -25,11 +25,10 @@ STILL = 0.03  # seconds after which a file that was written may be kept
 PATH = {"path": "docs/guide.md"}
 
 
-@pytest.fixture(params=["watched", "unwatched"])
-def store(root: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[PolicyStore]:
+@pytest.fixture
+def store(root: Path, ears: str) -> Iterator[PolicyStore]:
     """Make a store that has its grants in memory; one that the kernel tells of changes, and one that it does not."""
-    if request.param == "unwatched":
-        monkeypatch.setattr(premises, "is_local", lambda _: False)
+    assert ears
     time.sleep(STILL)
     with PolicyStore(root) as store:
         store.warm()
@@ -237,11 +236,13 @@ def test_a_required_stamp_is_asked_for_each_version(store: PolicyStore, root: Pa
         store.enforce("git", "tree")
 
 
-def test_the_variables_of_the_process_count_within_moments(store: PolicyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variables_of_the_process_count_within_moments(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are its own, and are looked at 50 times a second."""
-    monkeypatch.setenv("CORTEX_POLICY_REQUIRE_PATH", "true")
-    time.sleep(STILL)
-    assert store.decide("git", "tree").reason == "path_outside_scope"
+    with PolicyStore(root) as store:
+        assert store.decide("git", "tree")
+        monkeypatch.setenv("CORTEX_POLICY_REQUIRE_PATH", "true")
+        time.sleep(STILL)
+        assert store.decide("git", "tree").reason == "path_outside_scope"
 
 
 def test_nothing_is_read_twice_without_a_reason(store: PolicyStore) -> None:
@@ -254,6 +255,25 @@ def test_nothing_is_read_twice_without_a_reason(store: PolicyStore) -> None:
     assert (after.misses, after.reloads) == (before.misses, before.reloads)
     assert after.hits - before.hits >= 100
     assert after.grants == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has inotify")
+def test_nothing_is_looked_at_twice_where_the_kernel_tells(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by the first decision after a write elsewhere, nor by the thousandth."""
+    monkeypatch.setattr(premises, "LOOK_AGAIN_NS", 1 << 62)
+    looks, look = [], premises.look
+    monkeypatch.setattr(premises, "look", lambda name: looks.append(1) or look(name))
+    time.sleep(STILL)
+    with PolicyStore(root) as store:
+        for _ in range(3):
+            assert store.enforce("git", "tree", PATH)
+        seen = len(looks)
+        (root / "docs" / "new").write_text("")
+        (root / ".cortex" / "policy" / "tools" / "model-gateway.json").write_text("{}")
+        for _ in range(20):
+            assert store.enforce("git", "tree", PATH)
+            assert store.decide("git", "tree")
+        assert len(looks) == seen
 
 
 def test_a_decision_is_the_one_that_enforce_would_make(store: PolicyStore) -> None:
@@ -443,6 +463,9 @@ def test_nothing_is_left_open_after_close(root: Path) -> None:
         store.subscribe(print)
         assert threading.active_count() > threads
     assert threading.active_count() == threads
+    deadline = time.monotonic() + 20
+    while set(os.listdir("/proc/self/fd")) != descriptors and time.monotonic() < deadline:
+        time.sleep(0.01)  # `watchfiles` closes its own in a thread of its own
     assert set(os.listdir("/proc/self/fd")) == descriptors
 
 
