@@ -31,11 +31,16 @@ def reference(top: Page) -> str:
     return "\n".join([*lines, *(f"| `{rule.code}` | {rule.severity} | {rule.sentence} |" for rule in RULES)])
 
 
+def newest_date(changelog: str) -> str:
+    """Return the day in the first heading of a changelog that has one: each man page has it, and no clock is asked."""
+    found = re.search(r"^## \[[^]]+\] - ([0-9]{4}-[0-9]{2}-[0-9]{2})$", changelog, re.MULTILINE)
+    return found[1] if found else sys.exit("CHANGELOG.md: no heading has a date, as in `## [Unreleased] - 2026-11-30`")
+
+
 def generated() -> dict[str, str]:
     """Return every generated file by its path."""
     top = top_page()
-    released = re.search(r"^## \[[0-9][^]]*\] - (\S+)", (TOP / "CHANGELOG.md").read_text(), re.MULTILINE)
-    date = released[1] if released else ""
+    date = newest_date((TOP / "CHANGELOG.md").read_text())
     readme = (TOP / "README.md").read_text()
     head, tail = readme.split(START)[0], readme.split(END)[1]
     return {

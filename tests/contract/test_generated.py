@@ -1,5 +1,6 @@
 """What is generated is fresh, and what it is made from is complete."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -59,6 +60,19 @@ def test_a_change_by_hand_is_noticed(
     assert file.read_text() == before
 
 
+def test_man_pages_have_the_date_of_the_changelog(generate: Any) -> None:
+    """The newest one, released or not; a changelog without any is refused."""
+    text = "# Changelog\n\n## [Unreleased]\n\n## [1.0.0] - 2026-02-03\n\n## [0.9.0] - 2026-01-02\n"
+    assert generate.newest_date(text) == "2026-02-03"
+    assert generate.newest_date(text.replace("[Unreleased]", "[Unreleased] - 2026-03-04")) == "2026-03-04"
+    with pytest.raises(SystemExit, match="no heading has a date"):
+        generate.newest_date("## [Unreleased]\n\n## [1.0.0] - soon\n")
+    date = generate.newest_date((TOP / "CHANGELOG.md").read_text())
+    for file in [*(TOP / "man").glob("*.1"), *(TOP / "man5").glob("*.5")]:
+        section = file.suffix[1:]
+        assert f' "{section}" "{date}" ' in file.read_text().splitlines()[0]
+
+
 def test_everything_has_help(pages: list[Any]) -> None:
     """Each command and each of its arguments and options says what it is, in a sentence."""
     for page in pages:
@@ -93,6 +107,7 @@ def test_man_pages_please_groff() -> None:
     for file in sorted([*(TOP / "man").glob("*.1"), *(TOP / "man5").glob("*.5")]):
         done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", file], capture_output=True, text=True, check=True)
         assert not done.stderr
+        assert re.search(r"cortex-policy +[0-9]{4}-[0-9]{2}-[0-9]{2} +CORTEX", done.stdout.splitlines()[-1])
         titles = ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS", "SEE ALSO")
         for title in titles if file.suffix == ".1" else ("NAME", "DESCRIPTION", "SETTINGS", "FILES"):
             assert f".SH {title}\n" in file.read_text()
