@@ -7,11 +7,14 @@ from typing import Any
 from pages import Page, takes_value
 
 from cortex_policy.cli.app import PROGRAM
+from cortex_policy.cli.diff import FailOn as DiffFailOn
 from cortex_policy.cli.formats import FORMATS
 from cortex_policy.cli.replay import FailOn
 from cortex_policy.cli.trials import FORMATS as TRIAL_FORMATS
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.settings import BY_NAME
+from cortex_policy.core.model import REASONS
+from cortex_policy.core.settings import BY_NAME, CHOICE, PATH, SETTINGS, SWITCH, Setting
+from cortex_policy.core.settings import CODES as CODES_KIND
 from cortex_policy.schema.rules import RULES
 
 CODES = " ".join([*dict.fromkeys(rule.code.partition("-")[0] for rule in RULES), *(rule.code for rule in RULES)])
@@ -20,30 +23,41 @@ TEMPLATES = Path(__file__).parent / "templates"
 OFFERS = {
     "grant": "ids", "grant_id": "ids", "grant_ids": "ids", "old": "ids", "new": "ids", "new_id": "",
     "action": "actions", "shell": "bash zsh fish", "paths": "files", "code": CODES,
-    "name": " ".join(BY_NAME), "request_id": "requests", "value": "", "logs": "files", "log": "files",
+    "name": " ".join(BY_NAME), "request_id": "requests", "value": "values", "logs": "files", "log": "files",
 }  # fmt: skip
 # and for the value of an option of a command
 CHOICES = {
     ("validate", "select"): CODES, ("validate", "ignore"): CODES, ("validate", "output"): " ".join(FORMATS),
     ("set", "data_class"): " ".join(DATA_CLASSES), ("new", "data_class"): " ".join(DATA_CLASSES),
     ("test", "init"): "ids", ("test", "output"): " ".join(TRIAL_FORMATS), ("suggest", "grant_id"): "ids",
-    ("replay", "proposed"): "directories", ("replay", "fail_on"): " ".join(FailOn),
+    ("replay", "proposed"): "trees", ("replay", "fail_on"): " ".join(FailOn),
+    ("diff", "revision"): "revisions", ("diff", "fail_on"): " ".join(DiffFailOn),
+    ("show", "at"): "versions", ("undo", "to"): "versions",
+    ("audit show", "grant"): "ids", ("audit show", "reason"): " ".join(map(str, REASONS)),
 }  # fmt: skip
-# how a shell takes these, the grants' ids, and directories
+# how a shell takes these, the grants' ids, the versions of the stamp, git's revisions, and these or a directory
 CHOOSING = {
     "bash": {
         "": "choices='{}'",
         "ids": 'choices=" $(_cortex_policy_ids "$tools")"',  # never empty: nothing else is offered there
-        "directories": "compopt -o dirnames 2>/dev/null; return",
+        "versions": 'choices=" $(_cortex_policy_versions "$tools")"',
+        "revisions": 'choices=" $(_cortex_policy_revisions "$tools")"',
+        "trees": 'compopt -o plusdirs 2>/dev/null; choices=" $(_cortex_policy_revisions "$tools")"',
     },
     "_cortex-policy": {
         "": "_wanted values expl value compadd - {}; return",
         "ids": '_wanted grants expl grant compadd - ${(f)"$(_cortex_policy_ids $tools)"}; return',
-        "directories": "_directories; return",
+        "versions": '_wanted versions expl version compadd - ${(f)"$(_cortex_policy_versions $tools)"}; return',
+        "revisions": '_wanted revisions expl revision compadd - ${(f)"$(_cortex_policy_revisions $tools)"}; return',
+        "trees": "_alternative 'revisions:revision:compadd - ${(f)\"$(_cortex_policy_revisions $tools)\"}'"
+        " 'directories:directory:_directories'; return",
     },
     "fish": {"": ""},  # it takes them with the option
 }
-FISH = {"ids": "(__cortex_policy_ids)", "directories": "(__fish_complete_directories)"}
+FISH = {
+    "ids": "(__cortex_policy_ids)", "versions": "(__cortex_policy_versions)", "requests": "(__cortex_policy_requests)",
+    "revisions": "(__cortex_policy_revisions)", "trees": "(__cortex_policy_revisions; __fish_complete_directories)",
+}  # fmt: skip
 MOST_OFFERED = 8  # of an argument that may be repeated
 FILES, DIRECTORIES = ("path",), ("root",)
 
@@ -64,8 +78,26 @@ def completions(top: Page) -> dict[str, str]:
         .replace("@valued@", " ".join(valued))
         .replace("@cases@", lines(top))
         .replace("@choices@", _chosen(top, CHOOSING[name.rpartition(".")[2]]))
+        .replace("@settings@", _settings(name))
         for name, lines in cases.items()
     }
+
+
+def _settings(script: str) -> str:
+    """Return what each setting may be, as the branches of a `case` or a `switch`."""
+    line = _fish_setting if script.endswith(".fish") else "        {}) printf '%s' '{}' ;;".format
+    return "\n".join(line(one.name, words) for one in SETTINGS if (words := _values(one)))
+
+
+def _fish_setting(name: str, words: str) -> str:
+    what = "__fish_complete_path (commandline -ct)" if words == "files" else f"string split ' ' '{words}'"
+    return f"        case {name}\n            {what}"
+
+
+def _values(setting: Setting) -> str:
+    if setting.kind == CHOICE:
+        return " ".join(map(str, setting.values))
+    return {SWITCH: "true false", PATH: "files", CODES_KIND: CODES}.get(setting.kind, "")
 
 
 def _offers(page: Page) -> list[str]:
@@ -92,7 +124,8 @@ def _chosen(top: Page, how: dict[str, str]) -> str:
         for name in option.opts
     }
     return "\n".join(
-        f"        '{both}') {how.get(words, how['']).replace('{}', words)} ;;" for both, words in sorted(known.items())
+        f"        '{both} '*) {how.get(words, how['']).replace('{}', words)} ;;"
+        for both, words in sorted(known.items())
     )
 
 
@@ -149,7 +182,8 @@ def _fish_lines(page: Page) -> list[str]:
     ]
     for count, words in enumerate([] if page.pages else _offers(page)):
         actions = f"(__cortex_policy_actions (__cortex_policy_plain)[{depth + 1}])"
-        known = FISH | {"actions": actions, "requests": "(__cortex_policy_requests)"}
+        values = f"(__cortex_policy_values (__cortex_policy_plain)[{depth + 1}])"
+        known = FISH | {"actions": actions, "values": values}
         offered = known.get(words, words)
         what = "-F" if words == "files" else f"-a '{offered}'"
         lines.append(_fish(f"__cortex_policy_at {count}{said}", what))

@@ -33,6 +33,39 @@ _cortex_policy_actions() {
     done
 }
 
+_cortex_policy_versions() ( # of the stamp, of which the history knows the grants
+    set +f
+    shopt -u failglob
+    for file in "${1%/tools}/history"/*-v*.json; do
+        version=${file##*-v} version=${version%.json}
+        [[ $version && $version != *[!0-9]* ]] && printf '%s\n' "$version"
+    done
+)
+
+_cortex_policy_revisions() { # branches and tags; nothing that the repository configures is run
+    local name root=${1%/.cortex/policy/tools}
+    GIT_OPTIONAL_LOCKS=0 GIT_NO_LAZY_FETCH=1 command git --no-pager -c core.fsmonitor=false -c safe.bareRepository=explicit \
+        -C "${root:-/}" for-each-ref --count=1000 --format='%(refname:short)' refs/heads refs/tags refs/remotes 2>/dev/null |
+        while IFS= read -r name; do
+            [[ $name == [A-Za-z0-9]* && $name != *[!A-Za-z0-9._/@+-]* ]] && printf '%s\n' "$name"
+        done
+}
+
+_cortex_policy_values() { # what a setting may be
+    case $1 in
+        sensitive) printf '%s' 'allow ask deny' ;;
+        require_path) printf '%s' 'true false' ;;
+        stamp) printf '%s' 'off require' ;;
+        state_dir) printf '%s' 'files' ;;
+        audit.file) printf '%s' 'files' ;;
+        audit.args) printf '%s' 'names fingerprints full' ;;
+        audit.on_error) printf '%s' 'ignore deny' ;;
+        approvals.file) printf '%s' 'files' ;;
+        validate.select) printf '%s' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
+        validate.ignore) printf '%s' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
+    esac
+}
+
 _cortex_policy_requests() { # of the calls that wait for a human, where the environment or nobody says where they are
     local state=${CORTEX_POLICY_STATE_DIR-} file=${CORTEX_POLICY_APPROVALS_FILE-${CORTEX_HITL_STORE-}}
     [[ $state ]] || state=/dev/shm/cortex-policy-$EUID
@@ -78,19 +111,25 @@ _cortex_policy() {
     [[ $current == --*=* ]] && value=${current%%=*}
     [[ $root == \~/* ]] && root=$HOME/${root:2}
     tools=$(_cortex_policy_tools "$root")
-    case "$value ${plain[0]-}" in
+    case "$value ${plain[*]-} " in
         '--root '*) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
         '--path '*) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
-        '--data-class new') choices='public internal sensitive' ;;
-        '--data-class set') choices='public internal sensitive' ;;
-        '--fail-on replay') choices='allow deny any' ;;
-        '--grant suggest') choices=" $(_cortex_policy_ids "$tools")" ;;
-        '--ignore validate') choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
-        '--init test') choices=" $(_cortex_policy_ids "$tools")" ;;
-        '--output test') choices='text json junit' ;;
-        '--output validate') choices='text json github gitlab sarif junit' ;;
-        '--select validate') choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
-        '--with replay') compopt -o dirnames 2>/dev/null; return ;;
+        '--against diff '*) choices=" $(_cortex_policy_revisions "$tools")" ;;
+        '--at show '*) choices=" $(_cortex_policy_versions "$tools")" ;;
+        '--data-class new '*) choices='public internal sensitive' ;;
+        '--data-class set '*) choices='public internal sensitive' ;;
+        '--fail-on diff '*) choices='widened' ;;
+        '--fail-on replay '*) choices='allow deny any' ;;
+        '--grant audit show '*) choices=" $(_cortex_policy_ids "$tools")" ;;
+        '--grant suggest '*) choices=" $(_cortex_policy_ids "$tools")" ;;
+        '--ignore validate '*) choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
+        '--init test '*) choices=" $(_cortex_policy_ids "$tools")" ;;
+        '--output test '*) choices='text json junit' ;;
+        '--output validate '*) choices='text json github gitlab sarif junit' ;;
+        '--reason audit show '*) choices='allowed action_not_allowed argument_not_allowed path_outside_scope approval_required rate_limited stopped grant_not_found grant_invalid grant_unsafe stamp_mismatch state_unavailable root_not_found root_ambiguous settings_invalid' ;;
+        '--select validate '*) choices='syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
+        '--to undo '*) choices=" $(_cortex_policy_versions "$tools")" ;;
+        '--with replay '*) compopt -o plusdirs 2>/dev/null; choices=" $(_cortex_policy_revisions "$tools")" ;;
         -*) return ;;
     esac
     case "${plain[*]-} " in
@@ -127,7 +166,7 @@ _cortex_policy() {
             flags='--root --user --project --system --help'
             ;;
         'config set '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress' '')
+            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress' 'values')
             flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'config unset '*)
@@ -296,6 +335,7 @@ _cortex_policy() {
             ;;
     esac
     place=${offered[${#plain[@]}]-}
+    [[ $place == values ]] && place=$(_cortex_policy_values "${plain[${#plain[@]} - 1]}")
     case $place in
         ids) place=$(_cortex_policy_ids "$tools") ;;
         actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;

@@ -53,6 +53,47 @@ function __cortex_policy_actions
     string match -ra '(?<=")[A-Za-z0-9._:/@+-]+(?=")' -- "$list"
 end
 
+function __cortex_policy_versions -d 'versions of the stamp, of which the history knows the grants'
+    set -l policy (string replace -r '/tools$' '' -- (__cortex_policy_tools))
+    for file in $policy/history/*-v*.json
+        string replace -rf '^(?s:.*)-v([0-9]+)\.json$' '$1' -- $file
+    end
+end
+
+function __cortex_policy_revisions -d 'branches and tags; nothing that the repository configures is run'
+    set -l root (string replace -r '/\.cortex/policy/tools$' '' -- (__cortex_policy_tools))
+    test -n "$root"; or set root /
+    set -lx GIT_OPTIONAL_LOCKS 0
+    set -lx GIT_NO_LAZY_FETCH 1
+    command git --no-pager -c core.fsmonitor=false -c safe.bareRepository=explicit -C "$root" for-each-ref --count=1000 \
+        --format='%(refname:short)' refs/heads refs/tags refs/remotes 2>/dev/null | string match -r '^[A-Za-z0-9][A-Za-z0-9._/@+-]*$'
+end
+
+function __cortex_policy_values -d 'what a setting may be'
+    switch "$argv[1]"
+        case sensitive
+            string split ' ' 'allow ask deny'
+        case require_path
+            string split ' ' 'true false'
+        case stamp
+            string split ' ' 'off require'
+        case state_dir
+            __fish_complete_path (commandline -ct)
+        case audit.file
+            __fish_complete_path (commandline -ct)
+        case audit.args
+            string split ' ' 'names fingerprints full'
+        case audit.on_error
+            string split ' ' 'ignore deny'
+        case approvals.file
+            __fish_complete_path (commandline -ct)
+        case validate.select
+            string split ' ' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused'
+        case validate.ignore
+            string split ' ' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none stamp-missing stamp-broken stamp-differs settings-invalid settings-unused'
+    end
+end
+
 function __cortex_policy_requests -d 'calls that wait for a human, where the environment or nobody says where they are'
     set -l file $CORTEX_POLICY_APPROVALS_FILE $CORTEX_HITL_STORE
     set -l user (id -u)
@@ -133,8 +174,8 @@ complete -c cortex-policy -n '__cortex_policy_at 6 audit show' -F
 complete -c cortex-policy -n '__cortex_policy_at 7 audit show' -F
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l root -x -a '(__fish_complete_directories)' -d 'Only calls of this root, else of all'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l since -x -d 'Only calls since then: 24h, 90m, 7d ago or a time'
-complete -c cortex-policy -n '__cortex_policy_in audit show' -l grant -x -d 'Only calls of this grant'
-complete -c cortex-policy -n '__cortex_policy_in audit show' -l reason -x -d 'Only answers with this reason'
+complete -c cortex-policy -n '__cortex_policy_in audit show' -l grant -x -a '(__cortex_policy_ids)' -d 'Only calls of this grant'
+complete -c cortex-policy -n '__cortex_policy_in audit show' -l reason -x -a 'allowed action_not_allowed argument_not_allowed path_outside_scope approval_required rate_limited stopped grant_not_found grant_invalid grant_unsafe stamp_mismatch state_unavailable root_not_found root_ambiguous settings_invalid' -d 'Only answers with this reason'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l denied -d 'Only calls that were not allowed'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l json -d 'Print each event as it was logged, one a line'
 complete -c cortex-policy -n '__cortex_policy_in audit show' -l help -d 'Show this message and exit'
@@ -208,7 +249,7 @@ complete -c cortex-policy -n '__cortex_policy_in config path' -l project -d 'In 
 complete -c cortex-policy -n '__cortex_policy_in config path' -l system -d 'In the file of the machine, which is root\'s'
 complete -c cortex-policy -n '__cortex_policy_in config path' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
-complete -c cortex-policy -n '__cortex_policy_at 1 config set' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 1 config set' -a '(__cortex_policy_values (__cortex_policy_plain)[3])'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l user -d 'In your own file, as without any of these'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l project -d 'In the file of the root, which can only tighten'
@@ -238,8 +279,8 @@ complete -c cortex-policy -n '__cortex_policy_in deny' -l help -d 'Show this mes
 complete -c cortex-policy -n '__cortex_policy_at 0 diff' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_at 1 diff' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in diff' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
-complete -c cortex-policy -n '__cortex_policy_in diff' -l against -x -d 'Compare the grants, or OLD alone, with a git revision'
-complete -c cortex-policy -n '__cortex_policy_in diff' -l fail-on -x -d 'Exit 1 if more may be allowed than before'
+complete -c cortex-policy -n '__cortex_policy_in diff' -l against -x -a '(__cortex_policy_revisions)' -d 'Compare the grants, or OLD alone, with a git revision'
+complete -c cortex-policy -n '__cortex_policy_in diff' -l fail-on -x -a 'widened' -d 'Exit 1 if more may be allowed than before'
 complete -c cortex-policy -n '__cortex_policy_in diff' -l markdown -d 'Print Markdown, for a pull request'
 complete -c cortex-policy -n '__cortex_policy_in diff' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in diff' -l help -d 'Show this message and exit'
@@ -338,7 +379,7 @@ complete -c cortex-policy -n '__cortex_policy_at 5 replay' -F
 complete -c cortex-policy -n '__cortex_policy_at 6 replay' -F
 complete -c cortex-policy -n '__cortex_policy_at 7 replay' -F
 complete -c cortex-policy -n '__cortex_policy_in replay' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
-complete -c cortex-policy -n '__cortex_policy_in replay' -l with -x -a '(__fish_complete_directories)' -d 'Decide on the grants of a git revision or a directory'
+complete -c cortex-policy -n '__cortex_policy_in replay' -l with -x -a '(__cortex_policy_revisions; __fish_complete_directories)' -d 'Decide on the grants of a git revision or a directory'
 complete -c cortex-policy -n '__cortex_policy_in replay' -l since -x -d 'Only calls since then: 24h, 90m, 7d ago or a time'
 complete -c cortex-policy -n '__cortex_policy_in replay' -l fail-on -x -a 'allow deny any' -d 'Exit 1 if a no becomes a yes, a yes a no, or any'
 complete -c cortex-policy -n '__cortex_policy_in replay' -l json -d 'Print one line of JSON'
@@ -367,7 +408,7 @@ complete -c cortex-policy -n '__cortex_policy_in set' -l json -d 'Print one line
 complete -c cortex-policy -n '__cortex_policy_in set' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 show' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in show' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
-complete -c cortex-policy -n '__cortex_policy_in show' -l at -x -d 'Its text at a version'
+complete -c cortex-policy -n '__cortex_policy_in show' -l at -x -a '(__cortex_policy_versions)' -d 'Its text at a version'
 complete -c cortex-policy -n '__cortex_policy_in show' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in show' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 stamp' -a show -d 'Show the stamp\'s version and checksum'
@@ -426,7 +467,7 @@ complete -c cortex-policy -n '__cortex_policy_in test' -l json -d 'Print one lin
 complete -c cortex-policy -n '__cortex_policy_in test' -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 undo' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
-complete -c cortex-policy -n '__cortex_policy_in undo' -l to -x -d 'Bring all grants back to a version'
+complete -c cortex-policy -n '__cortex_policy_in undo' -l to -x -a '(__cortex_policy_versions)' -d 'Bring all grants back to a version'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l dry-run -d 'Print the diff and what it means; write nothing'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l allow-widening -d 'Save what may allow more than before, without being asked'
 complete -c cortex-policy -n '__cortex_policy_in undo' -l wait -x -d 'Wait at most so long for another writer'

@@ -33,6 +33,30 @@ _cortex_policy_actions() {
     done
 }
 
+_cortex_policy_versions() ( # of the stamp, of which the history knows the grants
+    set +f
+    shopt -u failglob
+    for file in "${1%/tools}/history"/*-v*.json; do
+        version=${file##*-v} version=${version%.json}
+        [[ $version && $version != *[!0-9]* ]] && printf '%s\n' "$version"
+    done
+)
+
+_cortex_policy_revisions() { # branches and tags; nothing that the repository configures is run
+    local name root=${1%/.cortex/policy/tools}
+    GIT_OPTIONAL_LOCKS=0 GIT_NO_LAZY_FETCH=1 command git --no-pager -c core.fsmonitor=false -c safe.bareRepository=explicit \
+        -C "${root:-/}" for-each-ref --count=1000 --format='%(refname:short)' refs/heads refs/tags refs/remotes 2>/dev/null |
+        while IFS= read -r name; do
+            [[ $name == [A-Za-z0-9]* && $name != *[!A-Za-z0-9._/@+-]* ]] && printf '%s\n' "$name"
+        done
+}
+
+_cortex_policy_values() { # what a setting may be
+    case $1 in
+@settings@
+    esac
+}
+
 _cortex_policy_requests() { # of the calls that wait for a human, where the environment or nobody says where they are
     local state=${CORTEX_POLICY_STATE_DIR-} file=${CORTEX_POLICY_APPROVALS_FILE-${CORTEX_HITL_STORE-}}
     [[ $state ]] || state=/dev/shm/cortex-policy-$EUID
@@ -78,7 +102,7 @@ _cortex_policy() {
     [[ $current == --*=* ]] && value=${current%%=*}
     [[ $root == \~/* ]] && root=$HOME/${root:2}
     tools=$(_cortex_policy_tools "$root")
-    case "$value ${plain[0]-}" in
+    case "$value ${plain[*]-} " in
         '--root '*) compopt -o dirnames 2>/dev/null; return ;; # readline quotes files better than we could
         '--path '*) compopt -o default 2>/dev/null; return ;; # bash 3.2 has no compopt and offers nothing
 @choices@
@@ -88,6 +112,7 @@ _cortex_policy() {
 @cases@
     esac
     place=${offered[${#plain[@]}]-}
+    [[ $place == values ]] && place=$(_cortex_policy_values "${plain[${#plain[@]} - 1]}")
     case $place in
         ids) place=$(_cortex_policy_ids "$tools") ;;
         actions) place=$(_cortex_policy_actions "$tools" "${plain[${#plain[@]} - 1]}") ;;

@@ -53,6 +53,28 @@ function __cortex_policy_actions
     string match -ra '(?<=")[A-Za-z0-9._:/@+-]+(?=")' -- "$list"
 end
 
+function __cortex_policy_versions -d 'versions of the stamp, of which the history knows the grants'
+    set -l policy (string replace -r '/tools$' '' -- (__cortex_policy_tools))
+    for file in $policy/history/*-v*.json
+        string replace -rf '^(?s:.*)-v([0-9]+)\.json$' '$1' -- $file
+    end
+end
+
+function __cortex_policy_revisions -d 'branches and tags; nothing that the repository configures is run'
+    set -l root (string replace -r '/\.cortex/policy/tools$' '' -- (__cortex_policy_tools))
+    test -n "$root"; or set root /
+    set -lx GIT_OPTIONAL_LOCKS 0
+    set -lx GIT_NO_LAZY_FETCH 1
+    command git --no-pager -c core.fsmonitor=false -c safe.bareRepository=explicit -C "$root" for-each-ref --count=1000 \
+        --format='%(refname:short)' refs/heads refs/tags refs/remotes 2>/dev/null | string match -r '^[A-Za-z0-9][A-Za-z0-9._/@+-]*$'
+end
+
+function __cortex_policy_values -d 'what a setting may be'
+    switch "$argv[1]"
+@settings@
+    end
+end
+
 function __cortex_policy_requests -d 'calls that wait for a human, where the environment or nobody says where they are'
     set -l file $CORTEX_POLICY_APPROVALS_FILE $CORTEX_HITL_STORE
     set -l user (id -u)

@@ -79,7 +79,25 @@ CASES = [
     ("cortex-policy suggest --grant=g", {"--grant=git"}),
     ("cortex-policy replay --fail-on ", {"allow", "deny", "any"}),
     ("cortex-policy replay --with fol", {"folder/"}),
-    ("cortex-policy diff --fail-on ", set()),
+    ("cortex-policy diff --fail-on ", {"widened"}),
+    ("cortex-policy diff --against ", {"main", "feature/x", "v1.0", "origin/main"}),
+    ("cortex-policy diff --against=fea", {"--against=feature/x"}),
+    ("cortex-policy diff git --against v", {"v1.0"}),
+    ("cortex-policy diff --root ../../other --against ", set()),
+    ("cortex-policy replay --with fea", {"feature/x"}),
+    ("cortex-policy show git --at ", {"7", "12"}),
+    ("cortex-policy undo --to 1", {"12"}),
+    ("cortex-policy undo --root ../../other --to ", set()),
+    ("cortex-policy audit show --grant m", {"model-gateway"}),
+    ("cortex-policy audit show --reason rate", {"rate_limited"}),
+    ("cortex-policy config set sensitive ", {"allow", "ask", "deny"}),
+    ("cortex-policy config set --project require_path f", {"false"}),
+    ("cortex-policy config set audit.on_error d", {"deny"}),
+    ("cortex-policy config set history.keep ", set()),
+    ("cortex-policy config set audit.file gui", {"guide.md"}),
+    ("cortex-policy config set validate.ignore scope-d", {"scope-dead"}),
+    ("cortex-policy config set nonsense ", set()),
+    ("cortex-policy config get history", {"history.keep"}),
     ("cortex-policy approve ", {"1f0c9a7e", "2f0c9a7e"}),
     ("cortex-policy deny --json 2f", {"2f0c9a7e"}),
     ("cortex-policy check git tree --path gui", {"guide.md"}),
@@ -178,6 +196,19 @@ class Terminal:
         self._child.close(force=True)
 
 
+def _commit(root: Path) -> None:
+    """Make a repository with branches and tags, some of them hostile; git itself forbids blanks in their names."""
+    git = ["git", "-C", str(root), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    for name in (
+        "heads/feature/x", "tags/v1.0", "remotes/origin/main", "heads/$(touch${IFS}owned)", "heads/`touch`", "tags/a;b",
+        "tags/a'b", 'tags/a"b', "heads/a&b", "heads/a|b", "heads/a$b", "heads/d\u00e9j\u00e0", "tags/(x)", "tags/{a,b}",
+    ):  # fmt: skip
+        subprocess.run([*git, "update-ref", f"refs/{name}", "HEAD"], check=True)
+    subprocess.run([*git, "config", "core.fsmonitor", "touch owned"], check=True)
+
+
 @pytest.fixture(scope="module")
 def below(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make roots with grants, and files beside them that are no grants; return a directory below the first."""
@@ -220,6 +251,11 @@ def below(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("$(touch owned)", "`touch owned`", "new\nline", "spaced out", "*", ".hidden", "-q", "\x1b[31mred"):
         (tools / f"{name}.json").write_text("{}")
     (tools / "hostile.json.bak").write_text("{}")
+    history = top / "root" / ".cortex" / "policy" / "history"
+    history.mkdir()
+    for name in ("00000001-v7.json", "00000002-v12.json", "00000003-v$(touch owned).json", "x-v.json", "00000004-v13"):
+        (history / name).touch()
+    _commit(top / "root")
     docs = top / "root" / "docs"
     (docs / "folder").mkdir(parents=True)
     (docs / "guide.md").touch()

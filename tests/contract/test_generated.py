@@ -89,6 +89,16 @@ def test_every_command_has_examples(pages: list[Any]) -> None:
             assert all(" ".join(page.words) in example for example in page.examples)
 
 
+def test_what_completions_know_is_there(generate: Any, pages: list[Any]) -> None:
+    """A word for an option or an argument that is gone, or is called otherwise, would be offered nowhere."""
+    import shells  # type: ignore[import-not-found]  # noqa: PLC0415 - found once the generator is
+
+    assert generate
+    options = {(" ".join(page.below), option.name) for page in pages for option in page.options}
+    assert options >= shells.CHOICES.keys()
+    assert {argument.name for page in pages for argument in page.arguments} == shells.OFFERS.keys()
+
+
 def test_help_reads_well_at_80_columns(pages: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """No line is longer, no sentence is cut, and the examples stand as they were written."""
     monkeypatch.setenv("COLUMNS", "80")
