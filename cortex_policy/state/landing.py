@@ -11,6 +11,7 @@ from stat import S_IFLNK
 
 from cortex_policy.core.model import Decision, Place
 from cortex_policy.core.prepared import Prepared, is_plainly_spelled
+from cortex_policy.state.places import MAX_COMPONENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def _place(argument: str, given: str, here: str, premises: "Premises") -> Place 
     if top is None or not is_plainly_spelled(given):
         return None
     absolute = f"{here}/{given}" if here else given
+    if len(absolute) > MAX_COMPONENTS:  # so that it has no more of them
+        return None
     if not absolute.startswith(top) or len(absolute) == len(top) or not absolute.isascii():
         return None
     inside = absolute[len(top) :]

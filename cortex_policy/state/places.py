@@ -2,7 +2,6 @@
 
 import os
 import stat
-import sys
 
 from cortex_policy.core.engine import covering, path_arguments
 from cortex_policy.core.model import Place, Value
@@ -14,6 +13,9 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Grant, Origin
 
 MAX_LINKS = 40
+MAX_COMPONENTS = 1024  # that exist, on one way
+# without O_PATH a directory must be readable to be entered
+_ENTER = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 Identity = tuple[int, int]
 
 
@@ -28,18 +30,17 @@ class Guarded(Value):
     logs: tuple[str, ...] = ()
 
 
-class _Unresolved(Exception):
-    """Resolution ended in an error; says why, and whether that denies under any scope."""
-
-    def __init__(self, why: str, *, always: bool = False) -> None:
-        super().__init__(why)
-        self.always = always
+class Unfollowed(Exception):
+    """A way cannot be followed, so that it may lead to what governs grants; says why."""
 
 
 def places(
     grant: "Grant", origin: "Origin", args: "Mapping[str, object]", guarded: Guarded, start: str | None = None
 ) -> tuple[Place, ...]:
-    """Resolve every path argument of a call from the caller's working directory, or from `start`."""
+    """Resolve every path argument of a call from the caller's working directory, or from `start`.
+
+    Raises StateError where this process has no descriptor or memory left to look with.
+    """
     return tuple(
         _place(argument, given, origin, guarded, grant.fs_scope, start)
         for argument, given in path_arguments(grant, args)
@@ -50,9 +51,10 @@ def places(
 def working_directory() -> str | None:
     """Return where relative paths start, None where that is gone."""
     try:
-        return os.getcwd()
+        here = os.getcwd()
     except OSError:
         return None
+    return here if here.startswith("/") else None  # it may be in another mount namespace
 
 
 def collapse(path: str) -> str:
@@ -70,71 +72,146 @@ def _place(
     argument: str, given: str, origin: "Origin", guarded: Guarded, scopes: tuple[str, ...], start: str | None
 ) -> Place:
     text, nul, _ = given.partition("\0")  # what C reads of it
-    try:
-        absolute = text if text.startswith("/") else f"{os.getcwd() if start is None else start}/{text}"
-        os.fsencode(absolute)
-    except OSError:
+    here = None if text.startswith("/") else working_directory() if start is None else start
+    if here is None and not text.startswith("/"):
         # from a deleted directory `..` still leads somewhere: no scope can be shown to hold
         return Place(argument, given, guard="cannot be resolved: the working directory is gone")
+    absolute = text if here is None else f"{here}/{text}"
+    try:
+        os.fsencode(absolute)
     except UnicodeEncodeError:
         return Place(argument, given, fault="is no path of this system")
     collapsed = collapse(absolute)
     inside = _relative(collapsed, origin)
     guard = _guard_by_name(collapsed, guarded, origin)
     try:
-        resolved, met = _resolve(absolute, guarded.identities)
+        way = _Way(absolute, guarded.identities, origin.root_identity[0])
         # a program that collapses a path before it opens it follows other links than the kernel
-        followed, met_too = (resolved, met) if collapsed == absolute else _resolve(collapsed, guarded.identities)
-    except _Unresolved as error:
+        other = way if collapsed == absolute else _Way(collapsed, guarded.identities, origin.root_identity[0])
+    except Unfollowed as error:
         why = f"cannot be resolved: {error}"
-        guard = guard or (why if error.always else _guard_if_missing((absolute, collapsed), guarded, origin))
-        return Place(argument, given, inside, fault=why, guard=guard)
-    if met or met_too:
-        guard = f"leads to `{resolved if met else followed}`, which governs grants"
+        return Place(argument, given, inside, fault=why, guard=guard or why)
+    resolved, followed = way.path, other.path
+    if way.is_met or other.is_met:
+        guard = f"leads to `{resolved if way.is_met else followed}`, which governs grants"
     guard = guard or _guard_by_name(resolved, guarded, origin) or _guard_by_name(followed, guarded, origin)
+    if why := way.fault or other.fault:
+        return Place(argument, given, inside, fault=f"cannot be resolved: {why}", guard=guard)
     landed, fault = _inside(resolved, origin.root), "holds a NUL" if nul else ""
     if followed != resolved and covering(scopes, inside) and not covering(scopes, _inside(followed, origin.root)):
         fault = fault or f"leads to `{followed}` once its `..` are collapsed, which is in no scope"
     return Place(argument, given, inside, landed, resolved, fault, guard)
 
 
-def _guard_if_missing(paths: tuple[str, ...], guarded: Guarded, origin: "Origin") -> str:
-    """Say what a path would govern for a program that drops `missing/..` before it opens, as most libraries do."""
-    try:
-        return next((why for path in paths if (why := _guard_by_name(os.path.realpath(path), guarded, origin))), "")
-    except OSError as error:  # a link that went while it was read
-        return f"cannot be resolved: {os.strerror(error.errno or 0).lower()}"
+class _Way:
+    """A way as the kernel follows it, one component at a time from the directory that it has reached.
 
-
-def _resolve(path: str, identities: frozenset[Identity]) -> tuple[str, bool]:
-    """Return where the kernel would land, and whether one of these directories is on the way there.
-
-    A component that does not exist ends the walk; what is left of the path stays as it is.
+    `path` is where it ends. `fault` says why the kernel finds nothing there; from there on it goes as a program goes
+    that drops `missing/..` before it opens, as most libraries do. `is_met`: something that governs is on it. Raises
+    Unfollowed where it cannot be followed.
     """
-    left = _parts(path)
-    trail: list[tuple[str, bool]] = [("/", False)]
-    links = 0
-    while left:
-        part = left.pop()
-        here, met = trail[-1]
+
+    def __init__(self, path: str, identities: frozenset[Identity], device: int) -> None:
+        self.fault = ""
+        self._identities, self._device = identities, device
+        self._links = self._components = 0
+        self._left = _parts(path)
+        self._trail: list[tuple[str, Identity, bool]] = []
+        self._below: list[str] = []
+        # INVARIANT: one descriptor, that of the last directory of the trail; below it is what is absent, or one file
+        self._here = _entered("/", None)
+        try:
+            self._trail.append(self._point("", os.fstat(self._here)))
+            self._is_file = self._is_met_file = False
+            while self._left:
+                self._step(self._left.pop())
+        finally:
+            os.close(self._here)
+        self.path = "/".join([name for name, _, _ in self._trail] + self._below) or "/"
+        self.is_met = self._trail[-1][2] or (self._is_file and self._is_met_file)
+
+    def _step(self, part: str) -> None:
         if part in (".", ".."):
-            _must_be_directory(here)
-            if part == ".." and len(trail) > 1:
-                trail.pop()
-            continue
-        step = f"{here.rstrip('/')}/{part}"
-        status = _status(step)
-        if status is None:
-            return _missing(step, left), met
-        if stat.S_ISLNK(status.st_mode):
-            links += 1
-            target = _target(step, status, links)
-            if target.startswith("/"):
-                trail = [("/", False)]
-            left.extend(_parts(target))
+            if self._below and (self._is_file or part == ".."):
+                self.fault = self.fault or f"`{self._below[-1]}` {_NO_DIRECTORY[self._is_file]}"
+            if part == "..":
+                self._leave()
+        elif self._below:
+            if self._is_file:
+                self.fault = self.fault or f"`{self._below[-1]}` {_NO_DIRECTORY[True]}"
+            self._below.append(part)
         else:
-            trail.append((step, met or (status.st_dev, status.st_ino) in identities))
-    return trail[-1]
+            self._look_at(part)
+
+    def _leave(self) -> None:
+        if self._below:
+            self._below.pop()
+            self._is_file = self._is_file and bool(self._below)
+        elif len(self._trail) > 1:
+            self._trail.pop()
+            self._enter("..")
+            status = os.fstat(self._here)
+            if (status.st_dev, status.st_ino) != self._trail[-1][1]:
+                message = "a directory on its way was moved meanwhile"
+                raise Unfollowed(message)
+
+    def _look_at(self, part: str) -> None:
+        try:
+            status = os.stat(part, dir_fd=self._here, follow_symlinks=False)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                from cortex_policy.state.way_errors import absence  # noqa: PLC0415 - few ways fail
+
+                self.fault = self.fault or absence(error)
+            self._below.append(part)
+            return
+        self._components += 1
+        if self._components > MAX_COMPONENTS:
+            message = f"more than {MAX_COMPONENTS} components"
+            raise Unfollowed(message)
+        if stat.S_ISLNK(status.st_mode):
+            self._follow(part, status.st_dev)
+        elif stat.S_ISDIR(status.st_mode):
+            if self._left:
+                self._enter(part)
+                status = os.fstat(self._here)
+            self._trail.append(self._point(part, status))
+        else:
+            self._below.append(part)
+            self._is_file, self._is_met_file = True, (status.st_dev, status.st_ino) in self._identities
+
+    def _follow(self, link: str, device: int) -> None:
+        self._links += 1
+        if self._links > MAX_LINKS:
+            message = "too many links"
+            raise Unfollowed(message)
+        if device != self._device:
+            from cortex_policy.state.way_errors import refuse_process_link  # noqa: PLC0415 - few links are elsewhere
+
+            refuse_process_link(link, device)
+        try:
+            target = os.readlink(link, dir_fd=self._here)
+        except OSError as error:
+            from cortex_policy.state.way_errors import unfollowed  # noqa: PLC0415 - few ways fail
+
+            raise unfollowed(error) from None
+        if target.startswith("/"):
+            self._enter("/")
+            del self._trail[1:]
+        self._left.extend(_parts(target))
+
+    def _enter(self, name: str) -> None:
+        entered = _entered(name, self._here)
+        os.close(self._here)
+        self._here = entered
+
+    def _point(self, name: str, status: os.stat_result) -> "tuple[str, Identity, bool]":
+        """Return a directory that is reached: its name, its identity, and whether it or one above it governs."""
+        identity = status.st_dev, status.st_ino
+        return name, identity, identity in self._identities or (bool(self._trail) and self._trail[-1][2])
+
+
+_NO_DIRECTORY = {True: "is no directory", False: "does not exist, and a `..` follows"}
 
 
 def _parts(path: str) -> list[str]:
@@ -143,51 +220,13 @@ def _parts(path: str) -> list[str]:
     return [".", *parts] if path.endswith("/") else parts
 
 
-def _status(path: str) -> os.stat_result | None:
+def _entered(name: str, directory: int | None) -> int:
     try:
-        return os.lstat(path)
-    except FileNotFoundError:
-        return None
+        return os.open(name, _ENTER, dir_fd=directory)
     except OSError as error:
-        raise _Unresolved(os.strerror(error.errno or 0).lower()) from None
+        from cortex_policy.state.way_errors import unfollowed  # noqa: PLC0415 - few ways fail
 
-
-def _must_be_directory(path: str) -> None:
-    status = _status(f"{path}/.")
-    if status is None:
-        raise _Unresolved("no such file or directory")
-
-
-def _target(link: str, status: os.stat_result, links: int) -> str:
-    if _is_process_link(link, status):
-        # the kernel follows these by itself, whatever their text says
-        message = f"`{link}` is a link inside /proc"
-        raise _Unresolved(message, always=True)
-    if links > MAX_LINKS:
-        raise _Unresolved("too many links")
-    try:
-        return os.readlink(link)
-    except OSError as error:
-        raise _Unresolved(os.strerror(error.errno or 0).lower()) from None
-
-
-def _is_process_link(link: str, status: os.stat_result) -> bool:
-    if link.startswith("/proc/"):
-        return True
-    if sys.platform != "linux":
-        return False
-    try:
-        return os.stat("/proc").st_dev == status.st_dev and os.path.ismount("/proc")
-    except OSError:
-        return False
-
-
-def _missing(step: str, left: list[str]) -> str:
-    if ".." in left:
-        message = f"`{step}` does not exist, and a `..` follows"
-        raise _Unresolved(message)
-    rest = [part for part in reversed(left) if part != "."]
-    return "/".join([step, *rest])
+        raise unfollowed(error) from None
 
 
 def _inside(path: str, root: str) -> str | None:

@@ -75,7 +75,10 @@ def _places(trail: "Trail") -> "tuple[Place, ...] | None":
         return tuple(place for place, _ in decision.places)
     if trail.grant is None or origin is None:
         return None
-    return places(trail.grant, origin, trail.args, guarded(origin, trail.settings))
+    try:
+        return places(trail.grant, origin, trail.args, guarded(origin, trail.settings))
+    except StateError:  # no descriptor was left: what is answered says so
+        return None
 
 
 def _version(root: str | None) -> int | None:
