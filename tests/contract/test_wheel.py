@@ -1,5 +1,6 @@
 """What people install: the wheel holds all that it should and nothing else, and checks without a dependency."""
 
+import re
 import subprocess
 import sys
 import venv
@@ -70,6 +71,19 @@ def test_nothing_leaks_in(members: dict[str, bytes]) -> None:
     """No tests, no grants of this project, no caches; the licence is there."""
     beside = {name for name in members if not name.startswith(("cortex_policy/", ".data/"))}
     assert beside == {f".dist-info/{name}" for name in ("METADATA", "RECORD", "WHEEL", "licenses/LICENSE")}
+
+
+def test_the_description_links_to_nothing_that_is_not_there(members: dict[str, bytes]) -> None:
+    """A package index shows README without the files beside it; the project's addresses are whole."""
+    head, _, description = members[".dist-info/METADATA"].decode().partition("\n\n")
+    assert "\nDescription-Content-Type: text/markdown" in head
+    urls = re.findall(r"^Project-URL: .+, (.+)$", head, re.MULTILINE)
+    assert urls
+    assert all(url.startswith("https://") for url in urls)
+    links = re.findall(r"\]\(([^)]*)\)", description)
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    assert "[validate](docs/validate.md)" in (CHECKOUT / "README.md").read_text()
+    assert "validate (docs/validate.md)" in description
 
 
 def test_an_installed_check_needs_no_dependency(wheel: Path, root: Path, tmp_path: Path) -> None:
