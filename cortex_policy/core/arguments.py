@@ -4,7 +4,6 @@ from cortex_policy.core.decode import MAX_DEPTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import re
     from collections.abc import Mapping, Sequence
     from typing import Any
 
@@ -76,6 +75,8 @@ def broken(declaration: object, depth: int) -> str:
     for keyword, value in declaration.items():
         if not _holds(keyword, value):
             return f"is declared with `{keyword}`, which cannot be enforced as it stands"
+        if keyword == "pattern" and (why := _pattern_error(str(value))):
+            return f"is declared with `pattern`, which cannot be enforced: {why}"
         if keyword == "items" and (why := broken(value, depth + 1)):
             return f"(its items) {why}"
     return ""
@@ -94,13 +95,27 @@ def _holds(keyword: str, value: object) -> bool:
         return _is_count(value)
     if keyword == "format":
         return value in ("path", "not-path")
-    return keyword == "pattern" and isinstance(value, str) and _compiled(value) is not None
+    return keyword == "pattern" and isinstance(value, str)
 
 
-def _compiled(pattern: str) -> "re.Pattern[str] | None":
-    from cortex_policy.core.patterns import compiled  # noqa: PLC0415 - loads `re` (6 ms), and only a pattern needs it
+def _pattern_error(pattern: str) -> str:
+    from cortex_policy.core.ecma_regex import PatternError, compile_pattern  # noqa: PLC0415 - only a pattern needs it
 
-    return compiled(pattern)
+    try:
+        compile_pattern(pattern)
+    except PatternError as error:
+        return str(error)
+    return ""
+
+
+def _missed_pattern(pattern: str, value: object) -> str:
+    from cortex_policy.core.ecma_regex import PatternLimitError, compile_pattern  # noqa: PLC0415 - only a pattern needs it
+
+    wanted = f"must match `pattern` {pattern}"
+    try:
+        return "" if isinstance(value, str) and compile_pattern(pattern).search(value) else wanted
+    except PatternLimitError as limit:
+        return f"{wanted} {limit}"
 
 
 def _kind(value: object) -> str:
@@ -186,9 +201,7 @@ def _missed_keyword(keyword: str, bound: "object", value: "object", depth: int) 
         fits = size >= 0 and (size >= bound if keyword.startswith("min") else size <= bound)  # type: ignore[operator]
         return "" if fits else f"must meet `{keyword}` {bound}"
     if keyword == "pattern":
-        compiled = _compiled(str(bound))
-        found = isinstance(value, str) and compiled is not None and compiled.search(value)
-        return "" if found else f"must match `pattern` {bound}"
+        return _missed_pattern(str(bound), value)
     if keyword == "items":
         if kind != "array":
             return "must be an array"

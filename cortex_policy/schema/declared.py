@@ -1,26 +1,25 @@
-"""Rules about declared arguments: what `check` denies because it cannot enforce it, and what could stall it."""
+"""Rules about declared arguments: what `check` denies because it cannot enforce it, and patterns that are slow."""
 
-from functools import cache
-from re import _constants, _parser  # type: ignore[attr-defined] # how a pattern repeats is told nowhere else
+from functools import lru_cache
 
 from cortex_policy.core.arguments import broken
 from cortex_policy.core.declarations import KEYWORDS
-from cortex_policy.core.patterns import compiled
+from cortex_policy.core.ecma_regex import MAX_STEPS
+from cortex_policy.schema.backtracking import LONGEST, MOST_WAYS, has_too_many_steps, never_matches, slow_value
 from cortex_policy.schema.problems import Finding, pointer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from typing import Any
+    from collections.abc import Iterator
 
     from cortex_policy.schema.subject import Subject
 
 _HINTS = {
     "format": 'the formats are "path" and "not-path"',
-    "pattern": "it is no ECMA pattern, or one that means something else to Python",
+    "pattern": "it is ECMA with the flag `u`; lookahead at the very start is all of looking around that there is",
     "type": "the types are string, number, integer, boolean, array, object and null",
 }
-_REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
+_SHOWN = 24  # characters of a value
 
 
 def unenforceable(subject: "Subject") -> "Iterator[Finding]":
@@ -34,13 +33,12 @@ def unenforceable(subject: "Subject") -> "Iterator[Finding]":
             yield from _broken(name, declaration, ("args", name))
 
 
-def stalling_patterns(subject: "Subject") -> "Iterator[Finding]":
-    """Find patterns with a repeat in a repeat and nothing between: the time they take can double with each letter."""
+def catastrophic_patterns(subject: "Subject") -> "Iterator[Finding]":
+    """Find patterns that are slow, in other readers of the grant or here, and patterns that nothing matches."""
     for name, declaration in subject.grant.args.items():
-        for steps, pattern in _patterns(declaration, ("args", name)):
-            if _can_stall(pattern):
-                message = f"`{name}` has a pattern that can take for ever: it repeats what repeats itself"
-                yield Finding("arg-pattern", message, "let each part be matched in one way only", pointer(*steps))
+        for steps, declared in _patterns(declaration, ("args", name)):
+            if found := _slow(*declared):
+                yield Finding("arg-pattern", f"`{name}` has a pattern {found[0]}", found[1], pointer(*steps))
 
 
 def _broken(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator[Finding]":
@@ -57,57 +55,27 @@ def _broken(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator
             yield Finding("arg-keyword", message, _HINTS.get(keyword, known), pointer(*steps, keyword))
 
 
-def _patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ...], str]]":
+def _patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ...], tuple[str, int]]]":
+    """Yield the way to each pattern, the pattern, and how long a value is at most that it is to match."""
     if isinstance(declaration, dict):
-        if isinstance(declaration.get("pattern"), str):
-            yield (*steps, "pattern"), declaration["pattern"]
+        pattern, longest = declaration.get("pattern"), declaration.get("maxLength", LONGEST)
+        if isinstance(pattern, str) and not broken(declaration, 0):
+            yield (*steps, "pattern"), (pattern, int(min(longest, LONGEST)))
         yield from _patterns(declaration.get("items"), (*steps, "items"))
 
 
-@cache
-def _can_stall(pattern: str) -> bool:
-    found = compiled(pattern)
-    try:
-        return found is not None and _stalls(_parser.parse(found.pattern))
-    except RecursionError:  # hundreds of groups in each other: nobody can say how long that takes
-        return True
-
-
-def _stalls(parts: "Sequence[Any]") -> bool:
-    return any(
-        (operator in _REPEATS and _is_endless(argument) and _is_one_repeat(argument[2]))
-        or any(_stalls(inner) for inner in _inside(argument))
-        for operator, argument in parts
-    )
-
-
-def _is_endless(repeat: "Any") -> bool:
-    return repeat[1] is _constants.MAXREPEAT
-
-
-def _is_one_repeat(parts: "Any") -> bool:
-    """Whether a sequence, but for what may be absent, is one endless repeat."""
-    must = [part for part in parts if _width(parts.state, part)]
-    return len(must) < 2 and any(map(_is_repeat, must or parts))  # noqa: PLR2004 - nothing parts its rounds
-
-
-def _is_repeat(part: "Any") -> bool:
-    operator, argument = part
-    if operator in _REPEATS:
-        return _is_endless(argument) or _is_one_repeat(argument[2])
-    return any(_is_one_repeat(inner) for inner in _inside(argument))
-
-
-def _width(state: "Any", part: "Any") -> int:
-    """Return how many characters a part matches at least; the state knows the groups that it refers to."""
-    width = _parser.SubPattern(state, [part]).getwidth()[0]
-    return int(width)
-
-
-def _inside(argument: "Any") -> "Iterator[Any]":
-    """Yield the sequences inside what an operator takes."""
-    if isinstance(argument, _parser.SubPattern):
-        yield argument
-    elif isinstance(argument, tuple | list):
-        for part in argument:
-            yield from _inside(part)
+@lru_cache(1_000)
+def _slow(pattern: str, longest: int) -> tuple[str, str] | None:
+    """Return what is wrong with a pattern and what would help, None where nothing is known."""
+    if never_matches(pattern):
+        return "that no value matches", "every value of the argument is denied; say so with `enum: []` if that is meant"
+    if has_too_many_steps(pattern, longest):
+        what = f"that needs more than {MAX_STEPS:,} steps for a value of {longest:,} characters, which is then denied"
+        return what, "let fewer parts of it be open at one time, or give a `maxLength`"
+    if value := slow_value(pattern):
+        shown = f"`{value[:_SHOWN]}{'...' if len(value) > _SHOWN else ''}`"
+        what = (
+            f"for which engines that backtrack try over {MOST_WAYS:,} ways with {len(value):,} characters, as {shown}"
+        )
+        return what, "others who read the grant may hang: let each part match in one way only, and begin with `^`"
+    return None

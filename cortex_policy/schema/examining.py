@@ -6,7 +6,7 @@ from itertools import chain
 from cortex_policy.core.decode import Malformed, decode_json, grant_of
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.scopes import prefix_of
-from cortex_policy.schema.declared import stalling_patterns, unenforceable
+from cortex_policy.schema.declared import catastrophic_patterns, unenforceable
 from cortex_policy.schema.keys import idle_keys, tool_of_id, unknown_keys
 from cortex_policy.schema.mending import Mend, affordable, mended
 from cortex_policy.schema.problems import MOST_FOUND, Finding
@@ -23,7 +23,7 @@ MOST_ROUNDS = 5  # a key that is spelled right now may hold what is to be repair
 RULES_OF_KEYS = (unknown_keys, idle_keys)  # which tell of a document that is no grant yet, too
 RULES_OF_GRANTS = (
     tool_of_id, odd_actions, dead_scopes, covered_scopes, wide_grants, escalating_scopes,
-    unenforceable, stalling_patterns,
+    unenforceable, catastrophic_patterns,
 )  # fmt: skip
 
 

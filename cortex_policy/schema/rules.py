@@ -59,7 +59,7 @@ RULES = (
     Rule("scope-escalation", WARNING, "a scope covers what others run", "whoever writes it runs with their rights", '"fsScope": [".github/workflows"]'),
     Rule("scope-sensitive", WARNING, "sensitive data, and any path", "a class says how much care is due, a scope where", '"dataClass": "sensitive"', '"dataClass": "sensitive", "fsScope": ["records"]'),
     Rule("arg-keyword", ERROR, "an argument is declared with what cannot be enforced", "no restriction is skipped in silence, so every call with it is denied", '"args": {"url": {"type": "string", "format": "uri"}}', '"args": {"url": {"type": "string"}}'),
-    Rule("arg-pattern", WARNING, "a pattern may take for ever", "nested repeats can be made to try every way, and a check hangs", '"args": {"ref": {"pattern": "^(a+)+$"}}', '"args": {"ref": {"pattern": "^a+$"}}'),
+    Rule("arg-pattern", WARNING, "a pattern is slow, or matches nothing", "a check takes so many steps and no more, and others who read the grant may hang", '"args": {"ref": {"pattern": "^(a+)+$"}}', '"args": {"ref": {"pattern": "^a+$"}}'),
     Rule("budget-shared", NOTE, "two grants share one budget", "the tool and the action name a budget, not the file"),
     Rule("file-missing", ERROR, "it is not there, or a directory without a grant", "what was named is what is validated"),
     Rule("file-unreadable", ERROR, "it cannot be read", "what nobody can read allows nothing"),

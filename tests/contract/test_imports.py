@@ -63,6 +63,18 @@ def test_a_check_with_settings_loads_one_module_more(root: Path, tmp_path: Path)
     assert set(modules) == copied
 
 
+def test_a_check_with_a_pattern_loads_its_engine_and_nothing_of_python(root: Path) -> None:
+    """No `re`, which takes longer than the rest of a check."""
+    grant = root / ".cortex/policy/tools/git.json"
+    grant.write_text(grant.read_text().replace('"rate"', '"args": {"path": {"pattern": "^docs/"}}, "rate"'))
+    grant.chmod(0o644)
+    loaded(PROGRAM)
+    code, *modules = loaded(PROGRAM)
+    assert code == "0"
+    engine = ("automaton", "characters", "nodes", "regex", "regex_parser")
+    assert set(modules) == OURS | {"_json", "fcntl", HASH} | {f"cortex_policy.core.ecma_{name}" for name in engine}
+
+
 def test_a_check_with_an_audit_log_loads_five_modules_more_than_one_with_settings(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

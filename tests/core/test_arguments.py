@@ -155,7 +155,7 @@ BROKEN = [
     ("type", {"a": 1}), ("enum", "a"), ("enum", None), ("enum", {"a": 1}), ("minimum", "3"), ("minimum", True), ("minimum", None),
     ("maximum", NAN), ("exclusiveMinimum", True), ("exclusiveMaximum", False), ("minLength", -1), ("minLength", 1.5), ("minLength", "1"),
     ("maxLength", True), ("maxLength", None), ("minItems", -0.5), ("minItems", INFINITY), ("maxItems", []), ("pattern", "("), ("pattern", 3),
-    ("pattern", None), ("pattern", "[]a]"), ("pattern", "[^]"), ("pattern", "[^]a]"), ("pattern", r"\p{L}"), ("pattern", "(?<name>a)"), ("pattern", "*"),
+    ("pattern", None), ("pattern", "[]a]"), ("pattern", r"(a)\1"), ("pattern", "[^]a]"), ("pattern", r"\p{L}"), ("pattern", "(?<=a)"), ("pattern", "*"),
     ("pattern", "a{2,1}"), ("pattern", "a{99999999999}"), ("format", "uri"), ("format", "date"), ("format", None), ("format", ["path"]),
     ("multipleOf", 2), ("uniqueItems", True), ("properties", {}), ("required", []), ("additionalProperties", False), ("$ref", "#"),
     ("anyOf", [{}]), ("not", {}), ("if", {}), ("contains", {}), ("prefixItems", []), ("minProperties", 0), ("Type", "string"),

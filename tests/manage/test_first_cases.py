@@ -107,7 +107,7 @@ def test_rates_of_any_size_are_driven_to_their_end(tmp_path_factory: pytest.Temp
 
 
 GIANTS: dict[str, Any] = {
-    "a long text": {"type": "string", "maxLength": 10**6, "pattern": "^(a{999}){999}$"},
+    "a long text": {"type": "string", "minLength": 10**4, "pattern": "^(a{99}){9}a+$"},
     "a long array": {"minItems": 10**5},
     "long arrays in long arrays": {"minItems": 900, "items": {"minItems": 900, "items": {"minItems": 900}}},
     "many values": {"enum": list(range(2500))},

@@ -1,0 +1,181 @@
+"""An automaton for a part of a pattern, whose states are made when they are met.
+
+A state is the set of positions that the next character may match, as the bits of an integer. The steps that are counted
+are a property of the pattern and the value alone: they do not depend on what is kept of earlier values.
+"""
+
+from cortex_policy.core.ecma_characters import WORDS
+from cortex_policy.core.ecma_nodes import Assertion, CharacterSet, Positions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.ecma_nodes import Node
+
+EDGE = -1  # what lies before the first character, and behind the last one
+_MAX_KEPT = 2_000  # moves of an automaton, and characters whose class it remembers
+
+
+class State(dict[str, "tuple[State, int]"]):
+    """The state that each text leads to, and the steps on the way; made when asked for, and never for the empty text.
+
+    The texts are of classes, not of characters: see `Automaton.classes`.
+    """
+
+    __slots__ = ("automaton", "before", "positions", "weight")
+    automaton: "Automaton"
+    positions: int
+    before: int  # whether the last character is of a word (above 0), or EDGE
+    weight: int  # the steps that one character takes from here
+
+    def __missing__(self, text: str) -> "tuple[State, int]":
+        if len(text) == 1:
+            found = self.automaton.step(self, text), self.weight
+        else:
+            state, steps = self, 0
+            for char in text:
+                if state is FOUND or state is DEAD:
+                    break
+                state, more = state[char]
+                steps += more
+            found = state, steps
+        self.automaton.make_room()
+        self[text] = found
+        return found
+
+
+FOUND, DEAD = State(), State()  # there is a match, and there will be none
+
+
+class _Classes(dict[int, str]):
+    """The class of each code point that was met, as a character: those of one class lead every state to the same."""
+
+    __slots__ = ("cuts", "names")
+
+    def __init__(self, cuts: list[int], names: list[str]) -> None:
+        super().__init__()
+        self.cuts, self.names = cuts, names
+
+    def __missing__(self, code: int) -> str:
+        if len(self) >= _MAX_KEPT:
+            self.clear()
+        low, high = 0, len(self.cuts)
+        while low < high:  # `bisect` would have to be loaded
+            middle = (low + high) // 2
+            if code < self.cuts[middle]:
+                high = middle
+            else:
+                low = middle + 1
+        found = self[code] = self.names[low]
+        return found
+
+
+class Automaton:
+    """A part of a pattern, made ready to look for a match of it that ends anywhere.
+
+    It begins anywhere, too, but for `is_anchored`. With `goes_on` a match is no reason to stop: `accepts` tells where
+    one ends. May be used by several threads at once: what each adds is the same.
+    """
+
+    def __init__(self, node: "Node", *, is_anchored: bool = False, goes_on: bool = False) -> None:
+        """Find which positions may follow which, and which characters they treat alike."""
+        positions = Positions(node.size)
+        self._match = 1 << node.size  # one position more: nothing is left to match
+        self._follow = positions.follow
+        first = node.build(positions, 0, self._match)
+        kinds = dict.fromkeys(("^", "$", "\\b", "\\B"), 0)
+        sets: dict[tuple[int, ...], int] = {}
+        for leaf, bits in positions.leaves.items():
+            if isinstance(leaf, Assertion):
+                kinds[leaf.kind] |= bits
+            elif isinstance(leaf, CharacterSet):
+                sets[leaf.bounds] = bits
+        self._starts, self._ends, self._borders, insides = kinds.values()
+        self._waiting = self._borders | insides  # those that must know the characters on both sides
+        self._assertions = self._starts | self._ends | self._waiting
+        self._word = self._match << 1 if self._waiting else 0  # the bit of a letter, digit or `_`
+        self._again = 0 if is_anchored else first & ~self._starts
+        self._end = 0 if goes_on else self._match
+        self.accepted: dict[str, int] = {}  # by class: the positions that match its characters
+        self.classes = self._classify(sets)
+        self._states: dict[tuple[int, int], State] = {}
+        self._kept = 0
+        self.start = FOUND if first & self._end else self._state(first, EDGE)
+
+    def accepts(self, state: State, following: str) -> bool:
+        """Whether a match ends at a state, before a character of this class, or '' at the end of the value."""
+        if state is FOUND or state is DEAD:
+            return state is FOUND
+        behind = self.accepted[following] & self._word if following else EDGE
+        return bool(self._pass(state.positions, state.before, behind) & self._match)
+
+    def step(self, state: State, following: str) -> State:
+        """Return the state behind a character of this class."""
+        accepted = self.accepted[following]
+        word = accepted & self._word
+        positions = state.positions
+        if positions & self._waiting or state.before == EDGE:
+            positions = self._pass(positions, state.before, word)
+            if positions & self._end:
+                return FOUND
+        positions &= accepted
+        found = self._again
+        while positions:
+            bit = positions & -positions
+            positions ^= bit
+            found |= self._follow[bit.bit_length() - 1]
+        found &= ~self._starts
+        if found & self._end:
+            return FOUND
+        return self._state(found, word) if found or not self._end else DEAD
+
+    def make_room(self) -> None:
+        """Forget all states where one more move would be too many; whoever is in one goes on from it."""
+        self._kept += 1
+        if self._kept > _MAX_KEPT:
+            for state in [*self._states.values()]:
+                state.clear()
+            self._states, self._kept = {}, 0
+
+    def _classify(self, sets: dict[tuple[int, ...], int]) -> _Classes:
+        """Cut the code points where a set begins or ends, and give what all sets treat alike one name."""
+        changes: dict[int, int] = {}
+        for bounds, bits in [*sets.items(), (WORDS, self._word)]:
+            for bound in bounds:
+                changes[bound] = changes.get(bound, 0) ^ bits
+        known, accepted, cuts = {0: "\0"}, 0, sorted(changes)
+        names = ["\0"]
+        for cut in cuts:
+            accepted ^= changes[cut]
+            names.append(known.setdefault(accepted, chr(len(known))))
+        self.accepted = {name: accepted for accepted, name in known.items()}
+        return _Classes(cuts, names)
+
+    def _state(self, positions: int, before: int) -> State:
+        state = self._states.get((positions, before))
+        if state is None:
+            state = State()
+            state.automaton, state.positions, state.before = self, positions, before
+            has_assertions = positions & (self._waiting | self._starts)
+            active = self._pass(positions, None, None) if has_assertions else positions
+            state.weight = (active & ~self._match).bit_count()
+            self._states[positions, before] = state  # INVARIANT: last, since other threads may take it from there
+        return state
+
+    def _pass(self, positions: int, before: int | None, behind: int | None) -> int:
+        """Return positions with those behind the assertions that hold here, behind all of them for None."""
+        left = positions & self._assertions
+        while left:
+            bit = left & -left
+            left ^= bit
+            if before is None or behind is None or self._holds(bit, before, behind):
+                more = self._follow[bit.bit_length() - 1] & ~positions
+                positions |= more
+                left |= more & self._assertions
+        return positions
+
+    def _holds(self, assertion: int, before: int, behind: int) -> bool:
+        if assertion & self._starts:
+            return before == EDGE
+        if assertion & self._ends:
+            return behind == EDGE
+        return ((before > 0) != (behind > 0)) == bool(assertion & self._borders)

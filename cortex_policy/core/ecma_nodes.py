@@ -1,0 +1,167 @@
+"""The parts of a pattern, and how each leads on to the next: one position for a character, class or assertion."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+END = 0x110000  # behind the last code point
+
+
+class Positions:
+    """The positions of a pattern: `follow` has a bit set for each position that may come after one."""
+
+    __slots__ = ("follow", "leaves", "one")
+
+    def __init__(self, size: int, one: int = 1) -> None:
+        """Make room for this many; `one` is the set of the first position alone, of which the others are made."""
+        self.follow, self.one = [0] * size, one
+        self.leaves: dict[Node, int] = {}  # the positions of each leaf: a counted one has many
+
+
+class Node:
+    """A part: how many positions it has, and whether it matches the empty text."""
+
+    __slots__ = ("is_nullable", "parts", "size")
+
+    def __init__(self, size: int, parts: "Sequence[Node]" = (), *, is_nullable: bool = False) -> None:
+        """Know its parts."""
+        self.size, self.parts, self.is_nullable = size, parts, is_nullable
+
+    def first(self, base: int) -> int:
+        """Return the positions that a match can begin with, if its own begin at `base`."""
+        return 1 << base
+
+    def build(self, positions: Positions, base: int, after: int) -> int:
+        """Note which positions follow its own; return those that a match, and what comes `after`, can begin with."""
+        positions.follow[base] = after
+        positions.leaves[self] = positions.leaves.get(self, 0) | 1 << base
+        return positions.one << base
+
+    def reverse(self) -> "Node":
+        """Return the part that matches the same texts read backwards."""
+        return self
+
+
+class CharacterSet(Node):
+    """One character: the even bounds begin a range of code points, the odd ones lie behind its end."""
+
+    __slots__ = ("bounds",)
+
+    def __init__(self, bounds: tuple[int, ...]) -> None:
+        """Take sorted bounds."""
+        super().__init__(1)
+        self.bounds = bounds
+
+
+class Assertion(Node):
+    r"""One of `^`, `$`, `\b` and `\B`."""
+
+    __slots__ = ("kind",)
+
+    def __init__(self, kind: str) -> None:
+        """Take its text."""
+        super().__init__(1)
+        self.kind = kind
+
+    def reverse(self) -> "Node":
+        """Return `$` for `^`, and the other way round."""
+        return Assertion({"^": "$", "$": "^"}.get(self.kind, self.kind))
+
+
+class Series(Node):
+    """One part after the other."""
+
+    __slots__ = ()
+
+    def __init__(self, parts: "Sequence[Node]") -> None:
+        """Sum them up."""
+        super().__init__(sum(part.size for part in parts), parts, is_nullable=all(part.is_nullable for part in parts))
+
+    def first(self, base: int) -> int:
+        """Return those of the first part, and of the next where that may be empty."""
+        found = 0
+        for part in self.parts:
+            found |= part.first(base)
+            if not part.is_nullable:
+                break
+            base += part.size
+        return found
+
+    def build(self, positions: Positions, base: int, after: int) -> int:
+        """Lead each part on to the next."""
+        base += self.size
+        for part in reversed(self.parts):
+            base -= part.size
+            after = part.build(positions, base, after)
+        return after
+
+    def reverse(self) -> "Node":
+        """Return the parts from the last to the first."""
+        return Series([part.reverse() for part in reversed(self.parts)])
+
+
+class Choice(Node):
+    """One part or another."""
+
+    __slots__ = ()
+
+    def __init__(self, parts: "Sequence[Node]") -> None:
+        """Sum them up."""
+        super().__init__(sum(part.size for part in parts), parts, is_nullable=any(part.is_nullable for part in parts))
+
+    def first(self, base: int) -> int:
+        """Return those of every part."""
+        found = 0
+        for part in self.parts:
+            found |= part.first(base)
+            base += part.size
+        return found
+
+    def build(self, positions: Positions, base: int, after: int) -> int:
+        """Lead each part on to what comes after all of them."""
+        found = 0
+        for part in self.parts:
+            found |= part.build(positions, base, after)
+            base += part.size
+        return found
+
+    def reverse(self) -> "Node":
+        """Return the same choice of reversed parts."""
+        return Choice([part.reverse() for part in self.parts])
+
+
+class Repeat(Node):
+    """A part several times, `most` is None for no end: a counted one has positions for each time."""
+
+    __slots__ = ("least", "most")
+
+    def __init__(self, part: Node, least: int, most: int | None) -> None:
+        """Count its positions."""
+        copies = max(least, 1) if most is None else most
+        super().__init__(part.size * copies, (part,), is_nullable=least == 0 or part.is_nullable)
+        self.least, self.most = least, most
+
+    def first(self, base: int) -> int:
+        """Return those of the first time, and of the next where that may be empty."""
+        part = self.parts[0]
+        copies = self.size // part.size if part.is_nullable else 1
+        found = 0
+        for _ in range(copies):
+            found |= part.first(base)
+            base += part.size
+        return found
+
+    def build(self, positions: Positions, base: int, after: int) -> int:
+        """Lead each time on to the next, or out where it was often enough; the last of no end to itself."""
+        part = self.parts[0]
+        base += self.size - part.size
+        entry = after if self.most is not None else part.first(base) | after
+        for copy in reversed(range(self.size // part.size)):
+            inner = part.build(positions, base, entry)
+            entry = inner if copy < self.least else inner | after
+            base -= part.size
+        return entry
+
+    def reverse(self) -> "Node":
+        """Repeat the reversed part."""
+        return Repeat(self.parts[0].reverse(), self.least, self.most)

@@ -1,0 +1,127 @@
+"""Search a value for a pattern of ECMAScript with the flag `u`, in work that is linear in the value.
+
+Bounds (contracts, section 3): a value of more than 64 KiB, or that takes more than 300,000 steps, does not match. The
+steps are the sum, over its characters, of the positions that are active, those behind an assertion included.
+"""
+
+from time import sleep
+
+from cortex_policy.core.ecma_automaton import DEAD, FOUND, Automaton
+from cortex_policy.core.ecma_characters import PatternError
+from cortex_policy.core.ecma_regex_parser import parse
+
+MAX_BYTES = 1 << 16  # of a value, in UTF-8
+MAX_STEPS = 300_000
+STEPS_AT_ONCE = 20_000  # then other threads may run
+_BYTES_LIMIT, _STEPS_LIMIT = f"within {MAX_BYTES:,} bytes", f"within {MAX_STEPS:,} steps"
+_PIECE = 16  # characters that are looked up at once
+_MAX_PATTERNS, _MAX_TEXT = 64, 1 << 18  # patterns that are kept, and the characters of all of them
+
+
+class PatternLimitError(ValueError):
+    """A value that is too much work for its pattern; says within which bound it must match."""
+
+
+class Steps:
+    """The steps of one value."""
+
+    __slots__ = ("bound", "taken")
+
+    def __init__(self) -> None:
+        """Begin at none."""
+        self.taken, self.bound = 0, STEPS_AT_ONCE
+
+    def add(self, steps: int) -> None:
+        """Count steps, let other threads run now and then; raise PatternLimitError where there are too many."""
+        self.taken += steps
+        if self.taken > self.bound:
+            if self.taken > MAX_STEPS:
+                raise PatternLimitError(_STEPS_LIMIT)
+            self.bound += STEPS_AT_ONCE
+            sleep(0)
+
+
+class Regex:
+    """A pattern made ready; may be used by several threads at once."""
+
+    __slots__ = ("_is_forward", "_parts")
+
+    def __init__(self, pattern: str) -> None:
+        """Parse it; raise PatternError."""
+        parsed = parse(pattern)
+        # where a match may begin anywhere, all parts are tried at once, from the end of the value backwards
+        self._is_forward = parsed.is_anchored or not parsed.lookaheads
+        if self._is_forward:
+            self._parts = [(Automaton(node, is_anchored=True), holds) for node, holds in parsed.lookaheads]
+            self._parts.append((Automaton(parsed.body), True))
+        else:
+            parts = [*parsed.lookaheads, (parsed.body, True)]
+            self._parts = [(Automaton(node.reverse(), goes_on=True), holds) for node, holds in parts]
+
+    def search(self, value: str) -> bool:
+        """Whether a value holds a match; raise PatternLimitError where that is too much work to say."""
+        text = str.__str__(value)
+        if not text.isascii():
+            text = _join_surrogates(text)
+        if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+            raise PatternLimitError(_BYTES_LIMIT)
+        return self._search_forwards(text) if self._is_forward else self._search_backwards(text)
+
+    def _search_forwards(self, text: str) -> bool:
+        steps = Steps()
+        return all(search_part(automaton, text, steps) == holds for automaton, holds in self._parts)
+
+    def _search_backwards(self, text: str) -> bool:
+        """Whether there is a place where each lookahead is as it should, and the rest matches as well."""
+        steps = Steps()
+        states = [automaton.start for automaton, _ in self._parts]
+        texts = [text[::-1].translate(automaton.classes) for automaton, _ in self._parts]
+        for column in (*zip(*texts, strict=True), [""] * len(states)):
+            found = zip(self._parts, states, column, strict=True)
+            if all(automaton.accepts(state, char) == holds for (automaton, holds), state, char in found):
+                return True
+            if column[0]:
+                moves = [state[char] for state, char in zip(states, column, strict=True)]
+                states = [state for state, _ in moves]
+                steps.add(sum(more for _, more in moves))
+        return False
+
+
+def search_part(automaton: Automaton, text: str, steps: Steps) -> bool:
+    """Whether a text holds a match of one part; raise PatternLimitError."""
+    state = automaton.start
+    classes = text.translate(automaton.classes)
+    for at in range(0, len(classes), _PIECE):
+        if state is FOUND or state is DEAD:
+            break
+        state, more = state[classes[at : at + _PIECE]]
+        steps.add(more)
+    return automaton.accepts(state, "")
+
+
+def _join_surrogates(text: str) -> str:
+    """Return text in which a pair of surrogates is the one character that it is to ECMAScript."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return text
+
+
+_kept: dict[str, Regex | str] = {}
+
+
+def compile_pattern(pattern: str) -> Regex:
+    """Return a pattern made ready; raise PatternError, which says what is not taken and where."""
+    found = _kept.get(pattern)
+    if found is None:
+        if len(_kept) >= _MAX_PATTERNS or sum(map(len, [*_kept])) + len(pattern) > _MAX_TEXT:
+            _kept.clear()
+        try:
+            found = Regex(pattern)
+        except PatternError as error:
+            found = str(error)
+        _kept[pattern] = found
+    if isinstance(found, str):
+        raise PatternError(found)
+    return found

@@ -1,0 +1,197 @@
+r"""Parse a pattern of ECMAScript with the flag `u`, strictly: what that grammar does not know is refused.
+
+Source: ECMA-262, 22.2.1, with `+UnicodeMode`, without Annex B. Refused besides, and named: backreferences, lookbehind,
+lookahead elsewhere than at the very start, and `\p{...}`, whose tables differ between Pythons.
+"""
+
+from cortex_policy.core.ecma_characters import DIGITS, DOT, LETTERS, NUMERALS, CharacterReader, PatternError
+from cortex_policy.core.ecma_nodes import Assertion, CharacterSet, Choice, Node, Repeat, Series
+
+MAX_POSITIONS = 1_000
+MAX_DEPTH = 64  # groups in each other
+MAX_LENGTH = 1 << 16  # characters of a pattern
+_NAME = LETTERS.union("_$", DIGITS)
+_EMPTY = Series(())
+
+
+class Pattern:
+    """What a pattern asks: its lookaheads, each with whether it must hold, and the rest of it."""
+
+    __slots__ = ("body", "is_anchored", "lookaheads")
+
+    def __init__(self, body: Node, lookaheads: "list[tuple[Node, bool]]", *, is_anchored: bool) -> None:
+        """Know the parts, and whether a match can only begin where the value does."""
+        self.body, self.lookaheads, self.is_anchored = body, lookaheads, is_anchored
+
+
+def parse(text: str) -> Pattern:
+    """Parse a pattern; raise PatternError where it is none, or asks for what is not supported."""
+    if len(text) > MAX_LENGTH:
+        message = f"a pattern of more than {MAX_LENGTH:,} characters"
+        raise PatternError(message)
+    return _Parser(text).parse()
+
+
+class _Group:
+    """A group that is open: where, how it began, and what was read around it before."""
+
+    __slots__ = ("branches", "items", "opening", "start")
+
+    def __init__(self, start: int, opening: str, branches: list[Node], items: list[Node]) -> None:
+        self.start, self.opening, self.branches, self.items = start, opening, branches, items
+
+
+class _Parser(CharacterReader):
+    """The state of parsing one text; the groups that are open, and what is read of the last."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.sets: dict[tuple[int, ...], CharacterSet] = {}
+        self.names: set[str] = set()
+        self.open: list[_Group] = []
+        self.branches, self.items = list[Node](), list[Node]()  # of the group in hand, and of its last branch
+        self.lookaheads = list[tuple[Node, bool]]()
+        self.first_lookahead = 0
+
+    def parse(self) -> Pattern:
+        while self.at < len(self.text):
+            char = self.text[self.at]
+            self.at += 1
+            if char == "(":
+                self._open_group()
+            elif char == ")":
+                self._close_group()
+            elif char == "|":
+                self.branches.append(self._series())
+                self.items = []
+            else:
+                self.items.append(self._quantify(self._atom(char)))
+        if self.open:
+            self.fail("a group that is not closed", self.open[-1].start)
+        if self.lookaheads and self.branches:
+            self.fail("a lookahead in one of several alternatives", self.first_lookahead)
+        is_anchored = not self.branches and bool(self.items) and _is_start(self.items[0])
+        body = self._choice()
+        if sum(node.size for node, _ in self.lookaheads) + body.size > MAX_POSITIONS:
+            self.fail(f"more than {MAX_POSITIONS:,} positions, counts unrolled", 0)
+        return Pattern(body, self.lookaheads, is_anchored=is_anchored)
+
+    def _series(self) -> Node:
+        parts = [part for part in self.items if part.size]
+        return parts[0] if len(parts) == 1 else Series(parts) if parts else _EMPTY
+
+    def _choice(self) -> Node:
+        branches = [*self.branches, self._series()]
+        if len(branches) == 1:
+            return branches[0]
+        parts = [part for part in branches if part.size]
+        empty = [_EMPTY] if len(parts) < len(branches) else []
+        return Choice([*parts, *empty]) if parts else _EMPTY
+
+    def _open_group(self) -> None:
+        start = self.at - 1
+        if len(self.open) == MAX_DEPTH:
+            self.fail(f"more than {MAX_DEPTH} groups in each other")
+        opening = ""
+        if self.skip("?"):
+            opening = next((word for word in (":", "=", "!", "<=", "<!", "<") if self.skip(word)), "?")
+            self._check_opening(opening, start)
+        self.open.append(_Group(start, opening, self.branches, self.items))
+        self.branches, self.items = [], []
+
+    def _check_opening(self, opening: str, start: int) -> None:
+        if opening in ("<=", "<!"):
+            self.fail("lookbehind, which is not supported", start)
+        if opening == "?":
+            self.fail("a group that begins with an unknown `(?`", start)
+        if opening in ("=", "!"):
+            if self.open or self.branches or not all(map(_is_start, self.items)):
+                self.fail("lookahead elsewhere than at the very start, which is not supported", start)
+            self.first_lookahead = start
+        if opening == "<":
+            name = self.until(">")
+            if not name or name[0] in DIGITS or not _NAME.issuperset(name) or name in self.names:
+                self.fail("a name of a group that is none, is used twice, or is not of ASCII letters", start)
+            self.names.add(name)
+
+    def _close_group(self) -> None:
+        if not self.open:
+            self.fail("an unmatched `)`")
+        group, node = self.open.pop(), self._choice()
+        self.branches, self.items = group.branches, group.items
+        if group.opening in ("=", "!"):
+            self.lookaheads.append((node, group.opening == "="))
+            self._refuse_count("a lookahead")
+        else:
+            self.items.append(self._quantify(node))
+
+    def _atom(self, char: str) -> Node:
+        if char == "\\":
+            if self.skip("b"):
+                return Assertion("\\b")
+            return Assertion("\\B") if self.skip("B") else self._set(self.read_escape())
+        if char == "[":
+            return self._set(self.read_class())
+        if char in "^$":
+            return Assertion(char)
+        if char == ".":
+            return self._set(DOT)
+        if char in "*+?{":
+            self.fail(f"nothing before `{char}`")
+        if char in "}]":
+            self.fail(f"a `{char}` without a backslash")
+        return self._set(ord(char))
+
+    def _set(self, bounds: int | tuple[int, ...]) -> CharacterSet:
+        wanted = (bounds, bounds + 1) if isinstance(bounds, int) else bounds
+        return self.sets.setdefault(wanted, CharacterSet(wanted))
+
+    def _refuse_count(self, what: str) -> None:
+        if self.peek() in ("*", "+", "?", "{"):
+            self.at += 1
+            self.fail(f"a count after {what}")
+
+    def _quantify(self, node: Node) -> Node:
+        char = self.peek()
+        if char not in ("*", "+", "?", "{"):
+            return node
+        if isinstance(node, Assertion) and self.text[self.at - 1] != ")":
+            self._refuse_count("an assertion")
+        start = self.at
+        self.at += 1
+        least, most = self._counts() if char == "{" else {"*": (0, None), "+": (1, None), "?": (0, 1)}[char]
+        self.skip("?")  # lazy: which match is found first does not matter here
+        if not node.size or most == 0:
+            return _EMPTY
+        if node.size * (max(least, 1) if most is None else most) > MAX_POSITIONS:
+            self.fail(f"a count that makes more than {MAX_POSITIONS:,} positions", start)
+        return Repeat(node, least, most)
+
+    def _counts(self) -> tuple[int, int | None]:
+        start = self.at - 1
+        least = most = self._number()
+        if self.skip(","):
+            most = self._number()
+        if not least or not self.skip("}"):
+            self.fail("a `{` that begins no count", start)
+        if not most:
+            return _clipped(least), None
+        if (len(most), most) < (len(least), least):
+            self.fail("a count that ends below its start", start)
+        return _clipped(least), _clipped(most)
+
+    def _number(self) -> str:
+        """Read digits, without the zeros in front of them."""
+        start = self.at
+        while self.peek() in NUMERALS:
+            self.at += 1
+        digits = self.text[start : self.at]
+        return digits.lstrip("0") or digits[:1]
+
+
+def _is_start(node: Node) -> bool:
+    return isinstance(node, Assertion) and node.kind == "^"
+
+
+def _clipped(digits: str) -> int:
+    return int(digits) if len(digits) < len(f"{MAX_POSITIONS}0") else MAX_POSITIONS + 1
