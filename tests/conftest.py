@@ -87,6 +87,15 @@ def own() -> Iterator[Path]:
     shutil.rmtree(root)
 
 
+@pytest.fixture
+def drafts_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the texts that editors leave apart from the user's."""
+    place = tmp_path / "drafts"
+    place.mkdir(mode=0o700)
+    monkeypatch.setenv("TMPDIR", str(place))
+    return place
+
+
 @contextmanager
 def by_caller() -> Iterator[None]:
     """Be the caller, an ordinary user, for a while."""

@@ -8,6 +8,7 @@ import sys
 import termios
 import tty
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import typer
@@ -18,7 +19,7 @@ from cortex_policy.cli.formats.text import passages_of
 from cortex_policy.manage.comparing import Change, Differences
 from cortex_policy.manage.editors import command
 from cortex_policy.manage.patches import patch
-from cortex_policy.manage.sessions import DIFF, EDIT, EXIT, SAVE
+from cortex_policy.manage.sessions import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 from cortex_policy.state.writers import NotDone
 from cortex_policy.wording import printable
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 WORDS = {SAVE: "(s)ave", EDIT: "(e)dit again", DIFF: "(d)iff", EXIT: "e(x)it"}
 MOST_SHOWN = 10  # problems
+AT_ONCE = 1.0  # seconds
 _CHUNK = 64  # what a key sends at once
 _ENDS = ("", "\x04")
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*.?|O.?|.)?")
@@ -45,6 +47,7 @@ class Terminal:
     def edit(self, path: str, line: int) -> str:
         """Run the editor; Ctrl-C belongs to it, and the terminal is as before when it has ended."""
         sys.stdout.flush()
+        started = monotonic()
         try:
             with _restored(), _handled(lambda *_: None, signal.SIGINT, signal.SIGQUIT):
                 status = subprocess.run(command(self._editor, path, line), check=False).returncode
@@ -53,7 +56,9 @@ class Terminal:
             return f"the editor `{self._editor[0]}` does not start: {why.lower()}"
         if status < 0:
             return f"the editor was ended by signal {-status}"
-        return f"the editor ended with status {status}, so its text is not saved" if status else ""
+        if status > 0:
+            return f"the editor ended with status {status}, so its text is not saved"
+        return ENDED_AT_ONCE if monotonic() - started < AT_ONCE else ""
 
     def ask(self, choices: str) -> str:
         """Wait for one of the keys; what was typed before the question is no answer."""

@@ -1,7 +1,6 @@
 """Write a first case file for a grant; never over another."""
 
 import os
-from contextlib import suppress
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import Value
@@ -13,12 +12,10 @@ from cortex_policy.manage.first_cases import first_cases
 from cortex_policy.manage.targets import shown
 from cortex_policy.manage.testing import Grants
 from cortex_policy.manage.trying import Subject, tried
-from cortex_policy.state.files import NEW, settle
+from cortex_policy.state.directories import make_directory, open_below
+from cortex_policy.state.files import create
 from cortex_policy.state.grants import Directory, Root, Trust, check_id
-from cortex_policy.state.writers import NotDone
-
-_BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_ONLY_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+from cortex_policy.state.writers import NotDone, check_straight
 
 
 class Begun(Value):
@@ -40,6 +37,7 @@ def begin(root: Root, grant_id: str) -> Begun:
         raise NotDone(f"`{file.file}` would be larger than {MAX_BYTES} bytes", "write cases of what matters by hand")
     try:
         with Directory(Trust(root)) as policy:
+            check_straight(policy)
             _write(policy.descriptor, names, data)
     except FileExistsError as error:
         where = shown(f"{root.path}{TESTS}/{error.filename}")
@@ -58,24 +56,13 @@ def drafted(subject: Subject, name: str) -> tuple[CaseFile, Cover]:
 
 
 def _write(policy: int, names: list[str], data: bytes) -> None:
-    with suppress(FileExistsError):
-        os.mkdir("tests", 0o755, dir_fd=policy)
-    directory = os.open("tests", _BELOW, dir_fd=policy)
+    make_directory(policy, "tests")
+    directory = open_below(policy, "tests")
     try:
         for name in names:
             if _stands(directory, name):
                 raise FileExistsError(None, "exists", name)
-        temporary = f"{NEW}{os.getpid()}-{os.urandom(8).hex()}"
-        try:
-            _fill(os.open(temporary, _ONLY_NEW, 0o644, dir_fd=directory), data)
-            # a link, unlike a rename, takes no other's place
-            os.link(temporary, names[0], src_dir_fd=directory, dst_dir_fd=directory)
-        except FileExistsError:
-            raise FileExistsError(None, "exists", names[0]) from None
-        finally:
-            with suppress(OSError):
-                os.unlink(temporary, dir_fd=directory)
-        settle(directory)
+        create(directory, names[0], data)
     finally:
         os.close(directory)
 
@@ -86,12 +73,3 @@ def _stands(directory: int, name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _fill(descriptor: int, data: bytes) -> None:
-    try:
-        while data:
-            data = data[os.write(descriptor, data) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

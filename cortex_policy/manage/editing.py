@@ -107,6 +107,8 @@ def renamed(root: Root, grant_id: str, other: str, patience: Patience = AT_ONCE)
     with writing(root, patience, "rename") as writer:
         old = _read(writer, grant_id)
         _refuse_existing(writer, other)
+        if not writer.is_own:
+            _refuse_invalid(root, grant_id, old)
         return Written(changed(other, old, old), "", is_written=True, version=writer.rename(grant_id, other, old))
 
 

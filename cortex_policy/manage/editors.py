@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
 FALLBACKS = ("sensible-editor", "editor", "nano", "vi", "ed")
 _TAKES_PLUS = frozenset(("vi", "vim", "nvim", "nano", "pico", "emacs", "emacsclient", "mg", "joe", "micro", "kak"))
-_TAKES_GOTO = frozenset(("code", "codium"))
+_TAKES_GOTO = frozenset(("code", "codium", "vscodium", "cursor", "windsurf"))
+_JETBRAINS = ("idea", "pycharm", "webstorm", "phpstorm", "goland", "clion", "rider", "rubymine", "rustrover", "studio")
+# what tells an editor to wait until the file is closed: without it, it ends while the file is open
+_WAITS = {
+    **dict.fromkeys(
+        (*_TAKES_GOTO, "subl", "atom", "zed", "zeditor", "mate", "bbedit", "gedit", "xed"), ("--wait", "-w")
+    ),
+    **dict.fromkeys(_JETBRAINS, ("--wait",)),
+    **dict.fromkeys(("gvim", "gview", "mvim"), ("--nofork", "-f")),
+    "kate": ("--block", "-b"),
+}
 
 
 def chosen(environment: "Mapping[str, str]", setting: str | None = None) -> list[str]:
@@ -33,11 +43,12 @@ def chosen(environment: "Mapping[str, str]", setting: str | None = None) -> list
 
 
 def command(words: list[str], file: str, line: int) -> list[str]:
-    """Return the words that open a file, at a line where the editor is known to take one; 0 is none."""
+    """Return the words that open a file and wait until it is closed, at a line if the editor takes one; 0 is none."""
     names = _names(words[0])
+    waits = next((flags for name, flags in _WAITS.items() if name in names), ())
+    words = [*words, *(waits[:1] if not {*waits}.intersection(words) else [])]
     if _TAKES_GOTO & names:
-        waits = [] if {"--wait", "-w"}.intersection(words) else ["--wait"]
-        return [*words, *waits, *(["--goto", f"{file}:{line}"] if line else [file])]
+        return [*words, *(["--goto", f"{file}:{line}"] if line else [file])]
     if line > 1 and _TAKES_PLUS & names:
         return [*words, f"+{line}", file]
     return [*words, file]

@@ -1,21 +1,19 @@
 """Make a root: the directory of its grants, and an example to try."""
 
 import os
-from contextlib import suppress
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
 from cortex_policy.manage.changes import Change
 from cortex_policy.manage.editing import drafted
 from cortex_policy.manage.hooks import MADE, Configured, configured, repository_of
 from cortex_policy.manage.writing import writing
-from cortex_policy.state.files import NEW, replace
+from cortex_policy.state import git_ignore
+from cortex_policy.state.directories import make_directory, open_below, open_straight
 from cortex_policy.state.grants import Root, may_hold_policy
 from cortex_policy.state.writers import AT_ONCE, NotDone, Patience
 
 EXAMPLE = "example"
 _GRANT = Change(rate=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))
-_IGNORED = f".lock\n.edit-*\n{NEW}*\n".encode()  # what a write leaves beside the grants is nobody's to commit
-_BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Founded(Value):
@@ -43,8 +41,8 @@ def found(named: str | None = None, patience: Patience = AT_ONCE, *, with_hooks:
 
 
 def _made(root: Root, patience: Patience) -> list[str]:
-    path = root.path
-    had_tools = os.path.isdir(root.tools)
+    path, ignoring = root.path, f"{root.path.rstrip('/')}/.cortex/policy/{git_ignore.NAME}"
+    had_tools, had_ignoring = os.path.isdir(root.tools), os.path.lexists(ignoring)
     try:
         _make_policy(path)
     except OSError as error:
@@ -54,11 +52,8 @@ def _made(root: Root, patience: Patience) -> list[str]:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):
             writer.put(EXAMPLE, None, drafted(_GRANT).encode())
             made.append(f"{root.tools}/{EXAMPLE}.json")
-        ignored = f"{path.rstrip('/')}/.cortex/policy/.gitignore"
-        if not os.path.lexists(ignored):
-            replace(writer.policy.descriptor, ".gitignore", _IGNORED)
-            made.append(ignored)
-    return made
+        git_ignore.make(writer.policy.descriptor)
+    return [*made, ignoring] if os.path.lexists(ignoring) and not had_ignoring else made
 
 
 def _wanted(named: str | None) -> str:
@@ -92,14 +87,12 @@ def _refuse_outer(path: str) -> None:
 
 def _make_policy(path: str) -> None:
     """Make both directories without following a link on the way; `writing` refuses the links that are there."""
-    above = os.open(path, _BELOW)
+    above = open_straight(path)
     try:
-        with suppress(FileExistsError):
-            os.mkdir(".cortex", 0o755, dir_fd=above)
-        below = os.open(".cortex", _BELOW, dir_fd=above)
+        make_directory(above, ".cortex")
+        below = open_below(above, ".cortex")
         try:
-            with suppress(FileExistsError):
-                os.mkdir("policy", 0o755, dir_fd=below)
+            make_directory(below, "policy")
         finally:
             os.close(below)
     finally:

@@ -48,7 +48,7 @@ def _first(lock: Lock, entry: "Entry | None") -> Stamp | None:
 
 
 def _stamped(lock: Lock, stamp: Stamp) -> Stamp:
-    replace(lock.policy.descriptor, "stamp.json", stamps.encode(stamp))
+    replace(lock.policy.descriptor, "stamp.json", stamps.encode(stamp), 0o644, lock.check)
     return stamp
 
 

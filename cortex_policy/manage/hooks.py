@@ -9,7 +9,11 @@ from contextlib import suppress
 from textwrap import indent, wrap
 from typing import NamedTuple
 
+from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import Value
+from cortex_policy.state.directories import open_straight
+from cortex_policy.state.files import create
+from cortex_policy.state.grants import read_all
 from cortex_policy.state.writers import NotDone
 
 TYPE_CHECKING = False
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 
 CONFIGURATION = ".pre-commit-config.yaml"
 MADE, KEPT, COMPLETE = "made", "kept", "complete"
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # a grant that is a link is none, and to be told of
 _OF_GRANTS = ("files: (^|/)\\.cortex/policy/tools/[^/]+\\.json$", "types: []", "types_or: [file, symlink]")
 # what a deleted grant changes: a commit that only deletes has no files to look at, and would skip a filtered hook
@@ -106,9 +111,11 @@ def configured(root: "Root", top: str) -> Configured:
     file, below = f"{top.rstrip('/')}/{CONFIGURATION}", os.path.relpath(root.path, top)
     block = indent(_block(below), "  ")
     try:
-        # nobody else may write it, whatever the umask: it names what is run
-        with open(file, "x", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o644)) as stream:
-            stream.write(f"repos:\n{block}")
+        directory = open_straight(top)
+        try:
+            create(directory, CONFIGURATION, f"repos:\n{block}".encode())
+        finally:
+            os.close(directory)
     except FileExistsError:
         return _kept(file, below)
     except OSError as error:
@@ -118,8 +125,12 @@ def configured(root: "Root", top: str) -> Configured:
 
 def _kept(file: str, below: str) -> Configured:
     text = ""
-    with suppress(OSError), open(file, encoding="utf-8", errors="replace") as stream:
-        text = stream.read()
+    with suppress(OSError):
+        descriptor = os.open(file, _READ)
+        try:
+            text = read_all(descriptor, MAX_BYTES).decode("utf-8", "replace")
+        finally:
+            os.close(descriptor)
     wanted = [f"id: {hook.id}" for hook in HOOKS] + [line.strip() for line in _arguments(below)]
     status = COMPLETE if all(line in text for line in wanted) else KEPT
     around = re.search(r"^( *)- repo:", text, re.MULTILINE)  # a list goes on as far in as it began

@@ -4,6 +4,7 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError, Value
 from cortex_policy.manage.comparing import Change, changed
 from cortex_policy.manage.healing import digest
+from cortex_policy.manage.recording import is_grant
 from cortex_policy.state import history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.entries import Entry, Kept
@@ -68,6 +69,8 @@ def at(root: Root, grant_id: str, version: int) -> Past:
     if stamp is None:
         raise NotDone("there is no stamp, and so no version", f"make one with `{_stamping(root)}`")
     kept = _kept(root, stamp, grant_id, version)
+    if kept is not None and kept.data is not None:
+        check_text(root, grant_id, kept.data)
     text = kept.data if kept is not None else _current(root, stamp, grant_id)
     if text is None:
         hint = f"{SEE} {grant_id}{root_option(root)}`"
@@ -120,9 +123,18 @@ def _end(root: Root, stamp: Stamp, reached: int) -> str:
 def check_known(one: Kept, entry: Entry) -> None:
     """Raise NotDone for a grant whose bytes the history does not have."""
     if not one.is_known:
-        why = "accepted a hand edit of" if entry.verdict is None else "replaced a text, too large to keep, of"
+        why = (
+            "accepted a hand edit of" if entry.verdict is None else "replaced a text, too large to keep or no grant, of"
+        )
         hint = f"an older text may be known: see `cortex-policy log {one.id}`, then `cortex-policy undo --to VERSION`"
         raise NotDone(f"version {entry.version} {why} `{one.id}`: what it was before, nobody has", hint)
+
+
+def check_text(root: Root, grant_id: str, text: bytes) -> None:
+    """Raise NotDone for a text that is no grant, from a history that another user can write."""
+    if not (is_grant(text) or history.is_own(root)):
+        hint = "whoever owns the history can bring it back"
+        raise NotDone(f"what the history has of `{grant_id}` is no grant, and another user could have written it", hint)
 
 
 def _kept(root: Root, stamp: Stamp, grant_id: str, version: int) -> Kept | None:

@@ -3,8 +3,9 @@
 import os
 from time import gmtime, strftime
 
-from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.meaning import Meaning, fails
+from cortex_policy.core.model import GrantError
 from cortex_policy.manage.comparing import changed
 from cortex_policy.state.entries import MOST_SAID, Author, Entry, Kept
 from cortex_policy.state.grants import Root
@@ -30,14 +31,25 @@ def limits(root: Root) -> Limits:
 
 
 def recorded(
-    command: str, version: int, changes: "Changes", modes: "Mapping[str, int]", meaning: Meaning | None = None
+    command: str,
+    version: int,
+    changes: "Changes",
+    modes: "Mapping[str, int]",
+    meaning: Meaning | None = None,
+    *,
+    is_own: bool = True,
 ) -> Entry:
-    """Return the entry of a write that is about to be made; without a meaning it is that of its one grant."""
+    """Return the entry of a write that is about to be made; without a meaning it is that of its one grant.
+
+    In the root of another user only the text of a grant is kept: a file that root could read may be any other.
+    """
     if meaning is None:
         ((grant_id, (old, new)),) = changes.items()
         meaning = changed(grant_id, old, new).meaning
     widened = "; ".join(part.sentence for part in meaning.fields if fails(part.verdict) and part.sentence)
-    kept = tuple(_kept(grant_id, old, new, modes.get(grant_id, 0o644)) for grant_id, (old, new) in changes.items())
+    kept = tuple(
+        _kept(grant_id, old, new, modes.get(grant_id, 0o644), is_own=is_own) for grant_id, (old, new) in changes.items()
+    )
     return Entry(version, _now(), author(), command, meaning.verdict, widened[:MOST_SAID], kept)
 
 
@@ -62,8 +74,17 @@ def _now() -> str:
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
 
 
-def _kept(grant_id: str, old: bytes | None, new: bytes | None, mode: int) -> Kept:
+def _kept(grant_id: str, old: bytes | None, new: bytes | None, mode: int, *, is_own: bool) -> Kept:
     before, after = (None if side is None else digest_of(side) for side in (old, new))
     # of more than a grant may have, nobody read the rest
-    is_whole = old is not None and len(old) <= MAX_BYTES
-    return Kept(grant_id, before, after, old if is_whole else None, mode)
+    is_kept = old is not None and len(old) <= MAX_BYTES and (is_own or is_grant(old))
+    return Kept(grant_id, before, after, old if is_kept else None, mode)
+
+
+def is_grant(data: bytes) -> bool:
+    """Whether a text is one of a grant."""
+    try:
+        decode(data)
+    except GrantError:
+        return False
+    return True

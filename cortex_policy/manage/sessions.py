@@ -4,7 +4,7 @@ from functools import partial
 from typing import Protocol
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import GrantError, Value
+from cortex_policy.core.model import Value
 from cortex_policy.manage.comparing import Change, changed
 from cortex_policy.manage.hindsight import told
 from cortex_policy.manage.writing import Writer, writing
@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SAVE, EDIT, DIFF, EXIT = "s", "e", "d", "x"
+ENDED_AT_ONCE = "the editor ended at once"
 
 
 class Screen(Protocol):
     """What the loop asks of whoever sits in front of it."""
 
     def edit(self, path: str, line: int) -> str:
-        """Let the operator edit a file, from a line on (0: any); return what went wrong, else nothing."""
+        """Let the operator edit a file, from a line on (0: any); return what went wrong, else nothing.
+
+        ENDED_AT_ONCE is for an editor that ended sooner than anybody can read.
+        """
 
     def ask(self, choices: str) -> str:
         """Return one of the choices; EXIT at the end of input."""
@@ -73,16 +77,17 @@ def edit(root: Root, grant_id: str, patience: Patience, screen: Screen) -> Outco
     check_id(grant_id)
     with writing(root, patience, "edit") as writer:
         original = _original(writer, grant_id)
-        for path in left(writer.policy, grant_id):
+        file = f"{root.tools}/{grant_id}.json"
+        for path in left(file):
             screen.say(f"note: an earlier session left its text in `{path}`")
-        draft = Draft(writer.policy, grant_id, original)
+        draft = Draft(file, original, MAX_BYTES + 1)
         session = Session(
             grant_id, original, draft, screen, lambda new: writer.put(grant_id, original, new), partial(told, root)
         )
         try:
             return session.run()
         finally:
-            if draft.settle(original, session.saved):
+            if session.may_go_on or draft.settle(original, session.saved):
                 screen.say(f"the text was left in `{draft.path}`")
 
 
@@ -116,6 +121,7 @@ class Session:
         self._told = told
         self._last = original
         self.saved = original
+        self.may_go_on = False  # whether an editor may have the copy open in the background
 
     def run(self) -> Outcome:
         """Edit until the text is saved, unchanged or given up."""
@@ -142,13 +148,17 @@ class Session:
                 return answer
 
     def _look(self, failure: str) -> _Look:
-        if failure:
+        was_fast = failure == ENDED_AT_ONCE
+        if failure and not was_fast:
             self._screen.say(failure)
         text = self._read()
+        self.may_go_on = was_fast and text == self._original
+        if self.may_go_on:
+            raise in_background()
         if text is None:
             return _Look(self._last)
         self._last = text
-        if failure:
+        if failure and not was_fast:
             return _Look(text)
         if not text.strip() and text != self._original:
             self._screen.say(f"`{self._id}` was emptied, and nothing is not a grant")
@@ -180,13 +190,16 @@ class Session:
     def _read(self) -> bytes | None:
         """Read the copy; None, said why, where it is not there or is no file of its own."""
         try:
-            return self._draft.read()
-        except FileNotFoundError:
-            self._draft.write(self._last)
-            self._screen.say("the editor removed the file; it is there again with its last text")
-        except GrantError as error:
-            self._screen.say(str(error))
+            return self._draft.read(self._last)
+        except NotDone as error:
+            self._screen.say(error.detail)
         return None
+
+
+def in_background() -> NotDone:
+    """Return the error for an editor that ended at once and changed nothing: it may still have the text open."""
+    hint = "an editor that goes on in the background must be told to wait, as in `EDITOR='code --wait'`"
+    return NotDone(ENDED_AT_ONCE, hint)
 
 
 def _first_line(found: tuple[Problem, ...]) -> int:

@@ -22,6 +22,9 @@ from cortex_policy.manage.exemptions import check_codes
 from cortex_policy.manage.loosening import outcome
 from cortex_policy.manage.settings_text import ABSENT, changed
 from cortex_policy.schema.rules import codes_of
+from cortex_policy.state import git_ignore
+from cortex_policy.state.directories import is_ours_alone
+from cortex_policy.state.file_attributes import ROOT
 from cortex_policy.state.files import replace, sweep
 from cortex_policy.state.grants import ROOT_NOT_FOUND, Root, find_root
 from cortex_policy.state.settings import (
@@ -176,6 +179,8 @@ def _replace(target: Target, held: "Held", original: bytes | None, data: bytes) 
             raise NotDone(f"`{target.file}` was changed meanwhile", "try again")
 
     replace(directory, NAME, data, PRIVATE if target.place not in (SYSTEM, PROJECT) else PUBLIC, look)
+    if target.place == PROJECT:
+        git_ignore.make(directory)
 
 
 def _standing(target: Target, directory: int) -> bytes | None:
@@ -194,6 +199,8 @@ def _exclusive(target: Target, patience: Patience) -> "Iterator[Held]":
                 yield held.policy.descriptor, held.check
             return
         path = directory_of(target.place, target.path)
+        if os.geteuid() == ROOT and not is_ours_alone(_existing(path)):
+            raise NotDone(f"another user decides where `{path}` leads to", "name another with `XDG_CONFIG_HOME`")
         os.makedirs(path, PUBLIC | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
         with opened(target.place, target.path) as directory:
             # the directory itself: nothing is left behind
@@ -202,6 +209,13 @@ def _exclusive(target: Target, patience: Patience) -> "Iterator[Held]":
             yield directory, lambda: None
     except OSError as error:
         raise NotDone(f"`{target.file}`: {(error.strerror or str(error)).lower()}") from None
+
+
+def _existing(path: str) -> str:
+    """Return the part of a path that exists."""
+    while not os.path.lexists(path):
+        path = os.path.dirname(path)
+    return path
 
 
 def editor(root: Root | None) -> str | None:

@@ -1,55 +1,55 @@
 """The loop of `config edit`: edit a private copy, check it, ask; what cannot be believed is never installed."""
 
-import os
 import re
-import shutil
-import tempfile
 
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.manage.sessions import DIFF, EDIT, EXIT, SAVE, Outcome
+from cortex_policy.manage.sessions import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE, Outcome, in_background
 from cortex_policy.manage.settings import Target, check, install, widening
-from cortex_policy.state.grants import read_all
-from cortex_policy.state.settings import LARGEST, NAME, read_file
-from cortex_policy.state.writers import Patience
+from cortex_policy.state.drafts import Draft, left
+from cortex_policy.state.settings import LARGEST, read_file
+from cortex_policy.state.writers import NotDone, Patience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.manage.sessions import Screen
 
-_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _LINE = re.compile(r"\(at line (\d+)")
 
 
 def edit(target: Target, patience: Patience, screen: "Screen") -> Outcome:
     """Let an operator edit the settings of a place; a text that was not saved is left and named."""
     original = read_file(target.place, target.path)
-    directory = tempfile.mkdtemp(prefix="cortex-policy-")  # 0700: nobody else reads or writes there
-    copy = f"{directory}/{NAME}"
-    with open(copy, "xb") as file:
-        file.write(original or b"")
-    session = _Session(target, original, copy, screen, patience)
+    for path in left(target.file):
+        screen.say(f"note: an earlier session left its text in `{path}`")
+    draft = Draft(target.file, original or b"", LARGEST + 1)
+    session = _Session(target, original, draft, screen, patience)
     try:
         return session.run()
     finally:
-        if session.is_left():
-            screen.say(f"the text was left in `{copy}`")
-        else:
-            shutil.rmtree(directory, ignore_errors=True)
+        if session.may_go_on or draft.settle(original or b"", session.saved):
+            screen.say(f"the text was left in `{draft.path}`")
 
 
 class _Session:
-    def __init__(self, target: Target, original: bytes | None, copy: str, screen: "Screen", patience: Patience) -> None:
-        self._target, self._original, self._copy = target, original, copy
+    def __init__(
+        self, target: Target, original: bytes | None, draft: Draft, screen: "Screen", patience: Patience
+    ) -> None:
+        self._target, self._original, self._draft = target, original, draft
         self._screen, self._patience = screen, patience
-        self._saved = original or b""
+        self._last = original or b""
+        self.saved = original or b""
+        self.may_go_on = False  # whether an editor may have the copy open in the background
 
     def run(self) -> Outcome:
         """Edit until the text is saved, unchanged or given up."""
         line = 0
         while True:
-            failure = self._screen.edit(self._copy, line)
+            failure = self._screen.edit(self._draft.path, line)
             text = self._read()
-            fault = failure or ("" if text is None else self._fault(text))
+            self.may_go_on = failure == ENDED_AT_ONCE and text == (self._original or b"")
+            if self.may_go_on:
+                raise in_background()
+            fault = failure.removeprefix(ENDED_AT_ONCE) or ("" if text is None else self._fault(text))
             if fault:
                 self._screen.say(fault)
             elif text == (self._original or b""):
@@ -60,20 +60,10 @@ class _Session:
             answer = self._answer(None if fault else text)
             if answer == SAVE and text is not None:
                 install(self._target, self._original, text, self._patience)
-                self._saved = text
+                self.saved = text
                 return Outcome("saved")
             if answer == EXIT:
                 return Outcome("cancelled")
-
-    def is_left(self) -> bool:
-        """Whether the copy holds a text that is nowhere else."""
-        try:
-            text = _bytes_of(self._copy)
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
-        return bool(text.strip()) and text not in (self._original, self._saved)
 
     def _answer(self, text: bytes | None) -> str:
         """Ask what to do with a text, None for one that cannot be saved; what it widens is shown, and a question."""
@@ -91,10 +81,11 @@ class _Session:
 
     def _read(self) -> bytes | None:
         try:
-            return _bytes_of(self._copy)
-        except OSError as error:
-            self._screen.say(f"`{self._copy}`: {(error.strerror or str(error)).lower()}")
+            self._last = self._draft.read(self._last)
+        except NotDone as error:
+            self._screen.say(error.detail)
             return None
+        return self._last
 
     def _fault(self, text: bytes) -> str:
         """Say why a text cannot be the settings, '' where it can."""
@@ -103,11 +94,3 @@ class _Session:
         except CortexPolicyError as error:
             return f"{error}; {error.hint}" if error.hint else str(error)
         return ""
-
-
-def _bytes_of(path: str) -> bytes:
-    descriptor = os.open(path, _FILE)
-    try:
-        return read_all(descriptor, LARGEST + 1)
-    finally:
-        os.close(descriptor)

@@ -8,6 +8,7 @@ from time import monotonic, sleep
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, Value
 from cortex_policy.manage.healing import digests, heal, known_version
 from cortex_policy.manage.recording import accepted, limits
+from cortex_policy.state import git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import replace
 from cortex_policy.state.grants import Directory, Root, Trust
@@ -56,6 +57,7 @@ def write(root: Root, patience: Patience = AT_ONCE) -> tuple[Stamp, bool]:
             history.abandon(old)
             raise
         history.finish(new)
+        git_ignore.make(lock.policy.descriptor)
         return new, True
 
 

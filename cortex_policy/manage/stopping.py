@@ -10,7 +10,7 @@ from cortex_policy.state import ledger
 from cortex_policy.state.files import settle
 from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stop import MOST_SAID, NAME, Stop, of_host, of_policy, of_root
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writers import NotDone, check_straight
 from cortex_policy.wording import printable
 
 TYPE_CHECKING = False
@@ -57,6 +57,7 @@ def stop(root: Root, reason: str = "") -> Stopping:
 def resume(root: Root) -> Resuming:
     """End the stop of a root, whoever made it; raise NotDone where it cannot be removed."""
     with _policy(root, f"see why with `ls -ld {quoted(f'{root.path}/.cortex/policy/{NAME}')}`") as policy:
+        check_straight(policy)
         ended = of_policy(policy)
         with suppress(FileNotFoundError):  # there is none, or another operator was faster
             mode = os.stat(NAME, dir_fd=policy.descriptor, follow_symlinks=False).st_mode

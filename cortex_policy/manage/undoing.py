@@ -6,7 +6,7 @@ from cortex_policy.manage.comparing import Differences, changed
 from cortex_policy.manage.editing import Written
 from cortex_policy.manage.healing import digest
 from cortex_policy.manage.patches import difference
-from cortex_policy.manage.recalling import SEE, check_known, since, way_back
+from cortex_policy.manage.recalling import SEE, check_known, check_text, since, way_back
 from cortex_policy.manage.writing import writing
 from cortex_policy.state import history
 from cortex_policy.state import stamp as stamps
@@ -169,6 +169,8 @@ def _steps(root: Root, entries: tuple[Entry, ...], read: "Read") -> tuple[Step, 
         one, entry = then[grant_id]
         if one.old != stands:
             check_known(one, entry)
+            if one.data is not None:
+                check_text(root, grant_id, one.data)
             steps.append(Step(grant_id, _expected(root, grant_id, stands, read), one.data, one.mode))
     return _joined(steps)
 

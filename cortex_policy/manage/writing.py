@@ -13,7 +13,10 @@ from cortex_policy.core.meaning import SAME, Meaning
 from cortex_policy.core.model import GRANT_UNSAFE, STAMP_MISMATCH, CortexPolicyError, GrantError
 from cortex_policy.manage.healing import digest, digested, digests, heal, known, merged
 from cortex_policy.manage.recording import limits, recorded
+from cortex_policy.state import git_ignore
 from cortex_policy.state import stamp as stamps
+from cortex_policy.state.directories import make_directory
+from cortex_policy.state.entries import MODES
 from cortex_policy.state.files import replace, settle
 from cortex_policy.state.grants import Directory, Root
 from cortex_policy.state.history import History
@@ -37,8 +40,7 @@ def writing(root: Root, patience: Patience = AT_ONCE, command: str = "write") ->
     The command is what the history calls the writes.
     """
     with locked(root, patience) as lock:
-        with suppress(FileExistsError):
-            os.mkdir("tools", 0o755, dir_fd=lock.policy.descriptor)
+        make_directory(lock.policy.descriptor, "tools")
         with lock.tools() as tools:
             writer = Writer(root, lock, tools, command)
             writer.heal()
@@ -58,6 +60,11 @@ class Writer:
         """The open directory that holds the lock."""
         return self._policy
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the grants are the caller's, who then wrote them, and not those of another user."""
+        return os.fstat(self._tools.descriptor).st_uid == os.geteuid()
+
     def read(self, grant_id: str) -> bytes | None:
         """Return the bytes of a grant, None where there is none."""
         try:
@@ -68,7 +75,7 @@ class Writer:
     def mode(self, grant_id: str) -> int:
         """Return who may read and write a grant, for another that is made of it; never everyone."""
         status = os.stat(f"{grant_id}.json", dir_fd=self._tools.descriptor, follow_symlinks=False)
-        return stat.S_IMODE(status.st_mode) & 0o775
+        return stat.S_IMODE(status.st_mode) & MODES
 
     def put(self, grant_id: str, old: bytes | None, new: bytes, mode: int = 0o644) -> int | None:
         """Write a grant that was made from these old bytes, None for a new one; return the version of the stamp.
@@ -104,13 +111,14 @@ class Writer:
         return self._commit({grant_id: (old, None), other: (None, old)}, act, Meaning(SAME, ()))
 
     def check_closed(self, grant_id: str) -> None:
-        """Raise GrantError (22) where everyone can write a grant: no check believed it, and a write closes it."""
+        """Raise GrantError (22) if others can write a grant: checks refuse it, and a write would make it look safe."""
+        trust = self._tools.trust
+        faults, modes = len(trust.faults), len(trust.modes)
         with suppress(FileNotFoundError):
-            status = os.stat(f"{grant_id}.json", dir_fd=self._tools.descriptor, follow_symlinks=False)
-            if status.st_mode & stat.S_IWOTH:
-                file = f"{self.root.tools}/{grant_id}.json"
-                hint = f"look at it, then close it with `chmod o-w {quote(file)}`"
-                raise GrantError(GRANT_UNSAFE, f"`{file}` is writable by everyone", hint)
+            self._tools.read(f"{grant_id}.json", 0)
+        if len(trust.modes) > modes:
+            hint = f"look at it, then close it with `chmod go-w {quote(f'{self._tools.path}/{grant_id}.json')}`"
+            raise GrantError(GRANT_UNSAFE, trust.faults[faults], hint)
 
     def check_stamped(self, grant_id: str, data: bytes | None) -> None:
         """Raise GrantError (23) where a grant differs from its stamp: no write of it would be made."""
@@ -132,7 +140,7 @@ class Writer:
             raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hint)
 
     def _replace(self, stamp: Stamp) -> None:
-        replace(self._policy.descriptor, "stamp.json", stamps.encode(stamp))
+        replace(self._policy.descriptor, "stamp.json", stamps.encode(stamp), 0o644, self._lock.check)
 
     def _expect(self, changes: "Changes") -> None:
         self._lock.check()
@@ -186,12 +194,13 @@ class Writer:
     def _record(self, version: int, changes: "Changes", meaning: Meaning | None) -> None:
         if self._history.is_on:
             modes = {grant_id: self.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
-            self._history.begin(recorded(self._command, version, changes, modes, meaning))
+            self._history.begin(recorded(self._command, version, changes, modes, meaning, is_own=self.is_own))
 
     def _finish(self, stamp: Stamp) -> int | None:
         try:
             self._replace(stamp)
-        except OSError:
+        except (OSError, NotDone):  # the disk refused it, or the lock is lost: another writer may have finished it
             return None
         self._history.finish(stamp)
+        git_ignore.make(self._policy.descriptor)
         return stamp.version

@@ -189,7 +189,8 @@ class Docket:
         except FileNotFoundError:
             return False
         opened = os.fstat(self._descriptor)
-        if (at_name.st_dev, at_name.st_ino) != (opened.st_dev, opened.st_ino):
+        # one look at the name and the links: what is written to has no other name
+        if (at_name.st_dev, at_name.st_ino) != (opened.st_dev, opened.st_ino) or at_name.st_nlink > 1:
             return False
         self._judge()
         return True

@@ -1,58 +1,116 @@
-"""The private copy of a grant that an operator edits: beside the grants, and nobody else can read it."""
+"""The private copy of a text that an operator edits: in a directory that nobody but the operator enters.
 
+It is never in the tree of the grants, which may be another user's: who can write there could put a link in its place,
+and the editor would write through it. A text that was not saved is left, so the places are those that keep one.
+"""
+
+import errno
 import os
-import re
-from contextlib import suppress
+import shutil
+import stat
+import tempfile
 
-from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import GrantError
-from cortex_policy.state.grants import Directory
+from cortex_policy.state.directories import is_ours_alone
+from cortex_policy.state.grants import read_all, sha256
+from cortex_policy.state.writers import NotDone
+
+PLACES = ("/var/tmp", "/tmp")  # noqa: S108 - a directory of its own is made there
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_LINKS = (errno.ELOOP, errno.EMLINK)
 
 
 class Draft:
-    """A copy in the policy directory, for an editor that opens it by its path."""
+    """A copy of a file for an editor, which opens it by its path."""
 
-    def __init__(self, policy: Directory, grant_id: str, text: bytes) -> None:
-        """Make it; raise OSError where the disk refuses."""
-        self._policy = policy
-        self.name = f".edit-{grant_id}-{os.urandom(8).hex()}.json"
-        self.path = f"{policy.path}/{self.name}"
-        self.write(text)
-
-    def write(self, text: bytes) -> None:
-        """Make the file, which must not be there."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self.name, flags, 0o600, dir_fd=self._policy.descriptor)
+    def __init__(self, file: str, text: bytes, most: int) -> None:
+        """Copy the text of a file; `most` is how much of the copy is read. Raise NotDone where that cannot be."""
+        self.path, self._most = f"{_made(file)}/{os.path.basename(file)}", most
         try:
-            while text:
-                text = text[os.write(descriptor, text) :]
-        except OSError as error:
-            os.unlink(self.name, dir_fd=self._policy.descriptor)
-            raise OSError(error.errno, error.strerror, self.name) from None
-        finally:
-            os.close(descriptor)
+            self._write(text)
+        except BaseException:
+            self.remove()
+            raise
 
-    def read(self) -> bytes:
-        """Read what the editor left there; raise FileNotFoundError, or GrantError for a link or another kind."""
-        return self._policy.read(self.name, MAX_BYTES + 1)
+    def read(self, last: bytes) -> bytes:
+        """Return what the editor left there, or raise NotDone. One that is gone is made again, with the last text."""
+        try:
+            return self._read()
+        except FileNotFoundError:
+            self._write(last)
+            raise NotDone("the editor removed the file; it is there again with its last text") from None
+        except OSError as error:
+            why = "is a link" if error.errno in _LINKS else f"cannot be read: {(error.strerror or str(error)).lower()}"
+            raise NotDone(f"`{self.path}` {why}") from None
 
     def settle(self, *known: bytes) -> bool:
-        """Remove it where its text is blank or known; return whether it was left."""
+        """Remove it where its text is empty or known; return whether it was left."""
         try:
-            text = self.read()
+            text = self._read()
         except FileNotFoundError:
-            return False
-        except GrantError:
+            text = b""
+        except (OSError, NotDone):
             return True
         if text.strip() and text not in known:
             return True
-        for name in (self.name, f"{self.name}~"):  # some editors keep what was there before
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=self._policy.descriptor)
+        self.remove()
         return False
 
+    def remove(self) -> None:
+        """Remove it, and what the editor left beside it."""
+        shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
 
-def left(policy: Directory, grant_id: str) -> list[str]:
-    """Return the paths of the copies of a grant that earlier sessions left; its lock must be held."""
-    ours = re.compile(rf"\.edit-{re.escape(grant_id)}-[0-9a-f]{{16}}\.json")
-    return sorted(f"{policy.path}/{name}" for name in os.listdir(policy.descriptor) if ours.fullmatch(name))
+    def _read(self) -> bytes:
+        descriptor = os.open(self.path, _OLD)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                raise NotDone(f"`{self.path}` is not a regular file, or has more than one link")
+            return read_all(descriptor, self._most)
+        finally:
+            os.close(descriptor)
+
+    def _write(self, text: bytes) -> None:
+        try:
+            descriptor = os.open(self.path, _NEW, 0o600)
+            try:
+                while text:
+                    text = text[os.write(descriptor, text) :]
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise NotDone(f"`{self.path}`: {(error.strerror or str(error)).lower()}") from None
+
+
+def left(file: str) -> list[str]:
+    """Return the paths of the copies of a file that earlier sessions of the caller left."""
+    name, found = os.path.basename(file), []
+    for place in _places():
+        for directory in os.listdir(place):
+            path = os.path.join(place, directory)
+            if directory.startswith(_prefix(file)) and os.lstat(path).st_uid == os.geteuid():
+                found += [f"{path}/{name}"] if os.path.lexists(f"{path}/{name}") else []
+    return sorted(found)
+
+
+def _made(file: str) -> str:
+    """Make a directory for the copy of a file, which nobody else enters."""
+    why = "nobody but you and root may be able to write in it"
+    for place in _places():
+        try:
+            return tempfile.mkdtemp(prefix=_prefix(file), dir=place)
+        except OSError as error:
+            why = f"`{place}`: {(error.strerror or str(error)).lower()}"
+    raise NotDone(f"there is no directory for a private copy: {why}", "name one of your own in `TMPDIR`")
+
+
+def _places() -> list[str]:
+    named = os.environ.get("TMPDIR", "")
+    places = [os.path.normpath(named)] if os.path.isabs(named) else []
+    return [place for place in dict.fromkeys((*places, *PLACES)) if os.path.isdir(place) and is_ours_alone(place)]
+
+
+def _prefix(file: str) -> str:
+    """Return how the names of directories for the copies of a file begin."""
+    mark = sha256(os.fsencode(file)).hexdigest()[:8]
+    return f"cortex-policy-{os.path.splitext(os.path.basename(file))[0]}-{mark}-"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 LARGEST = 1 << 23  # a grant of a mebibyte, each of its characters escaped
-_MODES = 0o7777
+MODES = 0o775  # more is never recorded
 MOST_SAID = 500  # characters of what widened
 _COMMAND = re.compile(r"[a-z][a-z -]{0,31}")
 _WRITTEN_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
@@ -135,7 +135,7 @@ def _kept(member: object) -> Kept:
     if not isinstance(member, dict) or not isinstance(grant_id := member.get("id"), str) or not is_grant_id(grant_id):
         raise Malformed("it names what can be no grant")
     old, new, mode, data = member.get("old"), member.get("new"), member.get("mode", 0o644), _bytes(member)
-    if not _is_side(old) or not _is_side(new) or not isinstance(mode, int) or not mode & ~_MODES == 0:
+    if not _is_side(old) or not _is_side(new) or not isinstance(mode, int) or mode & ~MODES:
         raise Malformed(f"what it says of `{grant_id}` is not as it was written")
     if data is not None and digest_of(data) != old:  # INVARIANT: an entry never brings back other bytes
         raise Malformed(f"the bytes of `{grant_id}` do not belong to their digest")

@@ -1,4 +1,4 @@
-"""Replace a file so that a reader, or a crash, finds the old bytes or the new ones, whole."""
+"""Write a file so that a reader, or a crash, finds the old bytes or the new ones, whole."""
 
 import errno
 import os
@@ -10,18 +10,43 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NEW = ".new-"  # begins the name of a file that is not whole yet
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_WRONG_KINDS = (errno.ELOOP, errno.EMLINK, errno.ENXIO)
 
 
 def replace(
     directory: int, name: str, data: bytes, mode: int = 0o644, look: "Callable[[], None]" = lambda: None
 ) -> None:
-    """Replace a file of an open directory atomically; keep its owner and its mode, but nobody else may write to it.
+    """Replace a file of an open directory atomically; keep its owner, mode, access control list and attributes.
 
-    `look` is called just before it happens, and raises to prevent it. Raises OSError, which names the file, where
-    nothing was changed.
+    The mode given is that of a new file. Nobody else may write to either (`file_attributes`). `look` is called just
+    before it happens, and raises to prevent it. Raises OSError, which names the file, where nothing was changed.
     """
     try:
-        _replace(directory, name, data, mode, look)
+        old = _opened(directory, name)
+        try:
+            _replace(directory, name, data, mode, old, look)
+        finally:
+            if old is not None:
+                os.close(old)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, name) from None
+    settle(directory)
+
+
+def create(directory: int, name: str, data: bytes, mode: int = 0o644) -> None:
+    """Make a file in an open directory, whole or not at all, and never in the place of another.
+
+    Raises OSError, which names the file; FileExistsError where the name is taken.
+    """
+    try:
+        temporary = _made(directory, data, mode, None)
+        try:
+            os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)  # unlike a rename, it replaces nothing
+        finally:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=directory)
     except OSError as error:
         raise OSError(error.errno, error.strerror, name) from None
     settle(directory)
@@ -42,24 +67,25 @@ def sweep(directory: int) -> None:
                     os.unlink(name, dir_fd=directory)
 
 
-def _replace(directory: int, name: str, data: bytes, mode: int, look: "Callable[[], None]") -> None:
-    owner: tuple[int, int] | None = None
+def _opened(directory: int, name: str) -> int | None:
+    """Open what is to be replaced, None where there is nothing; raise OSError for what is no regular file."""
     try:
-        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        descriptor = os.open(name, _OLD, dir_fd=directory)
     except FileNotFoundError:
-        pass  # a new file: ours, with the mode given
-    else:
-        if not stat.S_ISREG(status.st_mode):
-            raise FileExistsError(errno.EEXIST, "is not a regular file")
-        mode, owner = stat.S_IMODE(status.st_mode) & ~stat.S_IWOTH, (status.st_uid, status.st_gid)
-    temporary = f"{NEW}{os.getpid()}-{os.urandom(8).hex()}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
+        return None
+    except OSError as error:
+        if error.errno in _WRONG_KINDS:
+            raise FileExistsError(errno.EEXIST, "is not a regular file") from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileExistsError(errno.EEXIST, "is not a regular file")
+    return descriptor
+
+
+def _replace(directory: int, name: str, data: bytes, mode: int, old: int | None, look: "Callable[[], None]") -> None:
+    temporary = _made(directory, data, mode, old)
     try:
-        try:
-            _fill(descriptor, data, mode, owner)
-        finally:
-            os.close(descriptor)
         look()
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
@@ -68,11 +94,44 @@ def _replace(directory: int, name: str, data: bytes, mode: int, look: "Callable[
         raise
 
 
-def _fill(descriptor: int, data: bytes, mode: int, owner: tuple[int, int] | None) -> None:
-    created = os.fstat(descriptor)  # its group is the directory's where that is setgid
-    if owner not in (None, (created.st_uid, created.st_gid)):
-        os.fchown(descriptor, *owner)
-    os.fchmod(descriptor, mode)
+def _made(directory: int, data: bytes, mode: int, old: int | None) -> str:
+    """Make a whole file under a name of its own, like the old one where there is one; return its name."""
+    temporary = f"{NEW}{os.getpid()}-{os.urandom(8).hex()}"
+    descriptor = os.open(temporary, _NEW, 0o600, dir_fd=directory)
+    try:
+        _fill(descriptor, data)
+        _dress(descriptor, directory, mode, old)
+        os.fsync(descriptor)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=directory)
+        raise
+    finally:
+        os.close(descriptor)
+    return temporary
+
+
+def _fill(descriptor: int, data: bytes) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
-    os.fsync(descriptor)
+
+
+def _dress(descriptor: int, directory: int, mode: int, old: int | None) -> None:
+    """Give a new file its attributes, its owner, and last its mode, which bounds what the attributes allow."""
+    from cortex_policy.state.file_attributes import (  # noqa: PLC0415 - a check that asks for approval writes no file
+        attributes,
+        give_attributes,
+        safe_mode,
+        safe_owner,
+    )
+
+    status = None
+    if old is not None:
+        status = os.fstat(old)
+        mode = status.st_mode
+        give_attributes(descriptor, attributes(old))
+    created = os.fstat(descriptor)  # its group is the directory's where that is setgid
+    owner, made_with = safe_owner(directory, status), (created.st_uid, created.st_gid)
+    if owner not in (None, made_with):
+        os.fchown(descriptor, *owner)
+    os.fchmod(descriptor, safe_mode(mode, *(owner or made_with)))

@@ -12,6 +12,7 @@ from time import time
 from cortex_policy.core.decode import Malformed
 from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError, Value
 from cortex_policy.state import entries
+from cortex_policy.state.directories import make_directory
 from cortex_policy.state.entries import Entry
 from cortex_policy.state.files import replace, settle
 from cortex_policy.state.grants import Directory, Root, Trust
@@ -66,15 +67,11 @@ class History:
             return
         policy = self._lock.policy
         try:
-            with suppress(FileExistsError):
-                os.mkdir(NAME, 0o700, dir_fd=policy.descriptor)
-                _hand_over(policy, NAME)
+            make_directory(policy.descriptor, NAME, 0o700)
             with self._lock.below(NAME) as directory:
                 if not _stands(directory, IGNORED):
                     replace(directory.descriptor, IGNORED, b"*\n", 0o600)
-                    _hand_over(directory, IGNORED)
                 replace(directory.descriptor, PENDING, entries.encode(entry), 0o600, self._lock.check)
-                _hand_over(directory, PENDING)
         except OSError as error:
             file = os.path.join(policy.path, NAME, error.filename or "")
             detail = f"`{file}`: {(error.strerror or str(error)).lower()}"
@@ -188,6 +185,12 @@ def doubt(root: Root) -> GrantError | None:
     return trust.refusal() if theirs else None
 
 
+def is_own(root: Root) -> bool:
+    """Whether the history belongs to the caller, so that nobody else but root could have written it."""
+    with Directory(Trust(root), NAME) as directory:
+        return os.fstat(directory.descriptor).st_uid == os.geteuid()
+
+
 def _found(directory: Directory, name: str) -> "Entry | Damage":
     file = f"{directory.path}/{name}"
     try:
@@ -212,14 +215,6 @@ def _numbered(directory: Directory) -> list[tuple[int, str]]:
     except OSError as error:
         raise GrantError(GRANT_UNSAFE, f"`{directory.path}`: {(error.strerror or '').lower()}") from None
     return sorted((int(match[1]), name) for name in names if (match := _NAME.fullmatch(name)))
-
-
-def _hand_over(directory: Directory, name: str) -> None:
-    """Give what was just made to the owner of its directory: what `sudo` wrote, they must be able to undo."""
-    status = os.fstat(directory.descriptor)
-    if status.st_uid != os.geteuid():
-        with suppress(OSError):
-            os.chown(name, status.st_uid, status.st_gid, dir_fd=directory.descriptor, follow_symlinks=False)
 
 
 def _stands(directory: Directory, name: str) -> bool:

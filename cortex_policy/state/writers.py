@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from time import localtime, monotonic, sleep, strftime, time
 
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, Value
+from cortex_policy.state.directories import open_straight
+from cortex_policy.state.file_attributes import safe_owner
 from cortex_policy.state.files import sweep
 from cortex_policy.state.grants import Directory, Root, Trust
 
@@ -78,6 +80,7 @@ def locked(root: Root, patience: Patience = AT_ONCE) -> "Iterator[Lock]":
     policy = Directory(Trust(root))
     try:
         with policy:
+            check_straight(policy)
             descriptor = _locked(policy, patience)
             try:
                 _sign(descriptor)
@@ -92,6 +95,20 @@ def locked(root: Root, patience: Patience = AT_ONCE) -> "Iterator[Lock]":
     except OSError as error:
         file = os.path.join(policy.path, error.filename or ".lock")
         raise NotDone(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
+
+
+def check_straight(directory: Directory) -> None:
+    """Raise NotDone where a link led to the root since its path was resolved, as somebody else may have wanted."""
+    path = directory.trust.root.path
+    with suppress(OSError):
+        descriptor = open_straight(path)
+        try:
+            status = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        if (status.st_dev, status.st_ino) == directory.identities[0]:
+            return
+    raise NotDone(f"`{path}` was replaced meanwhile", "try again")
 
 
 def _opened(policy: Directory) -> int:
@@ -112,6 +129,7 @@ def _locked(policy: Directory, patience: Patience) -> int:
         try:
             lock(descriptor, _holder, patience, deadline)
             if _stands(descriptor, policy):
+                _give(descriptor, policy)
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -140,7 +158,16 @@ def _stands(descriptor: int, policy: Directory) -> bool:
         standing = os.stat(".lock", dir_fd=policy.descriptor, follow_symlinks=False)
     except FileNotFoundError:
         return False
-    return os.path.samestat(standing, os.fstat(descriptor))
+    # INVARIANT: one look at the name and the links, so that what is written to has no other name
+    return standing.st_nlink == 1 and os.path.samestat(standing, os.fstat(descriptor))
+
+
+def _give(descriptor: int, policy: Directory) -> None:
+    """Let the owner of the directory lock it too, after root did."""
+    status = os.fstat(descriptor)
+    owner = safe_owner(policy.descriptor, status)
+    if owner not in (None, (status.st_uid, status.st_gid)):
+        os.fchown(descriptor, *owner)
 
 
 def _sign(descriptor: int) -> None:

@@ -22,7 +22,9 @@ PROGRAM = [sys.executable, "-m", "cortex_policy"]
 ALL = "(s)ave (e)dit again (d)iff e(x)it: "
 BROKEN = "(e)dit again (d)iff e(x)it: "
 EITHER = "(e)dit again e(x)it: "
+pytestmark = pytest.mark.usefixtures("drafts_place")
 Start = Callable[..., "pexpect.spawn[str]"]
+READ = "sleep 1.1"  # as long as somebody looks at a text
 WAITS = 'touch started; while [ ! -e go ]; do sleep 0.05; done; sed -i s/30/7/ "$1"'
 
 
@@ -70,8 +72,9 @@ def ended(child: "pexpect.spawn[str]") -> int | None:
 
 
 def drafts(git: Path) -> list[Path]:
-    """Return the texts that were left."""
-    return sorted(git.parent.parent.glob(".edit-*"))
+    """Return the texts that were left: none in the root."""
+    assert not list(git.parent.parent.rglob(".edit-*"))
+    return sorted(Path(os.environ["TMPDIR"]).rglob("*.json"))
 
 
 def version(git: Path) -> int:
@@ -147,7 +150,7 @@ def test_a_killed_session_leaves_the_text(git: Path, start: Start, number: signa
     assert child.signalstatus == number
     (left,) = drafts(git)
     assert '"perMinute": 7' in left.read_text()
-    again = start(script("true", "true"))
+    again = start(script("true", READ))
     again.expect_exact(f"note: an earlier session left its text in `{left}`")
     again.expect_exact("`git` is unchanged")
     assert ended(again) == 0
@@ -211,7 +214,9 @@ def test_what_an_editor_may_do_is_told(git: Path, start: Start, editor: str, sai
 
 def test_ctrl_c_in_the_editor_belongs_to_it(git: Path, start: Start) -> None:
     """One that takes it goes on; one that dies of it is told like any other."""
-    child = start(script('trap "echo caught; exit 0" INT; echo ready; sleep 20 & wait', "echo ready; exec sleep 20"))
+    child = start(
+        script('trap "sleep 1.1; echo caught; exit 0" INT; echo ready; sleep 20 & wait', "echo ready; exec sleep 20")
+    )
     child.expect_exact("ready")
     child.send("\x03")
     child.expect_exact("caught")
@@ -309,3 +314,17 @@ def test_a_real_editor_opens_at_the_first_problem(git: Path, start: Start, edito
     child.sendline("widen")
     assert ended(child) == 0
     assert git.read_text() == good
+
+
+def test_an_editor_that_goes_on_in_the_background_keeps_its_text(git: Path, start: Start) -> None:
+    """As `code` without `--wait`: what is typed there later is not lost, and nothing is called unchanged."""
+    child = start("true")
+    child.expect(r"the text was left in `([^`]+)`")
+    assert child.match is not None
+    left = Path(child.match[1])  # type: ignore[index] # it matched a pattern
+    child.expect_exact("not done, nothing was changed: the editor ended at once")
+    child.expect_exact("EDITOR='code --wait'")
+    assert ended(child) == 3
+    assert "unchanged" not in str(child.before)
+    assert left.read_bytes() == git.read_bytes()
+    assert version(git) == 1

@@ -48,6 +48,12 @@ def test_one_that_is_installed_is_the_fallback(tmp_path: Path) -> None:
         (["sudo", "vi"], ["sudo", "vi", "F"]),
         (["code"], ["code", "--wait", "--goto", "F:3"]),
         (["code", "-w"], ["code", "-w", "--goto", "F:3"]),
+        (["code-insiders"], ["code-insiders", "--wait", "--goto", "F:3"]),
+        (["subl"], ["subl", "--wait", "F"]),
+        (["subl", "-w"], ["subl", "-w", "F"]),
+        (["/opt/idea.sh", "-e"], ["/opt/idea.sh", "-e", "--wait", "F"]),
+        (["gvim"], ["gvim", "--nofork", "F"]),
+        (["kate", "-b"], ["kate", "-b", "F"]),
         (["/my/own"], ["/my/own", "F"]),
     ],
 )

@@ -36,7 +36,7 @@ def test_a_root_is_made_with_a_harmless_example(empty: Path) -> None:
         os.umask(old)
     policy = empty / ".cortex" / "policy"
     assert founded.made == tuple(map(str, (policy / "tools", policy / "tools/example.json", policy / ".gitignore")))
-    assert (policy / ".gitignore").read_text() == ".lock\n.edit-*\n.new-*\n"
+    assert (policy / ".gitignore").read_text() == ".lock\n.edit-*\nstop\nhistory/\n.new-*\n"
     assert find_root() == founded.root
     grant = load_grant("example")
     assert grant.fs_scope

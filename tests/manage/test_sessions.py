@@ -12,12 +12,12 @@ from cortex_policy.manage import stamping
 from cortex_policy.manage.comparing import Change
 from cortex_policy.manage.sessions import Outcome, edit
 from cortex_policy.schema.problems import Problem
-from cortex_policy.state import files
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Root
 from cortex_policy.state.writers import NotDone, Patience
 
 Step = Callable[[Path], str | None]
+pytestmark = pytest.mark.usefixtures("drafts_place")
 
 
 class Script:
@@ -74,8 +74,9 @@ def tool(own: Root, grant_id: str = "git") -> Path:
 
 
 def drafts(own: Root) -> list[Path]:
-    """Return what is left of sessions."""
-    return [path for path in Path(own.path, ".cortex", "policy").iterdir() if path.name.startswith(".edit-")]
+    """Return what is left of sessions: nothing of it in the root."""
+    assert not list(Path(own.path).rglob(".edit-*"))
+    return [path for path in Path(os.environ["TMPDIR"]).rglob("*") if not path.is_dir()]
 
 
 def put(text: str) -> Step:
@@ -233,7 +234,7 @@ def test_a_disk_that_takes_no_copy_starts_no_editor(own: Root, monkeypatch: pyte
     monkeypatch.setattr(os, "write", refusing)
     tool(own).write_bytes(tool(own).read_bytes()[:17])
     Path(stamps.stamp_file(own.path)).unlink()
-    with pytest.raises(NotDone, match=r"\.edit-git-.*no space left"):
+    with pytest.raises(NotDone, match=r"git\.json`: no space left"):
         run(own)
     assert not drafts(own)
 
@@ -304,19 +305,18 @@ def test_a_text_of_more_than_a_mebibyte_is_a_problem(own: Root) -> None:
     assert drafts(own)[0].stat().st_size == len(text)
 
 
-def test_a_copy_is_no_grant_and_nobodys_rubbish(own: Root) -> None:
-    """It is not swept by the next writer, and not as wide open as a grant."""
+def test_nobody_else_opens_a_copy_and_no_writer_removes_it(own: Root) -> None:
+    """It has a directory of its own, which only the operator enters."""
     sizes: list[int] = []
 
     def look(path: Path) -> None:
         sizes.append(path.stat().st_mode & 0o777)
-        assert path.parent == Path(own.path, ".cortex", "policy")
-        assert not path.name.startswith(files.NEW)
+        sizes.append(path.parent.stat().st_mode & 0o777)
         path.write_text("{")
 
     run(own, look, "x")
     run(own, lambda _: None)
-    assert sizes == [0o600]
+    assert sizes == [0o600, 0o700]
     assert len(drafts(own)) == 1
 
 

@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER, flattened
 from cortex_policy.manage.comparing import Change
-from cortex_policy.manage.sessions import DIFF, EDIT, EXIT, SAVE
+from cortex_policy.manage.sessions import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 from cortex_policy.manage.settings import Target, drop, install, known_root, listed, put
 from cortex_policy.manage.settings_sessions import edit
 from cortex_policy.manage.settings_text import changed, literal
@@ -31,10 +30,10 @@ def yes(_: Change) -> None:
 
 
 @pytest.fixture
-def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drafts_place: Path) -> Path:
     """Name the user's file, which is not there yet."""
     monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # texts that are left
+    assert drafts_place.is_dir()
     return tmp_path / "config/cortex-policy/config.toml"
 
 
@@ -295,6 +294,7 @@ def test_an_editor_that_fails_or_removes_its_file_saves_nothing(mine: Path) -> N
         return ""
 
     def link(path: Path) -> str:
+        path.unlink()
         path.symlink_to("/etc/hostname")
         return ""
 
@@ -326,3 +326,21 @@ def test_what_loosens_is_shown_and_asked_for(mine: Path) -> None:
     screen.agrees = [False]
     assert edit(MINE, AT_ONCE, screen).word == "cancelled"
     assert mine.read_text() == 'sensitive = "deny"\n'
+
+
+def test_an_editor_that_goes_on_in_the_background_keeps_its_settings(mine: Path) -> None:
+    """It changed nothing yet; one that is as fast and wrote is asked about as any other."""
+    screen: Any = Screen(lambda _: ENDED_AT_ONCE, keys="")
+    with pytest.raises(NotDone, match="the editor ended at once") as caught:
+        edit(MINE, AT_ONCE, screen)
+    assert "code --wait" in caught.value.hint
+    left = Path(screen.said.partition("left in `")[2].partition("`")[0])
+    assert left.read_text() == ""
+    assert not mine.exists()
+
+    def write(path: Path) -> str:
+        path.write_text('sensitive = "ask"\n')
+        return ENDED_AT_ONCE
+
+    screen = Screen(write, keys=SAVE)
+    assert edit(MINE, AT_ONCE, screen).word == "saved"

@@ -1,12 +1,16 @@
 """A file is replaced whole or not at all."""
 
+import errno
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cortex_policy.state.files import replace
+from cortex_policy.state.file_attributes import safe_mode
+from cortex_policy.state.files import create, replace
 
 
 @pytest.fixture
@@ -44,7 +48,7 @@ def test_a_file_that_everyone_could_write_is_closed(directory: int, file: Path) 
     file.write_bytes(b"one")
     file.chmod(0o666)
     replace(directory, "x", b"two")
-    assert file.stat().st_mode & 0o777 == 0o664
+    assert file.stat().st_mode & 0o777 == safe_mode(0o664, file.stat().st_uid, file.stat().st_gid)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a group away")
@@ -112,3 +116,115 @@ def test_only_a_file_is_replaced(directory: int, file: Path, kind: str) -> None:
     with pytest.raises(FileExistsError, match="is not a regular file"):
         replace(directory, "x", b"new")
     assert names(file) == ["x"]
+
+
+def xattrs(file: Path) -> dict[str, bytes]:
+    """Return what the owner of a file noted on it."""
+    return {name: os.getxattr(file, name) for name in os.listxattr(file) if name.startswith("user.")}
+
+
+def note(file: Path, name: str, value: bytes) -> None:
+    """Note something on a file, or skip the test where that cannot be."""
+    try:
+        os.setxattr(file, name, value)
+    except (OSError, AttributeError):
+        pytest.skip("this file system has no extended attributes")
+
+
+def acl(file: Path, *entries: str) -> list[str]:
+    """Set entries of an access control list, and return all that it has."""
+    if shutil.which("setfacl") is None:
+        pytest.skip("needs the tools of access control lists")
+    for entry in entries:
+        done = subprocess.run(["setfacl", "-m", entry, file], capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"this file system has no access control lists: {done.stderr}")
+    listed = subprocess.run(["getfacl", "-cpn", file], capture_output=True, text=True, check=True).stdout
+    return listed.splitlines()
+
+
+def test_who_was_let_in_by_a_list_still_is(directory: int, file: Path) -> None:
+    """And by the list of its directory only where the old file had no other."""
+    file.write_bytes(b"one")
+    file.chmod(0o640)
+    before = acl(file, "u:4711:r")
+    replace(directory, "x", b"two")
+    assert (acl(file), file.read_bytes()) == (before, b"two")
+    assert "user:4711:r--" in before
+
+
+def test_a_list_of_the_directory_is_for_new_files(directory: int, file: Path) -> None:
+    """A file that was without one stays without; a new one lets nobody else write."""
+    file.write_bytes(b"one")
+    before = acl(file)
+    acl(file.parent, "d:u:4711:rw")
+    replace(directory, "x", b"two")
+    assert acl(file) == before
+    replace(directory, "new", b"one", 0o644)
+    assert "mask::r--" in acl(file.with_name("new"))
+
+
+def test_what_the_owner_noted_on_a_file_is_kept(directory: int, file: Path) -> None:
+    """Whatever its length; an empty note too."""
+    file.write_bytes(b"one")
+    notes = {"user.origin": b"https://example.org", "user.empty": b""}
+    for name, value in notes.items():
+        note(file, name, value)
+    replace(directory, "x", b"two")
+    assert xattrs(file) == notes
+
+
+def test_what_cannot_be_kept_is_not_lost(directory: int, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written then, and the note is named."""
+    file.write_bytes(b"one")
+    note(file, "user.origin", b"x")
+
+    def refusing(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "setxattr", refusing)
+    with pytest.raises(OSError, match=r"its attribute `user\.origin` cannot be kept: no space left") as caught:
+        replace(directory, "x", b"two")
+    assert caught.value.filename == "x"
+    assert (file.read_bytes(), names(file)) == (b"one", ["x"])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file capabilities")
+def test_what_the_kernel_notes_is_its_own(directory: int, file: Path) -> None:
+    """A capability goes with the bytes that it was for."""
+    file.write_bytes(b"one")
+    note(file, "security.capability", bytes.fromhex("0100000200200000000000000000000000000000"))
+    note(file, "trusted.x", b"1")
+    replace(directory, "x", b"two")
+    assert [name for name in os.listxattr(file) if name != "security.selinux"] == []
+
+
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1777, 0o777])
+def test_no_file_runs_or_is_open(directory: int, file: Path, mode: int) -> None:
+    """Whether its mode is given or was there before."""
+    replace(directory, "x", b"one", mode)
+    assert file.stat().st_mode & 0o7777 & ~0o664 == 0
+    file.chmod(mode)
+    replace(directory, "x", b"two")
+    assert file.stat().st_mode & 0o7777 & ~0o664 == 0
+
+
+def test_a_group_may_write_where_it_is_the_owners_own(file: Path) -> None:
+    """Or root's, for a caller who is in it; no other: a check would refuse the file."""
+    assert file.parent.is_dir()
+    assert safe_mode(0o664, 1000, 1000) == 0o664
+    assert safe_mode(0o664, 1000, 100) == 0o644
+    assert safe_mode(0o664, 1000, 0) == (0o664 if os.getegid() == 0 else 0o644)
+
+
+def test_a_file_is_made_whole_and_takes_no_place(directory: int, file: Path) -> None:
+    """Not even that of a link which leads nowhere."""
+    create(directory, "x", b"one", 0o600)
+    assert (file.read_bytes(), file.stat().st_mode & 0o777, file.stat().st_nlink) == (b"one", 0o600, 1)
+    with pytest.raises(FileExistsError) as caught:
+        create(directory, "x", b"two")
+    file.unlink()
+    file.symlink_to("elsewhere")
+    with pytest.raises(FileExistsError):
+        create(directory, "x", b"two")
+    assert (caught.value.filename, names(file)) == ("x", ["x"])

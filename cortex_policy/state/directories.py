@@ -1,0 +1,79 @@
+"""Directories for a writer who may be root in the tree of another user: no link that this user made is followed."""
+
+import os
+import stat
+from contextlib import suppress
+
+from cortex_policy.state.file_attributes import ROOT, safe_mode, safe_owner
+
+_BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # may be searched, not read
+_MOST_LINKS = 40
+
+
+def make_directory(parent: int, name: str, mode: int = 0o755) -> None:
+    """Make a directory below an open one, unless it exists, with the owner of the one above."""
+    with suppress(FileExistsError):
+        os.mkdir(name, mode, dir_fd=parent)
+        owner = safe_owner(parent, None)
+        if owner is not None:
+            _give(parent, name, owner)
+
+
+def _give(parent: int, name: str, owner: tuple[int, int]) -> None:
+    descriptor = os.open(name, _BELOW, dir_fd=parent)
+    try:
+        # only the one that was just made: another that is root's may have been moved there since
+        if os.fstat(descriptor).st_uid == os.geteuid() and not os.listdir(descriptor):
+            os.fchown(descriptor, *owner)
+    finally:
+        os.close(descriptor)
+
+
+def open_below(parent: int, name: str) -> int:
+    """Open a directory below an open one, which must be no link."""
+    return os.open(name, _BELOW, dir_fd=parent)
+
+
+def open_straight(path: str) -> int:
+    """Open a directory by its absolute path, no component of which may be a link."""
+    descriptor, names = os.open("/", _STEP), [name for name in path.split("/") if name]
+    for name in (*names, "."):
+        above = descriptor
+        try:
+            descriptor = os.open(name, _STEP if name != "." else _BELOW, dir_fd=above)
+        finally:
+            os.close(above)
+    return descriptor
+
+
+def is_ours_alone(path: str) -> bool:
+    """Whether the caller and root alone decide what an absolute path leads to, and what happens to the names in it.
+
+    Links are followed, and must be theirs too. A directory with the sticky bit protects what is theirs in it.
+    """
+    reached, names, links = "/", path.split("/")[::-1], 0
+    try:
+        while names:
+            name = names.pop()
+            file = os.path.dirname(reached) if name == ".." else os.path.join(reached, name)
+            if name in ("", "."):
+                continue
+            if not _is_ours(os.lstat(reached)) or os.lstat(file).st_uid not in (ROOT, os.geteuid()):
+                return False
+            if not os.path.islink(file):
+                reached = file
+                continue
+            target, links = os.readlink(file), links + 1
+            reached = "/" if target.startswith("/") else reached
+            names += target.split("/")[::-1]
+            if links > _MOST_LINKS:
+                return False
+        return _is_ours(os.lstat(reached))
+    except OSError:
+        return False
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) & ~safe_mode(status.st_mode, status.st_uid, status.st_gid)
+    return status.st_uid in (ROOT, os.geteuid()) and (not others or bool(status.st_mode & stat.S_ISVTX))

@@ -1,0 +1,74 @@
+"""What a new file takes over from the one that it replaces: owner, mode, access control list, and attributes.
+
+The writer may be root in a directory of another user. What that user chose is never written with root's rights: no
+set-user-ID bit, and no owner but the one of the directory.
+"""
+
+import errno
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = 0
+ACCESS_LIST = "system.posix_acl_access"
+_PLAIN = stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH
+_LABEL = "security.selinux"
+_KERNELS = ("security.", "trusted.")  # capabilities, hashes, labels: the kernel gives a new file its own
+_UNKNOWN = (errno.ENOTSUP, errno.ENOSYS)
+
+
+def safe_mode(mode: int, uid: int, gid: int) -> int:
+    """Return the permission bits that a file of an owner and a group may have, at most `rw-rw-r--`.
+
+    Its group may write where a check trusts that: it is the owner's own, or root's and the caller is in it as well.
+    """
+    is_own = gid == uid or gid == os.getegid() == ROOT
+    return mode & (_PLAIN | stat.S_IWGRP if is_own else _PLAIN)
+
+
+def safe_owner(directory: int, old: os.stat_result | None) -> tuple[int, int] | None:
+    """Return the owner and group of a new file in a directory, None for those that it is made with.
+
+    It has those of the file that it replaces. In the directory of another user, root gives it to that user, unless the
+    old file was theirs already.
+    """
+    above = os.fstat(directory)
+    is_theirs = os.geteuid() == ROOT != above.st_uid
+    if is_theirs and (old is None or old.st_uid != above.st_uid):
+        return above.st_uid, above.st_gid
+    return None if old is None else (old.st_uid, old.st_gid)
+
+
+def attributes(descriptor: int) -> dict[str, bytes]:
+    """Return the extended attributes of an open file that its replacement must have as well."""
+    if not hasattr(os, "listxattr"):  # Linux alone has it
+        return {}
+    try:
+        names = os.listxattr(descriptor)
+    except OSError as error:
+        if error.errno in _UNKNOWN:
+            return {}
+        raise
+    return {name: os.getxattr(descriptor, name) for name in names if name == _LABEL or not name.startswith(_KERNELS)}
+
+
+def give_attributes(descriptor: int, wanted: "Mapping[str, bytes]") -> None:
+    """Give an open new file these attributes, and drop an access control list that it inherited beyond them.
+
+    Raises OSError, which names the attribute, where one cannot be kept. A label is kept if that is permitted.
+    """
+    given = attributes(descriptor)
+    if ACCESS_LIST in given and ACCESS_LIST not in wanted:
+        os.removexattr(descriptor, ACCESS_LIST)
+    for name, value in wanted.items():
+        if given.get(name) == value:
+            continue
+        try:
+            os.setxattr(descriptor, name, value)
+        except OSError as error:
+            if name != _LABEL:
+                why = (error.strerror or "").lower()
+                raise OSError(error.errno, f"its attribute `{name}` cannot be kept: {why}") from None

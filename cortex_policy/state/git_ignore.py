@@ -1,0 +1,30 @@
+"""What git must not take from a policy directory: what writers keep there for themselves."""
+
+from contextlib import suppress
+from fnmatch import fnmatchcase
+
+from cortex_policy.state.files import NEW, create
+
+NAME = ".gitignore"
+IGNORED = (".lock", ".edit-*", "stop", "history/")
+_TEXT = "".join(f"{name}\n" for name in (*IGNORED, f"{NEW}*")).encode()
+
+
+def make(policy: int) -> None:
+    """Make the file in an open policy directory where there is none; one that exists is never changed."""
+    with suppress(OSError):  # FileExistsError: somebody else's words count. No other error is worth a write
+        create(policy, NAME, _TEXT)
+
+
+def missing(text: str) -> tuple[str, ...]:
+    """Return the names that the text of such a file does not ignore."""
+    lines = [line.strip() for line in text.splitlines()]
+    patterns = [_pattern(line) for line in lines if line and not line.startswith(("#", "!"))]
+    return tuple(name for name in IGNORED if not any(fnmatchcase(name.rstrip("/"), each) for each in patterns))
+
+
+def _pattern(line: str) -> str:
+    """Return a line of git's as what it says of a name in this directory."""
+    for end in ("/**", "/*", "/"):
+        line = line.removesuffix(end)
+    return line.removeprefix("**").removeprefix("/")

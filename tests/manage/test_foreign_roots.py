@@ -1,0 +1,199 @@
+"""Root writes in the root of another user: it is all that user's afterwards, and nothing that the user planted is used."""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import CALLER, by_caller
+
+from cortex_policy.core.settings import PROJECT
+from cortex_policy.manage import editing, founding, recalling, stamping, stopping, undoing
+from cortex_policy.manage.case_founding import begin
+from cortex_policy.manage.changes import Change
+from cortex_policy.manage.settings import Target, put
+from cortex_policy.manage.undoing import Wanted, undone
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import Root, find_root
+from cortex_policy.state.writers import NotDone, locked
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root writes in the root of another user")
+GIVES = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}}\n'
+
+
+def yes(_: object) -> None:
+    """Agree."""
+
+
+@pytest.fixture
+def theirs(own: Path) -> Root:
+    """Name the root of the caller, as root does."""
+    return find_root(str(own))
+
+
+def tool(root: Root, grant_id: str = "git") -> Path:
+    """Return the file of a grant."""
+    return Path(root.tools, f"{grant_id}.json")
+
+
+def modes(root: Root) -> dict[str, int]:
+    """Return the permission bits of all files; each must be the caller's."""
+    files = [path for path in Path(root.path).rglob("*") if not path.is_symlink()]
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in files} == {(CALLER, CALLER)}
+    return {path.name: path.stat().st_mode & 0o7777 for path in files if path.is_file()}
+
+
+def remember(root: Root, grant_id: str, data: bytes, mode: int) -> None:
+    """Write, as the caller, a history that ends with the removal of a file."""
+    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    kept = {"id": grant_id, "old": digest, "new": None, "mode": mode, "base64": base64.b64encode(data).decode()}
+    entry = {
+        "format": 1, "version": 2, "written_at": "2026-01-01T00:00:00Z", "user": "x", "uid": CALLER, "sudo_user": None,
+        "command": "remove", "verdict": "narrowed", "widened": "", "blind": False, "grants": [kept],
+    }  # fmt: skip
+    policy = Path(root.tools).parent
+    with by_caller():
+        (policy / "history").mkdir(mode=0o700)
+        (policy / "history" / "00000001-v2.json").write_text(json.dumps(entry))
+        now = {"git": stamps.digest_of(tool(root).read_bytes())}
+        (policy / "stamp.json").write_bytes(stamps.encode(stamps.Stamp(2, now, {})))
+
+
+WRITES: dict[str, Callable[[Root], object]] = {
+    "set": lambda root: editing.edited(root, "git", Change(rate=7), yes),
+    "new": lambda root: editing.made(root, "new", GIVES, yes),
+    "copy": lambda root: editing.copied(root, "git", "copy", yes),
+    "rename": lambda root: editing.renamed(root, "git", "renamed"),
+    "remove": lambda root: editing.removed(root, "git", yes),
+    "fmt": lambda root: list(editing.laid_out(root, ())),
+    "undo": lambda root: (editing.removed(root, "git", yes), undone(root, Wanted(), yes)),
+    "stamp write": stamping.write,
+    "init": lambda root: (shutil.rmtree(f"{root.path}/.cortex"), founding.found(root.path)),
+    "init --pre-commit": lambda root: founding.found(root.path, with_hooks=True),
+    "test --init": lambda root: begin(root, "git"),
+    "config set --project": lambda root: put(Target(PROJECT, root), "sensitive", "ask", yes),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_what_root_writes_is_the_owners_and_they_go_on(theirs: Root, write: str) -> None:
+    """Directories, the lock and the history too: they can write next."""
+    with by_caller():
+        (Path(theirs.path) / ".git").mkdir()
+    WRITES[write](theirs)
+    assert {name for name, mode in modes(theirs).items() if mode & ~0o644} == set()
+    with by_caller():
+        editing.made(find_root(theirs.path), "next", GIVES, yes)
+
+
+@pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1644, 0o777, 0o100644])
+def test_a_mode_that_no_write_recorded_is_no_entry(theirs: Root, mode: int) -> None:
+    """No set-user-ID program comes back."""
+    remember(theirs, "x", GIVES.encode(), mode)
+    with pytest.raises(NotDone, match="the history does not know"):
+        undone(theirs, Wanted(), yes)
+    assert not tool(theirs, "x").exists()
+
+
+@pytest.mark.parametrize(("mode", "kept"), [(0o755, 0o644), (0o664, 0o664), (0o600, 0o600), (0o775, 0o664)])
+def test_a_grant_comes_back_as_the_owners_and_runs_nowhere(theirs: Root, mode: int, kept: int) -> None:
+    """The owner's own group may write, as a check allows; nobody may execute."""
+    remember(theirs, "x", GIVES.encode(), mode)
+    undone(theirs, Wanted(), yes)
+    assert modes(theirs)["x.json"] == kept
+    assert tool(theirs, "x").read_text() == GIVES
+
+
+@pytest.mark.parametrize("data", [b"\x7fELF\0", b"#!/bin/sh\n", b"{}"])
+def test_only_a_grant_comes_back(theirs: Root, data: bytes) -> None:
+    """Neither by undo nor by a look at the past; the owner, who could write it anyway, gets what was there."""
+    remember(theirs, "x", data, 0o644)
+    for ask in (
+        lambda: undone(theirs, Wanted(), yes),
+        lambda: undoing.planned(theirs, Wanted()),
+        lambda: recalling.at(theirs, "x", 1),
+    ):
+        with pytest.raises(NotDone, match="is no grant"):
+            ask()
+    assert not tool(theirs, "x").exists()
+    with by_caller():
+        undone(find_root(theirs.path), Wanted(), yes)
+    assert tool(theirs, "x").read_bytes() == data
+
+
+def test_a_file_that_only_root_reads_does_not_get_into_the_history(theirs: Root, tmp_path: Path) -> None:
+    """The owner linked to it; a link that is root's is read as a grant is."""
+    secret = Path(theirs.path).parent / f"secret-{os.getpid()}"
+    secret.write_text("root:$6$secret\n")
+    secret.chmod(0o600)
+    try:
+        os.link(secret, tool(theirs, "x"))
+        stamping.write(theirs)
+        editing.removed(theirs, "x", yes)
+        assert secret.read_text() == "root:$6$secret\n"
+    finally:
+        secret.unlink()
+    assert not [path for path in Path(theirs.path).rglob("*") if path.is_file() and b"$6$" in path.read_bytes()]
+    assert list(tmp_path.rglob("x.json")) == []
+
+
+def test_an_old_file_of_root_becomes_the_owners(theirs: Root) -> None:
+    """With its set-user-ID bit gone, as for any."""
+    os.chown(tool(theirs), 0, 0)
+    tool(theirs).chmod(0o4755)
+    editing.edited(theirs, "git", Change(rate=7), yes)
+    assert modes(theirs)["git.json"] == 0o644
+
+
+def test_a_root_that_a_link_leads_to_by_now_is_not_written(theirs: Root, root: Path) -> None:
+    """Its owner swapped a directory on the way, once the path was resolved; the other root is as it was."""
+    top = Path(theirs.path)
+    between = top / "between"
+    between.mkdir()
+    inner = Root(str(between / root.name), named=True)
+    between.rmdir()
+    between.symlink_to(root.parent)
+    stopping.stop(find_root(str(root)))
+    before = {path: path.lstat().st_mtime_ns for path in root.rglob("*")}
+    for write in (
+        lambda: editing.edited(inner, "git", Change(rate=7), yes),
+        lambda: stamping.write(inner),
+        lambda: begin(inner, "git"),
+        lambda: stopping.resume(inner),
+    ):
+        with pytest.raises(NotDone, match="was replaced meanwhile"):
+            write()
+    assert {path: path.lstat().st_mtime_ns for path in root.rglob("*")} == before
+
+
+def test_a_lock_with_another_name_is_never_written(theirs: Root) -> None:
+    """The owner made it of a file that is not theirs, and took one of the names away once it was open."""
+    other = Path(theirs.path).parent / f"precious-{os.getpid()}"
+    other.write_text("precious\n")
+    lock = Path(theirs.tools).parent / ".lock"
+    try:
+        os.link(other, lock)
+        with pytest.raises(NotDone, match="more than one link"), locked(theirs):
+            pass
+        assert (other.read_text(), other.stat().st_uid) == ("precious\n", 0)
+    finally:
+        other.unlink()
+
+
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(theirs: Root) -> None:
+    """It is no lock, no grant and no configuration."""
+    (Path(theirs.path) / ".git").mkdir()
+    os.mkfifo(Path(theirs.path) / ".pre-commit-config.yaml")
+    hooks = founding.found(theirs.path, with_hooks=True).hooks
+    assert hooks is not None
+    assert hooks.status == "kept"
+    tool(theirs).unlink()
+    os.mkfifo(tool(theirs))
+    (Path(theirs.tools).parent / ".lock").unlink()
+    os.mkfifo(Path(theirs.tools).parent / ".lock")
+    with pytest.raises(NotDone, match="is not a regular file"), locked(theirs):
+        pass

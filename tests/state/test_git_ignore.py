@@ -1,0 +1,76 @@
+"""Git takes nothing from a policy directory that writers keep there for themselves."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.settings import PROJECT
+from cortex_policy.manage import stamping
+from cortex_policy.manage.changes import Change
+from cortex_policy.manage.editing import edited
+from cortex_policy.manage.founding import found
+from cortex_policy.manage.settings import Target, put
+from cortex_policy.state.git_ignore import IGNORED, missing
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writers import locked
+
+SAMPLES = {".lock": ".lock", ".edit-*": ".edit-git-1.json", "stop": "stop", "history/": "history/00000001-v2.json"}
+
+
+def yes(_: object) -> None:
+    """Agree."""
+
+
+WRITES: dict[str, Callable[[Root], object]] = {
+    "set": lambda root: edited(root, "git", Change(rate=7), yes),
+    "stamp write": stamping.write,
+    "config set --project": lambda root: put(Target(PROJECT, root), "sensitive", "ask", yes),
+    "init": lambda root: found(root.path),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("other", ["none", "text", "link"])
+def test_the_first_writer_makes_it(root: Path, write: str, other: str) -> None:
+    """One that exists is never changed, nor is what a link names."""
+    file = root / ".cortex" / "policy" / ".gitignore"
+    if other == "text":
+        file.write_text("mine\n")
+    elif other == "link":
+        file.symlink_to("elsewhere")
+    WRITES[write](Root(str(root), named=False))
+    if other == "none":
+        assert file.read_text() == ".lock\n.edit-*\nstop\nhistory/\n.new-*\n"
+    elif other == "text":
+        assert file.read_text() == "mine\n"
+    else:
+        assert file.is_symlink()
+        assert not file.exists()
+
+
+def test_whoever_writes_nothing_makes_none(root: Path) -> None:
+    """A look takes the lock as well."""
+    with locked(Root(str(root), named=False)):
+        pass
+    assert not (root / ".cortex" / "policy" / ".gitignore").exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "*\n", ".lock\n.edit-*\n.new-*\n", "/.lock\r\n/stop\n", "**/stop\nhistory/**\n", "history\n", "history/*\n", "# stop\n",
+        ".*\n", "stop*\n", ".loc[k]\n", "!stop\n", "sto\n", "hist*/\n",
+    ],
+)  # fmt: skip
+def test_what_it_lacks_is_what_git_would_take(tmp_path: Path, text: str) -> None:
+    """Git itself is asked."""
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    (tmp_path / ".gitignore").write_text(text)
+    (tmp_path / "history").mkdir()
+    for sample in SAMPLES.values():
+        (tmp_path / sample).touch()
+    words = ["git", "-C", tmp_path, "ls-files", "-o", "--exclude-standard"]
+    listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert missing(text) == tuple(name for name in IGNORED if SAMPLES[name] in listed)
