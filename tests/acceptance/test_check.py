@@ -35,6 +35,11 @@ TABLE = [
     (("git", "tree", "--path", "docs-evil/x"), 12),
     (("git", "tree", "--path", "packages/../etc"), 12),
     (("git", "tree", "--path", ""), 12),
+    (("git", "tree", "--path", "."), 12),
+    (("git", "tree", "--path", "/"), 12),
+    (("model-gateway", "chat", "--path", "."), 0),  # README says what a tool that descends reaches
+    (("model-gateway", "chat", "--path", "/"), 0),
+    (("model-gateway", "chat", "--path", ".cortex/policy"), 12),
     (("git", "tree", "--path", "docs/link-to-etc/passwd"), 12),
     (("git", "tree", "--arg", "path=docs/x", "--arg", "targetPath=etc/x"), 12),
     (("git", "tree", "--path", "docs/x", "--path", "etc/x"), 12),
