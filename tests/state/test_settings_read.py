@@ -265,6 +265,14 @@ def test_a_variable_that_is_wrong_is_named(
     assert hint in error.hint
 
 
+def test_a_number_may_be_as_long_in_a_variable_as_in_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten gigabytes are no mistake."""
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_MAX_BYTES", "10000000000")
+    monkeypatch.setenv("CORTEX_HITL_TIMEOUT_MS", "10000000000")
+    assert value_of("audit.max_bytes") == 10_000_000_000
+    assert value_of("approvals.timeout_seconds") == 10_000_000
+
+
 def test_the_audit_log_is_set_by_operators_alone(
     root: Path, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
