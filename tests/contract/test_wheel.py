@@ -1,6 +1,7 @@
 """What people install: the wheel holds all that it should and nothing else, and checks without a dependency."""
 
 import re
+import shutil
 import subprocess
 import sys
 import venv
@@ -41,10 +42,11 @@ def below(members: dict[str, bytes], directory: str) -> dict[str, bytes]:
     return {name.removeprefix(directory): data for name, data in members.items() if name.startswith(directory)}
 
 
-def test_the_console_script_is_three_lines(members: dict[str, bytes]) -> None:
+def test_the_console_script_is_our_own(members: dict[str, bytes]) -> None:
     """The one that pip before 26 makes of an entry point imports `re`, so there is none."""
-    program = b"#!python\nfrom cortex_policy.door import main\nmain()\n"
-    assert below(members, ".data/scripts/") == {"cortex-policy": program}
+    (program,) = below(members, ".data/scripts/").values()
+    assert program == (CHECKOUT / "bin" / "cortex-policy").read_bytes()
+    assert program.startswith(b"#!python\n")
     assert ".dist-info/entry_points.txt" not in members
 
 
@@ -86,13 +88,65 @@ def test_the_description_links_to_nothing_that_is_not_there(members: dict[str, b
     assert "validate (docs/validate.md)" in description
 
 
-def test_an_installed_check_needs_no_dependency(wheel: Path, root: Path, tmp_path: Path) -> None:
-    """In a fresh environment that holds the wheel alone: 0 for an allowed call, 10 for a denied one."""
-    venv.create(tmp_path / "venv", with_pip=True)
-    programs = tmp_path / "venv" / "bin"
-    install = [programs / "python", "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel]
+def installed(wheel: Path, directory: Path) -> Path:
+    """Install the wheel alone into a fresh environment; return the directory of its programs."""
+    venv.create(directory, with_pip=True)
+    install = [directory / "bin" / "python", "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel]
     subprocess.run(install, capture_output=True, check=True)
-    assert root == Path.cwd()
-    for words, code in ((["tree", "--path", "docs/x"], 0), (["push"], 10)):
-        done = subprocess.run([programs / "cortex-policy", "check", "git", *words], capture_output=True, check=False)
-        assert done.returncode == code, done.stderr
+    return directory / "bin"
+
+
+CALLS = [(["tree", "--path", "docs/x"], 0), (["push"], 10)]
+
+
+@pytest.mark.usefixtures("root")
+def test_an_installed_check_needs_no_dependency(wheel: Path, tmp_path: Path) -> None:
+    """In a fresh environment that holds the wheel alone: 0 for an allowed call, 10 for a denied one."""
+    program = installed(wheel, tmp_path / "venv") / "cortex-policy"
+    for words, code in CALLS:
+        for command in ([program], [program.with_name("python"), "-I", program]):
+            done = subprocess.run([*command, "check", "git", *words], capture_output=True, check=False)
+            assert done.returncode == code, done.stderr
+
+
+@pytest.mark.usefixtures("root")
+def test_it_starts_from_a_path_that_is_too_long_for_a_first_line(wheel: Path, tmp_path: Path) -> None:
+    """A shell reads the script then, and starts the interpreter beside it; by a link, too."""
+    programs = installed(wheel, tmp_path / ("d" * 120) / ("d" * 120))
+    assert len(str(programs)) > 255
+    (tmp_path / "link").symlink_to(programs / "cortex-policy")
+    for words, code in CALLS:
+        for program in (programs / "cortex-policy", tmp_path / "link"):
+            command = ["sh", "-c", '"$0" "$@"', program, "check", "git", *words]
+            done = subprocess.run(command, capture_output=True, check=False)
+            assert done.returncode == code, done.stderr
+
+
+@pytest.mark.usefixtures("root")
+def test_a_path_with_a_space_never_allows(wheel: Path, tmp_path: Path) -> None:
+    """The kernel reads what pip writes up to the space, so README names what starts there."""
+    programs = installed(wheel, tmp_path / "a b")
+    for words, code in CALLS:
+        done = subprocess.run(
+            ["sh", "-c", '"$0" "$@"', programs / "cortex-policy", "check", "git", *words], check=False
+        )
+        assert done.returncode in (code, 126, 127)
+        assert words == CALLS[0][0] or done.returncode
+        for how in (["-m", "cortex_policy"], [programs / "cortex-policy"]):
+            command = [programs / "python", "-I", *how, "check", "git", *words]
+            done = subprocess.run(command, capture_output=True, check=False)
+            assert done.returncode == code, done.stderr
+
+
+@pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed")
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("name", ["venv", "a b", "d" * 200])
+def test_what_uv_writes_starts_everywhere(wheel: Path, tmp_path: Path, name: str) -> None:
+    """It writes a line for a shell before ours."""
+    directory = tmp_path / name
+    subprocess.run(["uv", "venv", "-q", "-p", sys.executable, directory], check=True)
+    install = ["uv", "pip", "install", "-q", "--offline", "--no-deps", "--python", directory / "bin" / "python", wheel]
+    subprocess.run(install, check=True)
+    for words, code in CALLS:
+        done = subprocess.run([directory / "bin" / "cortex-policy", "check", "git", *words], check=False)
+        assert done.returncode == code
