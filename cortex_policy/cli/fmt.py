@@ -13,6 +13,7 @@ from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
     from cortex_policy.manage.editing import Laid
+    from cortex_policy.state.grants import Root
 
 
 def fmt(
@@ -37,6 +38,7 @@ def fmt(
     from cortex_policy.manage import editing  # noqa: PLC0415 - only writers need it
 
     found, names, is_dry = find_root(root), tuple(grant_ids or ()), check or diff
+    _warn(found, names)
     seen = []
     for laid in editing.unformatted(found, names) if is_dry else editing.laid_out(found, names, patience(wait_seconds)):
         seen.append(laid)
@@ -52,6 +54,13 @@ def fmt(
         if not json:
             typer.echo(printable(f"hint: lay out with `cortex-policy fmt{root_option(found)}`"), err=True)
         raise typer.Exit(1)
+
+
+def _warn(root: "Root", grant_ids: tuple[str, ...]) -> None:
+    from cortex_policy.manage.file_permissions import faults_of, warning_of  # noqa: PLC0415 - as above
+
+    for warning in warning_of(faults_of(root, grant_ids)):
+        typer.echo(printable(f"warning: {warning}"), err=True)
 
 
 def _tell(laid: "Laid", *, with_diff: bool) -> None:

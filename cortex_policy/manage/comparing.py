@@ -6,6 +6,7 @@ from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.escalation import Escalation, escalations
 from cortex_policy.core.meaning import SAME, Meaning, combined, compare
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Value
+from cortex_policy.manage.file_permissions import warning_of
 from cortex_policy.manage.loosening import loosened
 from cortex_policy.manage.revisions import NothingCommitted, grants_at
 from cortex_policy.state.grants import Directory, Root, Trust, check_id, find_root, read_grant
@@ -64,7 +65,7 @@ class Differences(Value):
 def between(old: str, new: str, root: str | None = None) -> Differences:
     """Compare two grants, each named by its id or its file; raise GrantError where one is not there."""
     (before, faults), (after, more) = _named(old, root), _named(new, root)
-    return Differences((_change(new, before, after),), 0, tuple(dict.fromkeys([*faults, *more])))
+    return Differences((_change(new, before, after),), 0, tuple(warning_of(list(dict.fromkeys([*faults, *more])))))
 
 
 def changed(grant_id: str, old: bytes | None, new: bytes | None) -> Change:
@@ -90,7 +91,7 @@ def against(root: Root, revision: str, grant_id: str | None = None, track: "Trac
     touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
     changes = (_change(name, version_of(before.get(name)), version_of(after.get(name))) for name in touched)
     settings = _settings(root, revision) if grant_id is None else ()
-    return Differences((*changes, *settings), len(names) - len(touched), tuple(faults), notes)
+    return Differences((*changes, *settings), len(names) - len(touched), tuple(warning_of(faults)), notes)
 
 
 def _settings(root: Root, revision: str) -> tuple[Change, ...]:

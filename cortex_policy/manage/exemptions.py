@@ -95,7 +95,7 @@ class Exemptions:
                 data = policy.read(NAME, LARGEST + 1)
         except FileNotFoundError:
             return {}
-        if file in trust.modes or file in trust.strangers:  # for `check`; a clone may have any modes
+        if any(path == file for _, path in trust.doubts):  # for `check`; a clone may have any modes
             why = "others could change it, and `check` refuses that"
             self.problems.append(unplaced(shown(file), "file-unsafe", why, f"mend it with `chmod go-w {shown(file)}`"))
         values = layer(PROJECT, file, data).values

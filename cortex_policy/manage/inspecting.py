@@ -12,36 +12,37 @@ from cortex_policy.manage.targets import STDIN, Target, option_of
 from cortex_policy.manage.tree import Tree, schema_link
 from cortex_policy.schema.examining import examine, first_of_each
 from cortex_policy.schema.problems import Problem, placed, unplaced
-from cortex_policy.state.grants import Directory, Root, Trust, read_all
+from cortex_policy.state.grants import Directory, Trust, read_all
 from cortex_policy.state.stamp import digest_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Self
 
     from cortex_policy.schema.problems import Finding
     from cortex_policy.schema.subject import Subject
+    from cortex_policy.state.grants import Root
 
 _PLAIN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class Looked(NamedTuple):
-    """What was found in a file, what names the budgets of its grant, its digest, and who else could change it."""
+    """What was found in a file, what names the budgets of its grant, its digest, and doubts about who may write it."""
 
     problems: tuple[Problem, ...] = ()
     tool: str = ""
     actions: tuple[str, ...] = ()
     digest: str | None = None
-    modes: tuple[str, ...] = ()
-    strangers: tuple[str, ...] = ()
+    doubts: tuple[tuple[str, str], ...] = ()
 
 
 class Inspector:
     """Looks at one file after another, and keeps open what many of them lie in."""
 
-    def __init__(self) -> None:
-        """Know nothing yet."""
+    def __init__(self, as_checked: "Callable[[str], Root]") -> None:
+        """Take how a check that is typed here finds a root."""
+        self._as_checked = as_checked
         self._open = ExitStack()
         self._directories: dict[str, Directory] = {}
         self._options: dict[str, str] = {}
@@ -59,7 +60,7 @@ class Inspector:
     def look(self, target: Target) -> Looked:
         """Say all that is to be said of one file; what cannot be read is a problem too."""
         trust = self._trust(target.root)
-        modes, strangers = len(trust.modes), len(trust.strangers)
+        known = len(trust.doubts)
         try:
             data = self.read(target)
         except FileNotFoundError:
@@ -74,9 +75,7 @@ class Inspector:
         if not target.is_in_place and subject is not None:
             problems = (*_misplaced(target), *problems)
         tool, actions = (subject.grant.tool, subject.grant.actions) if subject is not None else ("", ())
-        return Looked(
-            problems, tool, actions, digest_of(data), tuple(trust.modes[modes:]), tuple(trust.strangers[strangers:])
-        )
+        return Looked(problems, tool, actions, digest_of(data), tuple(trust.doubts[known:]))
 
     def read(self, target: Target) -> bytes:
         """Return the bytes of a file, at most one more than a grant may have; that of a root as `check` reads it."""
@@ -113,7 +112,7 @@ class Inspector:
 
     def _trust(self, root: str) -> Trust:
         if root not in self._trusts:
-            self._trusts[root] = Trust(Root(root, named=True))
+            self._trusts[root] = Trust(self._as_checked(root))
         return self._trusts[root]
 
     def _surrounding(self, target: Target, subject: "Subject") -> "Iterator[Finding]":

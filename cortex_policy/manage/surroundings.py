@@ -2,7 +2,6 @@
 
 import os
 from contextlib import suppress
-from itertools import chain
 from shlex import quote
 
 from cortex_policy.core.model import GrantError, budget_key
@@ -10,7 +9,7 @@ from cortex_policy.manage.targets import TOOLS, option_of, shown
 from cortex_policy.schema.problems import Finding, Problem, placed, unplaced
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import NEW
-from cortex_policy.state.grants import Directory, Root, Trust, is_grant_id
+from cortex_policy.state.grants import Root, is_grant_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,39 +48,6 @@ def problems_of_root(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
         yield unplaced(shown(root + TOOLS), "file-none", "there are no grants in it", hint)
     yield from _strays(root)
     yield from _unstamped(root, looked)
-
-
-def unsafe(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
-    """Find files and directories that others could change: all of them with the one command that mends them."""
-    trust = Trust(Root(root, named=True))
-    try:
-        with Directory(trust, "tools"):
-            pass
-    except FileNotFoundError:
-        return
-    except GrantError as error:
-        yield unplaced(shown(f"{root}/.cortex"), "file-unreadable", error.detail, error.hint)
-        return
-    # whoever looks at a file has opened the directories too
-    modes = list(dict.fromkeys([*trust.modes, *chain.from_iterable(one.modes for _, one in looked)]))
-    strangers = list(dict.fromkeys([*trust.strangers, *chain.from_iterable(one.strangers for _, one in looked)]))
-    for paths, what, command in (
-        (modes, "can be changed by others", "chmod go-w"),
-        (strangers, "is somebody else's", f"chown {os.geteuid()}"),
-    ):
-        if paths:
-            named = ", ".join(f"`{shown(path)}`" for path in paths[:MOST_NAMED])
-            more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
-            hint = f"mend it with `{_mending(command, root, paths)}`"
-            yield unplaced(shown(paths[0]), "file-unsafe", f"{named}{more} {what}, and `check` refuses that", hint)
-
-
-def _mending(command: str, root: str, paths: list[str]) -> str:
-    if len(paths) <= MOST_NAMED:
-        return f"{command} {' '.join(quote(shown(path)) for path in paths)}"
-    program, word = command.split(" ")
-    every = f"{program} -R {word} {quote(shown(f'{root}/.cortex'))}"
-    return f"{every} && {command} {quote(shown(root))}" if root in paths else every
 
 
 def _strays(root: str) -> "Iterator[Problem]":

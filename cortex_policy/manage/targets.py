@@ -35,11 +35,16 @@ class Targets(Value):
     files: tuple[Target, ...]
     roots: tuple[str, ...]
     problems: tuple[Problem, ...]
+    named: str = ""
+
+    def as_checked(self, path: str) -> Root:
+        """Return a root as a check that is typed here finds it: naming it makes its owner a trusted one."""
+        return Root(path, named=True) if path == self.named else as_found(path)
 
 
 def of_root(root: Root) -> Targets:
     """Return the grants of a root."""
-    return Targets(tuple(_in_tools(root.path)), (root.path,), ())
+    return Targets(tuple(_in_tools(root.path)), (root.path,), (), root.path if root.named else "")
 
 
 def of_words(words: tuple[str, ...], root: Root | None) -> Targets:
@@ -56,7 +61,7 @@ def of_words(words: tuple[str, ...], root: Root | None) -> Targets:
             there = target if target.root or root is None else target._replace(root=root.path)
             found.setdefault(there.path, there)
         roots.update(dict.fromkeys(more))
-    return Targets(tuple(found.values()), tuple(roots), tuple(problems))
+    return Targets(tuple(found.values()), tuple(roots), tuple(problems), root.path if root is not None else "")
 
 
 def shown(path: str) -> str:
@@ -69,15 +74,24 @@ def shown(path: str) -> str:
 
 def option_of(root: str) -> str:
     """Return what a command that is typed here must be given to find a root, '' where it finds it by itself."""
-    try:
-        is_found = find_root().path == root
-    except GrantError:
-        is_found = False
-    if is_found:
+    if _found(root) is not None:
         return ""
     from cortex_policy.state.remedies import root_option  # noqa: PLC0415 - few run it from elsewhere
 
     return root_option(Root(root, named=True))
+
+
+def as_found(path: str) -> Root:
+    """Return a root as a command that is typed here finds it, named where it would have to name it."""
+    return _found(path) or Root(path, named=True)
+
+
+def _found(path: str) -> Root | None:
+    try:
+        found = find_root()
+    except GrantError:
+        return None
+    return found if found.path == path else None
 
 
 def absolute(word: str) -> str:

@@ -5,6 +5,7 @@ from cortex_policy.core.model import CortexPolicyError, GrantError, Value
 from cortex_policy.manage.case_reading import read
 from cortex_policy.manage.cases import Flaw
 from cortex_policy.manage.coverage import Cover, covered
+from cortex_policy.manage.file_permissions import warning_of
 from cortex_policy.manage.settings_problems import settings_warnings
 from cortex_policy.manage.targets import shown
 from cortex_policy.manage.trying import Subject, Trial, tried
@@ -86,8 +87,14 @@ class Grants:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self.warnings: dict[str, None] = {}
+        self._warnings: dict[str, None] = {}
+        self._unsafe: dict[str, None] = {}
         self._known: dict[tuple[str, str], Subject | GrantError] = {}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What could not be tested, and, once for all of it, what no check trusts."""
+        return [*self._warnings, *warning_of([*self._unsafe])]
 
     def ids(self, root: Root) -> list[str]:
         """List the grants of a root."""
@@ -113,7 +120,7 @@ class Grants:
             subject = self.subject(root, grant_id)
         except GrantError as error:
             if not tested:  # else its case file has told so
-                self.warnings[f"`{grant_id}` cannot be tested: {error}"] = None
+                self._warnings[f"`{grant_id}` cannot be tested: {error}"] = None
             return None
         return covered(subject.grant, subject.file, [one.seen for one in tested])
 
@@ -127,5 +134,5 @@ class Grants:
             from cortex_policy.state.remedies import traced  # noqa: PLC0415 - only a failure needs it
 
             return traced(error, trust, grant_id, None)
-        self.warnings |= dict.fromkeys(f"{fault}, and `check` refuses that" for fault in trust.faults)
+        self._unsafe |= dict.fromkeys(trust.faults)
         return Subject(grant, data, shown(f"{root.tools}/{grant_id}.json"))

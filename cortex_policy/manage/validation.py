@@ -5,9 +5,10 @@ from itertools import chain
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.crowd import spread
 from cortex_policy.manage.exemptions import Exemptions
+from cortex_policy.manage.file_permissions import unsafe_files
 from cortex_policy.manage.inspecting import Inspector
 from cortex_policy.manage.settings_problems import CODE
-from cortex_policy.manage.surroundings import problems_of_root, shared_budgets, unsafe
+from cortex_policy.manage.surroundings import problems_of_root, shared_budgets
 from cortex_policy.manage.targets import STDIN, Targets, of_root, of_words
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.schema.rules import ERROR, WARNING
@@ -32,7 +33,7 @@ def targets(words: tuple[str, ...], root: str | None) -> Targets:
 
 def validate(where: Targets, exemptions: Exemptions, track: "Track", *, strict: bool = False) -> Report:
     """Look at all of it but what is exempt; `strict` makes errors of warnings."""
-    with Inspector() as inspector:
+    with Inspector(where.as_checked) as inspector:
         results = track(spread(where.files, inspector.look), len(where.files))
         looked = list(zip(where.files, results, strict=True))
         found = chain(where.problems, _found(where, looked, inspector))
@@ -54,7 +55,8 @@ def _found(where: Targets, looked: "list[Pair]", inspector: Inspector) -> "Itera
             grants.setdefault(target.root, []).append((target, one))
     for root, ones in grants.items():
         yield from shared_budgets(ones, inspector)
-        yield from unsafe(root, ones)
+        files, doubts = [target.path for target, _ in ones], [doubt for _, one in ones for doubt in one.doubts]
+        yield from unsafe_files(where.as_checked(root), files, doubts)
         if root in where.roots:
             yield from problems_of_root(root, ones)
 

@@ -137,12 +137,10 @@ class Trust:
     def __init__(self, root: Root) -> None:
         """Trust the caller, root and, where the root is named, its owner."""
         self.root = root
-        self.faults: list[str] = []
-        self.modes: list[str] = []
-        self.strangers: list[str] = []
-        self.unknown: list[str] = []
+        self.faults: list[str] = []  # sentences
+        self.doubts: list[tuple[str, str]] = []  # of the same, the kind and the path
         self.owners = {os.geteuid(), 0}
-        self.others: set[int] = set()
+        self.others: set[int] = set()  # owners who are not trusted
         self.root_owner = -1
 
     def judge(self, path: str, descriptor: int, status: os.stat_result, *, is_root: bool = False) -> None:
@@ -153,9 +151,13 @@ class Trust:
                 self.owners.add(status.st_uid)
         for kind, sentence in doubts(descriptor, status, self.owners, is_sticky_safe=is_root):
             self.faults.append(f"`{path}` {sentence}")
-            {"owner": self.strangers, "unknown": self.unknown}.get(kind, self.modes).append(path)
-            if kind == "owner":
+            self.doubts.append((kind, path))
+            if status.st_uid not in self.owners:
                 self.others.add(status.st_uid)
+
+    def paths(self, kind: str) -> list[str]:
+        """Return what there is such a doubt about, each once."""
+        return list(dict.fromkeys(path for found, path in self.doubts if found == kind))
 
     def copy(self) -> "Trust":
         """Return a judge with the same owners, who has found nothing yet."""

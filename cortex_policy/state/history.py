@@ -181,8 +181,7 @@ def doubt(root: Root) -> GrantError | None:
                     directory.read(name, 0)
     except GrantError as error:
         return error
-    theirs = [path for path in (*trust.modes, *trust.strangers) if path.startswith(top)]
-    return trust.refusal() if theirs else None
+    return trust.refusal() if any(path.startswith(top) for _, path in trust.doubts) else None
 
 
 def is_own(root: Root) -> bool:

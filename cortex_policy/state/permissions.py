@@ -51,6 +51,14 @@ def is_private_group(gid: int, owner: int) -> bool:
     return gid == owner or (gid == 0 and os.getegid() == 0)
 
 
+def group_may_write(target: int | str, status: os.stat_result) -> bool:
+    """Whether an object's group may write it, by its mode and ACL; raise OSError or ValueError if nobody knows."""
+    if not status.st_mode & stat.S_IWGRP:
+        return False
+    entries = _acl_entries(acl_of(target))
+    return not entries or _OWN_GROUP in entries
+
+
 def acl_of(target: int | str) -> bytes:
     """Return the POSIX ACL of an open object or a name as the kernel gives it, b'' where there is none."""
     if sys.platform != "linux":

@@ -16,7 +16,7 @@ from cortex_policy.core.model import (
     GrantError,
 )
 from cortex_policy.state.grants import Directory, Root, Trust, sha256
-from cortex_policy.state.permissions import NAMESPACE_HINT
+from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
 from cortex_policy.state.stewards import user
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ def refusal(trust: Trust, path: str, kind: str, error: OSError | None) -> GrantE
         else:
             advice.append(_MOUNTED if _is_mounted_by_kubernetes(path) else f"put a real {kind} at `{path}`")
     commands += _commands(trust)
-    if trust.unknown:
+    if trust.paths(UNKNOWN):
         advice.append(NAMESPACE_HINT)
     if commands:
         advice.insert(0, f"mend it with `{' && '.join(commands)}`")
@@ -90,15 +90,14 @@ def refusal(trust: Trust, path: str, kind: str, error: OSError | None) -> GrantE
 
 
 def _commands(trust: Trust) -> "Iterator[str]":
-    if trust.strangers:
-        yield f"chown {os.geteuid()} {' '.join(map(quoted, trust.strangers))}"
-    if trust.modes:
-        yield f"chmod go-w {' '.join(map(quoted, dict.fromkeys(trust.modes)))}"
+    for kind, command in ((OWNER, f"chown {os.geteuid()}"), (WRITERS, "chmod go-w")):
+        if paths := trust.paths(kind):
+            yield f"{command} {' '.join(map(quoted, paths))}"
 
 
 def _naming(trust: Trust, faults: list[str]) -> str:
     """Return the first half of a hint where it is enough to name the root: a checkout of somebody else, and no more."""
-    is_enough = not trust.root.named and trust.others == {trust.root_owner} and len(faults) == len(trust.strangers)
+    is_enough = not trust.root.named and trust.others == {trust.root_owner} and len(faults) == len(trust.paths(OWNER))
     if not is_enough:
         return ""
     name = f"`--root {quoted(trust.root.path)}` or CORTEX_POLICY_ROOT"

@@ -155,7 +155,8 @@ def test_what_no_check_would_believe_is_compared_and_warned_of(committed: Root) 
     (Path(committed.tools)).chmod(0o777)
     found = against(committed, "HEAD")
     assert told(found) == {"git": ("changed", "narrowed")}
-    assert found.warnings == (f"`{committed.tools}` is writable by everyone", f"`{file}` is writable by everyone")
+    more = "(and 1 more: `cortex-policy validate`), and `check` refuses that"
+    assert found.warnings == (f"`{committed.tools}` is writable by everyone {more}",)
     assert between("git", "git", committed.path).warnings == found.warnings
 
 

@@ -66,7 +66,7 @@ def test_a_file_that_others_can_write_is_an_error_with_its_cure(config: Path) ->
     config.write_text("")
     config.chmod(0o666)
     (one,) = told()
-    assert (one.file, one.message) == (str(config), "others can write it")
+    assert (one.file, one.message) == (str(config), "it is writable by everyone")
     config.chmod(0o644)
     assert told() == []
     config.parent.chmod(0o777)

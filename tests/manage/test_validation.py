@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import GIT, by_caller
+from conftest import CALLER, GIT, by_caller
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage import stamping
+from cortex_policy.manage import file_permissions, stamping
 from cortex_policy.manage.exemptions import Exemptions, Wanted, chosen
 from cortex_policy.manage.repairing import repair
 from cortex_policy.manage.targets import Targets
@@ -32,9 +32,14 @@ def tools(root: Path) -> Path:
     return directory
 
 
-def look(*words: str, strict: bool = False, wanted: Wanted = Wanted()) -> Report:  # noqa: B008 - it never changes
+def look(
+    *words: str,
+    root: str | None = None,
+    strict: bool = False,
+    wanted: Wanted = Wanted(),  # noqa: B008 - it never changes
+) -> Report:
     """Validate what the words name."""
-    where = targets(words, None)
+    where = targets(words, root)
     return validate(where, Exemptions(where, wanted), lambda results, _: results, strict=strict)
 
 
@@ -102,7 +107,7 @@ def test_owners_are_told_with_the_command_that_mends_them(own: Path, monkeypatch
     """A stranger's grant is refused by every check."""
     monkeypatch.chdir(own)
     os.chown(own / ".cortex/policy/tools/git.json", 4321, 4321)
-    (one,) = [one for one in look().problems if one.code == "file-unsafe"]
+    (one,) = [one for one in look(root=str(own)).problems if one.code == "file-unsafe"]
     assert one.hint == f"mend it with `chown {os.geteuid()} .cortex/policy/tools/git.json`"
 
 
@@ -312,3 +317,28 @@ def test_the_project_s_own_grants_have_no_errors() -> None:
     top = Path(__file__).parent.parent.parent
     assert look(str(top / ".cortex")).status == "ok"
     assert GIT["tool"] == "git-map"
+
+
+def test_a_checkout_of_another_user_is_refused_where_the_root_is_not_named(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `check` would refuse it here: the hint says that naming it is enough."""
+    for path in (own, *own.rglob("*")):
+        os.chown(path, 4321, 4321)
+    monkeypatch.chdir(own)
+    (one,) = [one for one in look().problems if one.code == "file-unsafe"]
+    assert "is somebody else's, and `check` refuses that" in one.message
+    assert one.hint.startswith(f"name the root for `check`: `--root {own}`; or mend it with `chown -R ")
+    report = look(root=str(own))
+    assert "file-unsafe" not in {one.code for one in report.problems}
+
+
+def test_members_of_a_group_that_may_write_are_named(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check` trusts the owner's own group, by its number; who else is in it is looked up here."""
+    monkeypatch.setattr(file_permissions, "members", lambda gid: {"mallory"} if gid == CALLER else set())
+    (own / ".cortex/policy/tools/git.json").chmod(0o664)
+    monkeypatch.chdir(own)
+    report = look(root=str(own))
+    (one,) = [one for one in report.problems if one.code == "file-unsafe"]
+    assert one.message == f"`mallory` can change it: the group {CALLER} may write it, and has these members"
+    assert one.hint == "take that from the group with `chmod go-w .cortex/policy/tools/git.json`"

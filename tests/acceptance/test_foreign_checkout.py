@@ -1,0 +1,45 @@
+"""A checkout that belongs to another user, as in a container: what decides refuses it, what looks at it warns once."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run(*words: str, root: Path) -> "subprocess.CompletedProcess[str]":
+    """Run a command in a directory."""
+    command = [sys.executable, "-I", "-m", "cortex_policy", *words]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def foreign(root: Path) -> Path:
+    """Give a root away, whole."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    for path in (root, *root.rglob("*")):
+        os.chown(path, 4321, 4321, follow_symlinks=False)
+    return root
+
+
+def test_a_check_says_that_it_is_enough_to_name_the_root(foreign: Path) -> None:
+    """And it is."""
+    done = run("check", "git", "tree", "--path", "docs/x", root=foreign)
+    assert done.returncode == 22
+    assert f"hint: if user 4321 may say what is allowed, name the root with `--root {foreign}` or " in done.stderr
+    assert run("check", "git", "tree", "--path", "docs/x", "--root", str(foreign), root=foreign).returncode == 0
+
+
+@pytest.mark.parametrize("words", [("validate",), ("test",), ("fmt", "--check"), ("list",), ("diff", "git", "git")])
+def test_whoever_looks_at_it_is_warned(foreign: Path, words: tuple[str, ...]) -> None:
+    """Once for all of it, except that each grant of a list has a line of its own."""
+    tests = foreign / ".cortex/policy/tests"
+    tests.mkdir()
+    (tests / "git.cases.toml").write_text('[[case]]\nname = "a"\ncall = "git tree --path docs/x"\nexpect = "allowed"\n')
+    done = run(*words, root=foreign)
+    said = done.stdout + done.stderr
+    assert said.count("`check` refuses that") == 1 or (words == ("list",) and "unsafe" in said)
+    named = run(*words, "--root", str(foreign), root=foreign)
+    assert "check` refuses" not in named.stdout + named.stderr
