@@ -20,6 +20,7 @@ from cortex_policy.state.entries import MODES
 from cortex_policy.state.files import replace, settle
 from cortex_policy.state.grants import Directory, Root
 from cortex_policy.state.history import History
+from cortex_policy.state.permissions import WRITERS
 from cortex_policy.state.remedies import root_option
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writers import AT_ONCE, Lock, NotDone, Patience, locked
@@ -113,12 +114,12 @@ class Writer:
     def check_closed(self, grant_id: str) -> None:
         """Raise GrantError (22) if others can write a grant: checks refuse it, and a write would make it look safe."""
         trust = self._tools.trust
-        faults, modes = len(trust.faults), len(trust.modes)
+        known = len(trust.doubts)
         with suppress(FileNotFoundError):
             self._tools.read(f"{grant_id}.json", 0)
-        if len(trust.modes) > modes:
-            hint = f"look at it, then close it with `chmod go-w {quote(f'{self._tools.path}/{grant_id}.json')}`"
-            raise GrantError(GRANT_UNSAFE, trust.faults[faults], hint)
+        for (kind, file), fault in zip(trust.doubts[known:], trust.faults[known:], strict=True):
+            if kind == WRITERS:
+                raise GrantError(GRANT_UNSAFE, fault, f"look at it, then close it with `chmod go-w {quote(file)}`")
 
     def check_stamped(self, grant_id: str, data: bytes | None) -> None:
         """Raise GrantError (23) where a grant differs from its stamp: no write of it would be made."""
