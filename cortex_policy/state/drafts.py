@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 
 from cortex_policy.state.directories import is_ours_alone
 from cortex_policy.state.grants import read_all, sha256
@@ -86,11 +87,17 @@ def left(file: str) -> list[str]:
     """Return the paths of the copies of a file that earlier sessions of the caller left."""
     name, found = os.path.basename(file), []
     for place in _places():
-        for directory in os.listdir(place):
-            path = os.path.join(place, directory)
-            if directory.startswith(_prefix(file)) and os.lstat(path).st_uid == os.geteuid():
-                found += [f"{path}/{name}"] if os.path.lexists(f"{path}/{name}") else []
-    return sorted(found)
+        with suppress(OSError):  # it may be searched, and not listed
+            found += [f"{place}/{one}/{name}" for one in os.listdir(place) if one.startswith(_prefix(file))]
+    return sorted(filter(_is_ours, found))
+
+
+def _is_ours(copy: str) -> bool:
+    """Whether a copy is there, in a directory of the caller's; any other may be gone by now."""
+    try:
+        return os.lstat(os.path.dirname(copy)).st_uid == os.geteuid() and os.path.lexists(copy)
+    except OSError:
+        return False
 
 
 def _made(file: str) -> str:

@@ -1,6 +1,8 @@
 """A text that is edited lies where nobody else can put another in its place."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,20 @@ def test_another_user_s_directory_is_not_ours(tmp_path: Path) -> None:
     assert is_ours_alone(str(tmp_path))
     with by_caller():
         assert not is_ours_alone(str(tmp_path))
+
+
+def test_a_place_that_cannot_be_listed_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy is made in it all the same; what others remove meanwhile is nobody's."""
+    place = Path(tempfile.mkdtemp(dir="/tmp"))
+    os.chown(place, CALLER if os.geteuid() == 0 else -1, -1)
+    place.chmod(0o300)
+    monkeypatch.setenv("TMPDIR", str(place))
+    try:
+        with by_caller():
+            draft = Draft(FILE, b"text", 9)
+            assert draft.path.startswith(f"{place}/")
+            assert draft.path not in left(FILE)
+            draft.remove()
+    finally:
+        place.chmod(0o700)
+        shutil.rmtree(place)
