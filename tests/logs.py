@@ -3,6 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cortex_policy.manage import chains
+from cortex_policy.manage.logs import all_opened, with_rotated
 
 START = datetime(2026, 11, 25, 8, tzinfo=UTC)
 
@@ -40,3 +44,11 @@ def on_path(seconds: float, action: str, path: str, reason: str = "allowed", **m
 def place(path: str, **other: str) -> dict[str, str]:
     """Return a path as it is logged, with no link on its way."""
     return {"argument": "path", "given": path, "collapsed": path, "landed": path, "resolved": f"/r/{path}"} | other
+
+
+def verified(log: Path) -> chains.Found:
+    """Verify a log with all that it was rotated to: nothing in it may look like tampering."""
+    with all_opened(with_rotated(str(log))) as files:
+        found = chains.verify(files, None, iter)
+    assert found.problems == ()
+    return found

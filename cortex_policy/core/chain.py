@@ -22,13 +22,14 @@ _FOLLOWS = b', "follows":'
 _HEX = frozenset(b"0123456789abcdef")
 LENGTH = len(_MARK) + DIGITS + len(_END)  # bytes with which each chained line ends, before its newline
 _CLOSING = b"}}\n"
+_LAST = _END + b"\n"
 
 
 def chained(text: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
     """Return a line with its digest; `since` is what stands between it and the line whose digest is `before`."""
     body = text.removesuffix(_CLOSING)
     value = digest(b"".join((before.encode(), since, body)))
-    return b"".join((body, _MARK, value.encode(), _END, b"\n"))
+    return b"".join((body, _MARK, value.encode(), _LAST))
 
 
 def beginning(text: bytes, follows: str | None, digest: "Digest") -> bytes:
@@ -43,6 +44,11 @@ def digest_at_end(line: bytes) -> str:
     value = end[len(_MARK) : -len(_END)]
     is_chained = end.startswith(_MARK) and end.endswith(_END) and len(end) == LENGTH and _HEX.issuperset(value)
     return value.decode() if is_chained else ""
+
+
+def digest_of(line: bytes) -> str:
+    """Return the digest of a line that was made here, with its newline."""
+    return line[-len(_END) - DIGITS - 1 : -len(_END) - 1].decode()
 
 
 def last_digest(data: bytes) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from cortex_policy.core.model import Place, Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
 NAMES, FINGERPRINTS, FULL, NOTHING = "names", "fingerprints", "full", "nothing"
 # what is said instead where a line would be longer than most readers take
@@ -71,8 +72,8 @@ def envelope(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dic
         "specversion": "1.0",
         "id": event.id,
         "source": f"cortex.policy/{_percent_encoded(event.tool)}",
-        "type": _plain(f"com.cortex.{event.tool}.{event.action}"),
-        **({"subject": _plain(event.run)} if event.run else {}),
+        "type": plain(f"com.cortex.{event.tool}.{event.action}"),
+        **({"subject": plain(event.run)} if event.run else {}),
         "time": timestamp(event.at_ns),
         "datacontenttype": "application/json",
         "data": _data(event, detail, digest),
@@ -80,14 +81,14 @@ def envelope(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dic
 
 
 def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
-    root = event.root if event.root is None or detail == FULL else _fingerprint(event.root, digest)
+    root = event.root if event.root is None or detail == FULL else fingerprint(event.root, digest)
     data: dict[str, object] = {
         "decision": event.is_allowed,
         "reason": event.reason,
         "grant": event.grant,
         "action": event.action,
         "version": event.version,
-        "args": _args(event.args, detail, digest),
+        "args": arguments(event.args, detail, digest),
         "traceId": event.trace,
         "brand": "brAInwav",
         "component": "policy",
@@ -100,11 +101,12 @@ def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[s
     if detail == FULL:
         data |= {"cwd": event.cwd, "cost": event.cost}
         if event.places is not None:
-            data["paths"] = [_place(place) for place in event.places]
+            data["paths"] = [place_members(place) for place in event.places]
     return data
 
 
-def _args(args: "Mapping[str, object]", detail: str, digest: "Callable[[bytes], str]") -> object:
+def arguments(args: "Mapping[str, object]", detail: str, digest: "Callable[[bytes], str]") -> "Any":
+    """Return what a line says of arguments: their names, their fingerprints by name, or all of them."""
     if detail == NAMES:
         return list(args)
     if detail == FINGERPRINTS:
@@ -112,7 +114,7 @@ def _args(args: "Mapping[str, object]", detail: str, digest: "Callable[[bytes], 
     return args if detail == FULL else None
 
 
-def _place(place: Place) -> dict[str, object]:
+def place_members(place: Place) -> dict[str, object]:
     """Return the members of a place but those at their default: a `landed` of '' is the root, none is outside of it."""
     members = {name: getattr(place, name) for name in Place.__match_args__}
     return {
@@ -122,7 +124,8 @@ def _place(place: Place) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:
+def fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:
+    """Return what stands for the path of a root."""
     return f"sha256:{digest(path.encode('utf-8', 'surrogateescape'))[:_SHOWN]}"
 
 
@@ -131,7 +134,7 @@ def _percent_encoded(text: str) -> str:
     return "".join(chr(byte) if byte in _BARE else f"%{byte:02X}" for byte in data)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Percent-encode what no string of CloudEvents may hold: control characters, lone surrogates."""
     if text.isprintable():
         return text

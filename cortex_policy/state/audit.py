@@ -2,100 +2,232 @@
 
 import os
 import stat
+from _thread import allocate_lock, get_ident
+from _weakref import ref
+from time import monotonic
 
-from cortex_policy.core.chain import LENGTH, chained, digest_at_end
-from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
+from cortex_policy.core.chain import LENGTH, chained, digest_at_end, digest_of
+from cortex_policy.core.model import StateError
 from cortex_policy.state import ring as rings
-from cortex_policy.state.grants import doubts, sha256
-from cortex_policy.state.ledger import hold, release
+from cortex_policy.state.audit_file import ENDING, IDENTITY, TRIES, LogError, judge, open_lock, open_log, outwait
+from cortex_policy.state.grants import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from cortex_policy.core.model import Settings
 
-_OPEN = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-TRIES = 100  # of opening a file that others keep replacing
-_MODE = 0o600
+_END = LENGTH + 1  # bytes: a digest with the newline behind it
+_HURRY = 60.0  # seconds
+_lstat, _pread, _write = os.lstat, os.pread, os.write
+if rings.fcntl is not None:
+    _flock, _TRY, _UNLOCK = rings.fcntl.flock, rings.fcntl.LOCK_EX | rings.fcntl.LOCK_NB, rings.fcntl.LOCK_UN
+_logs: "set[ref[Log]]" = set()
 
 
-class LogError(StateError):
-    """The audit log cannot be written: exit 24."""
-
-    def __init__(self, file: str, why: str, hint: str) -> None:
-        """Say which file, and why."""
-        super().__init__(STATE_UNAVAILABLE, f"audit log `{file}`: {why}", hint)
-
-    def __str__(self) -> str:
-        return self.detail
+def digest(data: bytes) -> str:
+    """Return SHA-256 in hexadecimal."""
+    return str(sha256(data).hexdigest())
 
 
 class Log:
-    """An open audit log, judged; it is locked from the moment a line is written until it is closed."""
+    """An audit log, open and judged; it is locked for as long as a line takes.
 
-    def __init__(self, settings: "Settings") -> None:
+    Any number of threads may ask it. A child of a fork opens the file again: a descriptor that two processes have is
+    one lock for both. `descriptor` is -1 while nothing is open.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_before",
+        "_digest",
+        "_end",
+        "_hurries_until",
+        "_judged",
+        "_lock",
+        "_lock_judged",
+        "_lock_name",
+        "_most",
+        "_turn",
+        "_writer",
+        "descriptor",
+        "file",
+        "settings",
+    )  # fmt: skip
+
+    def __init__(self, settings: "Settings", digest: "Callable[[bytes], str]" = digest) -> None:
         """Open the file that is set, and make it where it is not there; raise LogError."""
-        self.file = settings.audit_file or ""
-        self._most, self._keep = settings.audit_max_bytes, settings.audit_keep
-        self._descriptor = -1
-        try:
-            self._descriptor = _opened(self.file)
-        except OSError as error:
-            raise _failed(self.file, error) from None
+        self._digest = digest
+        self.descriptor = self._lock = -1
+        self._end, self._before = b"", ""  # of the last line that was written here, and its digest
+        self._turn, self._writer = allocate_lock(), 0
+        self._hurries_until = 0.0  # past whoever has locked the log itself
+        _logs.add(ref(self, _logs.discard))
+        self.use(settings)
 
-    def close(self) -> None:
-        """Unlock it and close it."""
-        if self._descriptor >= 0:
-            descriptor, self._descriptor = self._descriptor, -1
-            release(descriptor)
+    def __del__(self) -> None:
+        self._shut()
+
+    def use(self, settings: "Settings") -> None:
+        """Open the file that is set now; raise LogError."""
+        self._alone(self._begin, settings)
 
     def append(self, text: bytes) -> None:
         """Append a line, chained to the one before it, once a full log was rotated; raise LogError."""
-        try:
-            self._lock(len(text) + LENGTH)
-            self._write(text)
-        except OSError as error:
-            raise _failed(self.file, error) from None
+        self._alone(self._append, text)
 
-    def _lock(self, more: int) -> None:
-        """Lock the file that stands at the name now, with room for so many bytes: it may be rotated, by anyone."""
-        for _ in range(TRIES):
+    def close(self) -> None:
+        """Close the file. The next line opens it again."""
+        with self._turn:
+            self._shut()
+
+    def leave_to_parent(self) -> None:
+        """Begin again in a child of a fork, in which no other thread goes on."""
+        self._turn, self._writer = allocate_lock(), 0
+        self._shut()
+
+    def _alone(self, act: "Callable[[Any, float], None]", given: object) -> None:
+        """Act while no other thread does, from a time on; raise LogError, with nothing open, where it fails."""
+        thread, since = get_ident(), monotonic()
+        if self._writer == thread:  # a signal came in the middle of a line, and asks for another
+            raise self._held()
+        with self._turn:
+            self._writer = thread
             try:
-                hold(self._descriptor)
-            except StateError:  # after a second, which no honest line takes
-                from cortex_policy.state.audit_faults import held  # noqa: PLC0415 - only a failure needs it
+                act(given, since)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it goes on from here
+                failure = self._failure(error)
+                self._shut()
+                raise failure from None
+            finally:
+                self._writer = 0
 
-                raise held(self.file) from None
-            if _stands(self._descriptor, self.file):
-                if not self._is_full(more):
-                    return
-                from cortex_policy.state.rotation import rotate  # noqa: PLC0415 - once in a while
+    def _failure(self, error: BaseException) -> BaseException:
+        """Return what a failure is called here."""
+        if isinstance(error, OSError):
+            from cortex_policy.state.audit_faults import failed  # noqa: PLC0415 - only a failure needs it
 
-                rotate(self.file, self._keep)
-            self.close()
-            self._descriptor = _opened(self.file)
+            return failed(self.file, error)
+        return self._held() if type(error) is StateError else error  # a lock that was not to have for a second
+
+    def _begin(self, settings: "Settings", _: float) -> None:
+        self._shut()
+        self.settings, self._most = settings, settings.audit_max_bytes
+        self.file = settings.audit_file or ""
+        self._lock_name = self.file + ENDING
+        self._open()
+
+    def _open(self) -> None:
+        self.descriptor = open_log(self.file)
+        self._judged = judge(self.file, self.descriptor)
+        self._lock = open_lock(self.file, os.fstat(self.descriptor))
+        if self._lock >= 0:
+            self._lock_judged = os.fstat(self._lock)[:IDENTITY]
+
+    def _shut(self) -> None:
+        for descriptor in (self.descriptor, self._lock):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.descriptor = self._lock = -1
+
+    def _append(self, text: bytes, since: float) -> None:
+        for _ in range(TRIES):
+            if self.descriptor < 0:
+                self._open()
+            if self._is_appended(text, since):
+                return
+            self._shut()
         raise LogError(self.file, "it is replaced again and again", "")
 
-    def _is_full(self, more: int) -> bool:
-        size = os.fstat(self._descriptor).st_size if self._most else 0
-        return bool(size) and size + more > self._most
+    def _is_appended(self, text: bytes, since: float) -> bool:
+        """Append a line in one write, or nothing; False where log or lock are not the ones at their names any more."""
+        log, lock, is_locked = self.descriptor, self._lock, True
+        try:
+            try:
+                if lock >= 0:
+                    _flock(lock, _TRY)
+                _flock(log, _TRY)
+            except BlockingIOError:
+                is_locked = self._wait(log, lock, since)
+            status = _lstat(self.file)
+            if (status[:IDENTITY] != self._judged or not is_locked) and not self._is_same(status, is_locked=is_locked):
+                return False
+            size = status.st_size
+            if self._most and self._is_rotated(size, len(text)):
+                return False
+            end = _pread(log, _END, size - _END if size > _END else 0)
+            before = self._before if end == self._end else digest_at_end(end[:-1]) if end[-1:] == b"\n" else ""
+            text = chained(text, before, b"", self._digest) if before else self._linked(text, size)
+            if _write(log, text) != len(text):
+                raise self._taken_back(size)
+            self._end, self._before = text[-_END:], digest_of(text)
+        except FileNotFoundError:  # at the name of one of them
+            return False
+        finally:
+            _flock(log, _UNLOCK)
+            if lock >= 0:
+                _flock(lock, _UNLOCK)
+        return True
 
-    def _write(self, text: bytes) -> None:
-        """Append a whole line in one write, or nothing."""
-        size = os.fstat(self._descriptor).st_size
-        end = os.pread(self._descriptor, LENGTH + 1, max(0, size - LENGTH - 1))
-        before = digest_at_end(end[:-1]) if end.endswith(b"\n") else ""
-        if before:
-            text = chained(text, before, b"", lambda data: sha256(data).hexdigest())
-        else:  # a new file, or a writer died in the middle of its line, which must not take ours with it
-            from cortex_policy.state.links import linked  # noqa: PLC0415 - once in a while
+    def _wait(self, log: int, lock: int, since: float) -> bool:
+        """Wait for both locks, or the log's alone; False where a reader has that one, which stops nobody.
 
-            text = linked(text, self._descriptor, size, self.file)
-        if os.write(self._descriptor, text) != len(text):
-            os.ftruncate(self._descriptor, size)
-            from cortex_policy.state.audit_faults import partial  # noqa: PLC0415 - only a failure needs it
+        Raises StateError after a second, which no honest line takes.
+        """
+        if monotonic() - since > rings.LONGEST_LOCK_WAIT:  # for another thread
+            raise self._held()
+        rings.lock(lock if lock >= 0 else log)
+        if lock < 0:
+            return True
+        try:
+            _flock(log, _TRY)
+        except BlockingIOError:
+            if monotonic() < self._hurries_until:
+                return False
+            if not outwait(lock, log):
+                self._hurries_until = monotonic() + _HURRY
+                return False
+        return True
 
-            raise partial(self.file)
+    def _is_same(self, status: os.stat_result, *, is_locked: bool) -> bool:
+        """Judge the log again where it was changed; False where log or lock are not the ones at their names.
+
+        Who has locked the log itself has it alone, whatever became of the lock beside it.
+        """
+        if not is_locked and _lstat(self._lock_name)[:IDENTITY] != self._lock_judged:
+            return False
+        if status[stat.ST_INO : stat.ST_DEV + 1] != self._judged[stat.ST_INO : stat.ST_DEV + 1]:
+            return False
+        self._judged = judge(self.file, self.descriptor)
+        return True
+
+    def _is_rotated(self, size: int, more: int) -> bool:
+        """Rotate the log if it would be too large."""
+        if not size or size + more + LENGTH <= self._most:
+            return False
+        from cortex_policy.state.rotation import rotate  # noqa: PLC0415 - once in a while
+
+        rotate(self.file, self.settings.audit_keep)
+        return True
+
+    def _linked(self, text: bytes, size: int) -> bytes:
+        """Chain a line in a new file, or after a writer that died in the middle of its line."""
+        from cortex_policy.state.links import linked  # noqa: PLC0415 - once in a while
+
+        return linked(text, self.descriptor, size, self.file)
+
+    def _taken_back(self, size: int) -> LogError:
+        os.ftruncate(self.descriptor, size)
+        from cortex_policy.state.audit_faults import partial  # noqa: PLC0415 - only a failure needs it
+
+        return partial(self.file)
+
+    def _held(self) -> LogError:
+        from cortex_policy.state.audit_faults import held  # noqa: PLC0415 - only a failure needs it
+
+        return held(self._lock_name if self._lock >= 0 else self.file, self.file)
 
 
 def opened(settings: "Settings") -> Log | None:
@@ -108,66 +240,11 @@ def opened(settings: "Settings") -> Log | None:
         return None
 
 
-def _opened(file: str) -> int:
-    if rings.fcntl is None:
-        raise LogError(file, "this platform has no file locks", "")
-    descriptor = _opened_or_made(file)
-    try:
-        _judge(file, descriptor)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+def _leave_to_parent() -> None:
+    for one in list(_logs):
+        log = one()
+        if log is not None:
+            log.leave_to_parent()
 
 
-def _opened_or_made(file: str) -> int:
-    for _ in range(TRIES):
-        try:
-            return os.open(file, _OPEN)
-        except FileNotFoundError:
-            pass
-        try:
-            return _made(file)
-        except FileExistsError:  # another one made it
-            continue
-    raise LogError(file, "it is replaced again and again", "")
-
-
-def _made(file: str) -> int:
-    descriptor = os.open(file, _OPEN | os.O_CREAT | os.O_EXCL, _MODE)
-    try:
-        os.fchmod(descriptor, _MODE)  # whatever the umask
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def is_ours(descriptor: int) -> bool:
-    """Whether an open object is a plain file that nobody else could have written."""
-    status = os.fstat(descriptor)
-    # no link at all: it was just renamed over, which is noticed under the lock
-    is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
-    return is_plain and not doubts(descriptor, status, (os.geteuid(), 0))
-
-
-def _judge(file: str, descriptor: int) -> None:
-    """Raise LogError for what was opened, unless it can be believed."""
-    if not is_ours(descriptor):
-        from cortex_policy.state.audit_faults import unsafe  # noqa: PLC0415 - only a failure needs it
-
-        raise unsafe(file, descriptor)
-
-
-def _stands(descriptor: int, file: str) -> bool:
-    try:
-        at_name, opened_one = os.lstat(file), os.fstat(descriptor)
-    except FileNotFoundError:
-        return False
-    return (at_name.st_dev, at_name.st_ino) == (opened_one.st_dev, opened_one.st_ino)
-
-
-def _failed(file: str, error: OSError) -> LogError:
-    from cortex_policy.state.audit_faults import failed  # noqa: PLC0415 - only a failure needs it
-
-    return failed(file, error)
+os.register_at_fork(after_in_child=_leave_to_parent)

@@ -5,7 +5,7 @@ import os
 import stat
 from shlex import quote
 
-from cortex_policy.state.audit import LogError
+from cortex_policy.state.audit_file import LogError
 from cortex_policy.state.grants import doubts
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 
@@ -44,9 +44,9 @@ def unsafe(file: str, descriptor: int) -> LogError:
     return LogError(file, "it has more than one link", f"mend it with `{command}`")
 
 
-def held(file: str) -> LogError:
-    """Return the error for a file that another process has locked for more than a second."""
-    return LogError(file, "another process holds its lock", f"see which with `fuser {quote(file)}`")
+def held(lock: str, file: str) -> LogError:
+    """Return the error for a log whose lock another process holds for more than a second."""
+    return LogError(file, "another process holds its lock", f"see which with `fuser {quote(lock)}`")
 
 
 def partial(file: str) -> LogError:

@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cortex_policy.core.audit_line import LineForm
+
 _lstat = os.lstat
 _NO_ARGUMENTS: dict[str, object] = {}
 
@@ -40,7 +42,7 @@ class Stats(Value):
 class Entry:
     """One grant as it was read, ready for many calls; `premises` is None where it may not be kept."""
 
-    __slots__ = ("file", "generation", "grant", "identity", "premises", "prepared", "routes", "settings")
+    __slots__ = ("file", "generation", "grant", "identity", "lines", "premises", "prepared", "routes", "settings")
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Entry:
         self.identity, self.premises = identity, premises
         self.generation = 0  # of the last look at its file
         self.prepared = Prepared(grant, settings)
+        self.lines: dict[str, LineForm] = {}  # of the audit log, by action
         self.routes = Routes(self.prepared, premises, beneath) if premises is not None else None
 
     def yes(self, action: str, args: "Mapping[str, object] | None", *, is_told: bool) -> Decision | None:

@@ -2,7 +2,7 @@
 
 from cortex_policy.core.engine import rated, refusal
 from cortex_policy.core.exact import exact_arguments, exact_count, exact_text
-from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, UsageError, denial
+from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, StateError, UsageError, denial
 from cortex_policy.state.cache import Cache, Entry, Stats
 from cortex_policy.state.enforcement import Trail, admit_from, believed, guarded, refuse_stop_of_host, settings_of
 from cortex_policy.state.grants import check_id, read_grant
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Settings
     from cortex_policy.core.sinks import Sink
+    from cortex_policy.state.audit_writer import AuditWriter
     from cortex_policy.state.memory import MemoryBudgets
 
 
@@ -36,6 +37,7 @@ class Decider:
         self._given_budgets = budgets
         self._budgets: dict[tuple[tuple[int, int], str | None], FileBudgets] = {}
         self._refusals = 0
+        self._written: AuditWriter | None = None
         self._is_closed = False
 
     def load(self, grant_id: str) -> Grant:
@@ -72,13 +74,20 @@ class Decider:
         """
         entry = self._cache.standing(grant_id)
         is_ordinary = type(cost) is int and cost == 1 and not self._sinks
-        if entry is not None and is_ordinary and entry.settings.audit_file is None:
+        if entry is not None and is_ordinary:
             decision = entry.yes(action, args, is_told=False)
-            if decision is not None:
+            if decision is not None and entry.settings.audit_file is None:
                 grant = entry.grant
                 if self._counted(entry).hit(grant.tool, action, grant.rate.per_minute):
                     return decision
-                self._refuse_limited(entry, action, decision)
+                decision = self._limited(entry, action, decision)
+            elif decision is not None:
+                decision = self._recorded(entry, action, args, decision)
+            if decision:
+                return decision
+            if decision is not None:
+                self._refusals += 1
+                raise AccessDenied(decision)
         return self._enforced(entry, grant_id, action, args, cost)
 
     def invalidate(self, grant_id: str | None = None) -> None:
@@ -126,8 +135,26 @@ class Decider:
             raise denial(_signed(decision, entry))
         return _signed(decision, entry)
 
-    def _refuse_limited(self, entry: Entry, action: str, yes: Decision) -> None:
-        """Raise AccessDenied where a full budget can be told without asking its file; a flood is denied fast."""
+    def _recorded(
+        self, entry: Entry, action: str, args: "Mapping[str, object] | None", yes: Decision
+    ) -> Decision | None:
+        """Count a call that all other rules allow, and write its answer to the audit log; None to decline.
+
+        Raises LogError, mostly before anything is counted.
+        """
+        grant, writer = entry.grant, self._written or self._writer()
+        log = writer.open(entry.settings)
+        try:
+            is_counted = self._counted(entry).hit(grant.tool, action, grant.rate.per_minute)
+        except StateError:  # that is an answer too
+            return None
+        answer = yes if is_counted else self._limited(entry, action, yes)
+        if answer is not None and log is not None:
+            writer.write(log, entry, action, {} if args is None else args, answer)
+        return answer
+
+    def _limited(self, entry: Entry, action: str, yes: Decision) -> Decision | None:
+        """Return the no of a full budget where it can be told without asking its file: a flood is denied fast."""
         grant, budgets = entry.grant, self._counted(entry)
         limit = grant.rate.per_minute
         budget = (
@@ -135,9 +162,9 @@ class Decider:
             if isinstance(budgets, FileBudgets)
             else budgets.peek(grant.tool, action, limit)
         )
-        if budget is not None and budget.retry_after_seconds:
-            self._refusals += 1
-            raise AccessDenied(entry.prepared.limited(yes, budget))
+        if budget is None or not budget.retry_after_seconds:
+            return None
+        return entry.prepared.limited(yes, budget)
 
     def _read(self, grant_id: str, reading: "Callable[[str], tuple[Grant, Settings]]") -> Entry:
         self._check_open()
@@ -168,6 +195,13 @@ class Decider:
             for budgets in before.values():  # of the root that the name led to before
                 budgets.forget()
         return found
+
+    def _writer(self) -> "AuditWriter":
+        self._check_open()
+        from cortex_policy.state.audit_writer import AuditWriter  # noqa: PLC0415 - only where a log is set
+
+        self._written = AuditWriter()
+        return self._written
 
     def _check_open(self) -> None:
         if self._is_closed:

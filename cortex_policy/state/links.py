@@ -4,8 +4,8 @@ import os
 
 from cortex_policy.core.chain import beginning, chained, last_digest
 from cortex_policy.core.model import StateError
-from cortex_policy.state.audit import READ, TRIES, is_ours
-from cortex_policy.state.grants import sha256
+from cortex_policy.state.audit import digest
+from cortex_policy.state.audit_file import READ, TRIES, is_ours
 from cortex_policy.state.ledger import hold, release
 
 SEARCHED = 4 << 20  # bytes from the end: more than the longest line that a writer leaves half done
@@ -18,8 +18,8 @@ def linked(text: bytes, descriptor: int, size: int, file: str) -> bytes:
     torn = b"\n" if data and not data.endswith(b"\n") else b""
     before, end = last_digest(data)
     if before:
-        return torn + chained(text, before, (data[end:] + torn)[1:], _digest)
-    return torn + beginning(text, None if start else _end_before(file), _digest)
+        return torn + chained(text, before, (data[end:] + torn)[1:], digest)
+    return torn + beginning(text, None if start else _end_before(file), digest)
 
 
 def _end_before(file: str) -> str | None:
@@ -40,16 +40,23 @@ def _end_of(rotated: str) -> str | None:
     try:
         if not is_ours(descriptor):
             return None
-        hold(descriptor)
+        _outwait(descriptor)
         size = os.fstat(descriptor).st_size
         found, _ = last_digest(_read(descriptor, max(0, size - SEARCHED), size))
-    except (OSError, StateError):
+    except OSError:
         return None
     else:
         return found or (None if size > SEARCHED else "")
     finally:
         release(descriptor)
-    return found or (None if size > SEARCHED else "")
+
+
+def _outwait(descriptor: int) -> None:
+    """Wait for a writer that is still at work; after a second it can only be a reader."""
+    try:
+        hold(descriptor)
+    except StateError:
+        return
 
 
 def _read(descriptor: int, start: int, end: int) -> bytes:
@@ -58,7 +65,3 @@ def _read(descriptor: int, start: int, end: int) -> bytes:
         parts.append(part)
         start += len(part)
     return b"".join(parts)
-
-
-def _digest(data: bytes) -> str:
-    return str(sha256(data).hexdigest())

@@ -7,8 +7,9 @@ from time import time_ns
 from cortex_policy.core.decode import Malformed, decode_json, whole_number
 from cortex_policy.core.events import FULL, Event, envelope, line, trace_of
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
+from cortex_policy.state.audit import digest
 from cortex_policy.state.enforcement import guarded
-from cortex_policy.state.grants import read_all, sha256
+from cortex_policy.state.grants import read_all
 from cortex_policy.state.places import places, working_directory
 
 TYPE_CHECKING = False
@@ -32,13 +33,13 @@ def record(trail: "Trail", error: CortexPolicyError | None, log: "Log | None", s
     event = _event(trail, error, with_places=detail == FULL)
     if log is not None:
         try:
-            log.append(line(event, detail, _digest))
+            log.append(line(event, detail, digest))
         except StateError:
             if not is_ignored:
                 raise
     for sink in sinks:
         try:
-            sink.record(envelope(event, detail, _digest))
+            sink.record(envelope(event, detail, digest))
         except Exception as failure:
             if not is_ignored:
                 raise _failed(sink, failure) from failure
@@ -47,10 +48,6 @@ def record(trail: "Trail", error: CortexPolicyError | None, log: "Log | None", s
 def _failed(sink: "Sink", failure: Exception) -> StateError:
     why = f"audit sink `{type(sink).__name__}`: {type(failure).__name__}: {failure}"
     return StateError(STATE_UNAVAILABLE, why, "mend the sink, or set `audit.on_error` to `ignore`")
-
-
-def _digest(data: bytes) -> str:
-    return str(sha256(data).hexdigest())
 
 
 def _event(trail: "Trail", error: CortexPolicyError | None, *, with_places: bool) -> Event:
@@ -62,7 +59,7 @@ def _event(trail: "Trail", error: CortexPolicyError | None, *, with_places: bool
     return Event(
         os.urandom(16).hex(), time_ns(), trail.grant_id, grant.tool if grant is not None else trail.grant_id,
         str(trail.action), trail.args, is_allowed, reason, trail.cost, trail.peek,
-        _places(trail) if with_places else None, root, working_directory(), _version(root),
+        _places(trail) if with_places else None, root, working_directory(), version_of(root),
         os.environ.get("CORTEX_RUN_ID", ""), trace_of(os.environ.get("TRACEPARENT", "")),
         decision.approval.id if decision is not None and decision.approval is not None else None,
     )  # fmt: skip
@@ -81,7 +78,7 @@ def _places(trail: "Trail") -> "tuple[Place, ...] | None":
         return None
 
 
-def _version(root: str | None) -> int | None:
+def version_of(root: str | None) -> int | None:
     """Return the version in the stamp of a root, None where there is none; it judges nothing and fails nothing."""
     if root is None:
         return None

@@ -3,13 +3,14 @@
 import os
 from shlex import quote
 
-from cortex_policy.state.audit import LogError
+from cortex_policy.state.audit_file import LogError
 
 
 def rotate(file: str, keep: int) -> None:
     """Move a log away, whose lock is held, and drop what is more than `keep` old ones; raise LogError.
 
     A writer that dies in between leaves a gap in the numbers, which the next one fills: it moves nothing beyond it.
+    A log that another program has moved meanwhile is rotated.
     """
     try:
         if keep == 0:
@@ -20,6 +21,8 @@ def rotate(file: str, keep: int) -> None:
         for number in range(gap, 1, -1):
             os.rename(f"{file}.{number - 1}", f"{file}.{number}")
         os.rename(file, f"{file}.1")
+    except FileNotFoundError:
+        return
     except OSError as error:
         directory = quote(os.path.dirname(file))
         hint = f"see why with `ls -la {directory}`, or set `audit.max_bytes` to 0"

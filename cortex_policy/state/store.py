@@ -128,6 +128,9 @@ class PolicyStore(Decider):
         for budgets in self._budgets.values():
             budgets.forget()
         self._budgets.clear()
+        written, self._written = self._written, None
+        if written is not None:
+            written.close()
 
     def __enter__(self) -> "Self":
         return self

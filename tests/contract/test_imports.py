@@ -75,7 +75,7 @@ def test_a_check_with_a_pattern_loads_its_engine_and_nothing_of_python(root: Pat
     assert set(modules) == OURS | {"_json", "fcntl", HASH} | {f"cortex_policy.core.ecma_{name}" for name in engine}
 
 
-def test_a_check_with_an_audit_log_loads_five_modules_more_than_one_with_settings(
+def test_a_check_with_an_audit_log_loads_six_modules_more_than_one_with_settings(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Allowed or denied, and nothing of Python that a check does not load."""
@@ -83,7 +83,7 @@ def test_a_check_with_an_audit_log_loads_five_modules_more_than_one_with_setting
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     loaded(PROGRAM)
     more = {"cortex_policy.core.chain", "cortex_policy.core.events", "cortex_policy.core.jsontext"}
-    more |= {"cortex_policy.state.audit", "cortex_policy.state.records"}
+    more |= {"cortex_policy.state.audit", "cortex_policy.state.audit_file", "cortex_policy.state.records"}
     more |= {"cortex_policy.state.settled"}
     for action, expected in (("tree", "0"), ("push", "10")):
         code, *modules = loaded(

@@ -1,6 +1,5 @@
 """The audit log: which file is believed, that lines stay whole, and that each answer is written."""
 
-import fcntl
 import json
 import math
 import os
@@ -19,7 +18,8 @@ from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import AccessDenied, CortexPolicyError, Grant, Rate, Settings, StateError, UsageError
 from cortex_policy.state import ledger
-from cortex_policy.state.audit import Log, LogError, opened
+from cortex_policy.state.audit import Log, opened
+from cortex_policy.state.audit_file import LogError
 from cortex_policy.state.enforcement import Trail
 from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.records import record
@@ -299,19 +299,6 @@ def test_a_line_that_does_not_fit_is_taken_back(log: Path, more: int) -> None:
         error = refused()
     assert ("no space left for a line" if more else "file too large") in str(error)
     assert log.read_bytes() == before
-
-
-def test_a_log_that_another_process_holds_is_waited_for_and_given_up(log: Path) -> None:
-    """After a second, since no honest writer holds it as long."""
-    tree()
-    before = log.read_bytes()
-    with log.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        error = refused()
-    assert "another process holds its lock" in str(error)
-    assert f"fuser {log}" in error.hint
-    assert log.read_bytes() == before
-    tree()
 
 
 def written(log: Log, action: str = "a") -> None:

@@ -8,14 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
+from logs import verified
 from processes import DeathByDeath, ended, start
 from test_disks import PAGE, disk, fill, mount
 
 from cortex_policy.core.model import StateError
-from cortex_policy.manage import chains
-from cortex_policy.manage.logs import all_opened, with_rotated
+from cortex_policy.manage.logs import with_rotated
 from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.memory import MemoryBudgets
+from cortex_policy.state.store import PolicyStore
 
 __all__ = ["disk"]  # a fixture
 WRITERS, EACH = 8, 200
@@ -47,14 +48,6 @@ def number_of(line: bytes) -> str:
 def lines(*logs: Path) -> list[bytes]:
     """Return the lines of some logs."""
     return [line for log in logs for line in log.read_bytes().splitlines()]
-
-
-def verified(log: Path) -> chains.Found:
-    """Verify a log with all that it was rotated to: nothing in it may look like tampering."""
-    with all_opened(with_rotated(str(log))) as files:
-        found = chains.verify(files, None, iter)
-    assert found.problems == ()
-    return found
 
 
 @pytest.mark.parametrize("text", ["", LONG])
@@ -157,6 +150,56 @@ def test_a_storm_of_kills_leaves_whole_lines(log: Path, most: int, monkeypatch: 
         writer, _, count = number.partition(".")
         assert int(count) == last.get(writer, -1) + 1
         last[writer] = int(count)
+
+
+def write_by_store(writer: int) -> None:
+    """Ask a store for ever, and say of each answer that it was given."""
+    with PolicyStore(budgets=MemoryBudgets()) as store, open(f"answers-{writer}", "ab", buffering=0) as said:
+        store.warm()
+        for number in range(1 << 30):
+            store.enforce("many", "do", {"n": f"{writer}.{number}"})
+            said.write(b"%d\n" % number)
+
+
+@pytest.mark.parametrize("most", [0, 30_000])
+def test_a_storm_of_kills_and_renames_leaves_every_answered_line(
+    root: Path, log: Path, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stores that keep the log open: what was answered stands in it once, in one chain, whoever moved it meanwhile."""
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_MAX_BYTES", str(most))
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_KEEP", "100000")
+    chance, end, killed, moved = random.Random(11), time.monotonic() + 6, 0, 0
+    children: dict[int, int] = {}
+    while time.monotonic() < end:
+        while len(children) < WRITERS:
+            writer = len(children) + 10 * killed
+            children[start(lambda writer=writer: not write_by_store(writer))] = writer  # type: ignore[misc]
+        time.sleep(chance.random() / 10)
+        if not most and log.exists():
+            moved += 1
+            for number in range(moved, 1, -1):
+                Path(f"{log}.{number - 1}").rename(f"{log}.{number}")
+            log.rename(f"{log}.1")
+        victim = chance.choice(list(children))
+        os.kill(victim, signal.SIGKILL)
+        assert ended(victim) == -signal.SIGKILL
+        del children[victim]
+        killed += 1
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+        ended(child)
+    found = verified(log)
+    intact = [number_of(line) for line in whole(log)]
+    assert found.chained == len(intact) == len(set(intact))
+    answered = {
+        f"{file.name.removeprefix('answers-')}.{number}"
+        for file in root.glob("answers-*")
+        for number in file.read_text().split()
+    }
+    assert answered <= set(intact)
+    assert len(answered) > 100
+    assert killed > 10
+    assert len(found.files) > 3
 
 
 def test_a_log_that_is_rotated_under_a_crowd_loses_nothing(log: Path) -> None:

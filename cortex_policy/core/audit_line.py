@@ -1,0 +1,128 @@
+"""Lines of the audit log for many calls of one grant and action: what they share is written once.
+
+Each is byte for byte what `events.line` writes of the same call (a property test holds it to that).
+"""
+
+from cortex_policy.core.events import (
+    FINGERPRINTS,
+    FULL,
+    LONGEST,
+    Event,
+    arguments,
+    envelope,
+    fingerprint,
+    line,
+    place_members,
+    plain,
+    timestamp,
+)
+from cortex_policy.core.jsontext import json_text
+from cortex_policy.core.model import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cortex_policy.core.model import Decision, Place, Reason
+
+    Digest = Callable[[bytes], str]
+
+_MOST_KNOWN = 512  # fingerprints of texts
+_LONGEST_KNOWN = 256  # characters of one
+
+
+class Caller(Value):
+    """What the environment says of who calls: run id, trace id and working directory, as far as they are known."""
+
+    run: str = ""
+    trace: str | None = None
+    cwd: str | None = None
+
+
+UNKNOWN = Caller()
+
+
+class LineForm:
+    """What the lines of one grant and action have in common; `detail` says how much they tell of arguments."""
+
+    __slots__ = ("_answers", "_call", "_detail", "_digest", "_end", "_known", "_names", "_nothing", "_second")
+
+    def __init__(self, grant: str, tool: str, action: str, root: str | None, detail: str, digest: "Digest") -> None:
+        """Write what they share."""
+        example = Event("", 0, grant, tool, action, {}, is_allowed=True, reason="", root=root)
+        members = envelope(example, detail, digest)
+        self._call, self._detail, self._digest = (grant, tool, action, root), detail, digest
+        self._names = f'","source":{json_text(members["source"])},"type":{json_text(members["type"])},'
+        shown = root if root is None or detail == FULL else fingerprint(root, digest)
+        self._end = f',"brand":"brAInwav","component":"policy","root":{json_text(shown)}'
+        self._answers: dict[Reason, str] = {}
+        self._known: dict[tuple[str, str], str] = {}
+        self._nothing = json_text(arguments({}, detail, digest))
+        self._second = -1, ""  # the last one, and how it is written
+
+    def line(
+        self, call_id: str, at_ns: int, version: int | None, args: "Mapping[str, object]", answer: "Decision",
+        caller: Caller,
+    ) -> bytes:  # fmt: skip
+        """Return the line of a call of cost 1, ASCII with its newline."""
+        said = self._answers.get(answer.reason) or self._answer(answer.reason)
+        subject = f'"subject":{json_text(plain(caller.run))},' if caller.run else ""
+        stamped = "null" if version is None else version
+        trace = "null" if caller.trace is None else f'"{caller.trace}"'
+        told = self._args(args) if args else self._nothing
+        more = self._where(answer, caller) if self._detail == FULL else ""
+        text = (
+            f'{{"specversion":"1.0","id":"{call_id}{self._names}{subject}"time":"{self._time(at_ns)}{said}{stamped}'
+            f',"args":{told},"traceId":{trace}{self._end}{more}}}}}\n'
+        ).encode("ascii")
+        if len(text) <= LONGEST:
+            return text
+        grant, tool, action, root = self._call
+        event = Event(
+            call_id, at_ns, grant, tool, action, args, bool(answer), answer.reason, 1, False, _places(answer), root,  # noqa: FBT003 - no peek
+            caller.cwd, version, caller.run, caller.trace,
+        )  # fmt: skip
+        return line(event, self._detail, self._digest)
+
+    def _answer(self, reason: "Reason") -> str:
+        decision = json_text(reason.exit_code == 0)
+        grant, _, action, _ = self._call
+        text = (
+            f'","datacontenttype":"application/json","data":{{"decision":{decision},"reason":{json_text(reason)},'
+            f'"grant":{json_text(grant)},"action":{json_text(action)},"version":'
+        )
+        self._answers[reason] = text
+        return text
+
+    def _time(self, at_ns: int) -> str:
+        number, rest = divmod(at_ns, 1_000_000_000)
+        second, text = self._second
+        if number != second:
+            text = timestamp(at_ns)[:-7]  # up to the point
+            self._second = number, text
+        return f"{text}{rest // 1000:06}Z"
+
+    def _args(self, args: "Mapping[str, object]") -> str:
+        if self._detail != FINGERPRINTS:
+            return json_text(arguments(args, self._detail, self._digest), ",", ":")
+        return "{" + ",".join([self._member(name, value) for name, value in args.items()]) + "}"
+
+    def _member(self, name: str, value: object) -> str:
+        """Return an argument by its fingerprint; those of short texts are kept for a while."""
+        if type(value) is not str or len(value) > _LONGEST_KNOWN:
+            return json_text(arguments({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
+        known = self._known.get((name, value))
+        if known is None:
+            known = json_text(arguments({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[name, value] = known
+        return known
+
+    def _where(self, answer: "Decision", caller: Caller) -> str:
+        paths = json_text([place_members(place) for place in _places(answer)], ",", ":")
+        return f',"cwd":{json_text(caller.cwd)},"cost":1,"paths":{paths}'
+
+
+def _places(answer: "Decision") -> "tuple[Place, ...]":
+    return tuple([place for place, _ in answer.places])

@@ -1,0 +1,152 @@
+"""The file of an audit log and the lock beside it: opened, made and judged (contracts, section 6).
+
+`flock` asks for no right to write: whoever may read a log could lock it, and stop all calls. So writers exclude each
+other by `LOG.lock`, which only those can open who may write the log. They lock the log as well where nobody holds it
+up: for those who cannot open that file, who find another one at its name, or who run where none can be made. They lock
+the log alone.
+"""
+
+import os
+import stat
+from time import monotonic, sleep
+
+from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
+from cortex_policy.state import ring as rings
+from cortex_policy.state.grants import doubts
+
+ENDING = ".lock"
+PATIENCE = 0.1  # seconds for a writer that locks the log alone; longer than any takes, unless it was stopped
+TRIES = 100  # of opening a file that others keep replacing
+IDENTITY = 6  # of what `stat` tells: mode, inode, device, links, owner and group
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_LOCK = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_OPEN = _LOCK | os.O_APPEND
+_MODE, _SHARED = 0o600, 0o660
+_NAP = 1e-3
+
+
+class LogError(StateError):
+    """The audit log cannot be written: exit 24."""
+
+    def __init__(self, file: str, why: str, hint: str) -> None:
+        """Say which file, and why."""
+        super().__init__(STATE_UNAVAILABLE, f"audit log `{file}`: {why}", hint)
+
+    def __str__(self) -> str:
+        return self.detail
+
+
+def open_log(file: str) -> int:
+    """Open a log to append to it, and make it where it is not there; raise OSError, or LogError."""
+    if rings.fcntl is None:
+        raise LogError(file, "this platform has no file locks", "")
+    for _ in range(TRIES):
+        try:
+            return os.open(file, _OPEN)
+        except FileNotFoundError:
+            pass
+        try:
+            return _made(file)
+        except FileExistsError:  # another one made it
+            continue
+    raise LogError(file, "it is replaced again and again", "")
+
+
+def _made(file: str) -> int:
+    descriptor = os.open(file, _OPEN | os.O_CREAT | os.O_EXCL, _MODE)
+    try:
+        os.fchmod(descriptor, _MODE)  # whatever the umask
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def is_ours(descriptor: int) -> bool:
+    """Whether an open object is a plain file that nobody else could have written."""
+    status = os.fstat(descriptor)
+    # no link at all: it was just renamed over, which is noticed under the lock
+    is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
+    return is_plain and not doubts(descriptor, status, (os.geteuid(), 0))
+
+
+def judge(file: str, descriptor: int) -> tuple[float, ...]:
+    """Return the identity of an open log; raise LogError unless nobody else could have written it.
+
+    What an ACL says is in no status: where one counts, the identity is one that no status has.
+    """
+    if not is_ours(descriptor):
+        from cortex_policy.state.audit_faults import unsafe  # noqa: PLC0415 - only a failure needs it
+
+        raise unsafe(file, descriptor)
+    status = os.fstat(descriptor)
+    return (0, *status[1:IDENTITY]) if status.st_mode & stat.S_IWGRP else status[:IDENTITY]
+
+
+def open_lock(file: str, log: os.stat_result) -> int:
+    """Open the lock of a log, and make it where there is none; return -1 where there is none to have."""
+    name = file + ENDING
+    try:
+        descriptor = _opened_or_made(name, log)
+        if is_lock(descriptor, log):
+            return descriptor
+    except OSError:
+        return -1
+    os.close(descriptor)
+    return -1
+
+
+def outwait(lock: int, log: int) -> bool:
+    """Wait a moment for whoever holds the log, without its lock; say whether it is locked now, as the lock is."""
+    until = monotonic() + PATIENCE
+    while monotonic() < until:
+        rings.fcntl.flock(lock, rings.fcntl.LOCK_UN)
+        sleep(_NAP)
+        rings.lock(lock)
+        try:
+            rings.fcntl.flock(log, rings.fcntl.LOCK_EX | rings.fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        return True
+    return False
+
+
+def is_lock(descriptor: int, log: os.stat_result) -> bool:
+    """Whether those alone can hold it who may write the log."""
+    lock = os.fstat(descriptor)
+    # a log that is mounted alone has other neighbours in each container
+    is_beside = stat.S_ISREG(lock.st_mode) and lock.st_dev == log.st_dev
+    if not is_beside or lock.st_uid not in (log.st_uid, 0) or lock.st_mode & stat.S_IRWXO:
+        return False
+    if not lock.st_mode & stat.S_IRWXG:
+        return True
+    from cortex_policy.state.permissions import acl_of  # noqa: PLC0415 - only where a group writes the log
+
+    return bool(log.st_mode & stat.S_IWGRP) and lock.st_gid == log.st_gid and not acl_of(descriptor)
+
+
+def _opened_or_made(name: str, log: os.stat_result) -> int:
+    try:
+        return os.open(name, _LOCK)
+    except FileNotFoundError:
+        pass
+    try:
+        return _made_lock(name, log)
+    except FileExistsError:  # another one made it
+        return os.open(name, _LOCK)
+
+
+def _made_lock(name: str, log: os.stat_result) -> int:
+    """Make the lock, for whoever may write the log."""
+    descriptor = os.open(name, _LOCK | os.O_CREAT | os.O_EXCL, _MODE)
+    is_made = False
+    try:
+        made, is_shared = os.fstat(descriptor), bool(log.st_mode & stat.S_IWGRP)
+        if made.st_uid != log.st_uid or (is_shared and made.st_gid != log.st_gid):
+            os.fchown(descriptor, log.st_uid, log.st_gid)
+        os.fchmod(descriptor, _SHARED if is_shared else _MODE)  # whatever the umask
+        is_made = is_lock(descriptor, log)
+    finally:
+        if not is_made:
+            os.unlink(name)
+    return descriptor
