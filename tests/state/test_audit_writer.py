@@ -277,7 +277,7 @@ def test_threads_share_one_log(log: Path, root: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(os.listdir("/dev/fd")) == before
+        assert len(os.listdir("/dev/fd")) <= before
     assert verified(log).chained == 58
 
 
