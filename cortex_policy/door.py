@@ -56,7 +56,7 @@ def _run(words: list[str]) -> int:
         asked = read_plain(words[1:])
         if asked is not None:
             gc.disable()  # a look at ten thousand grants makes no cycles
-            return guarded(lambda: run(asked))
+            return guarded(lambda: run(asked), lambda: asked.fix)
     from cortex_policy.cli.app import run as run_any  # noqa: PLC0415 - loads Typer
 
     return run_any(words)
@@ -75,7 +75,7 @@ def _bug(error: BaseException) -> str:
     while trace is not None:
         where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
         trace = trace.tb_next
-    said = f"{str(error)!a:.200}"  # escaped: it may quote what a caller gave
+    said = f"{str(error)!a:.200}".replace("[", "\\x5b")  # escaped: it may quote what a caller gave
     return f"cortex-policy: a bug in this program at {where}: {type(error).__name__}: {said}\n"
 
 

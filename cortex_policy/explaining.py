@@ -6,8 +6,9 @@ from textwrap import wrap
 
 from cortex_policy.accounts import account
 from cortex_policy.core.model import UsageError
+from cortex_policy.core.text import cut, escape, listed, printable
 from cortex_policy.core.walks import DENIES, FAILS, PASSES, Step
-from cortex_policy.wording import headline, json_line, printable
+from cortex_policy.wording import headline, json_line
 from cortex_policy.wording import worded as plainly
 
 TYPE_CHECKING = False
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 80
 _COLUMN = 11
-_MOST_ALLOWED = 20
+_MOST_ALLOWED = 600  # bytes
 _GLUE = "\0"  # a blank at which no line breaks: none is left in a text that was escaped
 _QUOTATION = re.compile("`[^`]*`")
 _STYLES = {PASSES: "32", DENIES: "1;31", FAILS: "1;31"}
@@ -36,9 +37,9 @@ def worded(call: "Call", outcome: "Outcome") -> tuple[str, str]:
         return json_line(call, outcome, explanation=_members(told)) + "\n", ""
     is_out = call.command == "explain" or bool(outcome.decision)
     is_coloured = os.isatty(1 if is_out else 2) and not os.environ.get("NO_COLOR")
-    head = [printable(headline(call, outcome)), *_decisive(told, outcome)]
+    head = [printable(cut(headline(call, outcome))), *_decisive(told, outcome)]
     rows = [line for step in told.explanation.steps for line in _row(step, is_coloured=is_coloured)]
-    more = [line for label, *texts in _help(told) for line in _hung(f"{label:<{_COLUMN}}", *texts)]
+    more = [line for label, *texts in _help(told) for line in _hung(f"{label:<{_COLUMN}}", *map(cut, texts))]
     text = "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
     return (text, "") if is_out else ("", text)
 
@@ -62,7 +63,7 @@ def _decisive(told: "Account", outcome: "Outcome") -> list[str]:
 
 def _row(step: Step, *, is_coloured: bool) -> list[str]:
     head = f"{step.rule:<{_COLUMN}}{step.verdict:<{_COLUMN}}"
-    lines = _hung(head, step.said, f"(line{_GLUE}{step.line})" if step.line else "")
+    lines = _hung(head, cut(step.said), f"(line{_GLUE}{step.line})" if step.line else "")
     if is_coloured and step.verdict in _STYLES:
         painted = f"\x1b[{_STYLES[step.verdict]}m{step.verdict}\x1b[0m"
         lines[0] = lines[0].replace(step.verdict, painted, 1)
@@ -74,7 +75,7 @@ def _hung(head: str, text: str, end: str = "") -> list[str]:
     glued = _QUOTATION.sub(lambda found: found[0].replace(" ", _GLUE), printable(text))
     lines = wrap(f"{glued} {end}".strip(), _WIDTH - len(head), break_long_words=False, break_on_hyphens=False) or [""]
     heads = [head, *[" " * len(head)] * (len(lines) - 1)]
-    return [f"{first}{line}".replace(_GLUE, " ").rstrip() for first, line in zip(heads, lines, strict=True)]
+    return [escape(f"{first}{line}".replace(_GLUE, " ").rstrip()) for first, line in zip(heads, lines, strict=True)]
 
 
 def near_by(rule: str, nearest: str) -> str:
@@ -86,9 +87,7 @@ def _help(told: "Account") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays in one line, to be copied."""
     found, rule, steward = told.explanation, _decider(told).rule, told.steward
     near = near_by(rule, found.nearest)
-    more = len(found.allowed) - _MOST_ALLOWED
-    listed = [*found.allowed[:_MOST_ALLOWED], *([f"and {more} more"] if more > 0 else [])]
-    allowed = _ALLOWED.get(rule, "") + ", ".join(listed) if listed else ""
+    allowed = _ALLOWED.get(rule, "") + listed(found.allowed, _MOST_ALLOWED) if found.allowed else ""
     rows = [
         ("nearest", near),
         ("allowed", allowed),

@@ -9,6 +9,7 @@ from cortex_policy.core.model import (
     RATE_LIMITED,
     UsageError,
 )
+from cortex_policy.core.text import cut, escape, escape_json, listed, printable
 
 _MOST_COMPARED = 20  # paths of a call
 
@@ -24,15 +25,8 @@ def worded(call: "Call", outcome: "Outcome") -> tuple[str, str]:
         return json_line(call, outcome) + "\n", ""
     remedy = hint(call, outcome)
     lines = [headline(call, outcome), *([f"hint: {remedy}"] if remedy else [])]
-    text = "".join(f"{printable(line)}\n" for line in lines)
+    text = escape("".join(f"{printable(cut(line))}\n" for line in lines))
     return (text, "") if outcome.decision else ("", text)
-
-
-def printable(text: str) -> str:
-    """Escape what a terminal would act on: control characters, bidi marks, lone surrogates."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
 
 
 def headline(call: "Call", outcome: "Outcome") -> str:
@@ -65,7 +59,7 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
         return ""
     file = grant.origin.file if grant.origin is not None else grant.id
     if decision.reason is ACTION_NOT_ALLOWED:
-        actions = ", ".join(grant.actions) or "none"
+        actions = listed(grant.actions) or "none"
         allowing = _command(call, "allow", [call.action] if call.action else [])
         more = _same_action(call.action, grant.actions)
         return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
@@ -88,7 +82,7 @@ def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) ->
     if scopes:
         what = "allowed" if decision.places else "give a path"
         more = _same_scope(grant.fs_scope, decision)
-        return f"{what} below: {', '.join(scopes)}{more}{allowing and f'; an operator {allowing}'}"
+        return f"{what} below: {listed(scopes)}{more}{allowing and f'; an operator {allowing}'}"
     return f"no scope of this grant can match; an operator mends `fsScope` in {file}" if grant.fs_scope else ""
 
 
@@ -143,7 +137,7 @@ def json_line(call: "Call", outcome: "Outcome", **more: object) -> str:
         retryable = decision.retryable
     # an error tells of the file as far as it was known
     origin = grant.origin if grant is not None else error
-    return json_text({
+    return escape_json(json_text({
         "decision": bool(decision),
         "reason": reason,
         "message": message,
@@ -163,7 +157,7 @@ def json_line(call: "Call", outcome: "Outcome", **more: object) -> str:
         "root": origin.root if origin is not None else None,
         "duration_us": outcome.duration_us,
         **more,
-    })  # fmt: skip
+    }))  # fmt: skip
 
 
 def _approval(decision: "Decision | None") -> dict[str, object] | None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.wording import printable
+from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

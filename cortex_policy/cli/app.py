@@ -10,7 +10,8 @@ from cortex_policy.cli.exit_codes import DECIDING
 from cortex_policy.cli.guard import guarded
 from cortex_policy.cli.help import Command, Deciding, Group
 from cortex_policy.core.model import UsageError
-from cortex_policy.wording import printable, worded
+from cortex_policy.core.text import cut, printable
+from cortex_policy.wording import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -101,7 +102,8 @@ def run(words: list[str]) -> int:
     """Run the commands on these words and return the exit code."""
     for name in [name for name in os.environ if name.startswith("_") and "COMPLETE" in name]:
         del os.environ[name]  # they would make Typer print a completion script and exit 0
-    return guarded(lambda: _run(words))
+    noted: list[bool] = []
+    return guarded(lambda: _run(words, noted), lambda: is_deciding(words) or any(noted))
 
 
 def is_deciding(words: list[str]) -> bool:
@@ -109,7 +111,7 @@ def is_deciding(words: list[str]) -> bool:
     return bool(words) and words[0] in DECIDING
 
 
-def _run(words: list[str]) -> int:
+def _run(words: list[str], noted: list[bool]) -> int:
     command = typer.main.get_command(app_of(words[:1] if words and words[0] in COMMANDS else COMMANDS))
     if is_deciding(words) and words[1:] == ["--help"]:
         context = typer.Context(command, info_name=PROGRAM)
@@ -122,7 +124,7 @@ def _run(words: list[str]) -> int:
         typer.echo(f"{PROGRAM}: {words[0]} stands alone\nhint: see `{PROGRAM} --help`", err=True)
         return USAGE
     try:
-        code = command.main(words, prog_name=PROGRAM, standalone_mode=False)
+        code = command.main(words, prog_name=PROGRAM, standalone_mode=False, obj=noted)
     except _USAGE_ERROR as error:
         _tell(words, error)
         return USAGE
@@ -151,4 +153,4 @@ def _usage(error: Any, words: list[str]) -> str:
     # an option without its value has lost its command
     command = context.command_path if context is not None else " ".join([PROGRAM, *words[: is_deciding(words)]])
     message = " ".join(message.split()).removesuffix(".")
-    return f"{command}: {printable(message[:1].lower() + message[1:])}\nhint: see `{command} --help`"
+    return f"{command}: {printable(cut(message[:1].lower() + message[1:]))}\nhint: see `{command} --help`"

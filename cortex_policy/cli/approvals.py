@@ -1,12 +1,12 @@
 """`approvals`: what waits for a human, and what was answered."""
 
-import json as json_text
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.wording import printable
+from cortex_policy.cli.report import json_line, print_json
+from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,11 +41,11 @@ def approvals(
 
     if request_id is not None:
         plea = plea_of(request_id, root)
-        typer.echo(json_text.dumps(members(plea)) if json else shown(plea), nl=json)
+        typer.echo(json_line(members(plea)) if json else shown(plea), nl=json)
     elif not watch:
         found = pleas(root)
         if json:
-            typer.echo(json_text.dumps({"requests": [members(one) for one in found]}))
+            print_json({"requests": [members(one) for one in found]})
         else:
             print_rows(COLUMNS, [cells(one) for one in found])
     elif live.draws() and not json:
@@ -59,7 +59,7 @@ def _rows(root: str | None, *, json: bool) -> "Iterator[Row]":
     from cortex_policy.manage.approvals import pleas  # noqa: PLC0415
 
     for one in pleas(root):
-        line = json_text.dumps(members(one)) if json else "\t".join(map(printable, cells(one)))
+        line = json_line(members(one)) if json else "\t".join(map(printable, cells(one)))
         yield one.id, one.status, line
 
 

@@ -1,13 +1,13 @@
 """`approve` and `deny`: a human's answer to a call that waits for one."""
 
-import json as json_text
 from typing import Annotated
 
 import typer
 
 from cortex_policy.cli.asking import ask
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.wording import printable
+from cortex_policy.cli.report import print_json
+from cortex_policy.core.text import printable
 
 RequestArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Id of the request, as the denial names it.", show_default=False)
@@ -58,7 +58,7 @@ def _rule(request_id: str, root: str | None, *, approved: bool, json: bool) -> N
     done = rule(request_id, root, approved=approved)
     plea = done.plea
     if json:
-        typer.echo(json_text.dumps({"changed": done.is_changed, "request": members(plea)}))
+        print_json({"changed": done.is_changed, "request": members(plea)})
         return
     call = f"{plea.grant} {plea.action}" if plea.grant else plea.action
     sentence = f"{plea.status} {plea.id}: {call}"

@@ -9,8 +9,8 @@ import typer
 
 from cortex_policy.cli.options import real
 from cortex_policy.core.meaning import fails
+from cortex_policy.core.text import printable
 from cortex_policy.state.writers import NotDone, Patience
-from cortex_policy.wording import printable
 
 WideningOption = Annotated[
     bool, typer.Option("--allow-widening", help="Save what may allow more than before, without being asked.")

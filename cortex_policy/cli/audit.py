@@ -1,12 +1,13 @@
 """`audit`: whether the log still is what was written, and what it says."""
 
-import json as json_text
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JSON_HELP, JsonOption
+from cortex_policy.cli.report import print_json
+from cortex_policy.cli.streams import write_line
 from cortex_policy.cli.tail import OfRootOption, tail
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def verify(
     with all_opened(audited.files_of(logs)) as files:
         found = chains.verify(files, expected, lambda lines: tracked(lines, what="lines"))
     if json:
-        typer.echo(json_text.dumps(audited.found_members(found)))
+        print_json(audited.found_members(found))
     else:
         audited.print_found(found)
     if found.problems:
@@ -93,7 +94,7 @@ def show(
     tally = Tally()
     wanted = auditing.Wanted(_start(since), _path(root), grant, auditing.reason_of(reason), denied)
     for event, line in _calls(logs, wanted, tally):
-        if not audited.write(audited.as_json(line) if json else audited.call_line(event)):
+        if not write_line(audited.as_json(line) if json else audited.call_line(event)):
             return
     audited.tell_passed_over(tally)
 
@@ -120,7 +121,7 @@ def stats(
     tally = Tally()
     found = auditing.stats(_calls(logs, auditing.Wanted(_start(since), _path(root)), tally), plots.MOST_ROWS)
     if json:
-        typer.echo(json_text.dumps(audited.stats_members(found, tally)))
+        print_json(audited.stats_members(found, tally))
         return
     audited.print_stats(found)
     audited.tell_passed_over(tally)

@@ -1,7 +1,6 @@
 """How calls of an audit log, what became of its chain, and their numbers are printed."""
 
 import json
-import os
 import shutil
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,9 @@ import typer
 from cortex_policy.cli.plots import moment, plot
 from cortex_policy.cli.replayed import MOST_SHOWN, configured, counted, passed_over
 from cortex_policy.cli.report import print_rows
+from cortex_policy.core.text import escape_json, printable
 from cortex_policy.manage.logs import with_rotated
 from cortex_policy.manage.past import in_order
-from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
     from cortex_policy.manage.auditing import Stats
@@ -47,7 +46,7 @@ def call_line(event: "Event") -> str:
 def as_json(line: bytes) -> str:
     """Return an event as it stands in the log; one that a terminal could act on, in ASCII."""
     text = line.decode("ascii", "replace").rstrip("\r\n")
-    return text if printable(text) == text and text.isascii() else json.dumps(json.loads(line))
+    return escape_json(text if printable(text) == text and text.isascii() else json.dumps(json.loads(line)))
 
 
 def tell_passed_over(tally: "Tally") -> None:
@@ -136,14 +135,3 @@ def stats_members(found: "Stats", tally: "Tally") -> dict[str, Any]:
             for (grant, action, reason), count in found.kinds
         ],
     }
-
-
-def write(line: str) -> bool:
-    """Write a line at once; false where nobody reads it any more."""
-    data = f"{line}\n".encode("utf-8", "backslashreplace")
-    try:
-        while data:
-            data = data[os.write(1, data) :]
-    except OSError:
-        return False
-    return True

@@ -6,8 +6,8 @@ import typer
 
 from cortex_policy.cli.report import print_rows
 from cortex_policy.core.meaning import fails
+from cortex_policy.core.text import printable
 from cortex_policy.manage.comparing import Change, Differences, Version
-from cortex_policy.wording import printable
 
 COLUMNS = ("ID", "FIELD", "VERDICT", "WHAT CHANGED")
 IN_ALL = "in all"

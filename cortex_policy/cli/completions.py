@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from cortex_policy.cli.streams import write_bytes
+
 
 class Shell(StrEnum):
     """A shell that there is a script for."""
@@ -32,4 +34,4 @@ def completions(
     from importlib.resources import files  # noqa: PLC0415 - 10 ms, and only this needs it
 
     text = files("cortex_policy").joinpath("completions", FILES[shell]).read_text(encoding="utf-8")
-    typer.echo(text, nl=False)
+    write_bytes(text.encode())

@@ -1,6 +1,5 @@
 """`config`: what is set, where each value came from, and how to change it."""
 
-import json as json_text
 from typing import TYPE_CHECKING
 
 import typer
@@ -9,8 +8,8 @@ from cortex_policy.cli import config_file
 from cortex_policy.cli.config_file import NameArgument, shown
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import print_rows
-from cortex_policy.wording import printable
+from cortex_policy.cli.report import print_json, print_rows
+from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
     from cortex_policy.core.settings import Standing, Written
@@ -43,7 +42,7 @@ def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
     standing = listed(found)
     if json:
         members = {"root": found.path if found is not None else None, "settings": [_members(one) for one in standing]}
-        typer.echo(json_text.dumps(members))
+        print_json(members)
     else:
         print_rows(COLUMNS, [_cells(one) for one in standing])
 
@@ -60,7 +59,7 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     setting = setting_of(name)
     standing = next(one for one in listed(known_root(root)) if one.setting is setting)
     if json:
-        typer.echo(json_text.dumps(_members(standing)))
+        print_json(_members(standing))
     elif standing.winner.value is not None:
         typer.echo(printable(shown(standing.winner.value)))
 

@@ -11,9 +11,9 @@ from cortex_policy.cli.asking import WaitOption, WideningOption, is_attended, pa
 from cortex_policy.cli.options import RootOption
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
+from cortex_policy.core.text import printable
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.writers import NotDone
-from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

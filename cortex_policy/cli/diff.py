@@ -1,6 +1,5 @@
 """`diff`: whether a change of the grants allows more than before, or less."""
 
-import json as json_text
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.progress import tracked
+from cortex_policy.cli.report import print_json
 from cortex_policy.core.model import UsageError
 from cortex_policy.state.grants import find_root
 
@@ -56,7 +56,7 @@ def diff(
         raise typer.BadParameter(message)
     found = _compared(old, new, root, revision)
     if json:
-        typer.echo(json_text.dumps(changes.as_members(found, revision)))
+        print_json(changes.as_members(found, revision))
     elif markdown:
         typer.echo(changes.as_markdown(found, revision))
     else:

@@ -7,9 +7,9 @@ import typer
 
 from cortex_policy.cli.asking import WaitOption, is_attended, patience
 from cortex_policy.cli.options import RootOption
+from cortex_policy.core.text import printable
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.writers import NotDone
-from cortex_policy.wording import printable
 
 
 def edit(

@@ -1,6 +1,11 @@
 """The exit codes and what they mean (contracts, section 4): for help, man pages and README."""
 
+from typing import TYPE_CHECKING
+
 from cortex_policy.core.model import REASONS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _DECIDED = range(10, 20)
 _UNDECIDED = range(20, 30)
@@ -22,6 +27,20 @@ _ENDED_BY = {
     24: (*DECIDING, *_COUNTERS),
     27: (*DECIDING, *_COUNTERS, *_WRITERS, "config", "audit", "replay", "suggest"),
 }
+# they change something, or answer by their code: an output that cannot be written is no error of theirs
+_CHANGING = frozenset((
+    *DECIDING, *_WRITERS, "undo", "stop", "resume", "approve", "deny", "stamp write", "config set", "config unset",
+    "config edit", "rate reset", "rate purge",
+))  # fmt: skip
+_UNLESS = {"set": ("dry_run",), "undo": ("dry_run",), "fmt": ("check", "diff")}
+_ONLY_WITH = {"validate": ("fix",), "test": ("init",)}
+
+
+def changes(command: str, options: "Mapping[str, object]") -> bool:
+    """Whether a command with these options does more than print."""
+    if command in _ONLY_WITH:
+        return any(options[name] for name in _ONLY_WITH[command])
+    return command in _CHANGING and not any(options[name] for name in _UNLESS.get(command, ()))
 
 
 def exit_codes(command: str | None = None) -> list[tuple[int, str]]:

@@ -1,15 +1,15 @@
 """`fmt`: the canonical layout."""
 
-import json as json_text
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.report import print_json
+from cortex_policy.core.text import printable
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.remedies import root_option
-from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
     from cortex_policy.manage.editing import Laid
@@ -45,7 +45,7 @@ def fmt(
         if not json:
             _tell(laid, with_diff=diff)
     if json:
-        typer.echo(json_text.dumps({"grants": [_members(laid) for laid in seen]}))
+        print_json({"grants": [_members(laid) for laid in seen]})
     elif not any(laid.differs or laid.error for laid in seen):
         typer.echo("nothing to do: the layout is canonical" if seen else "nothing to do: there are no grants")
     if code := max((laid.error.exit_code for laid in seen if laid.error), default=0):

@@ -4,7 +4,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from cortex_policy.cli.exit_codes import exit_codes
+from cortex_policy.cli.exit_codes import changes, exit_codes
 
 _PROMPT = "$ "
 
@@ -44,7 +44,13 @@ def _section(formatter: Any, title: str, lines: list[str]) -> None:
 
 
 class Command(_Taught, TyperCommand):
-    """A command."""
+    """A command, which notes before it runs whether it does more than print."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it."""
+        if isinstance(ctx.obj, list):
+            ctx.obj.append(changes(ctx.command_path.partition(" ")[2], ctx.params))
+        return super().invoke(ctx)
 
 
 class Group(_Taught, TyperGroup):

@@ -1,13 +1,13 @@
 """`init`: make a root, with an example to try."""
 
-import json as json_text
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.options import JsonOption
-from cortex_policy.wording import printable
+from cortex_policy.cli.report import print_json
+from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
     from cortex_policy.manage.founding import Founded
@@ -40,7 +40,7 @@ def init(
 
     founded = found(root, patience(wait_seconds), with_hooks=pre_commit)
     if json:
-        typer.echo(json_text.dumps(_members(founded)))
+        print_json(_members(founded))
         return
     for line in [*_lines(founded), *_about_hooks(founded)]:
         typer.echo(printable(line))

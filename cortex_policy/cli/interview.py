@@ -6,9 +6,9 @@ import typer
 
 from cortex_policy.cli.asking import is_attended, told
 from cortex_policy.core.model import UsageError
+from cortex_policy.core.text import printable
 from cortex_policy.manage.changes import Change
 from cortex_policy.manage.editing import drafted
-from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable

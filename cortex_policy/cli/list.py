@@ -1,18 +1,16 @@
 """`list`: the grants of a root, one a line."""
 
-import json as json_text
-
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.progress import tracked
-from cortex_policy.cli.report import print_hints, print_rows, settings_members, stop_members
+from cortex_policy.cli.report import print_hints, print_json, print_rows, settings_members, stop_members
+from cortex_policy.core.text import printable
 from cortex_policy.manage.listing import Row, rows, stamp_problem
 from cortex_policy.manage.settings_problems import settings_error
 from cortex_policy.manage.stopping import standing
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.stop import resuming
-from cortex_policy.wording import printable
 
 COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 
@@ -38,7 +36,7 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
         stopped = stop_members(stops[0] if stops else None)
         grants = [_members(row) for row in listed]
         settings = settings_members(unset)
-        typer.echo(json_text.dumps({"root": found.path, "settings": settings, "stopped": stopped, "grants": grants}))
+        print_json({"root": found.path, "settings": settings, "stopped": stopped, "grants": grants})
         return
     print_rows(COLUMNS, [_cells(row) for row in listed])
     for row in listed:

@@ -5,6 +5,8 @@ import select
 import sys
 from typing import TYPE_CHECKING
 
+from cortex_policy.cli.streams import raw, write_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
@@ -32,9 +34,7 @@ def tell(rows: "Callable[[], Iterable[Row]]") -> None:
         for key, state, line in rows():
             if told.get(key) != state:
                 told[key] = state
-                try:
-                    os.write(1, f"{line}\n".encode("utf-8", "backslashreplace"))
-                except OSError:
+                if not write_line(line):
                     return
         if reader.poll(EVERY_SECONDS * 1000):
             return
@@ -45,12 +45,13 @@ def draw(table: "Callable[[int], Table]") -> None:
     import termios  # noqa: PLC0415 - only here is a terminal
     import tty  # noqa: PLC0415
 
+    from rich.console import Console  # noqa: PLC0415
     from rich.live import Live  # noqa: PLC0415
 
     before = termios.tcgetattr(0)
     try:
         tty.setcbreak(0)
-        with Live(auto_refresh=False, screen=True) as live:
+        with Live(console=Console(file=raw(sys.stdout)), auto_refresh=False, screen=True) as live:
             while True:
                 height = max(1, live.console.size.height - 2)  # the head and the last line
                 live.update(table(height), refresh=True)

@@ -1,17 +1,16 @@
 """`log`: what was written, by whom, and what it meant."""
 
-import json as json_text
 from itertools import islice
 from typing import Annotated
 
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import print_rows, warn
+from cortex_policy.cli.report import print_json, print_rows, warn
+from cortex_policy.core.text import printable
 from cortex_policy.manage import recalling
 from cortex_policy.state.entries import Entry
 from cortex_policy.state.grants import find_root
-from cortex_policy.wording import printable
 
 COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
 
@@ -38,7 +37,7 @@ def log(
     found = recalling.log(find_root(root), grant_id)
     entries = list(islice(found.entries, most))
     if json:
-        typer.echo(json_text.dumps(_members(found, entries)))
+        print_json(_members(found, entries))
         return
     print_rows(COLUMNS, [_cells(entry) for entry in entries])
     for damage in found.damages:

@@ -1,5 +1,10 @@
 """Where the formats of a report go: one to standard output, others to files."""
 
+import os
+import sys
+
+from cortex_policy.cli.guard import tell
+from cortex_policy.cli.streams import raw, styled
 from cortex_policy.core.model import UsageError
 from cortex_policy.state.writers import NotDone
 
@@ -24,10 +29,21 @@ def outputs(words: list[str], formats: "Iterable[str]") -> dict[str, str]:
     return found
 
 
-def write(text: str, file: str) -> None:
-    """Write a report to a file; raise NotDone where that fails."""
+def is_coloured(name: str, file: str) -> bool:
+    """Whether a format that goes there is seen by somebody who likes colours."""
+    return name == "text" and file == STDOUT and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def written(text: str, name: str, file: str) -> bool:
+    """Write a report to where its format goes; return whether it could be, and say why not where that is a file."""
+    if file == STDOUT:
+        out = styled(sys.stdout) if name == "text" else raw(sys.stdout) if name == "github" else sys.stdout
+        out.write(text)
+        return True  # an output that cannot be written is told when all is done
     try:
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
     except OSError as error:
-        raise NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+        tell(NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}"))
+        return False
+    return True

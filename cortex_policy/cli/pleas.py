@@ -3,8 +3,8 @@
 import pwd
 
 from cortex_policy.core.decode import Malformed, decode_json
+from cortex_policy.core.text import printable
 from cortex_policy.manage.approvals import Plea
-from cortex_policy.wording import printable
 
 COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY", "ARGUMENTS")
 

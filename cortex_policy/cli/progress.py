@@ -5,6 +5,8 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from cortex_policy.cli.streams import raw
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sized
 
@@ -43,7 +45,7 @@ def _started(total: int | None, what: str) -> "Progress":
     left = () if total is None else (TimeRemainingColumn(), "left")
     columns = BarColumn(), MofNCompleteColumn(), f"{what}," if left else what, *left
     # no thread of its own draws it: some who use this fork
-    bar = Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False)
+    bar = Progress(*columns, console=Console(file=raw(sys.stderr)), transient=True, auto_refresh=False)
     bar.add_task("", total=total)
     bar.start()
     return bar

@@ -1,6 +1,5 @@
 """`rate`: what is left of the budgets, and how an operator gives them back."""
 
-import json as json_text
 from typing import Annotated
 
 import typer
@@ -8,12 +7,12 @@ import typer
 from cortex_policy.cli.asking import ask
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import members, print_hints, print_rows
+from cortex_policy.cli.report import members, print_hints, print_json, print_rows
 from cortex_policy.cli.watch import watch
+from cortex_policy.core.text import printable
 from cortex_policy.manage import rates
 from cortex_policy.manage.rates import Standing
 from cortex_policy.state.grants import find_root
-from cortex_policy.wording import printable
 
 rate_app = typer.Typer(cls=Group, no_args_is_help=True)
 COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
@@ -41,7 +40,7 @@ def show(grant_id: GrantArgument = None, root: RootOption = None, *, json: JsonO
     found = find_root(root)
     standings = rates.standings(found, grant_id)
     if json:
-        typer.echo(json_text.dumps({"root": found.path, "budgets": [members(one) for one in standings]}))
+        print_json({"root": found.path, "budgets": [members(one) for one in standings]})
     else:
         print_rows(COLUMNS, [_cells(one) for one in standings])
         print_hints(one.hint for one in standings)
@@ -82,7 +81,7 @@ def reset(
     ask(f"forget the hits of {grant_id} {', '.join(rates.actions_of(found, grant_id, action))}?", yes=yes)
     done = rates.reset(found, grant_id, action)
     if json:
-        typer.echo(json_text.dumps({"reset": list(done)}))
+        print_json({"reset": list(done)})
     else:
         typer.echo(printable(f"reset: {', '.join(done)}" if done else "nothing to do: no hits were counted"))
 
@@ -99,4 +98,7 @@ def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption =
     found = find_root(root)
     ask(f"drop all rate state of {found.path}?", yes=yes)
     removed = rates.purge(found)
-    typer.echo(json_text.dumps({"removed": removed}) if json else f"removed {removed} file{'s' * (removed != 1)}")
+    if json:
+        print_json({"removed": removed})
+    else:
+        typer.echo(f"removed {removed} file{'s' * (removed != 1)}")

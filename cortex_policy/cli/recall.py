@@ -1,14 +1,12 @@
 """A grant as it was at a version: its exact text, or what it allowed as JSON."""
 
-import json as json_text
 import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
-import typer
-
-from cortex_policy.cli.report import warn
+from cortex_policy.cli.report import print_json, warn
 from cortex_policy.cli.saving import print_text
+from cortex_policy.cli.streams import write_bytes
 from cortex_policy.manage import recalling
 from cortex_policy.state.stamp import digest_of
 
@@ -20,13 +18,12 @@ def recall(root: "Root", grant_id: str, version: int, *, json: bool) -> None:
     """Print a grant as it was at a version: in a pipe byte for byte."""
     past = recalling.at(root, grant_id, version)
     if json:
-        typer.echo(json_text.dumps(_members(past)))
+        print_json(_members(past))
         return
     if sys.stdout.isatty():
         print_text(past.text.decode("utf-8", "backslashreplace"))
     else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(past.text)
+        write_bytes(past.text)
     warn(past.doubt)
 
 

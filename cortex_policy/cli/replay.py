@@ -1,12 +1,12 @@
 """`replay`: past calls on today's grants, or on proposed ones."""
 
-import json as json_text
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.report import print_json
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.writers import NotDone
 
@@ -66,7 +66,7 @@ def replay(
     lines, start = replayed.read(found, logs, since, tally)
     done = replaying.replay(found, lines, tally, replaying.policy_of(found, proposed), start)
     if json:
-        typer.echo(json_text.dumps(replayed.as_members(done)))
+        print_json(replayed.as_members(done))
     else:
         replayed.print_replay(done)
     if fail_on is not None and done.is_blind:  # a gate that sees nothing lets everything through

@@ -9,10 +9,10 @@ import typer
 from cortex_policy.cli.progress import tracked
 from cortex_policy.cli.report import print_hints, print_rows
 from cortex_policy.core.model import UsageError
+from cortex_policy.core.text import printable
 from cortex_policy.manage.logs import with_rotated
 from cortex_policy.manage.past import Tally, lines, since
 from cortex_policy.state.settings import value_of
-from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,11 +1,13 @@
 """The same rows as a table on a terminal, and as plain lines in a pipe."""
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.wording import printable
+from cortex_policy.cli.streams import styled
+from cortex_policy.core.text import cut, escape_json, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,6 +15,16 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import GrantError
     from cortex_policy.manage.rates import Standing
     from cortex_policy.state.stop import Stop
+
+
+def json_line(value: object, indent: int | None = None) -> str:
+    """Return a value as JSON that neither a terminal nor a job acts on: a reader gets the same value."""
+    return escape_json(json.dumps(value, indent=indent))
+
+
+def print_json(value: object, indent: int | None = None) -> None:
+    """Print a value as JSON."""
+    typer.echo(json_line(value, indent))
 
 
 def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
@@ -28,13 +40,13 @@ def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 def print_hints(hints: "Iterable[str]") -> None:
     """Print on stderr what would mend what was printed, each once."""
     for hint in dict.fromkeys(filter(None, hints)):
-        typer.echo(printable(f"hint: {hint}"), err=True)
+        typer.echo(printable(cut(f"hint: {hint}")), err=True)
 
 
 def warn(doubt: "GrantError | None") -> None:
     """Print on stderr what is unsafe about what was printed, and what mends it."""
     if doubt is not None:
-        typer.echo(printable(f"warning: {doubt.detail}"), err=True)
+        typer.echo(printable(cut(f"warning: {doubt.detail}")), err=True)
         print_hints([doubt.hint])
 
 
@@ -83,4 +95,4 @@ def _print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
         table.add_column(column, overflow="fold", no_wrap=not any(", " in cell for cell in cells))
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    Console(file=styled(sys.stdout)).print(table)

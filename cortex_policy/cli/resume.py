@@ -1,14 +1,12 @@
 """`resume`: the end of a stop."""
 
-import json as json_text
-
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import print_hints, stop_members
+from cortex_policy.cli.report import print_hints, print_json, stop_members
+from cortex_policy.core.text import printable
 from cortex_policy.manage import stopping
 from cortex_policy.state.grants import find_root
-from cortex_policy.wording import printable
 
 
 def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
@@ -23,7 +21,7 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     done, left = stopping.resume(found), stopping.standing(found)
     if json:
         members = {"root": found.path, "changed": done.is_changed, "ended": stop_members(done.stop)}
-        typer.echo(json_text.dumps({**members, "stopped": stop_members(left[0] if left else None)}))
+        print_json({**members, "stopped": stop_members(left[0] if left else None)})
         return
     ended = f"resumed; it was stopped {done.stop.sentence}" if done.stop is not None else "resumed"
     typer.echo(printable(ended if done.is_changed else f"nothing to do: no stop stands in {found.path}"))

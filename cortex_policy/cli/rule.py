@@ -1,11 +1,11 @@
 """`rule`: what a rule of validation looks for."""
 
-import json as json_text
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_policy.cli.options import JsonOption
+from cortex_policy.cli.report import print_json
 
 if TYPE_CHECKING:
     from cortex_policy.schema.rules import Rule
@@ -28,7 +28,7 @@ def rule(
     codes = codes_of(code) if code is not None else frozenset(one.code for one in RULES)
     rules = [one for one in RULES if one.code in codes]
     if json:
-        typer.echo(json_text.dumps({"rules": [_members(one) for one in rules]}))
+        print_json({"rules": [_members(one) for one in rules]})
     elif len(rules) == 1:
         typer.echo(_explained(rules[0]))
     else:

@@ -1,16 +1,15 @@
 """What the commands that write a grant share: its meaning before it is saved, and the report after."""
 
-import json as json_text
-import sys
 from typing import TYPE_CHECKING
 
 import typer
 
 from cortex_policy.cli.asking import ask, consent
 from cortex_policy.cli.changes import as_members, fails, print_differences
+from cortex_policy.cli.report import print_json
+from cortex_policy.core.text import escape, printable
 from cortex_policy.manage.comparing import Change, Differences
 from cortex_policy.state.writers import NotDone
-from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +61,7 @@ def report(done: "Written", said: str, *, json: bool, root: "Root | None" = None
     if json:
         members = {"changed": done.is_written, "version": done.version, "diff": done.diff}
         past = _past(root, done.change) if root is not None else {}
-        typer.echo(json_text.dumps(members | as_members(Differences((done.change,), 0, ()), None) | past))
+        print_json(members | as_members(Differences((done.change,), 0, ()), None) | past)
     elif done.is_written:
         typer.echo(printable(f"{said}, {stamped(done.version)}"))
     else:
@@ -100,10 +99,8 @@ def preview(root: "Root", planned: "Written", *, json: bool) -> None:
 
 
 def print_text(text: str) -> None:
-    """Print lines of a grant: on a terminal without what it would act on, in a pipe byte for byte."""
-    if sys.stdout.isatty():
-        text = "".join(character if character in "\t\n" else printable(character) for character in text)
-    typer.echo(text, nl=False)
+    """Print lines of a grant."""
+    typer.echo(escape(text), nl=False)  # here, since Typer drops colours in a pipe instead of showing them
 
 
 def stamped(version: int | None) -> str:

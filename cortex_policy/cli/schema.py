@@ -1,10 +1,7 @@
 """`schema`: what a grant document looks like, for editors and other validators."""
 
-import json as json_text
-
-import typer
-
 from cortex_policy.cli.options import JsonOption
+from cortex_policy.cli.report import print_json
 
 
 def schema(*, json: JsonOption = False) -> None:
@@ -16,4 +13,4 @@ def schema(*, json: JsonOption = False) -> None:
     """
     from cortex_policy.schema.document import json_schema  # noqa: PLC0415 - pydantic costs 136 ms
 
-    typer.echo(json_text.dumps(json_schema(), indent=None if json else 2))
+    print_json(json_schema(), indent=None if json else 2)

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import members, settings_members, stop_members
+from cortex_policy.cli.report import members, print_json, settings_members, stop_members
+from cortex_policy.core.text import printable
 from cortex_policy.manage.inspection import Inspection, inspect
 from cortex_policy.manage.rates import Standing
 from cortex_policy.manage.settings_problems import settings_error
 from cortex_policy.manage.stopping import standing
 from cortex_policy.state.grants import find_root
-from cortex_policy.wording import printable
 
 
 def show(
@@ -43,7 +43,7 @@ def show(
     if json:
         stopped = stop_members(stops[0] if stops else None)
         members_of_it = _members(seen, found.path, file)
-        typer.echo(json_text.dumps({"settings": settings_members(unset), "stopped": stopped, **members_of_it}))
+        print_json({"settings": settings_members(unset), "stopped": stopped, **members_of_it})
         return
     first = [("stopped", stop.sentence) for stop in stops]
     if unset is not None:

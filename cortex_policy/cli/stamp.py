@@ -1,6 +1,5 @@
 """`stamp`: show, verify and write what tells readers which version of the grants they have."""
 
-import json as json_text
 from typing import Annotated
 
 import typer
@@ -9,12 +8,13 @@ from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption, real
 from cortex_policy.cli.progress import tracked
+from cortex_policy.cli.report import print_json
 from cortex_policy.core.model import GrantError, UsageError
+from cortex_policy.core.text import printable
 from cortex_policy.manage import stamping
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.remedies import root_option
-from cortex_policy.wording import printable
 
 stamp_app = typer.Typer(cls=Group, no_args_is_help=True)
 
@@ -38,7 +38,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     found = find_root(root)
     stamp, doubt = stamps.read(found), stamping.doubt(found)
     if json:
-        typer.echo(json_text.dumps({"stamp": _members(stamp), "warning": doubt.detail if doubt else None}))
+        print_json({"stamp": _members(stamp), "warning": doubt.detail if doubt else None})
         return
     _warn(doubt)
     if stamp is None:
@@ -59,7 +59,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     if json:
         listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]
         status, warning = "fail" if findings else "ok", doubt.detail if doubt else None
-        typer.echo(json_text.dumps({"status": status, "findings": listed, "warning": warning}))
+        print_json({"status": status, "findings": listed, "warning": warning})
     else:
         _warn(doubt)
         for finding in findings:
@@ -79,7 +79,7 @@ def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
     """
     stamp, changed = stamping.write(find_root(root), patience(wait_seconds))
     if json:
-        typer.echo(json_text.dumps({"changed": changed, "stamp": _members(stamp)}))
+        print_json({"changed": changed, "stamp": _members(stamp)})
     else:
         typer.echo(_line(stamp) if changed else f"nothing to do: {_line(stamp)}")
 
@@ -115,12 +115,18 @@ def wait(
         told = acknowledging.wait(found, reader, version, timeout)
         members = [{name: getattr(each, name) for name in each.__match_args__} for each in told]
         lines = [printable(f"{each.reader}, process {each.pid}: version {each.version}") for each in told]
-        typer.echo(json_text.dumps({"readers": members}) if json else "\n".join(lines))
+        if json:
+            print_json({"readers": members})
+        else:
+            typer.echo("\n".join(lines))
         return
     if version is None:
         raise UsageError("`stamp wait` takes `--version N`, `--reader NAME`, or both")
     stamp = stamping.wait(found, version, timeout)
-    typer.echo(json_text.dumps({"stamp": _members(stamp)}) if json else _line(stamp))
+    if json:
+        print_json({"stamp": _members(stamp)})
+    else:
+        typer.echo(_line(stamp))
 
 
 def _warn(doubt: GrantError | None) -> None:

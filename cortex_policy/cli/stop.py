@@ -1,16 +1,15 @@
 """`stop`: no to every call of a root, at once."""
 
-import json as json_text
 from typing import Annotated
 
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import print_hints, stop_members
+from cortex_policy.cli.report import print_hints, print_json, stop_members
+from cortex_policy.core.text import printable
 from cortex_policy.manage import stopping
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.stop import resuming
-from cortex_policy.wording import printable
 
 
 def stop(
@@ -37,7 +36,7 @@ def stop(
     done = stopping.stop(found, reason)
     if json:
         members = {"root": found.path, "changed": done.is_changed, "stopped": stop_members(done.stop)}
-        typer.echo(json_text.dumps(members))
+        print_json(members)
         return
     sentence = done.stop.sentence
     typer.echo(printable(f"stopped {sentence}" if done.is_changed else f"nothing to do: stopped {sentence}"))

@@ -1,14 +1,14 @@
 """`suggest`: the smallest changes that would have allowed denied calls."""
 
-import json as json_text
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.replay import LogsArgument, SinceOption
+from cortex_policy.cli.report import print_json
+from cortex_policy.core.text import printable
 from cortex_policy.state.grants import check_id, find_root
-from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
     from cortex_policy.manage.past import Tally
@@ -44,7 +44,7 @@ def suggest(
     lines, start = replayed.read(found, logs, since, tally)
     done = run(found, lines, tally, start, grant_id)
     if json:
-        typer.echo(json_text.dumps(_members(done, tally)))
+        print_json(_members(done, tally))
     else:
         _print(done, tally)
 

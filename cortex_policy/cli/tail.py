@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from cortex_policy.cli.streams import write_line
+
 EVERY_SECONDS = 0.2
 OfRootOption = Annotated[
     str | None, typer.Option("--root", metavar="DIR", help="Only calls of this root, else of all.")
@@ -35,7 +37,7 @@ def tail(
     wanted = Wanted(root=find_root(root).path if root is not None else None)
     lines = last_lines(log or configured(None), number, _closed if follow else None)
     for event, line in calls(lines, wanted, Tally()):
-        if not audited.write(audited.as_json(line) if json else audited.call_line(event)):
+        if not write_line(audited.as_json(line) if json else audited.call_line(event)):
             return
 
 

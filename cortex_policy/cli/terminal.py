@@ -16,12 +16,12 @@ import typer
 from cortex_policy.cli.asking import consent
 from cortex_policy.cli.changes import print_differences
 from cortex_policy.cli.formats.text import passages_of
+from cortex_policy.core.text import printable
 from cortex_policy.manage.comparing import Change, Differences
 from cortex_policy.manage.editors import command
 from cortex_policy.manage.patches import patch
 from cortex_policy.manage.sessions import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 from cortex_policy.state.writers import NotDone
-from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,21 +1,23 @@
 """The room behind `test`: run, report, and run again where that is asked for."""
 
-import json as json_text
+import json
 import os
 import select
 import sys
 
-from cortex_policy.cli.outputs import STDOUT, outputs, write
+from cortex_policy.cli.outputs import STDOUT, is_coloured, outputs, written
 from cortex_policy.cli.progress import tracked
+from cortex_policy.cli.streams import raw
 from cortex_policy.cli.trials import FORMATS
 from cortex_policy.cli.trials.text import draw, summary
 from cortex_policy.core.model import CortexPolicyError, UsageError, Value
+from cortex_policy.core.text import escape_json, printable
 from cortex_policy.manage.case_targets import TESTS, Plan, plan
 from cortex_policy.manage.endings import tidied
 from cortex_policy.manage.testing import Outcome, percent_of
 from cortex_policy.manage.testing import run as run_cases
 from cortex_policy.state.grants import find_root
-from cortex_policy.wording import printable
+from cortex_policy.state.writers import NOT_DONE
 
 EVERY_SECONDS = 0.25
 
@@ -52,7 +54,7 @@ def begin(grant_id: str, asked: Asked) -> int:
     percent = percent_of([done.cover])
     if asked.json:
         members = {"file": done.file, "cases": done.cases, "percent": percent, "uncovered": list(done.cover.unmet)}
-        sys.stdout.write(json_text.dumps(members) + "\n")
+        sys.stdout.write(escape_json(json.dumps(members)) + "\n")
         return 0
     lines = [f"wrote {done.cases} cases to `{done.file}`, which cover {int(percent)}% of `{grant_id}`"]
     lines += [f"no case shows that {said}" for said in done.cover.unmet]
@@ -65,15 +67,13 @@ def _run(where: Plan, asked: Asked, outs: dict[str, str]) -> int:
     outcome = outcome.filtered(asked.filter) if asked.filter else outcome
     sys.stderr.write("".join(f"warning: {printable(warning)}\n" for warning in outcome.warnings))
     sys.stderr.flush()
+    is_written = True
     for name, file in outs.items():
-        if file == STDOUT:
-            is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-            sys.stdout.write(draw(outcome, colour=is_coloured) if name == "text" else FORMATS[name](outcome))
-        else:
-            write(FORMATS[name](outcome), file)
+        text = draw(outcome, colour=True) if is_coloured(name, file) else FORMATS[name](outcome)
+        is_written &= written(text, name, file)
     if STDOUT not in outs.values():
         sys.stderr.write(f"{summary(outcome)}\n")
-    return _code(outcome, asked)
+    return _code(outcome, asked) or (0 if is_written else NOT_DONE.exit_code)
 
 
 def _code(outcome: Outcome, asked: Asked) -> int:
@@ -104,7 +104,7 @@ def _watch(asked: Asked, outs: dict[str, str]) -> int:
             signature = _signature(where)
             if signature != known:
                 known = signature
-                sys.stdout.write("\x1b[2J\x1b[H" if draws else "")
+                raw(sys.stdout).write("\x1b[2J\x1b[H" if draws else "")
                 _run(where, asked, outs)
         except CortexPolicyError as error:  # a file in the middle of being written, or a root that is gone
             if str(error) != known:

@@ -1,14 +1,14 @@
 """`undo`: bring grants back to what they were."""
 
-import json as json_text
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_policy.cli.asking import WaitOption, WideningOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.report import print_json
+from cortex_policy.core.text import printable
 from cortex_policy.state.grants import find_root
-from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
     from cortex_policy.manage.editing import Written
@@ -52,7 +52,7 @@ def undo(
         consent = saving.agreed_together(allowed=allow_widening, json=json)
         done = undoing.undone(found, wanted, consent, patience(wait_seconds))
     if json:
-        typer.echo(json_text.dumps(_members(done)))
+        print_json(_members(done))
     else:
         _tell(done)
     if done.error is not None:

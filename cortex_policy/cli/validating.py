@@ -1,18 +1,17 @@
 """The room behind the two doors of `validate`: Typer's, and the plain one that does without its 60 ms."""
 
-import os
 import sys
 
 from cortex_policy.cli.formats import FORMATS
 from cortex_policy.cli.formats.text import draw, summary
-from cortex_policy.cli.outputs import STDOUT, outputs, write
+from cortex_policy.cli.outputs import STDOUT, is_coloured, outputs, written
 from cortex_policy.cli.progress import tracked
 from cortex_policy.core.model import UsageError, Value
+from cortex_policy.core.text import printable
 from cortex_policy.manage import validation
 from cortex_policy.manage.exemptions import Exemptions, Wanted
 from cortex_policy.manage.targets import STDIN
 from cortex_policy.state.writers import NOT_DONE
-from cortex_policy.wording import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,25 +45,22 @@ def run(asked: Asked) -> int:
     if asked.fix and any(problem.fix is not None for problem in report.problems):
         is_mended = _mend(where, report, exemptions, asked.wait_seconds)
         report = validation.validate(where, exemptions, tracked, strict=asked.strict)
-    for name, file in where_to.items():
-        _write(report, name, file)
+    is_written = min(_write(report, name, file) for name, file in where_to.items())  # each of them
     if STDOUT not in where_to.values():
         sys.stderr.write(f"{summary(report)}\n")
     if report.status == "fail":
         return 1
-    return 0 if is_mended else NOT_DONE.exit_code
+    return 0 if is_mended and is_written else NOT_DONE.exit_code
 
 
 def _codes(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(code.strip() for word in words for code in word.split(",") if code.strip())
 
 
-def _write(report: "Report", name: str, file: str) -> None:
-    if file == STDOUT:
-        is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        sys.stdout.write(draw(report, colour=is_coloured) if name == "text" else FORMATS[name](report))
-        return
-    write(FORMATS[name](report), file)
+def _write(report: "Report", name: str, file: str) -> bool:
+    """Write the report in a format; return whether that could be done: what was found is told all the same."""
+    text = draw(report, colour=True) if is_coloured(name, file) else FORMATS[name](report)
+    return written(text, name, file)
 
 
 def _mend(where: "Targets", report: "Report", exemptions: Exemptions, wait_seconds: float) -> bool:

@@ -1,16 +1,15 @@
 """`rate watch`: live bars on a terminal, a line for each change in a pipe."""
 
-import json as json_text
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cortex_policy.cli import live
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import members
+from cortex_policy.cli.report import json_line, members
+from cortex_policy.core.text import printable
 from cortex_policy.manage.rates import Standing, standings
 from cortex_policy.state.grants import Root, find_root
-from cortex_policy.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,7 +56,7 @@ def _line(one: Standing) -> str:
 
 
 def _json_line(one: Standing) -> str:
-    return json_text.dumps(members(one))
+    return json_line(members(one))
 
 
 def _table(rows: tuple[Standing, ...], height: int) -> "Table":

@@ -2,6 +2,7 @@
 
 from cortex_policy.core.engine import covering, misspelling, usable
 from cortex_policy.core.model import WAITING
+from cortex_policy.core.text import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")  # to every shell
 
 _MOST_SCOPES = 20  # that a command is good for
+_MOST_TYPED = 1000  # characters
 
 
 def quoted(word: str) -> str:
@@ -23,9 +25,14 @@ def quoted(word: str) -> str:
     return quote(word)
 
 
+def _is_typable(*words: str) -> bool:
+    """Whether words can be shown as they are, and are no more than somebody would type."""
+    return sum(map(len, words)) <= _MOST_TYPED and all(word == printable(word) for word in words)
+
+
 def typed(*words: str) -> str:
     """Return a command of this program, '' where a word of it cannot be typed."""
-    return " ".join(("cortex-policy", *map(quoted, words))) if all(map(str.isprintable, words)) else ""
+    return " ".join(("cortex-policy", *map(quoted, words))) if _is_typable(*words) else ""
 
 
 def setting(grant_id: str, option: str, values: "Sequence[str]") -> str:
@@ -42,7 +49,7 @@ def rooted(command: str, root: str | None) -> str:
     """Return a command with the root it is for, '' where there is none or that root cannot be typed."""
     if not command or root is None:
         return command
-    return f"{command} --root {quoted(root)}" if root.isprintable() else ""
+    return f"{command} --root {quoted(root)}" if _is_typable(root) else ""
 
 
 def missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:

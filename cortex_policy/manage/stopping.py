@@ -6,12 +6,12 @@ from contextlib import contextmanager, suppress
 from shlex import quote as quoted
 
 from cortex_policy.core.model import Value
+from cortex_policy.core.text import printable
 from cortex_policy.state import ledger
 from cortex_policy.state.files import settle
 from cortex_policy.state.grants import Directory, Root, Trust
 from cortex_policy.state.stop import MOST_SAID, NAME, Stop, of_host, of_policy, of_root
 from cortex_policy.state.writers import NotDone, check_straight
-from cortex_policy.wording import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

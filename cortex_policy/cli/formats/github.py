@@ -1,9 +1,9 @@
 """The report as workflow commands, which a GitHub job turns into annotations of a pull request."""
 
 from cortex_policy.cli.formats.shared import SEVERITIES, counted, is_placed, path_of, sentences_of
+from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.schema.rules import ERROR, NOTE, WARNING
-from cortex_policy.wording import printable
 
 MOST = 10  # annotations of one kind that GitHub shows of a step; the others are dropped in silence
 _COMMANDS = {ERROR: "error", WARNING: "warning", NOTE: "notice"}

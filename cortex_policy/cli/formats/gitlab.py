@@ -3,6 +3,7 @@
 import json
 
 from cortex_policy.cli.formats.shared import fingerprints, path_of, sentences_of
+from cortex_policy.core.text import escape_json
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.schema.rules import ERROR, NOTE, WARNING
 
@@ -12,7 +13,7 @@ _SEVERITIES = {ERROR: "major", WARNING: "minor", NOTE: "info"}
 def draw(report: Report) -> str:
     """Return an array, a problem a line."""
     entries = map(_entry, report.problems, fingerprints(report.problems))
-    return "[" + ",\n".join(map(json.dumps, entries)) + "]\n"
+    return escape_json("[" + ",\n".join(map(json.dumps, entries)) + "]\n")
 
 
 def _entry(problem: Problem, fingerprint: str) -> dict[str, object]:

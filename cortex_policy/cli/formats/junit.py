@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
 from cortex_policy.cli.formats.shared import tally
-from cortex_policy.cli.formats.suites import suites_of
+from cortex_policy.cli.formats.suites import suites_of, text_of
 from cortex_policy.cli.formats.text import passages_of
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.schema.rules import ERROR
-from cortex_policy.wording import printable
 
 _SUITE = "cortex-policy.validate"
 
@@ -22,7 +21,7 @@ def draw(report: Report) -> str:
     files: dict[str, list[Problem]] = {}
     for problem in report.problems:
         files.setdefault(problem.file, []).append(problem)
-    cases = [_case(printable(file), problems) for file, problems in files.items()]
+    cases = [_case(text_of(file), problems) for file, problems in files.items()]
     if report.files > len(cases) or not cases:
         cases.append(_case("all other files" if cases else "all files", []))
     others = (one for found in files.values() if not _fails(found) for one in found)
@@ -33,7 +32,7 @@ def _case(name: str, problems: list[Problem]) -> ET.Element:
     case = ET.Element("testcase", {"name": name, "classname": _SUITE, "time": "0"})
     if _fails(problems):
         code = next(problem.code for problem in problems if problem.severity == ERROR)
-        failure = ET.SubElement(case, "failure", {"type": printable(code), "message": tally(problems)})
+        failure = ET.SubElement(case, "failure", {"type": text_of(code), "message": tally(problems)})
         failure.text = _text(problems)
     return case
 

@@ -2,13 +2,15 @@
 
 import json
 
+from cortex_policy.core.text import escape_json
 from cortex_policy.schema.problems import Problem, Replacement, Report
 
 
 def draw(report: Report) -> str:
     """Return one line; what is not ASCII is escaped, so that even a file name that is no text can be written."""
     problems = [_problem(problem) for problem in report.problems]
-    return json.dumps({"status": report.status, "files": report.files, "problems": problems}) + "\n"
+    members = {"status": report.status, "files": report.files, "problems": problems}
+    return escape_json(json.dumps(members)) + "\n"
 
 
 def _problem(problem: Problem) -> dict[str, object]:

@@ -5,6 +5,7 @@ import os
 from urllib.parse import quote
 
 from cortex_policy.cli.formats.shared import SEVERITIES, counted, fingerprints, path_of, sentences_of
+from cortex_policy.core.text import escape_json
 from cortex_policy.schema.problems import Problem, Replacement, Report
 from cortex_policy.schema.rules import rule_of
 
@@ -30,7 +31,7 @@ def draw(report: Report) -> str:
         **({"invocations": [_invocation(more)]} if more > 0 else {}),
         "results": results,
     }
-    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}) + "\n"
+    return escape_json(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})) + "\n"
 
 
 def _driver(codes: list[str]) -> dict[str, object]:

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Problem
 from cortex_policy.schema.rules import ERROR, NOTE, WARNING
-from cortex_policy.wording import printable
 
 SEVERITIES = (ERROR, WARNING, NOTE)
 

@@ -2,8 +2,12 @@
 
 from xml.etree import ElementTree as ET
 
+from cortex_policy.core.text import escape_xml, printable
+
 # Ant's schema asks for both; the same report is the same text everywhere
 _NOWHERE = {"timestamp": "1970-01-01T00:00:00", "hostname": "localhost", "time": "0"}
+# what is not printable, and can be written all the same: DEL, C1, separators, bidi marks and other formats
+_WRITABLE = frozenset(map(chr, (9, 10, *range(0x7F, 0xD800), *range(0xE000, 0xFFFE))))
 
 
 def suites_of(command: str, cases: list[ET.Element], said: str) -> str:
@@ -16,8 +20,12 @@ def suites_of(command: str, cases: list[ET.Element], said: str) -> str:
     properties = ET.SubElement(suite, "properties")
     ET.SubElement(properties, "property", {"name": "command", "value": f"cortex-policy {command}"})
     suite.extend(cases)
-    # INVARIANT: what was said is printable, and so holds no character that XML has no way to write
     ET.SubElement(suite, "system-out").text = said
     ET.SubElement(suite, "system-err")
     ET.indent(suites)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, "unicode")}\n'
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{escape_xml(ET.tostring(suites, "unicode"))}\n'
+
+
+def text_of(value: str) -> str:
+    """Return a value with those characters escaped that XML has no way to write."""
+    return "".join(one if one.isprintable() or one in _WRITABLE else printable(one) for one in value)

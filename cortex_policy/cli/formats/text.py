@@ -1,27 +1,25 @@
 """The report as an operator reads it: each problem with its line, its place in it, and how to mend it."""
 
-import re
 from collections.abc import Iterable
 from itertools import groupby
 from unicodedata import category, east_asian_width
 
 from cortex_policy.cli.formats.shared import counted, is_placed, tally
+from cortex_policy.core.text import escape, printable
 from cortex_policy.schema.problems import MOST_SHOWN, Problem, Report
 from cortex_policy.schema.rules import ERROR, NOTE, WARNING
-from cortex_policy.wording import printable
 
 _STYLES = {ERROR: "1;31", WARNING: "1;33", NOTE: "1;36"}
 _CUT = "..."
 _TAB = "    "
-# what the log of a GitHub or Azure job would take for a command: at the start of a line, and anywhere in it
-_COMMAND = re.compile(r"(^ *(?=:)|##(?=\[)|##vso(?=\[))(.)")
 _JAMO = range(0x1160, 0x1200)  # vowels and finals: they join the syllable before them
 
 
 def draw(report: Report, *, colour: bool = False) -> str:
     """Return the problems and, as the last line, how many there are."""
     passages = passages_of(report.problems, colour=colour)
-    return "\n".join(f"{passage}\n" for passage in [*passages, summary(report)])
+    text = "\n".join(f"{passage}\n" for passage in [*passages, summary(report)])
+    return text if colour else escape(text)  # with colours it is for a terminal, by a stream that escapes
 
 
 def passages_of(problems: Iterable[Problem], *, colour: bool = False) -> list[str]:
@@ -50,7 +48,7 @@ def summary(report: Report) -> str:
 def _heading(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it has no default
     place = f":{problem.line}:{problem.column}" if is_placed(problem) else ""
     severity = _painted(problem.severity, problem, colour)
-    return f"{safe(problem.file)}{place}: {severity}: {safe(problem.message)} [{safe(problem.code)}]"
+    return f"{printable(problem.file)}{place}: {severity}: {printable(problem.message)} [{printable(problem.code)}]"
 
 
 def _excerpt(problem: Problem, colour: bool) -> list[str]:  # noqa: FBT001
@@ -80,12 +78,7 @@ def _marked(problem: Problem) -> tuple[str, int, int]:
 
 def _shown(source: str) -> str:
     # INVARIANT: what is shown of the start of a line is the start of what is shown of it, else marks stand elsewhere
-    return safe(source.replace("\t", _TAB))
-
-
-def safe(text: str) -> str:
-    """Return a text of somebody else so that neither a terminal nor the log of a job acts on it."""
-    return _COMMAND.sub(lambda found: f"{found[1]}\\x{ord(found[2]):02x}", printable(text))
+    return printable(source.replace("\t", _TAB))
 
 
 def _width(text: str) -> int:
@@ -100,7 +93,7 @@ def _columns(character: str) -> int:
 
 def _hint(hint: str) -> list[str]:
     first, *more = hint.split("\n")
-    return [f"  hint: {safe(first)}", *(f"        {safe(line)}" for line in more)] if hint else []
+    return [f"  hint: {printable(first)}", *(f"        {printable(line)}" for line in more)] if hint else []
 
 
 def _fix(number: int, is_fixable: bool) -> list[str]:  # noqa: FBT001

@@ -2,10 +2,9 @@
 
 from xml.etree import ElementTree as ET
 
-from cortex_policy.cli.formats.suites import suites_of
+from cortex_policy.cli.formats.suites import suites_of, text_of
 from cortex_policy.cli.trials.text import flaw_passage, reasons
 from cortex_policy.manage.testing import Outcome
-from cortex_policy.wording import printable
 
 _NONE = "no case"
 
@@ -14,13 +13,13 @@ def draw(outcome: Outcome) -> str:
     """Return one suite; a service that finds no test takes the job for broken, so that none at all is one."""
     cases = []
     for one in outcome.trials:
-        file = printable(one.file)
-        cases += [_case(file, printable(result.case.name), [*map(printable, reasons(result))] if result.wrong else [])
+        file = text_of(one.file)
+        cases += [_case(file, text_of(result.case.name), [*map(text_of, reasons(result))] if result.wrong else [])
                   for result in one.results]  # fmt: skip
         if one.flaws:
             cases.append(_case(file, file, [flaw_passage(flaw) for flaw in one.flaws]))
     gaps = [f"{cover.file}: no case shows that {said}" for cover in outcome.covers for said in cover.unmet]
-    return suites_of("test", cases or [_case(_NONE, _NONE, [])], "\n".join(map(printable, gaps)))
+    return suites_of("test", cases or [_case(_NONE, _NONE, [])], "\n".join(map(text_of, gaps)))
 
 
 def _case(file: str, name: str, wrong: list[str]) -> ET.Element:

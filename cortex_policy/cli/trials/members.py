@@ -2,6 +2,7 @@
 
 import json
 
+from cortex_policy.core.text import escape_json
 from cortex_policy.manage.coverage import Cover
 from cortex_policy.manage.testing import Outcome, percent_of
 from cortex_policy.manage.trying import Result, Trial
@@ -11,7 +12,7 @@ def draw(outcome: Outcome) -> str:
     """Return one line."""
     results = [result for one in outcome.trials for result in one.results]
     failed = sum(bool(result.wrong) for result in results)
-    return json.dumps({
+    return escape_json(json.dumps({
         "status": "ok" if outcome.passes else "fail",
         "passed": len(results) - failed,
         "failed": failed,
@@ -19,7 +20,7 @@ def draw(outcome: Outcome) -> str:
         "files": [_file(one) for one in outcome.trials],
         "grants": [_grant(cover) for cover in outcome.covers],
         "warnings": list(outcome.warnings),
-    }) + "\n"  # fmt: skip
+    })) + "\n"  # fmt: skip
 
 
 def _file(one: Trial) -> dict[str, object]:

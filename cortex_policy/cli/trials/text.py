@@ -1,7 +1,7 @@
 """What came of cases as an operator reads it: each that failed with the rule that decided, then what none shows."""
 
 from cortex_policy.cli.formats.shared import counted
-from cortex_policy.cli.formats.text import safe
+from cortex_policy.core.text import escape, printable
 from cortex_policy.explaining import near_by
 from cortex_policy.manage.cases import Flaw
 from cortex_policy.manage.coverage import Cover
@@ -18,13 +18,15 @@ def draw(outcome: Outcome, *, colour: bool = False) -> str:
     passages += [flaw_passage(flaw, colour=colour) for one in outcome.trials for flaw in one.flaws]
     told = {one.grant_id for one in outcome.trials for result in one.failed if result.case.name == COMPLETE}
     passages += [_gaps(cover, colour=colour) for cover in outcome.covers if cover.unmet and cover.grant_id not in told]
-    return "".join(f"{text}\n\n" for text in passages) + f"{summary(outcome)}\n"
+    text = "".join(f"{text}\n\n" for text in passages) + f"{summary(outcome)}\n"
+    return text if colour else escape(text)
 
 
 def passage(one: Trial, result: Result, *, colour: bool = False) -> str:
     """Return what is wrong with a case, the rule that decided, and what would have come nearest."""
-    head = f"{safe(one.file)}:{result.case.line}: {_painted('failed', _RED, colour=colour)}: {safe(result.case.name)}"
-    return "\n".join([head, *(f"  {safe(line)}" for line in reasons(result))])
+    place = f"{printable(one.file)}:{result.case.line}"
+    head = f"{place}: {_painted('failed', _RED, colour=colour)}: {printable(result.case.name)}"
+    return "\n".join([head, *(f"  {printable(line)}" for line in reasons(result))])
 
 
 def reasons(result: Result) -> list[str]:
@@ -40,8 +42,8 @@ def reasons(result: Result) -> list[str]:
 
 def flaw_passage(flaw: Flaw, *, colour: bool = False) -> str:
     """Return what keeps a case file from being run."""
-    head = f"{safe(flaw.file)}:{flaw.line}: {_painted('error', _RED, colour=colour)}: {safe(flaw.message)}"
-    return f"{head}\n  hint: {safe(flaw.hint)}" if flaw.hint else head
+    head = f"{printable(flaw.file)}:{flaw.line}: {_painted('error', _RED, colour=colour)}: {printable(flaw.message)}"
+    return f"{head}\n  hint: {printable(flaw.hint)}" if flaw.hint else head
 
 
 def summary(outcome: Outcome) -> str:
@@ -61,13 +63,13 @@ def _cases(outcome: Outcome) -> tuple[list[tuple[Result, ...]], list[tuple[Resul
 
 
 def _gaps(cover: Cover, *, colour: bool) -> str:
-    file, grant_id = safe(cover.file), safe(cover.grant_id)
+    file, grant_id = printable(cover.file), printable(cover.grant_id)
     if not cover.is_tested:
         head = f"{file}: {_painted('untested', _YELLOW, colour=colour)}"
         return f"{head}\n  hint: write its first cases with `cortex-policy test --init {grant_id}`"
     share = _painted(f"{int(percent_of([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; no case shows that"]
-    lines += [f"  {safe(said)}" for said in cover.unmet[:_MOST_UNMET]]
+    lines += [f"  {printable(said)}" for said in cover.unmet[:_MOST_UNMET]]
     more = len(cover.unmet) - _MOST_UNMET
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from reports import REAL, hostile, is_quiet, many, reports
 
 from cortex_policy.cli.formats.github import MOST, draw
+from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Problem, Report
-from cortex_policy.wording import printable
 
 # `::name key=value,key=value::data`; data escapes %, CR and LF, and a value `:` and `,` as well
 VALUE = r"(?:[^%\r\n:,]|%25|%0D|%0A|%3A|%2C)+"

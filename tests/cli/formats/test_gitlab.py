@@ -7,8 +7,8 @@ from hypothesis import given
 from reports import HOSTILE, REAL, hostile, many, reports
 
 from cortex_policy.cli.formats.gitlab import draw
+from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Problem, Report
-from cortex_policy.wording import printable
 
 
 def entries(*problems: Problem) -> list[dict[str, Any]]:
@@ -56,7 +56,8 @@ def test_no_problem_is_an_empty_array() -> None:
 def test_nothing_that_a_file_says_is_acted_on() -> None:
     """It is seen as escapes, and can be stored."""
     (entry,) = entries(*hostile().problems)
-    assert entry["description"] == f"{printable(HOSTILE)} (hint: {printable(HOSTILE.replace(chr(10), ' '))})"
+    hint = " ".join(map(printable, f"hint: {HOSTILE}".split("\n")))
+    assert entry["description"] == f"{printable(HOSTILE)} ({hint})"
     assert entry["location"]["path"].endswith("\\udcff")
 
 

@@ -11,8 +11,8 @@ from xmlschema import XMLSchema
 
 from cortex_policy.cli.formats.junit import draw
 from cortex_policy.cli.formats.text import passages_of
+from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Report
-from cortex_policy.wording import printable
 
 JENKINS = XMLSchema(Path(__file__).parent / "jenkins-junit.xsd")
 # what the schema of Ant asks for; the schema itself is under the LGPL, and so not here

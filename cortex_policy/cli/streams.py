@@ -1,0 +1,137 @@
+"""The two streams by which everything printed leaves: no terminal or job acts on it, and no error of theirs ends us."""
+
+import errno
+import os
+import re
+import sys
+
+from cortex_policy.core.text import escape
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
+_MOST_KEPT = 64  # characters of an unfinished line: longer than what begins any command
+_STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
+
+
+class Raw:
+    """A stream that goes on when it cannot be written: its error is kept, and is no error of the answer."""
+
+    def __init__(self, stream: "TextIO") -> None:
+        """Take the stream of Python, which may be closed, full or broken."""
+        self._stream = stream
+        self.failure: OSError | None = None
+
+    def write(self, text: str) -> int:
+        """Write a text as it is."""
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            self._keep(error)
+        except ValueError:  # it was closed
+            self._keep(OSError(errno.EBADF, os.strerror(errno.EBADF)))
+        return len(text)
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write what was asked for byte for byte."""
+        self.flush()
+        try:
+            self._stream.buffer.write(data)
+        except OSError as error:
+            self._keep(error)
+
+    def flush(self) -> None:
+        """Pass on what was written."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._keep(error)
+        except ValueError:
+            return
+
+    def _keep(self, error: OSError) -> None:
+        self.failure = self.failure or error
+
+    def __getattr__(self, name: str) -> "Any":
+        """Answer for the stream, but hand out no way around this one."""
+        if name == "buffer":
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+
+class Escaping:
+    """What `print` and its like find as a standard stream."""
+
+    def __init__(self, raw: Raw, *, keeps_styles: bool = False) -> None:
+        """Take where it goes; with styles, colours pass, and nothing else that begins with an escape."""
+        self.raw, self._keeps_styles, self._line = raw, keeps_styles, ""
+
+    def write(self, text: str) -> int:
+        """Write a text, escaped with what the line holds already."""
+        parts = _STYLE.split(text) if self._keeps_styles else [text]
+        for index, part in enumerate(parts):
+            self.raw.write(part if index % 2 else self._escaped(part))
+        return len(text)
+
+    def _escaped(self, text: str) -> str:
+        shown = escape(text, self._line)
+        line = (self._line + shown).rpartition("\n")[2]
+        is_long = len(line) > _MOST_KEPT and bool(line.strip())
+        self._line = f"-{line[-_MOST_KEPT:]}" if is_long else line
+        return shown
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        return bool(self.raw.isatty())
+
+    def __getattr__(self, name: str) -> "Any":
+        """Answer for the stream below."""
+        return getattr(self.raw, name)
+
+
+def open_streams() -> None:
+    """Put both streams in the place of Python's, where they are not yet."""
+    sys.stdout, sys.stderr = _opened(sys.stdout, 1), _opened(sys.stderr, 2)
+
+
+def raw(stream: "TextIO") -> "TextIO":
+    """Return the way by which a text leaves as it is: bars that move, commands that a job is meant to read."""
+    return stream.raw if isinstance(stream, Escaping) else stream  # type: ignore[return-value]
+
+
+def styled(stream: "TextIO") -> "TextIO":
+    """Return the way by which colours pass, for a text whose values are escaped."""
+    if not isinstance(stream, Escaping):
+        return stream
+    return Escaping(stream.raw, keeps_styles=stream.isatty())  # type: ignore[return-value]
+
+
+def write_bytes(data: bytes) -> None:
+    """Write bytes that were asked for to standard output."""
+    out = sys.stdout
+    if isinstance(out, Escaping):
+        out.raw.write_bytes(data)
+    else:
+        out.flush()
+        out.buffer.write(data)
+
+
+def write_line(line: str) -> bool:
+    """Write a line to standard output at once; false once it cannot be written."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+    return failure() is None
+
+
+def failure() -> "OSError | None":
+    """Return what kept standard output from being written."""
+    return getattr(sys.stdout, "failure", None)
+
+
+def _opened(stream: "TextIO | None", descriptor: int) -> "TextIO":
+    if isinstance(stream, Escaping):
+        return stream
+    plain = stream if stream is not None else os.fdopen(descriptor, "w", closefd=False)
+    plain.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
+    return Escaping(Raw(plain))  # type: ignore[return-value]
