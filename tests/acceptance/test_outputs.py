@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.state.library import enforce, load_grant
+from tests.acceptance.every_command import all_calls, hostile_root, is_endless, ran
 
 PROGRAM = [sys.executable, "-m", "cortex_policy", "check"]
 # a line with `--` is one for Typer's door
@@ -109,3 +110,34 @@ def test_completion_variables_never_answer(root: Path, name: str, value: str) ->
             [*PROGRAM, *words], capture_output=True, check=False, cwd=root, env={**os.environ, **asked}
         )
         assert (done.returncode, done.stdout) == (code, b"")
+
+
+CHANGING = {
+    "edit", "init", "new", "set", "remove", "rename", "copy", "fmt", "undo", "stop", "resume", "approve", "deny",
+    "stamp write", "config set", "config unset", "config edit", "rate reset", "rate purge",
+}  # fmt: skip
+
+
+def only_prints(call: list[str]) -> bool:
+    """Whether what a call asks for is nothing but output."""
+    if {"--dry-run", "--diff", "--check", "--help"} & set(call):
+        return call[0] not in {"check", "explain"}
+    if call[0] in {"check", "explain"} or "--fix" in call or "--init" in call:
+        return False
+    return call[0] not in CHANGING and " ".join(call[:2]) not in CHANGING
+
+
+def test_only_a_command_that_only_prints_ends_with_3_where_it_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every command on a full disk, and one whose reader went away; what is found or done keeps its code."""
+    codes = {}
+    for way in ("pipe", "full", "gone"):
+        (tmp_path / way).mkdir()
+        calls = [call for call in all_calls(hostile_root(tmp_path / way, monkeypatch)) if not is_endless(call)]
+        codes[way] = ran(calls, way)
+    for call, whole, full, gone in zip(calls, codes["pipe"], codes["full"], codes["gone"], strict=True):
+        is_lost = whole[0] == 0 and bool(whole[1]) and only_prints(call)
+        assert full[0] == (3 if is_lost else whole[0]), (call, whole, full)
+        assert ("cannot be written: no space left" in full[2]) == is_lost, (call, full)
+        assert gone[0] == whole[0], (call, whole, gone)

@@ -1,0 +1,215 @@
+"""What the tests that walk all commands share: words for each command, and a process that runs many of them.
+
+A command that is not in `WORDS` fails those tests: whoever adds one says there how it is run.
+"""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from cortex_policy.cli.app import app_of
+
+HOSTILE = "##vso[task.a]\x1b[3J\x1b[5m\x9b5m\u202e\x7f\u2028\r##[b]\x85::c\ufeff"
+ENDLESS = (["rate", "watch"], ["approvals", "--watch"], ["audit", "tail", "--follow"], ["test", "--watch"])
+ANSWER = b"xq\n\x04"  # ends a screen, a prompt, a question
+STOP = ["stop", "--reason", "{x}"]
+# `{x}` stands for the hostile text
+WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
+    "check": [["git", "{x}"], ["{x}", "{x}"], ["git", "a", "--arg", "{x}={x}", "--path", "{x}"], ["git", "{x}", "--explain"]],
+    "explain": [["git", "{x}"], ["git", "{x}", "--path", "{x}"], ["git", "a", "--arg", "{x}=1"]],
+    "list": [[]],
+    "show": [["git"], ["bad"], ["{x}"], ["git", "--at", "1"]],
+    "diff": [["git", "ask"], ["--against", "HEAD"], ["--against", "HEAD", "--markdown"], ["--against", "{x}"], ["git", "./{x}"]],
+    "log": [[], ["git"], ["{x}"]],
+    "validate": [[], ["{x}"], ["--select", "{x}"], ["--output", "github"], ["--output", "gitlab"], ["--output", "sarif"], ["--output", "junit"], ["--output", "{x}"], ["--fix"]],
+    "rule": [[], ["scope-dead"], ["{x}"]],
+    "test": [[], ["--output", "junit"], ["--output", "json"], ["--filter", "{x}"], ["{x}"], ["--init", "ask"], ["--init", "{x}"], ["--watch"]],
+    "replay": [["log"], ["log", "--with", "HEAD"], ["log", "--with", "{x}"], ["{x}"]],
+    "suggest": [["log"], ["{x}"]],
+    "approvals": [[], ["{id}"], ["{x}"], ["--watch"]],
+    "schema": [[]],
+    "completions": [["bash"], ["{x}"]],
+    "stamp show": [[]],
+    "stamp verify": [[]],
+    "stamp wait": [["--version", "1"], ["--reader", "{x}", "--timeout", "0"]],
+    "config list": [[]],
+    "config get": [["audit.file"], ["{x}"]],
+    "config path": [[]],
+    "rate show": [[], ["git"], ["{x}"]],
+    "rate watch": [[]],
+    "audit verify": [["log"], ["{x}"], ["log", "--expect", "{x}"]],
+    "audit tail": [["log"], ["{x}"], ["log", "--follow"]],
+    "audit show": [["log"], ["log", "--reason", "{x}"], ["log", "--since", "{x}"]],
+    "audit stats": [["log"], ["{x}"]],
+    "stop": [["--reason", "{x}"], []],
+    "resume": [[]],
+    "fmt": [["--check", "--diff"], ["git", "--diff"], ["{x}"], ["git"]],
+    "edit": [["git"], ["{x}"]],
+    "set": [["git", "--allow", "{x}2", "--dry-run"], ["git", "--add-scope", "{x}2", "--dry-run"], ["git", "--rate", "1"], ["git", "--tool", "{x}", "--allow-widening"]],
+    "new": [["git2"], ["{x}"]],
+    "init": [[], ["--root", "{x}"]],
+    "copy": [["git", "git4"], ["{x}", "{x}"]],
+    "undo": [["--dry-run"], ["git", "--dry-run"], ["{x}"], ["--allow-widening"]],
+    "approve": [["{id}", "--yes"], ["{x}", "--yes"]],
+    "deny": [["{id}"], ["{x}"]],
+    "stamp write": [[]],
+    "config set": [["history.keep", "9"], ["audit.file", "/{x}"], ["{x}", "{x}"]],
+    "config unset": [["audit.file"], ["{x}"]],
+    "config edit": [[]],
+    "rate reset": [["git", "--yes"], ["{x}", "--yes"]],
+    "rename": [["git", "git3"], ["git", "{x}"]],
+    "remove": [["git", "--yes"], ["{x}", "--yes"]],
+    "rate purge": [["--yes"]],
+}  # fmt: skip
+
+
+def hostile_grant(tool: str = HOSTILE, **more: object) -> str:
+    """Return a grant all of whose texts are hostile, as text that is not escaped where JSON lets it be."""
+    value = {
+        "tool": tool, "actions": ["a", HOSTILE], "rate": {"perMinute": 3}, "fsScope": [HOSTILE, "##[x]", f"a/{HOSTILE}"],
+        "args": {HOSTILE: {"enum": [HOSTILE], "description": HOSTILE}, "path": {"type": "string", HOSTILE: HOSTILE}},
+        HOSTILE: HOSTILE, "fsscope": [HOSTILE], "note": HOSTILE,
+    }  # fmt: skip
+    return json.dumps(value | more, ensure_ascii=False)
+
+
+def hostile_root(directory: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make a root in which everything that can be hostile is; return the id of a request that waits there."""
+    root = directory / HOSTILE.replace("/", "")
+    policy = root / ".cortex/policy"
+    (policy / "tools").mkdir(parents=True)
+    (policy / "tests").mkdir()
+    for path in (root, root / ".cortex", policy, policy / "tools"):
+        path.chmod(0o755)
+    (policy / "tools/git.json").write_text(hostile_grant())
+    (policy / "tools/ask.json").write_text(hostile_grant(dataClass="sensitive", fsScope=[]))
+    case = {"name": "x", "action": HOSTILE, "expect": "rate_limited", "args": {HOSTILE: HOSTILE}}
+    (policy / "tests/git.cases.json").write_text(json.dumps({"grant": "git", "case": [case]}))
+    (policy / "tests/bad.cases.json").write_text(json.dumps({"grant": HOSTILE, HOSTILE: 1, "case": [{HOSTILE: 1}]}))
+    monkeypatch.chdir(root)
+    for name, value in {"CORTEX_AUDIT_LOG": str(root / "log"), "XDG_CONFIG_HOME": str(directory / "config"),
+        "CORTEX_POLICY_STATE_DIR": str(directory / "s"),"CORTEX_RUN_ID": HOSTILE, "EDITOR": "true",
+                        "CORTEX_POLICY_SENSITIVE": "ask", "SUDO_USER": HOSTILE, "COLUMNS": "60",
+                        "TERM": "xterm", "PYTHONPATH": str(Path(__file__).parents[2])}.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+    subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
+    subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-qm", "x"], check=True)
+    ran([["set", "git", "--rate", "4", "--allow-widening"], ["check", "ask", "a", "--args", json.dumps({HOSTILE + "2": HOSTILE})],
+         ["check", "git", HOSTILE], ["check", "git", "a", "--path", HOSTILE]], "pipe")  # fmt: skip
+    (policy / "tools/git.json").write_text(hostile_grant(actions=[HOSTILE * 2]))
+    (policy / "tools/bad.json").write_text(hostile_grant() + HOSTILE)
+    (policy / f"tools/{HOSTILE}.json").write_text("{}")
+    (policy / f"tests/{HOSTILE}.cases.toml").write_text(HOSTILE)
+    monkeypatch.delenv("SUDO_USER")
+    ((_, out, _),) = ran([["approvals", "--json"]], "pipe")
+    return str(json.loads(out)["requests"][0]["id"])
+
+
+def leaves(command: Any = None, way: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return all commands by their words, as the table of the program has them."""
+    command = command or typer.main.get_command(app_of())
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        return {" ".join(way): command}
+    return {name: leaf for word, part in inner.items() for name, leaf in leaves(part, (*way, word)).items()}
+
+
+def is_endless(words: list[str]) -> bool:
+    """Whether a command goes on until it is ended."""
+    return any(set(one) <= set(words) for one in ENDLESS)
+
+
+def calls_of(name: str) -> list[list[str]]:
+    """Return the calls of a command: those of the table, with `--json` where it has that, and wrong ones."""
+    taken = {option for one in leaves()[name].params for option in one.opts}
+    head, calls = name.split(" "), WORDS[name]
+    more = [[*one, "--json"] for one in calls if "--json" in taken]
+    every = [[*head, *one] for one in [*calls, *more, ["--help"], ["--{x}"], ["{x}", "{x}", "{x}", "{x}"]]]
+    return [STOP, *every, ["list"], ["show", "git"], ["check", "git", "{x}"]] if name == "resume" else every
+
+
+def all_calls(request: str) -> list[list[str]]:
+    """Return the calls of all commands."""
+    every = [call for name in WORDS for call in calls_of(name)]
+    return [[word.replace("{x}", HOSTILE).replace("{id}", request) for word in call] for call in every]
+
+
+def ran(calls: list[list[str]], way: str) -> list[tuple[int, str, str]]:
+    """Run calls by `pipe`, `pty`, `full` or `gone`; return code, output and error of each."""
+    done = subprocess.run(
+        [sys.executable, __file__, way], input=json.dumps(calls).encode(), capture_output=True, check=True, timeout=300,
+        cwd=Path.cwd(),
+    )  # fmt: skip
+    return [(code, out, err) for code, out, err in json.loads(done.stdout)]
+
+
+def _run(words: list[str], way: str) -> tuple[int, str, str]:
+    seconds = 0.5 if is_endless(words) else 20.0
+    if way == "pty":
+        pid, screen = pty.fork()
+        if pid == 0:
+            _become(words)
+        return _ended(pid, seconds, screen, None)
+    out, err = os.pipe(), os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open("/dev/full", os.O_WRONLY) if way == "full" else out[1], 1)
+        os.dup2(err[1], 2)
+        for descriptor in (*out, *err):
+            os.close(descriptor)
+        _become(words)
+    os.close(out[1])
+    os.close(err[1])
+    if way == "gone":
+        os.close(out[0])
+    return _ended(pid, seconds, None if way == "gone" else out[0], err[0])
+
+
+def _become(words: list[str]) -> None:
+    from cortex_policy.door import main  # noqa: PLC0415 - in the child
+
+    sys.argv = ["cortex-policy", *words]
+    main()
+
+
+def _ended(pid: int, seconds: float, *descriptors: int | None) -> tuple[int, str, str]:
+    texts = {one: b"" for one in descriptors if one is not None}
+    is_screen = len(texts) == 1 and os.isatty(next(iter(texts)))
+    left, deadline = set(texts), time.monotonic() + seconds
+    while left and (patience := deadline - time.monotonic()) > 0:
+        ready = select.select(left, [], [], min(patience, 0.2))[0]
+        if not ready and is_screen:
+            os.write(next(iter(left)), ANSWER)
+        for one in ready:
+            try:
+                data = os.read(one, 65536)
+            except OSError:  # the terminal is gone
+                data = b""
+            texts[one] += data
+            if not data:
+                left.discard(one)
+    if left:
+        os.kill(pid, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    said = [texts.get(one, b"").decode("utf-8", "surrogateescape") if one is not None else "" for one in descriptors]
+    for one in texts:
+        os.close(one)
+    return code, said[0], said[1]
+
+
+if __name__ == "__main__":
+    app_of()
+    json.dump([_run(call, sys.argv[1]) for call in json.load(sys.stdin)], sys.stdout)

@@ -1,0 +1,86 @@
+"""Text of others: nothing acts on it, and it is never longer than somebody would read."""
+
+import json
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from cortex_policy.core.text import MOST, cut, escape, escape_json, escape_xml, listed, printable
+
+PARTS = st.text(st.sampled_from("#[]:vsoVSO \t\n\r\x1b\x7f\x85\u2028\u202e\ufeff\udcffaé日")) | st.text()
+COMMAND = re.compile(r"##[a-z0-9_.-]*\[|^\s*::", re.IGNORECASE | re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a", "a"), ("a\nb", "a\\nb"), ("\x1b[1m", "\\x1b[1m"), ("##[x]", "##\\x5bx]"), ("###vso[x", "###vso\\x5bx"),
+        ("a ##VSO[x", "a ##VSO\\x5bx"), ("##teamcity[x", "##teamcity\\x5bx"), ("# #[", "# #["), ("::x", ":\\x3ax"),
+        ("a::b", "a::b"), (":", ":"), ("\u2028\u202e\x7f\x85", "\\u2028\\u202e\\x7f\\x85"), ("\udcff", "\\udcff"),
+    ],
+)  # fmt: skip
+def test_a_value_is_shown(text: str, shown: str) -> None:
+    """In its line, with what acts on a terminal or a job escaped."""
+    assert printable(text) == shown
+
+
+@given(st.lists(PARTS))
+@example(["##", "[x]"])
+@example([":", ":x"])
+@example([" \t", "::x"])
+@example(["##v", "so[", "\n"])
+def test_what_leaves_in_parts_is_what_leaves_at_once(parts: list[str]) -> None:
+    """Nothing is put together of harmless parts."""
+    before, left = "", ""
+    for part in parts:
+        shown = escape(part, before)
+        left += shown
+        before = left.rpartition("\n")[2]
+    assert left == escape("".join(parts)) == escape(left)
+    assert not COMMAND.search(left)
+    assert all(one.isprintable() or one in "\n\t" for one in left)
+
+
+@given(st.recursive(PARTS, lambda inner: st.lists(inner) | st.dictionaries(PARTS, inner)))
+@example({"##": ["##vso[x]", "\\##[", "\x7f"]})
+def test_a_reader_of_json_gets_the_same_values(value: object) -> None:
+    """By JSON's own rules."""
+    text = escape_json(json.dumps(value))
+    assert json.loads(text) == value
+    assert escape(text) == text
+
+
+@given(PARTS)
+def test_a_reader_of_xml_gets_the_same_text(text: str) -> None:
+    """By XML's own rules, as far as it can write a character at all."""
+    text = "".join(
+        one for one in text if one in "\n\t" or (one >= " " and not "\ud800" <= one <= "\udfff" and one < "\ufffe")
+    )
+    element = ET.Element("a", {"b": text})
+    element.text = text
+    written = escape_xml(ET.tostring(element, "unicode"))
+    read = ET.fromstring(written)  # noqa: S314 - our own
+    assert (read.get("b"), read.text or "") == (text, text)
+    assert escape(written) == written
+
+
+@given(st.text(min_size=1).map(lambda text: text * 300))
+def test_no_message_is_longer_than_its_bound(text: str) -> None:
+    """Its start and its end remain, and how much there was between."""
+    shown = cut(text)
+    assert len(shown.encode("utf-8", "surrogatepass")) <= MOST
+    assert shown == text or "bytes more" in shown
+
+
+def test_a_list_says_how_much_is_missing() -> None:
+    """A long word is cut, too."""
+    words = tuple(f"a{index}" for index in range(20_000))
+    shown = listed(words)
+    count = shown.count(",") - 1 + 1  # one comma is the number's
+    assert shown.endswith(f" ... and {20_000 - count:,} more")
+    assert len(shown) < MOST
+    assert listed(("a", "b")) == "a, b"
+    assert len(listed(("x" * 10**6, "y"))) < MOST
