@@ -19,21 +19,25 @@ _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-]+)\s*\]\s*(#.*)?$")
 _PAIR = re.compile(
     r"(\s*([A-Za-z0-9_.\-]+)\s*=\s*)(\"[^\"\\]*\"|'[^']*'|\[[^\]#]*\]|[^#\"'\[{]*[^#\"'\[{\s])(\s*(?:#.*)?)$"
 )
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # TOML knows no other ends of lines, as `splitlines` does
 _APART = re.compile(r"\s*(#.*)?$")
 
 
 def changed(text: str, name: str, value: object) -> str:
-    """Return a text with another value of a setting, ABSENT for none; raise NotDone where comments would be lost."""
+    """Return a text with another value of a setting, ABSENT for none; raise NotDone where comments would be lost.
+
+    Each line keeps its ending, and a new one ends as the line before it does.
+    """
     before = flattened(decode_toml(text.encode()))
     wanted = {key: part for key, part in before.items() if key != name} | ({} if value is ABSENT else {name: value})
     if wanted == before:
         return text
-    for candidate in _candidates(text.splitlines(keepends=True), name, value):
+    for candidate in _candidates(text, name, value):
         if _says(candidate, wanted):
             return candidate
     if "#" in text:
         raise NotDone("its comments would be lost", "use `cortex-policy config edit`")
-    return tomli_w.dumps(_nested(wanted))
+    return tomli_w.dumps(_nested(wanted)).replace("\n", _ending(text))
 
 
 def literal(value: object) -> str:
@@ -61,14 +65,15 @@ def _nested(values: dict[str, object]) -> dict[str, object]:
     return document
 
 
-def _candidates(lines: list[str], name: str, value: object) -> "Iterator[str]":
+def _candidates(text: str, name: str, value: object) -> "Iterator[str]":
     """Yield texts that may say it, the most natural first."""
+    lines = _LINE.findall(text)
     section, _, key = name.rpartition(".")
     sections = _sections(lines)
     for at, line in enumerate(lines):
         found = _PAIR.match(line)
         if found and name in (found[2], f"{sections[at]}.{found[2]}"):
-            put = "" if value is ABSENT else f"{found[1]}{literal(value)}{found[4].rstrip()}\n"
+            put = "" if value is ABSENT else f"{found[1]}{literal(value)}{found[4].rstrip()}{_ending(line, text)}"
             yield "".join([*lines[:at], put, *lines[at + 1 :]])
     if value is ABSENT:
         return
@@ -99,7 +104,15 @@ def _end(lines: list[str], sections: list[str], section: str) -> int:
 
 def _inserted(lines: list[str], at: int, new: str, gap: str = "") -> str:
     before, after = "".join(lines[:at]), "".join(lines[at:])
+    ending = _ending(*lines[max(at - 1, 0) : at + 1], *lines[:1])
+    separated = ending if lines[at:] and _HEADER.match(lines[at].rstrip()) else ""
     if before and not before.endswith("\n"):
-        before += "\n"
-    separated = "\n" if _HEADER.match(after.split("\n", 1)[0]) else ""
-    return f"{before}{gap if before else ''}{new}{separated}{after}"
+        before += ending
+    new = f"{gap if before else ''}{new}".replace("\n", ending)
+    return f"{before}{new}{separated}{after}"
+
+
+def _ending(*texts: str) -> str:
+    """Return how the first line ends, of the first text in which it has an end."""
+    first = next((line for text in texts for line in _LINE.findall(text)[:1] if line.endswith("\n")), "\n")
+    return first[-2:] if first.endswith("\r\n") else "\n"

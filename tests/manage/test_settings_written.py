@@ -179,6 +179,26 @@ def test_comments_stay_where_they_were() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "change", [("sensitive", "ask"), ("history.keep", 3), ("stamp", "require"), ("audit.args", None), ("rate.x", 1)]
+)
+def test_each_line_keeps_its_ending(change: tuple[str, Any]) -> None:
+    """As a file from Windows has them; a new line ends as the one before it."""
+    wanted = changed(COMMENTED, *change)
+    assert changed(COMMENTED.replace("\n", "\r\n"), *change) == wanted.replace("\n", "\r\n")
+    assert changed(COMMENTED.replace("\n", "\r\n").removesuffix("\r\n"), *change).count("\n") >= wanted.count("\n") - 1
+
+
+def test_mixed_endings_stay_mixed() -> None:
+    """Only the line that changes is written."""
+    mixed = 'sensitive = "allow"\r\n# unix\n[history]\nkeep = 3\r\n'
+    assert changed(mixed, "sensitive", "ask") == mixed.replace("allow", "ask")
+    assert changed(mixed, "history.keep", None) == mixed.replace("keep = 3\r\n", "")
+    assert changed(mixed, "stamp", "off") == mixed.replace("# unix", 'stamp = "off"\r\n# unix')
+    assert changed("a = 1\r\nb = {c = 2}\r\n", "b.c", 3) == "a = 1\r\n\r\n[b]\r\nc = 3\r\n"
+    assert changed("# \u2028 is no end of a line\r\nx = 1\r\n", "x", 2) == "# \u2028 is no end of a line\r\nx = 2\r\n"
+
+
 def test_comments_that_would_be_lost_are_not() -> None:
     """What is too tangled for a change of lines is left to an editor; without comments it is written anew."""
     tangled = "history = {keep = 3} # x\n"
@@ -197,9 +217,10 @@ changes = st.sampled_from([
 ])  # fmt: skip
 
 
-@given(st.lists(lines, max_size=8).map("".join), changes)
-def test_a_change_changes_one_setting_and_no_comment(text: str, change: tuple[str, Any]) -> None:
+@given(st.lists(st.tuples(lines, st.sampled_from(["\n", "\r\n"])), max_size=8), changes)
+def test_a_change_changes_one_setting_and_no_comment(parts: list[tuple[str, str]], change: tuple[str, Any]) -> None:
     """Whatever the file looks like: else it is refused."""
+    text = "".join(line.replace("\n", ending) for line, ending in parts)
     try:
         before = flattened(tomllib.loads(text))
     except tomllib.TOMLDecodeError:
@@ -215,6 +236,10 @@ def test_a_change_changes_one_setting_and_no_comment(text: str, change: tuple[st
     assert flattened(tomllib.loads(after)) == wanted
     if value is not None:
         assert after.count("# c") == text.count("# c")
+    if "\n" in text and "\n" not in text.replace("\r\n", ""):
+        assert "\n" not in after.replace("\r\n", "")
+    if "\r" not in text:
+        assert "\r" not in after
 
 
 @given(st.text() | st.integers(0) | st.booleans() | st.lists(st.text()))
