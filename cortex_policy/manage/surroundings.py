@@ -7,6 +7,7 @@ from shlex import quote
 from cortex_policy.core.model import GrantError, budget_key
 from cortex_policy.manage.targets import TOOLS, option_of, shown
 from cortex_policy.schema.problems import Finding, Problem, placed, unplaced
+from cortex_policy.state import git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import NEW
 from cortex_policy.state.grants import Root, is_grant_id
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _OURS = frozenset(("tools", "tests", "stamp.json", "history", "config.toml", "stop", ".lock"))
 _READ_BY_OTHERS = (".git", "README")  # what git and people keep anywhere
 MOST_NAMED = 3
+_LARGEST = 1 << 16  # bytes of a file for git
 
 
 def shared_budgets(looked: "list[Pair]", inspector: "Inspector") -> "Iterator[Problem]":
@@ -47,6 +49,7 @@ def problems_of_root(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
         hint = f"make one with `cortex-policy new ID{option_of(root)}`"
         yield unplaced(shown(root + TOOLS), "file-none", "there are no grants in it", hint)
     yield from _strays(root)
+    yield from _not_ignored(root)
     yield from _unstamped(root, looked)
 
 
@@ -80,6 +83,20 @@ def _stray(entry: "os.DirEntry[str]") -> Problem:
         return unplaced(path, "file-name", "no check can name it", hint)
     message = "nothing below it is read" if entry.is_dir(follow_symlinks=False) else "it is not read"
     return unplaced(path, "file-stray", message, "a grant is `.cortex/policy/tools/<id>.json`; move it there, or away")
+
+
+def _not_ignored(root: str) -> "Iterator[Problem]":
+    """Find what the `.gitignore` of a policy directory, where there is one, lets git take."""
+    text = None
+    with suppress(FileNotFoundError, GrantError), Directory(Trust(Root(root, named=True))) as policy:
+        text = policy.read(git_ignore.NAME, _LARGEST).decode("utf-8", "replace")
+    if text is not None and (missing := git_ignore.missing(text)):
+        file = shown(f"{root}/.cortex/policy/{git_ignore.NAME}")
+        names = ", ".join(f"`{name}`" for name in missing)
+        lines = " ".join(map(quote, missing))
+        yield unplaced(
+            file, "file-ignore", f"it does not ignore {names}", f"add them: `printf '%s\\n' {lines} >> {quote(file)}`"
+        )
 
 
 def _unstamped(root: str, looked: "list[Pair]") -> "Iterator[Problem]":

@@ -68,6 +68,7 @@ RULES = (
     Rule("file-stray", WARNING, "it is nothing of ours", "grants are `<id>.json` in `.cortex/policy/tools`, and nothing else is read there"),
     Rule("file-outside", NOTE, "it lies outside of `.cortex/policy/tools`", "no check finds it there"),
     Rule("file-none", WARNING, "a root has no grants", "it denies every call, and a gate that looks at nothing lets everything through"),
+    Rule("file-ignore", NOTE, "the `.gitignore` beside the grants lacks a line", "git would commit, or remove, what is there for a while or is nobody else's: a writer's lock, a stop, the history, a text that was not saved"),
     Rule("stamp-missing", NOTE, "there is no stamp", "whoever caches grants does not learn that they changed"),
     Rule("stamp-broken", WARNING, "the stamp cannot be read", "whoever caches grants does not learn that they changed"),
     Rule("stamp-differs", WARNING, "a grant is not as it was stamped", "it was changed by hand, and whoever caches it was not told"),

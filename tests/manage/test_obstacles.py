@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -272,3 +273,54 @@ def test_grants_are_not_looked_for_beside_another_lock(own: Root, monkeypatch: p
     with pytest.raises(NotDone, match="was replaced while its lock was held"), writing.writing(own):
         pass
     assert (policy / "tools" / f"{files.NEW}1-2").exists()
+
+
+def test_who_lost_the_lock_leaves_the_stamp_to_the_next(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the grant is written another writer finishes that, and writes more: its version does not go back."""
+    stamping.write(own)
+    old, other = tool(own, "git").read_bytes(), tool(own, "model-gateway").read_bytes()
+
+    def overtaken(_: int) -> None:
+        monkeypatch.undo()
+        removed(Path(own.tools).parent)
+        with writing.writing(own) as second:
+            assert second.put("model-gateway", other, NEW) == 3
+
+    with writing.writing(own) as writer:
+        monkeypatch.setattr(writing, "settle", overtaken)
+        assert writer.put("git", old, NEW) is None
+    stamp = stamps.read(own)
+    assert stamp is not None
+    assert (stamp.version, stamp.pending, differing(own)) == (3, {}, [])
+
+
+@pytest.mark.parametrize("words", [("clean", "-fdxq"), ("checkout", "-q", "other"), ("stash", "-q", "-u")])
+def test_a_lock_that_git_took_or_replaced_excludes_nobody(own: Root, words: tuple[str, ...]) -> None:
+    """Its holder writes nothing any more; whoever comes next gets the new one."""
+
+    def git(*command: str) -> None:
+        identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+        subprocess.run(["git", *identity, "-C", own.path, *command], check=True, capture_output=True)
+
+    git("init", "-q")
+    lock = Path(own.tools).parent / ".lock"
+    if words[0] == "checkout":  # somebody committed one
+        git("checkout", "-q", "-b", "other")
+        lock.write_text("other")
+        git("add", "-A")
+        git("commit", "-q", "-m", "x")
+        git("checkout", "-q", "-b", "here")
+        lock.write_text("here")
+        git("commit", "-q", "-a", "-m", "x")
+    else:
+        git("add", "-A")
+        git("commit", "-q", "-m", "x")
+    old = tool(own, "git").read_bytes()
+    with writing.writing(own) as writer:
+        git("checkout", "-q", "--", ".")
+        git(*words)
+        with writing.writing(own):
+            pass
+        with pytest.raises(NotDone, match="while it was held"):
+            writer.put("git", old, NEW)
+    assert tool(own, "git").read_bytes() == old

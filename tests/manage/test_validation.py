@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,23 @@ def test_what_is_read_by_nobody_is_told(tools: Path) -> None:
         ("policy.json", "file-stray"), ("tools/-x.json", "file-name"), ("tools/.edit-git-0.json", "file-stray"),
         ("tools/notes.txt", "file-stray"), ("tools/sub", "file-stray"),
     ]  # fmt: skip
+
+
+def test_what_git_would_take_is_named(tools: Path) -> None:
+    """Where somebody has said what git ignores there; nobody is told to write such a file."""
+    ignored = tools.parent / ".gitignore"
+    ignored.write_text(".lock\n.edit-*\n")
+    (one,) = look().problems
+    assert (one.code, one.severity, one.message) == ("file-ignore", "note", "it does not ignore `stop`, `history/`")
+    command = one.hint.partition("`")[2].rstrip("`")
+    subprocess.run(["bash", "-c", command], check=True)
+    assert ignored.read_text() == ".lock\n.edit-*\nstop\nhistory/\n"
+    assert found() == []
+    ignored.write_text("")
+    assert found() == [(".gitignore", "file-ignore")]
+    ignored.unlink()
+    ignored.symlink_to("/dev/zero")
+    assert found() == []
 
 
 def test_a_grant_that_differs_from_its_stamp_is_told_and_one_that_is_gone(tools: Path) -> None:
