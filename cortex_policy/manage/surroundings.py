@@ -10,7 +10,7 @@ from cortex_policy.schema.problems import Finding, Problem, placed, unplaced
 from cortex_policy.state import git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.files import NEW
-from cortex_policy.state.grants import Root, is_grant_id
+from cortex_policy.state.grants import Directory, Root, Trust, is_grant_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

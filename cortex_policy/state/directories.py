@@ -1,10 +1,10 @@
 """Directories for a writer who may be root in the tree of another user: no link that this user made is followed."""
 
 import os
-import stat
 from contextlib import suppress
 
-from cortex_policy.state.file_attributes import ROOT, safe_mode, safe_owner
+from cortex_policy.state.file_attributes import ROOT, safe_owner
+from cortex_policy.state.permissions import find_doubts
 
 _BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # may be searched, not read
@@ -59,7 +59,7 @@ def is_ours_alone(path: str) -> bool:
             file = os.path.dirname(reached) if name == ".." else os.path.join(reached, name)
             if name in ("", "."):
                 continue
-            if not _is_ours(os.lstat(reached)) or os.lstat(file).st_uid not in (ROOT, os.geteuid()):
+            if not _is_ours(reached) or os.lstat(file).st_uid not in (ROOT, os.geteuid()):
                 return False
             if not os.path.islink(file):
                 reached = file
@@ -69,11 +69,10 @@ def is_ours_alone(path: str) -> bool:
             names += target.split("/")[::-1]
             if links > _MOST_LINKS:
                 return False
-        return _is_ours(os.lstat(reached))
+        return _is_ours(reached)
     except OSError:
         return False
 
 
-def _is_ours(status: os.stat_result) -> bool:
-    others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) & ~safe_mode(status.st_mode, status.st_uid, status.st_gid)
-    return status.st_uid in (ROOT, os.geteuid()) and (not others or bool(status.st_mode & stat.S_ISVTX))
+def _is_ours(path: str) -> bool:
+    return not find_doubts(path, os.lstat(path), (ROOT, os.geteuid()), is_sticky_safe=True)

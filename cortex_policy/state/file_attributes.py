@@ -8,6 +8,8 @@ import errno
 import os
 import stat
 
+from cortex_policy.state.permissions import WRITERS, find_doubts, is_private_group
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,12 +23,22 @@ _UNKNOWN = (errno.ENOTSUP, errno.ENOSYS)
 
 
 def safe_mode(mode: int, uid: int, gid: int) -> int:
-    """Return the permission bits that a file of an owner and a group may have, at most `rw-rw-r--`.
+    """Return the permission bits that a file of an owner and a group may have.
 
-    Its group may write where a check trusts that: it is the owner's own, or root's and the caller is in it as well.
+    At most `rw-r--r--`, and `rw-rw-r--` where a check trusts the group.
     """
-    is_own = gid == uid or gid == os.getegid() == ROOT
-    return mode & (_PLAIN | stat.S_IWGRP if is_own else _PLAIN)
+    return mode & (_PLAIN | stat.S_IWGRP if is_private_group(gid, uid) else _PLAIN)
+
+
+def kept_mode(descriptor: int, status: os.stat_result) -> int:
+    """Return the permission bits that an open file may keep.
+
+    Where there is an access control list the group's bit is its mask, which may let the caller or root write.
+    """
+    owners = (status.st_uid, os.geteuid(), ROOT)
+    writers = [sentence for kind, sentence in find_doubts(descriptor, status, owners) if kind == WRITERS]
+    is_shared = len(writers) > bool(status.st_mode & stat.S_IWOTH)  # by more than the bit of everyone, which goes
+    return status.st_mode & (_PLAIN if is_shared else _PLAIN | stat.S_IWGRP)
 
 
 def safe_owner(directory: int, old: os.stat_result | None) -> tuple[int, int] | None:

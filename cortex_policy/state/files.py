@@ -121,6 +121,7 @@ def _dress(descriptor: int, directory: int, mode: int, old: int | None) -> None:
     from cortex_policy.state.file_attributes import (  # noqa: PLC0415 - a check that asks for approval writes no file
         attributes,
         give_attributes,
+        kept_mode,
         safe_mode,
         safe_owner,
     )
@@ -128,10 +129,11 @@ def _dress(descriptor: int, directory: int, mode: int, old: int | None) -> None:
     status = None
     if old is not None:
         status = os.fstat(old)
-        mode = status.st_mode
+        mode = kept_mode(old, status)
         give_attributes(descriptor, attributes(old))
     created = os.fstat(descriptor)  # its group is the directory's where that is setgid
     owner, made_with = safe_owner(directory, status), (created.st_uid, created.st_gid)
     if owner not in (None, made_with):
         os.fchown(descriptor, *owner)
-    os.fchmod(descriptor, safe_mode(mode, *(owner or made_with)))
+    is_kept = status is not None and owner == (status.st_uid, status.st_gid)
+    os.fchmod(descriptor, mode if is_kept else safe_mode(mode, *(owner or made_with)))

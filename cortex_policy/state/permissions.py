@@ -22,16 +22,19 @@ _NO_ACL = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 def find_doubts(
-    descriptor: int, status: os.stat_result, owners: "Container[int]", *, is_sticky_safe: bool = False
+    target: int | str, status: os.stat_result, owners: "Container[int]", *, is_sticky_safe: bool = False
 ) -> list[tuple[str, str]]:
-    """Return each doubt about an open object, as its kind and a sentence; see `grants.doubts`, which asks this."""
+    """Return each doubt about an object, open or by its path; see `grants.doubts`, which asks this.
+
+    A doubt is its kind and a sentence.
+    """
     found: list[tuple[str, str]] = []
     if not is_owner_known(status.st_uid):
         found.append((UNKNOWN, "has an owner whom this user namespace cannot tell from others"))
     elif status.st_uid not in owners:
         found.append((OWNER, f"belongs to user {status.st_uid}"))
     if not (is_sticky_safe and status.st_mode & stat.S_ISVTX):  # there others add names, and touch none of theirs
-        found += [(WRITERS, sentence) for sentence in _other_writers(descriptor, status, owners)]
+        found += [(WRITERS, sentence) for sentence in _other_writers(target, status, owners)]
     return found
 
 
@@ -71,12 +74,12 @@ def acl_of(target: int | str) -> bytes:
         raise
 
 
-def _other_writers(descriptor: int, status: os.stat_result, owners: "Container[int]") -> "Iterator[str]":
+def _other_writers(target: int | str, status: os.stat_result, owners: "Container[int]") -> "Iterator[str]":
     if status.st_mode & stat.S_IWOTH:
         yield "is writable by everyone"
     if status.st_mode & stat.S_IWGRP:  # where there is an ACL, this bit is its mask
         try:
-            entries = _acl_entries(acl_of(descriptor))
+            entries = _acl_entries(acl_of(target))
         except (OSError, ValueError):
             yield "has an ACL that cannot be read"
             return

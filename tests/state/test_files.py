@@ -153,6 +153,20 @@ def test_who_was_let_in_by_a_list_still_is(directory: int, file: Path) -> None:
     assert "user:4711:r--" in before
 
 
+def test_a_list_that_lets_others_write_is_bounded(directory: int, file: Path) -> None:
+    """One that lets the caller or root write, whom a check trusts anyway, is kept whole."""
+    if os.geteuid() != 0:
+        pytest.skip("only root gives a group away")
+    for entry, mask in (("u:0:rw", "mask::rw-"), ("u:4711:rw", "mask::r--"), ("g:4711:rw", "mask::r--")):
+        file.unlink(missing_ok=True)
+        file.write_bytes(b"one")
+        file.chmod(0o644)
+        os.chown(file, 0, 12345)
+        acl(file, entry)
+        replace(directory, "x", b"two")
+        assert mask in acl(file)
+
+
 def test_a_list_of_the_directory_is_for_new_files(directory: int, file: Path) -> None:
     """A file that was without one stays without; a new one lets nobody else write."""
     file.write_bytes(b"one")
