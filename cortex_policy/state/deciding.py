@@ -4,7 +4,15 @@ from cortex_policy.core.engine import rated, refusal
 from cortex_policy.core.exact import exact_arguments, exact_count, exact_text
 from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, StateError, UsageError, denial
 from cortex_policy.state.cache import Cache, Entry, Stats
-from cortex_policy.state.enforcement import Trail, admit_from, believed, guarded, refuse_stop_of_host, settings_of
+from cortex_policy.state.enforcement import (
+    Trail,
+    admit_from,
+    believed,
+    guarded,
+    refuse_stop_of_host,
+    settings_of,
+    shortage,
+)
 from cortex_policy.state.grants import check_id, read_grant
 from cortex_policy.state.lookup import RootName
 from cortex_policy.state.places import places
@@ -45,8 +53,11 @@ class Decider:
 
         It decides nothing, and so does not ask for an emergency stop.
         """
-        entry = self._cache.looked_at(grant_id)
-        return entry.grant if entry is not None else self._read(grant_id, self._loaded).grant
+        try:
+            entry = self._cache.looked_at(grant_id)
+            return entry.grant if entry is not None else self._read(grant_id, self._loaded).grant
+        except OSError as error:
+            raise shortage(error) or error from None
 
     def decide(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
@@ -63,7 +74,10 @@ class Decider:
                 decision = entry.yes(action, args, is_told=True)
             if decision is not None:
                 return decision
-        return self._decided(entry, grant_id, action, args, cost)
+        try:
+            return self._decided(entry, grant_id, action, args, cost)
+        except OSError as error:
+            raise shortage(error) or error from None
 
     def enforce(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1

@@ -9,6 +9,7 @@ from cortex_policy.core.model import (
     GRANT_UNSAFE,
     REASONS,
     SETTINGS_INVALID,
+    STATE_UNAVAILABLE,
     CortexPolicyError,
     GrantError,
     Request,
@@ -218,15 +219,23 @@ class Trail:
         return self.decision
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Write the answer down."""
+        """Write the answer down; raise StateError for what this process has run out of."""
+        lack = shortage(error)
         try:
-            if error is None:
-                self._record(None)
-            elif isinstance(error, CortexPolicyError) and _is_answer(error):
-                self._open_for_failure()
-                self._record(error)
+            self._end(lack or error)
+        except OSError as another:
+            raise shortage(another) or another from None
         finally:
             self._close()
+        if lack is not None:
+            raise lack from None
+
+    def _end(self, error: BaseException | None) -> None:
+        if error is None:
+            self._record(None)
+        elif isinstance(error, CortexPolicyError) and _is_answer(error):
+            self._open_for_failure()
+            self._record(error)
 
     def _record(self, error: CortexPolicyError | None) -> None:
         if self._log is not None or self._sinks:
@@ -260,6 +269,18 @@ class Trail:
         if self._log is not None:  # at once: an exception may keep this alive for long
             self._log.close()
             self._log = None
+
+
+def shortage(error: BaseException | None) -> StateError | None:
+    """Return the error for a lack of descriptors or memory, None for any other: to load a module takes one, too."""
+    if not isinstance(error, OSError):
+        return None
+    from errno import EMFILE, ENFILE, ENOMEM  # noqa: PLC0415 - built in: no file is opened for it
+
+    if error.errno not in (EMFILE, ENFILE, ENOMEM):
+        return None
+    hint = "raise the limit of open files (`ulimit -n`), or close some" if error.errno != ENOMEM else ""
+    return StateError(STATE_UNAVAILABLE, os.strerror(error.errno).lower(), hint)
 
 
 def _is_answer(error: CortexPolicyError) -> bool:

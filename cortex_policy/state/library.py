@@ -4,7 +4,7 @@ from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.exact import exact_arguments, exact_count, exact_path, exact_text
 from cortex_policy.core.exact_values import exact_grant
 from cortex_policy.core.model import denial
-from cortex_policy.state.enforcement import Trail, believed, refuse_stop_of_host, settings_of
+from cortex_policy.state.enforcement import Trail, believed, refuse_stop_of_host, settings_of, shortage
 from cortex_policy.state.grants import check_id, find_root, read_grant
 from cortex_policy.state.stop import refuse_since
 
@@ -26,9 +26,13 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
     """
     grant_id = exact_text(grant_id, "an id")
     check_id(grant_id)
-    found = find_root(None if root is None else exact_path(root))
-    grant = read_grant(found, grant_id)
-    believed(grant, settings_of(found.path))
+    named = None if root is None else exact_path(root)
+    try:
+        found = find_root(named)
+        grant = read_grant(found, grant_id)
+        believed(grant, settings_of(found.path))
+    except OSError as error:
+        raise shortage(error) or error from None
     return grant
 
 
