@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.auditing import Wanted
     from cortex_policy.manage.past import Event, Tally
 
-audit_app = typer.Typer(cls=Group, no_args_is_help=True)
+audit_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
 _LOGS_HELP = "Audit logs, also `.gz`; `-` is stdin. Else `audit.file` and what it was rotated to."
 LogsArgument = Annotated[list[str] | None, typer.Argument(metavar="LOGS", help=_LOGS_HELP, show_default=False)]
 SinceOption = Annotated[

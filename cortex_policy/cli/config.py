@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.settings import Standing, Written
 
 COLUMNS = ("SETTING", "VALUE", "FROM", "HIDES")
-config_app = typer.Typer(cls=Group, no_args_is_help=True)
+config_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
 
 
 @config_app.callback()

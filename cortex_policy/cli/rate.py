@@ -14,7 +14,7 @@ from cortex_policy.manage import rates
 from cortex_policy.manage.rates import Standing
 from cortex_policy.state.grants import find_root
 
-rate_app = typer.Typer(cls=Group, no_args_is_help=True)
+rate_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
 COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
 GrantArgument = Annotated[str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

@@ -16,7 +16,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.remedies import root_option
 
-stamp_app = typer.Typer(cls=Group, no_args_is_help=True)
+stamp_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
 
 
 @stamp_app.callback()

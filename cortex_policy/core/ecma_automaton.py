@@ -49,6 +49,9 @@ FOUND, DEAD = State(), State()  # there is a match, and there will be none
 class _Classes(dict[int, str]):
     """The class of each code point that was met, as a character: those of one class lead every state to the same."""
 
+    cuts: list[int]
+    names: list[str]
+
     __slots__ = ("cuts", "names")
 
     def __init__(self, cuts: list[int], names: list[str]) -> None:
@@ -75,6 +78,9 @@ class Automaton:
     It begins anywhere, too, but for `is_anchored`. With `goes_on` a match is no reason to stop: `accepts` tells where
     one ends. May be used by several threads at once: what each adds is the same.
     """
+
+    classes: "_Classes"
+    start: "State"
 
     def __init__(self, node: "Node", *, is_anchored: bool = False, goes_on: bool = False) -> None:
         """Find which positions may follow which, and which characters they treat alike."""

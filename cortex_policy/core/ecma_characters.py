@@ -59,6 +59,9 @@ DOT = invert((10, 11, 13, 14, 0x2028, 0x202A))
 class CharacterReader:
     """The state of reading one pattern; each method leaves `at` behind what it read."""
 
+    at: int
+    text: str
+
     def __init__(self, text: str) -> None:
         """Begin at its first character."""
         self.text, self.at = text, 0

@@ -10,6 +10,9 @@ END = 0x110000  # behind the last code point
 class Positions:
     """The positions of a pattern: `follow` has a bit set for each position that may come after one."""
 
+    follow: list[int]
+    one: int
+
     __slots__ = ("follow", "leaves", "one")
 
     def __init__(self, size: int, one: int = 1) -> None:
@@ -20,6 +23,10 @@ class Positions:
 
 class Node:
     """A part: how many positions it has, and whether it matches the empty text."""
+
+    is_nullable: bool
+    parts: "Sequence[Node]"
+    size: int
 
     __slots__ = ("is_nullable", "parts", "size")
 
@@ -45,6 +52,8 @@ class Node:
 class CharacterSet(Node):
     """One character: the even bounds begin a range of code points, the odd ones lie behind its end."""
 
+    bounds: tuple[int, ...]
+
     __slots__ = ("bounds",)
 
     def __init__(self, bounds: tuple[int, ...]) -> None:
@@ -55,6 +64,8 @@ class CharacterSet(Node):
 
 class Assertion(Node):
     r"""One of `^`, `$`, `\b` and `\B`."""
+
+    kind: str
 
     __slots__ = ("kind",)
 
@@ -132,6 +143,9 @@ class Choice(Node):
 
 class Repeat(Node):
     """A part several times, `most` is None for no end: a counted one has positions for each time."""
+
+    least: int
+    most: int | None
 
     __slots__ = ("least", "most")
 

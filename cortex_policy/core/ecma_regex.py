@@ -25,6 +25,9 @@ class PatternLimitError(ValueError):
 class Steps:
     """The steps of one value."""
 
+    bound: int
+    taken: int
+
     __slots__ = ("bound", "taken")
 
     def __init__(self) -> None:

@@ -17,6 +17,10 @@ _EMPTY = Series(())
 class Pattern:
     """What a pattern asks: its lookaheads, each with whether it must hold, and the rest of it."""
 
+    body: "Node"
+    is_anchored: bool
+    lookaheads: "list[tuple[Node, bool]]"
+
     __slots__ = ("body", "is_anchored", "lookaheads")
 
     def __init__(self, body: Node, lookaheads: "list[tuple[Node, bool]]", *, is_anchored: bool) -> None:

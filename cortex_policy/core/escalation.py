@@ -7,7 +7,7 @@ from cortex_policy.core.model import Grant, Value
 from cortex_policy.core.scopes import prefix_of
 
 # relative to the root, or to any directory below it: what runs there, and who runs it
-RUN_LATER = {
+RUN_LATER: dict[str, tuple[str, ...]] = {
     "CI runs it": (
         ".github/workflows", ".github/actions", ".gitlab-ci.yml", ".gitlab/ci", ".circleci", ".ci", "Jenkinsfile",
         ".travis.yml", "azure-pipelines.yml", ".azure-pipelines", "bitbucket-pipelines.yml", ".drone.yml",

@@ -21,6 +21,10 @@ MOST_NAMES = 256
 class Prepared:
     """One grant under its settings."""
 
+    bare: "dict[str, Decision]"
+    digest: str | None
+    full: "Budget"
+
     __slots__ = (
         "_actions",
         "_grant",

@@ -37,6 +37,11 @@ class Seen(Value):
 class Evidence:
     """What the cases of a file showed, so that each demand looks it up: there may be thousands of both."""
 
+    has_obligations: bool
+    has_path: bool
+    is_back: bool
+    is_used_up: bool
+
     def __init__(self, calls: "Iterable[Seen]") -> None:
         """Look at each call once."""
         self.reasons: set[str] = set()

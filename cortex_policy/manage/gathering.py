@@ -50,6 +50,10 @@ class Window:
 class Group:
     """Denied calls that lack the same: how many, the first one, and what would do for all of them."""
 
+    first: "dict[str, Any]"
+    id: str
+    kind: str
+
     def __init__(self, grant_id: str, kind: str, first: "dict[str, Any]") -> None:
         """Start with no call."""
         self.id, self.kind, self.first = grant_id, kind, first
@@ -92,6 +96,9 @@ def merged(scopes: tuple[str, ...]) -> tuple[str, ...]:
 
 class Gathering:
     """Takes the calls of a log, and gathers those that were denied and still would be."""
+
+    denied: int
+    passing: int
 
     def __init__(self, deciding: Deciding, settings: "Settings", only: str | None) -> None:
         """Take what decides by today's grants, what is set, and the one grant that is asked about."""

@@ -107,6 +107,9 @@ def _original(writer: Writer, grant_id: str) -> bytes:
 class Session:
     """One operator, one grant, and a copy of it to work on."""
 
+    may_go_on: bool
+    saved: bytes
+
     def __init__(
         self,
         grant_id: str,

@@ -51,6 +51,8 @@ def writing(root: Root, patience: Patience = AT_ONCE, command: str = "write") ->
 class Writer:
     """Reads and writes the grants of a root while its lock is held."""
 
+    root: "Root"
+
     def __init__(self, root: Root, lock: Lock, tools: Directory, command: str) -> None:
         """Take the lock, the opened directory of the grants, and the word for what is done."""
         self.root, self._lock, self._policy, self._tools = root, lock, lock.policy, tools

@@ -4,7 +4,7 @@ INVARIANT: it takes what `core.decode` takes, and refuses what that refuses; onl
 given decoded values, never bytes: pydantic's own JSON parser takes duplicate keys and NaN.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -26,7 +26,7 @@ def _whole(value: object) -> object:
 class RateDocument(BaseModel):
     """How often, counted over a sliding minute."""
 
-    model_config = ConfigDict(strict=True, extra="allow", title="Rate")
+    model_config: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="allow", title="Rate")
 
     per_minute: Annotated[int, BeforeValidator(_whole)] = Field(
         alias="perMinute", ge=1, description="Calls of each action that any 60 seconds may hold."
@@ -36,7 +36,7 @@ class RateDocument(BaseModel):
 class GrantDocument(BaseModel):
     """Lets one tool do some actions, on some paths, so often. Unknown keys are kept, and mean nothing."""
 
-    model_config = ConfigDict(strict=True, extra="allow", title="Grant")
+    model_config: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="allow", title="Grant")
 
     tool: str = Field(min_length=1, description="The tool's name; with the action it names the budget.")
     actions: list[str] = Field(description="Actions that are allowed: exact, case-sensitive.")

@@ -11,6 +11,13 @@ _NO_KEY = Word("", 0, 0)
 class Frame:
     """An open object or array, or the whole text (no kind), and how far it has been read."""
 
+    at: int
+    count: int
+    end: int
+    indent: int
+    key: "Word"
+    kind: str
+
     __slots__ = ("at", "awaits", "commas", "count", "end", "indent", "key", "keys", "kind")
 
     def __init__(self, kind: str, at: int, indent: int) -> None:

@@ -25,6 +25,10 @@ class _LostError(Exception):
 class Reader:
     """Read one value from a place on; `end` is where it ends, None where reading did not get there."""
 
+    is_unbalanced: bool
+    start: int
+    words: "Words"
+
     def __init__(self, text: str, notes: Notes, start: int = 0) -> None:
         """Stand before the value."""
         self.text = text

@@ -56,6 +56,11 @@ class Word(NamedTuple):
 class Words:
     """Read a text word by word, from a place on."""
 
+    at: int
+    cut: bool
+    indent: int
+    line: int
+
     def __init__(self, text: str, notes: Notes, start: int = 0) -> None:
         """Stand before the first word."""
         self.text = text

@@ -42,6 +42,15 @@ class Stats(Value):
 class Entry:
     """One grant as it was read, ready for many calls; `premises` is None where it may not be kept."""
 
+    file: str
+    generation: int
+    grant: "Grant"
+    identity: "Identity | None"
+    premises: "Premises | None"
+    prepared: "Prepared"
+    routes: "Routes | None"
+    settings: "Settings"
+
     __slots__ = ("file", "generation", "grant", "identity", "lines", "premises", "prepared", "routes", "settings")
 
     def __init__(
@@ -78,6 +87,8 @@ class Entry:
 
 class Cache:
     """The least recently used grant gives way; safe to ask from any thread."""
+
+    ground: "Ground"
 
     def __init__(self, name: RootName, most: int) -> None:
         """Keep nothing yet."""

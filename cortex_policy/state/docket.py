@@ -61,6 +61,10 @@ class Docket:
     made; an operator who is root also works in files of other users.
     """
 
+    clock: "Clock"
+    file: str
+    timeout_seconds: int
+
     def __init__(self, settings: "Settings", *, makes: bool = True, is_operator: bool = False) -> None:
         """Take what is set."""
         self.file = docket_file(settings)

@@ -24,6 +24,8 @@ _LINKS = (errno.ELOOP, errno.EMLINK)
 class Draft:
     """A copy of a file for an editor, which opens it by its path."""
 
+    path: str
+
     def __init__(self, file: str, text: bytes, most: int) -> None:
         """Copy the text of a file; `most` is how much of the copy is read. Raise NotDone where that cannot be."""
         self.path, self._most = f"{_made(file)}/{os.path.basename(file)}", most

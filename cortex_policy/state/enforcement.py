@@ -187,6 +187,13 @@ class Trail:
     be, unless that is ignored. Neither words that do not fit together nor settings that are wrong are an answer.
     """
 
+    action: str
+    args: "Mapping[str, object]"
+    cost: int
+    grant_id: str
+    peek: bool
+    settings: "Settings"
+
     def __init__(
         self, grant_id: str, action: str, args: "Mapping[str, object]", cost: int, *, peek: bool, is_kept: bool = True,
         sinks: "Iterable[Sink]" = (),

@@ -134,6 +134,9 @@ def doubts(
 class Trust:
     """Judges each opened object, and gathers what is wrong so that one command mends all of it."""
 
+    owners: set[int]
+    root_owner: int
+
     def __init__(self, root: Root) -> None:
         """Trust the caller, root and, where the root is named, its owner."""
         self.root = root
@@ -183,6 +186,8 @@ class Directory:
     What is judged is what was opened, so nothing can be swapped between check and use. Links and wrong kinds are
     refused (GrantError, 22), modes and owners are noted in the trust. FileNotFoundError names what is not there.
     """
+
+    path: str
 
     def __init__(self, trust: Trust, *below: str) -> None:
         """Name the way down."""

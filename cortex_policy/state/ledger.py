@@ -158,6 +158,9 @@ os.register_at_fork(after_in_child=_close_held)
 class Ledger:
     """The budgets of one root; opens what it needs at each call and keeps nothing."""
 
+    root_identity: tuple[int, int]
+    state_dir: str | None
+
     def __init__(self, root_identity: tuple[int, int], state_dir: str | None = None) -> None:
         """Take the root's (device, inode), which names its directory, and where that is, if the settings were read."""
         self.root_identity, self.state_dir = root_identity, state_dir

@@ -54,6 +54,10 @@ class Ground:
     generation need not be looked at again while `is_quiet`, if it is watched.
     """
 
+    generation: int
+    queue: int
+    until: int
+
     def __init__(self, name: RootName) -> None:
         """Watch nothing before it is asked."""
         self.name = name

@@ -56,6 +56,10 @@ def grain(limit: int) -> int:
 class Key:
     """What names a budget on disk, and what its words are sealed with."""
 
+    identity: int
+    name: str
+    tag: int
+
     def __init__(self, boot: bytes, tool: str, action: str) -> None:
         """Hash the key with the boot, so that no name can be read from it and no other boot's file is opened."""
         key = budget_key(tool, action).encode("utf-8", "surrogatepass")
@@ -97,6 +101,14 @@ def time_namespace() -> int:
 
 class Ring:
     """One open and locked file: its header, and the rule read from its slots."""
+
+    bits: int
+    clock: int
+    closed: int
+    grain: int
+    head: int
+    identity: int
+    tag: int
 
     def __init__(self, descriptor: int, identity: int | None = None) -> None:
         """Read and verify the header, of whatever key where none is named; raise Damaged."""

@@ -62,6 +62,9 @@ class Stop(Value):
 class Stopped(AccessDenied):
     """A call was denied by an emergency stop: exit 15."""
 
+    root: str | None
+    hint: str
+
     def __init__(self, stop: Stop, root: Root | None = None) -> None:
         """Say what is known of the stop, and how it is ended."""
         super().__init__(Decision(STOPPED, stop.sentence))

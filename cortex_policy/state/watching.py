@@ -30,6 +30,8 @@ class Watch:
     What is on the way to something is named anew in each round; files that are kept stay until they are dropped.
     """
 
+    descriptor: int
+
     def __init__(self) -> None:
         """Open the queue."""
         if sys.platform != "linux":

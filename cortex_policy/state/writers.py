@@ -47,6 +47,8 @@ AT_ONCE = Patience()
 class Lock:
     """The writers' lock while it is held, and the open policy directory in which it stands."""
 
+    policy: "Directory"
+
     def __init__(self, policy: Directory, descriptor: int) -> None:
         """Take both, open."""
         self.policy, self._descriptor = policy, descriptor

@@ -1,5 +1,7 @@
 """What users write against the public names passes a strict type checker."""
 
+import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -34,3 +36,20 @@ def test_a_misspelt_name_is_refused(tmp_path: Path) -> None:
     assert done.stdout.count("error:") == 2, done.stdout
     assert "enforec" in done.stdout
     assert "PolicyStor" in done.stdout
+
+
+@pytest.mark.skipif(find_spec("pyright") is None, reason="pyright comes with the extra `dev`")
+@pytest.mark.skipif(shutil.which("node") is None, reason="pyright needs node, which it would download")
+def test_every_public_name_has_a_type(tmp_path: Path) -> None:
+    """For a checker that infers nothing; it must see the package as users install it, in an environment of its own."""
+    python = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{python}:{os.environ['PATH']}", "PYRIGHT_PYTHON_GLOBAL_NODE": "1"}
+    check = [sys.executable, "-m", "pyright", "--verifytypes", "cortex_policy", "--ignoreexternal"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
+    assert "Type completeness score: 100%" in done.stdout, done.stdout
+    assert "error:" not in done.stdout, done.stdout
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("from cortex_policy import AccessDenied, enforec\n")
+    done = subprocess.run([*check[:3], str(wrong)], capture_output=True, text=True, check=False, env=environment)
+    assert "enforec" in done.stdout
+    assert "1 error" in done.stdout

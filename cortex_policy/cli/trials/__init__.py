@@ -1,5 +1,12 @@
 """What came of cases, in each format: a pure function from the outcome to what is written."""
 
+from typing import TYPE_CHECKING
+
 from cortex_policy.cli.trials import junit, members, text
 
-FORMATS = {"text": text.draw, "json": members.draw, "junit": junit.draw}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_policy.manage.testing import Outcome
+
+FORMATS: "dict[str, Callable[[Outcome], str]]" = {"text": text.draw, "json": members.draw, "junit": junit.draw}
