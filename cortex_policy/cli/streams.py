@@ -63,6 +63,8 @@ class Raw:
 class Escaping:
     """What `print` and its like find as a standard stream."""
 
+    raw: "Raw"
+
     def __init__(self, raw: Raw, *, keeps_styles: bool = False) -> None:
         """Take where it goes; with styles, colours pass, and nothing else that begins with an escape."""
         self.raw, self._keeps_styles, self._line = raw, keeps_styles, ""

@@ -39,6 +39,10 @@ class Log:
     one lock for both. `descriptor` is -1 while nothing is open.
     """
 
+    descriptor: int
+    file: str
+    settings: "Settings"
+
     __slots__ = (
         "__weakref__",
         "_before",
