@@ -5,8 +5,8 @@ import time
 
 from cortex_policy.core.arguments import declared_type
 from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
-from cortex_policy.core.engine import is_path_argument
 from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError, Value
+from cortex_policy.core.path_arguments import is_path_argument
 from cortex_policy.state.enforcement import Trail, admit
 from cortex_policy.state.grants import read_all
 

@@ -55,6 +55,7 @@ _cortex_policy_values() { # what a setting may be
     case $1 in
         sensitive) printf '%s' 'allow ask deny' ;;
         require_path) printf '%s' 'true false' ;;
+        undeclared_args) printf '%s' 'allow deny' ;;
         stamp) printf '%s' 'off require' ;;
         state_dir) printf '%s' 'files' ;;
         audit.file) printf '%s' 'files' ;;
@@ -154,7 +155,7 @@ _cortex_policy() {
             flags='--root --user --project --system --wait --help'
             ;;
         'config get '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
             flags='--root --json --help'
             ;;
         'config list '*)
@@ -166,11 +167,11 @@ _cortex_policy() {
             flags='--root --user --project --system --help'
             ;;
         'config set '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress' 'values')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress' 'values')
             flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'config unset '*)
-            offered=('' '' 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
             flags='--root --user --project --system --allow-widening --wait --help'
             ;;
         'rate purge '*)

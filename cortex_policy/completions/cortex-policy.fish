@@ -75,6 +75,8 @@ function __cortex_policy_values -d 'what a setting may be'
             string split ' ' 'allow ask deny'
         case require_path
             string split ' ' 'true false'
+        case undeclared_args
+            string split ' ' 'allow deny'
         case stamp
             string split ' ' 'off require'
         case state_dir
@@ -236,7 +238,7 @@ complete -c cortex-policy -n '__cortex_policy_in config edit' -l project -d 'In 
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l system -d 'In the file of the machine, which is root\'s'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l json -d 'Print one line of JSON'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l help -d 'Show this message and exit'
@@ -248,7 +250,7 @@ complete -c cortex-policy -n '__cortex_policy_in config path' -l user -d 'In you
 complete -c cortex-policy -n '__cortex_policy_in config path' -l project -d 'In the file of the root, which can only tighten'
 complete -c cortex-policy -n '__cortex_policy_in config path' -l system -d 'In the file of the machine, which is root\'s'
 complete -c cortex-policy -n '__cortex_policy_in config path' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_at 1 config set' -a '(__cortex_policy_values (__cortex_policy_plain)[3])'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l user -d 'In your own file, as without any of these'
@@ -257,7 +259,7 @@ complete -c cortex-policy -n '__cortex_policy_in config set' -l system -d 'In th
 complete -c cortex-policy -n '__cortex_policy_in config set' -l allow-widening -d 'Save what may allow more than before, without being asked'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l wait -x -d 'Wait at most so long for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l user -d 'In your own file, as without any of these'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l project -d 'In the file of the root, which can only tighten'

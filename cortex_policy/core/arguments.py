@@ -47,6 +47,17 @@ def unmet(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -
     return ""
 
 
+def holds_object(value: object) -> bool:
+    """Whether a value is an object, or an array that holds one."""
+    return isinstance(value, dict) or (isinstance(value, list | tuple) and any(map(holds_object, value)))
+
+
+def is_given_whole(declarations: "Mapping[str, object]", name: str) -> bool:
+    """Whether the declaration of an argument lists its values, and so the members of each."""
+    declaration = declarations.get(name)
+    return isinstance(declaration, dict) and ("const" in declaration or "enum" in declaration)
+
+
 def is_annotation(keyword: str) -> bool:
     """Whether a keyword says nothing about which values are allowed."""
     return keyword in _ANNOTATIONS

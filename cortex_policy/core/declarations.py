@@ -2,7 +2,7 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import broken, declared_type, unmet
+from cortex_policy.core.arguments import broken, declared_type, holds_object, unmet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +50,24 @@ def inside(new: "Declarations", old: "Declarations", name: str) -> bool:
     if values is not None:
         return all(unmet(new, {name: value}) or not unmet(old, {name: value}) for value in values)
     return _listed(theirs) is None and _is_within(mine, theirs)
+
+
+def may_be_text(declarations: "Declarations", name: str) -> bool:
+    """Whether a value that a declaration lets through may be a string, or hold one."""
+    declaration = declarations.get(name, {})
+    if not isinstance(declaration, dict):
+        return False
+    values = _listed(declaration)
+    if values is not None:
+        return any(isinstance(value, str | list | dict) for value in values)
+    return bool(_kinds(declaration) & {"string", "array", "object"})
+
+
+def lists_objects(declarations: "Declarations", name: str) -> bool:
+    """Whether a declaration lists values of which some hold objects."""
+    declaration = declarations.get(name)
+    values = _listed(declaration) if isinstance(declaration, dict) else None
+    return values is not None and any(map(holds_object, values))
 
 
 def nearly_inside(new: "Declarations", old: "Declarations", name: str) -> bool:

@@ -1,7 +1,6 @@
 """The decision: every rule in its order, and the first that fails decides (contracts, section 3)."""
 
-from cortex_policy.core.arguments import path_format, unmet
-from cortex_policy.core.decode import MAX_DEPTH
+from cortex_policy.core.arguments import holds_object, is_given_whole, unmet
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -13,6 +12,7 @@ from cortex_policy.core.model import (
     Decision,
     Settings,
 )
+from cortex_policy.core.path_arguments import is_judged, path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Budget, Grant, Place, Request
 
 DEFAULTS = Settings()
-PATH_NAMES = frozenset((
-    "path", "paths", "file", "files", "filepath", "filename", "targetpath", "targetfile", "notebookpath", "source",
-    "src", "destination", "dest", "oldpath", "newpath", "dir", "directory", "cwd",
-))  # fmt: skip
-NOT_A_PATH = None
 _GLOBS, _NO_STEPS = frozenset("*?[]{}\\"), frozenset(("", ".", ".."))
 
 
@@ -35,9 +30,27 @@ def _action(grant: "Grant", request: "Request", _: Settings) -> Decision | None:
     return Decision(ACTION_NOT_ALLOWED, f"`{request.action}`")
 
 
-def _arguments(grant: "Grant", request: "Request", _: Settings) -> Decision | None:
+def _arguments(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     why = unmet(grant.args, request.args) if grant.args else ""
+    why = why or undeclared(grant, request.args, settings)
     return Decision(ARGUMENT_NOT_ALLOWED, why) if why else None
+
+
+def undeclared(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
+    """Say which argument the setting `undeclared_args` denies, and why; '' where none."""
+    if settings.undeclared_args == "allow":
+        return ""
+    for name, value in args.items():
+        if name not in grant.args and not counts_as_declared(grant, name, value):
+            return f"`{name}` is not declared in `args`, and the setting `undeclared_args` is `deny`"
+        if holds_object(value) and not is_given_whole(grant.args, name):
+            return f"`{name}` holds an object, whose members nothing declares, and `undeclared_args` is `deny`"
+    return ""
+
+
+def counts_as_declared(grant: "Grant", name: str, value: object) -> bool:
+    """Whether an argument that is not declared is known all the same: a path, in a grant that limits it."""
+    return name in ("path", "paths") or (bool(grant.fs_scope) and is_judged(grant, name, value))
 
 
 def _covered(grant: "Grant", places: "Iterable[Place]") -> "tuple[tuple[Place, str | None], ...]":
@@ -49,16 +62,17 @@ def _covered(grant: "Grant", places: "Iterable[Place]") -> "tuple[tuple[Place, s
 def judged(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, Place | None, str]]":
     """Yield (argument, path, its place, why it is denied) for each path in the arguments; no why is a yes."""
     places = {(place.argument, place.given): place for place in request.places}
-    for argument, given in path_arguments(grant, request.args):
+    for argument, given, is_path in path_arguments(grant, request.args):
         # INVARIANT: each path in the arguments meets a place made for it; a request without one is denied here
         place = places.get((argument, given)) if given is not None else None
         if place is not None:
-            why = outside(grant.fs_scope, place)
+            why = outside(grant.fs_scope, place) if is_path else place.guard
         elif given is None:
             why = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
             why = "comes unresolved"
-        yield argument, given, place, why
+        if is_path or why:
+            yield argument, given, place, why
 
 
 def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
@@ -135,65 +149,6 @@ def decide(
         return refused
     times, limit = exact.exact_times(hits), grant.rate.per_minute
     return rated(grant, request, budget(times, exact.exact_seconds(now), limit, request.cost))
-
-
-def is_path_name(name: str) -> bool:
-    """Whether an argument of this name is a path, compared without case, `_` and `-`."""
-    return name.casefold().replace("_", "").replace("-", "") in PATH_NAMES
-
-
-def is_path_argument(grant: "Grant", name: str) -> bool:
-    """Whether the grant treats a top-level argument of this name as a path."""
-    declared = path_format(grant.args, name)
-    return declared == "path" or (declared is None and is_path_name(name))
-
-
-def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tuple[str, str | None]]":
-    """Yield (argument, path) for each path in the arguments, nested ones too.
-
-    The path is None where the value is neither a string nor an array of strings, or lies too deep to look at.
-    """
-    for name, value in args.items():
-        if is_path_argument(grant, name):
-            yield from _paths(name, value)
-        yield from _nested(name, value, 1)
-
-
-def _paths(label: str, value: object) -> "Iterator[tuple[str, str | None]]":
-    if value is None:
-        return
-    if isinstance(value, str):
-        yield label, value
-        return
-    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
-        yield label, NOT_A_PATH
-    yield from _texts(label, value, 1)  # of what is not a path too: it may name what governs grants
-
-
-def _texts(label: str, value: object, depth: int) -> "Iterator[tuple[str, str]]":
-    if isinstance(value, str):
-        yield label, value
-    elif isinstance(value, dict | list | tuple) and depth <= MAX_DEPTH:
-        parts = value.items() if isinstance(value, dict) else enumerate(value)
-        for name, part in parts:
-            inner = f"{label}.{name}" if isinstance(value, dict) else f"{label}[{name}]"
-            yield from _texts(inner, part, depth + 1)
-
-
-def _nested(label: str, value: object, depth: int) -> "Iterator[tuple[str, str | None]]":
-    if not isinstance(value, dict | list | tuple):
-        return
-    if depth > MAX_DEPTH:
-        yield label, NOT_A_PATH
-    elif isinstance(value, dict):
-        for name, part in value.items():
-            inner = f"{label}.{name}"
-            if is_path_name(str(name)):
-                yield from _paths(inner, part)
-            yield from _nested(inner, part, depth + 1)
-    else:
-        for index, part in enumerate(value):
-            yield from _nested(f"{label}[{index}]", part, depth + 1)
 
 
 def _is_control(character: str) -> bool:

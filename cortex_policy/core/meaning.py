@@ -1,16 +1,18 @@
 """What a change of a grant means: whether it allows more than before, less, or the same.
 
-The sets of allowed calls are compared, under the default settings, and none is ever called inside another unless that
-is proven: `same` and `narrowed` are proofs, `widened` and `both` say that there is none.
+The sets of allowed calls are compared, and none is ever called inside another unless that is proven: `same` and
+`narrowed` are proofs, `widened` and `both` say that there is none. They hold under the default settings, and where
+`require_path` or `undeclared_args` deny more: what counts as a path, or is declared, then lets a call pass.
 """
 
 import json
 
-from cortex_policy.core.arguments import broken
-from cortex_policy.core.declarations import KEYWORDS, allows_none, inside, nearly_inside
+from cortex_policy.core.arguments import broken, declared_type
+from cortex_policy.core.declarations import KEYWORDS, allows_none, inside, lists_objects, may_be_text, nearly_inside
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.engine import covering, is_path_argument, usable
+from cortex_policy.core.engine import covering, usable
 from cortex_policy.core.model import Grant, Value
+from cortex_policy.core.path_arguments import NO, PERHAPS, YES, pathness
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -161,11 +163,29 @@ def _text(grant: Grant, name: str) -> str:
 def _argument(old: Grant, new: Grant, name: str) -> str:
     if allows_none(new.args, name) or allows_none(old.args, name):
         return _verdict(is_inside=allows_none(new.args, name), is_covered=allows_none(old.args, name))
-    was_path, is_path = is_path_argument(old, name), is_path_argument(new, name)
+    was_path, is_path = pathness(old, name), pathness(new, name)
     # an argument that is no path is under no scope, and may even name what governs grants
     is_inside = inside(new.args, old.args, name) and is_path >= was_path
+    if is_inside and (_meets_require_path(old, new, name) or _becomes_known(old, new, name)):
+        return WIDENED
     proof = inside if is_inside else nearly_inside
     return _verdict(is_inside=is_inside, is_covered=proof(old.args, new.args, name) and was_path >= is_path)
+
+
+def _meets_require_path(old: Grant, new: Grant, name: str) -> bool:
+    """Whether calls that `require_path` denies may pass by an argument that counts as a path now."""
+    return pathness(old, name) == NO != pathness(new, name) and may_be_text(new.args, name)
+
+
+def _becomes_known(old: Grant, new: Grant, name: str) -> bool:
+    """Whether calls that `undeclared_args` denies may pass by an argument that is declared now, or listed whole."""
+    if lists_objects(new.args, name) and not lists_objects(old.args, name):
+        return True
+    if name in old.args or name in ("path", "paths"):
+        return False
+    was_path = pathness(old, name)
+    is_judged = was_path == YES or (was_path == PERHAPS and declared_type(new.args, name) == ("string",))
+    return not (old.fs_scope and is_judged)
 
 
 def _redeclared(old: Grant, new: Grant, name: str, verdict: str) -> str:
@@ -175,6 +195,7 @@ def _redeclared(old: Grant, new: Grant, name: str, verdict: str) -> str:
     path = _pathness(old, new, name)
     if not isinstance(before, dict) or not isinstance(after, dict):
         said = f"is declared as {_short(_text(new, name))}" if name in new.args else "is declared no more"
+        said += "; `undeclared_args` lets it pass now" if name in new.args and _becomes_known(old, new, name) else ""
         return _parts(said, path)
     words = [
         _reworded(keyword, before, after)
@@ -197,10 +218,12 @@ def _member(declaration: dict[str, object], keyword: str) -> str:
 
 
 def _pathness(old: Grant, new: Grant, name: str) -> str:
-    was_path, is_path = is_path_argument(old, name), is_path_argument(new, name)
-    if was_path == is_path:
-        return ""
-    return "counts as a path now" if is_path else "is no path any more: no scope limits it"
+    is_no_path = pathness(old, name) == NO, pathness(new, name) == NO
+    if is_no_path == (False, True):
+        return "is no path any more: no scope limits it"
+    if is_no_path == (True, False):
+        return "counts as a path now" + ("; `require_path` is met by it" if may_be_text(new.args, name) else "")
+    return ""
 
 
 def _said(*parts: "tuple[str, list[str]]") -> str:

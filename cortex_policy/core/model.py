@@ -187,7 +187,9 @@ class Request(Value):
 
 
 class Settings(Value):
-    """What an operator sets beside the grants: `sensitive` is `allow`, `ask` or `deny`, `stamp` `off` or `require`.
+    """What an operator sets beside the grants.
+
+    `sensitive` is `allow`, `ask` or `deny`, `stamp` is `off` or `require`, `undeclared_args` is `allow` or `deny`.
 
     `state_dir` is where rate state lives, set or not; None where nobody has looked yet. `audit_file` is an absolute
     path, None where nothing is recorded; `audit_args` is `names`, `fingerprints` or `full`, `audit_on_error` `ignore`
@@ -206,6 +208,7 @@ class Settings(Value):
     audit_keep: int = 5
     approvals_file: str | None = None
     approvals_timeout_seconds: int = 300
+    undeclared_args: str = "allow"
 
 
 def budget_key(tool: str, action: str) -> str:

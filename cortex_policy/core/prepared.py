@@ -5,8 +5,9 @@ would have answered too (a property test holds it to that).
 """
 
 from cortex_policy.core.arguments import broken, is_annotation
-from cortex_policy.core.engine import is_path_argument, lacking, usable
+from cortex_policy.core.engine import counts_as_declared, lacking, usable
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
+from cortex_policy.core.path_arguments import may_be_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Prepared:
         "_actions",
         "_grant",
         "_kinds",
+        "_needs_declared",
         "_needs_path",
         "_obligations",
         "_scopes",
@@ -45,7 +47,7 @@ class Prepared:
         self.digest = grant.origin.sha256 if grant.origin is not None else None
         is_free = grant.data_class != "sensitive" or settings.sensitive == "allow"
         self._actions = frozenset(grant.actions) if is_free else frozenset()
-        self._needs_path = settings.require_path
+        self._needs_path, self._needs_declared = settings.require_path, settings.undeclared_args != "allow"
         self._obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
         usables = ((scope, usable(scope)) for scope in grant.fs_scope)
         self._scopes = tuple((scope, prefix, f"{prefix}/") for scope, prefix in usables if prefix is not None)
@@ -122,7 +124,9 @@ class Prepared:
         is_declared = name in self._grant.args
         if is_declared and not _takes_any_text(self._grant.args[name]):
             return ODD
-        if is_path_argument(self._grant, name):
+        if not is_declared and self._needs_declared and not counts_as_declared(self._grant, name, ""):
+            return ODD
+        if may_be_path(self._grant, name):  # what of it is no string, the engine looks at
             return PATH
         return TEXT if is_declared else FREE
 

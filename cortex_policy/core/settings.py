@@ -92,6 +92,8 @@ SETTINGS = (
             ("allow", "ask", "deny")),
     Setting("require_path", SWITCH, default=False, places=(*_BY_OPERATORS, OPTION, PROJECT),
             sentence="Whether a call that names no path is denied.", values=(False, True)),
+    Setting("undeclared_args", CHOICE, "allow", (*_BY_OPERATORS, PROJECT),
+            "What becomes of an argument that the grant does not declare: `deny` denies the call.", ("allow", "deny")),
     Setting("stamp", CHOICE, "off", (*_BY_OPERATORS, PROJECT),
             "Whether `check` believes a grant only where it is as its stamp says.", ("off", "require")),
     Setting("state_dir", PATH, None, _BY_OPERATORS, "The directory of rate state."),

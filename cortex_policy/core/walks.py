@@ -1,7 +1,7 @@
 """How a call fares with each rule, in sentences, and where in the grant that stands."""
 
 from cortex_policy.core.arguments import spelled, unmet
-from cortex_policy.core.engine import covering, is_path_argument, judged, misspelling
+from cortex_policy.core.engine import covering, judged, misspelling, undeclared
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -11,6 +11,7 @@ from cortex_policy.core.model import (
     Value,
 )
 from cortex_policy.core.nearness import Miss, miss_of, nearest_scope
+from cortex_policy.core.path_arguments import is_judged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,11 +75,16 @@ def _action(case: Case) -> "Iterator[Step]":
 def _arguments(case: Case) -> "Iterator[Step]":
     declared, given = case.grant.args, case.request.args
     if case.rule == "arguments":
-        miss = miss_of(declared, given)
-        yield Step("arguments", DENIES, _missed(miss, unmet(declared, given)), pointer("args", *miss.way))
+        why = unmet(declared, given)
+        if why:
+            miss = miss_of(declared, given)
+            yield Step("arguments", DENIES, _missed(miss, why), pointer("args", *miss.way))
+        else:
+            why = undeclared(case.grant, given, case.settings)
+            yield Step("arguments", DENIES, why, pointer("args") if declared else "")
         return
     known = [name for name in given if name in declared]
-    free = [name for name in given if name not in declared and not is_path_argument(case.grant, name)]
+    free = [name for name, value in given.items() if name not in declared and not is_judged(case.grant, name, value)]
     paths = [name for name in given if name not in declared and name not in free]
     said = [
         *([f"{_names(known)} as declared"] if known else []),

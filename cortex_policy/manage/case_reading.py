@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Members = Mapping[str, tuple[Callable[[Any], bool], str]]
 
-SETTINGS = ("sensitive", "require_path")
+SETTINGS = ("sensitive", "require_path", "undeclared_args")
 _MOST_WHOLE: int = 10 ** (MAX_DIGITS - 1)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from cortex_policy.core.arguments import broken
 from cortex_policy.core.declarations import allows_none
-from cortex_policy.core.engine import is_path_argument, usable
+from cortex_policy.core.engine import usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ARGUMENT_NOT_ALLOWED,
@@ -16,6 +16,7 @@ from cortex_policy.core.model import (
     Request,
     Value,
 )
+from cortex_policy.core.path_arguments import may_be_path
 from cortex_policy.manage.cases import Case
 from cortex_policy.manage.probes import enforced, is_far, meeting, misses, missing
 
@@ -162,7 +163,7 @@ def _around(path: str | None) -> list[str]:
 
 def _words(grant: Grant, name: str) -> tuple[str, ...]:
     """Return texts that may be allowed as an argument, none where any may."""
-    return tuple(prefixes(grant)[:MOST_WORDS]) if is_path_argument(grant, name) else ()
+    return tuple(prefixes(grant)[:MOST_WORDS]) if may_be_path(grant, name) else ()
 
 
 def _allows(action: str, shown: Evidence) -> bool:

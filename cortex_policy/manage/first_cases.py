@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from cortex_policy.core.engine import is_path_argument, refusal, usable
+from cortex_policy.core.engine import refusal, usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -14,6 +14,7 @@ from cortex_policy.core.model import (
     Request,
     Value,
 )
+from cortex_policy.core.path_arguments import may_be_path
 from cortex_policy.core.window import WINDOW_SECONDS
 from cortex_policy.manage.cases import MOST_HITS, MOST_TIMES, NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.coverage import misses_of, prefixes, values_of
@@ -100,11 +101,11 @@ def _of_actions(grant: Grant) -> "Iterator[Wish]":
 
 def _path_name(grant: Grant) -> str:
     """Return the name of an argument that takes any path."""
-    declared = [name for name in grant.args if is_path_argument(grant, name)]
+    declared = [name for name in grant.args if may_be_path(grant, name)]
     probes = (OUTSIDE, *prefixes(grant))
     for name in (*_PATH_NAMES, *declared):
         is_text = name not in grant.args or all(meets(grant.args[name], probe) for probe in probes)
-        if is_text and is_path_argument(grant, name):
+        if is_text and may_be_path(grant, name):
             return name
     return ""
 
@@ -139,7 +140,7 @@ def _of_argument(grant: Grant, action: str, name: str) -> "Iterator[Wish]":
     for keyword, value in misses_of(grant, name):
         yield Wish(f"{name} {_shown(value)} misses its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED)
     yield Wish(f"{name} cannot be given", action, {name: "text"}, ARGUMENT_NOT_ALLOWED)
-    if is_path_argument(grant, name):
+    if may_be_path(grant, name):
         for path in (".cortex/policy", OUTSIDE):
             for value in (path, [path]):
                 yield Wish(f"{name} {_shown(value)} is a path", action, {name: value}, PATH_OUTSIDE_SCOPE)

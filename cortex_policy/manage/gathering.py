@@ -3,8 +3,9 @@
 import os
 from collections import deque
 
-from cortex_policy.core.engine import covering, is_path_name, path_arguments
+from cortex_policy.core.engine import covering
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Place, Rate, budget_key
+from cortex_policy.core.path_arguments import may_be_path, path_arguments
 from cortex_policy.core.window import WINDOW_SECONDS
 from cortex_policy.manage.deciding import MOST_KNOWN, Deciding, same_as
 from cortex_policy.manage.needs import Needs, Redeclared, directories, needs
@@ -202,11 +203,13 @@ class Gathering:
 def _scopes_as_text(data: "dict[str, Any]") -> tuple[str, ...] | str:
     """Return the directories of the paths of a call that met no grant, so that nobody resolved them."""
     if not is_full(data):
-        is_pathless = not any(is_path_name(str(name)) for name in data["args"])
+        is_pathless = not any(may_be_path(_NOTHING, str(name)) for name in data["args"])
         return () if is_pathless else "the log does not hold the paths that a new grant would need as scopes"
     root, cwd = data.get("root"), data["cwd"]
     found: dict[str, None] = {}
-    for argument, given in path_arguments(_NOTHING, data["args"]):
+    for argument, given, is_path in path_arguments(_NOTHING, data["args"]):
+        if not is_path:
+            continue
         if given is None or not isinstance(root, str) or not isinstance(cwd, str):
             return "a path of it is none"
         path, below = collapse(given if given.startswith("/") else f"{cwd}/{given}"), root.rstrip("/") + "/"

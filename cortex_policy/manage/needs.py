@@ -1,7 +1,7 @@
 """What a grant lacks to allow one past call: as little as there is, or why no grant should allow it."""
 
 from cortex_policy.core.arguments import unmet
-from cortex_policy.core.engine import misspelling, outside, path_arguments, usable
+from cortex_policy.core.engine import misspelling, outside, usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -11,6 +11,7 @@ from cortex_policy.core.model import (
     Place,
     Value,
 )
+from cortex_policy.core.path_arguments import path_arguments
 from cortex_policy.manage.verdicts import Unknown, is_full, judged, recorded_places
 
 TYPE_CHECKING = False
@@ -108,7 +109,7 @@ def _widened(declarations: "Mapping[str, object]", args: "dict[str, Any]") -> Re
         if len(fit) == 1:
             return fit[0]
         return f"argument `{name}` misses its declaration, and no one change of that is the obvious one"
-    return "an argument misses its declaration"
+    return "an argument is not declared, or holds an object, which the settings deny"
 
 
 def _tries(name: str, declaration: "dict[str, Any]", value: object) -> list[Redeclared]:
@@ -126,7 +127,9 @@ def _scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
     """Return the directories of the paths that are in no scope."""
     known = {(place.argument, place.given): place for place in recorded_places(data)}
     found: dict[str, None] = {}
-    for argument, given in path_arguments(grant, data["args"]):
+    for argument, given, is_path in path_arguments(grant, data["args"]):
+        if not is_path:
+            continue
         place = known.get((argument, given)) if given is not None else None
         if place is None:
             return "a path of it is none"

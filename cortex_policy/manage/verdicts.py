@@ -1,7 +1,7 @@
 """A past call decided again, every rule but the rate, on what its event says: yes, no or unknown, never a guess."""
 
 from cortex_policy.core.declarations import allows_none
-from cortex_policy.core.engine import is_path_argument, path_arguments, refusal, usable
+from cortex_policy.core.engine import refusal, usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -18,6 +18,7 @@ from cortex_policy.core.model import (
     Request,
     Settings,
 )
+from cortex_policy.core.path_arguments import is_path_argument, path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,10 +81,10 @@ def _from_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "R
     approved, paths = _approved(recorded), [*path_arguments(grant, args)]
     places = tuple(_places(grant, paths, data))
     # a call may have asked for `--require-path` by itself
-    strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None for _, given in paths)
+    strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None and is_path for _, given, is_path in paths)
     is_lost = any(bad is not good for bad, good in places)
     worst = Request(data["action"], args, tuple([place for place, _ in places]), 1, approved is True)
-    no = refusal(grant, worst, Settings(settings.sensitive, require_path=True) if strict else settings)
+    no = refusal(grant, worst, Settings(**{**vars(settings), "require_path": True}) if strict else settings)
     if no is not None and (is_lost or strict or approved is None):
         best = Request(data["action"], args, tuple([place for _, place in places]), 1, approved is not False)
         no = refusal(grant, best, settings)
@@ -93,11 +94,11 @@ def _from_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "R
 
 
 def _places(
-    grant: Grant, paths: "list[tuple[str, str | None]]", data: "dict[str, Any]"
+    grant: Grant, paths: "list[tuple[str, str | None, bool]]", data: "dict[str, Any]"
 ) -> "Iterator[tuple[Place, Place]]":
     """Yield the place of each path that a grant sees, at its worst and at its best."""
     known = {(place.argument, place.given): place for place in recorded_places(data)} if paths else {}
-    for argument, given in paths:
+    for argument, given, _ in paths:
         if given is None:
             continue
         place = known.get((argument, given))
@@ -140,6 +141,8 @@ def _from_names(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Re
     declared = [name for name in names if name in grant.args]
     if any(allows_none(grant.args, name) for name in declared):
         return ARGUMENT_NOT_ALLOWED
+    if settings.undeclared_args != "allow" and len(declared) < len(names):
+        return Unknown("`undeclared_args` is asked of its values, and the log does not hold them")
     if declared:
         return Unknown(f"argument `{declared[0]}` is declared, and the log does not hold its value")
     return _from_names_of_paths(grant, names, data["reason"], settings)

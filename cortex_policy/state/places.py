@@ -3,8 +3,9 @@
 import os
 import stat
 
-from cortex_policy.core.engine import covering, path_arguments
+from cortex_policy.core.engine import covering
 from cortex_policy.core.model import Place, Value
+from cortex_policy.core.path_arguments import path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,11 +42,8 @@ def places(
 
     Raises StateError where this process has no descriptor or memory left to look with.
     """
-    return tuple(
-        _place(argument, given, origin, guarded, grant.fs_scope, start)
-        for argument, given in path_arguments(grant, args)
-        if given is not None
-    )
+    found = {(argument, given): 1 for argument, given, _ in path_arguments(grant, args) if given is not None}
+    return tuple(_place(argument, given, origin, guarded, grant.fs_scope, start) for argument, given in found)
 
 
 def working_directory() -> str | None:

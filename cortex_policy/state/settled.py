@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     Seen = tuple[int | bytes, ...]
 
-FORMAT = 1  # goes up with each change of what settings mean
+FORMAT = 2  # goes up with each change of what settings mean
 NAME = "config.toml"
 PREFIX = "settings-"
 LARGEST = 1 << 16

@@ -9,7 +9,7 @@ import pytest
 
 OURS = {
     "cortex_policy", "cortex_policy.checking", "cortex_policy.core", "cortex_policy.core.arguments",
-    "cortex_policy.core.decode", "cortex_policy.core.engine", "cortex_policy.core.model", "cortex_policy.door",
+    "cortex_policy.core.decode", "cortex_policy.core.engine", "cortex_policy.core.model", "cortex_policy.core.path_arguments", "cortex_policy.door",
     "cortex_policy.state", "cortex_policy.state.enforcement", "cortex_policy.state.grants",
     "cortex_policy.state.ledger", "cortex_policy.state.places", "cortex_policy.state.ring",
 }  # fmt: skip

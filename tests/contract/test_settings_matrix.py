@@ -154,7 +154,7 @@ ENFORCE = """
 import sys
 from cortex_policy import CortexPolicyError, enforce, load_grant
 try:
-    enforce(load_grant(sys.argv[2]), sys.argv[3])
+    enforce(load_grant(sys.argv[2]), sys.argv[3], dict(word.split("=") for word in sys.argv[5:]))
 except CortexPolicyError as error:
     sys.exit(error.exit_code)
 """
@@ -162,6 +162,7 @@ except CortexPolicyError as error:
 ANSWERS = {
     ("sensitive", "allow"): 0, ("sensitive", "ask"): 13, ("sensitive", "deny"): 13,
     ("require_path", False): 0, ("require_path", True): 12, ("stamp", "off"): 0, ("stamp", "require"): 23,
+    ("undeclared_args", "allow"): 0, ("undeclared_args", "deny"): 11,
 }  # fmt: skip
 
 
@@ -173,7 +174,7 @@ def answers(stage: Stage, *words: str) -> set[int]:
         subprocess.run(
             [sys.executable, "-c", program, "check", "records", "read", *words], capture_output=True, check=False
         ).returncode
-        for program in [*programs, *([] if words else [start + ENFORCE])]
+        for program in [*programs, *([] if "--require-path" in words else [start + ENFORCE])]
     }
 
 
@@ -198,7 +199,8 @@ def test_all_doors_answer_by_a_setting_wherever_it_stands(stage: Stage, name: st
     setting = BY_NAME[name]
     if place != OPTION:
         stage.put(place, setting, value)
-    assert answers(stage, *(["--require-path"] if place == OPTION else [])) == {ANSWERS[name, value]}
+    words = ["--require-path"] if place == OPTION else ["--arg", "note=x"] if name == "undeclared_args" else []
+    assert answers(stage, *words) == {ANSWERS[name, value]}
 
 
 @pytest.mark.parametrize("place", [SYSTEM, USER, ENVIRONMENT])

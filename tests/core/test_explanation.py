@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import decode
-from cortex_policy.core.engine import DEFAULTS, decide, path_arguments
+from cortex_policy.core.engine import DEFAULTS, decide
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.model import ALLOWED, STOPPED, Decision, Place, Request, Settings
+from cortex_policy.core.path_arguments import path_arguments
 from cortex_policy.core.walks import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, Step
 
 TEXT = b"""{
@@ -226,7 +227,7 @@ bounds = values | st.sampled_from(["string", "integer", "array", ["null", "array
 declarations = st.dictionaries(keywords, bounds, max_size=3) | st.builds(
     lambda inner: {"items": inner}, st.dictionaries(keywords, bounds, max_size=2)
 )
-names = st.sampled_from(["path", "lines", "a/b", "~", ""])
+names = st.sampled_from(["path", "lines", "a/b", "~", "", "log_file"])
 
 
 @given(
@@ -236,6 +237,7 @@ names = st.sampled_from(["path", "lines", "a/b", "~", ""])
     st.sampled_from(["allow", "ask", "deny"]),
     st.integers(1, 3),
     st.booleans(),
+    st.sampled_from(["allow", "deny"]),
 )
 def test_whatever_is_decided_can_be_explained(
     declared: dict[str, object],
@@ -244,6 +246,7 @@ def test_whatever_is_decided_can_be_explained(
     sensitive: str,
     cost: int,
     require_path: bool,
+    undeclared: str,
 ) -> None:
     """Nothing raises, the rule that denies is the one that decided, and each line holds what its pointer names."""
     document = {"tool": "t", "actions": ["a"], "args": declared, "dataClass": "sensitive", "fsScope": scopes}
@@ -252,9 +255,9 @@ def test_whatever_is_decided_can_be_explained(
         grant = decode(text, "t")
     except Exception:  # noqa: BLE001 - NaN, a surrogate: no grant
         return
-    places = tuple(Place(name, path, path, path, f"/r/{path}") for name, path in path_arguments(grant, args) if path)
+    places = tuple(Place(name, path, path, path, f"/r/{path}") for name, path, _ in path_arguments(grant, args) if path)
     request = Request("a", args, places, cost)
-    asked = Settings(sensitive, require_path=require_path)
+    asked = Settings(sensitive, require_path=require_path, undeclared_args=undeclared)
     decision = decide(grant, request, (0.0,), 1.0, asked)
     found = explain(grant, text, request, decision, asked)
     denied = [step.rule for step in found.steps if step.verdict == DENIES]

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from cortex_policy.core.arguments import unmet
 from cortex_policy.core.declarations import allows_none, inside
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.engine import covering, path_arguments, refusal
+from cortex_policy.core.engine import covering, refusal
 from cortex_policy.core.meaning import BOTH, NARROWED, SAME, WIDENED, combined, compare, described, fails
-from cortex_policy.core.model import Grant, Place, Rate, Request
+from cortex_policy.core.model import Grant, Place, Rate, Request, Settings
+from cortex_policy.core.path_arguments import path_arguments
 
 NAN = float("nan")
 GRANT = Grant("git", "git-map", ("tree", "search"), Rate(30), {}, "internal", ("docs",))
@@ -80,7 +81,15 @@ TEXT = {"type": "string"}
         ({"a": {"minimum": 1}}, {"a": {"exclusiveMinimum": 1}}, NARROWED, "a drops `minimum` 1, takes `exclusiveMinimum` 1"),
         ({"a": {"maximum": 5}}, {"a": {"exclusiveMaximum": 6}}, WIDENED, "a drops `maximum` 5, takes `exclusiveMaximum` 6"),
         ({"a": {"minimum": 1, "maximum": 5}}, {"a": {"minimum": 2, "maximum": 6}}, BOTH, "a has `minimum` 2 instead of 1, has `maximum` 6 instead of 5"),
-        ({}, {"a": TEXT}, NARROWED, 'a is declared as {"type": "string"}'),
+        ({}, {"a": TEXT}, WIDENED, 'a is declared as {"type": "string"}; `undeclared_args` lets it pass now'),
+        ({}, {"path": TEXT}, NARROWED, 'path is declared as {"type": "string"}'),
+        ({}, {"path": {"const": {"a": 1}}}, WIDENED, None),
+        ({}, {"a": {"enum": []}}, NARROWED, None),
+        ({"a": {"type": "object"}}, {"a": {"const": {"b": 1}}}, WIDENED, None),
+        ({"a": TEXT}, {"a": {**TEXT, "format": "path"}}, WIDENED, 'a takes `format` "path", counts as a path now; `require_path` is met by it'),
+        ({"a": {"type": "integer"}}, {"a": {"type": "integer", "format": "path"}}, NARROWED, 'a takes `format` "path", counts as a path now'),
+        ({"log_file": {}}, {"log_file": {"format": "path"}}, NARROWED, 'log_file takes `format` "path"'),
+        ({"path": {**TEXT, "format": "not-path"}}, {"path": TEXT}, WIDENED, None),
         ({"a": TEXT}, {}, WIDENED, "a is declared no more"),
         ({"a": {}}, {}, WIDENED, "a is declared no more"),
         ({"a": {"type": ["string", "null"]}}, {"a": TEXT}, NARROWED, 'a has `type` "string" instead of ["string", "null"]'),
@@ -99,7 +108,7 @@ TEXT = {"type": "string"}
         ({"a": None}, {"a": {"type": "x"}}, SAME, "a is declared with `type`, which cannot be enforced as it stands: no call may give it"),
         ({"a": 3}, {"a": {"type": "null"}}, WIDENED, 'a is declared as {"type": "null"}'),
         ({"a": {"enum": []}}, {}, WIDENED, "a is declared no more"),
-        ({}, {"a": {"format": "path"}}, NARROWED, 'a is declared as {"format": "path"}, counts as a path now'),
+        ({}, {"a": {"format": "path"}}, WIDENED, 'a is declared as {"format": "path"}; `undeclared_args` lets it pass now, counts as a path now; `require_path` is met by it'),
         ({"a": {"format": "path"}}, {"a": {}}, WIDENED, 'a drops `format` "path", is no path any more: no scope limits it'),
         ({"a": {"items": {"format": "path"}}}, {"a": {"items": {}}}, WIDENED, None),
         ({}, {"path": {"format": "not-path"}}, WIDENED, 'path is declared as {"format": "not-path"}, is no path any more: no scope limits it'),
@@ -186,7 +195,7 @@ VALUES: list[object] = [
     *WORLD, None, True, False, 0, 1, 1.0, 1.5, 2, 3, -1, 10**400, NAN, [], {}, ["docs/x"], ["docs/x", "src/x"], ["docs/gov"],
     [1], [[]], [["src/x"]], {"path": "src/x"}, {"path": "docs/x"}, {"x": 1}, {"file": 3}, ["a", 1], [NAN], [None],
 ]  # fmt: skip
-NAMES = ["path", "n", "source", "target"]
+NAMES = ["path", "n", "source", "log_file"]
 CALLS: list[dict[str, object]] = [
     *({name: value} for name in NAMES for value in VALUES),
     *({one: left, two: right} for one, two in combinations(NAMES, 2) for left, right in product(VALUES[::5], VALUES[::4])),
@@ -196,21 +205,23 @@ CALLS: list[dict[str, object]] = [
 
 def request(grant: Grant, action: str, args: dict[str, object]) -> Request:
     """Return a call whose paths were looked up in the world."""
-    found = ((label, given) for label, given in path_arguments(grant, args) if given is not None)
+    found = ((label, given) for label, given, _ in path_arguments(grant, args) if given is not None)
     return Request(action, args, tuple(
         Place(label, given, collapsed, landed, landed, fault, guard)
         for label, given in found for collapsed, landed, fault, guard in [WORLD.get(given, (given, given, "", ""))]
     ))  # fmt: skip
 
 
-def allowed(grant: Grant) -> set[tuple[str, int]]:
-    """Return all calls of the enumeration that the engine lets pass."""
-    passing = [
-        index
-        for index, args in enumerate(CALLS)
-        if grant.actions and refusal(grant, request(grant, grant.actions[0], args)) is None
-    ]
-    return set(product(grant.actions, passing))
+RULES = [
+    Settings(require_path=path, undeclared_args=known) for path in (False, True) for known in ("allow", "deny")
+]  # fmt: skip
+
+
+def allowed(grant: Grant) -> list[set[tuple[str, int]]]:
+    """Return all calls of the enumeration that the engine lets pass, under each of the settings."""
+    calls = [request(grant, grant.actions[0], args) for args in CALLS] if grant.actions else []
+    passing = [[index for index, call in enumerate(calls) if refusal(grant, call, rules) is None] for rules in RULES]
+    return [set(product(grant.actions, found)) for found in passing]
 
 
 SIZES = st.sampled_from([0, 1, 2, 2.0, 3])
@@ -298,11 +309,17 @@ def edits(draw: st.DrawFn) -> tuple[Grant, Grant]:
     return old, new
 
 
-def is_inside(new: Grant, old: Grant, calls: dict[int, set[tuple[str, int]]]) -> bool:
-    """Whether the engine allows nothing more, as far as the enumeration can see."""
+def is_inside(new: Grant, old: Grant, calls: dict[int, list[set[tuple[str, int]]]]) -> bool:
+    """Whether the engine allows nothing more, as far as the enumeration can see, under any of the settings.
+
+    The first scope of a grant makes all its path arguments known, and so lets them pass `undeclared_args`; each must lie
+    in that scope. Before, any path passed as `path`: that is no widening.
+    """
     classes = DATA_CLASSES.index
-    return not calls[id(new)] or (
-        calls[id(new)] <= calls[id(old)]
+    is_first_scope = bool(new.fs_scope) and not old.fs_scope
+    settings = [index for index, rules in enumerate(RULES) if not (is_first_scope and rules.undeclared_args == "deny")]
+    return not calls[id(new)][0] or (
+        all(calls[id(new)][index] <= calls[id(old)][index] for index in settings)
         and new.tool == old.tool
         and new.rate.per_minute <= old.rate.per_minute
         and classes(new.data_class) >= classes(old.data_class)

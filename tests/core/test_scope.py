@@ -2,30 +2,9 @@
 
 import pytest
 
-from cortex_policy.core.engine import covering, is_path_name, misspelling, outside, path_arguments, usable
-from cortex_policy.core.model import Grant, Place, Rate
+from cortex_policy.core.engine import covering, misspelling, outside, usable
+from cortex_policy.core.model import Place
 from cortex_policy.core.scopes import proposed
-
-
-@pytest.mark.parametrize(
-    "name", ["path", "PATH", "file_path", "file-path", "FilePath", "targetFile", "notebook_path", "cwd"]
-)
-def test_path_names_are_compared_without_case_and_joints(name: str) -> None:
-    """However an argument is spelled, a path is a path."""
-    assert is_path_name(name)
-
-
-@pytest.mark.parametrize("name", ["pathology", "filter", "query", "", "files2"])
-def test_other_names_are_no_paths(name: str) -> None:
-    """Only the names of the contract count."""
-    assert not is_path_name(name)
-
-
-def test_a_declaration_makes_a_path_or_exempts_one() -> None:
-    """`format` decides where the grant declares it; nested paths count by their names."""
-    grant = Grant("g", "t", (), Rate(1), {"target": {"format": "path"}, "source": {"format": "not-path"}})
-    args = {"target": "a", "source": "b", "list": [{"file": ["c", "d"]}], "dir": None}
-    assert list(path_arguments(grant, args)) == [("target", "a"), ("list[0].file[0]", "c"), ("list[0].file[1]", "d")]
 
 
 @pytest.mark.parametrize(

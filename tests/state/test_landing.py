@@ -25,7 +25,9 @@ PARTS = [
     "docs", "packages", "a", "file", "absent", "link", "loop", "up", "self", "state", "into", "deep", "..", ".", "",
     ".cortex", "policy", "tools", "git.json", ".CORTEX", ".cortexes", ".hidden", "etc", "~", "x y", "b:c", "\\", "é",
 ]  # fmt: skip
-names = st.sampled_from(["path", "Target_Path", "file", "cwd", "x", "n", "list", "note"]) | st.text(max_size=3)
+names = st.sampled_from(
+    ["path", "Target_Path", "file", "cwd", "x", "n", "list", "note", "log_file", "paths"]
+) | st.text(max_size=3)
 spelled = st.builds(
     lambda parts, top, end: top + "/".join(parts) + end,
     st.lists(st.sampled_from(PARTS), max_size=5),
@@ -73,7 +75,7 @@ def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> Ent
     origin = read_grant(root, "git").origin
     assert origin is not None
     made = Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
-    merged = Settings(rules.sensitive, rules.require_path, rules.stamp, found.settings.state_dir)
+    merged = Settings(**{**vars(rules), "state_dir": found.settings.state_dir})
     beneath = Beneath(root.path, found.identities[0]) if asks_at_once and sys.platform == "linux" else None
     return Entry(made, merged, origin.file, (), found, beneath)
 
@@ -92,7 +94,12 @@ def slowly(entry: Entry, action: str, args: dict[str, Any]) -> Decision:
     calls,
     st.sampled_from(["tree", "push"]),
     st.sampled_from(["", "docs", "docs/a", "packages", ".."]),
-    st.builds(Settings, st.sampled_from(["allow", "ask", "deny"]), st.booleans()),
+    st.builds(
+        Settings,
+        st.sampled_from(["allow", "ask", "deny"]),
+        st.booleans(),
+        undeclared_args=st.sampled_from(["allow", "deny"]),
+    ),
 )
 @example(
     Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs",)), {"path": "docs/a/file"}, "tree", "", Settings()

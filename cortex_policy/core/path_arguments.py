@@ -1,0 +1,149 @@
+"""Which arguments of a call are paths: by their names, by what the grant declares, and by their values."""
+
+from cortex_policy.core.arguments import path_format
+from cortex_policy.core.decode import MAX_DEPTH
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cortex_policy.core.model import Grant
+
+    Found = tuple[str, str | None, bool]
+    Container = dict[str, object] | list[object] | tuple[object, ...]
+
+PATH_NAMES = frozenset((
+    "path", "paths", "file", "files", "filepath", "filename", "targetpath", "targetfile", "notebookpath", "source",
+    "src", "destination", "dest", "oldpath", "newpath", "dir", "directory", "cwd", "folder", "workdir",
+    "workingdirectory",
+))  # fmt: skip
+LAST_WORDS = frozenset((
+    "path", "paths", "pathname", "filepath", "filepaths", "file", "files", "filename", "filenames", "dir", "dirs",
+    "directory", "directories", "folder", "folders",
+))  # fmt: skip
+NO, PERHAPS, YES = range(3)  # whether an argument is a path: by its name never, if it is text, whatever it is
+
+
+def pathness(grant: "Grant", name: str) -> int:
+    """Return how far the name and the declaration of a top-level argument make it a path."""
+    declared = path_format(grant.args, name)
+    if declared is not None:
+        return YES if declared == "path" else NO
+    return pathness_of_name(name)
+
+
+def pathness_of_name(name: str) -> int:
+    """Return how far a name alone makes an argument a path."""
+    if name.casefold().replace("_", "").replace("-", "") in PATH_NAMES:
+        return YES
+    return PERHAPS if any(word.casefold() in LAST_WORDS for word in _last_words(name)) else NO
+
+
+def is_path_argument(grant: "Grant", name: str) -> bool:
+    """Whether the grant treats a top-level argument of this name as a path, whatever its value."""
+    return pathness(grant, name) == YES
+
+
+def may_be_path(grant: "Grant", name: str) -> bool:
+    """Whether the grant treats a top-level argument of this name as a path where it is a string."""
+    return pathness(grant, name) != NO
+
+
+def is_judged(grant: "Grant", name: str, value: object) -> bool:
+    """Whether the path rule looks at a top-level argument of this name and value."""
+    sure = pathness(grant, name)
+    return sure == YES or next(_paths(name, value, sure, is_inner=False), None) is not None
+
+
+def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tuple[str, str | None, bool]]":
+    """Yield (argument, path, whether it is one) for each path in the arguments, nested ones too.
+
+    The path is None where a value is none and should be: a number, an object without a path, what lies too deep to look
+    at. Text that is no path, in such a value, is looked at all the same: it may name what governs grants.
+    """
+    for name, value in args.items():
+        sure = pathness(grant, name)
+        yield from _paths(name, value, sure, is_inner=False)
+        yield from _nested(name, value, 1, is_inner=sure != NO)
+
+
+def _paths(label: str, value: object, sure: int, *, is_inner: bool) -> "Iterator[Found]":
+    """Yield what a value is that is a path by its name; text around it only where it is not `is_inner` already."""
+    if sure == NO or value is None:
+        return
+    if isinstance(value, str):
+        yield label, value, True
+        return
+    parts = value if isinstance(value, list | tuple) else [value]
+    if all(isinstance(part, str) for part in parts):
+        for index, part in enumerate(parts):
+            yield f"{label}[{index}]", part, True
+        return
+    if sure == PERHAPS and not any(isinstance(part, str | dict | list | tuple) for part in parts):
+        return  # `max_files`, `with_dir`
+    if not all(isinstance(part, dict) and _holds_path(part, 1) for part in parts):
+        yield label, None, True
+    if not is_inner:
+        yield from _texts(label, value, 1)
+
+
+def _holds_path(value: object, depth: int) -> bool:
+    """Whether a member of an object, at any depth, is a path."""
+    if depth > MAX_DEPTH:
+        return False
+    if isinstance(value, dict):
+        return any(
+            (pathness_of_name(name) != NO and _is_text(part)) or _holds_path(part, depth + 1)
+            for name, part in value.items()
+        )
+    return isinstance(value, list | tuple) and any(_holds_path(part, depth + 1) for part in value)
+
+
+def _is_text(value: object) -> bool:
+    is_array = isinstance(value, list | tuple) and bool(value)
+    return isinstance(value, str) or (is_array and all(isinstance(part, str) for part in value))  # type: ignore[attr-defined]
+
+
+def _texts(label: str, value: object, depth: int) -> "Iterator[Found]":
+    if isinstance(value, str):
+        yield label, value, False
+    elif isinstance(value, dict | list | tuple) and depth <= MAX_DEPTH:
+        for inner, part in _parts(label, value):
+            yield from _texts(inner, part, depth + 1)
+
+
+def _nested(label: str, value: object, depth: int, *, is_inner: bool) -> "Iterator[Found]":
+    if not isinstance(value, dict | list | tuple):
+        return
+    if depth > MAX_DEPTH:
+        yield label, None, True
+        return
+    names = list(value) if isinstance(value, dict) else [""] * len(value)
+    for name, (inner, part) in zip(names, _parts(label, value), strict=True):
+        sure = pathness_of_name(name) if name else NO
+        yield from _paths(inner, part, sure, is_inner=is_inner)
+        yield from _nested(inner, part, depth + 1, is_inner=is_inner or sure != NO)
+
+
+def _parts(
+    label: str, value: "dict[str, object] | list[object] | tuple[object, ...]"
+) -> "Iterator[tuple[str, object]]":
+    if isinstance(value, dict):
+        return ((f"{label}.{name}", part) for name, part in value.items())
+    return ((f"{label}[{index}]", part) for index, part in enumerate(value))
+
+
+def _last_words(name: str) -> tuple[str, str]:
+    """Return the last word of a name, read twice: `URLPath` may be one word, or `URL` and `Path`."""
+    end = len(name)
+    while end and not name[end - 1].isalpha():  # digits, and what joins them
+        end -= 1
+    start, inner = end, 0
+    while start and name[start - 1].isalpha():
+        start -= 1
+        if name[start].isupper():
+            if start and not name[start - 1].isupper():
+                break
+            if not inner and start + 1 < end and not name[start + 1].isupper():
+                inner = start
+    return name[start:end], name[inner or start : end]
