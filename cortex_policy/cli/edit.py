@@ -26,6 +26,8 @@ def edit(
 
     Nobody else writes grants meanwhile.
 
+    An editor that returns while the text is open must be told to wait; the known ones are.
+
     $ cortex-policy edit git
     $ cortex-policy edit git --wait 60
     $ EDITOR="code --wait" cortex-policy edit git

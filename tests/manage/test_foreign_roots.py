@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import CALLER, by_caller
 
-from cortex_policy.core.settings import PROJECT
+from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage import editing, founding, recalling, stamping, stopping, undoing
 from cortex_policy.manage.case_founding import begin
 from cortex_policy.manage.changes import Change
@@ -197,3 +197,23 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(theirs: Root) -> None:
     os.mkfifo(Path(theirs.tools).parent / ".lock")
     with pytest.raises(NotDone, match="is not a regular file"), locked(theirs):
         pass
+
+
+@pytest.mark.parametrize("way", ["config", "link", "deeper/config"])
+def test_root_s_own_settings_are_not_where_another_user_leads_them(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A home that was left over from `su`: what root sets for itself could become what the machine goes by."""
+    system = tmp_path / "etc"
+    system.mkdir()
+    with by_caller():
+        (own / "deeper").mkdir()
+    (own / "link").symlink_to(system)
+    os.chown(own / "link", CALLER, CALLER, follow_symlinks=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(own / way))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotDone, match="another user decides where") as caught:
+        put(Target(USER), "sensitive", "ask", yes)
+    assert "XDG_CONFIG_HOME" in caught.value.hint
+    assert list(system.iterdir()) == []
+    assert not (own / "config").exists()
