@@ -24,8 +24,9 @@ def settings_directories() -> tuple[str, str]:
     named = os.environ.get("XDG_CONFIG_HOME", "").strip()
     if named.startswith("/"):
         return SYSTEM_SETTINGS, f"{named}/cortex-policy"
-    below = "~/Library/Application Support" if sys.platform == "darwin" else "~/.config"
-    return SYSTEM_SETTINGS, f"{os.path.expanduser(below)}/cortex-policy"
+    below = "Library/Application Support" if sys.platform == "darwin" else ".config"
+    home = os.path.expanduser("~")  # INVARIANT: absolute, or whoever writes in the working directory sets what counts
+    return SYSTEM_SETTINGS, f"{home.rstrip('/') if home.startswith('/') else ''}/{below}/cortex-policy"
 
 
 def may_hold_settings(directory: str) -> bool:

@@ -14,6 +14,7 @@ from cortex_policy.manage import stamping
 from cortex_policy.state import ledger, settings
 from cortex_policy.state.enforcement import admit, settings_of
 from cortex_policy.state.grants import Root
+from cortex_policy.state.ledger import settings_directories
 from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.settings import LARGEST, value_of
 
@@ -271,6 +272,21 @@ def test_a_number_may_be_as_long_in_a_variable_as_in_a_file(monkeypatch: pytest.
     monkeypatch.setenv("CORTEX_HITL_TIMEOUT_MS", "10000000000")
     assert value_of("audit.max_bytes") == 10_000_000_000
     assert value_of("approvals.timeout_seconds") == 10_000_000
+
+
+@pytest.mark.parametrize("home", ["relative", "", "~", "./"])
+def test_no_settings_of_the_user_lie_below_the_working_directory(
+    root: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    """Not where HOME is no absolute path: whoever may write in the tree would set what counts."""
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", home)
+    for below in (".config", "Library/Application Support"):
+        directory = root / home / below / "cortex-policy"
+        directory.mkdir(parents=True)
+        (directory / "config.toml").write_text("require_path = true\n")
+    assert settings_directories()[1] in ("/.config/cortex-policy", "/Library/Application Support/cortex-policy")
+    assert value_of("require_path") is False
 
 
 def test_the_audit_log_is_set_by_operators_alone(
