@@ -105,7 +105,7 @@ class Decider:
         return self._enforced(entry, grant_id, action, args, cost)
 
     def invalidate(self, grant_id: str | None = None) -> None:
-        """Read a grant, or all of them, anew at its next use. No write makes this necessary."""
+        """Read a grant, or all, again at the next use. Only a write through a mapped page makes this necessary."""
         self._cache.forget(None if grant_id is None else exact_text(grant_id, "an id"))
 
     def stats(self) -> Stats:

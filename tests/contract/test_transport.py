@@ -1,9 +1,11 @@
 """Values and errors arrive in another process as they left, or not at all."""
 
 import copy
+import importlib
 import json
 import multiprocessing
 import pickle
+import pkgutil
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -15,7 +17,8 @@ import cortex_policy
 from cortex_policy import AccessDenied, ApprovalRequired, CortexPolicyError, Decision, PolicyStore, Reason, load_grant
 from cortex_policy.core import model
 from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError, Value, denial
-from cortex_policy.state.audit import LogError
+from cortex_policy.manage.revisions import NothingCommitted
+from cortex_policy.state.audit_file import LogError
 from cortex_policy.state.docket import DocketError
 from cortex_policy.state.grants import Root
 from cortex_policy.state.stop import Stop, Stopped
@@ -56,6 +59,7 @@ ERRORS: list[CortexPolicyError] = [
     LogError("/log", "is full", "df"),
     DocketError("/docket", "is full"),
     NotDone("somebody else writes", "wait"),
+    NothingCommitted("no commit", "commit"),
 ]
 
 
@@ -98,6 +102,9 @@ def test_an_error_arrives_as_it_left(way: Callable[[object], object]) -> None:
 
 def test_every_error_of_the_package_is_among_them() -> None:
     """One that is added has to arrive too."""
+    for module in pkgutil.walk_packages(cortex_policy.__path__, "cortex_policy."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
 
     def below(kind: type[CortexPolicyError]) -> set[type[CortexPolicyError]]:
         return {kind}.union(*map(below, kind.__subclasses__()))

@@ -34,7 +34,7 @@ TEXT = """{{
 """
 FIRST, LAST = 100_000, 999_999
 KINDS = ("one", "threads")
-MEANS = 6
+MEANS = 8
 
 
 def text(number: int) -> bytes:
@@ -69,6 +69,8 @@ class Writer:
             self.alike,
             self.checked_out,
             self.directory_moved,
+            self.deployed,
+            self.by_old_descriptor,
             self.in_place,
             self.renamed,
             self.alike,
@@ -98,6 +100,28 @@ class Writer:
         before = self.file.stat()
         self.in_place(data)
         os.utime(self.file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def by_old_descriptor(self, data: bytes) -> None:
+        """By a descriptor that was opened by another name, which is gone."""
+        other = self.root.parent / "other"
+        os.link(self.file, other)
+        descriptor = os.open(other, os.O_WRONLY)
+        other.unlink()
+        if self.chance.random() < 0.5:
+            time.sleep(0.04)  # until it is kept again
+        os.pwrite(descriptor, data, 0)
+        os.close(descriptor)
+
+    def deployed(self, data: bytes) -> None:
+        """By a link that leads to another root from now on; the old one is removed."""
+        old = self.root.resolve()
+        new = old.with_name(f"v{self.number}")
+        shutil.copytree(old, new, symlinks=True)
+        (new / self.file.relative_to(self.root)).write_bytes(data)
+        link = self.root.with_name("next")
+        link.symlink_to(new)
+        link.rename(self.root)
+        shutil.rmtree(old)
 
     def renamed(self, data: bytes) -> None:
         other = self.file.with_suffix(".new")
@@ -192,7 +216,9 @@ def read(root: Path, returned: memoryview, kind: str, tell: int) -> None:
 
 def run(top: Path, writes: int, seed: int) -> Outcome:
     """Write so often, and by each means, while processes read."""
-    root = top / "root"
+    root = top / "current"
+    (top / "v0").mkdir()
+    root.symlink_to("v0")
     tools = root / ".cortex" / "policy" / "tools"
     tools.mkdir(parents=True)
     (root / "docs").mkdir()
