@@ -33,8 +33,6 @@ class State(dict[str, "tuple[State, int]"]):
         else:
             state, steps = self, 0
             for char in text:
-                if state is FOUND or state is DEAD:
-                    break
                 state, more = state[char]
                 steps += more
             found = state, steps
@@ -43,7 +41,16 @@ class State(dict[str, "tuple[State, int]"]):
         return found
 
 
-FOUND, DEAD = State(), State()  # there is a match, and there will be none
+class _LastState(State):
+    """One that nothing leads out of."""
+
+    __slots__ = ()
+
+    def __missing__(self, text: str) -> tuple[State, int]:
+        return self, 0
+
+
+FOUND, DEAD = _LastState(), _LastState()  # there is a match; there will be none
 
 
 class _Classes(dict[int, str]):

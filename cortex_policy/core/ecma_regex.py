@@ -34,9 +34,8 @@ class Steps:
         """Begin at none."""
         self.taken, self.bound = 0, STEPS_AT_ONCE
 
-    def add(self, steps: int) -> None:
-        """Count steps, let other threads run now and then; raise PatternLimitError where there are too many."""
-        self.taken += steps
+    def check(self) -> None:
+        """Let other threads run now and then; raise PatternLimitError where more were taken than may be."""
         if self.taken > self.bound:
             if self.taken > MAX_STEPS:
                 raise PatternLimitError(_STEPS_LIMIT)
@@ -86,7 +85,8 @@ class Regex:
             if column[0]:
                 moves = [state[char] for state, char in zip(states, column, strict=True)]
                 states = [state for state, _ in moves]
-                steps.add(sum(more for _, more in moves))
+                steps.taken += sum(more for _, more in moves)
+                steps.check()
         return False
 
 
@@ -98,7 +98,9 @@ def search_part(automaton: Automaton, text: str, steps: Steps) -> bool:
         if state is FOUND or state is DEAD:
             break
         state, more = state[classes[at : at + _PIECE]]
-        steps.add(more)
+        steps.taken += more
+        if steps.taken > steps.bound:
+            steps.check()
     return automaton.accepts(state, "")
 
 

@@ -12,6 +12,8 @@ MAX_DEPTH = 64  # groups in each other
 MAX_LENGTH = 1 << 16  # characters of a pattern
 _NAME = LETTERS.union("_$", DIGITS)
 _EMPTY = Series(())
+_COUNTS = ("*", "+", "?", "{")
+_NO_CHARACTERS = frozenset("\\[^$.*+?{}]")
 
 
 class Pattern:
@@ -130,6 +132,8 @@ class _Parser(CharacterReader):
             self.items.append(self._quantify(node))
 
     def _atom(self, char: str) -> Node:
+        if char not in _NO_CHARACTERS:
+            return self._set(ord(char))
         if char == "\\":
             if self.skip("b"):
                 return Assertion("\\b")
@@ -140,24 +144,23 @@ class _Parser(CharacterReader):
             return Assertion(char)
         if char == ".":
             return self._set(DOT)
-        if char in "*+?{":
-            self.fail(f"nothing before `{char}`")
-        if char in "}]":
-            self.fail(f"a `{char}` without a backslash")
-        return self._set(ord(char))
+        return self.fail(f"a `{char}` without a backslash" if char in "}]" else f"nothing before `{char}`")
 
     def _set(self, bounds: int | tuple[int, ...]) -> CharacterSet:
         wanted = (bounds, bounds + 1) if isinstance(bounds, int) else bounds
-        return self.sets.setdefault(wanted, CharacterSet(wanted))
+        found = self.sets.get(wanted)
+        if found is None:
+            found = self.sets[wanted] = CharacterSet(wanted)
+        return found
 
     def _refuse_count(self, what: str) -> None:
-        if self.peek() in ("*", "+", "?", "{"):
+        if self.peek() in _COUNTS:
             self.at += 1
             self.fail(f"a count after {what}")
 
     def _quantify(self, node: Node) -> Node:
         char = self.peek()
-        if char not in ("*", "+", "?", "{"):
+        if char not in _COUNTS:
             return node
         if isinstance(node, Assertion) and self.text[self.at - 1] != ")":
             self._refuse_count("an assertion")

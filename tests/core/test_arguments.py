@@ -150,6 +150,15 @@ def test_nan_and_what_is_no_json_meet_nothing(declaration: object, value: object
     assert missed({"const": [value]}, [NAN])
 
 
+@pytest.mark.parametrize(("pattern", "value", "why"), [
+    ("^a", "b", "must match `pattern` ^a"), ("^a", "a" * 70_000, "must match `pattern` ^a within 65,536 bytes"),
+    ("a{99}b", "a" * 9_000, "must match `pattern` a{99}b within 300,000 steps"),
+])  # fmt: skip
+def test_a_bound_on_the_work_is_named(pattern: str, value: str, why: str) -> None:
+    """What is too much work to match does not match."""
+    assert missed({"pattern": pattern}, value) == f"`x` {why}"
+
+
 BROKEN = [
     ("type", "text"), ("type", "String"), ("type", 3), ("type", None), ("type", []), ("type", ["string", "text"]), ("type", [["string"]]),
     ("type", {"a": 1}), ("enum", "a"), ("enum", None), ("enum", {"a": 1}), ("minimum", "3"), ("minimum", True), ("minimum", None),

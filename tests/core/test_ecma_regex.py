@@ -240,13 +240,29 @@ def test_threads_share_a_pattern() -> None:
     assert wrong == []
 
 
-def test_others_run_while_a_long_value_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every 20,000 steps."""
-    naps: list[float] = []
-    monkeypatch.setattr(ecma_regex, "sleep", naps.append)
-    with pytest.raises(PatternLimitError):
-        matches("a" * 60_000, by="a{20}b")
-    assert len(naps) == MAX_STEPS // ecma_regex.STEPS_AT_ONCE - 1
+def test_other_threads_run_while_a_long_value_is_searched() -> None:
+    """Every 20,000 steps, even where Python would not take turns by itself."""
+    beats, is_over = list[float](), threading.Event()
+
+    def beat() -> None:
+        while not is_over.is_set():
+            beats.append(time.monotonic())
+            time.sleep(0)
+
+    interval = sys.getswitchinterval()
+    thread = threading.Thread(target=beat)
+    thread.start()
+    sys.setswitchinterval(1_000)
+    try:
+        before = len(beats)
+        with pytest.raises(PatternLimitError):
+            matches("a" * 60_000, by="a{20}b")
+        after = len(beats)
+    finally:
+        sys.setswitchinterval(interval)
+        is_over.set()
+        thread.join()
+    assert after - before >= 10
 
 
 def test_the_worst_that_is_known_ends() -> None:

@@ -427,6 +427,29 @@ def test_threads_share_a_store_and_a_budget(root: Path) -> None:
     assert (len(passed), len(refused)) == (30, 130)
 
 
+def test_an_event_loop_goes_on_while_a_pattern_is_matched(root: Path) -> None:
+    """One that would hold an engine that backtracks for ever, and this one to its bound: the call is denied."""
+    declaration = {"pattern": "^(?:a|b|(?:a|b))*a(?:a|b){400}c"}
+    (root / ".cortex/policy/tools/git.json").write_bytes(changed(args={"repo": declaration}))
+
+    async def ask(store: PolicyStore) -> tuple[int, str]:
+        call, turns = (
+            asyncio.ensure_future(store.enforce_async("git", "tree", {"repo": "abba" * 9_000 + "c"} | PATH)),
+            0,
+        )
+        while not call.done():
+            await asyncio.sleep(0)
+            turns += 1
+        with pytest.raises(AccessDenied) as caught:
+            await call
+        return turns, str(caught.value)
+
+    with PolicyStore(root) as store:
+        turns, denial = asyncio.run(ask(store))
+    assert turns >= 10
+    assert "within 300,000 steps" in denial
+
+
 def test_a_child_of_a_fork_sees_changes_and_leaves_them_to_its_parent(store: PolicyStore, root: Path) -> None:
     """They would otherwise read each other's events away."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
