@@ -44,21 +44,26 @@ class Steps:
 
 
 class Regex:
-    """A pattern made ready; may be used by several threads at once."""
-
-    __slots__ = ("_is_forward", "_parts")
+    """A pattern; may be used by several threads at once."""
 
     def __init__(self, pattern: str) -> None:
         """Parse it; raise PatternError."""
-        parsed = parse(pattern)
+        self.parsed = parse(pattern)
         # where a match may begin anywhere, all parts are tried at once, from the end of the value backwards
-        self._is_forward = parsed.is_anchored or not parsed.lookaheads
-        if self._is_forward:
-            self._parts = [(Automaton(node, is_anchored=True), holds) for node, holds in parsed.lookaheads]
-            self._parts.append((Automaton(parsed.body), True))
-        else:
-            parts = [*parsed.lookaheads, (parsed.body, True)]
-            self._parts = [(Automaton(node.reverse(), goes_on=True), holds) for node, holds in parts]
+        self._is_forward = self.parsed.is_anchored or not self.parsed.lookaheads
+        self._parts: list[tuple[Automaton, bool]] = []
+
+    def _automata(self) -> list[tuple[Automaton, bool]]:
+        """Make the parts ready when they are first needed: most who read a grant match nothing."""
+        if not self._parts:
+            lookaheads, body = self.parsed.lookaheads, self.parsed.body
+            if self._is_forward:
+                heads = [(Automaton(node, is_anchored=True), holds) for node, holds in lookaheads]
+                self._parts = [*heads, (Automaton(body), True)]
+            else:
+                nodes = [*lookaheads, (body, True)]
+                self._parts = [(Automaton(node.reverse(), goes_on=True), holds) for node, holds in nodes]
+        return self._parts
 
     def search(self, value: str) -> bool:
         """Whether a value holds a match; raise PatternLimitError where that is too much work to say."""
@@ -71,15 +76,15 @@ class Regex:
 
     def _search_forwards(self, text: str) -> bool:
         steps = Steps()
-        return all(search_part(automaton, text, steps) == holds for automaton, holds in self._parts)
+        return all(search_part(automaton, text, steps) == holds for automaton, holds in self._automata())
 
     def _search_backwards(self, text: str) -> bool:
         """Whether there is a place where each lookahead is as it should, and the rest matches as well."""
-        steps = Steps()
-        states = [automaton.start for automaton, _ in self._parts]
-        texts = [text[::-1].translate(automaton.classes) for automaton, _ in self._parts]
+        steps, parts = Steps(), self._automata()
+        states = [automaton.start for automaton, _ in parts]
+        texts = [text[::-1].translate(automaton.classes) for automaton, _ in parts]
         for column in (*zip(*texts, strict=True), [""] * len(states)):
-            found = zip(self._parts, states, column, strict=True)
+            found = zip(parts, states, column, strict=True)
             if all(automaton.accepts(state, char) == holds for (automaton, holds), state, char in found):
                 return True
             if column[0]:
@@ -117,7 +122,7 @@ _kept: dict[str, Regex | str] = {}
 
 
 def compile_pattern(pattern: str) -> Regex:
-    """Return a pattern made ready; raise PatternError, which says what is not taken and where."""
+    """Return a pattern, which is kept; raise PatternError, which says what is not taken and where."""
     found = _kept.get(pattern)
     if found is None:
         if len(_kept) >= _MAX_PATTERNS or sum(map(len, [*_kept])) + len(pattern) > _MAX_TEXT:

@@ -1,27 +1,34 @@
-"""Look for a value that makes a pattern slow, here or in an engine that backtracks, as most readers of grants have.
+"""The ways through a pattern that an engine which backtracks tries, counted character by character."""
 
-A search by example: what is found is a value, so there is no false alarm; that none is found proves nothing. An engine
-that backtracks tries each way through the pattern. The ways are counted, character by character, over the texts in
-which most ways are open.
-"""
-
-from cortex_policy.core.ecma_automaton import DEAD, EDGE, Automaton
-from cortex_policy.core.ecma_characters import END, WORDS
+from cortex_policy.core.ecma_automaton import EDGE, Automaton
+from cortex_policy.core.ecma_characters import END
 from cortex_policy.core.ecma_nodes import Assertion, Node, Positions
-from cortex_policy.core.ecma_regex import PatternError, PatternLimitError, Steps, compile_pattern, search_part
-from cortex_policy.core.ecma_regex_parser import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-MOST_WAYS = 1_000_000  # for one value: what takes more is slow
-LONGEST = 4_096  # characters of a value that a caller may well give
-_STEPS, _WIDTH, _LETTERS = 200, 6, 24  # characters that are tried in a row, texts at a time, and letters for each
-_WORK = 400_000  # moves from a position to another
-_MOST_STATES = 300  # of an automaton, that are looked at
-_PATIENCE = 16  # characters in which the ways may not grow
+_MAKING, _ADDING = 200, 10  # moves that take about as long as what is done once for a pattern, and for a letter
+_LETTERS = 24  # that stand for the classes of characters
+
+
+class TooMuchWorkError(Exception):
+    """More was looked at than may be."""
+
+
+class Work:
+    """What may still be looked at, in moves from a position to another."""
+
+    def __init__(self, most: int) -> None:
+        """Begin with all of it."""
+        self.most, self.left = most, most
+
+    def spend(self, moves: int) -> None:
+        """Count moves; raise TooMuchWorkError where there are too many."""
+        self.left -= moves
+        if self.left < 0:
+            raise TooMuchWorkError
 
 
 class _Ways(int):
@@ -44,22 +51,22 @@ class _Ways(int):
         return _Ways(int(self) << places, self.twice << places)
 
 
-class _TooMuchWork(Exception):
-    pass
-
-
-class _Text:
+class Text:
     """A text, the ways that are open behind it, by position, and the ways that were tried so far."""
 
     def __init__(self, text: str, ways: dict[int, int], tried: int) -> None:
+        """Sum up those that are open."""
         self.text, self.ways, self.tried = text, ways, tried
         self.open = sum(ways.values())
 
 
-class _Counter:
+class WayCounter:
     """The ways through one part of a pattern."""
 
-    def __init__(self, node: Node, *, is_anchored: bool) -> None:
+    def __init__(self, node: Node, work: Work, *, is_anchored: bool) -> None:
+        """Find them; each move of counting is spent of the work."""
+        work.spend(_MAKING + node.size)
+        self.work = work
         positions = Positions(node.size, _Ways(1))
         self.match = node.size
         first = node.build(positions, 0, positions.one << node.size)
@@ -72,14 +79,14 @@ class _Counter:
         self.edges: dict[int, list[tuple[int, int]]] = {}
         self.first = self._edges(first)
         self.is_anchored = is_anchored
-        self.work = 0
 
-    def start(self) -> _Text:
+    def start(self) -> Text:
         """Return the empty text."""
-        return _Text("", dict(self.first), 0)
+        return Text("", dict(self.first), 0)
 
-    def add(self, text: _Text, letter: str) -> _Text | None:
+    def add(self, text: Text, letter: str) -> Text | None:
         """Return a text with one letter more; None where no way is open behind it, or one has led to a match."""
+        self.work.spend(_ADDING + len(text.ways))
         before = EDGE if not text.text else _is_word(text.text[-1])
         ways = self._passed(text.ways, before, _is_word(letter))
         accepted = self.automaton.accepted[self.automaton.classes[ord(letter)]]
@@ -93,15 +100,13 @@ class _Counter:
                     found[place] = found.get(place, 0) + count
         if not found or self.match in ways or self.match in found:
             return None
-        return _Text(text.text + letter, found, text.tried + sum(found.values()))
+        return Text(text.text + letter, found, text.tried + sum(found.values()))
 
     def _lead(self, found: dict[int, int], place: int, count: int) -> None:
         edges = self.edges.get(place)
         if edges is None:
             edges = self.edges[place] = self._edges(self.follow[place])
-        self.work += len(edges) + 1
-        if self.work > _WORK:
-            raise _TooMuchWork
+        self.work.spend(len(edges) + 1)
         for target, times in edges:
             found[target] = found.get(target, 0) + count * times
 
@@ -124,121 +129,7 @@ class _Counter:
         return ways
 
 
-def slow_value(pattern: str) -> str:
-    """Return a value for which an engine that backtracks tries over a million ways; '' where none is found."""
-    try:
-        parsed = parse(pattern)
-    except PatternError:
-        return ""
-    parts = [*parsed.lookaheads, (parsed.body, True)] if parsed.is_anchored else [(parsed.body, True)]
-    earlier: list[tuple[Automaton, bool]] = []
-    for node, holds in parts:
-        counter = _Counter(node, is_anchored=parsed.is_anchored)
-        first = Automaton(node, is_anchored=True)
-        for value in _slow_values(counter):
-            is_reached = all(_holds(automaton, value) == wanted for automaton, wanted in earlier)
-            if is_reached and _fails(first, value, is_anchored=parsed.is_anchored):
-                return value
-        earlier.append((first, holds))
-    return ""
-
-
-def _fails(automaton: Automaton, text: str, *, is_anchored: bool) -> bool:
-    """Whether each of the first attempts at a text, and one in its middle, ends without a match."""
-    starts = (0,) if is_anchored else (0, 1, 2, len(text) // 2)
-    return not any(_holds(automaton, text[start:]) for start in starts)
-
-
-def _holds(automaton: Automaton, text: str) -> bool:
-    try:
-        return search_part(automaton, text, Steps())
-    except PatternLimitError:
-        return False
-
-
-def has_too_many_steps(pattern: str, length: int) -> bool:
-    """Whether some value of this length, one letter again and again, needs more steps than a check takes."""
-    for letter in _letters(Automaton(parse(pattern).body)):
-        try:
-            compile_pattern(pattern).search(letter * length)
-        except PatternLimitError:
-            return True
-    return False
-
-
-def never_matches(pattern: str) -> bool:
-    """Whether it is certain that no value matches."""
-    automaton = Automaton(parse(pattern).body)
-    known, left = {id(automaton.start): automaton.start}, [automaton.start]
-    while left:
-        state = left.pop()
-        if len(known) > _MOST_STATES or automaton.accepts(state, ""):
-            return False
-        for name in () if state is DEAD else automaton.accepted:
-            following = state[name][0]
-            if id(following) not in known:
-                known[id(following)] = following
-                left.append(following)
-    return True
-
-
-def _slow_values(counter: _Counter) -> "Iterator[str]":
-    """Yield texts behind which too many ways were tried, and each with one character more, that they may not match."""
-    try:
-        for text in _slow_texts(counter):
-            for last in ("", "!", *_letters(counter.automaton)):
-                yield text + last
-    except _TooMuchWork:
-        return
-
-
-def _slow_texts(counter: _Counter) -> "Iterator[str]":
-    """Yield texts behind which too many ways were tried: short ones first, then ones that repeat something."""
-    letters, texts = _letters(counter.automaton), [counter.start()]
-    seeds = list(letters)
-    most, patience = 1, _PATIENCE
-    seen: set[frozenset[int]] = set()
-    for _ in range(_STEPS):
-        longer: dict[frozenset[int], _Text] = {}
-        for text in texts:
-            for letter in letters:
-                if (more := counter.add(text, letter)) is None:
-                    continue
-                if more.tried > MOST_WAYS:
-                    yield more.text
-                    return
-                key = frozenset(more.ways)
-                if key not in longer or longer[key].open < more.open:
-                    longer[key] = more
-        texts = sorted(longer.values(), key=lambda text: text.open, reverse=True)[:_WIDTH]
-        is_new = not seen.issuperset(longer)
-        seen.update(longer)
-        patience = _PATIENCE if is_new or (texts and texts[0].open > most) else patience - 1
-        most = max(most, texts[0].open if texts else 0)
-        if not texts or not patience:
-            break
-    seeds += [text.text for text in texts[:3]]
-    yield from filter(None, (_repeated(counter, seed) for seed in seeds))
-
-
-def _repeated(counter: _Counter, seed: str) -> str:
-    """Return a seed again and again, if that opens more and more ways, until too many were tried; else ''."""
-    text, at_last_look = counter.start(), 0
-    for count in range(1, LONGEST):
-        more = counter.add(text, seed[count % len(seed) - 1])
-        if more is None:
-            return ""
-        text = more
-        if text.tried > MOST_WAYS:
-            return text.text
-        if count.bit_count() == 1 and count >= _PATIENCE:  # each time that it has doubled
-            if text.open < at_last_look * 3 // 2:
-                return ""
-            at_last_look = text.open
-    return ""
-
-
-def _letters(automaton: Automaton) -> str:
+def letters_of(automaton: Automaton) -> str:
     """Return a character of each class, one that people can read if there is one."""
     classes = automaton.classes
     found: dict[str, str] = {}
@@ -250,7 +141,7 @@ def _letters(automaton: Automaton) -> str:
 
 
 def _is_word(letter: str) -> bool:
-    return any(low <= ord(letter) < behind for low, behind in zip(WORDS[::2], WORDS[1::2], strict=True))
+    return letter.isascii() and (letter.isalnum() or letter == "_")
 
 
 def _places(bits: int) -> "Iterator[int]":

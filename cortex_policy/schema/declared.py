@@ -4,14 +4,16 @@ from functools import lru_cache
 
 from cortex_policy.core.arguments import broken
 from cortex_policy.core.declarations import KEYWORDS
-from cortex_policy.core.ecma_regex import MAX_STEPS
-from cortex_policy.schema.backtracking import LONGEST, MOST_WAYS, has_too_many_steps, never_matches, slow_value
+from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
+from cortex_policy.schema.backtracking import TooMuchWorkError, Work
 from cortex_policy.schema.problems import Finding, pointer
+from cortex_policy.schema.slow_patterns import LONGEST, MOST_WAYS, has_too_many_steps, never_matches, slow_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cortex_policy.core.ecma_regex_parser import Pattern
     from cortex_policy.schema.subject import Subject
 
 _HINTS = {
@@ -19,6 +21,7 @@ _HINTS = {
     "pattern": "it is ECMA with the flag `u`; lookahead at the very start is all of looking around that there is",
     "type": "the types are string, number, integer, boolean, array, object and null",
 }
+_MOST_WORK = 4_000_000  # for a grant: some seconds
 _SHOWN = 24  # characters of a value
 
 
@@ -35,10 +38,18 @@ def unenforceable(subject: "Subject") -> "Iterator[Finding]":
 
 def catastrophic_patterns(subject: "Subject") -> "Iterator[Finding]":
     """Find patterns that are slow, in other readers of the grant or here, and patterns that nothing matches."""
+    work = Work(_MOST_WORK)
     for name, declaration in subject.grant.args.items():
         for steps, declared in _patterns(declaration, ("args", name)):
-            if found := _slow(*declared):
+            found, spent = _slow(*declared)
+            if found:
                 yield Finding("arg-pattern", f"`{name}` has a pattern {found[0]}", found[1], pointer(*steps))
+            try:
+                work.spend(spent)
+            except TooMuchWorkError:
+                message = f"the patterns behind that of `{name}` are too much work to look for slow ones"
+                yield Finding("arg-pattern", message, "have fewer in one grant", pointer(*steps))
+                return
 
 
 def _broken(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator[Finding]":
@@ -59,20 +70,30 @@ def _patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tu
     """Yield the way to each pattern, the pattern, and how long a value is at most that it is to match."""
     if isinstance(declaration, dict):
         pattern, longest = declaration.get("pattern"), declaration.get("maxLength", LONGEST)
-        if isinstance(pattern, str) and not broken(declaration, 0):
+        if isinstance(pattern, str) and not broken({"maxLength": longest}, 0):
             yield (*steps, "pattern"), (pattern, int(min(longest, LONGEST)))
         yield from _patterns(declaration.get("items"), (*steps, "items"))
 
 
 @lru_cache(1_000)
-def _slow(pattern: str, longest: int) -> tuple[str, str] | None:
-    """Return what is wrong with a pattern and what would help, None where nothing is known."""
-    if never_matches(pattern):
+def _slow(pattern: str, longest: int) -> tuple[tuple[str, str] | None, int]:
+    """Return what is wrong with a pattern and what would help, None where nothing is known; and the work it was."""
+    work = Work(_MOST_WORK // 4)
+    try:
+        return _problem(compile_pattern(pattern).parsed, longest, work), work.most - work.left
+    except PatternError:  # told as what cannot be enforced
+        return None, 0
+    except TooMuchWorkError:
+        return None, work.most
+
+
+def _problem(parsed: "Pattern", longest: int, work: Work) -> tuple[str, str] | None:
+    if never_matches(parsed, work):
         return "that no value matches", "every value of the argument is denied; say so with `enum: []` if that is meant"
-    if has_too_many_steps(pattern, longest):
+    if has_too_many_steps(parsed, longest, work):
         what = f"that needs more than {MAX_STEPS:,} steps for a value of {longest:,} characters, which is then denied"
         return what, "let fewer parts of it be open at one time, or give a `maxLength`"
-    if value := slow_value(pattern):
+    if value := slow_value(parsed, work):
         shown = f"`{value[:_SHOWN]}{'...' if len(value) > _SHOWN else ''}`"
         what = (
             f"for which engines that backtrack try over {MOST_WAYS:,} ways with {len(value):,} characters, as {shown}"
