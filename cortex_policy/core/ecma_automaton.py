@@ -145,7 +145,7 @@ class Automaton:
         """Forget all states where one more move would be too many; whoever is in one goes on from it."""
         self._kept += 1
         if self._kept > _MAX_KEPT:
-            for state in [*self._states.values()]:
+            for state in (self.start, *self._states.values()):
                 state.clear()
             self._states, self._kept = {}, 0
 
