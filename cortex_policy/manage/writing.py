@@ -121,7 +121,10 @@ class Writer:
             self._tools.read(f"{grant_id}.json", 0)
         for (kind, file), fault in zip(trust.doubts[known:], trust.faults[known:], strict=True):
             if kind == WRITERS:
-                raise GrantError(GRANT_UNSAFE, fault, f"look at it, then close it with `chmod go-w {quote(file)}`")
+                others = "o" if fault.endswith("everyone") else "go"  # the owner's own group may write
+                raise GrantError(
+                    GRANT_UNSAFE, fault, f"look at it, then close it with `chmod {others}-w {quote(file)}`"
+                )
 
     def check_stamped(self, grant_id: str, data: bytes | None) -> None:
         """Raise GrantError (23) where a grant differs from its stamp: no write of it would be made."""

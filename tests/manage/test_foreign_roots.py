@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import CALLER, by_caller
 
+from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage import editing, founding, recalling, stamping, stopping, undoing
 from cortex_policy.manage.case_founding import begin
@@ -217,3 +218,25 @@ def test_root_s_own_settings_are_not_where_another_user_leads_them(
     assert "XDG_CONFIG_HOME" in caught.value.hint
     assert list(system.iterdir()) == []
     assert not (own / "config").exists()
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "command"), [(0o664, 4711, "go-w"), (0o666, CALLER, "o-w"), (0o646, 4711, "o-w")]
+)
+def test_a_grant_that_others_can_write_is_not_closed_by_a_write(
+    theirs: Root, mode: int, group: int, command: str
+) -> None:
+    """No check trusts it: a write would make what stands there look safe. The command closes it, and nothing more."""
+    os.chown(tool(theirs), CALLER, group)
+    tool(theirs).chmod(mode)
+    before = tool(theirs).read_bytes()
+    (laid,) = editing.laid_out(theirs, ("git",))
+    with pytest.raises(GrantError) as caught:
+        WRITES["set"](theirs)
+    for error in (laid.error, caught.value):
+        assert error is not None
+        assert (error.exit_code, f"`chmod {command} {tool(theirs)}`" in error.hint) == (22, True)
+    assert (tool(theirs).read_bytes(), tool(theirs).stat().st_mode & 0o777) == (before, mode)
+    os.chown(tool(theirs), CALLER, CALLER)
+    tool(theirs).chmod(mode & ~0o002)
+    editing.edited(theirs, "git", Change(rate=7), yes)
