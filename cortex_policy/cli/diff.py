@@ -39,7 +39,8 @@ def diff(
     """Say whether a change allows more than before, or less.
 
     It is same, narrowed, widened or both, by the calls that are allowed: `docs` and `docs/` are the same. Whatever is
-    not proven to allow nothing more is widened. An absent or invalid grant allows nothing.
+    not proven to allow nothing more is widened. An absent or invalid grant allows nothing. An argument that is declared
+    now, or counts as a path now, is widened: `undeclared_args` or `require_path` may have denied the call before.
 
     OLD and NEW are ids, or files if they hold a `/` or end in `.json`. A scope that covers CI files, hooks or other
     things that run with rights of others is a warning.
