@@ -34,7 +34,7 @@ def check(  # noqa: PLR0913 - the options of the contract
     Only exit code 0 is yes. 10-19 is no; 20-29 could not decide, which is a no as well. A no says on stderr which rule
     denied and what would be allowed.
 
-    An argument is a path by its name (`path`, `file`, `dest`, `cwd`, ..., and what ends in the word path, file, dir or
+    An argument is a path by its name (as `path`, `file`, `dest`, `cwd`, and what ends in the word path, file, dir or
     folder, as `outputPath` or `log_file`, where it holds text), or by `"format": "path"` in the grant. `--path` is the
     argument `path`. docs/explain.md has all names.
 
