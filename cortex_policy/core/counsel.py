@@ -1,7 +1,7 @@
 """What would help a denied call: what is nearest, what is still allowed, and the operator's command."""
 
 from cortex_policy.core import commands
-from cortex_policy.core.arguments import unmet
+from cortex_policy.core.arguments import listed, unmet
 from cortex_policy.core.engine import judged, misspelling, usable
 from cortex_policy.core.model import Value
 from cortex_policy.core.nearness import miss_of, nearest_scope, nearest_value, nearest_word
@@ -39,7 +39,7 @@ def _action(case: "Case") -> Counsel:
 def _arguments(case: "Case") -> Counsel:
     remedy = commands.typed("edit", case.grant.id)
     if not unmet(case.grant.args, case.request.args):
-        known = (f"the arguments {', '.join(case.grant.args)}",) if case.grant.args else ()
+        known = (f"the arguments {listed(list(case.grant.args))}",) if case.grant.args else ()
         advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
         return Counsel("", known, remedy, advice)
     miss = miss_of(case.grant.args, case.request.args)
