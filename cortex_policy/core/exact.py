@@ -5,6 +5,7 @@ A subclass is taken by its value, never by its own methods: `class Where(str, En
 """
 
 import os
+from collections import deque
 from collections.abc import Mapping, Sequence, ValuesView
 from collections.abc import Set as AbstractSet
 from math import isfinite
@@ -13,7 +14,7 @@ from cortex_policy.core.decode import MAX_DEPTH
 from cortex_policy.core.model import UsageError
 
 MOST_PARTS = 1 << 20  # values in one call: no file or command line holds more
-_COLLECTIONS = (list, tuple, set, frozenset)
+_COLLECTIONS = (list, tuple, deque, set, frozenset)
 _name_of = type.__dict__["__name__"].__get__  # past a metaclass that has another answer
 _bases_of = type.__dict__["__mro__"].__get__
 _members_of = type.__dict__["__dict__"].__get__
@@ -129,7 +130,7 @@ class _Rebuilt:
         if issubclass(kind, str | bytes):
             return exact_path(value)
         if _has_path(kind):
-            if issubclass(kind, int | float | dict | list | tuple | set | frozenset):
+            if issubclass(kind, int | float | dict | list | tuple | deque | set | frozenset):
                 raise _unreadable(kind)  # a path to some programs, a number or a collection to others
             return exact_path(value)
         if issubclass(kind, int):

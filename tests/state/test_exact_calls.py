@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections import UserList
+from collections import UserList, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -82,9 +82,9 @@ def disguised(value: Any, chance: Random) -> Any:
         with suppress(Exception):  # keys that claim to equal each other
             value = {disguised(name, chance): disguised(part, chance) for name, part in value.items()}
     elif isinstance(value, list):
-        value = chance.choice([list, list, tuple, UserList])(disguised(part, chance) for part in value)
+        value = chance.choice([list, list, tuple, deque, UserList])(disguised(part, chance) for part in value)
     base = type(value)
-    if base is bool or chance.random() < 0.3:
+    if base in (bool, UserList) or chance.random() < 0.3:  # what is of no built-in type is what it gives
         return value
     with suppress(Exception):  # a type may refuse to be made so
         hooks = {name: chance.choice(ANSWERS) for name in chance.sample(HOOKS, chance.randrange(6))}
@@ -95,11 +95,9 @@ def disguised(value: Any, chance: Random) -> Any:
 
 
 def filled(made: type, value: Any) -> Any:
-    """Return a dictionary or list of a hostile type, filled past its hooks."""
-    if isinstance(value, UserList):
-        return made(value.data)
+    """Return a dictionary, list or deque of a hostile type, filled past its hooks."""
     found = made.__new__(made)
-    dict.update(found, value) if isinstance(value, dict) else list.extend(found, value)
+    dict.update(found, value) if isinstance(value, dict) else type(value).extend(found, value)
     return found
 
 
