@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _HINTS = {
     "format": 'the formats are "path" and "not-path"',
-    "pattern": "it is ECMA with the flag `u`; lookahead at the very start is all of looking around that there is",
+    "pattern": "write ECMA with the flag `u`: no needless backslashes, and lookahead only at the very start",
     "type": "the types are string, number, integer, boolean, array, object and null",
 }
 _MOST_WORK = 4_000_000  # for a grant: some seconds
@@ -75,7 +75,7 @@ def _patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tu
         yield from _patterns(declaration.get("items"), (*steps, "items"))
 
 
-@lru_cache(1_000)
+@lru_cache(200)
 def _slow(pattern: str, longest: int) -> tuple[tuple[str, str] | None, int]:
     """Return what is wrong with a pattern and what would help, None where nothing is known; and the work it was."""
     work = Work(_MOST_WORK // 4)
