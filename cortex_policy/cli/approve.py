@@ -8,6 +8,7 @@ from cortex_policy.cli.asking import ask
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import print_json
 from cortex_policy.core.text import printable
+from cortex_policy.state.roots import refuse_ambiguous
 
 RequestArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Id of the request, as the denial names it.", show_default=False)
@@ -33,6 +34,7 @@ def approve(
     from cortex_policy.cli.pleas import shown  # noqa: PLC0415 - no other command needs these
     from cortex_policy.manage.approvals import plea_of  # noqa: PLC0415
 
+    refuse_ambiguous(root)
     plea = plea_of(request_id, root)
     if not yes:
         typer.echo(shown(plea), nl=False, err=True)
@@ -55,6 +57,7 @@ def _rule(request_id: str, root: str | None, *, approved: bool, json: bool) -> N
     from cortex_policy.cli.pleas import members  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import rule  # noqa: PLC0415
 
+    refuse_ambiguous(root)
     done = rule(request_id, root, approved=approved)
     plea = done.plea
     if json:

@@ -9,6 +9,7 @@ from cortex_policy.cli.config_file import NameArgument, shown
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import print_json, print_rows
+from cortex_policy.cli.roots import inner_root_name
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
     """
     from cortex_policy.manage.settings import known_root, listed  # noqa: PLC0415 - as everywhere in this module
 
-    found = known_root(root)
+    found = known_root(inner_root_name(root))
     standing = listed(found)
     if json:
         members = {"root": found.path if found is not None else None, "settings": [_members(one) for one in standing]}
@@ -57,7 +58,7 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     from cortex_policy.manage.settings import known_root, listed, setting_of  # noqa: PLC0415
 
     setting = setting_of(name)
-    standing = next(one for one in listed(known_root(root)) if one.setting is setting)
+    standing = next(one for one in listed(known_root(inner_root_name(root))) if one.setting is setting)
     if json:
         print_json(_members(standing))
     elif standing.winner.value is not None:

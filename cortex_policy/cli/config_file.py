@@ -9,10 +9,10 @@ import typer
 
 from cortex_policy.cli.asking import WaitOption, WideningOption, is_attended, patience
 from cortex_policy.cli.options import RootOption
+from cortex_policy.cli.roots import find_inner_root, inner_root_name
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.core.text import printable
-from cortex_policy.state.grants import find_root
 from cortex_policy.state.writers import NotDone
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def _target(
     if user + project + system > 1:
         raise UsageError("`--user`, `--project` and `--system` exclude each other", "name one of them")
     if project:
-        return Target(PROJECT, find_root(root))
-    return Target(SYSTEM if system else USER, known_root(root))
+        return Target(PROJECT, find_inner_root(root))
+    return Target(SYSTEM if system else USER, known_root(inner_root_name(root)))
 
 
 def of_file(command: "Callable[..., None]") -> "Callable[..., None]":

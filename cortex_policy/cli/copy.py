@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.asking import WaitOption, WideningOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.state.grants import find_root
+from cortex_policy.cli.roots import find_inner_root
 
 
 def copy(
@@ -30,5 +30,5 @@ def copy(
     from cortex_policy.manage import editing  # noqa: PLC0415
 
     consent = saving.agreed(allowed=allow_widening, json=json)
-    done = editing.copied(find_root(root), grant_id, new_id, consent, patience(wait_seconds))
+    done = editing.copied(find_inner_root(root), grant_id, new_id, consent, patience(wait_seconds))
     saving.report(done, f"copied `{grant_id}` to `{new_id}`", json=json)

@@ -8,8 +8,8 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.progress import tracked
 from cortex_policy.cli.report import print_json
+from cortex_policy.cli.roots import find_inner_root, inner_root_name
 from cortex_policy.core.model import UsageError
-from cortex_policy.state.grants import find_root
 
 if TYPE_CHECKING:
     from cortex_policy.manage.comparing import Differences
@@ -73,8 +73,8 @@ def _compared(old: str | None, new: str | None, root: str | None, revision: str 
         if old is not None and "/" in old:
             message = f"`{old}` is a file"
             raise UsageError(message, "with `--against` a grant is named by its id")
-        return against(find_root(root), revision, old, tracked)
+        return against(find_inner_root(root), revision, old, tracked)
     if old is None or new is None or revision is not None:
         message = "name two grants, or a revision with `--against`, for all grants or for one"
         raise UsageError(message, "see `cortex-policy diff --help`")
-    return between(old, new, root)
+    return between(old, new, inner_root_name(root))

@@ -7,8 +7,8 @@ import typer
 
 from cortex_policy.cli.asking import WaitOption, is_attended, patience
 from cortex_policy.cli.options import RootOption
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
-from cortex_policy.state.grants import find_root
 from cortex_policy.state.writers import NotDone
 
 
@@ -40,7 +40,7 @@ def edit(
     if not is_attended():
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
         raise NotDone("nobody is there to edit: it needs a terminal", hint)
-    found = find_root(root)
+    found = find_inner_root(root)
     terminal = Terminal(chosen(os.environ, editor(found)), f"{grant_id}.json")
     outcome = run(found, grant_id, patience(wait_seconds), terminal)
     if outcome.word == "cancelled":

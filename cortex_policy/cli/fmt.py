@@ -7,8 +7,8 @@ import typer
 from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import print_json
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
-from cortex_policy.state.grants import find_root
 from cortex_policy.state.remedies import root_option
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def fmt(
     """
     from cortex_policy.manage import editing  # noqa: PLC0415 - only writers need it
 
-    found, names, is_dry = find_root(root), tuple(grant_ids or ()), check or diff
+    found, names, is_dry = find_inner_root(root), tuple(grant_ids or ()), check or diff
     _warn(found, names)
     seen = []
     for laid in editing.unformatted(found, names) if is_dry else editing.laid_out(found, names, patience(wait_seconds)):

@@ -5,11 +5,11 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.progress import tracked
 from cortex_policy.cli.report import print_hints, print_json, print_rows, settings_members, stop_members
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.listing import Row, rows, stamp_problem
 from cortex_policy.manage.settings_problems import settings_error
 from cortex_policy.manage.stopping import standing
-from cortex_policy.state.grants import find_root
 from cortex_policy.state.stop import resuming
 
 COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
@@ -25,7 +25,7 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy list | cut -f1
     $ cortex-policy list --json --root /srv/repo
     """
-    found = find_root(root)
+    found = find_inner_root(root)
     stops, unset = standing(found), settings_error(found.path)
     if not json:
         denied = [f"{unset}; every check answers 27"] if unset is not None else []

@@ -7,10 +7,10 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import print_json, print_rows, warn
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage import recalling
 from cortex_policy.state.entries import Entry
-from cortex_policy.state.grants import find_root
 
 COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
 
@@ -34,7 +34,7 @@ def log(
     $ cortex-policy log git -n 5
     $ cortex-policy log --json
     """
-    found = recalling.log(find_root(root), grant_id)
+    found = recalling.log(find_inner_root(root), grant_id)
     entries = list(islice(found.entries, most))
     if json:
         print_json(_members(found, entries))

@@ -6,8 +6,8 @@ import typer
 
 from cortex_policy.cli.asking import WaitOption, WideningOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
-from cortex_policy.state.grants import find_root
 
 
 def _option(name: str, metavar: str, sentence: str) -> object:
@@ -46,7 +46,7 @@ def new(  # noqa: PLR0913 - one parameter for each option
     editing.check_new_id(new_id)
     wanted = Change(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()))
     editing.drafted(wanted)  # what was said must fit before more is asked for
-    found = find_root(root)
+    found = find_inner_root(root)
     if rate is None or not allow:
         if not interview.is_attended() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")

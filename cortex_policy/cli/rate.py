@@ -8,6 +8,7 @@ from cortex_policy.cli.asking import ask
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import members, print_hints, print_json, print_rows
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.cli.watch import watch
 from cortex_policy.core.text import printable
 from cortex_policy.manage import rates
@@ -37,7 +38,7 @@ def show(grant_id: GrantArgument = None, root: RootOption = None, *, json: JsonO
     $ cortex-policy rate show
     $ cortex-policy rate show git --json
     """
-    found = find_root(root)
+    found = find_inner_root(root)
     standings = rates.standings(found, grant_id)
     if json:
         print_json({"root": found.path, "budgets": [members(one) for one in standings]})

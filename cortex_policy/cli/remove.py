@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.state.grants import find_root
+from cortex_policy.cli.roots import find_inner_root
 
 
 def remove(
@@ -28,5 +28,5 @@ def remove(
     from cortex_policy.manage import editing  # noqa: PLC0415
 
     consent = saving.confirmed(f"remove `{grant_id}`?", yes=yes, json=json)
-    done = editing.removed(find_root(root), grant_id, consent, patience(wait_seconds))
+    done = editing.removed(find_inner_root(root), grant_id, consent, patience(wait_seconds))
     saving.report(done, f"removed `{grant_id}`", json=json)

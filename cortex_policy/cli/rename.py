@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.asking import WaitOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.state.grants import find_root
+from cortex_policy.cli.roots import find_inner_root
 
 
 def rename(
@@ -26,5 +26,5 @@ def rename(
     from cortex_policy.cli import saving  # noqa: PLC0415 - only writers need them
     from cortex_policy.manage import editing  # noqa: PLC0415
 
-    done = editing.renamed(find_root(root), grant_id, new_id, patience(wait_seconds))
+    done = editing.renamed(find_inner_root(root), grant_id, new_id, patience(wait_seconds))
     saving.report(done, f"renamed `{grant_id}` to `{new_id}`", json=json)

@@ -7,7 +7,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import print_json
-from cortex_policy.state.grants import find_root
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.state.writers import NotDone
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def replay(
     from cortex_policy.manage import replaying  # noqa: PLC0415
     from cortex_policy.manage.past import Tally  # noqa: PLC0415
 
-    found, tally = find_root(root), Tally()
+    found, tally = find_inner_root(root), Tally()
     lines, start = replayed.read(found, logs, since, tally)
     done = replaying.replay(found, lines, tally, replaying.policy_of(found, proposed), start)
     if json:

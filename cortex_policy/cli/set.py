@@ -6,8 +6,8 @@ import typer
 
 from cortex_policy.cli.asking import WaitOption, WideningOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
-from cortex_policy.state.grants import find_root
 
 
 def _option(name: str, metavar: str, sentence: str) -> object:
@@ -52,7 +52,7 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     )  # fmt: skip
     if wanted == Change():
         raise UsageError("say what to set", "see `cortex-policy set --help`")
-    found = find_root(root)
+    found = find_inner_root(root)
     if dry_run:
         saving.preview(found, editing.planned(found, grant_id, wanted), json=json)
         return

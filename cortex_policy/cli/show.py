@@ -7,12 +7,12 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import members, print_json, settings_members, stop_members
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.inspection import Inspection, inspect
 from cortex_policy.manage.rates import Standing
 from cortex_policy.manage.settings_problems import settings_error
 from cortex_policy.manage.stopping import standing
-from cortex_policy.state.grants import find_root
 
 
 def show(
@@ -31,7 +31,7 @@ def show(
     $ cortex-policy show git --json
     $ cortex-policy show git --at 7 > git.json
     """
-    found = find_root(root)
+    found = find_inner_root(root)
     if at is not None:
         from cortex_policy.cli.recall import recall  # noqa: PLC0415 - `show` itself needs no history
 

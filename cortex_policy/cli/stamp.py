@@ -9,11 +9,11 @@ from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption, real
 from cortex_policy.cli.progress import tracked
 from cortex_policy.cli.report import print_json
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.text import printable
 from cortex_policy.manage import stamping
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import find_root
 from cortex_policy.state.remedies import root_option
 
 stamp_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
@@ -35,7 +35,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp show
     $ cortex-policy stamp show --json
     """
-    found = find_root(root)
+    found = find_inner_root(root)
     stamp, doubt = stamps.read(found), stamping.doubt(found)
     if json:
         print_json({"stamp": _members(stamp), "warning": doubt.detail if doubt else None})
@@ -54,7 +54,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp verify
     $ cortex-policy stamp verify --json
     """
-    found = find_root(root)
+    found = find_inner_root(root)
     findings, doubt = stamping.verify(found, tracked), stamping.doubt(found)
     if json:
         listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]
@@ -77,7 +77,7 @@ def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
 
     $ cortex-policy stamp write
     """
-    stamp, changed = stamping.write(find_root(root), patience(wait_seconds))
+    stamp, changed = stamping.write(find_inner_root(root), patience(wait_seconds))
     if json:
         print_json({"changed": changed, "stamp": _members(stamp)})
     else:
@@ -108,7 +108,7 @@ def wait(
     $ cortex-policy stamp wait --version 7 --timeout 30
     $ cortex-policy stamp wait --reader gateway --timeout 30
     """
-    found = find_root(root)
+    found = find_inner_root(root)
     if reader is not None:
         from cortex_policy.manage import acknowledging  # noqa: PLC0415 - only where one is waited for
 

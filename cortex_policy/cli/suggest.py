@@ -7,8 +7,9 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.replay import LogsArgument, SinceOption
 from cortex_policy.cli.report import print_json
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
-from cortex_policy.state.grants import check_id, find_root
+from cortex_policy.state.grants import check_id
 
 if TYPE_CHECKING:
     from cortex_policy.manage.past import Tally
@@ -38,7 +39,7 @@ def suggest(
     from cortex_policy.manage.past import Tally  # noqa: PLC0415
     from cortex_policy.manage.suggesting import suggest as run  # noqa: PLC0415
 
-    found, tally = find_root(root), Tally()
+    found, tally = find_inner_root(root), Tally()
     if grant_id is not None:
         check_id(grant_id)
     lines, start = replayed.read(found, logs, since, tally)

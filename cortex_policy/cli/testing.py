@@ -7,6 +7,7 @@ import sys
 
 from cortex_policy.cli.outputs import STDOUT, is_coloured, outputs, written
 from cortex_policy.cli.progress import tracked
+from cortex_policy.cli.roots import find_inner_root, inner_root_name
 from cortex_policy.cli.streams import raw
 from cortex_policy.cli.trials import FORMATS
 from cortex_policy.cli.trials.text import draw, summary
@@ -16,7 +17,6 @@ from cortex_policy.manage.case_targets import TESTS, Plan, plan
 from cortex_policy.manage.endings import tidied
 from cortex_policy.manage.testing import Outcome, percent_of
 from cortex_policy.manage.testing import run as run_cases
-from cortex_policy.state.grants import find_root
 from cortex_policy.state.writers import NOT_DONE
 
 EVERY_SECONDS = 0.25
@@ -37,10 +37,11 @@ class Asked(Value):
 def run(asked: Asked) -> int:
     """Run cases and report; return the exit code."""
     where = outputs([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
+    root = asked.root if asked.paths else inner_root_name(asked.root)
     with tidied():  # scratch roots are removed, however it ends
         if asked.watch:
-            return _watch(asked, where)
-        return _run(plan(asked.paths, asked.root), asked, where)
+            return _watch(asked, root, where)
+        return _run(plan(asked.paths, root), asked, where)
 
 
 def begin(grant_id: str, asked: Asked) -> int:
@@ -50,7 +51,7 @@ def begin(grant_id: str, asked: Asked) -> int:
     if asked != Asked(root=asked.root, json=asked.json):
         raise UsageError("`--init` writes a case file, and runs none", "leave out all but `--root` and `--json`")
     with tidied():
-        done = begin_cases(find_root(asked.root), grant_id)
+        done = begin_cases(find_inner_root(asked.root), grant_id)
     percent = percent_of([done.cover])
     if asked.json:
         members = {"file": done.file, "cases": done.cases, "percent": percent, "uncovered": list(done.cover.unmet)}
@@ -92,7 +93,7 @@ def _floored(percent: float) -> str:
     return f"{int(percent * 10) / 10:g}"
 
 
-def _watch(asked: Asked, outs: dict[str, str]) -> int:
+def _watch(asked: Asked, root: str | None, outs: dict[str, str]) -> int:
     """Run again after each change, until nobody reads any more, or Ctrl-C."""
     reader = select.poll()
     reader.register(1, 0)  # only errors: the reading end was closed
@@ -100,7 +101,7 @@ def _watch(asked: Asked, outs: dict[str, str]) -> int:
     known: object = None
     while True:
         try:
-            where = plan(asked.paths, asked.root)
+            where = plan(asked.paths, root)
             signature = _signature(where)
             if signature != known:
                 known = signature

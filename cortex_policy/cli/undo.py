@@ -7,8 +7,8 @@ import typer
 from cortex_policy.cli.asking import WaitOption, WideningOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import print_json
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
-from cortex_policy.state.grants import find_root
 
 if TYPE_CHECKING:
     from cortex_policy.manage.editing import Written
@@ -45,7 +45,7 @@ def undo(
     from cortex_policy.cli import saving  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage import undoing  # noqa: PLC0415
 
-    found, wanted = find_root(root), undoing.Wanted(grant_id, to)
+    found, wanted = find_inner_root(root), undoing.Wanted(grant_id, to)
     if dry_run:
         done = undoing.planned(found, wanted)
     else:

@@ -6,6 +6,7 @@ from cortex_policy.cli.formats import FORMATS
 from cortex_policy.cli.formats.text import draw, summary
 from cortex_policy.cli.outputs import STDOUT, is_coloured, outputs, written
 from cortex_policy.cli.progress import tracked
+from cortex_policy.cli.roots import inner_root_name
 from cortex_policy.core.model import UsageError, Value
 from cortex_policy.core.text import printable
 from cortex_policy.manage import validation
@@ -37,7 +38,7 @@ def run(asked: Asked) -> int:
     """Validate, mend if that is asked for, and report; return the exit code."""
     where_to = outputs([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
     wanted = Wanted(_codes(asked.select), _codes(asked.ignore))
-    where = validation.targets(asked.paths, asked.root)
+    where = validation.targets(asked.paths, asked.root if asked.paths else inner_root_name(asked.root))
     if asked.fix and any(target.path == STDIN for target in where.files):
         raise UsageError("standard input cannot be mended", "name a file, or leave out `--fix`")
     exemptions, is_mended = Exemptions(where, wanted), True

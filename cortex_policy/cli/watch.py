@@ -7,9 +7,10 @@ import typer
 from cortex_policy.cli import live
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import json_line, members
+from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.rates import Standing, standings
-from cortex_policy.state.grants import Root, find_root
+from cortex_policy.state.grants import Root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ def watch(
     $ cortex-policy rate watch
     $ cortex-policy rate watch git --json
     """
-    found = find_root(root)
+    found = find_inner_root(root)
     if live.draws() and not json:
         live.draw(lambda height: _table(standings(found, grant_id), height))
     else:

@@ -6,6 +6,7 @@ from cortex_policy.core.model import Value
 from cortex_policy.manage.cases import JSON, TOML, Flaw, is_case_file
 from cortex_policy.manage.targets import absolute, shown
 from cortex_policy.state.grants import Root, find_root
+from cortex_policy.state.roots import find_inner_root
 from cortex_policy.state.writers import NotDone
 
 TYPE_CHECKING = False
@@ -82,4 +83,4 @@ def _root_of(directory: str, named: str | None) -> Root:
     """Return the root whose tests a directory holds, else the one that is named or found."""
     if named is None and directory.endswith(TESTS):
         return Root(os.path.realpath(directory[: -len(TESTS)] or "/"), named=True)
-    return find_root(named)
+    return find_inner_root(named)[0]

@@ -60,7 +60,7 @@ def find_root(named: str | None = None) -> Root:
     except OSError as error:
         detail = f"the working directory cannot be read: {os.strerror(error.errno or 0)}"
         raise GrantError(ROOT_NOT_FOUND, detail, "name one with `--root DIR`") from None
-    roots = [ancestor for ancestor in _ancestors(here) if may_hold_policy(ancestor)]
+    roots = roots_above(here)
     if len(roots) != 1:
         from cortex_policy.state.remedies import not_one_root  # noqa: PLC0415 - only a failure needs it
 
@@ -82,12 +82,13 @@ def _named_root(named: str) -> Root:
     return Root(path, named=True)
 
 
-def _ancestors(path: str) -> list[str]:
-    found = [path]
+def roots_above(path: str) -> list[str]:
+    """Return each ancestor of a directory, and itself, that may hold a policy: the inner one first."""
+    ancestors = [path]
     while path != "/":
         path = os.path.dirname(path)
-        found.append(path)
-    return found
+        ancestors.append(path)
+    return [ancestor for ancestor in ancestors if may_hold_policy(ancestor)]
 
 
 def may_hold_policy(directory: str) -> bool:

@@ -43,7 +43,8 @@ def root_option(root: Root) -> str:
 def not_one_root(here: str, roots: list[str]) -> GrantError:
     """Return the error for no root on the way up, or more than one."""
     if roots:
-        hint = f"pin one with `--root {quoted(roots[-1])}` or CORTEX_POLICY_ROOT"
+        pins = " or ".join(f"`--root {quoted(root)}`" for root in roots[:MOST_ROOTS])
+        hint = f"name one with {pins}, or with CORTEX_POLICY_ROOT; a check never chooses"
         return GrantError(ROOT_AMBIGUOUS, " and ".join(f"`{root}`" for root in roots), hint)
     hint = "make one there with `cortex-policy init`, or name the root with `--root DIR` or CORTEX_POLICY_ROOT"
     if (

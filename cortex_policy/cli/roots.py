@@ -1,0 +1,31 @@
+"""The root of a command that looks, proves or writes."""
+
+import sys
+
+from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
+from cortex_policy.core.text import printable
+from cortex_policy.state import roots
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.state.grants import Root
+
+
+def find_inner_root(named: str | None) -> "Root":
+    """Find it, of several the inner one, and say so on standard error; raise GrantError where there is none."""
+    root, outer = roots.find_inner_root(named)
+    if outer:
+        others = " and ".join(f"`{path}`" for path in outer)
+        sys.stderr.write(printable(f"note: the root is `{root.path}`; name another with `--root`: {others}") + "\n")
+    return root
+
+
+def inner_root_name(named: str | None) -> str | None:
+    """Return the same as a name, for what finds the root itself, and says where there is none."""
+    try:
+        root = find_inner_root(named)
+    except GrantError as error:
+        if error.reason is not ROOT_NOT_FOUND:
+            raise
+        return named
+    return root.path if root.named and named is None else named

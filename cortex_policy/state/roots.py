@@ -1,0 +1,35 @@
+"""The roots above the working directory, where there may be several: a worktree inside its repository, for one."""
+
+import os
+
+from cortex_policy.core.model import ROOT_AMBIGUOUS, GrantError
+from cortex_policy.state.grants import Root, find_root, roots_above
+
+
+def find_inner_root(named: str | None = None) -> tuple[Root, list[str]]:
+    """Find the root for what looks, proves or writes: of several the inner one. Return those above it, too.
+
+    It counts as named where there are several: a check that is typed here must name it.
+    """
+    roots = find_all_roots(named)
+    return roots[0], [root.path for root in roots[1:]]
+
+
+def find_all_roots(named: str | None = None) -> list[Root]:
+    """Find the root that is named, or every one on the way up, the inner first; raise GrantError as `find_root`."""
+    try:
+        return [find_root(named)]
+    except GrantError as error:
+        if error.reason is not ROOT_AMBIGUOUS:
+            raise
+    return [Root(path, named=True) for path in roots_above(os.getcwd())]
+
+
+def refuse_ambiguous(named: str | None) -> None:
+    """Raise GrantError (root_ambiguous) where several roots are above and none is named; none at all is no error."""
+    try:
+        if named is None:
+            find_root()
+    except GrantError as error:
+        if error.reason is ROOT_AMBIGUOUS:
+            raise
