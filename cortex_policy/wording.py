@@ -75,6 +75,8 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
 
 
 def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) -> str:
+    if any(place.guard.startswith("cannot be resolved") for place, _ in decision.places):
+        return "name a path that can be followed: an absolute one, or from a directory that exists"
     if any(place.guard for place, _ in decision.places):
         return "no grant lets its tool touch what governs it"
     allowing = _command(call, "add-scope", missing_scopes(grant, decision))

@@ -214,7 +214,9 @@ def outside(scopes: tuple[str, ...], place: "Place") -> str:
     if fault:
         return fault
     if covering(scopes, place.collapsed) is None:
-        return "is in no scope"
+        if place.collapsed is not None or place.resolved is None or place.given.startswith("/"):
+            return "is in no scope"
+        return f"is `{place.resolved}` from the working directory, which is in no scope"
     if covering(scopes, place.landed) is None:
         return f"leads to `{place.resolved}`, which is in no scope"
     return ""

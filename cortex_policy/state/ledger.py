@@ -25,8 +25,13 @@ def settings_directories() -> tuple[str, str]:
     if named.startswith("/"):
         return SYSTEM_SETTINGS, f"{named}/cortex-policy"
     below = "Library/Application Support" if sys.platform == "darwin" else ".config"
-    home = os.path.expanduser("~")  # INVARIANT: absolute, or whoever writes in the working directory sets what counts
-    return SYSTEM_SETTINGS, f"{home.rstrip('/') if home.startswith('/') else ''}/{below}/cortex-policy"
+    return SYSTEM_SETTINGS, f"{home()}/{below}/cortex-policy"
+
+
+def home() -> str:
+    """Return the home of the caller, '' where there is none: it is absolute, and never in the working directory."""
+    found = os.path.expanduser("~")  # INVARIANT: else whoever writes in the working directory sets what counts
+    return found.rstrip("/") if found.startswith("/") else ""
 
 
 def may_hold_settings(directory: str) -> bool:
@@ -57,7 +62,7 @@ def state_directory(found: str | None = None) -> str:
 def usual_state_directory() -> str:
     """Return where rate state lives if nobody says otherwise: one place, with or without a login (contracts, 6)."""
     if sys.platform == "darwin":
-        return os.path.expanduser("~/Library/Caches/cortex-policy")
+        return f"{home()}/Library/Caches/cortex-policy"
     return f"/dev/shm/cortex-policy-{os.geteuid()}"  # noqa: S108 - judged when it is opened
 
 

@@ -10,6 +10,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, by_variable
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.settings import invalid
+from cortex_policy.state.stewards import user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ def unreadable(file: str, error: OSError) -> GrantError:
     """Return the error for a file that cannot be opened or read."""
     if error.errno in _LINKS:
         return invalid(file, "it is a link, or lies behind one", f"put a real file at `{file}`")
-    return invalid(file, (error.strerror or str(error)).lower(), f"make it readable, or remove `{file}`")
+    hint = f"make it readable, or remove `{file}`"
+    if error.errno == errno.EACCES and not file.startswith("/etc/"):  # HOME is another user's, as `sudo -E` leaves it
+        hint = f"set HOME or XDG_CONFIG_HOME to a directory of {user(os.geteuid())}, or {hint}"
+    return invalid(file, (error.strerror or str(error)).lower(), hint)
 
 
 def refused(place: str, file: str, name: str, value: object) -> GrantError:
