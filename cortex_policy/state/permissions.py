@@ -50,8 +50,29 @@ def is_owner_known(uid: int) -> bool:
 
 
 def is_private_group(gid: int, owner: int) -> bool:
-    """Whether a group is the owner's own, by its number, or 0 where the caller's is 0: such a one may write."""
-    return gid == owner or (gid == 0 and os.getegid() == 0)
+    """Whether a group is the owner's own, by its number, or 0 where the caller's is 0: such a one may write.
+
+    A user namespace may show a group that many share under the number of a user: the numbers outside must agree, too.
+    """
+    if gid == 0 == os.getegid():
+        owner = 0
+    if gid != owner or sys.platform != "linux":
+        return gid == owner
+    outside = _outside(gid, "gid_map")
+    return outside is not None and outside == _outside(owner, "uid_map")
+
+
+def _outside(number: int, name: str) -> int | None:
+    """Return the number that a user or group has outside of this user namespace, None where nobody knows."""
+    try:
+        with open(f"/proc/self/{name}", encoding="ascii") as lines:
+            for line in lines:
+                first, outside, count = map(int, line.split())
+                if first <= number < first + count:
+                    return outside + number - first
+    except (OSError, ValueError):
+        pass
+    return None
 
 
 def group_may_write(target: int | str, status: os.stat_result) -> bool:

@@ -235,6 +235,22 @@ def test_owners_that_a_user_namespace_cannot_tell_apart_are_not_trusted(root: Pa
     assert "chown" not in done.stderr
 
 
+def test_a_shared_group_that_a_user_namespace_shows_as_0_may_not_write(root: Path) -> None:
+    """The caller's primary group is 0 there, whatever it is outside."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    grant = root / ".cortex/policy/tools/git.json"
+    os.chown(grant, 0, GROUP)
+    grant.chmod(0o664)
+    command = ["setpriv", "--regid", str(GROUP), "--clear-groups", "unshare", "--user", "--map-root-user"]
+    done = subprocess.run(
+        [*command, sys.executable, "-I", "-c", ASK, str(root)], capture_output=True, text=True, check=False
+    )
+    if "unshare" in done.stderr or "setpriv" in done.stderr:
+        pytest.skip("no user namespaces here")
+    assert "git.json` is writable by group 0" in done.stderr
+
+
 def test_the_overflow_user_is_trusted_where_no_namespace_hides_anybody(file: Path) -> None:
     """There it is the user `nobody`, as good as any other."""
     status = os.stat_result((0o100644, 1, 1, 1, grants.overflow_uid(), 0, 0, 0, 0, 0))
