@@ -51,11 +51,22 @@ def serve(top: Path, name: str, a_second: float, begins: float, seconds: float) 
 
 
 def report(top: Path, seconds: float) -> None:
-    """Print each load, and the verdicts."""
+    """Print each load, without an audit log and with one, and the verdicts."""
+    for log in (None, f"{top}/audit.jsonl"):
+        if log is not None:
+            os.environ["CORTEX_AUDIT_LOG"] = log
+        print("\nWith an audit log:\n" if log is not None else "Without an audit log:\n")
+        loads(top, seconds, "logged" if log is not None else "load")
+    del os.environ["CORTEX_AUDIT_LOG"]
+    verdicts()
+
+
+def loads(top: Path, seconds: float, prefix: str) -> None:
+    """Print each load; each answer of it is a line of the log, if there is one."""
     print("| a second | asked | may pass | passed | call: p50 | p99 | p99.9 us | since due: p50 | p99 | p99.9 us |")
     print(f"|--:|{'--:|' * 9}")
     for load in LOADS:
-        name, limit = f"load-{load}", int(load * seconds) // 2
+        name, limit = f"{prefix}-{load}", int(load * seconds) // 2
         grant(top, name, limit)
         begins = time.monotonic() + 1.5
         context = multiprocessing.get_context("fork")
@@ -67,7 +78,12 @@ def report(top: Path, seconds: float) -> None:
         print(f"| {load:,} | {asked:,} | {limit:,} | {passed:,} | {' | '.join(tails)} |")
         if passed != limit:
             raise SystemExit("**not exact**")
-    verdicts()
+        log = os.environ.get("CORTEX_AUDIT_LOG")
+        if log is not None:
+            with open(log, "rb") as lines:
+                written = sum(f'"grant":"{name}"'.encode() in line for line in lines)
+            if written != asked:
+                raise SystemExit(f"**{written} lines of {asked} calls**")
 
 
 def tail(took: array) -> str:

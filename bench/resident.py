@@ -1,4 +1,4 @@
-"""Print what decisions cost in a resident process, ours and others: bench/resident.py [--load | --memory N]."""
+"""Print what decisions cost in a resident process: bench/resident.py [--load | --audit | --memory N]."""
 
 import argparse
 import gc
@@ -18,8 +18,6 @@ from deciders import (
     CEDARPY,
     DECIDE,
     DECIDE_PATH,
-    ENFORCE,
-    ENFORCE_MEMORY,
     ENFORCE_PATH,
     LOAD,
     PYCASBIN,
@@ -140,10 +138,17 @@ def compare(top: Path) -> None:
             sys.exit(f"{name} does not allow what it must")
     found = measured(calls)
     print("\n".join((*table(found), "", *goals(found), first_loads(top))))
-    os.environ["CORTEX_AUDIT_LOG"] = f"{top}/audit.jsonl"
+    print_audited(top)
+
+
+def print_audited(top: Path) -> None:
+    """Print what a log costs, and what a high limit does."""
+    from audited import limits, report  # noqa: PLC0415
+    from loads import grant  # noqa: PLC0415
+
     print("\nWith an audit log, a line each of which is chained to the one before:\n")
-    audited = {name: CASES[name](str(top)) for name in (DECIDE, ENFORCE, ENFORCE_PATH, ENFORCE_MEMORY, STAT)}
-    print("\n".join(table(measured(audited))))
+    for line in (*report(top), "", limits(top, grant)):
+        print(line, flush=True)
 
 
 def _is_installed(name: str) -> bool:
@@ -154,6 +159,7 @@ def main(words: list[str]) -> int:
     """Run what is asked for, where the peers are installed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--load", action="store_true", help="only the offered loads, and the sequence of verdicts")
+    parser.add_argument("--audit", action="store_true", help="only what an audit log and a high limit cost")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each offered load")
     parser.add_argument("--memory", type=int, default=0, metavar="N", help="only the memory after N decisions")
     parser.add_argument("--here", action="store_true", help="with what is installed here")
@@ -167,6 +173,8 @@ def main(words: list[str]) -> int:
             from loads import report  # noqa: PLC0415
 
             report(top, asked.seconds)
+        elif asked.audit:
+            print_audited(top)
         elif asked.memory:
             from loads import memory  # noqa: PLC0415
 

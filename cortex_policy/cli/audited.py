@@ -65,8 +65,9 @@ def print_found(found: "Found") -> None:
         typer.echo(printable(f"note: {note}"), err=True)
     without = f", {found.unchained} without a digest" if found.unchained else ""
     torn = f", {found.torn} torn" if found.torn else ""
+    others = f", {found.others} of other programs" if found.others else ""
     files = f" in {len(found.files)} files" if len(found.files) > 1 else ""
-    typer.echo(f"{counted(found.lines, 'line')}{files}: {found.chained} chained{without}{torn}")
+    typer.echo(f"{counted(found.lines, 'line')}{files}: {found.chained} chained{without}{torn}{others}")
     typer.echo(f"head: {found.head or 'none'}")
 
 
@@ -84,6 +85,7 @@ def found_members(found: "Found") -> dict[str, Any]:
         "chained": found.chained,
         "unchained": found.unchained,
         "torn": found.torn,
+        "others": found.others,
         "head": found.head or None,
         "problems": [
             {"file": one.file, "line": one.line, "end_line": one.end_line, "message": one.why}

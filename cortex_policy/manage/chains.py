@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from cortex_policy.core.chain import DIGITS, PREFIX, could_go_on, digest_at_end, followed, hashed_part
 from cortex_policy.core.model import UsageError, Value
+from cortex_policy.state.audit_names import unpacked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 LONGEST = 1 << 26  # bytes of a line in memory
 MOST = 1000  # problems that are named
+MOST_STATES = 1000  # of a digest, within lines of other programs
+MOST_NAMED = 5  # of these
+EVENT, TORN, OTHER = range(3)  # what a line without a digest is: from before there were chains, half done, of others
+_HEAD = b'{"specversion":"1.0","id":"'  # of each line of ours
+_SIGNS = (b'"specversion":"1.0"', b'"source":"cortex.policy/', b', "chain":"sha256:')  # one byte spoils one of them
 _BROKEN = "does not follow the line before: it was changed, or lines before it are missing or moved"
 
 
@@ -28,13 +34,17 @@ class Problem(Value):
 
 
 class Found(Value):
-    """What a verification found; `head` is the last digest, '' where no line is chained."""
+    """What a verification found; `head` is the last digest, '' where no line is chained.
+
+    Lines are chained, unchained, torn, or of others.
+    """
 
     files: tuple[str, ...]
     lines: int
     chained: int
     unchained: int
     torn: int
+    others: int
     head: str
     problems: tuple[Problem, ...]
     more: int  # problems that are not named
@@ -80,15 +90,22 @@ class _Chain:
         self._ended = ""  # the digest that ends the files before
         self._before = ""  # the digest of the chained line before, in this file
         self._since: Any = None  # what was hashed since, where lines without a digest followed it
-        self._aside: list[tuple[int, bytes, bool]] = []  # these: number, beginning, whether it is an event
+        self._states: list[Any] = []  # the same before each of the lines of others that came last
+        self._aside: list[tuple[int, bytes, int]] = []  # these: number, text, kind
         self._file, self._number = "", 0
-        self._lines = self._chained = self._unchained = self._torn = self._more = 0
+        self._lines = self._chained = self._more = 0
+        self._counts = [0, 0, 0]  # of each kind
+        self._others: list[int] = []  # the first lines of others in this file
+        self._of_others = 0  # how many there were before it
+        self._is_behind_packed = False
         self._problems: list[Problem] = []
         self._notes: list[str] = []
 
     def open(self, file: str) -> None:
         """Begin a file."""
-        self._file, self._number, self._before = file, 0, ""
+        self._is_behind_packed = unpacked(self._file) != self._file
+        self._file, self._number, self._others = file, 0, []
+        self._of_others = self._counts[OTHER]
         self._restart("")
 
     def take(self, line: bytes) -> None:
@@ -108,16 +125,17 @@ class _Chain:
 
     def close(self) -> None:
         """End a file: what no chained line came after is covered by none."""
-        for number, text, is_event in self._aside:
-            if is_event and (self._before or self._ended):
-                self._tell(number, number, "has no digest, and stands after lines that do")
-            elif not is_event and text.endswith(b"\n"):
-                self._tell(number, number, "is no event, and no line after it says that it stood there")
-            elif not is_event and not could_go_on(text):
+        for number, text, kind in self._aside:
+            if kind == EVENT and (self._before or self._ended):
+                self._tell(number, number, "has no digest, and comes after lines that do")
+            elif kind == TORN and text.endswith(b"\n"):
+                self._tell(number, number, "is no event, and no line after it says that it was there")
+            elif kind == TORN and not could_go_on(text):
                 self._tell(number, number, "was changed")
-            elif not is_event:
+            elif kind == TORN:
                 self._notes.append(f"`{self._file}` ends within line {number}")
         self._count_aside()
+        self._name_others(self._counts[OTHER] - self._of_others)
         self._lines += self._number
         self._ended = self._before or self._ended
 
@@ -126,42 +144,62 @@ class _Chain:
         if self._expected is not None and not self._is_met:
             self._tell(self._number, self._number, f"is the last, and none has the digest {PREFIX}{self._expected}")
         return Found(
-            files, self._lines, self._chained, self._unchained, self._torn,
+            files, self._lines, self._chained, self._counts[EVENT], self._counts[TORN], self._counts[OTHER],
             f"{PREFIX}{self._ended}" if self._ended else "", tuple(self._problems), self._more, tuple(self._notes),
         )  # fmt: skip
 
     def _restart(self, digest: str) -> None:
         self._count_aside()
-        self._before, self._since = digest, None
+        self._before, self._since, self._states = digest, None, []
 
     def _set_aside(self, line: bytes) -> None:
-        """Keep a line without a digest in mind: it is torn, or from before there were chains, or was changed."""
+        """Keep a line without a digest in mind."""
+        kind = _kind_of(line)
         if self._before:
             self._since = self._since or sha256(self._before.encode())
+            self._keep_state(self._since.copy(), kind)
             self._since.update(line)
-        self._aside.append((self._number, line, _is_event(line)))
+        self._aside.append((self._number, line, kind))
         if len(self._aside) > MOST:  # a log of an earlier version
-            _, _, is_event = self._aside.pop(1)
-            self._count(is_event)
+            self._count(*self._aside.pop(1))
+
+    def _keep_state(self, state: "Any", kind: int) -> None:
+        """Keep a digest before a line of others; of too many in a row the first one and the last ones."""
+        if kind != OTHER:
+            self._states = []
+            return
+        if len(self._states) == MOST_STATES:
+            del self._states[1]
+        self._states.append(state)
 
     def _count_aside(self) -> None:
-        for _, _, is_event in self._aside:
-            self._count(is_event)
+        for one in self._aside:
+            self._count(*one)
         self._aside = []
 
-    def _count(self, is_event: bool) -> None:  # noqa: FBT001 - what was found
-        self._unchained += is_event
-        self._torn += not is_event
+    def _count(self, number: int, _: bytes, kind: int) -> None:
+        self._counts[kind] += 1
+        if kind == OTHER and len(self._others) < MOST_NAMED:
+            self._others.append(number)
+
+    def _name_others(self, count: int) -> None:
+        if count:
+            more = f" and {count - len(self._others)} more" if count > len(self._others) else ""
+            numbers = ", ".join(map(str, self._others))
+            lines, are = ("line", "is") if count == 1 else ("lines", "are")
+            self._notes.append(f"`{self._file}`: {lines} {numbers}{more} {are} of another program")
 
     def _goes_on(self, part: bytes, digest: str) -> bool:
-        """Whether a line follows the one before it; events in between that no digest was made for are told."""
-        hashed = sha256(self._before.encode()) if self._since is None else self._since.copy()
-        hashed.update(part)
-        if hashed.hexdigest() != digest:
+        """Whether a line follows the one before it; events in between that no digest was made for are told.
+
+        Another program may write between two lines at any time, as between the look at the end and the write.
+        """
+        now = sha256(self._before.encode()) if self._since is None else self._since
+        if not any(_digest_after(state, part) == digest for state in (now, *reversed(self._states))):
             return False
-        for number, _, is_event in self._aside:
-            if is_event:
-                self._tell(number, number, "has no digest, and stands between lines that do")
+        for number, _, kind in self._aside:
+            if kind == EVENT:
+                self._tell(number, number, "has no digest, and is between lines that do")
         return True
 
     def _judge(self, part: bytes, digest: str) -> None:
@@ -175,6 +213,8 @@ class _Chain:
             self._tell(first, self._number, "begins a chain anew, and what came before is not held by it")
         elif not self._ended:
             self._begin(follows)
+        elif not follows and self._is_behind_packed:
+            self._notes.append(f"`{self._file}` names no file before it, which was packed by then")
         elif follows != self._ended:
             self._tell(self._number, self._number, "does not follow the file before: lines between them are missing")
 
@@ -190,9 +230,24 @@ class _Chain:
             self._more += 1
 
 
-def _is_event(line: bytes) -> bool:
+def _digest_after(state: "Any", part: bytes) -> str:
+    hashed = state.copy()
+    hashed.update(part)
+    return str(hashed.hexdigest())
+
+
+def _kind_of(line: bytes) -> int:
+    """Say what a line without a digest is; what was ours and was changed is no line of another program."""
+    text = line.strip(b"\0\r\n ")
+    is_ours = _HEAD.startswith(text[: len(_HEAD)]) if text else b"\0" in line  # what a crash may leave
+    if not is_ours and not any(sign in text for sign in _SIGNS):
+        return OTHER
+    return EVENT if _is_event(text) else TORN
+
+
+def _is_event(text: bytes) -> bool:
     try:
-        document = json.loads(line)
+        document = json.loads(text)
     except (ValueError, RecursionError):
         return False
     return isinstance(document, dict) and "data" in document

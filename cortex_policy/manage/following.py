@@ -5,6 +5,7 @@ from contextlib import ExitStack, suppress
 
 from cortex_policy.manage.logs import all_opened, identity_of, with_rotated
 from cortex_policy.manage.past import LARGEST
+from cortex_policy.state.audit_names import unpacked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _BLOCK = 1 << 16
-_PACKED = ".gz"
 
 
 def last_lines(file: str, most: int, is_over: "Callable[[], bool] | None" = None) -> "Iterator[bytes]":
@@ -20,7 +20,7 @@ def last_lines(file: str, most: int, is_over: "Callable[[], bool] | None" = None
 
     `is_over` is asked whenever there is nothing to read, and is the one to wait. Raises NotDone.
     """
-    names = [name for name in with_rotated(file) if not name.endswith(_PACKED)]
+    names = [name for name in with_rotated(file) if unpacked(name) == name]
     with all_opened(names) as files:
         found: list[bytes] = []
         position = 0
@@ -85,7 +85,7 @@ def _newer(file: str, current: "BinaryIO") -> "list[BinaryIO]":
     seen, found = {identity_of(current)}, []
     for name in reversed(with_rotated(file)):
         log: BinaryIO | None = None
-        if not name.endswith(_PACKED):
+        if unpacked(name) == name:
             with suppress(OSError):  # it is renamed this moment
                 log = open(name, "rb")  # noqa: SIM115 - closed by whoever reads it
         if log is None:

@@ -5,10 +5,14 @@ alike answers as it did when the call was logged, wherever the log does not say 
 the same tool, which share its budgets, are left out.
 """
 
+import os
+
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError, Value
 from cortex_policy.manage.deciding import Deciding
+from cortex_policy.manage.logs import with_rotated
 from cortex_policy.manage.past import Tally, events, tail, unswept
 from cortex_policy.manage.verdicts import Unknown
+from cortex_policy.state.audit_names import unpacked
 from cortex_policy.state.enforcement import settings_of
 from cortex_policy.state.settings import value_of
 
@@ -58,11 +62,17 @@ def looked(root: "Root", change: "Change") -> Hindsight | str:
         if not isinstance(named, str):
             return ""
         with unswept():
-            found = hindsight(root, change, tail(named, MOST_LINES, MOST_BYTES))
+            found = hindsight(root, change, tail(named, _before(named), MOST_LINES, MOST_BYTES))
     except (OSError, CortexPolicyError) as error:  # an edit needs no log
         why = getattr(error, "strerror", None) or str(error)
         return f"the audit log says nothing of this change: {why.lower()}"
     return found if found.calls else ""
+
+
+def _before(log: str) -> list[str]:
+    """Return what a log was rotated to and was not packed, the newest last."""
+    names = with_rotated(log) if os.path.isdir(os.path.dirname(log)) else []
+    return [name for name in names if name != log and unpacked(name) == name]
 
 
 def hindsight(root: "Root", change: "Change", lines: list[bytes]) -> Hindsight:

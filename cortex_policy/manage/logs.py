@@ -1,10 +1,10 @@
 """The files of an audit log, those that it was rotated to included."""
 
 import os
-import re
 from contextlib import ExitStack, contextmanager
 
-from cortex_policy.manage.past import STDIN, opened
+from cortex_policy.manage.past import STDIN, in_order, opened
+from cortex_policy.state.audit_names import rotated, unpacked
 from cortex_policy.state.writers import NotDone
 
 TYPE_CHECKING = False
@@ -12,26 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
-_NUMBERED = re.compile(r"\.([0-9]{1,9})(?:\.gz)?")
-
 
 def with_rotated(file: str) -> list[str]:
     """Return the names of a log and of those before it, the oldest first, as in `log.2.gz`, `log.1`, `log`.
 
-    Where nothing came since it was rotated it is left out. Raises NotDone.
+    Where some have numbers and some have dates, the time of their first event tells. Where nothing came since it was
+    rotated the log itself is left out, and so is what is packed in another way. Raises NotDone.
     """
-    directory, name = os.path.split(file)
-    found = []
     try:
-        for other in os.listdir(directory or "."):
-            number = _NUMBERED.fullmatch(other, len(name)) if other.startswith(name) else None
-            if number:
-                found.append((int(number[1]), os.path.join(directory, other)))
+        numbered, dated = rotated(file)
     except OSError as error:
         raise NotDone(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
-    rotated = [path for _, path in sorted(found, reverse=True)]
+    before = [name for name in (*reversed(dated), *reversed(numbered)) if name.removesuffix(".gz") == unpacked(name)]
+    if numbered and dated:
+        before = in_order(before)
     # where there is nothing at all, opening it says so
-    return [*rotated, *([file] if os.path.lexists(file) or not rotated else [])]
+    return [*before, *([file] if os.path.lexists(file) or not before else [])]
 
 
 @contextmanager

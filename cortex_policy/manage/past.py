@@ -17,7 +17,7 @@ from cortex_policy.state.writers import NotDone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, BinaryIO
 
     # when it was logged (seconds since the epoch), and what `data` holds, with its time: the members below are checked
@@ -131,12 +131,20 @@ def in_order(names: list[str]) -> list[str]:
 
 
 def _first(name: str) -> float:
-    with opened(name) as file:
-        try:
-            document, _ = _decode(file.readline(_FIRST).decode())
-            return _moment(document["time"])
-        except (ValueError, KeyError, TypeError, EOFError, OSError, zlib.error, RecursionError):
-            return 0.0
+    """Return when the first event was logged, 0 where none is found near the beginning."""
+    try:
+        with opened(name) as file:
+            return next(map(_time_of, filter(_time_of, file.readlines(_FIRST))), 0.0)
+    except (NotDone, EOFError, OSError, zlib.error):
+        return 0.0
+
+
+def _time_of(line: bytes) -> float:
+    try:
+        document, _ = _decode(line.decode())
+        return _moment(document["time"])
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+        return 0.0
 
 
 @contextmanager
@@ -188,15 +196,15 @@ def _at_once(name: str, flags: int) -> int:
     return os.open(name, flags | os.O_NONBLOCK)
 
 
-def tail(name: str, most: int, most_bytes: int) -> list[bytes]:
+def tail(name: str, before: "Sequence[str]", most: int, most_bytes: int) -> list[bytes]:
     """Return the last lines of a log, at most so many and out of so many bytes; raise OSError.
 
-    Where it holds less, and begins with a rotation, those before it count too.
+    Where it holds less, the file that was rotated last, the last of those before it, counts too.
     """
     found = _tail(name, most, most_bytes) if os.path.lexists(name) else []
     with suppress(FileNotFoundError):
-        if len(found) < most and (left := most_bytes - sum(map(len, found))) > 0:
-            found = [*_tail(f"{name}.1", most - len(found), left), *found]
+        if before and len(found) < most and (left := most_bytes - sum(map(len, found))) > 0:
+            found = [*_tail(before[-1], most - len(found), left), *found]
     return found
 
 

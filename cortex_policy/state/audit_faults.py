@@ -10,6 +10,8 @@ from cortex_policy.state.grants import doubts
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 
 _LINKS = (errno.ELOOP, errno.EMLINK)
+_NO_FILE = "name a regular file, and pass on what it gets with `cortex-policy audit tail --number 0 --follow --json`"
+_DEVICES = ("/dev/", "/proc/", "/sys/")
 
 
 def failed(file: str, error: OSError) -> LogError:
@@ -18,12 +20,14 @@ def failed(file: str, error: OSError) -> LogError:
     if error.errno == errno.ENOENT:
         return LogError(file, "its directory does not exist", f"make it with `mkdir -p {quote(directory)}`")
     if error.errno in _LINKS and os.path.islink(file):
+        if file.startswith(_DEVICES):
+            return LogError(file, "it is not a regular file", _NO_FILE)
         return LogError(file, "it is a link", f"name the file it leads to, or remove it with `rm {quote(file)}`")
     if error.errno == errno.EISDIR:
         inside = f"{file.rstrip('/')}/audit.jsonl"
         return LogError(file, "it is a directory", f"name a file in it: `{inside}`")
     if error.errno == errno.ENXIO:
-        return LogError(file, "it is not a regular file", f"remove it with `rm {quote(file)}`")
+        return LogError(file, "it is not a regular file", _NO_FILE)
     hint = f"see why with `ls -ld {quote(directory)} {quote(file)}` and `df {quote(directory)}`"
     return LogError(file, os.strerror(error.errno or 0).lower(), hint)
 
@@ -33,10 +37,10 @@ def unsafe(file: str, descriptor: int) -> LogError:
     status, name = os.fstat(descriptor), quote(file)
     mode = status.st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-        return LogError(file, "it is a device", "name a regular file: see `cortex-policy config get audit.file --json`")
+        return LogError(file, "it is a device", _NO_FILE)
     if not stat.S_ISREG(mode):
         kind = "a FIFO" if stat.S_ISFIFO(mode) else "not a regular file"
-        return LogError(file, f"it is {kind}", f"remove it with `rm {name}`")
+        return LogError(file, f"it is {kind}", _NO_FILE)
     for kind, sentence in doubts(descriptor, status, (os.geteuid(), 0)):
         cures = {OWNER: f"mend it with `chown {os.geteuid()} {name}`", UNKNOWN: NAMESPACE_HINT}
         return LogError(file, f"it {sentence}", cures.get(kind, f"mend it with `chmod go-w {name}`"))

@@ -5,7 +5,8 @@ import os
 from cortex_policy.core.chain import beginning, chained, last_digest
 from cortex_policy.core.model import StateError
 from cortex_policy.state.audit import digest
-from cortex_policy.state.audit_file import READ, TRIES, is_ours
+from cortex_policy.state.audit_file import READ, is_ours
+from cortex_policy.state.audit_names import rotated, unpacked
 from cortex_policy.state.ledger import hold, release
 
 SEARCHED = 4 << 20  # bytes from the end: more than the longest line that a writer leaves half done
@@ -24,11 +25,23 @@ def linked(text: bytes, descriptor: int, size: int, file: str) -> bytes:
 
 def _end_before(file: str) -> str | None:
     """Return the digest that ends the files before this one; None where they have none, or it cannot be known."""
-    for number in range(1, TRIES):
-        found = _end_of(f"{file}.{number}")
-        if found != "":
-            return found
+    try:
+        found = _newest_first(file)
+    except OSError:
+        return None
+    for name in found:
+        end = None if name != unpacked(name) else _end_of(name)
+        if end != "":
+            return end
     return None
+
+
+def _newest_first(file: str) -> list[str]:
+    """Return the names of files before this one; a rename leaves the time of the last write as it is."""
+    numbered, dated = rotated(file)
+    if not (numbered and dated):
+        return numbered or dated
+    return sorted([*numbered, *dated], key=lambda name: os.lstat(name).st_mtime_ns, reverse=True)
 
 
 def _end_of(rotated: str) -> str | None:

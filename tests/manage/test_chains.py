@@ -1,6 +1,8 @@
 """Verification: each kind of damage is found, at its line, and what honest writers leave is none."""
 
+import gzip
 import os
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -218,3 +220,69 @@ def test_what_is_no_log_ends_a_verification_in_words(tmp_path: Path, make: Calla
     assert len(found.problems) <= chains.MOST
     assert found.lines == make().count(b"\n") + (not make().endswith(b"\n") and bool(make()))
     assert os.path.getsize(log) == len(make())
+
+
+FOREIGN = [b"nginx: reopened\n", b'{"level":"info","data":{"n":1}}\n', b"\xff\xfe\n", b"\n", b'"chain"\n', b"[1, 2]\n"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from(FOREIGN)), max_size=12))
+def test_lines_of_another_program_break_no_chain(
+    scratch: Path, written: list[bytes], added: list[tuple[int, bytes]]
+) -> None:
+    """Wherever they came between ours, and whenever; they are counted, and named in a note."""
+    lines = [*written]
+    for at, line in sorted(added, reverse=True):
+        lines.insert(at, line)
+    found = tampered(scratch, lines)
+    assert (found.problems, found.chained, found.others) == ((), 12, len(added))
+    assert len(found.notes) == bool(added)
+    assert all("of another program" in note for note in found.notes)
+
+
+def test_lines_of_another_program_before_a_line_is_written_are_held_by_it(tmp_path: Path) -> None:
+    """Those that came meanwhile are not; both are in a verified log."""
+    log = tmp_path / "log"
+    for count in range(1, 4):
+        write(log, 2)
+        with log.open("ab") as file:
+            file.write(FOREIGN[0] * count)
+    write(log, 1)
+    lines = log.read_bytes().splitlines(keepends=True)
+    found = verify(log)
+    assert (found.problems, found.others, found.chained, found.torn) == ((), 6, 7, 0)
+    assert found.notes == (f"`{log}`: lines 3, 6, 7, 10, 11 and 1 more are of another program",)
+    assert tampered(log, [*lines[:3], *FOREIGN * 50, *lines[3:]]).problems == ()
+    lines = [line for line in lines if line != FOREIGN[0]]  # what a line holds cannot be taken away
+    assert tampered(log, lines).problems
+
+
+def test_a_file_whose_forerunner_was_packed_begins_a_chain(tmp_path: Path) -> None:
+    """That it names none is a note; where it is not packed, it is a finding."""
+    log, older = tmp_path / "log", tmp_path / "log.1"
+    write(log, 3)
+    log.rename(older)
+    with gzip.open(f"{older}.gz", "wb") as packed:
+        packed.write(older.read_bytes())
+    data = older.read_bytes()
+    older.unlink()
+    write(log, 2)
+    with all_opened(with_rotated(str(log))) as files:
+        found = chains.verify(files, None, iter)
+    assert (found.problems, found.chained) == ((), 5)
+    assert found.notes == (f"`{log}` names no file before it, which was packed by then",)
+    older.write_bytes(data)
+    assert [(one.file, one.line) for one in verify(older, log).problems] == [(str(log), 1)]
+
+
+@pytest.mark.parametrize("name", ["-20261129", ".2026-11-29", ".1"])
+def test_a_new_file_names_the_end_of_the_last_one_by_whatever_name(tmp_path: Path, name: str) -> None:
+    """By the date of its rotation too, beside older ones with numbers."""
+    log = tmp_path / "log"
+    write(log, 2)
+    log.rename(f"{log}.2")
+    time.sleep(0.02)
+    write(log, 2)
+    log.rename(f"{log}{name}")
+    write(log, 2)
+    found = verify(*with_rotated(str(log)))
+    assert (found.problems, found.notes, found.chained) == ((), (), 6)

@@ -142,9 +142,9 @@ def test_the_tail_holds_whole_lines_only(tmp_path: Path) -> None:
     """So many at most, out of so many bytes."""
     file = tmp_path / "log"
     file.write_bytes(b"aaa\nbbb\n\nccc\n")
-    assert tail(str(file), 9, 100) == [b"aaa", b"bbb", b"ccc"]
-    assert tail(str(file), 2, 100) == [b"bbb", b"ccc"]
-    assert tail(str(file), 9, 8) == [b"ccc"]
+    assert tail(str(file), [], 9, 100) == [b"aaa", b"bbb", b"ccc"]
+    assert tail(str(file), [], 2, 100) == [b"bbb", b"ccc"]
+    assert tail(str(file), [], 9, 8) == [b"ccc"]
 
 
 def test_what_was_rotated_away_comes_before_the_log(tmp_path: Path) -> None:
@@ -160,12 +160,49 @@ def test_what_was_rotated_away_comes_before_the_log(tmp_path: Path) -> None:
         with_rotated("/nowhere/log")
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["-20261127", "-20261128", "-20261129"],
+        ["-20261127.gz", "-20261128.gz", "-20261129"],
+        ["-2026112723", "-2026112801", "-2026112802"],
+        ["-20261127-235959", "-20261128-000001", "-20261128-010000"],
+        ["-2026-11-27", "-2026-11-28", "-2026-12-01"],
+        [".20261127", ".20261128", ".20261129"],
+        [".2026-11-27_23-59-59", ".2026-11-28_00-00-00", ".2026-11-28_00-00-01"],
+        ["-1764201600", "-1764288000", "-1764374400"],
+        ["-20261127", "-20261127-1", "-20261128"],
+        [".10", ".2.gz", ".1"],
+    ],
+)
+def test_a_log_is_found_by_all_names_of_rotation(tmp_path: Path, names: list[str]) -> None:
+    """By a date with any marks, by the seconds of an epoch, by a number; the oldest first."""
+    log = tmp_path / "audit.jsonl"
+    for name in (*reversed(names), "", ".lock", "-old", ".bak", "-20261127x", "2", ".1~", "-7", "-20261126.zst"):
+        Path(f"{log}{name}").touch()
+    assert with_rotated(str(log)) == [*(f"{log}{name}" for name in names), str(log)]
+
+
+def test_numbers_and_dates_together_are_read_by_their_first_event(tmp_path: Path) -> None:
+    """As where both programs rotate it; a first line that is torn is passed over."""
+    log = tmp_path / "audit.jsonl"
+    for seconds, name in ((0, ".2"), (60, "-20261127"), (120, ".1"), (180, "-20261128"), (240, "")):
+        Path(f"{log}{name}").write_text(f'{{"torn\n{event(seconds, "tree")}\n')
+    assert [name.removeprefix(str(log)) for name in with_rotated(str(log))] == [
+        ".2",
+        "-20261127",
+        ".1",
+        "-20261128",
+        "",
+    ]
+
+
 def test_the_last_lines_go_on_where_the_log_was_rotated(tmp_path: Path) -> None:
     """Into the one before, and no further; so many in all."""
     log = tmp_path / "audit.jsonl"
     (tmp_path / "audit.jsonl.1").write_bytes(b"1\n2\n3\n")
-    assert tail(str(log), 9, 99) == [b"1", b"2", b"3"]
+    assert tail(str(log), [f"{log}.1"], 9, 99) == [b"1", b"2", b"3"]
     log.write_bytes(b"4\n5\n")
-    assert tail(str(log), 4, 99) == [b"2", b"3", b"4", b"5"]
-    assert tail(str(log), 2, 99) == [b"4", b"5"]
-    assert tail(str(log), 9, 5) == [b"3", b"4", b"5"]
+    assert tail(str(log), [f"{log}.1"], 4, 99) == [b"2", b"3", b"4", b"5"]
+    assert tail(str(log), [f"{log}.1"], 2, 99) == [b"4", b"5"]
+    assert tail(str(log), [f"{log}.1"], 9, 5) == [b"3", b"4", b"5"]

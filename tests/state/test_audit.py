@@ -182,7 +182,7 @@ def open_to_all(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "why", "hint"),
     [
-        (os.mkfifo, "it is a FIFO", "rm {}"), (listen, "not a regular file", "rm {}"), (link, "it is a link", "rm {}"),
+        (os.mkfifo, "it is a FIFO", "audit tail"), (listen, "not a regular file", "audit tail"), (link, "it is a link", "rm {}"),
         (Path.mkdir, "it is a directory", "{}/audit.jsonl"), (twice, "more than one link", "mv {}.new {}"),
         (open_to_all, "it is writable by everyone", "chmod go-w {}"), (lambda path: path.symlink_to("nowhere"), "it is a link", "rm {}"),
     ],
@@ -206,6 +206,12 @@ def test_a_device_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written to it."""
     monkeypatch.setenv("CORTEX_AUDIT_LOG", "/dev/null")
     assert "it is a device" in str(refused())
+    for name in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+        monkeypatch.setenv("CORTEX_AUDIT_LOG", name)
+        error = refused()
+        assert "not a regular file" in str(error)
+        assert "rm " not in error.hint
+        assert "cortex-policy audit tail" in error.hint
 
 
 def test_a_directory_that_is_not_there_is_named(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import random
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +14,7 @@ from types import FrameType
 import pytest
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import ledger, resident, upkeep
+from cortex_policy.state import ledger, resident, ring, upkeep
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.resident import FileBudgets
 from cortex_policy.state.ring import Key
@@ -177,7 +179,7 @@ def test_signals_that_interrupt_hits_cost_no_exactness(budgets: FileBudgets) -> 
 
 def test_a_signal_that_asks_in_the_middle_of_a_hit_is_not_answered_from_it(budgets: FileBudgets) -> None:
     """Its handler waits for the lock that the hit holds, gets 24, and the count stays exact."""
-    handle = budgets._local.handles["t", "a"]  # noqa: SLF001 - as it is in the middle of a hit
+    handle = budgets._local.handles["t"]["a"]  # noqa: SLF001 - as it is in the middle of a hit
     handle.busy = True
     fcntl.flock(handle.descriptor, fcntl.LOCK_EX)
     with pytest.raises(StateError, match="another process holds it"):
@@ -202,3 +204,61 @@ def test_a_denial_is_told_as_any_process_would_tell_it(limits: tuple[int, ...]) 
                     assert said.retry_after_seconds == pytest.approx(asked.retry_after_seconds, abs=5)
     assert told
     assert budgets.denial("t", "other", 1) is None
+
+
+def test_slots_of_several_hits_answer_as_those_of_one_process_do(
+    budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above the largest exact limit a mapped hit is what `take` would be, whatever the limit becomes: never one more."""
+    for module in (ring, resident):
+        monkeypatch.setattr(module, "EXACT_LIMIT", 20)
+        monkeypatch.setattr(module, "COARSE_SLOTS", 8)
+    now = time.clock_gettime_ns(ring.CLOCK)
+    monkeypatch.setattr(resident, "clock_gettime_ns", lambda _: now)
+    monkeypatch.setattr(ring, "now_ticks", lambda: now >> ring.TICK_BITS)
+    monkeypatch.setattr(resident, "now_ticks", lambda: now >> ring.TICK_BITS)
+    chance, other, admitted = random.Random(3), Ledger((3, 4)), list[int]()  # noqa: S311
+    for number in range(6000):
+        now += chance.choice((1_000_000, 50_000_000, 400_000_000))
+        limit = (100, 100, 100, 400, 25, 19)[number // 1000]
+        said = budgets.hit("t", "coarse", limit)
+        assert said == (other.take("t", "coarse", limit).consumed == 1), number
+        if said:
+            admitted.append(now)
+            assert sum(at > now - 60_000_000_000 for at in admitted) <= limit
+    assert len(admitted) > 500
+
+
+def test_a_denial_of_slots_of_several_hits_is_told_without_the_file(budgets: FileBudgets) -> None:
+    """As fast as one of exact slots, and with the same words."""
+    limit = 3_000_000
+    assert budgets.take("t", "many", limit, limit).consumed == limit
+    assert not budgets.hit("t", "many", limit)
+    assert not budgets.hit("t", "many", limit)
+    told, asked = budgets.denial("t", "many", limit), budgets.peek("t", "many", limit)
+    assert told is not None
+    assert (told.limit, told.remaining, told.consumed) == (asked.limit, asked.remaining, asked.consumed)
+    assert told.retry_after_seconds is not None
+    assert asked.retry_after_seconds is not None
+    assert 0 < told.retry_after_seconds - asked.retry_after_seconds < 1
+
+
+def test_no_number_of_another_type_is_a_hit(budgets: FileBudgets) -> None:
+    """Whatever it says of itself: it is taken by its value."""
+
+    class Never(int):
+        def __eq__(self, _: object) -> bool:
+            return True
+
+        def __hash__(self) -> int:
+            return 1
+
+        def __lt__(self, _: object) -> bool:
+            return True
+
+    for _ in range(20):
+        budgets.hit("t", "never", Never(2), Never(1))
+        budgets.hit("t", "never", 2, Never(1))
+    assert budgets.peek("t", "never", 2).used == 2
+    assert not budgets.hit("t", "never", Never(2), Never(1))
+    assert not budgets.hit("t", "other", 5, Never(6))

@@ -208,7 +208,7 @@ def test_a_first_line_that_was_torn_does_not_part_the_files(log: Path) -> None:
     """The next one still says what it follows."""
     for number in range(2):
         append(log, number, most=1)
-    log.write_bytes(log.read_bytes()[:10])
+    log.write_bytes(b'{"specvers')
     append(log, 2)
     found = verify(log)
     assert (found.problems, found.torn, found.chained) == ((), 1, 2)

@@ -178,7 +178,7 @@ def test_a_sweep_that_dies_hurts_neither_idle_budgets_nor_live_ones() -> None:
         services = [mapped(live, 2), mapped(live, 0)]
         past(idle, *[1] * LIMIT)
         for service in services:
-            service._local.handles = {(tool, "a"): service._mapped(tool, "a") for tool in (idle, live)}
+            service._local.handles = {tool: {"a": service._mapped(tool, "a")} for tool in (idle, live)}
         death.die()
         assert drained(idle, services).count(ALLOWED) == LIMIT
         assert drained(live, services).count(ALLOWED) == LIMIT - 2
@@ -211,7 +211,7 @@ def test_a_service_that_dies_between_its_stores_is_counted_or_not(at: int) -> No
     def work() -> bool:
         service = mapped(tool, 0)
         assert service._opened(tool, "a", LIMIT, 1)
-        handle, death = service._local.handles[tool, "a"], Death(at)
+        handle, death = service._local.handles[tool]["a"], Death(at)
         handle.words, handle.slots = Store(handle.words, death), Store(handle.slots, death)
         return service.hit(tool, "a", LIMIT) and service.hit(tool, "a", LIMIT)
 

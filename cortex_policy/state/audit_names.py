@@ -1,0 +1,42 @@
+"""The names of the files that an audit log was rotated to, here or by another program.
+
+`log.1` is the newest of those with a number, as here and by `logrotate`; with its `dateext`, and by others, a name ends
+in the time of the rotation: `log-20261129`, `log-20261129-1764400000`, `log.2026-11-29_00-00`. Packed ones end in `.gz`
+or the like.
+"""
+
+import os
+
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z")
+_MOST_DIGITS = 7  # of a number; a date has more
+_BETWEEN = "-._:T"  # in a date
+
+
+def rotated(file: str) -> tuple[list[str], list[str]]:
+    """Return the names with a number, and those with a time, the newest first; raise OSError."""
+    directory, name = os.path.split(file)
+    numbered: list[tuple[int, str]] = []
+    dated: list[tuple[list[int], str]] = []
+    for other in os.listdir(directory or "."):
+        if other.startswith((f"{name}.", f"{name}-")):
+            parts = _parts(unpacked(other)[len(name) :])
+            if len(parts) == 1 and len(parts[0]) <= _MOST_DIGITS and other[len(name)] == ".":
+                numbered.append((int(parts[0]), other))
+            elif sum(map(len, parts)) > _MOST_DIGITS:
+                dated.append(([int(part) for part in parts], other))
+    newest_first = [other for _, other in sorted(numbered)], [other for _, other in sorted(dated, reverse=True)]
+    by_number, by_time = ([os.path.join(directory, other) for other in names] for names in newest_first)
+    return by_number, by_time
+
+
+def unpacked(name: str) -> str:
+    """Return a name without what says that it is packed."""
+    return next((name.removesuffix(end) for end in PACKED if name.endswith(end)), name)
+
+
+def _parts(ending: str) -> list[str]:
+    """Return the numbers in the end of a name, none where it is made of anything else."""
+    for mark in _BETWEEN:
+        ending = ending.replace(mark, " ")
+    parts = ending.split()
+    return parts if all(part.isascii() and part.isdigit() for part in parts) else []
