@@ -84,8 +84,9 @@ class Log:
 
     def close(self) -> None:
         """Close the file. The next line opens it again."""
-        with self._turn:
-            self._shut()
+        if self._writer != get_ident():  # else a signal came in the middle of a line, which needs it
+            with self._turn:
+                self._shut()
 
     def leave_to_parent(self) -> None:
         """Begin again in a child of a fork, in which no other thread goes on."""
