@@ -22,14 +22,20 @@ _FOLLOWS = b', "follows":'
 _HEX = frozenset(b"0123456789abcdef")
 LENGTH = len(_MARK) + DIGITS + len(_END)  # bytes with which each chained line ends, before its newline
 _CLOSING = b"}}\n"
+CLOSING = -len(_CLOSING)  # where a line before it is chained closes
 _LAST = _END + b"\n"
+_DIGITS = slice(-len(_LAST) - DIGITS, -len(_LAST))  # in a line with its newline
 
 
 def chained(text: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
     """Return a line with its digest; `since` is what stands between it and the line whose digest is `before`."""
     body = text.removesuffix(_CLOSING)
-    value = digest(b"".join((before.encode(), since, body)))
-    return b"".join((body, _MARK, value.encode(), _LAST))
+    return body + ending(before.encode() + since, body, digest)
+
+
+def ending(before: bytes, body: bytes, digest: "Digest") -> bytes:
+    """Return what is behind a line up to where it closes: the digest of what is before it and of itself."""
+    return _MARK + digest(before + body).encode() + _LAST
 
 
 def beginning(text: bytes, follows: str | None, digest: "Digest") -> bytes:
@@ -46,9 +52,9 @@ def digest_at_end(line: bytes) -> str:
     return value.decode() if is_chained else ""
 
 
-def digest_of(line: bytes) -> str:
+def digest_of(line: bytes) -> bytes:
     """Return the digest of a line that was made here, with its newline."""
-    return line[-len(_END) - DIGITS - 1 : -len(_END) - 1].decode()
+    return line[_DIGITS]
 
 
 def last_digest(data: bytes) -> tuple[str, int]:

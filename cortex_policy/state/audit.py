@@ -6,7 +6,7 @@ from _thread import allocate_lock, get_ident
 from _weakref import ref
 from time import monotonic
 
-from cortex_policy.core.chain import LENGTH, chained, digest_at_end, digest_of
+from cortex_policy.core.chain import CLOSING, LENGTH, digest_at_end, digest_of, ending
 from cortex_policy.core.model import StateError
 from cortex_policy.state import ring as rings
 from cortex_policy.state.audit_file import ENDING, IDENTITY, TRIES, LogError, judge, open_lock, open_log, outwait
@@ -15,7 +15,6 @@ from cortex_policy.state.grants import sha256
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from cortex_policy.core.model import Settings
 
@@ -65,7 +64,7 @@ class Log:
         """Open the file that is set, and make it where it is not there; raise LogError."""
         self._digest = digest
         self.descriptor = self._lock = -1
-        self._end, self._before = b"", ""  # of the last line that was written here, and its digest
+        self._end = self._before = b""  # of the last line that was written here, and its digest
         self._turn, self._writer = allocate_lock(), 0
         self._hurries_until = 0.0  # past whoever has locked the log itself
         _logs.add(ref(self, _logs.discard))
@@ -76,11 +75,11 @@ class Log:
 
     def use(self, settings: "Settings") -> None:
         """Open the file that is set now; raise LogError."""
-        self._alone(self._begin, settings)
+        self._ask(settings, None)
 
     def append(self, text: bytes) -> None:
         """Append a line, chained to the one before it, once a full log was rotated; raise LogError."""
-        self._alone(self._append, text)
+        self._ask(None, text)
 
     def close(self) -> None:
         """Close the file. The next line opens it again."""
@@ -93,15 +92,19 @@ class Log:
         self._turn, self._writer = allocate_lock(), 0
         self._shut()
 
-    def _alone(self, act: "Callable[[Any, float], None]", given: object) -> None:
-        """Act while no other thread does, from a time on; raise LogError, with nothing open, where it fails."""
-        thread, since = get_ident(), monotonic()
+    def _ask(self, settings: "Settings | None", text: bytes | None) -> None:
+        """Open a file, or append a line, while no other thread does; raise LogError, with nothing open, on failure."""
+        thread = get_ident()
+        since = monotonic()
         if self._writer == thread:  # a signal came in the middle of a line, and asks for another
             raise self._held()
         with self._turn:
             self._writer = thread
             try:
-                act(given, since)
+                if text is None:
+                    self._begin(settings or self.settings)
+                elif self.descriptor < 0 or not self._is_appended(text, since):
+                    self._append_again(text, since)
             except BaseException as error:  # noqa: BLE001 - whatever it is, it goes on from here
                 failure = self._failure(error)
                 self._shut()
@@ -117,7 +120,7 @@ class Log:
             return failed(self.file, error)
         return self._held() if type(error) is StateError else error  # a lock that was not to have for a second
 
-    def _begin(self, settings: "Settings", _: float) -> None:
+    def _begin(self, settings: "Settings") -> None:
         self._shut()
         self.settings, self._most = settings, settings.audit_max_bytes
         self.file = settings.audit_file or ""
@@ -137,18 +140,20 @@ class Log:
                 os.close(descriptor)
         self.descriptor = self._lock = -1
 
-    def _append(self, text: bytes, since: float) -> None:
+    def _append_again(self, text: bytes, since: float) -> None:
+        """Append to the file that is at the name by now."""
         for _ in range(TRIES):
-            if self.descriptor < 0:
-                self._open()
+            self._shut()
+            self._open()
             if self._is_appended(text, since):
                 return
-            self._shut()
         raise LogError(self.file, "it is replaced again and again", "")
 
-    def _is_appended(self, text: bytes, since: float) -> bool:
+    def _is_appended(self, text: bytes, since: float) -> bool:  # noqa: C901 - each call of its own costs 1 % of a line
         """Append a line in one write, or nothing; False where log or lock are not the ones at their names any more."""
-        log, lock, is_locked = self.descriptor, self._lock, True
+        log = self.descriptor
+        lock = self._lock
+        is_locked = True
         try:
             try:
                 if lock >= 0:
@@ -163,11 +168,20 @@ class Log:
             if self._most and self._is_rotated(size, len(text)):
                 return False
             end = _pread(log, _END, size - _END if size > _END else 0)
-            before = self._before if end == self._end else digest_at_end(end[:-1]) if end[-1:] == b"\n" else ""
-            text = chained(text, before, b"", self._digest) if before else self._linked(text, size)
+            before = (
+                self._before if end == self._end else digest_at_end(end[:-1]).encode() if end[-1:] == b"\n" else b""
+            )
+            if before:
+                body = text[:CLOSING]
+                end = ending(before, body, self._digest)
+                text = body + end
+            else:
+                text = self._linked(text, size)
+                end = text[-_END:]
             if _write(log, text) != len(text):
                 raise self._taken_back(size)
-            self._end, self._before = text[-_END:], digest_of(text)
+            self._end = end
+            self._before = digest_of(end)
         except FileNotFoundError:  # at the name of one of them
             return False
         finally:
