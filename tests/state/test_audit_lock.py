@@ -159,6 +159,8 @@ def test_without_a_right_to_the_directory_the_log_itself_is_locked(own: Path) ->
 
 def test_a_group_that_may_write_the_log_may_hold_its_lock(log: Path) -> None:
     """Or root would shut it out."""
+    if os.getegid() not in (0, os.geteuid()):
+        pytest.skip("the group of this user is one of others, too")
     log.touch()
     log.chmod(0o660)
     opened(log).append(LINE)
