@@ -6,7 +6,7 @@ import time
 from cortex_policy.core.arguments import declared_type
 from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
 from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError, Value
-from cortex_policy.core.path_arguments import is_path_argument
+from cortex_policy.core.path_arguments import NO, YES, pathness
 from cortex_policy.state.enforcement import Trail, admit
 from cortex_policy.state.grants import read_all
 
@@ -183,7 +183,8 @@ def _object(text: str) -> "dict[str, object]":
 
 def _typed(grant: "Grant", name: str, word: str) -> object:
     """Give a word the type that the grant declares; undeclared, it is JSON if it parses as such, else a string."""
-    if is_path_argument(grant, name) or "string" in declared_type(grant.args, name):
+    sure, types = pathness(grant, name), declared_type(grant.args, name)
+    if sure == YES or "string" in types:
         return word
     try:
         value: object = decode_json(word.encode())
@@ -193,7 +194,9 @@ def _typed(grant: "Grant", name: str, word: str) -> object:
             message = f"`--arg {name}` is JSON to others, and not to us: {why}"
             raise UsageError(message, "mend it, or declare it a string in `args` of the grant") from None
         return word
-    return value
+    # INVARIANT: the caller opens a path as typed, so no reading of it may be judged in its place, or be absent
+    is_path = sure != NO and not types and (value is None or isinstance(value, str))
+    return word if is_path else value
 
 
 def _is_loose_json(word: str) -> bool:

@@ -16,6 +16,7 @@ _LOCAL = frozenset((
 
 
 _WRONG_KINDS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
+_ESCAPES = ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b"\\"))  # proc(5); the last one last
 _ELSEWHERE = "name a local directory of your own with CORTEX_POLICY_STATE_DIR"
 
 
@@ -90,20 +91,22 @@ def is_local(path: str) -> bool:
 
 
 def _kind(path: str) -> str:
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
-        return file_system(path, mounts.read())
+    with open("/proc/self/mountinfo", "rb") as mounts:
+        return file_system(os.fsencode(path), mounts.read())
 
 
-def file_system(path: str, mounts: str) -> str:
+def file_system(path: bytes, mounts: bytes) -> str:
     """Return the type of the file system that a path lies on, by the longest mount point above it."""
-    best, kind = -1, ""
-    for line in mounts.splitlines():
-        fields, _, rest = line.partition(" - ")
-        point = fields.split(" ")[4].replace("\\040", " ")
-        inside = path == point or path.startswith(point.rstrip("/") + "/")
+    best, kind = -1, b""
+    for line in mounts.split(b"\n")[:-1]:  # a name may hold what else ends a line elsewhere
+        fields, _, rest = line.partition(b" - ")
+        point = fields.split(b" ")[4]
+        for code, character in _ESCAPES:
+            point = point.replace(code, character)
+        inside = path == point or path.startswith(point.rstrip(b"/") + b"/")
         if inside and len(point) >= best:  # a later mount covers an earlier one at the same point
-            best, kind = len(point), rest.split(" ")[0]
-    return kind
+            best, kind = len(point), rest.split(b" ")[0]
+    return kind.decode("ascii", "replace")
 
 
 def _forget_other_boots(parent: int, name: str) -> None:

@@ -213,6 +213,8 @@ def _straight(root: str, guarded: Guarded) -> str | None:
             return None
         if folded.startswith(other):
             return None
+    if folded.startswith(tuple(f"{log.casefold()}{mark}" for log in guarded.logs for mark in ".-")):
+        return None  # as what a log is rotated to
     for above in _ancestors(root):
         status = os.lstat(above)
         if (status.st_dev, status.st_ino) in guarded.identities:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.exact import exact_arguments
-from cortex_policy.core.model import Decision, Grant, Rate, Settings
+from cortex_policy.core.model import PATH_OUTSIDE_SCOPE, Decision, Grant, Rate, Settings
 from cortex_policy.state.beneath import Beneath
 from cortex_policy.state.cache import Entry
 from cortex_policy.state.enforcement import ask
@@ -20,6 +21,7 @@ from cortex_policy.state.landing import MOST_ROUTES
 from cortex_policy.state.lookup import RootName
 from cortex_policy.state.memory import MemoryBudgets
 from cortex_policy.state.premises import look
+from cortex_policy.state.store import PolicyStore
 
 PARTS = [
     "docs", "packages", "a", "file", "absent", "link", "loop", "up", "self", "state", "into", "deep", "..", ".", "",
@@ -192,3 +194,15 @@ def test_what_governs_is_seen_through_a_mount(maze: Path, *, asks_at_once: bool)
             assert not slowly(entry, "tree", {"path": path})
     finally:
         subprocess.run(["umount", str(maze / "docs" / "mounted")], check=True)
+
+
+def test_a_root_whose_name_is_that_of_a_rotated_log_is_left_to_the_engine(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever begins with the name of the log and a dash remembers calls, the root too."""
+    root = root.rename(root.parent / "log-1")
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_FILE", str(root.parent / "log"))
+    with PolicyStore(root) as store:
+        for _ in range(20):  # until the grant lies still, and is kept
+            assert store.decide("model-gateway", "chat", {"path": str(root / "x")}).reason == PATH_OUTSIDE_SCOPE
+            sleep(0.005)
