@@ -112,8 +112,9 @@ class Ground:
                 return False
             try:
                 watch.keep(file)
-            except OSError:
-                self._retry_files_at = now + RETRY_NS
+            except OSError as error:
+                if error.errno not in _SWAPPED:
+                    self._retry_files_at = now + RETRY_NS
                 return False
             return True
 
@@ -145,7 +146,10 @@ class Ground:
         for _ in range(TRIES):
             watch = self._armed(now)
             found = look(self.name)
-            if watch is None or not self._may_watch(found):
+            if not self._may_watch(found) and watch is not None:
+                watch.clear()
+                watch = None
+            if watch is None:
                 return found, None
             if found.guarded.paths == self._watched:
                 return found, watch
@@ -172,7 +176,10 @@ class Ground:
         """Whether this kernel sees each change of the root that was found."""
         place = found.root.path, found.identities[0]
         if self._is_local[0] != place:
-            self._is_local = place, is_local(found.root.path)
+            try:
+                self._is_local = place, is_local(found.root.path)
+            except OSError:  # no `/proc`
+                self._is_local = place, False
         return self._is_local[1]
 
 

@@ -1,5 +1,6 @@
 """`python -m cortex_policy` takes no module from the working directory, whoever may write there."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import cortex_policy
 
 HOSTILE = 'import os\nos.write(1, b"the working directory answers")\nos._exit(0)\n'
 PACKAGES = ("filelock", "platformdirs", "pydantic", "pydantic_core", "rich", "tomli_w", "typer", "typing_extensions")
+CHECKOUT = Path(__file__).parents[2]
 PROBE = "import sys; print(*sys.modules)"
 
 
@@ -69,3 +71,15 @@ def test_a_directory_that_is_run_keeps_its_own_path(root: Path) -> None:
     """`python DIRECTORY` puts no working directory first, and so nothing is taken off."""
     done = run(str(Path(cortex_policy.__path__[0])), "check", "git", "push", cwd=root)
     assert done.returncode == 10, done.stderr
+
+
+def test_nobody_is_told_to_start_it_without_isolation() -> None:
+    """Neither by a page, a hint, a hook nor an example: before our first line Python itself looks where it stands."""
+    listed = subprocess.run(["git", "ls-files"], cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout
+    files = [CHECKOUT / name for name in listed.splitlines() if not name.startswith(("tests/", "bench/"))]
+    if not files:
+        pytest.skip("not a checkout")
+    said = [
+        file for file in files if file.is_file() and re.search(rb"python[0-9.]* -m cortex_policy", file.read_bytes())
+    ]
+    assert said == [CHECKOUT / "cortex_policy" / "__main__.py"]

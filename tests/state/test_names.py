@@ -14,7 +14,7 @@ import pytest
 from conftest import GIT
 
 from cortex_policy.core.model import AccessDenied, GrantError
-from cortex_policy.state import ledger
+from cortex_policy.state import ledger, premises
 from cortex_policy.state.store import PolicyStore
 
 STILL = 0.03  # seconds after which a file that was written may be kept
@@ -567,3 +567,21 @@ def test_no_watch_that_is_not_to_be_had_is_asked_for_again_and_again(
     assert done.returncode == 0, done.stderr
     expected = ["True", "True", "True"] if retry == 0 else ["False", "False", "True"]
     assert done.stdout.split() == expected
+
+
+def test_a_system_that_does_not_say_what_lies_where_is_looked_at_each_time(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `/proc` nobody knows whether the kernel tells of every change; what is kept is used all the same."""
+
+    def unknown(_: str) -> bool:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(premises, "is_local", unknown)
+    time.sleep(STILL)
+    with PolicyStore(root) as store:
+        for number in range(3):
+            assert store.decide("git", "tree")
+            assert store.stats().misses + store.stats().reloads == 1, number
+        (root / ".cortex" / "policy" / "stop").touch()
+        assert store.decide("git", "tree").reason == "stopped"
