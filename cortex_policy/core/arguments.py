@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from cortex_policy.core.ecma_regex import Steps
+
 _TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
 _ANNOTATIONS = frozenset((
     "title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly",
@@ -16,6 +18,12 @@ _LONGEST = 60  # characters
 _LARGEST = 10**40  # Python refuses to print the largest integers
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _LENGTHS = {"minLength": "string", "maxLength": "string", "minItems": "array", "maxItems": "array"}
+
+
+class _Work:
+    """The steps that the patterns of one call have taken; None before the first one."""
+
+    steps: "Steps | None" = None
 
 
 def path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
@@ -39,9 +47,10 @@ def declared_type(declarations: "Mapping[str, object]", name: str) -> tuple[str,
 
 def unmet(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
     """Say which given argument misses its declaration, and how; '' where all meet theirs."""
+    work = _Work()
     for name, value in given.items():
         if name in declarations:
-            why = broken(declarations[name], 0) or _missed(declarations[name], value, 0)
+            why = broken(declarations[name], 0) or _missed(declarations[name], value, 0, work)
             if why:
                 return f"`{name}` {why}"
     return ""
@@ -119,12 +128,13 @@ def _pattern_error(pattern: str) -> str:
     return ""
 
 
-def _missed_pattern(pattern: str, value: object) -> str:
-    from cortex_policy.core.ecma_regex import PatternLimitError, compile_pattern  # noqa: PLC0415 - only a pattern needs it
+def _missed_pattern(pattern: str, value: object, work: _Work) -> str:
+    from cortex_policy.core.ecma_regex import PatternLimitError, Steps, compile_pattern  # noqa: PLC0415 - as above
 
     wanted = f"must match `pattern` {pattern}"
+    work.steps = work.steps or Steps()
     try:
-        return "" if isinstance(value, str) and compile_pattern(pattern).search(value) else wanted
+        return "" if isinstance(value, str) and compile_pattern(pattern).search(value, work.steps) else wanted
     except PatternLimitError as limit:
         return f"{wanted} {limit}"
 
@@ -160,7 +170,7 @@ def _same(left: object, right: object, depth: int = 0) -> bool:
     return left == right
 
 
-def _missed(declaration: object, value: object, depth: int) -> str:
+def _missed(declaration: object, value: object, depth: int, work: _Work) -> str:
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "is nested too deep"
     if not _kind(value) or (_kind(value) == "number" and not _is_number(value)):
@@ -169,9 +179,10 @@ def _missed(declaration: object, value: object, depth: int) -> str:
     why = _missed_value(declaration, types, value)
     if why or (value is None and "null" in types):
         return why  # null that the type names: the other keywords speak of other kinds
-    return next(
-        (why for keyword, bound in declaration.items() if (why := _missed_keyword(keyword, bound, value, depth))), ""
-    )
+    for keyword, bound in declaration.items():
+        if why := _missed_keyword(keyword, bound, value, depth, work):
+            return why
+    return ""
 
 
 def listed(values: "Sequence[object]") -> str:
@@ -203,7 +214,7 @@ def _missed_value(declaration: "dict[str, Any]", types: tuple[str, ...], value: 
     return ""
 
 
-def _missed_keyword(keyword: str, bound: "object", value: "object", depth: int) -> str:
+def _missed_keyword(keyword: str, bound: "object", value: "object", depth: int, work: _Work) -> str:
     kind = _kind(value)
     if keyword in _BOUNDS:
         return "" if kind == "number" and _within(keyword, value, bound) else f"must meet `{keyword}` {bound}"
@@ -212,11 +223,11 @@ def _missed_keyword(keyword: str, bound: "object", value: "object", depth: int) 
         fits = size >= 0 and (size >= bound if keyword.startswith("min") else size <= bound)  # type: ignore[operator]
         return "" if fits else f"must meet `{keyword}` {bound}"
     if keyword == "pattern":
-        return _missed_pattern(str(bound), value)
+        return _missed_pattern(str(bound), value, work)
     if keyword == "items":
         if kind != "array":
             return "must be an array"
-        return next((f"(an item) {why}" for part in value if (why := _missed(bound, part, depth + 1))), "")  # type: ignore[attr-defined]
+        return next((f"(an item) {why}" for part in value if (why := _missed(bound, part, depth + 1, work))), "")  # type: ignore[attr-defined]
     return ""
 
 

@@ -12,7 +12,9 @@ from cortex_policy.core.ecma_regex_parser import parse
 
 MAX_BYTES = 1 << 16  # of a value, in UTF-8
 MAX_STEPS = 300_000
+MAX_STEPS_OF_CALL = 10 * MAX_STEPS  # of all values: an array may hold any number of them
 STEPS_AT_ONCE = 20_000  # then other threads may run
+_CALL_LIMIT = f"within {MAX_STEPS_OF_CALL:,} steps for all values of the call"
 _BYTES_LIMIT, _STEPS_LIMIT = f"within {MAX_BYTES:,} bytes", f"within {MAX_STEPS:,} steps"
 _PIECE = 16  # characters that are looked up at once
 _MAX_PATTERNS, _MAX_TEXT = 64, 1 << 18  # patterns that are kept, and the characters of all of them
@@ -23,16 +25,23 @@ class PatternLimitError(ValueError):
 
 
 class Steps:
-    """The steps of one value."""
+    """The steps of the value in hand, and of those before it in the same call."""
 
     bound: int
     taken: int
 
-    __slots__ = ("bound", "taken")
+    __slots__ = ("_before", "bound", "taken")
 
     def __init__(self) -> None:
         """Begin at none."""
+        self.taken, self.bound, self._before = 0, STEPS_AT_ONCE, 0
+
+    def begin(self) -> None:
+        """Begin a value; raise PatternLimitError where the call has taken all that it may."""
+        self._before += self.taken
         self.taken, self.bound = 0, STEPS_AT_ONCE
+        if self._before > MAX_STEPS_OF_CALL:
+            raise PatternLimitError(_CALL_LIMIT)
 
     def check(self) -> None:
         """Let other threads run now and then; raise PatternLimitError where more were taken than may be."""
@@ -65,22 +74,26 @@ class Regex:
                 self._parts = [(Automaton(node.reverse(), goes_on=True), holds) for node, holds in nodes]
         return self._parts
 
-    def search(self, value: str) -> bool:
-        """Whether a value holds a match; raise PatternLimitError where that is too much work to say."""
+    def search(self, value: str, steps: Steps | None = None) -> bool:
+        """Whether a value holds a match; raise PatternLimitError where that is too much work to say.
+
+        `steps` are those of the call that gives the value.
+        """
+        steps = steps or Steps()
+        steps.begin()
         text = str.__str__(value)
         if not text.isascii():
             text = _join_surrogates(text)
         if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise PatternLimitError(_BYTES_LIMIT)
-        return self._search_forwards(text) if self._is_forward else self._search_backwards(text)
+        return self._search_forwards(text, steps) if self._is_forward else self._search_backwards(text, steps)
 
-    def _search_forwards(self, text: str) -> bool:
-        steps = Steps()
+    def _search_forwards(self, text: str, steps: Steps) -> bool:
         return all(search_part(automaton, text, steps) == holds for automaton, holds in self._automata())
 
-    def _search_backwards(self, text: str) -> bool:
+    def _search_backwards(self, text: str, steps: Steps) -> bool:
         """Whether there is a place where each lookahead is as it should, and the rest matches as well."""
-        steps, parts = Steps(), self._automata()
+        parts = self._automata()
         states = [automaton.start for automaton, _ in parts]
         texts = [text[::-1].translate(automaton.classes) for automaton, _ in parts]
         for column in (*zip(*texts, strict=True), [""] * len(states)):

@@ -159,6 +159,16 @@ def test_a_bound_on_the_work_is_named(pattern: str, value: str, why: str) -> Non
     assert missed({"pattern": pattern}, value) == f"`x` {why}"
 
 
+def test_the_values_of_one_call_share_a_bound_on_the_work() -> None:
+    """An array holds any number of values, each within its own bound."""
+    declaration, value = {"pattern": "a{20}b|x$"}, "a" * 9_000 + "x"  # 197,812 steps
+    assert missed({"items": declaration}, [value] * 15) == ""
+    why = "must match `pattern` a{20}b|x$ within 3,000,000 steps for all values of the call"
+    assert missed({"items": declaration}, [value] * 17) == f"`x` (an item) {why}"
+    many = {str(index): value for index in range(17)}
+    assert unmet(dict.fromkeys(many, declaration), many) == f"`16` {why}"
+
+
 BROKEN = [
     ("type", "text"), ("type", "String"), ("type", 3), ("type", None), ("type", []), ("type", ["string", "text"]), ("type", [["string"]]),
     ("type", {"a": 1}), ("enum", "a"), ("enum", None), ("enum", {"a": 1}), ("minimum", "3"), ("minimum", True), ("minimum", None),
