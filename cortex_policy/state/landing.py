@@ -11,7 +11,7 @@ from stat import S_IFLNK
 
 from cortex_policy.core.model import Decision, Place
 from cortex_policy.core.prepared import Prepared, is_plainly_spelled
-from cortex_policy.state.places import MAX_COMPONENTS
+from cortex_policy.state.places import ENTER, MAX_COMPONENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HOLDER = ".cortex"
 MOST_ROUTES = 512
 _KIND = 0o170000
-_lstat, _getcwd = os.lstat, os.getcwd
+_getcwd = os.getcwd
 
 
 class Routes:
@@ -102,18 +102,34 @@ def _place(argument: str, given: str, here: str, premises: "Premises") -> Place 
 
 
 def _is_as_written(absolute: str, premises: "Premises") -> bool:
-    """Whether no component below the root is a link, or a directory that governs grants."""
-    identities = premises.guarded.identities
-    end = premises.length
+    """Whether no component below the root is a link, or a directory that governs grants.
+
+    Each directory is looked at from the one above it, open: between two looks by name, others could swap what is above.
+    """
+    *above, last = absolute[premises.length :].split("/")
     try:
-        while end >= 0:
-            end = absolute.find("/", end)
-            status = _lstat(absolute[:end] if end >= 0 else absolute)
-            if status.st_mode & _KIND == S_IFLNK or (status.st_dev, status.st_ino) in identities:
+        here = os.open(premises.straight or "", ENTER)
+    except OSError:
+        return False
+    try:
+        status = os.fstat(here)
+        if (status.st_dev, status.st_ino) != premises.identities[0]:
+            return False
+        for name in above:
+            entered = os.open(name, ENTER, dir_fd=here)
+            os.close(here)
+            here = entered
+            if _governs(os.fstat(here), premises):
                 return False
-            end += end >= 0
+        status = os.stat(last, dir_fd=here, follow_symlinks=False)
+        return status.st_mode & _KIND != S_IFLNK and not _governs(status, premises)
     except FileNotFoundError:
         return True  # what does not exist is no link; what would follow it cannot exist either
     except (OSError, ValueError):
         return False
-    return True
+    finally:
+        os.close(here)
+
+
+def _governs(status: os.stat_result, premises: "Premises") -> bool:
+    return (status.st_dev, status.st_ino) in premises.guarded.identities

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_LINKS = 40
 MAX_COMPONENTS = 1024  # that exist, on one way
 # without O_PATH a directory must be readable to be entered
-_ENTER = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+ENTER = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 Identity = tuple[int, int]
 
 
@@ -220,7 +220,7 @@ def _parts(path: str) -> list[str]:
 
 def _entered(name: str, directory: int | None) -> int:
     try:
-        return os.open(name, _ENTER, dir_fd=directory)
+        return os.open(name, ENTER, dir_fd=directory)
     except OSError as error:
         from cortex_policy.state.way_errors import unfollowed  # noqa: PLC0415 - few ways fail
 

@@ -167,6 +167,29 @@ def test_a_link_that_takes_the_place_of_a_directory_is_seen_at_once(maze: Path, 
     assert not slowly(entry, "tree", call)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="two names are swapped as Linux does")
+@pytest.mark.parametrize("asks_at_once", [True, False])
+def test_a_way_that_never_was_is_not_allowed_while_another_process_swaps_its_parts(
+    maze: Path, *, asks_at_once: bool
+) -> None:
+    """A directory with a link in it, and a link to a directory with a file: each leads out, never both halves in."""
+    (maze / "docs" / "swapped").mkdir()
+    (maze / "docs" / "swapped" / "x").symlink_to("/etc/passwd")
+    (maze.parent / "outside").mkdir()
+    (maze.parent / "outside" / "x").touch()
+    (maze / "docs" / "other").symlink_to(maze.parent / "outside")
+    swap = "import ctypes, sys\nwhile True: ctypes.CDLL(None).renameat2(-100, b'docs/swapped', -100, b'docs/other', 2)"
+    entry = entry_of(
+        Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs",)), Settings(), asks_at_once=asks_at_once
+    )
+    with subprocess.Popen([sys.executable, "-c", swap]) as swapper:
+        try:
+            answers = {entry.yes("tree", {"path": "docs/swapped/x"}, is_told=True) for _ in range(20_000)}
+        finally:
+            swapper.kill()
+    assert answers == {None}
+
+
 def test_as_many_paths_as_anybody_asks_for_take_no_more_memory(maze: Path) -> None:
     """Those that were resolved before are forgotten when they become many."""
     assert maze.is_dir()
