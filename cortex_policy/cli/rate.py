@@ -10,7 +10,7 @@ from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import members, print_hints, print_json, print_rows
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.cli.watch import watch
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import listed, printable
 from cortex_policy.manage import rates
 from cortex_policy.manage.rates import Standing
 from cortex_policy.state.grants import find_root
@@ -79,12 +79,12 @@ def reset(
     $ cortex-policy rate reset git tree --yes
     """
     found = find_root(root)
-    ask(f"forget the hits of {grant_id} {', '.join(rates.actions_of(found, grant_id, action))}?", yes=yes)
+    ask(f"forget the hits of {grant_id} {listed(rates.actions_of(found, grant_id, action))}?", yes=yes)
     done = rates.reset(found, grant_id, action)
     if json:
         print_json({"reset": list(done)})
     else:
-        typer.echo(printable(f"reset: {', '.join(done)}" if done else "nothing to do: no hits were counted"))
+        typer.echo(printable(f"reset: {listed(done)}" if done else "nothing to do: no hits were counted"))
 
 
 @rate_app.command(cls=Command)

@@ -8,7 +8,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.report import members, print_json, settings_members, stop_members
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import listed, printable
 from cortex_policy.manage.inspection import Inspection, inspect
 from cortex_policy.manage.rates import Standing
 from cortex_policy.manage.settings_problems import settings_error
@@ -62,7 +62,7 @@ def _lines(seen: Inspection, file: str) -> list[tuple[str, str]]:
     lines += [
         ("tool", grant.tool),
         ("class", grant.data_class),
-        ("scope", ", ".join(grant.fs_scope) or "any path"),
+        ("scope", listed(grant.fs_scope) or "any path"),
         ("args", json_text.dumps(grant.args) if grant.args else "none declared"),
         ("rate", f"{grant.rate.per_minute} a minute for each action"),
     ]

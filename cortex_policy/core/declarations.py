@@ -3,6 +3,7 @@
 from math import inf
 
 from cortex_policy.core.arguments import broken, declared_type, holds_object, unmet
+from cortex_policy.core.jsontext import canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def allows_none(declarations: "Declarations", name: str) -> bool:
     declaration = declarations[name]
     if not isinstance(declaration, dict) or broken(declaration, 0) or not _kinds(declaration):
         return True
-    values = _listed(declaration)
-    return values is not None and all(unmet(declarations, {name: value}) for value in values)
+    return _listed(declaration) is not None and not _passing(declaration)
 
 
 def inside(new: "Declarations", old: "Declarations", name: str) -> bool:
@@ -46,9 +46,13 @@ def inside(new: "Declarations", old: "Declarations", name: str) -> bool:
     mine, theirs = new[name], old[name]
     if not isinstance(mine, dict) or not isinstance(theirs, dict):
         return False  # such a one is broken, and was answered above
-    values = _listed(mine)
-    if values is not None:
-        return all(unmet(new, {name: value}) or not unmet(old, {name: value}) for value in values)
+    if _listed(mine) is not None:
+        rest, known = _unlisted(theirs), _listed(theirs)
+        texts = None if known is None else set(map(canonical, known))
+        return all(
+            not unmet({"": rest}, {"": value}) and (texts is None or canonical(value) in texts)
+            for value in _passing(mine)
+        )
     return _listed(theirs) is None and _is_within(mine, theirs)
 
 
@@ -68,6 +72,18 @@ def lists_objects(declarations: "Declarations", name: str) -> bool:
     declaration = declarations.get(name)
     values = _listed(declaration) if isinstance(declaration, dict) else None
     return values is not None and any(map(holds_object, values))
+
+
+def _passing(declaration: "dict[str, Any]") -> "list[Any]":
+    """Return the values that a declaration lists and lets through."""
+    rest, values = _unlisted(declaration), _listed(declaration) or []
+    return [value for value in values if not unmet({"": rest}, {"": value})]
+
+
+def _unlisted(declaration: "dict[str, Any]") -> "dict[str, Any]":
+    """Return a declaration without the list that `_listed` returns: a value is looked up there once, not compared."""
+    listed = "const" if "const" in declaration else "enum"
+    return {keyword: value for keyword, value in declaration.items() if keyword != listed}
 
 
 def nearly_inside(new: "Declarations", old: "Declarations", name: str) -> bool:

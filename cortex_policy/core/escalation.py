@@ -1,7 +1,7 @@
 """What a grant would let its tool change that later runs with the operator's rights."""
 
 import re
-from functools import cache
+from functools import lru_cache
 
 from cortex_policy.core.model import Grant, Value
 from cortex_policy.core.scopes import prefix_of
@@ -78,13 +78,13 @@ def escalations(grant: Grant) -> tuple[Escalation, ...]:
     )
 
 
-@cache  # of the few there are, asked for grant after grant
+@lru_cache(1000)  # of the few there are, asked for grant after grant
 def looks_like_writing(action: str) -> bool:
     """Whether a word of an action's name says that it changes or runs something."""
     return any(word.lower() in WRITING for word in _WORD.findall(action))
 
 
-@cache
+@lru_cache(1000)
 def _overlapping(scope: str) -> dict[str, str]:
     """Return who runs what a scope covers or lies in, here or in a directory below, each with the first such path."""
     parts = scope.casefold().split("/")

@@ -10,9 +10,10 @@ import json
 from cortex_policy.core.arguments import broken, declared_type
 from cortex_policy.core.declarations import KEYWORDS, allows_none, inside, lists_objects, may_be_text, nearly_inside
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.engine import covering, usable
+from cortex_policy.core.engine import usable
 from cortex_policy.core.model import Grant, Value
 from cortex_policy.core.path_arguments import NO, PERHAPS, YES, pathness
+from cortex_policy.core.scopes import usable_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,8 +91,9 @@ def _tool(old: Grant, new: Grant) -> Comparison:
 
 
 def _actions(old: Grant, new: Grant) -> Comparison:
-    added = [action for action in dict.fromkeys(new.actions) if action not in old.actions]
-    dropped = [action for action in dict.fromkeys(old.actions) if action not in new.actions]
+    before, after = dict.fromkeys(old.actions), dict.fromkeys(new.actions)
+    added = [action for action in after if action not in before]
+    dropped = [action for action in before if action not in after]
     sentence = _said(("adds", added), ("drops", dropped))
     if not sentence and old.actions != new.actions:
         sentence = "the same actions in other words"
@@ -123,8 +125,8 @@ def _fs_scope(old: Grant, new: Grant) -> Comparison:
 
 def _beyond(scopes: tuple[str, ...], others: tuple[str, ...]) -> list[str]:
     """Return the scopes that can match and do not lie in others, as they are compared."""
-    known = dict.fromkeys(prefix for prefix in map(usable, scopes) if prefix is not None)
-    return [prefix for prefix in known if covering(others, prefix) is None]
+    known, around = dict.fromkeys(prefix for prefix in map(usable, scopes) if prefix is not None), usable_paths(others)
+    return [prefix for prefix in known if not around.covers(prefix)]
 
 
 def _moved(old: Grant, new: Grant, added: list[str], dropped: list[str]) -> str:
@@ -137,13 +139,10 @@ def _moved(old: Grant, new: Grant, added: list[str], dropped: list[str]) -> str:
         return f"{_words(after)} can never match: no path is allowed"
     if not before:
         return f"any path becomes {_words(after)}"
-    gone = [prefix for prefix in dropped if not any(_lies_in(scope, prefix) for scope in after)]
-    cut = [prefix for prefix in dropped if prefix not in gone]
+    left = usable_paths(after)
+    gone = [prefix for prefix in dropped if not left.count_in(prefix)]
+    cut = [prefix for prefix in dropped if left.count_in(prefix)]
     return _said(("adds", added), ("drops", gone), ("keeps only a part of", cut)) or "the same paths in other words"
-
-
-def _lies_in(scope: str, prefix: str) -> bool:
-    return covering((prefix,), usable(scope)) is not None
 
 
 def _args(old: Grant, new: Grant) -> Comparison:

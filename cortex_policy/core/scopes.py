@@ -1,9 +1,13 @@
 """What a scope that never matches was meant to say."""
 
 import re
-from functools import cache
+from bisect import bisect_left
 
 from cortex_policy.core.engine import usable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _GLOBS = "*?[]{}"
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:")
@@ -36,3 +40,44 @@ def proposed(scope: str) -> str | None:
             kept.append(step)
     prefix = "/".join(kept)
     return prefix if usable(prefix) else None
+
+
+class PathSet:
+    """Paths relative to the root, sorted, so that what lies below or around another is found without a look at each.
+
+    A file of 1 MiB may hold 100,000 of them, or one of 500,000 components: neither pairs nor prefixes are built.
+    """
+
+    def __init__(self, paths: "Iterable[str]") -> None:
+        """Take them without a `/` at their end."""
+        # with a `/` at the end those below a path are one run behind it
+        self._all = sorted({f"{path}/" for path in paths})
+        self._outermost: list[str] = []
+        for path in self._all:
+            if not self._outermost or not path.startswith(self._outermost[-1]):
+                self._outermost.append(path)
+
+    def covers(self, path: str) -> bool:
+        """Whether one of them is this path, or a directory around it."""
+        whole = f"{path}/"
+        index = bisect_left(self._outermost, whole)
+        is_known = index < len(self._outermost) and self._outermost[index] == whole
+        # INVARIANT: of those that are no prefix of each other only the next smaller one can be a prefix
+        return is_known or (index > 0 and whole.startswith(self._outermost[index - 1]))
+
+    def count_in(self, path: str) -> int:
+        """Return how many of them are this path or lie below it."""
+        return bisect_left(self._all, f"{path}0") - bisect_left(self._all, f"{path}/")  # `0` comes next after `/`
+
+    def has(self, path: str) -> bool:
+        """Whether this path is one of them."""
+        index = bisect_left(self._all, f"{path}/")
+        return index < len(self._all) and self._all[index] == f"{path}/"
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
+def usable_paths(scopes: "Iterable[str]") -> PathSet:
+    """Return scopes as they are compared, without those that never match."""
+    return PathSet(prefix for prefix in map(prefix_of, scopes) if prefix is not None)

@@ -76,6 +76,21 @@ def removed(text: str, pointer: str) -> str:
     return _spliced(text, start, parent.end - 1, "")
 
 
+def thinned(text: str, pointer: str, indexes: "set[int]") -> str:
+    """Remove these elements of the array at a pointer, as if one after the other."""
+    if not indexes:
+        return text
+    parts = _container(text, pointer, "array").parts
+    kept = [index for index in range(len(parts)) if index not in indexes]
+    if not kept:
+        return removed(thinned(text, pointer, indexes - {0}), f"{pointer}/0")
+    first, *others = kept
+    # each but the first keeps what parts it from the one before it
+    pieces = [text[parts[index - 1].end : parts[index].end] for index in others]
+    written = "".join([text[parts[first].start : parts[first].end], *pieces])
+    return _spliced(text, parts[0].start, parts[-1].end, written)
+
+
 def renamed(text: str, pointer: str, key: str) -> str:
     """Give the member at a pointer another key."""
     node = node_at(_tree(text), pointer)

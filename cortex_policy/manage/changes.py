@@ -1,12 +1,12 @@
 """What `set` does: from the text of a grant and a wanted change to the new text, nothing else touched."""
 
-from difflib import get_close_matches
-
 from cortex_policy.core.decode import DATA_CLASSES, decode, decode_json
 from cortex_policy.core.engine import usable
 from cortex_policy.core.model import Grant, Rate, UsageError, Value
+from cortex_policy.core.nearness import nearest_word
 from cortex_policy.core.scopes import proposed
-from cortex_policy.core.surgery import appended, inserted, removed, replaced
+from cortex_policy.core.surgery import appended, inserted, replaced, thinned
+from cortex_policy.core.text import listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -122,12 +122,12 @@ def _meaning(scope: str) -> str:
 
 
 def _known(what: str, word: str, known: tuple[str, ...]) -> str:
-    return f"{_near(word, known)}its {what}: {', '.join(known) or 'none'}"
+    return f"{_near(word, known)}its {what}: {listed(known) or 'none'}"
 
 
 def _near(word: str, known: tuple[str, ...]) -> str:
-    close = get_close_matches(word, known, 1)
-    return f"did you mean `{close[0]}`? " if close else ""
+    close = nearest_word(word, known)
+    return f"did you mean `{close}`? " if close else ""
 
 
 def _rewritten(text: str, before: Grant, after: Grant) -> str:
@@ -151,10 +151,8 @@ def _set(text: str, key: str, value: str) -> str:
 
 def _relisted(text: str, key: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
     """Add what is new, then remove what is gone: an array that is never empty keeps its style."""
+    known, kept = set(before), set(after)
     for word in after:
-        if word not in before:
+        if word not in known:
             text = appended(text, f"/{key}", word)
-    for index in reversed(range(len(before))):
-        if before[index] not in after:
-            text = removed(text, f"/{key}/{index}")
-    return text
+    return thinned(text, f"/{key}", {index for index, word in enumerate(before) if word not in kept})

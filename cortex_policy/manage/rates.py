@@ -3,6 +3,7 @@
 import os
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, Budget, Grant, GrantError, StateError, UsageError, Value
+from cortex_policy.core.text import listed
 from cortex_policy.manage.listing import Row, row_of, rows
 from cortex_policy.state.grants import Root, check_id, read_grant
 from cortex_policy.state.ground import unusable
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     T = TypeVar("T")
+
+
+MOST_ACTIONS = 1000  # of a grant whose budgets are looked at: each is a file
 
 
 class Standing(Value):
@@ -41,7 +45,10 @@ def of_row(ledger: Ledger, row: Row) -> tuple[Standing, ...]:
     grant = row.grant
     if grant is None:
         return (Standing(row.id, "", "", None, row.problem, row.hint),)
-    return tuple(_standing(ledger, row, grant, action) for action in grant.actions)
+    standings = [_standing(ledger, row, grant, action) for action in grant.actions[:MOST_ACTIONS]]
+    if more := len(grant.actions) - len(standings):
+        standings.append(Standing(row.id, grant.tool, "", None, f"{more:,} more actions were not looked at"))
+    return tuple(standings)
 
 
 def _standing(ledger: Ledger, row: Row, grant: Grant, action: str) -> Standing:
@@ -61,7 +68,7 @@ def actions_of(root: Root, grant_id: str, action: str | None = None) -> tuple[st
         return actions
     if action not in actions:
         message = f"`{action}` is not an action of `{grant_id}`"
-        raise UsageError(message, f"its actions: {', '.join(actions)}")
+        raise UsageError(message, f"its actions: {listed(actions)}")
     return (action,)
 
 
