@@ -7,7 +7,7 @@ from cortex_policy.core.jsontext import canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     Declarations = Mapping[str, object]
@@ -34,7 +34,7 @@ def allows_none(declarations: "Declarations", name: str) -> bool:
     declaration = declarations[name]
     if not isinstance(declaration, dict) or broken(declaration, 0) or not _kinds(declaration):
         return True
-    return _listed(declaration) is not None and not _passing(declaration)
+    return _listed(declaration) is not None and not any(True for _ in _passing(declaration))
 
 
 def inside(new: "Declarations", old: "Declarations", name: str) -> bool:
@@ -48,10 +48,9 @@ def inside(new: "Declarations", old: "Declarations", name: str) -> bool:
         return False  # such a one is broken, and was answered above
     if _listed(mine) is not None:
         rest, known = _unlisted(theirs), _listed(theirs)
-        texts = None if known is None else set(map(canonical, known))
+        keys = None if known is None else set(map(_key, known))
         return all(
-            not unmet({"": rest}, {"": value}) and (texts is None or canonical(value) in texts)
-            for value in _passing(mine)
+            (keys is None or _key(value) in keys) and not unmet({"": rest}, {"": value}) for value in _passing(mine)
         )
     return _listed(theirs) is None and _is_within(mine, theirs)
 
@@ -74,10 +73,15 @@ def lists_objects(declarations: "Declarations", name: str) -> bool:
     return values is not None and any(map(holds_object, values))
 
 
-def _passing(declaration: "dict[str, Any]") -> "list[Any]":
-    """Return the values that a declaration lists and lets through."""
-    rest, values = _unlisted(declaration), _listed(declaration) or []
-    return [value for value in values if not unmet({"": rest}, {"": value})]
+def _passing(declaration: "dict[str, Any]") -> "Iterator[Any]":
+    """Yield the values that a declaration lists and lets through."""
+    rest = _unlisted(declaration)
+    return (value for value in _listed(declaration) or [] if not unmet({"": rest}, {"": value}))
+
+
+def _key(value: object) -> object:
+    """Return what equal values share, and no others."""
+    return value if isinstance(value, str) else (canonical(value),)
 
 
 def _unlisted(declaration: "dict[str, Any]") -> "dict[str, Any]":

@@ -1,7 +1,8 @@
 """What a scope that never matches was meant to say."""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from functools import lru_cache
 
 from cortex_policy.core.engine import usable
 
@@ -13,7 +14,7 @@ _GLOBS = "*?[]{}"
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:")
 
 
-@cache
+@lru_cache(1000)
 def prefix_of(scope: str) -> str | None:
     """Return what `usable` does, for who looks at many grants: the same few scopes stand in one after the other."""
     return usable(scope)
@@ -60,14 +61,18 @@ class PathSet:
     def covers(self, path: str) -> bool:
         """Whether one of them is this path, or a directory around it."""
         whole = f"{path}/"
-        index = bisect_left(self._outermost, whole)
-        is_known = index < len(self._outermost) and self._outermost[index] == whole
-        # INVARIANT: of those that are no prefix of each other only the next smaller one can be a prefix
-        return is_known or (index > 0 and whole.startswith(self._outermost[index - 1]))
+        # INVARIANT: of those that are no prefix of each other only the last one up to it can be its prefix
+        index = bisect_right(self._outermost, whole)
+        return index > 0 and whole.startswith(self._outermost[index - 1])
 
     def count_in(self, path: str) -> int:
         """Return how many of them are this path or lie below it."""
         return bisect_left(self._all, f"{path}0") - bisect_left(self._all, f"{path}/")  # `0` comes next after `/`
+
+    def is_outermost(self, path: str) -> bool:
+        """Whether one of them lies in no other."""
+        index = bisect_left(self._outermost, f"{path}/")
+        return index < len(self._outermost) and self._outermost[index] == f"{path}/"
 
     def has(self, path: str) -> bool:
         """Whether this path is one of them."""

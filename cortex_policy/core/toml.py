@@ -1,6 +1,6 @@
 """TOML to a dict: the plain lines that settings are made of without `tomllib` and its 10 ms, all else with it."""
 
-from cortex_policy.core.decode import Malformed
+from cortex_policy.core.decode import MAX_DEPTH, Malformed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ def decode_toml(data: bytes) -> Table:
 def _by_tomllib(text: str) -> Table:
     import tomllib  # noqa: PLC0415 - 10 ms, and only few files need it
 
+    # INVARIANT: `tomllib` keeps each prefix of a dotted key, and so takes the square of its parts
+    if any(line.partition("=")[0].count(".") > MAX_DEPTH for line in text.split("\n")):
+        message = f"it is not TOML: a key has more than {MAX_DEPTH} parts"
+        raise Malformed(message)
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:

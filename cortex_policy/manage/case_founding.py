@@ -8,7 +8,7 @@ from cortex_policy.manage.case_targets import TESTS
 from cortex_policy.manage.case_text import text_of
 from cortex_policy.manage.cases import JSON, TOML, CaseFile
 from cortex_policy.manage.coverage import Cover, covered
-from cortex_policy.manage.first_cases import first_cases
+from cortex_policy.manage.first_cases import MOST_WISHES, first_cases
 from cortex_policy.manage.targets import shown
 from cortex_policy.manage.testing import Grants
 from cortex_policy.manage.trying import Subject, tried
@@ -30,6 +30,10 @@ def begin(root: Root, grant_id: str) -> Begun:
     """Write the first cases of a grant; raise NotDone where it has some, GrantError where it cannot be read."""
     check_id(grant_id)
     subject = Grants().subject(root, grant_id)
+    entries = len(subject.grant.actions) + len(subject.grant.args) + len(subject.grant.fs_scope)
+    if entries > MOST_WISHES:
+        why = f"`{grant_id}` has {entries:,} actions, arguments and scopes, and first cases are for {MOST_WISHES:,}"
+        raise NotDone(why, "write cases of what matters by hand")
     names = [f"{grant_id}{suffix}" for suffix in (TOML, JSON)]
     file, cover = drafted(subject, shown(f"{root.path}{TESTS}/{names[0]}"))
     data = text_of(file).encode()

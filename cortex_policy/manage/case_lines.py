@@ -19,6 +19,7 @@ class Lines:
         self._text = text
         self._node: Node | None = scan(text) if is_json else None
         self._lines: list[str] = []
+        self._known: dict[tuple[object, ...], int] = {}
         self._sections: dict[tuple[object, ...], int] = {}
         if not is_json:
             self._read_toml()
@@ -49,6 +50,11 @@ class Lines:
             return 1
         if at in self._sections:
             return self._sections[at]
+        if at not in self._known:
+            self._known[at] = self._found(at)
+        return self._known[at]
+
+    def _found(self, at: tuple[object, ...]) -> int:
         above = at[:-1]
         start = self._sections.get(above, 0) if above else 0
         if above and not start:

@@ -2,17 +2,19 @@
 
 import os
 import stat
-from difflib import get_close_matches
+from itertools import islice
 from math import isfinite
 
 from cortex_policy.core.decode import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, Malformed, decode_json, is_grant_id
-from cortex_policy.core.model import Settings
+from cortex_policy.core.model import Settings, short
+from cortex_policy.core.nearness import nearest_word
 from cortex_policy.core.settings import BY_NAME
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.case_lines import Lines
 from cortex_policy.manage.cases import (
     EXPECTED,
     JSON,
+    MOST_CALLS,
     MOST_CASES,
     MOST_HITS,
     MOST_SECONDS,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     Members = Mapping[str, tuple[Callable[[Any], bool], str]]
 
+MOST_FLAWS = 50  # that are told: to find the line of each takes a look through the file
 SETTINGS = ("sensitive", "require_path", "undeclared_args")
 _MOST_WHOLE: int = 10 ** (MAX_DIGITS - 1)
 
@@ -156,6 +159,9 @@ class _Reader:
         cases = [self._case(one, index) for index, one in enumerate(known.get("case", ())[: MOST_CASES + 1])]
         if len(cases) > MOST_CASES:
             self._tell(f"it has more than {MOST_CASES} cases", ("case",), "write several files")
+        if (calls := sum(case.times for case in cases if case is not None)) > MOST_CALLS:
+            hint = "use smaller `times`, or several files"
+            self._tell(f"its cases make {calls:,} calls, and may make {MOST_CALLS:,}", ("case",), hint)
         names: dict[str, int] = {}
         for case in filter(None, cases):
             first = names.setdefault(case.name, case.line)
@@ -168,11 +174,11 @@ class _Reader:
     def _file_of(self, known: "dict[str, Any]", cases: tuple[Case, ...]) -> CaseFile:
         settings = Settings(**self._checked(known.get("settings", {}), _OF_SETTINGS, ("settings",)))
         tree = self._tree(known.get("tree", {}))
+        directories = tree.all_directories()
         for case in cases:
-            if case.cwd and case.cwd.rstrip("/") not in tree.all_directories():
-                self._flaws.append(
-                    Flaw(self._file, case.line, f"`{case.cwd}` is no directory of the tree", "name it in `directories`")
-                )
+            if case.cwd and case.cwd.rstrip("/") not in directories:
+                why = short(f"`{case.cwd}` is no directory of the tree")
+                self._flaws.append(Flaw(self._file, case.line, why, "name it in `directories`"))
         grant_line, complete_line = (self._lines.of((name,) if name in known else ()) for name in ("grant", "complete"))
         return CaseFile(
             self._file, known.get("grant", ""), settings, tree, cases, known.get("complete", False),
@@ -195,9 +201,10 @@ class _Reader:
         tree = Tree(
             tuple(known.get("directories", ())), tuple(known.get("files", ())), tuple(known.get("links", {}).items())
         )
-        for why in tree.faults():
+        faults = list(islice(tree.faults(), MOST_FLAWS))
+        for why in faults:
             self._tell(why, ("tree",), "a path of the tree is relative, plain, and lies below no file or link of it")
-        return tree if not any(True for _ in tree.faults()) else Tree()
+        return Tree() if faults else tree
 
     def _checked(
         self, document: "dict[str, Any]", members: "Members", at: tuple[object, ...], required: tuple[str, ...] = ()
@@ -218,9 +225,12 @@ class _Reader:
         return known
 
     def _tell(self, message: str, at: tuple[object, ...], hint: str = "") -> None:
-        self._flaws.append(Flaw(self._file, self._lines.of(at), message, hint))
+        if len(self._flaws) == MOST_FLAWS:
+            self._flaws.append(Flaw(self._file, 1, "it has more flaws, which are not looked for"))
+        if len(self._flaws) < MOST_FLAWS:
+            self._flaws.append(Flaw(self._file, self._lines.of(at), short(message), hint))
 
 
 def _meant(word: str, known: "Mapping[str, object]") -> str:
-    near = get_close_matches(word.lower(), known, 1)
-    return f"did you mean `{near[0]}`?" if near else f"there is {', '.join(known)}"
+    near = nearest_word(word.lower(), list(known))
+    return f"did you mean `{near}`?" if near else f"there is {', '.join(known)}"

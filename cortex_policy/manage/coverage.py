@@ -1,6 +1,7 @@
 """What cases can cover of a grant: its actions, scopes, argument rules, budget and data class."""
 
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from cortex_policy.core.arguments import broken
@@ -17,6 +18,7 @@ from cortex_policy.core.model import (
     Value,
 )
 from cortex_policy.core.path_arguments import may_be_path
+from cortex_policy.core.scopes import PathSet
 from cortex_policy.manage.cases import Case
 from cortex_policy.manage.probes import enforced, is_far, meeting, misses, missing
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 MOST_WORDS = 100
+MOST_DEMANDS = 5_000  # of a grant
 
 
 class Seen(Value):
@@ -49,8 +52,8 @@ class Evidence:
         self.allowed: set[str] = set()  # actions
         self.passed: dict[str, set[str]] = {}  # values by argument, where the arguments met their declarations
         self.missed: dict[str, list[object]] = {}  # values by argument, where one of them did not
-        self.inside: set[str] = set()  # paths that were allowed, and the directories around them
-        self.beside: dict[str, set[str]] = {}  # likewise of denied ones, by the directory that each lies in
+        self._inside: list[str] = []  # paths that were allowed
+        self._beside: list[str] = []  # and such that were denied
         self.has_path = self.has_obligations = self.is_used_up = self.is_back = False
         self._ends: set[str] = set()  # actions of which nothing was left
         self._limited: set[str] = set()
@@ -59,6 +62,7 @@ class Evidence:
             self._note_arguments(seen)
             self._note_paths(seen)
             self._note_budget(seen)
+        self.inside, self.beside = PathSet(self._inside), PathSet(self._beside)
 
     def _note_arguments(self, seen: Seen) -> None:
         for name, value in seen.request.args.items():
@@ -71,10 +75,9 @@ class Evidence:
         decision = seen.decision
         if decision.allowed:
             self.has_path = self.has_path or bool(seen.request.places)
-            self.inside.update(path for place in seen.request.places for path in _around(place.collapsed))
+            self._inside += [place.collapsed for place in seen.request.places if place.collapsed is not None]
         elif decision.reason == PATH_OUTSIDE_SCOPE:
-            for path in (path for place in seen.request.places for path in _around(place.collapsed)):
-                self.beside.setdefault(path.rpartition("/")[0], set()).add(path)
+            self._beside += [place.collapsed for place in seen.request.places if place.collapsed is not None]
 
     def _note_budget(self, seen: Seen) -> None:
         action, decision = seen.request.action, seen.decision
@@ -110,8 +113,11 @@ def covered(grant: Grant, file: str, runs: "Iterable[Iterable[Seen]]") -> Cover:
     """Say what the cases of some files, each with its own clock, show of a grant."""
     files = [Evidence(calls) for calls in runs]
     met, unmet = list[str](), list[str]()
-    for demand in demands(grant):
+    wanted = demands(grant)
+    for demand in islice(wanted, MOST_DEMANDS):
         (met if any(map(demand.is_met, files)) else unmet).append(demand.said)
+    if next(wanted, None) is not None:
+        unmet.append(f"the rest is as meant: no more than {MOST_DEMANDS:,} things are looked for")
     return Cover(grant.id, file, bool(files), tuple(met), tuple(unmet))
 
 
@@ -133,7 +139,8 @@ def demands(grant: Grant) -> "Iterator[Demand]":
 def prefixes(grant: Grant) -> list[str]:
     """Return the scopes as they are compared, without those that never match or lie in another one."""
     known = dict.fromkeys(prefix for prefix in map(usable, grant.fs_scope) if prefix is not None)
-    return [prefix for prefix in known if not any(around in known for around in _around(prefix)[:-1])]
+    every = PathSet(known)
+    return [prefix for prefix in known if every.is_outermost(prefix)]
 
 
 def values_of(grant: Grant, name: str) -> "list[object]":
@@ -153,12 +160,6 @@ def canonical(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(map(canonical, value))}]"
     return repr(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
-
-
-def _around(path: str | None) -> list[str]:
-    """Return the directories around a path in the root, the outermost first, and the path itself."""
-    parts = path.split("/") if path is not None else []
-    return ["/".join(parts[:upto]) for upto in range(1, len(parts) + 1)]
 
 
 def _words(grant: Grant, name: str) -> tuple[str, ...]:
@@ -208,10 +209,11 @@ def _paths(grant: Grant) -> "Iterator[Demand]":
 
 
 def _is_inside(prefix: str, shown: Evidence) -> bool:
-    return prefix in shown.inside
+    return shown.inside.count_in(prefix) > 0
 
 
 def _is_beside(prefix: str, shown: Evidence) -> bool:
     """Whether a path was denied that lies in the directory in which the scope lies, and not in the scope."""
-    beside = shown.beside.get(prefix.rpartition("/")[0], ())
-    return len(beside) > (prefix in beside)
+    around, beside = prefix.rpartition("/")[0], shown.beside
+    others = beside.count_in(around) - beside.has(around) if around else len(beside)
+    return others > beside.count_in(prefix)

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+_MOST_PARTS, _MOST_BYTES = 20_000, 4_000  # each prefix of a path is made
 SHOWN = "<root>"  # how it is called in what is printed: its real name is another one in each run
 _TOOLS = ".cortex/policy/tools"
 
@@ -33,7 +34,11 @@ class Tree(Value):
         """Say what could not be made, or would be made elsewhere than in the scratch root."""
         links, targets = zip(*self.links, strict=True) if self.links else ((), ())
         ends = [*self.files, *links]
-        for path in (*self.directories, *ends):
+        every = (*self.directories, *ends)
+        if any(len(path) > _MOST_BYTES for path in every) or sum(path.count("/") + 1 for path in every) > _MOST_PARTS:
+            yield f"its paths have more than {_MOST_PARTS:,} parts, or one has more than {_MOST_BYTES:,} characters"
+            return
+        for path in every:
             if not _is_plain(path.removesuffix("/") if path in self.directories else path):
                 yield f"`{path}` is no path of a tree"
         for target in targets:

@@ -1,10 +1,12 @@
 """Run the cases of one file on one grant: on a frozen clock, one budget, and a scratch root."""
 
+from collections import deque
+
 from cortex_policy.core.engine import rated, refusal
 from cortex_policy.core.explanation import explain
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request, Value
 from cortex_policy.core.walks import DENIED_BY, DENIES, Step
-from cortex_policy.core.window import WINDOW_SECONDS, counted
+from cortex_policy.core.window import WINDOW_SECONDS
 from cortex_policy.manage.cases import NANOSECONDS, Case, CaseFile, Flaw
 from cortex_policy.manage.coverage import Seen, covered
 from cortex_policy.manage.scratch import scratch
@@ -85,7 +87,8 @@ class _Run:
         self.seen: list[Seen] = []
         self._settings, self._subject, self._root = file.settings, subject, root
         self._now = 0  # nanoseconds
-        self._hits: dict[str, list[tuple[int, int]]] = {}  # by action: when, and how many
+        self._hits: dict[str, deque[tuple[int, int]]] = {}  # by action: when, and how many
+        self._used: dict[str, int] = {}  # by action: all of them
 
     def result(self, case: Case) -> Result:
         """Make the calls of a case, until one of them is not as expected."""
@@ -96,9 +99,12 @@ class _Run:
         calls = case.times if refused is None else 1
         for call in range(1, calls + 1):
             decision = refused if refused is not None else self._taken(request)
-            wrong = tuple(self._wrong(case, decision, call, is_last=call == calls))
+            is_last = call == calls or not decision.allowed  # what counts nothing is denied again each time
+            wrong = tuple(self._wrong(case, decision, call, is_last=is_last))
             if wrong:
                 return Result(case, decision.reason, wrong, self._why(case, request, decision))
+            if is_last:
+                break
         self.seen.append(Seen(case, request, decision))
         return Result(case, decision.reason)
 
@@ -109,17 +115,26 @@ class _Run:
 
     def _taken(self, request: Request) -> Decision:
         """Decide by the rate alone, and count what is allowed."""
-        grant, hits = self._subject.grant, self._hits.setdefault(request.action, [])
-        hits[:] = [(at, number) for at, number in hits if self._now - at < WINDOW_SECONDS * NANOSECONDS]
-        limit, cost = grant.rate.per_minute, request.cost
+        grant, hits = self._subject.grant, self._hits.setdefault(request.action, deque())
+        while hits and self._now - hits[0][0] >= WINDOW_SECONDS * NANOSECONDS:
+            self._used[request.action] -= hits.popleft()[1]
+        limit, cost, used = grant.rate.per_minute, request.cost, self._used.get(request.action, 0)
+        if used + cost > limit:
+            return rated(grant, request, self._full(hits, used, limit, cost))
+        now, before = hits.pop() if hits and hits[-1][0] == self._now else (self._now, 0)
+        hits.append((now, before + cost))
+        self._used[request.action] = used + cost
+        return rated(grant, request, Budget(limit, used + cost, limit - used - cost, 0.0, cost))
+
+    def _full(self, hits: deque[tuple[int, int]], used: int, limit: int, cost: int) -> Budget:
+        """Return a budget without room for a cost, as `counted` does, without a look at each hit for each call."""
+        in_the_way = used + cost - limit
         # INVARIANT: the difference is taken in whole nanoseconds, so that a window is exactly as long as it says
-        ages = (((at - self._now) / NANOSECONDS, number) for at, number in hits)
-        budget = counted(ages, 0.0, limit, cost)
-        if budget.retry_after_seconds == 0:
-            now, before = hits.pop() if hits and hits[-1][0] == self._now else (self._now, 0)
-            hits.append((now, before + cost))
-            budget = Budget(limit, budget.used + cost, budget.remaining - cost, 0.0, cost)
-        return rated(grant, request, budget)
+        for at, number in hits if cost <= limit else ():
+            in_the_way -= number
+            if in_the_way <= 0:
+                return Budget(limit, used, max(0, limit - used), (at - self._now) / NANOSECONDS + WINDOW_SECONDS, 0)
+        return Budget(limit, used, max(0, limit - used), None, 0)
 
     def _wrong(self, case: Case, decision: Decision, call: int, *, is_last: bool) -> "Iterator[str]":
         nth = f" in call {call} of {case.times}" if case.times > 1 else ""
