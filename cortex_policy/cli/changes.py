@@ -6,11 +6,12 @@ import typer
 
 from cortex_policy.cli.report import print_rows
 from cortex_policy.core.meaning import fails
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import cut, printable
 from cortex_policy.manage.comparing import Change, Differences, Version
 
 COLUMNS = ("ID", "FIELD", "VERDICT", "WHAT CHANGED")
 IN_ALL = "in all"
+MOST_WARNINGS = 100  # that people are shown
 
 
 def print_differences(found: Differences) -> None:
@@ -43,7 +44,9 @@ def _counted(found: Differences) -> str:
 
 def _warnings(found: Differences) -> list[str]:
     named = [f"{change.name}: {each.sentence}" for change in found.changes for each in change.escalations]
-    return [*found.warnings, *named]
+    every = [*found.warnings, *named]
+    more = [f"and {len(every) - MOST_WARNINGS:,} more; `--json` has all"] if len(every) > MOST_WARNINGS else []
+    return [*map(cut, every[:MOST_WARNINGS]), *more]
 
 
 def as_members(found: Differences, revision: str | None) -> dict[str, object]:

@@ -32,6 +32,7 @@ MINUTE_NS = int(WINDOW_SECONDS) * NANOSECONDS
 OUTSIDE = "outside"  # a directory of the tree that no scope covers, and links lead to
 MOST_WISHES = 2_000
 _MOST_DIRECTORIES = MOST_WISHES // 5  # each scope has at least so many wishes, so that none of a later one is tried
+_LONGEST, _DEEPEST = 1000, 40  # characters and parts of a directory
 _LINK = "out-of-scope"
 _OTHER_ACTIONS = ("write", "delete", "push", "exec")
 _PATH_NAMES = ("path", "file", "source", "destination", "cwd")
@@ -66,9 +67,14 @@ def _tree(grant: Grant) -> Tree:
     if not known:
         return Tree()
     outside = _free(OUTSIDE, known)
-    made = [prefix for prefix in known[:_MOST_DIRECTORIES] if "\0" not in prefix]
+    made = [prefix for prefix in known[:_MOST_DIRECTORIES] if _is_made(prefix)]
     links = [(f"{prefix}/{_LINK}", "../" * (prefix.count("/") + 1) + outside) for prefix in made]
     return Tree((*made, outside), (), tuple(links))
+
+
+def _is_made(prefix: str) -> bool:
+    """Whether a directory of this name is put into the tree: what lies very deep need not be there."""
+    return "\0" not in prefix and len(prefix) <= _LONGEST and prefix.count("/") < _DEEPEST
 
 
 def _free(word: str, taken: "Iterable[str]") -> str:

@@ -1,0 +1,132 @@
+"""A grant or a case file of 1 MiB, of whatever shape, keeps no command busy for minutes and takes no gigabytes."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cortex_policy.core.decode import MAX_BYTES
+
+PROGRAM = [sys.executable, "-m", "cortex_policy"]
+MOST_MEMORY = 600 << 20  # of addresses: what is held is less
+BASE: dict[str, Any] = {"tool": "g", "actions": ["a"], "rate": {"perMinute": 10}}
+SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
+    "actions": lambda n: {**BASE, "actions": ["a", *(f"a{i:x}" for i in range(n))]},
+    "one action again and again": lambda n: {**BASE, "actions": ["b", *["a"] * n]},
+    "a list of values": lambda n: {**BASE, "args": {"x": {"enum": [f"v{i:x}" for i in range(n)]}}},
+    "arguments": lambda n: {**BASE, "args": {f"x{i:x}": {"type": "string"} for i in range(n)}},
+    "scopes": lambda n: {**BASE, "fsScope": [f".github/workflows/x{i:x}" for i in range(n)]},
+    "scopes that never match": lambda n: {**BASE, "fsScope": [f"*{i:x}" for i in range(n)]},
+    "a deep scope": lambda n: {**BASE, "fsScope": ["/".join(["a"] * n)]},
+    "unknown keys": lambda n: {**BASE, **{f"k{i:x}": i for i in range(n)}},
+    "a long action": lambda n: {**BASE, "actions": ["a", "x" * n]},
+}
+COMMANDS = (
+    "list", "show g", "validate", "fmt --check --diff", "set g --rate 5 --dry-run", "set g --allow zz --dry-run",
+    "set g --revoke a --dry-run", "diff g ./new.json", "diff ./new.json g --markdown", "test", "test --init g",
+    "check g zz", "explain g a --path a/b", "explain g zz",
+)  # fmt: skip
+
+
+def text(shape: str, most: int = MAX_BYTES) -> str:
+    """Return the largest grant of a shape."""
+    low, high = 1, MAX_BYTES
+    while low < high:
+        middle = (low + high + 1) // 2
+        fits = middle < MAX_BYTES // 2 and len(json.dumps(SHAPES[shape](middle), separators=(",", ":"))) <= most
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return json.dumps(SHAPES[shape](low), separators=(",", ":"))
+
+
+def turned(value: Any) -> Any:
+    """Return a value with all its lists and objects the other way round."""
+    if isinstance(value, dict):
+        return {name: turned(part) for name, part in reversed(value.items())}
+    return [turned(part) for part in reversed(value)] if isinstance(value, list) else value
+
+
+def limit() -> None:
+    """Bound what a command may take; a hang is ended."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+
+
+def ran(*words: str) -> tuple[int, str, str]:
+    """Run a command within the limits."""
+    done = subprocess.run(
+        [*PROGRAM, *words], capture_output=True, text=True, check=False, timeout=240, stdin=subprocess.DEVNULL,
+        preexec_fn=limit,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_grant_keeps_a_command_busy(root: Path, shape: str) -> None:
+    """Each command on it ends, with a code of its own, and with messages that somebody can read."""
+    grant = text(shape)
+    (root / ".cortex/policy/tools/g.json").write_text(grant)
+    (root / "new.json").write_text(json.dumps(turned(json.loads(grant)), separators=(",", ":")))
+    for command in COMMANDS:
+        code, _, err = ran(*command.split())
+        assert code in {0, 1, 2, 3, 10, 11, 12, 21}, (command, code, err[:500])
+        assert max(map(len, err.splitlines()), default=0) <= 5000, command
+        assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_diff_of_many_lines_ends(root: Path, shape: str) -> None:
+    """Of a grant that still fits once each value has a line of its own."""
+    (root / ".cortex/policy/tools/g.json").write_text(text(shape, MAX_BYTES // 3))
+    code, out, err = ran("fmt", "g", "--diff")
+    assert (code, "@@" in out) == (1, True), err[:500]
+
+
+@pytest.mark.parametrize("command", ["check", "explain"])
+def test_a_denial_does_not_list_what_nobody_reads(root: Path, command: str) -> None:
+    """Of 20,000 actions a hint has some, and how many more there are; of a long word its start and its end."""
+    grant = {**BASE, "actions": [f"a{index}" for index in range(20_000)]}
+    (root / ".cortex/policy/tools/g.json").write_text(json.dumps(grant))
+    code, out, err = ran(command, "g", "zz")
+    assert code == 10
+    assert "more" in out + err
+    assert len(out + err) < 5000
+    code, out, err = ran(command, "g", "z" * 100_000)
+    assert code == 10
+    assert len(out + err) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"case": [{"name": str(i), "action": "a", "expect": "allowed", "times": 10_000} for i in range(26)]},
+         "its cases make 260,000 calls, and may make 250,000"),
+        ({"tree": {"files": ["/".join(["a"] * 300_000)]}}, "its paths have more than 20,000 parts"),
+        ({"tree": {"files": [f"a/b/c/{index}" for index in range(6_000)]}}, "its paths have more than 20,000 parts"),
+        ({f"k{index}": 1 for index in range(50_000)}, "it has more flaws"),
+    ],
+)  # fmt: skip
+def test_a_case_file_says_what_is_too_much(root: Path, more: dict[str, Any], why: str) -> None:
+    """Before anything of it is run."""
+    tests = root / ".cortex/policy/tests"
+    tests.mkdir()
+    case = {"name": "x", "action": "tree", "expect": "allowed"}
+    (tests / "git.cases.json").write_text(json.dumps({"grant": "git", "case": [case]} | more))
+    code, out, _ = ran("test")
+    assert code == 1
+    assert why in out
+
+
+def test_a_key_of_many_parts_is_refused(root: Path) -> None:
+    """What reads TOML keeps each part of it with all before it."""
+    tests = root / ".cortex/policy/tests"
+    tests.mkdir()
+    (tests / "git.cases.toml").write_text("# \t\x0b\n" + ".".join(["a"] * 400_000) + " = 1.5\n")
+    code, out, _ = ran("test")
+    assert (code, "TOML" in out) == (1, True)
+    assert os.getcwd() == str(root)
