@@ -8,7 +8,7 @@ from time import sleep
 
 from cortex_policy.core.ecma_automaton import DEAD, FOUND, Automaton
 from cortex_policy.core.ecma_characters import PatternError
-from cortex_policy.core.ecma_regex_parser import parse
+from cortex_policy.core.ecma_regex_parser import Pattern, parse
 
 MAX_BYTES = 1 << 16  # of a value, in UTF-8
 MAX_STEPS = 300_000
@@ -54,6 +54,8 @@ class Steps:
 
 class Regex:
     """A pattern; may be used by several threads at once."""
+
+    parsed: Pattern
 
     def __init__(self, pattern: str) -> None:
         """Parse it; raise PatternError."""

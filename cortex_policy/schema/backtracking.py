@@ -20,6 +20,9 @@ class TooMuchWorkError(Exception):
 class Work:
     """What may still be looked at, in moves from a position to another."""
 
+    most: int
+    left: int
+
     def __init__(self, most: int) -> None:
         """Begin with all of it."""
         self.most, self.left = most, most
@@ -54,6 +57,11 @@ class _Ways(int):
 class Text:
     """A text, the ways that are open behind it, by position, and the ways that were tried so far."""
 
+    text: str
+    ways: dict[int, int]
+    tried: int
+    open: int
+
     def __init__(self, text: str, ways: dict[int, int], tried: int) -> None:
         """Sum up those that are open."""
         self.text, self.ways, self.tried = text, ways, tried
@@ -62,6 +70,14 @@ class Text:
 
 class WayCounter:
     """The ways through one part of a pattern."""
+
+    work: Work
+    match: int
+    follow: list[int]
+    kinds: dict[int, str]
+    automaton: Automaton
+    first: list[tuple[int, int]]
+    is_anchored: bool
 
     def __init__(self, node: Node, work: Work, *, is_anchored: bool) -> None:
         """Find them; each move of counting is spent of the work."""
