@@ -10,6 +10,10 @@ from cortex_policy.core.ecma_automaton import DEAD, FOUND, Automaton
 from cortex_policy.core.ecma_characters import PatternError
 from cortex_policy.core.ecma_regex_parser import Pattern, parse
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.ecma_automaton import State
+
 MAX_BYTES = 1 << 16  # of a value, in UTF-8
 MAX_STEPS = 300_000
 MAX_STEPS_OF_CALL = 10 * MAX_STEPS  # of all values: an array may hold any number of them
@@ -17,6 +21,7 @@ STEPS_AT_ONCE = 20_000  # then other threads may run
 _CALL_LIMIT = f"within {MAX_STEPS_OF_CALL:,} steps for all values of the call"
 _BYTES_LIMIT, _STEPS_LIMIT = f"within {MAX_BYTES:,} bytes", f"within {MAX_STEPS:,} steps"
 _PIECE = 16  # characters that are looked up at once
+_STRETCH = 1024  # characters whose classes are found at once: a lookahead may need no more than the first ones
 _MAX_PATTERNS, _MAX_TEXT = 64, 1 << 18  # patterns that are kept, and the characters of all of them
 
 
@@ -97,30 +102,35 @@ class Regex:
         """Whether there is a place where each lookahead is as it should, and the rest matches as well."""
         parts = self._automata()
         states = [automaton.start for automaton, _ in parts]
-        texts = [text[::-1].translate(automaton.classes) for automaton, _ in parts]
-        for column in (*zip(*texts, strict=True), [""] * len(states)):
-            found = zip(parts, states, column, strict=True)
-            if all(automaton.accepts(state, char) == holds for (automaton, holds), state, char in found):
+        for char in reversed(text):
+            column = [automaton.classes[ord(char)] for automaton, _ in parts]
+            if _accept(parts, states, column):
                 return True
-            if column[0]:
-                moves = [state[char] for state, char in zip(states, column, strict=True)]
-                states = [state for state, _ in moves]
-                steps.taken += sum(more for _, more in moves)
-                steps.check()
-        return False
+            moves = [state[name] for state, name in zip(states, column, strict=True)]
+            states = [state for state, _ in moves]
+            steps.taken += sum([more or 1 for _, more in moves])  # what has no position left is looked at, too
+            steps.check()
+        return _accept(parts, states, [""] * len(states))
+
+
+def _accept(parts: list[tuple[Automaton, bool]], states: "list[State]", column: list[str]) -> bool:
+    """Whether each part ends a match before these classes, or none where it must not hold."""
+    found = zip(parts, states, column, strict=True)
+    return all(automaton.accepts(state, name) == holds for (automaton, holds), state, name in found)
 
 
 def search_part(automaton: Automaton, text: str, steps: Steps) -> bool:
     """Whether a text holds a match of one part; raise PatternLimitError."""
     state = automaton.start
-    classes = text.translate(automaton.classes)
-    for at in range(0, len(classes), _PIECE):
-        if state is FOUND or state is DEAD:
-            break
-        state, more = state[classes[at : at + _PIECE]]
-        steps.taken += more
-        if steps.taken > steps.bound:
-            steps.check()
+    for start in range(0, len(text), _STRETCH):
+        classes = text[start : start + _STRETCH].translate(automaton.classes)
+        for at in range(0, len(classes), _PIECE):
+            if state is FOUND or state is DEAD:
+                return state is FOUND
+            state, more = state[classes[at : at + _PIECE]]
+            steps.taken += more
+            if steps.taken > steps.bound:
+                steps.check()
     return automaton.accepts(state, "")
 
 

@@ -78,7 +78,7 @@ class _Parser(CharacterReader):
             self.fail("a lookahead in one of several alternatives", self.first_lookahead)
         is_anchored = not self.branches and bool(self.items) and _is_start(self.items[0])
         body = self._choice()
-        if sum(node.size for node, _ in self.lookaheads) + body.size > MAX_POSITIONS:
+        if sum(node.size or 1 for node, _ in self.lookaheads) + body.size > MAX_POSITIONS:
             self.fail(f"more than {MAX_POSITIONS:,} positions, counts unrolled", 0)
         return Pattern(body, self.lookaheads, is_anchored=is_anchored)
 

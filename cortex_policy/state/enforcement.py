@@ -103,14 +103,21 @@ def guarded(origin: "Origin", settings: Settings) -> Guarded:
     except StateError:  # the ledger says so, once every other rule lets the call pass
         names = [*settings_directories(), *kept]
     for name in names:
-        try:
-            status = os.stat(name)
-        except OSError:  # not there (yet): its name guards it
-            continue
-        identities.add((status.st_dev, status.st_ino))
+        identity = _identity_of(name)
+        if identity is not None:  # else it is not there (yet): its name guards it
+            identities.add(identity)
+    holder = _identity_of(f"{origin.root.rstrip('/')}/.cortex")
     log = settings.audit_file
     logs = () if log is None else (log, os.path.realpath(log))  # and what they are rotated to
-    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])), logs)
+    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])), logs, holder)
+
+
+def _identity_of(name: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(name)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def believed(grant: "Grant", settings: Settings) -> Settings:

@@ -122,7 +122,8 @@ def _is_as_written(absolute: str, premises: "Premises") -> bool:
             if _governs(os.fstat(here), premises):
                 return False
         status = os.stat(last, dir_fd=here, follow_symlinks=False)
-        return status.st_mode & _KIND != S_IFLNK and not _governs(status, premises)
+        is_holder = (status.st_dev, status.st_ino) == premises.guarded.holder
+        return status.st_mode & _KIND != S_IFLNK and not is_holder and not _governs(status, premises)
     except FileNotFoundError:
         return True  # what does not exist is no link; what would follow it cannot exist either
     except (OSError, ValueError):

@@ -23,12 +23,15 @@ Identity = tuple[int, int]
 class Guarded(Value):
     """What governs a grant: directories by (device, inode), and files that may not exist yet by absolute path.
 
+    `holder` is `.cortex`: it is guarded itself, by whatever name, and not what else lies in it.
+
     Beside a log, whatever begins with its name and a dot or a dash is one that was rotated.
     """
 
     identities: frozenset[Identity]
     paths: tuple[str, ...]
     logs: tuple[str, ...] = ()
+    holder: Identity | None = None
 
 
 class Unfollowed(Exception):
@@ -83,9 +86,9 @@ def _place(
     inside = _relative(collapsed, origin)
     guard = _guard_by_name(collapsed, guarded, origin)
     try:
-        way = _Way(absolute, guarded.identities, origin.root_identity[0])
+        way = _Way(absolute, guarded, origin.root_identity[0])
         # a program that collapses a path before it opens it follows other links than the kernel
-        other = way if collapsed == absolute else _Way(collapsed, guarded.identities, origin.root_identity[0])
+        other = way if collapsed == absolute else _Way(collapsed, guarded, origin.root_identity[0])
     except Unfollowed as error:
         why = f"cannot be resolved: {error}"
         return Place(argument, given, inside, fault=why, guard=guard or why)
@@ -109,9 +112,9 @@ class _Way:
     Unfollowed where it cannot be followed.
     """
 
-    def __init__(self, path: str, identities: frozenset[Identity], device: int) -> None:
+    def __init__(self, path: str, guarded: Guarded, device: int) -> None:
         self.fault = ""
-        self._identities, self._device = identities, device
+        self._identities, self._device = guarded.identities, device
         self._links = self._components = 0
         self._left = _parts(path)
         self._trail: list[tuple[str, Identity, bool]] = []
@@ -126,7 +129,8 @@ class _Way:
         finally:
             os.close(self._here)
         self.path = "/".join([name for name, _, _ in self._trail] + self._below) or "/"
-        self.is_met = self._trail[-1][2] or (self._is_file and self._is_met_file)
+        is_holder = not self._below and self._trail[-1][1] == guarded.holder
+        self.is_met = is_holder or self._trail[-1][2] or (self._is_file and self._is_met_file)
 
     def _step(self, part: str) -> None:
         if part in (".", ".."):

@@ -92,6 +92,7 @@ def test_what_is_refused_is_named_with_its_place(text: str, what: str) -> None:
     ("a{1000}", True), ("a{1001}", False), ("^.{0,998}$", True), ("^.{0,999}$", False), ("(?:[ab]{10}){100}", True), ("(?:[ab]{10}){101}", False),
     ("(((a{999}){999}){999}){999}", False), ("a{999999999999999999999}", False), ("(?:a{0}){9999999}", True), ("a" * 1000, True), ("a" * 1001, False),
     ("|" * 60_000, True), ("(?:" * 64 + "a" + ")*" * 64, True), ("(" * 65 + ")" * 65, False), ("(" * 60_000, False), ("a" * 70_000, False), ("[" + "a" * 65_000 + "]", True),
+    ("(?=)" * 999 + "a", True), ("(?=)" * 1000 + "a", False), ("^" + "(?!|a{0})" * 1000, False),
     ("^(?=a{500})a{499}", True), ("^(?=a{500})a{500}", False), ("\\u{" + "0" * 60_000 + "61}", True), ("a{" + "0" * 60_000 + "1}", True), ("a{" + "9" * 60_000 + "}", False),
 ])  # fmt: skip
 def test_a_pattern_has_at_most_a_thousand_positions(text: str, is_taken: bool) -> None:
@@ -160,6 +161,13 @@ def test_the_bound_on_steps_is_exact(by: str, active: int, monkeypatch: pytest.M
             else:
                 with pytest.raises(PatternLimitError, match=r"^within 300,000 steps$"):
                     regex.search("a" * length)
+
+
+@pytest.mark.parametrize("by", ["(?=)", "(?=$)", "(?!a)", "(?=a*)"])
+def test_each_of_many_lookaheads_takes_a_step_for_each_character(by: str) -> None:
+    """Where a match may begin anywhere all of them are looked at, with a position or none; memory is that of one."""
+    with pytest.raises(PatternLimitError, match=r"^within 300,000 steps$"):
+        matches("a" * 60_000, by=by * 400 + "b")
 
 
 def total_steps(by: str, text: str) -> int:

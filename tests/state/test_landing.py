@@ -203,18 +203,25 @@ def test_as_many_paths_as_anybody_asks_for_take_no_more_memory(maze: Path) -> No
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux has them")
 @pytest.mark.parametrize("asks_at_once", [True, False])
-def test_what_governs_is_seen_through_a_mount(maze: Path, *, asks_at_once: bool) -> None:
+@pytest.mark.parametrize(
+    ("below", "inside"),
+    [("policy", ("", "/tools/git.json")), ("", ("", "/policy")), ("..", ("/.cortex", "/.cortex/policy"))],
+)
+def test_what_governs_is_seen_through_a_mount(
+    maze: Path, below: str, inside: tuple[str, ...], *, asks_at_once: bool
+) -> None:
     """A directory that is mounted elsewhere has no link on its way, and its own identity."""
     (maze / "docs" / "mounted").mkdir()
-    mount = ["mount", "--bind", str(maze / ".cortex" / "policy"), str(maze / "docs" / "mounted")]
+    mount = ["mount", "--bind", str(maze / ".cortex" / below), str(maze / "docs" / "mounted")]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("nothing can be mounted here")
     try:
         grant = Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs",))
         entry = entry_of(grant, Settings(), asks_at_once=asks_at_once)
-        for path in ("docs/mounted", "docs/mounted/tools/git.json"):
-            assert entry.yes("tree", {"path": path}, is_told=True) is None
-            assert not slowly(entry, "tree", {"path": path})
+        for end in inside:
+            args = {"path": f"docs/mounted{end}"}
+            assert entry.yes("tree", args, is_told=True) is None
+            assert not slowly(entry, "tree", args)
     finally:
         subprocess.run(["umount", str(maze / "docs" / "mounted")], check=True)
 
