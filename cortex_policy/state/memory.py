@@ -6,9 +6,10 @@ from time import clock_gettime_ns
 from weakref import WeakSet
 
 from cortex_policy.core.exact import exact_hit
-from cortex_policy.core.model import Budget, budget_key
+from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, StateError, budget_key
 from cortex_policy.state.ring import CLOCK, TICK_BITS, WINDOW_TICKS
 
+MOST_HITS = 1 << 24  # of one key in a minute; a caller names the cost, and each hit takes memory
 _SMALLEST = 16  # slots of a new ring
 _NEVER = -(1 << 62)  # the tick of a slot that no hit has taken yet
 _alive: "WeakSet[MemoryBudgets]" = WeakSet()
@@ -27,10 +28,16 @@ class _Ring:
         self.good_until = good_until  # the next sweep; 0 once it was swept, for those who still hold it
 
     def make_room(self, cost: int, horizon: int) -> None:
-        """Grow until `cost` hits overwrite none that still counts. Call with the lock held."""
+        """Grow until `cost` hits overwrite none that still counts; raise StateError where that is too much memory.
+
+        Call with the lock held.
+        """
         # INVARIANT: a slot is overwritten only when its hit has left the window, so that any limit can be asked next
         size = len(self.ticks)
         while cost > size or self.ticks[(self.head + cost - 1) & self.mask] > horizon:
+            if max(size, cost) >= MOST_HITS:
+                why = f"budgets in memory hold at most {MOST_HITS:,} hits of a minute"
+                raise StateError(STATE_UNAVAILABLE, why, "count in files: name no `budgets`")
             start = self.head & self.mask
             self.ticks = [_NEVER] * size + self.ticks[start:] + self.ticks[:start]
             self.head = size = 2 * size
@@ -93,7 +100,10 @@ class MemoryBudgets:
         return self.take(tool, action, limit, cost).consumed == cost
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
-        """Take `cost` hits if they fit into `limit` a minute; say what that leaves."""
+        """Take `cost` hits if they fit into `limit` a minute; say what that leaves.
+
+        Raises StateError where a minute would hold more hits than fit into memory.
+        """
         return self._asked(tool, action, limit, cost, consume=True)
 
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:

@@ -6,7 +6,7 @@ from threading import Barrier, Thread
 
 import pytest
 
-from cortex_policy.core.model import AccessDenied, UsageError
+from cortex_policy.core.model import AccessDenied, StateError, UsageError
 from cortex_policy.state import memory
 from cortex_policy.state.library import enforce, load_grant
 from cortex_policy.state.memory import MemoryBudgets
@@ -113,6 +113,18 @@ def test_a_cost_above_the_limit_never_fits() -> None:
     assert budgets.take("t", "a", 30, 31).retry_after_seconds is None
     budgets.hit("t", "a", 1)
     assert not budgets.hit("t", "a", 0)
+
+
+def test_a_cost_that_would_take_all_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller names the cost; what was counted before still counts."""
+    budgets = MemoryBudgets()
+    with pytest.raises(StateError, match="16,777,216"):
+        budgets.take("t", "a", 1 << 40, 1 << 39)
+    monkeypatch.setattr(memory, "MOST_HITS", 64)
+    assert sum(budgets.hit("t", "a", 1 << 40) for _ in range(64)) == 64
+    with pytest.raises(StateError):
+        budgets.hit("t", "a", 1 << 40)
+    assert budgets.peek("t", "a", 65).remaining == 1
 
 
 def test_a_grant_is_enforced_without_a_file(root: Path, state: Path) -> None:
