@@ -6,7 +6,7 @@ from textwrap import wrap
 
 from cortex_policy.accounts import account
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import cut, escape, listed, printable
+from cortex_policy.core.text import cut, escape, listed, printable, said
 from cortex_policy.core.walks import DENIES, FAILS, PASSES, Step
 from cortex_policy.wording import headline, json_line
 from cortex_policy.wording import worded as plainly
@@ -37,7 +37,7 @@ def worded(call: "Call", outcome: "Outcome") -> tuple[str, str]:
         return json_line(call, outcome, explanation=_members(told)) + "\n", ""
     is_out = call.command == "explain" or bool(outcome.decision)
     is_coloured = os.isatty(1 if is_out else 2) and not os.environ.get("NO_COLOR")
-    head = [printable(cut(headline(call, outcome))), *_decisive(told, outcome)]
+    head = [said(headline(call, outcome)), *_decisive(told, outcome)]
     rows = [line for step in told.explanation.steps for line in _row(step, is_coloured=is_coloured)]
     more = [line for label, *texts in _help(told) for line in _hung(f"{label:<{_COLUMN}}", *map(cut, texts))]
     text = "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])

@@ -9,7 +9,7 @@ from cortex_policy.core.model import (
     RATE_LIMITED,
     UsageError,
 )
-from cortex_policy.core.text import cut, escape, escape_json, listed, printable
+from cortex_policy.core.text import escape, escape_json, listed, said
 
 _MOST_COMPARED = 20  # paths of a call
 
@@ -25,7 +25,7 @@ def worded(call: "Call", outcome: "Outcome") -> tuple[str, str]:
         return json_line(call, outcome) + "\n", ""
     remedy = hint(call, outcome)
     lines = [headline(call, outcome), *([f"hint: {remedy}"] if remedy else [])]
-    text = escape("".join(f"{printable(cut(line))}\n" for line in lines))
+    text = escape("".join(f"{said(line)}\n" for line in lines))
     return (text, "") if outcome.decision else ("", text)
 
 

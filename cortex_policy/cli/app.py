@@ -10,7 +10,7 @@ from cortex_policy.cli.exit_codes import DECIDING
 from cortex_policy.cli.guard import guarded
 from cortex_policy.cli.help import Command, Deciding, Group
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import cut, printable
+from cortex_policy.core.text import said
 from cortex_policy.wording import worded
 
 if TYPE_CHECKING:
@@ -153,4 +153,4 @@ def _usage(error: Any, words: list[str]) -> str:
     # an option without its value has lost its command
     command = context.command_path if context is not None else " ".join([PROGRAM, *words[: is_deciding(words)]])
     message = " ".join(message.split()).removesuffix(".")
-    return f"{command}: {printable(cut(message[:1].lower() + message[1:]))}\nhint: see `{command} --help`"
+    return f"{command}: {said(message[:1].lower() + message[1:])}\nhint: see `{command} --help`"

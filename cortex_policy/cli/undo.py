@@ -6,9 +6,10 @@ import typer
 
 from cortex_policy.cli.asking import WaitOption, WideningOption, patience
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.report import print_json
+from cortex_policy.cli.report import print_hints, print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
+from cortex_policy.state.remedies import root_option
 
 if TYPE_CHECKING:
     from cortex_policy.manage.editing import Written
@@ -54,12 +55,12 @@ def undo(
     if json:
         print_json(_members(done))
     else:
-        _tell(done)
+        _tell(done, root_option(found))
     if done.error is not None:
         raise typer.Exit(done.error.exit_code)
 
 
-def _tell(done: "Undone") -> None:
+def _tell(done: "Undone", option: str) -> None:
     from cortex_policy.cli.changes import print_differences  # noqa: PLC0415 - as above
     from cortex_policy.cli.saving import print_text  # noqa: PLC0415 - as above
 
@@ -74,7 +75,7 @@ def _tell(done: "Undone") -> None:
         print_differences(done.differences)
     if done.error is not None:
         typer.echo(printable(f"cortex-policy: stopped on the way back: {done.error.detail}"), err=True)
-        typer.echo(f"hint: the same again goes on from here: `cortex-policy undo --to {done.version}`", err=True)
+        print_hints([f"the same again goes on from here: `cortex-policy undo --to {done.version}{option}`"])
 
 
 def _said(step: "Written") -> str:

@@ -46,6 +46,11 @@ def cut(text: str, most: int = MOST) -> str:
     return f" ... {len(data) - len(start) - len(end):,} bytes more ... ".join(ends)
 
 
+def said(text: str) -> str:
+    """Return a message or a hint as it is printed: in one line, escaped, and not longer than it may be."""
+    return cut(printable(cut(text)))
+
+
 def listed(words: "tuple[str, ...] | list[str]", most: int = MOST // 2) -> str:
     """Return words with commas between, as many as there is room for, and how many more there are."""
     shown, length = list[str](), 0

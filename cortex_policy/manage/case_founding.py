@@ -1,6 +1,7 @@
 """Write a first case file for a grant; never over another."""
 
 import os
+from shlex import quote
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import Value
@@ -45,7 +46,7 @@ def begin(root: Root, grant_id: str) -> Begun:
             _write(policy.descriptor, names, data)
     except FileExistsError as error:
         where = shown(f"{root.path}{TESTS}/{error.filename}")
-        raise NotDone(f"`{where}` is there already", f"run it with `cortex-policy test {where}`") from None
+        raise NotDone(f"`{where}` is there already", f"run it with `cortex-policy test {quote(where)}`") from None
     except OSError as error:
         raise NotDone(f"`{file.file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
     return Begun(file.file, len(file.cases), cover)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
 LONGEST = 1 << 26  # bytes of a line in memory
+LONGEST_EVENT = 1 << 21  # bytes of a line without a digest that may be an event
 MOST = 1000  # problems that are named
 MOST_STATES = 1000  # of a digest, within lines of other programs
 MOST_NAMED = 5  # of these
@@ -91,7 +92,8 @@ class _Chain:
         self._before = ""  # the digest of the chained line before, in this file
         self._since: Any = None  # what was hashed since, where lines without a digest followed it
         self._states: list[Any] = []  # the same before each of the lines of others that came last
-        self._aside: list[tuple[int, bytes, int]] = []  # these: number, text, kind
+        # these: number, what is wrong if it is the last, kind. INVARIANT: no text, which others may make of any length
+        self._aside: list[tuple[int, str, int]] = []
         self._file, self._number = "", 0
         self._lines = self._chained = self._more = 0
         self._counts = [0, 0, 0]  # of each kind
@@ -125,13 +127,11 @@ class _Chain:
 
     def close(self) -> None:
         """End a file: what no chained line came after is covered by none."""
-        for number, text, kind in self._aside:
+        for number, fault, kind in self._aside:
             if kind == EVENT and (self._before or self._ended):
                 self._tell(number, number, "has no digest, and comes after lines that do")
-            elif kind == TORN and text.endswith(b"\n"):
-                self._tell(number, number, "is no event, and no line after it says that it was there")
-            elif kind == TORN and not could_go_on(text):
-                self._tell(number, number, "was changed")
+            elif fault:
+                self._tell(number, number, fault)
             elif kind == TORN:
                 self._notes.append(f"`{self._file}` ends within line {number}")
         self._count_aside()
@@ -159,7 +159,7 @@ class _Chain:
             self._since = self._since or sha256(self._before.encode())
             self._keep_state(self._since.copy(), kind)
             self._since.update(line)
-        self._aside.append((self._number, line, kind))
+        self._aside.append((self._number, _fault_of_last(line) if kind == TORN else "", kind))
         if len(self._aside) > MOST:  # a log of an earlier version
             self._count(*self._aside.pop(1))
 
@@ -177,7 +177,7 @@ class _Chain:
             self._count(*one)
         self._aside = []
 
-    def _count(self, number: int, _: bytes, kind: int) -> None:
+    def _count(self, number: int, _: str, kind: int) -> None:
         self._counts[kind] += 1
         if kind == OTHER and len(self._others) < MOST_NAMED:
             self._others.append(number)
@@ -245,7 +245,16 @@ def _kind_of(line: bytes) -> int:
     return EVENT if _is_event(text) else TORN
 
 
+def _fault_of_last(line: bytes) -> str:
+    """Say what is wrong with a torn line if no chained one follows it, '' for one that is only cut off."""
+    if line.endswith(b"\n"):
+        return "is no event, and no line after it says that it was there"
+    return "" if could_go_on(line) else "was changed"
+
+
 def _is_event(text: bytes) -> bool:
+    if len(text) > LONGEST_EVENT:  # nobody made it, and what is decoded is many times as large
+        return False
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):

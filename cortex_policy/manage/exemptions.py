@@ -3,6 +3,7 @@
 import os
 from fnmatch import fnmatchcase
 from itertools import chain
+from shlex import quote
 
 from cortex_policy.core.model import GrantError, UsageError, Value
 from cortex_policy.core.settings import PROJECT
@@ -97,7 +98,9 @@ class Exemptions:
             return {}
         if any(path == file for _, path in trust.doubts):  # for `check`; a clone may have any modes
             why = "others could change it, and `check` refuses that"
-            self.problems.append(unplaced(shown(file), "file-unsafe", why, f"mend it with `chmod go-w {shown(file)}`"))
+            self.problems.append(
+                unplaced(shown(file), "file-unsafe", why, f"mend it with `chmod go-w {quote(shown(file))}`")
+            )
         values = layer(PROJECT, file, data).values
         check_codes(file, values)
         return values

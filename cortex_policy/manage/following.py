@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _BLOCK = 1 << 16
+_MOST = 1 << 26  # bytes in which the last lines are looked for
 
 
 def last_lines(file: str, most: int, is_over: "Callable[[], bool] | None" = None) -> "Iterator[bytes]":
@@ -44,10 +45,11 @@ def _last(log: "BinaryIO", most: int) -> tuple[list[bytes], int]:
     while True:
         start = max(0, end - size)
         data = os.pread(descriptor, end - start, start)
-        if not start or data.count(b"\n") > most:
+        if not start or data.count(b"\n") > most or size >= _MOST:
             break
         size *= 2
     *lines, rest = data.split(b"\n")
+    lines = lines[1:] if start else lines  # the first may have begun before
     kept = lines[-most:] if most else []
     return kept, end - len(rest)
 

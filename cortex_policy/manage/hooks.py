@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CONFIGURATION = ".pre-commit-config.yaml"
 MADE, KEPT, COMPLETE = "made", "kept", "complete"
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # a grant that is a link is none, and to be told of
 _OF_GRANTS = ("files: (^|/)\\.cortex/policy/tools/[^/]+\\.json$", "types: []", "types_or: [file, symlink]")
 # what a deleted grant changes: a commit that only deletes has no files to look at, and would skip a filtered hook
@@ -114,19 +114,21 @@ def configured(root: "Root", top: str) -> Configured:
         directory = open_straight(top)
         try:
             create(directory, CONFIGURATION, f"repos:\n{block}".encode())
+        except FileExistsError:
+            return _kept(file, below, directory)
         finally:
             os.close(directory)
-    except FileExistsError:
-        return _kept(file, below)
     except OSError as error:
         raise NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
     return Configured(file, MADE, block)
 
 
-def _kept(file: str, below: str) -> Configured:
+def _kept(file: str, below: str, directory: int) -> Configured:
     text = ""
-    with suppress(OSError):
-        descriptor = os.open(file, _READ)
+    with suppress(
+        OSError
+    ):  # a link too: where it leads somebody else may have chosen, a device that acts by being opened
+        descriptor = os.open(CONFIGURATION, _READ, dir_fd=directory)
         try:
             text = read_all(descriptor, MAX_BYTES).decode("utf-8", "replace")
         finally:

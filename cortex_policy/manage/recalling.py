@@ -120,13 +120,15 @@ def _end(root: Root, stamp: Stamp, reached: int) -> str:
     return f"what it knows begins after version {reached}; {see}"
 
 
-def check_known(one: Kept, entry: Entry) -> None:
+def check_known(root: Root, one: Kept, entry: Entry) -> None:
     """Raise NotDone for a grant whose bytes the history does not have."""
     if not one.is_known:
         why = (
             "accepted a hand edit of" if entry.verdict is None else "replaced a text, too large to keep or no grant, of"
         )
-        hint = f"an older text may be known: see `cortex-policy log {one.id}`, then `cortex-policy undo --to VERSION`"
+        option = root_option(root)
+        known = f"see `cortex-policy log {one.id}{option}`, then `cortex-policy undo --to VERSION{option}`"
+        hint = f"an older text may be known: {known}"
         raise NotDone(f"version {entry.version} {why} `{one.id}`: what it was before, nobody has", hint)
 
 
@@ -146,7 +148,7 @@ def _kept(root: Root, stamp: Stamp, grant_id: str, version: int) -> Kept | None:
                 found = one, entry
     if found is None:
         return None
-    check_known(*found)
+    check_known(root, *found)
     return found[0]
 
 

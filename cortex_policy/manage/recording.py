@@ -7,7 +7,7 @@ from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.meaning import Meaning, fails
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.comparing import changed
-from cortex_policy.state.entries import MOST_SAID, Author, Entry, Kept
+from cortex_policy.state.entries import MOST_LISTED, MOST_SAID, Author, Entry, Kept
 from cortex_policy.state.grants import Root
 from cortex_policy.state.history import Limits
 from cortex_policy.state.settings import history_keep
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from cortex_policy.manage.healing import Changes
 
 STAMP = "stamp write"
-MOST_LISTED = 1000  # grants that were edited by hand, named in one entry
 _SUDO_LENGTH = 64
 
 

@@ -168,7 +168,7 @@ def _steps(root: Root, entries: tuple[Entry, ...], read: "Read") -> tuple[Step, 
     for grant_id, stands in now.items():
         one, entry = then[grant_id]
         if one.old != stands:
-            check_known(one, entry)
+            check_known(root, one, entry)
             if one.data is not None:
                 check_text(root, grant_id, one.data)
             steps.append(Step(grant_id, _expected(root, grant_id, stands, read), one.data, one.mode))
@@ -192,20 +192,20 @@ def _moved(grant_id: str, other: str) -> str:
 
 def _joined(steps: list[Step]) -> tuple[Step, ...]:
     """Make a rename of what leaves one id and comes back by another."""
-    joined: list[Step] = []
-    for step in steps:
-        other = next((one for one in joined if _are_rename(one, step)), None)
-        if other is None:
-            joined.append(step)
-        else:
-            gone, back = (other, step) if other.new is None else (step, other)
-            joined[joined.index(other)] = Step(gone.id, gone.old, None, back.mode, back.id)
-    return tuple(joined)
-
-
-def _are_rename(one: Step, other: Step) -> bool:
-    gone, back = (one, other) if one.new is None else (other, one)
-    return not one.renamed and gone.new is None and back.old is None and gone.old is not None and gone.old == back.new
+    joined: dict[int, Step] = {}
+    alone: dict[tuple[bool, bytes], list[int]] = {}  # places of what leaves, or comes back, by its text
+    for place, step in enumerate(steps):
+        is_gone, text = step.new is None, step.old if step.new is None else step.new if step.old is None else None
+        others = alone.get((not is_gone, text), []) if text is not None else []
+        if others:
+            first = others.pop(0)
+            gone, back = (step, joined[first]) if is_gone else (joined[first], step)
+            joined[first] = Step(gone.id, gone.old, None, back.mode, back.id)
+            continue
+        joined[place] = step
+        if text is not None:
+            alone.setdefault((is_gone, text), []).append(place)
+    return tuple(joined.values())
 
 
 def _read(root: Root, grant_id: str) -> bytes | None:

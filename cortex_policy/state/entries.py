@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 LARGEST = 1 << 23  # a grant of a mebibyte, each of its characters escaped
 MODES = 0o775  # more is never recorded
+MOST_LISTED = 1000  # grants that one entry names
 MOST_SAID = 500  # characters of what widened
 _COMMAND = re.compile(r"[a-z][a-z -]{0,31}")
 _WRITTEN_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
@@ -111,6 +112,8 @@ def decode(data: bytes) -> Entry:
     version, grants, words = whole_number(document.get("version")), document.get("grants"), _words(document)
     if version is None or version not in VERSIONS or not isinstance(grants, list) or words is None:
         raise Malformed("it is not as it was written")
+    if len(grants) > MOST_LISTED:
+        raise Malformed("it names more grants than one write has")
     changes = tuple(map(_kept, grants))
     if len({one.id for one in changes}) < len(changes):
         raise Malformed("it names a grant twice")

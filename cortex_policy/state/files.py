@@ -43,7 +43,8 @@ def create(directory: int, name: str, data: bytes, mode: int = 0o644) -> None:
     try:
         temporary = _made(directory, data, mode, None)
         try:
-            os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)  # unlike a rename, it replaces nothing
+            # unlike a rename, it replaces nothing; a link that somebody put there instead is not followed
+            os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
         finally:
             with suppress(OSError):
                 os.unlink(temporary, dir_fd=directory)

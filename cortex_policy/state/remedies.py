@@ -50,9 +50,18 @@ def not_one_root(here: str, roots: list[str]) -> GrantError:
     if (
         "PRE_COMMIT" in os.environ
     ):  # its hooks run at the top of a repository, where no root is to be made beside others
-        words = " or ".join(f"`args: [--root, {root}]`" for root in _roots_below(here) or ["DIR"])
+        words = " or ".join(f"`args: [--root, {_in_yaml(root)}]`" for root in _roots_below(here) or ["DIR"])
         hint = f"name the root of the hook in .pre-commit-config.yaml: {words}"
     return GrantError(ROOT_NOT_FOUND, f"neither `{here}` nor a directory above it holds .cortex/policy", hint)
+
+
+def _in_yaml(word: str) -> str:
+    """Return a word as a list of YAML takes it for itself: in double quotes where it holds more than a plain name."""
+    if word.isascii() and word.replace("/", "").replace("_", "").replace("-", "").replace(".", "").isalnum():
+        return word
+    from json import dumps  # noqa: PLC0415 - few names need it
+
+    return dumps(word)
 
 
 def _roots_below(here: str, depth: int = 3) -> list[str]:

@@ -197,5 +197,5 @@ def _holder(descriptor: int) -> str:
         since, today = localtime(who["since"]), strftime("%Y-%m-%d")
         began = strftime("%H:%M" if strftime("%Y-%m-%d", since) == today else "%Y-%m-%d %H:%M", since)
         return f"{who['user']} (pid {who['pid']}{elsewhere}) has been writing grants since {began}"
-    except (OSError, ValueError, LookupError, TypeError, OverflowError):
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return "another process is writing grants"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.text import MOST, cut, escape, escape_json, escape_xml, listed, printable
+from cortex_policy.core.text import MOST, cut, escape, escape_json, escape_xml, listed, printable, said
 
 PARTS = st.text(st.sampled_from("#[]:vsoVSO \t\n\r\x1b\x7f\x85\u2028\u202e\ufeff\udcffaé日")) | st.text()
 COMMAND = re.compile(r"##[a-z0-9_.-]*\[|^\s*::", re.IGNORECASE | re.MULTILINE)
@@ -84,3 +84,11 @@ def test_a_list_says_how_much_is_missing() -> None:
     assert len(shown) < MOST
     assert listed(("a", "b")) == "a, b"
     assert len(listed(("x" * 10**6, "y"))) < MOST
+
+
+@pytest.mark.parametrize("letter", ["x", "\x01", "\U000e0001", "\udcff", "[", "日"])
+def test_a_message_is_bounded_as_it_is_printed(letter: str) -> None:
+    """An escaped character is up to ten times as long."""
+    shown = said(f"##{letter * 9000}")
+    assert len(shown.encode()) < MOST + 100
+    assert printable(shown) == shown

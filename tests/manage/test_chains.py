@@ -3,6 +3,7 @@
 import gzip
 import os
 import time
+import tracemalloc
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.model import Settings, UsageError
 from cortex_policy.manage import chains
 from cortex_policy.manage.chains import Found
+from cortex_policy.manage.following import last_lines
 from cortex_policy.manage.logs import all_opened, with_rotated
 from cortex_policy.state.audit import Log
 from cortex_policy.state.enforcement import Trail
@@ -286,3 +288,35 @@ def test_a_new_file_names_the_end_of_the_last_one_by_whatever_name(tmp_path: Pat
     write(log, 2)
     found = verify(*with_rotated(str(log)))
     assert (found.problems, found.notes, found.chained) == ((), (), 6)
+
+
+def test_long_lines_of_others_are_not_kept_in_memory(tmp_path: Path) -> None:
+    """Nobody bounds what another program writes into a log, or whoever changes one."""
+    log = tmp_path / "log"
+    write(log, 1)
+    with log.open("ab") as file:
+        for _ in range(30):
+            file.write(b"x" * (4 << 20) + b"\n")
+            file.write(b'{"specversion":"1.0","id":"' + b"[]," * (1 << 20) + b"\n")
+    tracemalloc.start()
+    try:
+        found = verify(log)
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    finally:
+        tracemalloc.stop()
+    assert (len(found.problems), found.others) == (30, 30)
+
+
+def test_a_long_line_at_the_end_of_a_log_is_not_kept_in_memory(tmp_path: Path) -> None:
+    """The last lines are looked for in a part of it."""
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        file.truncate(1 << 30)
+        file.seek(0, os.SEEK_END)
+        file.write(b"\nlast\n")
+    tracemalloc.start()
+    try:
+        assert list(last_lines(str(log), 10)) == [b"last"]
+        assert tracemalloc.get_traced_memory()[1] < 200 << 20
+    finally:
+        tracemalloc.stop()

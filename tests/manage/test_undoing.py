@@ -1,5 +1,6 @@
 """Undo after any write gives the identical bytes, and says no where it cannot."""
 
+import hashlib
 import json
 import os
 import tempfile
@@ -328,3 +329,30 @@ def test_a_refusal_changes_nothing(own: Root) -> None:
     with pytest.raises(NotDone):
         undoing.undone(own, Wanted(), refuse)
     assert (texts(own), version(own)) == (before, 2)
+
+
+def test_an_entry_that_no_write_makes_is_damage(own: Root) -> None:
+    """One that names tens of thousands of grants would be looked at for minutes."""
+    digest = f"sha256:{hashlib.sha256(A).hexdigest()}"
+    gone = {"old": digest, "new": None, "mode": 0o644, "text": A.decode()}
+    entry = {
+        "format": 1, "version": 1, "written_at": "2026-01-01T00:00:00Z", "user": "x", "uid": 0, "sudo_user": None,
+        "command": "remove", "verdict": "narrowed", "widened": "", "blind": False,
+        "grants": [{"id": f"g{number}", **gone} for number in range(20_000)],
+    }  # fmt: skip
+    history = Path(own.path, ".cortex/policy/history")
+    history.mkdir(0o700, exist_ok=True)
+    for file in history.glob("0*"):
+        file.unlink()
+    (history / "00000001-v1.json").write_text(json.dumps(entry))
+    with pytest.raises(NotDone, match="the history does not know"):
+        undoing.planned(own, Wanted())
+
+
+def test_many_writes_are_undone_at_once() -> None:
+    """A grant that leaves and one that comes back are a rename; finding them takes no time by the square."""
+    steps = [undoing.Step(f"g{number}", A, None, 0o644) for number in range(20_000)]
+    back = [undoing.Step(f"h{number}", None, A, 0o600) for number in range(20_000)]
+    joined = undoing._joined([*steps, *back])  # noqa: SLF001 - as many files would take longer than what is meant
+    assert [(one.id, one.renamed, one.mode) for one in joined[:2]] == [("g0", "h0", 0o600), ("g1", "h1", 0o600)]
+    assert len(joined) == 20_000

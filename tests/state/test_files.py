@@ -242,3 +242,21 @@ def test_a_file_is_made_whole_and_takes_no_place(directory: int, file: Path) -> 
     with pytest.raises(FileExistsError):
         create(directory, "x", b"two")
     assert (caught.value.filename, names(file)) == ("x", ["x"])
+
+
+def test_a_link_in_the_place_of_a_new_file_is_not_followed(
+    directory: int, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write there could swap it before it gets its name: root would give them a name of any file."""
+    other = file.parent.parent / "other"
+    other.write_text("kept")
+
+    def swap(descriptor: int) -> None:
+        for path in file.parent.glob(".new-*"):
+            path.unlink()
+            path.symlink_to(other)
+        assert descriptor
+
+    monkeypatch.setattr(os, "fsync", swap)
+    create(directory, "x", b"one")
+    assert other.stat().st_nlink == 1

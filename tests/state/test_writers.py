@@ -67,7 +67,7 @@ def test_who_comes_second_is_told_who_was_first(own: Root, lock: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "\n", "x", "[]", "{}", '{"host": 1}', "\0" * 5000, '{"host": "x", "since": 1e99}']
+    "text", ["", "\n", "x", "[]", "{}", '{"host": 1}', "\0" * 5000, "[" * 5000, '{"host": "x", "since": 1e99}']
 )
 def test_a_holder_that_says_nothing_of_use_holds_it_all_the_same(own: Root, lock: Path, text: str) -> None:
     """What it says is only said."""

@@ -1,10 +1,13 @@
 """What came of cases as an operator reads it: each that failed with the rule that decided, then what none shows."""
 
+import os
+
 from cortex_policy.cli.formats.shared import counted
 from cortex_policy.core.text import escape, printable
 from cortex_policy.explaining import near_by
 from cortex_policy.manage.cases import Flaw
 from cortex_policy.manage.coverage import Cover
+from cortex_policy.manage.targets import TOOLS, option_of
 from cortex_policy.manage.testing import Outcome, percent_of
 from cortex_policy.manage.trying import COMPLETE, Result, Trial
 
@@ -63,10 +66,12 @@ def _cases(outcome: Outcome) -> tuple[list[tuple[Result, ...]], list[tuple[Resul
 
 
 def _gaps(cover: Cover, *, colour: bool) -> str:
-    file, grant_id = printable(cover.file), printable(cover.grant_id)
+    file = printable(cover.file)
     if not cover.is_tested:
         head = f"{file}: {_painted('untested', _YELLOW, colour=colour)}"
-        return f"{head}\n  hint: write its first cases with `cortex-policy test --init {grant_id}`"
+        root = os.path.abspath(cover.file).removesuffix(f"{TOOLS}/{cover.grant_id}.json")
+        command = printable(f"cortex-policy test --init {cover.grant_id}{option_of(root)}")
+        return f"{head}\n  hint: write its first cases with `{command}`"
     share = _painted(f"{int(percent_of([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; no case shows that"]
     lines += [f"  {printable(said)}" for said in cover.unmet[:_MOST_UNMET]]

@@ -1,0 +1,74 @@
+"""A hint can be typed as it is shown, wherever the root lies."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NAME = "a b;touch PWNED"
+
+
+@pytest.fixture
+def awkward(tmp_path: Path) -> Path:
+    """Make a root whose name a shell would take apart."""
+    root = tmp_path / NAME
+    root.mkdir()
+    told(tmp_path, "init", "--root", NAME)
+    return root
+
+
+def told(directory: Path, *words: str) -> str:
+    """Return all that a command prints, run outside of the root."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CORTEX_", "PRE_COMMIT"))}
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "cortex_policy", *words],
+        cwd=directory, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 70, done.stderr
+    return done.stdout + done.stderr
+
+
+def commands(text: str) -> list[list[str]]:
+    """Return the words of each command in the hints of a text, as a shell splits them."""
+    found = [one for line in text.splitlines() if "hint: " in line for one in re.findall("`([a-z-]+ [^`]*)`", line)]
+    assert found, text
+    for one in found:
+        assert ";" not in list(shlex.shlex(one, punctuation_chars=";")), one  # the shell would run what follows
+    return [shlex.split(one) for one in found]
+
+
+def test_a_case_file_that_is_there_already(awkward: Path) -> None:
+    """The hint names it in one word."""
+    told(awkward.parent, "test", "--init", "example", "--root", NAME)
+    ((*_, word),) = commands(told(awkward.parent, "test", "--init", "example", "--root", NAME))
+    assert (awkward.parent / word).is_file()
+
+
+def test_settings_that_others_can_write(awkward: Path) -> None:
+    """The hint closes the file, and no other."""
+    settings = awkward / ".cortex/policy/config.toml"
+    settings.write_text("")
+    settings.chmod(0o666)
+    found = commands(told(awkward.parent, "validate", "--root", NAME))
+    assert any((awkward.parent / words[-1]).samefile(settings) for words in found if words[0] == "chmod")
+
+
+def test_a_grant_without_cases(awkward: Path) -> None:
+    """The hint names the root, which is not found from there."""
+    ((*words,),) = commands(told(awkward.parent, "test", "--root", NAME))
+    assert words[-2:] == ["--root", str(awkward)]
+
+
+def test_a_hook_that_finds_no_root(awkward: Path) -> None:
+    """What is put into a configuration is one word of a list, whatever a directory is called."""
+    odd = awkward.parent / "x, --help]"
+    (odd / ".cortex/policy").mkdir(parents=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "cortex_policy", "check", "a", "b"],
+        cwd=awkward.parent, env={"PRE_COMMIT": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert '`args: [--root, "x, --help]"]`' in done.stderr
