@@ -11,13 +11,34 @@ from cortex_policy.state.writers import NotDone
 MANY = range(FEWEST + BATCH + 1)
 
 
-def test_results_come_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the processes that are started from now on."""
+    real, found = os.fork, list[int]()
+
+    def fork() -> int:
+        pid = real()
+        found.extend([pid] if pid else [])
+        return pid
+
+    monkeypatch.setattr(os, "fork", fork)
+    return found
+
+
+def none_stays(started: list[int]) -> bool:
+    """Whether each was waited for; other tests may have left some that are not ours."""
+    for pid in started:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+    return bool(started)
+
+
+def test_results_come_in_order(monkeypatch: pytest.MonkeyPatch, started: list[int]) -> None:
     """However many processes there are, and none stays."""
     for crowd in (1, 2, 3, 7):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, crowd=crowd: set(range(crowd)), raising=False)
         assert list(spread(MANY, lambda item: (item, -item))) == [(item, -item) for item in MANY]
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert none_stays(started)
 
 
 def test_few_things_are_not_worth_a_process() -> None:
@@ -41,7 +62,9 @@ def test_a_bug_there_ends_as_one_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("call", ["fork", "pipe"])
-def test_where_no_process_can_be_started_one_does_it(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+def test_where_no_process_can_be_started_one_does_it(
+    monkeypatch: pytest.MonkeyPatch, started: list[int], call: str
+) -> None:
     """A container may have few; it was a bug, 70. Whoever was started is ended, and no descriptor stays open."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
     real, calls, before = getattr(os, call), [0], len(os.listdir("/dev/fd"))
@@ -54,8 +77,7 @@ def test_where_no_process_can_be_started_one_does_it(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, call, third)
     assert list(spread(MANY, lambda item: -item)) == [-item for item in MANY]
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert none_stays(started)
     assert len(os.listdir("/dev/fd")) == before
 
 
@@ -72,11 +94,10 @@ def test_a_process_that_is_killed_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         list(spread(MANY, work))
 
 
-def test_who_stops_listening_leaves_nobody_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_stops_listening_leaves_nobody_behind(monkeypatch: pytest.MonkeyPatch, started: list[int]) -> None:
     """Results larger than a pipe, and a reader that goes after the first."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
     results = spread(MANY, lambda item: str(item) * 10_000)
     assert next(results).startswith("0")
     results.close()
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert none_stays(started)

@@ -108,10 +108,15 @@ def test_a_directory_is_ours_alone_if_all_that_leads_there_is(tmp_path: Path) ->
 
 
 def test_another_user_s_directory_is_not_ours(tmp_path: Path) -> None:
-    """Whatever its modes."""
-    assert is_ours_alone(str(tmp_path))
-    with by_caller():
-        assert not is_ours_alone(str(tmp_path))
+    """Whatever its modes, and neither is what lies in it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a directory away")
+    inner = tmp_path / "other" / "inner"
+    inner.mkdir(parents=True)
+    assert is_ours_alone(str(inner))
+    os.chown(inner.parent, CALLER, CALLER)
+    assert not is_ours_alone(str(inner.parent))
+    assert not is_ours_alone(str(inner))
 
 
 def test_a_place_that_cannot_be_listed_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
