@@ -1,6 +1,5 @@
 """Files kept open and mapped: whatever happens to them, no hit is counted where nobody looks."""
 
-import fcntl
 import os
 import random
 import signal
@@ -8,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread, current_thread, main_thread
 from types import FrameType
 
 import pytest
@@ -177,13 +176,87 @@ def test_signals_that_interrupt_hits_cost_no_exactness(budgets: FileBudgets) -> 
     assert budgets.peek("t", "d", 5000).used == 5000
 
 
-def test_a_signal_that_asks_in_the_middle_of_a_hit_is_not_answered_from_it(budgets: FileBudgets) -> None:
+def test_a_signal_that_asks_in_the_middle_of_a_hit_is_not_answered_from_it(
+    budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its handler waits for the lock that the hit holds, gets 24, and the count stays exact."""
-    handle = budgets._local.handles["t"]["a"]  # noqa: SLF001 - as it is in the middle of a hit
-    handle.busy = True
-    fcntl.flock(handle.descriptor, fcntl.LOCK_EX)
-    with pytest.raises(StateError, match="another process holds it"):
-        budgets.hit("t", "a", 10)
+    said = list[str]()
+
+    def interrupted(_: int) -> int:
+        if not said:
+            said.append("")
+            with pytest.raises(StateError, match="another process holds it"):
+                budgets.hit("t", "a", 10)
+        return time.clock_gettime_ns(ring.CLOCK)
+
+    monkeypatch.setattr(resident, "clock_gettime_ns", interrupted)
+    assert budgets.hit("t", "a", 10)
+    assert said
+    assert budgets.peek("t", "a", 10).used == 2
+
+
+@pytest.mark.parametrize("kind", [KeyError, ValueError, StopIteration])
+def test_what_a_signal_raises_in_the_middle_of_a_hit_is_what_the_caller_gets(
+    budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch, kind: type[Exception]
+) -> None:
+    """Whatever it is; it is not taken for a file that must be opened again, and the next hit counts on."""
+
+    def raised(_: int) -> int:
+        raise kind
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resident, "clock_gettime_ns", raised)
+        with pytest.raises(RuntimeError if kind is StopIteration else kind):
+            budgets.hit("t", "a", 10)
+    assert [budgets.hit("t", "a", 3) for _ in range(3)] == [True, True, False]
+
+
+def test_a_word_of_ones_is_no_head(budgets: FileBudgets, state: Path) -> None:
+    """A file just mapped has no head that such a word could be taken for."""
+    assert budgets.hit("t", "a", 10)
+    (file,) = state.rglob(name("a"))
+    asked = FileBudgets(ROOT)
+    assert asked.hit("t", "a", 10)
+    with file.open("r+b") as damaged:
+        damaged.seek(56)
+        damaged.write(b"\xff" * 8)
+    with pytest.raises(StateError, match="damaged"):
+        asked.hit("t", "a", 10)
+
+
+def test_no_limit_of_nought_is_asked_of_a_file_just_mapped(budgets: FileBudgets) -> None:
+    """A limit is judged before the first hit, too."""
+    assert budgets
+    for limit in (0, -1, 10**30):
+        asked = FileBudgets(ROOT)
+        assert asked.hit("t", "a", 10)
+        assert asked.hit("t", "a", limit) == (limit > 0)
+
+
+def test_a_thread_that_asks_in_the_middle_of_a_hit_of_another_has_a_file_of_its_own(
+    budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits for the lock as another process would, and closes its file when it ends."""
+    entered, admitted = Event(), list[bool]()
+
+    def slow(which: int) -> int:
+        if current_thread() is main_thread():
+            entered.set()
+            time.sleep(0.05)
+        return time.clock_gettime_ns(which)
+
+    def work() -> None:
+        entered.wait()
+        admitted.extend(budgets.hit("t", "a", 3) for _ in range(3))
+
+    before = set(os.listdir("/proc/self/fd"))
+    thread = Thread(target=work)
+    thread.start()
+    monkeypatch.setattr(resident, "clock_gettime_ns", slow)
+    admitted.append(budgets.hit("t", "a", 3))
+    thread.join()
+    assert sum(admitted) == 2
+    assert set(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("limits", [(5,), (5, 3), (3, 5)])
@@ -227,6 +300,46 @@ def test_slots_of_several_hits_answer_as_those_of_one_process_do(
             admitted.append(now)
             assert sum(at > now - 60_000_000_000 for at in admitted) <= limit
     assert len(admitted) > 500
+
+
+def test_hits_of_all_who_ask_are_those_of_an_exact_log(budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looked ahead how many hits fit, and whatever limit each asks."""
+    now = time.clock_gettime_ns(ring.CLOCK)
+    monkeypatch.setattr(resident, "clock_gettime_ns", lambda _: now)
+    for module in (ring, resident):
+        monkeypatch.setattr(module, "now_ticks", lambda: now >> ring.TICK_BITS)
+    chance, file, log, admitted = random.Random(14), Ledger(ROOT), list[int](), 0  # noqa: S311
+    askers = [budgets.hit, FileBudgets(ROOT).hit, lambda *asked: file.take(*asked).consumed == 1]
+    for number in range(12_000):
+        now += chance.choice((1_000_003, 30_000_001, 300_000_007)) * (number % 3000 < 2900 or 70)
+        limit = chance.choice((200, 200, 200, 65, 64, 3, 1)) if number % 1000 < 300 else 200
+        log = [at for at in log if at > now - 60_000_016_384]  # a hit frees some microseconds late
+        said = chance.choice(askers[: 1 + number // 500 % 3])("t", "log", limit)
+        if said:
+            assert sum(at > now - 60_000_000_000 for at in log) < limit, number
+            log.append(now)
+            admitted += 1
+        else:
+            assert len(log) >= limit, number
+    assert admitted > 3000
+
+
+def test_a_head_that_went_back_by_whole_turns_lets_no_more_hits_pass(
+    budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a mapped file said of hits ahead was of the head before."""
+    clock, limit = time.clock_gettime_ns(ring.CLOCK), 30
+    now = clock - 300_000_000_000
+    monkeypatch.setattr(resident, "clock_gettime_ns", lambda _: now)
+    for module in (ring, resident):
+        monkeypatch.setattr(module, "now_ticks", lambda: now >> ring.TICK_BITS)
+    for cost in (30, 30, 30, 30, 17):
+        assert budgets.take("t", "turns", limit, cost).consumed == cost
+        now += 60_100_000_000
+    assert [budgets.hit("t", "turns", limit) for _ in range(2)] == [True, True]
+    monkeypatch.setattr(ring, "MOST_HEAD", 140)
+    assert budgets.take("t", "turns", limit).consumed == 1
+    assert sum(budgets.hit("t", "turns", limit) for _ in range(100)) == limit - 3
 
 
 def test_a_denial_of_slots_of_several_hits_is_told_without_the_file(budgets: FileBudgets) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from processes import ALLOWED, DENIED, UNKNOWN, Death, DeathByDeath, answer, in_child
 
+from cortex_policy.state import resident, upkeep
 from cortex_policy.state import ring as rings
-from cortex_policy.state import upkeep
 from cortex_policy.state.ledger import Ledger, boot_id, open_state
 from cortex_policy.state.resident import FileBudgets
 from cortex_policy.state.ring import WINDOW_TICKS, Key
@@ -178,7 +178,8 @@ def test_a_sweep_that_dies_hurts_neither_idle_budgets_nor_live_ones() -> None:
         services = [mapped(live, 2), mapped(live, 0)]
         past(idle, *[1] * LIMIT)
         for service in services:
-            service._local.handles = {tool: {"a": service._mapped(tool, "a")} for tool in (idle, live)}
+            files = {tool: service._mapped(tool, "a") for tool in (idle, live)}
+            service._kept = {tool: {"a": (resident._asked(file), file)} for tool, file in files.items() if file}
         death.die()
         assert drained(idle, services).count(ALLOWED) == LIMIT
         assert drained(live, services).count(ALLOWED) == LIMIT - 2
@@ -210,9 +211,11 @@ def test_a_service_that_dies_between_its_stores_is_counted_or_not(at: int) -> No
 
     def work() -> bool:
         service = mapped(tool, 0)
-        assert service._opened(tool, "a", LIMIT, 1)
-        handle, death = service._local.handles[tool]["a"], Death(at)
-        handle.words, handle.slots = Store(handle.words, death), Store(handle.slots, death)
+        assert service.hit(tool, "a", LIMIT)
+        file, death = service._mapped(tool, "a"), Death(at)
+        assert file is not None
+        file.words, file.slots = Store(file.words, death), Store(file.slots, death)  # type: ignore[assignment]
+        service._kept[tool]["a"] = resident._asked(file), file
         return service.hit(tool, "a", LIMIT) and service.hit(tool, "a", LIMIT)
 
     assert in_child(work) == (ALLOWED if at > 3 else -9)

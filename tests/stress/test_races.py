@@ -103,9 +103,9 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
     def slow_close(*args: Any) -> None:
         monkeypatch.setattr(rings, "LONGEST_LOCK_WAIT", 0.001)
         try:
-            handle = other._mapped("t", "a")
-            if handle is not None:
-                other._local.handles = {("t", "a"): handle}
+            file = other._mapped("t", "a")
+            if file is not None:
+                other._kept = {"t": {"a": (resident._asked(file), file)}}
         finally:
             closed(*args)
 
