@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     Members = Mapping[str, tuple[Callable[[Any], bool], str]]
 
+_NO_FILE = "it is not a regular file"
 MOST_FLAWS = 50  # that are told: to find the line of each takes a look through the file
 SETTINGS = ("sensitive", "require_path", "undeclared_args")
 _MOST_WHOLE: int = 10 ** (MAX_DIGITS - 1)
@@ -52,11 +53,12 @@ def read(path: str, shown: str) -> CaseFile:
 
 
 def _bytes(path: str) -> bytes:
+    if not stat.S_ISREG(os.stat(path).st_mode):  # a link of a checkout may lead to a device that acts by being opened
+        raise Malformed(_NO_FILE)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            message = "it is not a regular file"
-            raise Malformed(message)
+            raise Malformed(_NO_FILE)
         data = read_all(descriptor, MAX_BYTES + 1)
     finally:
         os.close(descriptor)

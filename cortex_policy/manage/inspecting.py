@@ -83,6 +83,8 @@ class Inspector:
             return self._directory(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
         if target.path == STDIN:
             return read_all(0, MAX_BYTES + 1)
+        if not stat.S_ISREG(os.stat(target.path).st_mode):  # a device may act by being opened
+            raise OSError(None, "it is no regular file")
         descriptor = os.open(target.path, _PLAIN)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -95,6 +95,20 @@ def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
         assert read(str(tmp_path / f"{name}.cases.toml"), name).flaws, name
 
 
+def test_a_device_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link in a checkout may lead to one that acts by being opened."""
+    (tmp_path / "x.cases.toml").symlink_to("/dev/null")
+    opened, real = [], os.open
+
+    def spy(path: str, flags: int) -> int:
+        opened.append(path)
+        return real(path, flags)
+
+    monkeypatch.setattr(os, "open", spy)
+    assert read(str(tmp_path / "x.cases.toml"), "x").flaws
+    assert not opened
+
+
 def test_too_many_cases_are_told(tmp_path: Path) -> None:
     """Rather than run for ever."""
     cases = [{"name": str(number), "action": "", "expect": "allowed"} for number in range(MOST_CASES + 1)]
