@@ -170,6 +170,31 @@ def _same(left: object, right: object, depth: int = 0) -> bool:
     return left == right
 
 
+_kept: "dict[int, tuple[list[object], frozenset[object]]]" = {}
+_MOST_KEPT = 32  # lists
+
+
+def _keys(listed: "list[object]") -> "frozenset[object]":
+    """Return the keys of the values of an `enum`, kept for a while: a caller may give an array of any length."""
+    found = _kept.get(id(listed))
+    if found is None or found[0] is not listed:
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        found = _kept[id(listed)] = listed, frozenset(map(_key, listed))
+    return found[1]
+
+
+def _key(value: object, depth: int = 0) -> object:
+    """Return what two values share if they are the same, and no others do; NaN is none, itself included."""
+    if depth > MAX_DEPTH or value != value:  # noqa: PLR0124 - NaN
+        return object()
+    if isinstance(value, dict):
+        return "object", frozenset([(name, _key(part, depth + 1)) for name, part in value.items()])
+    if isinstance(value, list | tuple):
+        return "array", tuple([_key(part, depth + 1) for part in value])
+    return _kind(value), value
+
+
 def _missed(declaration: object, value: object, depth: int, work: _Work) -> str:
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "is nested too deep"
@@ -207,7 +232,7 @@ def spelled(value: object) -> str:
 def _missed_value(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
     if types and not any(_is_of(value, word) for word in types):
         return f"must be of type {' or '.join(types)}, not {_kind(value)}"
-    if "enum" in declaration and not any(_same(value, one) for one in declaration["enum"]):
+    if "enum" in declaration and _key(value) not in _keys(declaration["enum"]):
         return f"must be one of `enum`: {listed(declaration['enum'])}"
     if "const" in declaration and not _same(value, declaration["const"]):
         return f"must be the `const` {spelled(declaration['const'])}"

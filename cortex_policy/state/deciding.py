@@ -89,14 +89,17 @@ class Decider:
         entry = self._cache.standing(grant_id)
         is_ordinary = type(cost) is int and cost == 1 and not self._sinks
         if entry is not None and is_ordinary:
-            decision = entry.yes(action, args, is_told=False)
-            if decision is not None and entry.settings.audit_file is None:
+            is_logged = entry.settings.audit_file is not None
+            # INVARIANT: what is written down is what was decided, whatever another thread does to the arguments
+            given = args.copy() if is_logged and type(args) is dict else args
+            decision = entry.yes(action, given, is_told=False)
+            if decision is not None and not is_logged:
                 grant = entry.grant
                 if self._counted(entry).hit(grant.tool, action, grant.rate.per_minute):
                     return decision
                 decision = self._limited(entry, action, decision)
             elif decision is not None:
-                decision = self._recorded(entry, action, args, decision)
+                decision = self._recorded(entry, action, given, decision)
             if decision:
                 return decision
             if decision is not None:

@@ -344,3 +344,30 @@ def test_any_declaration_gives_an_answer(declaration: dict[str, object], value: 
     why = missed(declaration, value)
     if "x" in declaration:
         assert "cannot be enforced" in why or "no object" in why
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, 1.0, 1.5, "", "1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+@given(json_values, json_values)
+def test_a_value_is_in_an_enum_if_it_is_one_of_its_values(value: object, listed: object) -> None:
+    """One way to look for a value among many, another to compare it with one: they agree."""
+    assert bool(unmet({"x": {"enum": [listed, []]}}, {"x": value})) == bool(
+        unmet({"x": {"const": listed}}, {"x": value}) and unmet({"x": {"const": []}}, {"x": value})
+    )
+
+
+def test_what_is_not_equal_to_itself_is_in_no_enum() -> None:
+    """Not even where the very same object is listed."""
+    odd = [float("nan")]
+    assert unmet({"x": {"enum": [odd]}}, {"x": odd})
+
+
+def test_an_array_of_any_length_is_looked_up_in_an_enum_of_any_length() -> None:
+    """Where each value is compared with each other one this takes ten minutes."""
+    listed = [f"v{number}" for number in range(3_000)]
+    assert not unmet({"x": {"items": {"enum": listed}}}, {"x": listed[-1:] * 100_000})

@@ -56,6 +56,26 @@ def alike(event: dict[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in event.items() if name not in UNALIKE}, "data": data}
 
 
+def test_a_line_says_what_was_decided_though_the_arguments_change_meanwhile(
+    log: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another thread may change them once every rule has passed."""
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", "full")
+    given: dict[str, Any] = {}
+
+    class Meanwhile(MemoryBudgets):
+        def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
+            given.update(path="/etc/passwd", odd=object())
+            return super().hit(tool, action, limit, cost)
+
+    with PolicyStore(root, budgets=Meanwhile()) as store:
+        store.warm()
+        assert store.decide("git", "tree")
+        given |= PATH
+        assert store.enforce("git", "tree", given)
+    assert events(log)[-1]["data"]["args"] == PATH
+
+
 @pytest.mark.parametrize("detail", ["names", "fingerprints", "full"])
 def test_a_line_says_what_a_call_without_a_store_says(
     log: Path, root: Path, detail: str, monkeypatch: pytest.MonkeyPatch
