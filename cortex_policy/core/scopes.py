@@ -60,10 +60,15 @@ class PathSet:
 
     def covers(self, path: str) -> bool:
         """Whether one of them is this path, or a directory around it."""
+        return self.outermost_around(path) is not None
+
+    def outermost_around(self, path: str) -> str | None:
+        """Return the outermost of them that is this path or a directory around it, None where there is none."""
         whole = f"{path}/"
         # INVARIANT: of those that are no prefix of each other only the last one up to it can be its prefix
         index = bisect_right(self._outermost, whole)
-        return index > 0 and whole.startswith(self._outermost[index - 1])
+        found = self._outermost[index - 1] if index > 0 else None
+        return found[:-1] if found is not None and whole.startswith(found) else None
 
     def count_in(self, path: str) -> int:
         """Return how many of them are this path or lie below it."""

@@ -5,6 +5,7 @@ from marshal import dumps
 from cortex_policy.core.decode import decode
 from cortex_policy.core.engine import covering, misspelling
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Place, Reason, Settings, budget_key
+from cortex_policy.manage.narrow import GrantParts
 from cortex_policy.manage.verdicts import Unknown, is_full, judged
 from cortex_policy.manage.windows import Windows
 
@@ -34,6 +35,7 @@ class Deciding:
         self._policy, self._settings, self._settle = policy, settings, settle
         self._windows = Windows(settle, explained)
         self._loaded: dict[str, Grant | GrantError] = {}
+        self._parts: dict[str, GrantParts] = {}
         self._known: dict[bytes, Reason | Unknown | None] = {}
 
     def take(self, at: float, data: "dict[str, Any]", ticket: object) -> None:
@@ -71,18 +73,25 @@ class Deciding:
             found = self._loaded[grant_id] = loaded(text, grant_id)
         return found
 
+    def part_for(self, data: "dict[str, Any]", grant: Grant) -> Grant:
+        """Return what a call meets of its grant."""
+        name = data["grant"]
+        if name not in self._parts:
+            self._parts[name] = GrantParts(grant)
+        return self._parts[name].part_for(data)
+
     def judged(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
         """Decide a call by every rule but the rate, at once where the same was asked before."""
         key = same_as(data)
         if key is None:
-            return judged(self.grant(data["grant"]), data, self._settings)
+            return judged(self._met(data), data, self._settings)
         if key not in self._known:
             self._remember(key, self._judged_alike(data))
         return self._known[key]
 
     def _judged_alike(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
         """Decide a call, at once where one was asked before whose paths are treated alike."""
-        grant = self.grant(data["grant"])
+        grant = self._met(data)
         plain = _plain_paths(grant, data) if isinstance(grant, Grant) and "paths" in data else None
         key = same_as(data, plain) if plain is not None else None
         if key is None:
@@ -90,6 +99,10 @@ class Deciding:
         if key not in self._known:
             self._remember(key, judged(grant, data, self._settings))
         return self._known[key]
+
+    def _met(self, data: "dict[str, Any]") -> "Grant | GrantError":
+        grant = self.grant(data["grant"])
+        return self.part_for(data, grant) if isinstance(grant, Grant) else grant
 
     def _remember(self, key: bytes, answer: "Reason | Unknown | None") -> None:
         if len(self._known) >= MOST_KNOWN:

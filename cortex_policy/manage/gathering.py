@@ -144,7 +144,7 @@ class Gathering:
         key = same_as(data)
         found = self._needs.get(key) if key is not None else None
         if found is None:
-            found = needs(grant, data, self._settings)
+            found = needs(self._deciding.part_for(data, grant), data, self._settings)
             if len(self._needs) >= MOST_KNOWN:
                 self._needs.clear()
             self._needs[key] = found

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from cortex_policy.state.grants import Root
 
 UNTYPABLE = "its action or its path holds what nobody can type"
+MOST_SUGGESTIONS = 100
+_MOST_TEXT = 3 << 20  # bytes of grants that are written and compared, each as often as something in it changes
+TOO_MANY_CHANGES = "only so many changes are suggested at once, and those for the most calls come first"
 TOO_WIDE = "its paths lie in too many directories for a scope that is no wider than needed"
 
 
@@ -67,20 +70,32 @@ def suggest(
         for at, data in events(lines, root.path, tally):
             if at >= since - WARMING:
                 gathering.take(at, data, is_asked=at >= since)
-    found, helpless = [], [
+    found, left = _suggestions(root, list(gathering.groups.values()), policy)
+    helpless = [
         Open(grant_id, why, "" if is_full else FULL, count)
         for (grant_id, why, is_full), count in gathering.helpless.items()
     ]  # fmt: skip
-    for group in gathering.groups.values():
-        text = policy.get(group.id)
-        made = _suggestion(root, group, text if isinstance(text, bytes) else None, policy)
-        if isinstance(made, str):
-            helpless.append(Open(group.id, made, "", group.calls))
-        else:
-            found.append(made)
-    found.sort(key=lambda one: -one.calls)
+    helpless += [Open(grant_id, why, "", count) for (grant_id, why), count in left.items()]
     helpless.sort(key=lambda one: -one.count)
     return Suggestions(tuple(found), tuple(helpless), gathering.denied, gathering.passing)
+
+
+def _suggestions(
+    root: "Root", groups: list[Group], policy: "Policy"
+) -> tuple[list[Suggestion], dict[tuple[str, str], int]]:
+    """Return the changes for the most calls, and how many calls of a grant have none, by why."""
+    found, left, size = list[Suggestion](), dict[tuple[str, str], int](), 0
+    for group in sorted(groups, key=lambda one: -one.calls):
+        known = policy.get(group.id)
+        text = known if isinstance(known, bytes) else None
+        size += len(text or b"") * (1 + sum(map(len, group.declared.values())))
+        is_too_much = len(found) == MOST_SUGGESTIONS or size > _MOST_TEXT
+        made = TOO_MANY_CHANGES if is_too_much else _suggestion(root, group, text, policy)
+        if isinstance(made, str):
+            left[group.id, made] = left.get((group.id, made), 0) + group.calls
+        else:
+            found.append(made)
+    return found, left
 
 
 def _suggestion(root: "Root", group: Group, text: bytes | None, policy: "Policy") -> Suggestion | str:
@@ -98,7 +113,7 @@ def _suggestion(root: "Root", group: Group, text: bytes | None, policy: "Policy"
     except (UsageError, GrantError) as error:
         return error.detail
     change = changed(group.id, text, new.encode())
-    before = _known(text)
+    before = set(_known(text))
     return Suggestion(
         change,
         _command(root, group, wanted),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from logs import event, on_path, place
 
 from cortex_policy.core.decode import MAX_BYTES
 
@@ -130,3 +131,30 @@ def test_a_key_of_many_parts_is_refused(root: Path) -> None:
     code, out, _ = ran("test")
     assert (code, "TOML" in out) == (1, True)
     assert os.getcwd() == str(root)
+
+
+LOGS: dict[str, Callable[[int], str]] = {
+    "other actions": lambda n: event(n / 100, f"z{n}", "action_not_allowed", grant="g"),
+    "other paths": lambda n: on_path(n / 100, "a", f"src/{n}/{n}/x", "path_outside_scope", grant="g"),
+    "ways through links": lambda n: event(
+        n / 100, "a", "allowed", grant="g", args={"path": f"l/{n}"}, paths=[place(f"l/{n}", landed=f"src/{n}")]
+    ),
+    "both": lambda n: on_path(n / 100, f"z{n}", f"src/{n}/x", "action_not_allowed", grant="g"),
+    "no grant": lambda n: event(n / 100, "a", "grant_not_found", grant=f"g{n}"),
+    "tiny lines": lambda _: "{}\n" * 100,
+    "nothing but newlines": lambda _: "\n" * 300,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", ["actions", "scopes", "arguments"])
+@pytest.mark.parametrize("calls", LOGS)
+def test_no_log_keeps_a_command_busy(root: Path, calls: str, shape: str) -> None:
+    """Each call is looked up in a grant, not compared with all of it; each change of a grant is bounded work."""
+    (root / ".cortex/policy/tools/g.json").write_text(text(shape))
+    lines = (LOGS[calls](n).replace('"cwd": "/r"', json.dumps({"cwd": str(root)})[1:-1]) for n in range(2_500))
+    (root / "log").write_text("\n".join(lines)[:MAX_BYTES])
+    for command in ("suggest log", "replay log", "log log"):
+        code, out, err = ran(*command.split())
+        assert code in {0, 1, 3}, (command, code, err[:500])
+        assert out + err
+        assert "Traceback" not in err
