@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Budget, Grant, Place, Request
 
 DEFAULTS = Settings()
+_FEW, _MOST_KEPT = 16, 32  # scopes that are looked at one by one, and grants with more whose scopes are kept
+_kept: "dict[int, tuple[tuple[str, ...], dict[str, int], int]]" = {}
 _GLOBS, _NO_STEPS = frozenset("*?[]{}\\"), frozenset(("", ".", ".."))
 
 
@@ -197,11 +199,34 @@ def covering(scopes: tuple[str, ...], relative: str | None) -> str | None:
     """Return the first scope that a path relative to the root equals or lies below, None where there is none."""
     if relative is None:
         return None
+    if len(scopes) > _FEW:
+        return _covering_of_many(scopes, relative)
     for scope in scopes:
         prefix = scope.removesuffix("/")  # what `usable` makes of it; asked of few, as a grant may have thousands
         if relative.startswith(prefix) and relative[len(prefix) :][:1] in ("", "/") and usable(scope) is not None:
             return scope
     return None
+
+
+def _covering_of_many(scopes: tuple[str, ...], relative: str) -> str | None:
+    """Look the path and what is above it up among the scopes: a call may have many paths as well."""
+    found = _kept.get(id(scopes))
+    if found is None or found[0] is not scopes:
+        known: dict[str, int] = {}
+        for index, scope in enumerate(scopes):
+            prefix = usable(scope)
+            if prefix is not None:
+                known.setdefault(prefix, index)
+        if len(_kept) >= _MOST_KEPT:
+            _kept.clear()
+        found = _kept[id(scopes)] = scopes, known, max(map(len, known), default=0)
+    _, known, longest = found
+    first, end = len(scopes), relative.find("/")
+    while 0 <= end <= longest:
+        first = min(first, known.get(relative[:end], first))
+        end = relative.find("/", end + 1)
+    first = min(first, known.get(relative, first))
+    return scopes[first] if first < len(scopes) else None
 
 
 def outside(scopes: tuple[str, ...], place: "Place") -> str:

@@ -1,6 +1,8 @@
 """Scopes are prefixes at a `/` boundary, compared as written."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cortex_policy.core.engine import covering, misspelling, outside, usable
 from cortex_policy.core.model import Place
@@ -8,17 +10,17 @@ from cortex_policy.core.scopes import proposed
 
 
 @pytest.mark.parametrize(
-    "given", ["", "a\0b", "a\nb", "a\x85b", "~/x", "~", "file:x", "https://e", "a\\b", " a", "a ", "a\u3000"]
+    "text", ["", "a\0b", "a\nb", "a\x85b", "~/x", "~", "file:x", "https://e", "a\\b", " a", "a ", "a\u3000"]
 )
-def test_some_spellings_are_denied(given: str) -> None:
+def test_some_spellings_are_denied(text: str) -> None:
     """What another program may read differently is no path of a scoped grant."""
-    assert misspelling(given)
+    assert misspelling(text)
 
 
-@pytest.mark.parametrize("given", ["a", "a:b", "c:x", "a~", "./a", "/a b/c", "ä", "1ab:x"])
-def test_ordinary_spellings_pass(given: str) -> None:
+@pytest.mark.parametrize("text", ["a", "a:b", "c:x", "a~", "./a", "/a b/c", "ä", "1ab:x"])
+def test_ordinary_spellings_pass(text: str) -> None:
     """One letter before a colon, a blank inside, a tilde elsewhere: fine."""
-    assert not misspelling(given)
+    assert not misspelling(text)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,22 @@ def test_a_scope_that_never_matches_has_a_nearest_prefix(scope: str, prefix: str
 def test_a_scope_that_matches_is_its_own_proposal() -> None:
     """Without the one `/` that is dropped anyway."""
     assert proposed("docs/") == "docs"
+
+
+parts = st.sampled_from(["a", "b", "ab", "", "..", "a*", "é", " a"])
+paths = st.lists(parts, min_size=1, max_size=4).map("/".join)
+
+
+@given(st.lists(paths, min_size=1, max_size=16), paths)
+def test_of_many_scopes_the_first_that_covers_is_found_as_of_few(scopes: list[str], path: str) -> None:
+    """Many are looked up, few are tried one after the other."""
+    few = tuple(scopes)
+    many = (*few, *("nowhere/else",) * 16)
+    for place in (path, f"{few[0]}/x", few[0]):
+        assert covering(many, place) == covering(few, place)
+
+
+def test_any_number_of_paths_meets_any_number_of_scopes() -> None:
+    """Where each path is compared with each scope this takes minutes."""
+    scopes = tuple(f"v{number}" for number in range(5_000))
+    assert all(covering(scopes, f"v4999/{number}") for number in range(100_000))
