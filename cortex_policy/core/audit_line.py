@@ -66,14 +66,19 @@ class LineForm:
     ) -> bytes:  # fmt: skip
         """Return the line of a call of cost 1, ASCII with its newline."""
         said = self._answers.get(answer.reason) or self._answer(answer.reason)
+        number, nanoseconds = divmod(at_ns, 1_000_000_000)
+        second, time = self._second
+        if number != second:
+            time = timestamp(at_ns)[:-7]  # up to the point
+            self._second = number, time
         subject = f'"subject":{json_text(plain(caller.run))},' if caller.run else ""
         stamped = "null" if version is None else version
         trace = "null" if caller.trace is None else f'"{caller.trace}"'
         told = self._args(args) if args else self._nothing
         more = self._where(answer, caller) if self._detail == FULL else ""
         text = (
-            f'{{"specversion":"1.0","id":"{call_id}{self._names}{subject}"time":"{self._time(at_ns)}{said}{stamped}'
-            f',"args":{told},"traceId":{trace}{self._end}{more}}}}}\n'
+            f'{{"specversion":"1.0","id":"{call_id}{self._names}{subject}"time":"{time}{nanoseconds // 1000:06}Z{said}'
+            f'{stamped},"args":{told},"traceId":{trace}{self._end}{more}}}}}\n'
         ).encode("ascii")
         if len(text) <= LONGEST:
             return text
@@ -93,14 +98,6 @@ class LineForm:
         )
         self._answers[reason] = text
         return text
-
-    def _time(self, at_ns: int) -> str:
-        number, rest = divmod(at_ns, 1_000_000_000)
-        second, text = self._second
-        if number != second:
-            text = timestamp(at_ns)[:-7]  # up to the point
-            self._second = number, text
-        return f"{text}{rest // 1000:06}Z"
 
     def _args(self, args: "Mapping[str, object]") -> str:
         if self._detail != FINGERPRINTS:

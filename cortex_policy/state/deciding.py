@@ -92,17 +92,17 @@ class Decider:
             is_logged = entry.settings.audit_file is not None
             # INVARIANT: what is written down is what was decided, whatever another thread does to the arguments
             given = args.copy() if is_logged and type(args) is dict else args
-            decision = entry.yes(action, given, is_told=False)
-            if decision is not None and not is_logged:
+            yes = decision = entry.yes(action, given, is_told=False)
+            if yes is not None and not is_logged:
                 grant = entry.grant
                 if self._counted(entry).hit(grant.tool, action, grant.rate.per_minute):
-                    return decision
-                decision = self._limited(entry, action, decision)
-            elif decision is not None:
-                decision = self._recorded(entry, action, given, decision)
-            if decision:
-                return decision
-            if decision is not None:
+                    return yes
+                decision = self._limited(entry, action, yes)
+            elif yes is not None:
+                decision = self._recorded(entry, action, given, yes)
+                if decision is yes:
+                    return yes
+            if decision is not None:  # a no
                 self._refusals += 1
                 raise AccessDenied(decision)
         return self._enforced(entry, grant_id, action, args, cost)

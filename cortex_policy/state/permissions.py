@@ -65,7 +65,7 @@ def is_private_group(gid: int, owner: int) -> bool:
 def _outside(number: int, name: str) -> int | None:
     """Return the number that a user or group has outside of this user namespace, None where nobody knows."""
     try:
-        with open(f"/proc/self/{name}", encoding="ascii") as lines:
+        with open(f"/proc/self/{name}", "rb") as lines:
             for line in lines:
                 first, outside, count = map(int, line.split())
                 if first <= number < first + count:
