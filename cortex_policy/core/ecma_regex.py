@@ -14,12 +14,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.ecma_automaton import State
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
 MAX_BYTES = 1 << 16  # of a value, in UTF-8
 MAX_STEPS = 300_000
 MAX_STEPS_OF_CALL = 10 * MAX_STEPS  # of all values: an array may hold any number of them
 STEPS_AT_ONCE = 20_000  # then other threads may run
 _CALL_LIMIT = f"within {MAX_STEPS_OF_CALL:,} steps for all values of the call"
+_SHARED_LIMIT = "within the steps that are left for all calls"
 _BYTES_LIMIT, _STEPS_LIMIT = f"within {MAX_BYTES:,} bytes", f"within {MAX_STEPS:,} steps"
+_MAKING, _MAKING_POSITION = 100, 20  # steps that take about as long as to make a pattern, and each of its positions
 _PIECE = 16  # characters that are looked up at once
 _STRETCH = 1024  # characters whose classes are found at once: a lookahead may need no more than the first ones
 _MAX_PATTERNS, _MAX_TEXT = 64, 1 << 18  # patterns that are kept, and the characters of all of them
@@ -57,14 +63,46 @@ class Steps:
             sleep(0)
 
 
+class SharedSteps:
+    """A bound on what all values together take that are searched within it, for whoever tries thousands.
+
+    Once it is used up, no value matches any pattern: whoever asks must look at `is_used_up` before an answer is told.
+    """
+
+    left: int
+
+    def __init__(self, most: int) -> None:
+        """Begin with all of them."""
+        self.left = most
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether none are left, so that answers no longer count."""
+        return self.left <= 0
+
+    def __enter__(self) -> "Self":
+        global _shared  # other threads meet a bound that only makes them stricter
+        self._outer, _shared = _shared, self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        global _shared  # noqa: PLW0603 - as above
+        _shared = self._outer
+
+
+_shared: SharedSteps | None = None
+
+
 class Regex:
     """A pattern; may be used by several threads at once."""
 
     parsed: Pattern
+    size: int  # its positions
 
     def __init__(self, pattern: str) -> None:
         """Parse it; raise PatternError."""
         self.parsed = parse(pattern)
+        self.size = sum(node.size for node, _ in self.parsed.lookaheads) + self.parsed.body.size
         # where a match may begin anywhere, all parts are tried at once, from the end of the value backwards
         self._is_forward = self.parsed.is_anchored or not self.parsed.lookaheads
         self._parts: list[tuple[Automaton, bool]] = []
@@ -93,7 +131,13 @@ class Regex:
             text = _join_surrogates(text)
         if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise PatternLimitError(_BYTES_LIMIT)
-        return self._search_forwards(text, steps) if self._is_forward else self._search_backwards(text, steps)
+        if _shared is not None and _shared.is_used_up:
+            raise PatternLimitError(_SHARED_LIMIT)
+        try:
+            return self._search_forwards(text, steps) if self._is_forward else self._search_backwards(text, steps)
+        finally:
+            if _shared is not None:
+                _shared.left -= steps.taken
 
     def _search_forwards(self, text: str, steps: Steps) -> bool:
         return all(search_part(automaton, text, steps) == holds for automaton, holds in self._automata())
@@ -157,6 +201,8 @@ def compile_pattern(pattern: str) -> Regex:
         except PatternError as error:
             found = str(error)
         _kept[pattern] = found
+        if _shared is not None:
+            _shared.left -= _MAKING + len(pattern) + (_MAKING_POSITION * found.size if isinstance(found, Regex) else 0)
     if isinstance(found, str):
         raise PatternError(found)
     return found

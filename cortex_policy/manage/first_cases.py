@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import refusal, usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -17,7 +18,7 @@ from cortex_policy.core.model import (
 from cortex_policy.core.path_arguments import may_be_path
 from cortex_policy.core.window import WINDOW_SECONDS
 from cortex_policy.manage.cases import MOST_HITS, MOST_TIMES, NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.coverage import misses_of, prefixes, values_of
+from cortex_policy.manage.coverage import MOST_STEPS, misses_of, prefixes, values_of
 from cortex_policy.manage.probes import meets
 from cortex_policy.manage.scratch import Scratch, Tree, scratch
 from cortex_policy.state.places import places
@@ -50,8 +51,14 @@ class Wish(Value):
 def first_cases(grant: Grant, file: str) -> CaseFile:
     """Return cases that all pass on a grant, and show what can be shown of it."""
     tree = _tree(grant)
-    with scratch(tree) as root:
-        wishes = [wish for wish in islice(_wishes(grant), MOST_WISHES) if _tried(grant, wish, root) == wish.expect]
+    wishes = []
+    with scratch(tree) as root, SharedSteps(MOST_STEPS) as steps:
+        for wish in islice(_wishes(grant), MOST_WISHES):
+            answer = _tried(grant, wish, root)
+            if steps.is_used_up:  # what is written is what was seen
+                break
+            if answer == wish.expect:
+                wishes.append(wish)
     return CaseFile(file, grant.id, tree=tree, cases=tuple(_paced(grant, wishes)))
 
 

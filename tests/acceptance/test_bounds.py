@@ -26,6 +26,19 @@ SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
     "scopes that never match": lambda n: {**BASE, "fsScope": [f"*{i:x}" for i in range(n)]},
     "a deep scope": lambda n: {**BASE, "fsScope": ["/".join(["a"] * n)]},
     "unknown keys": lambda n: {**BASE, **{f"k{i:x}": i for i in range(n)}},
+    "patterns": lambda n: {**BASE, "args": {f"x{i:x}": {"pattern": f"^a{i:x}$"} for i in range(n)}},
+    "patterns that are slow": lambda n: {
+        **BASE,
+        "args": {f"x{i:x}": {"pattern": f"^(?:a|b)*a[ab]{{{900 - i}}}$"} for i in range(min(n, 800))},
+    },
+    "patterns of many positions": lambda n: {
+        **BASE,
+        "args": {f"x{i:x}": {"pattern": f"(?=.*{i:x})" + "(a|b)?" * 450} for i in range(n)},
+    },
+    "values behind a slow pattern": lambda n: {
+        **BASE,
+        "args": {"x": {"enum": [f"{i:016b}" for i in range(n)], "pattern": "^(?:0|1)*0[01]{900}$"}},
+    },
     "a long action": lambda n: {**BASE, "actions": ["a", "x" * n]},
 }
 COMMANDS = (
@@ -121,6 +134,21 @@ def test_a_case_file_says_what_is_too_much(root: Path, more: dict[str, Any], why
     code, out, _ = ran("test")
     assert code == 1
     assert why in out
+
+
+def test_a_case_file_whose_values_are_slow_is_refused(root: Path) -> None:
+    """Before its cases take minutes, and by name."""
+    grant = {**BASE, "args": {"x": {"pattern": "^(?:a|b)*a[ab]{900}$"}}}
+    (root / ".cortex/policy/tools/g.json").write_text(json.dumps(grant))
+    tests = root / ".cortex/policy/tests"
+    tests.mkdir()
+    values = ("".join("ab"[(i * 2654435761 >> n % 32) & 1] for n in range(600)) for i in range(1, 1400))
+    case = {"action": "a", "expect": "argument_not_allowed"}
+    cases = [{"name": str(i), "args": {"x": value}} | case for i, value in enumerate(values)]
+    (tests / "g.cases.json").write_text(json.dumps({"grant": "g", "case": cases}))
+    code, out, _ = ran("test")
+    assert code == 1
+    assert "take more than 10,000,000 steps in patterns" in out
 
 
 def test_a_key_of_many_parts_is_refused(root: Path) -> None:
