@@ -351,7 +351,7 @@ def test_what_everyone_could_write_is_not_believed_by_being_written(root: Path) 
     file.write_text('{"tool": "t", "actions": ["all"], "rate": {"perMinute": 9}}')
     file.chmod(0o666)
     for words in (("set", "git", "--rate", "1"), ("fmt", "git")):
-        assert f"close it with `chmod go-w {file}`" in run(*words, code=22).stderr
+        assert f"close it with `chmod o-w {file}`" in run(*words, code=22).stderr
     code, said = Terminal("edit", "git").end()
     assert (code, "is writable by everyone" in said) == (22, True)
     run("check", "git", "all", code=22)
