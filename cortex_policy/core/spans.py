@@ -4,7 +4,7 @@ import json
 import re
 
 from cortex_policy.core.decode import MAX_DEPTH, Malformed
-from cortex_policy.core.model import UsageError, Value
+from cortex_policy.core.model import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,19 +30,26 @@ class Stopped(Malformed):
         self.why = why
 
 
-class Node(Value):
+class Node:
     """A value and its span; `kind` is object, array, string, number or word.
 
     `parts` are the values of an object's members or an array's elements, in order; a member's value knows its key.
+    It has slots, as a text of 1 MiB may hold half a million of them.
     """
 
+    __slots__ = ("end", "key", "key_end", "key_start", "kind", "parts", "start")
     kind: str
     start: int
     end: int
-    parts: "tuple[Node, ...]" = ()
-    key: str | None = None
-    key_start: int = 0
-    key_end: int = 0
+    parts: "tuple[Node, ...]"
+    key: str | None
+    key_start: int
+    key_end: int
+
+    def __init__(self, kind: str, start: int, end: int, parts: "tuple[Node, ...]" = ()) -> None:
+        """Span a value that has no key."""
+        self.kind, self.start, self.end, self.parts = kind, start, end, parts
+        self.key, self.key_start, self.key_end = None, 0, 0
 
     @property
     def outset(self) -> int:
@@ -133,7 +140,8 @@ def _member(text: str, start: int, depth: int) -> Node:
     if not text.startswith(":", colon):
         raise Stopped(text, colon, "expecting `:`")
     value = _value(text, _skip(text, colon + 1), depth)
-    return Node(value.kind, value.start, value.end, value.parts, json.loads(text[start:end]), start, end)
+    value.key, value.key_start, value.key_end = json.loads(text[start:end]), start, end
+    return value
 
 
 def _string_end(text: str, start: int) -> int:

@@ -195,8 +195,10 @@ def _style(text: str) -> Style:
 
 def _unit(text: str, filled: list[Node]) -> str:
     for node in filled:
-        outer, inner = _indent(text, node.outset), _LINE_START.search(text[node.start + 1 : node.parts[0].outset])
-        indent = inner[0].lstrip("\r\n") if inner else ""
+        inner = _LINE_START.search(text[node.start + 1 : node.parts[0].outset])
+        if inner is None:
+            continue
+        outer, indent = _indent(text, node.outset), inner[0].lstrip("\r\n")
         if indent.startswith(outer) and indent != outer:
             return indent.removeprefix(outer)
     return "  "
