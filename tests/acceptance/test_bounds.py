@@ -2,10 +2,10 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,8 @@ SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
     "a long action": lambda n: {**BASE, "actions": ["a", "x" * n]},
 }
 COMMANDS = (
-    "list", "show g", "validate", "fmt --check --diff", "set g --rate 5 --dry-run", "set g --allow zz --dry-run",
-    "set g --revoke a --dry-run", "diff g ./new.json", "diff ./new.json g --markdown", "test", "test --init g",
-    "check g zz", "explain g a --path a/b", "explain g zz",
+    "list", "show g", "validate", "fmt --check --diff", "set g --rate 5 --dry-run", "set g --revoke a --dry-run",
+    "diff g ./new.json --markdown", "test", "test --init g", "check g zz", "explain g a --path a/b", "explain g zz",
 )  # fmt: skip
 
 
@@ -65,17 +64,12 @@ def turned(value: Any) -> Any:
     return [turned(part) for part in reversed(value)] if isinstance(value, list) else value
 
 
-def limit() -> None:
-    """Bound what a command may take; a hang is ended."""
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
-
-
 def ran(*words: str) -> tuple[int, str, str]:
-    """Run a command within the limits."""
+    """Run a command within the limits; a hang is ended."""
+    limits = f'ulimit -v {MOST_MEMORY >> 10}; ulimit -t 30; exec "$@"'
     done = subprocess.run(
-        [*PROGRAM, *words], capture_output=True, text=True, check=False, timeout=240, stdin=subprocess.DEVNULL,
-        preexec_fn=limit,
+        ["sh", "-c", limits, "sh", *PROGRAM, *words], capture_output=True, text=True, check=False, timeout=240,
+        stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
 
@@ -86,8 +80,9 @@ def test_no_grant_keeps_a_command_busy(root: Path, shape: str) -> None:
     grant = text(shape)
     (root / ".cortex/policy/tools/g.json").write_text(grant)
     (root / "new.json").write_text(json.dumps(turned(json.loads(grant)), separators=(",", ":")))
-    for command in COMMANDS:
-        code, _, err = ran(*command.split())
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(lambda command: ran(*command.split()), COMMANDS))
+    for command, (code, _, err) in zip(COMMANDS, results, strict=True):
         assert code in {0, 1, 2, 3, 10, 11, 12, 21}, (command, code, err[:500])
         assert max(map(len, err.splitlines()), default=0) <= 5000, command
         assert "Traceback" not in err
@@ -161,6 +156,7 @@ def test_a_key_of_many_parts_is_refused(root: Path) -> None:
     assert os.getcwd() == str(root)
 
 
+LOG_COMMANDS = ("suggest", "replay")
 LOGS: dict[str, Callable[[int], str]] = {
     "other actions": lambda n: event(n / 100, f"z{n}", "action_not_allowed", grant="g"),
     "other paths": lambda n: on_path(n / 100, "a", f"src/{n}/{n}/x", "path_outside_scope", grant="g"),
@@ -174,15 +170,16 @@ LOGS: dict[str, Callable[[int], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", ["actions", "scopes", "arguments"])
+@pytest.mark.parametrize("shape", ["actions", "scopes"])
 @pytest.mark.parametrize("calls", LOGS)
 def test_no_log_keeps_a_command_busy(root: Path, calls: str, shape: str) -> None:
     """Each call is looked up in a grant, not compared with all of it; each change of a grant is bounded work."""
     (root / ".cortex/policy/tools/g.json").write_text(text(shape))
     lines = (LOGS[calls](n).replace('"cwd": "/r"', json.dumps({"cwd": str(root)})[1:-1]) for n in range(2_500))
     (root / "log").write_text("\n".join(lines)[:MAX_BYTES])
-    for command in ("suggest log", "replay log", "log log"):
-        code, out, err = ran(*command.split())
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(lambda command: ran(command, "log"), LOG_COMMANDS))
+    for command, (code, out, err) in zip(LOG_COMMANDS, results, strict=True):
         assert code in {0, 1, 3}, (command, code, err[:500])
         assert out + err
         assert "Traceback" not in err
