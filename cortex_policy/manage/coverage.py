@@ -48,6 +48,9 @@ class Evidence:
     is_back: bool
     is_used_up: bool
 
+    inside: PathSet
+    beside: PathSet
+
     def __init__(self, calls: "Iterable[Seen]") -> None:
         """Look at each call once."""
         self.reasons: set[str] = set()
