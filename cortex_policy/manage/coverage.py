@@ -47,7 +47,6 @@ class Evidence:
     has_path: bool
     is_back: bool
     is_used_up: bool
-
     inside: PathSet
     beside: PathSet
 
