@@ -217,7 +217,8 @@ class Log:
         """
         if not is_locked and _lstat(self._lock_name)[:IDENTITY] != self._lock_judged:
             return False
-        if status[stat.ST_INO : stat.ST_DEV + 1] != self._judged[stat.ST_INO : stat.ST_DEV + 1]:
+        # one look at the name tells both: another name of the file could be taken away before the next look
+        if status.st_nlink > 1 or status[stat.ST_INO : stat.ST_DEV + 1] != self._judged[stat.ST_INO : stat.ST_DEV + 1]:
             return False
         self._judged = judge(self.file, self.descriptor)
         return True
