@@ -4,7 +4,6 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,8 @@ import pexpect
 import pytest
 from logs import event
 
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
-Done = subprocess.CompletedProcess[str]
-
-
-def run(*words: str, code: int = 0, given: str | None = None, **environment: str) -> Done:
-    """Run a command, which must answer this code."""
-    done = subprocess.run(
-        [*PROGRAM, *words], capture_output=True, text=True, check=False, input=given, env=os.environ | environment
-    )
-    assert done.returncode == code, done
-    return done
+from tests.support.command import PROGRAM
+from tests.support.command import run_command as run
 
 
 @pytest.fixture

@@ -1,19 +1,13 @@
 """Commands that look at grants say first that no check is answered."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
+from tests.support.command import result_of as run
+
 SAID = "there is no setting `bogus`"
-
-
-def run(*words: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command."""
-    return subprocess.run([*PROGRAM, *words], capture_output=True, text=True, check=False, timeout=30)
 
 
 @pytest.fixture(autouse=True)

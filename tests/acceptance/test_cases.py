@@ -5,32 +5,26 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pexpect
 import pytest
 
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
+from tests.support.command import PROGRAM, result_of, run_command
+
 TESTS = Path(".cortex/policy/tests")
 HEAD = 'grant = "git"\n'
 PASSES = (
     HEAD + '[[case]]\nname = "docs"\naction = "tree"\nargs = { path = "docs/x" }\nexpect = "allowed"\nremaining = 29\n'
 )
 FAILS = PASSES.replace('"docs/x"', '"doc/x"')
-Done = subprocess.CompletedProcess[str]
 
 
-def run(*words: str, code: int = 0, **environment: str) -> Done:
-    """Run `test`, which must answer this code."""
-    done = subprocess.run(
-        [*PROGRAM, "test", *words], capture_output=True, text=True, check=False, env=os.environ | environment, timeout=120
-    )  # fmt: skip
-    assert done.returncode == code, done
-    return done
+run = partial(run_command, "test")
 
 
 @pytest.fixture
@@ -95,9 +89,7 @@ def test_the_answer_is_the_same_from_anywhere(tests: Path, tmp_path: Path) -> No
     """It depends on no working directory, and on no tree but that of the file."""
     (tests / "git.cases.toml").write_text(FAILS)
     here = json.loads(run("--json", code=1).stdout)
-    elsewhere = subprocess.run(
-        [*PROGRAM, "test", "--json", str(tests)], cwd=tmp_path, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    elsewhere = result_of("test", "--json", str(tests), cwd=tmp_path)
     there = json.loads(elsewhere.stdout.replace("root/.cortex", ".cortex"))
     assert (elsewhere.returncode, there["files"]) == (1, here["files"])
 

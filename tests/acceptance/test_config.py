@@ -2,18 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pexpect
 import pytest
 
-
-def run(*words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run the program."""
-    program = [sys.executable, "-m", "cortex_policy", *words]
-    return subprocess.run(program, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+from tests.support.command import result_of as run
 
 
 @pytest.fixture

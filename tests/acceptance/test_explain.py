@@ -14,8 +14,9 @@ from conftest import CALLER, by_caller
 from cortex_policy import accounts
 from cortex_policy.checking import Call, answer
 from cortex_policy.state.stewards import steward_of, user
+from tests.support.command import PROGRAM
+from tests.support.command import result_of as run
 
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
 MEMBERS = ["steps", "nearest", "allowed", "remedy", "advice", "owner", "note"]
 CALLS = [
     ("git", "tree", "--path", "docs/x"), ("git", "tree", "--path", "docs/x", "--json"), ("git", "push"),
@@ -23,13 +24,6 @@ CALLS = [
     ("git", "tree", "--require-path"), ("git", "tree", "--cost", "31"), ("gti", "tree"), ("../git", "tree"),
     ("git", "tree", "--root", "/nowhere"),
 ]  # fmt: skip
-
-
-def run(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
-    """Run the program, with more in its environment."""
-    return subprocess.run(
-        [*PROGRAM, *words], env=os.environ | more, capture_output=True, text=True, check=False, timeout=30
-    )
 
 
 def rows(text: str) -> dict[str, str]:

@@ -12,17 +12,10 @@ import pexpect
 import pytest
 
 from cortex_policy.core.decode import decode
+from tests.support.command import PROGRAM, result_of
+from tests.support.command import run_command as run
 
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
 VALID = sorted((Path(__file__).parent.parent / "examples" / "valid").glob("*.json"))
-Done = subprocess.CompletedProcess[str]
-
-
-def run(*words: str, code: int = 0) -> Done:
-    """Run a command in a script, which must answer this code."""
-    done = subprocess.run([*PROGRAM, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    assert done.returncode == code, done
-    return done
 
 
 def tool(root: Path, grant_id: str) -> Path:
@@ -172,7 +165,7 @@ def test_the_hint_of_a_denial_is_the_command_that_allows_it(root: Path) -> None:
              ["git", "tree", "--path", "new/x", "--path", "src"], ["fs.write", "tree"],
              ["git", "tree", "--path", "-p", "--root", str(root)]]  # fmt: skip
     for words in calls:
-        hint = subprocess.run([*PROGRAM, "check", *words], capture_output=True, text=True, check=False).stderr
+        hint = result_of("check", *words).stderr
         command = hint.rpartition("with `cortex-policy ")[2].rstrip("\n").removesuffix("`")
         more = " --allow tree --rate 3" if command.startswith("new ") else ""
         shell = ["bash", "-c", f'"$0" -m cortex_policy {command}{more} --allow-widening', sys.executable]

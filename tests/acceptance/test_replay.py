@@ -4,25 +4,16 @@ import json
 import os
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pexpect
 import pytest
 from logs import event, on_path, place
 
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
+from tests.support.command import PROGRAM
+from tests.support.command import run_command as run
+
 WIDER = {"tool": "git-map", "actions": ["tree", "push"], "rate": {"perMinute": 30}, "fsScope": ["packages"]}
-Done = subprocess.CompletedProcess[str]
-
-
-def run(*words: str, code: int = 0, given: str | None = None, **environment: str) -> Done:
-    """Run a command, which must answer this code."""
-    done = subprocess.run(
-        [*PROGRAM, *words], capture_output=True, text=True, check=False, input=given, env=os.environ | environment
-    )
-    assert done.returncode == code, done
-    return done
 
 
 @pytest.fixture

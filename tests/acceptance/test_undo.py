@@ -12,16 +12,8 @@ import pytest
 
 from cortex_policy.manage import stamping
 from cortex_policy.state.grants import Root
-
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
-Done = subprocess.CompletedProcess[str]
-
-
-def run(*words: str, code: int = 0) -> Done:
-    """Run a command in a script, which must answer this code."""
-    done = subprocess.run([*PROGRAM, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    assert done.returncode == code, done
-    return done
+from tests.support.command import PROGRAM
+from tests.support.command import run_command as run
 
 
 def tool(root: Path, grant_id: str) -> Path:

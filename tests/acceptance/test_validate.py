@@ -3,30 +3,19 @@
 import json
 import os
 import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pexpect
 import pytest
 
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
+from tests.support.command import PROGRAM, Done, result_of, run_command
+
 PROBLEMS = Path(__file__).parent.parent / "examples" / "problems"
 SOUND = {"tool": "x", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
-Done = subprocess.CompletedProcess[str]
 
 
-def run(*words: str, code: int = 0, given: str | None = None, **environment: str) -> Done:
-    """Run `validate`, which must answer this code."""
-    done = subprocess.run(
-        [*PROGRAM, "validate", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        input=given,
-        env=os.environ | environment,
-    )
-    assert done.returncode == code, done
-    return done
+run = partial(run_command, "validate")
 
 
 # what must come out for each: code, severity, line, column, and what the message and the hint hold
@@ -203,7 +192,7 @@ def test_fix_mends_what_is_certain_and_says_what_is_left(root: Path) -> None:
 def test_what_cannot_be_mended_is_said(root: Path) -> None:
     """Here because another holds the lock, or the grant differs from its stamp."""
     tools = root / ".cortex" / "policy" / "tools"
-    subprocess.run([*PROGRAM, "stamp", "write"], check=True, capture_output=True)
+    run_command("stamp", "write")
     (tools / "x.json").write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
     done = run("--fix", code=3)
     assert "not mended: `.cortex/policy/tools/x.json`: grant differs from its stamp" in done.stderr
@@ -229,7 +218,7 @@ def test_a_rule_is_explained(root: Path) -> None:
     """By its code, by its group, and all of them."""
 
     def rule(*words: str) -> Done:
-        return subprocess.run([*PROGRAM, "rule", *words], capture_output=True, text=True, check=False)
+        return result_of("rule", *words)
 
     assert rule("scope-dead").stdout.startswith("scope-dead (error): a scope can never match\n")
     assert all(line.startswith("scope-") for line in rule("scope").stdout.splitlines())

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from conftest import GIT
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.manage.comparing import Differences, against, between
 from cortex_policy.state.grants import Root
+from tests.support.command import result_of
 
 SMALL = {"tool": "x", "actions": ["a"], "rate": {"perMinute": 1}, "fsScope": ["docs"]}
 
@@ -246,10 +247,7 @@ def test_one_grant_that_is_on_neither_side_is_not_found(committed: Root) -> None
     assert (caught.value.exit_code, "did you mean `git`?" in caught.value.hint) == (20, True)
 
 
-def run(*words: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command."""
-    command = [sys.executable, "-m", "cortex_policy", "diff", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+run = partial(result_of, "diff")
 
 
 def test_the_command_line(root: Path) -> None:

@@ -1,7 +1,6 @@
 """A list shows every grant, whatever state it is in."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +8,8 @@ import pexpect
 
 from cortex_policy.manage.listing import rows
 from cortex_policy.state.grants import Root
+from tests.support.command import result_of as run
+from tests.support.command import run_command
 
 
 def test_a_broken_grant_is_a_row_and_never_the_end_of_the_list(root: Path) -> None:
@@ -32,11 +33,6 @@ def test_a_broken_grant_is_a_row_and_never_the_end_of_the_list(root: Path) -> No
 def test_no_directory_is_an_empty_list(tmp_path: Path) -> None:
     """A root may be new."""
     assert rows(Root(str(tmp_path), named=True)) == ()
-
-
-def run(*words: str) -> "subprocess.CompletedProcess[str]":
-    """Run the program."""
-    return subprocess.run([sys.executable, "-m", "cortex_policy", *words], capture_output=True, text=True, check=False)
 
 
 def test_a_pipe_gets_plain_lines_and_json_one_line(root: Path) -> None:
@@ -69,12 +65,11 @@ def test_a_table_cuts_nothing_off(root: Path) -> None:
 
 def test_a_broken_stamp_and_an_empty_root_are_told(root: Path) -> None:
     """Beside the list, where a program does not read them."""
-    program = [sys.executable, "-m", "cortex_policy", "list"]
     (root / ".cortex" / "policy" / "stamp.json").write_text("{")
-    broken = subprocess.run(program, capture_output=True, text=True, check=True)
+    broken = run_command("list")
     assert "stamp: " in broken.stderr
     assert "cortex-policy stamp write" in broken.stderr
     for file in (root / ".cortex" / "policy" / "tools").iterdir():
         file.unlink()
-    empty = subprocess.run(program, capture_output=True, text=True, check=True)
+    empty = run_command("list")
     assert (empty.stdout, "there are no grants in" in empty.stderr) == ("", True)

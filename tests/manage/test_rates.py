@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pexpect
@@ -15,8 +15,7 @@ from cortex_policy.manage.inspection import inspect
 from cortex_policy.manage.rates import Standing, purge, reset, standings
 from cortex_policy.state.enforcement import ask
 from cortex_policy.state.grants import Root, read_grant
-
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
+from tests.support.command import PROGRAM, result_of, run_command
 
 
 @pytest.fixture
@@ -38,11 +37,7 @@ def tree(root: Root) -> Standing:
     return next(one for one in standings(root, "git") if one.action == "tree")
 
 
-def run(*words: str, **options: object) -> "subprocess.CompletedProcess[str]":
-    """Run one command and return what came of it."""
-    return subprocess.run(
-        [*PROGRAM, "rate", *words], capture_output=True, text=True, check=False, timeout=30, **options
-    )  # type: ignore[call-overload, no-any-return]
+run = partial(result_of, "rate")
 
 
 def test_each_action_of_each_grant_stands_alone(used: Root) -> None:
@@ -134,7 +129,7 @@ def test_show_prints_lines_or_json(used: Root) -> None:
 @pytest.mark.parametrize("words", [("reset", "git"), ("purge",)])
 def test_nothing_is_given_back_unasked(used: Root, words: tuple[str, ...]) -> None:
     """Without a terminal only `--yes` is a yes; nothing else changes anything."""
-    refused = run(*words, stdin=subprocess.DEVNULL)
+    refused = run(*words)
     assert refused.returncode == 3
     assert "--yes" in refused.stderr
     assert tree(used).budget == standings(used, "git")[0].budget
@@ -229,7 +224,7 @@ def test_damage_to_one_budget_hides_no_other(used: Root, state: Path) -> None:
     first = inspect(used, "git").standings
     assert [one.problem for one in first][1:] == ["", ""]
     assert "damaged" in first[0].problem
-    shown = subprocess.run([*PROGRAM, "show", "git"], capture_output=True, text=True, check=True)
+    shown = run_command("show", "git")
     assert "tree: closed after damage, opens in" in shown.stdout
     assert "snippet: 30 of 30 left" in shown.stdout
 

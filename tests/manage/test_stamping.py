@@ -4,8 +4,8 @@ import fcntl
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from cortex_policy.manage.stamping import Finding, verify, write
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Root
 from cortex_policy.state.writers import NotDone
+from tests.support.command import result_of
 
 
 @pytest.fixture
@@ -279,11 +280,7 @@ def test_a_refusal_of_the_disk_names_the_stamp(own: Path) -> None:
     assert stamp.read_bytes() == before
 
 
-def run(*words: str) -> "subprocess.CompletedProcess[str]":
-    """Run one command in the scratch root."""
-    return subprocess.run(
-        [sys.executable, "-m", "cortex_policy", "stamp", *words], capture_output=True, text=True, check=False
-    )
+run = partial(result_of, "stamp")
 
 
 def test_a_stamp_that_others_can_write_is_shown_with_a_warning(stamped: Root) -> None:

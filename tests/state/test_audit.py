@@ -90,7 +90,9 @@ def test_a_tight_umask_does_not_shut_the_next_writer_out(log: Path) -> None:
 
 @pytest.mark.usefixtures("log")
 @pytest.mark.parametrize(
-    ("words", "error"), [((5,), UsageError), (({1: object()},), UsageError), (({"x": 1j},), UsageError)], ids=repr
+    ("words", "error"),
+    [((5,), UsageError), (({1: object()},), UsageError), (({"x": 1j},), UsageError)],
+    ids=["5", "object", "complex"],
 )
 def test_words_that_do_not_fit_together_are_no_answer(log: Path, words: tuple[Any, ...], error: type) -> None:
     """Nobody decided."""

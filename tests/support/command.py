@@ -1,0 +1,140 @@
+"""Run a command of the program: in this process, or as a process of its own where the process is the point."""
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO, Never
+from unittest.mock import patch
+
+from typer.testing import CliRunner
+
+from cortex_policy import door
+from cortex_policy.checking import answer, leave
+
+PROGRAM = [sys.executable, "-m", "cortex_policy"]
+Done = subprocess.CompletedProcess[str]
+_SIGNALS = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGTSTP,
+    signal.SIGCONT,
+    signal.SIGPIPE,
+)
+
+
+def run_command(
+    *words: str, code: int = 0, given: str | None = None, cwd: Path | str | None = None, **variables: str
+) -> Done:
+    """Run a command in this process; it must answer this code."""
+    done = result_of(*words, given=given, cwd=cwd, **variables)
+    assert done.returncode == code, done
+    return done
+
+
+def result_of(*words: str, given: str | None = None, cwd: Path | str | None = None, **variables: str) -> Done:
+    """Run a command in this process, with input, directory and variables of its own, and return what it answered."""
+    with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, variables))
+        stack.enter_context(_directory(cwd))
+        stack.enter_context(_process_state())
+        out, err = (stack.enter_context(_descriptor(number, b"")) for number in (1, 2))
+        stack.enter_context(_descriptor(0, (given or "").encode("utf-8", "surrogateescape")))
+        stdout, stderr, _ = stack.enter_context(CliRunner().isolation())
+        sys.stdin = stack.enter_context(open(0, encoding="utf-8", closefd=False))  # the runner's has no descriptor
+        ended = _run(list(words))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        texts = [_text(stream.getvalue() + _content(file)) for stream, file in ((stdout, out), (stderr, err))]
+    return Done([*PROGRAM, *words], ended, *texts)
+
+
+def process_of(*words: str, given: str = "", cwd: Path | str | None = None, **variables: str) -> Done:
+    """Run a command as a process of its own, and return what it answered."""
+    return subprocess.run(
+        [*PROGRAM, *words], capture_output=True, text=True, check=False, input=given, cwd=cwd,
+        env=os.environ | variables, timeout=120,
+    )  # fmt: skip
+
+
+class _Exit(BaseException):
+    """The program ends its process here; only the test helper sees it."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+def _run(words: list[str]) -> int:
+    """Go through the same doors as a process does, and return the code it would exit with."""
+    ours, exit_process = os.getpid(), os._exit
+
+    def end(code: int) -> Never:
+        if os.getpid() != ours:  # a process that the command has started
+            exit_process(code)
+        raise _Exit(code)
+
+    call = door.read(words[1:]) if words[:1] == ["check"] else None
+    with patch.object(os, "_exit", end):
+        try:
+            if call is not None:
+                leave(answer(call))
+            return door._run(words)  # noqa: SLF001 - what `main` calls before it ends the process
+        except _Exit as error:
+            return error.code
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+
+
+def _content(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
+
+
+@contextmanager
+def _directory(path: Path | str | None) -> Iterator[None]:
+    before = os.getcwd()
+    os.chdir(path or before)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextmanager
+def _process_state() -> Iterator[None]:
+    """Put back what a command may change because its process ends with it."""
+    handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+    is_collecting, mask = gc.isenabled(), os.umask(0o022)
+    os.umask(mask)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        os.umask(mask)
+        if is_collecting:
+            gc.enable()
+
+
+@contextmanager
+def _descriptor(number: int, data: bytes) -> Iterator[BinaryIO]:
+    """Put a file in the place of a standard descriptor: some commands and what they start go past `sys.stdout`."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        before = os.dup(number)
+        os.dup2(file.fileno(), number)
+        try:
+            yield file
+        finally:
+            os.dup2(before, number)
+            os.close(before)
