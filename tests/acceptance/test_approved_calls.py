@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,11 @@ from typing import Any
 import pexpect
 import pytest
 
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
-SLOW = [sys.executable, "-c", "from cortex_policy import door; door.read = lambda words: None; door.main()"]
+from tests.support.command import PROGRAM
+from tests.support.command import result_of as run
+from tests.support.doors import BOTH_DOORS, FAST, TYPER, Door
+
 CALL = ("check", "records", "read", "--path", "docs/x")
-DOORS = pytest.mark.parametrize("door", [PROGRAM, SLOW], ids=["fast", "typer"])
 
 
 @pytest.fixture(autouse=True)
@@ -25,13 +25,6 @@ def asking(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     grant = {"tool": "records", "actions": ["read"], "rate": {"perMinute": 3}, "dataClass": "sensitive"}
     (root / ".cortex/policy/tools/records.json").write_text(json.dumps(grant))
     monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "ask")
-
-
-def run(*words: str, door: list[str] = PROGRAM) -> "subprocess.CompletedProcess[str]":
-    """Run a whole process."""
-    return subprocess.run(
-        [*door, *words], capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL
-    )
 
 
 def started(*words: str) -> "subprocess.Popen[str]":
@@ -55,10 +48,10 @@ def waiting() -> str:
     raise AssertionError
 
 
-@DOORS
-def test_a_denial_names_the_request_and_the_command_that_approves_it(door: list[str]) -> None:
+@BOTH_DOORS
+def test_a_denial_names_the_request_and_the_command_that_approves_it(door: Door) -> None:
     """Typed as it stands, the call is allowed, once, by either door."""
-    done = run(*CALL, door=door)
+    done = door.result_of(*CALL)
     assert (done.returncode, done.stdout) == (13, "")
     line, hint = done.stderr.splitlines()
     (request_id,) = re.findall("`([0-9a-f]{8})`", line)
@@ -71,36 +64,36 @@ def test_a_denial_names_the_request_and_the_command_that_approves_it(door: list[
     done = run("approve", request_id, "--yes")
     assert (done.returncode, done.stdout) == (0, f"approved {request_id}: records read\n")
     assert run("approve", request_id, "--yes").stdout == f"nothing to do: approved {request_id}: records read\n"
-    assert [run(*CALL, door=one).returncode for one in (door, PROGRAM, SLOW)] == [0, 13, 13]
+    assert [one.result_of(*CALL).returncode for one in (door, FAST, TYPER)] == [0, 13, 13]
     assert run("approve", request_id, "--yes").returncode == 3
 
 
-@DOORS
-def test_json_tells_of_the_approval(door: list[str]) -> None:
+@BOTH_DOORS
+def test_json_tells_of_the_approval(door: Door) -> None:
     """A member of its own, null where no human is asked; only waiting for budget makes a no one to be retried."""
-    told = json.loads(run(*CALL, "--json", door=door).stdout)
+    told = json.loads(door.result_of(*CALL, "--json").stdout)
     request_id = told["approval"]["id"]
     assert (told["reason"], told["retryable"], told["obligations"]) == ("approval_required", False, ["human_approval"])
     assert told["approval"]["status"] == "waiting"
     assert 200 < told["approval"]["expires_in_seconds"] <= 300
     assert json.loads(run("deny", request_id, "--json").stdout)["request"]["status"] == "denied"
-    denied = run(*CALL, door=door)
+    denied = door.result_of(*CALL)
     assert denied.returncode == 13
     assert f"request `{request_id}` was denied by a human\nhint: a human can be asked again in " in denied.stderr
-    told = json.loads(run(*CALL, "--json", "--peek", door=door).stdout)
+    told = json.loads(door.result_of(*CALL, "--json", "--peek").stdout)
     assert told["approval"]["status"] == "denied"
-    assert json.loads(run("check", "git", "tree", "--json", door=door).stdout)["approval"] is None
-    other = json.loads(run("check", "records", "read", "--json", door=door).stdout)["approval"]["id"]
+    assert json.loads(door.result_of("check", "git", "tree", "--json").stdout)["approval"] is None
+    other = json.loads(door.result_of("check", "records", "read", "--json").stdout)["approval"]["id"]
     run("approve", other, "--yes")
-    told = json.loads(run("check", "records", "read", "--json", door=door).stdout)
+    told = json.loads(door.result_of("check", "records", "read", "--json").stdout)
     assert (told["decision"], told["approval"]) == (True, {"id": other, "status": "used", "expires_in_seconds": 0.0})
 
 
-@DOORS
+@BOTH_DOORS
 @pytest.mark.parametrize(("answer", "code"), [(("approve", "--yes"), 0), (("deny",), 13)], ids=["yes", "no"])
-def test_a_check_that_waits_ends_with_the_answer(door: list[str], answer: tuple[str, ...], code: int) -> None:
+def test_a_check_that_waits_ends_with_the_answer(door: Door, answer: tuple[str, ...], code: int) -> None:
     """Long before its time is over, and no lock is held meanwhile."""
-    waiter = subprocess.Popen([*door, *CALL, "--wait", "50"], stderr=subprocess.PIPE, text=True)
+    waiter = subprocess.Popen([*door.argv, *CALL, "--wait", "50"], stderr=subprocess.PIPE, text=True)
     request_id = waiting()
     assert run(*CALL).returncode == 13
     assert run(answer[0], request_id, *answer[1:]).returncode == 0

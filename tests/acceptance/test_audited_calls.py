@@ -6,25 +6,14 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-FAST = [sys.executable, "-m", "cortex_policy", "check"]
-SLOW = [sys.executable, "-c", "from cortex_policy import door; door.read = lambda words: None; door.main()", "check"]
-ENFORCE = [sys.executable, "-c", """
-import json, sys
-from cortex_policy import CortexPolicyError, enforce, load_grant
-grant, action, args = sys.argv[1:]
-try:
-    enforce(load_grant(grant), action, json.loads(args))
-except CortexPolicyError as error:
-    sys.exit(error.exit_code)
-"""]  # fmt: skip
-DOORS = pytest.mark.parametrize("door", [FAST, SLOW], ids=["fast", "typer"])
+from tests.support.command import result_of
+from tests.support.doors import BOTH_DOORS, FAST, TYPER, Door, code_of_enforce
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +23,6 @@ def log(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (root / ".cortex/policy/tools/once.json").write_text(once)
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     return tmp_path / "log"
-
-
-def run(program: list[str], *words: str, text: str = "") -> "subprocess.CompletedProcess[str]":
-    """Run a whole process."""
-    return subprocess.run([*program, *words], input=text, capture_output=True, text=True, check=False, timeout=60)
 
 
 def events(log: Path) -> list[dict[str, Any]]:
@@ -82,10 +66,10 @@ def test_both_doors_write_the_same_event(
     """One for each answer, whatever is printed; what it is about stands in it."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", level)
     codes = []
-    for door in (FAST, SLOW):
+    for door in (FAST, TYPER):
         shutil.rmtree(state)
         state.mkdir(mode=0o700)
-        codes.append(run(door, *words, text='{"repo": 3}').returncode)
+        codes.append(door.result_of("check", *words, given='{"repo": 3}').returncode)
     fast, slow = map(timeless, events(log))
     assert fast == slow
     assert codes[0] == codes[1] != 70
@@ -104,8 +88,8 @@ def test_enforce_writes_what_check_writes(
     """Member by member."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", level)
     codes = {
-        run(FAST, "git", action, "--args", json.dumps(args)).returncode,
-        run(ENFORCE, "git", action, json.dumps(args)).returncode,
+        result_of("check", "git", action, "--args", json.dumps(args)).returncode,
+        code_of_enforce("git", action, args),
     }
     first, second = map(timeless, events(log))
     assert first == second
@@ -144,14 +128,14 @@ def nest(root: Path) -> None:
         (open_grant, "grant_unsafe", 22), (nest, "root_ambiguous", 26),
     ],
 )  # fmt: skip
-@DOORS
+@BOTH_DOORS
 def test_what_could_not_be_decided_is_written_too(
-    root: Path, log: Path, door: list[str], spoil: Any, reason: str, code: int
+    root: Path, log: Path, door: Door, spoil: Any, reason: str, code: int
 ) -> None:  # fmt: skip
     """The settings that name the log are no root's."""
     spoil(root)
     os.chdir(root / "docs")
-    assert run(door, "git", "tree", "--path", "docs/x").returncode == code
+    assert door.result_of("check", "git", "tree", "--path", "docs/x").returncode == code
     (event,) = events(log)
     assert event["data"]["reason"] == reason
     is_known = reason != "root_ambiguous"
@@ -162,37 +146,37 @@ def test_what_could_not_be_decided_is_written_too(
 def test_a_stop_denies_enforce_and_is_written(root: Path, log: Path) -> None:
     """And so is a ledger that cannot be used."""
     stop(root)
-    assert run(ENFORCE, "git", "tree", "{}").returncode == 15
+    assert code_of_enforce("git", "tree") == 15
     (root / ".cortex/policy/stop").unlink()
     (log.parent / "state").chmod(0o777)
-    assert run(ENFORCE, "git", "tree", "{}").returncode == 24
+    assert code_of_enforce("git", "tree") == 24
     assert [one["data"]["reason"] for one in events(log)] == ["stopped", "state_unavailable"]
 
 
-@DOORS
+@BOTH_DOORS
 def test_words_that_are_no_call_and_settings_that_are_wrong_are_not_written(
-    root: Path, log: Path, door: list[str], monkeypatch: pytest.MonkeyPatch
+    root: Path, log: Path, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody decided, and nobody knows the log."""
     for words in (("git",), ("git", "tree", "--args", "{"), ("git", "tree", "--arg", 'x={"a": 1, "a": 2}')):
-        assert run(door, *words).returncode == 2
-    assert run(door, "--help").returncode == 0
+        assert door.result_of("check", *words).returncode == 2
+    assert door.result_of("check", "--help").returncode == 0
     (root / ".cortex/policy/config.toml").write_text("sensitive = 1\n")
-    assert run(door, "git", "tree").returncode == 27
+    assert door.result_of("check", "git", "tree").returncode == 27
     (root / ".cortex/policy/config.toml").unlink()
     monkeypatch.setenv("CORTEX_POLICY_SENSITIVE", "x")
-    assert run(door, "git", "tree").returncode == 27
+    assert door.result_of("check", "git", "tree").returncode == 27
     stop(root)
-    assert run(door, "git", "tree").returncode == 15
+    assert door.result_of("check", "git", "tree").returncode == 15
     assert not log.exists()
 
 
-@DOORS
-def test_a_call_that_waits_writes_its_last_answer_alone(root: Path, log: Path, door: list[str]) -> None:
+@BOTH_DOORS
+def test_a_call_that_waits_writes_its_last_answer_alone(root: Path, log: Path, door: Door) -> None:
     """However often it asked; what is edited meanwhile counts, and is written."""
-    assert run(door, "once", "a").returncode == 0
-    assert run(door, "once", "a", "--wait", "2.5").returncode == 14
-    waiting = subprocess.Popen([*door, "once", "a", "--wait", "30"], stderr=subprocess.PIPE)
+    assert door.result_of("check", "once", "a").returncode == 0
+    assert door.result_of("check", "once", "a", "--wait", "2.5").returncode == 14
+    waiting = subprocess.Popen([*door.argv, "check", "once", "a", "--wait", "30"], stderr=subprocess.PIPE)
     time.sleep(1)
     file = root / ".cortex/policy/tools/once.json"
     file.write_text(file.read_text().replace('"a"', '"b"', 1))
@@ -201,9 +185,9 @@ def test_a_call_that_waits_writes_its_last_answer_alone(root: Path, log: Path, d
     assert [one["data"]["reason"] for one in events(log)] == ["allowed", "rate_limited", "action_not_allowed"]
 
 
-@DOORS
+@BOTH_DOORS
 def test_full_says_where_the_call_came_from_and_what_it_meant(
-    root: Path, log: Path, door: list[str], monkeypatch: pytest.MonkeyPatch
+    root: Path, log: Path, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Words take the type that the grant declares; run and trace are passed on."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", "full")
@@ -211,7 +195,7 @@ def test_full_says_where_the_call_came_from_and_what_it_meant(
     monkeypatch.setenv("TRACEPARENT", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     (root / ".cortex/policy/stamp.json").write_text('{"version": 9}')
     words = ("once", "a", "--arg", "n=3", "--arg", "m=3", "--path", "docs/link-to-etc", "--peek")
-    assert run(door, *words).returncode == 0
+    assert door.result_of("check", *words).returncode == 0
     (event,) = events(log)
     assert event["subject"] == "nightly-7"
     assert timeless(event)["data"] == {
@@ -222,12 +206,12 @@ def test_full_says_where_the_call_came_from_and_what_it_meant(
     }  # fmt: skip
 
 
-@DOORS
-def test_a_fifo_blocks_nobody_and_a_link_leads_nowhere(log: Path, door: list[str]) -> None:
+@BOTH_DOORS
+def test_a_fifo_blocks_nobody_and_a_link_leads_nowhere(log: Path, door: Door) -> None:
     """Neither is a log: an allow and a denial alike become 24, and are counted as nothing."""
     os.mkfifo(log)
     for words in (("once", "a"), ("once", "b"), ("nosuch", "a"), ("once", "a", "-q")):
-        done = run(door, *words)
+        done = door.result_of("check", *words)
         assert (done.returncode, done.stdout) == (24, "")
         assert done.stderr == ("" if "-q" in words else (
             f"{' '.join(words)}: audit log `{log}`: it is a FIFO\n"
@@ -235,41 +219,41 @@ def test_a_fifo_blocks_nobody_and_a_link_leads_nowhere(log: Path, door: list[str
         ))  # fmt: skip
     log.unlink()
     log.symlink_to("elsewhere")
-    told = json.loads(run(door, "once", "a", "--json").stdout)
+    told = json.loads(door.result_of("check", "once", "a", "--json").stdout)
     assert (told["exit_code"], told["reason"], told["retryable"]) == (24, "state_unavailable", False)
     assert told["message"] == f"audit log `{log}`: it is a link"
     assert not (log.parent / "elsewhere").exists()
     log.unlink()
-    assert run(door, "once", "a").returncode == 0
+    assert door.result_of("check", "once", "a").returncode == 0
 
 
-@DOORS
+@BOTH_DOORS
 def test_a_log_that_cannot_be_written_is_ignored_where_that_is_set(
-    log: Path, door: list[str], monkeypatch: pytest.MonkeyPatch
+    log: Path, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every answer is what it was."""
     log.mkdir()
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")
     for words, code in ((("once", "a"), 0), (("once", "b"), 10), (("once", "a"), 14), (("nosuch", "a"), 20)):
-        assert run(door, *words).returncode == code
+        assert door.result_of("check", *words).returncode == code
 
 
-@DOORS
-def test_outputs_that_are_gone_change_nothing(log: Path, door: list[str]) -> None:
+@BOTH_DOORS
+def test_outputs_that_are_gone_change_nothing(log: Path, door: Door) -> None:
     """With all three closed, no answer and no hit lands in the log."""
-    command = " ".join([f"'{word}'" for word in [*door, "git", "push"]])
+    command = " ".join([f"'{word}'" for word in [*door.argv, "check", "git", "push"]])
     done = subprocess.run(["sh", "-c", f"{command} <&- >&- 2>&-"], check=False, timeout=60)
     assert done.returncode == 10
     (event,) = events(log)
     assert event["data"]["reason"] == "action_not_allowed"
 
 
-@DOORS
-def test_no_call_leads_into_the_log_it_is_written_to(root: Path, log: Path, door: list[str]) -> None:
+@BOTH_DOORS
+def test_no_call_leads_into_the_log_it_is_written_to(root: Path, log: Path, door: Door) -> None:
     """By its name, through a link, and before it is there."""
     (root / "alias").symlink_to(log)
     for path in (str(log), "../log", "alias"):
-        done = run(door, "model-gateway", "chat", "--path", path)
+        done = door.result_of("check", "model-gateway", "chat", "--path", path)
         assert done.returncode == 12
         assert "no grant lets its tool touch what governs it" in done.stderr
     assert len(events(log)) == 3
@@ -277,7 +261,7 @@ def test_no_call_leads_into_the_log_it_is_written_to(root: Path, log: Path, door
 
 def test_a_fingerprint_is_what_a_shell_makes_of_the_value(log: Path) -> None:
     """As docs/audit.md says."""
-    assert run(FAST, "git", "tree", "--path", "docs/x").returncode == 0
+    assert result_of("check", "git", "tree", "--path", "docs/x").returncode == 0
     shell = "printf '\"docs/x\"' | sha256sum | cut -c1-16"
     made = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout.strip()
     assert events(log)[0]["data"]["args"] == {"path": f"sha256:{made}"}

@@ -15,9 +15,10 @@ import pytest
 
 from cortex_policy.state.grants import Root
 from cortex_policy.state.writers import locked
+from tests.support.command import PROGRAM, Done, process_of
+from tests.support.command import run_command as run
+from tests.support.doors import FAST, TYPER
 
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
-SLOW = [sys.executable, "-c", "from cortex_policy import door; door.read = lambda words: None; door.main()"]
 # a host of our own: /etc is this process's alone
 HOST = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /etc && eval "$0" && exec "$@"']
 KINDS: dict[str, Callable[[Path], object]] = {
@@ -32,16 +33,6 @@ MEMBERS = [
     "decision", "reason", "message", "exit_code", "retryable", "grant", "action", "paths", "rate", "obligations",
     "approval", "root", "duration_us",
 ]  # fmt: skip
-Done = subprocess.CompletedProcess[str]
-
-
-def run(*words: str, code: int = 0, program: list[str] = PROGRAM) -> Done:
-    """Run a command in a script, which must answer this code."""
-    done = subprocess.run(
-        [*program, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60
-    )
-    assert done.returncode == code, done
-    return done
 
 
 def need_namespaces() -> None:
@@ -52,10 +43,12 @@ def need_namespaces() -> None:
         pytest.skip("no mount namespace may be made here")
 
 
-def on_host(shell: str, *words: str, code: int) -> Done:
-    """Run a command where only some lines of shell have written to /etc."""
+def on_host(shell: str, *argv: str, code: int) -> Done:
+    """Run a program where only some lines of shell have written to /etc; it must answer this code."""
     need_namespaces()
-    return run(*words, code=code, program=[*HOST, shell, *PROGRAM])
+    done = subprocess.run([*HOST, shell, *argv], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == code, done
+    return done
 
 
 @pytest.fixture
@@ -69,7 +62,8 @@ def test_a_stop_of_any_kind_stops_both_doors_and_is_ended(stop: Path, kind: str)
     """With all members in JSON, nothing to say where nothing is to be said, and the same bytes from both."""
     KINDS[kind](stop)
     for words in (("git", "tree"), ("nope", "x"), ("git", "tree", "--wait", "9"), ("git", "tree", "--explain")):
-        fast, slow = (run("check", *words, code=15, program=program) for program in (PROGRAM, SLOW))
+        fast, slow = (door.result_of("check", *words) for door in (FAST, TYPER))
+        assert fast.returncode == slow.returncode == 15
         assert (fast.stdout, fast.stderr) == (slow.stdout, slow.stderr)
         assert fast.stderr.startswith(f"{words[0]} {words[1]}: emergency stop: by ")
         assert re.search("^hint:? +an operator ends it with `cortex-policy resume`$", fast.stderr, re.MULTILINE)
@@ -94,7 +88,7 @@ def test_thirty_checks_in_a_loop_turn_at_once(stop: Path) -> None:
             run("stop", "--reason", "the token leaked")
         if nth == 20:
             run("resume")
-        codes.append(subprocess.run([*PROGRAM, "check", "git", "tree"], capture_output=True, check=False).returncode)
+        codes.append(process_of("check", "git", "tree").returncode)
     assert codes == [0] * 10 + [15] * 10 + [0] * 10
     assert not stop.exists()
 
@@ -242,19 +236,20 @@ def test_no_grant_lets_its_tool_end_a_stop(stop: Path) -> None:
 def test_the_host_is_stopped(tmp_path: Path, root: Path, shell: str) -> None:
     """Every check on it, below a root or not; no `resume` of a root ends it."""
     assert root.is_dir()
-    denied = on_host(shell, "check", "git", "tree", code=15)
+    denied = on_host(shell, *PROGRAM, "check", "git", "tree", code=15)
     assert denied.stderr.startswith("git tree: emergency stop: ")
     assert "/etc/cortex-policy" in denied.stderr
-    answer = json.loads(on_host(shell, "check", "git", "tree", "--json", "--root", str(tmp_path), code=15).stdout)
+    words = ("check", "git", "tree", "--json", "--root", str(tmp_path))
+    answer = json.loads(on_host(shell, *PROGRAM, *words, code=15).stdout)
     assert list(answer) == MEMBERS
     assert (answer["reason"], answer["root"]) == ("stopped", None)
     run("stop")
-    still = on_host(shell, "resume", code=0)
+    still = on_host(shell, *PROGRAM, "resume", code=0)
     assert "resumed; it was stopped by" in still.stdout
     assert still.stderr.startswith("stopped still ")
-    assert on_host(shell, "list", code=0).stderr.startswith("stopped ")
-    on_host("true", "check", "git", "tree", code=0)
-    on_host("mkdir /etc/cortex-policy", "check", "git", "tree", code=0)
+    assert on_host(shell, *PROGRAM, "list", code=0).stderr.startswith("stopped ")
+    on_host("true", *PROGRAM, "check", "git", "tree", code=0)
+    on_host("mkdir /etc/cortex-policy", *PROGRAM, "check", "git", "tree", code=0)
 
 
 def test_a_full_disk_loses_the_reason_and_not_the_stop(root: Path, tmp_path: Path) -> None:
@@ -267,7 +262,7 @@ def test_a_full_disk_loses_the_reason_and_not_the_stop(root: Path, tmp_path: Pat
     )
     both = f'cd {small} && "$0" -m cortex_policy stop --reason why && "$0" -m cortex_policy check git tree; exit $?'
     need_namespaces()
-    done = run(code=15, program=[*HOST, shell, "sh", "-c", both, sys.executable])
+    done = on_host(shell, "sh", "-c", both, sys.executable, code=15)
     assert "stopped by " in done.stdout
     assert "why" not in done.stdout
     assert "your reason is not kept" in done.stderr

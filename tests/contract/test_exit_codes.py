@@ -2,17 +2,15 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 
-from cortex_policy.cli import app
 from cortex_policy.cli.exit_codes import DECIDING, exit_codes
 from cortex_policy.core.model import REASONS
+from tests.support.command import result_of, run_command
 
 LINES = [
     "check git tree", "explain git tree", "list", "show git", "show git --at 1", "diff git model-gateway",
@@ -55,7 +53,7 @@ def _grant() -> None:
 
 
 def _stamp() -> None:
-    app.run(["stamp", "write"])
+    run_command("stamp", "write")
     grant = json.loads((POLICY / "tools/git.json").read_text())
     (POLICY / "tools/git.json").write_text(json.dumps({**grant, "rate": {"perMinute": 29}}))
     os.environ["CORTEX_POLICY_STAMP"] = "require"
@@ -74,16 +72,6 @@ WRONG: list[Callable[[], None]] = [
 ]  # fmt: skip
 
 
-def code_of(words: list[str]) -> int:
-    """Return the exit code of a command line; those that decide leave their process."""
-    if words[0] in DECIDING:
-        return subprocess.run(
-            [sys.executable, "-I", "-m", "cortex_policy", *words], capture_output=True, check=False
-        ).returncode
-    with patch.multiple(sys, stdout=sys.stdout, stderr=sys.stderr, stdin=None):  # a run wraps them: put them back
-        return app.run(words)
-
-
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.__name__.strip("_<>"))
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.usefixtures("root")
@@ -92,14 +80,12 @@ def test_a_code_that_is_answered_is_listed(line: str, wrong: Callable[[], None])
     words = line.split()
     with patch.dict(os.environ):
         wrong()
-        assert code_of(words) in {code for code, _ in exit_codes(words[0])}
+        assert result_of(*words).returncode in {code for code, _ in exit_codes(words[0])}
 
 
 @pytest.mark.parametrize("command", DECIDING)
 def test_a_command_that_decides_lists_every_reason(command: str) -> None:
     """With 2, 70 and 130, and neither findings nor what is not done."""
     assert {code for code, _ in exit_codes(command)} == {2, 70, 130, *(reason.exit_code for reason in REASONS)}
-    said = subprocess.run(
-        [sys.executable, "-I", "-m", "cortex_policy", command, "--help"], capture_output=True, text=True, check=True
-    ).stdout
+    said = run_command(command, "--help").stdout
     assert "\n  23   grant differs from its stamp (stamp_mismatch)\n" in said

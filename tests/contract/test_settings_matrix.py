@@ -2,8 +2,6 @@
 
 import itertools
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from cortex_policy.core.settings import (
 )
 from cortex_policy.state import ledger
 from cortex_policy.state.settings import layers
+from tests.support.doors import FAST, TYPER, code_of_enforce
 
 STEPS = (SYSTEM, USER, ENVIRONMENT)  # each wins over those before it
 
@@ -146,18 +145,6 @@ def test_a_lock_of_the_system_wins_over_all_that_could_loosen(stage: Stage, tmp_
         assert weighed(layers(str(stage.root)), setting.name).winner.place == PROJECT
 
 
-DOORS = {
-    "fast": "door.main()",
-    "typer": "door.read = lambda words: None; door.main()",
-}
-ENFORCE = """
-import sys
-from cortex_policy import CortexPolicyError, enforce, load_grant
-try:
-    enforce(load_grant(sys.argv[2]), sys.argv[3], dict(word.split("=") for word in sys.argv[5:]))
-except CortexPolicyError as error:
-    sys.exit(error.exit_code)
-"""
 # what a call answers where a setting has a value
 ANSWERS = {
     ("sensitive", "allow"): 0, ("sensitive", "ask"): 13, ("sensitive", "deny"): 13,
@@ -166,16 +153,13 @@ ANSWERS = {
 }  # fmt: skip
 
 
-def answers(stage: Stage, *words: str) -> set[int]:
-    """Ask through every door, in whole processes."""
-    start = f"from cortex_policy.state import ledger; ledger.SYSTEM_SETTINGS = {str(stage.system)!r}\n"
-    programs = [f"{start}from cortex_policy import door; {door}" for door in DOORS.values()]
-    return {
-        subprocess.run(
-            [sys.executable, "-c", program, "check", "records", "read", *words], capture_output=True, check=False
-        ).returncode
-        for program in [*programs, *([] if "--require-path" in words else [start + ENFORCE])]
-    }
+def answers(*words: str) -> set[int]:
+    """Ask through every door."""
+    codes = {door.result_of("check", "records", "read", *words).returncode for door in (FAST, TYPER)}
+    if "--require-path" in words:  # `enforce` has no such option
+        return codes
+    args = dict(word.split("=") for word in words[1:])
+    return codes | {code_of_enforce("records", "read", args)}
 
 
 def record(stage: Stage) -> None:
@@ -200,7 +184,7 @@ def test_all_doors_answer_by_a_setting_wherever_it_stands(stage: Stage, name: st
     if place != OPTION:
         stage.put(place, setting, value)
     words = ["--require-path"] if place == OPTION else ["--arg", "note=x"] if name == "undeclared_args" else []
-    assert answers(stage, *words) == {ANSWERS[name, value]}
+    assert answers(*words) == {ANSWERS[name, value]}
 
 
 @pytest.mark.parametrize("place", [SYSTEM, USER, ENVIRONMENT])
@@ -209,7 +193,7 @@ def test_all_doors_count_in_the_state_directory_that_is_set(stage: Stage, tmp_pa
     record(stage)
     stage.clear()
     stage.put(place, BY_NAME["state_dir"], str(tmp_path / "elsewhere"))
-    assert answers(stage) == {0}
+    assert answers() == {0}
     assert len(list((tmp_path / "elsewhere").iterdir())) == 1
 
 
@@ -218,7 +202,7 @@ def test_all_doors_write_to_the_audit_log_that_is_set(stage: Stage, tmp_path: Pa
     """One line each, and nowhere else."""
     record(stage)
     stage.put(place, BY_NAME["audit.file"], str(tmp_path / "log"))
-    assert answers(stage) == {0}
+    assert answers() == {0}
     assert len(events(tmp_path / "log")) == 3
 
 
@@ -242,7 +226,7 @@ def test_all_doors_say_as_much_as_is_set(
     record(stage)
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     stage.put(place, BY_NAME["audit.args"], level)
-    assert answers(stage) == {0}
+    assert answers() == {0}
     assert [kind_of(event) for event in events(tmp_path / "log")] == [level] * 3
 
 
@@ -255,7 +239,7 @@ def test_all_doors_deny_what_cannot_be_written_unless_that_is_ignored(
     record(stage)
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "nowhere" / "log"))
     stage.put(place, BY_NAME["audit.on_error"], value)
-    assert answers(stage) == {code}
+    assert answers() == {code}
 
 
 SEEN = {"state_dir", "audit.file", "audit.args", "audit.on_error"} | {name for name, _ in ANSWERS}
@@ -268,4 +252,4 @@ def test_all_doors_agree_on_the_others(stage: Stage, tmp_path: Path, name: str) 
     setting = BY_NAME[name]
     for place in setting.places:
         stage.put(place, setting, values_of(setting, tmp_path)[-1])
-    assert answers(stage) == {0}
+    assert answers() == {0}
