@@ -1,26 +1,18 @@
-"""Whole command lines of `check`, in real processes: the exit codes people build on."""
+"""Whole command lines of `check`: the exit codes people build on."""
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import cortex_policy
+from tests.support.command import process_of, result_of
 
-CHECK = [sys.executable, "-m", "cortex_policy", "check"]
-
-
-def check(*words: str, **options: object) -> "subprocess.CompletedProcess[str]":
-    """Run one check and return what came of it."""
-    return subprocess.run([*CHECK, *words], capture_output=True, text=True, check=False, timeout=30, **options)  # type: ignore[call-overload, no-any-return]
-
-
+check = partial(result_of, "check")
 TABLE = [
     (("git", "tree", "--path", "docs/x"), 0),
     (("git", "tree", "--path", "packages/a/../b"), 0),
@@ -159,16 +151,15 @@ def test_an_error_of_usage_is_json_where_json_is_asked_for(words: tuple[str, ...
 @pytest.mark.parametrize("word", ["--help", "--version"])
 def test_help_and_version_make_no_call_a_yes(word: str) -> None:
     """Before `check` they stand alone, as they do after it."""
-    done = subprocess.run([*CHECK[:-1], word, "check", "git", "push"], capture_output=True, check=False, timeout=30)
+    done = result_of(word, "check", "git", "push")
     assert done.returncode == 2
 
 
 def test_a_bad_state_directory_is_asked_last(root: Path) -> None:
     """The first rule that fails decides, and the rate is the last of them."""
     assert root.is_dir()
-    bad = {**os.environ, "CORTEX_POLICY_STATE_DIR": "relative"}
-    assert check("git", "push", env=bad).returncode == 10
-    assert check("git", "tree", env=bad).returncode == 24
+    assert check("git", "push", CORTEX_POLICY_STATE_DIR="relative").returncode == 10
+    assert check("git", "tree", CORTEX_POLICY_STATE_DIR="relative").returncode == 24
 
 
 def test_a_module_that_cannot_be_loaded_is_a_bug_and_not_a_finding(root: Path, tmp_path: Path) -> None:
@@ -177,7 +168,7 @@ def test_a_module_that_cannot_be_loaded_is_a_bug_and_not_a_finding(root: Path, t
     copy = tmp_path / "copy" / "cortex_policy"
     shutil.copytree(Path(cortex_policy.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "checking.py").write_text("raise MemoryError('\\x1b[31m')")
-    done = check("git", "tree", env={**os.environ, "PYTHONPATH": str(copy.parent)})
+    done = process_of("check", "git", "tree", PYTHONPATH=str(copy.parent))
     assert done.returncode == 70
     assert "\x1b" not in done.stderr
     assert "Traceback" not in done.stderr
@@ -187,7 +178,7 @@ def test_a_module_that_cannot_be_loaded_is_a_bug_and_not_a_finding(root: Path, t
 def test_the_rate_is_counted_across_invocations() -> None:
     """Thirty a minute are thirty, over eight shells at once, and the next is told how long to wait."""
     with ThreadPoolExecutor(8) as shells:
-        codes = list(shells.map(lambda _: check("git", "tree", "--path", "docs/x").returncode, range(34)))
+        codes = list(shells.map(lambda _: process_of("check", "git", "tree", "--path", "docs/x").returncode, range(34)))
     assert sorted(codes) == [0] * 30 + [14] * 4
     denied = check("git", "tree", "--path", "docs/x")
     assert "rate limit exceeded: 30 of 30 used" in denied.stderr
@@ -257,8 +248,8 @@ def test_a_grant_that_others_can_write_is_not_believed(root: Path) -> None:
 
 def test_settings_are_never_skipped(root: Path) -> None:
     """What is no setting, or no value of one, answers 27, wherever it stands."""
-    assert check("git", "tree", env={**os.environ, "CORTEX_POLICY_SENSITIV": "deny"}).returncode == 27
-    assert check("git", "tree", env={**os.environ, "CORTEX_AUDIT_LOG": "log"}).returncode == 27
+    assert check("git", "tree", CORTEX_POLICY_SENSITIV="deny").returncode == 27
+    assert check("git", "tree", CORTEX_AUDIT_LOG="log").returncode == 27
     (root / ".cortex" / "policy" / "config.toml").write_text("require_paths = true\n")
     denied = check("git", "tree")
     assert denied.returncode == 27
@@ -331,13 +322,12 @@ def test_json_tells_what_is_known_of_a_grant_that_cannot_be_used(root: Path) -> 
     """Its file and root where it is invalid, unsafe or missing, and all of it where only the state is unavailable."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
 
-    def told(*words: str, **options: object) -> dict[str, object]:
-        answer = json.loads(check(*words, "--json", **options).stdout)
+    def told(*words: str, **variables: str) -> dict[str, object]:
+        answer = json.loads(check(*words, "--json", **variables).stdout)
         return {"root": answer["root"], **answer["grant"]}
 
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
-    bad = {**os.environ, "CORTEX_POLICY_STATE_DIR": "relative"}
-    assert told("git", "tree", env=bad) == {
+    assert told("git", "tree", CORTEX_POLICY_STATE_DIR="relative") == {
         "root": str(root), "id": "git", "tool": "git-map", "file": str(file), "sha256": digest,
     }  # fmt: skip
     assert told("nope", "x") == {"root": str(root), "id": "nope", "tool": None, "file": None, "sha256": None}

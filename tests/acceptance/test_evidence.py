@@ -1,15 +1,13 @@
-"""From a call to the change that would have allowed it, as whole processes: check, log, replay, edit, suggest, check."""
+"""From a call to the change that would have allowed it: check, log, replay, edit, suggest, check."""
 
 import json
-import os
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-PROGRAM = [sys.executable, "-m", "cortex_policy"]
+from tests.support.command import run_command
+
 # each with the code that `check` answers by the grants of the fixture `root`
 CALLS = [
     (("git", "tree", "--path", "docs/x"), 0),
@@ -29,13 +27,11 @@ class Machine:
 
     def __init__(self, log: Path, detail: str) -> None:
         self.log = log
-        self.environment = os.environ | {"CORTEX_AUDIT_LOG": str(log), "CORTEX_POLICY_AUDIT_ARGS": detail}
+        self.variables = {"CORTEX_AUDIT_LOG": str(log), "CORTEX_POLICY_AUDIT_ARGS": detail}
 
     def run(self, *words: str, code: int = 0) -> str:
         """Run a command, which must answer this code."""
-        done = subprocess.run([*PROGRAM, *words], capture_output=True, text=True, check=False, env=self.environment)
-        assert done.returncode == code, done
-        return done.stdout
+        return run_command(*words, code=code, **self.variables).stdout
 
     def json(self, *words: str) -> dict[str, object]:
         """Run a command, and read what it prints."""

@@ -1,17 +1,11 @@
 """A checkout that belongs to another user, as in a container: what decides refuses it, what looks at it warns once."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-
-def run(*words: str, root: Path) -> "subprocess.CompletedProcess[str]":
-    """Run a command in a directory."""
-    command = [sys.executable, "-I", "-m", "cortex_policy", *words]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+from tests.support.command import result_of as run
 
 
 @pytest.fixture
@@ -26,10 +20,10 @@ def foreign(root: Path) -> Path:
 
 def test_a_check_says_that_it_is_enough_to_name_the_root(foreign: Path) -> None:
     """And it is."""
-    done = run("check", "git", "tree", "--path", "docs/x", root=foreign)
+    done = run("check", "git", "tree", "--path", "docs/x", cwd=foreign)
     assert done.returncode == 22
     assert f"hint: if user 4321 may say what is allowed, name the root with `--root {foreign}` or " in done.stderr
-    assert run("check", "git", "tree", "--path", "docs/x", "--root", str(foreign), root=foreign).returncode == 0
+    assert run("check", "git", "tree", "--path", "docs/x", "--root", str(foreign), cwd=foreign).returncode == 0
 
 
 @pytest.mark.parametrize("words", [("validate",), ("test",), ("fmt", "--check"), ("list",), ("diff", "git", "git")])
@@ -38,8 +32,8 @@ def test_whoever_looks_at_it_is_warned(foreign: Path, words: tuple[str, ...]) ->
     tests = foreign / ".cortex/policy/tests"
     tests.mkdir()
     (tests / "git.cases.toml").write_text('[[case]]\nname = "a"\ncall = "git tree --path docs/x"\nexpect = "allowed"\n')
-    done = run(*words, root=foreign)
+    done = run(*words, cwd=foreign)
     said = done.stdout + done.stderr
     assert said.count("`check` refuses that") == 1 or (words == ("list",) and "unsafe" in said)
-    named = run(*words, "--root", str(foreign), root=foreign)
+    named = run(*words, "--root", str(foreign), cwd=foreign)
     assert "check` refuses" not in named.stdout + named.stderr

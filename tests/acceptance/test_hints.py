@@ -3,11 +3,12 @@
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+
+from tests.support.command import result_of
 
 NAME = "a b;touch PWNED"
 
@@ -23,11 +24,10 @@ def awkward(tmp_path: Path) -> Path:
 
 def told(directory: Path, *words: str) -> str:
     """Return all that a command prints, run outside of the root."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CORTEX_", "PRE_COMMIT"))}
-    done = subprocess.run(
-        [sys.executable, "-I", "-m", "cortex_policy", *words],
-        cwd=directory, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    with patch.dict(os.environ):
+        for name in [name for name in os.environ if name.startswith(("CORTEX_", "PRE_COMMIT"))]:
+            del os.environ[name]
+        done = result_of(*words, cwd=directory)
     assert done.returncode != 70, done.stderr
     return done.stdout + done.stderr
 
@@ -67,8 +67,5 @@ def test_a_hook_that_finds_no_root(awkward: Path) -> None:
     """What is put into a configuration is one word of a list, whatever a directory is called."""
     odd = awkward.parent / "x, --help]"
     (odd / ".cortex/policy").mkdir(parents=True)
-    done = subprocess.run(
-        [sys.executable, "-I", "-m", "cortex_policy", "check", "a", "b"],
-        cwd=awkward.parent, env={"PRE_COMMIT": "1"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = result_of("check", "a", "b", cwd=awkward.parent, PRE_COMMIT="1")
     assert '`args: [--root, "x, --help]"]`' in done.stderr

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,15 +10,7 @@ from conftest import by_caller
 
 from cortex_policy import load_grant
 from cortex_policy.core.model import GrantError
-
-Done = subprocess.CompletedProcess[str]
-
-
-def run(*words: str, at: Path, **variables: str) -> Done:
-    """Run a command in a directory."""
-    command = [sys.executable, "-I", "-m", "cortex_policy", *words]
-    environment = {**os.environ, **variables}
-    return subprocess.run(command, cwd=at, env=environment, capture_output=True, text=True, check=False)
+from tests.support.command import result_of as run
 
 
 @pytest.fixture
@@ -41,14 +31,14 @@ def inner(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_what_decides_names_both_roots_and_how_to_pin_each(inner: Path, root: Path, words: tuple[str, ...]) -> None:
     """The inner one first; a nested directory never widens what an outer one allows."""
-    done = run(*words, at=inner)
+    done = run(*words, cwd=inner)
     assert done.returncode == 26
     said = " ".join((done.stdout + done.stderr).split())
     assert f"`{inner}` and `{root}`" in said
     assert f"name one with `--root {inner}` or `--root {root}`, or with CORTEX_POLICY_ROOT" in said
     for pinned in (inner, root):
-        assert run(*words, "--root", str(pinned), at=inner).returncode == 0
-        assert run(*words, at=inner, CORTEX_POLICY_ROOT=str(pinned)).returncode == 0
+        assert run(*words, "--root", str(pinned), cwd=inner).returncode == 0
+        assert run(*words, cwd=inner, CORTEX_POLICY_ROOT=str(pinned)).returncode == 0
 
 
 @pytest.mark.usefixtures("inner")
@@ -70,10 +60,10 @@ LOOKS = [
 def test_what_looks_or_proves_takes_the_inner_root_and_says_so(inner: Path, root: Path, words: tuple[str, ...]) -> None:
     """In one line on standard error, so that its output stays what it is."""
     note = f"note: the root is `{inner}`; name another with `--root`: `{root}`\n"
-    done = run(*words, at=inner)
+    done = run(*words, cwd=inner)
     assert done.stderr.count(note) == 1
     assert done.returncode != 26
-    pinned = run(*words, "--root", str(inner), at=inner)
+    pinned = run(*words, "--root", str(inner), cwd=inner)
     assert note not in pinned.stderr
     assert (pinned.returncode, pinned.stdout) == (done.returncode, done.stdout)
 
@@ -81,27 +71,27 @@ def test_what_looks_or_proves_takes_the_inner_root_and_says_so(inner: Path, root
 def test_what_writes_takes_the_inner_root(inner: Path, root: Path) -> None:
     """And leaves the outer one alone."""
     before = (root / ".cortex/policy/tools/git.json").read_bytes()
-    assert run("set", "git", "--rate", "7", at=inner).returncode == 0
+    assert run("set", "git", "--rate", "7", cwd=inner).returncode == 0
     assert json.loads((inner / ".cortex/policy/tools/git.json").read_text())["rate"] == {"perMinute": 7}
     assert (root / ".cortex/policy/tools/git.json").read_bytes() == before
 
 
 def test_words_that_name_files_need_no_root(inner: Path) -> None:
     """Nothing is said of any."""
-    done = run("validate", ".cortex/policy/tools/git.json", at=inner)
+    done = run("validate", ".cortex/policy/tools/git.json", cwd=inner)
     assert "note: the root" not in done.stderr
     assert done.returncode == 0
 
 
 def test_a_stop_stops_every_root_on_the_way_up(inner: Path, root: Path) -> None:
     """It names them, with what ends each."""
-    done = run("stop", "--reason", "the token leaked", at=inner)
+    done = run("stop", "--reason", "the token leaked", cwd=inner)
     assert done.returncode == 0
     assert [line.rsplit(": ", 1)[1] for line in done.stdout.splitlines()] == [str(inner), str(root)]
     for one in (inner, root):
         assert f"`cortex-policy resume --root {one}`" in done.stderr
-        assert run("check", "git", "tree", "--root", str(one), at=inner).returncode == 15
-    again = json.loads(run("stop", "--json", at=inner).stdout)
+        assert run("check", "git", "tree", "--root", str(one), cwd=inner).returncode == 15
+    again = json.loads(run("stop", "--json", cwd=inner).stdout)
     assert (again["root"], again["changed"], [one["root"] for one in again["others"]]) == (
         str(inner),
         False,
@@ -134,4 +124,4 @@ def test_a_root_that_cannot_be_stopped_does_not_save_the_others(inner: Path, roo
 )  # fmt: skip
 def test_what_gives_something_back_wants_a_name(inner: Path, words: tuple[str, ...]) -> None:
     """It would be the wrong root's as easily."""
-    assert run(*words, at=inner).returncode == 26
+    assert run(*words, cwd=inner).returncode == 26

@@ -1,14 +1,15 @@
-"""Whatever is done to a settings file, the very next check goes by it: whole processes, whatever they remember."""
+"""Whatever is done to a settings file, the very next check goes by it, whatever the last one remembered."""
 
 import mmap
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from cortex_policy.state import ledger
+from tests.support.command import result_of
 
 ALLOWED, DENIED, UNSAFE, NO_ROOT, INVALID = 0, 13, 22, 25, 27
 YES, NO = 'sensitive = "allow"  #\n', 'sensitive = "deny"   #\n'  # equally long
@@ -32,14 +33,10 @@ def file(request: pytest.FixtureRequest, root: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def check(tmp_path: Path) -> Callable[[], int]:
+def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Ask as a caller does, by the door that a plain `check` takes; /etc alone lies elsewhere."""
-    program = (
-        f"from cortex_policy.state import ledger; ledger.SYSTEM_SETTINGS = {str(tmp_path / 'etc')!r}\n"
-        "from cortex_policy import door; door.main()"
-    )
-    words = [sys.executable, "-c", program, "check", "records", "read", "-q"]
-    return lambda: subprocess.run(words, check=False).returncode
+    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    return lambda: result_of("check", "records", "read", "-q").returncode
 
 
 def rewrite(file: Path, text: str) -> None:

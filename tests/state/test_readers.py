@@ -14,6 +14,7 @@ from cortex_policy.state.grants import find_root
 from cortex_policy.state.readers import living
 from cortex_policy.state.store import PolicyStore
 from cortex_policy.state.writers import NotDone
+from tests.support.command import result_of
 
 PATIENCE = 20.0
 SERVICE = """
@@ -25,15 +26,10 @@ with PolicyStore(reader="gateway") as store:
 """
 
 
-def program(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of this program."""
-    return subprocess.run([sys.executable, "-m", "cortex_policy", *words], capture_output=True, text=True, check=False)
-
-
 @pytest.fixture
 def stamped(root: Path) -> Path:
     """Stamp the root."""
-    assert program("stamp", "write").returncode == 0
+    assert result_of("stamp", "write").returncode == 0
     return root
 
 
@@ -42,8 +38,8 @@ def test_a_write_is_acknowledged_by_each_process_of_a_reader(stamped: Path, stat
     assert stamped.is_dir()
     with PolicyStore(reader="gateway"), PolicyStore(reader="gateway"), PolicyStore(reader="other"):
         assert [told.version for told in wait(find_root(), "gateway", None, PATIENCE)] == [1, 1]
-        assert program("set", "git", "--rate", "5").returncode == 0
-        done = program("stamp", "wait", "--reader", "gateway", "--timeout", str(PATIENCE))
+        assert result_of("set", "git", "--rate", "5").returncode == 0
+        done = result_of("stamp", "wait", "--reader", "gateway", "--timeout", str(PATIENCE))
         assert (done.returncode, done.stdout.splitlines()) == (0, [f"gateway, process {os.getpid()}: version 2"] * 2)
         files = [file for file in state.iterdir() if file.name.startswith("reader-")]
         assert len(files) == 3
@@ -58,7 +54,7 @@ def test_a_version_that_nobody_runs_is_waited_for_until_the_time_out(stamped: Pa
         wait(find_root(), "gateway", None, 0)
     with PolicyStore(reader="gateway"), pytest.raises(NotDone, match=f"process {os.getpid()} runs version 1"):
         wait(find_root(), "gateway", 2, 0)
-    done = program("stamp", "wait", "--reader", "gateway", "--timeout", "0")
+    done = result_of("stamp", "wait", "--reader", "gateway", "--timeout", "0")
     assert (done.returncode, done.stdout) == (3, "")
 
 
@@ -117,8 +113,8 @@ def test_a_reader_that_cannot_acknowledge_does_not_begin(stamped: Path, state: P
 
 def test_what_to_wait_for_must_be_said(stamped: Path) -> None:
     """Else it would be no wait at all; and a root without a stamp has no version."""
-    assert program("stamp", "wait").returncode == 2
+    assert result_of("stamp", "wait").returncode == 2
     (stamped / ".cortex" / "policy" / "stamp.json").unlink()
-    done = program("stamp", "wait", "--reader", "gateway")
+    done = result_of("stamp", "wait", "--reader", "gateway")
     assert done.returncode == 3
     assert "stamp write" in done.stderr
