@@ -111,6 +111,9 @@ def by_caller() -> Iterator[None]:
         os.setegid(0)
 
 
+# from bytecode a process starts in half the time, as it does for users
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # a shell that starts this in the background ignores Ctrl-C, for all that is started from here too
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # generation speed is the machine's, not ours: tests never assert a time
