@@ -90,9 +90,19 @@ def test_the_description_links_to_nothing_that_is_not_there(members: dict[str, b
 
 def installed(wheel: Path, directory: Path) -> Path:
     """Install the wheel alone into a fresh environment; return the directory of its programs."""
-    venv.create(directory, with_pip=True)
-    install = [directory / "bin" / "python", "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel]
-    subprocess.run(install, capture_output=True, check=True)
+    venv.create(directory)
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        directory / "bin" / "python",
+        "install",
+        "-q",
+        "--no-deps",
+        "--no-index",
+    ]
+    subprocess.run([*install, wheel], capture_output=True, check=True)
     return directory / "bin"
 
 
