@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,21 @@ COMMANDS = (
 )  # fmt: skip
 
 
+@cache
 def text(shape: str, most: int = MAX_BYTES) -> str:
     """Return the largest grant of a shape."""
-    low, high = 1, MAX_BYTES
-    while low < high:
-        middle = (low + high + 1) // 2
-        fits = middle < MAX_BYTES // 2 and len(json.dumps(SHAPES[shape](middle), separators=(",", ":"))) <= most
-        low, high = (middle, high) if fits else (low, middle - 1)
-    return json.dumps(SHAPES[shape](low), separators=(",", ":"))
+
+    def text_of(count: int) -> str:
+        return json.dumps(SHAPES[shape](count), separators=(",", ":"))
+
+    low = 1
+    while low < MAX_BYTES // 4 and len(text_of(low * 2)) <= most:
+        low *= 2
+    high = low * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if len(text_of(middle)) <= most else (low, middle)
+    return text_of(low)
 
 
 def turned(value: Any) -> Any:
