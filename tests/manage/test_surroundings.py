@@ -1,5 +1,6 @@
 """Where a write happens: masks, groups, other users, directories that are swapped, interrupts at any instant."""
 
+import gc
 import os
 import signal
 import stat
@@ -121,17 +122,19 @@ def rename(root: Root) -> None:
         writer.rename("git", "other", writer.read("git") or b"")
 
 
+@pytest.mark.parametrize("stride", [61, pytest.param(7, marks=pytest.mark.storm)])
 @pytest.mark.parametrize("act", [put, rename])
-def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable[[Root], None]) -> None:
+def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable[[Root], None], stride: int) -> None:
     """The next writer finishes or drops what was begun; nothing is called a hand edit, and no file is left."""
     found = Root(str(root), named=False)
     stamping.write(found)
     texts = {path: path.read_bytes() for path in Path(found.tools).iterdir()}
     step, ended = 0, False
     while not ended:
-        step += 7  # each takes a process of its own
+        step += stride  # each takes a process of its own
         child = os.fork()
         if child == 0:
+            gc.disable()  # it would copy all that the tests hold
             interrupt_at(step)
             try:
                 act(found)
