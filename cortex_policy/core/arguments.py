@@ -119,11 +119,15 @@ def _holds(keyword: str, value: object) -> bool:
 
 
 def _pattern_error(pattern: str) -> str:
-    from cortex_policy.core.ecma_regex import PatternError, compile_pattern  # noqa: PLC0415 - only a pattern needs it
+    from cortex_policy.core.ecma_regex import (  # noqa: PLC0415 - only a pattern needs it
+        PatternError,
+        PatternLimitError,
+        compile_pattern,
+    )
 
     try:
         compile_pattern(pattern)
-    except PatternError as error:
+    except (PatternError, PatternLimitError) as error:
         return str(error)
     return ""
 

@@ -4,6 +4,7 @@ Bounds (contracts, section 3): a value of more than 64 KiB, or that takes more t
 steps are the sum, over its characters, of the positions that are active, those behind an assertion included.
 """
 
+from _thread import _local
 from time import sleep
 
 from cortex_policy.core.ecma_automaton import DEAD, FOUND, Automaton
@@ -12,15 +13,14 @@ from cortex_policy.core.ecma_regex_parser import Pattern, parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.ecma_automaton import State
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
     from typing import Self
+
+    from cortex_policy.core.ecma_automaton import State
 
 MAX_BYTES = 1 << 16  # of a value, in UTF-8
 MAX_STEPS = 300_000
 MAX_STEPS_OF_CALL = 10 * MAX_STEPS  # of all values: an array may hold any number of them
+MAX_SHARED_STEPS = 10_000_000  # of one comparison, or of the calls of one log or case file: some 2 seconds
 STEPS_AT_ONCE = 20_000  # then other threads may run
 _CALL_LIMIT = f"within {MAX_STEPS_OF_CALL:,} steps for all values of the call"
 _SHARED_LIMIT = "within the steps that are left for all calls"
@@ -63,17 +63,25 @@ class Steps:
             sleep(0)
 
 
-class SharedSteps:
-    """A bound on what all values together take that are searched within it, for whoever tries thousands.
+class _Thread(_local):
+    """The bound that counts in one thread: others enforce at the same time."""
 
-    Once it is used up, no value matches any pattern: whoever asks must look at `is_used_up` before an answer is told.
+    shared: "SharedSteps | None" = None
+
+
+class SharedSteps:
+    """A bound on what all values together take that this thread searches within it, for whoever tries thousands.
+
+    Once it is used up, no value matches any pattern: whoever asks must look at `is_used_up`, or whether `refused` has
+    grown, before an answer is told. It may be entered again and again, and takes from the one that it is entered in.
     """
 
     left: int
+    refused: int  # searches that were not made
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int = MAX_SHARED_STEPS) -> None:
         """Begin with all of them."""
-        self.left = most
+        self.left, self.refused = most, 0
 
     @property
     def is_used_up(self) -> bool:
@@ -81,16 +89,25 @@ class SharedSteps:
         return self.left <= 0
 
     def __enter__(self) -> "Self":
-        global _shared  # other threads meet a bound that only makes them stricter
-        self._outer, _shared = _shared, self
+        self._outer, _thread.shared = _thread.shared, self
+        if self._outer is not None:
+            self.left = min(self.left, self._outer.left)
+        self._begun = self.left
         return self
 
     def __exit__(self, *_: object) -> None:
-        global _shared  # noqa: PLW0603 - as above
-        _shared = self._outer
+        _thread.shared = self._outer
+        if self._outer is not None:
+            self._outer.left -= self._begun - self.left
+
+    def check(self) -> None:
+        """Raise PatternLimitError where none are left."""
+        if self.is_used_up:
+            self.refused += 1
+            raise PatternLimitError(_SHARED_LIMIT)
 
 
-_shared: SharedSteps | None = None
+_thread = _Thread()
 
 
 class Regex:
@@ -131,13 +148,14 @@ class Regex:
             text = _join_surrogates(text)
         if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise PatternLimitError(_BYTES_LIMIT)
-        if _shared is not None and _shared.is_used_up:
-            raise PatternLimitError(_SHARED_LIMIT)
+        shared = _thread.shared
+        if shared is not None:
+            shared.check()
         try:
             return self._search_forwards(text, steps) if self._is_forward else self._search_backwards(text, steps)
         finally:
-            if _shared is not None:
-                _shared.left -= steps.taken
+            if shared is not None:
+                shared.left -= steps.taken
 
     def _search_forwards(self, text: str, steps: Steps) -> bool:
         return all(search_part(automaton, text, steps) == holds for automaton, holds in self._automata())
@@ -192,8 +210,10 @@ _kept: dict[str, Regex | str] = {}
 
 def compile_pattern(pattern: str) -> Regex:
     """Return a pattern, which is kept; raise PatternError, which says what is not taken and where."""
-    found = _kept.get(pattern)
+    found, shared = _kept.get(pattern), _thread.shared
     if found is None:
+        if shared is not None:
+            shared.check()
         if len(_kept) >= _MAX_PATTERNS or sum(map(len, [*_kept])) + len(pattern) > _MAX_TEXT:
             _kept.clear()
         try:
@@ -201,8 +221,8 @@ def compile_pattern(pattern: str) -> Regex:
         except PatternError as error:
             found = str(error)
         _kept[pattern] = found
-        if _shared is not None:
-            _shared.left -= _MAKING + len(pattern) + (_MAKING_POSITION * found.size if isinstance(found, Regex) else 0)
+        if shared is not None:
+            shared.left -= _MAKING + len(pattern) + (_MAKING_POSITION * found.size if isinstance(found, Regex) else 0)
     if isinstance(found, str):
         raise PatternError(found)
     return found

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SAME, NARROWED, WIDENED, BOTH = "same", "narrowed", "widened", "both"
 MOST_SHOWN = 120  # characters of a value
+_MOST_TOLD = 20  # arguments of one change
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")
 
 
@@ -147,11 +148,38 @@ def _moved(old: Grant, new: Grant, added: list[str], dropped: list[str]) -> str:
 
 def _args(old: Grant, new: Grant) -> Comparison:
     names = [name for name in {**old.args, **new.args} if _text(old, name) != _text(new, name)]
-    changes = [(name, _argument(old, new, name)) for name in names]
-    sentence = "; ".join(f"{_words((name,))} {_redeclared(old, new, name, verdict)}" for name, verdict in changes)
+    changes, unproven = _judged(old, new, names) if names else ({}, "")
+    told = [f"{_words((name,))} {_redeclared(old, new, name, changes[name])}" for name in _worst_first(changes)]
+    sentence = "; ".join([*told, *([f"{len(changes) - len(told)} more"] if len(told) < len(changes) else []), unproven])
+    sentence = sentence.removesuffix("; ")
     if not sentence and list(old.args) != list(new.args):
         sentence = "the same arguments in another order"
-    return Comparison("args", combined(verdict for _, verdict in changes), sentence)
+    return Comparison("args", combined(changes.values()), sentence)
+
+
+def _worst_first(changes: dict[str, str]) -> list[str]:
+    """Return the arguments that are told: of very many those first that may allow more."""
+    if len(changes) <= _MOST_TOLD:
+        return list(changes)
+    return sorted(changes, key=lambda name: not fails(changes[name]))[:_MOST_TOLD]
+
+
+def _judged(old: Grant, new: Grant, names: list[str]) -> tuple[dict[str, str], str]:
+    """Return the verdict over each argument, and what is to be said where not all could be looked at."""
+    from cortex_policy.core.ecma_regex import (  # noqa: PLC0415 - only what compares declarations needs it
+        MAX_SHARED_STEPS,
+        SharedSteps,
+    )
+
+    verdicts, refused = dict[str, str](), 0
+    with SharedSteps() as steps:
+        for name in names:
+            verdict = _argument(old, new, name)
+            # INVARIANT: what was not looked at to its end is proven neither way
+            verdicts[name] = verdict if steps.refused == refused else BOTH
+            refused = steps.refused
+    why = f"to compare its patterns takes more than {MAX_SHARED_STEPS:,} steps, so that not all is proven"
+    return verdicts, why if refused else ""
 
 
 def _text(grant: Grant, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from cortex_policy.core.arguments import broken
 from cortex_policy.core.declarations import allows_none
-from cortex_policy.core.ecma_regex import SharedSteps
+from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 MOST_WORDS = 100
 MOST_DEMANDS = 5_000  # of a grant
-MOST_STEPS = 10_000_000  # of its patterns: about a second
 
 
 class Seen(Value):
@@ -118,14 +117,14 @@ def covered(grant: Grant, file: str, runs: "Iterable[Iterable[Seen]]") -> Cover:
     files = [Evidence(calls) for calls in runs]
     met, unmet = list[str](), list[str]()
     wanted = demands(grant)
-    with SharedSteps(MOST_STEPS) as steps:
+    with SharedSteps() as steps:
         for demand in islice(wanted, MOST_DEMANDS):
             is_met = any(map(demand.is_met, files))
             if steps.is_used_up:
                 break
             (met if is_met else unmet).append(demand.said)
     if steps.is_used_up:
-        unmet.append(f"the rest is as meant: its patterns take more than {MOST_STEPS:,} steps to look further")
+        unmet.append(f"the rest is as meant: its patterns take more than {MAX_SHARED_STEPS:,} steps to look further")
     elif next(wanted, None) is not None:
         unmet.append(f"the rest is as meant: no more than {MOST_DEMANDS:,} things are looked for")
     return Cover(grant.id, file, bool(files), tuple(met), tuple(unmet))

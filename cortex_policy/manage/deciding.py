@@ -3,10 +3,11 @@
 from marshal import dumps
 
 from cortex_policy.core.decode import decode
+from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import covering, misspelling
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Place, Reason, Settings, budget_key
 from cortex_policy.manage.narrow import GrantParts
-from cortex_policy.manage.verdicts import Unknown, is_full, judged
+from cortex_policy.manage.verdicts import Beyond, Unknown, is_full, judged
 from cortex_policy.manage.windows import Windows
 
 TYPE_CHECKING = False
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _ABSENT = GrantError(GRANT_NOT_FOUND, "")
 _PLAIN = set(Place.__match_args__[:5])  # members of a path without a fault
 _OF_ANY_TEXT = frozenset(("type", "format", "title", "description"))  # keywords that all texts meet, or none
+SLOW = Beyond(f"up to it the calls take more than {MAX_SHARED_STEPS:,} steps in patterns")
 MOST_KNOWN, _LONGEST_KNOWN = 20_000, 2048  # answers that are remembered, and bytes of what names one
 
 
@@ -37,6 +39,7 @@ class Deciding:
         self._loaded: dict[str, Grant | GrantError] = {}
         self._parts: dict[str, GrantParts] = {}
         self._known: dict[bytes, Reason | Unknown | None] = {}
+        self.steps = SharedSteps()
 
     def take(self, at: float, data: "dict[str, Any]", ticket: object) -> None:
         """Decide one call."""
@@ -84,7 +87,7 @@ class Deciding:
         """Decide a call by every rule but the rate, at once where the same was asked before."""
         key = same_as(data)
         if key is None:
-            return judged(self._met(data), data, self._settings)
+            return self._judged(self._met(data), data)
         if key not in self._known:
             self._remember(key, self._judged_alike(data))
         return self._known[key]
@@ -95,10 +98,16 @@ class Deciding:
         plain = _plain_paths(grant, data) if isinstance(grant, Grant) and "paths" in data else None
         key = same_as(data, plain) if plain is not None else None
         if key is None:
-            return judged(grant, data, self._settings)
+            return self._judged(grant, data)
         if key not in self._known:
-            self._remember(key, judged(grant, data, self._settings))
+            self._remember(key, self._judged(grant, data))
         return self._known[key]
+
+    def _judged(self, grant: "Grant | GrantError", data: "dict[str, Any]") -> "Reason | Unknown | None":
+        with self.steps as steps:
+            before = steps.refused
+            answer = judged(grant, data, self._settings)
+            return answer if steps.refused == before else SLOW
 
     def _met(self, data: "dict[str, Any]") -> "Grant | GrantError":
         grant = self.grant(data["grant"])

@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from cortex_policy.core.ecma_regex import SharedSteps
+from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import refusal, usable
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -18,7 +18,7 @@ from cortex_policy.core.model import (
 from cortex_policy.core.path_arguments import may_be_path
 from cortex_policy.core.window import WINDOW_SECONDS
 from cortex_policy.manage.cases import MOST_HITS, MOST_TIMES, NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.coverage import MOST_STEPS, misses_of, prefixes, values_of
+from cortex_policy.manage.coverage import misses_of, prefixes, values_of
 from cortex_policy.manage.probes import meets
 from cortex_policy.manage.scratch import Scratch, Tree, scratch
 from cortex_policy.state.places import places
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 MINUTE_NS = int(WINDOW_SECONDS) * NANOSECONDS
 OUTSIDE = "outside"  # a directory of the tree that no scope covers, and links lead to
 MOST_WISHES = 2_000
+_MOST_STEPS = MAX_SHARED_STEPS // 4  # the cases are run again, and then compared with what there is to show
 _MOST_DIRECTORIES = MOST_WISHES // 5  # each scope has at least so many wishes, so that none of a later one is tried
 _LONGEST, _DEEPEST = 1000, 40  # characters and parts of a directory
 _LINK = "out-of-scope"
@@ -52,7 +53,7 @@ def first_cases(grant: Grant, file: str) -> CaseFile:
     """Return cases that all pass on a grant, and show what can be shown of it."""
     tree = _tree(grant)
     wishes = []
-    with scratch(tree) as root, SharedSteps(MOST_STEPS) as steps:
+    with scratch(tree) as root, SharedSteps(_MOST_STEPS) as steps:
         for wish in islice(_wishes(grant), MOST_WISHES):
             answer = _tried(grant, wish, root)
             if steps.is_used_up:  # what is written is what was seen

@@ -7,7 +7,7 @@ from cortex_policy.core.engine import covering
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Place, Rate, budget_key
 from cortex_policy.core.path_arguments import may_be_path, path_arguments
 from cortex_policy.core.window import WINDOW_SECONDS
-from cortex_policy.manage.deciding import MOST_KNOWN, Deciding, same_as
+from cortex_policy.manage.deciding import MOST_KNOWN, SLOW, Deciding, same_as
 from cortex_policy.manage.needs import Needs, Redeclared, directories, needs
 from cortex_policy.manage.verdicts import is_full, is_told
 from cortex_policy.manage.windows import add, aged, cost_of
@@ -144,7 +144,10 @@ class Gathering:
         key = same_as(data)
         found = self._needs.get(key) if key is not None else None
         if found is None:
-            found = needs(self._deciding.part_for(data, grant), data, self._settings)
+            with self._deciding.steps as steps:
+                before = steps.refused
+                found = needs(self._deciding.part_for(data, grant), data, self._settings)
+                found = found if steps.refused == before else SLOW
             if len(self._needs) >= MOST_KNOWN:
                 self._needs.clear()
             self._needs[key] = found

@@ -17,7 +17,7 @@ def samples(pattern: str) -> list[str]:
     """Return some texts that match an ECMA pattern, the likeliest first; none where none is found."""
     try:
         regex, body = compile_pattern(pattern), parse(pattern).body
-    except PatternError:
+    except (PatternError, PatternLimitError):
         return []
     texts = [text for more in (0, 1, 2) if len(text := _text(body, more)) <= MOST_LETTERS]
     return [text for text in dict.fromkeys([*texts, *_COMMON]) if _matches(regex, text)]

@@ -2,14 +2,14 @@
 
 from collections import deque
 
-from cortex_policy.core.ecma_regex import SharedSteps
+from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import rated, refusal
 from cortex_policy.core.explanation import explain
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request, Value
 from cortex_policy.core.walks import DENIED_BY, DENIES, Step
 from cortex_policy.core.window import WINDOW_SECONDS
 from cortex_policy.manage.cases import NANOSECONDS, Case, CaseFile, Flaw
-from cortex_policy.manage.coverage import MOST_STEPS, Seen, covered
+from cortex_policy.manage.coverage import Seen, covered
 from cortex_policy.manage.scratch import scratch
 from cortex_policy.state.places import places
 from cortex_policy.state.writers import NotDone
@@ -66,12 +66,12 @@ class Trial(Value):
 def tried(file: CaseFile, subject: Subject) -> Trial:
     """Run the cases of a file on a grant; raise NotDone where its tree cannot be made, or patterns take too much."""
     results = []
-    with scratch(file.tree) as root, SharedSteps(MOST_STEPS) as steps:
+    with scratch(file.tree) as root, SharedSteps() as steps:
         run = _Run(file, subject, root)
         for case in file.cases:
             results.append(run.result(case))
             if steps.is_used_up:
-                why = f"up to `{case.name:.100}` the cases take more than {MOST_STEPS:,} steps in patterns"
+                why = f"up to `{case.name:.100}` the cases take more than {MAX_SHARED_STEPS:,} steps in patterns"
                 raise NotDone(why, "give shorter values, or have fewer of these cases")
     if file.is_complete and not any(result.wrong for result in results):
         results += _incomplete(file, subject, run.seen)

@@ -8,6 +8,7 @@ import shutil
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from ecma_patterns import node_verdicts, pattern, value
@@ -15,7 +16,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core import ecma_regex
-from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, PatternLimitError, Regex, compile_pattern
+from cortex_policy.core.ecma_regex import (
+    MAX_STEPS,
+    PatternError,
+    PatternLimitError,
+    Regex,
+    SharedSteps,
+    compile_pattern,
+)
 
 PAIR = "\U0001f600"
 
@@ -329,3 +337,17 @@ def test_it_agrees_with_node() -> None:
             if regex.search(text) != expected:
                 assert expected, f"looser: {json.dumps([by, text])}"
                 assert "\\B" in by, f"stricter: {json.dumps([by, text])}"
+
+
+def test_a_shared_bound_is_that_of_its_thread_and_of_what_it_stands_in() -> None:
+    """Whoever enforces in another thread meets none of it; what is done inside counts outside."""
+    letters = Regex("^a+$")
+    with SharedSteps(60) as outer:
+        with SharedSteps() as inner:
+            assert letters.search("a" * 99)  # the one that uses it up
+            with pytest.raises(PatternLimitError):
+                letters.search("a")
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(letters.search, "a").result()
+        assert (inner.refused, outer.is_used_up) == (1, True)
+    assert letters.search("a")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.arguments import unmet
 from cortex_policy.core.declarations import allows_none, inside
 from cortex_policy.core.decode import DATA_CLASSES
+from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import covering, refusal
 from cortex_policy.core.meaning import BOTH, NARROWED, SAME, WIDENED, combined, compare, described, fails
 from cortex_policy.core.model import Grant, Place, Rate, Request, Settings
@@ -339,3 +340,36 @@ def test_no_verdict_is_wrong(pair: tuple[Grant, Grant]) -> None:
         if verdict == SAME:
             assert is_inside(old, new, calls)
     assert compare(pair[0], pair[0]).verdict == SAME
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"enum": ["a" * 50, "b"]}, {"enum": ["a" * 50], "pattern": "^a+$"}),  # narrowed
+        ({"enum": ["a" * 50], "pattern": "^a+$"}, {"enum": ["a" * 50]}),  # same
+        ({"enum": ["a"]}, {"enum": ["b" * 50], "pattern": "^a+$"}),  # allows none
+        ({"pattern": "^b+$"}, {"const": "b" * 50}),
+    ],
+)
+def test_what_takes_too_many_steps_to_compare_is_proven_neither_way(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    """Neither narrowed nor the same: where patterns are no longer matched, nothing is known of the values."""
+    grants = changed(args={"x": before}), changed(args={"x": after})
+    assert became("args", *grants)[0] != BOTH
+    with SharedSteps(0):
+        verdict, sentence = became("args", *grants)
+    assert verdict == BOTH
+    assert sentence.endswith("steps, so that not all is proven")
+
+
+def test_of_many_arguments_those_that_may_allow_more_are_told_first() -> None:
+    """A sentence that somebody can read, in which no widening hides."""
+    many = {f"x{number}": {"maximum": 2} for number in range(1000)}
+    verdict, sentence = became(
+        "args", changed(args=many), changed(args={name: {"maximum": 1} for name in many} | {"x999": {"maximum": 3}})
+    )
+    assert verdict == BOTH
+    assert sentence.startswith("x999 ")
+    assert sentence.endswith("; 980 more")
+    assert len(sentence) < 4000

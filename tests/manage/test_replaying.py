@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from logs import event, on_path, place
 
 from cortex_policy.core.decode import decode
+from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import ALLOWED, Place, Request, UsageError
 from cortex_policy.manage.past import Tally, since
@@ -311,3 +312,14 @@ def test_a_directory_may_hold_anything(tmp_path: Path) -> None:
     found = policy_of(Root("/r", named=True), str(tmp_path))
     assert {name for name, text in found.items() if isinstance(text, bytes)} == {"git"}
     assert found.keys() == {"git", "pipe", "zero", "directory"}
+
+
+def test_what_takes_too_many_steps_in_patterns_is_undecided() -> None:
+    """The calls up to there are decided; one without patterns is, too."""
+    lines = [event(n, "tree", args={"x": "ab" * (40 + n)}) for n in range(3)] + [event(9, "push")]
+    with SharedSteps(500):
+        done = replayed(lines, changed(args={"x": {"pattern": "^(?:a|b)*a[ab]{9}$"}}))
+    assert flips(done) == [("allowed", "action_not_allowed", 1)]
+    [left] = done.undecided
+    assert "steps in patterns" in left.why
+    assert (done.same, left.count) == (1, 2)

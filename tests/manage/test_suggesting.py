@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from logs import event, on_path, place
 
+from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.manage.past import Tally
 from cortex_policy.manage.replaying import replay
 from cortex_policy.manage.suggesting import TOO_WIDE, Suggestions, suggest
@@ -166,3 +167,12 @@ def test_what_nobody_can_type_is_not_suggested(tree: Path, line: str) -> None:
     """Whoever wrote it into the log meant a terminal, or the shell of whoever copies the command."""
     done = suggested(tree, [line])
     assert (done.found, [one.count for one in done.helpless]) == ((), [1])
+
+
+def test_nothing_is_suggested_for_what_takes_too_many_steps(tree: Path) -> None:
+    """Nobody knows then which declaration is missed."""
+    lines = [event(n, "tree", DENIED[1], args={"mode": "slow", "name": "b" * (n + 99)}) for n in range(3)]
+    with SharedSteps(0):
+        done = suggested(tree, lines)
+    assert done.found == ()
+    assert {"steps in patterns" in one.why for one in done.helpless} == {True}
