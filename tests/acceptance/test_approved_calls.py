@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 from tests.support.command import PROGRAM
 from tests.support.command import result_of as run
 from tests.support.doors import BOTH_DOORS, FAST, TYPER, Door
+from tests.support.terminal import Terminal
 
 CALL = ("check", "records", "read", "--path", "docs/x")
 
@@ -152,15 +152,10 @@ def test_a_human_at_a_terminal_sees_the_call_and_is_asked() -> None:
     run(*CALL)
     request_id = waiting()
     for word, code in (("n", 3), ("", 3), ("y", 0)):
-        child = pexpect.spawn(
-            PROGRAM[0], [*PROGRAM[1:], "approve", request_id], encoding="utf-8", timeout=30, dimensions=(40, 200)
-        )
-        child.expect("arguments")
-        child.expect(re.escape(f"approve {request_id}? [y/N]: "))
-        child.sendline(word)
-        child.expect(pexpect.EOF)
-        child.close()
-        assert child.exitstatus == code
+        terminal = Terminal("approve", request_id, rows=40)
+        terminal.expect("arguments")
+        terminal.answer(f"approve {request_id}? [y/N]: ", word)
+        assert terminal.end()[0] == code
     assert run(*CALL).returncode == 0
 
 
@@ -183,17 +178,11 @@ def test_a_watch_tells_each_change_until_ctrl_c() -> None:
 def test_a_watch_is_drawn_on_a_terminal_until_q() -> None:
     """The newest stay in sight."""
     run(*CALL)
-    environment = {**os.environ, "TERM": "xterm"}
-    child = pexpect.spawn(
-        PROGRAM[0], [*PROGRAM[1:], "approvals", "--watch"], encoding="utf-8", timeout=30, dimensions=(12, 150),
-        env=environment,
-    )  # fmt: skip
-    child.expect("records read")
-    child.expect("q ends")
-    child.send("q")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
+    terminal = Terminal("approvals", "--watch", rows=12, columns=150)
+    terminal.expect("records read")
+    terminal.expect("q ends")
+    terminal.press("q")
+    assert terminal.end()[0] == 0
 
 
 def test_explain_says_who_can_approve_and_asks_nobody() -> None:

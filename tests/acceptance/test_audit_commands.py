@@ -5,14 +5,13 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import Any
 
-import pexpect
 import pytest
 from logs import event
 
 from tests.support.command import PROGRAM
 from tests.support.command import run_command as run
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture
@@ -176,24 +175,18 @@ def test_a_log_is_followed_through_its_rotations(log: Path) -> None:
 def test_ctrl_c_ends_what_follows(log: Path) -> None:
     """As it ends everything."""
     call()
-    tail = pexpect.spawn(PROGRAM[0], [*PROGRAM[1:], "audit", "tail", "--follow"], encoding="utf-8", timeout=30)
+    tail = Terminal("audit", "tail", "--follow")
     tail.expect("yes  git  tree  allowed")
-    tail.sendintr()
-    tail.expect(pexpect.EOF)
-    tail.close()
-    assert tail.exitstatus == 130 or tail.signalstatus == 2
+    tail.press("\x03")
+    assert tail.end()[0] == 130 or tail.child.signalstatus == 2
     assert log.exists()
 
 
 def drawn(width: int, **environment: str) -> list[str]:
     """Return what `audit stats` draws on a terminal of this width."""
-    more: dict[str, Any] = dict(os.environ) | {"COLUMNS": str(width), "TERM": "dumb", "NO_COLOR": "1"} | environment
-    shown = pexpect.spawn(
-        PROGRAM[0], [*PROGRAM[1:], "audit", "stats"], encoding="utf-8", dimensions=(50, width), env=more, timeout=30
-    )
-    text: str = shown.read()
-    shown.close()
-    assert shown.exitstatus == 0
+    plain = {"COLUMNS": str(width), "TERM": "dumb", "NO_COLOR": "1"}
+    code, text = Terminal("audit", "stats", rows=50, columns=width, **plain, **environment).end()
+    assert code == 0
     return [line for line in text.split("\r\n") if "█" in line or "░" in line or "#" in line]
 
 

@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import pexpect
 import pytest
 
 from tests.support.command import PROGRAM, result_of, run_command
+from tests.support.terminal import Terminal
 
 TESTS = Path(".cortex/policy/tests")
 HEAD = 'grant = "git"\n'
@@ -224,18 +224,14 @@ def test_a_run_that_is_killed_leaves_no_scratch_root(tests: Path, tmp_path: Path
 def test_a_watch_on_a_terminal_begins_anew_each_time(tests: Path) -> None:
     """And Ctrl-C ends it."""
     (tests / "git.cases.toml").write_text(FAILS)
-    child = pexpect.spawn(
-        PROGRAM[0], [*PROGRAM[1:], "test", "--watch"], encoding="utf-8", env={**os.environ, "TERM": "xterm"}, timeout=60
-    )
-    child.expect_exact("\x1b[2J\x1b[H")
-    child.expect("1 failed")
+    terminal = Terminal("test", "--watch")
+    terminal.expect("\x1b[2J\x1b[H")
+    terminal.expect("1 failed")
     (tests / "git.cases.toml").write_text(PASSES)
-    child.expect_exact("\x1b[2J\x1b[H")
-    child.expect("all pass")
-    child.sendcontrol("c")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 130
+    terminal.expect("\x1b[2J\x1b[H")
+    terminal.expect("all pass")
+    terminal.press("\x03")
+    assert terminal.end()[0] == 130
 
 
 def test_a_watch_ends_when_nobody_reads_it_any_more(tests: Path) -> None:

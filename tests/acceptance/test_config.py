@@ -1,14 +1,12 @@
 """`config` as whole command lines: what counts, where it came from, what it hid."""
 
 import json
-import os
-import sys
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from tests.support.command import result_of as run
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture
@@ -102,25 +100,21 @@ def test_an_operator_edits_until_it_is_valid(mine: Path) -> None:
     """On a terminal: what is wrong is said with its line, and is never installed."""
     run("config", "set", "sensitive", "ask")
     editor = """sh -c 'if grep -q hope "$1"; then sed -i s/hope/deny/ "$1"; else sed -i s/ask/hope/ "$1"; fi' editor"""
-    environment = {**os.environ, "CORTEX_POLICY_EDITOR": editor, "EDITOR": "false", "TERM": "xterm"}
-    words = ["-m", "cortex_policy", "config", "edit"]
-    child = pexpect.spawn(sys.executable, words, encoding="utf-8", timeout=20, dimensions=(24, 250), env=environment)
-    child.expect_exact("`sensitive` is `hope`; it must be `allow`, `ask` or `deny`")
-    child.expect_exact("(e)dit again e(x)it: ")
+    terminal = Terminal("config", "edit", columns=250, CORTEX_POLICY_EDITOR=editor, EDITOR="false")
+    terminal.expect("`sensitive` is `hope`; it must be `allow`, `ask` or `deny`")
+    terminal.expect("(e)dit again e(x)it: ")
     assert mine.read_text() == 'sensitive = "ask"\n'
-    child.send("e")
-    child.expect_exact("(s)ave (e)dit again (d)iff e(x)it: ")
-    child.send("d")
-    child.expect_exact('+sensitive = "deny"')
-    child.send("s")
-    child.expect_exact(f"saved `{mine}`")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
+    terminal.press("e")
+    terminal.expect("(s)ave (e)dit again (d)iff e(x)it: ")
+    terminal.press("d")
+    terminal.expect('+sensitive = "deny"')
+    terminal.press("s")
+    terminal.expect(f"saved `{mine}`")
+    assert terminal.end()[0] == 0
     assert mine.read_text() == 'sensitive = "deny"\n'
 
 
-def test_what_loosens_needs_a_word_or_an_option(root: Path, mine: Path) -> None:
+def test_what_loosens_needs_a_word_or_an_option(mine: Path) -> None:
     """As for a grant: the option in a script, the word on a terminal."""
     run("config", "set", "stamp", "require")
     for words in (("set", "stamp", "off"), ("unset", "stamp")):
@@ -128,14 +122,10 @@ def test_what_loosens_needs_a_word_or_an_option(root: Path, mine: Path) -> None:
         assert (refused.returncode, mine.read_text()) == (3, 'stamp = "require"\n')
         assert refused.stdout == "config.toml\tstamp\twidened\trequire becomes off\nconfig.toml\tin all\twidened\t\n"
         assert "say it with `--allow-widening`" in refused.stderr
-    words = ["-m", "cortex_policy", "config", "unset", "stamp"]
     for word, code in (("yes", 3), ("widen", 0)):
-        child = pexpect.spawn(sys.executable, words, encoding="utf-8", timeout=20, dimensions=(24, 200), cwd=root)
-        child.expect_exact("type `widen` to save it: ")
-        child.sendline(word)
-        child.expect(pexpect.EOF)
-        child.close()
-        assert child.exitstatus == code
+        terminal = Terminal("config", "unset", "stamp")
+        terminal.answer("type `widen` to save it: ", word)
+        assert terminal.end()[0] == code
     assert mine.read_text() == ""
 
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from cortex_policy.state.grants import Root
@@ -18,6 +17,7 @@ from cortex_policy.state.writers import locked
 from tests.support.command import PROGRAM, Done, process_of
 from tests.support.command import run_command as run
 from tests.support.doors import FAST, TYPER
+from tests.support.terminal import Terminal
 
 # a host of our own: /etc is this process's alone
 HOST = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /etc && eval "$0" && exec "$@"']
@@ -193,9 +193,7 @@ def test_list_and_show_say_it_first(root: Path, stop: Path) -> None:
         told = json.loads(run(*words, "--json").stdout)["stopped"]
         assert (told["file"], told["host"], told["reason"]) == (str(stop), False, "the token leaked")
         assert list(told) == ["file", "host", "by", "stopped_at", "reason", "problem"]
-    terminal = pexpect.spawn(PROGRAM[0], [*PROGRAM[1:], "list"], encoding="utf-8", timeout=30)
-    terminal.expect(pexpect.EOF)
-    assert terminal.before.startswith("stopped by ")
+    assert Terminal("list").end()[1].startswith("stopped by ")
     assert f"`cortex-policy resume --root {root}`" in run("list", "--root", str(root)).stderr
     assert "stop" not in run("validate", "--output", "json").stdout
     run("set", "git", "--rate", "3")

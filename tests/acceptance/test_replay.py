@@ -1,17 +1,15 @@
 """`replay`, `suggest`, and the line in the edit loop, as whole processes."""
 
 import json
-import os
 import shlex
 import subprocess
 from pathlib import Path
 
-import pexpect
 import pytest
 from logs import event, on_path, place
 
-from tests.support.command import PROGRAM
 from tests.support.command import run_command as run
+from tests.support.terminal import Terminal
 
 WIDER = {"tool": "git-map", "actions": ["tree", "push"], "rate": {"perMinute": 30}, "fsScope": ["packages"]}
 
@@ -119,17 +117,12 @@ def test_set_says_what_it_would_have_meant(log: Path) -> None:
 def test_edit_says_it_before_it_asks(log: Path) -> None:
     """Between what the change means and the question."""
     editor = shlex.join(["sed", "-i", 's/"tree"/"tree", "push"/'])
-    environment = {**os.environ, "EDITOR": editor, "TERM": "xterm", "CORTEX_AUDIT_LOG": str(log)}
-    child = pexpect.spawn(
-        PROGRAM[0], [*PROGRAM[1:], "edit", "git"], encoding="utf-8", timeout=20, dimensions=(24, 150), env=environment
-    )  # type: ignore[arg-type]
-    child.expect_exact("adds push")
-    child.expect_exact("of the last 3 calls: 2 no -> yes, 0 yes -> no")
-    child.expect_exact("e(x)it: ")
-    child.send("x")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 3
+    terminal = Terminal("edit", "git", columns=150, EDITOR=editor, CORTEX_AUDIT_LOG=str(log))
+    terminal.expect("adds push")
+    terminal.expect("of the last 3 calls: 2 no -> yes, 0 yes -> no")
+    terminal.expect("e(x)it: ")
+    terminal.press("x")
+    assert terminal.end()[0] == 3
 
 
 def test_what_is_suggested_can_be_typed(log: Path) -> None:

@@ -7,34 +7,18 @@ import sys
 import time
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from cortex_policy.manage import stamping
 from cortex_policy.state.grants import Root
 from tests.support.command import PROGRAM
 from tests.support.command import run_command as run
+from tests.support.terminal import Terminal
 
 
 def tool(root: Path, grant_id: str) -> Path:
     """Return the file of a grant."""
     return root / ".cortex" / "policy" / "tools" / f"{grant_id}.json"
-
-
-def terminal(*words: str) -> "pexpect.spawn[str]":
-    """Start a command on a pseudo terminal."""
-    environment = {**os.environ, "COLUMNS": "200", "TERM": "xterm", "LC_ALL": "C.UTF-8"}
-    return pexpect.spawn(
-        PROGRAM[0], [*PROGRAM[1:], *words], encoding="utf-8", timeout=30, dimensions=(24, 200), env=environment
-    )
-
-
-def ended(child: "pexpect.spawn[str]") -> tuple[int | None, str]:
-    """Return the exit code, and what was said last."""
-    child.expect(pexpect.EOF)
-    said = child.before or ""
-    child.close()
-    return child.exitstatus, said
 
 
 @pytest.fixture
@@ -61,7 +45,7 @@ def test_the_log_says_who_did_what_and_what_it_widened(written: Path) -> None:
     entry = json.loads(run("log", "git", "--json", "-n", "1").stdout)["entries"][0]
     assert (entry["version"], entry["command"], entry["verdict"], entry["widened"]) == (4, "set", "narrowed", None)
     assert [one["id"] for one in entry["grants"]] == ["git"]
-    code, shown = ended(terminal("log"))
+    code, shown = Terminal("log").end()
     assert code == 0
     assert all(word in shown.splitlines()[0] for word in ("VERSION", "WHEN", "WHO", "WHAT", "MEANING"))
     assert tool(written, "gateway").exists()
@@ -127,11 +111,10 @@ def test_the_word_is_asked_for_on_a_terminal(written: Path) -> None:
     """Any other cancels."""
     before = tool(written, "git").read_bytes()
     for word, expected in (("yes", (3, "cancelled")), ("widen", (0, "brought back `git`, version 5"))):
-        child = terminal("undo")
-        child.expect_exact("type `widen` to save it: ")
-        assert "adds tree" in str(child.before)
-        child.sendline(word)
-        code, said = ended(child)
+        terminal = Terminal("undo")
+        terminal.answer("type `widen` to save it: ", word)
+        assert "adds tree" in terminal.said
+        code, said = terminal.end()
         assert (code, expected[1] in said) == (expected[0], True)
         assert (tool(written, "git").read_bytes() == before) is (code == 3)
 
@@ -178,7 +161,7 @@ def test_a_grant_is_shown_as_it_was(written: Path) -> None:
     assert shown["text"] == tool(written, "gateway").read_text()
     assert "there was no `model-gateway` at version 3" in run("show", "model-gateway", "--at", "3", code=20).stderr
     assert "is at version 4, not at version 5 yet" in run("show", "git", "--at", "5", code=3).stderr
-    code, said = ended(terminal("show", "git", "--at", "1"))
+    code, said = Terminal("show", "git", "--at", "1").end()
     assert (code, '"perMinute": 30' in said) == (0, True)
 
 
@@ -190,7 +173,7 @@ def test_bytes_that_are_no_text_are_shown_as_they_were(root: Path) -> None:
     assert subprocess.run([*PROGRAM, "show", "x", "--at", "0"], capture_output=True, check=True).stdout == data
     shown = json.loads(run("show", "x", "--at", "0", "--json").stdout)
     assert (shown["state"], shown["text"], shown["base64"]) == ("invalid", None, "eyJ0b29sIjogIv8bWzJKIn0=")
-    assert "\x1b[2J" not in ended(terminal("show", "x", "--at", "0"))[1]
+    assert "\x1b[2J" not in Terminal("show", "x", "--at", "0").end()[1]
     run("undo", "x")
     assert tool(root, "x").read_bytes() == data
 

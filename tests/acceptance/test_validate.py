@@ -1,15 +1,14 @@
 """`validate` as whole processes: what stands in CI and before each commit."""
 
 import json
-import os
 import subprocess
 from functools import partial
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from tests.support.command import PROGRAM, Done, result_of, run_command
+from tests.support.terminal import Terminal
 
 PROBLEMS = Path(__file__).parent.parent / "examples" / "problems"
 SOUND = {"tool": "x", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
@@ -152,13 +151,9 @@ def test_a_terminal_gets_colour_unless_it_is_unwanted(root: Path) -> None:
     """And no other signal is lost without it."""
     (root / ".cortex/policy/tools/x.json").write_text("{}")
     for environment, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
-        child = pexpect.spawn(
-            PROGRAM[0], [*PROGRAM[1:], "validate"], encoding="utf-8", env={**os.environ, "TERM": "xterm", **environment}, timeout=30
-        )  # fmt: skip
-        seen = child.read()
-        child.close()
+        code, seen = Terminal("validate", columns=80, **environment).end()
         assert ("\x1b[1;31m" in seen) == is_coloured
-        assert child.exitstatus == 1
+        assert code == 1
         assert "error" in seen
 
 

@@ -7,7 +7,6 @@ import subprocess
 from functools import partial
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from cortex_policy.core.model import RATE_LIMITED, GrantError, StateError, UsageError
@@ -16,6 +15,7 @@ from cortex_policy.manage.rates import Standing, purge, reset, standings
 from cortex_policy.state.enforcement import ask
 from cortex_policy.state.grants import Root, read_grant
 from tests.support.command import PROGRAM, result_of, run_command
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture
@@ -141,12 +141,10 @@ def test_nothing_is_given_back_unasked(used: Root, words: tuple[str, ...]) -> No
 )
 def test_a_reset_asks_on_a_terminal(used: Root, said: str, code: int, left: int) -> None:
     """Only a yes is a yes: not a return, not the end of input, not Ctrl-C."""
-    asked = pexpect.spawn(PROGRAM[0], [*PROGRAM[1:], "rate", "reset", "git", "tree"], encoding="utf-8", timeout=20)
-    asked.expect_exact("forget the hits of git tree? [y/N]:")
-    asked.send(said if said in {"\x03", "\x04"} else f"{said}\r")
-    asked.expect(pexpect.EOF)
-    asked.close()
-    assert asked.exitstatus == code
+    terminal = Terminal("rate", "reset", "git", "tree")
+    terminal.expect("forget the hits of git tree? [y/N]:")
+    terminal.press(said if said in {"\x03", "\x04"} else f"{said}\r")
+    assert terminal.end()[0] == code
     budget = tree(used).budget
     assert budget is not None
     assert budget.remaining == left
@@ -169,19 +167,10 @@ def test_a_watch_in_a_pipe_tells_each_change_until_nobody_reads(used: Root) -> N
 def test_a_watch_on_a_terminal_ends_with_a_key(used: Root, key: str, code: int) -> None:
     """The terminal is as it was before."""
     assert used
-    watch = pexpect.spawn(
-        PROGRAM[0],
-        [*PROGRAM[1:], "rate", "watch"],
-        encoding="utf-8",
-        timeout=20,
-        env={**os.environ, "TERM": "xterm"},
-        dimensions=(24, 100),
-    )
-    watch.expect_exact("3/30")
-    watch.send(key)
-    watch.expect(pexpect.EOF)
-    watch.close()
-    assert watch.exitstatus == code
+    terminal = Terminal("rate", "watch", columns=100)
+    terminal.expect("3/30")
+    terminal.press(key)
+    assert terminal.end()[0] == code
 
 
 def test_a_watch_that_is_interrupted_answers_130(used: Root) -> None:
@@ -241,13 +230,10 @@ def test_what_is_asked_of_nobody_is_not_done(used: Root) -> None:
 def test_a_watch_on_a_dumb_terminal_prints_lines(used: Root) -> None:
     """It could not draw."""
     assert used
-    dumb = {**os.environ, "TERM": "dumb"}
-    watch = pexpect.spawn(PROGRAM[0], [*PROGRAM[1:], "rate", "watch"], encoding="utf-8", timeout=20, env=dumb)  # type: ignore[arg-type]
-    watch.expect_exact("git tree: 3 of 30 used")
-    watch.sendcontrol("c")
-    watch.expect(pexpect.EOF)
-    watch.close()
-    assert watch.exitstatus == 130
+    terminal = Terminal("rate", "watch", TERM="dumb")
+    terminal.expect("git tree: 3 of 30 used")
+    terminal.press("\x03")
+    assert terminal.end()[0] == 130
 
 
 def test_the_denial_after_damage_says_so(used: Root, state: Path) -> None:
