@@ -1,8 +1,9 @@
 """The names of the files that an audit log was rotated to, here or by another program.
 
 `log.1` is the newest of those with a number, as here and by `logrotate`; with its `dateext`, and by others, a name ends
-in the time of the rotation: `log-20261129`, `log-20261129-1764400000`, `log.2026-11-29_00-00`. Packed ones end in `.gz`
-or the like.
+in the time of the rotation: `log-20261129`, `log-20261129-1764400000`, `log.2026-11-29_00-00`; with its `extension`, it
+stands before the end, as in `audit-20261129.jsonl`. A number there is another log: `agent.2.jsonl`. Packed ones end in
+`.gz` or the like.
 """
 
 import os
@@ -15,6 +16,7 @@ _BETWEEN = "-._:T"  # in a date
 def rotated(file: str) -> tuple[list[str], list[str]]:
     """Return the names with a number, and those with a time, the newest first; raise OSError."""
     directory, name = os.path.split(file)
+    stem, extension = os.path.splitext(name)
     numbered: list[tuple[int, str]] = []
     dated: list[tuple[list[int], str]] = []
     for other in os.listdir(directory or "."):
@@ -23,6 +25,10 @@ def rotated(file: str) -> tuple[list[str], list[str]]:
             if len(parts) == 1 and len(parts[0]) <= _MOST_DIGITS and other[len(name)] == ".":
                 numbered.append((int(parts[0]), other))
             elif sum(map(len, parts)) > _MOST_DIGITS:
+                dated.append(([int(part) for part in parts], other))
+        elif other.startswith((f"{stem}.", f"{stem}-")) and unpacked(other).endswith(extension):
+            parts = _parts(unpacked(other)[len(stem) : -len(extension)])
+            if sum(map(len, parts)) > _MOST_DIGITS:
                 dated.append(([int(part) for part in parts], other))
     newest_first = [other for _, other in sorted(numbered)], [other for _, other in sorted(dated, reverse=True)]
     by_number, by_time = ([os.path.join(directory, other) for other in names] for names in newest_first)

@@ -25,7 +25,7 @@ class Guarded(Value):
 
     `holder` is `.cortex`: it is guarded itself, by whatever name, and not what else lies in it.
 
-    Beside a log, whatever begins with its name and a dot or a dash is one that was rotated.
+    Beside a log, whatever has one of the `beginnings` of its name is one that was rotated.
     """
 
     identities: frozenset[Identity]
@@ -255,6 +255,13 @@ def _relative(collapsed: str, origin: "Origin") -> str | None:
     return None
 
 
+def beginnings(log: str) -> tuple[str, ...]:
+    """Return how the names begin to which a log may be rotated, without case: a time may stand before its extension."""
+    name = log.casefold()
+    stem = os.path.splitext(name)[0]
+    return (f"{name}.", f"{name}-", *(f"{stem}{mark}{digit}" for mark in ".-" for digit in "0123456789"))
+
+
 def _guard_by_name(path: str, guarded: Guarded, origin: "Origin") -> str:
     """Say what a path would govern; compared without case, as some file systems do."""
     folded, holder = path.casefold(), f"{origin.root.rstrip('/')}/.cortex"
@@ -262,6 +269,6 @@ def _guard_by_name(path: str, guarded: Guarded, origin: "Origin") -> str:
         if folded == name.casefold() or folded.startswith(name.casefold() + "/"):
             return f"lies in `{name}`, which governs grants"
     for name in guarded.logs:
-        if folded.startswith((f"{name.casefold()}.", f"{name.casefold()}-")):
+        if folded.startswith(beginnings(name)):
             return f"lies beside `{name}`, which remembers calls"
     return f"is `{holder}`, which holds what governs grants" if folded == holder.casefold() else ""

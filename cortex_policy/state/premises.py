@@ -16,7 +16,7 @@ from cortex_policy.state.ground import is_local
 from cortex_policy.state.identity import Identity, identity_of, lies_still
 from cortex_policy.state.ledger import settings_directories
 from cortex_policy.state.lookup import RootName, walk
-from cortex_policy.state.places import Guarded
+from cortex_policy.state.places import Guarded, beginnings
 from cortex_policy.state.watching import CONTENT, ENTRIES, ITSELF, Watch
 
 TYPE_CHECKING = False
@@ -220,7 +220,7 @@ def _straight(root: str, guarded: Guarded) -> str | None:
             return None
         if folded.startswith(other):
             return None
-    if folded.startswith(tuple(f"{log.casefold()}{mark}" for log in guarded.logs for mark in ".-")):
+    if any(folded.startswith(beginnings(log)) for log in guarded.logs):
         return None  # as what a log is rotated to
     for above in _ancestors(root):
         status = os.lstat(above)

@@ -183,6 +183,15 @@ def test_a_log_is_found_by_all_names_of_rotation(tmp_path: Path, names: list[str
     assert with_rotated(str(log)) == [*(f"{log}{name}" for name in names), str(log)]
 
 
+def test_a_time_may_stand_before_the_extension(tmp_path: Path) -> None:
+    """As by logrotate with `extension`; a number there is the log of somebody else."""
+    log = tmp_path / "audit.jsonl"
+    names = ["audit-20261127.jsonl.gz", "audit-20261128.jsonl", "audit-20261129-1764400000.jsonl"]
+    for name in (*names, log.name, "audit.2.jsonl", "audit-2.jsonl", "audit-20261129.txt", "audit-20261127x.jsonl"):
+        (tmp_path / name).touch()
+    assert with_rotated(str(log)) == [*(str(tmp_path / name) for name in names), str(log)]
+
+
 def test_numbers_and_dates_together_are_read_by_their_first_event(tmp_path: Path) -> None:
     """As where both programs rotate it; a first line that is torn is passed over."""
     log = tmp_path / "audit.jsonl"

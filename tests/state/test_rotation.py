@@ -237,6 +237,16 @@ def test_no_call_leads_into_what_was_rotated(root: Path, log: Path, monkeypatch:
         enforce(grant, "chat", {"path": f"{log}.1"})
 
 
+def test_no_call_leads_into_what_was_rotated_before_its_extension(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`audit-20261129.jsonl` is the log as well, as logrotate's `extension` names it."""
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", f"{root}/audit.jsonl")
+    grant = load_grant("model-gateway")
+    for name in ("audit-20261129.jsonl", "audit.1.jsonl", "AUDIT-20261129.jsonl.gz"):
+        with pytest.raises(AccessDenied, match="remembers calls"):
+            enforce(grant, "chat", {"path": f"{root}/{name}"})
+    assert enforce(grant, "chat", {"path": f"{root}/audit-of-taxes.jsonl"})
+
+
 def test_rotation_is_set_like_all_else(root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By variables here."""
     assert root.is_dir()
