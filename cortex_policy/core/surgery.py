@@ -40,7 +40,10 @@ def replaced(text: str, pointer: str, value: object) -> str:
     node = node_at(_tree(text), pointer)
     if _plain(json.loads(text[node.start : node.end])) == _plain(value):
         return text
-    written = _written(value, _style(text), _indent(text, node.outset))
+    if isinstance(value, dict | list):
+        written = _written(value, _style(text), _indent(text, node.outset))
+    else:
+        written = _plain(value)  # no look at the style of all of it
     return _spliced(text, node.start, node.end, written)
 
 

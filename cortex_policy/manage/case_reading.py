@@ -1,7 +1,5 @@
 """Read a case file strictly: every flaw is told with its line."""
 
-import os
-import stat
 from itertools import islice
 from math import isfinite
 
@@ -24,8 +22,8 @@ from cortex_policy.manage.cases import (
     CaseFile,
     Flaw,
 )
+from cortex_policy.manage.regular_files import read_regular
 from cortex_policy.manage.scratch import Tree
-from cortex_policy.state.grants import read_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 
     Members = Mapping[str, tuple[Callable[[Any], bool], str]]
 
-_NO_FILE = "it is not a regular file"
 MOST_FLAWS = 50  # that are told: to find the line of each takes a look through the file
 SETTINGS = ("sensitive", "require_path", "undeclared_args")
 _MOST_WHOLE: int = 10 ** (MAX_DIGITS - 1)
@@ -53,15 +50,7 @@ def read(path: str, shown: str) -> CaseFile:
 
 
 def _bytes(path: str) -> bytes:
-    if not stat.S_ISREG(os.stat(path).st_mode):  # a link of a checkout may lead to a device that acts by being opened
-        raise Malformed(_NO_FILE)
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Malformed(_NO_FILE)
-        data = read_all(descriptor, MAX_BYTES + 1)
-    finally:
-        os.close(descriptor)
+    data = read_regular(path, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         message = f"larger than {MAX_BYTES} bytes"
         raise Malformed(message)

@@ -86,6 +86,8 @@ def _text(text: str) -> str:
     """Return a string; what is no letter to see is escaped."""
     if '"' in text and "'" not in text and text.isprintable():
         return f"'{text}'"
+    if text.isprintable():
+        return json.dumps(text, ensure_ascii=False)
     inner = (json.dumps(one, ensure_ascii=False)[1:-1] if one.isprintable() else _escaped(one) for one in text)
     return f'"{"".join(inner)}"'
 

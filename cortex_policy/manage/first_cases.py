@@ -35,6 +35,7 @@ MOST_WISHES = 2_000
 _MOST_STEPS = MAX_SHARED_STEPS // 4  # the cases are run again, and then compared with what there is to show
 _MOST_DIRECTORIES = MOST_WISHES // 5  # each scope has at least so many wishes, so that none of a later one is tried
 _LONGEST, _DEEPEST = 1000, 40  # characters and parts of a directory
+_MOST_PARTS = 2_000  # of all directories: each is made, and a call that is tried goes through some
 _LINK = "out-of-scope"
 _OTHER_ACTIONS = ("write", "delete", "push", "exec")
 _PATH_NAMES = ("path", "file", "source", "destination", "cwd")
@@ -75,7 +76,12 @@ def _tree(grant: Grant) -> Tree:
     if not known:
         return Tree()
     outside = _free(OUTSIDE, known)
-    made = [prefix for prefix in known[:_MOST_DIRECTORIES] if _is_made(prefix)]
+    made, left = list[str](), _MOST_PARTS
+    for prefix in filter(_is_made, known[:_MOST_DIRECTORIES]):
+        left -= prefix.count("/") + 1
+        if left < 0:
+            break
+        made.append(prefix)
     links = [(f"{prefix}/{_LINK}", "../" * (prefix.count("/") + 1) + outside) for prefix in made]
     return Tree((*made, outside), (), tuple(links))
 

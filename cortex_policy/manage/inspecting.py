@@ -1,13 +1,13 @@
 """Look at the file of one grant: its text, and where it lies."""
 
 import os
-import stat
 from contextlib import ExitStack
 from itertools import chain
 from typing import NamedTuple
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GrantError
+from cortex_policy.manage.regular_files import read_regular
 from cortex_policy.manage.targets import STDIN, Target, option_of
 from cortex_policy.manage.tree import Tree, schema_link
 from cortex_policy.schema.examining import examine, first_of_each
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from cortex_policy.schema.problems import Finding
     from cortex_policy.schema.subject import Subject
     from cortex_policy.state.grants import Root
-
-_PLAIN = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class Looked(NamedTuple):
@@ -83,15 +81,7 @@ class Inspector:
             return self._directory(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
         if target.path == STDIN:
             return read_all(0, MAX_BYTES + 1)
-        if not stat.S_ISREG(os.stat(target.path).st_mode):  # a device may act by being opened
-            raise OSError(None, "it is no regular file")
-        descriptor = os.open(target.path, _PLAIN)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(None, "it is no regular file")
-            return read_all(descriptor, MAX_BYTES + 1)
-        finally:
-            os.close(descriptor)
+        return read_regular(target.path, MAX_BYTES + 1)
 
     def _directory(self, root: str) -> Directory:
         if root not in self._directories:

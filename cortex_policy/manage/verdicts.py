@@ -18,7 +18,7 @@ from cortex_policy.core.model import (
     Request,
     Settings,
 )
-from cortex_policy.core.path_arguments import is_path_argument, path_arguments
+from cortex_policy.core.path_arguments import path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _from_names_of_paths(
         return Unknown("scopes are asked of its paths, and the log does not hold them")
     if recorded not in _PASSED_PATHS:
         return Unknown("the log does not hold its paths, which may lead to what governs grants")
-    if settings.require_path and not any(is_path_argument(grant, name) for name in names):
+    if settings.require_path:  # an argument that is called `path` may be null, or an empty list
         return Unknown("a path is required, and the log does not say if one was given")
     return _from_approval(grant, recorded, settings)
 

@@ -145,3 +145,11 @@ def test_it_is_never_written_over_another(root: Path) -> None:
     with pytest.raises(NotDone, match="cannot be written"):
         begin(where, "git")
     assert not list((root / "docs").glob("*.toml"))
+
+
+def test_a_tree_of_deep_scopes_has_bounds(tmp_path: Path) -> None:
+    """Each part of each scope is a directory to make, and to remove again."""
+    scopes = ["/".join([f"a{number}"] * 39) for number in range(200)]
+    file, _ = first({"tool": "g", "actions": ["a"], "rate": {"perMinute": 1}, "fsScope": scopes}, tmp_path)
+    assert sum(path.count("/") + 1 for path in file.tree.directories) <= 2_001
+    assert len(file.cases) > 200

@@ -323,3 +323,12 @@ def test_what_takes_too_many_steps_in_patterns_is_undecided() -> None:
     [left] = done.undecided
     assert "steps in patterns" in left.why
     assert (done.same, left.count) == (1, 2)
+
+
+def test_no_name_of_an_argument_proves_that_a_path_was_given(tmp_path: Path) -> None:
+    """Without its value `path` may be null, which `require_path` denies."""
+    (tmp_path / ".cortex" / "policy").mkdir(parents=True)
+    (tmp_path / ".cortex" / "policy" / "config.toml").write_text("require_path = true\n")
+    root = Root(str(tmp_path), named=True)
+    done = replay(root, [event(0, "tree", args=["path"], full=False).encode()], Tally(), changed(fsScope=[]))
+    assert (done.same, done.unknown, done.flips) == (0, 1, ())
