@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from ecma_patterns import node_verdicts, pattern, value
 
 from cortex_policy.core.arguments import broken, unmet
-from cortex_policy.core.declarations import KEYWORDS
+from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.decode import Malformed, decode_json
 from cortex_policy.core.ecma_regex import PatternError, Regex
 from cortex_policy.core.toml import decode_toml

@@ -111,9 +111,9 @@ def verdicts() -> None:
     for number in range(6):
         kind = ("memory", "file")[number % 2]
         with (
-            patch("cortex_policy.state.memory.clock_gettime_ns", clock),
-            patch("cortex_policy.state.resident.clock_gettime_ns", clock),
-            patch("cortex_policy.state.ring.time.clock_gettime_ns", clock),
+            patch("cortex_policy.state.memory_budgets.clock_gettime_ns", clock),
+            patch("cortex_policy.state.mapped_ledger.clock_gettime_ns", clock),
+            patch("cortex_policy.state.ledger_ring.time.clock_gettime_ns", clock),
         ):
             budgets = MemoryBudgets() if kind == "memory" else FileBudgets((1, number + 2))
             found.append((kind, *sequence(budgets, clock, began)))

@@ -14,11 +14,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from mutants import Score, score
 
 from cortex_policy.core.decode import grant_of
-from cortex_policy.manage.case_founding import drafted
-from cortex_policy.manage.case_reading import read
-from cortex_policy.manage.case_text import text_of
-from cortex_policy.manage.cases import CaseFile
-from cortex_policy.manage.trying import Subject
+from cortex_policy.manage.cases.model import CaseFile
+from cortex_policy.manage.cases.parser import read
+from cortex_policy.manage.cases.runner import Subject
+from cortex_policy.manage.cases.scaffold import drafted
+from cortex_policy.manage.cases.serializer import text_of
 
 TOP = Path(__file__).parent.parent
 USUAL = (TOP / ".cortex" / "policy" / "tools", TOP / "tests" / "examples" / "valid")

@@ -17,8 +17,8 @@ from pyrate_limiter import Duration, InMemoryBucket, Limiter, Rate, RateItem, SQ
 from throttled import RateLimiterType, Throttled, rate_limiter, store
 
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.memory import MemoryBudgets
-from cortex_policy.state.resident import FileBudgets
+from cortex_policy.state.mapped_ledger import FileBudgets
+from cortex_policy.state.memory_budgets import MemoryBudgets
 
 Hit = Callable[[], bool]
 TOOL, ROOT = "bench", (1, 1)

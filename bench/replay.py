@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from cortex_policy.manage.comparing import changed
-from cortex_policy.manage.hindsight import MOST_LINES, told
-from cortex_policy.manage.past import Tally, lines
-from cortex_policy.manage.replaying import policy_of, replay
+from cortex_policy.manage.audit.reader import Tally, lines
+from cortex_policy.manage.diff.grants import changed
+from cortex_policy.manage.replay.impact import MOST_LINES, told
+from cortex_policy.manage.replay.replay import policy_of, replay
 from cortex_policy.state.grants import Root
 
 MOST, MOST_WAITED = 2.5, 0.3

@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from cortex_policy.manage import comparing, listing, stamping
+from cortex_policy.manage import listing, stamp
+from cortex_policy.manage.diff import grants as grant_diff
 from cortex_policy.state.grants import Root
 
 ROUNDS = 5
@@ -33,7 +34,7 @@ def made(top: Path, grants: int) -> Root:
     for number in range(0, grants, 10):
         (tools / f"tool-{number}.json").write_text(_text(number, 31))
     root = Root(str(top.resolve()), named=True)
-    stamping.write(root)
+    stamp.write(root)
     return root
 
 
@@ -83,8 +84,8 @@ def measure(root: Root) -> None:
     """Time the functions, and the processes less the start of one, each next to a reading of the files."""
     functions: dict[str, Callable[[], object]] = {
         "listing.rows": lambda: listing.rows(root),
-        "stamping.verify": lambda: stamping.verify(root),
-        "comparing.against": lambda: comparing.against(root, "HEAD"),
+        "stamping.verify": lambda: stamp.verify(root),
+        "comparing.against": lambda: grant_diff.against(root, "HEAD"),
     }
     print(f"| what | times reading | of {ROUNDS} rounds | under {MOST:.0f} |\n|---|--:|--:|---|")
     for name, function in functions.items():
@@ -108,8 +109,8 @@ def profile(root: Root) -> None:
     """Print where the functions spend their time."""
     for function in (
         lambda: listing.rows(root),
-        lambda: stamping.verify(root),
-        lambda: comparing.against(root, "HEAD"),
+        lambda: stamp.verify(root),
+        lambda: grant_diff.against(root, "HEAD"),
     ):
         profiler = cProfile.Profile()
         profiler.runcall(function)

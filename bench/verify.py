@@ -10,10 +10,10 @@ from statistics import median
 
 from replay import decoded
 
-from cortex_policy.core.chain import beginning, chained, digest_at_end
-from cortex_policy.core.events import Event, line
-from cortex_policy.manage import chains
-from cortex_policy.manage.logs import all_opened
+from cortex_policy.core.audit_chain import beginning, chained, digest_at_end
+from cortex_policy.core.audit_event import Event, line
+from cortex_policy.manage.audit import verify
+from cortex_policy.manage.audit.files import all_opened
 
 MOST = 1.0  # times `json.loads`
 
@@ -40,7 +40,7 @@ def log(file: Path, count: int, detail: str) -> None:
 def verified(file: Path, count: int) -> None:
     """Verify the log; end the run where that finds anything."""
     with all_opened([str(file)]) as files:
-        found = chains.verify(files, None, iter)
+        found = verify.verify(files, None, iter)
     if found.problems or found.chained != count:
         sys.exit(f"not verified: {found}")
 

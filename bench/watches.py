@@ -48,12 +48,12 @@ def microseconds(root: Path) -> list[float]:
 
 def measured(root: Path) -> dict[str, list[float]]:
     """Measure each way, in turn."""
-    from cortex_policy.state import premises  # noqa: PLC0415
+    from cortex_policy.library import preconditions  # noqa: PLC0415
 
     found = {TOLD: microseconds(root)}
-    kept, premises.is_local = premises.is_local, lambda _: False
+    kept, preconditions.is_local = preconditions.is_local, lambda _: False
     found[NEVER] = microseconds(root)
-    premises.is_local = kept
+    preconditions.is_local = kept
     for name, (kind, number) in LIMITS.items():
         limit = Path(f"/proc/sys/user/max_inotify_{kind}")
         before = limit.read_text()

@@ -2,9 +2,7 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.adapters.sinks import CallableSink as CallableSink
-    from cortex_policy.adapters.sinks import LoggingSink as LoggingSink
-    from cortex_policy.adapters.sinks import OpenTelemetrySink as OpenTelemetrySink
+    from cortex_policy.core.audit_sink import Sink as Sink
     from cortex_policy.core.engine import decide as decide
     from cortex_policy.core.model import AccessDenied as AccessDenied
     from cortex_policy.core.model import ApprovalRequired as ApprovalRequired
@@ -18,46 +16,48 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Request as Request
     from cortex_policy.core.model import Settings as Settings
     from cortex_policy.core.model import StateError as StateError
-    from cortex_policy.core.sinks import Sink as Sink
-    from cortex_policy.state.awaiting import load_grant_async as load_grant_async
-    from cortex_policy.state.cache import Stats as Stats
-    from cortex_policy.state.guarding import guarded as guarded
-    from cortex_policy.state.library import enforce as enforce
-    from cortex_policy.state.library import load_grant as load_grant
-    from cortex_policy.state.memory import MemoryBudgets as MemoryBudgets
-    from cortex_policy.state.resident import FileBudgets as FileBudgets
-    from cortex_policy.state.store import PolicyStore as PolicyStore
-    from cortex_policy.state.store import Warmth as Warmth
-    from cortex_policy.state.subscriptions import Change as Change
+    from cortex_policy.library.async_functions import load_grant_async as load_grant_async
+    from cortex_policy.library.cache import Stats as Stats
+    from cortex_policy.library.decorator import guarded as guarded
+    from cortex_policy.library.functions import enforce as enforce
+    from cortex_policy.library.functions import load_grant as load_grant
+    from cortex_policy.library.sinks import CallableSink as CallableSink
+    from cortex_policy.library.sinks import LoggingSink as LoggingSink
+    from cortex_policy.library.sinks import OpenTelemetrySink as OpenTelemetrySink
+    from cortex_policy.library.store import PolicyStore as PolicyStore
+    from cortex_policy.library.store import Warmth as Warmth
+    from cortex_policy.library.subscriptions import Change as Change
+    from cortex_policy.state.mapped_ledger import FileBudgets as FileBudgets
+    from cortex_policy.state.memory_budgets import MemoryBudgets as MemoryBudgets
 
 _HOMES = {
     "AccessDenied": "core.model",
     "ApprovalRequired": "core.model",
-    "CallableSink": "adapters.sinks",
-    "Change": "state.subscriptions",
+    "CallableSink": "library.sinks",
+    "Change": "library.subscriptions",
     "CortexPolicyError": "core.model",
     "Decision": "core.model",
-    "FileBudgets": "state.resident",
+    "FileBudgets": "state.mapped_ledger",
     "Grant": "core.model",
     "GrantError": "core.model",
-    "LoggingSink": "adapters.sinks",
-    "MemoryBudgets": "state.memory",
-    "OpenTelemetrySink": "adapters.sinks",
+    "LoggingSink": "library.sinks",
+    "MemoryBudgets": "state.memory_budgets",
+    "OpenTelemetrySink": "library.sinks",
     "Place": "core.model",
-    "PolicyStore": "state.store",
+    "PolicyStore": "library.store",
     "Rate": "core.model",
     "Reason": "core.model",
     "Request": "core.model",
     "Settings": "core.model",
-    "Sink": "core.sinks",
+    "Sink": "core.audit_sink",
     "StateError": "core.model",
-    "Stats": "state.cache",
-    "Warmth": "state.store",
+    "Stats": "library.cache",
+    "Warmth": "library.store",
     "decide": "core.engine",
-    "enforce": "state.library",
-    "guarded": "state.guarding",
-    "load_grant": "state.library",
-    "load_grant_async": "state.awaiting",
+    "enforce": "library.functions",
+    "guarded": "library.decorator",
+    "load_grant": "library.functions",
+    "load_grant_async": "library.async_functions",
 }
 __all__ = list(_HOMES)
 

@@ -18,6 +18,6 @@ def drop_working_directory(path: list[str]) -> None:
 if not sys.flags.safe_path and __spec__ is not None and __spec__.name != "__main__":
     drop_working_directory(sys.path)
 
-from cortex_policy.door import main  # noqa: E402 - only now
+from cortex_policy.main import main  # noqa: E402 - only now
 
 main()

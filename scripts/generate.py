@@ -10,8 +10,8 @@ from shells import completions
 
 from cortex_policy.cli.exit_codes import exit_codes
 from cortex_policy.core.settings import SETTINGS
-from cortex_policy.manage.hooks import manifest
-from cortex_policy.schema.rules import RULES
+from cortex_policy.manage.init.pre_commit import manifest
+from cortex_policy.schema.catalog import RULES
 
 TOP = Path(__file__).parent.parent
 START, END = "<!-- reference: made by scripts/generate.py -->", "<!-- end of reference -->"

@@ -7,15 +7,15 @@ from typing import Any
 from pages import Page, takes_value
 
 from cortex_policy.cli.app import PROGRAM
-from cortex_policy.cli.diff import FailOn as DiffFailOn
-from cortex_policy.cli.formats import FORMATS
-from cortex_policy.cli.replay import FailOn
-from cortex_policy.cli.trials import FORMATS as TRIAL_FORMATS
+from cortex_policy.cli.commands.diff import FailOn as DiffFailOn
+from cortex_policy.cli.commands.replay import FailOn
+from cortex_policy.cli.output.cases import FORMATS as TRIAL_FORMATS
+from cortex_policy.cli.output.problems import FORMATS
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.model import REASONS
 from cortex_policy.core.settings import BY_NAME, CHOICE, PATH, SETTINGS, SWITCH, Setting
 from cortex_policy.core.settings import CODES as CODES_KIND
-from cortex_policy.schema.rules import RULES
+from cortex_policy.schema.catalog import RULES
 
 CODES = " ".join([*dict.fromkeys(rule.code.partition("-")[0] for rule in RULES), *(rule.code for rule in RULES)])
 TEMPLATES = Path(__file__).parent / "templates"

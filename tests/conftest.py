@@ -14,7 +14,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import HealthCheck, settings
 
-from cortex_policy.state import premises
+from cortex_policy.library import preconditions
 
 collect_ignore_glob = [] if sys.platform == "linux" else ["stress/*"]  # it knows the process files of Linux
 CALLER = 12345  # an ordinary user
@@ -65,9 +65,9 @@ def ears(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
     """Let stores learn of changes from the kernel alone, and never by the clock; or not from the kernel."""
     (tmp_path / "config").mkdir()  # else what happens beside it is told as well
     if request.param == "unwatched":
-        monkeypatch.setattr(premises, "is_local", lambda _: False)
+        monkeypatch.setattr(preconditions, "is_local", lambda _: False)
     elif sys.platform == "linux":
-        monkeypatch.setattr(premises, "LOOK_AGAIN_NS", 1 << 62)
+        monkeypatch.setattr(preconditions, "LOOK_AGAIN_NS", 1 << 62)
     return str(request.param)
 
 

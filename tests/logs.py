@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cortex_policy.manage import chains
-from cortex_policy.manage.logs import all_opened, with_rotated
+from cortex_policy.manage.audit import verify
+from cortex_policy.manage.audit.files import all_opened, with_rotated
 
 START = datetime(2026, 11, 25, 8, tzinfo=UTC)
 
@@ -46,9 +46,9 @@ def place(path: str, **other: str) -> dict[str, str]:
     return {"argument": "path", "given": path, "collapsed": path, "landed": path, "resolved": f"/r/{path}"} | other
 
 
-def verified(log: Path) -> chains.Found:
+def verified(log: Path) -> verify.Found:
     """Verify a log with all that it was rotated to: nothing in it may look like tampering."""
     with all_opened(with_rotated(str(log))) as files:
-        found = chains.verify(files, None, iter)
+        found = verify.verify(files, None, iter)
     assert found.problems == ()
     return found

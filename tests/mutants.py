@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from cortex_policy.core.compare.grants import SAME, compare
 from cortex_policy.core.decode import DATA_CLASSES, grant_of
-from cortex_policy.core.meaning import SAME, compare
 from cortex_policy.core.model import Grant, GrantError
-from cortex_policy.manage.cases import CaseFile
-from cortex_policy.manage.trying import COMPLETE, Subject, tried
+from cortex_policy.manage.cases.model import CaseFile
+from cortex_policy.manage.cases.runner import COMPLETE, Subject, tried
 
 Document = dict[str, Any]
 NEW_ACTIONS = ("push", "mutant")

@@ -1,1 +1,1 @@
-"""Doors for other programs, each optional, each importing its library inside."""
+"""The old home of the sinks."""

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cortex_policy.cli.exit_codes import DECIDING
-from cortex_policy.cli.guard import guarded
+from cortex_policy.cli.exit_guard import guarded
 from cortex_policy.cli.help import Command, Deciding, Group
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import said
-from cortex_policy.wording import worded
+from cortex_policy.render import worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PROGRAM = "cortex-policy"
 USAGE = 2
-# each command by its name, and where it is: a module beside this one, and what that calls it
+# each command by its name, and where it is: a module in `commands`, and what that calls it
 COMMANDS = {
     "check": ("check", "check"),
     "explain": ("explain", "explain"),
@@ -73,7 +73,7 @@ def app_of(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
     app.callback()(program)
     for name in names:
         module, attribute = COMMANDS[name]
-        found = getattr(import_module(f"cortex_policy.cli.{module}"), attribute)
+        found = getattr(import_module(f"cortex_policy.cli.commands.{module}"), attribute)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name)
         elif name in DECIDING:
@@ -136,7 +136,7 @@ def _tell(words: list[str], error: Any) -> None:
     if not is_deciding(words) or not _QUIETER.intersection(words):
         typer.echo(_usage(error, words), err=True)
     elif "--json" in words and not {"-q", "--quiet"}.intersection(words):
-        from cortex_policy.checking import Call, Outcome  # noqa: PLC0415 - only an error of a decision needs it
+        from cortex_policy.check import Call, Outcome  # noqa: PLC0415 - only an error of a decision needs it
 
         call, message = Call("", "", json=True), _usage(error, words).split("\n")[0].partition(": ")[2]
         typer.echo(worded(call, Outcome(None, None, UsageError(message), 0))[0], nl=False)

@@ -4,7 +4,7 @@ The lines are those of the TypeScript package, with what binds them to a call an
 """
 
 from cortex_policy.core.decode import Malformed, decode_json
-from cortex_policy.core.jsontext import json_text
+from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Value
 
 TYPE_CHECKING = False

@@ -3,7 +3,7 @@
 Each is byte for byte what `events.line` writes of the same call (a property test holds it to that).
 """
 
-from cortex_policy.core.events import (
+from cortex_policy.core.audit_event import (
     FINGERPRINTS,
     FULL,
     LONGEST,
@@ -16,7 +16,7 @@ from cortex_policy.core.events import (
     plain,
     timestamp,
 )
-from cortex_policy.core.jsontext import json_text
+from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import Value
 
 TYPE_CHECKING = False

@@ -142,15 +142,15 @@ def decide(
 
     Raises UsageError for a cost below one, and for what cannot be read as what it should be.
     """
-    from cortex_policy.core import exact, exact_values  # noqa: PLC0415 - a check need not load these
-    from cortex_policy.core.window import budget  # noqa: PLC0415 - the ledger has its own
+    from cortex_policy.core import plain_objects, plain_values  # noqa: PLC0415 - a check need not load these
+    from cortex_policy.core.sliding_window import budget  # noqa: PLC0415 - the ledger has its own
 
-    grant, request = exact_values.exact_grant(grant), exact_values.exact_request(request)
-    refused = refusal(grant, request, exact_values.exact_settings(settings))  # never `refused or ...`: a no is false
+    grant, request = plain_objects.exact_grant(grant), plain_objects.exact_request(request)
+    refused = refusal(grant, request, plain_objects.exact_settings(settings))  # never `refused or ...`: a no is false
     if refused is not None:
         return refused
-    times, limit = exact.exact_times(hits), grant.rate.per_minute
-    return rated(grant, request, budget(times, exact.exact_seconds(now), limit, request.cost))
+    times, limit = plain_values.exact_times(hits), grant.rate.per_minute
+    return rated(grant, request, budget(times, plain_values.exact_seconds(now), limit, request.cost))
 
 
 def _is_control(character: str) -> bool:

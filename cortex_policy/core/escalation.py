@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from cortex_policy.core.model import Grant, Value
-from cortex_policy.core.scopes import prefix_of
+from cortex_policy.core.scope_prefix import prefix_of
 
 # relative to the root, or to any directory below it: what runs there, and who runs it
 RUN_LATER: dict[str, tuple[str, ...]] = {

@@ -1,15 +1,15 @@
 """The whole way of a decision, rule by rule, with the line of the grant that decided, and what would change it."""
 
-from cortex_policy.core.counsel import HELP, Counsel
+from cortex_policy.core.advice import HELP, Counsel
 from cortex_policy.core.engine import DEFAULTS
+from cortex_policy.core.json_tree import node_at, place, scan
 from cortex_policy.core.model import ALLOWED, Value
-from cortex_policy.core.spans import node_at, place, scan
-from cortex_policy.core.walks import NOT_ASKED, RULES, WALKS, Case, Step
+from cortex_policy.core.rule_steps import NOT_ASKED, RULES, WALKS, Case, Step
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cortex_policy.core.json_tree import Node
     from cortex_policy.core.model import Decision, Grant, Request, Settings
-    from cortex_policy.core.spans import Node
 
 
 class Explanation(Value):

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from time import time, time_ns
 
 from cortex_policy.core.approvals import Matter, line_of, sayable, standing
-from cortex_policy.core.events import timestamp
-from cortex_policy.core.jsontext import json_text
+from cortex_policy.core.audit_event import timestamp
+from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings, Value
-from cortex_policy.manage.recording import author
-from cortex_policy.state.docket import Docket
+from cortex_policy.manage.transaction.record import author
+from cortex_policy.state.approval_store import Docket
 from cortex_policy.state.enforcement import settings_of
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writer_lock import NotDone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cortex_policy.core.decode import whole_number
-from cortex_policy.schema.faults import fault_of, foreign
+from cortex_policy.schema.document_errors import fault_of, foreign
 from cortex_policy.schema.problems import MOST_FOUND
 
 TYPE_CHECKING = False

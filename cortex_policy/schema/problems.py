@@ -1,15 +1,15 @@
 """A problem: what a rule found, with its place in the text of a grant."""
 
+from cortex_policy.core.json_tree import Node, Stopped, node_at, place, scan
 from cortex_policy.core.model import Value
-from cortex_policy.core.spans import Node, Stopped, node_at, place, scan
-from cortex_policy.schema.mending import affordable, mended
-from cortex_policy.schema.rules import ERROR, severity_of
+from cortex_policy.schema.catalog import ERROR, severity_of
+from cortex_policy.schema.fixes import affordable, mended
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cortex_policy.schema.mending import Mend
+    from cortex_policy.schema.fixes import Mend
 
 MOST_FOUND = 100  # in one file
 MOST_SHOWN = 100  # characters of a line

@@ -11,7 +11,7 @@ import stat
 from time import monotonic, sleep
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
-from cortex_policy.state import ring as rings
+from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.grants import doubts
 
 ENDING = ".lock"
@@ -76,7 +76,7 @@ def judge(file: str, descriptor: int) -> tuple[float, ...]:
     What an ACL says is in no status: where one counts, the identity is one that no status has.
     """
     if not is_ours(descriptor):
-        from cortex_policy.state.audit_faults import unsafe  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.audit_errors import unsafe  # noqa: PLC0415 - only a failure needs it
 
         raise unsafe(file, descriptor)
     status = os.fstat(descriptor)

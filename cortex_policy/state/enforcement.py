@@ -26,7 +26,7 @@ from cortex_policy.state.ledger import (
     state_directory,
     usual_state_directory,
 )
-from cortex_policy.state.places import Guarded, places
+from cortex_policy.state.paths import Guarded, places
 
 _PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", STATE_DIR)
 _SHARED = ("CORTEX_AUDIT_LOG", "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS")  # with other programs
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Self
 
+    from cortex_policy.core.audit_sink import Sink
     from cortex_policy.core.model import Decision, Grant, Origin
-    from cortex_policy.core.sinks import Sink
-    from cortex_policy.state.audit import Log
+    from cortex_policy.state.audit_log import Log
     from cortex_policy.state.grants import Directory, Root
-    from cortex_policy.state.memory import MemoryBudgets
+    from cortex_policy.state.memory_budgets import MemoryBudgets
 
 
 def settings_of(root: str | None, *, require_path: bool = False) -> Settings:
@@ -56,7 +56,7 @@ def settings_of(root: str | None, *, require_path: bool = False) -> Settings:
         from cortex_policy.state.settings import effective  # noqa: PLC0415 - only where something is set
 
         return effective(root, require_path=require_path)
-    from cortex_policy.state.settled import settled  # noqa: PLC0415 - only where something is set
+    from cortex_policy.state.settings_cache import settled  # noqa: PLC0415 - only where something is set
 
     return settled(root, variables)
 
@@ -81,7 +81,7 @@ def refuse_stop_of_host() -> None:
     # in a directory that is a link to nowhere, a mount that is gone perhaps, nobody knows what stood
     is_lost = os.path.islink(ledger.SYSTEM_SETTINGS) and not os.path.isdir(ledger.SYSTEM_SETTINGS)
     if is_lost or stands(f"{ledger.SYSTEM_SETTINGS}/stop"):
-        from cortex_policy.state.stop import host_stopped  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import host_stopped  # noqa: PLC0415 - only a denial needs it
 
         raise host_stopped(ledger.SYSTEM_SETTINGS)
 
@@ -89,7 +89,7 @@ def refuse_stop_of_host() -> None:
 def refuse_stop(policy: "Directory") -> None:
     """Raise AccessDenied where an emergency stop stands in an open policy directory."""
     if stands("stop", policy.descriptor):
-        from cortex_policy.state.stop import stopped  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import stopped  # noqa: PLC0415 - only a denial needs it
 
         raise stopped(policy)
 
@@ -142,7 +142,7 @@ def admit_from(root: "Root", grant_id: str, *, require_path: bool = False) -> "t
         grant = read_grant(root, grant_id, refuse_stop)
     except GrantError as error:
         if error.reason is GRANT_UNSAFE:  # the policy directory may be what could not be opened
-            from cortex_policy.state.stop import refuse_hidden  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.emergency_stop import refuse_hidden  # noqa: PLC0415 - only a failure needs it
 
             refuse_hidden(root)
         raise
@@ -173,7 +173,7 @@ def ask(
     if decision is not None:
         if decision.reason is not APPROVAL_REQUIRED or settings.sensitive != "ask":
             return decision
-        from cortex_policy.state.approving import answered  # noqa: PLC0415 - only where a human is asked
+        from cortex_policy.state.approval_check import answered  # noqa: PLC0415 - only where a human is asked
 
         return answered(grant, origin, request, settings, counted, decision, peek=peek)
     take = counted.peek if peek else counted.take
@@ -253,18 +253,18 @@ class Trail:
 
     def _record(self, error: CortexPolicyError | None) -> None:
         if self._log is not None or self._sinks:
-            from cortex_policy.state.records import record  # noqa: PLC0415 - only where somebody wants it
+            from cortex_policy.state.audit_record import record  # noqa: PLC0415 - only where somebody wants it
 
             record(self, error, self._log, self._sinks)
 
     def _open(self, settings: Settings) -> None:
         self._close()
         if settings.audit_file is not None and self._is_kept:
-            from cortex_policy.state.audit import opened  # noqa: PLC0415 - only where a log is set
+            from cortex_policy.state.audit_log import opened  # noqa: PLC0415 - only where a log is set
 
             self._log = opened(settings)
         elif settings.audit_file is not None:
-            from cortex_policy.state.audit_foresight import foresee  # noqa: PLC0415 - as above
+            from cortex_policy.state.audit_preflight import foresee  # noqa: PLC0415 - as above
 
             foresee(settings)
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from fnmatch import fnmatchcase
 
-from cortex_policy.state.files import NEW, create
+from cortex_policy.state.atomic_write import NEW, create
 
 NAME = ".gitignore"
 IGNORED = (".lock", ".edit-*", "stop", "history/")

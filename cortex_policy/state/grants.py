@@ -62,7 +62,7 @@ def find_root(named: str | None = None) -> Root:
         raise GrantError(ROOT_NOT_FOUND, detail, "name one with `--root DIR`") from None
     roots = roots_above(here)
     if len(roots) != 1:
-        from cortex_policy.state.remedies import not_one_root  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.grants_errors import not_one_root  # noqa: PLC0415 - only a failure needs it
 
         raise not_one_root(here, roots)
     return Root(roots[0], named=False)
@@ -176,7 +176,7 @@ class Trust:
 
     def refusal(self, path: str = "", kind: str = "", error: OSError | None = None) -> GrantError:
         """Return the error for all that was noted and, at a path, for what is no `kind` or has an error of its own."""
-        from cortex_policy.state.remedies import refusal  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.grants_errors import refusal  # noqa: PLC0415 - only a failure needs it
 
         return refusal(self, path, kind, error)
 
@@ -277,7 +277,7 @@ def read_grant(root: Root, grant_id: str, look: "Callable[[Directory], None]" = 
         trust.settle()
         grant = decode(data, grant_id)
     except (FileNotFoundError, GrantError) as error:
-        from cortex_policy.state.remedies import traced  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.grants_errors import traced  # noqa: PLC0415 - only a failure needs it
 
         raise traced(error, trust, grant_id, data) from None
     top, _, policy, last = tools.identities

@@ -11,19 +11,19 @@ from time import time
 
 from cortex_policy.core.decode import Malformed
 from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError, Value
-from cortex_policy.state import entries
-from cortex_policy.state.directories import make_directory
-from cortex_policy.state.entries import Entry
-from cortex_policy.state.files import replace, settle
+from cortex_policy.state import history_entry
+from cortex_policy.state.atomic_write import replace, settle
 from cortex_policy.state.grants import Directory, Root, Trust
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.history_entry import Entry
+from cortex_policy.state.safe_directories import make_directory
+from cortex_policy.state.writer_lock import NotDone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cortex_policy.state.stamp import Stamp
-    from cortex_policy.state.writers import Lock
+    from cortex_policy.state.writer_lock import Lock
 
 PENDING, IGNORED, NAME = "pending.json", ".gitignore", "history"
 _NAME = re.compile(r"([0-9]{8,18})-v([0-9]{1,16})\.json")
@@ -71,7 +71,7 @@ class History:
             with self._lock.below(NAME) as directory:
                 if not _stands(directory, IGNORED):
                     replace(directory.descriptor, IGNORED, b"*\n", 0o600)
-                replace(directory.descriptor, PENDING, entries.encode(entry), 0o600, self._lock.check)
+                replace(directory.descriptor, PENDING, history_entry.encode(entry), 0o600, self._lock.check)
         except OSError as error:
             file = os.path.join(policy.path, NAME, error.filename or "")
             detail = f"`{file}`: {(error.strerror or str(error)).lower()}"
@@ -99,7 +99,7 @@ class History:
                 os.unlink(PENDING, dir_fd=directory.descriptor)
                 return
             if known != entry:
-                replace(directory.descriptor, PENDING, entries.encode(known), 0o600)
+                replace(directory.descriptor, PENDING, history_entry.encode(known), 0o600)
             last = max((number for number, _ in _numbered(directory)), default=0)
             name = f"{last + 1:08}-v{known.version}.json"
             os.rename(PENDING, name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
@@ -193,7 +193,7 @@ def is_own(root: Root) -> bool:
 def _found(directory: Directory, name: str) -> "Entry | Damage":
     file = f"{directory.path}/{name}"
     try:
-        entry = entries.decode(directory.read(name, entries.LARGEST + 1))
+        entry = history_entry.decode(directory.read(name, history_entry.LARGEST + 1))
     except (Malformed, CortexPolicyError) as error:
         return Damage(file, error.detail if isinstance(error, CortexPolicyError) else str(error))
     match = _NAME.fullmatch(name)
@@ -203,7 +203,7 @@ def _found(directory: Directory, name: str) -> "Entry | Damage":
 def _entry(directory: Directory, name: str) -> Entry | None:
     """Return an entry, None for what is none; raise GrantError for a link, or no file of its own."""
     try:
-        return entries.decode(directory.read(name, entries.LARGEST + 1))
+        return history_entry.decode(directory.read(name, history_entry.LARGEST + 1))
     except Malformed:
         return None
 

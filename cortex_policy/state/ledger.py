@@ -5,9 +5,9 @@ import sys
 from _thread import get_ident
 
 from cortex_policy.core.model import Budget
-from cortex_policy.state import ring as rings
+from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.grants import sha256
-from cortex_policy.state.ring import Damaged, Key, Ring, boot_id, failed, lock, stands
+from cortex_policy.state.ledger_ring import Damaged, Key, Ring, boot_id, failed, lock, stands
 
 SYSTEM_SETTINGS = "/etc/cortex-policy"
 STATE_DIR = "CORTEX_POLICY_STATE_DIR"
@@ -83,17 +83,17 @@ def open_directory(name: str, parent: int | None, shown: str) -> int:
     try:
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
-        from cortex_policy.state.ground import make_directory  # noqa: PLC0415 - once in a directory's life
+        from cortex_policy.state.ledger_directory import make_directory  # noqa: PLC0415 - once in a directory's life
 
         make_directory(name, parent, shown)
         descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
     except OSError as error:
-        from cortex_policy.state.ground import strange  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.ledger_directory import strange  # noqa: PLC0415 - only a failure needs it
 
         raise strange(error, shown, parent) from None
     status = os.fstat(descriptor)
     if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-        from cortex_policy.state.ground import open_to_others  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.ledger_directory import open_to_others  # noqa: PLC0415 - only a failure needs it
 
         os.close(descriptor)
         raise open_to_others(shown, status)
@@ -108,7 +108,7 @@ def open_file(directory: int, name: str) -> int | None:
         except FileNotFoundError:
             return None
         except OSError as error:
-            from cortex_policy.state.ground import strange  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import strange  # noqa: PLC0415 - only a failure needs it
 
             raise strange(error) from None
         try:
@@ -181,7 +181,7 @@ class Ledger:
 
     def _guarded(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
-            from cortex_policy.core.exact import exact_hit  # noqa: PLC0415 - only from Python
+            from cortex_policy.core.plain_values import exact_hit  # noqa: PLC0415 - only from Python
 
             tool, action, limit, cost = exact_hit(tool, action, limit, cost)
         if rings.fcntl is None:
@@ -191,7 +191,7 @@ class Ledger:
         try:
             return self._asked(tool, action, limit, cost, consume=consume)
         except OSError as error:
-            from cortex_policy.state.ground import unusable  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import unusable  # noqa: PLC0415 - only a failure needs it
 
             raise unusable(error, state_directory(self.state_dir)) from None
 
@@ -202,7 +202,7 @@ class Ledger:
         try:
             descriptor = open_file(directory, key.name)
             if descriptor is None and consume:
-                from cortex_policy.state.upkeep import create  # noqa: PLC0415 - once in a key's life
+                from cortex_policy.state.ledger_maintenance import create  # noqa: PLC0415 - once in a key's life
 
                 descriptor = create(directory, key, min(limit, LARGEST_LIMIT))
             if descriptor is None:
@@ -220,13 +220,13 @@ class Ledger:
             ring = Ring(descriptor, key.identity)
             # INVARIANT: what is not rebuilt holds more than the limit, so that nothing is taken
             if consume and ring.is_too_small(counted) and _is_rebuilt(ring, counted):
-                from cortex_policy.state.upkeep import rebuild  # noqa: PLC0415 - only where a limit was edited
+                from cortex_policy.state.ledger_maintenance import rebuild  # noqa: PLC0415 - only where a limit was edited
 
                 held = rebuild(directory, key, ring, counted, rings.now_ticks())
                 ring = Ring(held, key.identity)
             return self._weighed(ring, directory, limit, cost, consume=consume)
         except Damaged:
-            from cortex_policy.state.upkeep import close  # noqa: PLC0415 - only where there is damage
+            from cortex_policy.state.ledger_maintenance import close  # noqa: PLC0415 - only where there is damage
 
             # INVARIANT: the file at the name is still locked, so that nobody maps it before it is broken
             close(directory, key, held, counted, rings.now_ticks())
@@ -257,7 +257,7 @@ def _is_rebuilt(ring: Ring, limit: int) -> bool:
 def _sweep_where_due(directory: int, now: int) -> None:
     try:
         if _is_sweep_due(directory, now):
-            from cortex_policy.state.upkeep import sweep  # noqa: PLC0415 - once a minute at the most
+            from cortex_policy.state.ledger_maintenance import sweep  # noqa: PLC0415 - once a minute at the most
 
             sweep(directory, now)
     except OSError:

@@ -94,7 +94,7 @@ def _shared() -> list[Layer]:
             continue
         value = from_shared(variable, text)
         if not setting.accepts(value):
-            from cortex_policy.state.settings_faults import no_variable  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.settings_errors import no_variable  # noqa: PLC0415 - only a failure needs it
 
             raise no_variable(variable, text, setting)
         found.append(Layer(ENVIRONMENT, {name: value}, {name: variable}))
@@ -146,7 +146,7 @@ def read_file(place: str, root: str | None = None) -> bytes | None:
         with opened(place, root) as descriptor:
             return read_in(place, f"{directory}/{NAME}", descriptor)
     except OSError as error:
-        from cortex_policy.state.settings_faults import unreadable  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import unreadable  # noqa: PLC0415 - only a failure needs it
 
         raise unreadable(f"{directory}/{NAME}", error) from None
 
@@ -215,7 +215,7 @@ def _judge(place: str, path: str, descriptor: int, status: os.stat_result, owner
     if place == SYSTEM and status.st_mode & stat.S_IWGRP:  # it binds whoever is in group 0, too
         found = [*found, ("writers", f"is writable by group {status.st_gid}")]
     if found or not is_known:
-        from cortex_policy.state.settings_faults import unsafe  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import unsafe  # noqa: PLC0415 - only a failure needs it
 
         raise unsafe(path, status, found)
 
@@ -234,7 +234,7 @@ def layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -> Layer
     for name, value in values.items():
         setting = BY_NAME.get(name)
         if setting is None or place not in setting.places or not setting.accepts(value):
-            from cortex_policy.state.settings_faults import refused  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.settings_errors import refused  # noqa: PLC0415 - only a failure needs it
 
             raise refused(place, file, name, value)
     return Layer(place, values, dict.fromkeys(values, file), _locks(file, locked, values))
@@ -260,7 +260,7 @@ def _variables(environment: "Mapping[str, str | None]") -> Layer:
         value = from_text(setting, text) if setting is not None else None
         # a state directory that is none is the ledger's to refuse
         if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):
-            from cortex_policy.state.settings_faults import no_variable  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.settings_errors import no_variable  # noqa: PLC0415 - only a failure needs it
 
             raise no_variable(variable, text, setting)
         values[setting.name], sources[setting.name] = value, variable

@@ -108,7 +108,7 @@ def _trusted(root: Root) -> Stamp | None:
 
 
 def _mismatch(stamp: Stamp | None, grant_id: str, root: Root) -> GrantError:
-    from cortex_policy.state.remedies import root_option  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
 
     command = f"cortex-policy stamp write{root_option(root)}"
     if stamp is None:
@@ -124,7 +124,7 @@ def decode(data: bytes, root: Root) -> Stamp:
     try:
         return _decoded(decode_json(data, LARGEST))
     except Malformed as error:
-        from cortex_policy.state.remedies import root_option  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
 
         command = f"cortex-policy stamp write{root_option(root)}"
         hint = NEWER if isinstance(error, _Newer) else f"make a new one with `{command}`"

@@ -179,7 +179,7 @@ def _run(words: list[str], way: str) -> tuple[int, str, str]:
 
 
 def _become(words: list[str]) -> None:
-    from cortex_policy.door import main  # noqa: PLC0415 - in the child
+    from cortex_policy.main import main  # noqa: PLC0415 - in the child
 
     sys.argv = ["cortex-policy", *words]
     main()

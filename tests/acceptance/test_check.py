@@ -167,7 +167,7 @@ def test_a_module_that_cannot_be_loaded_is_a_bug_and_not_a_finding(root: Path, t
     assert root.is_dir()
     copy = tmp_path / "copy" / "cortex_policy"
     shutil.copytree(Path(cortex_policy.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "checking.py").write_text("raise MemoryError('\\x1b[31m')")
+    (copy / "check.py").write_text("raise MemoryError('\\x1b[31m')")
     done = process_of("check", "git", "tree", PYTHONPATH=str(copy.parent))
     assert done.returncode == 70
     assert "\x1b" not in done.stderr

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cortex_policy.manage.hooks import HOOKS
+from cortex_policy.manage.init.pre_commit import HOOKS
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "ci.md").read_text()
 GITHUB, GITLAB, PRE_COMMIT = (

@@ -86,8 +86,8 @@ def test_settings_that_cannot_be_believed_are_27(mine: Path, monkeypatch: pytest
 
 def test_the_editor_that_is_set_wins_over_those_of_the_shell(mine: Path) -> None:
     """As for git."""
-    from cortex_policy.manage.editors import chosen  # noqa: PLC0415
-    from cortex_policy.manage.settings import editor  # noqa: PLC0415
+    from cortex_policy.manage.editing.editor_command import chosen  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import editor  # noqa: PLC0415
 
     run("config", "set", "editor", "ed -p x")
     assert mine.exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.hooks import HOOKS
+from cortex_policy.manage.init.pre_commit import HOOKS
 
 TOP = Path(__file__).parent.parent.parent
 TOOLS = Path(".cortex/policy/tools")

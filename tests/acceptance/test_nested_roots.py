@@ -107,13 +107,13 @@ def test_a_root_that_cannot_be_stopped_does_not_save_the_others(inner: Path, roo
     for path in [inner, *inner.parents][:-2]:
         path.chmod(0o755)
     with by_caller():
-        from cortex_policy.manage import stopping  # noqa: PLC0415 - as the command does
+        from cortex_policy.manage import emergency_stop  # noqa: PLC0415 - as the command does
         from cortex_policy.state.roots import find_all_roots  # noqa: PLC0415
 
         first, second = find_all_roots()
-        assert stopping.stop(first).is_changed
+        assert emergency_stop.stop(first).is_changed
         with pytest.raises(Exception, match="permission denied"):
-            stopping.stop(second)
+            emergency_stop.stop(second)
     assert (second.path, (root / ".cortex/policy/stop").exists()) == (str(root), False)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.state.library import enforce, load_grant
+from cortex_policy.library.functions import enforce, load_grant
 from tests.acceptance.every_command import all_calls, hostile_root, is_endless, ran
 
 PROGRAM = [sys.executable, "-m", "cortex_policy", "check"]

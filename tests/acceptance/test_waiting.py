@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import Budget
-from cortex_policy.state import ring
+from cortex_policy.state import ledger_ring
 from cortex_policy.state.ledger import Ledger
 
-SECOND = 1_000_000_000 >> ring.TICK_BITS
+SECOND = 1_000_000_000 >> ledger_ring.TICK_BITS
 WAITERS = 8
 
 
@@ -23,10 +23,10 @@ def full(root: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     grant.write_text(grant.read_text().replace('"perMinute": 30', f'"perMinute": {WAITERS}'))
     status = root.stat()
     ledger = Ledger((status.st_dev, status.st_ino))
-    now = ring.now_ticks
+    now = ledger_ring.now_ticks
     with monkeypatch.context() as patch:
         for nth in range(WAITERS):
-            patch.setattr(ring, "now_ticks", lambda nth=nth: now() - 57 * SECOND + nth * SECOND // 4)
+            patch.setattr(ledger_ring, "now_ticks", lambda nth=nth: now() - 57 * SECOND + nth * SECOND // 4)
             assert ledger.take("git-map", "tree", WAITERS).consumed
     return ledger
 

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cortex_policy import door
-from cortex_policy.checking import Answer, Call
-from cortex_policy.cli import app, check
+from cortex_policy import main
+from cortex_policy.check import Answer, Call
+from cortex_policy.cli import app
+from cortex_policy.cli.commands import check
 
 PLAIN = [
     "git tree", "git tree --path docs/x", "--path docs/x git tree", "git --path a tree --path b", "git tree --path=a=b",
@@ -73,7 +74,7 @@ def by_typer(words: list[str]) -> "Call | int":
 @pytest.mark.parametrize("line", TABLE)
 def test_what_the_fast_door_reads_typer_reads_the_same(line: str) -> None:
     """Plain words make the same Call whoever reads them; the rest is left to Typer, and is usage where it is wrong."""
-    call = door.read(split(line))
+    call = main.read(split(line))
     assert (call is not None) == (line in PLAIN)
     read = by_typer(split(line))
     if call is not None:
@@ -102,13 +103,13 @@ groups = (
 def test_no_words_are_read_in_two_ways(parts: list[tuple[str, ...]]) -> None:
     """Whatever the fast door makes of any words, Typer makes of them too, and nothing raises."""
     words = [word for part in parts for word in part]
-    call = door.read(words)
+    call = main.read(words)
     if call is not None:
         assert by_typer(words) == call
 
 
 FAST = [sys.executable, "-m", "cortex_policy"]
-SLOW = [sys.executable, "-c", "from cortex_policy import door; door.read = lambda words: None; door.main()"]
+SLOW = [sys.executable, "-c", "from cortex_policy import main; main.read = lambda words: None; main.main()"]
 WHOLE = [
     ("git", "tree", "--path", "docs/x"), ("git", "tree", "--path", "docs/x", "--json"), ("git", "tree", "--explain"),
     ("git", "push"), ("git", "push", "--json"), ("git", "push", "-q"), ("git", "tree", "--path", "etc/\x1b[31m\u202e"),

@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 
 OURS = {
-    "cortex_policy", "cortex_policy.checking", "cortex_policy.core", "cortex_policy.core.arguments",
-    "cortex_policy.core.decode", "cortex_policy.core.engine", "cortex_policy.core.model", "cortex_policy.core.path_arguments", "cortex_policy.door",
+    "cortex_policy", "cortex_policy.check", "cortex_policy.core", "cortex_policy.core.arguments",
+    "cortex_policy.core.decode", "cortex_policy.core.engine", "cortex_policy.core.model", "cortex_policy.core.path_arguments", "cortex_policy.main",
     "cortex_policy.state", "cortex_policy.state.enforcement", "cortex_policy.state.grants",
-    "cortex_policy.state.ledger", "cortex_policy.state.places", "cortex_policy.state.ring",
+    "cortex_policy.state.ledger", "cortex_policy.state.paths", "cortex_policy.state.ledger_ring",
 }  # fmt: skip
 HASH = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 PROGRAM = """
 import os, sys
 before = set(sys.modules)
-from cortex_policy import door
+from cortex_policy import main
 leave = os._exit
 def tell(code):
     print(code, *sorted(set(sys.modules) - before), flush=True)
     leave(code)
 os._exit = tell
 sys.argv = ["cortex-policy", "check", "git", "tree", "--path", "docs/x"]
-door.main()
+main.main()
 """
 
 
@@ -55,7 +55,7 @@ def test_a_check_with_settings_loads_one_module_more(root: Path, tmp_path: Path)
     code, *modules = loaded(PROGRAM)
     assert code == "0"
     read = {"cortex_policy.core.settings", "cortex_policy.core.toml", "cortex_policy.state.settings"}
-    copied = OURS | {"_json", "fcntl", HASH, "cortex_policy.state.settled"}
+    copied = OURS | {"_json", "fcntl", HASH, "cortex_policy.state.settings_cache"}
     assert set(modules) >= copied | read
     assert "tomllib" not in modules
     loaded(PROGRAM)
@@ -82,9 +82,9 @@ def test_a_check_with_an_audit_log_loads_six_modules_more_than_one_with_settings
     assert root.is_dir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     loaded(PROGRAM)
-    more = {"cortex_policy.core.chain", "cortex_policy.core.events", "cortex_policy.core.jsontext"}
-    more |= {"cortex_policy.state.audit", "cortex_policy.state.audit_file", "cortex_policy.state.records"}
-    more |= {"cortex_policy.state.settled"}
+    more = {"cortex_policy.core.audit_chain", "cortex_policy.core.audit_event", "cortex_policy.core.json_text"}
+    more |= {"cortex_policy.state.audit_log", "cortex_policy.state.audit_file", "cortex_policy.state.audit_record"}
+    more |= {"cortex_policy.state.settings_cache"}
     for action, expected in (("tree", "0"), ("push", "10")):
         code, *modules = loaded(
             PROGRAM.replace("docs/x", "docs/x', '-q").replace('"tree"', f'"{action}"').replace("'", '"')
@@ -102,7 +102,7 @@ def test_a_setting_to_ask_costs_nothing_until_a_call_for_sensitive_data_comes(
     loaded(PROGRAM)
     code, *modules = loaded(PROGRAM)
     assert code == "0"
-    assert set(modules) == OURS | {"_json", "fcntl", HASH, "cortex_policy.state.settled"}
+    assert set(modules) == OURS | {"_json", "fcntl", HASH, "cortex_policy.state.settings_cache"}
     grant = root / ".cortex/policy/tools/git.json"
     grant.write_text(grant.read_text().replace('"internal"', '"sensitive"'))
     program = PROGRAM.replace('"docs/x"]', '"docs/x", "-q"]')
@@ -111,12 +111,12 @@ def test_a_setting_to_ask_costs_nothing_until_a_call_for_sensitive_data_comes(
     assert code == "13"
     more = {
         "core.approvals",
-        "core.events",
-        "core.jsontext",
-        "state.approving",
-        "state.docket",
-        "state.files",
-        "state.settled",
+        "core.audit_event",
+        "core.json_text",
+        "state.approval_check",
+        "state.approval_store",
+        "state.atomic_write",
+        "state.settings_cache",
     }
     ours = {name for name in modules if name.startswith("cortex_policy")}
     assert ours == OURS | {f"cortex_policy.{name}" for name in more}
@@ -137,9 +137,9 @@ def test_a_required_stamp_costs_one_module(root: Path, tmp_path: Path) -> None:
 def test_no_command_loads_pydantic_before_a_document_fails() -> None:
     """It takes longer than most commands."""
     modules = loaded(
-        "import sys, cortex_policy.cli.app as a, cortex_policy.cli.validating; a.app_of(); print(*sys.modules)"
+        "import sys, cortex_policy.cli.app as a, cortex_policy.cli.commands.validate_run; a.app_of(); print(*sys.modules)"
     )
-    assert "cortex_policy.schema.rules" in modules
+    assert "cortex_policy.schema.catalog" in modules
     assert "pydantic" not in modules
 
 
@@ -147,7 +147,7 @@ def test_validate_starts_without_typer_and_rich(root: Path) -> None:
     """They take longer than the work on one file."""
     modules = loaded(PROGRAM.replace('"check", "git", "tree", "--path", "docs/x"', f'"validate", "--root", "{root}"'))
     assert modules[modules.index("0") :][:1] == ["0"]
-    assert "cortex_policy.schema.rules" in modules
+    assert "cortex_policy.schema.catalog" in modules
     assert not {"typer", "rich", "pydantic", "filelock"} & set(modules)
 
 

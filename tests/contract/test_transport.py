@@ -17,12 +17,12 @@ import cortex_policy
 from cortex_policy import AccessDenied, ApprovalRequired, CortexPolicyError, Decision, PolicyStore, Reason, load_grant
 from cortex_policy.core import model
 from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError, Value, denial
-from cortex_policy.manage.revisions import NothingCommitted
+from cortex_policy.manage.diff.git_revisions import NothingCommitted
+from cortex_policy.state.approval_store import DocketError
 from cortex_policy.state.audit_file import LogError
-from cortex_policy.state.docket import DocketError
+from cortex_policy.state.emergency_stop import Stop, Stopped
 from cortex_policy.state.grants import Root
-from cortex_policy.state.stop import Stop, Stopped
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writer_lock import NotDone
 
 WAYS: list[Callable[[object], object]] = [
     copy.copy,

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.cli import app, plain, validating
-from cortex_policy.cli.validating import Asked
+from cortex_policy.cli import app
+from cortex_policy.cli.commands import validate_argv, validate_run
+from cortex_policy.cli.commands.validate_run import Asked
 
 PLAIN = [
     "", "a.json", "-", "a b c", "--strict", "--fix a", "a --json", "--select scope a", "--select=scope,key --ignore x",
@@ -33,7 +34,7 @@ def by_typer(words: list[str]) -> "Asked | int":
         seen.append(asked)
         return 0
 
-    with patch.object(validating, "run", run):
+    with patch.object(validate_run, "run", run):
         code = app.run(["validate", *words])
     return seen[0] if seen else code
 
@@ -41,13 +42,13 @@ def by_typer(words: list[str]) -> "Asked | int":
 @pytest.mark.parametrize("line", PLAIN)
 def test_the_plain_door_reads_what_typer_reads(line: str) -> None:
     """To the last member."""
-    assert plain.read(split(line)) == by_typer(split(line)) is not None
+    assert validate_argv.read(split(line)) == by_typer(split(line)) is not None
 
 
 @pytest.mark.parametrize("line", TYPER_KNOWS_BETTER)
 def test_the_plain_door_declines_what_is_not_plain(line: str) -> None:
     """Typer has the help, and the words for mistakes."""
-    assert plain.read(split(line)) is None
+    assert validate_argv.read(split(line)) is None
 
 
 words = st.sampled_from(
@@ -59,5 +60,5 @@ words = st.sampled_from(
 @given(st.lists(words, max_size=4))
 def test_whatever_is_asked_the_doors_agree(line: list[str]) -> None:
     """Or the plain one declines."""
-    asked = plain.read(line)
+    asked = validate_argv.read(line)
     assert asked is None or asked == by_typer(line)

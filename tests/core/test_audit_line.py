@@ -5,8 +5,8 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_policy.core.audit_event import LONGEST, Event, line
 from cortex_policy.core.audit_line import Caller, LineForm
-from cortex_policy.core.events import LONGEST, Event, line
 from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Decision, Place
 
 texts = st.text(max_size=20)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import GRANT_INVALID, GrantError
+from cortex_policy.library.functions import load_grant
 from cortex_policy.state.grants import is_grant_id
-from cortex_policy.state.library import load_grant
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 VALID = sorted(EXAMPLES.glob("valid/*.json"))

@@ -13,7 +13,7 @@ from cortex_policy.core.engine import DEFAULTS, decide
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.model import ALLOWED, STOPPED, Decision, Place, Request, Settings
 from cortex_policy.core.path_arguments import path_arguments
-from cortex_policy.core.walks import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, Step
+from cortex_policy.core.rule_steps import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, Step
 
 TEXT = b"""{
   "tool": "git-map",

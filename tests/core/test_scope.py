@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.engine import covering, misspelling, outside, usable
 from cortex_policy.core.model import Place
-from cortex_policy.core.scopes import proposed
+from cortex_policy.core.scope_prefix import proposed
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.engine import covering
-from cortex_policy.core.scopes import PathSet
+from cortex_policy.core.scope_prefix import PathSet
 
 PATHS = st.lists(st.sampled_from(["a", "b", "a-", "a0", "a.b", "é"]), min_size=1, max_size=4).map("/".join)
 

@@ -10,11 +10,11 @@ from types import ModuleType
 
 import pytest
 
-from cortex_policy.state import ring
+from cortex_policy.state import ledger_ring
 from cortex_policy.state.ledger import Ledger
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-SECOND = 1_000_000_000 >> ring.TICK_BITS
+SECOND = 1_000_000_000 >> ledger_ring.TICK_BITS
 
 
 class Example:
@@ -54,8 +54,8 @@ class Example:
     def spend(self, tool: str, action: str, *ages: float) -> None:
         """Take hits that are so many seconds old, the oldest first."""
         status = os.stat(self.root)
-        now = ring.now_ticks
+        now = ledger_ring.now_ticks
         with pytest.MonkeyPatch.context() as patch:
             for age in ages:
-                patch.setattr(ring, "now_ticks", lambda age=age: now() - int(age * SECOND))
+                patch.setattr(ledger_ring, "now_ticks", lambda age=age: now() - int(age * SECOND))
                 assert Ledger((status.st_dev, status.st_ino)).take(tool, action, 30).consumed

@@ -13,14 +13,17 @@ from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import PROJECT, USER
-from cortex_policy.manage import editing, founding, recalling, stamping, stopping, undoing
-from cortex_policy.manage.case_founding import begin
-from cortex_policy.manage.changes import Change
-from cortex_policy.manage.settings import Target, put
-from cortex_policy.manage.undoing import Wanted, undone
+from cortex_policy.manage import emergency_stop, stamp
+from cortex_policy.manage.cases.scaffold import begin
+from cortex_policy.manage.editing import operations
+from cortex_policy.manage.editing.set_fields import Change
+from cortex_policy.manage.history import log, undo
+from cortex_policy.manage.history.undo import Wanted, undone
+from cortex_policy.manage.init import root as init_root
+from cortex_policy.manage.settings.write import Target, put
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Root, find_root
-from cortex_policy.state.writers import NotDone, locked
+from cortex_policy.state.writer_lock import NotDone, locked
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root writes in the root of another user")
 GIVES = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}}\n'
@@ -65,16 +68,16 @@ def remember(root: Root, grant_id: str, data: bytes, mode: int) -> None:
 
 
 WRITES: dict[str, Callable[[Root], object]] = {
-    "set": lambda root: editing.edited(root, "git", Change(rate=7), yes),
-    "new": lambda root: editing.made(root, "new", GIVES, yes),
-    "copy": lambda root: editing.copied(root, "git", "copy", yes),
-    "rename": lambda root: editing.renamed(root, "git", "renamed"),
-    "remove": lambda root: editing.removed(root, "git", yes),
-    "fmt": lambda root: list(editing.laid_out(root, ())),
-    "undo": lambda root: (editing.removed(root, "git", yes), undone(root, Wanted(), yes)),
-    "stamp write": stamping.write,
-    "init": lambda root: (shutil.rmtree(f"{root.path}/.cortex"), founding.found(root.path)),
-    "init --pre-commit": lambda root: founding.found(root.path, with_hooks=True),
+    "set": lambda root: operations.edited(root, "git", Change(rate=7), yes),
+    "new": lambda root: operations.made(root, "new", GIVES, yes),
+    "copy": lambda root: operations.copied(root, "git", "copy", yes),
+    "rename": lambda root: operations.renamed(root, "git", "renamed"),
+    "remove": lambda root: operations.removed(root, "git", yes),
+    "fmt": lambda root: list(operations.laid_out(root, ())),
+    "undo": lambda root: (operations.removed(root, "git", yes), undone(root, Wanted(), yes)),
+    "stamp write": stamp.write,
+    "init": lambda root: (shutil.rmtree(f"{root.path}/.cortex"), init_root.found(root.path)),
+    "init --pre-commit": lambda root: init_root.found(root.path, with_hooks=True),
     "test --init": lambda root: begin(root, "git"),
     "config set --project": lambda root: put(Target(PROJECT, root), "sensitive", "ask", yes),
 }
@@ -88,7 +91,7 @@ def test_what_root_writes_is_the_owners_and_they_go_on(theirs: Root, write: str)
     WRITES[write](theirs)
     assert {name for name, mode in modes(theirs).items() if mode & ~0o644} == set()
     with by_caller():
-        editing.made(find_root(theirs.path), "next", GIVES, yes)
+        operations.made(find_root(theirs.path), "next", GIVES, yes)
 
 
 @pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1644, 0o777, 0o100644])
@@ -115,8 +118,8 @@ def test_only_a_grant_comes_back(theirs: Root, data: bytes) -> None:
     remember(theirs, "x", data, 0o644)
     for ask in (
         lambda: undone(theirs, Wanted(), yes),
-        lambda: undoing.planned(theirs, Wanted()),
-        lambda: recalling.at(theirs, "x", 1),
+        lambda: undo.planned(theirs, Wanted()),
+        lambda: log.at(theirs, "x", 1),
     ):
         with pytest.raises(NotDone, match="is no grant"):
             ask()
@@ -133,8 +136,8 @@ def test_a_file_that_only_root_reads_does_not_get_into_the_history(theirs: Root,
     secret.chmod(0o600)
     try:
         os.link(secret, tool(theirs, "x"))
-        stamping.write(theirs)
-        editing.removed(theirs, "x", yes)
+        stamp.write(theirs)
+        operations.removed(theirs, "x", yes)
         assert secret.read_text() == "root:$6$secret\n"
     finally:
         secret.unlink()
@@ -146,7 +149,7 @@ def test_an_old_file_of_root_becomes_the_owners(theirs: Root) -> None:
     """With its set-user-ID bit gone, as for any."""
     os.chown(tool(theirs), 0, 0)
     tool(theirs).chmod(0o4755)
-    editing.edited(theirs, "git", Change(rate=7), yes)
+    operations.edited(theirs, "git", Change(rate=7), yes)
     assert modes(theirs)["git.json"] == 0o644
 
 
@@ -158,13 +161,13 @@ def test_a_root_that_a_link_leads_to_by_now_is_not_written(theirs: Root, root: P
     inner = Root(str(between / root.name), named=True)
     between.rmdir()
     between.symlink_to(root.parent)
-    stopping.stop(find_root(str(root)))
+    emergency_stop.stop(find_root(str(root)))
     before = {path: path.lstat().st_mtime_ns for path in root.rglob("*")}
     for write in (
-        lambda: editing.edited(inner, "git", Change(rate=7), yes),
-        lambda: stamping.write(inner),
+        lambda: operations.edited(inner, "git", Change(rate=7), yes),
+        lambda: stamp.write(inner),
         lambda: begin(inner, "git"),
-        lambda: stopping.resume(inner),
+        lambda: emergency_stop.resume(inner),
     ):
         with pytest.raises(NotDone, match="was replaced meanwhile"):
             write()
@@ -189,7 +192,7 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(theirs: Root) -> None:
     """It is no lock, no grant and no configuration."""
     (Path(theirs.path) / ".git").mkdir()
     os.mkfifo(Path(theirs.path) / ".pre-commit-config.yaml")
-    hooks = founding.found(theirs.path, with_hooks=True).hooks
+    hooks = init_root.found(theirs.path, with_hooks=True).hooks
     assert hooks is not None
     assert hooks.status == "kept"
     tool(theirs).unlink()
@@ -230,7 +233,7 @@ def test_a_grant_that_others_can_write_is_not_closed_by_a_write(
     os.chown(tool(theirs), CALLER, group)
     tool(theirs).chmod(mode)
     before = tool(theirs).read_bytes()
-    (laid,) = editing.laid_out(theirs, ("git",))
+    (laid,) = operations.laid_out(theirs, ("git",))
     with pytest.raises(GrantError) as caught:
         WRITES["set"](theirs)
     for error in (laid.error, caught.value):
@@ -239,4 +242,4 @@ def test_a_grant_that_others_can_write_is_not_closed_by_a_write(
     assert (tool(theirs).read_bytes(), tool(theirs).stat().st_mode & 0o777) == (before, mode)
     os.chown(tool(theirs), CALLER, CALLER)
     tool(theirs).chmod(mode & ~0o002)
-    editing.edited(theirs, "git", Change(rate=7), yes)
+    operations.edited(theirs, "git", Change(rate=7), yes)

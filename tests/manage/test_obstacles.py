@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage import stamping, writing
-from cortex_policy.state import files, writers
+from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage.transaction import writer as transaction_writer
+from cortex_policy.state import atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Root
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writer_lock import NotDone
 
 NEW = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
 
@@ -32,7 +33,7 @@ def tool(root: Root, grant_id: str) -> Path:
 
 def differing(root: Root) -> list[str]:
     """Return the grants that differ from their stamp."""
-    return [finding.id for finding in stamping.verify(root)]
+    return [finding.id for finding in manage_stamp.verify(root)]
 
 
 @contextmanager
@@ -53,16 +54,16 @@ def failing(monkeypatch: pytest.MonkeyPatch, word: str, error: OSError | None = 
 @pytest.mark.parametrize("act", ["put", "remove", "rename"])
 def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """The grant is looked at again just before it is replaced; the edit is told as one afterwards."""
-    stamping.write(own)
-    old, real = tool(own, "git").read_bytes(), files.replace
+    manage_stamp.write(own)
+    old, real = tool(own, "git").read_bytes(), atomic_write.replace
 
     def edited(directory: int, name: str, *rest: object, **named: object) -> None:
         real(directory, name, *rest, **named)  # type: ignore[arg-type]
         if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
             tool(own, "git").write_bytes(old + b" ")
 
-    monkeypatch.setattr(writing, "replace", edited)
-    with writing.writing(own) as writer, pytest.raises(NotDone, match="changed meanwhile"):
+    monkeypatch.setattr(transaction_writer, "replace", edited)
+    with transaction_writer.writing(own) as writer, pytest.raises(NotDone, match="changed meanwhile"):
         writer.put("git", old, NEW) if act == "put" else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
     assert tool(own, "git").read_bytes() == old + b" "
     assert differing(own) == ["git"]
@@ -71,17 +72,17 @@ def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch
 
 def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by a new one nor by one that is renamed."""
-    stamping.write(own)
-    old, real = tool(own, "git").read_bytes(), files.replace
+    manage_stamp.write(own)
+    old, real = tool(own, "git").read_bytes(), atomic_write.replace
 
     def made(*args: object, **named: object) -> None:
         real(*args, **named)  # type: ignore[arg-type]
         if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
             tool(own, "other").write_bytes(b"{}")
 
-    monkeypatch.setattr(writing, "replace", made)
+    monkeypatch.setattr(transaction_writer, "replace", made)
     for act in ("put", "rename"):
-        with writing.writing(own) as writer, pytest.raises(NotDone, match="is there already"):
+        with transaction_writer.writing(own) as writer, pytest.raises(NotDone, match="is there already"):
             writer.put("other", None, NEW) if act == "put" else writer.rename("git", "other", old)
         assert (tool(own, "git").read_bytes(), tool(own, "other").read_bytes()) == (old, b"{}")
         tool(own, "other").unlink()
@@ -90,10 +91,10 @@ def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatc
 @pytest.mark.parametrize("act", ["put", "remove", "rename"])
 def test_the_grant_is_named_where_the_disk_refuses_it(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """By the path where it stands."""
-    stamping.write(own)
+    manage_stamp.write(own)
     old = tool(own, "git").read_bytes()
     word = "unlink" if act == "remove" else "rename"
-    with failing(monkeypatch, word), pytest.raises(NotDone) as caught, writing.writing(own) as writer:
+    with failing(monkeypatch, word), pytest.raises(NotDone) as caught, transaction_writer.writing(own) as writer:
         writer.put("git", old, NEW) if act == "put" else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
     assert f"`{tool(own, 'git')}`" in caught.value.detail
     assert tool(own, "git").read_bytes() == old
@@ -102,7 +103,7 @@ def test_the_grant_is_named_where_the_disk_refuses_it(own: Root, monkeypatch: py
 @pytest.mark.parametrize("act", ["put", "remove", "rename"])
 def test_what_is_done_is_not_called_undone(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """A directory that cannot be fsynced leaves it open what a loss of power does, no more."""
-    stamping.write(own)
+    manage_stamp.write(own)
     old, real = tool(own, "git").read_bytes(), os.fsync
 
     def refusing(descriptor: int) -> None:
@@ -111,7 +112,7 @@ def test_what_is_done_is_not_called_undone(own: Root, monkeypatch: pytest.Monkey
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", refusing)
-    with writing.writing(own) as writer:
+    with transaction_writer.writing(own) as writer:
         done = (
             writer.put("git", old, NEW)
             if act == "put"
@@ -125,7 +126,7 @@ def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(o
     """It looks at them before it writes."""
     old = tool(own, "git").read_bytes()
     tool(own, "link").symlink_to("git.json")
-    with writing.writing(own) as writer, pytest.raises(GrantError):
+    with transaction_writer.writing(own) as writer, pytest.raises(GrantError):
         writer.put("git", old, NEW)
     assert tool(own, "git").read_bytes() == old
 
@@ -133,27 +134,27 @@ def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(o
 @pytest.mark.parametrize("name", ["\0", "../x", "a b", "x" * 300])
 def test_a_pending_name_that_is_no_id_is_a_broken_stamp(own: Root, name: str) -> None:
     """Nothing outside of the grants is looked at, and nothing of it is carried over."""
-    stamping.write(own)
+    manage_stamp.write(own)
     stamp = stamps.read(own)
     assert stamp is not None
     Path(stamps.stamp_file(own.path)).write_bytes(
         stamps.encode(stamps.Stamp(1, stamp.grants, {name: ("sha256:", None)}))
     )
-    with pytest.raises(GrantError) as caught, writing.writing(own):
+    with pytest.raises(GrantError) as caught, transaction_writer.writing(own):
         pass
     assert caught.value.exit_code == 23
-    assert stamping.write(own)[0].version == 2
+    assert manage_stamp.write(own)[0].version == 2
 
 
 @pytest.mark.parametrize("below", [".", "tools"])
 def test_what_a_killed_writer_left_is_gone_after_the_next_stamp(own: Root, below: str) -> None:
     """A stamp is a write too; what cannot be removed is in nobody's way."""
-    left = Path(own.tools, "..", below, f"{files.NEW}1-2")
+    left = Path(own.tools, "..", below, f"{atomic_write.NEW}1-2")
     left.write_text("half")
-    stamping.write(own)
+    manage_stamp.write(own)
     assert not left.exists()
     left.mkdir()
-    with writing.writing(own) as writer:
+    with transaction_writer.writing(own) as writer:
         assert writer.put("other", None, NEW) == 2
 
 
@@ -168,7 +169,7 @@ def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: 
     import fcntl  # noqa: PLC0415 - not everywhere
 
     fcntl.flock(held[0], fcntl.LOCK_EX)
-    real = writers._opened  # noqa: SLF001 - the instant between two steps
+    real = writer_lock._opened  # noqa: SLF001 - the instant between two steps
 
     def opened(policy: object) -> int:
         descriptor = real(policy)  # type: ignore[arg-type]
@@ -176,11 +177,11 @@ def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: 
             lock.unlink()
         return descriptor
 
-    monkeypatch.setattr(writers, "_opened", opened)
-    monkeypatch.setattr(writers, "sleep", gone)
-    with writers.locked(own, writers.Patience(5)):
+    monkeypatch.setattr(writer_lock, "_opened", opened)
+    monkeypatch.setattr(writer_lock, "sleep", gone)
+    with writer_lock.locked(own, writer_lock.Patience(5)):
         assert lock.exists()
-        with pytest.raises(NotDone, match="has been writing grants since"), writers.locked(own):
+        with pytest.raises(NotDone, match="has been writing grants since"), writer_lock.locked(own):
             pass
 
 
@@ -213,9 +214,9 @@ def test_a_lock_that_excludes_nobody_any_more_saves_nothing(
     own: Root, act: str, happens: Callable[[Path], None]
 ) -> None:
     """Another writer may hold the one that others find: both would write."""
-    stamping.write(own)
+    manage_stamp.write(own)
     old, before = tool(own, "git").read_bytes(), texts(own)
-    with writing.writing(own) as writer:
+    with transaction_writer.writing(own) as writer:
         happens(Path(own.tools).parent)
         with pytest.raises(NotDone, match="while it was held"):
             writer.put("git", old, NEW) if act == "put" else getattr(writer, act)(
@@ -229,7 +230,7 @@ def test_no_stamp_is_written_under_a_lock_that_is_gone(
     own: Root, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Path], None]
 ) -> None:
     """Another writer may have made a later one."""
-    stamping.write(own)
+    manage_stamp.write(own)
     tool(own, "other").write_bytes(NEW)
     before, real = texts(own), stamps.encode
 
@@ -239,22 +240,22 @@ def test_no_stamp_is_written_under_a_lock_that_is_gone(
 
     monkeypatch.setattr(stamps, "encode", encoded)
     with pytest.raises(NotDone, match="while it was held"):
-        stamping.write(own)
+        manage_stamp.write(own)
     assert texts(own) == before
 
 
 def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds its lock gone in the midst of a write leaves everything as it stands by then."""
-    stamping.write(own)
-    old, real, stamp = tool(own, "git").read_bytes(), files.replace, Path(stamps.stamp_file(own.path))
+    manage_stamp.write(own)
+    old, real, stamp = tool(own, "git").read_bytes(), atomic_write.replace, Path(stamps.stamp_file(own.path))
 
     def overtaken(directory: int, name: str, *rest: object, **named: object) -> None:
         real(directory, name, *rest, **named)  # type: ignore[arg-type]
         removed(stamp.parent)
         stamp.write_bytes(stamp.read_bytes().replace(b'"git": [', b'"other": ['))
 
-    monkeypatch.setattr(writing, "replace", overtaken)
-    with pytest.raises(NotDone, match="while it was held"), writing.writing(own) as writer:
+    monkeypatch.setattr(transaction_writer, "replace", overtaken)
+    with pytest.raises(NotDone, match="while it was held"), transaction_writer.writing(own) as writer:
         writer.put("git", old, NEW)
     assert b'"other": [' in stamp.read_bytes()
     assert tool(own, "git").read_bytes() == old
@@ -262,32 +263,32 @@ def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pyt
 
 def test_grants_are_not_looked_for_beside_another_lock(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory that is swapped between the lock and its grants is not written to, nor is anything in it removed."""
-    policy, real = Path(own.tools).parent, writers._sign  # noqa: SLF001 - the instant between two steps
+    policy, real = Path(own.tools).parent, writer_lock._sign  # noqa: SLF001 - the instant between two steps
 
     def signed(descriptor: int) -> None:
         real(descriptor)
         swapped(policy)
-        (policy / "tools" / f"{files.NEW}1-2").write_text("of another writer")
+        (policy / "tools" / f"{atomic_write.NEW}1-2").write_text("of another writer")
 
-    monkeypatch.setattr(writers, "_sign", signed)
-    with pytest.raises(NotDone, match="was replaced while its lock was held"), writing.writing(own):
+    monkeypatch.setattr(writer_lock, "_sign", signed)
+    with pytest.raises(NotDone, match="was replaced while its lock was held"), transaction_writer.writing(own):
         pass
-    assert (policy / "tools" / f"{files.NEW}1-2").exists()
+    assert (policy / "tools" / f"{atomic_write.NEW}1-2").exists()
 
 
 def test_who_lost_the_lock_leaves_the_stamp_to_the_next(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the grant is written another writer finishes that, and writes more: its version does not go back."""
-    stamping.write(own)
+    manage_stamp.write(own)
     old, other = tool(own, "git").read_bytes(), tool(own, "model-gateway").read_bytes()
 
     def overtaken(_: int) -> None:
         monkeypatch.undo()
         removed(Path(own.tools).parent)
-        with writing.writing(own) as second:
+        with transaction_writer.writing(own) as second:
             assert second.put("model-gateway", other, NEW) == 3
 
-    with writing.writing(own) as writer:
-        monkeypatch.setattr(writing, "settle", overtaken)
+    with transaction_writer.writing(own) as writer:
+        monkeypatch.setattr(transaction_writer, "settle", overtaken)
         assert writer.put("git", old, NEW) is None
     stamp = stamps.read(own)
     assert stamp is not None
@@ -316,10 +317,10 @@ def test_a_lock_that_git_took_or_replaced_excludes_nobody(own: Root, words: tupl
         git("add", "-A")
         git("commit", "-q", "-m", "x")
     old = tool(own, "git").read_bytes()
-    with writing.writing(own) as writer:
+    with transaction_writer.writing(own) as writer:
         git("checkout", "-q", "--", ".")
         git(*words)
-        with writing.writing(own):
+        with transaction_writer.writing(own):
             pass
         with pytest.raises(NotDone, match="while it was held"):
             writer.put("git", old, NEW)

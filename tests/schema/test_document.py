@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from cortex_policy.core.decode import decode, decode_json
+from cortex_policy.core.json_tree import node_at, scan
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.spans import node_at, scan
 from cortex_policy.schema.document import GrantDocument, faults, json_schema
 
 GRANT = {"tool": "t", "actions": ["a"], "rate": {"perMinute": 1}}

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_policy.core.compare.grants import NARROWED, SAME, compare
 from cortex_policy.core.decode import MAX_BYTES, decode
-from cortex_policy.core.meaning import NARROWED, SAME, compare
-from cortex_policy.schema.examining import examine, repaired
+from cortex_policy.schema.catalog import RULES
+from cortex_policy.schema.lint import examine, repaired
 from cortex_policy.schema.problems import placed
-from cortex_policy.schema.rules import RULES
 
 EVERY = frozenset(rule.code for rule in RULES)
 GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}

@@ -14,11 +14,11 @@ from conftest import CALLER, by_caller
 from logs import verified
 
 from cortex_policy.core.model import AccessDenied, Settings
-from cortex_policy.state import audit, audit_file
-from cortex_policy.state.audit import Log
+from cortex_policy.library.functions import enforce, load_grant
+from cortex_policy.library.store import PolicyStore
+from cortex_policy.state import audit_file, audit_log
 from cortex_policy.state.audit_file import LogError
-from cortex_policy.state.library import enforce, load_grant
-from cortex_policy.state.store import PolicyStore
+from cortex_policy.state.audit_log import Log
 
 LINE = b'{"data":{"n":1}}\n'
 EACH = 200
@@ -228,7 +228,7 @@ def test_who_has_an_old_lock_looks_for_the_new_one_where_a_reader_is_in_the_way(
 def test_a_reader_costs_a_store_one_wait(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no other for a minute."""
     waits = []
-    monkeypatch.setattr(audit, "outwait", lambda *words: bool(waits.append(words)))
+    monkeypatch.setattr(audit_log, "outwait", lambda *words: bool(waits.append(words)))
     one = opened(log)
     with held(log):
         for _ in range(5):

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import AccessDenied, Budget, CortexPolicyError, GrantError, UsageError
+from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state.enforcement import ask
-from cortex_policy.state.library import enforce, load_grant
 
 
 class BytesPath:

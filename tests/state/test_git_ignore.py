@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.settings import PROJECT
-from cortex_policy.manage import stamping
-from cortex_policy.manage.changes import Change
-from cortex_policy.manage.editing import edited
-from cortex_policy.manage.founding import found
-from cortex_policy.manage.settings import Target, put
+from cortex_policy.manage import stamp
+from cortex_policy.manage.editing.operations import edited
+from cortex_policy.manage.editing.set_fields import Change
+from cortex_policy.manage.init.root import found
+from cortex_policy.manage.settings.write import Target, put
 from cortex_policy.state.git_ignore import IGNORED, missing
 from cortex_policy.state.grants import Root
-from cortex_policy.state.writers import locked
+from cortex_policy.state.writer_lock import locked
 
 SAMPLES = {".lock": ".lock", ".edit-*": ".edit-git-1.json", "stop": "stop", "history/": "history/00000001-v2.json"}
 
@@ -25,7 +25,7 @@ def yes(_: object) -> None:
 
 WRITES: dict[str, Callable[[Root], object]] = {
     "set": lambda root: edited(root, "git", Change(rate=7), yes),
-    "stamp write": stamping.write,
+    "stamp write": stamp.write,
     "config set --project": lambda root: put(Target(PROJECT, root), "sensitive", "ask", yes),
     "init": lambda root: found(root.path),
 }

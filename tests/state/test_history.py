@@ -12,22 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import Malformed
-from cortex_policy.manage import recording, stamping
-from cortex_policy.manage.writing import writing
-from cortex_policy.state import entries, history
+from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage.transaction import record
+from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.state import history, history_entry
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.entries import Author, Entry, Kept
 from cortex_policy.state.grants import Root
 from cortex_policy.state.history import Damage, Limits
+from cortex_policy.state.history_entry import Author, Entry, Kept
 from cortex_policy.state.stamp import digest_of
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writer_lock import NotDone
 
 
 @pytest.fixture
 def own(root: Path) -> Root:
     """Name a stamped root."""
     own = Root(str(root), named=False)
-    stamping.write(own)
+    manage_stamp.write(own)
     return own
 
 
@@ -64,7 +65,7 @@ def entry(data: bytes | None = b"x", version: int = 7) -> Entry:
 @given(st.one_of(st.none(), st.binary(), st.text().map(str.encode)))
 def test_bytes_come_back_identical(data: bytes | None) -> None:
     """Whatever they are; so does all the rest."""
-    assert entries.decode(entries.encode(entry(data))) == entry(data)
+    assert history_entry.decode(history_entry.encode(entry(data))) == entry(data)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +73,7 @@ def test_bytes_come_back_identical(data: bytes | None) -> None:
 )
 def test_hostile_bytes_come_back_identical(data: bytes) -> None:
     """No text at all, a byte order mark, what JSON escapes, and the largest grant at its longest."""
-    assert entries.decode(entries.encode(entry(data))) == entry(data)
+    assert history_entry.decode(history_entry.encode(entry(data))) == entry(data)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_hostile_bytes_come_back_identical(data: bytes) -> None:
 def test_what_was_not_written_so_is_no_entry(change: dict[str, object]) -> None:
     """Above all bytes that do not belong to their digest."""
     with pytest.raises(Malformed):
-        entries.decode(json.dumps(json.loads(entries.encode(entry())) | change).encode())
+        history_entry.decode(json.dumps(json.loads(history_entry.encode(entry())) | change).encode())
 
 
 def test_each_write_is_a_private_file_that_git_ignores(own: Root) -> None:
@@ -109,8 +110,8 @@ def test_each_write_is_a_private_file_that_git_ignores(own: Root) -> None:
 
 def test_the_oldest_go_first(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many are kept, none older than so many days but the last; files of others are left."""
-    monkeypatch.setattr(recording, "limits", lambda _: Limits(3, 90))
-    monkeypatch.setattr("cortex_policy.manage.writing.limits", lambda _: Limits(3, 90))
+    monkeypatch.setattr(record, "limits", lambda _: Limits(3, 90))
+    monkeypatch.setattr("cortex_policy.manage.transaction.writer.limits", lambda _: Limits(3, 90))
     write(own, 5)
     assert names(own) == ["00000004-v4.json", "00000005-v5.json", "00000006-v6.json"]
     (past(own) / "notes.txt").write_text("mine")
@@ -119,7 +120,7 @@ def test_the_oldest_go_first(own: Root, monkeypatch: pytest.MonkeyPatch) -> None
     write(own)
     assert names(own) == ["00000007-v7.json"]
     assert (past(own) / "notes.txt").exists()
-    monkeypatch.setattr("cortex_policy.manage.writing.limits", lambda _: Limits(0))
+    monkeypatch.setattr("cortex_policy.manage.transaction.writer.limits", lambda _: Limits(0))
     write(own)
     assert names(own) == []
 
@@ -129,7 +130,7 @@ def test_nothing_is_kept_where_it_is_off(root: Path, monkeypatch: pytest.MonkeyP
     own = Root(str(root), named=False)
     for module in ("writing", "stamping"):
         monkeypatch.setattr(f"cortex_policy.manage.{module}.limits", lambda _: Limits(0))
-    stamping.write(own)
+    manage_stamp.write(own)
     write(own)
     assert not past(own).exists()
     assert found(own) == []
@@ -148,7 +149,7 @@ def test_an_entry_without_its_write_is_dropped(own: Root) -> None:
     write(own)
     stamp = stamps.read(own)
     assert stamp is not None
-    (past(own) / "pending.json").write_bytes(entries.encode(entry(version=stamp.version + 1)))
+    (past(own) / "pending.json").write_bytes(history_entry.encode(entry(version=stamp.version + 1)))
     assert [one.version for one in found(own) if isinstance(one, Entry)] == [2, 1]
     with writing(own):
         assert not (past(own) / "pending.json").exists()
@@ -178,12 +179,12 @@ def hard_link(file: Path) -> None:
 
 def torn(file: Path) -> None:
     """Put half an entry there."""
-    file.write_bytes(entries.encode(entry())[:40])
+    file.write_bytes(history_entry.encode(entry())[:40])
 
 
 def other_version(file: Path) -> None:
     """Put an entry there that says another version than its name."""
-    file.write_bytes(entries.encode(entry(version=8)))
+    file.write_bytes(history_entry.encode(entry(version=8)))
 
 
 @pytest.mark.parametrize("kind", [link, hard_link, torn, other_version, Path.mkdir, os.mkfifo])

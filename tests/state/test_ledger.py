@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import StateError, UsageError
-from cortex_policy.core.window import budget
-from cortex_policy.state import ground, ledger
-from cortex_policy.state import ring as rings
+from cortex_policy.core.sliding_window import budget
+from cortex_policy.state import ledger, ledger_directory
+from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.resident import FileBudgets
-from cortex_policy.state.ring import WINDOW_TICKS
+from cortex_policy.state.ledger_ring import WINDOW_TICKS
+from cortex_policy.state.mapped_ledger import FileBudgets
 
 FRESH = count()
 
@@ -297,11 +297,11 @@ def test_the_file_system_of_a_path_is_that_of_the_longest_mount_point() -> None:
         b"1 0 0:1 / / rw - ext4 d rw\n2 1 0:2 / /srv rw shared:1 - nfs4 s rw\n3 1 0:3 / /srv/a\\040b rw - tmpfs t rw\n"
         b"4 1 0:4 / /srv/\x0b\xe2\x80\xa8\xff rw - xfs x rw\n5 1 0:5 / /srv/a\\134\\011\\012 rw - btrfs b rw\n"
     )
-    assert ground.file_system(b"/home/x", mounts) == "ext4"
-    assert ground.file_system(b"/srv/x", mounts) == "nfs4"
-    assert ground.file_system(b"/srv/a b/x", mounts) == "tmpfs"
-    assert ground.file_system("/srv/\v\u2028".encode() + b"\xff/x", mounts) == "xfs"
-    assert ground.file_system(b"/srv/a\\\t\n/x", mounts) == "btrfs"
+    assert ledger_directory.file_system(b"/home/x", mounts) == "ext4"
+    assert ledger_directory.file_system(b"/srv/x", mounts) == "nfs4"
+    assert ledger_directory.file_system(b"/srv/a b/x", mounts) == "tmpfs"
+    assert ledger_directory.file_system("/srv/\v\u2028".encode() + b"\xff/x", mounts) == "xfs"
+    assert ledger_directory.file_system(b"/srv/a\\\t\n/x", mounts) == "btrfs"
 
 
 def test_state_of_an_earlier_boot_is_removed(book: Ledger, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

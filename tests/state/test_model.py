@@ -10,12 +10,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from cortex_policy.state import ledger, memory, resident, upkeep
-from cortex_policy.state import ring as rings
+from cortex_policy.state import ledger, ledger_maintenance, mapped_ledger, memory_budgets
+from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.memory import MemoryBudgets
-from cortex_policy.state.resident import FileBudgets
-from cortex_policy.state.ring import TICK_BITS, WINDOW_TICKS
+from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS
+from cortex_policy.state.mapped_ledger import FileBudgets
+from cortex_policy.state.memory_budgets import MemoryBudgets
 
 LIMITS = st.sampled_from([1, 2, 2, 3, 3, 10, 17, 30, 33, 62, 63, 64, 500])
 COSTS = st.sampled_from([1, 1, 1, 2, 7, 30, 40])
@@ -56,7 +56,7 @@ class Budgets(RuleBasedStateMachine):
         super().__init__()
         self.patches = pytest.MonkeyPatch()
         self.now = 50_000_000
-        for module in (rings.time, resident, memory):
+        for module in (rings.time, mapped_ledger, memory_budgets):
             self.patches.setattr(module, "clock_gettime_ns", lambda _: self.now << TICK_BITS)
         self.logs = {"tree": Log(), "search": Log()}
         self.askers: list[Ledger | MemoryBudgets] = []
@@ -134,12 +134,12 @@ class Files(Budgets):
     @rule()
     def sweep(self) -> None:
         """Remove what is idle, while others have it mapped."""
-        self.in_state(lambda directory: upkeep.sweep(directory, self.now))
+        self.in_state(lambda directory: ledger_maintenance.sweep(directory, self.now))
 
     @rule(key=KEYS)
     def drop(self, key: str) -> None:
         """Give a budget back, while others have it mapped."""
-        self.in_state(lambda directory: upkeep.drop(directory, rings.Key(ledger.boot_id(), TOOL, key).name))
+        self.in_state(lambda directory: ledger_maintenance.drop(directory, rings.Key(ledger.boot_id(), TOOL, key).name))
         self.logs[key] = Log()
 
     @rule(which=st.integers(0, 1))

@@ -14,8 +14,9 @@ import pytest
 from conftest import GIT
 
 from cortex_policy.core.model import AccessDenied, GrantError
-from cortex_policy.state import ledger, premises
-from cortex_policy.state.store import PolicyStore
+from cortex_policy.library import preconditions
+from cortex_policy.library.store import PolicyStore
+from cortex_policy.state import ledger
 
 STILL = 0.03  # seconds after which a file that was written may be kept
 EXCHANGE = 2  # of renameat2
@@ -505,8 +506,8 @@ def test_subscribers_and_readers_follow_the_name(tmp_path: Path) -> None:
 FEW = """
 import os, sys, time
 kind, most, retry, root = sys.argv[1:]
-from cortex_policy.state import premises, watching
-from cortex_policy.state.store import PolicyStore
+from cortex_policy.library import inotify, preconditions
+from cortex_policy.library.store import PolicyStore
 def limit(number):
     with open(f"/proc/sys/user/max_inotify_{kind}", "w") as file:
         file.write(str(number))
@@ -516,11 +517,11 @@ if most == "enough but for the grant":
         store.decide(*words)
         most = len(store._cache.ground._watch._all) - 1
 limit(most)
-asked, call = [], watching.Watch._call
+asked, call = [], inotify.Watch._call
 def counted(self, function, *words):
     asked.append(function)
     return call(self, function, *words)
-watching.Watch._call, premises.RETRY_NS, premises.LOOK_AGAIN_NS = counted, int(retry), 1 << 62
+inotify.Watch._call, preconditions.RETRY_NS, preconditions.LOOK_AGAIN_NS = counted, int(retry), 1 << 62
 with PolicyStore(root) as store:
     for _ in range(3):
         assert store.decide(*words)
@@ -577,7 +578,7 @@ def test_a_system_that_does_not_say_what_lies_where_is_looked_at_each_time(
     def unknown(_: str) -> bool:
         raise FileNotFoundError
 
-    monkeypatch.setattr(premises, "is_local", unknown)
+    monkeypatch.setattr(preconditions, "is_local", unknown)
     time.sleep(STILL)
     with PolicyStore(root) as store:
         for number in range(3):

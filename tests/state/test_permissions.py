@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.state import audit_faults, grants, permissions, remedies, settings_faults, stamp
-from cortex_policy.state.audit import Log
-from cortex_policy.state.docket import Docket
+from cortex_policy.state import audit_errors, grants, grants_errors, permissions, settings_errors, stamp
+from cortex_policy.state.approval_store import Docket
+from cortex_policy.state.audit_log import Log
 from cortex_policy.state.enforcement import settings_of
 from cortex_policy.state.grants import Root, doubts, read_grant
 
-USED_LATER = (audit_faults, remedies, settings_faults)  # the caller may not be able to read our modules
+USED_LATER = (audit_errors, grants_errors, settings_errors)  # the caller may not be able to read our modules
 FRIEND, GROUP = 23456, 34567
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="POSIX ACLs and user namespaces are Linux's")
 

@@ -17,11 +17,11 @@ import evidence
 from evidence import Event, Notebook, now
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import ring as rings
-from cortex_policy.state import upkeep
+from cortex_policy.state import ledger_maintenance
+from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger, boot_id, open_state
-from cortex_policy.state.resident import FileBudgets
-from cortex_policy.state.ring import Key
+from cortex_policy.state.ledger_ring import Key
+from cortex_policy.state.mapped_ledger import FileBudgets
 
 COUNTERS = ("calls", "admitted", "denied", "unknown", "checks", "sweeps", "drops", "forks", "busy_since")
 GENERATION = 2.0  # seconds after which the keys that are not for ever are new ones
@@ -197,7 +197,7 @@ class Caller:
         while time.monotonic() < self.until:
             directory = self.place.directory()
             self.counters.add(self.slot, "sweeps")
-            upkeep.sweep(directory, rings.now_ticks())
+            ledger_maintenance.sweep(directory, rings.now_ticks())
             os.close(directory)
 
     def drops(self, chance: random.Random) -> None:
@@ -209,7 +209,7 @@ class Caller:
             # with an end that a stop cannot move: until that it is done, or the process is dead
             self.notebook.write(Event(group, number, before, 1 << 62, 0, 0))
             try:
-                if upkeep.drop(directory, self.place.key(group, number).name):
+                if ledger_maintenance.drop(directory, self.place.key(group, number).name):
                     self.counters.add(self.slot, "drops")
             except StateError:
                 self.counters.add(self.slot, "unknown")  # held by a stopped process

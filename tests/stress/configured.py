@@ -5,12 +5,12 @@ import random
 from pathlib import Path
 
 from cortex_policy.core.settings import PROJECT, USER
-from cortex_policy.manage.comparing import Change
-from cortex_policy.manage.settings import Target, drop, put
-from cortex_policy.manage.settings_text import changed
+from cortex_policy.manage.diff.grants import Change
+from cortex_policy.manage.settings.toml_edit import changed
+from cortex_policy.manage.settings.write import Target, drop, put
 from cortex_policy.state.grants import Root
 from cortex_policy.state.settings import layers
-from cortex_policy.state.writers import Patience
+from cortex_policy.state.writer_lock import Patience
 
 NAME, VALUES, PLACES = "sensitive", ("allow", "ask", "deny"), (USER, PROJECT)
 # long, so that a half of it would be seen to be one

@@ -13,10 +13,11 @@ from scribes import HEAD, NUMBER, SET, text_of
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.settings import PROJECT, USER
-from cortex_policy.manage import stamping, undoing
-from cortex_policy.manage.writing import writing
+from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage.history import undo
+from cortex_policy.manage.transaction.writer import writing
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.files import NEW
+from cortex_policy.state.atomic_write import NEW
 from cortex_policy.state.grants import Root
 
 PATIENCE = 60.0
@@ -92,7 +93,7 @@ class Commands:
         self._must(not self._left(), "a temporary file is left")
         self._must(0 <= stamp.version - before <= self.most and not stamp.pending, f"from version {before} to {stamp}")
         self.counts["had done it"] += stamp.version - before
-        reported = [finding.id for finding in stamping.verify(self.root)]
+        reported = [finding.id for finding in manage_stamp.verify(self.root)]
         expected = [SET[0]] if self.stamps and stamp.version == before else []
         self._must(reported == expected, f"reported are {reported}, not {expected}")
         for path in Path(self.root.tools).iterdir():
@@ -125,7 +126,7 @@ class GoingBack(Commands):
         files = self._files()
         self._must(files.keys() == self.old.keys(), f"there are {sorted(files)}")
         self._must(all(text in (self.old[name], self.new[name]) for name, text in files.items()), f"{files}")
-        undoing.undone(self.root, undoing.Wanted(None, self.version), lambda _: None)
+        undo.undone(self.root, undo.Wanted(None, self.version), lambda _: None)
         self._must(self._files() == self.old, f"version {self.version} did not come back")
 
     def _files(self) -> dict[str, bytes]:

@@ -8,10 +8,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-import cortex_policy.state.ground
-import cortex_policy.state.upkeep  # noqa: F401
+import cortex_policy.state.ledger_directory
+import cortex_policy.state.ledger_maintenance  # noqa: F401
 from cortex_policy.core.model import StateError
-from cortex_policy.state import ring as rings
+from cortex_policy.state import ledger_ring as rings
 
 PATIENCE = 30.0  # seconds after which a process hangs; never a measure of speed
 HUNG, ALLOWED, DENIED, UNKNOWN, CRASHED = -99, 0, 14, 24, 70

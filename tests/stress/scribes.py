@@ -13,13 +13,14 @@ import configured
 
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError
-from cortex_policy.manage import undoing, writing
-from cortex_policy.manage.changes import Change, change
-from cortex_policy.state import files, writers
+from cortex_policy.manage.editing.set_fields import Change, change
+from cortex_policy.manage.history import undo
+from cortex_policy.manage.transaction import writer as transaction_writer
+from cortex_policy.state import atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Directory, Root
 from cortex_policy.state.stamp import digest_of
-from cortex_policy.state.writers import NOT_DONE, Patience
+from cortex_policy.state.writer_lock import NOT_DONE, Patience
 
 SET = ("set-0", "set-1", "set-2")
 STILL = ("still-0", "still-1")
@@ -65,7 +66,7 @@ class Numbers:
         return self._words[self.names.index(name)]
 
 
-class Watched(writing.Writer):
+class Watched(transaction_writer.Writer):
     """A writer that notes when it looked for the last time, and what it healed."""
 
     numbers: Numbers
@@ -99,15 +100,15 @@ class Worker:
     def run(self, chance: random.Random) -> None:
         """Work until killed; note what must not happen."""
         Watched.numbers, Watched.evidence = self.numbers, self.evidence
-        writing.Writer = Watched  # type: ignore[misc]
-        writers.POLL_SECONDS = 0.0003
-        settle = files.settle
+        transaction_writer.Writer = Watched  # type: ignore[misc]
+        writer_lock.POLL_SECONDS = 0.0003
+        settle = atomic_write.settle
 
         def noted(directory: int) -> None:
             self.evidence.note("done", os.getpid(), time.monotonic_ns())
             settle(directory)
 
-        files.settle = writing.settle = noted
+        atomic_write.settle = transaction_writer.settle = noted
         try:
             while True:
                 self._work(chance)
@@ -122,20 +123,20 @@ class Worker:
             if configured.configure(self.root, chance):
                 self.numbers.add("settings written")
         elif chance.random() < UNDONE:
-            self._undo(undoing.Wanted(chance.choice((self.fresh, *MOVED, WAVERING, WAVERING))))
+            self._undo(undo.Wanted(chance.choice((self.fresh, *MOVED, WAVERING, WAVERING))))
         else:
             self._once(chance.choice((self._set, self._set, self._move, self._make, self._waver)), chance)
 
-    def _once(self, act: Callable[[writing.Writer, random.Random], None], chance: random.Random) -> None:
+    def _once(self, act: Callable[[transaction_writer.Writer, random.Random], None], chance: random.Random) -> None:
         try:
-            with writing.writing(self.root, Patience(5)) as writer:
+            with transaction_writer.writing(self.root, Patience(5)) as writer:
                 act(writer, chance)
         except CortexPolicyError as error:
             if error.reason not in {NOT_DONE, STAMP_MISMATCH}:
                 raise
             self.numbers.add("refused")
 
-    def _set(self, writer: writing.Writer, chance: random.Random) -> None:
+    def _set(self, writer: transaction_writer.Writer, chance: random.Random) -> None:
         grant_id = chance.choice(SET)
         old = writer.read(grant_id) or b""
         rate = decode(old).rate.per_minute + 1
@@ -147,11 +148,11 @@ class Worker:
     def _go_back(self, chance: random.Random) -> None:
         stamp = stamps.read(self.root)
         if stamp is not None:
-            self._undo(undoing.Wanted(None, max(stamp.version - chance.randrange(1, 6), 1)), "gone back by workers")
+            self._undo(undo.Wanted(None, max(stamp.version - chance.randrange(1, 6), 1)), "gone back by workers")
 
-    def _undo(self, wanted: undoing.Wanted, counted: str = "undone by workers") -> None:
+    def _undo(self, wanted: undo.Wanted, counted: str = "undone by workers") -> None:
         try:
-            done = undoing.undone(self.root, wanted, lambda _: None, Patience(5))
+            done = undo.undone(self.root, wanted, lambda _: None, Patience(5))
         except CortexPolicyError as error:
             if error.reason not in {NOT_DONE, STAMP_MISMATCH}:
                 raise
@@ -160,17 +161,17 @@ class Worker:
             if done.steps:
                 self.numbers.add(counted)
 
-    def _waver(self, writer: writing.Writer, chance: random.Random) -> None:
+    def _waver(self, writer: transaction_writer.Writer, chance: random.Random) -> None:
         new = text_of(WAVERING, chance.randrange(1, 9)).encode()
         old = writer.read(WAVERING)
         if new != old:
             writer.put(WAVERING, old, self._noted(new))
 
-    def _move(self, writer: writing.Writer, _: random.Random) -> None:
+    def _move(self, writer: transaction_writer.Writer, _: random.Random) -> None:
         here, there = MOVED if writer.read(MOVED[0]) is not None else MOVED[::-1]
         writer.rename(here, there, writer.read(here) or b"")
 
-    def _make(self, writer: writing.Writer, chance: random.Random) -> None:
+    def _make(self, writer: transaction_writer.Writer, chance: random.Random) -> None:
         old = writer.read(self.fresh)
         if old is not None:
             writer.remove(self.fresh, old)

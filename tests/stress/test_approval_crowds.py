@@ -12,8 +12,8 @@ import pytest
 from processes import DeathByDeath, ended, start
 
 from cortex_policy.core.model import ApprovalRequired, CortexPolicyError
+from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.approvals import pleas, rule
-from cortex_policy.state.library import enforce, load_grant
 
 CALLERS, ROUNDS = 8, 50
 YES, NO = 0, 14

@@ -13,10 +13,10 @@ from processes import DeathByDeath, ended, start
 from test_disks import PAGE, disk, fill, mount
 
 from cortex_policy.core.model import StateError
-from cortex_policy.manage.logs import with_rotated
-from cortex_policy.state.library import enforce, load_grant
-from cortex_policy.state.memory import MemoryBudgets
-from cortex_policy.state.store import PolicyStore
+from cortex_policy.library.functions import enforce, load_grant
+from cortex_policy.library.store import PolicyStore
+from cortex_policy.manage.audit.files import with_rotated
+from cortex_policy.state.memory_budgets import MemoryBudgets
 
 __all__ = ["disk"]  # a fixture
 WRITERS, EACH = 8, 200

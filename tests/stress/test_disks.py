@@ -10,12 +10,12 @@ import pytest
 from scribes import SET, text_of
 from writes import made
 
-from cortex_policy.manage import stamping
-from cortex_policy.manage.writing import writing
+from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage.transaction.writer import writing
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.files import NEW
+from cortex_policy.state.atomic_write import NEW
 from cortex_policy.state.grants import Root
-from cortex_policy.state.writers import NotDone
+from cortex_policy.state.writer_lock import NotDone
 
 PAGE = 4096
 
@@ -53,7 +53,7 @@ def version(root: Root) -> int:
     """Return the version of the stamp, from which nothing differs."""
     stamp = stamps.read(root)
     assert stamp is not None
-    assert stamping.verify(root) == ()
+    assert manage_stamp.verify(root) == ()
     return stamp.version
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from processes import ALLOWED, DENIED, UNKNOWN, answer, in_child, start
 
-from cortex_policy.state import ledger, resident, upkeep
-from cortex_policy.state import ring as rings
+from cortex_policy.state import ledger, ledger_maintenance, mapped_ledger
+from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger, boot_id, open_state
-from cortex_policy.state.resident import FileBudgets
-from cortex_policy.state.ring import WINDOW_TICKS, Key
+from cortex_policy.state.ledger_ring import WINDOW_TICKS, Key
+from cortex_policy.state.mapped_ledger import FileBudgets
 
 LIMIT = 3
 
@@ -62,7 +62,7 @@ class Budget:
     def purge(self) -> None:
         """Drop all, as `rate purge` does."""
         directory = open_state(self.ledger.root_identity, boot_id())
-        upkeep.remove_all(directory)
+        ledger_maintenance.remove_all(directory)
         os.close(directory)
 
 
@@ -76,11 +76,11 @@ def budget(tmp_path: Path, state: Path) -> Budget:
 
 def later(monkeypatch: pytest.MonkeyPatch, windows: float = 1) -> None:
     """Move the time of this process."""
-    ticks, clock = rings.now_ticks, resident.clock_gettime_ns
+    ticks, clock = rings.now_ticks, mapped_ledger.clock_gettime_ns
     shift = int(windows * WINDOW_TICKS) + 1
     monkeypatch.setattr(rings, "now_ticks", lambda: ticks() + shift)
-    monkeypatch.setattr(resident, "now_ticks", lambda: ticks() + shift)
-    monkeypatch.setattr(resident, "clock_gettime_ns", lambda which: clock(which) + (shift << rings.TICK_BITS))
+    monkeypatch.setattr(mapped_ledger, "now_ticks", lambda: ticks() + shift)
+    monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda which: clock(which) + (shift << rings.TICK_BITS))
 
 
 KINDS = ("symlink", "dangling", "directory", "fifo", "socket", "hard link", "other user")

@@ -16,12 +16,12 @@ import pytest
 from processes import ALLOWED, UNKNOWN, answer, ended, in_child, start
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import ground, ledger, resident, upkeep
-from cortex_policy.state import ring as rings
+from cortex_policy.state import ledger, ledger_directory, ledger_maintenance, mapped_ledger
+from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger, boot_id, open_state
-from cortex_policy.state.memory import MemoryBudgets
-from cortex_policy.state.resident import FileBudgets
-from cortex_policy.state.ring import WINDOW_TICKS, Key
+from cortex_policy.state.ledger_ring import WINDOW_TICKS, Key
+from cortex_policy.state.mapped_ledger import FileBudgets
+from cortex_policy.state.memory_budgets import MemoryBudgets
 
 ROOT = (1, 2)
 # a fork in the middle of threads is what some of these are about; Python 3.12 and later warn of it
@@ -43,7 +43,7 @@ def sweep() -> None:
     """Sweep the root."""
     directory = open_state(ROOT, boot_id())
     try:
-        upkeep.sweep(directory, rings.now_ticks())
+        ledger_maintenance.sweep(directory, rings.now_ticks())
     finally:
         os.close(directory)
 
@@ -51,7 +51,7 @@ def sweep() -> None:
 def drop(tool: str) -> None:
     """Drop a budget."""
     directory = open_state(ROOT, boot_id())
-    upkeep.drop(directory, Key(boot_id(), tool, "a").name)
+    ledger_maintenance.drop(directory, Key(boot_id(), tool, "a").name)
     os.close(directory)
 
 
@@ -98,18 +98,18 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
     with file_of(state, "t").open("r+b") as file:
         file.seek(64 + 8 * 3)
         file.write(b"\xff")
-    other, closed = FileBudgets(ROOT), upkeep.close
+    other, closed = FileBudgets(ROOT), ledger_maintenance.close
 
     def slow_close(*args: Any) -> None:
         monkeypatch.setattr(rings, "LONGEST_LOCK_WAIT", 0.001)
         try:
             file = other._mapped("t", "a")
             if file is not None:
-                other._kept = {"t": {"a": (resident._asked(file), file)}}
+                other._kept = {"t": {"a": (mapped_ledger._asked(file), file)}}
         finally:
             closed(*args)
 
-    monkeypatch.setattr(upkeep, "close", slow_close)
+    monkeypatch.setattr(ledger_maintenance, "close", slow_close)
     with pytest.raises(StateError):
         Ledger(ROOT).take("t", "a", 50)
     assert other.hit("t", "a", 50) is False
@@ -191,7 +191,7 @@ def test_housekeeping_that_fails_changes_no_answer(state: Path, monkeypatch: pyt
         def full(*_: object) -> None:
             raise OSError(28, "full")
 
-        monkeypatch.setattr(upkeep, "sweep", full)
+        monkeypatch.setattr(ledger_maintenance, "sweep", full)
     assert in_child(lambda: Ledger(ROOT).take("u", "a", 3)) == ALLOWED
     assert in_child(lambda: FileBudgets(ROOT).hit("v", "a", 3)) == ALLOWED
 
@@ -228,7 +228,7 @@ def test_a_hit_that_was_taken_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> 
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(resident, "open_file", broken)
+            patch.setattr(mapped_ledger, "open_file", broken)
             assert FileBudgets(ROOT).hit("t", "a", 3) is True
     assert Ledger(ROOT).take("t", "a", 3).consumed == 0
 
@@ -251,7 +251,7 @@ def test_a_budget_of_any_size_can_be_used_up_for_ever(monkeypatch: pytest.Monkey
 def test_a_network_file_system_is_refused_by_whoever_comes_first(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the operator made the directory, and where the one who asked first was killed."""
     assert state.is_dir()
-    monkeypatch.setattr(ground, "file_system", lambda *_: "nfs4")
+    monkeypatch.setattr(ledger_directory, "file_system", lambda *_: "nfs4")
     for _ in range(2):
         with pytest.raises(StateError, match="nfs4"):
             Ledger(ROOT).take("t", "a", 1)
@@ -282,8 +282,8 @@ def test_a_service_looks_for_its_file_once_in_a_window(state: Path, monkeypatch:
     else:
         file_of(state, "t").unlink()
     assert in_child(lambda: Ledger(ROOT).take("t", "a", 30)) == ALLOWED
-    clock = resident.clock_gettime_ns
-    monkeypatch.setattr(resident, "clock_gettime_ns", lambda which: clock(which) + 60_100_000_000)
+    clock = mapped_ledger.clock_gettime_ns
+    monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda which: clock(which) + 60_100_000_000)
     assert service.hit("t", "a", 30)
     assert Ledger(ROOT).peek("t", "a", 30).used == 2
 

@@ -7,8 +7,8 @@ import pytest
 from processes import DeathByDeath
 
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.manage.comparing import Change
-from cortex_policy.manage.settings import Target, drop, put
+from cortex_policy.manage.diff.grants import Change
+from cortex_policy.manage.settings.write import Target, drop, put
 from cortex_policy.state import ledger
 from cortex_policy.state.enforcement import settings_of
 from cortex_policy.state.grants import Root

@@ -8,8 +8,8 @@ from kills import COMMANDS, kill_commands
 from scribes import SET, Evidence, Numbers, read_always
 from writes import crash, end, made, spawn
 
-from cortex_policy.manage.changes import Change, change
-from cortex_policy.manage.writing import writing
+from cortex_policy.manage.editing.set_fields import Change, change
+from cortex_policy.manage.transaction.writer import writing
 from cortex_policy.state.stamp import digest_of
 
 

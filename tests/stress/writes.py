@@ -30,14 +30,15 @@ from scribes import (
 )
 
 from cortex_policy.core.decode import decode
-from cortex_policy.manage import stamping, undoing
-from cortex_policy.manage.recalling import way_back
-from cortex_policy.manage.writing import writing
+from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage.history import undo
+from cortex_policy.manage.history.log import way_back
+from cortex_policy.manage.transaction.writer import writing
 from cortex_policy.state import history
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.entries import Entry
-from cortex_policy.state.files import NEW
+from cortex_policy.state.atomic_write import NEW
 from cortex_policy.state.grants import Root
+from cortex_policy.state.history_entry import Entry
 from cortex_policy.state.stamp import digest_of
 
 WORKERS = 3
@@ -71,7 +72,7 @@ def made(top: Path) -> Root:
     for grant_id in (*SET, *STILL, MOVED[0], WAVERING):
         (tools / f"{grant_id}.json").write_bytes(text_of(grant_id, 1000).encode())
     root = Root(str(top.resolve()), named=True)
-    stamping.write(root)
+    manage_stamp.write(root)
     configured.made(root, top.parent / "config")
     return root
 
@@ -208,7 +209,7 @@ class Run:
         """Bring all grants back to what they were when all was looked at last."""
         if was_edited:  # what a hand did and another undid is no state of ours
             return
-        done = undoing.undone(self.root, undoing.Wanted(None, version), lambda _: None)
+        done = undo.undone(self.root, undo.Wanted(None, version), lambda _: None)
         self._must(self._files() == stood, f"version {version} did not come back")
         self.counts["went back"] += 1
         self.counts["grants brought back"] += len(done.steps)
@@ -233,7 +234,7 @@ class Run:
 
     def _look_at_edits(self, files: dict[str, bytes], began: int) -> None:
         """Find each edit made by hand where it is reported, and nothing reported that is none."""
-        reported = {finding.id for finding in stamping.verify(self.root)}
+        reported = {finding.id for finding in manage_stamp.verify(self.root)}
         stand = {data[len('{"note": "hand ') :][: len(NUMBER)].decode(): name for name, data in files.items()}
         for number, edit in list(self.open.items()):
             if number not in stand:
@@ -260,7 +261,7 @@ class Run:
     def _accept(self) -> None:
         for data in self._files().values():  # a hand that changes a number in place does not know the rest
             self.evidence.note("made", digest_of(data))
-        stamp, changed = stamping.write(self.root)
+        stamp, changed = manage_stamp.write(self.root)
         self._must(changed and stamp.version == self.version + 1, "a hand edit could not be accepted")
         self.version = stamp.version
         self.open.clear()

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from cortex_policy import CortexPolicyError, door, enforce, load_grant
+from cortex_policy import CortexPolicyError, enforce, load_grant, main
 from tests.support.command import PROGRAM, Done, result_of
 
 
@@ -22,7 +22,7 @@ class Door:
 
 def result_of_typer(*words: str, **options: Any) -> Done:
     """Run a command in this process by Typer's door, however plain its words are."""
-    with patch.object(door, "read", lambda _: None):
+    with patch.object(main, "read", lambda _: None):
         return result_of(*words, **options)
 
 
@@ -38,6 +38,6 @@ def code_of_enforce(grant: str, action: str, args: dict[str, object] | None = No
 FAST = Door(result_of, PROGRAM)
 TYPER = Door(
     result_of_typer,
-    [sys.executable, "-c", "from cortex_policy import door; door.read = lambda words: None; door.main()"],
+    [sys.executable, "-c", "from cortex_policy import main; main.read = lambda words: None; main.main()"],
 )
 BOTH_DOORS = pytest.mark.parametrize("door", [FAST, TYPER], ids=["fast", "typer"])

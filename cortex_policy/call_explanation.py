@@ -1,0 +1,211 @@
+"""The account of an answer: its explanation, from the bytes it was decided on, and who could change it."""
+
+from contextlib import suppress
+
+from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.engine import refusal
+from cortex_policy.core.explanation import Explanation, explain
+from cortex_policy.core.model import (
+    ALLOWED,
+    APPROVAL_REQUIRED,
+    GRANT_INVALID,
+    GRANT_NOT_FOUND,
+    GRANT_UNSAFE,
+    RATE_LIMITED,
+    STAMP_MISMATCH,
+    STATE_UNAVAILABLE,
+    STOPPED,
+    WAITING,
+    CortexPolicyError,
+    Decision,
+    GrantError,
+    Request,
+    Value,
+)
+from cortex_policy.core.operator_commands import rooted, typed
+from cortex_policy.core.rule_steps import DENIES, FAILS, NOT_ASKED, RULES, Step
+from cortex_policy.state.approval_store import docket_file
+from cortex_policy.state.enforcement import requested
+from cortex_policy.state.grants import Directory, Root, Trust, sha256
+from cortex_policy.state.ledger import state_directory
+from cortex_policy.state.users import Steward, steward_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.check import Call, Outcome
+    from cortex_policy.core.model import Grant, Settings
+    from cortex_policy.core.settings import Written
+
+_MOST_FAULTS = 5
+_CHANGED = "the grant has changed since the decision, so no lines are named"
+
+
+class Account(Value):
+    """An explanation, the grant's file as far as it is known, who may run the command, and what is not known."""
+
+    explanation: Explanation
+    file: str | None = None
+    steward: Steward | None = None
+    note: str = ""
+
+
+class _Decided(Value):
+    """A decision beside what it was made of, all of it known."""
+
+    grant: "Grant"
+    args: "dict[str, object]"
+    settings: "Settings"
+    decision: Decision
+    root: str
+    file: str
+
+
+def account(call: "Call", outcome: "Outcome") -> Account:
+    """Return the account of a decision, or of the error that stood in its way."""
+    grant, args, settings, error = outcome.grant, outcome.args, outcome.settings, outcome.error
+    if error is not None and _is_of_log(error):  # it is opened before any rule is asked
+        return _of_failure(call, error, "audit")
+    origin = grant.origin if grant is not None else None
+    if grant is None or args is None or settings is None or origin is None:
+        return _of_failure(call, error) if error is not None else Account(Explanation(()))
+    decision = outcome.decision if error is None else _before_the_rate(call, grant, args, settings)
+    if decision is None:
+        return _of_failure(call, error) if error is not None else Account(Explanation(()))
+    decided = _Decided(grant, args, settings, decision, origin.root, origin.file)
+    text = _text(origin.root, grant.id, origin.sha256)
+    told = _told(call, decided, text or b"")
+    if error is not None:
+        failed = Step(told.steps[-1].rule, FAILS, error.detail)
+        told = Explanation((*told.steps[:-1], failed), advice=error.hint)
+    steward = steward_of(_changed_by_remedy(decided)) if told.remedy else None
+    return Account(told, origin.file, steward, "" if text is not None else _CHANGED)
+
+
+def _before_the_rate(call: "Call", grant: "Grant", args: "dict[str, object]", settings: "Settings") -> Decision | None:
+    """Return a decision by all rules but the rate, which could not be asked; None where it was not that alone."""
+    try:
+        request = requested(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
+    except CortexPolicyError:
+        return None
+    if request is None or refusal(grant, request, settings) is not None:
+        return None
+    return Decision(ALLOWED, places=tuple((place, None) for place in request.places))
+
+
+def _told(call: "Call", decided: _Decided, text: bytes) -> Explanation:
+    decision = decided.decision
+    request = Request(call.action, decided.args, tuple(place for place, _ in decision.places), call.cost)
+    told = explain(decided.grant, text, request, decision, decided.settings)
+    remedy, advice = told.remedy, told.advice
+    if decision.reason is APPROVAL_REQUIRED and not remedy:
+        remedy, more = _of_setting(_written(decided.root))
+        advice = "; ".join(filter(None, (advice, more)))
+    if not _waits(decision):  # else an id is enough
+        remedy = rooted(remedy, call.root)
+    return Explanation(told.steps, told.nearest, told.allowed, remedy, advice)
+
+
+def _waits(decision: Decision) -> bool:
+    """Whether a human was asked for a call and has not answered."""
+    approval = decision.approval
+    return decision.reason is APPROVAL_REQUIRED and approval is not None and approval.status == WAITING
+
+
+def _changed_by_remedy(decided: _Decided) -> str:
+    """Return the path of what an operator's command would change."""
+    decision = decided.decision
+    if _waits(decision):
+        return docket_file(decided.settings)
+    if decision.reason is APPROVAL_REQUIRED and (written := _written(decided.root)) is not None:
+        return written.source
+    if decision.reason is RATE_LIMITED and decision.retryable:
+        with suppress(CortexPolicyError):  # it was there a moment ago
+            return f"{state_directory()}/ledger"
+    return decided.file
+
+
+def _text(root: str, grant_id: str, digest: str | None) -> bytes | None:
+    """Return the bytes that were decided on, None where the file holds others by now, or cannot be read."""
+    with suppress(OSError, GrantError), Directory(Trust(Root(root, named=True)), "tools") as tools:
+        data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
+        if sha256(data).hexdigest() == digest:
+            return data
+    return None
+
+
+def _written(root: str) -> "Written | None":
+    """Return where it is set what becomes of calls for sensitive data, None where nobody can know."""
+    from cortex_policy.core.settings import standing  # noqa: PLC0415 - only where something is set
+    from cortex_policy.state.settings import layers  # noqa: PLC0415
+
+    try:
+        winner = standing(layers(root, asks_all=False), "sensitive").winner
+    except CortexPolicyError:  # they changed since, and cannot be believed any more
+        return None
+    return winner if winner.source else None
+
+
+def _of_setting(written: "Written | None") -> tuple[str, str]:
+    """Return the command that takes back what is set, or a sentence that says where."""
+    if written is None:
+        return "", ""
+    if written.place == "environment":
+        return "", f"it is set by `{written.source}` in the environment of the call"
+    words = ("unset", "sensitive") if written.place == "project" else ("set", "sensitive", "allow")
+    return typed("config", *words, f"--{written.place}"), f"it is set in `{written.source}`"
+
+
+def _is_of_log(error: CortexPolicyError) -> bool:
+    """Whether it is the audit log that could not be written."""
+    if error.reason is not STATE_UNAVAILABLE:
+        return False
+    from cortex_policy.state.audit_file import LogError  # noqa: PLC0415 - few calls fail so
+
+    return isinstance(error, LogError)
+
+
+def _of_failure(call: "Call", error: CortexPolicyError, stage: str = "") -> Account:
+    """Return the account of a call for which no rule was asked."""
+    stage = stage or ("stop" if error.reason is STOPPED else str(error.reason).partition("_")[0])
+    verdict = DENIES if error.reason is STOPPED else FAILS
+    faults = _faults(error)
+    steps = faults or [Step(stage, verdict, _said(call, error))]
+    more = "; see `cortex-policy validate`" if faults else ""
+    told = Explanation((*steps, *(Step(rule, NOT_ASKED) for rule in RULES)), advice=f"{error.hint}{more}")
+    path = _mended_path(error)
+    note = ""
+    if error.reason is GRANT_UNSAFE:
+        note = "root alone can run that" if "chown " in error.hint else "whoever owns it can mend it, or root"
+    return Account(told, error.file, steward_of(path) if path and error.hint else None, note)
+
+
+def _said(call: "Call", error: CortexPolicyError) -> str:
+    if error.reason is GRANT_NOT_FOUND and not error.detail and error.root is not None:
+        return f"there is no `{call.grant}.json` in `{error.root.rstrip('/')}/.cortex/policy/tools`"
+    return error.detail or error.reason.message
+
+
+def _mended_path(error: CortexPolicyError) -> str:
+    """Return the path of what is to be written so that a call can be decided, '' where that is not one place."""
+    if error.root is None:
+        return ""
+    policy = f"{error.root.rstrip('/')}/.cortex/policy"
+    if error.reason in (GRANT_NOT_FOUND, GRANT_INVALID):
+        return error.file or f"{policy}/tools/grant.json"
+    return f"{policy}/stamp.json" if error.reason in (STAMP_MISMATCH, STOPPED) else ""
+
+
+def _faults(error: CortexPolicyError) -> list[Step]:
+    """Return the first places in which a grant is none, as `validate` finds them."""
+    if error.reason is not GRANT_INVALID or error.root is None or error.file is None:
+        return []
+    grant_id = error.file.rpartition("/")[2].removesuffix(".json")
+    data = _text(error.root, grant_id, error.sha256)
+    if data is None:
+        return []
+    from cortex_policy.schema.catalog import ERROR  # noqa: PLC0415
+    from cortex_policy.schema.lint import examine  # noqa: PLC0415 - loads pydantic, which costs 136 ms
+    from cortex_policy.schema.problems import placed  # noqa: PLC0415
+
+    found = [one for one in placed(error.file, data, examine(data, grant_id)[1]) if one.severity == ERROR]
+    return [Step("grant", FAILS, one.message, one.pointer, one.line) for one in found[:_MOST_FAULTS]]

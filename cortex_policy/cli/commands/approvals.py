@@ -1,0 +1,81 @@
+"""`approvals`: what waits for a human, and what was answered."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.table import json_line, print_json
+from cortex_policy.core.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.table import Table
+
+    from cortex_policy.cli.output.live import Row
+
+
+def approvals(
+    request_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="One request, in full.", show_default=False)
+    ] = None,
+    root: RootOption = None,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until it is ended, and show what changes.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List the calls that wait for a human.
+
+    It lists the last answers too, of all roots whose calls this user makes; `--root` names one. With `--watch` it draws
+    them on a terminal until `q`; in a pipe it prints a line for each change.
+
+    $ cortex-policy approvals
+    $ cortex-policy approvals 1f0c9a7e
+    $ cortex-policy approvals --watch --json
+    """
+    from cortex_policy.cli.output import live  # noqa: PLC0415 - no other command needs these
+    from cortex_policy.cli.output.approvals import COLUMNS, cells, members, shown  # noqa: PLC0415
+    from cortex_policy.cli.output.table import print_rows  # noqa: PLC0415
+    from cortex_policy.manage.approvals import plea_of, pleas  # noqa: PLC0415
+
+    if request_id is not None:
+        plea = plea_of(request_id, root)
+        typer.echo(json_line(members(plea)) if json else shown(plea), nl=json)
+    elif not watch:
+        found = pleas(root)
+        if json:
+            print_json({"requests": [members(one) for one in found]})
+        else:
+            print_rows(COLUMNS, [cells(one) for one in found])
+    elif live.draws() and not json:
+        live.draw(lambda height: _table(root, height))
+    else:
+        live.tell(lambda: _rows(root, json=json))
+
+
+def _rows(root: str | None, *, json: bool) -> "Iterator[Row]":
+    from cortex_policy.cli.output.approvals import cells, members  # noqa: PLC0415 - as above
+    from cortex_policy.manage.approvals import pleas  # noqa: PLC0415
+
+    for one in pleas(root):
+        line = json_line(members(one)) if json else "\t".join(map(printable, cells(one)))
+        yield one.id, one.status, line
+
+
+def _table(root: str | None, height: int) -> "Table":
+    from rich.table import Table  # noqa: PLC0415 - only a terminal needs it
+    from rich.text import Text  # noqa: PLC0415
+
+    from cortex_policy.cli.output.approvals import COLUMNS, cells  # noqa: PLC0415 - as above
+    from cortex_policy.manage.approvals import pleas  # noqa: PLC0415
+
+    found = pleas(root)
+    more = len(found) - height
+    caption = f"q ends; {more} earlier" if more > 0 else "q ends"
+    table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
+    for column in COLUMNS:
+        table.add_column(column, no_wrap=True)
+    for one in found[-height:]:
+        table.add_row(*(Text(printable(cell)) for cell in cells(one)))
+    return table

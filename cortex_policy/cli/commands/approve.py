@@ -1,0 +1,68 @@
+"""`approve` and `deny`: a human's answer to a call that waits for one."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.prompts import ask
+from cortex_policy.core.text import printable
+from cortex_policy.state.roots import refuse_ambiguous
+
+RequestArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Id of the request, as the denial names it.", show_default=False)
+]
+
+
+def approve(
+    request_id: RequestArgument,
+    root: RootOption = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Allow one call that waits for a human, once.
+
+    It shows the call and asks; where no terminal is, it takes `--yes`. The approval fits this very call: the same grant
+    as it stands, action, arguments, paths, directory, cost and user. It is used up by the call, and ends with the
+    setting `approvals.timeout_seconds`. The rate still counts.
+
+    $ cortex-policy approve 1f0c9a7e
+    $ cortex-policy approve 1f0c9a7e --yes --json
+    """
+    from cortex_policy.cli.output.approvals import shown  # noqa: PLC0415 - no other command needs these
+    from cortex_policy.manage.approvals import plea_of  # noqa: PLC0415
+
+    refuse_ambiguous(root)
+    plea = plea_of(request_id, root)
+    if not yes:
+        typer.echo(shown(plea), nl=False, err=True)
+    ask(f"approve {request_id}?", yes=yes)
+    _rule(request_id, root, approved=True, json=json)
+
+
+def deny(request_id: RequestArgument, root: RootOption = None, *, json: JsonOption = False) -> None:
+    """Refuse a call that waits for a human.
+
+    It also takes back an approval that was not used yet. A `check` that waits for the answer ends at once, and the same
+    call is not put to a human again until the setting `approvals.timeout_seconds` is over.
+
+    $ cortex-policy deny 1f0c9a7e
+    """
+    _rule(request_id, root, approved=False, json=json)
+
+
+def _rule(request_id: str, root: str | None, *, approved: bool, json: bool) -> None:
+    from cortex_policy.cli.output.approvals import members  # noqa: PLC0415 - as above
+    from cortex_policy.manage.approvals import rule  # noqa: PLC0415
+
+    refuse_ambiguous(root)
+    done = rule(request_id, root, approved=approved)
+    plea = done.plea
+    if json:
+        print_json({"changed": done.is_changed, "request": members(plea)})
+        return
+    call = f"{plea.grant} {plea.action}" if plea.grant else plea.action
+    sentence = f"{plea.status} {plea.id}: {call}"
+    typer.echo(printable(sentence if done.is_changed else f"nothing to do: {sentence}"))

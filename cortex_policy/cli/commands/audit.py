@@ -1,0 +1,153 @@
+"""`audit`: whether the log still is what was written, and what it says."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.commands.audit_tail import OfRootOption, tail
+from cortex_policy.cli.help import Command, Group
+from cortex_policy.cli.options import JSON_HELP, JsonOption
+from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.streams import write_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_policy.manage.audit.query import Wanted
+    from cortex_policy.manage.audit.reader import Event, Tally
+
+audit_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
+_LOGS_HELP = "Audit logs, also `.gz`; `-` is stdin. Else `audit.file` and what it was rotated to."
+LogsArgument = Annotated[list[str] | None, typer.Argument(metavar="LOGS", help=_LOGS_HELP, show_default=False)]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Only calls since then: `24h`, `90m`, `7d` ago or a time."),
+]
+
+
+@audit_app.callback()
+def audit() -> None:
+    """Verify the audit log, follow it, or look calls up.
+
+    The setting `audit.file` names it. Without `--root` the calls of all roots are meant.
+    """
+
+
+@audit_app.command(cls=Command)
+def verify(
+    logs: LogsArgument = None,
+    *,
+    expected: Annotated[
+        str | None, typer.Option("--expect", metavar="HEAD", help="Fail where no line has this digest.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Verify the chain of digests through the log.
+
+    It ends with 1 where lines were changed, lost, moved or doubled. Who can write the file can write all of it anew,
+    or cut its end: keep the head that is printed elsewhere, and expect it next time.
+
+    $ cortex-policy audit verify
+    $ cortex-policy audit verify audit.jsonl.1 audit.jsonl
+    $ cortex-policy audit verify --expect "$HEAD"
+    """
+    from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.progress import tracked  # noqa: PLC0415
+    from cortex_policy.manage.audit import verify as audit_verify  # noqa: PLC0415
+    from cortex_policy.manage.audit.files import all_opened  # noqa: PLC0415
+
+    with all_opened(audit_output.files_of(logs)) as files:
+        found = audit_verify.verify(files, expected, lambda lines: tracked(lines, what="lines"))
+    if json:
+        print_json(audit_output.found_members(found))
+    else:
+        audit_output.print_found(found)
+    if found.problems:
+        raise typer.Exit(1)
+
+
+audit_app.command("tail", cls=Command)(tail)
+
+
+@audit_app.command(cls=Command)
+def show(
+    logs: LogsArgument = None,
+    root: OfRootOption = None,
+    *,
+    since: SinceOption = None,
+    grant: Annotated[str | None, typer.Option("--grant", metavar="ID", help="Only calls of this grant.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="WORD", help="Only answers with this reason.")
+    ] = None,
+    denied: Annotated[bool, typer.Option("--denied", help="Only calls that were not allowed.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print each event as it was logged, one a line.")] = False,
+) -> None:
+    """List the calls in the log, a line each, the oldest first.
+
+    $ cortex-policy audit show --since 24h --denied
+    $ cortex-policy audit show --grant git --reason rate_limited --json
+    """
+    from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage.audit import query  # noqa: PLC0415
+    from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
+
+    tally = Tally()
+    wanted = query.Wanted(_start(since), _path(root), grant, query.reason_of(reason), denied)
+    for event, line in _calls(logs, wanted, tally):
+        if not write_line(audit_output.as_json(line) if json else audit_output.call_line(event)):
+            return
+    audit_output.tell_passed_over(tally)
+
+
+@audit_app.command(cls=Command)
+def stats(
+    logs: LogsArgument = None,
+    root: OfRootOption = None,
+    *,
+    since: SinceOption = None,
+    json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
+) -> None:
+    """Count the calls in the log, over time and by grant.
+
+    On a terminal with a plot of what was allowed and denied; in a pipe one line for each number. Times are UTC.
+
+    $ cortex-policy audit stats --since 7d
+    $ cortex-policy audit stats --json
+    """
+    from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output import bar_chart  # noqa: PLC0415
+    from cortex_policy.manage.audit import query  # noqa: PLC0415
+    from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
+
+    tally = Tally()
+    found = query.stats(_calls(logs, query.Wanted(_start(since), _path(root)), tally), bar_chart.MOST_ROWS)
+    if json:
+        print_json(audit_output.stats_members(found, tally))
+        return
+    audit_output.print_stats(found)
+    audit_output.tell_passed_over(tally)
+
+
+def _start(since: str | None) -> float:
+    from time import time  # noqa: PLC0415 - no other command needs them
+
+    from cortex_policy.manage.audit import reader  # noqa: PLC0415
+
+    return reader.since(since, time()) if since is not None else float("-inf")
+
+
+def _path(root: str | None) -> str | None:
+    from cortex_policy.state.grants import find_root  # noqa: PLC0415 - no other command needs it
+
+    return find_root(root).path if root is not None else None
+
+
+def _calls(logs: list[str] | None, wanted: "Wanted", tally: "Tally") -> "Iterator[tuple[Event, bytes]]":
+    from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.progress import tracked  # noqa: PLC0415
+    from cortex_policy.manage.audit import query  # noqa: PLC0415
+    from cortex_policy.manage.audit.files import all_opened  # noqa: PLC0415
+
+    with all_opened(audit_output.files_of(logs)) as files:
+        lines = query.lines_in(files, tally, lambda some: tracked(some, what="lines"))
+        yield from query.calls(lines, wanted, tally)

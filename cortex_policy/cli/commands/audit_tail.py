@@ -1,0 +1,50 @@
+"""`audit tail`: the last calls, and those that come."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.streams import write_line
+
+EVERY_SECONDS = 0.2
+OfRootOption = Annotated[
+    str | None, typer.Option("--root", metavar="DIR", help="Only calls of this root, else of all.")
+]
+
+
+def tail(
+    log: Annotated[
+        str | None, typer.Argument(metavar="LOG", help="An audit log, else `audit.file`.", show_default=False)
+    ] = None,
+    root: OfRootOption = None,
+    *,
+    number: Annotated[int, typer.Option("-n", "--number", metavar="N", min=0, help="Begin with so many lines.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with each call, through rotations.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print each event as it was logged, one a line.")] = False,
+) -> None:
+    """Show the last calls in the log, and follow it.
+
+    $ cortex-policy audit tail
+    $ cortex-policy audit tail -n 0 --follow --json
+    """
+    from cortex_policy.cli.output import audit  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.output.replay import configured  # noqa: PLC0415
+    from cortex_policy.manage.audit.query import Wanted, calls  # noqa: PLC0415
+    from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
+    from cortex_policy.manage.audit.tail import last_lines  # noqa: PLC0415
+    from cortex_policy.state.grants import find_root  # noqa: PLC0415
+
+    wanted = Wanted(root=find_root(root).path if root is not None else None)
+    lines = last_lines(log or configured(None), number, _closed if follow else None)
+    for event, line in calls(lines, wanted, Tally()):
+        if not write_line(audit.as_json(line) if json else audit.call_line(event)):
+            return
+
+
+def _closed() -> bool:
+    """Wait a moment; true once nobody reads what is printed."""
+    import select  # noqa: PLC0415 - only to follow
+
+    reader = select.poll()
+    reader.register(1, 0)  # only errors: the reading end was closed
+    return bool(reader.poll(EVERY_SECONDS * 1000))

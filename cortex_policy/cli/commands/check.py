@@ -1,0 +1,71 @@
+"""`check`, read by Typer where the words are not plain; the answer comes from the same room."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.check import Call, answer, leave
+from cortex_policy.cli.commands import check_options
+from cortex_policy.cli.options import JSON_HELP, ROOT_HELP
+
+
+def check(  # noqa: PLR0913 - the options of the contract
+    grant: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="What the tool would do.", show_default=False)],
+    *,
+    path: Annotated[list[str] | None, check_options.option("P", "A path of the call, as typed; repeatable.")] = None,
+    arg: Annotated[list[str] | None, check_options.option("K=V", "Another argument of the call; repeatable.")] = None,
+    args: Annotated[
+        list[str] | None, check_options.option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")
+    ] = None,
+    root: Annotated[list[str] | None, check_options.option("DIR", ROOT_HELP)] = None,
+    wait: Annotated[
+        list[str] | None, check_options.option("SECONDS", "Wait at most so long for budget, 0 to 3600.")
+    ] = None,
+    cost: Annotated[list[str] | None, check_options.option("N", "Count as N calls instead of one.")] = None,
+    peek: Annotated[int, check_options.switch("--peek", sentence="Decide, but count nothing.")] = 0,
+    require_path: Annotated[
+        int, check_options.switch("--require-path", sentence="Deny a call that names no path.")
+    ] = 0,
+    explain: Annotated[
+        int, check_options.switch("--explain", sentence="Also print how each rule went, by which line of the grant.")
+    ] = 0,
+    json: Annotated[int, check_options.switch("--json", sentence=JSON_HELP)] = 0,
+    quiet: Annotated[
+        int, check_options.switch("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")
+    ] = 0,
+) -> None:
+    """Decide a call, and count it if it is allowed.
+
+    Only exit code 0 is yes. 10-19 is no; 20-29 could not decide, which is a no as well. A no says on stderr which rule
+    denied and what would be allowed.
+
+    An argument is a path by its name (as `path`, `file`, `dest`, `cwd`, and what ends in the word path, file, dir or
+    folder, as `outputPath` or `log_file`, where it holds text), or by `"format": "path"` in the grant. `--path` is the
+    argument `path`. docs/explain.md has all names.
+
+    `--help` and `--version` are understood only as the sole word after `check`.
+
+    $ cortex-policy check git tree --path docs/x || exit
+    $ cortex-policy check git tree --path docs/x --peek --json
+    $ cortex-policy check git snippet --path docs/x --arg lines=40
+    $ cortex-policy check git search --args '{"path": "docs", "repo": "x"}'
+    $ cortex-policy check model-gateway chat --wait 30 --cost 2
+    $ cortex-policy check git tree --root /srv/repo -q && echo yes
+    """
+    call = Call(
+        grant,
+        action,
+        tuple(path or ()),
+        tuple(arg or ()),
+        check_options.text("--args", args),
+        check_options.text("--root", root),
+        check_options.wait(wait),
+        check_options.cost(cost),
+        check_options.flag("--peek", peek),
+        check_options.flag("--require-path", require_path),
+        check_options.flag("--explain", explain),
+        check_options.flag("--json", json),
+        check_options.flag("--quiet", quiet),
+    )
+    leave(answer(call))

@@ -1,0 +1,91 @@
+"""`config`: what is set, where each value came from, and how to change it."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from cortex_policy.cli.commands import config_file
+from cortex_policy.cli.commands.config_file import NameArgument, shown
+from cortex_policy.cli.help import Command, Group
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.table import print_json, print_rows
+from cortex_policy.cli.roots import inner_root_name
+from cortex_policy.core.text import printable
+
+if TYPE_CHECKING:
+    from cortex_policy.core.settings import Standing, Written
+
+COLUMNS = ("SETTING", "VALUE", "FROM", "HIDES")
+config_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
+
+
+@config_app.callback()
+def config() -> None:
+    """Show and change settings, and say where each came from.
+
+    The system's file, yours, the environment, options: the later wins. The project's file counts last, and only where
+    it is stricter. The system's file may lock what it sets.
+    """
+
+
+@config_app.command("list", cls=Command)
+def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
+    """List the settings, where each came from, and what it hid.
+
+    `cortex-policy-config`(5) explains each.
+
+    $ cortex-policy config list
+    $ cortex-policy config list --json
+    """
+    from cortex_policy.manage.settings.write import known_root, listed  # noqa: PLC0415 - as everywhere in this module
+
+    found = known_root(inner_root_name(root))
+    standing = listed(found)
+    if json:
+        members = {"root": found.path if found is not None else None, "settings": [_members(one) for one in standing]}
+        print_json(members)
+    else:
+        print_rows(COLUMNS, [_cells(one) for one in standing])
+
+
+@config_app.command(cls=Command)
+def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False) -> None:
+    """Print the value of a setting that counts.
+
+    $ cortex-policy config get sensitive
+    $ cortex-policy config get history.keep --json
+    """
+    from cortex_policy.manage.settings.write import known_root, listed, setting_of  # noqa: PLC0415
+
+    setting = setting_of(name)
+    standing = next(one for one in listed(known_root(inner_root_name(root))) if one.setting is setting)
+    if json:
+        print_json(_members(standing))
+    elif standing.winner.value is not None:
+        typer.echo(printable(shown(standing.winner.value)))
+
+
+config_app.command("set", cls=Command)(config_file.set_setting)
+config_app.command("unset", cls=Command)(config_file.unset)
+config_app.command("path", cls=Command)(config_file.path)
+config_app.command("edit", cls=Command)(config_file.edit)
+
+
+def _cells(standing: "Standing") -> tuple[str, ...]:
+    winner = standing.winner
+    origin = f"{winner.place}: {winner.source}" if winner.source else winner.place
+    hides = ", ".join(f"{shown(one.value)} ({one.place}: {one.source})" for one in standing.hidden)
+    return (standing.setting.name, shown(winner.value), f"{origin}{' (locked)' * standing.is_locked}", hides)
+
+
+def _members(standing: "Standing") -> dict[str, object]:
+    return {
+        "name": standing.setting.name,
+        **_written(standing.winner),
+        "locked": standing.is_locked,
+        "hidden": [_written(one) for one in standing.hidden],
+    }
+
+
+def _written(one: "Written") -> dict[str, object]:
+    return {"value": one.value, "place": one.place, "source": one.source or None}

@@ -1,0 +1,161 @@
+"""`config set | unset | path | edit`: what is done with one settings file, and the options that name it."""
+
+import os
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cortex_policy.cli.options import RootOption
+from cortex_policy.cli.prompts import WaitOption, WideningOption, is_attended, patience
+from cortex_policy.cli.roots import find_inner_root, inner_root_name
+from cortex_policy.core.model import GrantError, UsageError
+from cortex_policy.core.settings import PROJECT, SYSTEM, USER
+from cortex_policy.core.text import printable
+from cortex_policy.state.writer_lock import NotDone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_policy.core.settings import Written
+    from cortex_policy.manage.settings.write import Target
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the setting.", show_default=False)]
+UserOption = Annotated[bool, typer.Option("--user", help="In your own file, as without any of these.")]
+ProjectOption = Annotated[bool, typer.Option("--project", help="In the file of the root, which can only tighten.")]
+SystemOption = Annotated[bool, typer.Option("--system", help="In the file of the machine, which is root's.")]
+
+
+def _target(
+    root: RootOption = None, *, user: UserOption = False, project: ProjectOption = False, system: SystemOption = False
+) -> "Target":
+    from cortex_policy.manage.settings.write import Target, known_root  # noqa: PLC0415 - no other command needs it
+
+    if user + project + system > 1:
+        raise UsageError("`--user`, `--project` and `--system` exclude each other", "name one of them")
+    if project:
+        return Target(PROJECT, find_inner_root(root))
+    return Target(SYSTEM if system else USER, known_root(inner_root_name(root)))
+
+
+def of_file(command: "Callable[..., None]") -> "Callable[..., None]":
+    """Let a command take the options that name a settings file, in the place of its first parameter."""
+    naming, (_, *own) = signature(_target).parameters, signature(command).parameters.values()
+    taken = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*naming.values(), *own)]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        command(_target(**{name: given.pop(name) for name in naming}), **given)
+
+    run.__signature__ = Signature(taken)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in taken}
+    return run
+
+
+@of_file
+def set_setting(
+    target: "Target",
+    name: NameArgument,
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="What to set it to.", show_default=False)],
+    *,
+    allow_widening: WideningOption = False,
+    wait_seconds: WaitOption = 0.0,
+) -> None:
+    """Set a setting in a file; its comments stay.
+
+    A list is written with commas between. Where more would be allowed than before, or less be kept of it, it asks as
+    `set` of grants does.
+
+    $ cortex-policy config set require_path true
+    $ cortex-policy config set sensitive ask --project
+    $ cortex-policy config set validate.ignore scope-absent,key --project
+    """
+    from cortex_policy.cli.confirm import agreed  # noqa: PLC0415 - as everywhere in this module
+    from cortex_policy.manage.settings.write import put  # noqa: PLC0415
+
+    is_changed = put(target, name, value, agreed(allowed=allow_widening, json=False), patience(wait_seconds))
+    said = f"`{name}` is `{value}` in `{target.file}`"
+    typer.echo(printable(said if is_changed else f"nothing to do: {said}"))
+    _tell_winner(target, name)
+
+
+@of_file
+def unset(
+    target: "Target", name: NameArgument, *, allow_widening: WideningOption = False, wait_seconds: WaitOption = 0.0
+) -> None:
+    """Remove a setting from a file.
+
+    Where more would be allowed than before, it asks as `config set` does.
+
+    $ cortex-policy config unset require_path
+    $ cortex-policy config unset sensitive --project
+    """
+    from cortex_policy.cli.confirm import agreed  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import drop  # noqa: PLC0415
+
+    is_changed = drop(target, name, agreed(allowed=allow_widening, json=False), patience(wait_seconds))
+    said = f"`{name}` is not set in `{target.file}`"
+    typer.echo(printable(said if is_changed else f"nothing to do: {said}"))
+
+
+@of_file
+def path(target: "Target") -> None:
+    """Print the path of a settings file, whether it is there or not.
+
+    $ cortex-policy config path
+    $ cortex-policy config path --project
+    """
+    typer.echo(printable(target.file))
+
+
+@of_file
+def edit(target: "Target", *, wait_seconds: WaitOption = 0.0) -> None:
+    """Edit a settings file, and install it when it is valid.
+
+    It opens `editor` of the settings, `$VISUAL` or `$EDITOR` on a private copy. A text that is not saved is left and
+    named.
+
+    $ cortex-policy config edit
+    $ cortex-policy config edit --project
+    """
+    from cortex_policy.cli.edit_screen import Terminal  # noqa: PLC0415
+    from cortex_policy.manage.editing.editor_command import chosen  # noqa: PLC0415
+    from cortex_policy.manage.settings.session import edit as run  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import editor  # noqa: PLC0415
+
+    if not is_attended():
+        raise NotDone("nobody is there to edit: it needs a terminal", "use `cortex-policy config set`")
+    terminal = Terminal(chosen(os.environ, editor(target.root)), os.path.basename(target.file))
+    outcome = run(target, patience(wait_seconds), terminal)
+    if outcome.word == "cancelled":
+        raise NotDone("cancelled")
+    if outcome.word == "saved":
+        typer.echo(printable(f"saved `{target.file}`"))
+
+
+def _tell_winner(target: "Target", name: str) -> None:
+    """Say what counts instead, where what was set does not."""
+    from cortex_policy.manage.settings.write import listed  # noqa: PLC0415
+
+    try:
+        winner = next(one.winner for one in listed(target.root) if one.setting.name == name)
+    except GrantError as error:  # in another place: this one was written all the same
+        typer.echo(printable(f"warning: every check is answered with no: {error.detail}"), err=True)
+        typer.echo(printable(f"hint: {error.hint}"), err=True)
+        return
+    if winner.place != target.place:
+        typer.echo(printable(f"note: {_from(winner)} says `{shown(winner.value)}`, and that counts"), err=True)
+
+
+def _from(written: "Written") -> str:
+    return f"`{written.source}`" if written.source else "the default"
+
+
+def shown(value: Any) -> str:
+    """Return a value as it is typed."""
+    if isinstance(value, list):
+        return ",".join(value)
+    if isinstance(value, dict):
+        return " ".join(f"{name}={','.join(codes)}" for name, codes in value.items())
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,34 @@
+"""`copy`: make a grant with the bytes of another."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.prompts import WaitOption, WideningOption, patience
+from cortex_policy.cli.roots import find_inner_root
+
+
+def copy(
+    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    new_id: Annotated[str, typer.Argument(metavar="NEW", help="Id of the new one.", show_default=False)],
+    root: RootOption = None,
+    *,
+    allow_widening: WideningOption = False,
+    wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Make a grant with the bytes of another.
+
+    Both are grants of the same tool, and share its budgets; `set NEW --tool NAME` parts them. A new grant is asked for
+    as in `new`. No grant is overwritten.
+
+    $ cortex-policy copy git git-docs
+    $ cortex-policy copy git git-docs --allow-widening
+    """
+    from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
+    from cortex_policy.manage.editing import operations  # noqa: PLC0415
+
+    consent = confirm.agreed(allowed=allow_widening, json=json)
+    done = operations.copied(find_inner_root(root), grant_id, new_id, consent, patience(wait_seconds))
+    confirm.report(done, f"copied `{grant_id}` to `{new_id}`", json=json)

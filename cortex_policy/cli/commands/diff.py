@@ -1,0 +1,80 @@
+"""`diff`: whether a change of the grants allows more than before, or less."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.progress import tracked
+from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.roots import find_inner_root, inner_root_name
+from cortex_policy.core.model import UsageError
+
+if TYPE_CHECKING:
+    from cortex_policy.manage.diff.grants import Differences
+
+
+class FailOn(StrEnum):
+    """A verdict that ends with 1."""
+
+    WIDENED = "widened"
+
+
+def diff(
+    old: Annotated[str | None, typer.Argument(metavar="OLD", help="Id or file of a grant.", show_default=False)] = None,
+    new: Annotated[str | None, typer.Argument(metavar="NEW", help="Another one.", show_default=False)] = None,
+    root: RootOption = None,
+    *,
+    revision: Annotated[
+        str | None,
+        typer.Option("--against", metavar="REV", help="Compare the grants, or OLD alone, with a git revision."),
+    ] = None,
+    fail_on: Annotated[
+        FailOn | None, typer.Option("--fail-on", metavar="widened", help="Exit 1 if more may be allowed than before.")
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Say whether a change allows more than before, or less.
+
+    It is same, narrowed, widened or both, by the calls that are allowed: `docs` and `docs/` are the same. Whatever is
+    not proven to allow nothing more is widened. An absent or invalid grant allows nothing. An argument that is declared
+    now, or counts as a path now, is widened: `undeclared_args` or `require_path` may have denied the call before.
+
+    OLD and NEW are ids, or files if they hold a `/` or end in `.json`. A scope that covers CI files, hooks or other
+    things that run with rights of others is a warning.
+
+    $ cortex-policy diff --against HEAD
+    $ cortex-policy diff git --against main
+    $ cortex-policy diff --against origin/main --fail-on widened --markdown
+    $ cortex-policy diff git /tmp/git.json --json
+    """
+    from cortex_policy.cli.output import diff as diff_output  # noqa: PLC0415 - no other command needs it
+
+    if markdown and json:
+        message = "--json and --markdown exclude each other."
+        raise typer.BadParameter(message)
+    found = _compared(old, new, root, revision)
+    if json:
+        print_json(diff_output.as_members(found, revision))
+    elif markdown:
+        typer.echo(diff_output.as_markdown(found, revision))
+    else:
+        diff_output.print_differences(found)
+    if fail_on is not None and diff_output.fails(found.verdict):
+        raise typer.Exit(1)
+
+
+def _compared(old: str | None, new: str | None, root: str | None, revision: str | None) -> "Differences":
+    from cortex_policy.manage.diff.grants import against, between  # noqa: PLC0415 - as above
+
+    if revision is not None and new is None:
+        if old is not None and "/" in old:
+            message = f"`{old}` is a file"
+            raise UsageError(message, "with `--against` a grant is named by its id")
+        return against(find_inner_root(root), revision, old, tracked)
+    if old is None or new is None or revision is not None:
+        message = "name two grants, or a revision with `--against`, for all grants or for one"
+        raise UsageError(message, "see `cortex-policy diff --help`")
+    return between(old, new, inner_root_name(root))

@@ -1,0 +1,50 @@
+"""`edit`: change a grant in an editor; it is saved when it loads, and when what it means was seen."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import RootOption
+from cortex_policy.cli.prompts import WaitOption, is_attended, patience
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.text import printable
+from cortex_policy.state.writer_lock import NotDone
+
+
+def edit(
+    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    root: RootOption = None,
+    *,
+    wait_seconds: WaitOption = 0.0,
+) -> None:
+    """Edit a grant in your editor, and save it when it loads.
+
+    It opens `editor` of the settings, `$VISUAL` or `$EDITOR` on a private copy, shows what is wrong with it, and what
+    the change means: whether more is allowed than before. Nothing is saved unasked, and a text that is not saved is
+    left and named.
+
+    Nobody else writes grants meanwhile.
+
+    An editor that returns while the text is open must be told to wait; the known ones are.
+
+    $ cortex-policy edit git
+    $ cortex-policy edit git --wait 60
+    $ EDITOR="code --wait" cortex-policy edit git
+    """
+    from cortex_policy.cli.edit_screen import Terminal  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.manage.editing.editor_command import chosen  # noqa: PLC0415
+    from cortex_policy.manage.editing.session import edit as run  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import editor  # noqa: PLC0415
+
+    if not is_attended():
+        hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
+        raise NotDone("nobody is there to edit: it needs a terminal", hint)
+    found = find_inner_root(root)
+    terminal = Terminal(chosen(os.environ, editor(found)), f"{grant_id}.json")
+    outcome = run(found, grant_id, patience(wait_seconds), terminal)
+    if outcome.word == "cancelled":
+        raise NotDone("cancelled")
+    if outcome.word == "saved":
+        stamped = "the next write finishes its stamp" if outcome.version is None else f"version {outcome.version}"
+        typer.echo(printable(f"saved `{grant_id}`, {stamped}"))

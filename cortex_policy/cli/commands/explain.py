@@ -1,0 +1,54 @@
+"""`explain`: the whole way of a decision, which consumes nothing."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.check import Call, answer, leave
+from cortex_policy.cli.commands import check_options
+from cortex_policy.cli.options import JSON_HELP, ROOT_HELP
+
+
+def explain(  # noqa: PLR0913 - the options of a call
+    grant: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    action: Annotated[str, typer.Argument(metavar="ACTION", help="What the tool would do.", show_default=False)],
+    *,
+    path: Annotated[list[str] | None, check_options.option("P", "A path of the call, as typed; repeatable.")] = None,
+    arg: Annotated[list[str] | None, check_options.option("K=V", "Another argument of the call; repeatable.")] = None,
+    args: Annotated[
+        list[str] | None, check_options.option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")
+    ] = None,
+    root: Annotated[list[str] | None, check_options.option("DIR", ROOT_HELP)] = None,
+    cost: Annotated[list[str] | None, check_options.option("N", "Count as N calls instead of one.")] = None,
+    require_path: Annotated[
+        int, check_options.switch("--require-path", sentence="Deny a call that names no path.")
+    ] = 0,
+    json: Annotated[int, check_options.switch("--json", sentence=JSON_HELP)] = 0,
+) -> None:
+    """Explain a decision rule by rule, and count nothing.
+
+    Each rule says how it went, and by which line of the grant. For a no it says what comes nearest, what is still
+    allowed, the operator's command, and who may run it. The exit code is that of the decision: only 0 is yes.
+
+    `check --explain` says the same of a call that it counts. `--help` is understood
+    only as the sole word after `explain`.
+
+    $ cortex-policy explain git tree --path docs/x
+    $ cortex-policy explain git snippet --path docs/x --arg lines=400
+    $ cortex-policy explain model-gateway chat --cost 90 --json
+    """
+    call = Call(
+        grant,
+        action,
+        tuple(path or ()),
+        tuple(arg or ()),
+        check_options.text("--args", args),
+        check_options.text("--root", root),
+        cost=check_options.cost(cost),
+        peek=True,
+        require_path=check_options.flag("--require-path", require_path),
+        explain=True,
+        json=check_options.flag("--json", json),
+        command="explain",
+    )
+    leave(answer(call))

@@ -1,0 +1,81 @@
+"""`list`: the grants of a root, one a line."""
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.progress import tracked
+from cortex_policy.cli.output.table import print_hints, print_json, print_rows, settings_members, stop_members
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.text import printable
+from cortex_policy.manage.emergency_stop import standing
+from cortex_policy.manage.listing import Row, rows, stamp_problem
+from cortex_policy.manage.settings.problems import settings_error
+from cortex_policy.state.emergency_stop import resuming
+
+COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
+
+
+def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
+    """List the grants, and what is wrong with them.
+
+    A table on a terminal, else one line a grant with tabs between. What is wrong with a grant goes to stderr, and so
+    do, first, broken settings and an emergency stop.
+
+    $ cortex-policy list
+    $ cortex-policy list | cut -f1
+    $ cortex-policy list --json --root /srv/repo
+    """
+    found = find_inner_root(root)
+    stops, unset = standing(found), settings_error(found.path)
+    if not json:
+        denied = [f"{unset}; every check answers 27"] if unset is not None else []
+        for line in [*denied, *(f"stopped {stop.sentence}" for stop in stops)]:
+            typer.echo(printable(line), err=True)
+    listed = rows(found, tracked)
+    if json:
+        stopped = stop_members(stops[0] if stops else None)
+        grants = [_members(row) for row in listed]
+        settings = settings_members(unset)
+        print_json({"root": found.path, "settings": settings, "stopped": stopped, "grants": grants})
+        return
+    print_rows(COLUMNS, [_cells(row) for row in listed])
+    for row in listed:
+        if row.problem:
+            typer.echo(printable(f"{row.id}: {row.problem}"), err=True)
+    broken = stamp_problem(found)
+    if broken is not None:
+        typer.echo(printable(f"stamp: {broken.detail}"), err=True)
+    ending = [stop.hint or f"an operator ends the stop with `{resuming(found)}`" for stop in stops]
+    print_hints(
+        [
+            unset.hint if unset is not None else "",
+            *ending,
+            *(row.hint for row in listed),
+            broken.hint if broken is not None else "",
+        ]
+    )
+    if not listed:
+        typer.echo(printable(f"there are no grants in {found.tools}"), err=True)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    grant = row.grant
+    if grant is None:
+        return (row.id, "-", "-", "-", "-", "-", row.state)
+    scope = ", ".join(grant.fs_scope) or "any path"
+    rate = f"{grant.rate.per_minute}/min"
+    return (row.id, grant.tool, ", ".join(grant.actions), scope, rate, grant.data_class, row.state)
+
+
+def _members(row: Row) -> dict[str, object]:
+    grant = row.grant
+    return {
+        "id": row.id,
+        "tool": grant.tool if grant is not None else None,
+        "actions": list(grant.actions) if grant is not None else None,
+        "scope": list(grant.fs_scope) if grant is not None else None,
+        "per_minute": grant.rate.per_minute if grant is not None else None,
+        "data_class": grant.data_class if grant is not None else None,
+        "state": row.state,
+        "problem": row.problem or None,
+    }

@@ -1,0 +1,87 @@
+"""`log`: what was written, by whom, and what it meant."""
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.table import print_json, print_rows, warn
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.text import printable
+from cortex_policy.manage.history import log as history_log
+from cortex_policy.state.history_entry import Entry
+
+COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
+
+
+def log(
+    grant_id: Annotated[
+        str | None, typer.Argument(metavar="GRANT", help="Id of a grant, else all.", show_default=False)
+    ] = None,
+    root: RootOption = None,
+    *,
+    most: Annotated[int | None, typer.Option("-n", "--number", metavar="N", min=0, help="At most so many.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the writes of grants, the last first.
+
+    When, by whom, and what was allowed then that was not before: a table on a terminal, else one line a write with tabs
+    between. Times are UTC. As many writes are known as the setting `history.keep` says; each drops those before it that
+    are older than 90 days.
+
+    $ cortex-policy log
+    $ cortex-policy log git -n 5
+    $ cortex-policy log --json
+    """
+    found = history_log.log(find_inner_root(root), grant_id)
+    entries = list(islice(found.entries, most))
+    if json:
+        print_json(_members(found, entries))
+        return
+    print_rows(COLUMNS, [_cells(entry) for entry in entries])
+    for damage in found.damages:
+        typer.echo(printable(f"warning: `{damage.file}`: {damage.problem}"), err=True)
+    warn(found.doubt)
+    if not entries:
+        of = f" of `{grant_id}`" if grant_id is not None else ""
+        why = "" if found.is_kept else ": the setting `history.keep` is 0"
+        typer.echo(printable(f"no write{of} is known{why}"), err=True)
+
+
+def _cells(entry: Entry) -> tuple[str, ...]:
+    what = f"{entry.command} {', '.join(entry.ids)}".strip()
+    return (str(entry.version), entry.written_at, str(entry.author), what, _meaning(entry))
+
+
+def _meaning(entry: Entry) -> str:
+    if entry.is_blind:
+        return "stamped as they stood; no way back"
+    if entry.verdict is None:
+        return "edited by hand, and accepted"
+    return f"{entry.verdict}: {entry.widened}" if entry.widened else entry.verdict
+
+
+def _members(found: history_log.Log, entries: list[Entry]) -> dict[str, object]:
+    return {
+        "entries": [_entry(entry) for entry in entries],
+        "problems": [{"file": damage.file, "problem": damage.problem} for damage in found.damages],
+        "warning": found.doubt.detail if found.doubt is not None else None,
+    }
+
+
+def _entry(entry: Entry) -> dict[str, object]:
+    return {
+        "version": entry.version,
+        "written_at": entry.written_at,
+        "user": entry.author.user,
+        "uid": entry.author.uid,
+        "sudo_user": entry.author.sudo_user,
+        "command": entry.command,
+        "verdict": entry.verdict,
+        "widened": entry.widened or None,
+        "grants": [
+            {"id": one.id, "old": one.old, "new": one.new, "kept": one.is_known} for one in entry.changes
+        ],
+        "blind": entry.is_blind,
+    }  # fmt: skip

@@ -1,0 +1,60 @@
+"""`new`: make a grant, from words or from answers."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.prompts import WaitOption, WideningOption, patience
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.model import UsageError
+
+
+def _option(name: str, metavar: str, sentence: str) -> object:
+    return typer.Option(name, metavar=metavar, show_default=False, help=sentence)
+
+
+def new(  # noqa: PLR0913 - one parameter for each option
+    new_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the new grant.", show_default=False)],
+    root: RootOption = None,
+    *,
+    tool: Annotated[str | None, _option("--tool", "NAME", "The tool, which names the budget; else ID.")] = None,
+    allow: Annotated[list[str] | None, _option("--allow", "ACTION", "Allow an action; repeatable.")] = None,
+    rate: Annotated[int | None, _option("--rate", "N", "So many calls a minute, of each action.")] = None,
+    scope: Annotated[
+        list[str] | None, _option("--scope", "P", "Allow paths below P only; repeatable. Without any, every path.")
+    ] = None,
+    data_class: Annotated[
+        str | None, _option("--data-class", "C", "public, internal or sensitive; else internal.")
+    ] = None,
+    allow_widening: WideningOption = False,
+    wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Make a grant.
+
+    On a terminal it asks for what is missing, if `--allow` or `--rate` is. A new grant allows what was not allowed, so
+    it asks for the word `widen`; elsewhere it takes `--allow-widening`.
+
+    $ cortex-policy new fs.write
+    $ cortex-policy new git --allow tree --rate 30 --scope docs --allow-widening
+    """
+    from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.cli.commands import new_prompts  # noqa: PLC0415
+    from cortex_policy.manage.editing import operations  # noqa: PLC0415
+    from cortex_policy.manage.editing.set_fields import Change  # noqa: PLC0415
+
+    operations.check_new_id(new_id)
+    wanted = Change(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()))
+    operations.drafted(wanted)  # what was said must fit before more is asked for
+    found = find_inner_root(root)
+    if rate is None or not allow:
+        if not new_prompts.is_attended() or json:
+            raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
+        operations.check_absent(found, new_id)
+        wanted = new_prompts.answered(new_id, wanted)
+    if wanted.tool is None:
+        wanted = Change(wanted.rate, wanted.data_class, new_id, wanted.allow, add_scopes=wanted.add_scopes)
+    consent = confirm.agreed(allowed=allow_widening, json=json)
+    done = operations.made(found, new_id, operations.drafted(wanted), consent, patience(wait_seconds))
+    confirm.report(done, f"made `{new_id}`", json=json)

@@ -1,0 +1,105 @@
+"""`rate`: what is left of the budgets, and how an operator gives them back."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.commands.rate_watch import watch
+from cortex_policy.cli.help import Command, Group
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.table import members, print_hints, print_json, print_rows
+from cortex_policy.cli.prompts import ask
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.text import listed, printable
+from cortex_policy.manage import budgets
+from cortex_policy.manage.budgets import Standing
+from cortex_policy.state.grants import find_root
+
+rate_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
+COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
+GrantArgument = Annotated[str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
+@rate_app.callback()
+def rate() -> None:
+    """Show, watch, reset or purge what the rates leave.
+
+    A budget belongs to a tool and an action, and slides: a hit counts for 60 seconds. Grants of one tool share it.
+    """
+
+
+@rate_app.command(cls=Command)
+def show(grant_id: GrantArgument = None, root: RootOption = None, *, json: JsonOption = False) -> None:
+    """Show what is left of each budget.
+
+    NEXT is when a call fits again: now, or in so many seconds.
+
+    $ cortex-policy rate show
+    $ cortex-policy rate show git --json
+    """
+    found = find_inner_root(root)
+    standings = budgets.standings(found, grant_id)
+    if json:
+        print_json({"root": found.path, "budgets": [members(one) for one in standings]})
+    else:
+        print_rows(COLUMNS, [_cells(one) for one in standings])
+        print_hints(one.hint for one in standings)
+
+
+def _cells(one: Standing) -> tuple[str, ...]:
+    budget = one.budget
+    if budget is None:
+        return (one.id, one.action or "-", "-", "-", "-", "-", one.problem)
+    wait = f"{budget.retry_after_seconds:.1f}s" if budget.retry_after_seconds else "now"
+    return (
+        one.id, one.action, str(budget.used), str(budget.limit), str(budget.remaining), wait, one.problem or "ok",
+    )  # fmt: skip
+
+
+rate_app.command("watch", cls=Command)(watch)
+
+
+@rate_app.command(cls=Command)
+def reset(
+    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    action: Annotated[
+        str | None, typer.Argument(metavar="ACTION", help="One action, else all.", show_default=False)
+    ] = None,
+    root: RootOption = None,
+    *,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Forget the hits of a grant, so that its budgets start anew.
+
+    It asks on a terminal; elsewhere it takes `--yes`.
+
+    $ cortex-policy rate reset git
+    $ cortex-policy rate reset git tree --yes
+    """
+    found = find_root(root)
+    ask(f"forget the hits of {grant_id} {listed(budgets.actions_of(found, grant_id, action))}?", yes=yes)
+    done = budgets.reset(found, grant_id, action)
+    if json:
+        print_json({"reset": list(done)})
+    else:
+        typer.echo(printable(f"reset: {listed(done)}" if done else "nothing to do: no hits were counted"))
+
+
+@rate_app.command(cls=Command)
+def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption = False) -> None:
+    """Drop all rate state of this root, whatever lies there.
+
+    Every budget starts anew. It also removes what is no plain file of ours, which every check answers with 24.
+    It asks on a terminal; elsewhere it takes `--yes`.
+
+    $ cortex-policy rate purge --yes
+    """
+    found = find_root(root)
+    ask(f"drop all rate state of {found.path}?", yes=yes)
+    removed = budgets.purge(found)
+    if json:
+        print_json({"removed": removed})
+    else:
+        typer.echo(f"removed {removed} file{'s' * (removed != 1)}")

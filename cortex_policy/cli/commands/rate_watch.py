@@ -1,0 +1,88 @@
+"""`rate watch`: live bars on a terminal, a line for each change in a pipe."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output import live
+from cortex_policy.cli.output.table import json_line, members
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.text import printable
+from cortex_policy.manage.budgets import Standing, standings
+from cortex_policy.state.grants import Root
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.table import Table
+    from rich.text import Text
+
+BAR = 30  # cells
+
+
+def watch(
+    grant_id: Annotated[
+        str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)
+    ] = None,
+    root: RootOption = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Watch what is left of each budget.
+
+    On a terminal it draws bars until `q`; in a pipe it prints a line for each change.
+
+    $ cortex-policy rate watch
+    $ cortex-policy rate watch git --json
+    """
+    found = find_inner_root(root)
+    if live.draws() and not json:
+        live.draw(lambda height: _table(standings(found, grant_id), height))
+    else:
+        live.tell(lambda: _rows(found, grant_id, _line if not json else _json_line))
+
+
+def _rows(root: Root, grant_id: str | None, worded: "Callable[[Standing], str]") -> "Iterator[live.Row]":
+    for one in standings(root, grant_id):
+        # what tells a change does not say how long to wait: that changes all the time
+        yield (one.id, one.action), _line(one), worded(one)
+
+
+def _line(one: Standing) -> str:
+    budget = one.budget
+    if budget is None:
+        return printable(f"{one.id} {one.action or '-'}: {one.problem}")
+    return printable(f"{one.id} {one.action}: {budget.used} of {budget.limit} used{one.problem and f', {one.problem}'}")
+
+
+def _json_line(one: Standing) -> str:
+    return json_line(members(one))
+
+
+def _table(rows: tuple[Standing, ...], height: int) -> "Table":
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    more = len(rows) - height
+    caption = f"q ends; {more} more, name a grant to see them" if more > 0 else "q ends"
+    table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
+    for column in ("ID", "ACTION", "USED", "", "NEXT"):
+        table.add_column(column, no_wrap=True)
+    for one in rows[:height]:
+        budget = one.budget
+        used = f"{budget.used}/{budget.limit}" if budget is not None else "-"
+        wait = budget.retry_after_seconds if budget is not None else None
+        said = one.problem or (f"{wait:.1f}s" if wait else "now")
+        table.add_row(*map(Text, map(printable, (one.id, one.action or "-", used))), _bar(one), Text(printable(said)))
+    return table
+
+
+def _bar(one: Standing) -> "Text":
+    from rich.text import Text  # noqa: PLC0415
+
+    budget = one.budget
+    if budget is None:
+        return Text("?" * BAR, style="yellow")
+    full = -(-BAR * min(budget.used, budget.limit) // budget.limit)
+    return Text("#" * full + "." * (BAR - full), style="red" if budget.retry_after_seconds else "green")

@@ -1,0 +1,32 @@
+"""`remove`: remove a grant."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.prompts import WaitOption, patience
+from cortex_policy.cli.roots import find_inner_root
+
+
+def remove(
+    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    root: RootOption = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Remove a grant, valid or not.
+
+    It asks on a terminal; elsewhere it takes `--yes`.
+
+    $ cortex-policy remove git
+    $ cortex-policy remove git --yes --json
+    """
+    from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
+    from cortex_policy.manage.editing import operations  # noqa: PLC0415
+
+    consent = confirm.confirmed(f"remove `{grant_id}`?", yes=yes, json=json)
+    done = operations.removed(find_inner_root(root), grant_id, consent, patience(wait_seconds))
+    confirm.report(done, f"removed `{grant_id}`", json=json)

@@ -1,0 +1,30 @@
+"""`rename`: give a grant another id."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.prompts import WaitOption, patience
+from cortex_policy.cli.roots import find_inner_root
+
+
+def rename(
+    grant_id: Annotated[str, typer.Argument(metavar="OLD", help="Id of the grant.", show_default=False)],
+    new_id: Annotated[str, typer.Argument(metavar="NEW", help="Its new id.", show_default=False)],
+    root: RootOption = None,
+    *,
+    wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Give a grant another id.
+
+    Its bytes stay as they are, and so do its tool and the budgets of it. No grant is overwritten.
+
+    $ cortex-policy rename git git-map
+    """
+    from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
+    from cortex_policy.manage.editing import operations  # noqa: PLC0415
+
+    done = operations.renamed(find_inner_root(root), grant_id, new_id, patience(wait_seconds))
+    confirm.report(done, f"renamed `{grant_id}` to `{new_id}`", json=json)

@@ -1,0 +1,80 @@
+"""`replay`: past calls on today's grants, or on proposed ones."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.state.writer_lock import NotDone
+
+if TYPE_CHECKING:
+    from cortex_policy.manage.replay.replay import Replay
+
+
+class FailOn(StrEnum):
+    """What ends with 1."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    ANY = "any"
+
+
+LogsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="LOGS", help="Audit logs, also `.gz`; `-` is stdin. Else `audit.file`.", show_default=False),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Only calls since then: `24h`, `90m`, `7d` ago or a time."),
+]
+
+
+def replay(
+    logs: LogsArgument = None,
+    root: RootOption = None,
+    *,
+    proposed: Annotated[
+        str | None,
+        typer.Option("--with", metavar="REV|DIR", help="Decide on the grants of a git revision or a directory."),
+    ] = None,
+    since: SinceOption = None,
+    fail_on: Annotated[
+        FailOn | None,
+        typer.Option("--fail-on", metavar="allow|deny|any", help="Exit 1 if a no becomes a yes, a yes a no, or any."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Decide past calls again, and say which answers flip.
+
+    On today's grants and settings, or on the grants of a branch or a directory. Nothing is counted, written or looked
+    up in the tree. What the log does not say, as arguments by default, is undecided, never guessed:
+    `audit.args = "full"` keeps it.
+
+    $ cortex-policy replay
+    $ cortex-policy replay audit.jsonl --with main --since 24h
+    $ cortex-policy replay audit.jsonl.1.gz audit.jsonl --fail-on allow
+    $ ssh host cat audit.jsonl | cortex-policy replay - --json
+    """
+    from cortex_policy.cli.output import replay as replay_output  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
+    from cortex_policy.manage.replay import replay as call_replay  # noqa: PLC0415
+
+    found, tally = find_inner_root(root), Tally()
+    lines, start = replay_output.read(found, logs, since, tally)
+    done = call_replay.replay(found, lines, tally, call_replay.policy_of(found, proposed), start)
+    if json:
+        print_json(replay_output.as_members(done))
+    else:
+        replay_output.print_replay(done)
+    if fail_on is not None and done.is_blind:  # a gate that sees nothing lets everything through
+        raise NotDone("no call of the log could be decided", "see what it is about with `cortex-policy replay --json`")
+    if fail_on is not None and _fails(done, fail_on):
+        raise typer.Exit(1)
+
+
+def _fails(done: "Replay", fail_on: FailOn) -> bool:
+    opens, closes = fail_on is not FailOn.DENY and done.opened, fail_on is not FailOn.ALLOW and done.closed
+    return bool(opens or closes)

@@ -1,0 +1,30 @@
+"""`resume`: the end of a stop."""
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.table import print_hints, print_json, stop_members
+from cortex_policy.core.text import printable
+from cortex_policy.manage import emergency_stop
+from cortex_policy.state.grants import find_root
+
+
+def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
+    """End the stop of a root, whoever made it.
+
+    It does not ask, and says who made the stop, when and why. A stop of the whole host stays; `list` shows that too.
+
+    $ cortex-policy resume
+    $ cortex-policy resume --json --root /srv/repo
+    """
+    found = find_root(root)
+    done, left = emergency_stop.resume(found), emergency_stop.standing(found)
+    if json:
+        members = {"root": found.path, "changed": done.is_changed, "ended": stop_members(done.stop)}
+        print_json({**members, "stopped": stop_members(left[0] if left else None)})
+        return
+    ended = f"resumed; it was stopped {done.stop.sentence}" if done.stop is not None else "resumed"
+    typer.echo(printable(ended if done.is_changed else f"nothing to do: no stop stands in {found.path}"))
+    for stop in left:
+        typer.echo(printable(f"stopped still {stop.sentence}"), err=True)
+    print_hints(stop.hint for stop in left)

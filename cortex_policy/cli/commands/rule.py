@@ -1,0 +1,49 @@
+"""`rule`: what a rule of validation looks for."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption
+from cortex_policy.cli.output.table import print_json
+
+if TYPE_CHECKING:
+    from cortex_policy.schema.catalog import Rule
+
+
+def rule(
+    code: Annotated[
+        str | None, typer.Argument(metavar="CODE", help="A rule or a group, else all.", show_default=False)
+    ] = None,
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Explain a rule of `validate`, or list them all.
+
+    $ cortex-policy rule
+    $ cortex-policy rule scope-dead
+    """
+    from cortex_policy.schema.catalog import RULES, codes_of  # noqa: PLC0415 - no other command needs it
+
+    codes = codes_of(code) if code is not None else frozenset(one.code for one in RULES)
+    rules = [one for one in RULES if one.code in codes]
+    if json:
+        print_json({"rules": [_members(one) for one in rules]})
+    elif len(rules) == 1:
+        typer.echo(_explained(rules[0]))
+    else:
+        from cortex_policy.cli.output.table import print_rows  # noqa: PLC0415
+
+        print_rows(("CODE", "SEVERITY", "WHAT IT FINDS"), [(one.code, one.severity, one.sentence) for one in rules])
+
+
+def _explained(rule: "Rule") -> str:
+    lines = [f"{rule.code} ({rule.severity}): {rule.sentence}", "", f"Why: {rule.why}."]
+    for label, text in (("Found in:", rule.example), ("Mended:", rule.mended)):
+        if text:
+            lines += ["", label, *(f"    {line}" for line in text.split("\n"))]
+    return "\n".join(lines)
+
+
+def _members(rule: "Rule") -> dict[str, object]:
+    return {name: getattr(rule, name) for name in rule.__match_args__}

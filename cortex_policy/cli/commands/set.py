@@ -1,0 +1,62 @@
+"""`set`: change a grant in one write."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.prompts import WaitOption, WideningOption, patience
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.model import UsageError
+
+
+def _option(name: str, metavar: str, sentence: str) -> object:
+    return typer.Option(name, metavar=metavar, show_default=False, help=sentence)
+
+
+def set_grant(  # noqa: PLR0913 - one parameter for each option
+    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    root: RootOption = None,
+    *,
+    rate: Annotated[int | None, _option("--rate", "N", "So many calls a minute, of each action.")] = None,
+    data_class: Annotated[str | None, _option("--data-class", "C", "public, internal or sensitive.")] = None,
+    allow: Annotated[list[str] | None, _option("--allow", "ACTION", "Allow an action; repeatable.")] = None,
+    revoke: Annotated[list[str] | None, _option("--revoke", "ACTION", "Allow it no more; repeatable.")] = None,
+    add_scope: Annotated[list[str] | None, _option("--add-scope", "P", "Allow paths below P; repeatable.")] = None,
+    remove_scope: Annotated[list[str] | None, _option("--remove-scope", "P", "No longer so; repeatable.")] = None,
+    tool: Annotated[str | None, _option("--tool", "NAME", "The tool, which names the budget.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the diff and what it means; write nothing.")
+    ] = False,
+    allow_widening: WideningOption = False,
+    wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Change a grant in one write.
+
+    Only what is named changes, and no other byte. It says what the change means. Where it may allow more than before
+    it asks on a terminal for the word `widen`; elsewhere it takes `--allow-widening`. Without any scope every path is
+    allowed, so to remove the last one widens.
+
+    $ cortex-policy set git --rate 60 --dry-run
+    $ cortex-policy set git --allow push --allow-widening
+    $ cortex-policy set git --revoke search --add-scope src --remove-scope docs
+    """
+    from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage.editing import operations  # noqa: PLC0415
+    from cortex_policy.manage.editing.set_fields import Change  # noqa: PLC0415
+
+    wanted = Change(
+        rate, data_class, tool, tuple(allow or ()), tuple(revoke or ()), tuple(add_scope or ()),
+        tuple(remove_scope or ()),
+    )  # fmt: skip
+    if wanted == Change():
+        raise UsageError("say what to set", "see `cortex-policy set --help`")
+    found = find_inner_root(root)
+    if dry_run:
+        confirm.preview(found, operations.planned(found, grant_id, wanted), json=json)
+        return
+    consent = confirm.agreed(allowed=allow_widening, json=json, root=found)
+    done = operations.edited(found, grant_id, wanted, consent, patience(wait_seconds))
+    said = f"saved `{grant_id}`" if done.is_written else f"`{grant_id}` is so already"
+    confirm.report(done, said, json=json, root=found)

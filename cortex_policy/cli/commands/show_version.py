@@ -1,0 +1,52 @@
+"""A grant as it was at a version: its exact text, or what it allowed as JSON."""
+
+import sys
+from base64 import b64encode
+from typing import TYPE_CHECKING
+
+from cortex_policy.cli.confirm import print_text
+from cortex_policy.cli.output.table import print_json, warn
+from cortex_policy.cli.streams import write_bytes
+from cortex_policy.manage.history import log
+from cortex_policy.state.stamp import digest_of
+
+if TYPE_CHECKING:
+    from cortex_policy.state.grants import Root
+
+
+def recall(root: "Root", grant_id: str, version: int, *, json: bool) -> None:
+    """Print a grant as it was at a version: in a pipe byte for byte."""
+    past = log.at(root, grant_id, version)
+    if json:
+        print_json(_members(past))
+        return
+    if sys.stdout.isatty():
+        print_text(past.text.decode("utf-8", "backslashreplace"))
+    else:
+        write_bytes(past.text)
+    warn(past.doubt)
+
+
+def _members(past: log.Past) -> dict[str, object]:
+    side = past.change.new
+    grant = side.grant
+    try:
+        text, packed = past.text.decode(), None
+    except UnicodeDecodeError:
+        text, packed = None, b64encode(past.text).decode()
+    return {
+        "id": past.id,
+        "version": past.version,
+        "state": "valid" if grant is not None else "invalid",
+        "problem": side.problem or None,
+        "sha256": digest_of(past.text).removeprefix("sha256:"),
+        "tool": grant.tool if grant is not None else None,
+        "actions": list(grant.actions) if grant is not None else None,
+        "args": grant.args if grant is not None else None,
+        "data_class": grant.data_class if grant is not None else None,
+        "scope": list(grant.fs_scope) if grant is not None else None,
+        "per_minute": grant.rate.per_minute if grant is not None else None,
+        "text": text,
+        "base64": packed,
+        "warning": past.doubt.detail if past.doubt is not None else None,
+    }

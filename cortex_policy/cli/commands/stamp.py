@@ -1,0 +1,145 @@
+"""`stamp`: show, verify and write what tells readers which version of the grants they have."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.help import Command, Group
+from cortex_policy.cli.options import JsonOption, RootOption, real
+from cortex_policy.cli.output.progress import tracked
+from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.prompts import WaitOption, patience
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.model import GrantError, UsageError
+from cortex_policy.core.text import printable
+from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants_errors import root_option
+
+stamp_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
+
+
+@stamp_app.callback()
+def stamp() -> None:
+    """Show, verify or write the version and checksum of the grants.
+
+    A stamp tells whoever caches grants when to drop them, and an operator when one changed by accident. It is no
+    signature.
+    """
+
+
+@stamp_app.command(cls=Command)
+def show(root: RootOption = None, *, json: JsonOption = False) -> None:
+    """Show the stamp's version and checksum.
+
+    $ cortex-policy stamp show
+    $ cortex-policy stamp show --json
+    """
+    found = find_inner_root(root)
+    stamp, doubt = stamps.read(found), manage_stamp.doubt(found)
+    if json:
+        print_json({"stamp": _members(stamp), "warning": doubt.detail if doubt else None})
+        return
+    _warn(doubt)
+    if stamp is None:
+        typer.echo(printable(f"there is no stamp; write one with `cortex-policy stamp write{root_option(found)}`"))
+    else:
+        typer.echo(_line(stamp))
+
+
+@stamp_app.command(cls=Command)
+def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
+    """Compare the grants with their stamp; exit 1 where they differ.
+
+    $ cortex-policy stamp verify
+    $ cortex-policy stamp verify --json
+    """
+    found = find_inner_root(root)
+    findings, doubt = manage_stamp.verify(found, tracked), manage_stamp.doubt(found)
+    if json:
+        listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]
+        status, warning = "fail" if findings else "ok", doubt.detail if doubt else None
+        print_json({"status": status, "findings": listed, "warning": warning})
+    else:
+        _warn(doubt)
+        for finding in findings:
+            typer.echo(printable(f"{finding.id or 'stamp'}: {finding.problem}"))
+        command = f"cortex-policy stamp write{root_option(found)}"
+        hint = printable(f"hint: look at the grants, then accept them with `{command}`")
+        typer.echo(hint if findings else "the grants are as stamped", err=bool(findings))
+    if findings:
+        raise typer.Exit(1)
+
+
+@stamp_app.command(cls=Command)
+def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: JsonOption = False) -> None:
+    """Stamp every grant as it stands, as the next version.
+
+    $ cortex-policy stamp write
+    """
+    stamp, changed = manage_stamp.write(find_inner_root(root), patience(wait_seconds))
+    if json:
+        print_json({"changed": changed, "stamp": _members(stamp)})
+    else:
+        typer.echo(_line(stamp) if changed else f"nothing to do: {_line(stamp)}")
+
+
+@stamp_app.command(cls=Command)
+def wait(
+    root: RootOption = None,
+    *,
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", min=1, show_default=False, help="The version to wait for.")
+    ] = None,
+    reader: Annotated[
+        str | None, typer.Option("--reader", metavar="NAME", help="Wait until every process of this reader runs it.")
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", metavar="SECONDS", min=0, callback=real, help="Give up after so long, with 3."),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Wait until the stamp, or a reader, is at a version, or beyond.
+
+    It takes no lock, and waits without end where no time-out is given. A reader is a service that names itself in
+    `PolicyStore(reader=NAME)`; without a version, it is waited for until it runs the one that stands now.
+
+    $ cortex-policy stamp wait --version 7 --timeout 30
+    $ cortex-policy stamp wait --reader gateway --timeout 30
+    """
+    found = find_inner_root(root)
+    if reader is not None:
+        from cortex_policy.manage import acknowledgements  # noqa: PLC0415 - only where one is waited for
+
+        told = acknowledgements.wait(found, reader, version, timeout)
+        members = [{name: getattr(each, name) for name in each.__match_args__} for each in told]
+        lines = [printable(f"{each.reader}, process {each.pid}: version {each.version}") for each in told]
+        if json:
+            print_json({"readers": members})
+        else:
+            typer.echo("\n".join(lines))
+        return
+    if version is None:
+        raise UsageError("`stamp wait` takes `--version N`, `--reader NAME`, or both")
+    stamp = manage_stamp.wait(found, version, timeout)
+    if json:
+        print_json({"stamp": _members(stamp)})
+    else:
+        typer.echo(_line(stamp))
+
+
+def _warn(doubt: GrantError | None) -> None:
+    if doubt is not None:
+        typer.echo(printable(f"warning: {doubt.detail}"), err=True)
+        typer.echo(printable(f"hint: {doubt.hint}"), err=True)
+
+
+def _line(stamp: stamps.Stamp) -> str:
+    return f"version {stamp.version}, {len(stamp.grants)} grants, {stamp.checksum}"
+
+
+def _members(stamp: stamps.Stamp | None) -> dict[str, object] | None:
+    if stamp is None:
+        return None
+    return {"version": stamp.version, "checksum": stamp.checksum, "grants": dict(stamp.grants)}

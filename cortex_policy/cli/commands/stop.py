@@ -1,0 +1,66 @@
+"""`stop`: no to every call of a root, at once."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.table import print_hints, print_json, stop_members
+from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.core.text import printable
+from cortex_policy.manage import emergency_stop
+from cortex_policy.state.emergency_stop import resuming
+from cortex_policy.state.roots import find_all_roots
+
+if TYPE_CHECKING:
+    from cortex_policy.state.grants import Root
+
+
+def stop(
+    root: RootOption = None,
+    *,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever is denied.", show_default=False)
+    ] = "",
+    json: JsonOption = False,
+) -> None:
+    """Deny every call, at once, until `resume`.
+
+    Every check of this root answers 15, whatever else is wrong with it, and a check that waits ends within a second.
+    Grants can be read and changed meanwhile. The stop is the file `.cortex/policy/stop`: its name alone is what stops,
+    its first line is the reason, and whoever owns it made it. A stop that stands already stays as it is. Without
+    `--root` it stops every root on the way up, and names them.
+
+    The whole host is stopped by `sudo mkdir -p /etc/cortex-policy && sudo touch /etc/cortex-policy/stop`, until that
+    file is removed.
+
+    $ cortex-policy stop
+    $ cortex-policy stop --reason "the token leaked" --root /srv/repo
+    """
+    done: list[tuple[Root, emergency_stop.Stopping]] = []
+    failed: list[CortexPolicyError] = []
+    roots = find_all_roots(root)
+    for found in roots:
+        try:
+            done.append((found, emergency_stop.stop(found, reason)))
+        except CortexPolicyError as error:  # the others are stopped all the same
+            failed.append(error)
+    if json and done:
+        first, *others = [_members(*one) for one in done]
+        print_json({**first, "others": others})
+    for one in () if json else done:
+        _tell(*one, reason, is_one=len(roots) == 1)
+    if failed:
+        raise failed[0]
+
+
+def _members(root: "Root", done: emergency_stop.Stopping) -> dict[str, object]:
+    return {"root": root.path, "changed": done.is_changed, "stopped": stop_members(done.stop)}
+
+
+def _tell(root: "Root", done: emergency_stop.Stopping, reason: str, *, is_one: bool) -> None:
+    sentence = done.stop.sentence if is_one else f"{done.stop.sentence}: {root.path}"
+    typer.echo(printable(f"stopped {sentence}" if done.is_changed else f"nothing to do: stopped {sentence}"))
+    is_lost = reason and (not done.is_changed or done.stop.reason is None)
+    lost = f"your reason is not kept; a reason is the first line of `{done.stop.file}`" if is_lost else ""
+    print_hints([f"end it with `{resuming(root)}`", lost])

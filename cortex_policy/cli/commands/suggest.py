@@ -1,0 +1,115 @@
+"""`suggest`: the smallest changes that would have allowed denied calls."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cortex_policy.cli.commands.replay import LogsArgument, SinceOption
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.text import printable
+from cortex_policy.state.grants import check_id
+
+if TYPE_CHECKING:
+    from cortex_policy.manage.audit.reader import Tally
+    from cortex_policy.manage.replay.suggest import Suggestion, Suggestions
+
+
+def suggest(
+    logs: LogsArgument = None,
+    root: RootOption = None,
+    *,
+    since: SinceOption = None,
+    grant_id: Annotated[
+        str | None, typer.Option("--grant", metavar="GRANT", help="Only calls of this grant.", show_default=False)
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show the smallest changes that would allow denied calls.
+
+    Each with its diff, how many calls it would have allowed, what else it would allow, and the command that makes it.
+    Nothing is applied: that a call was denied does not say that it was meant to be allowed. What the log does not say
+    is never guessed.
+
+    $ cortex-policy suggest --since 24h
+    $ cortex-policy suggest /var/log/cortex/audit.jsonl --grant git --json
+    """
+    from cortex_policy.cli.output import replay  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
+    from cortex_policy.manage.replay.suggest import suggest as run  # noqa: PLC0415
+
+    found, tally = find_inner_root(root), Tally()
+    if grant_id is not None:
+        check_id(grant_id)
+    lines, start = replay.read(found, logs, since, tally)
+    done = run(found, lines, tally, start, grant_id)
+    if json:
+        print_json(_members(done, tally))
+    else:
+        _print(done, tally)
+
+
+def _print(done: "Suggestions", tally: "Tally") -> None:
+    from cortex_policy.cli.confirm import print_text  # noqa: PLC0415
+    from cortex_policy.cli.output import replay  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.table import print_hints  # noqa: PLC0415
+
+    for one in done.found:
+        for line in _lines(one):
+            typer.echo(printable(line))
+        print_text(one.diff)
+        typer.echo("")
+    for each in done.helpless:
+        calls = replay.counted(each.count, "call")
+        typer.echo(printable(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
+    helped = sum(one.calls for one in done.found)
+    passing = f", {done.passing} pass by now" if done.passing else ""
+    changes = replay.counted(len(done.found), "change")
+    typer.echo(f"of {replay.counted(done.denied, 'denied call')}: {changes} for {helped}{passing}")
+    for sentence in replay.passed_over(tally.unreadable, tally.elsewhere, 0):
+        typer.echo(f"note: {sentence}", err=True)
+    print_hints(each.hint for each in done.helpless)
+
+
+def _lines(one: "Suggestion") -> list[str]:
+    from cortex_policy.cli.output.replay import counted, told  # noqa: PLC0415 - as above
+
+    limited = f", {one.limited} more were above the rate" if one.limited else ""
+    return [
+        f"{one.change.name}: would have allowed {counted(one.calls, 'call')}{limited}: {told(one.example)}",
+        *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
+        *(f"  warning: {each.sentence}" for each in one.escalations),
+        *([f"  note: did they mean `{one.nearest}`? then nothing need be allowed"] if one.nearest else []),
+        f"  to do it: {one.command}",
+    ]
+
+
+def _members(done: "Suggestions", tally: "Tally") -> dict[str, Any]:
+    from cortex_policy.cli.output.diff import as_members  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.replay import example  # noqa: PLC0415
+    from cortex_policy.manage.diff.grants import Differences  # noqa: PLC0415
+
+    return {
+        "denied": done.denied,
+        "passing": done.passing,
+        "unreadable": tally.unreadable,
+        "other_roots": tally.elsewhere,
+        "suggestions": [
+            {
+                "id": one.change.name,
+                "calls": one.calls,
+                "above_rate": one.limited,
+                "example": example(one.example),
+                "nearest": one.nearest or None,
+                "command": one.command,
+                "diff": one.diff,
+            }
+            | {"meaning": as_members(Differences((one.change,), 0, ()), None)["changes"]}
+            for one in done.found
+        ],
+        "helpless": [
+            {"id": each.grant, "calls": each.count, "why": each.why, "hint": each.hint or None}
+            for each in done.helpless
+        ],
+    }  # fmt: skip

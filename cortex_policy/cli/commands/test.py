@@ -1,0 +1,57 @@
+"""`test`: calls with the decision that each must get, and what of the grants no call shows."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption, real
+
+
+def cases(  # noqa: PLR0913 - one parameter for each option
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATHS", help="Case files or directories; else those of the root.", show_default=False),
+    ] = None,
+    root: RootOption = None,
+    *,
+    init: Annotated[
+        str | None, typer.Option("--init", metavar="GRANT", help="Write a first case file that covers a grant.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option("--filter", metavar="TEXT", help="Judge only cases whose name or file holds this.")
+    ] = None,
+    fail_under: Annotated[
+        float | None,
+        typer.Option(
+            "--fail-under",
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            callback=real,
+            help="Fail where less of the grants is shown.",
+        ),
+    ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option("--output", metavar="FORMAT[=FILE]", help="Print as text, json or junit; repeatable."),
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Run again when a grant or a case file changes.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Run the cases of grants, and say what no case shows.
+
+    Cases stand in `.cortex/policy/tests/*.cases.toml`: calls, each with the decision that it must get. They run on a
+    clock that stands still until a case advances it, and in a scratch root: rate state, stamp, audit log and settings
+    are not touched. A case that fails ends with 1.
+
+    $ cortex-policy test --init git
+    $ cortex-policy test
+    $ cortex-policy test --filter scope --watch
+    $ cortex-policy test --fail-under 100 --output text --output junit=cases.xml
+    """
+    from cortex_policy.cli.commands.test_run import Asked, begin, run  # noqa: PLC0415 - no other command needs it
+
+    asked = Asked(tuple(paths or ()), root, text or "", fail_under, tuple(output or ()), json, watch)
+    code = run(asked) if init is None else begin(init, asked)
+    if code:
+        raise typer.Exit(code)

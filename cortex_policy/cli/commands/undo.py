@@ -1,0 +1,98 @@
+"""`undo`: bring grants back to what they were."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.table import print_hints, print_json
+from cortex_policy.cli.prompts import WaitOption, WideningOption, patience
+from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.text import printable
+from cortex_policy.state.grants_errors import root_option
+
+if TYPE_CHECKING:
+    from cortex_policy.manage.editing.operations import Written
+    from cortex_policy.manage.history.undo import Undone
+
+
+def undo(
+    grant_id: Annotated[
+        str | None, typer.Argument(metavar="GRANT", help="Id of a grant, else all.", show_default=False)
+    ] = None,
+    root: RootOption = None,
+    *,
+    to: Annotated[
+        int | None, typer.Option("--to", metavar="VERSION", min=0, help="Bring all grants back to a version.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the diff and what it means; write nothing.")
+    ] = False,
+    allow_widening: WideningOption = False,
+    wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Undo the last write, or the last write of a grant.
+
+    It brings back the identical bytes, says what that means, and asks as `set` does. It is a write itself: to undo it
+    does again what was undone. With `--to` each grant that differs is one write, complete in itself, what was written
+    last goes back first; the same again goes on where it was stopped. Hand edits have no way back, nor has what `log`
+    does not list: the setting `history.keep` says how much is kept.
+
+    $ cortex-policy undo
+    $ cortex-policy undo git --dry-run
+    $ cortex-policy undo --to 7 --allow-widening
+    """
+    from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage.history import undo as history_undo  # noqa: PLC0415
+
+    found, wanted = find_inner_root(root), history_undo.Wanted(grant_id, to)
+    if dry_run:
+        done = history_undo.planned(found, wanted)
+    else:
+        consent = confirm.agreed_together(allowed=allow_widening, json=json)
+        done = history_undo.undone(found, wanted, consent, patience(wait_seconds))
+    if json:
+        print_json(_members(done))
+    else:
+        _tell(done, root_option(found))
+    if done.error is not None:
+        raise typer.Exit(done.error.exit_code)
+
+
+def _tell(done: "Undone", option: str) -> None:
+    from cortex_policy.cli.confirm import print_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.diff import print_differences  # noqa: PLC0415 - as above
+
+    if not done.steps:
+        typer.echo(f"nothing to do: the grants are as at version {done.version} already")
+    for step in done.steps:
+        if step.is_written:
+            typer.echo(printable(_said(step)))
+        else:
+            print_text(step.diff)
+    if done.steps and not done.steps[0].is_written:
+        print_differences(done.differences)
+    if done.error is not None:
+        typer.echo(printable(f"cortex-policy: stopped on the way back: {done.error.detail}"), err=True)
+        print_hints([f"the same again goes on from here: `cortex-policy undo --to {done.version}{option}`"])
+
+
+def _said(step: "Written") -> str:
+    from cortex_policy.cli.confirm import stamped  # noqa: PLC0415 - as above
+
+    what = "removed" if step.change.status == "removed" else "brought back"
+    return f"{what} `{step.change.name}`, {stamped(step.version)}"
+
+
+def _members(done: "Undone") -> dict[str, object]:
+    from cortex_policy.cli.output.diff import as_members  # noqa: PLC0415 - as above
+
+    written = [step for step in done.steps if step.is_written]
+    return {
+        "changed": bool(written),
+        "version": written[-1].version if written else None,
+        "to": done.version,
+        "writes": [{"id": step.change.name, "version": step.version, "diff": step.diff} for step in done.steps],
+        "problem": done.error.detail if done.error is not None else None,
+    } | as_members(done.differences, None)

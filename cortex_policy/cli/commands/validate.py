@@ -1,0 +1,54 @@
+"""`validate`: what is wrong or doubtful about grants, where, why, and how to mend it."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.prompts import WaitOption
+
+FORMATS_HELP = "text, json, github, gitlab, sarif or junit, and where to; repeatable."
+CODES_HELP = "these rules or groups, apart by commas; repeatable."
+Codes = list[str] | None
+
+
+def validate(  # noqa: PLR0913 - one parameter for each option
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATHS", help="Files, directories, or - ; else the grants of the root.", show_default=False
+        ),
+    ] = None,
+    root: RootOption = None,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Make errors of warnings.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Make the repairs that are certain and allow nothing more.")
+    ] = False,
+    select: Annotated[Codes, typer.Option("--select", metavar="CODES", help=f"Report only {CODES_HELP}")] = None,
+    ignore: Annotated[Codes, typer.Option("--ignore", metavar="CODES", help=f"Report all but {CODES_HELP}")] = None,
+    output: Annotated[
+        list[str] | None, typer.Option("--output", metavar="FORMAT[=FILE]", help=f"Print as {FORMATS_HELP}")
+    ] = None,
+    wait_seconds: WaitOption = 0.0,
+    json: JsonOption = False,
+) -> None:
+    """Say what is wrong with grants, and how to mend it.
+
+    Errors end with 1, doubts alone with 0. What keeps a file from being read is told whatever is selected. A directory
+    stands for the grants of all roots in it, or else for its JSON files. `cortex-policy rule CODE` explains a code.
+
+    $ cortex-policy validate
+    $ cortex-policy validate --strict --output github --output sarif=grants.sarif
+    $ cortex-policy validate .cortex/policy/tools/git.json --fix
+    $ cortex-policy validate - --ignore scope-absent,stamp < draft.json
+    """
+    from cortex_policy.cli.commands.validate_run import Asked, run  # noqa: PLC0415 - no other command needs it
+
+    asked = Asked(
+        tuple(paths or ()), root, strict, fix, tuple(select or ()), tuple(ignore or ()), tuple(output or ()),
+        wait_seconds, json,
+    )  # fmt: skip
+    code = run(asked)
+    if code:
+        raise typer.Exit(code)

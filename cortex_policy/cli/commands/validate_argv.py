@@ -1,0 +1,42 @@
+"""Plain words of `validate`, read without Typer, whose start takes longer than the work on one file."""
+
+from cortex_policy.cli.commands.validate_run import Asked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+_FLAGS = {"--strict": "strict", "--fix": "fix", "--json": "json"}
+_LISTS = {"--select": "select", "--ignore": "ignore", "--output": "output"}
+
+
+def read(words: list[str]) -> Asked | None:
+    """Read the words after `validate`; None for whatever is not plain, which Typer reads then."""
+    parts: dict[str, Any] = {"paths": ()}
+    rest = iter(words)
+    for word in rest:
+        if word == "-" or not word.startswith("-"):
+            parts["paths"] += (word,)
+        elif not _take_option(word, rest, parts):
+            return None
+    return Asked(**parts)
+
+
+def _take_option(word: str, rest: "Iterator[str]", parts: "dict[str, Any]") -> bool:
+    """Put one option into the parts; False for what is unknown, given twice or not plain."""
+    if word in _FLAGS:
+        parts[_FLAGS[word]] = True
+        return True
+    word, equals, behind = word.partition("=")
+    if word not in _LISTS and word != "--root":
+        return False
+    value = behind if equals else next(rest, "-")
+    if value.startswith("-") and not equals:
+        return False
+    if word == "--root":
+        is_first = "root" not in parts
+        parts["root"] = value
+        return is_first
+    parts[_LISTS[word]] = (*parts.get(_LISTS[word], ()), value)
+    return True

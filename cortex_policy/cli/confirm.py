@@ -1,0 +1,108 @@
+"""What the commands that write a grant share: its meaning before it is saved, and the report after."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from cortex_policy.cli.output.diff import as_members, fails, print_differences
+from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.prompts import ask, consent
+from cortex_policy.core.text import escape, printable
+from cortex_policy.manage.diff.grants import Change, Differences
+from cortex_policy.state.writer_lock import NotDone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_policy.manage.editing.operations import Written
+    from cortex_policy.state.grants import Root
+
+
+def agreed(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[Change], None]":
+    """Return what shows the meaning of a change, and asks where it may allow more than before.
+
+    With a root it says what the change would have meant for the last calls.
+    """
+    show_and_ask = agreed_together(allowed=allowed, json=json, root=root)
+    return lambda change: show_and_ask(Differences((change,), 0, ()))
+
+
+def agreed_together(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[Differences], None]":
+    """Return what does so for several changes, and asks once."""
+
+    def show_and_ask(found: Differences) -> None:
+        if not json:
+            print_differences(found)
+            if root is not None:
+                _print_hindsight(root, found)
+        elif fails(found.verdict) and not allowed:  # nobody says yes to what was not shown
+            raise NotDone("it may allow more than before", "say yes with `--allow-widening`")
+        consent(found.verdict, allowed=allowed)
+
+    return show_and_ask
+
+
+def confirmed(question: str, *, yes: bool, json: bool) -> "Callable[[Change], None]":
+    """Return what shows the meaning of a change, and asks for a yes."""
+
+    def show_and_ask(change: Change) -> None:
+        if not json:
+            print_differences(Differences((change,), 0, ()))
+        ask(question, yes=yes)
+
+    return show_and_ask
+
+
+def report(done: "Written", said: str, *, json: bool, root: "Root | None" = None) -> None:
+    """Print what was done, or one line of JSON: whether it was written, the version, the diff and the meaning.
+
+    With a root JSON has what it would have meant for the last calls, too.
+    """
+    if json:
+        members = {"changed": done.is_written, "version": done.version, "diff": done.diff}
+        past = _past(root, done.change) if root is not None else {}
+        print_json(members | as_members(Differences((done.change,), 0, ()), None) | past)
+    elif done.is_written:
+        typer.echo(printable(f"{said}, {stamped(done.version)}"))
+    else:
+        typer.echo(printable(f"nothing to do: {said}"))
+
+
+def _print_hindsight(root: "Root", found: Differences) -> None:
+    from cortex_policy.manage.replay.impact import told  # noqa: PLC0415 - a command that reads no log need not load it
+
+    for past in filter(None, (told(root, change) for change in found.changes)):
+        typer.echo(printable(past))
+
+
+def _past(root: "Root", change: Change) -> dict[str, object]:
+    from cortex_policy.manage.replay.impact import looked  # noqa: PLC0415 - as above
+
+    found = looked(root, change)
+    if isinstance(found, str):
+        return {"past": None, "notes": [found] if found else []}
+    counts = {"calls": found.calls, "no_to_yes": found.opened, "yes_to_no": found.closed, "undecided": found.unknown}
+    return {"past": counts}
+
+
+def preview(root: "Root", planned: "Written", *, json: bool) -> None:
+    """Print what would be written, and what it would mean, for the last calls too."""
+    if json:
+        report(planned, "", json=True, root=root)
+    elif planned.diff:
+        print_text(planned.diff)
+        found = Differences((planned.change,), 0, ())
+        print_differences(found)
+        _print_hindsight(root, found)
+    else:
+        typer.echo(printable(f"nothing to do: `{planned.change.name}` is so already"))
+
+
+def print_text(text: str) -> None:
+    """Print lines of a grant."""
+    typer.echo(escape(text), nl=False)  # here, since Typer drops colours in a pipe instead of showing them
+
+
+def stamped(version: int | None) -> str:
+    """Say which version a write is."""
+    return f"version {version}" if version is not None else "to be stamped by the next write: the disk refused it now"

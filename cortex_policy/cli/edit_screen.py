@@ -1,0 +1,144 @@
+"""The terminal that an operator sits at: an editor in its foreground, single keys, and what is shown in between."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import termios
+import tty
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import typer
+
+from cortex_policy.cli.output.diff import print_differences
+from cortex_policy.cli.output.problems.text import passages_of
+from cortex_policy.cli.prompts import consent
+from cortex_policy.core.text import printable
+from cortex_policy.manage.diff.grants import Change, Differences
+from cortex_policy.manage.diff.unified import patch
+from cortex_policy.manage.editing.editor_command import command
+from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
+from cortex_policy.state.writer_lock import NotDone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from cortex_policy.schema.problems import Problem
+
+WORDS = {SAVE: "(s)ave", EDIT: "(e)dit again", DIFF: "(d)iff", EXIT: "e(x)it"}
+MOST_SHOWN = 10  # problems
+AT_ONCE = 1.0  # seconds
+_CHUNK = 64  # what a key sends at once
+_ENDS = ("", "\x04")
+_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*.?|O.?|.)?")
+
+
+class Terminal:
+    """The screen of a session, for one file."""
+
+    def __init__(self, editor: list[str], name: str) -> None:
+        """Take the words of the editor, and what the file is called in a diff."""
+        self._editor, self._name = editor, name
+
+    def edit(self, path: str, line: int) -> str:
+        """Run the editor; Ctrl-C belongs to it, and the terminal is as before when it has ended."""
+        sys.stdout.flush()
+        started = monotonic()
+        try:
+            with _restored(), _handled(lambda *_: None, signal.SIGINT, signal.SIGQUIT):
+                status = subprocess.run(command(self._editor, path, line), check=False).returncode
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            return f"the editor `{self._editor[0]}` does not start: {why.lower()}"
+        if status < 0:
+            return f"the editor was ended by signal {-status}"
+        if status > 0:
+            return f"the editor ended with status {status}, so its text is not saved"
+        return ENDED_AT_ONCE if monotonic() - started < AT_ONCE else ""
+
+    def ask(self, choices: str) -> str:
+        """Wait for one of the keys; what was typed before the question is no answer."""
+        question = f"{' '.join(WORDS[choice] for choice in choices)}: "
+
+        def pose(*_: object) -> None:  # anew after a stop: the shell has reset the terminal
+            tty.setcbreak(0, termios.TCSAFLUSH)  # before it is seen: an answer is never dropped
+            typer.echo(question, nl=False, err=True)
+
+        answer = EXIT
+        with _restored(), suppress(termios.error), _handled(pose, signal.SIGCONT):
+            pose()
+            answer = next((key for key in _keys() if key in choices), EXIT)
+        typer.echo(answer, err=True)
+        return answer
+
+    def consent(self, change: Change) -> bool:
+        """Ask for the word that lets a grant be widened."""
+        try:
+            consent(change.meaning.verdict, allowed=False)
+        except NotDone:
+            self.say("it was not saved")
+            return False
+        return True
+
+    def say(self, sentence: str) -> None:
+        """Print a line."""
+        typer.echo(printable(sentence), err=True)
+
+    def show_problems(self, found: "tuple[Problem, ...]") -> None:
+        """Print each problem with its line and its place in it, as `validate` does."""
+        for passage in passages_of(found[:MOST_SHOWN], colour=False):
+            typer.echo(passage, err=True)
+        if len(found) > MOST_SHOWN:
+            self.say(f"and {len(found) - MOST_SHOWN} more")
+
+    def show_change(self, change: Change) -> None:
+        """Print what it means, field by field."""
+        print_differences(Differences((change,), 0, ()))
+        sys.stdout.flush()
+
+    def show_diff(self, old: bytes, new: bytes) -> None:
+        """Print the lines that differ."""
+        for line in patch(old, new, self._name):
+            typer.echo("\t".join(map(printable, line.split("\t"))), err=True)
+
+
+@contextmanager
+def _handled(handler: "Callable[[int, FrameType | None], None]", *numbers: signal.Signals) -> "Iterator[None]":
+    """Take signals meanwhile; a handler, unlike `SIG_IGN`, is not inherited by an editor."""
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
+
+
+@contextmanager
+def _restored() -> "Iterator[None]":
+    """Leave the terminal as it was; one that is gone needs nothing."""
+    before = None
+    with suppress(termios.error):
+        before = termios.tcgetattr(0)
+    try:
+        yield
+    finally:
+        if before is not None:
+            with suppress(termios.error):
+                termios.tcsetattr(0, termios.TCSADRAIN, before)
+
+
+def _keys() -> "Iterator[str]":
+    """Yield keys until the input ends; a key that sends a sequence, like an arrow, is none."""
+    while True:
+        try:
+            pressed = os.read(0, _CHUNK).decode("latin-1")
+        except OSError:  # the terminal is gone
+            return
+        for key in _SEQUENCE.sub("", pressed) if pressed else [""]:
+            if key in _ENDS:
+                return
+            yield key.lower()

@@ -1,0 +1,43 @@
+"""What stands around every command: an output that may be gone, and errors that are told and end in their exit code."""
+
+import errno
+import os
+import sys
+
+from cortex_policy.cli.streams import failure, open_streams
+from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.core.text import said
+from cortex_policy.state.writer_lock import NOT_DONE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = lambda: False) -> int:
+    """Run a command and return its exit code, whatever becomes of what it prints.
+
+    Where it did nothing but print, an output that could not be written ends with 3, unless its reader went away
+    (contracts, section 4). `changes` says, once the command has run, whether it did more, or answered by its code.
+    """
+    if sys.stdin is None:  # it was closed; the door has opened it on /dev/null
+        sys.stdin = os.fdopen(0, closefd=False)
+    open_streams()
+    try:
+        code = command()
+    except CortexPolicyError as error:
+        tell(error)
+        code = error.exit_code
+    sys.stdout.flush()
+    lost = failure()
+    if code == 0 and lost is not None and lost.errno != errno.EPIPE and not changes():
+        sys.stderr.write(f"cortex-policy: the output cannot be written: {(lost.strerror or str(lost)).lower()}\n")
+        code = NOT_DONE.exit_code
+    sys.stderr.flush()
+    return code
+
+
+def tell(error: CortexPolicyError) -> None:
+    """Print an error and what helps."""
+    hint = f"hint: {said(error.hint)}\n" if error.hint else ""
+    sys.stderr.write(f"cortex-policy: {said(str(error))}\n{hint}")

@@ -1,0 +1,1 @@
+"""Print results: tables, reports, live screens."""

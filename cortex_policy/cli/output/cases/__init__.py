@@ -1,0 +1,12 @@
+"""What came of cases, in each format: a pure function from the outcome to what is written."""
+
+from typing import TYPE_CHECKING
+
+from cortex_policy.cli.output.cases import json_line, junit, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_policy.manage.cases.suite import Outcome
+
+FORMATS: "dict[str, Callable[[Outcome], str]]" = {"text": text.draw, "json": json_line.draw, "junit": junit.draw}

@@ -1,0 +1,59 @@
+"""What came of cases as JSON, for programs."""
+
+import json
+
+from cortex_policy.core.text import escape_json
+from cortex_policy.manage.cases.coverage import Cover
+from cortex_policy.manage.cases.runner import Result, Trial
+from cortex_policy.manage.cases.suite import Outcome, percent_of
+
+
+def draw(outcome: Outcome) -> str:
+    """Return one line."""
+    results = [result for one in outcome.trials for result in one.results]
+    failed = sum(bool(result.wrong) for result in results)
+    return escape_json(json.dumps({
+        "status": "ok" if outcome.passes else "fail",
+        "passed": len(results) - failed,
+        "failed": failed,
+        "percent": outcome.percent,
+        "files": [_file(one) for one in outcome.trials],
+        "grants": [_grant(cover) for cover in outcome.covers],
+        "warnings": list(outcome.warnings),
+    })) + "\n"  # fmt: skip
+
+
+def _file(one: Trial) -> dict[str, object]:
+    return {
+        "file": one.file,
+        "grant": one.grant_id or None,
+        "problems": [{"line": flaw.line, "message": flaw.message, "hint": flaw.hint or None} for flaw in one.flaws],
+        "cases": [_case(result) for result in one.results],
+    }
+
+
+def _case(result: Result) -> dict[str, object]:
+    why = result.why
+    return {
+        "name": result.case.name,
+        "line": result.case.line,
+        "status": "fail" if result.wrong else "ok",
+        "expect": str(result.case.expect),
+        "reason": str(result.got) if result.got is not None else None,
+        "wrong": list(result.wrong),
+        "rule": why.step.rule if why is not None else None,
+        "said": why.step.said if why is not None else None,
+        "grant_file": why.file if why is not None else None,
+        "grant_line": (why.step.line or None) if why is not None else None,
+        "nearest": (why.nearest or None) if why is not None else None,
+    }
+
+
+def _grant(cover: Cover) -> dict[str, object]:
+    return {
+        "id": cover.grant_id,
+        "file": cover.file,
+        "tested": cover.is_tested,
+        "percent": percent_of([cover]),
+        "uncovered": list(cover.unmet),
+    }

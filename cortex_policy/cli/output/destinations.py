@@ -1,0 +1,49 @@
+"""Where the formats of a report go: one to standard output, others to files."""
+
+import os
+import sys
+
+from cortex_policy.cli.exit_guard import tell
+from cortex_policy.cli.streams import raw, styled
+from cortex_policy.core.model import UsageError
+from cortex_policy.state.writer_lock import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STDOUT = ""
+
+
+def outputs(words: list[str], formats: "Iterable[str]") -> dict[str, str]:
+    """Return formats and where each goes; raise UsageError for one that is unknown, or two that meet."""
+    known, found = list(formats), dict[str, str]()
+    for word in words:
+        name, equals, file = word.partition("=")
+        if name not in known:
+            raise UsageError(f"there is no format `{name}`", f"the formats are {', '.join(known)}")
+        if name in found or (equals and not file) or file in found.values():
+            hint = f"give all but one of them a file, as in `--output {known[-1]}=report`"
+            raise UsageError(f"`--output {word}`: each format and each place is named once", hint)
+        found[name] = file
+    return found
+
+
+def is_coloured(name: str, file: str) -> bool:
+    """Whether a format that goes there is seen by somebody who likes colours."""
+    return name == "text" and file == STDOUT and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def written(text: str, name: str, file: str) -> bool:
+    """Write a report to where its format goes; return whether it could be, and say why not where that is a file."""
+    if file == STDOUT:
+        out = styled(sys.stdout) if name == "text" else raw(sys.stdout) if name == "github" else sys.stdout
+        out.write(text)
+        return True  # an output that cannot be written is told when all is done
+    try:
+        with open(file, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    except OSError as error:
+        tell(NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}"))
+        return False
+    return True

@@ -1,0 +1,45 @@
+"""The report as JUnit XML.
+
+A file with an error is a test that failed, so that a job is as red as the exit code says; what is no error stands in
+the output of the suite. Files without problems are one test: a service that finds none takes the job for broken.
+"""
+
+from collections.abc import Iterable
+from xml.etree import ElementTree as ET
+
+from cortex_policy.cli.output.junit_xml import suites_of, text_of
+from cortex_policy.cli.output.problems.shared import tally
+from cortex_policy.cli.output.problems.text import passages_of
+from cortex_policy.schema.catalog import ERROR
+from cortex_policy.schema.problems import Problem, Report
+
+_SUITE = "cortex-policy.validate"
+
+
+def draw(report: Report) -> str:
+    """Return a suite with a test for each file that has problems, and one for all others."""
+    files: dict[str, list[Problem]] = {}
+    for problem in report.problems:
+        files.setdefault(problem.file, []).append(problem)
+    cases = [_case(text_of(file), problems) for file, problems in files.items()]
+    if report.files > len(cases) or not cases:
+        cases.append(_case("all other files" if cases else "all files", []))
+    others = (one for found in files.values() if not _fails(found) for one in found)
+    return suites_of("validate", cases, _text(others))
+
+
+def _case(name: str, problems: list[Problem]) -> ET.Element:
+    case = ET.Element("testcase", {"name": name, "classname": _SUITE, "time": "0"})
+    if _fails(problems):
+        code = next(problem.code for problem in problems if problem.severity == ERROR)
+        failure = ET.SubElement(case, "failure", {"type": text_of(code), "message": tally(problems)})
+        failure.text = _text(problems)
+    return case
+
+
+def _fails(problems: list[Problem]) -> bool:
+    return any(problem.severity == ERROR for problem in problems)
+
+
+def _text(problems: Iterable[Problem]) -> str:
+    return "\n\n".join(passages_of(problems))

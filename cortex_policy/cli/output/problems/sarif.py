@@ -1,0 +1,107 @@
+"""The report as SARIF 2.1.0, which code scanning services and editors read."""
+
+import json
+import os
+from urllib.parse import quote
+
+from cortex_policy.cli.output.problems.shared import SEVERITIES, counted, fingerprints, path_of, sentences_of
+from cortex_policy.core.text import escape_json
+from cortex_policy.schema.catalog import rule_of
+from cortex_policy.schema.problems import Problem, Replacement, Report
+
+_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_PACKAGE = "cortex-policy"
+MOST = 25_000  # results of a run that GitHub takes; it refuses a log with more
+# braces are placeholders, and `[text](target)` is a link: what a grant says becomes neither
+_PLAIN = {"{": "{{", "}": "}}", "](": "]\\x28"}
+
+
+def draw(report: Report) -> str:
+    """Return a log of one run, with the rules that found something; what is too much for one is counted in it."""
+    problems, more = report.problems, len(report.problems) - MOST
+    if more > 0:
+        problems = tuple(sorted(problems, key=lambda one: SEVERITIES.index(one.severity))[:MOST])
+    codes = {code: index for index, code in enumerate(dict.fromkeys(problem.code for problem in problems))}
+    results = [
+        _result(one, codes[one.code], known) for one, known in zip(problems, fingerprints(problems), strict=True)
+    ]
+    run = {
+        "tool": {"driver": _driver(list(codes))},
+        "columnKind": "unicodeCodePoints",
+        **({"invocations": [_invocation(more)]} if more > 0 else {}),
+        "results": results,
+    }
+    return escape_json(json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})) + "\n"
+
+
+def _driver(codes: list[str]) -> dict[str, object]:
+    from importlib.metadata import metadata  # noqa: PLC0415 - 50 ms
+
+    about = metadata(_PACKAGE)
+    urls = dict(line.split(", ", 1) for line in about.get_all("Project-URL") or ())
+    page = {"informationUri": urls["Homepage"]} if "Homepage" in urls else {}
+    return {"name": _PACKAGE, "version": about["Version"], **page, "rules": [_rule(code) for code in codes]}
+
+
+def _invocation(more: int) -> dict[str, object]:
+    said = f"{counted(more, 'problem')} more, the least severe; see them with `{_PACKAGE} validate`"
+    return {
+        "executionSuccessful": True,
+        "toolExecutionNotifications": [{"level": "warning", "message": _message(said)}],
+    }
+
+
+def _rule(code: str) -> dict[str, object]:
+    rule = rule_of(code)
+    return {
+        "id": code,
+        "shortDescription": _message(rule.sentence),
+        "fullDescription": _message(f"{rule.sentence}: {rule.why}"),
+        "help": _message(f"{rule.why}; `{_PACKAGE} rule {code}` explains it"),
+        "defaultConfiguration": {"level": rule.severity},
+    }
+
+
+def _result(problem: Problem, index: int, fingerprint: str) -> dict[str, object]:
+    return {
+        "ruleId": problem.code,
+        "ruleIndex": index,
+        "level": problem.severity,
+        "message": _message("\n".join(sentences_of(problem))),
+        "locations": [{"physicalLocation": _location(problem)}],
+        "partialFingerprints": {"problem/v1": fingerprint},
+        **({"fixes": [_fix(problem, problem.fix)]} if problem.fix is not None else {}),
+    }
+
+
+def _message(text: str) -> dict[str, str]:
+    for meant, written in _PLAIN.items():
+        text = text.replace(meant, written)
+    return {"text": text}
+
+
+def _location(problem: Problem) -> dict[str, object]:
+    return {"artifactLocation": _artifact(problem), "region": _region(problem)}  # GitHub wants all of both
+
+
+def _artifact(problem: Problem) -> dict[str, str]:
+    path = path_of(problem)
+    uri = quote(os.fsencode(path))
+    return {"uri": f"file://{uri}"} if os.path.isabs(path) else {"uri": uri, "uriBaseId": "%SRCROOT%"}
+
+
+def _region(place: Problem | Replacement) -> dict[str, int]:
+    return {
+        "startLine": place.line,
+        "startColumn": place.column,
+        "endLine": place.end_line,
+        "endColumn": place.end_column,
+    }
+
+
+def _fix(problem: Problem, fix: Replacement) -> dict[str, object]:
+    replacement = {"deletedRegion": _region(fix), "insertedContent": {"text": fix.text}}
+    return {
+        "description": _message(f"what `{_PACKAGE} validate --fix` writes"),
+        "artifactChanges": [{"artifactLocation": _artifact(problem), "replacements": [replacement]}],
+    }

@@ -1,0 +1,119 @@
+"""What `replay` and `suggest` share: which logs are read, how far it is, and how calls are shown."""
+
+import json
+from time import time
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cortex_policy.cli.output.progress import tracked
+from cortex_policy.cli.output.table import print_hints, print_rows
+from cortex_policy.core.model import UsageError
+from cortex_policy.core.text import printable
+from cortex_policy.manage.audit.files import with_rotated
+from cortex_policy.manage.audit.reader import Tally, lines, since
+from cortex_policy.state.settings import value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_policy.manage.replay.replay import Example, Flip, Replay
+    from cortex_policy.state.grants import Root
+
+COLUMNS = ("ANSWER", "GRANT", "REASON", "CALLS", "FOR EXAMPLE")
+MOST_SHOWN = 100  # characters of the arguments of an example
+
+
+def read(root: "Root", logs: list[str] | None, when: str | None, tally: Tally) -> "tuple[Iterator[bytes], float]":
+    """Return the lines of the named logs, else of the configured one and its older ones, and the time asked for."""
+    start = since(when, time()) if when is not None else float("-inf")
+    names = logs or with_rotated(configured(root))
+    return tracked(lines(names, tally), what="lines"), start
+
+
+def configured(root: "Root | None") -> str:
+    """Return the audit log of the settings; raise UsageError where there is none."""
+    named = value_of("audit.file", root.path if root is not None else None)
+    if isinstance(named, str):
+        return named
+    hint = "name one, or set one with `cortex-policy config set audit.file /var/log/cortex/audit.jsonl`"
+    raise UsageError("no audit log is configured", hint)
+
+
+def print_replay(done: "Replay") -> None:
+    """Print what flips, what cannot be decided, and what was read."""
+    print_rows(COLUMNS, [_row(flip) for flip in done.flips])
+    for one in done.undecided:
+        calls = counted(one.count, "call")
+        typer.echo(printable(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
+    typer.echo(f"of {counted(done.calls, 'call')}: {summary(done)}, {done.same} as before")
+    for sentence in passed_over(done.unreadable, done.elsewhere, done.earlier):
+        typer.echo(f"note: {sentence}", err=True)
+    print_hints(one.hint for one in done.undecided)
+
+
+def summary(done: "Replay") -> str:
+    """Say how many answers flip, and how many nobody can give."""
+    unknown = f", {done.unknown} undecided" if done.unknown else ""
+    return f"{done.opened} no -> yes, {done.closed} yes -> no{unknown}"
+
+
+def counted(number: int, what: str) -> str:
+    """Name a number of things."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def passed_over(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
+    """Say which lines of a log were no calls that were asked for."""
+    if unreadable:
+        yield f"{counted(unreadable, 'line')} of the log could not be read as a decision"
+    if elsewhere:
+        yield f"{counted(elsewhere, 'call')} of other roots"
+    if earlier:
+        yield f"{counted(earlier, 'call')} before the time that was asked for"
+
+
+def _row(flip: "Flip") -> tuple[str, ...]:
+    answer = "no -> yes" if flip.allows else "yes -> no"
+    return answer, flip.grant, f"{flip.before} -> {flip.after}", str(flip.count), told(flip.example)
+
+
+def told(example: "Example") -> str:
+    """Say a call in one line, with its arguments as far as they are known."""
+    args = "" if example.args is None else json.dumps(example.args, ensure_ascii=False)
+    shown = args if len(args) <= MOST_SHOWN else f"{args[:MOST_SHOWN]}..."
+    return " ".join(filter(None, (example.action, "" if args in ("{}", "[]") else shown, f"at {example.time}")))
+
+
+def as_members(done: "Replay") -> dict[str, Any]:
+    """Return what is printed as JSON."""
+    return {
+        "lines": done.lines,
+        "calls": done.calls,
+        "same": done.same,
+        "no_to_yes": done.opened,
+        "yes_to_no": done.closed,
+        "undecided": done.unknown,
+        "unreadable": done.unreadable,
+        "other_roots": done.elsewhere,
+        "earlier": done.earlier,
+        "flips": [
+            {
+                "id": flip.grant,
+                "decision": flip.allows,
+                "old_reason": flip.before,
+                "new_reason": flip.after,
+                "calls": flip.count,
+                "example": example(flip.example),
+            }
+            for flip in done.flips
+        ],
+        "unknown": [
+            {"id": one.grant, "calls": one.count, "why": one.why, "hint": one.hint or None} for one in done.undecided
+        ],
+    }
+
+
+def example(one: "Example") -> dict[str, object]:
+    """Return a call as it is printed in JSON."""
+    return {"action": one.action, "args": one.args, "time": one.time}

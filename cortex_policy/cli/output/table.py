@@ -1,0 +1,98 @@
+"""The same rows as a table on a terminal, and as plain lines in a pipe."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from cortex_policy.cli.streams import styled
+from cortex_policy.core.text import escape_json, printable, said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cortex_policy.core.model import GrantError
+    from cortex_policy.manage.budgets import Standing
+    from cortex_policy.state.emergency_stop import Stop
+
+
+def json_line(value: object, indent: int | None = None) -> str:
+    """Return a value as JSON that neither a terminal nor a job acts on: a reader gets the same value."""
+    return escape_json(json.dumps(value, indent=indent))
+
+
+def print_json(value: object, indent: int | None = None) -> None:
+    """Print a value as JSON."""
+    typer.echo(json_line(value, indent))
+
+
+def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print rows of words, aligned under their columns on a terminal, apart by tabs in a pipe."""
+    shown = [tuple(map(printable, row)) for row in rows]
+    if sys.stdout.isatty():
+        _print_table(columns, shown)
+    else:
+        for row in shown:
+            typer.echo("\t".join(row))
+
+
+def print_hints(hints: "Iterable[str]") -> None:
+    """Print on stderr what would mend what was printed, each once."""
+    for hint in dict.fromkeys(filter(None, hints)):
+        typer.echo(said(f"hint: {hint}"), err=True)
+
+
+def warn(doubt: "GrantError | None") -> None:
+    """Print on stderr what is unsafe about what was printed, and what mends it."""
+    if doubt is not None:
+        typer.echo(said(f"warning: {doubt.detail}"), err=True)
+        print_hints([doubt.hint])
+
+
+def settings_members(error: "GrantError | None") -> dict[str, object] | None:
+    """Return why every check answers 27 as it is printed in JSON, None where the settings are in order."""
+    return None if error is None else {"problem": error.detail, "hint": error.hint or None}
+
+
+def stop_members(stop: "Stop | None") -> dict[str, object] | None:
+    """Return an emergency stop as it is printed in JSON, None where there is none."""
+    if stop is None:
+        return None
+    return {
+        "file": stop.file,
+        "host": stop.is_of_host,
+        "by": stop.by,
+        "stopped_at": stop.timestamp,
+        "reason": stop.reason,
+        "problem": stop.fault,
+    }
+
+
+def members(one: "Standing") -> dict[str, object]:
+    """Return a standing as it is printed in JSON."""
+    budget = one.budget
+    return {
+        "id": one.id,
+        "tool": one.tool or None,
+        "action": one.action or None,
+        "limit": budget.limit if budget is not None else None,
+        "used": budget.used if budget is not None else None,
+        "remaining": budget.remaining if budget is not None else None,
+        "retry_after_seconds": budget.retry_after_seconds if budget is not None else None,
+        "problem": one.problem or None,
+    }
+
+
+def _print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs 45 ms of it
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False)
+    for column, cells in zip(columns, zip(*rows, strict=True) if rows else [()] * len(columns), strict=True):
+        # nothing is cut off: lists go on in the next line, and words where even that is not enough
+        table.add_column(column, overflow="fold", no_wrap=not any(", " in cell for cell in cells))
+    for row in rows:
+        table.add_row(*map(Text, row))
+    Console(file=styled(sys.stdout)).print(table)

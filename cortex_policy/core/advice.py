@@ -1,0 +1,125 @@
+"""What would help a denied call: what is nearest, what is still allowed, and the operator's command."""
+
+from cortex_policy.core import operator_commands
+from cortex_policy.core.arguments import listed, unmet
+from cortex_policy.core.closest_match import miss_of, nearest_scope, nearest_value, nearest_word
+from cortex_policy.core.engine import judged, misspelling, usable
+from cortex_policy.core.model import Value
+from cortex_policy.core.rule_steps import MOST_PATHS, RULES
+from cortex_policy.core.unicode_form import difference, twin, twin_scope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_policy.core.model import Place
+    from cortex_policy.core.rule_steps import Case
+
+_MOST_COST = 10**9
+
+
+class Counsel(Value):
+    """Whatever of it there is: the nearest that is allowed, all that is, a command, and a sentence."""
+
+    nearest: str = ""
+    allowed: tuple[str, ...] = ()
+    remedy: str = ""
+    advice: str = ""
+
+
+def _action(case: "Case") -> Counsel:
+    action, actions = case.request.action, case.grant.actions
+    remedy, near = (
+        operator_commands.setting(case.grant.id, "allow", [action] if action else []),
+        nearest_word(action, actions),
+    )
+    if near == twin(action, actions):
+        return Counsel(near, actions, remedy, difference("the action", action, near) if near else "")
+    advice = f"did you mean `{near}`? an operator can allow `{action}` beside it" if near else ""
+    return Counsel(near, actions, remedy, advice)
+
+
+def _arguments(case: "Case") -> Counsel:
+    remedy = operator_commands.typed("edit", case.grant.id)
+    if not unmet(case.grant.args, case.request.args):
+        known = (f"the arguments {listed(list(case.grant.args))}",) if case.grant.args else ()
+        advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
+        return Counsel("", known, remedy, advice)
+    miss = miss_of(case.grant.args, case.request.args)
+    if not miss.allowed:
+        return Counsel(remedy=remedy, advice="no value passes until the declaration is mended")
+    return Counsel(
+        nearest_value(miss),
+        (miss.allowed,),
+        remedy,
+        "give a value that is allowed; an operator can change the declaration",
+    )
+
+
+def _path(case: "Case") -> Counsel:
+    scopes = case.grant.fs_scope
+    usables = tuple(scope for scope in scopes if usable(scope) is not None)
+    denied = [(given, there) for _, given, there, why in judged(case.grant, case.request) if why]
+    if not denied:
+        return Counsel("", usables, advice="name a path, as with `--path P`")
+    places = [there for _, there in denied if there is not None]
+    if guard := next((there.guard for there in places if there.guard), ""):
+        what = "what cannot be resolved" if "cannot be resolved" in guard else "what governs grants"
+        return Counsel(advice=f"no grant lets its tool touch {what}")
+    if len(places) < len(denied):
+        return Counsel("", usables, advice="give a path as a string, or several as an array of strings")
+    same = [(there, found) for there in places[:MOST_PATHS] if (found := twin_scope(scopes, there))]
+    near = next((found for there in places[:MOST_PATHS] if (found := nearest_scope(scopes, there))), "")
+    remedy = operator_commands.setting(
+        case.grant.id, "add-scope", operator_commands.missing_scopes(case.grant, case.decision)
+    )
+    if same:
+        there, near = same[0]
+        return Counsel(near, usables, remedy, difference("the scope", there.given, near))
+    return Counsel(near, usables, remedy, _meant(near, places) if remedy else _why_none(places))
+
+
+def _meant(near: str, places: "list[Place]") -> str:
+    """Ask whether another scope was meant, where one is spelled alike and begins otherwise."""
+    tops = {(there.collapsed or there.given).partition("/")[0] for there in places}
+    is_begun = near.partition("/")[0] in tops
+    return "" if is_begun or not near else f"did you mean a path in `{near}`? case counts, too"
+
+
+def _why_none(places: "list[Place]") -> str:
+    """Say why no scope can let these paths in."""
+    if any(misspelling(there.given) for there in places):
+        return "no scope can cover a path that is spelled so: write it from the root or the working directory on"
+    if any(there.fault for there in places):
+        return "no scope can cover a path that cannot be resolved"
+    if any(there.collapsed is None or there.landed is None for there in places):
+        return "no scope reaches outside the root"
+    return "no scope can be written for this path"
+
+
+def _approval(case: "Case") -> Counsel:
+    if case.settings.sensitive != "ask":
+        return Counsel()
+    remedy = operator_commands.approving(case.decision)
+    return Counsel(
+        remedy=remedy,
+        advice="wait for it with `check --wait 300`" if remedy else operator_commands.unapproved(case.decision),
+    )
+
+
+def _rate(case: "Case") -> Counsel:
+    budget, cost, grant = case.decision.budget, case.request.cost, case.grant
+    if budget is None or budget.closed:
+        return Counsel(advice="wait until the damaged ledger opens again")
+    if budget.retry_after_seconds is None:
+        remedy = operator_commands.setting(grant.id, "rate", [str(cost)] if cost < _MOST_COST else [])
+        return Counsel("", (f"a cost of at most {budget.limit}",), remedy)
+    seconds = budget.retry_after_seconds
+    left = (f"a cost of at most {budget.remaining} now",) if budget.remaining else ()
+    remedy = operator_commands.typed("rate", "reset", grant.id, case.request.action)
+    return Counsel(f"in {seconds:.1f} seconds", left, remedy, f"wait for it with `check --wait {int(seconds) + 1}`")
+
+
+HELP: "dict[str, Callable[[Case], Counsel]]" = dict(
+    zip(RULES, (_action, _arguments, _path, _approval, _rate), strict=True)
+)

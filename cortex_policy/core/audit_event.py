@@ -1,0 +1,147 @@
+"""An answered call as a line of the audit log: a CloudEvents 1.0 object (contracts, section 6)."""
+
+from time import gmtime, strftime
+
+from cortex_policy.core.json_text import canonical, json_text
+from cortex_policy.core.model import Place, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+NAMES, FINGERPRINTS, FULL, NOTHING = "names", "fingerprints", "full", "nothing"
+# what is said instead where a line would be longer than most readers take
+_LESS = {NAMES: (NAMES, NOTHING), FINGERPRINTS: (FINGERPRINTS, NOTHING), FULL: (FULL, FINGERPRINTS, NOTHING)}
+LONGEST = 1 << 20  # bytes of a line with arguments
+_SHOWN = 16  # digits of a digest
+_BARE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")  # in a URI
+_HEX = frozenset("0123456789abcdef")
+
+
+class Event(Value):
+    """An answered call; `places` is None where no path of it was resolved, `root` and `cwd` where none was known."""
+
+    id: str
+    at_ns: int
+    grant: str
+    tool: str
+    action: str
+    args: "Mapping[str, object]"
+    is_allowed: bool
+    reason: str
+    cost: int = 1
+    is_peek: bool = False
+    places: tuple[Place, ...] | None = None
+    root: str | None = None
+    cwd: str | None = None
+    version: int | None = None
+    run: str = ""
+    trace: str | None = None
+    approval: str | None = None
+
+
+def line(event: Event, detail: str, digest: "Callable[[bytes], str]") -> bytes:
+    """Return the line of an event, ASCII with its newline; `detail` is `names`, `fingerprints` or `full`.
+
+    `digest` is SHA-256 in hexadecimal. A line over 1 MiB has fingerprints in place of arguments, and `null` in their
+    place where that is still too long.
+    """
+    text = b""
+    for less in _LESS[detail]:
+        text = f"{json_text(envelope(event, less, digest), ',', ':')}\n".encode("ascii")
+        if len(text) <= LONGEST:
+            break
+    return text
+
+
+def trace_of(traceparent: str) -> str | None:
+    """Return the trace id of a `traceparent` of the W3C, None where it is none."""
+    version, *parts = traceparent.split("-")
+    if len(parts) < 3 or (version == "00" and len(parts) > 3) or version == "ff":  # noqa: PLR2004 - trace, span, flags
+        return None
+    trace, span, flags = parts[:3]
+    is_hex = _HEX.issuperset(version + trace + span + flags)
+    is_sized = (len(version), len(trace), len(span), len(flags)) == (2, 32, 16, 2)
+    return trace if is_hex and is_sized and trace.strip("0") and span.strip("0") else None
+
+
+def envelope(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
+    """Return the members of an event, whatever their size; the arguments are those of the call, not copied."""
+    return {
+        "specversion": "1.0",
+        "id": event.id,
+        "source": f"cortex.policy/{_percent_encoded(event.tool)}",
+        "type": plain(f"com.cortex.{event.tool}.{event.action}"),
+        **({"subject": plain(event.run)} if event.run else {}),
+        "time": timestamp(event.at_ns),
+        "datacontenttype": "application/json",
+        "data": _data(event, detail, digest),
+    }
+
+
+def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
+    root = event.root if event.root is None or detail == FULL else fingerprint(event.root, digest)
+    data: dict[str, object] = {
+        "decision": event.is_allowed,
+        "reason": event.reason,
+        "grant": event.grant,
+        "action": event.action,
+        "version": event.version,
+        "args": arguments(event.args, detail, digest),
+        "traceId": event.trace,
+        "brand": "brAInwav",
+        "component": "policy",
+        "root": root,
+    }
+    if event.is_peek:
+        data["peek"] = True
+    if event.approval is not None:
+        data["approval"] = event.approval
+    if detail == FULL:
+        data |= {"cwd": event.cwd, "cost": event.cost}
+        if event.places is not None:
+            data["paths"] = [place_members(place) for place in event.places]
+    return data
+
+
+def arguments(args: "Mapping[str, object]", detail: str, digest: "Callable[[bytes], str]") -> "Any":
+    """Return what a line says of arguments: their names, their fingerprints by name, or all of them."""
+    if detail == NAMES:
+        return list(args)
+    if detail == FINGERPRINTS:
+        return {name: f"sha256:{digest(canonical(value).encode())[:_SHOWN]}" for name, value in args.items()}
+    return args if detail == FULL else None
+
+
+def place_members(place: Place) -> dict[str, object]:
+    """Return the members of a place but those at their default: a `landed` of '' is the root, none is outside of it."""
+    members = {name: getattr(place, name) for name in Place.__match_args__}
+    return {
+        name: value
+        for name, value in members.items()
+        if name in ("argument", "given") or value != getattr(Place, name)
+    }  # fmt: skip
+
+
+def fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:
+    """Return what stands for the path of a root."""
+    return f"sha256:{digest(path.encode('utf-8', 'surrogateescape'))[:_SHOWN]}"
+
+
+def _percent_encoded(text: str) -> str:
+    data = text.encode("utf-8", "surrogatepass")
+    return "".join(chr(byte) if byte in _BARE else f"%{byte:02X}" for byte in data)
+
+
+def plain(text: str) -> str:
+    """Percent-encode what no string of CloudEvents may hold: control characters, lone surrogates."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _percent_encoded(character) for character in text)
+
+
+def timestamp(at_ns: int) -> str:
+    """Return a time since the epoch in UTC, to the microsecond."""
+    seconds, rest = divmod(at_ns, 1_000_000_000)
+    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{rest // 1000:06}Z"

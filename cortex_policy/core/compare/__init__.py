@@ -1,0 +1,1 @@
+"""Compare two grants: what the second allows more, and what less."""

@@ -1,0 +1,161 @@
+"""Whether one declaration of an argument lets through only what another one does: a proof, never a guess."""
+
+from math import inf
+
+from cortex_policy.core.arguments import broken, declared_type, holds_object, unmet
+from cortex_policy.core.json_text import canonical
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    Declarations = Mapping[str, object]
+    Interval = tuple[tuple[float, int], tuple[float, int]]
+
+# each type word in kinds that exclude each other, so that subsets of them are exact
+_KINDS = {
+    "string": {"string"}, "number": {"whole", "fraction"}, "integer": {"whole"}, "boolean": {"boolean"},
+    "array": {"array"}, "object": {"object"}, "null": {"null"},
+}  # fmt: skip
+_ANY_KIND = frozenset[str]().union(*_KINDS.values())
+_SPEAKS_OF = (
+    dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _KINDS["number"])
+    | dict.fromkeys(("minLength", "maxLength", "pattern"), _KINDS["string"])
+    | dict.fromkeys(("minItems", "maxItems", "items"), _KINDS["array"])
+)
+KEYWORDS = frozenset(("type", "enum", "const", "format")) | _SPEAKS_OF.keys()
+
+
+def allows_none(declarations: "Declarations", name: str) -> bool:
+    """Whether every value of this argument is proven to be denied."""
+    if name not in declarations:
+        return False
+    declaration = declarations[name]
+    if not isinstance(declaration, dict) or broken(declaration, 0) or not _kinds(declaration):
+        return True
+    return _listed(declaration) is not None and not any(True for _ in _passing(declaration))
+
+
+def inside(new: "Declarations", old: "Declarations", name: str) -> bool:
+    """Whether every value that `new` lets through for this argument is proven to pass `old` too."""
+    if allows_none(new, name) or name not in old:
+        return True
+    if name not in new or allows_none(old, name):
+        return False
+    mine, theirs = new[name], old[name]
+    if not isinstance(mine, dict) or not isinstance(theirs, dict):
+        return False  # such a one is broken, and was answered above
+    if _listed(mine) is not None:
+        rest, known = _unlisted(theirs), _listed(theirs)
+        keys = None if known is None else set(map(_key, known))
+        return all(
+            (keys is None or _key(value) in keys) and not unmet({"": rest}, {"": value}) for value in _passing(mine)
+        )
+    return _listed(theirs) is None and _is_within(mine, theirs)
+
+
+def may_be_text(declarations: "Declarations", name: str) -> bool:
+    """Whether a value that a declaration lets through may be a string, or hold one."""
+    declaration = declarations.get(name, {})
+    if not isinstance(declaration, dict):
+        return False
+    values = _listed(declaration)
+    if values is not None:
+        return any(isinstance(value, str | list | dict) for value in values)
+    return bool(_kinds(declaration) & {"string", "array", "object"})
+
+
+def lists_objects(declarations: "Declarations", name: str) -> bool:
+    """Whether a declaration lists values of which some hold objects."""
+    declaration = declarations.get(name)
+    values = _listed(declaration) if isinstance(declaration, dict) else None
+    return values is not None and any(map(holds_object, values))
+
+
+def _passing(declaration: "dict[str, Any]") -> "Iterator[Any]":
+    """Yield the values that a declaration lists and lets through."""
+    rest = _unlisted(declaration)
+    return (value for value in _listed(declaration) or [] if not unmet({"": rest}, {"": value}))
+
+
+def _key(value: object) -> object:
+    """Return what equal values share, and no others."""
+    return value if isinstance(value, str) else (canonical(value),)
+
+
+def _unlisted(declaration: "dict[str, Any]") -> "dict[str, Any]":
+    """Return a declaration without the list that `_listed` returns: a value is looked up there once, not compared."""
+    listed = "const" if "const" in declaration else "enum"
+    return {keyword: value for keyword, value in declaration.items() if keyword != listed}
+
+
+def nearly_inside(new: "Declarations", old: "Declarations", name: str) -> bool:
+    """Whether it is inside, or would be if patterns and NaN, which only undeclared arguments take, did not count."""
+    return inside(new, old, name) or inside(_loosened(new, name), _loosened(old, name), name)
+
+
+def _loosened(declarations: "Declarations", name: str) -> "Declarations":
+    declaration = declarations.get(name, {})
+    if not isinstance(declaration, dict):
+        return declarations
+    return {name: {keyword: value for keyword, value in declaration.items() if keyword != "pattern"}}
+
+
+def _listed(declaration: "dict[str, Any]") -> "list[Any] | None":
+    """Return the values of which alone some can meet a declaration, None where it lists none."""
+    if "const" in declaration:
+        return [declaration["const"]]
+    return declaration.get("enum")
+
+
+def _kinds(declaration: "dict[str, Any]") -> set[str]:
+    """Return the kinds of values that can meet a declaration: each keyword denies those it does not speak of."""
+    words = declared_type({"": declaration}, "")
+    kinds = set[str]().union(*(_KINDS[word] for word in words)) if words else set(_ANY_KIND)
+    null = kinds & {"null"} if words else set()  # null that the type names meets every other keyword
+    for keyword in declaration.keys() & _SPEAKS_OF.keys():
+        kinds &= _SPEAKS_OF[keyword] | null
+    return kinds
+
+
+def _is_within(new: "dict[str, Any]", old: "dict[str, Any]") -> bool:
+    kinds = _kinds(new)
+    return (
+        kinds <= _kinds(old)
+        and ("string" not in kinds or _are_strings_within(new, old))
+        and ("array" not in kinds or _are_arrays_within(new, old))
+        and (not kinds & _KINDS["number"] or _narrower(_bounds(new), _bounds(old)))
+    )
+
+
+def _are_strings_within(new: "dict[str, Any]", old: "dict[str, Any]") -> bool:
+    is_matched = "pattern" not in old or old["pattern"] == new.get("pattern")
+    return is_matched and _narrower(_sizes(new, "Length"), _sizes(old, "Length"))
+
+
+def _are_arrays_within(new: "dict[str, Any]", old: "dict[str, Any]") -> bool:
+    is_empty = new.get("maxItems") == 0
+    return (is_empty or inside(_items(new), _items(old), "items")) and _narrower(
+        _sizes(new, "Items"), _sizes(old, "Items")
+    )
+
+
+def _items(declaration: "dict[str, Any]") -> "Declarations":
+    return {"items": declaration["items"]} if "items" in declaration else {}
+
+
+def _bounds(declaration: "dict[str, Any]") -> "Interval":
+    """Return the lowest and highest number, each with a 1 or -1 where it is itself excluded."""
+    return (
+        max((declaration.get("minimum", -inf), 0), (declaration.get("exclusiveMinimum", -inf), 1)),
+        min((declaration.get("maximum", inf), 0), (declaration.get("exclusiveMaximum", inf), -1)),
+    )
+
+
+def _sizes(declaration: "dict[str, Any]", what: str) -> "Interval":
+    return (declaration.get(f"min{what}", 0), 0), (declaration.get(f"max{what}", inf), 0)
+
+
+def _narrower(new: "Interval", old: "Interval") -> bool:
+    return new[0] >= old[0] and new[1] <= old[1]

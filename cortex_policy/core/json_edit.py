@@ -1,0 +1,216 @@
+"""Edits on the text of a JSON document: each changes the value it names and its separators, and no other byte.
+
+What is written looks like what stands beside it. Every function raises Malformed for a text that `decode_json` refuses,
+and UsageError for a pointer that names nothing or a value that does not fit.
+"""
+
+import json
+import re
+from itertools import pairwise
+
+from cortex_policy.core.decode import Malformed, decode_json
+from cortex_policy.core.json_tree import Node, node_at, scan
+from cortex_policy.core.model import UsageError, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_NEWLINE = re.compile(r"\r\n|\n|\r")
+_LINE_START = re.compile(r"(?:\r\n|\n|\r)[ \t]*\Z")
+_INDENT = re.compile(r"[ \t]*")
+_BRACKETS = {"array": "[]", "object": "{}"}
+
+
+class Style(Value):
+    """How a document is laid out; `pads` has what stands inside the brackets of an array or object on one line.
+
+    A kind that is missing from `pads` stands on several lines.
+    """
+
+    newline: str
+    unit: str
+    colon: str
+    comma: str
+    pads: "dict[str, str]"
+
+
+def replaced(text: str, pointer: str, value: object) -> str:
+    """Set the value at a pointer; one that stands there already keeps its spelling."""
+    node = node_at(_tree(text), pointer)
+    if _plain(json.loads(text[node.start : node.end])) == _plain(value):
+        return text
+    if isinstance(value, dict | list):
+        written = _written(value, _style(text), _indent(text, node.outset))
+    else:
+        written = _plain(value)  # no look at the style of all of it
+    return _spliced(text, node.start, node.end, written)
+
+
+def appended(text: str, pointer: str, value: object) -> str:
+    """Add an element at the end of the array at a pointer."""
+    return _added(text, _container(text, pointer, "array"), "", value)
+
+
+def inserted(text: str, pointer: str, key: str, value: object) -> str:
+    """Add a member at the end of the object at a pointer; raise UsageError where the key is there already."""
+    node = _container(text, pointer, "object")
+    if any(part.key == key for part in node.parts):
+        raise UsageError(f"`{key}` is there already")
+    colon = _colon(text, reversed(node.parts)) or _style(text).colon
+    return _added(text, node, _plain(key) + colon, value)
+
+
+def removed(text: str, pointer: str) -> str:
+    """Remove the element or the member at a pointer, and one separator with it."""
+    root = _tree(text)
+    node = node_at(root, pointer)
+    if node is root:
+        raise UsageError("the whole document cannot be removed")
+    parent = node_at(root, pointer.rpartition("/")[0])
+    before = [part for part in parent.parts if part.start < node.start]
+    after = [part for part in parent.parts if part.start > node.start]
+    if before:
+        return _spliced(text, before[-1].end, node.end, "")
+    if after:
+        return _spliced(text, node.outset, after[0].outset, "")
+    # INVARIANT: blanks after the bracket alone are those that `_added` found in an empty container: they stay
+    start = node.outset if node.end == parent.end - 1 else parent.start + 1
+    return _spliced(text, start, parent.end - 1, "")
+
+
+def thinned(text: str, pointer: str, indexes: "set[int]") -> str:
+    """Remove these elements of the array at a pointer, as if one after the other."""
+    if not indexes:
+        return text
+    parts = _container(text, pointer, "array").parts
+    kept = [index for index in range(len(parts)) if index not in indexes]
+    if not kept:
+        return removed(thinned(text, pointer, indexes - {0}), f"{pointer}/0")
+    first, *others = kept
+    # each but the first keeps what parts it from the one before it
+    pieces = [text[parts[index - 1].end : parts[index].end] for index in others]
+    written = "".join([text[parts[first].start : parts[first].end], *pieces])
+    return _spliced(text, parts[0].start, parts[-1].end, written)
+
+
+def renamed(text: str, pointer: str, key: str) -> str:
+    """Give the member at a pointer another key."""
+    node = node_at(_tree(text), pointer)
+    if node.key is None:
+        raise UsageError(f"`{pointer}` is no member of an object")
+    return _spliced(text, node.key_start, node.key_end, _plain(key))
+
+
+def _tree(text: str) -> Node:
+    decode_json(text.encode())
+    return scan(text)
+
+
+def _container(text: str, pointer: str, kind: str) -> Node:
+    node = node_at(_tree(text), pointer)
+    if node.kind != kind:
+        raise UsageError(f"`{pointer}` is no {kind}")
+    return node
+
+
+def _added(text: str, node: Node, prefix: str, value: object) -> str:
+    style, indent = _style(text), _indent(text, node.outset)
+    if not node.parts:
+        blanks = text[node.start + 1 : node.end - 1]
+        lead, tail = (blanks, "") if blanks else _brackets(node.kind, style, indent)
+        deeper = indent + style.unit if _NEWLINE.search(lead) else indent
+        return _spliced(text, node.start + 1, node.end - 1, lead + prefix + _written(value, style, deeper) + tail)
+    written = _written(value, style, _indent(text, node.parts[-1].outset))
+    end = node.parts[-1].end
+    return _spliced(text, end, end, _separator(text, node, style) + prefix + written)
+
+
+def _separator(text: str, node: Node, style: Style) -> str:
+    """Return what parts the last two of a container, or what would if there were two."""
+    if len(node.parts) > 1:
+        return text[node.parts[-2].end : node.parts[-1].outset]
+    line_start = _LINE_START.search(text[node.start + 1 : node.parts[0].outset])
+    return f",{line_start[0]}" if line_start else style.comma
+
+
+def _brackets(kind: str, style: Style, indent: str) -> tuple[str, str]:
+    """Return what stands after the opening and before the closing bracket of a new array or object."""
+    if kind in style.pads:
+        return style.pads[kind], style.pads[kind]
+    return style.newline + indent + style.unit, style.newline + indent
+
+
+def _written(value: object, style: Style, indent: str) -> str:
+    if not isinstance(value, dict | list) or not value:
+        return _plain(value)
+    kind = "object" if isinstance(value, dict) else "array"
+    lead, tail = _brackets(kind, style, indent)
+    comma, deeper = (style.comma, indent) if kind in style.pads else ("," + lead, indent + style.unit)
+    pairs = value.items() if isinstance(value, dict) else [(None, part) for part in value]
+    parts = [("" if key is None else _plain(key) + style.colon) + _written(part, style, deeper) for key, part in pairs]
+    return f"{_BRACKETS[kind][0]}{lead}{comma.join(parts)}{tail}{_BRACKETS[kind][1]}"
+
+
+def _plain(value: object) -> str:
+    """Return the canonical spelling of a value; raise UsageError for one that no grant may hold."""
+    try:
+        spelling = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        decode_json(spelling.encode())
+    except UnicodeEncodeError:
+        raise UsageError("a lone surrogate cannot be written") from None
+    except ValueError as error:
+        raise UsageError(f"the value cannot be written: {error}") from None
+    return spelling
+
+
+def _spliced(text: str, start: int, end: int, written: str) -> str:
+    result = text[:start] + written + text[end:]
+    try:
+        decode_json(result.encode())
+    except Malformed as error:  # too large or too deep with the new value
+        raise UsageError(f"the value does not fit: {error}") from None
+    return result
+
+
+def _indent(text: str, offset: int) -> str:
+    """Return the blanks that start the line of an offset."""
+    start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
+    return _INDENT.match(text, start)[0]  # type: ignore[index] # no blanks match too
+
+
+def _colon(text: str, members: "Iterable[Node]") -> str:
+    """Return what stands between key and value in the first member that has both on one line, '' where none has."""
+    gaps = (text[member.key_end : member.start] for member in members)
+    return next((gap for gap in gaps if not _NEWLINE.search(gap)), "")
+
+
+def _style(text: str) -> Style:
+    """Read off a document how it is laid out: from the first place that shows it."""
+    root = scan(text)
+    filled = [node for node in root.walk() if node.parts]
+    newline = _NEWLINE.search(text)
+    colon = _colon(text, (node for node in root.walk() if node.key is not None)) or ": "
+    commas = (text[left.end : right.outset] for node in filled for left, right in pairwise(node.parts))
+    comma = next((gap for gap in commas if not _NEWLINE.search(gap)), "," if colon == ":" else ", ")
+    return Style(newline[0] if newline else "\n", _unit(text, filled), colon, comma, dict(_pads(text, root, filled)))
+
+
+def _unit(text: str, filled: list[Node]) -> str:
+    for node in filled:
+        inner = _LINE_START.search(text[node.start + 1 : node.parts[0].outset])
+        if inner is None:
+            continue
+        outer, indent = _indent(text, node.outset), inner[0].lstrip("\r\n")
+        if indent.startswith(outer) and indent != outer:
+            return indent.removeprefix(outer)
+    return "  "
+
+
+def _pads(text: str, root: Node, filled: list[Node]) -> "Iterator[tuple[str, str]]":
+    """Yield the kinds that stand on one line, with their padding; one that is not there yet does."""
+    for kind in _BRACKETS:
+        first = next((node for node in filled if node.kind == kind and node is not root), None)
+        pad = text[first.start + 1 : first.parts[0].outset] if first else ""
+        if not _NEWLINE.search(pad):
+            yield kind, pad

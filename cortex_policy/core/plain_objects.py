@@ -1,0 +1,126 @@
+"""Grants, requests and settings that a Python caller built or passed, rebuilt from exact fields."""
+
+from cortex_policy.core.decode import DATA_CLASSES
+from cortex_policy.core.model import Grant, Origin, Place, Rate, Request, Settings, UsageError, Value
+from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    Kind = TypeVar("Kind", bound=Value)
+
+_dictionary_of = vars(Value)["__dict__"].__get__  # past a property of a subclass
+
+
+def exact_grant(grant: object) -> Grant:
+    """Return a grant as its fields say; raise UsageError for what is none, and for fields of other types."""
+    fields = _fields(grant, Grant, "a grant")
+    data_class = exact_text(fields["data_class"], "`data_class`")
+    if data_class not in DATA_CLASSES:
+        message = f"`data_class` is one of {', '.join(DATA_CLASSES)}"
+        raise UsageError(message)
+    rate, origin = _fields(fields["rate"], Rate, "`rate`"), fields["origin"]
+    return Grant(
+        exact_text(fields["id"], "`id`"),
+        exact_text(fields["tool"], "`tool`"),
+        _texts(fields["actions"], "`actions`"),
+        Rate(exact_count(rate["per_minute"], "`per_minute`")),
+        exact_arguments(fields["args"]),
+        data_class,
+        _texts(fields["fs_scope"], "`fs_scope`"),
+        None if origin is None else _origin(origin),
+    )
+
+
+def exact_request(request: object) -> Request:
+    """Return a request as its fields say; raise UsageError for what is none, and for fields of other types."""
+    fields = _fields(request, Request, "a request")
+    return Request(
+        exact_text(fields["action"], "an action"),
+        exact_arguments(fields["args"]),
+        tuple(map(_place, _parts(fields["places"], "`places`"))),
+        exact_count(fields["cost"], "cost"),
+        _switch(fields["approved"], "`approved`"),
+    )
+
+
+def exact_settings(settings: object) -> Settings:
+    """Return settings as their fields say; raise UsageError for what is none, and for fields of other types."""
+    fields = _fields(settings, Settings, "`settings`")
+    return _made(Settings, {name: _like(vars(Settings)[name], value, f"`{name}`") for name, value in fields.items()})
+
+
+def _like(default: object, value: object, what: str) -> object:
+    """Return a value of the kind that its default is of."""
+    if default is None:
+        return None if value is None else exact_text(value, what)
+    if default is True or default is False:
+        return _switch(value, what)
+    if type(default) is str:
+        return exact_text(value, what)
+    return value if type(value) is int else exact_count(value, what)
+
+
+def _origin(origin: object) -> Origin:
+    fields = _fields(origin, Origin, "`origin`")
+    names, identities = Origin.__match_args__[:3], Origin.__match_args__[3:]
+    texts = (exact_text(fields[name], f"`{name}`") for name in names)
+    return _made(Origin, dict(zip(names, texts, strict=True)) | {n: _identity(fields[n], f"`{n}`") for n in identities})
+
+
+def _identity(value: object, what: str) -> tuple[int, ...]:
+    parts = _parts(value, what)
+    if len(parts) != 2 or not all(type(part) is int for part in parts):  # noqa: PLR2004 - device and inode
+        message = f"{what} is a device and an inode"
+        raise UsageError(message)
+    return parts  # type: ignore[return-value] # the line above
+
+
+def _place(place: object) -> Place:
+    fields = _fields(place, Place, "a place")
+    needed = Place.__match_args__[:2]
+    return _made(
+        Place,
+        {
+            name: None if value is None and name not in needed else exact_text(value, f"`{name}`")
+            for name, value in fields.items()
+        },
+    )
+
+
+def _made(kind: "type[Kind]", fields: "dict[str, Any]") -> "Kind":
+    return kind(**fields)
+
+
+def _fields(value: object, kind: "type[Kind]", what: str) -> "dict[str, object]":
+    """Return the fields of a value in their order; one that is missing has its default."""
+    if not issubclass(type(value), kind):
+        message = f"{what} is a `{kind.__name__}`"
+        raise UsageError(message)
+    given, defaults = _dictionary_of(value), vars(kind)
+    known = {name: dict.get(given, name, defaults.get(name)) for name in kind.__match_args__}
+    if not all(dict.__contains__(given, name) or name in defaults for name in known):
+        message = f"{what} takes {', '.join(kind.__match_args__)}"
+        raise UsageError(message)
+    return known
+
+
+def _texts(value: object, what: str) -> tuple[str, ...]:
+    return tuple(exact_text(part, f"each of {what}") for part in _parts(value, what))
+
+
+def _parts(value: object, what: str) -> "tuple[object, ...]":
+    if issubclass(type(value), tuple):
+        return tuple(tuple.__iter__(value))  # type: ignore[arg-type]
+    if issubclass(type(value), list):
+        return tuple(list.__iter__(value))  # type: ignore[arg-type]
+    message = f"{what} is a tuple"
+    raise UsageError(message)
+
+
+def _switch(value: object, what: str) -> bool:
+    if value is True or value is False:
+        return value
+    message = f"{what} is True or False"
+    raise UsageError(message)

@@ -1,0 +1,197 @@
+"""How a call fares with each rule, in sentences, and where in the grant that stands."""
+
+from cortex_policy.core.arguments import spelled, unmet
+from cortex_policy.core.closest_match import Miss, miss_of, nearest_scope
+from cortex_policy.core.engine import covering, judged, misspelling, undeclared
+from cortex_policy.core.model import (
+    ACTION_NOT_ALLOWED,
+    APPROVAL_REQUIRED,
+    ARGUMENT_NOT_ALLOWED,
+    PATH_OUTSIDE_SCOPE,
+    RATE_LIMITED,
+    Value,
+)
+from cortex_policy.core.path_arguments import is_judged
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cortex_policy.core.model import Decision, Grant, Place, Reason, Request, Settings
+
+PASSES, DENIES, NOT_ASKED = "passes", "denies", "not asked"
+FAILS = "fails"  # it could not be asked: never the verdict of a rule, and a no all the same
+RULES = ("action", "arguments", "path", "approval", "rate")
+DENIED_BY: "dict[Reason, str]" = {
+    ACTION_NOT_ALLOWED: "action",
+    ARGUMENT_NOT_ALLOWED: "arguments",
+    PATH_OUTSIDE_SCOPE: "path",
+    APPROVAL_REQUIRED: "approval",
+    RATE_LIMITED: "rate",
+}
+MOST_PATHS = 20  # of a kind, that have a step of their own
+
+
+class Step(Value):
+    """One rule, or one path of the path rule, and how it went; the line of the grant it went by, 0 where there is none.
+
+    `verdict` is `passes`, `denies` or `not asked`; `pointer` is a JSON Pointer into the grant.
+    """
+
+    rule: str
+    verdict: str
+    said: str = ""
+    pointer: str = ""
+    line: int = 0
+
+
+class Case(Value):
+    """A decision beside all that it was made of."""
+
+    grant: "Grant"
+    request: "Request"
+    decision: "Decision"
+    settings: "Settings"
+
+    @property
+    def rule(self) -> str:
+        """The rule that denies, '' where none does."""
+        return DENIED_BY.get(self.decision.reason, "")
+
+
+def pointer(*parts: str | int) -> str:
+    """Return the JSON Pointer of a way down."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _action(case: Case) -> "Iterator[Step]":
+    action, actions = case.request.action, case.grant.actions
+    if case.rule == "action":
+        yield Step("action", DENIES, f"`{action}` is not in `actions`", "/actions")
+    else:
+        yield Step("action", PASSES, f"`{action}` is in `actions`", pointer("actions", actions.index(action)))
+
+
+def _arguments(case: Case) -> "Iterator[Step]":
+    declared, given = case.grant.args, case.request.args
+    if case.rule == "arguments":
+        why = unmet(declared, given)
+        if why:
+            miss = miss_of(declared, given)
+            yield Step("arguments", DENIES, _missed(miss, why), pointer("args", *miss.way))
+        else:
+            why = undeclared(case.grant, given, case.settings)
+            yield Step("arguments", DENIES, why, pointer("args") if declared else "")
+        return
+    known = [name for name in given if name in declared]
+    free = [name for name, value in given.items() if name not in declared and not is_judged(case.grant, name, value)]
+    paths = [name for name in given if name not in declared and name not in free]
+    said = [
+        *([f"{_names(known)} as declared"] if known else []),
+        *([f"{_names(free)} not declared, so any value will do"] if free else []),
+        *([f"{_names(paths)} left to the path rule"] if paths else []),
+    ]
+    way = pointer("args", known[0]) if len(known) == 1 else pointer("args") if known else ""
+    yield Step("arguments", PASSES, "; ".join(said) or "the call has none", way)
+
+
+def _missed(miss: Miss, why: str) -> str:
+    is_plain = isinstance(miss.value, str | int | float)
+    # a type says already what came, and of a broken declaration (which allows nothing) no value is to blame
+    return f"{why}, and is {spelled(miss.value)}" if is_plain and miss.allowed and miss.keyword != "type" else why
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names)
+    return f"{shown} {'is' if len(names) == 1 else 'are'}"
+
+
+def _path(case: Case) -> "Iterator[Step]":
+    verdicts = dict.fromkeys((PASSES, DENIES), 0)
+    for argument, given, there, why in judged(case.grant, case.request):
+        verdict = DENIES if why else PASSES
+        verdicts[verdict] += 1
+        if verdicts[verdict] <= MOST_PATHS:
+            yield _of_path(case.grant.fs_scope, argument, given, there, why)
+    for verdict, count in verdicts.items():
+        if count > MOST_PATHS:
+            yield Step("path", verdict, f"and {count - MOST_PATHS} paths more")
+    if case.rule == "path" and not verdicts[DENIES]:
+        yield Step("path", DENIES, "no path was given, and one is required (`--require-path`, or the settings)")
+    elif not any(verdicts.values()):
+        yield Step("path", PASSES, "the call names no path")
+
+
+def _of_path(scopes: tuple[str, ...], argument: str, given: str | None, there: "Place | None", why: str) -> Step:
+    if there is not None:
+        return _of_place(scopes, there, why)
+    said = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is no path'}"
+    return Step("path", DENIES if why else PASSES, said, "/fsScope" if scopes else "")
+
+
+def _of_place(scopes: tuple[str, ...], there: "Place", why: str) -> Step:
+    if not why:
+        scope = covering(scopes, there.landed)
+        if scope is None:
+            return Step("path", PASSES, f"`{there.given}` may be anywhere: the grant has no `fsScope`")
+        return Step("path", PASSES, f"`{there.given}` lies in scope `{scope}`", pointer("fsScope", scopes.index(scope)))
+    is_plain = not (there.fault or there.guard or misspelling(there.given))
+    more = _spellings(scopes, there) if is_plain else ""
+    near = "" if there.guard else nearest_scope(scopes, there)
+    way = pointer("fsScope", scopes.index(near)) if near else "/fsScope" if scopes and not there.guard else ""
+    return Step("path", DENIES, f"`{there.given}` {why}{more}", way)
+
+
+def _spellings(scopes: tuple[str, ...], there: "Place") -> str:
+    """Say how a path is read both ways, where those differ, and the scope that covers each."""
+    if there.collapsed is None or there.collapsed != there.landed:
+        typed, landed = _read(scopes, there, there.collapsed), _read(scopes, there, there.landed)
+        return f": as typed it is {typed}, with links followed {landed}"
+    return "" if there.collapsed == there.given else f": from the root on it is `{there.collapsed or '.'}`"
+
+
+def _read(scopes: tuple[str, ...], there: "Place", relative: str | None) -> str:
+    if relative is None:
+        return "outside the root"
+    scope = covering(scopes, relative)
+    where = f"in scope `{scope}`" if scope is not None else "in no scope"
+    return where if relative == there.given else f"`{relative or '.'}`, {where}"
+
+
+def _approval(case: Case) -> "Iterator[Step]":
+    kind, word = case.grant.data_class, case.settings.sensitive
+    way = "/dataClass"
+    if kind != "sensitive":
+        yield Step("approval", PASSES, f"`dataClass` is {kind}, which needs none", way if kind != "internal" else "")
+    elif case.rule == "approval":
+        why = "a human must approve this very call" if word == "ask" else "no such call is allowed"
+        if case.decision.approval is not None:
+            why = f"{why}, and {case.decision.detail}"
+        yield Step("approval", DENIES, f"`dataClass` is sensitive, and the setting `sensitive` is `{word}`: {why}", way)
+    elif word == "ask":
+        yield Step("approval", PASSES, "`dataClass` is sensitive, and a human has approved this call", way)
+    else:
+        said = "`dataClass` is sensitive, which the settings allow; the caller owes a human's approval"
+        yield Step("approval", PASSES, said, way)
+
+
+def _rate(case: Case) -> "Iterator[Step]":
+    budget = case.decision.budget
+    if budget is None:
+        yield Step("rate", NOT_ASKED)
+    elif case.rule == "rate":
+        yield Step("rate", DENIES, case.decision.detail + _fitting(case), "/rate/perMinute")
+    else:
+        counted = "this call counted" if budget.consumed else "and this call fits"
+        said = f"{budget.used} of {budget.limit} used in the last minute, {counted}"
+        yield Step("rate", PASSES, said, "/rate/perMinute")
+
+
+def _fitting(case: Case) -> str:
+    seconds = case.decision.budget.retry_after_seconds if case.decision.budget is not None else None
+    return "" if seconds is None else f"; this call fits in {seconds:.1f} seconds"
+
+
+WALKS: "dict[str, Callable[[Case], Iterator[Step]]]" = dict(
+    zip(RULES, (_action, _arguments, _path, _approval, _rate), strict=True)
+)

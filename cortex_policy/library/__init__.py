@@ -1,0 +1,1 @@
+"""What programs import: a store of grants, the decorator, sinks."""

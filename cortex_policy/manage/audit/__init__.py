@@ -1,0 +1,1 @@
+"""Read, follow and verify audit logs."""

@@ -1,0 +1,56 @@
+"""The files of an audit log, those that it was rotated to included."""
+
+import os
+from contextlib import ExitStack, contextmanager
+
+from cortex_policy.manage.audit.reader import STDIN, in_order, opened
+from cortex_policy.state.audit_rotated_names import rotated, unpacked
+from cortex_policy.state.writer_lock import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import BinaryIO
+
+
+def with_rotated(file: str) -> list[str]:
+    """Return the names of a log and of those before it, the oldest first, as in `log.2.gz`, `log.1`, `log`.
+
+    Where some have numbers and some have dates, the time of their first event tells. Where nothing came since it was
+    rotated the log itself is left out, and so is what is packed in another way. Raises NotDone.
+    """
+    try:
+        numbered, dated = rotated(file)
+    except OSError as error:
+        raise NotDone(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
+    before = [name for name in (*reversed(dated), *reversed(numbered)) if name.removesuffix(".gz") == unpacked(name)]
+    if numbered and dated:
+        before = in_order(before)
+    # where there is nothing at all, opening it says so
+    return [*before, *([file] if os.path.lexists(file) or not before else [])]
+
+
+@contextmanager
+def all_opened(names: "Sequence[str]") -> "Iterator[list[tuple[str, BinaryIO]]]":
+    """Open logs, the oldest of which is named first; raise NotDone.
+
+    The newest is opened first and none twice, so that none is missed that is renamed meanwhile.
+    """
+    with ExitStack() as stack:
+        found: list[tuple[str, BinaryIO]] = []
+        seen = set()
+        for name in reversed(names):
+            is_gone = name != STDIN and not os.path.lexists(name)
+            if is_gone and len(names) > 1 and (found or name != names[0]):
+                continue  # it was dropped or renamed meanwhile
+            file = stack.enter_context(opened(name))
+            if (identity := identity_of(file)) not in seen:
+                seen.add(identity)
+                found.append((name, file))
+        yield found[::-1]
+
+
+def identity_of(file: "BinaryIO") -> tuple[int, int]:
+    """Return what stays as it is when a file is renamed."""
+    status = os.fstat(file.fileno())
+    return status.st_dev, status.st_ino

@@ -1,0 +1,262 @@
+"""Whether the lines of audit logs still follow one another, as each says by its digest of the one before."""
+
+import gzip
+import json
+import zlib
+from hashlib import sha256
+
+from cortex_policy.core.audit_chain import DIGITS, PREFIX, could_go_on, digest_at_end, followed, hashed_part
+from cortex_policy.core.model import UsageError, Value
+from cortex_policy.state.audit_rotated_names import unpacked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any, BinaryIO
+
+LONGEST = 1 << 26  # bytes of a line in memory
+LONGEST_EVENT = 1 << 21  # bytes of a line without a digest that may be an event
+MOST = 1000  # problems that are named
+MOST_STATES = 1000  # of a digest, within lines of other programs
+MOST_NAMED = 5  # of these
+EVENT, TORN, OTHER = range(3)  # what a line without a digest is: from before there were chains, half done, of others
+_HEAD = b'{"specversion":"1.0","id":"'  # of each line of ours
+_SIGNS = (b'"specversion":"1.0"', b'"source":"cortex.policy/', b', "chain":"sha256:')  # one byte spoils one of them
+_BROKEN = "does not follow the line before: it was changed, or lines before it are missing or moved"
+
+
+class Problem(Value):
+    """Where a chain does not hold: from a line to another, which is the same mostly."""
+
+    file: str
+    line: int
+    end_line: int
+    why: str
+
+
+class Found(Value):
+    """What a verification found; `head` is the last digest, '' where no line is chained.
+
+    Lines are chained, unchained, torn, or of others.
+    """
+
+    files: tuple[str, ...]
+    lines: int
+    chained: int
+    unchained: int
+    torn: int
+    others: int
+    head: str
+    problems: tuple[Problem, ...]
+    more: int  # problems that are not named
+    notes: tuple[str, ...]
+
+
+def verify(
+    files: "Iterable[tuple[str, BinaryIO]]", expected: str | None, tracked: "Callable[[Any], Iterable[Any]]"
+) -> Found:
+    """Follow the chain through open logs, the oldest first; raise UsageError where the expected digest is none."""
+    chain, names = _Chain(_digest_of(expected)), []
+    for name, file in files:
+        names.append(name)
+        chain.open(name)
+        for line in tracked(_lines(file)):
+            chain.take(line)
+        chain.close()
+    return chain.found(tuple(names))
+
+
+def _digest_of(word: str | None) -> str | None:
+    if word is None:
+        return None
+    digits = word.removeprefix(PREFIX).lower()
+    if len(digits) != DIGITS or not set("0123456789abcdef").issuperset(digits):
+        raise UsageError(f"`{word}` is no digest", "name one that `cortex-policy audit verify` printed as its head")
+    return digits
+
+
+def _lines(file: "BinaryIO") -> "Iterator[bytes]":
+    try:
+        while line := file.readline(LONGEST):
+            yield line
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        yield b"\0"  # it was cut off: as a line that is
+
+
+class _Chain:
+    """The links met so far."""
+
+    def __init__(self, expected: str | None) -> None:
+        self._expected, self._is_met = expected, False
+        self._ended = ""  # the digest that ends the files before
+        self._before = ""  # the digest of the chained line before, in this file
+        self._since: Any = None  # what was hashed since, where lines without a digest followed it
+        self._states: list[Any] = []  # the same before each of the lines of others that came last
+        # these: number, what is wrong if it is the last, kind. INVARIANT: no text, which others may make of any length
+        self._aside: list[tuple[int, str, int]] = []
+        self._file, self._number = "", 0
+        self._lines = self._chained = self._more = 0
+        self._counts = [0, 0, 0]  # of each kind
+        self._others: list[int] = []  # the first lines of others in this file
+        self._of_others = 0  # how many there were before it
+        self._is_behind_packed = False
+        self._problems: list[Problem] = []
+        self._notes: list[str] = []
+
+    def open(self, file: str) -> None:
+        """Begin a file."""
+        self._is_behind_packed = unpacked(self._file) != self._file
+        self._file, self._number, self._others = file, 0, []
+        self._of_others = self._counts[OTHER]
+        self._restart("")
+
+    def take(self, line: bytes) -> None:
+        """Take the next line, with its newline."""
+        self._number += 1
+        text = line.removesuffix(b"\n")
+        digest = digest_at_end(text)
+        if not digest:
+            self._set_aside(line)
+            return
+        part = hashed_part(text)
+        self._chained += 1
+        if not self._before or not self._goes_on(part, digest):
+            self._judge(part, digest)
+        self._is_met = self._is_met or digest == self._expected
+        self._restart(digest)
+
+    def close(self) -> None:
+        """End a file: what no chained line came after is covered by none."""
+        for number, fault, kind in self._aside:
+            if kind == EVENT and (self._before or self._ended):
+                self._tell(number, number, "has no digest, and comes after lines that do")
+            elif fault:
+                self._tell(number, number, fault)
+            elif kind == TORN:
+                self._notes.append(f"`{self._file}` ends within line {number}")
+        self._count_aside()
+        self._name_others(self._counts[OTHER] - self._of_others)
+        self._lines += self._number
+        self._ended = self._before or self._ended
+
+    def found(self, files: tuple[str, ...]) -> Found:
+        """Return what came of it."""
+        if self._expected is not None and not self._is_met:
+            self._tell(self._number, self._number, f"is the last, and none has the digest {PREFIX}{self._expected}")
+        return Found(
+            files, self._lines, self._chained, self._counts[EVENT], self._counts[TORN], self._counts[OTHER],
+            f"{PREFIX}{self._ended}" if self._ended else "", tuple(self._problems), self._more, tuple(self._notes),
+        )  # fmt: skip
+
+    def _restart(self, digest: str) -> None:
+        self._count_aside()
+        self._before, self._since, self._states = digest, None, []
+
+    def _set_aside(self, line: bytes) -> None:
+        """Keep a line without a digest in mind."""
+        kind = _kind_of(line)
+        if self._before:
+            self._since = self._since or sha256(self._before.encode())
+            self._keep_state(self._since.copy(), kind)
+            self._since.update(line)
+        self._aside.append((self._number, _fault_of_last(line) if kind == TORN else "", kind))
+        if len(self._aside) > MOST:  # a log of an earlier version
+            self._count(*self._aside.pop(1))
+
+    def _keep_state(self, state: "Any", kind: int) -> None:
+        """Keep a digest before a line of others; of too many in a row the first one and the last ones."""
+        if kind != OTHER:
+            self._states = []
+            return
+        if len(self._states) == MOST_STATES:
+            del self._states[1]
+        self._states.append(state)
+
+    def _count_aside(self) -> None:
+        for one in self._aside:
+            self._count(*one)
+        self._aside = []
+
+    def _count(self, number: int, _: str, kind: int) -> None:
+        self._counts[kind] += 1
+        if kind == OTHER and len(self._others) < MOST_NAMED:
+            self._others.append(number)
+
+    def _name_others(self, count: int) -> None:
+        if count:
+            more = f" and {count - len(self._others)} more" if count > len(self._others) else ""
+            numbers = ", ".join(map(str, self._others))
+            lines, are = ("line", "is") if count == 1 else ("lines", "are")
+            self._notes.append(f"`{self._file}`: {lines} {numbers}{more} {are} of another program")
+
+    def _goes_on(self, part: bytes, digest: str) -> bool:
+        """Whether a line follows the one before it; events in between that no digest was made for are told.
+
+        Another program may write between two lines at any time, as between the look at the end and the write.
+        """
+        now = sha256(self._before.encode()) if self._since is None else self._since
+        if not any(_digest_after(state, part) == digest for state in (now, *reversed(self._states))):
+            return False
+        for number, _, kind in self._aside:
+            if kind == EVENT:
+                self._tell(number, number, "has no digest, and is between lines that do")
+        return True
+
+    def _judge(self, part: bytes, digest: str) -> None:
+        """Look at a line that does not go on: it begins a chain, or does not hold."""
+        follows, first = followed(part), self._aside[0][0] if self._aside else self._number
+        if follows is None:
+            self._tell(first, self._number, _BROKEN if self._before else "goes on from lines that are missing")
+        elif sha256(part).hexdigest() != digest:
+            self._tell(first, self._number, "was changed")
+        elif self._before:
+            self._tell(first, self._number, "begins a chain anew, and what came before is not held by it")
+        elif not self._ended:
+            self._begin(follows)
+        elif not follows and self._is_behind_packed:
+            self._notes.append(f"`{self._file}` names no file before it, which was packed by then")
+        elif follows != self._ended:
+            self._tell(self._number, self._number, "does not follow the file before: lines between them are missing")
+
+    def _begin(self, follows: str) -> None:
+        if follows:
+            self._is_met = self._is_met or follows == self._expected
+            self._notes.append(f"`{self._file}` goes on from an earlier file, which was not read")
+
+    def _tell(self, line: int, end_line: int, why: str) -> None:
+        if len(self._problems) < MOST:
+            self._problems.append(Problem(self._file, line, end_line, why))
+        else:
+            self._more += 1
+
+
+def _digest_after(state: "Any", part: bytes) -> str:
+    hashed = state.copy()
+    hashed.update(part)
+    return str(hashed.hexdigest())
+
+
+def _kind_of(line: bytes) -> int:
+    """Say what a line without a digest is; what was ours and was changed is no line of another program."""
+    text = line.strip(b"\0\r\n ")
+    is_ours = _HEAD.startswith(text[: len(_HEAD)]) if text else b"\0" in line  # what a crash may leave
+    if not is_ours and not any(sign in text for sign in _SIGNS):
+        return OTHER
+    return EVENT if _is_event(text) else TORN
+
+
+def _fault_of_last(line: bytes) -> str:
+    """Say what is wrong with a torn line if no chained one follows it, '' for one that is only cut off."""
+    if line.endswith(b"\n"):
+        return "is no event, and no line after it says that it was there"
+    return "" if could_go_on(line) else "was changed"
+
+
+def _is_event(text: bytes) -> bool:
+    if len(text) > LONGEST_EVENT:  # nobody made it, and what is decoded is many times as large
+        return False
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and "data" in document

@@ -1,0 +1,109 @@
+"""What is left of the budgets of a root, and how to give them back."""
+
+import os
+
+from cortex_policy.core.model import ROOT_NOT_FOUND, Budget, Grant, GrantError, StateError, UsageError, Value
+from cortex_policy.core.text import listed
+from cortex_policy.manage.listing import Row, row_of, rows
+from cortex_policy.state.grants import Root, check_id, read_grant
+from cortex_policy.state.ledger import Ledger, boot_id, open_state, state_directory
+from cortex_policy.state.ledger_directory import unusable
+from cortex_policy.state.ledger_maintenance import drop, remove_all
+from cortex_policy.state.ledger_ring import Key
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+
+MOST_ACTIONS = 1000  # of a grant whose budgets are looked at: each is a file
+
+
+class Standing(Value):
+    """How one action of a grant stands; `budget` is None where `problem` says why nobody knows."""
+
+    id: str
+    tool: str
+    action: str
+    budget: Budget | None
+    problem: str
+    hint: str = ""
+
+
+def standings(root: Root, grant_id: str | None = None) -> tuple[Standing, ...]:
+    """Return the budget of each action, of one grant or of all; a grant that cannot be read is a standing too."""
+    ledger = ledger_of(root)
+    seen = rows(root) if grant_id is None else (row_of(root, grant_id),)
+    return tuple(standing for row in seen for standing in of_row(ledger, row))
+
+
+def of_row(ledger: Ledger, row: Row) -> tuple[Standing, ...]:
+    """Return how each action of a grant stands; what is wrong with the grant stands beside each."""
+    grant = row.grant
+    if grant is None:
+        return (Standing(row.id, "", "", None, row.problem, row.hint),)
+    standings = [_standing(ledger, row, grant, action) for action in grant.actions[:MOST_ACTIONS]]
+    if more := len(grant.actions) - len(standings):
+        standings.append(Standing(row.id, grant.tool, "", None, f"{more:,} more actions were not looked at"))
+    return tuple(standings)
+
+
+def _standing(ledger: Ledger, row: Row, grant: Grant, action: str) -> Standing:
+    try:
+        budget = ledger.peek(grant.tool, action, grant.rate.per_minute)
+    except StateError as error:
+        return Standing(row.id, grant.tool, action, None, error.detail, error.hint)
+    problem = "closed after damage" if budget.closed else row.problem
+    return Standing(row.id, grant.tool, action, budget, problem, row.hint)
+
+
+def actions_of(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
+    """Return the actions of a grant, or the named one alone; raise UsageError where it is none of them."""
+    check_id(grant_id)
+    actions = read_grant(root, grant_id).actions
+    if action is None:
+        return actions
+    if action not in actions:
+        message = f"`{action}` is not an action of `{grant_id}`"
+        raise UsageError(message, f"its actions: {listed(actions)}")
+    return (action,)
+
+
+def reset(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
+    """Forget the hits of a grant, of one action or of all; return the actions that had any."""
+    actions, tool, boot = actions_of(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
+
+    def forget(directory: int) -> tuple[str, ...]:
+        return tuple(word for word in actions if drop(directory, Key(boot, tool, word).name))
+
+    return _in_state(root, forget)
+
+
+def purge(root: Root) -> int:
+    """Drop all rate state of a root, whatever lies there; return how many objects that were."""
+    return _in_state(root, remove_all)
+
+
+def ledger_of(root: Root) -> Ledger:
+    """Return the ledger that counts the budgets of a root; raise GrantError where the root is gone."""
+    try:
+        status = os.stat(root.path)
+    except OSError as error:
+        detail = f"`{root.path}`: {os.strerror(error.errno or 0).lower()}"
+        raise GrantError(ROOT_NOT_FOUND, detail) from None
+    return Ledger((status.st_dev, status.st_ino))
+
+
+def _in_state(root: Root, work: "Callable[[int], T]") -> "T":
+    """Do something in the directory of a root's state; raise StateError where it cannot be done."""
+    try:
+        directory = open_state(ledger_of(root).root_identity, boot_id())
+        try:
+            return work(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise unusable(error, state_directory()) from None

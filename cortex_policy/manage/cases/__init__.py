@@ -1,0 +1,1 @@
+"""Test grants against case files."""

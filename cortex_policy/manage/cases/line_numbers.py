@@ -1,0 +1,76 @@
+"""Where a member of a case file stands; `tomllib` does not say."""
+
+import re
+
+from cortex_policy.core.json_tree import node_at, place, scan
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.json_tree import Node
+
+_LONG = re.compile(r'"""[\s\S]*?"""|' + r"'''[\s\S]*?'''")
+
+
+class Lines:
+    """The lines of a text by the keys and indexes that lead to a value."""
+
+    def __init__(self, text: str, *, is_json: bool) -> None:
+        """Take a text that was decoded."""
+        self._text = text
+        self._node: Node | None = scan(text) if is_json else None
+        self._lines: list[str] = []
+        self._known: dict[tuple[object, ...], int] = {}
+        self._sections: dict[tuple[object, ...], int] = {}
+        if not is_json:
+            self._read_toml()
+
+    def of(self, at: tuple[object, ...]) -> int:
+        """Return the line of a value, or of the nearest around it that can be told; from 1."""
+        if self._node is not None:
+            pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in at)
+            node = node_at(self._node, pointer) if at else self._node
+            return place(self._text, node.outset)[0]
+        return self._of_toml(at)
+
+    def _read_toml(self) -> None:
+        blanked = _LONG.sub(lambda found: "\n" * found[0].count("\n"), self._text)
+        self._lines = blanked.split("\n")
+        cases = 0
+        for number, line in enumerate(self._lines, 1):
+            steps = _header(line)
+            if line.lstrip().startswith("[[") and steps:
+                steps, cases = (*steps, cases), cases + 1
+            elif steps[:1] == ("case",) and cases:
+                steps = ("case", cases - 1, *steps[1:])
+            if steps:
+                self._sections.setdefault(steps, number)
+
+    def _of_toml(self, at: tuple[object, ...]) -> int:
+        if not at:
+            return 1
+        if at in self._sections:
+            return self._sections[at]
+        if at not in self._known:
+            self._known[at] = self._found(at)
+        return self._known[at]
+
+    def _found(self, at: tuple[object, ...]) -> int:
+        above = at[:-1]
+        start = self._sections.get(above, 0) if above else 0
+        if above and not start:
+            return self._of_toml(above)
+        member = re.compile(rf"\s*[\"']?{re.escape(str(at[-1]))}[\"']?\s*[=.]")
+        for number in range(start + 1, len(self._lines) + 1):
+            line = self._lines[number - 1]
+            if member.match(line):
+                return number
+            if _header(line):
+                break
+        return start or 1
+
+
+def _header(line: str) -> tuple[object, ...]:
+    """Return the keys of the table that begins in a line, none where none does."""
+    text = line.strip()
+    inner, end, _ = text.lstrip("[").partition("]")
+    return tuple(part.strip(" \t\"'") for part in inner.split(".")) if text[:1] == "[" and end else ()

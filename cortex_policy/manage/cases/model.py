@@ -1,0 +1,77 @@
+"""Cases: calls of a grant, each with the decision that it must get."""
+
+from cortex_policy.core.model import (
+    ACTION_NOT_ALLOWED,
+    ALLOWED,
+    APPROVAL_REQUIRED,
+    ARGUMENT_NOT_ALLOWED,
+    PATH_OUTSIDE_SCOPE,
+    RATE_LIMITED,
+    Reason,
+    Settings,
+    Value,
+)
+from cortex_policy.manage.cases.sandbox import Tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TOML, JSON = ".cases.toml", ".cases.json"
+MOST_TIMES = 10_000
+MOST_SECONDS = 86_400  # a day
+MOST_CASES = 10_000  # of a file
+MOST_CALLS = 250_000  # that they make
+MOST_HITS = 10**18
+NANOSECONDS = 10**9
+EXPECTED: dict[str, Reason] = {
+    str(reason): reason
+    for reason in (
+        ALLOWED, ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, APPROVAL_REQUIRED, RATE_LIMITED,
+    )
+}  # fmt: skip
+
+
+class Case(Value):
+    """A call, and what must come of it; what is None is not looked at. `times` calls in a row must all be alike."""
+
+    name: str
+    action: str
+    args: "Mapping[str, object]"
+    expect: Reason
+    line: int = 0
+    remaining: int | None = None
+    obligations: tuple[str, ...] | None = None
+    tool: str | None = None
+    cost: int = 1
+    cwd: str = ""
+    times: int = 1
+    advance_ns: int = 0
+
+
+class Flaw(Value):
+    """What keeps a case file, or a part of it, from being run."""
+
+    file: str
+    line: int
+    message: str
+    hint: str = ""
+
+
+class CaseFile(Value):
+    """The cases of one grant, in the order in which they run, and what kept others from being read."""
+
+    file: str
+    grant_id: str = ""
+    settings: Settings = Settings()
+    tree: Tree = Tree()
+    cases: tuple[Case, ...] = ()
+    is_complete: bool = False
+    grant_line: int = 1
+    complete_line: int = 1
+    flaws: tuple[Flaw, ...] = ()
+
+
+def is_case_file(name: str) -> bool:
+    """Whether a file is called like one with cases."""
+    return name.endswith((TOML, JSON))

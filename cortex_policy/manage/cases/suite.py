@@ -1,0 +1,138 @@
+"""Run the cases of roots, and say what of their grants no case shows."""
+
+from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.model import CortexPolicyError, GrantError, Value
+from cortex_policy.manage.cases.coverage import Cover, covered
+from cortex_policy.manage.cases.model import Flaw
+from cortex_policy.manage.cases.parser import read
+from cortex_policy.manage.cases.runner import Subject, Trial, tried
+from cortex_policy.manage.settings.problems import settings_warnings
+from cortex_policy.manage.validation.file_permissions import warning_of
+from cortex_policy.manage.validation.targets import shown
+from cortex_policy.state.grants import Directory, Root, Trust
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from cortex_policy.manage.cases.discovery import Plan, Target
+
+    Track = Callable[[list[Target]], Iterable[Target]]  # yields files, and sees how far their reader is
+
+
+class Outcome(Value):
+    """What came of all files, what no case shows of their grants, and what an operator should know beside."""
+
+    trials: tuple[Trial, ...]
+    covers: tuple[Cover, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def passes(self) -> bool:
+        """Whether every case of every file is as expected."""
+        return not any(one.flaws or one.failed for one in self.trials)
+
+    @property
+    def percent(self) -> float:
+        """How much of what the grants allow and deny is shown by cases that pass."""
+        return percent_of(self.covers)
+
+    def filtered(self, text: str) -> "Outcome":
+        """Return the outcome with the cases only whose name, or whose file, holds a text; flaws stay."""
+        kept = [
+            Trial(
+                one.file, one.grant_id, tuple(r for r in one.results if text in r.case.name or text in one.file),
+                one.flaws, one.seen,
+            ) for one in self.trials
+        ]  # fmt: skip
+        return Outcome(tuple(one for one in kept if one.results or one.flaws), self.covers, self.warnings)
+
+
+def percent_of(covers: "Iterable[Cover]") -> float:
+    """Return how much of what is to be shown is shown; all of it where there is nothing."""
+    counts = [(len(cover.met), len(cover.met) + len(cover.unmet)) for cover in covers]
+    every = sum(number for _, number in counts)
+    return 100 * sum(met for met, _ in counts) / every if every else 100.0
+
+
+def run(plan: "Plan", track: "Track" = iter) -> Outcome:
+    """Run every case file of a plan; what cannot be run is told, and the others are run all the same."""
+    grants = Grants()
+    tested = [_tested(target, grants) for target in track(list(plan.targets))]
+    runs: dict[tuple[str, str], list[Trial]] = {}
+    for root in plan.roots:
+        runs |= {(root.path, grant_id): [] for grant_id in grants.ids(root)}
+    roots = {root.path: root for root in (*plan.roots, *(target.root for target in plan.targets))}
+    for target, one in zip(plan.targets, tested, strict=True):
+        runs.setdefault((target.root.path, one.grant_id), []).append(one)
+    covers = [cover for (path, grant_id), ones in sorted(runs.items())
+              if (cover := grants.cover(roots[path], grant_id, ones)) is not None]  # fmt: skip
+    strangers = [Trial(flaw.file, "", flaws=(flaw,)) for flaw in plan.flaws]
+    return Outcome((*strangers, *tested), tuple(covers), (*settings_warnings(roots), *grants.warnings))
+
+
+def _tested(target: "Target", grants: "Grants") -> Trial:
+    file = read(target.path, target.shown)
+    if file.flaws:
+        return Trial(file.file, file.grant_id, flaws=file.flaws)
+    try:
+        return tried(file, grants.subject(target.root, file.grant_id))
+    except CortexPolicyError as error:
+        why = f"`{file.grant_id}`: {error}"
+        return Trial(file.file, file.grant_id, flaws=(Flaw(file.file, file.grant_line, why, error.hint),))
+
+
+class Grants:
+    """The grants of roots, each read once; what no check would believe is told as a warning, and read."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._warnings: dict[str, None] = {}
+        self._unsafe: dict[str, None] = {}
+        self._known: dict[tuple[str, str], Subject | GrantError] = {}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What could not be tested, and, once for all of it, what no check trusts."""
+        return [*self._warnings, *warning_of([*self._unsafe])]
+
+    def ids(self, root: Root) -> list[str]:
+        """List the grants of a root."""
+        try:
+            with Directory(Trust(root), "tools") as tools:
+                return tools.grant_ids()
+        except FileNotFoundError:
+            return []
+
+    def subject(self, root: Root, grant_id: str) -> Subject:
+        """Return a grant; raise GrantError where there is none, or it does not decode."""
+        key = (root.path, grant_id)
+        if key not in self._known:
+            self._known[key] = self._read(root, grant_id)
+        known = self._known[key]
+        if isinstance(known, GrantError):
+            raise known
+        return known
+
+    def cover(self, root: Root, grant_id: str, tested: list[Trial]) -> Cover | None:
+        """Say what cases show of a grant; None where it cannot be read, which is told."""
+        try:
+            subject = self.subject(root, grant_id)
+        except GrantError as error:
+            if not tested:  # else its case file has told so
+                self._warnings[f"`{grant_id}` cannot be tested: {error}"] = None
+            return None
+        return covered(subject.grant, subject.file, [one.seen for one in tested])
+
+    def _read(self, root: Root, grant_id: str) -> Subject | GrantError:
+        trust = Trust(root)
+        try:
+            with Directory(trust, "tools") as tools:
+                data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
+            grant = decode(data, grant_id)
+        except (FileNotFoundError, GrantError) as error:
+            from cortex_policy.state.grants_errors import traced  # noqa: PLC0415 - only a failure needs it
+
+            return traced(error, trust, grant_id, None)
+        self._unsafe |= dict.fromkeys(trust.faults)
+        return Subject(grant, data, shown(f"{root.tools}/{grant_id}.json"))

@@ -1,0 +1,1 @@
+"""Compare grants and settings between files and revisions."""

@@ -1,0 +1,118 @@
+"""What a change of settings means: whether more is allowed by what counts then, or less is remembered."""
+
+from contextlib import suppress
+
+from cortex_policy.core.compare.grants import NARROWED, WIDENED, Comparison, Meaning, combined
+from cortex_policy.core.model import GrantError
+from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, USER, Layer, standing
+from cortex_policy.manage.diff.git_revisions import NothingCommitted, settings_at
+from cortex_policy.state.grants import Directory, Trust
+from cortex_policy.state.settings import LARGEST, NAME, file_of, layer, read_file
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from cortex_policy.core.settings import Setting
+    from cortex_policy.state.grants import Root
+
+    Values = Mapping[str, Any] | None  # None: they are wrong, and every check answers 27
+
+WRONG = "every check is answered with no, since the settings are wrong"
+_LOST = {
+    "audit.file": "no call is recorded any more",
+    "audit.keep": "a full audit log is dropped",
+    "history.keep": "no write can be undone any more",
+}
+_STRICTER = {setting.name for setting in SETTINGS if setting.values} - {
+    "audit.args"
+}  # which says more, and denies none
+
+
+def outcome(place: str, file: str, old: bytes | None, new: bytes | None) -> Meaning | None:
+    """Return what a new text of a settings file means for all whom it concerns, None where it changes nothing."""
+    above = list(_above(place))
+    before, after = (_counting(place, file, data, above) for data in (old, new))
+    fields = tuple(_compared(before, after))
+    return Meaning(combined(field.verdict for field in fields), fields) if fields else None
+
+
+def _above(place: str) -> "Iterator[Layer]":
+    """Yield what holds wherever a file does: another user, root or environment has none of the other places."""
+    if place == SYSTEM:
+        return
+    system = Layer(SYSTEM, {}, {})
+    with suppress(GrantError):  # it may have locked anything, or nothing
+        data = read_file(SYSTEM)
+        system = system if data is None else layer(SYSTEM, file_of(SYSTEM, None), data)
+    # a user may say less than the system, and the project holds for them too; what is locked they cannot
+    names = system.values if place == USER else system.locked
+    yield Layer(SYSTEM, {name: system.values[name] for name in names}, system.sources, system.locked)
+
+
+def _counting(place: str, file: str, data: bytes | None, above: "list[Layer]") -> "Values":
+    """Return what counts where a file has such a text, None where it is wrong."""
+    try:
+        own = layer(place, file, data) if data is not None else Layer(place, {}, {})
+    except GrantError:
+        return None
+    values = {setting.name: standing([*above, own], setting.name).winner.value for setting in SETTINGS}
+    return values | {LOCKED: own.locked}
+
+
+def loosened(root: "Root", revision: str) -> Meaning | None:
+    """Return what the project's settings mean beside those of a git revision; None where nothing of a check changed."""
+    fields = tuple(_compared(_before(root, revision), _now(root)))
+    return Meaning(combined(field.verdict for field in fields), fields) if fields else None
+
+
+def _compared(old: "Values", new: "Values") -> "Iterator[Comparison]":
+    if old is None or new is None:
+        if old is not new:
+            verdict, when = (NARROWED, "now") if new is None else (WIDENED, "before")
+            yield Comparison("config.toml", verdict, f"{when} {WRONG}")
+        return
+    for setting in SETTINGS:
+        before, after = old.get(setting.name, setting.default), new.get(setting.name, setting.default)
+        if before != after and setting.name in {*_LOST, *_STRICTER}:
+            yield from _judged(setting, before, after)
+    for name in old.get(LOCKED, ()):
+        if name not in new.get(LOCKED, ()):
+            yield Comparison(name, WIDENED, "is locked no more: others may say what they want")
+
+
+def _judged(setting: "Setting", before: "Any", after: "Any") -> "Iterator[Comparison]":
+    if setting.name in _LOST:
+        if not after:
+            yield Comparison(setting.name, WIDENED, _LOST[setting.name])
+        return
+    verdict = NARROWED if setting.is_stricter(after, before) else WIDENED
+    yield Comparison(setting.name, verdict, f"{before} becomes {after}".lower())
+
+
+def _before(root: "Root", revision: str) -> "Values":
+    try:
+        return _values(root, settings_at(root, revision))
+    except NothingCommitted:
+        return {}
+
+
+def _now(root: "Root") -> "Values":
+    try:
+        # INVARIANT: whatever its mode: a clone of CI may have any, and a gate must not take weaker for wrong
+        with Directory(Trust(root)) as policy:
+            return _values(root, policy.read(NAME, LARGEST + 1))
+    except FileNotFoundError:
+        return {}
+    except GrantError:
+        return None
+
+
+def _values(root: "Root", data: bytes | None) -> "Values":
+    if data is None:
+        return {}
+    try:
+        return layer(PROJECT, file_of(PROJECT, root.path), data).values
+    except GrantError:
+        return None

@@ -1,0 +1,62 @@
+"""Which editor an operator wants, and how it is told to open a file at a line."""
+
+import os
+import re
+import shlex
+import shutil
+
+from cortex_policy.state.writer_lock import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FALLBACKS = ("sensible-editor", "editor", "nano", "vi", "ed")
+_TAKES_PLUS = frozenset(("vi", "vim", "nvim", "nano", "pico", "emacs", "emacsclient", "mg", "joe", "micro", "kak"))
+_TAKES_GOTO = frozenset(("code", "codium", "vscodium", "cursor", "windsurf"))
+_JETBRAINS = ("idea", "pycharm", "webstorm", "phpstorm", "goland", "clion", "rider", "rubymine", "rustrover", "studio")
+# what tells an editor to wait until the file is closed: without it, it ends while the file is open
+_WAITS = {
+    **dict.fromkeys(
+        (*_TAKES_GOTO, "subl", "atom", "zed", "zeditor", "mate", "bbedit", "gedit", "xed"), ("--wait", "-w")
+    ),
+    **dict.fromkeys(_JETBRAINS, ("--wait",)),
+    **dict.fromkeys(("gvim", "gview", "mvim"), ("--nofork", "-f")),
+    "kate": ("--block", "-b"),
+}
+
+
+def chosen(environment: "Mapping[str, str]", setting: str | None = None) -> list[str]:
+    """Return the words of the operator's editor, else of one that is installed; raise NotDone where there is none."""
+    named = {"editor": setting or "", **{f"${name}": environment.get(name, "") for name in ("VISUAL", "EDITOR")}}
+    for name, text in named.items():
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise NotDone(f"`{name}` cannot be read: {str(error).lower()}") from None
+        if words:
+            return words
+    for name in FALLBACKS:
+        if shutil.which(name, path=environment.get("PATH")):
+            return [name]
+    raise NotDone("no editor was found", "name one in `$VISUAL` or `$EDITOR`")
+
+
+def command(words: list[str], file: str, line: int) -> list[str]:
+    """Return the words that open a file and wait until it is closed, at a line if the editor takes one; 0 is none."""
+    names = _names(words[0])
+    waits = next((flags for name, flags in _WAITS.items() if name in names), ())
+    words = [*words, *(waits[:1] if not {*waits}.intersection(words) else [])]
+    if _TAKES_GOTO & names:
+        return [*words, *(["--goto", f"{file}:{line}"] if line else [file])]
+    if line > 1 and _TAKES_PLUS & names:
+        return [*words, f"+{line}", file]
+    return [*words, file]
+
+
+def _names(word: str) -> set[str]:
+    """Return what an editor is called, and what the program is that its name leads to, without what follows a dot."""
+    target = os.path.basename(os.path.realpath(shutil.which(word) or word))
+    if target == "busybox":
+        return set()
+    return {re.split("[.-]", name)[0] for name in (os.path.basename(word), target)}

@@ -1,0 +1,209 @@
+"""The loop of `edit`: edit, look at what came of it, ask; nothing that does not load is ever saved."""
+
+from functools import partial
+from typing import Protocol
+
+from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.model import Value
+from cortex_policy.manage.diff.grants import Change, changed
+from cortex_policy.manage.replay.impact import told
+from cortex_policy.manage.transaction.writer import Writer, writing
+from cortex_policy.schema.catalog import NOTE
+from cortex_policy.schema.lint import examine
+from cortex_policy.schema.problems import Problem, placed
+from cortex_policy.state.edit_draft import Draft, left
+from cortex_policy.state.grants import Root, Trust, check_id
+from cortex_policy.state.grants_errors import traced
+from cortex_policy.state.writer_lock import NotDone, Patience
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SAVE, EDIT, DIFF, EXIT = "s", "e", "d", "x"
+ENDED_AT_ONCE = "the editor ended at once"
+
+
+class Screen(Protocol):
+    """What the loop asks of whoever sits in front of it."""
+
+    def edit(self, path: str, line: int) -> str:
+        """Let the operator edit a file, from a line on (0: any); return what went wrong, else nothing.
+
+        ENDED_AT_ONCE is for an editor that ended sooner than anybody can read.
+        """
+
+    def ask(self, choices: str) -> str:
+        """Return one of the choices; EXIT at the end of input."""
+
+    def consent(self, change: Change) -> bool:
+        """Ask whether a change that may allow more is meant."""
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence."""
+
+    def show_problems(self, found: tuple[Problem, ...]) -> None:
+        """Show what is wrong or doubtful."""
+
+    def show_change(self, change: Change) -> None:
+        """Show what a change means."""
+
+    def show_diff(self, old: bytes, new: bytes) -> None:
+        """Show what is different."""
+
+
+class Outcome(Value):
+    """How a session ended: saved, unchanged or cancelled; the version is None where the stamp is yet to be finished."""
+
+    word: str
+    version: int | None = None
+
+
+class _Look(Value):
+    """What came of the editor: the text that was found, what may be done with it, and where to go on."""
+
+    text: bytes
+    choices: str = EDIT + EXIT
+    line: int = 0
+    change: Change | None = None
+
+
+def edit(root: Root, grant_id: str, patience: Patience, screen: Screen) -> Outcome:
+    """Let an operator edit a grant while the writers' lock is held.
+
+    Raises NotDone or GrantError for what stands in the way. Whatever ends it, the grant is the old one or the new one,
+    and a text that was not saved is left and named.
+    """
+    check_id(grant_id)
+    with writing(root, patience, "edit") as writer:
+        original = _original(writer, grant_id)
+        file = f"{root.tools}/{grant_id}.json"
+        for path in left(file):
+            screen.say(f"note: an earlier session left its text in `{path}`")
+        draft = Draft(file, original, MAX_BYTES + 1)
+        session = Session(
+            grant_id, original, draft, screen, lambda new: writer.put(grant_id, original, new), partial(told, root)
+        )
+        try:
+            return session.run()
+        finally:
+            if session.may_go_on or draft.settle(original, session.saved):
+                screen.say(f"the text was left in `{draft.path}`")
+
+
+def _original(writer: Writer, grant_id: str) -> bytes:
+    """Return the bytes of a grant that can be saved when it was edited; it need not load."""
+    root = writer.root
+    original, file = writer.read(grant_id), f"{root.tools}/{grant_id}.json"
+    if original is None:
+        raise traced(FileNotFoundError(None, None, file), Trust(root), grant_id, None)
+    if len(original) > MAX_BYTES:
+        raise NotDone(f"`{file}` is larger than {MAX_BYTES} bytes", "mend it by hand")
+    writer.check_closed(grant_id)
+    writer.check_stamped(grant_id, original)
+    return original
+
+
+class Session:
+    """One operator, one grant, and a copy of it to work on."""
+
+    may_go_on: bool
+    saved: bytes
+
+    def __init__(
+        self,
+        grant_id: str,
+        original: bytes,
+        draft: Draft,
+        screen: Screen,
+        save: "Callable[[bytes], int | None]",
+        told: "Callable[[Change], str]" = lambda _: "",
+    ) -> None:
+        """Take the grant, the copy, the operator's screen, what saves a text, and what knows the last calls."""
+        self._id, self._original, self._draft, self._screen, self._save = grant_id, original, draft, screen, save
+        self._told = told
+        self._last = original
+        self.saved = original
+        self.may_go_on = False  # whether an editor may have the copy open in the background
+
+    def run(self) -> Outcome:
+        """Edit until the text is saved, unchanged or given up."""
+        line = _first_line(self._problems(self._original)[1])
+        while True:
+            look = self._look(self._screen.edit(self._draft.path, line))
+            if not look.choices:
+                return Outcome("unchanged")
+            answer = self._answer(look)
+            if answer == SAVE:
+                version = self._save(look.text)
+                self.saved = look.text
+                return Outcome("saved", version)
+            if answer == EXIT:
+                return Outcome("cancelled")
+            line = look.line
+
+    def _answer(self, look: _Look) -> str:
+        while True:
+            answer = self._screen.ask(look.choices)
+            if answer == DIFF:
+                self._screen.show_diff(self._original, look.text)
+            elif answer != SAVE or look.change is None or self._screen.consent(look.change):
+                return answer
+
+    def _look(self, failure: str) -> _Look:
+        was_fast = failure == ENDED_AT_ONCE
+        if failure and not was_fast:
+            self._screen.say(failure)
+        text = self._read()
+        self.may_go_on = was_fast and text == self._original
+        if self.may_go_on:
+            raise in_background()
+        if text is None:
+            return _Look(self._last)
+        self._last = text
+        if failure and not was_fast:
+            return _Look(text)
+        if not text.strip() and text != self._original:
+            self._screen.say(f"`{self._id}` was emptied, and nothing is not a grant")
+            return _Look(text)
+        loads, found = self._problems(text)
+        if text == self._original:
+            self._screen.say(f"`{self._id}` is unchanged")
+            if loads:
+                return _Look(text, "")
+        return self._judged(text, found, loads=loads)
+
+    def _judged(self, text: bytes, found: tuple[Problem, ...], *, loads: bool) -> _Look:
+        if found:
+            self._screen.show_problems(found)
+        if not loads:
+            return _Look(text, EDIT + DIFF + EXIT, _first_line(found))
+        change = changed(self._id, self._original, text)
+        self._screen.show_change(change)
+        if past := self._told(change):
+            self._screen.say(past)
+        return _Look(text, SAVE + EDIT + DIFF + EXIT, _first_line(found), change)
+
+    def _problems(self, text: bytes) -> tuple[bool, tuple[Problem, ...]]:
+        """Return whether a text is a grant, and what is wrong or doubtful about it."""
+        subject, findings = examine(text, self._id, self._id)
+        found = placed(f"{self._id}.json", text, findings)
+        return subject is not None, tuple(one for one in found if one.severity != NOTE)
+
+    def _read(self) -> bytes | None:
+        """Read the copy; None, said why, where it is not there or is no file of its own."""
+        try:
+            return self._draft.read(self._last)
+        except NotDone as error:
+            self._screen.say(error.detail)
+        return None
+
+
+def in_background() -> NotDone:
+    """Return the error for an editor that ended at once and changed nothing: it may still have the text open."""
+    hint = "an editor that goes on in the background must be told to wait, as in `EDITOR='code --wait'`"
+    return NotDone(ENDED_AT_ONCE, hint)
+
+
+def _first_line(found: tuple[Problem, ...]) -> int:
+    return found[0].line if found else 0

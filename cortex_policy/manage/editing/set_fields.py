@@ -1,0 +1,158 @@
+"""What `set` does: from the text of a grant and a wanted change to the new text, nothing else touched."""
+
+from cortex_policy.core.closest_match import nearest_word
+from cortex_policy.core.decode import DATA_CLASSES, decode, decode_json
+from cortex_policy.core.engine import usable
+from cortex_policy.core.json_edit import appended, inserted, replaced, thinned
+from cortex_policy.core.model import Grant, Rate, UsageError, Value
+from cortex_policy.core.scope_prefix import proposed
+from cortex_policy.core.text import listed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Change(Value):
+    """What is to be different, all in one write; None and empty leave as it is."""
+
+    rate: int | None = None
+    data_class: str | None = None
+    tool: str | None = None
+    allow: tuple[str, ...] = ()
+    revoke: tuple[str, ...] = ()
+    add_scopes: tuple[str, ...] = ()
+    remove_scopes: tuple[str, ...] = ()
+
+
+class Edit(Value):
+    """A change made to a text: the new text, and the grant before and after."""
+
+    text: str
+    before: Grant
+    after: Grant
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether all that was wanted held already, so that there is nothing to write."""
+        return self.before == self.after
+
+
+def change(text: str, wanted: Change, grant_id: str = "") -> Edit:
+    """Make a change to the text of a grant.
+
+    Raises GrantError for a text that does not decode, and UsageError for a change that does not fit it. What holds
+    already, by a default or in another spelling, is left alone. The text keeps its line endings: read it without
+    translating them.
+    """
+    before = decode(text.encode(), grant_id)
+    _check(wanted)
+    after = Grant(
+        grant_id,
+        before.tool if wanted.tool is None else wanted.tool,
+        _actions(before.actions, wanted),
+        before.rate if wanted.rate is None else Rate(wanted.rate),
+        before.args,
+        before.data_class if wanted.data_class is None else wanted.data_class,
+        _scopes(before.fs_scope, wanted),
+    )
+    new = _rewritten(text, before, after)
+    if decode(new.encode(), grant_id) != after:
+        raise AssertionError("an edit went wrong: nothing was written")  # a bug of ours, and it ends as one
+    return Edit(new, before, after)
+
+
+def _check(wanted: Change) -> None:
+    if wanted.rate is not None and wanted.rate < 1:
+        raise UsageError("a rate is an integer of at least 1", "a grant without actions allows nothing")
+    if wanted.tool == "":
+        raise UsageError("a tool has a name")
+    if wanted.data_class is not None and wanted.data_class not in DATA_CLASSES:
+        hint = f"{_near(wanted.data_class, DATA_CLASSES)}classes: {', '.join(DATA_CLASSES)}"
+        raise UsageError(f"`{wanted.data_class}` is no data class", hint)
+    if "" in wanted.allow:
+        raise UsageError("an action has a name")
+    for scope in wanted.add_scopes:
+        if usable(scope) is None:
+            raise UsageError(f"the scope `{scope}` can never match", _mended(scope))
+    _check_once("action", wanted.allow + wanted.revoke, str)
+    _check_once("scope", wanted.add_scopes + wanted.remove_scopes, _meaning)
+
+
+def _check_once(what: str, words: tuple[str, ...], meaning: "Callable[[str], str]") -> None:
+    seen: set[str] = set()
+    for word in words:
+        if meaning(word) in seen:
+            raise UsageError(f"the {what} `{word}` is given twice")
+        seen.add(meaning(word))
+
+
+def _mended(scope: str) -> str:
+    prefix = proposed(scope)
+    if prefix is None:
+        return "scopes are paths below the root; an empty fsScope allows any path"
+    return f"scopes are plain path prefixes, relative to the root; did you mean `{prefix}`?"
+
+
+def _actions(actions: tuple[str, ...], wanted: Change) -> tuple[str, ...]:
+    for action in wanted.allow:
+        if action in actions:
+            raise UsageError(f"`{action}` is allowed already")
+    for action in wanted.revoke:
+        if action not in actions:
+            raise UsageError(f"`{action}` is not allowed, so it cannot be revoked", _known("actions", action, actions))
+    return tuple(action for action in actions + wanted.allow if action not in wanted.revoke)
+
+
+def _scopes(scopes: tuple[str, ...], wanted: Change) -> tuple[str, ...]:
+    there = {_meaning(scope) for scope in scopes}
+    for scope in wanted.add_scopes:
+        if _meaning(scope) in there:
+            raise UsageError(f"`{scope}` is a scope already")
+    for scope in wanted.remove_scopes:
+        if _meaning(scope) not in there:
+            raise UsageError(f"`{scope}` is no scope, so it cannot be removed", _known("scopes", scope, scopes))
+    gone = {_meaning(scope) for scope in wanted.remove_scopes}
+    return tuple(scope for scope in scopes + wanted.add_scopes if _meaning(scope) not in gone)
+
+
+def _meaning(scope: str) -> str:
+    """Return what a scope is compared as: `docs` and `docs/` are one, and go together."""
+    return usable(scope) or scope
+
+
+def _known(what: str, word: str, known: tuple[str, ...]) -> str:
+    return f"{_near(word, known)}its {what}: {listed(known) or 'none'}"
+
+
+def _near(word: str, known: tuple[str, ...]) -> str:
+    close = nearest_word(word, known)
+    return f"did you mean `{close}`? " if close else ""
+
+
+def _rewritten(text: str, before: Grant, after: Grant) -> str:
+    if after.tool != before.tool:
+        text = replaced(text, "/tool", after.tool)
+    if after.rate != before.rate:
+        text = replaced(text, "/rate/perMinute", after.rate.per_minute)
+    if after.data_class != before.data_class:
+        text = _set(text, "dataClass", after.data_class)
+    text = _relisted(text, "actions", before.actions, after.actions)
+    if after.fs_scope and "fsScope" not in decode_json(text.encode()):
+        return inserted(text, "", "fsScope", list(after.fs_scope))
+    return _relisted(text, "fsScope", before.fs_scope, after.fs_scope)
+
+
+def _set(text: str, key: str, value: str) -> str:
+    if key in decode_json(text.encode()):
+        return replaced(text, f"/{key}", value)
+    return inserted(text, "", key, value)
+
+
+def _relisted(text: str, key: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
+    """Add what is new, then remove what is gone: an array that is never empty keeps its style."""
+    known, kept = set(before), set(after)
+    for word in after:
+        if word not in known:
+            text = appended(text, f"/{key}", word)
+    return thinned(text, f"/{key}", {index for index, word in enumerate(before) if word not in kept})

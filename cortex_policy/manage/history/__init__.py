@@ -1,0 +1,1 @@
+"""Show and undo past writes."""

@@ -1,0 +1,172 @@
+"""What the history knows of a root: what was written, and what a grant was at a version."""
+
+from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError, Value
+from cortex_policy.manage.diff.grants import Change, changed
+from cortex_policy.manage.transaction.record import is_grant
+from cortex_policy.manage.transaction.recovery import digest
+from cortex_policy.state import history
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import Directory, Root, Trust, check_id
+from cortex_policy.state.grants_errors import root_option
+from cortex_policy.state.history import Damage
+from cortex_policy.state.history_entry import Entry, Kept
+from cortex_policy.state.settings import history_keep
+from cortex_policy.state.stamp import Stamp
+from cortex_policy.state.writer_lock import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+SEE = "see what is known with `cortex-policy log"
+
+
+class Log(Value):
+    """What was written, the last first, what is no entry, who else could write there, and whether anything is kept."""
+
+    entries: tuple[Entry, ...]
+    damages: tuple[Damage, ...]
+    doubt: GrantError | None
+    is_kept: bool = True
+
+
+class Past(Value):
+    """The text of a grant at a version, what it allowed, and who else could write where it was kept."""
+
+    id: str
+    version: int
+    text: bytes
+    change: Change
+    doubt: GrantError | None = None
+
+
+def log(root: Root, grant_id: str | None = None) -> Log:
+    """Return what was written to a root, or to one of its grants; take no lock."""
+    if grant_id is not None:
+        check_id(grant_id)
+    try:
+        stamp = stamps.read(root)
+    except GrantError:  # a broken one is told by what needs it
+        stamp = None
+    found = tuple(history.read(root, stamp))
+    written = tuple(one for one in found if isinstance(one, Entry) and _concerns(one, grant_id))
+    damages = tuple(one for one in found if isinstance(one, Damage))
+    return Log(written, damages, history.doubt(root), bool(written) or _is_kept(root))
+
+
+def _is_kept(root: Root) -> bool:
+    try:
+        return history_keep(root.path) > 0
+    except GrantError:  # settings that are wrong are told by what goes by them
+        return True
+
+
+def at(root: Root, grant_id: str, version: int) -> Past:
+    """Return a grant as it was at a version; raise GrantError (20) where there was none, NotDone where nobody knows."""
+    check_id(grant_id)
+    stamp = stamps.read(root)
+    if stamp is None:
+        raise NotDone("there is no stamp, and so no version", f"make one with `{_stamping(root)}`")
+    kept = _kept(root, stamp, grant_id, version)
+    if kept is not None and kept.data is not None:
+        check_text(root, grant_id, kept.data)
+    text = kept.data if kept is not None else _current(root, stamp, grant_id)
+    if text is None:
+        hint = f"{SEE} {grant_id}{root_option(root)}`"
+        raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
+    return Past(grant_id, version, text, changed(grant_id, None, text), history.doubt(root) if kept else None)
+
+
+def way_back(stamp: Stamp, found: "Iterable[Entry | Damage]") -> "Iterator[Entry]":
+    """Yield the writes that led to a stamp, the last first, as far as each leads from state to state.
+
+    Others are of another branch, or of a stamp that was removed since. Behind a blind one nothing is known.
+    """
+    state: dict[str, str | None] = {**stamp.grants}
+    version = stamp.version
+    for entry in found:
+        if not isinstance(entry, Entry) or entry.version != version:
+            continue
+        if all(state.get(one.id) == one.new for one in entry.changes):
+            yield entry
+            if entry.is_blind:
+                return
+            state |= {one.id: one.old for one in entry.changes}
+            version -= 1
+
+
+def since(root: Root, stamp: Stamp, version: int, found: "Iterable[Entry | Damage]") -> tuple[Entry, ...]:
+    """Return the writes after a version, the last first; raise NotDone where not all of them are known."""
+    if version > stamp.version:
+        raise NotDone(f"the stamp is at version {stamp.version}, not at version {version} yet")
+    reached, entries = stamp.version, []
+    for entry in way_back(stamp, found):
+        if reached <= version:
+            break
+        if entry.is_blind:
+            raise NotDone(f"version {entry.version} stamped what stood there: what it was before, nobody knows")
+        entries.append(entry)
+        reached -= 1
+    if reached > version:
+        raise NotDone(f"the history does not reach back to version {version}: {_end(root, stamp, reached)}")
+    return tuple(entries)
+
+
+def _end(root: Root, stamp: Stamp, reached: int) -> str:
+    see = f"see it with `cortex-policy log{root_option(root)}`"
+    if reached == stamp.version:
+        return f"it does not know how version {reached} was made; {see}"
+    return f"what it knows begins after version {reached}; {see}"
+
+
+def check_known(root: Root, one: Kept, entry: Entry) -> None:
+    """Raise NotDone for a grant whose bytes the history does not have."""
+    if not one.is_known:
+        why = (
+            "accepted a hand edit of" if entry.verdict is None else "replaced a text, too large to keep or no grant, of"
+        )
+        option = root_option(root)
+        known = f"see `cortex-policy log {one.id}{option}`, then `cortex-policy undo --to VERSION{option}`"
+        hint = f"an older text may be known: {known}"
+        raise NotDone(f"version {entry.version} {why} `{one.id}`: what it was before, nobody has", hint)
+
+
+def check_text(root: Root, grant_id: str, text: bytes) -> None:
+    """Raise NotDone for a text that is no grant, from a history that another user can write."""
+    if not (is_grant(text) or history.is_own(root)):
+        hint = "whoever owns the history can bring it back"
+        raise NotDone(f"what the history has of `{grant_id}` is no grant, and another user could have written it", hint)
+
+
+def _kept(root: Root, stamp: Stamp, grant_id: str, version: int) -> Kept | None:
+    """Return what the first write after a version replaced; None where the grant was not written since."""
+    found = None
+    for entry in since(root, stamp, version, history.read(root, stamp)):
+        for one in entry.changes:
+            if one.id == grant_id:
+                found = one, entry
+    if found is None:
+        return None
+    check_known(root, *found)
+    return found[0]
+
+
+def _current(root: Root, stamp: Stamp, grant_id: str) -> bytes | None:
+    try:
+        with Directory(Trust(root), "tools") as tools:
+            text: bytes | None = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
+    except FileNotFoundError:
+        text = None
+    if digest(text) != stamp.grants.get(grant_id):
+        hint = f"look at it, then accept it with `{_stamping(root)}`"
+        raise NotDone(f"`{grant_id}` was not written since, and differs from its stamp", hint)
+    return text
+
+
+def _concerns(entry: Entry, grant_id: str | None) -> bool:
+    return grant_id is None or grant_id in entry.ids or entry.is_blind
+
+
+def _stamping(root: Root) -> str:
+    return f"cortex-policy stamp write{root_option(root)}"

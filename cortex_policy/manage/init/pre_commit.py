@@ -1,0 +1,164 @@
+"""The hooks of pre-commit: one table for those who refer to this repository, and for a configuration that `init` makes.
+
+The first is `.pre-commit-hooks.yaml`, written by scripts/generate.py.
+"""
+
+import os
+import re
+from contextlib import suppress
+from textwrap import indent, wrap
+from typing import NamedTuple
+
+from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.model import Value
+from cortex_policy.state.atomic_write import create
+from cortex_policy.state.grants import read_all
+from cortex_policy.state.safe_directories import open_straight
+from cortex_policy.state.writer_lock import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.state.grants import Root
+
+CONFIGURATION = ".pre-commit-config.yaml"
+MADE, KEPT, COMPLETE = "made", "kept", "complete"
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# a grant that is a link is none, and to be told of
+_OF_GRANTS = ("files: (^|/)\\.cortex/policy/tools/[^/]+\\.json$", "types: []", "types_or: [file, symlink]")
+# what a deleted grant changes: a commit that only deletes has no files to look at, and would skip a filtered hook
+_ALWAYS = ("always_run: true", "pass_filenames: false")
+
+
+class Hook(NamedTuple):
+    """One hook: what it runs, when, and whether that is about a whole root rather than the files of a commit."""
+
+    id: str
+    name: str
+    description: str
+    entry: str
+    when: tuple[str, ...]
+    is_of_root: bool = True
+
+
+HOOKS = (
+    Hook(
+        "cortex-policy-validate", "grants are valid",
+        "Look for what is wrong with the grants of a commit; show the line, and how to mend it. The root is told by"
+        " where a grant lies.",
+        "cortex-policy validate",
+        # one process, which forks where it pays: several would not see two grants that share a budget
+        (*_OF_GRANTS, "require_serial: true"), is_of_root=False,
+    ),
+    Hook(
+        "cortex-policy-fmt", "grants are laid out canonically",
+        "Show what `cortex-policy fmt` would lay out anew. It writes nothing: a write moves the stamp, which would have"
+        " to be staged too.",
+        "cortex-policy fmt --check --diff",
+        (*_OF_GRANTS, "pass_filenames: false"),
+    ),
+    Hook(
+        "cortex-policy-test", "grants decide as their cases say",
+        "Run the cases of the grants, `.cortex/policy/tests/*.cases.toml`; a grant without cases is told of, and"
+        " passes.",
+        "cortex-policy test",
+        (*_ALWAYS, "stages: [pre-commit, pre-merge-commit, pre-push, manual]"),
+    ),
+    Hook(
+        "cortex-policy-stamp", "grants match stamp.json, as staged",
+        "Refuse grants that were changed, added, renamed or deleted by hand and not stamped since, and a stamp that was"
+        " not staged with them.",
+        "cortex-policy stamp verify",
+        (*_ALWAYS, "stages: [pre-commit, pre-merge-commit, pre-push, manual]"),
+    ),
+    Hook(
+        "cortex-policy-widen", "no grant allows more than HEAD (else SKIP=cortex-policy-widen)",
+        "Refuse a commit that allows more than the one before, until somebody means it and skips this hook. Before the"
+        " first commit nothing was allowed.",
+        "cortex-policy diff --against HEAD --fail-on widened",
+        (*_ALWAYS, "stages: [pre-commit, manual]"),
+    ),
+)  # fmt: skip
+
+
+class Configured(Value):
+    """The configuration of pre-commit: whether it was made, kept or is complete, and the hooks to have in it."""
+
+    file: str
+    status: str
+    block: str
+
+
+def manifest() -> str:
+    """Return what `.pre-commit-hooks.yaml` says."""
+    return "\n".join(line for hook in HOOKS for line in _told(hook))
+
+
+def repository_of(path: str) -> str:
+    """Return the top of the git repository around a directory; raise NotDone where a configuration can not be made."""
+    top = path
+    while not os.path.lexists(f"{top.rstrip('/')}/.git"):
+        if top == "/":
+            raise NotDone(f"`{path}` is in no git repository", "make one with `git init`, and ask for its hooks again")
+        top = os.path.dirname(top)
+    may_write = os.access(top, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+    if not may_write and not os.path.lexists(f"{top.rstrip('/')}/{CONFIGURATION}"):
+        raise NotDone(f"`{top}` cannot be written to")
+    return top
+
+
+def configured(root: "Root", top: str) -> Configured:
+    """Make a configuration with the hooks for a root, at the top of its repository; one that is there is kept."""
+    file, below = f"{top.rstrip('/')}/{CONFIGURATION}", os.path.relpath(root.path, top)
+    block = indent(_block(below), "  ")
+    try:
+        directory = open_straight(top)
+        try:
+            create(directory, CONFIGURATION, f"repos:\n{block}".encode())
+        except FileExistsError:
+            return _kept(file, below, directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+    return Configured(file, MADE, block)
+
+
+def _kept(file: str, below: str, directory: int) -> Configured:
+    text = ""
+    with suppress(
+        OSError
+    ):  # a link too: where it leads somebody else may have chosen, a device that acts by being opened
+        descriptor = os.open(CONFIGURATION, _READ, dir_fd=directory)
+        try:
+            text = read_all(descriptor, MAX_BYTES).decode("utf-8", "replace")
+        finally:
+            os.close(descriptor)
+    wanted = [f"id: {hook.id}" for hook in HOOKS] + [line.strip() for line in _arguments(below)]
+    status = COMPLETE if all(line in text for line in wanted) else KEPT
+    around = re.search(r"^( *)- repo:", text, re.MULTILINE)  # a list goes on as far in as it began
+    return Configured(file, status, indent(_block(below), around[1] if around else "  "))
+
+
+def _block(below: str) -> str:
+    """Return the hooks of a root for a configuration: run as installed, for there may be no repository to refer to."""
+    lines = ["- repo: local", "  hooks:"]
+    for hook in HOOKS:
+        lines += [f"    - id: {hook.id}", f"      name: {hook.name}", f"      entry: {hook.entry}"]
+        lines += _arguments(below) if hook.is_of_root else []
+        lines += [f"      {line}" for line in ("language: system", *hook.when)]
+    return "\n".join([*lines, ""])
+
+
+def _arguments(below: str) -> list[str]:
+    return [] if below == os.curdir else [f'      args: [--root, "{"".join(map(_quoted, below))}"]']
+
+
+def _quoted(letter: str) -> str:
+    return letter if letter.isprintable() and letter not in '"\\' else f"\\U{ord(letter):08x}"
+
+
+def _told(hook: Hook) -> list[str]:
+    description = wrap(hook.description, 116, initial_indent="    ", subsequent_indent="    ")
+    lines = ["description: >-", *description, f"entry: {hook.entry}", "language: python", *hook.when]
+    more = [line if line.startswith(" ") else f"  {line}" for line in lines]
+    return [f"- id: {hook.id}", f"  name: {hook.name}", *more, "  minimum_pre_commit_version: 3.2.0", ""]

@@ -1,0 +1,99 @@
+"""Make a root: the directory of its grants, and an example to try."""
+
+import os
+
+from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
+from cortex_policy.manage.editing.operations import drafted
+from cortex_policy.manage.editing.set_fields import Change
+from cortex_policy.manage.init.pre_commit import MADE, Configured, configured, repository_of
+from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.state import git_ignore
+from cortex_policy.state.grants import Root, may_hold_policy
+from cortex_policy.state.safe_directories import make_directory, open_below, open_straight
+from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience
+
+EXAMPLE = "example"
+_GRANT = Change(rate=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))
+
+
+class Founded(Value):
+    """A root, what was made for it (absolute paths, none where it was complete), and its hooks if they were wanted."""
+
+    root: Root
+    made: tuple[str, ...]
+    hooks: Configured | None = None
+
+
+def found(named: str | None = None, patience: Patience = AT_ONCE, *, with_hooks: bool = False) -> Founded:
+    """Make what is missing of a root, in the directory that is named or the working directory; overwrite nothing.
+
+    Raises NotDone where a directory above it is a root already: below it, no check could tell which one is meant.
+    """
+    path = _directory(_wanted(named))
+    _refuse_outer(path)
+    top = repository_of(path) if with_hooks else None
+    root = Root(path, named=named is not None)
+    made = _made(root, patience)
+    if top is None:
+        return Founded(root, tuple(made))
+    hooks = configured(root, top)
+    return Founded(root, (*made, hooks.file) if hooks.status == MADE else tuple(made), hooks)
+
+
+def _made(root: Root, patience: Patience) -> list[str]:
+    path, ignoring = root.path, f"{root.path.rstrip('/')}/.cortex/policy/{git_ignore.NAME}"
+    had_tools, had_ignoring = os.path.isdir(root.tools), os.path.lexists(ignoring)
+    try:
+        _make_policy(path)
+    except OSError as error:
+        raise NotDone(f"`{path}/.cortex/policy`: {(error.strerror or str(error)).lower()}") from None
+    made = [] if had_tools else [root.tools]
+    with writing(root, patience, "init") as writer:
+        if not any(name.endswith(".json") for name in os.listdir(root.tools)):
+            writer.put(EXAMPLE, None, drafted(_GRANT).encode())
+            made.append(f"{root.tools}/{EXAMPLE}.json")
+        git_ignore.make(writer.policy.descriptor)
+    return [*made, ignoring] if os.path.lexists(ignoring) and not had_ignoring else made
+
+
+def _wanted(named: str | None) -> str:
+    if named is not None:
+        return named
+    name = os.environ.get("CORTEX_POLICY_ROOT") or os.curdir
+    if name != os.curdir and not name.startswith("/"):
+        raise GrantError(ROOT_NOT_FOUND, f"CORTEX_POLICY_ROOT is not absolute: `{name}`")
+    return name
+
+
+def _directory(name: str) -> str:
+    try:
+        path = os.path.realpath(name, strict=True)
+    except (OSError, ValueError) as error:
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "cannot be read"
+        raise GrantError(ROOT_NOT_FOUND, f"`{name}`: {why.lower()}") from None
+    if not os.path.isdir(path):
+        raise GrantError(ROOT_NOT_FOUND, f"`{path}` is no directory")
+    return path
+
+
+def _refuse_outer(path: str) -> None:
+    above = path
+    while above != "/":
+        above = os.path.dirname(above)
+        if may_hold_policy(above):
+            hint = f"keep its grants there: a root inside `{above}` would be ambiguous"
+            raise NotDone(f"`{above}` is a root already, or cannot be examined", hint)
+
+
+def _make_policy(path: str) -> None:
+    """Make both directories without following a link on the way; `writing` refuses the links that are there."""
+    above = open_straight(path)
+    try:
+        make_directory(above, ".cortex")
+        below = open_below(above, ".cortex")
+        try:
+            make_directory(below, "policy")
+        finally:
+            os.close(below)
+    finally:
+        os.close(above)

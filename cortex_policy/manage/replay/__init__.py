@@ -1,0 +1,1 @@
+"""Decide recorded calls again with other grants."""

@@ -1,0 +1,168 @@
+"""Past calls decided again one after the other: each by the rules, and by the rate that all of them share."""
+
+from marshal import dumps
+
+from cortex_policy.core.decode import decode
+from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
+from cortex_policy.core.engine import covering, misspelling
+from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Place, Reason, Settings, budget_key
+from cortex_policy.manage.replay.rate import Windows
+from cortex_policy.manage.replay.relevant_grant import GrantParts
+from cortex_policy.manage.replay.rules import Beyond, Unknown, is_full, judged
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+    from typing import Any
+
+    from cortex_policy.manage.diff.git_revisions import Found
+    from cortex_policy.manage.replay.rate import Settle
+
+    Policy = Mapping[str, Found] | Mapping[str, Grant | GrantError]  # each grant by its id
+
+_ABSENT = GrantError(GRANT_NOT_FOUND, "")
+_PLAIN = set(Place.__match_args__[:5])  # members of a path without a fault
+_OF_ANY_TEXT = frozenset(("type", "format", "title", "description"))  # keywords that all texts meet, or none
+SLOW = Beyond(f"up to it the calls take more than {MAX_SHARED_STEPS:,} steps in patterns")
+MOST_KNOWN, _LONGEST_KNOWN = 20_000, 2048  # answers that are remembered, and bytes of what names one
+
+
+class Deciding:
+    """Decides calls again, in the order of a log; `settle` is told each ticket with its answer, somewhat later."""
+
+    def __init__(
+        self, policy: "Policy", settings: Settings, settle: "Settle", explained: "Container[Any]" = ()
+    ) -> None:
+        """Take the grants, what is set, and what is told of each answer."""
+        self._policy, self._settings, self._settle = policy, settings, settle
+        self._windows = Windows(settle, explained)
+        self._loaded: dict[str, Grant | GrantError] = {}
+        self._parts: dict[str, GrantParts] = {}
+        self._known: dict[bytes, Reason | Unknown | None] = {}
+        self.steps = SharedSteps()
+
+    def take(self, at: float, data: "dict[str, Any]", ticket: object) -> None:
+        """Decide one call."""
+        self.enter(at, data, ticket, self.judged(data))
+
+    def enter(self, at: float, data: "dict[str, Any]", ticket: object, answer: "Reason | Unknown | None") -> None:
+        """Take one call that every rule but the rate has answered so."""
+        windows = self._windows
+        windows.pass_time(at)
+        if isinstance(answer, Reason):
+            self._settle(ticket, answer)
+            return
+        grant = self.grant(data["grant"])
+        if isinstance(grant, Grant):
+            key = budget_key(grant.tool, data["action"])
+            if answer is None:
+                windows.enter(at, key, grant.rate.per_minute, data, ticket)
+                return
+            windows.may_hit(at, key, data)
+        if answer is not None:
+            self._settle(ticket, answer)
+
+    def finish(self) -> None:
+        """Settle what is still open at the end of a log."""
+        self._windows.finish()
+
+    def grant(self, grant_id: str) -> "Grant | GrantError":
+        """Return a grant, or why there is none."""
+        found = self._loaded.get(grant_id)
+        if found is None:
+            text = self._policy.get(grant_id)
+            if text is None:
+                return _ABSENT  # never remembered: a log may name any number of them
+            found = self._loaded[grant_id] = loaded(text, grant_id)
+        return found
+
+    def part_for(self, data: "dict[str, Any]", grant: Grant) -> Grant:
+        """Return what a call meets of its grant."""
+        name = data["grant"]
+        if name not in self._parts:
+            self._parts[name] = GrantParts(grant)
+        return self._parts[name].part_for(data)
+
+    def judged(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
+        """Decide a call by every rule but the rate, at once where the same was asked before."""
+        key = same_as(data)
+        if key is None:
+            return self._judged(self._met(data), data)
+        if key not in self._known:
+            self._remember(key, self._judged_alike(data))
+        return self._known[key]
+
+    def _judged_alike(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
+        """Decide a call, at once where one was asked before whose paths are treated alike."""
+        grant = self._met(data)
+        plain = _plain_paths(grant, data) if isinstance(grant, Grant) and "paths" in data else None
+        key = same_as(data, plain) if plain is not None else None
+        if key is None:
+            return self._judged(grant, data)
+        if key not in self._known:
+            self._remember(key, self._judged(grant, data))
+        return self._known[key]
+
+    def _judged(self, grant: "Grant | GrantError", data: "dict[str, Any]") -> "Reason | Unknown | None":
+        with self.steps as steps:
+            before = steps.refused
+            answer = judged(grant, data, self._settings)
+            return answer if steps.refused == before else SLOW
+
+    def _met(self, data: "dict[str, Any]") -> "Grant | GrantError":
+        grant = self.grant(data["grant"])
+        return self.part_for(data, grant) if isinstance(grant, Grant) else grant
+
+    def _remember(self, key: bytes, answer: "Reason | Unknown | None") -> None:
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[key] = answer
+
+
+def same_as(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> bytes | None:
+    """Return what is equal for calls that every rule but the rate answers alike; None where that is too long.
+
+    Plain paths stand for those that their grant treats alike.
+    """
+    # INVARIANT: whatever an answer depends on is in here; version 2 tells equal values by equal bytes
+    if plain is not None:
+        said: Any = data["args"] | plain, None, None
+    else:
+        said = (data["args"], data.get("paths")) if is_full(data) else list(data["args"])
+    try:
+        key = dumps((data["grant"], data["action"], data["reason"].exit_code, said), 2)
+    except ValueError:  # nested deeper than it goes
+        return None
+    return key if len(key) <= _LONGEST_KNOWN else None
+
+
+def _plain_paths(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | None":
+    """Return for each path of a call what its answer depends on, where that is less than the path itself.
+
+    It is where it has one spelling, stands right in an argument, and no declaration looks at more than its type.
+    """
+    found: dict[str, Any] = {}
+    args, paths = data["args"], data["paths"]
+    for place in paths if is_full(data) and isinstance(paths, list) else (None,):
+        if not isinstance(place, dict) or place.keys() != _PLAIN:
+            return None
+        name, given, *spellings, resolved = map(place.get, Place.__match_args__[:5])
+        if not isinstance(name, str) or not isinstance(resolved, str) or args.get(name) != given:
+            return None
+        if not isinstance(given, str) or spellings != [given, given]:
+            return None
+        declaration = grant.args.get(name, {})
+        if not isinstance(declaration, dict) or not _OF_ANY_TEXT.issuperset(declaration):
+            return None
+        found[name] = [covering(grant.fs_scope, given), misspelling(given)]
+    return found
+
+
+def loaded(text: "Found | Grant", grant_id: str) -> "Grant | GrantError":
+    """Return the grant that a text is, or why it is none."""
+    if not isinstance(text, bytes):
+        return text
+    try:
+        return decode(text, grant_id)
+    except GrantError as error:
+        return error

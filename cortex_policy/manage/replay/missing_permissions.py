@@ -1,0 +1,159 @@
+"""What a grant lacks to allow one past call: as little as there is, or why no grant should allow it."""
+
+from cortex_policy.core.arguments import unmet
+from cortex_policy.core.engine import misspelling, outside, usable
+from cortex_policy.core.model import (
+    ACTION_NOT_ALLOWED,
+    APPROVAL_REQUIRED,
+    ARGUMENT_NOT_ALLOWED,
+    PATH_OUTSIDE_SCOPE,
+    Grant,
+    Place,
+    Value,
+)
+from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.manage.replay.rules import Unknown, is_full, judged, recorded_places
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from cortex_policy.core.model import Settings
+
+# where a bound of these is missed, the value itself or its size is the one smallest move
+_MEASURES = {
+    "minimum": lambda value: value, "maximum": lambda value: value, "minLength": len, "maxLength": len,
+    "minItems": len, "maxItems": len,
+}  # fmt: skip
+_LONGEST = 200  # characters of a value that is added to an `enum`
+_MOST_STEPS = 8  # arguments of one call, and then some
+
+
+class Redeclared(Value):
+    """A keyword of an argument's declaration, with the value that would do: one more for `enum`, else the bound."""
+
+    name: str
+    keyword: str
+    value: object
+
+
+class Needs(Value):
+    """What one call lacks."""
+
+    actions: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    declared: tuple[Redeclared, ...] = ()
+
+
+def needs(grant: Grant, data: "dict[str, Any]", settings: "Settings") -> Needs | str:
+    """Return what would let every rule but the rate pass, or a sentence that says why nothing here does."""
+    found = Needs()
+    for _ in range(_MOST_STEPS):
+        answer = judged(with_needs(grant, found), data, settings)
+        if answer is None:
+            return found
+        if isinstance(answer, Unknown):
+            return str(answer)
+        more = _more(found, with_needs(grant, found), data, answer)
+        if isinstance(more, str):
+            return more
+        found = more
+    return "too much of it would have to change"
+
+
+def with_needs(grant: Grant, found: Needs) -> Grant:
+    """Return a grant that has what was lacking."""
+    args = dict(grant.args)
+    for one in found.declared:
+        args[one.name] = redeclared(args[one.name], one)
+    return Grant(
+        grant.id,
+        grant.tool,
+        grant.actions + found.actions,
+        grant.rate,
+        args,
+        grant.data_class,
+        grant.fs_scope + found.scopes,
+    )
+
+
+def redeclared(declaration: object, change: Redeclared) -> "dict[str, Any]":
+    """Return a declaration that lets the value through."""
+    assert isinstance(declaration, dict)  # noqa: S101 - nothing else is ever proposed to be changed
+    value = [*declaration["enum"], change.value] if change.keyword == "enum" else change.value
+    return declaration | {change.keyword: value}
+
+
+def _more(found: Needs, grant: Grant, data: "dict[str, Any]", answer: str) -> Needs | str:
+    if answer == ACTION_NOT_ALLOWED:
+        action = data["action"]
+        return Needs((action,), found.scopes, found.declared) if action else "an action has a name"
+    if answer == ARGUMENT_NOT_ALLOWED and is_full(data):
+        change = _widened(grant.args, data["args"])
+        return change if isinstance(change, str) else Needs(found.actions, found.scopes, (*found.declared, change))
+    if answer == PATH_OUTSIDE_SCOPE and is_full(data):
+        scopes = _scopes(grant, data)
+        return scopes if isinstance(scopes, str) else Needs(found.actions, found.scopes + scopes, found.declared)
+    return "a human approves it, not a grant" if answer == APPROVAL_REQUIRED else f"{answer.replace('_', ' ')}"
+
+
+def _widened(declarations: "Mapping[str, object]", args: "dict[str, Any]") -> Redeclared | str:
+    """Return the one smallest change of the first declaration that is missed; where there are two, neither."""
+    for name, value in args.items():
+        declaration = declarations.get(name)
+        if name not in declarations or not unmet(declarations, {name: value}):
+            continue
+        tries = _tries(name, declaration, value) if isinstance(declaration, dict) else []
+        fit = [one for one in tries if not unmet({name: redeclared(declaration, one)}, {name: value})]
+        if len(fit) == 1:
+            return fit[0]
+        return f"argument `{name}` misses its declaration, and no one change of that is the obvious one"
+    return "an argument is not declared, or holds an object, which the settings deny"
+
+
+def _tries(name: str, declaration: "dict[str, Any]", value: object) -> list[Redeclared]:
+    found = []
+    if isinstance(declaration.get("enum"), list) and isinstance(value, str | int) and len(str(value)) <= _LONGEST:
+        found.append(Redeclared(name, "enum", value))
+    for keyword, measure in _MEASURES.items():
+        is_sized = keyword in ("minimum", "maximum") or isinstance(value, str | list)
+        if keyword in declaration and is_sized:
+            found.append(Redeclared(name, keyword, measure(value)))
+    return found
+
+
+def _scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
+    """Return the directories of the paths that are in no scope."""
+    known = {(place.argument, place.given): place for place in recorded_places(data)}
+    found: dict[str, None] = {}
+    for argument, given, is_path in path_arguments(grant, data["args"]):
+        if not is_path:
+            continue
+        place = known.get((argument, given)) if given is not None else None
+        if place is None:
+            return "a path of it is none"
+        if not outside(grant.fs_scope, place):
+            continue
+        scopes = directories(place)
+        if isinstance(scopes, str):
+            return scopes
+        found |= dict.fromkeys(scopes)
+    return tuple(found) or "a path is required"
+
+
+def directories(place: Place) -> list[str] | str:
+    """Return the smallest scopes that hold a path in both spellings, or why there are none."""
+    if place.guard:
+        return "a path that governs grants is in no scope"
+    if why := misspelling(place.given) or place.fault:
+        return f"a path of it {why}"
+    found = []
+    for relative in dict.fromkeys((place.collapsed, place.landed)):  # both spellings must be in scope
+        if relative is None:
+            return "a path of it leads out of the root"
+        scope = relative.rpartition("/")[0] or relative
+        if not relative or usable(scope) is None or scope.casefold().split("/")[0] == ".cortex":
+            return "no scope that is smaller than the root can hold a path of it"
+        found.append(scope)
+    return found

@@ -1,0 +1,175 @@
+"""A past call decided again, every rule but the rate, on what its event says: yes, no or unknown, never a guess."""
+
+from cortex_policy.core.compare.declarations import allows_none
+from cortex_policy.core.engine import refusal, usable
+from cortex_policy.core.model import (
+    ACTION_NOT_ALLOWED,
+    ALLOWED,
+    APPROVAL_REQUIRED,
+    ARGUMENT_NOT_ALLOWED,
+    GRANT_INVALID,
+    GRANT_NOT_FOUND,
+    PATH_OUTSIDE_SCOPE,
+    RATE_LIMITED,
+    Grant,
+    GrantError,
+    Place,
+    Reason,
+    Request,
+    Settings,
+)
+from cortex_policy.core.path_arguments import path_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    Static = "Reason | Unknown | None"
+
+FULL = 'set `audit.args = "full"`, so that later calls can be decided again'
+_PASSED_PATHS = (ALLOWED, RATE_LIMITED, APPROVAL_REQUIRED)  # what came after the path rule
+# what decided instead of these were not the grants: a stop, a mode, the state
+_BY_GRANTS = (
+    *_PASSED_PATHS, ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, GRANT_NOT_FOUND, GRANT_INVALID,
+)  # fmt: skip
+_TEXT = (str, type(None))
+
+
+class Unknown(str):
+    """Why a call cannot be decided again."""
+
+    __slots__ = ()
+
+
+class Beyond(Unknown):
+    """Why a call cannot be decided again that no log could tell."""
+
+    __slots__ = ()
+
+
+REQUIRED = Beyond("a path was required then, perhaps by the call itself")
+DETOUR = Unknown("the log does not say where a path of it leads under these scopes")
+APPROVAL = Beyond("nobody knows if it was approved")
+
+
+def is_full(data: "dict[str, Any]") -> bool:
+    """Whether an event holds the arguments themselves, and the paths as they were resolved."""
+    return "cwd" in data and type(data["args"]) is dict
+
+
+def is_told(data: "dict[str, Any]", why: str) -> bool:
+    """Whether a fuller log would not help with what cannot be decided."""
+    return is_full(data) or isinstance(why, Beyond)
+
+
+def judged(found: "Grant | GrantError", data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
+    """Decide an event by every rule but the rate: None where all pass."""
+    if isinstance(found, GrantError):
+        return found.reason
+    if data["action"] not in found.actions:
+        return ACTION_NOT_ALLOWED
+    answer = (_from_values if is_full(data) else _from_names)(found, data, settings)
+    if answer is None and data["reason"] not in _BY_GRANTS:
+        return Beyond(f"{data['reason'].message} then, which is not for a grant to say")
+    return answer
+
+
+def _from_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
+    """Ask the engine with what is unknown at its worst, and where that is a no, at its best."""
+    recorded, args = data["reason"], data["args"]
+    approved, paths = _approved(recorded), [*path_arguments(grant, args)]
+    places = tuple(_places(grant, paths, data))
+    # a call may have asked for `--require-path` by itself
+    strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None and is_path for _, given, is_path in paths)
+    is_lost = any(bad is not good for bad, good in places)
+    worst = Request(data["action"], args, tuple([place for place, _ in places]), 1, approved is True)
+    no = refusal(grant, worst, Settings(**{**vars(settings), "require_path": True}) if strict else settings)
+    if no is not None and (is_lost or strict or approved is None):
+        best = Request(data["action"], args, tuple([place for _, place in places]), 1, approved is not False)
+        no = refusal(grant, best, settings)
+        if no is None:
+            return DETOUR if is_lost else REQUIRED if strict else APPROVAL
+    return None if no is None else no.reason
+
+
+def _places(
+    grant: Grant, paths: "list[tuple[str, str | None, bool]]", data: "dict[str, Any]"
+) -> "Iterator[tuple[Place, Place]]":
+    """Yield the place of each path that a grant sees, at its worst and at its best."""
+    known = {(place.argument, place.given): place for place in recorded_places(data)} if paths else {}
+    for argument, given, _ in paths:
+        if given is None:
+            continue
+        place = known.get((argument, given))
+        if place is None:
+            within = next(filter(usable, grant.fs_scope), None)
+            yield Place(argument, given, guard="is not in the log"), Place(argument, given, within, within, within)
+        elif _may_depend_on_scopes(place):
+            part = place.argument, place.given, place.collapsed, place.landed, place.resolved
+            yield Place(*part, "leads elsewhere", place.guard), Place(*part, "", place.guard)
+        else:
+            yield place, place
+
+
+def _may_depend_on_scopes(place: Place) -> bool:
+    """Whether its `..` lead elsewhere once they are collapsed: that is a fault under some scopes only."""
+    return place.resolved is not None and place.collapsed != place.landed and ".." in place.given.split("/")
+
+
+def recorded_places(data: "dict[str, Any]") -> "Iterator[Place]":
+    """Yield the paths of a call as they were resolved then; what is none is passed over."""
+    found = data.get("paths")
+    for one in found if isinstance(found, list) else ():
+        if isinstance(one, dict):
+            argument, given, collapsed, landed, resolved, fault, guard = map(one.get, Place.__match_args__)
+            faults = ("" if fault is None else fault), ("" if guard is None else guard)
+            members = argument, given, collapsed, landed, resolved, *faults
+            if argument is not None and given is not None and all(isinstance(part, _TEXT) for part in members):
+                yield Place(*members)  # type: ignore[arg-type] # they were looked at
+
+
+def _approved(recorded: Reason) -> bool | None:
+    """Whether a human had approved a call, None where nobody knows."""
+    if recorded in (ALLOWED, RATE_LIMITED):
+        return True  # or it need not be
+    return False if recorded == APPROVAL_REQUIRED else None
+
+
+def _from_names(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
+    names = [name for name in data["args"] if isinstance(name, str)]
+    declared = [name for name in names if name in grant.args]
+    if any(allows_none(grant.args, name) for name in declared):
+        return ARGUMENT_NOT_ALLOWED
+    if settings.undeclared_args != "allow" and len(declared) < len(names):
+        return Unknown("`undeclared_args` is asked of its values, and the log does not hold them")
+    if declared:
+        return Unknown(f"argument `{declared[0]}` is declared, and the log does not hold its value")
+    return _from_names_of_paths(grant, names, data["reason"], settings)
+
+
+def _from_names_of_paths(
+    grant: Grant, names: list[str], recorded: Reason, settings: Settings
+) -> "Reason | Unknown | None":
+    if not names:
+        if settings.require_path:
+            return PATH_OUTSIDE_SCOPE
+        if recorded == PATH_OUTSIDE_SCOPE:
+            return REQUIRED
+        return _from_approval(grant, recorded, settings)
+    if grant.fs_scope:
+        return Unknown("scopes are asked of its paths, and the log does not hold them")
+    if recorded not in _PASSED_PATHS:
+        return Unknown("the log does not hold its paths, which may lead to what governs grants")
+    if settings.require_path:  # an argument that is called `path` may be null, or an empty list
+        return Unknown("a path is required, and the log does not say if one was given")
+    return _from_approval(grant, recorded, settings)
+
+
+def _from_approval(grant: Grant, recorded: Reason, settings: Settings) -> "Reason | Unknown | None":
+    if grant.data_class != "sensitive" or settings.sensitive == "allow":
+        return None
+    approved = _approved(recorded) if settings.sensitive == "ask" else False
+    if approved is None:
+        return APPROVAL
+    return None if approved else APPROVAL_REQUIRED

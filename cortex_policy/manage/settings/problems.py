@@ -1,0 +1,101 @@
+"""What is wrong with settings: told first by whatever looks at grants, since every check answers 27 meanwhile."""
+
+import os
+import re
+import stat
+
+from cortex_policy.core.model import GrantError, Value
+from cortex_policy.manage.validation.targets import shown
+from cortex_policy.schema.catalog import severity_of
+from cortex_policy.schema.problems import MOST_SHOWN, Problem
+from cortex_policy.state.grants import read_all
+from cortex_policy.state.settings import LARGEST, layers, operator_errors
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CODE = "settings-invalid"
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_SENTENCE = re.compile(r"`(.*?)`: (.*)", re.DOTALL)  # the file or the variable, and why
+_AT = re.compile(r"\(at line ([0-9]+), column ([0-9]+)\)$")  # as tomllib says it
+_NAME = re.compile(r"(?:there is no setting )?`([^`]+)`")
+_HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-]+)\s*\]")
+_KEY = re.compile(r"\s*([A-Za-z0-9_.\-]+)\s*=")
+
+
+class _Spot(Value):
+    """A place in a settings file, and the line that stands there; columns count characters."""
+
+    line: int = 1
+    column: int = 1
+    end_column: int = 1
+    source: str = ""
+
+
+def settings_error(root: str) -> GrantError | None:
+    """Return why every check of a root answers 27, None where the settings can be trusted and read."""
+    try:
+        layers(root, asks_all=False)
+    except GrantError as error:
+        return error
+    return None
+
+
+def settings_warnings(roots: "Iterable[str]") -> list[str]:
+    """Return a sentence for each thing that makes every check of some of these roots answer 27, with what fixes it."""
+    errors = filter(None, map(settings_error, roots))
+    return list(dict.fromkeys(f"{error}; every check answers 27{error.hint and f'; {error.hint}'}" for error in errors))
+
+
+def operator_problems() -> list[Problem]:
+    """Return the problems of the settings of the system, of the user and of the environment."""
+    return [problem_of(error) for error in operator_errors()]
+
+
+def problem_of(error: GrantError) -> Problem:
+    """Return an error of settings as a problem of its file, at the line that it is about."""
+    found = _SENTENCE.fullmatch(error.detail)
+    place, why = (found[1], found[2]) if found else ("", error.detail)
+    file = shown(place) if place.startswith("/") else place
+    spot = _spot(place, why)
+    hint = error.hint.replace(place, file) if place else error.hint
+    return Problem(
+        file, spot.line, spot.column, spot.line, spot.end_column, "", CODE, severity_of(CODE), why, hint,
+        source=spot.source,
+    )  # fmt: skip
+
+
+def _spot(file: str, why: str) -> _Spot:
+    lines = _lines(file) if file.startswith("/") else []
+    at, name = _AT.search(why), _NAME.match(why)
+    if at and int(at[1]) <= len(lines):
+        line, column = int(at[1]), int(at[2])
+        return _Spot(line, column, column + 1, lines[line - 1])
+    return _spot_of(name[1], lines) if name else _Spot()
+
+
+def _spot_of(name: str, lines: list[str]) -> _Spot:
+    """Return where a setting is written, or the table that it is in."""
+    section = ""
+    for number, text in enumerate(lines, 1):
+        header, key = _HEADER.match(text), _KEY.match(text)
+        section = header[1] if header else section
+        if (header and header[1] == name) or (key and f"{section}.{key[1]}".removeprefix(".") == name):
+            found = header or key
+            return _Spot(number, found.start(1) + 1, found.end(1) + 1, text) if found else _Spot()
+    return _Spot()
+
+
+def _lines(file: str) -> list[str]:
+    """Return the lines of a settings file, none where it cannot be read or a line is too long to be shown."""
+    try:
+        descriptor = os.open(file, _FLAGS)
+        try:
+            data = read_all(descriptor, LARGEST) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return []
+    lines = data.decode(errors="replace").splitlines()
+    return lines if all(len(line) <= MOST_SHOWN for line in lines) else []

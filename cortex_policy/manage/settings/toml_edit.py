@@ -1,0 +1,118 @@
+"""Change one setting in the text of its file, and leave the rest, comments too, as it was written."""
+
+import re
+from itertools import chain
+
+import tomli_w
+
+from cortex_policy.core.decode import Malformed
+from cortex_policy.core.settings import flattened
+from cortex_policy.core.toml import decode_toml
+from cortex_policy.state.writer_lock import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ABSENT = None
+_HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-]+)\s*\]\s*(#.*)?$")
+_PAIR = re.compile(
+    r"(\s*([A-Za-z0-9_.\-]+)\s*=\s*)(\"[^\"\\]*\"|'[^']*'|\[[^\]#]*\]|[^#\"'\[{]*[^#\"'\[{\s])(\s*(?:#.*)?)$"
+)
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # TOML knows no other ends of lines, as `splitlines` does
+_APART = re.compile(r"\s*(#.*)?$")
+
+
+def changed(text: str, name: str, value: object) -> str:
+    """Return a text with another value of a setting, ABSENT for none; raise NotDone where comments would be lost.
+
+    Each line keeps its ending, and a new one ends as the line before it does.
+    """
+    before = flattened(decode_toml(text.encode()))
+    wanted = {key: part for key, part in before.items() if key != name} | ({} if value is ABSENT else {name: value})
+    if wanted == before:
+        return text
+    for candidate in _candidates(text, name, value):
+        if _says(candidate, wanted):
+            return candidate
+    if "#" in text:
+        raise NotDone("its comments would be lost", "use `cortex-policy config edit`")
+    return tomli_w.dumps(_nested(wanted)).replace("\n", _ending(text))
+
+
+def literal(value: object) -> str:
+    """Spell a value, a list in one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(literal, value))}]"
+    return tomli_w.dumps({"x": value}).removeprefix("x = ").removesuffix("\n")
+
+
+def _says(text: str, wanted: dict[str, object]) -> bool:
+    try:
+        return flattened(decode_toml(text.encode())) == wanted
+    except Malformed:
+        return False
+
+
+def _nested(values: dict[str, object]) -> dict[str, object]:
+    document: dict[str, object] = {}
+    for name, value in values.items():
+        *above, last = name.split(".")
+        table = document
+        for key in above:
+            table = table.setdefault(key, {})  # type: ignore[assignment] # names do not go on below a value
+        table[last] = value
+    return document
+
+
+def _candidates(text: str, name: str, value: object) -> "Iterator[str]":
+    """Yield texts that may say it, the most natural first."""
+    lines = _LINE.findall(text)
+    section, _, key = name.rpartition(".")
+    sections = _sections(lines)
+    for at, line in enumerate(lines):
+        found = _PAIR.match(line)
+        if found and name in (found[2], f"{sections[at]}.{found[2]}"):
+            put = "" if value is ABSENT else f"{found[1]}{literal(value)}{found[4].rstrip()}{_ending(line, text)}"
+            yield "".join([*lines[:at], put, *lines[at + 1 :]])
+    if value is ABSENT:
+        return
+    if not section or section in sections:
+        yield _inserted(lines, _end(lines, sections, section), f"{key} = {literal(value)}\n")
+    yield _inserted(lines, len(lines), f"[{section}]\n{key} = {literal(value)}\n", "\n")
+    yield _inserted(lines, _end(lines, sections, ""), f"{name} = {literal(value)}\n")
+
+
+def _sections(lines: list[str]) -> list[str]:
+    """Return the section of each line."""
+    sections, section = [], ""
+    for line in lines:
+        found = _HEADER.match(line)
+        section = found[1] if found else section
+        sections.append(section)
+    return sections
+
+
+def _end(lines: list[str], sections: list[str], section: str) -> int:
+    """Return where a section ends: after its last line that says something."""
+    told = (at for at, line in enumerate(lines) if sections[at] == section and not _APART.match(line))
+    last = max(chain(told, [-1]))
+    if last < 0:  # the top of a file that has sections alone: before what belongs to the first of them
+        return next((at for at, line in enumerate(lines) if sections[at] or not line.strip()), len(lines))
+    return last + 1
+
+
+def _inserted(lines: list[str], at: int, new: str, gap: str = "") -> str:
+    before, after = "".join(lines[:at]), "".join(lines[at:])
+    ending = _ending(*lines[max(at - 1, 0) : at + 1], *lines[:1])
+    separated = ending if lines[at:] and _HEADER.match(lines[at].rstrip()) else ""
+    if before and not before.endswith("\n"):
+        before += ending
+    new = f"{gap if before else ''}{new}".replace("\n", ending)
+    return f"{before}{new}{separated}{after}"
+
+
+def _ending(*texts: str) -> str:
+    """Return how the first line ends, of the first text in which it has an end."""
+    first = next((line for text in texts for line in _LINE.findall(text)[:1] if line.endswith("\n")), "\n")
+    return first[-2:] if first.endswith("\r\n") else "\n"

@@ -1,0 +1,144 @@
+"""Write and verify the stamp of a root."""
+
+import re
+from contextlib import suppress
+from shlex import quote
+from time import monotonic, sleep
+
+from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, Value
+from cortex_policy.manage.transaction.record import accepted, limits
+from cortex_policy.manage.transaction.recovery import digests, heal, known_version
+from cortex_policy.state import git_ignore
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.atomic_write import replace
+from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state.history import History
+from cortex_policy.state.stamp import Stamp
+from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience, locked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from cortex_policy.manage.listing import Track
+
+POLL_SECONDS = 0.05
+
+
+class Finding(Value):
+    """A grant that is not as the stamp says; the id is empty where it is the stamp itself."""
+
+    id: str
+    problem: str
+
+
+def write(root: Root, patience: Patience = AT_ONCE) -> tuple[Stamp, bool]:
+    """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
+    with locked(root, patience) as lock:
+        history = History(lock, limits(root))
+        with suppress(CortexPolicyError):  # what is broken, or not for us, is told below or made anew
+            heal(root, lock, history)
+        file, grants = stamps.stamp_file(root.path), _digests(lock.tools())
+        data = _bytes(lock.policy, file)
+        try:
+            old = stamps.decode(data, root)
+        except GrantError:  # broken, by a merge or a hand: the version goes on, the rest is made anew
+            old = None
+        if old is not None and old.grants == grants and not old.pending:
+            return old, False
+        last = _last_version(data, file) if old is None else known_version(old, file)
+        if last + 1 not in stamps.VERSIONS:
+            raise NotDone(f"the version in `{file}` cannot go up any more", _removal(file))
+        new = Stamp(last + 1, grants, {})
+        history.begin(accepted(old, new))
+        try:
+            replace(lock.policy.descriptor, "stamp.json", stamps.encode(new), look=lock.check)
+        except BaseException:
+            history.abandon(old)
+            raise
+        history.finish(new)
+        git_ignore.make(lock.policy.descriptor)
+        return new, True
+
+
+def _digests(opening: "AbstractContextManager[Directory]", track: "Track" = iter) -> dict[str, str]:
+    """Return the digests of a directory that is still to be opened, none where it is not there."""
+    with suppress(FileNotFoundError), opening as tools:
+        return digests(tools, track)
+    return {}
+
+
+def _bytes(policy: Directory, file: str) -> bytes:
+    """Return the bytes of the stamp; raise NotDone for what is no file of its own, and is not ours to remove."""
+    try:
+        return stamps.read_bytes(policy) or b""
+    except GrantError as error:
+        raise NotDone(error.detail, _removal(file) if error.hint else "") from None
+
+
+def _last_version(data: bytes, file: str) -> int:
+    """Return the highest version in the text of a broken stamp, conflict markers or not; 0 where there is none.
+
+    Raise NotDone where it is not broken, but of a format that only a newer program knows.
+    """
+    text = data.decode("utf-8", "replace")
+    # a grant may be called `format` too: what follows is a digest then, or a pair of them
+    for word in re.findall(r'"format"\s*:\s*(?!\[|"sha256:)([^\s,}]+)', text):
+        if word != str(stamps.FORMAT):
+            raise NotDone(f"`{file}` is of format {word}, which this program does not know", stamps.NEWER)
+    numbers = re.findall(r'"version"\s*:\s*([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)', text)
+    return max((int(min(float(number), stamps.VERSIONS.stop)) for number in numbers), default=0)
+
+
+def _removal(file: str) -> str:
+    return f"look at it, then remove it with `rm -r {quote(file)}`"
+
+
+def doubt(root: Root) -> GrantError | None:
+    """Return the error that a check would raise for the modes and owners of the stamp, and of what it stands in."""
+    trust = Trust(root)
+    try:
+        with suppress(FileNotFoundError), Directory(trust) as policy:
+            policy.read("stamp.json", 0)
+        trust.settle()
+    except GrantError as error:
+        return error
+    return None
+
+
+def verify(root: Root, track: "Track" = iter) -> tuple[Finding, ...]:
+    """Return what differs between the grants and their stamp, sorted by id."""
+    try:
+        stamp = stamps.read(root)
+    except GrantError as error:
+        if error.reason is not STAMP_MISMATCH or error.hint == stamps.NEWER:  # it may be sound, for all we know
+            raise
+        return (Finding("", error.detail),)
+    if stamp is None:
+        return (Finding("", "there is no stamp"),)
+    found = _digests(Directory(Trust(root), "tools"), track)
+    names = sorted({*found, *stamp.grants, *stamp.pending})
+    return tuple(
+        Finding(grant_id, _difference(grant_id, found, stamp))
+        for grant_id in names
+        if not stamp.accepts(grant_id, found.get(grant_id))
+    )
+
+
+def wait(root: Root, version: int, timeout_seconds: float | None = None) -> Stamp:
+    """Return the stamp once its version is at least this one; raise NotDone at the time-out, None for none."""
+    deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
+    while True:
+        stamp = stamps.read(root)
+        if stamp is not None and stamp.version >= version:
+            return stamp
+        if deadline is not None and not monotonic() < deadline:
+            last = f"at version {stamp.version}" if stamp is not None else "not there"
+            raise NotDone(f"the stamp is {last}, not at version {version} yet")
+        sleep(POLL_SECONDS)
+
+
+def _difference(grant_id: str, found: dict[str, str], stamp: Stamp) -> str:
+    if grant_id not in found:
+        return "is stamped, and is not there"
+    return "differs from its stamp" if grant_id in stamp.grants else "is not stamped"

@@ -1,0 +1,1 @@
+"""Write grants, stamp and history together."""

@@ -1,0 +1,1 @@
+"""Validate grants, case files and settings."""

@@ -1,0 +1,138 @@
+"""What others than its owner could change of a root: `check` refuses it, and those who look at it are warned."""
+
+import os
+from contextlib import suppress
+from shlex import quote
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage.validation.targets import shown
+from cortex_policy.schema.problems import Problem, unplaced
+from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, group_may_write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    Doubts = Iterable[tuple[str, str]]  # as a `Trust` gathers them
+
+MOST_NAMED = 3
+
+
+def unsafe_files(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[Problem]":
+    """Find what others could change, with the one command for each kind; doubts about the files are known already."""
+    trust = Trust(root)
+    try:
+        with Directory(trust, "tools"):
+            pass
+    except FileNotFoundError:
+        return
+    except GrantError as error:
+        yield unplaced(shown(f"{root.path}/.cortex"), "file-unreadable", error.detail, error.hint)
+        return
+    found = dict.fromkeys([*trust.doubts, *of_files])  # whoever looks at a file has opened the directories too
+    for kind, what in (
+        (WRITERS, "can be changed by others"),
+        (OWNER, "is somebody else's"),
+        (UNKNOWN, "has an owner whom this user namespace cannot tell from others"),
+    ):
+        paths = [path for found_kind, path in found if found_kind == kind]
+        if paths:
+            message = f"{names_of(paths)} {what}, and `check` refuses that"
+            yield unplaced(shown(paths[0]), "file-unsafe", message, _hint(root, kind, paths))
+    known = {path for _, path in found}
+    yield from _members_of_groups(root, [path for path in (*_directories(root), *files) if path not in known])
+
+
+def warning_of(faults: list[str]) -> list[str]:
+    """Return one sentence on what a check would refuse, if anything; `faults` are those of a `Trust`."""
+    if not faults:
+        return []
+    more = f" (and {len(faults) - 1} more: `cortex-policy validate`)" if len(faults) > 1 else ""
+    return [f"{faults[0]}{more}, and `check` refuses that"]
+
+
+def faults_of(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
+    """Return what is unsafe about the files of these grants, or of all; what cannot be opened is not told here."""
+    trust = Trust(root)
+    with suppress(FileNotFoundError, GrantError), Directory(trust, "tools") as tools:
+        for grant_id in grant_ids or tools.grant_ids():
+            with suppress(FileNotFoundError, GrantError):
+                tools.read(f"{grant_id}.json", 0)
+    return trust.faults
+
+
+def names_of(paths: list[str]) -> str:
+    """Return the first few of some paths, and how many more there are."""
+    more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
+    return ", ".join(f"`{shown(path)}`" for path in paths[:MOST_NAMED]) + more
+
+
+def _hint(root: Root, kind: str, paths: list[str]) -> str:
+    if kind == UNKNOWN:
+        return NAMESPACE_HINT
+    command = "chmod go-w" if kind == WRITERS else f"chown {os.geteuid()}"
+    mending = f"mend it with `{_mending(command, root.path, paths)}`"
+    is_whole = kind == OWNER and not root.named and {owner_of(path) for path in paths} == {owner_of(root.path)}
+    return f"name the root for `check`: `--root {quote(root.path)}`; or {mending}" if is_whole else mending
+
+
+def owner_of(path: str) -> int:
+    """Return the number of the user whom a path belongs to, -1 where it is gone."""
+    try:
+        return os.lstat(path).st_uid
+    except OSError:
+        return -1
+
+
+def _mending(command: str, root: str, paths: list[str]) -> str:
+    if len(paths) <= MOST_NAMED:
+        return f"{command} {' '.join(quote(shown(path)) for path in paths)}"
+    program, word = command.split(" ")
+    every = f"{program} -R {word} {quote(shown(f'{root}/.cortex'))}"
+    return f"{every} && {command} {quote(shown(root))}" if root in paths else every
+
+
+def _directories(root: Root) -> "Iterator[str]":
+    for below in ("", "/.cortex", "/.cortex/policy", "/.cortex/policy/tools"):
+        yield root.path.rstrip("/") + below or "/"
+
+
+def _members_of_groups(root: Root, paths: list[str]) -> "Iterator[Problem]":
+    """Name who else is in the groups that may write, each the own one of an owner: `check` does not look them up."""
+    groups: dict[int, str] = {}
+    for path in paths:
+        with suppress(OSError, ValueError):
+            status = os.lstat(path)
+            if group_may_write(path, status):
+                groups.setdefault(status.st_gid, path)
+    for gid, path in groups.items():
+        others = sorted(members(gid) - {name_of(uid) for uid in (0, gid, os.geteuid())})
+        if others:
+            named = ", ".join(f"`{name}`" for name in others[:MOST_NAMED])
+            more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+            message = f"{named}{more} can change it: the group {gid} may write it, and has these members"
+            hint = f"take that from the group with `{_mending('chmod go-w', root.path, [path])}`"
+            yield unplaced(shown(path), "file-unsafe", message, hint)
+
+
+def members(gid: int) -> set[str]:
+    """Return the names of the users in a group, by its list or as their primary one."""
+    import grp  # noqa: PLC0415 - only where a group may write
+    import pwd  # noqa: PLC0415
+
+    try:
+        listed = set(grp.getgrgid(gid).gr_mem)
+    except (KeyError, OSError):
+        listed = set()
+    return listed | {user.pw_name for user in pwd.getpwall() if user.pw_gid == gid}
+
+
+def name_of(uid: int) -> str:
+    """Return the name of a user, '' where it has none."""
+    import pwd  # noqa: PLC0415 - only where a group may write
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OSError):
+        return ""

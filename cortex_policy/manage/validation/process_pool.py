@@ -1,0 +1,93 @@
+"""Work on many things by a few processes, where that pays."""
+
+import gc
+import os
+import pickle
+from contextlib import suppress
+
+from cortex_policy.state.writer_lock import NotDone
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import BinaryIO, TypeVar
+
+    Item = TypeVar("Item")
+    Result = TypeVar("Result")
+
+BATCH = 128
+FEWEST = 4 * BATCH  # below, a fork costs more than it saves
+
+
+def spread(items: "Sequence[Item]", work: "Callable[[Item], Result]") -> "Iterator[Result]":
+    """Yield the result of each item, in order; results must be small and picklable."""
+    crowd = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if len(items) < FEWEST or crowd == 1:
+        yield from map(work, items)
+        return
+    started: list[tuple[int, BinaryIO]] = []
+    try:
+        for number in range(crowd):
+            started.append(_started(items, work, number, crowd))  # noqa: PERF401 - each must be ended, if one fails
+    except OSError:  # a job may have few processes or descriptors: one does all the work, too
+        _end(started)
+    try:
+        for batch in range(-(-len(items) // BATCH) if started else 0):
+            yield from _received(started[batch % crowd][1])
+    finally:
+        alone = not started
+        _end(started)
+    if alone:
+        yield from map(work, items)
+
+
+def _end(started: "list[tuple[int, BinaryIO]]") -> None:
+    """End those who were started, and forget them."""
+    for _, pipe in started:
+        pipe.close()  # whoever still writes ends by that
+    while started:
+        os.waitpid(started.pop()[0], 0)
+
+
+def _started(
+    items: "Sequence[Item]", work: "Callable[[Item], Result]", number: int, crowd: int
+) -> "tuple[int, BinaryIO]":
+    reading, writing = os.pipe()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(reading)
+        os.close(writing)
+        raise
+    if pid:
+        os.close(writing)
+        return pid, open(reading, "rb")  # closed by `spread`
+    os.close(reading)
+    gc.disable()  # nothing made here is a cycle, and what was made before would be copied
+    with suppress(BaseException):  # INVARIANT: a child never leaves this function; the pipe has said why
+        _send(items, work, range(number * BATCH, len(items), crowd * BATCH), writing)
+    os._exit(0)
+
+
+def _send(items: "Sequence[Item]", work: "Callable[[Item], Result]", starts: range, descriptor: int) -> None:
+    with open(descriptor, "wb") as pipe:
+        for start in starts:
+            try:
+                results: list[Result] | str = [work(item) for item in items[start : start + BATCH]]
+            except Exception:  # noqa: BLE001 - a bug, and it is the parent that ends as one
+                from traceback import format_exc  # noqa: PLC0415 - nobody else needs it
+
+                results = format_exc()
+            pickle.dump(results, pipe, pickle.HIGHEST_PROTOCOL)
+            pipe.flush()
+
+
+def _received(pipe: "BinaryIO") -> "list[Result]":
+    try:
+        results: list[Result] | str = pickle.load(pipe)  # noqa: S301 - from our own child
+    except EOFError:
+        message = "a process that had a part of the work was ended"
+        raise NotDone(message, "try again") from None
+    if isinstance(results, str):
+        raise RuntimeError(results)  # noqa: TRY004 - a bug, told as it was in the child
+    return results

@@ -1,0 +1,108 @@
+"""Rules that need the working tree: where scopes and schema links lead."""
+
+import os
+from unicodedata import normalize
+
+from cortex_policy.core.engine import covering
+from cortex_policy.core.json_text import json_text
+from cortex_policy.core.unicode_form import difference
+from cortex_policy.schema.problems import Finding, pointer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_policy.schema.rules.parsed_grant import Subject
+
+
+class Tree:
+    """The tree of a root; what it says of a scope is kept, since many grants have the same ones."""
+
+    def __init__(self, root: str) -> None:
+        """Name the root."""
+        self._root = root.rstrip("/")
+        self._known: dict[str, tuple[str, str, str]] = {}
+        self._listed: dict[str, dict[str, str]] = {}
+
+    def scopes(self, subject: "Subject") -> "Iterator[Finding]":
+        """Find scopes that lead to nothing, or through a link out of every scope."""
+        scopes = subject.grant.fs_scope
+        for index, (scope, prefix) in enumerate(zip(scopes, subject.prefixes, strict=True)):
+            if prefix is None:
+                continue
+            code, told, hint = self._known.get(prefix) or self._known.setdefault(prefix, self._look(prefix))
+            if code == "scope-link":
+                if covering(scopes, told) is not None:
+                    continue
+                told = f"is a link to `{told}`, which no scope covers, so all in it is denied"
+            if code:
+                yield Finding(code, f"`{scope}` {told}", hint, pointer("fsScope", index))
+
+    def _look(self, prefix: str) -> tuple[str, str, str]:
+        """Return the code, what to say, and a hint; where it is a link, what it leads to, relative to the root."""
+        if "\0" in prefix:
+            return "", "", ""  # no path of a scoped grant holds one
+        path = f"{self._root}/{prefix}"
+        if os.path.lexists(path):
+            landed = os.path.realpath(path)
+            if landed == path or not landed.startswith(f"{self._root}/"):
+                return (
+                    ("", "", "")
+                    if landed == path
+                    else ("scope-link", f"`{landed}`", "list what it leads to, or nothing")
+                )
+            to = landed[len(self._root) + 1 :]
+            return "scope-link", to, f"add `{to}` too, if that is meant"
+        near = self._in_another_case(prefix)
+        if near:
+            if normalize("NFC", near) == normalize("NFC", prefix):
+                told = difference("the tree's", prefix, near)
+                return "scope-absent", f"does not exist: {told}", _as_json(near)
+            return "scope-case", f"is spelled `{near}` in the tree, and case counts", f"did you mean `{near}`?"
+        return (
+            "scope-absent",
+            "does not exist in the tree",
+            "make it, or correct its name; a scope is relative to the root",
+        )
+
+    def _in_another_case(self, prefix: str) -> str:
+        """Return how the tree spells a path, '' where it is not there in any case."""
+        spelled = ""
+        for step in prefix.split("/"):
+            names = self._names(spelled)
+            name = names.get(step) or names.get(_folded(step))
+            if name is None:
+                return ""
+            spelled = f"{spelled}/{name}".lstrip("/")
+        return spelled
+
+    def _names(self, directory: str) -> dict[str, str]:
+        """Return the names in a directory, each by itself and by how it reads without case."""
+        if directory not in self._listed:
+            try:
+                names = sorted(os.listdir(f"{self._root}/{directory}"), reverse=True)  # of two, the first is proposed
+            except OSError:
+                names = []
+            self._listed[directory] = {_folded(name): name for name in names} | {name: name for name in names}
+        return self._listed[directory]
+
+
+def _folded(name: str) -> str:
+    """Return how a name reads, whatever its case and its Unicode normal form."""
+    return normalize("NFC", normalize("NFC", name).casefold())
+
+
+def _as_json(name: str) -> str:
+    """Return the hint to write a name that reads like another one."""
+    return f"write it as {json_text(name)}, which is JSON for the name in the tree"
+
+
+def schema_link(subject: "Subject", directory: str) -> "Iterator[Finding]":
+    """Find a `$schema` that names a file which is not there."""
+    link = subject.document.get("$schema")
+    if not isinstance(link, str) or "\0" in link or not link or "://" in link:
+        return
+    path = os.path.join(directory, link.partition("#")[0])
+    if not os.path.exists(path):
+        hint = "write one with `cortex-policy schema > FILE`, or remove the key"
+        yield Finding("key-schema", f"`{link}` leads nowhere", hint, "/$schema")

@@ -1,0 +1,186 @@
+"""How an answer reads: one line and a hint for people, one line of JSON for programs."""
+
+from cortex_policy.core.engine import usable
+from cortex_policy.core.model import (
+    ACTION_NOT_ALLOWED,
+    ARGUMENT_NOT_ALLOWED,
+    PATH_OUTSIDE_SCOPE,
+    RATE_LIMITED,
+    UsageError,
+)
+from cortex_policy.core.operator_commands import missing_scopes, rooted, setting, unapproved
+from cortex_policy.core.text import escape, escape_json, listed, said
+
+_MOST_COMPARED = 20  # paths of a call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.check import Call, Outcome
+    from cortex_policy.core.model import Budget, Decision, Grant, Place
+
+
+def worded(call: "Call", outcome: "Outcome") -> tuple[str, str]:
+    """Return what goes to stdout and to stderr, each with its newline."""
+    if call.json:
+        return json_line(call, outcome) + "\n", ""
+    remedy = hint(call, outcome)
+    lines = [headline(call, outcome), *([f"hint: {remedy}"] if remedy else [])]
+    text = escape("".join(f"{said(line)}\n" for line in lines))
+    return (text, "") if outcome.decision else ("", text)
+
+
+def headline(call: "Call", outcome: "Outcome") -> str:
+    """Return the answer in a line, whose characters are not escaped yet."""
+    decision, error = outcome.decision, outcome.error
+    if isinstance(error, UsageError):
+        return f"cortex-policy {call.command}: {error.detail}"
+    if decision is not None and decision.allowed:
+        return _allowed(decision)
+    return f"{call.grant} {call.action}: {decision.message if decision is not None else error}"
+
+
+def hint(call: "Call", outcome: "Outcome") -> str:
+    """Return what would help, '' where nothing does."""
+    error = outcome.error
+    if isinstance(error, UsageError):
+        return error.hint or f"see `cortex-policy {call.command} --help`"
+    return error.hint if error is not None else _hint(call, outcome.grant, outcome.decision)
+
+
+def _allowed(decision: "Decision") -> str:
+    budget = decision.budget
+    left = f", {budget.remaining} of {budget.limit} left" if budget is not None else ""
+    duties = f"; needs {', '.join(decision.obligations)}" if decision.obligations else ""
+    return f"allowed{left}{duties}"
+
+
+def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> str:
+    if grant is None or decision is None or decision.allowed:
+        return ""
+    file = grant.origin.file if grant.origin is not None else grant.id
+    if decision.reason is ACTION_NOT_ALLOWED:
+        actions = listed(grant.actions) or "none"
+        allowing = _command(call, "allow", [call.action] if call.action else [])
+        more = _same_action(call.action, grant.actions)
+        return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
+    if decision.reason is ARGUMENT_NOT_ALLOWED:
+        return f"what arguments may be stands in `args` in {file}; `--explain` names the line"
+    if decision.reason is PATH_OUTSIDE_SCOPE:
+        return _path_hint(call, grant, decision, file)
+    if decision.reason is RATE_LIMITED:
+        return _rate_hint(decision)
+    if not decision.obligations:
+        return "`cortex-policy config get sensitive --json` says where that is set"
+    return unapproved(decision)
+
+
+def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) -> str:
+    if any(place.guard.startswith("cannot be resolved") for place, _ in decision.places):
+        return "name a path that can be followed: an absolute one, or from a directory that exists"
+    if any(place.guard for place, _ in decision.places):
+        return "no grant lets its tool touch what governs it"
+    allowing = _command(call, "add-scope", missing_scopes(grant, decision))
+    scopes = [scope for scope in grant.fs_scope if usable(scope) is not None]
+    if scopes:
+        what = "allowed" if decision.places else "give a path"
+        more = _same_scope(grant.fs_scope, decision)
+        return f"{what} below: {listed(scopes)}{more}{allowing and f'; an operator {allowing}'}"
+    return f"no scope of this grant can match; an operator mends `fsScope` in {file}" if grant.fs_scope else ""
+
+
+def _same_action(action: str, actions: tuple[str, ...]) -> str:
+    """Say that an action reads like one that is allowed, '' where it does not."""
+    if action.isascii():
+        return ""
+    from cortex_policy.core.unicode_form import difference, twin  # noqa: PLC0415 - few words need it
+
+    same = twin(action, actions)
+    return f"; {difference('the action', action, same)}" if same else ""
+
+
+def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
+    """Say that a path reads as if it were in a scope, '' where it does not."""
+    places = [there for there, _ in decision.places if not f"{there.collapsed}{there.landed}".isascii()]
+    if not places:
+        return ""
+    from cortex_policy.core.unicode_form import difference, twin_scope  # noqa: PLC0415 - as above
+
+    for there in places[:_MOST_COMPARED]:
+        if same := twin_scope(scopes, there):
+            return f"; {difference('the scope', there.given, same)}"
+    return ""
+
+
+def _command(call: "Call", option: str, words: list[str]) -> str:
+    """Return the command that would allow these words, '' where none can be typed."""
+    command = rooted(setting(call.grant, option, words), call.root)
+    return f"allows it with `{command}`" if command else ""
+
+
+def _rate_hint(decision: "Decision") -> str:
+    budget = decision.budget
+    if budget is None or budget.retry_after_seconds is None:
+        return f"ask for a cost of at most {budget.limit}" if budget is not None else ""
+    seconds = budget.retry_after_seconds
+    return f"a call fits in {seconds:.1f} seconds; wait for it with `--wait {int(seconds) + 1}`"
+
+
+def json_line(call: "Call", outcome: "Outcome", **more: object) -> str:
+    """Return the answer for programs: the members that are always there, and more of them behind."""
+    from cortex_policy.core.json_text import json_text  # noqa: PLC0415 - most answers are for people
+
+    decision, error, grant = outcome.decision, outcome.error, outcome.grant
+    code, reason, message, retryable = 70, None, None, False
+    if error is not None:
+        code, message = error.exit_code, str(error)
+        reason = None if isinstance(error, UsageError) else str(error.reason)  # it is no reason of a decision
+    elif decision is not None:
+        code, reason, message = decision.reason.exit_code, str(decision.reason), decision.message
+        retryable = decision.retryable
+    # an error tells of the file as far as it was known
+    origin = grant.origin if grant is not None else error
+    return escape_json(json_text({
+        "decision": bool(decision),
+        "reason": reason,
+        "message": message,
+        "exit_code": code,
+        "retryable": retryable,
+        "grant": {
+            "id": call.grant or None,
+            "tool": grant.tool if grant is not None else None,
+            "file": origin.file if origin is not None else None,
+            "sha256": origin.sha256 if origin is not None else None,
+        },
+        "action": call.action or None,
+        "paths": [_path(place, scope) for place, scope in decision.places] if decision is not None else [],
+        "rate": _rate(grant, decision.budget if decision is not None else None),
+        "obligations": list(decision.obligations) if decision is not None else [],
+        "approval": _approval(decision),
+        "root": origin.root if origin is not None else None,
+        "duration_us": outcome.duration_us,
+        **more,
+    }))  # fmt: skip
+
+
+def _approval(decision: "Decision | None") -> dict[str, object] | None:
+    approval = decision.approval if decision is not None else None
+    if approval is None:
+        return None
+    return {"id": approval.id, "status": approval.status, "expires_in_seconds": approval.expires_in_seconds}
+
+
+def _path(place: "Place", scope: str | None) -> dict[str, object]:
+    return {"argument": place.argument, "given": place.given, "resolved": place.resolved, "scope": scope}
+
+
+def _rate(grant: "Grant | None", budget: "Budget | None") -> dict[str, object]:
+    if budget is None or budget.retry_after_seconds is None:  # nobody asked the ledger
+        limit = grant.rate.per_minute if grant is not None else None
+        return {"limit": limit, "used": None, "remaining": None, "retry_after_seconds": None, "consumed": 0}
+    return {
+        "limit": budget.limit,
+        "used": budget.used,
+        "remaining": budget.remaining,
+        "retry_after_seconds": budget.retry_after_seconds,
+        "consumed": budget.consumed,
+    }

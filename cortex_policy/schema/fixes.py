@@ -1,0 +1,30 @@
+"""Repairs of the text of a grant that are certain, and never let anything through that was denied before."""
+
+from cortex_policy.core.compare.grants import NARROWED, SAME, compare
+from cortex_policy.core.decode import decode
+from cortex_policy.core.json_edit import removed, renamed
+from cortex_policy.core.model import GrantError, UsageError, Value
+
+_MOST_READ = 1 << 20  # bytes, in all repairs of one file: each reads the whole of it several times
+
+
+class Mend(Value):
+    """What is wrong at a JSON Pointer goes, or its key gets another name."""
+
+    pointer: str
+    key: str | None = None
+
+
+def affordable(data: bytes) -> int:
+    """Return how many repairs of a file are tried in one run: all of a grant as they are, one of a giant."""
+    return max(1, _MOST_READ // max(1, len(data)))
+
+
+def mended(text: str, mend: Mend) -> str | None:
+    """Return the text as repaired; None where that would allow more than before, and is an operator's to decide."""
+    try:
+        new = removed(text, mend.pointer) if mend.key is None else renamed(text, mend.pointer, mend.key)
+        meaning = compare(decode(text.encode()), decode(new.encode()))
+    except (GrantError, UsageError):  # nobody knows what was meant
+        return None
+    return new if meaning.verdict in (SAME, NARROWED) else None

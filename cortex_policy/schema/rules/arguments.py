@@ -1,0 +1,102 @@
+"""Rules about declared arguments: what `check` denies because it cannot enforce it, and patterns that are slow."""
+
+from functools import lru_cache
+
+from cortex_policy.core.arguments import broken
+from cortex_policy.core.compare.declarations import KEYWORDS
+from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
+from cortex_policy.schema.problems import Finding, pointer
+from cortex_policy.schema.rules.backtracking import TooMuchWorkError, Work
+from cortex_policy.schema.rules.slow_patterns import LONGEST, MOST_WAYS, has_too_many_steps, never_matches, slow_value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_policy.core.ecma_regex_parser import Pattern
+    from cortex_policy.schema.rules.parsed_grant import Subject
+
+_HINTS = {
+    "format": 'the formats are "path" and "not-path"',
+    "pattern": "write ECMA with the flag `u`: no needless backslashes, and lookahead only at the very start",
+    "type": "the types are string, number, integer, boolean, array, object and null",
+}
+_MOST_WORK = 4_000_000  # for a grant: some seconds
+_SHOWN = 24  # characters of a value
+
+
+def unenforceable(subject: "Subject") -> "Iterator[Finding]":
+    """Find declarations that deny every call with the argument."""
+    if subject.grant.args.get("type") == "object" and isinstance(subject.grant.args.get("properties"), dict):
+        message = "`args` is the JSON Schema of an object, and must name each argument itself"
+        yield Finding("arg-keyword", message, "write what `properties` holds straight into `args`", "/args")
+        return
+    for name, declaration in subject.grant.args.items():
+        if broken(declaration, 0):
+            yield from _broken(name, declaration, ("args", name))
+
+
+def catastrophic_patterns(subject: "Subject") -> "Iterator[Finding]":
+    """Find patterns that are slow, in other readers of the grant or here, and patterns that nothing matches."""
+    work = Work(_MOST_WORK)
+    for name, declaration in subject.grant.args.items():
+        for steps, declared in _patterns(declaration, ("args", name)):
+            found, spent = _slow(*declared)
+            if found:
+                yield Finding("arg-pattern", f"`{name}` has a pattern {found[0]}", found[1], pointer(*steps))
+            try:
+                work.spend(spent)
+            except TooMuchWorkError:
+                message = f"the patterns behind that of `{name}` are too much work to look for slow ones"
+                yield Finding("arg-pattern", message, "have fewer in one grant", pointer(*steps))
+                return
+
+
+def _broken(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator[Finding]":
+    if not isinstance(declaration, dict):
+        message = f"`{name}` is declared by something that is no object, so every call with it is denied"
+        yield Finding("arg-keyword", message, 'declare it as in {"type": "string"}', pointer(*steps))
+        return
+    for keyword, value in declaration.items():
+        if keyword == "items":
+            yield from _broken(name, value, (*steps, keyword))
+        elif broken({keyword: value}, 0):
+            message = f"`{name}` {broken({keyword: value}, 0)}, so every call with it is denied"
+            known = f"what can be enforced: {', '.join(sorted(KEYWORDS))}"
+            yield Finding("arg-keyword", message, _HINTS.get(keyword, known), pointer(*steps, keyword))
+
+
+def _patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ...], tuple[str, int]]]":
+    """Yield the way to each pattern, the pattern, and how long a value is at most that it is to match."""
+    if isinstance(declaration, dict):
+        pattern, longest = declaration.get("pattern"), declaration.get("maxLength", LONGEST)
+        if isinstance(pattern, str) and not broken({"maxLength": longest}, 0):
+            yield (*steps, "pattern"), (pattern, int(min(longest, LONGEST)))
+        yield from _patterns(declaration.get("items"), (*steps, "items"))
+
+
+@lru_cache(200)
+def _slow(pattern: str, longest: int) -> tuple[tuple[str, str] | None, int]:
+    """Return what is wrong with a pattern and what would help, None where nothing is known; and the work it was."""
+    work = Work(_MOST_WORK // 4)
+    try:
+        return _problem(compile_pattern(pattern).parsed, longest, work), work.most - work.left
+    except PatternError:  # told as what cannot be enforced
+        return None, 0
+    except TooMuchWorkError:
+        return None, work.most
+
+
+def _problem(parsed: "Pattern", longest: int, work: Work) -> tuple[str, str] | None:
+    if never_matches(parsed, work):
+        return "that no value matches", "every value of the argument is denied; say so with `enum: []` if that is meant"
+    if has_too_many_steps(parsed, longest, work):
+        what = f"that needs more than {MAX_STEPS:,} steps for a value of {longest:,} characters, which is then denied"
+        return what, "let fewer parts of it be open at one time, or give a `maxLength`"
+    if value := slow_value(parsed, work):
+        shown = f"`{value[:_SHOWN]}{'...' if len(value) > _SHOWN else ''}`"
+        what = (
+            f"for which engines that backtrack try over {MOST_WAYS:,} ways with {len(value):,} characters, as {shown}"
+        )
+        return what, "others who read the grant may hang: let each part match in one way only, and begin with `^`"
+    return None

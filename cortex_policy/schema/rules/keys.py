@@ -1,0 +1,114 @@
+"""Rules about the keys of a grant: those that nothing enforces."""
+
+import re
+from collections import Counter
+from difflib import get_close_matches
+from functools import cache
+from itertools import chain
+
+from cortex_policy.schema.fixes import Mend
+from cortex_policy.schema.problems import Finding, pointer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from cortex_policy.schema.rules.parsed_grant import Subject
+
+KNOWN = ("tool", "actions", "args", "dataClass", "rate", "fsScope")
+PER_MINUTE = "perMinute"
+_KNOWN = frozenset(KNOWN)
+ENFORCED = "only tool, actions, args, dataClass, rate.perMinute and fsScope are enforced"
+_LISTED = "list what is allowed in `actions` and `fsScope` instead"
+_REMOVED = "take the grant away instead, with `cortex-policy remove`"
+_PER_MINUTE = 'the one rate is "perMinute"'
+# what reads like a restriction, without case, `_` and `-`, and what to do instead
+_IDLE = {
+    **dict.fromkeys(("enabled", "disabled", "disable", "active", "inactive", "paused", "revoked"), _REMOVED),
+    **dict.fromkeys(("expires", "expiry", "expiresat", "notafter", "notbefore", "validuntil", "until"), _REMOVED),
+    **dict.fromkeys(("deny", "denied", "denylist", "denyactions", "block", "blocked", "blocklist"), _LISTED),
+    **dict.fromkeys(("except", "exceptions", "exclude", "excludes", "excluded", "forbid", "forbidden", "not"), _LISTED),
+    **dict.fromkeys(("readonly", "users", "roles", "groups", "hosts", "requires", "when", "condition"), ENFORCED),
+    **dict.fromkeys(("approval", "requireapproval", "requiresapproval"), 'class "sensitive" asks for approval'),
+    **dict.fromkeys(("limit", "limits", "quota", "quotas", "maxcalls", "burst"), _PER_MINUTE),
+    **dict.fromkeys(("persecond", "perhour", "perday", "ratelimit", "ratelimits"), _PER_MINUTE),
+}  # fmt: skip
+# and what begins like one: `denyPaths`, `max_bytes`
+_IDLE_BEGINNINGS = {
+    **dict.fromkeys(("deny", "denied", "disallow", "disallowed", "block", "blocked", "exclude", "excluded"), _LISTED),
+    **dict.fromkeys(("forbid", "forbidden", "except", "allow", "allowed", "only"), _LISTED),
+    **dict.fromkeys(("max", "min", "limit"), ENFORCED),
+}
+_FIRST_WORD = re.compile("[A-Za-z][a-z]*")
+_ALIASES = {"scope": "fsScope", "scopes": "fsScope", "paths": "fsScope", "class": "dataClass", "arguments": "args"}
+_NORMAL = {known.lower(): known for known in KNOWN} | _ALIASES
+_CLOSE = 0.85  # `agents` is no `args`
+
+
+def unknown_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
+    """Find keys that look like one of a grant's."""
+    known_by_key = {key: meant(key) for key in _unknown(document)}
+    rivals = Counter([*known_by_key.values(), *document])
+    for key, known in known_by_key.items():
+        if known:
+            mend = Mend(pointer(key), known) if rivals[known] == 1 else None
+            yield _unknown_key((key,), known, mend)
+    rate = document.get("rate")
+    for key in rate if isinstance(rate, dict) else ():
+        if key != PER_MINUTE and is_like_per_minute(key):
+            yield _unknown_key(("rate", key), PER_MINUTE, None)
+
+
+def _unknown_key(steps: tuple[str, ...], known: str, mend: Mend | None) -> Finding:
+    message = f"`{steps[-1]}` means nothing: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
+    return Finding("key-unknown", message, f"did you mean `{known}`?", pointer(*steps), at_key=True, mend=mend)
+
+
+def idle_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
+    """Find keys that read like a restriction and restrict nothing."""
+    rate = document.get("rate")
+    below = (("rate", key) for key in rate if key != PER_MINUTE) if isinstance(rate, dict) else ()
+    for steps in chain(((key,) for key in _unknown(document)), below):
+        hint = _restriction(steps[-1])
+        if hint is not None:
+            message = f"`{steps[-1]}` restricts nothing: no check knows it"
+            yield Finding("key-idle", message, hint, pointer(*steps), at_key=True)
+
+
+def _restriction(key: str) -> str | None:
+    """Return what to do instead of a key that reads like a restriction."""
+    first = _FIRST_WORD.match(key)
+    return _IDLE.get(_normal(key)) or (_IDLE_BEGINNINGS.get(first[0].lower()) if first is not None else None)
+
+
+def tool_of_id(subject: "Subject") -> "Iterator[Finding]":
+    """Find a tool that is called otherwise than its file."""
+    grant = subject.grant
+    if grant.id and grant.id != grant.tool:
+        hint = f"calls say `{grant.id}`; budgets and the audit log say `{grant.tool}`"
+        yield Finding("tool-id", f"the id `{grant.id}` is not the tool `{grant.tool}`", hint, "/tool")
+
+
+def _unknown(document: "Mapping[str, Any]") -> "Iterator[str]":
+    """Yield the keys that no grant has, in the order of the file: that of a set is another in each process."""
+    return (key for key in document if key not in _KNOWN)
+
+
+@cache  # the same few keys stand in file after file
+def meant(key: str) -> str:
+    """Return the key of a grant that another one looks like, '' for none."""
+    if key in _KNOWN:
+        return key
+    near = get_close_matches(_normal(key), _NORMAL, 1, _CLOSE)
+    return _NORMAL[near[0]] if near and _normal(key) not in _IDLE else ""
+
+
+@cache
+def is_like_per_minute(key: str) -> bool:
+    """Whether the key of a rate is, or looks like, the one there is."""
+    return bool(get_close_matches(_normal(key), [PER_MINUTE.lower()], 1, _CLOSE))
+
+
+def _normal(key: str) -> str:
+    return key.lower().replace("_", "").replace("-", "")

@@ -1,0 +1,132 @@
+"""Rules about what a grant reaches: its actions and its scopes."""
+
+from itertools import takewhile
+from shlex import quote
+
+from cortex_policy.core.escalation import escalations, looks_like_writing
+from cortex_policy.core.scope_prefix import proposed
+from cortex_policy.schema.fixes import Mend
+from cortex_policy.schema.problems import Finding, pointer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cortex_policy.schema.rules.parsed_grant import Subject
+
+_GLOBS = frozenset("*?[]{}")
+_GUARDED = ".cortex/policy"
+
+
+def odd_actions(subject: "Subject") -> "Iterator[Finding]":
+    """Find actions that nobody means."""
+    actions = subject.grant.actions
+    if not actions:
+        hint = f"allow one with `cortex-policy set {subject.called} --allow ACTION`"
+        yield Finding("action-none", "there are no actions, so it allows nothing", hint, "/actions")
+    seen: set[str] = set()
+    for index, action in enumerate(actions):
+        if action in seen:
+            yield _odd("action-twice", f"`{action}` stands twice", "once is enough", index, is_too_many=True)
+        elif not action:
+            yield _odd("action-empty", "an action has no name", "remove it", index, is_too_many=True)
+        elif action != action.strip():
+            yield _odd("action-blank", f"`{action}` has blanks around it", f"did you mean `{action.strip()}`?", index)
+        elif "*" in action:
+            hint = "list each action: they are compared to the letter"
+            yield _odd("action-glob", f"`{action}` allows the action of that name and no other", hint, index)
+        seen.add(action)
+
+
+def dead_scopes(subject: "Subject") -> "Iterator[Finding]":
+    """Find scopes that no path can ever be in."""
+    for index, (scope, prefix) in enumerate(zip(subject.grant.fs_scope, subject.prefixes, strict=True)):
+        if prefix is None:
+            message = f"`{scope}` can never match: {_why(scope)}"
+            yield Finding("scope-dead", message, _instead(subject, scope), pointer("fsScope", index))
+        elif prefix == _GUARDED or prefix.startswith(_GUARDED + "/"):
+            message = f"`{scope}` lies in what governs the grants, which no grant lets its tool touch"
+            yield Finding("scope-guarded", message, "remove it: all in it is denied", pointer("fsScope", index))
+
+
+def covered_scopes(subject: "Subject") -> "Iterator[Finding]":
+    """Find scopes that another one covers; of two that say the same, the later one."""
+    scopes, prefixes = subject.grant.fs_scope, subject.prefixes
+    spelled = dict(zip(reversed(prefixes), reversed(scopes), strict=True))
+    lengths = sorted({len(prefix) for prefix in prefixes if prefix is not None})
+    seen: set[str] = set()
+    for index, prefix in enumerate(prefixes):
+        if prefix is None:
+            continue
+        wider = next((above for above in _above(prefix, lengths) if above in spelled), None)
+        if wider is not None or prefix in seen:
+            message = f"`{scopes[index]}` " + (
+                f"is covered by `{spelled[wider]}`" if wider is not None else "stands twice"
+            )
+            at = pointer("fsScope", index)
+            yield Finding("scope-covered", message, "remove it: nothing changes", at, mend=Mend(at))
+        seen.add(prefix)
+
+
+def wide_grants(subject: "Subject") -> "Iterator[Finding]":
+    """Find grants that reach any path although they write, or touch sensitive data."""
+    grant = subject.grant
+    if grant.fs_scope:
+        return
+    hint = f"say where with `cortex-policy set {subject.called} --add-scope PATH`"
+    for index, action in enumerate(grant.actions):
+        if looks_like_writing(action):
+            message = f"`{action}` looks like writing, and may be done on any path"
+            yield Finding("scope-none", message, hint, pointer("actions", index))
+            break
+    if grant.data_class == "sensitive":
+        yield Finding("scope-sensitive", "its data is sensitive, and it may be asked for any path", hint, "/dataClass")
+
+
+def escalating_scopes(subject: "Subject") -> "Iterator[Finding]":
+    """Find scopes that cover what others run."""
+    places = {prefix: index for index, prefix in reversed(list(enumerate(subject.prefixes)))}
+    for one in escalations(subject.grant):
+        if one.scope:
+            hint = "name narrower scopes, or let nobody write there"
+            yield Finding("scope-escalation", one.sentence, hint, pointer("fsScope", places[one.scope]))
+
+
+def _odd(code: str, message: str, hint: str, index: int, *, is_too_many: bool = False) -> Finding:
+    at = pointer("actions", index)
+    return Finding(code, message, hint, at, mend=Mend(at) if is_too_many else None)
+
+
+def _above(prefix: str, lengths: list[int]) -> "Iterator[str]":
+    """Yield the directories that a path lies in and whose names have one of these lengths: all would be quadratic."""
+    for length in takewhile(len(prefix).__gt__, lengths):
+        if prefix[length] == "/":
+            yield prefix[:length]
+
+
+def _why(scope: str) -> str:
+    reasons = {
+        "it is empty": not scope.strip("/"),
+        "it is absolute, and scopes are relative to the root": scope.startswith("/"),
+        "scopes are prefixes, not patterns": not _GLOBS.isdisjoint(scope),
+        "it has blanks around it": scope != scope.strip(),
+        "it has a backslash": "\\" in scope,
+        "it has a `.` or `..` in it": not {".", ".."}.isdisjoint(scope.split("/")),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "it has an empty component")
+
+
+def _instead(subject: "Subject", scope: str) -> str:
+    """Say what would match; it allows more than nothing, so it is for an operator to decide."""
+    called, root = subject.called, subject.root.rstrip("/")
+    prefix = proposed(scope.removeprefix(root) if scope.startswith(f"{root}/") else scope)
+    if not scope.isprintable():  # no command that is shown could be typed
+        return f"remove it with `cortex-policy edit {called}`; without any scope, any path is allowed"
+    command = f"cortex-policy set {called}{_option('remove', scope)}"
+    if prefix is None:
+        return f"remove it with `{command}`; without any scope, any path is allowed"
+    return f"the prefix `{prefix}` would match all below it: `{command}{_option('add', prefix)}`"
+
+
+def _option(verb: str, scope: str) -> str:
+    return f" --{verb}-scope{'=' if scope.startswith('-') else ' '}{quote(scope)}"

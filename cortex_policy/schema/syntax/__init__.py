@@ -1,0 +1,1 @@
+"""Find each syntax problem of a JSON text."""

@@ -1,0 +1,67 @@
+"""What is noted while a text is read that is not JSON: at most 100 findings, one for each cause."""
+
+from cortex_policy.core.json_tree import place
+from cortex_policy.schema.problems import Finding
+
+MOST_FOUND = 100
+MOST_QUOTED = 40  # characters of the file in a message
+
+
+def shown(part: str) -> str:
+    """Return a part of the file as a message quotes it."""
+    return f"`{part}`" if len(part) <= MOST_QUOTED else f"`{part[: MOST_QUOTED - 1]}…`"
+
+
+def where(text: str, offset: int) -> str:
+    """Return a place as a message names it."""
+    return "line {} column {}".format(*place(text, offset))
+
+
+class Notes:
+    """Collect findings in the order in which they are met."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._findings: list[Finding] = []
+        self._habits: dict[str, tuple[int, int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._findings)
+
+    @property
+    def full(self) -> bool:
+        """Whether there are so many that nobody reads more."""
+        return len(self._findings) >= MOST_FOUND
+
+    def add(self, code: str, span: tuple[int, int], message: str, hint: str = "") -> None:
+        """Note one finding."""
+        if not self.full:
+            self._findings.append(Finding(code, message, hint, span=span))
+
+    def add_habit(self, habit: str, code: str, span: tuple[int, int], message: str, hint: str) -> None:
+        """Note what a writer does everywhere once: at its first place, counting the others."""
+        if habit in self._habits:
+            index, others = self._habits[habit]
+            self._habits[habit] = (index, others + 1)
+        elif not self.full:
+            self._habits[habit] = (len(self._findings), 0)
+            self.add(code, span, message, hint)
+
+    def drop(self, own: range) -> None:
+        """Drop some findings by their numbers, as they were noted."""
+        del self._findings[own.start : own.stop]
+        self._habits = {
+            habit: (index - len(own) if index >= own.stop else index, others)
+            for habit, (index, others) in self._habits.items()
+            if index not in own
+        }
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what was noted, in the order of the text."""
+        found = list(self._findings)
+        for index, others in self._habits.values():
+            one = found[index]
+            places = "place" if others == 1 else "places"
+            message = f"{one.message}, and in {others} more {places}" if others else one.message
+            found[index] = Finding(one.code, message, one.hint, span=one.span)
+        return tuple(sorted(found, key=lambda one: (one.span or (0, 0), one.code)))

@@ -1,0 +1,63 @@
+"""The open objects and arrays of a text that is nearly JSON."""
+
+from cortex_policy.schema.syntax.findings import Notes, shown, where
+from cortex_policy.schema.syntax.tokens import Word
+
+# what a frame awaits
+ITEM, COLON, VALUE, NEXT = "item", "colon", "value", "next"
+_NO_KEY = Word("", 0, 0)
+
+
+class Frame:
+    """An open object or array, or the whole text (no kind), and how far it has been read."""
+
+    at: int
+    count: int
+    end: int
+    indent: int
+    key: "Word"
+    kind: str
+
+    __slots__ = ("at", "awaits", "commas", "count", "end", "indent", "key", "keys", "kind")
+
+    def __init__(self, kind: str, at: int, indent: int) -> None:
+        """Await the first item, or the one value of the text."""
+        self.kind = kind
+        self.at = at
+        self.indent = indent  # of the line it opens on
+        self.awaits = ITEM if kind else VALUE
+        self.commas: list[int] = []  # since the last item: the first two and the last
+        self.count = 0
+        self.end = at + 1  # of the last item
+        self.keys: dict[str, int] = {}
+        self.key = _NO_KEY
+
+    def add_comma(self, offset: int) -> None:
+        """Remember a comma: the first, the second and the last are enough."""
+        self.commas = [*self.commas[:2], offset]
+        self.awaits = ITEM
+
+
+def note_commas(frame: Frame, closer: str, notes: Notes) -> None:
+    """Note the commas that stand between no two items; a closer follows, or an item."""
+    surplus = frame.commas if closer or not frame.count else frame.commas[1:]
+    frame.commas = []
+    if surplus:
+        what = f"a comma before `{closer}`" if closer else "a comma too many"
+        notes.add("syntax-comma", (surplus[0], surplus[-1] + 1), what, "delete it")
+
+
+def note_key(frame: Frame, word: Word, text: str, notes: Notes) -> None:
+    """Note a key that its object has already."""
+    first = frame.keys.setdefault(word.text, word.start)
+    if first != word.start and not notes.full:
+        message = f"the key {shown(word.text)} stands twice, first at {where(text, first)}"
+        notes.add("syntax-key", (word.start, word.end), message, "delete one of them")
+
+
+def note_valueless(frame: Frame, notes: Notes) -> None:
+    """Note that no value follows the last key."""
+    key = frame.key
+    frame.count += 1
+    message = f"the key {shown(key.text)} has no value"
+    notes.add("syntax-json", (key.start, key.end), message, "write `: ` and a value after it")

@@ -1,0 +1,80 @@
+"""What a line is chained to where the end of its file does not say it: in a new file, and after a torn line."""
+
+import os
+
+from cortex_policy.core.audit_chain import beginning, chained, last_digest
+from cortex_policy.core.model import StateError
+from cortex_policy.state.audit_file import READ, is_ours
+from cortex_policy.state.audit_log import digest
+from cortex_policy.state.audit_rotated_names import rotated, unpacked
+from cortex_policy.state.ledger import hold, release
+
+SEARCHED = 4 << 20  # bytes from the end: more than the longest line that a writer leaves half done
+
+
+def linked(text: bytes, descriptor: int, size: int, file: str) -> bytes:
+    """Return the line with its digest, and with a newline before it where a dead writer left none."""
+    start = max(0, size - SEARCHED)
+    data = _read(descriptor, start, size)
+    torn = b"\n" if data and not data.endswith(b"\n") else b""
+    before, end = last_digest(data)
+    if before:
+        return torn + chained(text, before, (data[end:] + torn)[1:], digest)
+    return torn + beginning(text, None if start else _end_before(file), digest)
+
+
+def _end_before(file: str) -> str | None:
+    """Return the digest that ends the files before this one; None where they have none, or it cannot be known."""
+    try:
+        found = _newest_first(file)
+    except OSError:
+        return None
+    for name in found:
+        end = None if name != unpacked(name) else _end_of(name)
+        if end != "":
+            return end
+    return None
+
+
+def _newest_first(file: str) -> list[str]:
+    """Return the names of files before this one; a rename leaves the time of the last write as it is."""
+    numbered, dated = rotated(file)
+    if not (numbered and dated):
+        return numbered or dated
+    return sorted([*numbered, *dated], key=lambda name: os.lstat(name).st_mtime_ns, reverse=True)
+
+
+def _end_of(rotated: str) -> str | None:
+    """Return the digest that ends a file, once no other writer is at work in it; '' where it holds torn lines alone."""
+    try:
+        descriptor = os.open(rotated, READ)
+    except OSError:
+        return None
+    try:
+        if not is_ours(descriptor):
+            return None
+        _outwait(descriptor)
+        size = os.fstat(descriptor).st_size
+        found, _ = last_digest(_read(descriptor, max(0, size - SEARCHED), size))
+    except OSError:
+        return None
+    else:
+        return found or (None if size > SEARCHED else "")
+    finally:
+        release(descriptor)
+
+
+def _outwait(descriptor: int) -> None:
+    """Wait for a writer that is still at work; after a second it can only be a reader."""
+    try:
+        hold(descriptor)
+    except StateError:
+        return
+
+
+def _read(descriptor: int, start: int, end: int) -> bytes:
+    parts = []
+    while start < end and (part := os.pread(descriptor, end - start, start)):
+        parts.append(part)
+        start += len(part)
+    return b"".join(parts)

@@ -1,0 +1,270 @@
+"""The audit log: a file that gets one whole line for each answered call (contracts, section 6)."""
+
+import os
+import stat
+from _thread import allocate_lock, get_ident
+from _weakref import ref
+from time import monotonic
+
+from cortex_policy.core.audit_chain import CLOSING, LENGTH, digest_at_end, digest_of, ending
+from cortex_policy.core.model import StateError
+from cortex_policy.state import ledger_ring as rings
+from cortex_policy.state.audit_file import ENDING, IDENTITY, TRIES, LogError, judge, open_lock, open_log, outwait
+from cortex_policy.state.grants import sha256
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cortex_policy.core.model import Settings
+
+_END = LENGTH + 1  # bytes: a digest with the newline behind it
+_HURRY = 60.0  # seconds
+_lstat, _pread, _write = os.lstat, os.pread, os.write
+if rings.fcntl is not None:
+    _flock, _TRY, _UNLOCK = rings.fcntl.flock, rings.fcntl.LOCK_EX | rings.fcntl.LOCK_NB, rings.fcntl.LOCK_UN
+_logs: "set[ref[Log]]" = set()
+
+
+def digest(data: bytes) -> str:
+    """Return SHA-256 in hexadecimal."""
+    return str(sha256(data).hexdigest())
+
+
+class Log:
+    """An audit log, open and judged; it is locked for as long as a line takes.
+
+    Any number of threads may ask it. A child of a fork opens the file again: a descriptor that two processes have is
+    one lock for both. `descriptor` is -1 while nothing is open.
+    """
+
+    descriptor: int
+    file: str
+    settings: "Settings"
+
+    __slots__ = (
+        "__weakref__",
+        "_before",
+        "_digest",
+        "_end",
+        "_hurries_until",
+        "_judged",
+        "_lock",
+        "_lock_judged",
+        "_lock_name",
+        "_most",
+        "_turn",
+        "_writer",
+        "descriptor",
+        "file",
+        "settings",
+    )  # fmt: skip
+
+    def __init__(self, settings: "Settings", digest: "Callable[[bytes], str]" = digest) -> None:
+        """Open the file that is set, and make it where it is not there; raise LogError."""
+        self._digest = digest
+        self.descriptor = self._lock = -1
+        self._end = self._before = b""  # of the last line that was written here, and its digest
+        self._turn, self._writer = allocate_lock(), 0
+        self._hurries_until = 0.0  # past whoever has locked the log itself
+        _logs.add(ref(self, _logs.discard))
+        self.use(settings)
+
+    def __del__(self) -> None:
+        self._shut()
+
+    def use(self, settings: "Settings") -> None:
+        """Open the file that is set now; raise LogError."""
+        self._ask(settings, None)
+
+    def append(self, text: bytes) -> None:
+        """Append a line, chained to the one before it, once a full log was rotated; raise LogError."""
+        self._ask(None, text)
+
+    def close(self) -> None:
+        """Close the file. The next line opens it again."""
+        if self._writer != get_ident():  # else a signal came in the middle of a line, which needs it
+            with self._turn:
+                self._shut()
+
+    def leave_to_parent(self) -> None:
+        """Begin again in a child of a fork, in which no other thread goes on."""
+        self._turn, self._writer = allocate_lock(), 0
+        self._shut()
+
+    def _ask(self, settings: "Settings | None", text: bytes | None) -> None:
+        """Open a file, or append a line, while no other thread does; raise LogError, with nothing open, on failure."""
+        thread = get_ident()
+        since = monotonic()
+        if self._writer == thread:  # a signal came in the middle of a line, and asks for another
+            raise self._held()
+        with self._turn:
+            self._writer = thread
+            try:
+                if text is None:
+                    self._begin(settings or self.settings)
+                elif self.descriptor < 0 or not self._is_appended(text, since):
+                    self._append_again(text, since)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it goes on from here
+                failure = self._failure(error)
+                self._shut()
+                raise failure from None
+            finally:
+                self._writer = 0
+
+    def _failure(self, error: BaseException) -> BaseException:
+        """Return what a failure is called here."""
+        if isinstance(error, OSError):
+            from cortex_policy.state.audit_errors import failed  # noqa: PLC0415 - only a failure needs it
+
+            return failed(self.file, error)
+        return self._held() if type(error) is StateError else error  # a lock that was not to have for a second
+
+    def _begin(self, settings: "Settings") -> None:
+        self._shut()
+        self.settings, self._most = settings, settings.audit_max_bytes
+        self.file = settings.audit_file or ""
+        self._lock_name = self.file + ENDING
+        self._open()
+
+    def _open(self) -> None:
+        self.descriptor = open_log(self.file)
+        self._judged = judge(self.file, self.descriptor)
+        self._lock = open_lock(self.file, os.fstat(self.descriptor))
+        if self._lock >= 0:
+            self._lock_judged = os.fstat(self._lock)[:IDENTITY]
+
+    def _shut(self) -> None:
+        for descriptor in (self.descriptor, self._lock):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self.descriptor = self._lock = -1
+
+    def _append_again(self, text: bytes, since: float) -> None:
+        """Append to the file that is at the name by now."""
+        for _ in range(TRIES):
+            self._shut()
+            self._open()
+            if self._is_appended(text, since):
+                return
+        raise LogError(self.file, "it is replaced again and again", "")
+
+    def _is_appended(self, text: bytes, since: float) -> bool:  # noqa: C901 - each call of its own costs 1 % of a line
+        """Append a line in one write, or nothing; False where log or lock are not the ones at their names any more."""
+        log = self.descriptor
+        lock = self._lock
+        is_locked = True
+        try:
+            try:
+                if lock >= 0:
+                    _flock(lock, _TRY)
+                _flock(log, _TRY)
+            except BlockingIOError:
+                is_locked = self._wait(log, lock, since)
+            status = _lstat(self.file)
+            if (status[:IDENTITY] != self._judged or not is_locked) and not self._is_same(status, is_locked=is_locked):
+                return False
+            size = status.st_size
+            if self._most and self._is_rotated(size, len(text)):
+                return False
+            end = _pread(log, _END, size - _END if size > _END else 0)
+            before = (
+                self._before if end == self._end else digest_at_end(end[:-1]).encode() if end[-1:] == b"\n" else b""
+            )
+            if before:
+                body = text[:CLOSING]
+                end = ending(before, body, self._digest)
+                text = body + end
+            else:
+                text = self._linked(text, size)
+                end = text[-_END:]
+            if _write(log, text) != len(text):
+                raise self._taken_back(size)
+            self._end = end
+            self._before = digest_of(end)
+        except FileNotFoundError:  # at the name of one of them
+            return False
+        finally:
+            _flock(log, _UNLOCK)
+            if lock >= 0:
+                _flock(lock, _UNLOCK)
+        return True
+
+    def _wait(self, log: int, lock: int, since: float) -> bool:
+        """Wait for both locks, or the log's alone; False where a reader has that one, which stops nobody.
+
+        Raises StateError after a second, which no honest line takes.
+        """
+        if monotonic() - since > rings.LONGEST_LOCK_WAIT:  # for another thread
+            raise self._held()
+        rings.lock(lock if lock >= 0 else log)
+        if lock < 0:
+            return True
+        try:
+            _flock(log, _TRY)
+        except BlockingIOError:
+            if monotonic() < self._hurries_until:
+                return False
+            if not outwait(lock, log):
+                self._hurries_until = monotonic() + _HURRY
+                return False
+        return True
+
+    def _is_same(self, status: os.stat_result, *, is_locked: bool) -> bool:
+        """Judge the log again where it was changed; False where log or lock are not the ones at their names.
+
+        Who has locked the log itself has it alone, whatever became of the lock beside it.
+        """
+        if not is_locked and _lstat(self._lock_name)[:IDENTITY] != self._lock_judged:
+            return False
+        # one look at the name tells both: another name of the file could be taken away before the next look
+        if status.st_nlink > 1 or status[stat.ST_INO : stat.ST_DEV + 1] != self._judged[stat.ST_INO : stat.ST_DEV + 1]:
+            return False
+        self._judged = judge(self.file, self.descriptor)
+        return True
+
+    def _is_rotated(self, size: int, more: int) -> bool:
+        """Rotate the log if it would be too large."""
+        if not size or size + more + LENGTH <= self._most:
+            return False
+        from cortex_policy.state.audit_rotation import rotate  # noqa: PLC0415 - once in a while
+
+        rotate(self.file, self.settings.audit_keep)
+        return True
+
+    def _linked(self, text: bytes, size: int) -> bytes:
+        """Chain a line in a new file, or after a writer that died in the middle of its line."""
+        from cortex_policy.state.audit_chain import linked  # noqa: PLC0415 - once in a while
+
+        return linked(text, self.descriptor, size, self.file)
+
+    def _taken_back(self, size: int) -> LogError:
+        os.ftruncate(self.descriptor, size)
+        from cortex_policy.state.audit_errors import partial  # noqa: PLC0415 - only a failure needs it
+
+        return partial(self.file)
+
+    def _held(self) -> LogError:
+        from cortex_policy.state.audit_errors import held  # noqa: PLC0415 - only a failure needs it
+
+        return held(self._lock_name if self._lock >= 0 else self.file, self.file)
+
+
+def opened(settings: "Settings") -> Log | None:
+    """Open the audit log that is set; raise LogError where it cannot be, None where that is ignored."""
+    try:
+        return Log(settings)
+    except LogError:
+        if settings.audit_on_error != "ignore":
+            raise
+        return None
+
+
+def _leave_to_parent() -> None:
+    for one in list(_logs):
+        log = one()
+        if log is not None:
+            log.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)

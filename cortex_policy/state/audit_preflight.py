@@ -1,0 +1,29 @@
+"""Whether the audit log could be written, as far as anybody sees who neither makes nor writes it."""
+
+import errno
+import os
+
+from cortex_policy.state.audit_errors import failed
+from cortex_policy.state.audit_log import Log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.model import Settings
+
+
+def foresee(settings: "Settings") -> None:
+    """Raise LogError where a call would be answered so, as its line could not be written.
+
+    What only a write finds out, as a full disk, is not seen.
+    """
+    file = settings.audit_file
+    if file is None or settings.audit_on_error == "ignore":
+        return
+    if os.path.lexists(file):
+        Log(settings).close()
+        return
+    directory = os.path.dirname(file)
+    if not os.path.isdir(directory):
+        raise failed(file, OSError(errno.ENOENT, ""))
+    if not os.access(directory, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise failed(file, OSError(errno.EACCES, ""))

@@ -1,0 +1,125 @@
+"""The private copy of a text that an operator edits: in a directory that nobody but the operator enters.
+
+It is never in the tree of the grants, which may be another user's: who can write there could put a link in its place,
+and the editor would write through it. A text that was not saved is left, so the places are those that keep one.
+"""
+
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from contextlib import suppress
+
+from cortex_policy.state.grants import read_all, sha256
+from cortex_policy.state.safe_directories import is_ours_alone
+from cortex_policy.state.writer_lock import NotDone
+
+PLACES = ("/var/tmp", "/tmp")  # noqa: S108 - a directory of its own is made there
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_LINKS = (errno.ELOOP, errno.EMLINK)
+
+
+class Draft:
+    """A copy of a file for an editor, which opens it by its path."""
+
+    path: str
+
+    def __init__(self, file: str, text: bytes, most: int) -> None:
+        """Copy the text of a file; `most` is how much of the copy is read. Raise NotDone where that cannot be."""
+        self.path, self._most = f"{_made(file)}/{os.path.basename(file)}", most
+        try:
+            self._write(text)
+        except BaseException:
+            self.remove()
+            raise
+
+    def read(self, last: bytes) -> bytes:
+        """Return what the editor left there, or raise NotDone. One that is gone is made again, with the last text."""
+        try:
+            return self._read()
+        except FileNotFoundError:
+            self._write(last)
+            raise NotDone("the editor removed the file; it is there again with its last text") from None
+        except OSError as error:
+            why = "is a link" if error.errno in _LINKS else f"cannot be read: {(error.strerror or str(error)).lower()}"
+            raise NotDone(f"`{self.path}` {why}") from None
+
+    def settle(self, *known: bytes) -> bool:
+        """Remove it where its text is empty or known; return whether it was left."""
+        try:
+            text = self._read()
+        except FileNotFoundError:
+            text = b""
+        except (OSError, NotDone):
+            return True
+        if text.strip() and text not in known:
+            return True
+        self.remove()
+        return False
+
+    def remove(self) -> None:
+        """Remove it, and what the editor left beside it."""
+        shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
+
+    def _read(self) -> bytes:
+        descriptor = os.open(self.path, _OLD)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                raise NotDone(f"`{self.path}` is not a regular file, or has more than one link")
+            return read_all(descriptor, self._most)
+        finally:
+            os.close(descriptor)
+
+    def _write(self, text: bytes) -> None:
+        try:
+            descriptor = os.open(self.path, _NEW, 0o600)
+            try:
+                while text:
+                    text = text[os.write(descriptor, text) :]
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise NotDone(f"`{self.path}`: {(error.strerror or str(error)).lower()}") from None
+
+
+def left(file: str) -> list[str]:
+    """Return the paths of the copies of a file that earlier sessions of the caller left."""
+    name, found = os.path.basename(file), []
+    for place in _places():
+        with suppress(OSError):  # it may be searched, and not listed
+            found += [f"{place}/{one}/{name}" for one in os.listdir(place) if one.startswith(_prefix(file))]
+    return sorted(filter(_is_ours, found))
+
+
+def _is_ours(copy: str) -> bool:
+    """Whether a copy is there, in a directory of the caller's; any other may be gone by now."""
+    try:
+        return os.lstat(os.path.dirname(copy)).st_uid == os.geteuid() and os.path.lexists(copy)
+    except OSError:
+        return False
+
+
+def _made(file: str) -> str:
+    """Make a directory for the copy of a file, which nobody else enters."""
+    why = "nobody but you and root may be able to write in it"
+    for place in _places():
+        try:
+            return tempfile.mkdtemp(prefix=_prefix(file), dir=place)
+        except OSError as error:
+            why = f"`{place}`: {(error.strerror or str(error)).lower()}"
+    raise NotDone(f"there is no directory for a private copy: {why}", "name one of your own in `TMPDIR`")
+
+
+def _places() -> list[str]:
+    named = os.environ.get("TMPDIR", "")
+    places = [os.path.normpath(named)] if os.path.isabs(named) else []
+    return [place for place in dict.fromkeys((*places, *PLACES)) if os.path.isdir(place) and is_ours_alone(place)]
+
+
+def _prefix(file: str) -> str:
+    """Return how the names of directories for the copies of a file begin."""
+    mark = sha256(os.fsencode(file)).hexdigest()[:8]
+    return f"cortex-policy-{os.path.splitext(os.path.basename(file))[0]}-{mark}-"

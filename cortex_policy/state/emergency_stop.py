@@ -1,0 +1,195 @@
+"""Who put an emergency stop where, when and why: words for a decision that has fallen by the name of its file alone."""
+
+import os
+import stat
+from time import gmtime, localtime, strftime
+
+from cortex_policy.core.model import STOPPED, AccessDenied, Decision, GrantError, Value
+from cortex_policy.state import enforcement
+from cortex_policy.state.grants import Directory, Root, Trust, read_all
+from cortex_policy.state.users import user
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from time import struct_time
+
+    from cortex_policy.core.model import Origin
+
+NAME = "stop"
+MOST_SAID = 400  # bytes of a reason
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
+class Stop(Value):
+    """An emergency stop: its file, whose that is, when it was written, and the first line in it.
+
+    `fault` says why nobody can know whether it stands, which stops all the same.
+    """
+
+    file: str
+    is_of_host: bool = False
+    by: str | None = None
+    stopped_at: float | None = None
+    reason: str | None = None
+    fault: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """Say all that is known of it."""
+        if self.fault is not None:
+            return self.fault
+        since = _moment("since %Y-%m-%d %H:%M", localtime, self.stopped_at)
+        by = f"by {self.by}" if self.by is not None else None
+        said = " ".join(filter(None, ("on this host" if self.is_of_host else None, by, since)))
+        return f"{said}: {self.reason}" if self.reason else said
+
+    @property
+    def timestamp(self) -> str | None:
+        """When it was written, as programs read it."""
+        return _moment("%Y-%m-%dT%H:%M:%SZ", gmtime, self.stopped_at)
+
+    @property
+    def hint(self) -> str:
+        """What helps where `resume` does not; empty where it does."""
+        if self.fault is not None:
+            from cortex_policy.state.grants_errors import quoted  # noqa: PLC0415 - 10 ms
+
+            return f"see why with `ls -ld {quoted(self.file)}`"
+        return f"who runs this host ends it with `sudo rm {self.file}`" if self.is_of_host else ""
+
+
+class Stopped(AccessDenied):
+    """A call was denied by an emergency stop: exit 15."""
+
+    root: str | None
+    hint: str
+
+    def __init__(self, stop: Stop, root: Root | None = None) -> None:
+        """Say what is known of the stop, and how it is ended."""
+        super().__init__(Decision(STOPPED, stop.sentence))
+        self.root = root.path if root is not None else None
+        self.hint = stop.hint or f"an operator ends it with `{resuming(root)}`"
+
+
+def host_stopped(directory: str) -> Stopped:
+    """Return the denial by the stop of the host, whose directory this is."""
+    return Stopped(of_host(directory) or Stop(f"{directory}/{NAME}", is_of_host=True))
+
+
+def stopped(policy: Directory) -> Stopped:
+    """Return the denial by the stop in an open policy directory."""
+    return Stopped(of_policy(policy) or Stop(f"{policy.path}/{NAME}"), policy.trust.root)
+
+
+def refuse_since(origin: "Origin") -> None:
+    """Raise AccessDenied where a stop stands in the root of a loaded grant, or nobody can know."""
+    why = ""
+    try:
+        # whatever links lead there: it must be the very directory, whose stop is looked for then
+        policy = os.open(f"{origin.root.rstrip('/')}/.cortex/policy", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            status = os.fstat(policy)
+            if (status.st_dev, status.st_ino) != origin.policy_identity:
+                why = "is not the directory that the grant was read from"
+            elif not enforcement.stands(NAME, policy):
+                return
+        finally:
+            os.close(policy)
+    except OSError:
+        why = "cannot be opened"
+    raise _stopped_since(origin.root, why)
+
+
+def _stopped_since(path: str, fault: str) -> Stopped:
+    """Return the denial by the stop of a root, or by what hides whether it has one."""
+    root, policy = Root(path, named=True), f"{path.rstrip('/')}/.cortex/policy"
+    unknown = Stop(f"{policy}/{NAME}", fault=f"`{policy}` {fault}" if fault else None)
+    return Stopped(of_root(root) or unknown, root)
+
+
+def refuse_hidden(root: Root) -> None:
+    """Raise AccessDenied where a stop stands in a policy directory that cannot be opened, or may stand there."""
+    stop = _hidden(root)
+    if stop is not None:
+        raise Stopped(stop, root)
+
+
+def resuming(root: Root | None) -> str:
+    """Return the command that ends the stop of a root."""
+    if root is None or not root.named:
+        return "cortex-policy resume"
+    from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - 10 ms
+
+    return f"cortex-policy resume{root_option(root)}"
+
+
+def of_host(directory: str) -> Stop | None:
+    """Return the stop of the host, whose directory this is; None where there is none."""
+    file = f"{directory}/{NAME}"
+    if os.path.islink(directory) and not os.path.isdir(directory):
+        return Stop(file, is_of_host=True, fault=f"`{directory}` is a link that leads nowhere")
+    return _seen(file, is_of_host=True)
+
+
+def of_policy(policy: Directory) -> Stop | None:
+    """Return the stop in an open policy directory, None where there is none."""
+    return _seen(f"{policy.path}/{NAME}", policy.descriptor)
+
+
+def of_root(root: Root) -> Stop | None:
+    """Return the stop of a root, None where there is none; ask the path where no check would open the directory."""
+    try:
+        with Directory(Trust(root)) as policy:
+            return of_policy(policy)
+    except (OSError, GrantError):
+        return _hidden(root)
+
+
+def _hidden(root: Root) -> Stop | None:
+    file = f"{root.path.rstrip('/')}/.cortex/policy/{NAME}"
+    try:
+        os.lstat(file)
+    except NotADirectoryError:  # what stands in the place of a directory is refused as such, and holds nothing
+        return None
+    except OSError:
+        pass  # told below
+    return _seen(file)
+
+
+def _seen(file: str, directory: int | None = None, *, is_of_host: bool = False) -> Stop | None:
+    """Look at a stop by its name, in an open directory where one is given; None where there is none."""
+    name = file if directory is None else NAME
+    try:
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        why = os.strerror(error.errno or 0).lower()
+        return Stop(file, is_of_host, fault=f"`{file}` cannot be examined: {why}")
+    reason = _first_line(name, directory) if stat.S_ISREG(status.st_mode) else None
+    return Stop(file, is_of_host, user(status.st_uid), status.st_mtime, reason)
+
+
+def _first_line(name: str, directory: int | None) -> str | None:
+    """Read what stands in a stop; None where it is empty, or cannot be read."""
+    try:
+        descriptor = os.open(name, _READ, dir_fd=directory)
+    except OSError:
+        return None
+    try:
+        data = read_all(descriptor, MOST_SAID + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    lines = data[:MOST_SAID].decode("utf-8", "replace").strip().splitlines() or [""]
+    is_cut = len(data) > MOST_SAID and len(lines) == 1
+    return (f"{lines[0]} ..." if is_cut else lines[0].rstrip()) or None
+
+
+def _moment(form: str, clock: "Callable[[float], struct_time]", moment: float | None) -> str | None:
+    try:
+        return strftime(form, clock(moment)) if moment is not None else None
+    except (OSError, OverflowError, ValueError):  # a file may claim any time
+        return None

@@ -1,0 +1,162 @@
+"""What to do about roots and grants that cannot be found or believed: loaded only where something failed."""
+
+import errno
+import os
+from contextlib import suppress
+from difflib import get_close_matches
+from shlex import quote as quoted
+
+from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.model import (
+    GRANT_INVALID,
+    GRANT_NOT_FOUND,
+    GRANT_UNSAFE,
+    ROOT_AMBIGUOUS,
+    ROOT_NOT_FOUND,
+    GrantError,
+)
+from cortex_policy.state.grants import Directory, Root, Trust, sha256
+from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
+from cortex_policy.state.users import user
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_SHOWN = 20  # known ids in a hint
+MOST_ROOTS = 3
+_MOUNTED = (
+    "it is mounted from a ConfigMap or Secret, which holds links: let an init container copy the files, or mount each "
+    "with `subPath` and `defaultMode: 0444`"
+)
+MORE_FILES = "raise the limit of open files (`ulimit -n`), or close some"
+DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+_LINKS = (errno.ELOOP, errno.EMLINK)
+_WRONG_KINDS = (errno.ENOTDIR, errno.ENXIO)
+
+
+def root_option(root: Root) -> str:
+    """Return what a command must be given to find this root, '' where it finds it by itself."""
+    return f" --root {quoted(root.path)}" if root.named else ""
+
+
+def not_one_root(here: str, roots: list[str]) -> GrantError:
+    """Return the error for no root on the way up, or more than one."""
+    if roots:
+        pins = " or ".join(f"`--root {quoted(root)}`" for root in roots[:MOST_ROOTS])
+        hint = f"name one with {pins}, or with CORTEX_POLICY_ROOT; a check never chooses"
+        return GrantError(ROOT_AMBIGUOUS, " and ".join(f"`{root}`" for root in roots), hint)
+    hint = "make one there with `cortex-policy init`, or name the root with `--root DIR` or CORTEX_POLICY_ROOT"
+    if (
+        "PRE_COMMIT" in os.environ
+    ):  # its hooks run at the top of a repository, where no root is to be made beside others
+        words = " or ".join(f"`args: [--root, {_in_yaml(root)}]`" for root in _roots_below(here) or ["DIR"])
+        hint = f"name the root of the hook in .pre-commit-config.yaml: {words}"
+    return GrantError(ROOT_NOT_FOUND, f"neither `{here}` nor a directory above it holds .cortex/policy", hint)
+
+
+def _in_yaml(word: str) -> str:
+    """Return a word as a list of YAML takes it for itself: in double quotes where it holds more than a plain name."""
+    if word.isascii() and word.replace("/", "").replace("_", "").replace("-", "").replace(".", "").isalnum():
+        return word
+    from json import dumps  # noqa: PLC0415 - few names need it
+
+    return dumps(word)
+
+
+def _roots_below(here: str, depth: int = 3) -> list[str]:
+    """Return the first few roots at most so many directories down, relative to `here`: what somebody may have meant."""
+    found: list[str] = []
+    for directory, below, _ in os.walk(here):
+        name = os.path.relpath(directory, here)
+        if ".cortex" in below and os.path.isdir(f"{directory}/.cortex/policy"):
+            found.append(name)
+        is_deep = name != os.curdir and name.count("/") + 1 >= depth
+        below[:] = [] if is_deep else sorted(each for each in below if not each.startswith("."))
+        if len(found) >= MOST_ROOTS:
+            break
+    return found
+
+
+def refusal(trust: Trust, path: str, kind: str, error: OSError | None) -> GrantError:
+    """Return the error (grant_unsafe) for all that is wrong, with the one command that mends what a command can."""
+    faults, commands, advice = list(trust.faults), [], []
+    if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
+        faults.append(f"`{path}`: {os.strerror(error.errno or 0).lower()}")
+        advice += [MORE_FILES] if error.errno in DESCRIPTORS else []
+    elif path:
+        fault, is_mended_by_a_copy = _fault(path, kind)
+        faults.append(f"`{path}` {fault}")
+        if is_mended_by_a_copy:
+            commands.append(f"cp {quoted(path)} {quoted(path)}.new && mv {quoted(path)}.new {quoted(path)}")
+        else:
+            advice.append(_MOUNTED if _is_mounted_by_kubernetes(path) else f"put a real {kind} at `{path}`")
+    commands += _commands(trust)
+    if trust.paths(UNKNOWN):
+        advice.append(NAMESPACE_HINT)
+    if commands:
+        advice.insert(0, f"mend it with `{' && '.join(commands)}`")
+    return GrantError(GRANT_UNSAFE, "; ".join(faults), _naming(trust, faults) + "; ".join(advice))
+
+
+def _commands(trust: Trust) -> "Iterator[str]":
+    for kind, command in ((OWNER, f"chown {os.geteuid()}"), (WRITERS, "chmod go-w")):
+        if paths := trust.paths(kind):
+            yield f"{command} {' '.join(map(quoted, paths))}"
+
+
+def _naming(trust: Trust, faults: list[str]) -> str:
+    """Return the first half of a hint where it is enough to name the root: a checkout of somebody else, and no more."""
+    is_enough = not trust.root.named and trust.others == {trust.root_owner} and len(faults) == len(trust.paths(OWNER))
+    if not is_enough:
+        return ""
+    name = f"`--root {quoted(trust.root.path)}` or CORTEX_POLICY_ROOT"
+    return f"if {user(trust.root_owner)} may say what is allowed, name the root with {name}; else "
+
+
+def _is_mounted_by_kubernetes(path: str) -> bool:
+    """Whether a file is a link of a mounted ConfigMap or Secret, which nobody can replace by a file."""
+    return os.path.islink(path) and os.readlink(path).startswith("..data/")
+
+
+def _fault(path: str, kind: str) -> tuple[str, bool]:
+    """Say what is wrong with what stands at a path, by its name: it is refused already, this is about words."""
+    if kind == "directory":
+        return "is a link, or not a directory", False
+    if os.path.islink(path):
+        return "is a link", os.path.isfile(path) and not _is_mounted_by_kubernetes(path)
+    if os.path.isfile(path):
+        return "has more than one link", True
+    return "is not a regular file", False
+
+
+def traced(error: GrantError | FileNotFoundError, trust: Trust, grant_id: str, data: bytes | None) -> GrantError:
+    """Return the error for a grant that was not read, with what is known of it by now."""
+    root, file = trust.root, f"{trust.root.tools}/{grant_id}.json"
+    if isinstance(error, FileNotFoundError):
+        missing = "" if error.filename == file else error.filename
+        error = trust.refusal() if trust.faults else _not_found(root, grant_id, missing)
+    error.root = root.path
+    if error.reason is GRANT_NOT_FOUND:
+        return error
+    error.file = file
+    if error.reason is GRANT_INVALID:
+        error.hint = f"mend `{file}`"
+    if data is not None and len(data) <= MAX_BYTES:
+        error.sha256 = sha256(data).hexdigest()
+    return error
+
+
+def _not_found(root: Root, grant_id: str, missing: str) -> GrantError:
+    """Return the error for a directory that is missing, or for a grant, with the ids that are there."""
+    if missing:
+        return GrantError(GRANT_NOT_FOUND, f"`{missing}` does not exist")
+    known: list[str] = []
+    with suppress(FileNotFoundError), Directory(Trust(root), "tools") as tools:
+        known = tools.grant_ids()
+    close = get_close_matches(grant_id, known, 1)
+    hint = f"did you mean `{close[0]}`? " if close else ""
+    shown = ", ".join(known[:MOST_SHOWN]) + (" ..." if len(known) > MOST_SHOWN else "")
+    hint += f"known grants: {shown}" if known else "there are no grants here yet"
+    new = f"cortex-policy new {grant_id}{root_option(root)}"
+    return GrantError(GRANT_NOT_FOUND, "", f"{hint}; an operator makes it with `{new}`")

@@ -1,0 +1,128 @@
+"""What a state directory stands on, looked at once, when a root's directory is made in it."""
+
+import errno
+import os
+import stat
+import sys
+from shlex import quote
+
+from cortex_policy.core.model import StateError
+from cortex_policy.state.ledger import MARK
+from cortex_policy.state.ledger_ring import failed
+
+_LOCAL = frozenset((
+    "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "devtmpfs",
+))  # fmt: skip
+
+
+_WRONG_KINDS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.EISDIR, errno.ENXIO)
+_ESCAPES = ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b"\\"))  # proc(5); the last one last
+_ELSEWHERE = "name a local directory of your own with CORTEX_POLICY_STATE_DIR"
+
+
+def unusable(error: OSError, shown: str) -> StateError:
+    """Return the error for state that cannot be opened, made or written, with a hint for this place."""
+    from cortex_policy.state.grants_errors import DESCRIPTORS, MORE_FILES  # noqa: PLC0415 - only a failure needs it
+
+    if error.errno in DESCRIPTORS:
+        return failed(os.strerror(error.errno or 0).lower(), MORE_FILES)
+    named = error.filename if isinstance(error.filename, str) else ""
+    if named.startswith(("/proc/sys/", "/proc/self/")):  # which boot this is, and what is mounted
+        return failed(f"`{named}`: {os.strerror(error.errno or 0).lower()}", "mount /proc here")
+    return failed(f"`{shown}`: {os.strerror(error.errno or 0).lower()}", _ELSEWHERE)
+
+
+def strange(error: OSError, shown: str = "", parent: int | None = None) -> Exception:
+    """Return what to raise for what is no directory of state, where it is shown, or no file of it."""
+    if shown and error.errno in (*_WRONG_KINDS, errno.EACCES):
+        try:
+            status = os.stat(shown if parent is None else os.path.basename(shown), dir_fd=parent, follow_symlinks=False)
+        except OSError:  # it lies where nobody may look, or is gone
+            return error
+        if status.st_uid != os.geteuid():
+            return _foreign(shown, status.st_uid)
+    if error.errno not in _WRONG_KINDS:
+        return error
+    if shown:
+        return failed(
+            f"`{shown}` is a link, or not a directory", f"look at it, then remove it with `rm -r {quote(shown)}`"
+        )
+    return failed("a state file is not a plain file of ours", "drop it with `cortex-policy rate purge`")
+
+
+def open_to_others(shown: str, status: os.stat_result) -> StateError:
+    """Return the error for a directory of state that is not ours alone."""
+    if status.st_uid != os.geteuid():
+        return _foreign(shown, status.st_uid)
+    return failed(f"`{shown}` is open to others", f"mend it with `chmod 700 {quote(shown)}`")
+
+
+def _foreign(shown: str, owner: int) -> StateError:
+    """Return the error for a name that another user owns: to count elsewhere would be a second budget."""
+    from cortex_policy.state.users import user  # noqa: PLC0415 - it loads `pwd`
+
+    hint = f"root looks at it, then removes it with `rm -r {quote(shown)}`; or {_ELSEWHERE}"
+    return failed(f"`{shown}` belongs to {user(owner)}", hint)
+
+
+def make_directory(name: str, parent: int | None, shown: str) -> None:
+    """Make a directory of state unless another process just did."""
+    if parent is not None:  # before there is anything below it, so that one who is killed here skips nothing
+        refuse_network(parent, shown)
+        _forget_other_boots(parent, name)
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent)
+    except FileExistsError:
+        return
+
+
+def refuse_network(descriptor: int, shown: str) -> None:
+    """Raise StateError where a directory does not lie on a local file system: `flock` excludes nobody elsewhere."""
+    if sys.platform != "linux":
+        return
+    kind = _kind(os.readlink(f"/proc/self/fd/{descriptor}"))
+    if kind not in _LOCAL:
+        raise failed(f"`{shown}` lies on `{kind}`, which is not known to be local", "name a local directory")
+
+
+def is_local(path: str) -> bool:
+    """Whether a directory is known to lie on a local file system, of which this kernel sees each change."""
+    return sys.platform == "linux" and _kind(path) in _LOCAL
+
+
+def _kind(path: str) -> str:
+    with open("/proc/self/mountinfo", "rb") as mounts:
+        return file_system(os.fsencode(path), mounts.read())
+
+
+def file_system(path: bytes, mounts: bytes) -> str:
+    """Return the type of the file system that a path lies on, by the longest mount point above it."""
+    best, kind = -1, b""
+    for line in mounts.split(b"\n")[:-1]:  # a name may hold what else ends a line elsewhere
+        fields, _, rest = line.partition(b" - ")
+        point = fields.split(b" ")[4]
+        for code, character in _ESCAPES:
+            point = point.replace(code, character)
+        inside = path == point or path.startswith(point.rstrip(b"/") + b"/")
+        if inside and len(point) >= best:  # a later mount covers an earlier one at the same point
+            best, kind = len(point), rest.split(b" ")[0]
+    return kind.decode("ascii", "replace")
+
+
+def _forget_other_boots(parent: int, name: str) -> None:
+    """Remove the directories of earlier boots: beside one of this boot, their names begin with another mark."""
+    for other in os.listdir(parent):
+        is_ours = len(other) == len(name) and set(other) <= set("0123456789abcdef")
+        if is_ours and other[:MARK] != name[:MARK]:
+            _remove(parent, other)
+
+
+def _remove(parent: int, name: str) -> None:
+    from shutil import rmtree  # noqa: PLC0415 - only where there was another boot
+
+    try:
+        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return  # another process was here
+    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
+        rmtree(name, ignore_errors=True, dir_fd=parent)  # what stays is in nobody's way

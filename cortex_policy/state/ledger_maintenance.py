@@ -1,0 +1,192 @@
+"""Making, replacing and removing ledger files: rare, so that a check does not load it."""
+
+import os
+import stat
+import sys
+
+from cortex_policy.core.model import StateError
+from cortex_policy.state.ledger import SWEPT, hold, open_file, release, unlock
+from cortex_policy.state.ledger_ring import (
+    AT_HEAD,
+    BROKEN,
+    HEADER,
+    NOTHING,
+    WINDOW_TICKS,
+    WORD,
+    Damaged,
+    Key,
+    Ring,
+    grain,
+    magic,
+    stands,
+    time_namespace,
+)
+
+_NEW = ".new-"  # the process id of the maker follows
+
+
+def create(directory: int, key: Key, limit: int) -> int:
+    """Make the file of a key unless another process just did; return it open and locked."""
+    while True:
+        hold(directory)
+        try:
+            os.stat(key.name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return _published(directory, key, _ring(key, limit, []))
+        finally:
+            unlock(directory)
+        descriptor = open_file(directory, key.name)
+        if descriptor is not None:
+            return descriptor
+
+
+def close(directory: int, key: Key, damaged: int, limit: int, now: int) -> None:
+    """Replace a damaged file, which is open and locked, by an empty one that is closed for one window."""
+    _break(damaged)
+    release(_published(directory, key, _ring(key, limit, [], closed=now + WINDOW_TICKS)))
+
+
+def rebuild(directory: int, key: Key, ring: Ring, limit: int, now: int) -> int:
+    """Replace a file by one that holds a new limit, its live hits copied; return it open and locked."""
+    hits, step = ring.used(limit, now), grain(limit)
+    oldest, mask = ring.head - hits, (1 << ring.bits) - 1
+    slots = memoryview(os.pread(ring.descriptor, WORD << ring.bits, HEADER)).cast("q")
+    # a slot of several hits takes the time of the newest of them, and so does what is left over
+    live = [slots[((oldest + min(first + step, hits) - 1) // ring.grain) & mask] for first in range(0, hits, step)]
+    return _published(directory, key, _ring(key, limit, live, closed=ring.closed, head=hits), ring)
+
+
+def _ring(key: Key, limit: int, live: list[int], *, closed: int = 0, head: int = 0) -> memoryview:
+    """Return the bytes of a file for a limit, with these sealed words in its first slots."""
+    step = grain(limit)
+    bits = max(2, (limit // step + 2).bit_length(), len(live).bit_length())
+    header = [magic(), key.identity, *map(key.seal, (bits, step, closed, time_namespace())), NOTHING, key.seal(head)]
+    blank = key.seal(0).to_bytes(WORD, sys.byteorder)
+    return memoryview(_packed([*header, *live]) + blank * ((1 << bits) - len(live)))
+
+
+def _packed(words: list[int]) -> bytes:
+    packed = memoryview(bytearray(WORD * len(words))).cast("q")
+    for index, word in enumerate(words):
+        packed[index] = word
+    return packed.tobytes()
+
+
+def _published(directory: int, key: Key, data: memoryview, old: Ring | None = None) -> int:
+    """Put a file at the name of a key, in place of an old one; return it open and locked."""
+    temporary = f"{_NEW}{os.getpid()}-{os.urandom(8).hex()}"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
+    try:
+        hold(descriptor)
+        while data:
+            data = data[os.write(descriptor, data) :]
+        if old is not None:
+            old.leave()
+        # INVARIANT: a file at its name is always complete; anything shorter is damage
+        os.rename(temporary, key.name, src_dir_fd=directory, dst_dir_fd=directory)
+    except BaseException:
+        release(descriptor)
+        os.unlink(temporary, dir_fd=directory)
+        raise
+    return descriptor
+
+
+def drop(directory: int, name: str) -> bool:
+    """Remove the file at a name, so that its budget starts anew; return whether there was one."""
+    descriptor = open_file(directory, name)
+    if descriptor is None:
+        return False
+    try:
+        _leave(descriptor)
+        os.unlink(name, dir_fd=directory)
+    finally:
+        release(descriptor)
+    return True
+
+
+def remove_all(directory: int) -> int:
+    """Remove whatever lies in a root's directory, of any kind; return how many budgets or strangers that were."""
+    removed = 0
+    for name in os.listdir(directory):
+        status = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if name == SWEPT or not _is_plain(status):
+            _remove(directory, name, status)
+            removed += name != SWEPT
+        else:
+            removed += drop(directory, name)
+    return removed
+
+
+def _is_plain(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
+
+
+def _remove(directory: int, name: str, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        from shutil import rmtree  # noqa: PLC0415 - only a stranger needs it
+
+        rmtree(name, dir_fd=directory)
+    else:
+        os.unlink(name, dir_fd=directory)
+
+
+def _leave(descriptor: int) -> None:
+    """Tell those who have a file open that it goes from its name; a damaged one too."""
+    try:
+        Ring(descriptor).leave()
+    except (Damaged, StateError):  # StateError: another layout
+        _break(descriptor)
+
+
+def _break(descriptor: int) -> None:
+    """Make whoever has a damaged file mapped look at its name again; one that was cut gets that long for it."""
+    os.pwrite(descriptor, BROKEN.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
+
+
+def sweep(directory: int, now: int) -> None:
+    """Remove every file in which nothing counts any more, and what makers left that were killed."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    note = os.open(SWEPT, flags, 0o600, dir_fd=directory)
+    try:
+        os.pwrite(note, now.to_bytes(WORD, sys.byteorder), 0)
+    finally:
+        os.close(note)
+    for name in os.listdir(directory):
+        if name.startswith(_NEW):
+            _remove_orphan(directory, name)
+        elif name != SWEPT:
+            _remove_idle(directory, name, now)
+
+
+def _remove_orphan(directory: int, name: str) -> None:
+    try:
+        if not _lives(int(name.split("-")[1])):
+            os.unlink(name, dir_fd=directory)
+    except (ValueError, OverflowError, OSError):
+        return  # none of ours, or another sweep was here
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _remove_idle(directory: int, name: str, now: int) -> None:
+    try:
+        descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    except OSError:
+        return  # gone, or a wrong kind of object: whoever asks for it is told
+    try:
+        hold(descriptor, waits=False)
+        # INVARIANT: no ring is read from a file that is gone: that would revive it for those who have it mapped
+        if stands(descriptor) and (ring := Ring(descriptor)).is_idle(now):
+            ring.leave()
+            os.unlink(name, dir_fd=directory)
+    except (OSError, Damaged, StateError):
+        return  # in use, or to be noticed by whoever asks for it
+    finally:
+        release(descriptor)

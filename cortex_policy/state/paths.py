@@ -1,0 +1,274 @@
+"""A path argument to a Place: collapsed as text, and resolved as the kernel does (contracts, section 3)."""
+
+import os
+import stat
+
+from cortex_policy.core.engine import covering
+from cortex_policy.core.model import Place, Value
+from cortex_policy.core.path_arguments import path_arguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cortex_policy.core.model import Grant, Origin
+
+MAX_LINKS = 40
+MAX_COMPONENTS = 1024  # that exist, on one way
+# without O_PATH a directory must be readable to be entered
+ENTER = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+Identity = tuple[int, int]
+
+
+class Guarded(Value):
+    """What governs a grant: directories by (device, inode), and files that may not exist yet by absolute path.
+
+    `holder` is `.cortex`: it is guarded itself, by whatever name, and not what else lies in it.
+
+    Beside a log, whatever has one of the `beginnings` of its name is one that was rotated.
+    """
+
+    identities: frozenset[Identity]
+    paths: tuple[str, ...]
+    logs: tuple[str, ...] = ()
+    holder: Identity | None = None
+
+
+class Unfollowed(Exception):
+    """A way cannot be followed, so that it may lead to what governs grants; says why."""
+
+
+def places(
+    grant: "Grant", origin: "Origin", args: "Mapping[str, object]", guarded: Guarded, start: str | None = None
+) -> tuple[Place, ...]:
+    """Resolve every path argument of a call from the caller's working directory, or from `start`.
+
+    Raises StateError where this process has no descriptor or memory left to look with.
+    """
+    found = {(argument, given): 1 for argument, given, _ in path_arguments(grant, args) if given is not None}
+    return tuple(_place(argument, given, origin, guarded, grant.fs_scope, start) for argument, given in found)
+
+
+def working_directory() -> str | None:
+    """Return where relative paths start, None where that is gone."""
+    try:
+        here = os.getcwd()
+    except OSError:
+        return None
+    return here if here.startswith("/") else None  # it may be in another mount namespace
+
+
+def collapse(path: str) -> str:
+    """Collapse `.`, `..` and empty components of an absolute path as text."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def _place(
+    argument: str, given: str, origin: "Origin", guarded: Guarded, scopes: tuple[str, ...], start: str | None
+) -> Place:
+    text, nul, _ = given.partition("\0")  # what C reads of it
+    here = None if text.startswith("/") else working_directory() if start is None else start
+    if here is None and not text.startswith("/"):
+        # from a deleted directory `..` still leads somewhere: no scope can be shown to hold
+        return Place(argument, given, guard="cannot be resolved: the working directory is gone")
+    absolute = text if here is None else f"{here}/{text}"
+    try:
+        os.fsencode(absolute)
+    except UnicodeEncodeError:
+        return Place(argument, given, fault="is no path of this system")
+    collapsed = collapse(absolute)
+    inside = _relative(collapsed, origin)
+    guard = _guard_by_name(collapsed, guarded, origin)
+    try:
+        way = _Way(absolute, guarded, origin.root_identity[0])
+        # a program that collapses a path before it opens it follows other links than the kernel
+        other = way if collapsed == absolute else _Way(collapsed, guarded, origin.root_identity[0])
+    except Unfollowed as error:
+        why = f"cannot be resolved: {error}"
+        return Place(argument, given, inside, fault=why, guard=guard or why)
+    resolved, followed = way.path, other.path
+    if way.is_met or other.is_met:
+        guard = f"leads to `{resolved if way.is_met else followed}`, which governs grants"
+    guard = guard or _guard_by_name(resolved, guarded, origin) or _guard_by_name(followed, guarded, origin)
+    if why := way.fault or other.fault:
+        return Place(argument, given, inside, fault=f"cannot be resolved: {why}", guard=guard)
+    landed, fault = _inside(resolved, origin.root), "holds a NUL" if nul else ""
+    if followed != resolved and covering(scopes, inside) and not covering(scopes, _inside(followed, origin.root)):
+        fault = fault or f"leads to `{followed}` once its `..` are collapsed, which is in no scope"
+    return Place(argument, given, inside, landed, resolved, fault, guard)
+
+
+class _Way:
+    """A way as the kernel follows it, one component at a time from the directory that it has reached.
+
+    `path` is where it ends. `fault` says why the kernel finds nothing there; from there on it goes as a program goes
+    that drops `missing/..` before it opens, as most libraries do. `is_met`: something that governs is on it. Raises
+    Unfollowed where it cannot be followed.
+    """
+
+    def __init__(self, path: str, guarded: Guarded, device: int) -> None:
+        self.fault = ""
+        self._identities, self._device = guarded.identities, device
+        self._links = self._components = 0
+        self._left = _parts(path)
+        self._trail: list[tuple[str, Identity, bool]] = []
+        self._below: list[str] = []
+        # INVARIANT: one descriptor, that of the last directory of the trail; below it is what is absent, or one file
+        self._here = _entered("/", None)
+        try:
+            self._trail.append(self._point("", os.fstat(self._here)))
+            self._is_file = self._is_met_file = False
+            while self._left:
+                self._step(self._left.pop())
+        finally:
+            os.close(self._here)
+        self.path = "/".join([name for name, _, _ in self._trail] + self._below) or "/"
+        is_holder = not self._below and self._trail[-1][1] == guarded.holder
+        self.is_met = is_holder or self._trail[-1][2] or (self._is_file and self._is_met_file)
+
+    def _step(self, part: str) -> None:
+        if part in (".", ".."):
+            if self._below and (self._is_file or part == ".."):
+                self.fault = self.fault or f"`{self._below[-1]}` {_NO_DIRECTORY[self._is_file]}"
+            if part == "..":
+                self._leave()
+        elif self._below:
+            if self._is_file:
+                self.fault = self.fault or f"`{self._below[-1]}` {_NO_DIRECTORY[True]}"
+            self._below.append(part)
+        else:
+            self._look_at(part)
+
+    def _leave(self) -> None:
+        if self._below:
+            self._below.pop()
+            self._is_file = self._is_file and bool(self._below)
+        elif len(self._trail) > 1:
+            self._trail.pop()
+            self._enter("..")
+            status = os.fstat(self._here)
+            if (status.st_dev, status.st_ino) != self._trail[-1][1]:
+                message = "a directory on its way was moved meanwhile"
+                raise Unfollowed(message)
+
+    def _look_at(self, part: str) -> None:
+        try:
+            status = os.stat(part, dir_fd=self._here, follow_symlinks=False)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                from cortex_policy.state.path_errors import absence  # noqa: PLC0415 - few ways fail
+
+                self.fault = self.fault or absence(error)
+            self._below.append(part)
+            return
+        self._components += 1
+        if self._components > MAX_COMPONENTS:
+            message = f"more than {MAX_COMPONENTS} components"
+            raise Unfollowed(message)
+        if stat.S_ISLNK(status.st_mode):
+            self._follow(part, status.st_dev)
+        elif stat.S_ISDIR(status.st_mode):
+            if self._left:
+                self._enter(part)
+                status = os.fstat(self._here)
+            self._trail.append(self._point(part, status))
+        else:
+            self._below.append(part)
+            self._is_file, self._is_met_file = True, (status.st_dev, status.st_ino) in self._identities
+
+    def _follow(self, link: str, device: int) -> None:
+        self._links += 1
+        if self._links > MAX_LINKS:
+            message = "too many links"
+            raise Unfollowed(message)
+        if device != self._device:
+            from cortex_policy.state.path_errors import refuse_process_link  # noqa: PLC0415 - few links are elsewhere
+
+            refuse_process_link(link, device)
+        try:
+            target = os.readlink(link, dir_fd=self._here)
+        except OSError as error:
+            from cortex_policy.state.path_errors import unfollowed  # noqa: PLC0415 - few ways fail
+
+            raise unfollowed(error) from None
+        if target.startswith("/"):
+            self._enter("/")
+            del self._trail[1:]
+        self._left.extend(_parts(target))
+
+    def _enter(self, name: str) -> None:
+        entered = _entered(name, self._here)
+        os.close(self._here)
+        self._here = entered
+
+    def _point(self, name: str, status: os.stat_result) -> "tuple[str, Identity, bool]":
+        """Return a directory that is reached: its name, its identity, and whether it or one above it governs."""
+        identity = status.st_dev, status.st_ino
+        return name, identity, identity in self._identities or (bool(self._trail) and self._trail[-1][2])
+
+
+_NO_DIRECTORY = {True: "is no directory", False: "does not exist, and a `..` follows"}
+
+
+def _parts(path: str) -> list[str]:
+    """Return the components of a path, the last one first; one that ends in `/` must be a directory."""
+    parts = [part for part in reversed(path.split("/")) if part]
+    return [".", *parts] if path.endswith("/") else parts
+
+
+def _entered(name: str, directory: int | None) -> int:
+    try:
+        return os.open(name, ENTER, dir_fd=directory)
+    except OSError as error:
+        from cortex_policy.state.path_errors import unfollowed  # noqa: PLC0415 - few ways fail
+
+        raise unfollowed(error) from None
+
+
+def _inside(path: str, root: str) -> str | None:
+    if path == root:
+        return ""
+    prefix = root.rstrip("/") + "/"
+    return path[len(prefix) :] if path.startswith(prefix) else None
+
+
+def _relative(collapsed: str, origin: "Origin") -> str | None:
+    """Spell a collapsed path relative to the root, which may have been reached through links."""
+    inside = _inside(collapsed, origin.root)
+    if inside is not None:
+        return inside
+    ancestor, parts = "", [part for part in collapsed.split("/") if part]
+    for index, part in enumerate(parts):
+        ancestor += "/" + part
+        try:
+            status = os.stat(ancestor)
+        except OSError:
+            return None
+        if (status.st_dev, status.st_ino) == origin.root_identity:
+            return "/".join(parts[index + 1 :])
+    return None
+
+
+def beginnings(log: str) -> tuple[str, ...]:
+    """Return how the names begin to which a log may be rotated, without case: a time may stand before its extension."""
+    name = log.casefold()
+    stem = os.path.splitext(name)[0]
+    return (f"{name}.", f"{name}-", *(f"{stem}{mark}{digit}" for mark in ".-" for digit in "0123456789"))
+
+
+def _guard_by_name(path: str, guarded: Guarded, origin: "Origin") -> str:
+    """Say what a path would govern; compared without case, as some file systems do."""
+    folded, holder = path.casefold(), f"{origin.root.rstrip('/')}/.cortex"
+    for name in (f"{holder}/policy", *guarded.paths):
+        if folded == name.casefold() or folded.startswith(name.casefold() + "/"):
+            return f"lies in `{name}`, which governs grants"
+    for name in guarded.logs:
+        if folded.startswith(beginnings(name)):
+            return f"lies beside `{name}`, which remembers calls"
+    return f"is `{holder}`, which holds what governs grants" if folded == holder.casefold() else ""

@@ -1,0 +1,133 @@
+"""What is set, kept beside the rate state, so that settings are not decoded, judged and weighed by each check.
+
+A copy is found by a name made of all it depends on: the bytes of the files, who may write them, the variables. Once
+any of that is different, nothing leads to the copy, so that none is ever stale.
+"""
+
+import os
+
+from cortex_policy.core.decode import Malformed, decode_json
+from cortex_policy.core.model import Settings
+from cortex_policy.state.grants import read_all, sha256
+from cortex_policy.state.ledger import STATE_DIR, may_hold_settings, settings_directories, usual_state_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    Seen = tuple[int | bytes, ...]
+
+FORMAT = 2  # goes up with each change of what settings mean
+NAME = "config.toml"
+PREFIX = "settings-"
+LARGEST = 1 << 16
+DEPENDED = 8  # how many parts of what was seen a copy depends on; the others are times
+MARK = 8  # how many digits of a name tell of the files and variables
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def settled(root: str, variables: "dict[str, str]") -> Settings:
+    """Return what a check of a root goes by, and these variables; raise GrantError (settings_invalid)."""
+    system, user = settings_directories()
+    directory = -1 if may_hold_settings(system) else _state()
+    if directory < 0:  # who could lock something is read each time: the environment names where copies are
+        return _read(root)
+    try:
+        before = _look(root, user)
+        name = _name(root, user, variables, before)
+        found = _recalled(directory, name)
+        if found is None:
+            found = _read(root)
+            if _look(root, user) == before:  # else what was read may not be what the name says
+                from cortex_policy.state.settings_cache_store import remember  # noqa: PLC0415 - once for each edit
+
+                remember(directory, name, found)
+        return found
+    finally:
+        os.close(directory)
+
+
+def _read(root: str) -> Settings:
+    from cortex_policy.state.settings import effective  # noqa: PLC0415 - only where there is no copy
+
+    return effective(root)
+
+
+def _state() -> int:
+    """Open the directory of rate state; -1 where it is not there, or not ours alone, which the ledger tells."""
+    named = os.environ.get(STATE_DIR)
+    where = usual_state_directory() if named is None else named
+    try:
+        directory = os.open(where, _DIRECTORY) if where.startswith("/") else -1
+    except (OSError, ValueError):
+        return -1
+    if directory < 0:
+        return directory
+    status = os.fstat(directory)
+    if status.st_uid == os.geteuid() and not status.st_mode & 0o077:
+        return directory
+    os.close(directory)
+    return -1
+
+
+def _look(root: str, user: str) -> "list[Seen]":
+    """Return what tells the settings files, and the directories that lead to them, from all they may become."""
+    holder = f"{root.rstrip('/')}/.cortex"
+    policy = f"{holder}/policy"
+    return [*map(_directory, (user, holder, policy)), *map(_file, (f"{user}/{NAME}", f"{policy}/{NAME}"))]
+
+
+def _directory(name: str) -> "Seen":
+    try:
+        return _trusted(name, os.lstat(name))
+    except OSError as error:
+        return (error.errno or 0,)
+
+
+def _file(name: str) -> "Seen":
+    try:
+        descriptor = os.open(name, _FILE)
+    except OSError as error:
+        return (error.errno or 0,)
+    try:
+        status = os.fstat(descriptor)
+        trusted = _trusted(descriptor, status)
+        data = read_all(descriptor, LARGEST + 1)
+    except OSError as error:  # a directory
+        return (error.errno or 0,)
+    finally:
+        os.close(descriptor)
+    return (*trusted, status.st_nlink, data, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _trusted(target: int | str, status: os.stat_result) -> "Seen":
+    """Return all that tells who may write an object."""
+    acl = b""
+    if status.st_mode & 0o020:
+        from cortex_policy.state.permissions import acl_of  # noqa: PLC0415 - only where a group may write
+
+        acl = acl_of(target)
+    return (status.st_dev, status.st_ino, status.st_mode, status.st_uid, status.st_gid, acl)
+
+
+def _name(root: str, user: str, variables: "dict[str, str]", seen: "list[Seen]") -> str:
+    sources = (root, user, os.environ.get(STATE_DIR), sorted(variables.items()))
+    depends = (FORMAT, Settings.__match_args__, os.geteuid(), os.getegid(), sources, [one[:DEPENDED] for one in seen])
+    mark = sha256(repr(sources).encode()).hexdigest()[:MARK]
+    return f"{PREFIX}{mark}-{sha256(repr(depends).encode()).hexdigest()[:32]}"
+
+
+def _recalled(directory: int, name: str) -> Settings | None:
+    """Return what a copy says, None where there is none, or it is none of ours."""
+    try:
+        descriptor = os.open(name, _FILE, dir_fd=directory)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(descriptor)
+        members = decode_json(read_all(descriptor, LARGEST)) if status.st_uid == os.geteuid() else None
+        is_whole = isinstance(members, dict) and tuple(members) == Settings.__match_args__
+        return Settings(**members) if is_whole else None  # type: ignore[arg-type] # as `remember` wrote them
+    except (OSError, Malformed):  # a disk that lost power, perhaps
+        return None
+    finally:
+        os.close(descriptor)

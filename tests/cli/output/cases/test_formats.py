@@ -1,0 +1,65 @@
+"""What came of cases, in each format."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from conftest import GIT
+from xmlschema import XMLSchema
+
+from cortex_policy.cli.output.cases import FORMATS
+from cortex_policy.cli.output.cases.text import draw, summary
+from cortex_policy.core.decode import decode
+from cortex_policy.core.model import ALLOWED
+from cortex_policy.manage.cases.coverage import covered
+from cortex_policy.manage.cases.model import Case, CaseFile, Flaw
+from cortex_policy.manage.cases.runner import Subject, Trial, tried
+from cortex_policy.manage.cases.suite import Outcome
+
+JENKINS = XMLSchema(Path(__file__).parent.parent / "problems" / "jenkins-junit.xsd")
+DATA = json.dumps(GIT, indent=2).encode()
+SUBJECT = Subject(decode(DATA, "git"), DATA, "git.json")
+HOSTILE = "a\x1b[31m\u202e\0::error::##[x]"
+
+
+def outcome() -> Outcome:
+    """Return the outcome of a file with a case that passes and one that fails, and of one that cannot be run."""
+    cases = (Case("good", "tree", {}, ALLOWED, 3), Case(HOSTILE, HOSTILE, {"path": HOSTILE}, ALLOWED, 9))
+    trial = tried(CaseFile("a.cases.toml", "git", cases=cases), SUBJECT)
+    broken = Trial(HOSTILE, "", flaws=(Flaw(HOSTILE, 4, HOSTILE, HOSTILE),))
+    return Outcome((trial, broken), (covered(SUBJECT.grant, "git.json", [trial.seen]),), (HOSTILE,))
+
+
+def test_the_summary_counts() -> None:
+    """Cases, files, and what could not be run."""
+    assert summary(outcome()).startswith("2 cases in 2 files, 1 failed, 1 file could not be run; coverage ")
+    assert summary(Outcome((), ())) == "0 cases in 0 files, nothing was tested"
+
+
+def test_text_has_no_escapes_unless_it_is_coloured() -> None:
+    """Whatever the names are; colour is never the only signal."""
+    plain, coloured = draw(outcome()), draw(outcome(), colour=True)
+    assert "\x1b" not in plain
+    assert coloured.replace("\x1b[1;31m", "").replace("\x1b[1;33m", "").replace("\x1b[0m", "") == plain
+    assert "##[" not in plain
+    assert "a.cases.toml:9: failed: a" in plain
+    assert "git.json: " in plain
+
+
+def test_json_lists_all_and_is_one_line_of_ascii() -> None:
+    """What is covered by nothing too."""
+    text = FORMATS["json"](outcome())
+    members = json.loads(text)
+    assert text.isascii()
+    assert text.count("\n") == 1
+    assert (members["status"], members["passed"], members["failed"]) == ("fail", 1, 1)
+    assert members["files"][1]["problems"] == [{"line": 4, "message": HOSTILE, "hint": HOSTILE}]
+    assert "`search` is allowed" in members["grants"][0]["uncovered"]
+
+
+def test_junit_is_what_services_read() -> None:
+    """A test for each case, and one for a file that could not be run; no case at all is one test."""
+    root = ET.fromstring(FORMATS["junit"](outcome()))  # noqa: S314 - our own
+    JENKINS.validate(root)
+    assert [len(case) for case in root[0].iter("testcase")] == [0, 1, 1]
+    JENKINS.validate(ET.fromstring(FORMATS["junit"](Outcome((), ()))))  # noqa: S314

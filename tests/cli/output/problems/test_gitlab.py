@@ -1,0 +1,71 @@
+"""A merge request shows what is wrong, and what has become better."""
+
+import json
+from typing import Any
+
+from hypothesis import given
+from reports import HOSTILE, REAL, hostile, many, reports
+
+from cortex_policy.cli.output.problems.gitlab import draw
+from cortex_policy.core.text import printable
+from cortex_policy.schema.problems import Problem, Report
+
+
+def entries(*problems: Problem) -> list[dict[str, Any]]:
+    """Return what GitLab reads."""
+    read: list[dict[str, Any]] = json.loads(draw(Report(1, problems)))
+    return read
+
+
+def moved(problem: Problem, **changes: object) -> Problem:
+    """Return a problem with another place or severity."""
+    return Problem(**{**vars(problem), **changes})
+
+
+def test_each_problem_is_an_entry() -> None:
+    """With what GitLab asks for."""
+    entry = entries(*REAL.problems)[3]
+    assert len(entry.pop("fingerprint")) == 64
+    assert entry == {
+        "description": "the scope `docs/**` can never match (hint: write `docs`)",
+        "check_name": "scope-dead",
+        "severity": "major",
+        "location": {"path": ".cortex/policy/tools/git.json", "lines": {"begin": 8}},
+    }
+    assert [entry["severity"] for entry in entries(*REAL.problems)[:3]] == ["info", "minor", "minor"]
+
+
+def test_a_fingerprint_outlives_lines_above_it() -> None:
+    """GitLab takes another one for a new problem."""
+    problem = REAL.problems[3]
+    later = moved(problem, file=f"./{problem.file}", line=99, end_line=99, severity="warning", hint="", source="")
+    assert entries(problem)[0]["fingerprint"] == entries(later)[0]["fingerprint"]
+
+
+def test_equal_problems_have_fingerprints_of_their_own() -> None:
+    """GitLab shows one of each."""
+    same = [moved(problem, message="so") for problem in many("error", 3)]
+    assert len({entry["fingerprint"] for entry in entries(*same)}) == 3
+
+
+def test_no_problem_is_an_empty_array() -> None:
+    """Which says that all is well, as no file would not."""
+    assert draw(Report(3, ())) == "[]\n"
+
+
+def test_nothing_that_a_file_says_is_acted_on() -> None:
+    """It is seen as escapes, and can be stored."""
+    (entry,) = entries(*hostile().problems)
+    hint = " ".join(map(printable, f"hint: {HOSTILE}".split("\n")))
+    assert entry["description"] == f"{printable(HOSTILE)} ({hint})"
+    assert entry["location"]["path"].endswith("\\udcff")
+
+
+@given(reports)
+def test_any_report_reads_back(report: Report) -> None:
+    """Every fingerprint is another, and every string is text."""
+    read = entries(*report.problems)
+    assert len({entry["fingerprint"] for entry in read}) == len(report.problems)
+    for problem, entry in zip(report.problems, read, strict=True):
+        assert entry["description"].startswith(printable(problem.message))
+        assert b"\0" not in entry["location"]["path"].encode()

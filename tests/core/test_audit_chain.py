@@ -1,0 +1,100 @@
+"""The chain through an audit log: what is hashed, and that no argument passes for a digest."""
+
+import hashlib
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cortex_policy.core.audit_chain import (
+    LENGTH,
+    beginning,
+    chained,
+    could_go_on,
+    digest_at_end,
+    followed,
+    hashed_part,
+    last_digest,
+)
+from cortex_policy.core.audit_event import FULL, Event, line
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.sampled_from([', "chain":"sha256:' + "a" * 64, ", ", "chain"]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["chain", "follows"]), inner),
+    max_leaves=6,
+)
+HOSTILE = {"a": {"b": 1, "chain": f"sha256:{'0' * 64}"}}
+
+
+def digest(data: bytes) -> str:
+    """Return what the log takes for a digest."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def text_of(args: dict[str, object], action: str = "tree") -> bytes:
+    """Return the line of a call, before it is chained."""
+    return line(Event("00" * 16, 0, "git", "git", action, args, is_allowed=True, reason="allowed"), FULL, digest)
+
+
+def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
+    """The digits of the one before, what stands between, and the line up to the member; and it stays one JSON object."""
+    first = beginning(text_of({}), None, digest)
+    before = digest_at_end(first[:-1])
+    second = chained(text_of({"n": 1}), before, b"{torn\n", digest)
+    data = json.loads(second)["data"]
+    body = second.split(b', "chain"')[0]
+    assert data["chain"] == "sha256:" + digest(before.encode() + b"{torn\n" + body)
+    assert "follows" not in data
+    assert (followed(hashed_part(first[:-1])), followed(hashed_part(second[:-1]))) == ("", None)
+    assert list(json.loads(first)["data"])[-2:] == ["follows", "chain"]
+
+
+def test_a_line_that_begins_a_file_names_the_end_of_the_one_before() -> None:
+    """It is hashed by itself, so that it can be verified where the other file is gone."""
+    text = beginning(text_of({}), "ab" * 32, digest)[:-1]
+    assert json.loads(text)["data"]["follows"] == f"sha256:{'ab' * 32}"
+    assert followed(hashed_part(text)) == "ab" * 32
+    assert digest_at_end(text) == digest(hashed_part(text))
+
+
+@given(st.dictionaries(st.text(), values), st.text())
+def test_no_argument_passes_for_a_digest(args: dict[str, object], action: str) -> None:
+    """Wherever a line is torn, only one that is whole has a digest at its end."""
+    text = chained(text_of(args, action), "00" * 32, b"", digest)[:-1]
+    assert text.count(b', "c') == 1
+    for end in range(len(text)):
+        assert not digest_at_end(text[:end])
+        assert could_go_on(text[:end])
+        assert last_digest(text[:end]) == ("", 0)
+    assert digest_at_end(text) == json.loads(text)["data"]["chain"].removeprefix("sha256:")
+
+
+def test_an_object_named_chain_is_none() -> None:
+    """What a caller gives has no blank before its names."""
+    assert last_digest(text_of(HOSTILE)) == ("", 0)
+
+
+@given(st.dictionaries(st.text(), values), st.integers(0, 400))
+def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: int) -> None:
+    """With where its line ends, whatever came after."""
+    first = beginning(text_of(args), None, digest)
+    torn = chained(text_of(HOSTILE), "11" * 32, b"", digest)[: cut - 1]
+    torn = torn[:-1] if digest_at_end(torn[:-1]) or digest_at_end(torn) else torn
+    torn = b"" if digest_at_end(torn) else torn
+    expected = digest_at_end(first[:-1]), len(first) - 1
+    for data in (first, first[:-1], first + torn, first + torn + b"\n" + torn):
+        assert last_digest(data) == expected
+        assert last_digest(data[-LENGTH - 2 * len(torn) - 3 :])[0] == expected[0]
+
+
+def test_what_comes_after_a_digest_is_no_torn_line() -> None:
+    """The end of a line that was changed is told from one that is missing."""
+    text = beginning(text_of({}), None, digest)[:-1]
+    assert not could_go_on(text[:-1] + b"x")
+    assert not could_go_on(text + b" ")
+    assert not could_go_on(text[:-10] + b"X")
+    assert could_go_on(text[:-10])

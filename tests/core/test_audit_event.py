@@ -1,0 +1,150 @@
+"""A line of the audit log: what it says at each level, and that nothing breaks it."""
+
+import hashlib
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cortex_policy.core.audit_event import FINGERPRINTS, FULL, LONGEST, NAMES, Event, line, trace_of
+from cortex_policy.core.model import Place
+
+AT = 1_795_595_292_123_456_789
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+PLACES = (Place("path", "docs", "docs", "", "/r", fault="holds a NUL"), Place("file", "/x"))
+
+
+def digest(data: bytes) -> str:
+    """Return what the log takes for a digest."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def fingerprint(text: str) -> str:
+    """Return the fingerprint of a canonical text."""
+    return f"sha256:{digest(text.encode())[:16]}"
+
+
+def event(**more: Any) -> Event:
+    """Return an event, as a call would make it."""
+    members: dict[str, Any] = {
+        "id": "00" * 16, "at_ns": AT, "grant": "git", "tool": "git-map", "action": "tree", "args": {"path": "docs", "n": 1.0},
+        "is_allowed": True, "reason": "allowed", "places": PLACES, "root": "/r", "cwd": "/r/docs",
+    }  # fmt: skip
+    return Event(**members | more)
+
+
+def read(one: Event, detail: str) -> dict[str, Any]:
+    """Return what a reader finds."""
+    text = line(one, detail, digest)
+    assert text.endswith(b"\n")
+    assert text.count(b"\n") == 1
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def test_an_event_is_a_cloud_event_whose_data_says_what_was_answered() -> None:
+    """Fingerprints stand in place of arguments and root; what is not known is null or absent."""
+    assert read(event(), FINGERPRINTS) == {
+        "specversion": "1.0",
+        "id": "00" * 16,
+        "source": "cortex.policy/git-map",
+        "type": "com.cortex.git-map.tree",
+        "time": "2026-11-25T08:28:12.123456Z",
+        "datacontenttype": "application/json",
+        "data": {
+            "decision": True, "reason": "allowed", "grant": "git", "action": "tree", "version": None,
+            "args": {"path": fingerprint('"docs"'), "n": fingerprint("1")}, "traceId": None, "brand": "brAInwav",
+            "component": "policy", "root": fingerprint("/r"),
+        },
+    }  # fmt: skip
+
+
+def test_names_are_names_alone() -> None:
+    """In the order they were given."""
+    data = read(event(), NAMES)["data"]
+    assert data["args"] == ["path", "n"]
+    assert data["root"] == fingerprint("/r")
+    assert not {"cwd", "cost", "paths"} & data.keys()
+
+
+def test_full_holds_what_it_takes_to_decide_again() -> None:
+    """A place that lands on the root says so; what lies outside of it has no `landed`."""
+    data = read(event(cost=3, is_peek=True), FULL)["data"]
+    assert data["args"] == {"path": "docs", "n": 1.0}
+    assert (data["root"], data["cwd"], data["cost"], data["peek"]) == ("/r", "/r/docs", 3, True)
+    assert data["paths"][1] == {"argument": "file", "given": "/x"}
+    assert tuple(Place(**place) for place in data["paths"]) == PLACES
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    """No root, no directory, no path that was resolved."""
+    data = read(event(root=None, cwd=None, places=None), FULL)["data"]
+    assert data["root"] is None
+    assert data["cwd"] is None
+    assert "paths" not in data
+    assert read(event(root=None), NAMES)["data"]["root"] is None
+
+
+def test_run_trace_and_version_are_passed_on() -> None:
+    """As whoever correlates logs expects them."""
+    found = read(event(run="nightly-7", trace=TRACE, version=42), NAMES)
+    assert found["subject"] == "nightly-7"
+    assert (found["data"]["traceId"], found["data"]["version"]) == (TRACE, 42)
+
+
+@pytest.mark.parametrize("detail", [NAMES, FINGERPRINTS, FULL])
+def test_no_name_and_no_value_breaks_a_line(detail: str) -> None:
+    """Line breaks, quotes, surrogates, numbers that are none."""
+    hostile = 'a"\n\r\u2028\x1b[31m\udcff/%\\'
+    args = {hostile: [hostile, math.nan, math.inf, 10**5000, {hostile: None}]}
+    found = read(event(tool=hostile, grant=hostile, action=hostile, args=args, run=hostile, root=hostile), detail)
+    assert found["data"]["action"] == found["data"]["grant"] == hostile
+    assert found["source"] == "cortex.policy/a%22%0A%0D%E2%80%A8%1B%5B31m%ED%B3%BF%2F%25%5C"
+    assert found["type"].isprintable()
+    assert found["subject"].isprintable()
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters()), inner, max_size=3),
+)
+
+
+@given(st.dictionaries(st.text(st.characters()), values, max_size=4), st.sampled_from([NAMES, FINGERPRINTS, FULL]))
+def test_any_arguments_make_one_line(args: dict[str, object], detail: str) -> None:
+    """And each of them is in it."""
+    found = read(event(args=args), detail)["data"]["args"]
+    assert list(found) == list(args)
+
+
+@pytest.mark.parametrize(
+    ("detail", "args", "kind"),
+    [
+        (FULL, {"x": "y" * LONGEST}, dict), (FULL, {f"{n:01000}": n for n in range(2000)}, type(None)),
+        (FINGERPRINTS, {f"{n:01000}": n for n in range(2000)}, type(None)), (NAMES, {"x" * LONGEST: 1}, type(None)),
+        (FULL, {"x": "y" * (LONGEST - 1000)}, dict), (FULL, {"x": "\x1b" * (LONGEST // 6)}, dict),
+    ],
+)  # fmt: skip
+def test_a_line_that_would_be_too_long_says_less(detail: str, args: dict[str, object], kind: type) -> None:
+    """Fingerprints, then nothing; what is no longer full has no working directory, so that readers can tell."""
+    data = read(event(args=args, places=()), detail)["data"]
+    assert isinstance(data["args"], kind)
+    assert ("cwd" in data) == (data["args"] == args)
+    assert len(line(event(args=args, places=()), detail, digest)) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    ("traceparent", "trace"),
+    [
+        (f"00-{TRACE}-{SPAN}-01", TRACE), (f"01-{TRACE}-{SPAN}-01-more", TRACE), (f"00-{TRACE}-{SPAN}-01-more", None),
+        (f"ff-{TRACE}-{SPAN}-01", None), (f"00-{'0' * 32}-{SPAN}-01", None), (f"00-{TRACE}-{'0' * 16}-01", None),
+        (f"00-{TRACE.upper()}-{SPAN}-01", None), (f"00-{TRACE[1:]}-{SPAN}-01", None), (f"00-{TRACE}-{SPAN}-1", None),
+        (f"00-{TRACE}-{SPAN}", None), ("", None), ("---", None), (f"0-{TRACE}-{SPAN}-01", None), (f"00-{TRACE}-{SPAN}-0x", None),
+    ],
+)  # fmt: skip
+def test_a_trace_is_taken_from_a_valid_traceparent_alone(traceparent: str, trace: str | None) -> None:
+    """Of later versions the first four parts."""
+    assert trace_of(traceparent) == trace

@@ -1,0 +1,229 @@
+"""An edit changes the value it names and its separators, and no other byte."""
+
+import json
+from typing import Any
+
+import pytest
+from documents import MANY, TOKEN, documents, pointers, same, values
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from cortex_policy.core.decode import Malformed, decode_json
+from cortex_policy.core.json_edit import appended, inserted, removed, replaced
+from cortex_policy.core.json_tree import node_at, scan
+from cortex_policy.core.model import UsageError
+
+NEW = "a key that no document has"
+
+
+def decoded(text: str) -> Any:
+    """Return the value of a text that a grant could be."""
+    return decode_json(text.encode())
+
+
+def chosen(data: st.DataObject, text: str, kind: type) -> str:
+    """Draw the pointer of one value of a kind."""
+    found = [pointer for pointer, value in pointers(decoded(text)) if isinstance(value, kind)]
+    assume(found)
+    return data.draw(st.sampled_from(found))
+
+
+def edited(text: str, pointer: str, step: Any, value: object) -> Any:
+    """Return the decoded document with one part set the plain way."""
+    document = decoded(text)
+    container = dict(pointers(document))[pointer]
+    if isinstance(container, list):
+        container[step:] = [value]
+    else:
+        container[step] = value
+    return document
+
+
+def is_insertion(old: str, new: str, start: int, end: int) -> bool:
+    """Whether a text differs from another by what stands between two offsets alone."""
+    return new.startswith(old[:start]) and new[start:].endswith(old[end:]) and len(new) >= len(old) - end + start
+
+
+@MANY
+@given(documents, values, st.data())
+def test_an_element_added_and_removed_leaves_the_same_bytes(text: str, value: object, data: st.DataObject) -> None:
+    """In every layout; in between, nothing but the new element and its separators is there."""
+    pointer = chosen(data, text, list)
+    node = node_at(scan(text), pointer)
+    new = appended(text, pointer, value)
+    assert same(decoded(new), edited(text, pointer, len(node.parts), value))
+    start, end = (node.parts[-1].end,) * 2 if node.parts else (node.start + 1, node.end - 1)
+    assert is_insertion(text, new, start, end)
+    assert removed(new, f"{pointer}/{len(node.parts)}") == text
+
+
+@MANY
+@given(documents, values, st.data())
+def test_a_member_inserted_and_removed_leaves_the_same_bytes(text: str, value: object, data: st.DataObject) -> None:
+    """As with elements."""
+    pointer = chosen(data, text, dict)
+    node = node_at(scan(text), pointer)
+    new = inserted(text, pointer, NEW, value)
+    assert same(decoded(new), edited(text, pointer, NEW, value))
+    start, end = (node.parts[-1].end,) * 2 if node.parts else (node.start + 1, node.end - 1)
+    assert is_insertion(text, new, start, end)
+    assert removed(new, f"{pointer}/{NEW}") == text
+
+
+@MANY
+@given(documents, values, st.data())
+def test_a_value_set_leaves_all_others_as_they_are_spelled(text: str, value: object, data: st.DataObject) -> None:
+    """And an old spelling that was canonical comes back with its value."""
+    pointer = chosen(data, text, object)
+    node = node_at(scan(text), pointer)
+    old = dict(pointers(decoded(text)))[pointer]
+    new = replaced(text, pointer, value)
+    assert is_insertion(text, new, node.start, node.end)
+    assert same(dict(pointers(decoded(new)))[pointer], value)
+    if same(old, value):
+        assert new == text
+    elif not isinstance(old, dict | list) and text[node.start : node.end] == json.dumps(old, ensure_ascii=False):
+        assert replaced(new, pointer, old) == text
+
+
+@MANY
+@given(documents, st.data())
+def test_a_part_removed_takes_one_separator_along(text: str, data: st.DataObject) -> None:
+    """All other tokens stay as they are spelled, and so do the blanks elsewhere."""
+    found = [pointer for pointer, _ in pointers(decoded(text)) if pointer]
+    assume(found)
+    pointer = data.draw(st.sampled_from(found))
+    root = scan(text)
+    node, parent = node_at(root, pointer), node_at(root, pointer.rpartition("/")[0])
+    new = removed(text, pointer)
+    at = parent.parts.index(node)
+    start = parent.parts[at - 1].end if at else parent.start + 1
+    end = parent.parts[at + 1].outset if at + 1 < len(parent.parts) else parent.end - 1
+    assert is_insertion(text, new, start, end)
+    kept = new[start : len(new) - len(text) + end]
+    assert kept.strip() == ("," if 0 < at < len(parent.parts) - 1 else "")
+    assert set(kept) <= set(" \t\r\n,")
+    assert same(decoded(new), without(decoded(text), pointer))
+    gone = TOKEN.findall(text[node.outset : node.end]) + [","] * (len(parent.parts) > 1)
+    assert sorted(TOKEN.findall(text)) == sorted(TOKEN.findall(new) + gone)
+
+
+def without(document: Any, pointer: str) -> Any:
+    """Remove a part of a document the plain way."""
+    parent, step = pointer.rpartition("/")[::2]
+    container = dict(pointers(document))[parent]
+    del container[int(step) if isinstance(container, list) else step.replace("~1", "/").replace("~0", "~")]
+    return document
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('{"a": []}', '{"a": ["x"]}'),
+        ('{"a":[],"b":[1]}', '{"a":["x"],"b":[1]}'),
+        ('{"b": [ 1 ], "a": []}', '{"b": [ 1 ], "a": [ "x" ]}'),
+        ('{"a": [1]}', '{"a": [1, "x"]}'),
+        ('{"a":[1]}', '{"a":[1,"x"]}'),
+        ('{"a": [ 1 ],"b": 2}', '{"a": [ 1,"x" ],"b": 2}'),
+        ('{"a": [1,  2]}', '{"a": [1,  2,  "x"]}'),
+        ('{"a": [1, 2,\n 3, 4]}', '{"a": [1, 2,\n 3, 4, "x"]}'),
+        ('{\n\t"a": [\n\t\t1\n\t]\n}', '{\n\t"a": [\n\t\t1,\n\t\t"x"\n\t]\n}'),
+        ('{\r\n  "a": [\r\n    1\r\n  ]\r\n}\r\n', '{\r\n  "a": [\r\n    1,\r\n    "x"\r\n  ]\r\n}\r\n'),
+        ('{\n "a": [\n\n  1\n ]\n}', '{\n "a": [\n\n  1,\n  "x"\n ]\n}'),
+        ('{\n  "b": [\n    1\n  ],\n  "a": []\n}', '{\n  "b": [\n    1\n  ],\n  "a": [\n    "x"\n  ]\n}'),
+        ('{"b": [\n1\n], "a": []}', '{"b": [\n1\n], "a": [\n  "x"\n]}'),
+        ('{"a": [\n1\n, 2\n]}', '{"a": [\n1\n, 2\n, "x"\n]}'),
+        ('{"a": [\n  ]}', '{"a": [\n  "x"]}'),
+    ],
+)
+def test_an_element_looks_like_its_siblings(old: str, new: str) -> None:
+    """Indent, separators and line endings are theirs, or the document's where it has none."""
+    assert appended(old, "/a", "x") == new
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("{}", '{"k": ["x", {"y": 1}]}'),
+        ('{"a":1}', '{"a":1,"k":["x",{"y":1}]}'),
+        ('{ "a" : 1 }', '{ "a" : 1, "k" : ["x", {"y" : 1}] }'),
+        ('{\n  "a": 1\n}\n', '{\n  "a": 1,\n  "k": ["x", {"y": 1}]\n}\n'),
+        ('{\n\t"a":\n\t1, "b":\t2}', '{\n\t"a":\n\t1, "b":\t2, "k":\t["x", {"y":\t1}]}'),
+        (
+            '{\n  "a": {\n    "b": 1\n  },\n  "c": [\n    1\n  ]\n}',
+            '{\n  "a": {\n    "b": 1\n  },\n  "c": [\n    1\n  ],\n  "k": [\n    "x",\n    {\n      "y": 1\n    }\n  ]\n}',
+        ),
+    ],
+)
+def test_a_member_looks_like_its_siblings(old: str, new: str) -> None:
+    """What it holds is laid out as other values of its kind."""
+    assert inserted(old, "", "k", ["x", {"y": 1}]) == new
+
+
+@pytest.mark.parametrize(
+    ("old", "pointer", "new"),
+    [
+        ('{"a": [1, 2, 3]}', "/a/0", '{"a": [2, 3]}'),
+        ('{"a": [1, 2, 3]}', "/a/1", '{"a": [1, 3]}'),
+        ('{"a": [1, 2, 3]}', "/a/2", '{"a": [1, 2]}'),
+        ('{"a": [\n  1\n]}', "/a/0", '{"a": []}'),
+        ('{"a": [ 1 ]}', "/a/0", '{"a": []}'),
+        ('{\n  "a": 1,\n  "b": 2\n}', "/a", '{\n  "b": 2\n}'),
+        ('{\n  "a": 1,\n  "b": 2\n}', "/b", '{\n  "a": 1\n}'),
+    ],
+)
+def test_a_part_leaves_no_trace(old: str, pointer: str, new: str) -> None:
+    """No empty line, and no blanks in brackets that are empty now."""
+    assert removed(old, pointer) == new
+
+
+def test_a_spelling_stays_where_its_value_does() -> None:
+    """A value that stands there already is none to write; another type of number is."""
+    text = r'{"a": 3e1, "b": "\u00e4"}'
+    assert replaced(text, "/a", 30.0) == text
+    assert replaced(text, "/b", "ä") == text
+    assert replaced(text, "/a", 30) == r'{"a": 30, "b": "\u00e4"}'
+
+
+def test_strings_are_escaped_where_json_asks_for_it() -> None:
+    """And stand as they are elsewhere."""
+    assert appended("[]", "", 'ä"\\\n🔧') == r'["ä\"\\\n🔧"]'
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("\ud800", "lone surrogate"),
+        ({"\udc00": 1}, "lone surrogate"),
+        (float("nan"), "cannot be written"),
+        (float("inf"), "cannot be written"),
+        ([10**5000], "cannot be written"),
+        ([[[]]], "does not fit: nested deeper"),
+        ("x" * (1 << 20), "larger than"),
+    ],
+)
+def test_what_no_grant_may_hold_is_not_written(value: object, why: str) -> None:
+    """With the cause."""
+    text = "[" * 62 + "0" + "]" * 62
+    with pytest.raises(UsageError, match=why):
+        replaced(text, "/0" * 62, value)
+
+
+def test_an_edit_needs_what_it_names() -> None:
+    """A pointer to nothing, to another kind, or to the whole."""
+    for text, edit in (
+        ("there is nothing", lambda: removed('{"a": 1}', "/b")),
+        ("is no array", lambda: appended('{"a": 1}', "/a", 1)),
+        ("is no object", lambda: inserted("[]", "", "a", 1)),
+        ("is there already", lambda: inserted('{"a": 1}', "", "a", 2)),
+        ("whole document", lambda: removed("[]", "")),
+    ):
+        with pytest.raises(UsageError, match=text):
+            edit()
+
+
+@pytest.mark.parametrize("text", ["[1,]", '{"a": 1, "a": 2}', "[NaN]", r'["\ud800"]', "[1e999]"])
+def test_an_edit_needs_a_text_that_decodes(text: str) -> None:
+    """What a grant may not hold is not edited around."""
+    with pytest.raises(Malformed):
+        appended(text, "", 1)

@@ -1,0 +1,120 @@
+"""A reader acknowledges each version that its decisions are made on, as long as it lives and no longer."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.model import StateError, UsageError
+from cortex_policy.library.acknowledgements import living
+from cortex_policy.library.store import PolicyStore
+from cortex_policy.manage.acknowledgements import wait
+from cortex_policy.state.grants import find_root
+from cortex_policy.state.writer_lock import NotDone
+from tests.support.command import result_of
+
+PATIENCE = 20.0
+SERVICE = """
+import sys
+from cortex_policy import PolicyStore
+with PolicyStore(reader="gateway") as store:
+    print(store.decide("git", "tree").reason, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def stamped(root: Path) -> Path:
+    """Stamp the root."""
+    assert result_of("stamp", "write").returncode == 0
+    return root
+
+
+def test_a_write_is_acknowledged_by_each_process_of_a_reader(stamped: Path, state: Path) -> None:
+    """And what they hold is readable for nobody else."""
+    assert stamped.is_dir()
+    with PolicyStore(reader="gateway"), PolicyStore(reader="gateway"), PolicyStore(reader="other"):
+        assert [told.version for told in wait(find_root(), "gateway", None, PATIENCE)] == [1, 1]
+        assert result_of("set", "git", "--rate", "5").returncode == 0
+        done = result_of("stamp", "wait", "--reader", "gateway", "--timeout", str(PATIENCE))
+        assert (done.returncode, done.stdout.splitlines()) == (0, [f"gateway, process {os.getpid()}: version 2"] * 2)
+        files = [file for file in state.iterdir() if file.name.startswith("reader-")]
+        assert len(files) == 3
+        assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    assert not [file for file in state.iterdir() if "reader" in file.name]
+
+
+def test_a_version_that_nobody_runs_is_waited_for_until_the_time_out(stamped: Path) -> None:
+    """With who runs which, or that there is nobody."""
+    assert stamped.is_dir()
+    with pytest.raises(NotDone, match="no process has acknowledged"):
+        wait(find_root(), "gateway", None, 0)
+    with PolicyStore(reader="gateway"), pytest.raises(NotDone, match=f"process {os.getpid()} runs version 1"):
+        wait(find_root(), "gateway", 2, 0)
+    done = result_of("stamp", "wait", "--reader", "gateway", "--timeout", "0")
+    assert (done.returncode, done.stdout) == (3, "")
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_reader_that_died_counts_no_more(stamped: Path, state: Path, end: int) -> None:
+    """Whatever became of its process id; what it left is removed by whoever looks next."""
+    assert stamped.is_dir()
+    service = subprocess.Popen([sys.executable, "-c", SERVICE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert service.stdout is not None
+    assert service.stdout.readline() == b"allowed\n"
+    assert [told.pid for told in wait(find_root(), "gateway", 1, PATIENCE)] == [service.pid]
+    service.send_signal(end)
+    service.communicate()
+    assert list(living(find_root(), "gateway")) == []
+    assert not [file for file in state.iterdir() if file.name.startswith("reader-")]
+
+
+def test_a_child_of_a_reader_takes_nothing_back_and_keeps_nobody_alive(stamped: Path) -> None:
+    """The acknowledgement is its parent's."""
+    assert stamped.is_dir()
+    with PolicyStore(reader="gateway") as store:
+        ready, say_ready = os.pipe()
+        done, say_done = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(say_done)
+            os.write(say_ready, b".")
+            os.read(done, 1)
+            os._exit(0)
+        os.read(ready, 1)
+        assert [told.pid for told in living(find_root(), "gateway")] == [os.getpid()]
+        store.close()
+        assert list(living(find_root(), "gateway")) == []
+        os.close(say_done)
+        os.waitpid(child, 0)
+        for descriptor in (ready, say_ready, done):
+            os.close(descriptor)
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a b", "x" * 200, 3])
+def test_a_name_of_a_reader_is_a_word(root: Path, name: str) -> None:
+    """For both who reads and who waits."""
+    with pytest.raises(UsageError):
+        PolicyStore(root, reader=name)
+    with pytest.raises(UsageError):
+        wait(find_root(), name)
+
+
+def test_a_reader_that_cannot_acknowledge_does_not_begin(stamped: Path, state: Path) -> None:
+    """Who waits for it would wait for ever."""
+    state.chmod(0o777)
+    with pytest.raises(StateError):
+        PolicyStore(stamped, reader="gateway")
+    state.chmod(0o700)
+
+
+def test_what_to_wait_for_must_be_said(stamped: Path) -> None:
+    """Else it would be no wait at all; and a root without a stamp has no version."""
+    assert result_of("stamp", "wait").returncode == 2
+    (stamped / ".cortex" / "policy" / "stamp.json").unlink()
+    done = result_of("stamp", "wait", "--reader", "gateway")
+    assert done.returncode == 3
+    assert "stamp write" in done.stderr

@@ -1,0 +1,163 @@
+"""Sinks: what they get, and what becomes of a call that one of them does not take."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from cortex_policy import (
+    AccessDenied,
+    CallableSink,
+    CortexPolicyError,
+    LoggingSink,
+    OpenTelemetrySink,
+    Sink,
+    StateError,
+    enforce,
+    load_grant,
+)
+from cortex_policy.core.model import UsageError
+from cortex_policy.manage.audit.reader import Tally, events
+
+
+class Failing:
+    """A sink that is down."""
+
+    def record(self, event: Mapping[str, object], /) -> None:
+        raise ConnectionError(f"no bus for {event['id']}")
+
+
+def both(*sinks: Sink) -> None:
+    """Make a call that is allowed, and one that is not."""
+    assert enforce(load_grant("git"), "tree", {"path": "docs/x"}, sinks=sinks)
+    with pytest.raises(AccessDenied):
+        enforce(load_grant("git"), "pu\x1bsh", sinks=sinks)
+
+
+@pytest.mark.usefixtures("root")
+def test_each_sink_gets_the_event_of_each_answer() -> None:
+    """As the log would hold it, without one; a failure to decide is an answer."""
+    got: list[Mapping[str, Any]] = []
+    both(CallableSink(got.append), CallableSink(got.append))
+    assert [event["data"]["decision"] for event in got] == [True, True, False, False]
+    assert [event["data"]["reason"] for event in got[::2]] == ["allowed", "action_not_allowed"]
+    assert got[0]["data"]["args"]["path"].startswith("sha256:")
+    grant = load_grant("git")
+    object.__setattr__(grant, "origin", None)
+    with pytest.raises(CortexPolicyError):
+        enforce(grant, "tree", sinks=[CallableSink(got.append)])
+    assert got[-1]["data"]["reason"] == "grant_invalid"
+
+
+def test_a_sink_gets_what_the_log_gets(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same id, as much of the arguments, and no digest."""
+    assert root.is_dir()
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", "names")
+    got: list[Mapping[str, Any]] = []
+    both(CallableSink(got.append))
+    lines = (tmp_path / "log").read_bytes().splitlines()
+    for event, line in zip(got, lines, strict=True):
+        assert str(event["id"]).encode() in line
+    assert got[0]["data"]["args"] == ["path"]
+    assert "chain" not in got[0]["data"]
+    assert len(list(events(lines, None, Tally()))) == 2
+
+
+@pytest.mark.usefixtures("root")
+def test_a_call_that_a_sink_does_not_take_is_a_no_unless_that_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told which sink, and why; the others get it all the same where it is ignored."""
+    got: list[Mapping[str, Any]] = []
+    with pytest.raises(StateError, match="audit sink `Failing`: ConnectionError: no bus") as caught:
+        enforce(load_grant("git"), "tree", sinks=[Failing(), CallableSink(got.append)])
+    assert caught.value.exit_code == 24
+    assert "`audit.on_error`" in caught.value.hint
+    assert isinstance(caught.value.__cause__, ConnectionError)
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")
+    both(Failing(), CallableSink(got.append))
+    assert len(got) == 2
+
+
+def test_a_log_that_fails_and_is_ignored_keeps_nothing_from_a_sink(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does a sink keep anything from the log."""
+    assert root.is_dir()
+    (tmp_path / "directory").mkdir()
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "directory"))
+    monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")
+    got: list[Mapping[str, Any]] = []
+    both(CallableSink(got.append))
+    assert len(got) == 2
+    monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
+    both(Failing())
+    assert len((tmp_path / "log").read_bytes().splitlines()) == 2
+
+
+@pytest.mark.usefixtures("root")
+def test_logging_gets_a_line_that_a_terminal_can_show(caplog: pytest.LogCaptureFixture) -> None:
+    """With the event beside it, and a no as a warning."""
+    with caplog.at_level(logging.INFO, logger="cortex_policy.audit"):
+        both(LoggingSink())
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "git tree: allowed"), ("WARNING", "git pu\\x1bsh: action_not_allowed"),
+    ]  # fmt: skip
+    assert caplog.records[0].__dict__["cortex_event"]["data"]["grant"] == "git"
+
+
+@pytest.mark.usefixtures("root")
+def test_open_telemetry_gets_an_event_in_the_span_and_a_count() -> None:
+    """By the real SDK; without a span the count stands alone."""
+    exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
+    tracer, meters = TracerProvider(), MeterProvider([reader])
+    tracer.add_span_processor(SimpleSpanProcessor(exporter))
+    sink = OpenTelemetrySink(meters.get_meter("test"))
+    with tracer.get_tracer("test").start_as_current_span("request"):
+        both(sink)
+    both(sink)
+    (span,) = exporter.get_finished_spans()
+    assert [event.name for event in span.events] == ["cortex_policy.decision"] * 2
+    told = dict(span.events[1].attributes or {})
+    assert told["cortex_policy.reason"] == "action_not_allowed"
+    assert told["cortex_policy.decision"] is False
+    assert "cortex_policy.version" not in told
+    (metric,) = points(reader)
+    assert metric.name == "cortex_policy.decisions"
+    counts = {point.attributes["cortex_policy.reason"]: point.value for point in metric.data.data_points}
+    assert counts == {"allowed": 2, "action_not_allowed": 2}
+    meters.shutdown()
+    tracer.shutdown()
+
+
+def points(reader: InMemoryMetricReader) -> list[Any]:
+    """Return the metrics that were collected."""
+    data = reader.get_metrics_data()
+    assert data is not None
+    return [metric for one in data.resource_metrics for scope in one.scope_metrics for metric in scope.metrics]
+
+
+def test_without_the_library_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In words that can be typed."""
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    with pytest.raises(UsageError, match="opentelemetry is not installed") as caught:
+        OpenTelemetrySink()
+    assert caught.value.hint == "install it with `pip install 'cortex-policy[otel]'`"
+
+
+@pytest.mark.usefixtures("root")
+def test_what_a_stop_ends_is_recorded_too() -> None:
+    """Whatever came before the settings were read."""
+    got: list[Mapping[str, Any]] = []
+    grant = load_grant("git")
+    Path(".cortex/policy/stop").write_text("")
+    with pytest.raises(AccessDenied):
+        enforce(grant, "tree", sinks=[CallableSink(got.append)])
+    assert got[0]["data"]["decision"] is False

@@ -1,0 +1,529 @@
+"""Grants in memory: every decision that begins after a change is made on what was changed, whatever it was."""
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import GIT
+
+from cortex_policy.core.model import AccessDenied, Decision, GrantError, StateError, UsageError
+from cortex_policy.library import preconditions
+from cortex_policy.library.functions import enforce, load_grant
+from cortex_policy.library.store import PolicyStore
+from cortex_policy.state import ledger
+from cortex_policy.state.memory_budgets import MemoryBudgets
+
+STILL = 0.03  # seconds after which a file that was written may be kept
+PATH = {"path": "docs/guide.md"}
+
+
+@pytest.fixture
+def store(root: Path, ears: str) -> Iterator[PolicyStore]:
+    """Make a store that has its grants in memory; one that the kernel tells of changes, and one that it does not."""
+    assert ears
+    time.sleep(STILL)
+    with PolicyStore(root) as store:
+        store.warm()
+        assert store.decide("git", "tree")
+        yield store
+
+
+def digest(file: Path) -> str:
+    """Return what a decision on these bytes says."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def changed(**members: object) -> bytes:
+    """Return the grant with other members."""
+    return json.dumps({**GIT, **members}).encode()
+
+
+def rewritten(file: Path, data: bytes) -> None:
+    """Write into the file as it stands."""
+    file.write_bytes(data)
+
+
+def renamed_over(file: Path, data: bytes) -> None:
+    """Put another file in its place."""
+    other = file.with_suffix(".new")
+    other.write_bytes(data)
+    other.replace(file)
+
+
+def rewritten_alike(file: Path, data: bytes) -> None:
+    """Leave size and time of the change as they were."""
+    before = file.stat()
+    assert len(data) == before.st_size
+    with file.open("r+b") as opened:
+        opened.write(data)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def swapped_above(levels: int) -> Callable[[Path, bytes], None]:
+    """Put another directory in the place of one of those above."""
+
+    def swap(file: Path, data: bytes) -> None:
+        above = file.parents[levels]
+        twin = above.with_name(above.name + ".twin")
+        shutil.copytree(above, twin, symlinks=True)
+        (twin / file.relative_to(above)).write_bytes(data)
+        above.rename(above.with_name(above.name + ".old"))
+        twin.rename(above)
+
+    return swap
+
+
+def by_this_program(file: Path, _: bytes) -> None:
+    """Revoke an action by a command."""
+    words = ["cortex_policy", "set", file.stem, "--revoke", "tree", "--root", str(file.parents[3])]
+    subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
+
+
+def checked_out(file: Path, data: bytes) -> None:
+    """Commit what stands, and what is to come, on two branches."""
+    top = file.parents[3]
+
+    def git(*words: str) -> None:
+        name = ["-c", "user.name=n", "-c", "user.email=e"]
+        subprocess.run(["git", *name, *words], cwd=top, check=True, capture_output=True)
+
+    git("init", "-b", "before")
+    git("add", "-A")
+    git("commit", "-m", "before")
+    git("checkout", "-b", "after")
+    file.write_bytes(data)
+    git("commit", "-am", "after")
+    git("checkout", "before")
+    git("checkout", "after")
+
+
+MEANS = [
+    rewritten, renamed_over, rewritten_alike, swapped_above(0), swapped_above(1), swapped_above(2), swapped_above(3),
+    by_this_program, checked_out,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "write", MEANS, ids=["rewrite", "rename", "alike", "tools", "policy", "cortex", "root", "set", "git"]
+)
+def test_the_next_decision_is_made_on_what_was_written(
+    store: PolicyStore, root: Path, write: Callable[[Path, bytes], None]
+) -> None:
+    """Whoever wrote it, and whatever that left as it was."""
+    file = root / ".cortex" / "policy" / "tools" / "git.json"
+    before = store.decide("git", "tree", PATH)
+    assert before.grant_sha256 == digest(file)
+    write(file, changed(actions=["xxxx", "snippet", "search"]))
+    after = store.decide("git", "tree", PATH)
+    assert after.grant_sha256 == digest(file) != before.grant_sha256
+    assert not after
+    with pytest.raises(AccessDenied):
+        store.enforce("git", "tree", PATH)
+    assert "tree" not in store.load("git").actions
+
+
+def test_writes_right_after_one_another_are_all_seen(store: PolicyStore, root: Path) -> None:
+    """However close: what may change again under one time stamp is never kept."""
+    file = root / ".cortex" / "policy" / "tools" / "git.json"
+    for number in range(300):
+        rewritten_alike(file, changed(tool=f"git-{number % 10}xx"[:7]))
+        assert store.decide("git", "tree").grant_sha256 == digest(file)
+
+
+@pytest.mark.parametrize("directory", [".", ".cortex", ".cortex/policy", ".cortex/policy/tools"])
+def test_a_directory_that_others_may_write_is_noticed_at_once(store: PolicyStore, root: Path, directory: str) -> None:
+    """And so is that it was mended."""
+    (root / directory).chmod(0o777)
+    for ask in (store.decide, store.enforce):
+        with pytest.raises(GrantError, match="writable by everyone"):
+            ask("git", "tree")
+    with pytest.raises(GrantError, match="writable by everyone"):
+        store.load("git")
+    (root / directory).chmod(0o755)
+    assert store.decide("git", "tree")
+
+
+def test_a_grant_that_others_may_write_is_noticed_at_once(store: PolicyStore, root: Path) -> None:
+    """Its bytes are the same; who could change them is not."""
+    (root / ".cortex" / "policy" / "tools" / "git.json").chmod(0o666)
+    with pytest.raises(GrantError, match="writable by everyone"):
+        store.enforce("git", "tree")
+
+
+def test_a_grant_that_is_gone_is_not_found(store: PolicyStore, root: Path) -> None:
+    """And one that comes back is."""
+    file = root / ".cortex" / "policy" / "tools" / "git.json"
+    kept = file.rename(file.with_suffix(".away"))
+    with pytest.raises(GrantError) as error:
+        store.decide("git", "tree")
+    assert error.value.reason == "grant_not_found"
+    kept.rename(file)
+    assert store.decide("git", "tree")
+
+
+def test_a_stop_denies_from_the_next_call_on(store: PolicyStore, root: Path) -> None:
+    """By its name alone; and no longer than it stands. To load is to decide nothing."""
+    stop = root / ".cortex" / "policy" / "stop"
+    stop.touch()
+    assert store.decide("git", "tree").reason == "stopped"
+    with pytest.raises(AccessDenied) as error:
+        store.enforce("git", "tree")
+    assert error.value.exit_code == 15
+    assert store.load("git").tool == "git-map"
+    stop.unlink()
+    assert store.decide("git", "tree")
+    assert store.stats().refusals == 2
+
+
+def test_a_stop_of_the_host_denies_from_the_next_call_on(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where nobody had made its directory before."""
+    system = tmp_path / "etc" / "cortex-policy"
+    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(system))
+    time.sleep(STILL)
+    with PolicyStore(root) as store:
+        for _ in range(2):
+            assert store.decide("git", "tree")
+            system.mkdir(parents=True)
+            (system / "stop").touch()
+            assert store.decide("git", "tree").reason == "stopped"
+            shutil.rmtree(system.parent)
+        assert store.decide("git", "tree")
+
+
+def test_settings_of_the_user_count_from_the_next_call_on(store: PolicyStore, tmp_path: Path) -> None:
+    """Even where nobody had made their directory before."""
+    directory = tmp_path / "config" / "cortex-policy"
+    assert store.decide("git", "tree")
+    directory.mkdir(parents=True)
+    (directory / "config.toml").write_text("require_path = true\n")
+    assert store.decide("git", "tree").reason == "path_outside_scope"
+    (directory / "config.toml").unlink()
+    assert store.decide("git", "tree")
+
+
+def test_settings_count_from_the_next_call_on(store: PolicyStore, root: Path) -> None:
+    """In the project, which tightens, and changed in place."""
+    file = root / ".cortex" / "policy" / "config.toml"
+    assert store.decide("git", "tree")
+    file.write_text("require_path = true \n")
+    assert store.decide("git", "tree").reason == "path_outside_scope"
+    file.write_text("require_path = false\n")
+    assert store.decide("git", "tree")
+
+
+def test_a_required_stamp_is_asked_for_each_version(store: PolicyStore, root: Path) -> None:
+    """A grant that was edited by hand is refused until it is stamped."""
+    (root / ".cortex" / "policy" / "config.toml").write_text('stamp = "require"\n')
+    with pytest.raises(GrantError) as error:
+        store.enforce("git", "tree")
+    assert error.value.reason == "stamp_mismatch"
+    subprocess.run(
+        [sys.executable, "-m", "cortex_policy", "stamp", "write", "--root", root], check=True, capture_output=True
+    )
+    assert store.enforce("git", "tree")
+    (root / ".cortex" / "policy" / "stamp.json").unlink()
+    with pytest.raises(GrantError):
+        store.enforce("git", "tree")
+
+
+def test_the_variables_of_the_process_count_within_moments(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are its own, and are looked at 50 times a second."""
+    with PolicyStore(root) as store:
+        assert store.decide("git", "tree")
+        monkeypatch.setenv("CORTEX_POLICY_REQUIRE_PATH", "true")
+        time.sleep(STILL)
+        assert store.decide("git", "tree").reason == "path_outside_scope"
+
+
+def test_nothing_is_read_twice_without_a_reason(store: PolicyStore) -> None:
+    """And what is kept is counted."""
+    before = store.stats()
+    for _ in range(50):
+        assert store.decide("git", "tree", PATH)
+        assert store.load("git").tool == "git-map"
+    after = store.stats()
+    assert (after.misses, after.reloads) == (before.misses, before.reloads)
+    assert after.hits - before.hits >= 100
+    assert after.grants == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has inotify")
+def test_nothing_is_looked_at_twice_where_the_kernel_tells(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by the first decision after a write elsewhere, nor by the thousandth."""
+    monkeypatch.setattr(preconditions, "LOOK_AGAIN_NS", 1 << 62)
+    looks, look = [], preconditions.look
+    monkeypatch.setattr(preconditions, "look", lambda name: looks.append(1) or look(name))
+    time.sleep(STILL)
+    with PolicyStore(root) as store:
+        for _ in range(3):
+            assert store.enforce("git", "tree", PATH)
+        seen = len(looks)
+        (root / "docs" / "new").write_text("")
+        (root / ".cortex" / "policy" / "tools" / "model-gateway.json").write_text("{}")
+        for _ in range(20):
+            assert store.enforce("git", "tree", PATH)
+            assert store.decide("git", "tree")
+        assert len(looks) == seen
+
+
+def test_a_decision_is_the_one_that_enforce_would_make(store: PolicyStore) -> None:
+    """Allowed and denied, with the same places, obligations and details."""
+    grant = load_grant("git")
+    for action, args in (("tree", PATH), ("tree", {}), ("push", {}), ("tree", {"path": "etc"}), ("tree", {"path": 3})):
+        try:
+            expected = enforce(grant, action, args)
+        except AccessDenied as error:
+            expected = error.decision
+        found = store.decide("git", action, args)
+        for field in ("reason", "detail", "obligations", "places"):
+            assert getattr(found, field) == getattr(expected, field)
+
+
+def test_only_a_yes_of_enforce_consumes(store: PolicyStore) -> None:
+    """The budget is the one that all processes share; a full one tells how long to wait."""
+    for _ in range(40):
+        store.decide("git", "tree", PATH)
+    for _ in range(15):
+        assert store.enforce("git", "tree", PATH)
+        assert enforce(load_grant("git"), "tree", PATH)
+    with pytest.raises(AccessDenied) as error:
+        store.enforce("git", "tree", PATH)
+    decision: Decision = error.value.decision
+    assert decision.reason == "rate_limited"
+    assert decision.budget is not None
+    assert 0 < (decision.budget.retry_after_seconds or 0) <= 60
+    assert decision.retryable
+
+
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_a_flood_is_denied_in_the_words_of_any_other_denial(root: Path, kind: str) -> None:
+    """Whether the file is asked, or the answer is known."""
+    grant = load_grant("git")
+    time.sleep(STILL)
+    with PolicyStore(root, budgets=MemoryBudgets() if kind == "memory" else None) as store:
+        budgets = store._counted(store._cache.read("git", lambda: store._loaded("git")))  # noqa: SLF001 - to ask it too
+        for _ in range(30):
+            store.enforce("git", "tree", PATH)
+        for _ in range(5):
+            with pytest.raises(AccessDenied) as error:
+                store.enforce("git", "tree", PATH)
+            with pytest.raises(AccessDenied) as other:
+                enforce(grant, "tree", PATH, budgets=budgets)
+            found, expected = error.value.decision, other.value.decision
+            assert found.grant_sha256 == (grant.origin.sha256 if grant.origin else None)
+            for field in ("reason", "detail", "obligations", "places", "message"):
+                assert getattr(found, field) == getattr(expected, field)
+            assert found.budget is not None
+            assert expected.budget is not None
+            assert found.budget._fields()[:3] == expected.budget._fields()[:3]
+            assert found.budget.retry_after_seconds == pytest.approx(expected.budget.retry_after_seconds, abs=5)
+
+
+def test_a_cost_is_consumed_whole(root: Path) -> None:
+    """Or not at all."""
+    with PolicyStore(root, budgets=MemoryBudgets()) as store:
+        assert store.enforce("git", "tree", cost=30)
+        with pytest.raises(AccessDenied):
+            store.enforce("git", "tree")
+        with pytest.raises(UsageError):
+            store.enforce("git", "search", cost=0)
+
+
+def test_the_least_recently_used_grant_gives_way(root: Path) -> None:
+    """And is read again when it is asked for."""
+    tools = root / ".cortex" / "policy" / "tools"
+    for name in "abc":
+        (tools / f"{name}.json").write_text(json.dumps({**GIT, "tool": name}))
+    time.sleep(STILL)
+    with PolicyStore(root, max_grants=2) as store:
+        for name in ("a", "b", "a", "c", "a", "b"):
+            assert store.load(name).tool == name
+        stats = store.stats()
+    assert (stats.misses, stats.evictions, stats.grants) == (4, 2, 2)
+
+
+def test_warming_tells_what_failed_and_raises_nothing(root: Path) -> None:
+    """The others are there."""
+    (root / ".cortex" / "policy" / "tools" / "broken.json").write_text("{")
+    with PolicyStore(root) as store:
+        warmth = store.warm()
+        assert warmth.loaded == ("git", "model-gateway")
+        assert warmth.failures["broken"].exit_code == 21
+        named = store.warm(["git", "nobody", "../x"])
+        assert (named.loaded, list(named.failures)) == (("git",), ["nobody", "../x"])
+        (root / ".cortex" / "policy" / "tools").chmod(0o777)
+        assert list(store.warm().failures) == [""]
+
+
+def test_what_is_invalidated_is_read_anew(store: PolicyStore) -> None:
+    """One, or all."""
+    before = store.stats().misses
+    store.invalidate("git")
+    store.load("git")
+    store.invalidate()
+    store.warm()
+    assert store.stats().misses == before + 3
+
+
+@pytest.mark.parametrize("word", [None, 3, [], "", "..", "a/b", "x" * 200, b"git", "\ud800"])
+def test_no_word_but_an_id_is_looked_up(store: PolicyStore, word: str) -> None:
+    """Every error is one of ours."""
+    for ask in (lambda: store.load(word), lambda: store.decide(word, "tree"), lambda: store.enforce(word, "tree")):
+        with pytest.raises((GrantError, UsageError)):
+            ask()
+    with pytest.raises((GrantError, UsageError)):
+        asyncio.run(store.load_async(word))
+
+
+def test_a_closed_store_answers_nothing(root: Path) -> None:
+    """Whatever it had in memory."""
+    store = PolicyStore(root)
+    store.warm()
+    store.close()
+    store.close()
+    for ask in (lambda: store.load("git"), lambda: store.decide("git", "tree"), lambda: store.enforce("git", "tree")):
+        with pytest.raises(UsageError, match="closed"):
+            ask()
+    with pytest.raises(UsageError, match="closed"):
+        store.subscribe(print)
+
+
+def test_threads_share_a_store_and_a_budget(root: Path) -> None:
+    """Exactly as many calls pass as the rate says, while the grant is written again and again."""
+    file = root / ".cortex" / "policy" / "tools" / "git.json"
+    passed: list[Decision] = []
+    refused: list[int] = []
+    over = threading.Event()
+    with PolicyStore(root) as store:
+
+        def call() -> None:
+            for _ in range(40):
+                try:
+                    passed.append(store.enforce("git", "tree", PATH))
+                except AccessDenied:
+                    refused.append(1)
+
+        def write() -> None:
+            while not over.is_set():
+                renamed_over(file, changed(dataClass="public"))
+
+        writer, workers = threading.Thread(target=write), [threading.Thread(target=call) for _ in range(4)]
+        for thread in (writer, *workers):
+            thread.start()
+        for thread in workers:
+            thread.join()
+        over.set()
+        writer.join()
+    assert (len(passed), len(refused)) == (30, 130)
+
+
+def test_an_event_loop_goes_on_while_a_pattern_is_matched(root: Path) -> None:
+    """One that would hold an engine that backtracks for ever, and this one to its bound: the call is denied."""
+    declaration = {"pattern": "^(?:a|b|(?:a|b))*a(?:a|b){400}c"}
+    (root / ".cortex/policy/tools/git.json").write_bytes(changed(args={"repo": declaration}))
+
+    async def ask(store: PolicyStore) -> tuple[int, str]:
+        call, turns = (
+            asyncio.ensure_future(store.enforce_async("git", "tree", {"repo": "abba" * 9_000 + "c"} | PATH)),
+            0,
+        )
+        while not call.done():
+            await asyncio.sleep(0)
+            turns += 1
+        with pytest.raises(AccessDenied) as caught:
+            await call
+        return turns, str(caught.value)
+
+    with PolicyStore(root) as store:
+        turns, denial = asyncio.run(ask(store))
+    assert turns >= 10
+    assert "within 300,000 steps" in denial
+
+
+def test_a_child_of_a_fork_sees_changes_and_leaves_them_to_its_parent(store: PolicyStore, root: Path) -> None:
+    """They would otherwise read each other's events away."""
+    file = root / ".cortex" / "policy" / "tools" / "git.json"
+    assert store.decide("git", "tree")
+    told, tell = os.pipe()
+    ready, say_ready = os.pipe()
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            first = store.decide("git", "tree")
+            os.write(say_ready, b".")
+            os.read(told, 1)
+            code = 0 if first and not store.decide("git", "tree") and not store.decide("git", "tree") else 2
+        finally:
+            os._exit(code)
+    os.read(ready, 1)
+    renamed_over(file, changed(actions=[]))
+    os.write(tell, b".")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not store.decide("git", "tree")
+    for descriptor in (told, tell, ready, say_ready):
+        os.close(descriptor)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts what Linux lists")
+def test_nothing_is_left_open_after_close(root: Path) -> None:
+    """No descriptor, no thread."""
+    PolicyStore(root).close()
+    descriptors, threads = set(os.listdir("/proc/self/fd")), threading.active_count()
+    with PolicyStore(root, reader="gateway") as store:
+        store.warm()
+        store.enforce("git", "tree", PATH)
+        store.subscribe(print)
+        assert threading.active_count() > threads
+    assert threading.active_count() == threads
+    deadline = time.monotonic() + 20
+    while set(os.listdir("/proc/self/fd")) != descriptors and time.monotonic() < deadline:
+        time.sleep(0.01)  # `watchfiles` closes its own in a thread of its own
+    assert set(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_no_watch_is_no_reason_to_err(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel has no more of them, each decision looks for itself."""
+    monkeypatch.setattr("cortex_policy.library.inotify.ENTRIES", 0)
+    monkeypatch.setattr("cortex_policy.library.preconditions.ENTRIES", 0)  # inotify refuses an empty mask
+    time.sleep(STILL)
+    with PolicyStore(root) as store:
+        assert store.decide("git", "tree")
+        rewritten(root / ".cortex" / "policy" / "tools" / "git.json", changed(actions=[]))
+        assert not store.decide("git", "tree")
+
+
+def test_what_it_enforces_is_written_to_the_audit_log(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer, whichever way it took; what was in memory is no shorter way around the log."""
+    log = tmp_path / "log"
+    time.sleep(STILL)
+    with PolicyStore(root) as store:
+        store.enforce("git", "tree", PATH)
+        monkeypatch.setenv("CORTEX_AUDIT_LOG", str(log))
+        time.sleep(STILL)  # an environment is looked at again by then
+        for _ in range(2):
+            store.enforce("git", "tree", PATH)
+        for words, error in ((("git", "push"), AccessDenied), (("nope", "push"), GrantError)):
+            with pytest.raises(error):
+                store.enforce(*words)
+        found = [json.loads(line)["data"] for line in log.read_text().splitlines()]
+        assert [one["reason"] for one in found] == ["allowed", "allowed", "action_not_allowed", "grant_not_found"]
+        with pytest.raises(AccessDenied):
+            store.enforce("git", "tree", {"path": os.path.relpath(log)})
+        log.unlink()
+        log.mkdir()
+        with pytest.raises(StateError, match="audit log"):
+            store.enforce("git", "tree", PATH)

@@ -1,0 +1,109 @@
+"""Coverage says what no case shows, and counts only what a case that passed has shown."""
+
+import json
+from typing import Any
+
+import pytest
+from conftest import GIT
+
+from cortex_policy.core.decode import decode
+from cortex_policy.core.model import REASONS
+from cortex_policy.manage.cases.coverage import Cover, covered
+from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
+from cortex_policy.manage.cases.runner import Subject, tried
+from cortex_policy.manage.cases.suite import percent_of
+
+WORDS = {str(reason): reason for reason in REASONS}
+ONE = {"tool": "t", "actions": ["a"], "rate": {"perMinute": 2}}
+A_RATE = ["2 calls a minute are allowed, and no more", "a used up budget comes back"]
+
+
+def case(expect: str, action: str = "a", **members: Any) -> Case:
+    """Make a case."""
+    return Case("x", action, members.pop("args", {}), WORDS[expect], **members)
+
+
+def cover(grant: dict[str, Any], *files: list[Case]) -> Cover:
+    """Say what the cases of some files show of a grant."""
+    data = json.dumps(grant).encode()
+    subject = Subject(decode(data, "git"), data, "git.json")
+    runs = [tried(CaseFile("x", "git", cases=tuple(cases)), subject).seen for cases in files]
+    return covered(subject.grant, "git.json", runs)
+
+
+def test_a_grant_without_cases_is_untested() -> None:
+    """All of it."""
+    found = cover(GIT)
+    assert (found.is_tested, found.met, percent_of([found])) == (False, (), 0)
+
+
+def test_only_cases_that_pass_count() -> None:
+    """A wrong expectation shows nothing."""
+    assert "`a` is allowed" in cover(ONE, [case("allowed")]).met
+    assert not cover(ONE, [case("rate_limited")]).met
+
+
+def test_a_budget_must_be_used_up_and_come_back_in_one_file() -> None:
+    """Each file has a clock of its own."""
+    end = [case("allowed", times=2, remaining=0), case("rate_limited")]
+    back = case("allowed", advance_ns=60 * NANOSECONDS)
+    assert cover(ONE, [*end, back]).unmet == ("another action is denied", "any path is allowed")
+    assert A_RATE[1] in cover(ONE, end, [back]).unmet
+    assert A_RATE[0] in cover(ONE, [case("allowed", times=2), case("rate_limited")]).unmet  # how many, no case says
+    assert set(A_RATE) <= set(cover(ONE, [case("rate_limited", cost=3), back]).unmet)
+
+
+@pytest.mark.parametrize(
+    ("denied", "is_shown"),
+    [
+        ("apps/cortex-osx", True),
+        ("apps/x/y", True),
+        ("apps", False),
+        ("elsewhere", False),
+        ("apps/cortex-os/../x", True),
+    ],
+)
+def test_a_scope_is_shown_by_what_lies_beside_it(denied: str, is_shown: bool) -> None:
+    """Not by any path that is denied."""
+    found = cover(GIT, [case("path_outside_scope", "tree", args={"path": denied})])
+    assert ("a path beside `apps/cortex-os` is denied" in found.met) == is_shown
+
+
+def test_a_scope_that_can_show_nothing_is_not_asked_for() -> None:
+    """One that never matches, and one that lies in another."""
+    found = cover(ONE | {"fsScope": ["docs/a", "docs", "/x", "docs/*"]})
+    assert [said for said in found.unmet if "path" in said] == [
+        "a path in `docs` is allowed",
+        "a path beside `docs` is denied",
+    ]
+    assert "no path is allowed" in cover(ONE | {"fsScope": ["/x"]}).unmet
+
+
+def test_each_keyword_is_to_be_met_and_missed() -> None:
+    """A number that is too large shows nothing of the smallest; equal numbers are one value."""
+    grant = ONE | {"args": {"n": {"minimum": 1, "maximum": 5}, "e": {"enum": [1, "x"]}}}
+    cases = [case("argument_not_allowed", args={"n": 9}), case("allowed", args={"n": 1, "e": 1.0})]
+    unmet = [said for said in cover(grant, cases).unmet if "`n`" in said or "`e`" in said]
+    assert unmet == ["a `n` misses its `minimum`", "a `e` misses its `enum`", "`e` may be 'x'"]
+
+
+def test_a_keyword_that_nothing_can_miss_is_not_asked_for() -> None:
+    """Else no grant that has one could be covered; one that is far away is."""
+    grant = ONE | {"args": {"n": {"minLength": 0, "maxLength": 10**6}}}
+    assert [said for said in cover(grant).unmet if "`n`" in said] == [
+        "a `n` meets its `minLength`", "a `n` meets its `maxLength`", "a `n` misses its `maxLength`",
+    ]  # fmt: skip
+
+
+def test_sensitive_data_is_to_be_seen_with_its_obligation() -> None:
+    """By a case that names it."""
+    grant = ONE | {"dataClass": "sensitive"}
+    said = "an allowed call has its obligations"
+    assert said in cover(grant, [case("allowed")]).unmet
+    assert said in cover(grant, [case("allowed", obligations=("human_approval",))]).met
+    assert said not in cover(ONE).unmet
+
+
+def test_nothing_to_show_is_all_of_it() -> None:
+    """As for a root without grants."""
+    assert percent_of([]) == 100

@@ -1,0 +1,122 @@
+"""Case files are read strictly: what is wrong is told with its line and, where it can be, what was meant."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.manage.cases.model import MOST_CASES, CaseFile
+from cortex_policy.manage.cases.parser import read
+
+HEAD = 'grant = "git"\n'
+CASE = '\n[[case]]\nname = "a"\naction = "tree"\nexpect = "allowed"\n'
+
+
+def given(directory: Path, text: str, suffix: str = "toml") -> CaseFile:
+    """Read a case file with this text."""
+    file = directory / f"x.cases.{suffix}"
+    file.write_text(text)
+    return read(str(file), "x")
+
+
+FLAWS = {
+    "an unknown member of the file": ('grants = "git"\n' + HEAD + CASE, 1, "`grants` means nothing here", "did you mean `grant`?"),
+    "no grant": (CASE, 1, "`grant` is missing", "the id of a grant"),
+    "a grant that is no id": ('grant = "../git"\n' + CASE, 1, "`grant` must be the id of a grant", ""),
+    "no expectation": (HEAD + CASE.replace('expect = "allowed"\n', ""), 3, "`expect` is missing", "action_not_allowed"),
+    "an unknown reason": (HEAD + CASE.replace("allowed", "alowed"), 6, "`expect` must be one of allowed", "did you mean `allowed`?"),
+    "a reason of another kind": (HEAD + CASE.replace("allowed", "grant_unsafe"), 6, "`expect` must be one of", ""),
+    "an unknown member of a case": (HEAD + CASE + "time = 2\n", 7, "`time` means nothing here", "did you mean `times`?"),
+    "the same name twice": (HEAD + CASE + CASE, 8, "a case is called `a` in line 3 already", ""),
+    "too many calls": (HEAD + CASE + "times = 10001\n", 7, "`times` must be a whole number from 1 to 10000", ""),
+    "no calls": (HEAD + CASE + "times = 0\n", 7, "`times` must be", ""),
+    "a truth for a number": (HEAD + CASE + "cost = true\n", 7, "`cost` must be", ""),
+    "a clock that goes back": (HEAD + CASE + "advance_seconds = -1\n", 7, "`advance_seconds` must be", ""),
+    "a clock that runs away": (HEAD + CASE + "advance_seconds = 1e9\n", 7, "`advance_seconds` must be", ""),
+    "no time at all": (HEAD + CASE + "advance_seconds = nan\n", 7, "`advance_seconds` must be", ""),
+    "a date as an argument": (HEAD + CASE + "args = { a = 2026-01-01 }\n", 7, "`args` must be a table of JSON values", ""),
+    "an infinity as an argument": (HEAD + CASE + "args = { a = [inf] }\n", 7, "`args` must be", ""),
+    "a giant as an argument": (HEAD + CASE + f"args = {{ a = 0x{'f' * 5000} }}\n", 7, "`args` must be", ""),
+    "a giant that is left": (HEAD + CASE + f"remaining = 0x{'f' * 5000}\n", 7, "`remaining` must be", ""),
+    "arguments that are no object": (HEAD + CASE + "args = '[1]'\n", 7, "`args` must be", ""),
+    "a name of two lines": (HEAD + CASE.replace('"a"', '"a\\nb"'), 4, "`name` must be a text of one line", ""),
+    "a setting of another kind": (HEAD + "[settings]\nstamp = 'off'\n" + CASE, 3, "`stamp` means nothing here", ""),
+    "a setting with a wrong value": (HEAD + "[settings]\nsensitive = 'no'\n" + CASE, 3, "`sensitive` must be one of allow", ""),
+    "a path out of the tree": (HEAD + "[tree]\nfiles = ['../x']\n" + CASE, 2, "`../x` is no path of a tree", "relative"),
+    "a working directory that is not there": (HEAD + CASE + "cwd = 'docs'\n", 3, "`docs` is no directory of the tree", "`directories`"),
+    "no TOML": ("grant = \n", 1, "it is not TOML", ""),
+    "cases that are no tables": (HEAD + "case = 1\n", 2, "`case` must be tables `[[case]]`", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", FLAWS)
+def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, name: str) -> None:
+    """And only that."""
+    text, line, message, hint = FLAWS[name]
+    flaws = given(tmp_path, text).flaws
+    assert [flaw.line for flaw in flaws] == [line], flaws
+    assert flaws[0].message.startswith(message)
+    assert hint in flaws[0].hint
+
+
+def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
+    """With its own lines."""
+    members = {"name": "a", "action": "tree", "args": {"n": None}, "expect": "allowed", "advance_seconds": 0.5}
+    file = given(tmp_path, json.dumps({"grant": "git", "case": [members]}, indent=1), "json")
+    toml = given(tmp_path, HEAD + CASE + "args = '{\"n\": null}'\nadvance_seconds = 0.5\n")
+    assert not file.flaws
+    assert not toml.flaws
+    assert (file.cases[0].args, file.cases[0].advance_ns) == (toml.cases[0].args, toml.cases[0].advance_ns)
+    assert toml.cases[0].args == {"n": None}
+    (flaw,) = given(tmp_path, json.dumps({"grant": "git", "case": [members | {"x": 1}]}, indent=1), "json").flaws
+    assert flaw.line == 12
+
+
+def test_a_key_that_stands_twice_in_json_is_refused(tmp_path: Path) -> None:
+    """As in a grant: readers differ in which one counts."""
+    assert "duplicate key" in given(tmp_path, '{"grant": "a", "grant": "b", "case": []}', "json").flaws[0].message
+
+
+def test_lines_are_found_around_long_texts_and_tables_of_arguments(tmp_path: Path) -> None:
+    """A header inside a text is none."""
+    text = HEAD + CASE + '[case.args]\npath = """\n[[case]]\nname = 1\n"""\n' + CASE.replace('"a"', '"b"') + "x = 1\n"
+    file = given(tmp_path, text)
+    assert [case.line for case in file.cases] == [3, 13]
+    assert [(flaw.line, flaw.message) for flaw in file.flaws] == [(17, "`x` means nothing here")]
+
+
+def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
+    """A pipe, a directory, nothing at all, or a giant."""
+    os.mkfifo(tmp_path / "pipe.cases.toml")
+    (tmp_path / "d.cases.toml").mkdir()
+    (tmp_path / "big.cases.toml").write_bytes(b"#" * (1 << 20) + b"#")
+    for name in ("pipe", "d", "none", "big"):
+        assert read(str(tmp_path / f"{name}.cases.toml"), name).flaws, name
+
+
+def test_a_device_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link in a checkout may lead to one that acts by being opened."""
+    (tmp_path / "x.cases.toml").symlink_to("/dev/null")
+    opened, real = [], os.open
+
+    def spy(path: str, flags: int) -> int:
+        if not flags & os.O_PATH:  # which opens the name alone
+            opened.append(path)
+        return real(path, flags)
+
+    monkeypatch.setattr(os, "open", spy)
+    assert read(str(tmp_path / "x.cases.toml"), "x").flaws
+    assert not opened
+
+
+def test_too_many_cases_are_told(tmp_path: Path) -> None:
+    """Rather than run for ever."""
+    cases = [{"name": str(number), "action": "", "expect": "allowed"} for number in range(MOST_CASES + 1)]
+    assert "more than" in given(tmp_path, json.dumps({"grant": "git", "case": cases}), "json").flaws[0].message
+
+
+def test_headers_full_of_blanks_take_no_time(tmp_path: Path) -> None:
+    """A line is read once."""
+    (flaw,) = given(tmp_path, HEAD + "[" + " " * 500_000 + "tree]\n").flaws
+    assert flaw.message == "`case` is missing"

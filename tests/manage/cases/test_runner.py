@@ -1,0 +1,161 @@
+"""Cases decide as `check` does, on a clock, a budget and a tree of their own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import GIT
+
+from cortex_policy.core.decode import decode
+from cortex_policy.core.model import REASONS, Settings
+from cortex_policy.library.functions import load_grant
+from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
+from cortex_policy.manage.cases.runner import COMPLETE, Result, Subject, Trial, tried
+from cortex_policy.manage.cases.sandbox import Tree
+from cortex_policy.state.enforcement import ask
+
+WORDS = {str(reason): reason for reason in REASONS}
+Run = Callable[..., Trial]
+
+
+def case(expect: str, action: str = "tree", after: float = 0, **members: Any) -> Case:
+    """Make a case, by default of an action that is allowed."""
+    name = members.pop("name", f"{action} {expect} {after} {members}")
+    return Case(name, action, members.pop("args", {}), WORDS[expect], advance_ns=round(after * NANOSECONDS), **members)
+
+
+def run(*cases: Case, grant: dict[str, Any] = GIT, **members: Any) -> Trial:
+    """Run cases on a grant."""
+    data = json.dumps(grant, indent=2).encode()
+    return tried(CaseFile("x", "git", cases=cases, **members), Subject(decode(data, "git"), data, "git.json"))
+
+
+def wrong(tested: Trial) -> list[Result]:
+    """Return what is not as expected."""
+    return list(tested.failed)
+
+
+def test_a_budget_is_driven_to_its_end_and_back() -> None:
+    """The clock stands still until a case advances it, and a hit counts for exactly a minute."""
+    assert not wrong(run(
+        case("allowed", times=29, remaining=1),
+        case("allowed", after=0.1, remaining=0),
+        case("rate_limited", times=2),
+        case("allowed", "search", remaining=29),
+        case("rate_limited", after=59.8),
+        case("allowed", after=0.1, remaining=28),
+        case("allowed", after=0.1, remaining=28),
+    ))  # fmt: skip
+
+
+def test_a_cost_takes_as_many_hits() -> None:
+    """More than a minute ever holds is denied, and takes none."""
+    assert not wrong(run(
+        case("rate_limited", cost=31), case("allowed", cost=30, remaining=0), case("rate_limited"),
+        case("allowed", after=60, cost=10, times=3, remaining=0),
+    ))  # fmt: skip
+
+
+def test_the_first_of_several_calls_that_is_not_as_expected_is_named() -> None:
+    """With the rule, its line, and how much was left."""
+    (found,) = wrong(run(case("allowed", times=31)))
+    assert found.wrong == ("expected `allowed`, got `rate_limited` in call 31 of 31",)
+    assert found.why is not None
+    assert (found.why.step.rule, found.why.file) == ("rate", "git.json")
+    lines = json.dumps(GIT, indent=2).split("\n")
+    assert "perMinute" in lines[found.why.step.line - 1]
+
+
+def test_what_is_nearest_to_what_was_expected_is_told() -> None:
+    """A scope one letter off."""
+    (found,) = wrong(run(case("allowed", args={"path": "package/x"})))
+    assert found.why is not None
+    assert "packages" in found.why.nearest
+    assert found.why.step.rule == "path"
+
+
+def test_what_let_a_call_pass_is_told_where_it_should_not_have() -> None:
+    """The rule that was expected to deny, and the scope that it went by."""
+    (found,) = wrong(run(case("path_outside_scope", args={"path": "docs/x"})))
+    assert found.why is not None
+    assert found.why.step.rule == "path"
+    assert '"docs"' in json.dumps(GIT, indent=2).split("\n")[found.why.step.line - 1]
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (case("allowed", remaining=7), "expected 7 remaining, got 29"),
+        (case("path_outside_scope", args={"path": "x"}, remaining=7), "expected 7 remaining, got none, as nothing was counted"),
+        (case("allowed", obligations=("human_approval",)), "expected the obligations human_approval, got no obligation"),
+        (case("allowed", tool="other"), "expected the budget of `other`, got that of `git-map`"),
+    ],
+)  # fmt: skip
+def test_whatever_else_is_not_as_expected_is_told(made: Case, said: str) -> None:
+    """One by one."""
+    assert [found.wrong for found in wrong(run(made))] == [(said,)]
+
+
+def test_paths_are_resolved_in_the_tree_of_the_file() -> None:
+    """Links before `..`, from the working directory of the case, and never in the tree of the process."""
+    tree = Tree(
+        ("docs/a", "elsewhere"),
+        (),
+        (("docs/out", "../elsewhere"), ("in", "docs"), ("docs/policy", "../.cortex/policy")),
+    )
+    assert not wrong(run(
+        case("allowed", args={"path": "a"}, cwd="docs"),
+        case("path_outside_scope", args={"path": "a"}),
+        case("path_outside_scope", args={"path": "out/x"}, cwd="docs"),
+        case("path_outside_scope", args={"path": "docs/out"}),
+        case("path_outside_scope", args={"path": "docs/out/../x"}),
+        case("path_outside_scope", args={"path": "in/a"}),
+        case("path_outside_scope", args={"path": "docs/policy/tools"}),
+        case("path_outside_scope", args={"path": "/etc/passwd"}),
+        tree=tree,
+    ))  # fmt: skip
+
+
+def test_messages_do_not_name_the_temporary_directory() -> None:
+    """It is another one in each run."""
+    tree = Tree(("docs",), (), (("docs/out", "../elsewhere"),))
+    results = [run(case("allowed", args={"path": path}), tree=tree).failed for path in ("docs/out/x", "docs/../../x")]
+    assert results == [
+        run(case("allowed", args={"path": path}), tree=tree).failed for path in ("docs/out/x", "docs/../../x")
+    ]
+    assert "cortex-policy-" not in repr([result.why for found in results for result in found])
+
+
+def test_settings_are_those_of_the_file() -> None:
+    """Those of the machine are not asked."""
+    sensitive = GIT | {"dataClass": "sensitive"}
+    duties = ("human_approval",)
+    assert not wrong(run(case("allowed", obligations=duties), grant=sensitive))
+    assert not wrong(run(case("approval_required", obligations=duties), grant=sensitive, settings=Settings("ask")))
+    assert not wrong(run(case("approval_required", obligations=()), grant=sensitive, settings=Settings("deny")))
+    assert not wrong(run(case("path_outside_scope"), settings=Settings(require_path=True)))
+
+
+def test_a_complete_file_fails_where_it_shows_less_than_the_grant() -> None:
+    """As one more case; but not on top of one that failed."""
+    (found,) = wrong(run(case("allowed"), is_complete=True, complete_line=2))
+    assert (found.case.name, found.case.line) == (COMPLETE, 2)
+    assert "no case shows that `search` is allowed" in found.wrong
+    assert [result.case.name for result in wrong(run(case("rate_limited", name="x"), is_complete=True))] == ["x"]
+
+
+PATHS = ["docs", "docs/x", "docsx", "docs/../packages/a", "docs/link/x", "packages/../../x", "a\\b", "~", "https://x", "docs/dangling-link-to-etc-x", "docs/missing/../x", ""]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_case_gets_the_decision_that_a_check_gets(root: Path, path: str) -> None:
+    """In a tree like the root's own."""
+    grant = load_grant("git")
+    expected = ask(grant, "tree", {"path": path}, peek=True)
+    tree = Tree(
+        ("docs", "packages/a"), (), (("docs/link", "/etc"), ("docs/link-to-etc", "/etc"), ("docs/dangling-link-to-etc-x", "../etc/x"))
+    )  # fmt: skip
+    assert not wrong(run(case(str(expected.reason), args={"path": path}), tree=tree))
+    assert root.is_dir()

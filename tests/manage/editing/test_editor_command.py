@@ -1,0 +1,79 @@
+"""The operator's editor is found, and told the line where it is known to take one."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.manage.editing.editor_command import chosen, command
+from cortex_policy.state.writer_lock import NotDone
+
+
+def program(directory: Path, name: str, target: str = "") -> Path:
+    """Put a program there, or a link to one."""
+    file = directory / name
+    if target:
+        file.symlink_to(target)
+    else:
+        file.touch(mode=0o755)
+    return file
+
+
+def test_the_operator_chooses() -> None:
+    """VISUAL before EDITOR, with arguments; blank ones are none."""
+    assert chosen({"VISUAL": "code --wait", "EDITOR": "vi"}) == ["code", "--wait"]
+    assert chosen({"VISUAL": " ", "EDITOR": "'/my editors/ed' -p x"}) == ["/my editors/ed", "-p", "x"]
+    with pytest.raises(NotDone, match="`\\$EDITOR` cannot be read: no closing quotation"):
+        chosen({"EDITOR": "'vi"})
+
+
+def test_one_that_is_installed_is_the_fallback(tmp_path: Path) -> None:
+    """The first of the list; without any, how to name one."""
+    with pytest.raises(NotDone) as caught:
+        chosen({"PATH": str(tmp_path)})
+    assert "$EDITOR" in caught.value.hint
+    for name in ("ed", "nano"):
+        program(tmp_path, name)
+        assert chosen({"PATH": str(tmp_path)}) == [name]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["vi"], ["vi", "+3", "F"]),
+        (["/usr/bin/nvim", "-n"], ["/usr/bin/nvim", "-n", "+3", "F"]),
+        (["vim.tiny"], ["vim.tiny", "+3", "F"]),
+        (["emacs-nox", "-nw"], ["emacs-nox", "-nw", "+3", "F"]),
+        (["ed"], ["ed", "F"]),
+        (["sudo", "vi"], ["sudo", "vi", "F"]),
+        (["code"], ["code", "--wait", "--goto", "F:3"]),
+        (["code", "-w"], ["code", "-w", "--goto", "F:3"]),
+        (["code-insiders"], ["code-insiders", "--wait", "--goto", "F:3"]),
+        (["subl"], ["subl", "--wait", "F"]),
+        (["subl", "-w"], ["subl", "-w", "F"]),
+        (["/opt/idea.sh", "-e"], ["/opt/idea.sh", "-e", "--wait", "F"]),
+        (["gvim"], ["gvim", "--nofork", "F"]),
+        (["kate", "-b"], ["kate", "-b", "F"]),
+        (["/my/own"], ["/my/own", "F"]),
+    ],
+)
+def test_a_known_editor_opens_at_the_line(words: list[str], expected: list[str]) -> None:
+    """Others are given the file and nothing that they may take for another."""
+    assert command(words, "F", 3) == expected
+
+
+def test_a_name_is_followed_to_its_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `editor` leads to nano; but busybox calls itself vi and takes no line."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    program(tmp_path, "nano")
+    program(tmp_path, "editor", "nano")
+    assert command(["editor"], "F", 3) == ["editor", "+3", "F"]
+    program(tmp_path, "busybox")
+    program(tmp_path, "vi", "busybox")
+    assert command(["vi"], "F", 3) == ["vi", "F"]
+
+
+def test_without_a_problem_there_is_no_line() -> None:
+    """The first line is where every editor starts."""
+    assert command(["vi"], "F", 0) == command(["vi"], "F", 1) == ["vi", "F"]
+    assert command(["code"], "F", 0) == ["code", "--wait", "F"]

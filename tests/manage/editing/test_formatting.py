@@ -1,0 +1,68 @@
+"""One layout for all grants, and not a token changed on the way."""
+
+import json
+from pathlib import Path
+
+import pytest
+from documents import MANY, TOKEN, documents
+from hypothesis import given
+
+from cortex_policy.core.decode import Malformed, decode_json
+from cortex_policy.manage.editing.formatting import formatted
+
+VALID = sorted((Path(__file__).parents[2] / "examples" / "valid").glob("*.json"))
+
+
+@MANY
+@given(documents)
+def test_only_the_layout_changes(text: str) -> None:
+    """The value is equal, and each token is spelled as before."""
+    new = formatted(text)
+    assert TOKEN.findall(new) == TOKEN.findall(text)
+    assert json.dumps(decode_json(new.encode())) == json.dumps(decode_json(text.encode()))
+    assert formatted(new) == new
+
+
+@MANY
+@given(documents)
+def test_the_layout_is_canonical(text: str) -> None:
+    """However a document was laid out, it looks the same afterwards."""
+    tokens = TOKEN.findall(text)
+    assert formatted(" ".join(tokens)) == formatted("\r\n\t".join(tokens)) == formatted(text)
+    assert "\r" not in formatted(text)
+    assert not any(line != line.rstrip(" ") or "\t" in line for line in formatted(text).split("\n"))
+
+
+def test_a_grant_in_its_canonical_layout() -> None:
+    """One key a line, arrays on one line where they fit."""
+    text = """
+    {"tool":"git", "actions": [
+        "tree", "sn\\u0069ppet"], "rate": {"perMinute" : 30.0}, "args": {}, "fsScope": [],
+     "x": [1.50, [true, []], {}], "y": [[{"a": null}], 1]}"""
+    assert formatted(text) == (
+        '{\n  "tool": "git",\n  "actions": ["tree", "sn\\u0069ppet"],\n  "rate": {\n    "perMinute": 30.0\n  },\n'
+        '  "args": {},\n  "fsScope": [],\n  "x": [1.50, [true, []], {}],\n'
+        '  "y": [\n    [\n      {\n        "a": null\n      }\n    ],\n    1\n  ]\n}\n'
+    )
+
+
+@pytest.mark.parametrize(("length", "columns"), [(85, [1, 100, 8, 1, 0]), (86, [1, 8, 93, 5, 4, 8, 1, 0])])
+def test_an_array_is_on_one_line_up_to_100_columns(length: int, columns: list[int]) -> None:
+    """Its key and its comma count."""
+    text = formatted(f'{{"a": ["{"x" * length}", 1], "b": 2}}')
+    assert [len(line) for line in text.split("\n")] == columns
+
+
+@pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
+def test_an_example_keeps_its_tokens(file: Path) -> None:
+    """And ends with one newline."""
+    text = file.read_bytes().decode()
+    assert TOKEN.findall(formatted(text)) == TOKEN.findall(text)
+    assert formatted(text).endswith("}\n")
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a": 1, "a": 2}', "[NaN]", "[" * 65 + "]" * 65])
+def test_what_does_not_decode_is_not_laid_out(text: str) -> None:
+    """It is to be mended first."""
+    with pytest.raises(Malformed):
+        formatted(text)

@@ -1,0 +1,293 @@
+"""Each act on a grant is one write, agreed to by what it means; a no changes nothing."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.decode import decode
+from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
+from cortex_policy.manage import stamp
+from cortex_policy.manage.diff.grants import Change as Meant
+from cortex_policy.manage.editing import operations
+from cortex_policy.manage.editing.operations import Written
+from cortex_policy.manage.editing.set_fields import Change
+from cortex_policy.manage.transaction import writer
+from cortex_policy.state import atomic_write
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writer_lock import NotDone
+
+TEXT = operations.drafted(Change(30, None, "t", ("read",)))
+Act = Callable[[Root, "operations.Consent"], Written]
+ACTS: dict[str, Act] = {
+    "set": lambda root, consent: operations.edited(root, "git", Change(allow=("push",)), consent),
+    "new": lambda root, consent: operations.made(root, "other", TEXT, consent),
+    "copy": lambda root, consent: operations.copied(root, "git", "other", consent),
+    "remove": lambda root, consent: operations.removed(root, "git", consent),
+}
+
+
+@pytest.fixture
+def here(root: Path) -> Root:
+    """Name the root."""
+    return Root(str(root), named=False)
+
+
+def standing(root: Root) -> dict[str, bytes]:
+    """Return all that stands in the policy directory but the lock."""
+    top = Path(root.path, ".cortex")
+    return {str(path): path.read_bytes() for path in top.rglob("*") if path.is_file() and path.name != ".lock"}
+
+
+def nobody(_: Meant) -> None:
+    """Say no."""
+    raise NotDone("no")
+
+
+def unasked(_: Meant) -> None:
+    """Consent where none should be asked for."""
+    raise AssertionError
+
+
+def anybody(_: Meant) -> None:
+    """Say yes."""
+
+
+@pytest.mark.parametrize(("mode", "expected"), [(0o600, 0o600), (0o640, 0o640), (0o644, 0o644), (0o646, 0o644)])
+def test_a_copy_is_read_by_those_who_could_read_it(here: Root, mode: int, expected: int) -> None:
+    """Its mode is that of the grant that it is made of, and never lets everyone write."""
+    Path(here.tools, "git.json").chmod(mode)
+    operations.copied(here, "git", "other", anybody)
+    assert Path(here.tools, "other.json").stat().st_mode & 0o777 == expected
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_no_changes_nothing(here: Root, name: str) -> None:
+    """It is asked with the meaning of the very change, before anything is written."""
+    before, seen = standing(here), []
+
+    def no(change: Meant) -> None:
+        seen.append((change.name, change.status, change.meaning.verdict))
+        raise NotDone("no")
+
+    with pytest.raises(NotDone):
+        ACTS[name](here, no)
+    assert standing(here) == before
+    assert seen == [
+        {
+            "set": ("git", "changed", "widened"),
+            "new": ("other", "added", "widened"),
+            "copy": ("other", "added", "widened"),
+            "remove": ("git", "removed", "narrowed"),
+        }[name]
+    ]
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_yes_is_one_version(here: Root, name: str) -> None:
+    """The stamp belongs to what stands there, and the diff says what became of the text."""
+    stamp.write(here)
+    done = ACTS[name](here, anybody)
+    assert (done.is_written, done.version) == (True, 2)
+    assert stamp.verify(here) == ()
+    assert done.diff.startswith(
+        "--- /dev/null\n" if name in {"new", "copy"} else "--- a/.cortex/policy/tools/git.json\n"
+    )
+
+
+def test_a_rename_asks_nobody(here: Root) -> None:
+    """It keeps the bytes, and means the same."""
+    before = Path(here.tools, "git.json").read_bytes()
+    done = operations.renamed(here, "git", "map")
+    assert (done.is_written, done.version, done.change.status, done.change.meaning.verdict) == (
+        True,
+        1,
+        "unchanged",
+        "same",
+    )
+    assert Path(here.tools, "map.json").read_bytes() == before
+    assert not Path(here.tools, "git.json").exists()
+
+
+def test_what_holds_already_writes_nothing(here: Root) -> None:
+    """No stamp either, and nobody is asked."""
+    before = standing(here)
+    done = operations.edited(here, "git", Change(rate=30, data_class="internal"), unasked)
+    assert (done.is_written, done.version, done.diff) == (False, None, "")
+    assert standing(here) == before
+
+
+def test_a_plan_is_what_would_be_written(here: Root) -> None:
+    """Nothing is, not even a lock."""
+    wanted = Change(rate=60)
+    planned = operations.planned(here, "git", wanted)
+    assert not planned.is_written
+    assert not Path(here.path, ".cortex", "policy", ".lock").exists()
+    done = operations.edited(here, "git", wanted, anybody)
+    assert (done.change, done.diff) == (planned.change, planned.diff)
+
+
+def test_line_endings_and_all_other_bytes_are_kept(here: Root) -> None:
+    """Bytes are decoded without translating newlines."""
+    file = Path(here.tools, "git.json")
+    text = '{\r\n\t"tool": "t\\u00e4ä",\r\n\t"actions": [],\r\n\t"rate": {"perMinute": 30.0}, "x": 1e2}'.encode()
+    file.write_bytes(text)
+    done = operations.edited(here, "git", Change(allow=("a",)), anybody)
+    assert file.read_bytes() == text.replace(b"[]", b'["a"]')
+    assert done.diff.endswith('"x": 1e2}\n\\ No newline at end of file\n')
+    assert '-\t"actions": [],\r\n+\t"actions": ["a"],\r\n' in done.diff
+
+
+@pytest.mark.parametrize("act", [ACTS["set"], ACTS["copy"]])
+def test_an_invalid_grant_is_named_with_its_place(here: Root, act: Act) -> None:
+    """It is neither changed nor copied; removed it may be."""
+    file = Path(here.tools, "git.json")
+    file.write_text('{\n  "tool": }')
+    with pytest.raises(GrantError, match=r"git\.json:2:3`: the key `tool` has no value") as caught:
+        act(here, unasked)
+    assert caught.value.exit_code == 21
+    with pytest.raises(GrantError, match=r"git\.json:2:3"):
+        operations.planned(here, "git", Change(rate=1))
+    assert ACTS["remove"](here, anybody).change.old.problem
+    assert not file.exists()
+
+
+def test_no_grant_is_overwritten(here: Root) -> None:
+    """By none of those that make one."""
+    before = standing(here)
+    for act in (
+        lambda: operations.made(here, "git", TEXT, unasked),
+        lambda: operations.copied(here, "git", "model-gateway", unasked),
+        lambda: operations.renamed(here, "git", "model-gateway"),
+        lambda: operations.renamed(here, "git", "git"),
+        lambda: operations.check_absent(here, "git"),
+    ):
+        with pytest.raises(NotDone, match="is there already"):
+            act()
+    assert standing(here) == before
+    operations.check_absent(here, "other")
+
+
+def test_ids_that_cannot_be_touch_no_disk(here: Root) -> None:
+    """A new one is an error of usage, an old one cannot be found."""
+    for word in ("", "../x", ".x", "a/b", "x" * 129):
+        for new in (
+            lambda word=word: operations.made(here, word, TEXT, unasked),
+            lambda word=word: operations.copied(here, "git", word, unasked),
+            lambda word=word: operations.renamed(here, "git", word),
+        ):
+            with pytest.raises(UsageError, match="cannot be an id"):
+                new()
+        with pytest.raises(GrantError, match="cannot be an id"):
+            operations.removed(here, word, unasked)
+    assert not Path(here.path, ".cortex", "policy", ".lock").exists()
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda root: operations.edited(root, "gti", Change(rate=1), unasked),
+        lambda root: operations.planned(root, "gti", Change(rate=1)),
+        lambda root: operations.copied(root, "gti", "x", unasked),
+        lambda root: operations.removed(root, "gti", unasked),
+        lambda root: operations.renamed(root, "gti", "x"),
+    ],
+)
+def test_a_grant_that_is_not_there_is_told_with_those_that_are(here: Root, act: Callable[[Root], object]) -> None:
+    """And with the command that would make it."""
+    with pytest.raises(CortexPolicyError) as caught:
+        act(here)
+    assert caught.value.exit_code == 20
+    assert "did you mean `git`?" in caught.value.hint
+    assert "`cortex-policy new gti`" in caught.value.hint
+
+
+def test_a_hand_edit_is_looked_at_first(here: Root) -> None:
+    """23, by every act on that grant."""
+    stamp.write(here)
+    Path(here.tools, "git.json").write_text(json.dumps({"tool": "t", "actions": ["x"], "rate": {"perMinute": 2}}))
+    for name in ("set", "remove"):
+        with pytest.raises(GrantError) as caught:
+            ACTS[name](here, anybody)
+        assert caught.value.exit_code == 23
+    assert ACTS["new"](here, anybody).version == 2
+
+
+def test_a_draft_is_canonical_and_valid() -> None:
+    """Only what was said is in it, and the class."""
+    assert TEXT == (
+        '{\n  "tool": "t",\n  "actions": ["read"],\n  "rate": {\n    "perMinute": 30\n  },\n'
+        '  "dataClass": "internal"\n}\n'
+    )
+    text = operations.drafted(Change(5, "public", "u", ("a", "b"), add_scopes=("docs",)))
+    grant = decode(text.encode())
+    assert (grant.tool, grant.rate.per_minute, grant.actions) == ("u", 5, ("a", "b"))
+    assert (grant.data_class, grant.fs_scope) == ("public", ("docs",))
+    for wrong in (Change(rate=0), Change(add_scopes=("/x",)), Change(data_class="x"), Change(allow=("a", "a"))):
+        with pytest.raises(UsageError):
+            operations.drafted(wrong)
+
+
+def test_fmt_lays_out_each_grant_as_a_write_of_its_own(here: Root) -> None:
+    """Those that are canonical are left alone, and one that is invalid stops no other."""
+    Path(here.tools, "broken.json").write_text("{")
+    Path(here.tools, "good.json").write_text(TEXT)
+    before = standing(here)
+    planned = list(operations.unformatted(here, ()))
+    assert standing(here) == before
+    done = list(operations.laid_out(here, ()))
+    assert [laid.id for laid in done] == ["broken", "git", "good", "model-gateway"]
+    assert [laid.differs for laid in done] == [laid.differs for laid in planned] == [False, True, False, True]
+    assert [laid.written and laid.written.version for laid in done] == [None, 1, None, 2]
+    assert [laid.error is not None for laid in done] == [True, False, False, False]
+    assert all(laid.written.change.meaning.verdict == "same" for laid in done if laid.written)
+    assert not any(laid.differs for laid in operations.laid_out(here, ("git", "good", "git")))
+    assert not [laid for laid in operations.unformatted(here, ("good",)) if laid.differs]
+
+
+def test_fmt_refuses_a_layout_that_would_be_too_large(here: Root) -> None:
+    """And passes over what is not there."""
+    rows = ",".join(['{"a":[{"a":[{}]}]}'] * 25_000)
+    Path(here.tools, "git.json").write_text(f'{{"tool":"t","actions":[],"rate":{{"perMinute":1}},"rules":[{rows}]}}')
+    git, missing = operations.laid_out(here, ("git", "missing"))
+    assert git.error is not None
+    assert "larger than" in git.error.detail
+    assert missing.error is not None
+    assert missing.error.exit_code == 20
+
+
+def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(here: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those before it are written, and told as such."""
+    real, calls = atomic_write.replace, [0]
+
+    def refusing(*args: object, **named: object) -> None:
+        calls[0] += 1
+        if calls[0] == 3:  # the first grant takes two: itself and the first stamp
+            raise OSError(28, "No space left on device", "stamp.json")
+        real(*args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(writer, "replace", refusing)
+    first, second = operations.laid_out(here, ())
+    assert first.written is not None
+    assert first.written.version == 1
+    assert isinstance(second.error, NotDone)
+    assert second.error.detail == "`stamp.json`: no space left on device"
+    assert stamp.verify(here) == ()
+
+
+def test_a_root_without_tools_has_nothing_to_lay_out(here: Root) -> None:
+    """It is no error."""
+    Path(here.tools).rename(f"{here.tools}-away")
+    assert list(operations.unformatted(here, ())) == []
+
+
+def test_waiting_for_a_version(here: Root) -> None:
+    """At once where it is there, else until it is, or until the time-out."""
+    with pytest.raises(NotDone, match="the stamp is not there, not at version 1 yet"):
+        stamp.wait(here, 1, 0)
+    stamp.write(here)
+    assert stamp.wait(here, 1) == stamps.read(here)
+    with pytest.raises(NotDone, match="at version 1, not at version 2 yet"):
+        stamp.wait(here, 2, 0.1)

@@ -1,0 +1,336 @@
+"""What does not load is never saved, and what was typed is never lost."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage.diff.grants import Change
+from cortex_policy.manage.editing.session import Outcome, edit
+from cortex_policy.schema.problems import Problem
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writer_lock import NotDone, Patience
+
+Step = Callable[[Path], str | None]
+pytestmark = pytest.mark.usefixtures("drafts_place")
+
+
+class Script:
+    """An operator who does one thing after the other, and notes what is shown."""
+
+    def __init__(self, *steps: Step | str | BaseException) -> None:
+        """Take steps: a function edits the file, a letter answers, a word consents or not, an exception is Ctrl-C."""
+        self.steps = list(steps)
+        self.seen: list[str] = []
+
+    def edit(self, path: str, line: int) -> str:
+        step = self.steps.pop(0)
+        assert callable(step)
+        self.seen.append(f"edit {line}")
+        return step(Path(path)) or ""
+
+    def ask(self, choices: str) -> str:
+        step = self.steps.pop(0)
+        if isinstance(step, BaseException):
+            raise step
+        assert isinstance(step, str)
+        assert step in choices
+        self.seen.append(f"ask {choices}")
+        return step
+
+    def consent(self, change: Change) -> bool:
+        self.seen.append(f"consent {change.meaning.verdict}")
+        return self.steps.pop(0) == "widen" if change.meaning.verdict in ("widened", "both") else True
+
+    def say(self, sentence: str) -> None:
+        self.seen.append(sentence)
+
+    def show_problems(self, found: tuple[Problem, ...]) -> None:
+        self.seen.append(f"problem {found[0].line}")
+
+    def show_change(self, change: Change) -> None:
+        self.seen.append(change.meaning.verdict)
+
+    def show_diff(self, old: bytes, new: bytes) -> None:
+        self.seen.append(f"diff {len(new) - len(old)}")
+
+
+@pytest.fixture
+def own(root: Path) -> Root:
+    """Name a root whose grants are stamped."""
+    found = Root(str(root), named=False)
+    manage_stamp.write(found)
+    return found
+
+
+def tool(own: Root, grant_id: str = "git") -> Path:
+    """Return the file of a grant."""
+    return Path(own.tools, f"{grant_id}.json")
+
+
+def drafts(own: Root) -> list[Path]:
+    """Return what is left of sessions: nothing of it in the root."""
+    assert not list(Path(own.path).rglob(".edit-*"))
+    return [path for path in Path(os.environ["TMPDIR"]).rglob("*") if not path.is_dir()]
+
+
+def put(text: str) -> Step:
+    """Return an editor that writes a text."""
+    return lambda path: path.write_text(text) and None
+
+
+def rate(number: int) -> Step:
+    """Return an editor that sets the rate."""
+
+    def run(path: Path) -> None:
+        document = json.loads(path.read_text())
+        path.write_text(json.dumps({**document, "rate": {"perMinute": number}}))
+
+    return run
+
+
+def run(own: Root, *steps: Step | str | BaseException) -> tuple[Outcome, list[str]]:
+    """Run a session to its end."""
+    script = Script(*steps)
+    outcome = edit(own, "git", Patience(), script)
+    assert not script.steps
+    return outcome, script.seen
+
+
+def kept(own: Root, before: bytes, text: bytes) -> bool:
+    """Whether the grant is as before, and the text was left where only its owner reads it."""
+    (draft,) = drafts(own)
+    return tool(own).read_bytes() == before and draft.read_bytes() == text and draft.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_narrowing_is_saved_as_one_version(own: Root) -> None:
+    """What it means is shown first; nothing is left beside the grants."""
+    outcome, seen = run(own, rate(7), "d", "s")
+    assert outcome == Outcome("saved", 2)
+    assert seen == ["edit 0", "narrowed", "ask sedx", "diff -1", "ask sedx", "consent narrowed"]
+    assert json.loads(tool(own).read_text())["rate"] == {"perMinute": 7}
+    assert not drafts(own)
+    assert manage_stamp.verify(own) == ()
+
+
+def test_a_widening_is_saved_with_its_word_alone(own: Root) -> None:
+    """Without it the question is asked again."""
+    outcome, seen = run(own, rate(70), "s", "no", "s", "widen")
+    assert outcome.word == "saved"
+    assert seen[1:] == ["widened", "ask sedx", "consent widened", "ask sedx", "consent widened"]
+
+
+def test_what_does_not_load_cannot_be_saved(own: Root) -> None:
+    """The problem is shown and waits; the editor opens at it again, and there is no other way to save."""
+    before = tool(own).read_bytes()
+    outcome, seen = run(own, put('{\n"tool": 1,\n}'), "d", "e", rate_of(own, 7), "s")
+    assert outcome.word == "saved"
+    assert seen[:6] == ["edit 0", "problem 2", "ask edx", f"diff {14 - len(before)}", "ask edx", "edit 2"]
+    assert json.loads(tool(own).read_text())["rate"] == {"perMinute": 7}
+
+
+def rate_of(own: Root, number: int) -> Step:
+    """Return an editor that writes the grant as it was, with another rate."""
+    return put(tool(own).read_text().replace("30", str(number)))
+
+
+def test_a_grant_that_does_not_load_opens_at_its_first_problem(own: Root) -> None:
+    """Unchanged it is still no grant: nothing is called well."""
+    tool(own).write_text('{\n\n"tool": }')
+    manage_stamp.write(own)
+    outcome, seen = run(own, lambda _: None, "x")
+    assert outcome.word == "cancelled"
+    assert seen == ["edit 3", "`git` is unchanged", "problem 3", "ask edx"]
+    assert not drafts(own)
+
+
+def test_unchanged_is_nothing_to_do(own: Root) -> None:
+    """No version, no question, no file."""
+    outcome, seen = run(own, lambda path: path.write_bytes(path.read_bytes()) and None)
+    assert outcome == Outcome("unchanged")
+    assert seen == ["edit 0", "`git` is unchanged"]
+    assert not drafts(own)
+    stamp = stamps.read(own)
+    assert stamp is not None
+    assert stamp.version == 1
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_emptied_is_told_and_nothing_is_left(own: Root, text: str) -> None:
+    """It is no way to remove a grant."""
+    before = tool(own).read_bytes()
+    outcome, seen = run(own, put(text) if text else lambda path: path.write_bytes(b"") and None, "x")
+    assert outcome.word == "cancelled"
+    assert seen[1:] == ["`git` was emptied, and nothing is not a grant", "ask ex"]
+    assert tool(own).read_bytes() == before
+    assert not drafts(own)
+
+
+def test_an_exit_leaves_the_text_and_names_it(own: Root) -> None:
+    """The grant is as it was, and the next session tells where the text is."""
+    before = tool(own).read_bytes()
+    _, seen = run(own, put("{"), "x")
+    assert kept(own, before, b"{")
+    (draft,) = drafts(own)
+    assert seen[-1] == f"the text was left in `{draft}`"
+    _, seen = run(own, lambda _: None)
+    assert seen[0] == f"note: an earlier session left its text in `{draft}`"
+    assert kept(own, before, b"{")
+
+
+@pytest.mark.parametrize("ended", [KeyboardInterrupt(), RuntimeError(), SystemExit()])
+def test_whatever_ends_a_session_leaves_the_text(own: Root, ended: BaseException) -> None:
+    """Ctrl-C and a bug of ours too."""
+    before = tool(own).read_bytes()
+    with pytest.raises(type(ended)):
+        run(own, put("{}"), ended)
+    assert kept(own, before, b"{}")
+
+
+def test_a_hand_edit_meanwhile_is_kept_and_so_is_the_text(own: Root) -> None:
+    """Neither is lost to the other."""
+
+    def both(path: Path) -> None:
+        rate(7)(path)
+        tool(own).write_text("by hand")
+
+    script = Script(both, "s")
+    with pytest.raises(NotDone, match="was changed meanwhile"):
+        edit(own, "git", Patience(), script)
+    (draft,) = drafts(own)
+    assert script.seen[-1] == f"the text was left in `{draft}`"
+    assert json.loads(draft.read_text())["rate"] == {"perMinute": 7}
+    assert tool(own).read_text() == "by hand"
+
+
+def test_a_disk_that_refuses_the_save_takes_no_text(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The grant is as it was."""
+    before = tool(own).read_bytes()
+
+    def refusing(*_: object) -> None:
+        raise OSError(28, "no space left on device", "x")
+
+    monkeypatch.setattr("cortex_policy.manage.transaction.writer.replace", refusing)
+    with pytest.raises(NotDone, match="no space left"):
+        run(own, rate(7), "s")
+    assert tool(own).read_bytes() == before
+    assert len(drafts(own)) == 1
+
+
+def test_a_disk_that_takes_no_copy_starts_no_editor(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing is left of it."""
+    real = os.write
+
+    def refusing(descriptor: int, data: bytes) -> int:
+        if len(data) > 10:
+            return real(descriptor, data[:10])
+        raise OSError(28, "no space left on device")
+
+    monkeypatch.setattr(os, "write", refusing)
+    tool(own).write_bytes(tool(own).read_bytes()[:17])
+    Path(stamps.stamp_file(own.path)).unlink()
+    with pytest.raises(NotDone, match=r"git\.json`: no space left"):
+        run(own)
+    assert not drafts(own)
+
+
+def test_an_editor_that_fails_saves_nothing(own: Root) -> None:
+    """It is said, and its text is there when it is opened again."""
+
+    def failing(path: Path) -> str:
+        rate(7)(path)
+        return "it failed"
+
+    outcome, seen = run(own, failing, "e", lambda _: None, "s")
+    assert outcome.word == "saved"
+    assert seen == ["edit 0", "it failed", "ask ex", "edit 0", "narrowed", "ask sedx", "consent narrowed"]
+
+
+def test_an_editor_that_removes_the_file_loses_no_earlier_text(own: Root) -> None:
+    """The last text is there again."""
+
+    def unlink(path: Path) -> None:
+        path.unlink()
+
+    _, seen = run(own, put("{"), "e", unlink, "e", lambda _: None, "x")
+    assert [path.read_bytes() for path in drafts(own)] == [b"{"]
+    assert "the editor removed the file; it is there again with its last text" in seen
+    drafts(own)[0].unlink()
+    _, seen = run(own, unlink, "x")
+    assert not drafts(own)
+
+
+def test_an_editor_may_replace_the_file(own: Root) -> None:
+    """By a rename, with the old one as a backup beside it, which goes too."""
+
+    def replace(path: Path) -> None:
+        new = path.with_name(path.name + ".new")
+        new.write_bytes(path.read_bytes())
+        rate(7)(new)
+        path.rename(path.with_name(path.name + "~"))
+        new.rename(path)
+
+    outcome, _ = run(own, replace, "s")
+    assert outcome.word == "saved"
+    assert not drafts(own)
+
+
+def test_a_link_in_place_of_the_file_is_not_followed(own: Root, tmp_path: Path) -> None:
+    """It is said, and left."""
+    other = tmp_path / "other.json"
+    other.write_text(tool(own).read_text().replace("30", "31"))
+    before = tool(own).read_bytes()
+
+    def link(path: Path) -> None:
+        path.unlink()
+        path.symlink_to(other)
+
+    outcome, seen = run(own, link, "x")
+    assert outcome.word == "cancelled"
+    assert "is a link" in seen[1]
+    assert seen[-1].startswith("the text was left in ")
+    assert tool(own).read_bytes() == before
+
+
+def test_a_text_of_more_than_a_mebibyte_is_a_problem(own: Root) -> None:
+    """It is left whole."""
+    text = tool(own).read_text() + " " * (1 << 21)
+    _, seen = run(own, put(text), "x")
+    assert seen[1:3] == ["problem 1", "ask edx"]
+    assert drafts(own)[0].stat().st_size == len(text)
+
+
+def test_nobody_else_opens_a_copy_and_no_writer_removes_it(own: Root) -> None:
+    """It has a directory of its own, which only the operator enters."""
+    sizes: list[int] = []
+
+    def look(path: Path) -> None:
+        sizes.append(path.stat().st_mode & 0o777)
+        sizes.append(path.parent.stat().st_mode & 0o777)
+        path.write_text("{")
+
+    run(own, look, "x")
+    run(own, lambda _: None)
+    assert sizes == [0o600, 0o700]
+    assert len(drafts(own)) == 1
+
+
+def test_what_cannot_be_saved_is_not_edited(own: Root) -> None:
+    """A hand edit is stamped first; a missing grant is told with those there are; a giant is for other hands."""
+    tool(own).write_bytes(tool(own).read_bytes() + b"\n")
+    with pytest.raises(GrantError) as caught:
+        run(own)
+    assert caught.value.exit_code == 23
+    for wrong in ("gti", "../x"):
+        with pytest.raises(GrantError) as caught:
+            edit(own, wrong, Patience(), Script())
+        assert caught.value.exit_code == 20
+    tool(own).write_bytes(b" " * ((1 << 20) + 1))
+    with pytest.raises(NotDone, match="larger than"):
+        run(own)
+    assert not drafts(own)

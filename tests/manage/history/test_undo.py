@@ -1,0 +1,361 @@
+"""Undo after any write gives the identical bytes, and says no where it cannot."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cortex_policy.core.model import CortexPolicyError, GrantError
+from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage.diff.grants import Differences
+from cortex_policy.manage.editing import operations, set_fields
+from cortex_policy.manage.history import log
+from cortex_policy.manage.history import undo as history_undo
+from cortex_policy.manage.history.undo import Undone, Wanted
+from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writer_lock import NotDone
+
+Texts = dict[str, bytes]
+A, B = b'{"tool": "a", "actions": ["x"], "rate": {"perMinute": 1}}', b"\xff no grant at all"
+
+
+@pytest.fixture
+def own(root: Path) -> Root:
+    """Name a stamped root."""
+    own = Root(str(root), named=False)
+    manage_stamp.write(own)
+    return own
+
+
+def agree(_: object) -> None:
+    """Say yes."""
+
+
+def undo(root: Root, grant_id: str | None = None, to: int | None = None) -> Undone:
+    """Undo, whatever it means."""
+    return history_undo.undone(root, Wanted(grant_id, to), agree)
+
+
+def texts(root: Root) -> Texts:
+    """Return the bytes of all grants."""
+    return {path.stem: path.read_bytes() for path in Path(root.tools).glob("*.json")}
+
+
+def version(root: Root) -> int:
+    """Return the version of the stamp, which belongs to the grants."""
+    stamp = stamps.read(root)
+    assert stamp is not None
+    assert manage_stamp.verify(root) == ()
+    return stamp.version
+
+
+def put(root: Root, grant_id: str, data: bytes | None) -> None:
+    """Write any bytes, or remove a grant."""
+    with writing(root, command="edit") as writer:
+        old = writer.read(grant_id)
+        if data is not None:
+            writer.put(grant_id, old, data)
+        elif old is not None:
+            writer.remove(grant_id, old)
+
+
+def set_rate(root: Root, grant_id: str, rate: int) -> None:
+    """Set a rate."""
+    operations.edited(root, grant_id, set_fields.Change(rate=rate), agree)
+
+
+IDS = st.sampled_from(["git", "a", "b"])
+WRITES: list[st.SearchStrategy[Callable[[Root], object]]] = [
+    st.builds(lambda one, rate: lambda root: set_rate(root, one, rate), IDS, st.integers(1, 9)),
+    st.builds(lambda one, other: lambda root: operations.copied(root, one, other, agree), IDS, IDS),
+    st.builds(lambda one, other: lambda root: operations.renamed(root, one, other), IDS, IDS),
+    st.builds(lambda one: lambda root: operations.removed(root, one, agree), IDS),
+    st.builds(lambda one: lambda root: operations.made(root, one, A.decode() + "\n", agree), IDS),
+    st.just(lambda root: list(operations.laid_out(root, ("git",)))),
+    st.builds(lambda one, data: lambda root: put(root, one, data), IDS, st.binary(max_size=8)),
+]
+
+
+def founded(directory: str, *, stamped: bool) -> Root:
+    """Make a root of one grant."""
+    root = Root(os.path.realpath(directory), named=True)
+    os.makedirs(root.tools)
+    Path(root.tools, "git.json").write_bytes(A)
+    if stamped:
+        manage_stamp.write(root)
+    return root
+
+
+def there_and_back(root: Root, write: Callable[[Root], object], states: dict[int, Texts]) -> None:
+    """Write, undo, and undo that; note the state of each version."""
+    before = texts(root)
+    with suppress(CortexPolicyError):  # there is no such grant, or there is one already
+        write(root)
+    after = texts(root)
+    if after != before:
+        states[version(root)] = after
+        for expected in (before, after):
+            undo(root)
+            assert texts(root) == expected
+            states[version(root)] = expected
+
+
+@settings(max_examples=60)
+@given(writes=st.lists(st.one_of(WRITES), min_size=1, max_size=8), stamped=st.booleans(), data=st.data())
+def test_undo_after_any_write_gives_the_identical_bytes(
+    writes: list[Callable[[Root], object]], stamped: bool, data: st.DataObject
+) -> None:
+    """Again gives those of before; every version can be read, and come back, from wherever one is."""
+    with tempfile.TemporaryDirectory() as directory, patch.object(os, "fsync", lambda _: None):
+        root = founded(directory, stamped=stamped)
+        states = {int(stamped): texts(root)}
+        for write in writes:
+            there_and_back(root, write, states)
+        for number, state in states.items() if len(states) > 1 else ():
+            assert {one: log.at(root, one, number).text for one in state} == state
+        for number in data.draw(st.lists(st.sampled_from(sorted(states)), max_size=3)) if len(states) > 1 else ():
+            undo(root, to=number)
+            assert texts(root) == states[number]
+            assert version(root) >= number
+
+
+@settings(max_examples=30)
+@given(writes=st.lists(st.one_of(WRITES), min_size=1, max_size=8))
+def test_writes_are_undone_one_by_one(writes: list[Callable[[Root], object]]) -> None:
+    """From the last version to the first, each state as it was."""
+    with tempfile.TemporaryDirectory() as directory, patch.object(os, "fsync", lambda _: None):
+        root = founded(directory, stamped=True)
+        states = {1: texts(root)}
+        for write in writes:
+            with suppress(CortexPolicyError):
+                write(root)
+            states.setdefault(version(root), texts(root))
+        for number in sorted(states, reverse=True):
+            undo(root, to=number)
+            assert texts(root) == states[number]
+
+
+def test_one_grant_is_undone_past_writes_of_others(own: Root) -> None:
+    """What others wrote stays."""
+    before = texts(own)
+    set_rate(own, "git", 7)
+    set_rate(own, "model-gateway", 8)
+    after = texts(own)
+    undo(own, "git")
+    assert texts(own) == {"git": before["git"], "model-gateway": after["model-gateway"]}
+    assert version(own) == 4
+
+
+def test_a_rename_is_undone_as_one_write(own: Root) -> None:
+    """By either id, unless one of the two was written since."""
+    before = texts(own)
+    operations.renamed(own, "git", "x")
+    undo(own, "git")
+    assert (texts(own), version(own)) == (before, 3)
+    undo(own, "x")
+    set_rate(own, "x", 9)
+    with pytest.raises(NotDone, match="version 4 wrote `x` too, as did version 5") as caught:
+        undo(own, "git")
+    assert caught.value.hint == "undo that first with `cortex-policy undo x`"
+    done = undo(own, to=1)
+    assert texts(own) == before
+    assert [step.change.name for step in done.steps] == ["x", "git"]
+
+
+def test_a_version_comes_back_without_the_states_between(own: Root) -> None:
+    """Each grant that differs is one write, and what was wide for a while is never wide again; as planned."""
+    set_rate(own, "git", 7)
+    for rate in (900, 8):
+        set_rate(own, "model-gateway", rate)
+        set_rate(own, "git", rate)
+    asked: list[Differences] = []
+    planned = history_undo.planned(own, Wanted(None, 2))
+    done = history_undo.undone(own, Wanted(None, 2), asked.append)
+    assert [step.change.name for step in done.steps] == ["git", "model-gateway"]
+    assert [step.diff for step in done.steps] == [step.diff for step in planned.steps]
+    assert [found.verdict for found in asked] == ["both"]
+    assert version(own) == 8
+    assert undo(own, to=2).steps == ()
+    assert version(own) == 8
+
+
+def test_mode_and_absence_come_back(own: Root) -> None:
+    """A grant that was private is private again."""
+    file = Path(own.tools, "git.json")
+    file.chmod(0o640)
+    put(own, "git", None)
+    undo(own)
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_nobody_is_asked_for_what_would_be_refused(own: Root) -> None:
+    """A hand edit stands; 23 until it was accepted, and that has no way back."""
+    set_rate(own, "git", 7)
+    file = Path(own.tools, "git.json")
+    file.write_bytes(file.read_bytes() + b" ")
+    before = texts(own)
+    for wanted in (Wanted(), Wanted("git"), Wanted(None, 1)):
+        with pytest.raises(GrantError) as caught:
+            history_undo.undone(own, wanted, pytest.fail)
+        assert caught.value.exit_code == 23
+        assert "stamp write" in caught.value.hint
+    assert texts(own) == before
+    manage_stamp.write(own)
+    with pytest.raises(NotDone, match="version 3 accepted a hand edit of `git`: what it was before, nobody has"):
+        undo(own)
+    with pytest.raises(NotDone, match="nobody has"):
+        undo(own, to=2)
+    assert undo(own, to=1).steps  # that text is known
+    with pytest.raises(NotDone, match="version 1 stamped what stood there"):
+        undo(own, to=0)
+
+
+def test_a_grant_made_by_hand_and_accepted_goes_again(own: Root) -> None:
+    """It was not there: that is known."""
+    Path(own.tools, "x.json").write_bytes(B)
+    manage_stamp.write(own)
+    undo(own)
+    assert "x" not in texts(own)
+    undo(own)
+    assert texts(own)["x"] == B
+
+
+def test_where_the_history_ends_is_said(own: Root) -> None:
+    """Pruned, damaged, off for a while, or of another branch: no guess."""
+    for rate in (7, 8, 9):
+        set_rate(own, "git", rate)
+    file = next(Path(own.path).rglob("00000003-v3.json"))
+    kept = file.read_bytes()
+    file.write_bytes(b"{")
+    assert history_undo.planned(own, Wanted()).version == 3
+    with pytest.raises(NotDone, match="does not reach back to version 2: what it knows begins after version 3"):
+        undo(own, to=2)
+    with pytest.raises(NotDone, match="a write of `model-gateway`"):
+        undo(own, "model-gateway")
+    entry = json.loads(kept)
+    entry["grants"][0]["new"] = "sha256:another"
+    file.write_text(json.dumps(entry))
+    with pytest.raises(NotDone, match="begins after version 3"):
+        log.at(own, "git", 2)
+    file.write_bytes(kept)
+    next(Path(own.path).rglob("00000004-v4.json")).unlink()
+    with pytest.raises(NotDone, match="does not know how version 4 was made"):
+        undo(own)
+    with pytest.raises(NotDone, match="is at version 4, not at version 5 yet"):
+        undo(own, to=5)
+
+
+def test_another_branch_has_its_own_way_back(own: Root) -> None:
+    """Git moves grants and stamp; entries of both sides stay, and each applies only on its own."""
+
+    def side() -> dict[Path, bytes]:
+        return {
+            path: path.read_bytes() for path in (*Path(own.tools).glob("*.json"), Path(stamps.stamp_file(own.path)))
+        }
+
+    def checkout(files: dict[Path, bytes]) -> None:
+        for path, data in files.items():
+            path.write_bytes(data)
+
+    base = side()
+    set_rate(own, "git", 7)
+    set_rate(own, "git", 8)
+    ours = side()
+    checkout(base)
+    set_rate(own, "git", 9)
+    undo(own, to=1)
+    assert texts(own)["git"] == base[Path(own.tools, "git.json")]
+    checkout(ours)
+    undo(own, to=1)
+    assert texts(own)["git"] == base[Path(own.tools, "git.json")]
+
+
+def test_a_text_too_large_to_read_is_not_pretended_to_be_kept(own: Root) -> None:
+    """It is removed, and does not come back cut."""
+    Path(own.tools, "x.json").write_bytes(b" " * ((1 << 20) + 5))
+    manage_stamp.write(own)
+    put(own, "x", None)
+    with pytest.raises(NotDone, match="too large to keep"):
+        undo(own)
+
+
+def test_a_disk_that_fills_up_on_the_way_tells_how_far_it_came(own: Root) -> None:
+    """The same again goes on from there."""
+    before = texts(own)
+    set_rate(own, "git", 7)
+    set_rate(own, "model-gateway", 7)
+    real, calls = os.rename, SimpleNamespace(left=6)
+
+    def renamed(*args: object, **named: object) -> None:
+        calls.left -= 1
+        if calls.left < 0:
+            raise OSError(28, "No space left on device", "x")
+        real(*args, **named)  # type: ignore[arg-type]
+
+    with patch.object(os, "rename", renamed):
+        done = undo(own, to=1)
+    assert [step.change.name for step in done.steps] == ["model-gateway"]
+    assert done.error is not None
+    assert "no space left" in done.error.detail
+    assert undo(own, to=1).error is None
+    assert texts(own) == before
+
+
+def test_a_history_that_others_can_write_brings_nothing_back(own: Root) -> None:
+    """22."""
+    set_rate(own, "git", 7)
+    next(Path(own.path).rglob("00000002-v2.json")).chmod(0o666)
+    with pytest.raises(GrantError) as caught:
+        undo(own)
+    assert caught.value.exit_code == 22
+
+
+def test_a_refusal_changes_nothing(own: Root) -> None:
+    """Who does not consent has what was there."""
+    set_rate(own, "git", 7)
+    before = texts(own)
+
+    def refuse(_: Differences) -> None:
+        raise NotDone("cancelled")
+
+    with pytest.raises(NotDone):
+        history_undo.undone(own, Wanted(), refuse)
+    assert (texts(own), version(own)) == (before, 2)
+
+
+def test_an_entry_that_no_write_makes_is_damage(own: Root) -> None:
+    """One that names tens of thousands of grants would be looked at for minutes."""
+    digest = f"sha256:{hashlib.sha256(A).hexdigest()}"
+    gone = {"old": digest, "new": None, "mode": 0o644, "text": A.decode()}
+    entry = {
+        "format": 1, "version": 1, "written_at": "2026-01-01T00:00:00Z", "user": "x", "uid": 0, "sudo_user": None,
+        "command": "remove", "verdict": "narrowed", "widened": "", "blind": False,
+        "grants": [{"id": f"g{number}", **gone} for number in range(20_000)],
+    }  # fmt: skip
+    history = Path(own.path, ".cortex/policy/history")
+    history.mkdir(0o700, exist_ok=True)
+    for file in history.glob("0*"):
+        file.unlink()
+    (history / "00000001-v1.json").write_text(json.dumps(entry))
+    with pytest.raises(NotDone, match="the history does not know"):
+        history_undo.planned(own, Wanted())
+
+
+def test_many_writes_are_undone_at_once() -> None:
+    """A grant that leaves and one that comes back are a rename; finding them takes no time by the square."""
+    steps = [history_undo.Step(f"g{number}", A, None, 0o644) for number in range(20_000)]
+    back = [history_undo.Step(f"h{number}", None, A, 0o600) for number in range(20_000)]
+    joined = history_undo._joined([*steps, *back])  # noqa: SLF001 - as many files would take longer than what is meant
+    assert [(one.id, one.renamed, one.mode) for one in joined[:2]] == [("g0", "h0", 0o600), ("g1", "h1", 0o600)]
+    assert len(joined) == 20_000

@@ -1,0 +1,206 @@
+"""A root is made once, where it is not ambiguous, and nothing in it is overwritten."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import CALLER, by_caller
+
+from cortex_policy.core.escalation import escalations
+from cortex_policy.core.model import GrantError
+from cortex_policy.library.functions import load_grant
+from cortex_policy.manage import stamp
+from cortex_policy.manage.init.pre_commit import HOOKS
+from cortex_policy.manage.init.root import found
+from cortex_policy.state.grants import Root, find_root
+from cortex_policy.state.writer_lock import NotDone
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in an empty directory."""
+    directory = tmp_path / "empty"
+    directory.mkdir()
+    monkeypatch.chdir(directory)
+    return directory
+
+
+def test_a_root_is_made_with_a_harmless_example(empty: Path) -> None:
+    """It is found, loads, is stamped, and lets its tool write nothing that others run."""
+    old = os.umask(0)
+    try:
+        founded = found()
+    finally:
+        os.umask(old)
+    policy = empty / ".cortex" / "policy"
+    assert founded.made == tuple(map(str, (policy / "tools", policy / "tools/example.json", policy / ".gitignore")))
+    assert (policy / ".gitignore").read_text() == ".lock\n.edit-*\nstop\nhistory/\n.new-*\n"
+    assert find_root() == founded.root
+    grant = load_grant("example")
+    assert grant.fs_scope
+    assert escalations(grant) == ()
+    assert stamp.verify(founded.root) == ()
+
+
+def test_twice_is_once(empty: Path) -> None:
+    """The second time nothing is missing."""
+    found()
+    file = empty / ".cortex/policy/tools/example.json"
+    file.write_text("mine")
+    assert found().made == ()
+    assert file.read_text() == "mine"
+
+
+def test_only_what_is_missing_is_made(empty: Path) -> None:
+    """Grants that stand there want no example."""
+    (empty / ".cortex/policy/tools").mkdir(parents=True)
+    (empty / ".cortex/policy/tools/mine.json").write_text("{}")
+    (empty / ".cortex/policy/.gitignore").write_text("stamp.json\n")
+    assert found().made == ()
+    assert (empty / ".cortex/policy/.gitignore").read_text() == "stamp.json\n"
+    (empty / ".cortex/policy/tools/mine.json").unlink()
+    assert found().made == (str(empty / ".cortex/policy/tools/example.json"),)
+
+
+def test_below_a_root_none_is_made(root: Path) -> None:
+    """Not by its name either: it would be ambiguous."""
+    with pytest.raises(NotDone, match="is a root already"):
+        found(str(root / "docs"))
+    assert list((root / "docs").glob(".cortex")) == []
+    assert found().made == (str(root / ".cortex/policy/.gitignore"),)
+
+
+def test_a_directory_above_that_cannot_be_examined_counts_as_a_root(own: Path) -> None:
+    """As for a check, which could not tell which one is meant."""
+    (own / "docs").mkdir()
+    os.chown(own / "docs", CALLER, CALLER)
+    (own / ".cortex").chmod(0)
+    with by_caller(), pytest.raises(NotDone, match="cannot be examined"):
+        found(str(own / "docs"))
+    assert list((own / "docs").iterdir()) == []
+
+
+def test_the_named_directory_wins(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for every command: the option, then the environment."""
+    for name in ("a", "b"):
+        (empty / name).mkdir()
+    monkeypatch.setenv("CORTEX_POLICY_ROOT", str(empty / "a"))
+    assert found("b").root == Root(str(empty / "b"), named=True)
+    assert found().root.path == str(empty / "a")
+    monkeypatch.setenv("CORTEX_POLICY_ROOT", "a")
+    with pytest.raises(GrantError, match="not absolute"):
+        found()
+
+
+@pytest.mark.parametrize("name", ["missing", "file", "\0"])
+def test_what_is_no_directory_is_no_root(empty: Path, name: str) -> None:
+    """It is named."""
+    (empty / "file").touch()
+    with pytest.raises(GrantError):
+        found(name)
+
+
+@pytest.mark.parametrize("link", [".cortex", ".cortex/policy", ".cortex/policy/tools"])
+def test_nothing_is_made_through_a_link(empty: Path, tmp_path: Path, link: str) -> None:
+    """Wherever it stands on the way."""
+    (tmp_path / "elsewhere").mkdir()
+    (empty / link).parent.mkdir(parents=True, exist_ok=True)
+    (empty / link).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises((NotDone, GrantError)):
+        found()
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_disk_that_refuses_is_told(empty: Path) -> None:
+    """A file stands in the way."""
+    (empty / ".cortex").touch()
+    with pytest.raises(NotDone, match="not a directory"):
+        found()
+
+
+@pytest.fixture
+def repository(empty: Path) -> Path:
+    """Stand in a git repository."""
+    (empty / ".git").mkdir()
+    return empty
+
+
+def test_hooks_are_configured_once(repository: Path) -> None:
+    """Beside the root, for nobody else to write; the second time nothing is missing."""
+    old = os.umask(0)
+    try:
+        founded = found(with_hooks=True)
+    finally:
+        os.umask(old)
+    file = repository / ".pre-commit-config.yaml"
+    assert founded.made[-1] == str(file)
+    assert (file.stat().st_mode & 0o777, "args" in file.read_text()) == (0o644, False)
+    (hooked,) = yaml.safe_load(file.read_text())["repos"]
+    assert [hook["id"] for hook in hooked["hooks"]] == [hook.id for hook in HOOKS]
+    again = found(with_hooks=True)
+    assert (again.made, again.hooks and again.hooks.status) == ((), "complete")
+
+
+@pytest.mark.parametrize("around", ["", "  ", "    "])
+def test_a_configuration_that_is_there_is_kept(repository: Path, around: str) -> None:
+    """The hooks to put into it are as far in as its own; once they are there, nothing is missing."""
+    file = repository / ".pre-commit-config.yaml"
+    text = f"repos:\n{around}- repo: local\n{around}  hooks: []\n"
+    file.write_text(text)
+    hooks = found(with_hooks=True).hooks
+    assert hooks is not None
+    assert (hooks.status, file.read_text()) == ("kept", text)
+    file.write_text(text + hooks.block)
+    assert len(yaml.safe_load(file.read_text())["repos"]) == 2
+    again = found(with_hooks=True).hooks
+    assert again is not None
+    assert again.status == "complete"
+
+
+def test_what_stands_in_place_of_a_configuration_is_kept_too(repository: Path, tmp_path: Path) -> None:
+    """A link that leads nowhere is not followed, and a directory is left."""
+    file = repository / ".pre-commit-config.yaml"
+    file.symlink_to(tmp_path / "nowhere")
+    kept = found(with_hooks=True).hooks
+    assert (kept and kept.status, (tmp_path / "nowhere").exists()) == ("kept", False)
+    file.unlink()
+    file.mkdir()
+    kept = found(with_hooks=True).hooks
+    assert kept
+    assert kept.status == "kept"
+
+
+@pytest.mark.parametrize("name", ["a", "2024", "-x", "true", 'a "b"\\', "a: #b", "\x1b\x85", "\udcff", "\U0001f600"])
+def test_a_root_below_is_named_in_the_hooks_of_its_repository(repository: Path, name: str) -> None:
+    """Whatever it is called; the hook that is given files is told by them."""
+    (repository / name).mkdir()
+    hooks = found(name, with_hooks=True).hooks
+    assert hooks is not None
+    told = yaml.safe_load(hooks.block)[0]["hooks"]
+    assert [hook.get("args") for hook in told] == [None] + [["--root", name]] * 4
+    other = repository / "other"
+    other.mkdir()
+    hooks = found("other", with_hooks=True).hooks
+    assert hooks is not None
+    assert hooks.status == "kept"
+
+
+def test_without_a_repository_nothing_is_made(empty: Path) -> None:
+    """Its hooks would be looked for by nobody."""
+    with pytest.raises(NotDone, match="in no git repository"):
+        found(with_hooks=True)
+    assert list(empty.iterdir()) == []
+
+
+def test_where_nothing_can_be_written_nothing_is_made(own: Path) -> None:
+    """Neither the root below nor the configuration."""
+    shutil.rmtree(own / ".cortex")
+    (own / ".git").mkdir()
+    (own / "docs").mkdir()
+    os.chown(own, 0, 0)
+    os.chown(own / "docs", CALLER, CALLER)
+    with by_caller(), pytest.raises(NotDone, match="cannot be written to"):
+        found(str(own / "docs"), with_hooks=True)
+    assert list((own / "docs").iterdir()) == []

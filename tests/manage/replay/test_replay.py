@@ -1,0 +1,334 @@
+"""Past calls are decided again as the engine would, and what a log does not say is never guessed."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from documents import MANY
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from logs import event, on_path, place
+
+from cortex_policy.core.decode import decode
+from cortex_policy.core.ecma_regex import SharedSteps
+from cortex_policy.core.engine import decide
+from cortex_policy.core.model import ALLOWED, Place, Request, UsageError
+from cortex_policy.manage.audit.reader import Tally, since
+from cortex_policy.manage.replay.rate import LAG, Windows
+from cortex_policy.manage.replay.replay import MOST_GROUPS, Replay, policy_of, replay
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writer_lock import NotDone
+
+GRANT = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 3}, "fsScope": ["docs"]}
+
+
+def changed(**members: object) -> dict[str, bytes]:
+    """Return a policy of one grant."""
+    return {"git": json.dumps({**GRANT, **members}).encode()}
+
+
+def replayed(lines: list[str], policy: dict[str, bytes] | None = None, since: float = float("-inf")) -> Replay:
+    """Replay lines in a root without settings."""
+    return replay(Root("/r", named=True), [line.encode() for line in lines], Tally(), policy or changed(), since)
+
+
+def flips(done: Replay) -> list[tuple[str, str, int]]:
+    """Return what flips, in short."""
+    return [(str(flip.before), str(flip.after), flip.count) for flip in done.flips]
+
+
+CASES = [
+    ("an action", on_path(0, "push", "docs/x", "action_not_allowed"), {"actions": ["tree", "push"]}, "allowed"),
+    ("an action less", on_path(0, "tree", "docs/x"), {"actions": []}, "action_not_allowed"),
+    ("a scope", on_path(0, "tree", "src/x", "path_outside_scope"), {"fsScope": ["docs", "src"]}, "allowed"),
+    ("a scope less", on_path(0, "tree", "docs/x"), {"fsScope": ["src"]}, "path_outside_scope"),
+    ("an enum", event(0, "tree", args={"n": 3}), {"args": {"n": {"maximum": 2}}}, "argument_not_allowed"),
+    ("a bound", event(0, "tree", "argument_not_allowed", args={"n": 3}), {"args": {"n": {"maximum": 4}}}, "allowed"),
+    ("a rate", event(0, "tree", cost=4), {}, "rate_limited"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "change", "after"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_a_change_flips_what_it_decides(line: str, change: dict[str, object], after: str) -> None:
+    """Each rule, in both directions."""
+    done = replayed([line], changed(**change))
+    assert [flip[1:] for flip in flips(done)] == [(after, 1)]
+    assert (done.calls, done.unknown) == (1, 0)
+
+
+def test_flips_to_yes_come_first_each_with_its_first_call() -> None:
+    """Grouped by grant and reasons, the most frequent first."""
+    lines = [on_path(0, "tree", "docs/a"), *(on_path(n, "push", f"src/{n}", "action_not_allowed") for n in (1, 2))]
+    lines.append(on_path(3, "tree", "src/a", "path_outside_scope"))
+    done = replayed(lines, changed(actions=["tree", "push"], fsScope=["src"]))
+    assert flips(done) == [
+        ("action_not_allowed", "allowed", 2), ("path_outside_scope", "allowed", 1), ("allowed", "path_outside_scope", 1),
+    ]  # fmt: skip
+    first = done.flips[0].example
+    assert (first.action, first.args, first.time) == ("push", {"path": "src/1"}, "2026-11-25T08:00:01.000000Z")
+
+
+@pytest.mark.parametrize(
+    ("policy", "after"), [({}, "grant_not_found"), ({"git": b"{"}, "grant_invalid"), ({"git": b"[]"}, "grant_invalid")]
+)
+def test_a_grant_that_is_not_there_denies(policy: dict[str, bytes], after: str) -> None:
+    """Absent or invalid."""
+    done = replay(Root("/r", named=True), [on_path(0, "tree", "docs/x").encode()], Tally(), policy)
+    assert flips(done) == [("allowed", after, 1)]
+
+
+UNKNOWN = [
+    ("a value that is declared", event(0, "tree", args=["n"], full=False), {"args": {"n": {"type": "integer"}}}),
+    ("paths under a scope", event(0, "tree", args=["path"], full=False), {}),
+    ("paths that a scope denied", event(0, "tree", "path_outside_scope", args=["path"], full=False), {"fsScope": []}),
+    ("a fingerprint", event(0, "tree", args={"path": "sha256:0"}, full=False), {}),
+    ("a path that was never resolved", event(0, "tree", args={"path": "docs/x"}), {}),
+    ("a path that is one now", event(0, "tree", args={"at": "docs/x"}), {"args": {"at": {"format": "path"}}}),
+    ("a `..` behind a link", event(0, "tree", args={"path": "docs/l/../x"},
+                                   paths=[place("docs/l/../x", collapsed="docs/x", landed="docs/y/x")]), {}),
+    ("a stop", on_path(0, "tree", "docs/x", "stopped"), {}),
+    ("a path that the call itself asked for", event(0, "tree", "path_outside_scope"), {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "change"), [case[1:] for case in UNKNOWN], ids=[case[0] for case in UNKNOWN])
+def test_what_the_log_does_not_say_is_undecided(line: str, change: dict[str, object]) -> None:
+    """Neither a flip nor the same."""
+    done = replayed([line], changed(**change))
+    assert (done.flips, done.same, done.unknown) == ((), 0, 1)
+    assert done.undecided[0].why
+
+
+def test_a_fuller_log_is_advised_where_it_would_help() -> None:
+    """What no log could tell is told once, however much of each call it holds."""
+    stops = [on_path(0, "tree", "docs/x", "stopped"), event(1, "tree", "stopped", full=False)]
+    (one,) = replayed(stops).undecided
+    assert (one.count, one.hint) == (2, "")
+    (one,) = replayed([event(0, "tree", args=["path"], full=False)]).undecided
+    assert "audit.args" in one.hint
+
+
+KNOWN = [
+    ("an action that is not allowed", event(0, "push", args=["path"], full=False), {}, "action_not_allowed"),
+    ("no arguments", event(0, "tree", "rate_limited", full=False), {}, None),
+    ("no scope", event(0, "tree", args=["path"], full=False), {"fsScope": []}, None),
+    ("nothing meets it", event(0, "tree", args=["n"], full=False), {"args": {"n": {"enum": []}}}, "argument_not_allowed"),
+    ("a path that is outside in any case", event(0, "tree", args={"path": "/etc/../x"}, paths=[
+        {"argument": "path", "given": "/etc/../x", "resolved": "/x"}]), {}, "path_outside_scope"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "change", "after"), [case[1:] for case in KNOWN], ids=[case[0] for case in KNOWN])
+def test_what_no_value_can_change_is_decided(line: str, change: dict[str, object], after: str | None) -> None:
+    """By names alone, or by what holds of a path under any scope."""
+    done = replayed([line, event(100, "other", "action_not_allowed")], changed(**change))
+    if after is None:
+        assert done.unknown <= ("rate_limited" in line)  # the log may start in mid-window
+        assert not done.flips
+    else:
+        assert flips(done) == [("allowed", after, 1)]
+
+
+def test_a_smaller_rate_limits_and_a_larger_one_lets_pass() -> None:
+    """Counted in the sliding minute of the log's times, by the calls that pass now."""
+    start = [event(0, "other", "action_not_allowed")]
+    lines = start + [event(100 + n, "tree", "allowed" if n < 3 else "rate_limited") for n in range(5)]
+    assert flips(replayed(lines)) == []
+    assert flips(replayed(lines, changed(rate={"perMinute": 4}))) == [("rate_limited", "allowed", 1)]
+    assert flips(replayed(lines, changed(rate={"perMinute": 2}))) == [("allowed", "rate_limited", 1)]
+
+
+def test_a_denial_by_rate_in_the_first_minute_of_a_log_is_left_open() -> None:
+    """Hits from before its first line may have filled the window."""
+    done = replayed([event(0, "tree", "rate_limited")])
+    assert (done.flips, done.unknown) == ((), 1)
+    assert "log starts" in done.undecided[0].why
+
+
+def test_a_peek_takes_nothing() -> None:
+    """However often somebody looks."""
+    lines = [event(n, "tree", peek=True) for n in range(9)]
+    assert flips(replayed(lines)) == []
+
+
+def test_calls_before_the_time_that_was_asked_for_count_by_their_hits_alone() -> None:
+    """They are not reported."""
+    lines = [event(100 + n, "tree") for n in range(3)] + [event(104, "tree")]
+    start = since("2026-11-25T08:01:43.500000Z", 0.0)
+    done = replayed(lines, since=start)
+    assert (flips(done), done.calls, done.earlier) == ([("allowed", "rate_limited", 1)], 1, 3)
+
+
+def test_a_cost_of_any_size_is_one() -> None:
+    """Larger than any float."""
+    lines = [event(n, "tree", "rate_limited", cost=10**400, args={"at": "x"}, full=n % 2 == 0) for n in range(4)]
+    assert replayed(lines).flips == ()
+
+
+@pytest.mark.parametrize("member", ["argument", "given", "collapsed", "landed", "resolved", "fault", "guard"])
+@pytest.mark.parametrize("value", [None, 1, [], {"a": 1}, "docs/x"])
+def test_a_path_of_a_log_may_be_anything(member: str, value: object) -> None:
+    """It is no error, and what is no path is no proof."""
+    line = event(0, "tree", args={"path": "docs/x"}, paths=[place("docs/x") | {member: value}])  # type: ignore[list-item]
+    done = replayed([line])
+    assert done.calls == 1
+    if value in (1, [], {"a": 1}):
+        assert done.unknown == 1
+
+
+def test_paths_that_a_grant_treats_alike_are_told_apart_where_it_does_not() -> None:
+    """By scope, by spelling, and by what its declaration says of values."""
+    lines = [on_path(n, "tree", path) for n, path in enumerate(("docs/x", "docs/y", "src/x", "docs/ ", "docs/z"))]
+    assert replayed(lines, changed(rate={"perMinute": 9})).closed == 2
+    pattern = {"path": {"type": "string", "pattern": "x$"}}
+    assert replayed(lines, changed(rate={"perMinute": 9}, args=pattern)).closed == 4
+    assert replayed(lines, changed(rate={"perMinute": 9}, args={"path": {"type": "integer"}})).closed == 5
+
+
+def test_what_a_window_holds_is_bounded() -> None:
+    """Also where every call is undecided."""
+    windows = Windows(lambda *_: None)
+    data = {"reason": ALLOWED, "args": []}
+    for number in range(100_000):
+        windows.pass_time(number / 10)
+        windows.may_hit(number / 10, ("git", "tree"), data)
+    (budget,) = windows._budgets.values()  # noqa: SLF001 - nothing else shows it
+    assert len(budget.possible) + len(budget.doubtful) < 2_000
+    assert budget.high < 1_000
+
+
+def test_calls_that_are_too_long_to_be_remembered_are_each_decided() -> None:
+    """None answers for another."""
+    lines = [event(n, "tree", args={"n": n, "long": "x" * 5000}) for n in range(3)]
+    assert replayed(lines, changed(args={"n": {"maximum": 1}}, rate={"perMinute": 9})).closed == 1
+
+
+def test_any_number_of_grants_in_a_log_makes_a_bounded_report() -> None:
+    """A hostile log may name a new one in each line."""
+    done = replayed([event(0, "tree", grant=f"g{n}") for n in range(MOST_GROUPS + 50)])
+    assert len(done.flips) <= MOST_GROUPS + 1
+    assert done.closed == MOST_GROUPS + 50
+
+
+def test_a_clock_that_was_set_back_is_no_error() -> None:
+    """What was in the windows is not known then, and a denial by rate stays open."""
+    lines = [event(10_000 + n, "tree") for n in range(3)] + [event(0, "tree"), event(1, "tree", "rate_limited")]
+    done = replayed(lines)
+    assert (done.flips, done.unknown) == ((), 1)
+
+
+def test_a_directory_a_root_and_a_revision_are_policies(tmp_path: Path, root: Path) -> None:
+    """And nothing else is."""
+    (tmp_path / "git.json").write_text("{}")
+    assert policy_of(Root(str(root), named=True), str(tmp_path)) == {"git": b"{}"}
+    assert set(policy_of(Root("/r", named=True), str(root))) == {"git", "model-gateway"}
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError):
+        policy_of(Root(str(root), named=True), str(tmp_path / "empty"))
+    with pytest.raises(NotDone):
+        policy_of(Root(str(root), named=True), "nowhere")
+
+
+calls = st.lists(
+    st.tuples(
+        st.sampled_from([0.0, 0.01, 0.1, 0.3, 20.0, 40.0, 59.95, 60.0, 60.0, 60.2]),  # seconds since the one before
+        st.sampled_from(["tree", "tree", "tree", "snippet", "push"]),
+        st.sampled_from(["docs/x", "docs/y", "docs/z", "src/x"]),
+        st.sampled_from([1, 1, 1, 2, 3]),  # cost
+        st.sampled_from([False, False, False, True]),  # peek
+        st.sampled_from([0.0, LAG]) | st.floats(0, LAG),  # until it is logged
+        st.sampled_from([0.0, LAG]) | st.floats(0, LAG),  # until it stands in the log
+    ),
+    min_size=2,
+    max_size=40,
+)
+
+
+@settings(MANY)
+@given(calls, st.sampled_from([1, 1, 2, 3, 5]), st.sampled_from([0, 0, 0, 1, 5, 20]))
+def test_an_unchanged_policy_flips_nothing(asked: list[tuple[object, ...]], limit: int, lost: int) -> None:
+    """Whatever the lag of the log, the order of its lines, and where it starts."""
+    text = json.dumps({**GRANT, "actions": ["tree", "snippet"], "rate": {"perMinute": limit}}).encode()
+    grant, hits, now, logged = decode(text), {}, 0.0, []
+    for gap, action, path, cost, peek, lag, delay in asked:
+        now += float(gap)  # type: ignore[arg-type]
+        spelled = Place("path", str(path), str(path), str(path), f"/r/{path}")
+        taken = hits.setdefault(action, [])
+        decision = decide(grant, Request(str(action), {"path": path}, (spelled,), int(str(cost))), taken, now)
+        if decision and not peek:
+            taken += [now] * int(str(cost))
+        at = now + float(lag)  # type: ignore[arg-type]
+        more = {"cost": cost} | ({"peek": True} if peek else {})
+        logged.append((at + float(delay), on_path(at, str(action), str(path), str(decision.reason), **more)))  # type: ignore[arg-type]
+    done = replayed([line for _, line in sorted(logged)][lost:], {"git": text})
+    assert done.flips == ()
+
+
+grants = st.fixed_dictionaries(
+    {
+        "tool": st.just("git"),
+        "actions": st.lists(st.sampled_from(["tree", "push"]), unique=True),
+        "rate": st.just({"perMinute": 1000}),
+        "fsScope": st.lists(st.sampled_from(["docs", "src", "docs/a/"]), unique=True),
+        "args": st.dictionaries(
+            st.sampled_from(["path", "n", "at"]),
+            st.sampled_from(
+                [{}, {"type": "string"}, {"type": "integer"}, {"enum": ["docs/x"]}, {"format": "not-path"}]
+            ),
+        ),
+    }
+)
+asked = st.lists(
+    st.tuples(
+        st.sampled_from(["tree", "push"]),
+        st.dictionaries(st.sampled_from(["path", "n"]), st.sampled_from(["docs/x", "docs/a/b", "src/x", "/etc", " "])),
+    ),
+    max_size=20,
+)
+
+
+@given(grants, asked)
+def test_a_full_log_is_decided_as_the_engine_decides(
+    grant: dict[str, object], asked: list[tuple[str, dict[str, str]]]
+) -> None:
+    """Call by call, whatever was remembered of the calls before."""
+    text, lines, expected = json.dumps(grant).encode(), [], []
+    for number, (action, args) in enumerate(asked):
+        found = [place(args["path"])] if "path" in args else []
+        lines.append(event(number, action, "grant_invalid", args=args, paths=found))
+        spelled = tuple(Place(**members) for members in found)
+        expected.append(decide(decode(text), Request(action, args, spelled)).allowed)
+    done = replayed(lines, {"git": text})
+    assert (done.opened, done.unknown) == (sum(expected), 0)
+
+
+def test_a_directory_may_hold_anything(tmp_path: Path) -> None:
+    """A pipe is not waited for, nor is a device read: what is no file is no grant that anybody would believe."""
+    (tmp_path / "git.json").write_text("{}")
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    (tmp_path / "directory.json").mkdir()
+    found = policy_of(Root("/r", named=True), str(tmp_path))
+    assert {name for name, text in found.items() if isinstance(text, bytes)} == {"git"}
+    assert found.keys() == {"git", "pipe", "zero", "directory"}
+
+
+def test_what_takes_too_many_steps_in_patterns_is_undecided() -> None:
+    """The calls up to there are decided; one without patterns is, too."""
+    lines = [event(n, "tree", args={"x": "ab" * (40 + n)}) for n in range(3)] + [event(9, "push")]
+    with SharedSteps(500):
+        done = replayed(lines, changed(args={"x": {"pattern": "^(?:a|b)*a[ab]{9}$"}}))
+    assert flips(done) == [("allowed", "action_not_allowed", 1)]
+    [left] = done.undecided
+    assert "steps in patterns" in left.why
+    assert (done.same, left.count) == (1, 2)
+
+
+def test_no_name_of_an_argument_proves_that_a_path_was_given(tmp_path: Path) -> None:
+    """Without its value `path` may be null, which `require_path` denies."""
+    (tmp_path / ".cortex" / "policy").mkdir(parents=True)
+    (tmp_path / ".cortex" / "policy" / "config.toml").write_text("require_path = true\n")
+    root = Root(str(tmp_path), named=True)
+    done = replay(root, [event(0, "tree", args=["path"], full=False).encode()], Tally(), changed(fsScope=[]))
+    assert (done.same, done.unknown, done.flips) == (0, 1, ())

@@ -1,0 +1,79 @@
+"""A stop is made and ended in one step, or it is said why not."""
+
+import os
+from pathlib import Path
+
+import pytest
+from conftest import by_caller
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage import emergency_stop
+from cortex_policy.state import ledger
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writer_lock import NotDone
+
+
+def test_who_may_not_write_is_told_how_the_host_is_stopped(own: Path) -> None:
+    """And changes nothing, neither to stop nor to resume."""
+    found, policy = Root(str(own), named=True), own / ".cortex" / "policy"
+    os.chown(policy, 0, 0)
+    with by_caller(), pytest.raises(NotDone, match="permission denied") as caught:
+        emergency_stop.stop(found)
+    assert "sudo touch /etc/cortex-policy/stop" in caught.value.hint
+    assert not (policy / "stop").exists()
+    (policy / "stop").touch()
+    with by_caller():
+        with pytest.raises(NotDone, match="permission denied"):
+            emergency_stop.resume(found)
+        assert emergency_stop.stop(found).is_changed is False
+    assert (policy / "stop").exists()
+
+
+def test_what_is_gone_meanwhile_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop that does not stand when it is looked for is not done; no policy directory, neither."""
+    found = Root(str(root), named=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(emergency_stop, "of_root", lambda _: None)
+        with pytest.raises(NotDone, match="was removed meanwhile, or the directory replaced"):
+            emergency_stop.stop(found)
+    assert emergency_stop.resume(found).is_changed
+    (root / ".cortex" / "policy").rename(root / "away")
+    for call in (emergency_stop.stop, emergency_stop.resume):
+        with pytest.raises(NotDone, match=f"`{root}/.cortex/policy`: no such file"):
+            call(found)
+
+
+def test_a_stop_that_nobody_can_read_is_ended_unread(root: Path) -> None:
+    """What resumes is the name that goes, whatever it was."""
+    found, file = Root(str(root), named=True), root / ".cortex" / "policy" / "stop"
+    os.mkfifo(file)
+    ended = emergency_stop.resume(found)
+    assert ended.stop is not None
+    assert (ended.is_changed, ended.stop.reason) == (True, None)
+    assert not os.path.lexists(file)
+    assert emergency_stop.resume(found) == emergency_stop.Resuming(None, is_changed=False)
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(root: Path) -> None:
+    """Nor is anything written through it."""
+    found, file = Root(str(root), named=True), root / ".cortex" / "policy" / "stop"
+    (root / "target").write_text("x")
+    file.symlink_to(root / "target")
+    assert not emergency_stop.stop(found, "why").is_changed
+    assert emergency_stop.resume(found).is_changed
+    assert (root / "target").read_text() == "x"
+
+
+def test_both_stops_stand_and_the_host_comes_first(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a root whose directories no check believes, too."""
+    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path))
+    found = Root(str(root), named=True)
+    assert emergency_stop.standing(found) == ()
+    (tmp_path / "stop").touch()
+    emergency_stop.stop(found)
+    assert [stop.is_of_host for stop in emergency_stop.standing(found)] == [True, False]
+    (root / ".cortex").rename(root / "real")
+    (root / ".cortex").symlink_to("real")
+    assert [stop.is_of_host for stop in emergency_stop.standing(found)] == [True, False]
+    with pytest.raises(GrantError):
+        emergency_stop.resume(found)

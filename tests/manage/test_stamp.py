@@ -1,0 +1,311 @@
+"""The stamp says which version of the grants stands on disk."""
+
+import fcntl
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from conftest import by_caller
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage.listing import rows
+from cortex_policy.manage.stamp import Finding, verify, write
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writer_lock import NotDone
+from tests.support.command import result_of
+
+
+@pytest.fixture
+def stamped(root: Path) -> Root:
+    """Stamp the scratch root."""
+    found = Root(str(root), named=True)
+    write(found)
+    return found
+
+
+def tool(root: Root, grant_id: str) -> Path:
+    """Return the file of a grant."""
+    return Path(root.tools) / f"{grant_id}.json"
+
+
+def states(root: Root) -> dict[str, str]:
+    """Return the state of each grant."""
+    return {row.id: row.state for row in rows(root)}
+
+
+def test_the_first_write_stamps_every_grant_as_version_1(stamped: Root) -> None:
+    """And a second one has nothing to do."""
+    stamp = stamps.read(stamped)
+    assert stamp is not None
+    assert (stamp.version, set(stamp.grants)) == (1, {"git", "model-gateway"})
+    assert verify(stamped) == ()
+    assert set(states(stamped).values()) == {"ok"}
+    assert write(stamped) == (stamp, False)
+
+
+def test_a_hand_edit_is_found_and_accepted_as_the_next_version(stamped: Root) -> None:
+    """Edited, new and removed grants each have their word."""
+    with tool(stamped, "git").open("a") as file:
+        file.write("\n")
+    tool(stamped, "new").write_text(tool(stamped, "git").read_text())
+    tool(stamped, "model-gateway").unlink()
+    assert verify(stamped) == (
+        Finding("git", "differs from its stamp"),
+        Finding("model-gateway", "is stamped, and is not there"),
+        Finding("new", "is not stamped"),
+    )
+    assert states(stamped) == {"git": "differs", "new": "unstamped"}
+    stamp, changed = write(stamped)
+    assert (stamp.version, changed, verify(stamped)) == (2, True, ())
+
+
+def test_equal_trees_have_equal_checksums(stamped: Root) -> None:
+    """The checksum covers ids and digests, in no order of the disk."""
+    stamp = stamps.read(stamped)
+    assert stamp is not None
+    assert stamps.checksum(dict(reversed(stamp.grants.items()))) == stamp.checksum
+    assert stamps.checksum({**stamp.grants, "x": "sha256:0"}) != stamp.checksum
+
+
+def test_the_version_goes_on_after_a_merge(stamped: Root) -> None:
+    """Conflict markers: the higher version plus one."""
+    file = Path(stamps.stamp_file(stamped.path))
+    ours = file.read_text()
+    theirs = ours.replace('"version": 1', '"version": 7')
+    file.write_text(f"<<<<<<< ours\n{ours}=======\n{theirs}>>>>>>> theirs\n")
+    assert [finding.id for finding in verify(stamped)] == [""]
+    assert write(stamped)[0].version == 8
+
+
+@pytest.mark.parametrize("broken", ["", "<<<<<<< ours\n"])
+@pytest.mark.parametrize(
+    ("version", "after"), [("42", 43), ("4.2e1", 43), ("42.0", 43), ("9007199254740990", 9007199254740991)]
+)
+def test_the_version_goes_up_by_one_however_it_is_spelled(stamped: Root, broken: str, version: str, after: int) -> None:
+    """In a sound stamp and in a broken one."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(broken + file.read_text().replace('"version": 1', f'"version": {version}'))
+    tool(stamped, "git").write_text("{}")
+    assert write(stamped)[0].version == after
+
+
+@pytest.mark.parametrize("version", ["9007199254740991", "999999999999999999", "9" * 4300, "9" * 5000, "1e400"])
+def test_a_version_at_its_end_never_goes_back(stamped: Root, version: str) -> None:
+    """The write is refused, and says what to remove."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(file.read_text().replace('"version": 1', f'"version": {version}'))
+    tool(stamped, "git").write_text("{}")
+    before = file.read_bytes()
+    with pytest.raises(NotDone, match="cannot go up") as caught:
+        write(stamped)
+    assert f"rm -r {file}" in caught.value.hint
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("broken", ["", "<<<<<<< ours\n"])
+@pytest.mark.parametrize("word", ["2", '"2"', "1.5"])
+def test_the_stamp_of_a_newer_program_is_left_alone(stamped: Root, broken: str, word: str) -> None:
+    """It knows what we would lose; and no hint leads in a circle."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(broken + file.read_text().replace('"format": 1', f'"format": {word}'))
+    before = file.read_bytes()
+    with pytest.raises(NotDone, match="does not know"):
+        write(stamped)
+    assert file.read_bytes() == before
+    if not broken:
+        with pytest.raises(GrantError) as caught:
+            verify(stamped)
+        assert (caught.value.exit_code, caught.value.hint) == (23, stamps.NEWER)
+
+
+def test_members_of_a_newer_program_are_not_dropped(stamped: Root) -> None:
+    """They are no reason not to believe the stamp, and one not to write it."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(file.read_text().replace('"format": 1', '"format": 1, "signature": "x"'))
+    assert verify(stamped) == ()
+    assert write(stamped)[1] is False
+    tool(stamped, "git").write_text("{}")
+    with pytest.raises(NotDone, match="`signature`"):
+        write(stamped)
+
+
+def test_a_grant_may_be_called_format(stamped: Root) -> None:
+    """Its digest is no format."""
+    tool(stamped, "format").write_text("{}")
+    write(stamped)
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text("<<<<<<< ours\n" + file.read_text())
+    assert write(stamped)[0].version == 3
+
+
+@pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo"])
+def test_what_is_no_stamp_is_never_written_over(stamped: Root, kind: str) -> None:
+    """3, and what to remove; another write would not help."""
+    file = Path(stamps.stamp_file(stamped.path))
+    twin = file.rename(file.parent / "twin")
+    match kind:
+        case "link":
+            file.symlink_to(twin)
+        case "hard link":
+            file.hardlink_to(twin)
+            if os.geteuid() == 0:  # a link of root's is believed
+                os.chown(file, 23456, -1)
+        case "directory":
+            (file / "inner").mkdir(parents=True)
+        case _:
+            os.mkfifo(file)
+    with pytest.raises(GrantError) as refused:
+        stamps.read(stamped)
+    assert refused.value.exit_code == 22
+    with pytest.raises(NotDone) as caught:
+        write(stamped)
+    subprocess.run(["sh", "-c", caught.value.hint.split("`")[1]], check=True)
+    assert twin.exists()
+    assert write(stamped)[0].version == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"format": 1', '"format": 2'), ('"version": 1', '"version": 0'), ('"version": 1', '"version": 9007199254740992'),
+     ('"version": 1', '"version": "1"'),
+     ("sha256:", "md5:"), ('"git"', '"gti"'), ('"git"', '"../git"')],
+)  # fmt: skip
+def test_a_stamp_that_was_changed_by_hand_is_not_believed(stamped: Root, old: str, new: str) -> None:
+    """Each part is checked, and the checksum holds the grants together."""
+    file = Path(stamps.stamp_file(stamped.path))
+    file.write_text(file.read_text().replace(old, new, 1))
+    with pytest.raises(GrantError) as caught:
+        stamps.read(stamped)
+    assert caught.value.exit_code == 23
+
+
+def test_either_digest_of_an_interrupted_write_is_accepted() -> None:
+    """Readers never call our own write tampering; null stands for a side that is absent."""
+    stamp = stamps.Stamp(3, {"git": "sha256:old"}, {"git": ("sha256:old", "sha256:new"), "gone": ("sha256:x", None)})
+    assert stamp.accepts("git", "sha256:old")
+    assert stamp.accepts("git", "sha256:new")
+    assert not stamp.accepts("git", "sha256:other")
+    assert stamp.accepts("gone", None)
+
+
+def test_encoding_and_reading_agree(stamped: Root) -> None:
+    """Pending writes included."""
+    stamp = stamps.Stamp(3, {"git": "sha256:old"}, {"git": ("sha256:old", None)})
+    Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode(stamp))
+    assert stamps.read(stamped) == stamp
+    empty = stamps.Stamp(1, {}, {})
+    Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode(empty))
+    assert stamps.read(stamped) == empty
+
+
+def test_a_writer_that_finds_the_lock_held_does_nothing(stamped: Root) -> None:
+    """Exit 3, and the bytes are what they were."""
+    tool(stamped, "git").write_text("{}")
+    before = Path(stamps.stamp_file(stamped.path)).read_bytes()
+    with Path(stamped.path, ".cortex", "policy", ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(NotDone) as caught:
+            write(stamped)
+    assert caught.value.exit_code == 3
+    assert Path(stamps.stamp_file(stamped.path)).read_bytes() == before
+
+
+def test_a_link_is_never_stamped(stamped: Root) -> None:
+    """What no check believes has no digest."""
+    tool(stamped, "link").symlink_to("git.json")
+    with pytest.raises(GrantError) as caught:
+        write(stamped)
+    assert caught.value.exit_code == 22
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
+@pytest.mark.parametrize("work", [write, verify, rows])
+def test_grants_in_no_real_directory_are_refused(
+    stamped: Root, kind: str, work: Callable[[Root], object], tmp_path: Path
+) -> None:
+    """They are not none, and nobody's list: 22 for readers and writers alike."""
+    tools = Path(stamped.tools)
+    tools.rename(tmp_path / "elsewhere")
+    if kind == "file":
+        tools.write_text("")
+    else:
+        tools.symlink_to(tmp_path / ("elsewhere" if kind == "link" else "nowhere"))
+    with pytest.raises(GrantError) as caught:
+        work(stamped)
+    assert (caught.value.exit_code, caught.value.hint) == (22, f"put a real directory at `{tools}`")
+
+
+@pytest.mark.parametrize("work", [write, verify, stamps.read])
+def test_nothing_is_read_or_written_through_a_link(stamped: Root, work: Callable[[Root], object]) -> None:
+    """The policy directory of somebody else stays as it is."""
+    policy = Path(stamped.path, ".cortex", "policy")
+    real = policy.rename(policy.parent / "real")
+    policy.symlink_to("real")
+    (real / "tools" / "git.json").write_text("{}")
+    (real / ".lock").unlink()
+    before = (real / "stamp.json").read_bytes()
+    with pytest.raises(GrantError) as caught:
+        work(stamped)
+    assert caught.value.exit_code == 22
+    assert (real / "stamp.json").read_bytes() == before
+    assert not (real / ".lock").exists()
+
+
+def test_a_directory_that_cannot_be_read_is_not_written_to(own: Path) -> None:
+    """Nothing is changed and then called undone."""
+    policy = own / ".cortex" / "policy"
+    policy.chmod(0o300)
+    with by_caller(), pytest.raises(GrantError, match="permission denied"):
+        write(Root(str(own), named=True))
+    assert [path.name for path in policy.iterdir()] == ["tools"]
+
+
+def test_a_refusal_of_the_disk_names_the_stamp(own: Path) -> None:
+    """Another owner's stamp cannot be given back to its owner; the lock has no part in it."""
+    found = Root(str(own), named=True)
+    with by_caller():
+        write(found)
+    stamp = Path(stamps.stamp_file(str(own)))
+    os.chown(stamp, 23456, -1)
+    tool(found, "git").write_text("{}")
+    before = stamp.read_bytes()
+    with by_caller(), pytest.raises(NotDone) as caught:
+        write(found)
+    assert caught.value.detail == f"`{stamp}`: operation not permitted"
+    assert stamp.read_bytes() == before
+
+
+run = partial(result_of, "stamp")
+
+
+def test_a_stamp_that_others_can_write_is_shown_with_a_warning(stamped: Root) -> None:
+    """Modes never change the exit code here: some systems clone with umask 0. The next write closes the stamp."""
+    file = Path(stamps.stamp_file(stamped.path))
+    assert run("show").stderr == ""
+    file.chmod(0o666)
+    file.parent.chmod(0o777)
+    said = f"`{file.parent}` is writable by everyone; `{file}` is writable by everyone"
+    for command in ("show", "verify"):
+        shown = run(command)
+        assert shown.returncode == 0
+        assert f"warning: {said}\nhint: mend it with `chmod go-w {file.parent} {file}`\n" in shown.stderr
+        assert json.loads(run(command, "--json").stdout)["warning"] == said
+    tool(stamped, "git").write_text("{}")
+    assert run("write").returncode == 0
+    assert file.stat().st_mode & 0o002 == 0
+
+
+def test_the_command_line(root: Path) -> None:
+    """Exit 1 with findings, 0 without; JSON on each."""
+    assert root.is_dir()
+    assert run("verify").returncode == 1
+    assert json.loads(run("show", "--json").stdout) == {"stamp": None, "warning": None}
+    assert run("write").stdout.startswith("version 1, 2 grants, sha256:")
+    assert run("verify").returncode == 0
+    assert json.loads(run("write", "--json").stdout)["changed"] is False
+    assert list((root / ".cortex" / "policy").glob(".new-*")) == []

@@ -1,0 +1,239 @@
+"""A write leaves the old grant or the new one, whole, and a stamp that knows which."""
+
+import gc
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.core.model import GrantError
+from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage.history.log import way_back
+from cortex_policy.manage.transaction import writer as transaction_writer
+from cortex_policy.manage.transaction.writer import Writer
+from cortex_policy.state import atomic_write, history
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.grants import Root
+from cortex_policy.state.history_entry import Entry
+from cortex_policy.state.writer_lock import NotDone
+
+
+@pytest.fixture
+def own(root: Path) -> Root:
+    """Name the root."""
+    return Root(str(root), named=False)
+
+
+def tool(root: Root, grant_id: str) -> Path:
+    """Return the file of a grant."""
+    return Path(root.tools, f"{grant_id}.json")
+
+
+def version(root: Root) -> int:
+    """Return the version of the stamp, which belongs to the grants."""
+    stamp = stamps.read(root)
+    assert stamp is not None
+    assert manage_stamp.verify(root) == ()
+    assert not stamp.pending
+    return stamp.version
+
+
+def changed(data: bytes) -> bytes:
+    """Return other bytes of the same grant."""
+    return data.replace(b"30", b"31") + b"\n"
+
+
+def put(writer: Writer) -> int | None:
+    """Change a grant."""
+    old = writer.read("git")
+    assert old is not None
+    return writer.put("git", old, changed(old))
+
+
+def test_the_first_write_stamps_every_grant(own: Root) -> None:
+    """As version 1; each write after it adds one."""
+    with transaction_writer.writing(own) as writer:
+        assert put(writer) == 1
+        assert version(own) == 1
+        assert put(writer) == 2
+    assert version(own) == 2
+
+
+def test_a_grant_is_made_renamed_and_removed(own: Root) -> None:
+    """Each is one version, and no other grant is looked at again."""
+    manage_stamp.write(own)
+    with transaction_writer.writing(own) as writer:
+        data = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
+        assert writer.put("new", None, data) == 2
+        assert writer.rename("new", "other", data) == 3
+        assert (writer.read("new"), writer.read("other")) == (None, data)
+        assert version(own) == 3
+        assert writer.remove("other", data) == 4
+    assert version(own) == 4
+    assert not tool(own, "other").exists()
+
+
+def test_mode_is_kept(own: Root) -> None:
+    """An operator's choice survives a write."""
+    tool(own, "git").chmod(0o640)
+    with transaction_writer.writing(own) as writer:
+        put(writer)
+    assert tool(own, "git").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_grant_that_differs_from_its_stamp_is_not_written(own: Root) -> None:
+    """A hand edit is looked at first; another grant's is in nobody's way."""
+    manage_stamp.write(own)
+    tool(own, "model-gateway").write_bytes(tool(own, "model-gateway").read_bytes() + b" ")
+    with transaction_writer.writing(own) as writer:
+        assert put(writer) == 2
+        assert [finding.id for finding in manage_stamp.verify(own)] == ["model-gateway"]
+        tool(own, "git").write_bytes(tool(own, "git").read_bytes() + b" ")
+        before = Path(stamps.stamp_file(own.path)).read_bytes()
+        with pytest.raises(GrantError) as caught:
+            put(writer)
+    assert caught.value.exit_code == 23
+    assert Path(stamps.stamp_file(own.path)).read_bytes() == before
+
+
+def test_bytes_that_somebody_changed_meanwhile_are_never_overwritten(own: Root) -> None:
+    """Nor is a grant that is there already, or was removed."""
+    old = tool(own, "git").read_bytes()
+    with transaction_writer.writing(own) as writer:
+        for wrong in (None, old + b" "):
+            with pytest.raises(NotDone):
+                writer.put("git", wrong, b"{}")
+        with pytest.raises(NotDone):
+            writer.rename("git", "model-gateway", old)
+        with pytest.raises(NotDone):
+            writer.remove("missing", b"{}")
+    assert tool(own, "git").read_bytes() == old
+
+
+Act = Callable[[Writer], object]
+
+
+def rename(writer: Writer) -> object:
+    """Rename a grant."""
+    return writer.rename("git", "other", writer.read("git") or b"")
+
+
+def remove(writer: Writer) -> object:
+    """Remove a grant."""
+    return writer.remove("git", writer.read("git") or b"")
+
+
+def make(writer: Writer) -> object:
+    """Make a grant."""
+    return writer.put("other", None, writer.read("git") or b"")
+
+
+@pytest.mark.parametrize("act", [put, rename, remove, make])
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, stamped: bool) -> None:
+    """The next writer finishes or drops it by what stands there; no hand edit is hidden, and no file left."""
+    if stamped:
+        manage_stamp.write(own)
+    for step in range(1, 160):
+        before = {path.name: path.read_bytes() for path in Path(own.tools).iterdir()}
+        last = stamps.read(own)
+        child = os.fork()
+        if child == 0:
+            gc.disable()  # it would copy all that the tests hold
+            die_at(step)
+            with transaction_writer.writing(own) as writer:
+                act(writer)
+            os._exit(0)
+        died = os.waitpid(child, 0)[1] != 0
+        with transaction_writer.writing(own):
+            after = {path.name: path.read_bytes() for path in Path(own.tools).iterdir()}
+            assert not [path for path in Path(own.path).rglob("*") if path.name.startswith(atomic_write.NEW)]
+            stamp = stamps.read(own)
+            if stamp is not None:
+                assert manage_stamp.verify(own) == ()
+                assert stamp.version == (last.version if last else 0) + (after != before)
+                assert replaced(own, stamp) == ({} if after == before else undone(before, after))
+            else:
+                assert not stamped
+        if not died:
+            return
+        for path in Path(own.tools).iterdir():
+            path.unlink()
+        for name, data in before.items():
+            Path(own.tools, name).write_bytes(data)
+        manage_stamp.write(own) if stamped else Path(stamps.stamp_file(own.path)).unlink(missing_ok=True)
+    raise AssertionError
+
+
+def replaced(root: Root, stamp: stamps.Stamp) -> dict[str, bytes | None]:
+    """Return the bytes that a write replaced which the history knows to have led to this version."""
+    assert not list(Path(root.path).rglob("pending.json"))
+    found = list(history.read(root, stamp))
+    assert not [one for one in found if not isinstance(one, Entry)]
+    last = [one for one in way_back(stamp, found) if one.version == stamp.version and one.command == "write"]
+    return {f"{one.id}.json": one.data for entry in last for one in entry.changes}
+
+
+def undone(before: dict[str, bytes], after: dict[str, bytes]) -> dict[str, bytes | None]:
+    """Return what has to come back, None for what has to go."""
+    return {name: before.get(name) for name in {*before, *after} if before.get(name) != after.get(name)}
+
+
+def die_at(step: int) -> None:
+    """Let this process die just before a step that changes the disk, counted from one."""
+    left = [step]
+
+    def dying(real: Callable[..., object]) -> Callable[..., object]:
+        def call(*args: object, **named: object) -> object:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), 9)
+            return real(*args, **named)
+
+        return call
+
+    for word in ("rename", "unlink", "write", "fsync", "fchmod", "open"):
+        setattr(os, word, dying(getattr(os, word)))
+
+
+def test_a_hand_edit_after_an_interrupted_write_is_told_as_one(own: Root) -> None:
+    """The pending digests hide nothing that is neither of them."""
+    manage_stamp.write(own)
+    stamp = stamps.read(own)
+    assert stamp is not None
+    pending = stamps.Stamp(1, stamp.grants, {"git": (stamp.grants["git"], "sha256:other")})
+    Path(stamps.stamp_file(own.path)).write_bytes(stamps.encode(pending))
+    tool(own, "git").write_bytes(b"{}")
+    with transaction_writer.writing(own):
+        pass
+    assert [finding.id for finding in manage_stamp.verify(own)] == ["git"]
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
+    own: Root, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """The first step or the grant refused: nothing is changed. The last refused: the next write finishes it."""
+    manage_stamp.write(own)
+    before, calls, real = tool(own, "git").read_bytes(), [0], atomic_write.replace
+
+    def refusing(*args: object, **named: object) -> None:
+        calls[0] += 1
+        if calls[0] == step:
+            raise OSError(28, "no space left on device", "x")
+        real(*args, **named)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction_writer, "replace", refusing)
+        if step < 3:
+            with pytest.raises(NotDone, match="no space left"), transaction_writer.writing(own) as writer:
+                put(writer)
+            assert tool(own, "git").read_bytes() == before
+            assert version(own) == 1
+        else:
+            with transaction_writer.writing(own) as writer:
+                assert put(writer) is None
+            assert manage_stamp.verify(own) == ()
+    with transaction_writer.writing(own):
+        assert version(own) == (1 if step < 3 else 2)

@@ -1,0 +1,178 @@
+"""Where a write happens: masks, groups, other users, directories that are swapped, interrupts at any instant."""
+
+import gc
+import os
+import signal
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from conftest import CALLER, by_caller
+
+from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
+from cortex_policy.manage import stamp
+from cortex_policy.manage.history import log, undo
+from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.state import stamp as stamps
+from cortex_policy.state.atomic_write import NEW
+from cortex_policy.state.grants import Root, read_grant
+
+DATA = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
+
+
+@contextmanager
+def masked(mask: int) -> Iterator[None]:
+    """Have another umask for a while."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def bare(tmp_path: Path) -> Root:
+    """Make a root without tools."""
+    policy = tmp_path / "bare" / ".cortex" / "policy"
+    policy.mkdir(parents=True)
+    for directory in (policy.parent.parent, policy.parent, policy):
+        directory.chmod(0o755)
+    return Root(str(tmp_path / "bare"), named=False)
+
+
+@pytest.mark.parametrize(("mask", "expected"), [(0o077, 0o700), (0o000, 0o755), (0o022, 0o755)])
+def test_what_is_made_is_believed_whatever_the_mask(tmp_path: Path, mask: int, expected: int) -> None:
+    """Nobody else can write to the directory, a grant, the stamp or the lock."""
+    root = bare(tmp_path)
+    with masked(mask), writing(root) as writer:
+        assert writer.put("t", None, DATA) == 1
+    assert stat.S_IMODE(Path(root.tools).stat().st_mode) == expected
+    assert stat.S_IMODE(Path(root.tools, "t.json").stat().st_mode) == 0o644
+    assert read_grant(root, "t").tool == "t"
+    assert stamp.doubt(root) is None
+
+
+def test_a_directory_made_for_nothing_allows_nothing(tmp_path: Path) -> None:
+    """Empty tools are no grant, and no stamp."""
+    root = bare(tmp_path)
+    with writing(root):
+        pass
+    with pytest.raises(GrantError) as caught:
+        read_grant(root, "t")
+    assert caught.value.reason is GRANT_NOT_FOUND
+    assert stamps.read(root) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a group away")
+def test_a_directory_that_hands_its_group_down_makes_grants_of_that_group(own: Path) -> None:
+    """A grant that has another one keeps it."""
+    root = Root(str(own), named=False)
+    os.chown(root.tools, CALLER, CALLER + 1)
+    Path(root.tools).chmod(0o2755)
+    with by_caller(), writing(root) as writer:
+        writer.put("t", None, DATA)
+        old = writer.read("git") or b""
+        writer.put("git", old, old + b" ")
+    groups = [Path(root.tools, f"{grant_id}.json").stat().st_gid for grant_id in ("t", "git")]
+    assert groups == [CALLER + 1, CALLER]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_what_another_user_left_stops_nobody(own: Path) -> None:
+    """In a sticky directory it cannot be removed."""
+    root = Root(str(own), named=False)
+    left = Path(root.tools, f"{NEW}1-2")
+    left.write_text("half")
+    Path(root.tools).chmod(0o1755)
+    os.chown(root.tools, 0, CALLER)
+    Path(root.tools).chmod(0o1775)
+    with by_caller(), writing(root) as writer:
+        assert writer.put("t", None, DATA) == 1
+    assert left.exists()
+    with writing(root):  # its owner can
+        assert not left.exists()
+
+
+def put(root: Root) -> None:
+    """Change a grant."""
+    with writing(root) as writer:
+        old = writer.read("git") or b""
+        writer.put("git", old, old + b" ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_what_sudo_wrote_its_owner_can_undo(own: Path) -> None:
+    """The history belongs to whom the root belongs to, whoever writes in it."""
+    root = Root(str(own), named=False)
+    with by_caller():
+        stamp.write(root)  # a lock and a stamp of theirs
+    before = Path(root.tools, "git.json").read_bytes()
+    put(root)
+    with by_caller():
+        assert [one.author.uid for one in log.log(root).entries] == [0, CALLER]
+        undo.undone(root, undo.Wanted(), lambda _: None)
+    assert Path(root.tools, "git.json").read_bytes() == before
+    assert {path.stat().st_uid for path in (own / ".cortex" / "policy").rglob("history*")} == {CALLER}
+
+
+def rename(root: Root) -> None:
+    """Rename a grant."""
+    with writing(root) as writer:
+        writer.rename("git", "other", writer.read("git") or b"")
+
+
+@pytest.mark.parametrize("stride", [61, pytest.param(7, marks=pytest.mark.storm)])
+@pytest.mark.parametrize("act", [put, rename])
+def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable[[Root], None], stride: int) -> None:
+    """The next writer finishes or drops what was begun; nothing is called a hand edit, and no file is left."""
+    found = Root(str(root), named=False)
+    stamp.write(found)
+    texts = {path: path.read_bytes() for path in Path(found.tools).iterdir()}
+    step, ended = 0, False
+    while not ended:
+        step += stride  # each takes a process of its own
+        child = os.fork()
+        if child == 0:
+            gc.disable()  # it would copy all that the tests hold
+            interrupt_at(step)
+            try:
+                act(found)
+                os._exit(0)
+            except KeyboardInterrupt:
+                os._exit(1)
+            finally:
+                os._exit(2)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        assert code in {0, 1}
+        ended = code == 0
+        assert stamp.verify(found) == (), step
+        with writing(found):
+            assert stamp.verify(found) == (), step
+        assert not [path for path in root.rglob("*") if path.name.startswith(NEW)]
+        for path in Path(found.tools).iterdir():
+            path.unlink()
+        for path, data in texts.items():
+            path.write_bytes(data)
+        stamp.write(found)
+    assert step > 300
+
+
+def interrupt_at(step: int) -> None:
+    """Raise KeyboardInterrupt in our own code at the line of that number."""
+    import sys  # noqa: PLC0415 - in the child alone
+
+    left = [step]
+
+    def trace(frame: FrameType, event: str, _: object) -> object:
+        if "cortex_policy/" not in frame.f_code.co_filename:
+            return None
+        left[0] -= event == "line"
+        if left[0] == 0 and event == "line":
+            left[0] = -1
+            signal.raise_signal(signal.SIGINT)
+        return trace
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.settrace(trace)  # type: ignore[arg-type]

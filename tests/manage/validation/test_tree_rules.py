@@ -1,0 +1,83 @@
+"""Scopes and schema links are held against the working tree."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.manage.validation.tree_rules import Tree, schema_link
+from cortex_policy.schema.lint import examine
+from cortex_policy.schema.rules.parsed_grant import Subject
+
+
+def subject(*scopes: str, **keys: object) -> Subject:
+    """Return a grant with these scopes."""
+    grant = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 1}, "fsScope": scopes}
+    found, _ = examine(json.dumps(grant | keys).encode())
+    assert found is not None
+    return found
+
+
+def told(root: Path, *scopes: str) -> list[tuple[str, str]]:
+    """Return the codes, and where each is."""
+    return [(one.code, one.pointer) for one in Tree(str(root)).scopes(subject(*scopes))]
+
+
+def test_a_scope_that_is_there_is_no_problem(root: Path) -> None:
+    """A file or a directory, with a slash or without."""
+    (root / "a.txt").touch()
+    assert told(root, "docs", "packages/a/", "a.txt") == []
+
+
+def test_a_scope_that_leads_to_nothing_is_told(root: Path) -> None:
+    """One that can never match has another rule."""
+    assert told(root, "docs", "gone", "a/**", "docs/gone") == [
+        ("scope-absent", "/fsScope/1"),
+        ("scope-absent", "/fsScope/3"),
+    ]
+
+
+def test_a_scope_in_another_case_is_told_with_the_right_one(root: Path) -> None:
+    """At any depth."""
+    (one,) = Tree(str(root)).scopes(subject("Packages/A"))
+    assert (one.code, one.hint) == ("scope-case", "did you mean `packages/a`?")
+
+
+def test_a_link_is_told_unless_what_it_leads_to_is_in_scope_too(root: Path) -> None:
+    """A path is compared before and after links are followed."""
+    os.symlink("packages/a", root / "short")
+    assert told(root, "short") == [("scope-link", "/fsScope/0")]
+    assert told(root, "short", "packages") == []
+    assert told(root, "docs/link") == [("scope-link", "/fsScope/0")]
+    assert told(root, "docs/dangling-link-to-etc-x") == [("scope-link", "/fsScope/0")]
+
+
+@pytest.mark.parametrize("scope", ["a\0b", "x" * 300, "a\nb", "\ud7ff"])
+def test_a_hostile_scope_is_no_error(root: Path, scope: str) -> None:
+    """Whatever it says, the next one is looked at."""
+    codes = [code for code, _ in told(root, scope, "gone")]
+    assert codes[-1:] == ["scope-absent"]
+
+
+@pytest.mark.parametrize(("link", "is_told"), [
+    ("../../../schema.json", True), ("git.json", False), ("git.json#/definitions/x", False), ("", False), ("a\0b", False),
+    ("https://example.com/s.json", False), ("file:///nope", False), (5, False),
+])  # fmt: skip
+def test_a_schema_link_to_a_file_that_is_not_there_is_told(root: Path, link: object, *, is_told: bool) -> None:
+    """One to the web cannot be looked up here."""
+    found = list(schema_link(subject(**{"$schema": link}), str(root / ".cortex" / "policy" / "tools")))
+    assert [one.code for one in found] == ["key-schema"] * is_told
+
+
+@pytest.mark.parametrize(
+    ("scope", "there", "forms"),
+    [("caf\u00e9", "cafe\u0301", "NFC instead of NFD"), ("cafe\u0301", "caf\u00e9", "NFD instead of NFC")],
+)
+def test_a_scope_in_another_normal_form_is_told_as_that(root: Path, scope: str, there: str, forms: str) -> None:
+    """Both look the same, so the hint spells the one in the tree in ASCII."""
+    (root / "docs" / there).mkdir()
+    (found,) = Tree(str(root)).scopes(subject(f"docs/{scope}"))
+    assert found.code == "scope-absent"
+    assert found.message.endswith(f"another Unicode normal form: {forms}")
+    assert json.dumps(f"docs/{there}") in found.hint

@@ -1,0 +1,62 @@
+"""The table of rules says what the rules find."""
+
+import json
+
+import pytest
+
+from cortex_policy.core.model import UsageError
+from cortex_policy.schema.catalog import ERROR, NOTE, RULES, WARNING, Rule, codes_of, rule_of
+from cortex_policy.schema.lint import examine
+
+GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
+WITH_EXAMPLE = [rule for rule in RULES if rule.example and rule.code != "key-schema"]  # that one needs a directory
+
+
+def text_of(example: str) -> bytes:
+    """Return the text of a whole file: an example may be one key of a grant."""
+    if not example.startswith('"'):
+        return example.encode()
+    return json.dumps(GRANT | json.loads("{" + example + "}")).encode()
+
+
+@pytest.mark.parametrize("rule", WITH_EXAMPLE, ids=lambda rule: rule.code)
+def test_the_example_of_a_rule_is_found_by_it_and_by_no_other_of_its_group(rule: Rule) -> None:
+    """So that what `rule` shows is true."""
+    if rule.code.startswith(("syntax", "shape")):
+        found = {one.code for one in examine(text_of(rule.example))[1]}
+        assert rule.code in found
+        return
+    found = {one.code for one in examine(text_of(rule.example))[1]}
+    assert {code for code in found if code.partition("-")[0] == rule.code.partition("-")[0]} == {rule.code}
+
+
+@pytest.mark.parametrize("rule", [rule for rule in WITH_EXAMPLE if rule.mended], ids=lambda rule: rule.code)
+def test_the_mended_example_is_not_found(rule: Rule) -> None:
+    """So that what `rule` proposes helps."""
+    assert rule.code not in {one.code for one in examine(text_of(rule.mended))[1]}
+
+
+def test_codes_are_unique_and_say_their_group() -> None:
+    """A code is chosen by itself or by its group."""
+    codes = [rule.code for rule in RULES]
+    assert len(set(codes)) == len(codes)
+    assert all("-" in code and code == code.lower() for code in codes)
+    assert {rule.severity for rule in RULES} == {ERROR, WARNING, NOTE}
+
+
+def test_a_word_stands_for_a_code_or_a_group() -> None:
+    """Both are what people type."""
+    assert codes_of("scope-dead") == {"scope-dead"}
+    assert {"scope-dead", "scope-covered"} < codes_of("scope")
+    assert rule_of("scope-dead").severity == ERROR
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("scope-ded", "scope-dead"), ("scopes", "scope"), ("actions-twice", "action-twice")]
+)
+def test_an_unknown_code_is_told_with_the_nearest(word: str, near: str) -> None:
+    """A typo in a configuration must not select nothing in silence."""
+    for ask in (codes_of, rule_of):
+        with pytest.raises(UsageError) as caught:
+            ask(word)
+        assert near.partition("-")[0] in caught.value.hint

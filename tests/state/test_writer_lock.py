@@ -1,0 +1,113 @@
+"""The lock of writers says who holds it, and what it says is nobody's lock."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cortex_policy.state import writer_lock
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writer_lock import NotDone, locked
+
+HOLDER = """
+import sys
+from cortex_policy.state.grants import Root
+from cortex_policy.state.writer_lock import locked
+with locked(Root(sys.argv[1], named=False)):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def own(root: Path) -> Root:
+    """Name the root."""
+    return Root(str(root), named=False)
+
+
+@pytest.fixture
+def lock(own: Root) -> Path:
+    """Name the lock."""
+    return Path(own.path, ".cortex", "policy", ".lock")
+
+
+@contextmanager
+def held(own: Root) -> Iterator[subprocess.Popen[str]]:
+    """Let another process hold the lock."""
+    words = [sys.executable, "-c", HOLDER, own.path]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+        holder.kill()
+
+
+def test_who_comes_second_is_told_who_was_first(own: Root, lock: Path) -> None:
+    """By user, process and time, and how to wait."""
+    with held(own) as holder:
+        with pytest.raises(NotDone) as caught, locked(own):
+            pass
+        user = writer_lock.user()
+        assert caught.value.detail.startswith(f"{user} (pid {holder.pid}) has been writing grants since ")
+        assert caught.value.detail[-3] == ":"
+        assert caught.value.hint == "wait with `--wait 60`"
+        assert lock.stat().st_mode & 0o777 == 0o600
+        who = json.loads(lock.read_text())
+        lock.write_text(json.dumps({**who, "host": "elsewhere", "since": 0}))
+        with (
+            pytest.raises(NotDone, match=rf"\(pid {holder.pid} on elsewhere\) .* since (1970-01-01|1969-12-31) "),
+            locked(own),
+        ):
+            pass
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "x", "[]", "{}", '{"host": 1}', "\0" * 5000, "[" * 5000, '{"host": "x", "since": 1e99}']
+)
+def test_a_holder_that_says_nothing_of_use_holds_it_all_the_same(own: Root, lock: Path, text: str) -> None:
+    """What it says is only said."""
+    with held(own):
+        lock.write_text(text)
+        with pytest.raises(NotDone, match="another process is writing grants"), locked(own):
+            pass
+
+
+def test_what_a_dead_holder_said_is_in_nobodys_way(own: Root, lock: Path) -> None:
+    """The lock is free, and the next one writes its own name over it, however long the old one was."""
+    with held(own) as holder:
+        pass
+    assert holder.pid == json.loads(lock.read_text())["pid"]
+    lock.write_text(lock.read_text() + "x" * 5000)
+    with locked(own):
+        assert json.loads(lock.read_text())["pid"] == os.getpid()
+
+
+def test_a_lock_that_is_a_second_name_of_another_file_is_not_written(own: Root, lock: Path) -> None:
+    """Nothing is written to what stands elsewhere."""
+    other = Path(own.path, "other")
+    other.write_text("kept")
+    lock.hardlink_to(other)
+    with pytest.raises(NotDone, match="more than one link"), locked(own):
+        pass
+    assert other.read_text() == "kept"
+
+
+def test_who_cannot_say_so_writes_all_the_same(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk stops the write itself, if it has to; a user without a name has a number."""
+
+    def refusing(*_: object) -> int:
+        raise OSError(28, "no space left on device")
+
+    def nameless(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(os, "pwrite", refusing)
+    monkeypatch.setattr(writer_lock.pwd, "getpwuid", nameless)
+    with locked(own) as held_lock:
+        assert held_lock.policy.path
+    assert writer_lock.user() == f"user {os.geteuid()}"
