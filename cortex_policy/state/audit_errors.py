@@ -8,6 +8,7 @@ from shlex import quote
 from cortex_policy.state.audit_file import LogError
 from cortex_policy.state.grants import doubts
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
+from cortex_policy.state.users import copy_command
 
 _LINKS = (errno.ELOOP, errno.EMLINK)
 _NO_FILE = "name a regular file, and pass on what it gets with `cortex-policy audit tail --number 0 --follow --json`"
@@ -44,8 +45,9 @@ def unsafe(file: str, descriptor: int) -> LogError:
     for kind, sentence in doubts(descriptor, status, (os.geteuid(), 0)):
         cures = {OWNER: f"mend it with `chown {os.geteuid()} {name}`", UNKNOWN: NAMESPACE_HINT}
         return LogError(file, f"it {sentence}", cures.get(kind, f"mend it with `chmod go-w {name}`"))
-    command = f"cp -p {name} {name}.new && mv {name}.new {name}"
-    return LogError(file, "it has more than one link", f"mend it with `{command}`")
+    command = copy_command(file, "-p ")
+    cure = f"mend it with `{command}`" if command else f"put a file of its own at `{file}`"
+    return LogError(file, "it has more than one link", cure)
 
 
 def held(lock: str, file: str) -> LogError:

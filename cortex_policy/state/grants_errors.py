@@ -17,7 +17,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.state.grants import Directory, Root, Trust, sha256
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
-from cortex_policy.state.users import user
+from cortex_policy.state.users import copy_command, user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def refusal(trust: Trust, path: str, kind: str, error: OSError | None) -> GrantE
     elif path:
         fault, is_mended_by_a_copy = _fault(path, kind)
         faults.append(f"`{path}` {fault}")
-        if is_mended_by_a_copy:
-            commands.append(f"cp {quoted(path)} {quoted(path)}.new && mv {quoted(path)}.new {quoted(path)}")
+        if is_mended_by_a_copy and (command := copy_command(path)):
+            commands.append(command)
         else:
             advice.append(_MOUNTED if _is_mounted_by_kubernetes(path) else f"put a real {kind} at `{path}`")
     commands += _commands(trust)

@@ -10,7 +10,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, by_variable
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.settings import invalid
-from cortex_policy.state.users import user
+from cortex_policy.state.users import copy_command, user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ def unsafe(path: str, status: os.stat_result, found: "list[tuple[str, str]]") ->
         cures = {OWNER: f"mend it with `chown {owner} {quote(path)}`", UNKNOWN: NAMESPACE_HINT}
         return invalid(path, f"it {sentence}", cures.get(kind, f"mend it with `chmod go-w {quote(path)}`"))
     if stat.S_ISREG(status.st_mode):
-        command = f"cp {quote(path)} {quote(path)}.new && mv {quote(path)}.new {quote(path)}"
-        return invalid(path, "it has more than one link", f"mend it with `{command}`")
+        command = copy_command(path)
+        cure = f"mend it with `{command}`" if command else f"put a file of its own at `{path}`"
+        return invalid(path, "it has more than one link", cure)
     return invalid(path, "it is not a regular file", f"put a real file at `{path}`, or remove what is there")
 
 

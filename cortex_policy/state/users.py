@@ -2,6 +2,7 @@
 
 import os
 import pwd
+from shlex import quote
 
 from cortex_policy.core.model import Value
 
@@ -35,3 +36,13 @@ def user(number: int) -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return f"user {number}"
+
+
+def copy_command(path: str, options: str = "") -> str | None:
+    """Return the command that puts a copy in place of a file, None where another user chooses what it writes."""
+    try:
+        is_ours = os.stat(os.path.dirname(path)).st_uid in (0, os.geteuid())
+    except OSError:
+        return None
+    old, new = quote(path), quote(f"{path}.new")
+    return f"cp {options}{old} {new} && mv {new} {old}" if is_ours else None

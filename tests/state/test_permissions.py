@@ -257,3 +257,21 @@ def test_the_overflow_user_is_trusted_where_no_namespace_hides_anybody(file: Pat
     whole = Path("/proc/self/uid_map").read_text().split() == permissions.WHOLE_RANGE
     assert bool(doubts(-1, status, (grants.overflow_uid(),))) == (not whole)
     assert file.exists()
+
+
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize("make", [os.link, os.symlink])
+def test_no_hint_lets_root_copy_what_another_user_put_there(root: Path, make: Callable[[Path, Path], None]) -> None:
+    """Whoever owns the directory chooses what `cp` reads, and by a link of the new name what it writes."""
+    tools = root / ".cortex" / "policy" / "tools"
+    os.chown(tools / "git.json", FRIEND, FRIEND)  # a second name of a file of root is nobody's fault
+    make(tools / "git.json", tools / "other.json")
+    with pytest.raises(CortexPolicyError) as caught:
+        read_grant(Root(str(root), named=True), "other")
+    assert "cp " in str(caught.value.hint)
+    os.chown(tools, FRIEND, FRIEND)
+    os.chown(root, FRIEND, FRIEND)
+    with pytest.raises(CortexPolicyError) as caught:
+        read_grant(Root(str(root), named=True), "other")
+    assert "cp " not in str(caught.value.hint)
+    assert "put a real file at" in str(caught.value.hint)
