@@ -24,18 +24,18 @@ LENGTH = len(_MARK) + DIGITS + len(_END)  # bytes with which each chained line e
 _CLOSING = b"}}\n"
 CLOSING = -len(_CLOSING)  # where a line before it is chained closes
 _LAST = _END + b"\n"
-_DIGITS = slice(-len(_LAST) - DIGITS, -len(_LAST))  # in a line with its newline
+DIGEST = slice(-len(_LAST) - DIGITS, -len(_LAST))  # in a line that was made here, with its newline
 
 
 def chained(text: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
     """Return a line with its digest; `since` is what stands between it and the line whose digest is `before`."""
     body = text.removesuffix(_CLOSING)
-    return body + ending(before.encode() + since, body, digest)
+    return body + ending(digest(b"".join((before.encode(), since, body))))
 
 
-def ending(before: bytes, body: bytes, digest: "Digest") -> bytes:
+def ending(digest: str) -> bytes:
     """Return what is behind a line up to where it closes: the digest of what is before it and of itself."""
-    return _MARK + digest(before + body).encode() + _LAST
+    return _MARK + digest.encode() + _LAST
 
 
 def beginning(text: bytes, follows: str | None, digest: "Digest") -> bytes:
@@ -50,11 +50,6 @@ def digest_at_end(line: bytes) -> str:
     value = end[len(_MARK) : -len(_END)]
     is_chained = end.startswith(_MARK) and end.endswith(_END) and len(end) == LENGTH and _HEX.issuperset(value)
     return value.decode() if is_chained else ""
-
-
-def digest_of(line: bytes) -> bytes:
-    """Return the digest of a line that was made here, with its newline."""
-    return line[_DIGITS]
 
 
 def last_digest(data: bytes) -> tuple[str, int]:

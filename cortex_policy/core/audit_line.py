@@ -45,16 +45,32 @@ UNKNOWN = Caller()
 class LineForm:
     """What the lines of one grant and action have in common; `detail` says how much they tell of arguments."""
 
-    __slots__ = ("_answers", "_call", "_detail", "_digest", "_end", "_known", "_names", "_nothing", "_second")
+    is_full: bool
+
+    __slots__ = (
+        "_answers",
+        "_call",
+        "_detail",
+        "_digest",
+        "_end",
+        "_known",
+        "_names",
+        "_nothing",
+        "_second",
+        "_untraced",
+        "is_full",
+    )  # fmt: skip
 
     def __init__(self, grant: str, tool: str, action: str, root: str | None, detail: str, digest: "Digest") -> None:
         """Write what they share."""
         example = Event("", 0, grant, tool, action, {}, is_allowed=True, reason="", root=root)
         members = envelope(example, detail, digest)
         self._call, self._detail, self._digest = (grant, tool, action, root), detail, digest
+        self.is_full = detail == FULL
         self._names = f'","source":{json_text(members["source"])},"type":{json_text(members["type"])},'
         shown = root if root is None or detail == FULL else fingerprint(root, digest)
         self._end = f',"brand":"brAInwav","component":"policy","root":{json_text(shown)}'
+        self._untraced = f',"traceId":null{self._end}}}}}\n'  # the end of most lines
         self._answers: dict[Reason, str] = {}
         self._known: dict[tuple[str, str], str] = {}
         self._nothing = json_text(arguments({}, detail, digest))
@@ -71,14 +87,12 @@ class LineForm:
         if number != second:
             time = timestamp(at_ns)[:-7]  # up to the point
             self._second = number, time
-        subject = f'"subject":{json_text(plain(caller.run))},' if caller.run else ""
         stamped = "null" if version is None else version
-        trace = "null" if caller.trace is None else f'"{caller.trace}"'
         told = self._args(args) if args else self._nothing
-        more = self._where(answer, caller) if self._detail == FULL else ""
+        subject, end = ("", self._untraced) if caller is UNKNOWN and not self.is_full else self._around(answer, caller)
         text = (
             f'{{"specversion":"1.0","id":"{call_id}{self._names}{subject}"time":"{time}{nanoseconds // 1000:06}Z{said}'
-            f'{stamped},"args":{told},"traceId":{trace}{self._end}{more}}}}}\n'
+            f'{stamped},"args":{told}{end}'
         ).encode("ascii")
         if len(text) <= LONGEST:
             return text
@@ -115,6 +129,13 @@ class LineForm:
                 self._known.clear()
             self._known[name, value] = known
         return known
+
+    def _around(self, answer: "Decision", caller: Caller) -> tuple[str, str]:
+        """Return the subject of a line, and its end, which says what is known of the caller."""
+        subject = f'"subject":{json_text(plain(caller.run))},' if caller.run else ""
+        trace = "null" if caller.trace is None else f'"{caller.trace}"'
+        more = self._where(answer, caller) if self.is_full else ""
+        return subject, f',"traceId":{trace}{self._end}{more}}}}}\n'
 
     def _where(self, answer: "Decision", caller: Caller) -> str:
         paths = json_text([place_members(place) for place in _places(answer)], ",", ":")

@@ -265,7 +265,7 @@ class Decision(Value):
         return self.reason is ALLOWED
 
     def __bool__(self) -> bool:
-        return self.allowed
+        return self.reason is ALLOWED
 
     @property
     def retryable(self) -> bool:

@@ -4,7 +4,7 @@ import os
 from hashlib import sha256
 from time import time_ns
 
-from cortex_policy.core.audit_event import FULL, trace_of
+from cortex_policy.core.audit_event import trace_of
 from cortex_policy.core.audit_line import UNKNOWN, Caller, LineForm
 from cortex_policy.core.model import StateError
 from cortex_policy.state.audit_log import Log
@@ -42,7 +42,7 @@ class AuditWriter:
             return log
         try:
             if log is None:
-                self._log = log = Log(settings, _digest)
+                self._log = log = Log(settings, sha256)
             else:
                 log.use(settings)
         except StateError:
@@ -54,7 +54,7 @@ class AuditWriter:
     def write(self, log: Log, entry: "Entry", action: str, args: "Mapping[str, object]", answer: "Decision") -> None:
         """Write the answer of an ordinary call; raise LogError where that fails, unless it is ignored."""
         form = entry.lines.get(action) or self._form(entry, action)
-        caller = _caller(is_full=entry.settings.audit_args == FULL)
+        caller = _caller(form.is_full)
         generation, version = self._stamped
         if generation == 0 or generation != entry.generation:
             version = self._version_at(entry)
@@ -85,7 +85,7 @@ class AuditWriter:
         return version
 
 
-def _caller(*, is_full: bool) -> Caller:
+def _caller(is_full: bool) -> Caller:  # noqa: FBT001 - a name costs more
     """Return what the environment says; that it says nothing is found out faster than by `get`."""
     known = getattr(os.environ, "_data", None)
     if type(known) is dict and b"CORTEX_RUN_ID" not in known and b"TRACEPARENT" not in known and not is_full:

@@ -6,7 +6,7 @@ from _thread import allocate_lock, get_ident
 from _weakref import ref
 from time import monotonic
 
-from cortex_policy.core.audit_chain import CLOSING, LENGTH, digest_at_end, digest_of, ending
+from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, digest_at_end, ending
 from cortex_policy.core.model import StateError
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.audit_file import ENDING, IDENTITY, TRIES, LogError, judge, open_lock, open_log, outwait
@@ -15,8 +15,16 @@ from cortex_policy.state.grants import sha256
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from cortex_policy.core.model import Settings
+
+    class Hash(Protocol):
+        """What SHA-256 of some bytes can be asked for."""
+
+        def hexdigest(self) -> str:
+            """Return it in hexadecimal."""
+
 
 _END = LENGTH + 1  # bytes: a digest with the newline behind it
 _HURRY = 60.0  # seconds
@@ -45,7 +53,6 @@ class Log:
     __slots__ = (
         "__weakref__",
         "_before",
-        "_digest",
         "_end",
         "_hurries_until",
         "_judged",
@@ -53,6 +60,8 @@ class Log:
         "_lock_judged",
         "_lock_name",
         "_most",
+        "_name",
+        "_sha256",
         "_turn",
         "_writer",
         "descriptor",
@@ -60,9 +69,9 @@ class Log:
         "settings",
     )  # fmt: skip
 
-    def __init__(self, settings: "Settings", digest: "Callable[[bytes], str]" = digest) -> None:
+    def __init__(self, settings: "Settings", digest: "Callable[[bytes], Hash]" = sha256) -> None:
         """Open the file that is set, and make it where it is not there; raise LogError."""
-        self._digest = digest
+        self._sha256 = digest
         self.descriptor = self._lock = -1
         self._end = self._before = b""  # of the last line that was written here, and its digest
         self._turn, self._writer = allocate_lock(), 0
@@ -124,7 +133,7 @@ class Log:
         self._shut()
         self.settings, self._most = settings, settings.audit_max_bytes
         self.file = settings.audit_file or ""
-        self._lock_name = self.file + ENDING
+        self._name, self._lock_name = os.fsencode(self.file), self.file + ENDING  # a name in bytes is found faster
         self._open()
 
     def _open(self) -> None:
@@ -161,7 +170,7 @@ class Log:
                 _flock(log, _TRY)
             except BlockingIOError:
                 is_locked = self._wait(log, lock, since)
-            status = _lstat(self.file)
+            status = _lstat(self._name)
             if (status[:IDENTITY] != self._judged or not is_locked) and not self._is_same(status, is_locked=is_locked):
                 return False
             size = status.st_size
@@ -173,7 +182,7 @@ class Log:
             )
             if before:
                 body = text[:CLOSING]
-                end = ending(before, body, self._digest)
+                end = ending(self._sha256(before + body).hexdigest())
                 text = body + end
             else:
                 text = self._linked(text, size)
@@ -181,7 +190,7 @@ class Log:
             if _write(log, text) != len(text):
                 raise self._taken_back(size)
             self._end = end
-            self._before = digest_of(end)
+            self._before = end[DIGEST]
         except FileNotFoundError:  # at the name of one of them
             return False
         finally:

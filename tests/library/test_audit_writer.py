@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytest
 from logs import verified
@@ -17,7 +17,7 @@ from logs import verified
 from cortex_policy.core.model import AccessDenied, StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.state import ledger
+from cortex_policy.state import audit_log, ledger
 from cortex_policy.state.audit_file import LogError
 from cortex_policy.state.memory_budgets import MemoryBudgets
 
@@ -195,6 +195,29 @@ def test_a_log_that_can_be_believed_no_more_denies(log: Path, store: PolicyStore
     store.enforce("git", "tree")
 
 
+def test_no_line_is_written_after_a_look_that_showed_another_name(
+    log: Path, store: PolicyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even where that name is gone before the next look: whoever made it may have opened the file by it."""
+    store.enforce("git", "tree")
+    shown = []
+
+    def look(name: bytes) -> os.stat_result:
+        is_linked = len(shown) < 3
+        if is_linked:
+            os.link(log, f"{log}.other")
+        status = os.lstat(name)
+        if is_linked:
+            Path(f"{log}.other").unlink()
+        shown.append((status.st_nlink, len(events(log))))
+        return status
+
+    monkeypatch.setattr(audit_log, "_lstat", look)
+    store.enforce("git", "tree")
+    assert shown == [(2, 1), (2, 1), (2, 1), (1, 1)]
+    assert verified(log).chained == 2
+
+
 def test_what_cannot_be_written_is_ignored_where_that_is_set(
     log: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +285,7 @@ def test_a_child_that_lives_on_holds_no_lock_of_its_parent(log: Path, store: Pol
     parent = os.fork()
     if not parent:
 
-        def fork_within(_: bytes) -> str:
+        def fork_within(_: bytes) -> Never:
             if os.fork():
                 os.kill(os.getpid(), signal.SIGKILL)
             os.write(write, b"x")
@@ -270,7 +293,7 @@ def test_a_child_that_lives_on_holds_no_lock_of_its_parent(log: Path, store: Pol
             os._exit(0)
 
         store.enforce("git", "tree")
-        store._written._log._digest = fork_within  # type: ignore[union-attr] # noqa: SLF001
+        store._written._log._sha256 = fork_within  # type: ignore[union-attr] # noqa: SLF001
         store.enforce("git", "tree")
         os._exit(1)
     assert os.waitpid(parent, 0)[1] == signal.SIGKILL
@@ -308,7 +331,7 @@ def test_a_signal_in_the_middle_of_a_line_is_denied_and_hangs_nobody(log: Path, 
     store.enforce("git", "tree")  # a log that is there guards itself, so that the grant was read again
     caught: list[BaseException] = []
     writer = store._written._log  # type: ignore[union-attr] # noqa: SLF001
-    digest, is_within = writer._digest, [False]  # type: ignore[union-attr] # noqa: SLF001
+    sha256, is_within = writer._sha256, [False]  # type: ignore[union-attr] # noqa: SLF001
 
     def interrupted(data: bytes) -> str:
         if not is_within[0]:
@@ -317,9 +340,9 @@ def test_a_signal_in_the_middle_of_a_line_is_denied_and_hangs_nobody(log: Path, 
                 store.enforce("git", "tree")
             except LogError as error:
                 caught.append(error)
-        return digest(data)
+        return sha256(data)
 
-    writer._digest = interrupted  # type: ignore[union-attr] # noqa: SLF001
+    writer._sha256 = interrupted  # type: ignore[union-attr] # noqa: SLF001
     store.enforce("git", "tree")
     assert "another process holds its lock" in str(caught[0])
     store.enforce("git", "tree")
