@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -80,3 +81,11 @@ def test_the_home_of_another_user_is_named_as_what_is_wrong(
     assert caught.value.exit_code == 27
     assert f"set HOME or XDG_CONFIG_HOME to a directory of user {CALLER}, or " in caught.value.hint
     assert tmp_path.is_dir()
+
+
+def test_what_lies_beside_the_program_is_no_module_of_it(tmp_path: Path) -> None:
+    """A directory of programs is no place to import from."""
+    program = shutil.copy(Path(sys.executable).with_name("cortex-policy"), tmp_path)
+    (tmp_path / "cortex_policy.py").write_text("raise SystemExit('another module answers')")
+    done = subprocess.run([sys.executable, program, "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
