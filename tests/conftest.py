@@ -119,4 +119,5 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # generation speed is the machine's, not ours: tests never assert a time
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
-settings.register_profile("thorough", parent=settings.get_profile("project"), max_examples=20_000)
+settings.register_profile("storm", parent=settings.get_profile("project"), max_examples=300)
+settings.register_profile("thorough", parent=settings.get_profile("project"), max_examples=20_000)  # by hand

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any, NamedTuple
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
-# by hand: pytest --hypothesis-profile=thorough
-MANY = settings(max_examples=max(300, settings.default.max_examples if settings.default else 0))
+from tests.support.chance import chance
+
+MANY = chance(300)
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:,]|[^][{}:,"\s]+')
 
 

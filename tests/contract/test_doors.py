@@ -10,13 +10,14 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy import main
 from cortex_policy.check import Answer, Call
 from cortex_policy.cli import app
 from cortex_policy.cli.commands import check
+from tests.support.chance import chance
 
 PLAIN = [
     "git tree", "git tree --path docs/x", "--path docs/x git tree", "git --path a tree --path b", "git tree --path=a=b",
@@ -98,7 +99,7 @@ groups = (
 )
 
 
-@settings(max_examples=400)
+@chance(400)
 @given(st.lists(groups, max_size=4).flatmap(lambda some: st.permutations([("git",), ("tree",), *some])))
 def test_no_words_are_read_in_two_ways(parts: list[tuple[str, ...]]) -> None:
     """Whatever the fast door makes of any words, Typer makes of them too, and nothing raises."""

@@ -4,11 +4,12 @@ import tomllib
 from contextlib import suppress
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import Malformed
 from cortex_policy.core.toml import decode_toml, plain
+from tests.support.chance import chance
 
 words = st.sampled_from([
     "a", "b", "a-b", "1", '"a"', "'a'", '"a.b"', ".", " ", "\t", "=", " = ", "\n", "\n\n", "[", "]", "[a]\n", "[a.b]\n", "[b]\n", "[[a]]\n",
@@ -18,7 +19,7 @@ words = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=1500)
+@chance(1500)
 @given(st.lists(words, max_size=14).map("".join) | st.text(max_size=20))
 @example("a.b = 1\n[a.c]\n")
 @example("[a]\nb.c = 1\n[a.b]\n")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from documents import grants, pointers
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -14,6 +14,7 @@ from cortex_policy.core.decode import decode, decode_json
 from cortex_policy.core.json_tree import node_at, scan
 from cortex_policy.core.model import GrantError
 from cortex_policy.schema.document import GrantDocument, faults, json_schema
+from tests.support.chance import chance
 
 GRANT = {"tool": "t", "actions": ["a"], "rate": {"perMinute": 1}}
 SCHEMA = Draft202012Validator(json_schema())
@@ -134,7 +135,7 @@ def is_refused(document: Any) -> bool:
     return False
 
 
-@settings(max_examples=500)
+@chance(500)
 @given(grants, st.randoms(use_true_random=False), st.integers(0, 3))
 def test_model_decoder_and_schema_agree(document: Any, random: Random, changes: int) -> None:
     """On grants, and on what is made of them by chance; each place is one of the document."""
@@ -153,7 +154,7 @@ def test_model_decoder_and_schema_agree(document: Any, random: Random, changes: 
         assert ORIGINAL.is_valid(value)
 
 
-@settings(max_examples=500)
+@chance(500)
 @given(grants, st.randoms(use_true_random=False))
 def test_what_the_original_s_schema_takes_is_taken(document: Any, random: Random) -> None:
     """All but a tool without a name."""

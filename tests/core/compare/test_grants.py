@@ -4,7 +4,7 @@ from itertools import combinations, product
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cortex_policy.core.arguments import unmet
@@ -15,6 +15,7 @@ from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import covering, refusal
 from cortex_policy.core.model import Grant, Place, Rate, Request, Settings
 from cortex_policy.core.path_arguments import path_arguments
+from tests.support.chance import chance
 
 NAN = float("nan")
 GRANT = Grant("git", "git-map", ("tree", "search"), Rate(30), {}, "internal", ("docs",))
@@ -273,7 +274,7 @@ def redeclared(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     return old, new
 
 
-@settings(max_examples=1000)
+@chance(1000)
 @given(redeclared())
 def test_no_declaration_is_wrongly_inside_another(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Each value that is tried and meets the new one meets the old one too, as the engine sees it."""
@@ -327,7 +328,7 @@ def is_inside(new: Grant, old: Grant, calls: dict[int, list[set[tuple[str, int]]
     )
 
 
-@settings(max_examples=300)
+@chance(300)
 @given(edits())
 @example((changed(args={"a": {"const": 1}}), changed(args={"a": {"const": True}})))
 def test_no_verdict_is_wrong(pair: tuple[Grant, Grant]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from documents import MANY
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from logs import event, on_path, place
 
@@ -245,7 +245,7 @@ calls = st.lists(
 )
 
 
-@settings(MANY)
+@MANY
 @given(calls, st.sampled_from([1, 1, 2, 3, 5]), st.sampled_from([0, 0, 0, 1, 5, 20]))
 def test_an_unchanged_policy_flips_nothing(asked: list[tuple[object, ...]], limit: int, lost: int) -> None:
     """Whatever the lag of the log, the order of its lines, and where it starts."""

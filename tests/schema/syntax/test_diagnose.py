@@ -298,7 +298,7 @@ def test_a_long_part_is_shortened() -> None:
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
-@pytest.mark.parametrize("before", ["", "[", "{"])
+@pytest.mark.parametrize("before", ["", *(pytest.param(bracket, marks=pytest.mark.storm) for bracket in "[{")])
 def test_hostile_text_is_explained(piece: str, before: str) -> None:
     """A mebibyte of anything ends with findings, not in recursion."""
     data = (before + piece * ((MAX_BYTES - 4) // len(piece.encode()))).encode()
