@@ -29,6 +29,7 @@ PENDING, IGNORED, NAME = "pending.json", ".gitignore", "history"
 _NAME = re.compile(r"([0-9]{8,18})-v([0-9]{1,16})\.json")
 _OURS = (PENDING, IGNORED)
 DAY = 86_400
+MOST_BYTES = 96 << 20  # of all entries that are read, the last first
 
 
 class Limits(Value):
@@ -150,8 +151,14 @@ def read(root: Root, stamp: "Stamp | None") -> "Iterator[Entry | Damage]":
         if known is not None:
             yield known
         numbered = _numbered(directory)
+        left = MOST_BYTES
         for _, name in reversed(numbered):
             with suppress(FileNotFoundError):  # pruned since it was listed
+                left -= os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False).st_size
+                if left < 0:
+                    more = f"neither it nor what is older is read: the history is larger than {MOST_BYTES >> 20} MiB"
+                    yield Damage(f"{directory.path}/{name}", more)
+                    break
                 found = _found(directory, name)
                 if found != known:  # it got its name since
                     yield found

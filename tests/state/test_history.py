@@ -238,3 +238,15 @@ def test_a_history_that_others_can_write_is_doubted(own: Root) -> None:
     assert doubt is not None
     assert "history` is writable by everyone" in doubt.detail
     assert "chmod go-w" in doubt.hint
+
+
+def test_a_history_that_is_too_large_is_read_no_further(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last writes are known; the first file that is not read is named."""
+    write(own, 5)
+    sizes = [(past(own) / name).stat().st_size for name in names(own)]
+    monkeypatch.setattr(history, "MOST_BYTES", sizes[-1] + sizes[-2])
+    *known, damage = found(own)
+    assert len(known) == 2
+    assert isinstance(damage, Damage)
+    assert damage.file.endswith(names(own)[-3])
+    assert "the history is larger than" in damage.problem

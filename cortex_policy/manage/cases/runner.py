@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.cases.sandbox import Scratch
 
+MOST_WHYS = 100  # failed cases of a file that are explained
 COMPLETE = "complete"  # how the case is called that a file with `complete = true` has at its end
 
 
@@ -96,6 +97,7 @@ class _Run:
         self._now = 0  # nanoseconds
         self._hits: dict[str, deque[tuple[int, int]]] = {}  # by action: when, and how many
         self._used: dict[str, int] = {}  # by action: all of them
+        self._whys = 0
 
     def result(self, case: Case) -> Result:
         """Make the calls of a case, until one of them is not as expected."""
@@ -157,7 +159,10 @@ class _Run:
             yield f"expected the budget of `{case.tool}`, got that of `{self._subject.grant.tool}`"
 
     def _why(self, case: Case, request: Request, decision: Decision) -> Why | None:
-        """Return the step that denied; where none did, the one that was expected to, or the last."""
+        """Return the step that denied; where none did, the one that was expected to, or the last; None after many."""
+        if self._whys == MOST_WHYS:
+            return None
+        self._whys += 1
         told = explain(self._subject.grant, self._subject.text, request, decision, self._settings)
         denying = [step for step in told.steps if step.verdict == DENIES]
         expected = [step for step in told.steps if step.rule == DENIED_BY.get(case.expect, "rate") and step.said]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.validation.targets import Targets
 
+_LONGEST = 500  # characters of a pattern: to make one ready is quadratic work
 EVERY = frozenset(rule.code for rule in RULES)
 _UNSEEN = frozenset(
     chain.from_iterable(map(codes_of, ("syntax", "shape", "file-missing", "file-unreadable", "settings-invalid")))
@@ -148,6 +149,9 @@ def chosen(select: "Iterable[str]", ignore: "Iterable[str]") -> frozenset[str]:
 
 def check_codes(file: str, values: "Mapping[str, Any]") -> None:
     """Raise GrantError (settings_invalid) where `validate` is told of rules that there are not."""
+    for pattern in values.get("validate.suppress", {}):
+        if len(pattern) > _LONGEST:
+            raise invalid(file, f"`{pattern[:40]}...` in `validate.suppress` is longer than {_LONGEST} characters")
     lists = (values.get("validate.select", ()), values.get("validate.ignore", ()))
     for code in chain(*lists, *values.get("validate.suppress", {}).values()):
         try:

@@ -12,7 +12,7 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.model import REASONS, Settings
 from cortex_policy.library.functions import load_grant
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.cases.runner import COMPLETE, Result, Subject, Trial, tried
+from cortex_policy.manage.cases.runner import COMPLETE, MOST_WHYS, Result, Subject, Trial, tried
 from cortex_policy.manage.cases.sandbox import Tree
 from cortex_policy.state.enforcement import ask
 
@@ -159,3 +159,10 @@ def test_a_case_gets_the_decision_that_a_check_gets(root: Path, path: str) -> No
     )  # fmt: skip
     assert not wrong(run(case(str(expected.reason), args={"path": path}), tree=tree))
     assert root.is_dir()
+
+
+def test_of_very_many_failures_the_first_are_explained() -> None:
+    """To say why takes a look at all of the grant; that they fail is said of each."""
+    tested = run(*(case("allowed", "push") for _ in range(MOST_WHYS + 5)))
+    assert len(wrong(tested)) == MOST_WHYS + 5
+    assert sum(result.why is not None for result in tested.results) == MOST_WHYS

@@ -125,3 +125,9 @@ def test_an_unknown_code_is_usage_where_there_is_no_root(tmp_path: Path) -> None
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(UsageError, match="no rule `nope`"):
         look(str(tmp_path / "x.json"), wanted=Wanted(("nope",)))
+
+
+def test_a_pattern_of_a_giant_is_refused(config: Path) -> None:
+    """To make one ready is more work than it is long."""
+    config.write_text(f'[validate.suppress]\n"{"[!" * 3000}" = ["arg"]\n')
+    assert ("config.toml", "settings-invalid") in found()
