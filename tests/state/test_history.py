@@ -128,7 +128,7 @@ def test_the_oldest_go_first(own: Root, monkeypatch: pytest.MonkeyPatch) -> None
 def test_nothing_is_kept_where_it_is_off(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even the directory."""
     own = Root(str(root), named=False)
-    for module in ("writing", "stamping"):
+    for module in ("transaction.writer", "stamp"):
         monkeypatch.setattr(f"cortex_policy.manage.{module}.limits", lambda _: Limits(0))
     manage_stamp.write(own)
     write(own)
