@@ -44,8 +44,8 @@ def generated() -> dict[str, str]:
     readme = (TOP / "README.md").read_text()
     head, tail = readme.split(START)[0], readme.split(END)[1]
     return {
-        **{f"man/{page.name}.1": man_page(page, date) for page in [top, *top.pages]},
-        "man5/cortex-policy-config.5": settings_page(date),
+        **{f"man/man1/{page.name}.1": man_page(page, date) for page in [top, *top.pages]},
+        "man/man5/cortex-policy-config.5": settings_page(date),
         **completions(top),
         ".pre-commit-hooks.yaml": manifest(),
         "README.md": f"{head}{START}\n\n{reference(top)}\n\n{END}{tail}",

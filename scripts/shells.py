@@ -73,7 +73,7 @@ def completions(top: Page) -> dict[str, str]:
         "cortex-policy.fish": lambda page: "\n".join(line for sub in page.every() for line in _fish_lines(sub)),
     }
     return {
-        f"cortex_policy/completions/{name}": (TEMPLATES / name)
+        f"completions/{name}": (TEMPLATES / name)
         .read_text()
         .replace("@valued@", " ".join(valued))
         .replace("@cases@", lines(top))

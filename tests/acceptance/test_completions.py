@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import pexpect
@@ -149,7 +148,7 @@ printf '<<ready>>'
 
 def script(shell: str) -> Path:
     """Return the shipped script of a shell."""
-    return Path(str(files("cortex_policy"))) / "completions" / SCRIPTS[shell]
+    return Path(__file__).parents[2] / "completions" / SCRIPTS[shell]
 
 
 class Terminal:

@@ -37,16 +37,16 @@ def test_nothing_has_drifted(generate: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("man/cortex-policy-check.1", "EXIT STATUS"),
+        ("man/man1/cortex-policy-check.1", "EXIT STATUS"),
         ("README.md", "| 2 | usage |"),
-        ("cortex_policy/completions/_cortex-policy", "--root"),
+        ("completions/_cortex-policy", "--root"),
     ],
 )
 def test_a_change_by_hand_is_noticed(
     generate: Any, name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is named and ends with 1; without --check it is written anew."""
-    for copied in ("man", "man5", "cortex_policy/completions"):
+    for copied in ("man", "completions"):
         shutil.copytree(TOP / copied, tmp_path / copied)
     for copied in ("README.md", "CHANGELOG.md"):
         shutil.copy(TOP / copied, tmp_path)
@@ -68,7 +68,7 @@ def test_man_pages_have_the_date_of_the_changelog(generate: Any) -> None:
     with pytest.raises(SystemExit, match="no heading has a date"):
         generate.newest_date("## [Unreleased]\n\n## [1.0.0] - soon\n")
     date = generate.newest_date((TOP / "CHANGELOG.md").read_text())
-    for file in [*(TOP / "man").glob("*.1"), *(TOP / "man5").glob("*.5")]:
+    for file in (TOP / "man").rglob("*.[15]"):
         section = file.suffix[1:]
         assert f' "{section}" "{date}" ' in file.read_text().splitlines()[0]
 
@@ -114,7 +114,7 @@ def test_man_pages_please_groff() -> None:
     """Not one warning."""
     if shutil.which("groff") is None:
         pytest.skip("groff is not installed here; .ci/run installs it")
-    for file in sorted([*(TOP / "man").glob("*.1"), *(TOP / "man5").glob("*.5")]):
+    for file in sorted((TOP / "man").rglob("*.[15]")):
         done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", file], capture_output=True, text=True, check=True)
         assert not done.stderr
         assert re.search(r"cortex-policy +[0-9]{4}-[0-9]{2}-[0-9]{2} +CORTEX", done.stdout.splitlines()[-1])

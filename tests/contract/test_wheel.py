@@ -52,12 +52,8 @@ def test_the_console_script_is_our_own(members: dict[str, bytes]) -> None:
 
 def test_man_pages_and_completions_lie_where_they_are_looked_for(members: dict[str, bytes]) -> None:
     """Byte for byte what is committed, and nothing beside them."""
-    pages = {
-        f"share/man/{section}/{page.name}": page.read_bytes()
-        for directory, section in (("man", "man1"), ("man5", "man5"))
-        for page in (CHECKOUT / directory).iterdir()
-    }
-    scripts = {name: (PACKAGE / "completions" / file).read_bytes() for name, file in COMPLETIONS.items()}
+    pages = {f"share/{page.relative_to(CHECKOUT)}": page.read_bytes() for page in (CHECKOUT / "man").rglob("*.[15]")}
+    scripts = {name: (CHECKOUT / "completions" / file).read_bytes() for name, file in COMPLETIONS.items()}
     assert {"share/man/man1/cortex-policy.1", "share/man/man5/cortex-policy-config.5"} <= pages.keys()
     assert below(members, ".data/data/") == pages | scripts
 

@@ -33,5 +33,8 @@ def completions(
     """
     from importlib.resources import files  # noqa: PLC0415 - 10 ms, and only this needs it
 
-    text = files("cortex_policy").joinpath("completions", FILES[shell]).read_text(encoding="utf-8")
-    write_bytes(text.encode())
+    package = files("cortex_policy")
+    scripts = package / "completions"
+    if not scripts.is_dir():  # an editable install: they are beside the package
+        scripts = package / ".." / "completions"
+    write_bytes((scripts / FILES[shell]).read_bytes())
