@@ -246,6 +246,10 @@ _cortex_policy() {
             offered=('' 'ids')
             flags='--root --wait --help'
             ;;
+        'enforce '*)
+            offered=('' 'ids' 'actions')
+            flags='--path --arg --args --root --wait --cost --peek --require-path --explain --json -q --quiet'
+            ;;
         'explain '*)
             offered=('' 'ids' 'actions')
             flags='--path --arg --args --root --cost --require-path --json'
@@ -331,7 +335,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json --help'
             ;;
         *)
-            offered=('approvals approve audit check completions config copy deny diff edit explain fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
+            offered=('approvals approve audit check completions config copy deny diff edit enforce explain fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
             flags='--version --help'
             ;;
     esac

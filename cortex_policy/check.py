@@ -1,4 +1,4 @@
-"""The room behind both doors: a Call becomes an Answer, whose exit code is fixed before anything is printed."""
+"""Decide one `check` call; both doors (`main` and Typer) come here, and nothing is printed here."""
 
 import os
 import time
@@ -12,14 +12,12 @@ from cortex_policy.state.grants import read_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Never
-
     from cortex_policy.core.model import Decision, Grant, Settings
 
 _DIGITS = frozenset("0123456789")
-_MOST_DIGITS = 18  # no budget holds as much, and Python refuses to read the longest numbers
-LONGEST_WAIT = 3600  # seconds
-LONGEST_NAP = 1.0  # seconds; an edited grant, a freed budget or a human's answer is noticed within it
+_MAX_DIGITS = 18  # above every budget; Python refuses to parse much longer numbers
+MAX_WAIT_SECONDS = 3600
+MAX_POLL_SECONDS = 1.0  # an edited grant, a freed budget or a human's answer is noticed within this time
 
 
 class Call(Value):
@@ -38,20 +36,13 @@ class Call(Value):
     explain: bool = False
     json: bool = False
     quiet: bool = False
-    command: str = "check"  # or `explain`, which prints the same and consumes nothing
+    command: str = "check"  # the name the user typed: `check`, `enforce` or `explain`
 
 
-class Answer(Value):
-    """How to leave: the exit code, and what to print."""
+class CallOutcome(Value):
+    """The result of a call: its decision, or the error that prevented one, and what was loaded by then."""
 
-    exit_code: int
-    out: str = ""
-    err: str = ""
-
-
-class Outcome(Value):
-    """What came of a call: a decision, or the error that stood in its way; and what was known of it by then."""
-
+    call: Call
     grant: "Grant | None"
     decision: "Decision | None"
     error: CortexPolicyError | None
@@ -59,115 +50,119 @@ class Outcome(Value):
     args: "dict[str, object] | None" = None
     settings: "Settings | None" = None
 
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code, which is fixed before anything is printed."""
+        if self.error is not None:
+            return self.error.exit_code
+        return self.decision.reason.exit_code if self.decision is not None else 70
 
-def _nap(decision: "Decision") -> float | None:
-    """Return how long to wait before a call is decided again, None where waiting cures nothing."""
-    if decision.retryable and decision.budget is not None:
-        return decision.budget.retry_after_seconds or 0.0
-    approval = decision.approval
-    return LONGEST_NAP if approval is not None and approval.status == WAITING else None
-
-
-class _Words(Value):
-    """The arguments of a call before a grant gives them types."""
-
-    given: "dict[str, object]"
-    typed: "dict[str, str]"
+    @property
+    def is_silent(self) -> bool:
+        """Return whether nothing is printed: the call is quiet, or an allowance that no person or program reads."""
+        call = self.call
+        return call.quiet or (self.exit_code == 0 and not (call.json or call.explain or os.isatty(1)))
 
 
-def number(word: str, value: str) -> float | int | None:
-    """Return what an option's digits stand for, None where they are none or out of its range."""
-    whole, _, fraction = value.partition(".")
+class _Arguments(Value):
+    """The arguments of a call before its grant is known: those with a type, and the words of `--arg` without one."""
+
+    values: "dict[str, object]"
+    untyped: "dict[str, str]"
+
+
+def parse_number(option: str, text: str) -> float | int | None:
+    """Return the number an option's text stands for, None if it is no plain number or out of range."""
+    whole, _, fraction = text.partition(".")
     if not whole or not _DIGITS.issuperset(whole + fraction):
         return None
-    if word == "--cost":
-        return _cost(whole) if whole == value else None
-    return float(value) if float(value) <= LONGEST_WAIT else None
+    if option == "--cost":
+        return _parse_cost(whole) if whole == text else None
+    return float(text) if float(text) <= MAX_WAIT_SECONDS else None
 
 
-def _cost(digits: str) -> int | None:
-    """Return the cost that digits stand for, None for zero; one that is above every budget need not be exact."""
+def _parse_cost(digits: str) -> int | None:
+    """Return the cost, None for zero; a cost above every budget need not be exact."""
     digits = digits.lstrip("0")
     if not digits:
         return None
-    return int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
+    return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
-def answer(call: Call) -> Answer:
-    """Decide a call and word the answer."""
-    began = time.perf_counter_ns()
-    grant, decision, error, args, settings = _decided(call)
-    code = error.exit_code if error is not None else decision.reason.exit_code if decision is not None else 70
-    if call.quiet or (code == 0 and not (call.json or call.explain or os.isatty(1))):
-        return Answer(code)
-    from cortex_policy.render import worded  # noqa: PLC0415 - a silent allow need not load it
-
-    outcome = Outcome(grant, decision, error, (time.perf_counter_ns() - began) // 1000, args, settings)
-    if call.explain:
-        from cortex_policy.explanation import worded  # noqa: PLC0415 - few ask for it
-    out, err = worded(call, outcome)
-    return Answer(code, out, err)
+def decide_call(call: Call) -> CallOutcome:
+    """Decide a call; wait for budget or an approval as long as the call asks for."""
+    start = time.perf_counter_ns()
+    grant, decision, error, args, settings = _decide_until_settled(call)
+    return CallOutcome(call, grant, decision, error, (time.perf_counter_ns() - start) // 1000, args, settings)
 
 
-def _decided(
+def _decide_until_settled(
     call: Call,
 ) -> "tuple[Grant | None, Decision | None, CortexPolicyError | None, dict[str, object] | None, Settings | None]":
-    """Decide, and again after each sleep, as long as waiting can help: no lock is held meanwhile."""
+    """Decide, and decide again after each sleep while waiting can help; no lock is held during a sleep."""
     grant: Grant | None = None
     args: dict[str, object] | None = None
     settings: Settings | None = None
     try:
-        words = _words(call)
+        arguments = _parse_arguments(call)
         deadline = time.monotonic() + call.wait_seconds
-        given = {**words.given, **words.typed}
-        is_kept = call.command == "check"  # to explain is no answer to a caller
-        with Trail(call.grant, call.action, given, call.cost, peek=call.peek, is_kept=is_kept) as trail:
+        asked = {**arguments.values, **arguments.untyped}
+        is_kept = call.command != "explain"  # an explanation is not recorded
+        with Trail(call.grant, call.action, asked, call.cost, peek=call.peek, is_kept=is_kept) as trail:
             while True:
                 grant, settings = admit(call.grant, call.root, require_path=call.require_path)
-                args = {**words.given, **{name: _typed(grant, name, word) for name, word in words.typed.items()}}
+                args = {**arguments.values, **_coerce_all(grant, arguments.untyped)}
                 decision = trail.ask(grant, args, settings)
                 left = deadline - time.monotonic() if call.wait_seconds else 0.0
-                nap = _nap(decision)
-                if nap is None or left <= 0:
+                delay = _retry_delay(decision)
+                if delay is None or left <= 0:
                     break
-                time.sleep(min(left, nap, LONGEST_NAP))
+                time.sleep(min(left, delay, MAX_POLL_SECONDS))
     except CortexPolicyError as error:
         return grant, None, error, args, settings
     return grant, decision, None, args, settings
 
 
-def _words(call: Call) -> _Words:
-    """Gather the arguments from `--path`, `--arg` and `--args`; raise UsageError for one that is named twice."""
-    given: dict[str, object] = {}
-    typed: dict[str, str] = {}
-    taken = {"path"} if call.paths else set()
+def _retry_delay(decision: "Decision") -> float | None:
+    """Return the seconds until the call is decided again, None if waiting cannot help."""
+    if decision.retryable and decision.budget is not None:
+        return decision.budget.retry_after_seconds or 0.0
+    approval = decision.approval
+    return MAX_POLL_SECONDS if approval is not None and approval.status == WAITING else None
+
+
+def _parse_arguments(call: Call) -> _Arguments:
+    """Collect the arguments of `--path`, `--arg` and `--args`; raise UsageError if a name is given twice."""
+    values: dict[str, object] = {}
+    untyped: dict[str, str] = {}
+    names = {"path"} if call.paths else set()
     if len(call.paths) == 1:
-        given["path"] = call.paths[0]
+        values["path"] = call.paths[0]
     elif call.paths:
-        _once("paths", taken)
-        given["paths"] = list(call.paths)
+        _reject_duplicate("paths", names)
+        values["paths"] = list(call.paths)
     for word in call.arg_words:
         name, equals, value = word.partition("=")
         if not name or not equals:
             message = f"`--arg {word}` is not of the form K=V"
             raise UsageError(message)
-        _once(name, taken)
-        typed[name] = value
+        _reject_duplicate(name, names)
+        untyped[name] = value
     if call.args_json is not None:
-        for name, member in _object(call.args_json).items():
-            _once(name, taken)
-            given[name] = member
-    return _Words(given, typed)
+        for name, member in _parse_json_object(call.args_json).items():
+            _reject_duplicate(name, names)
+            values[name] = member
+    return _Arguments(values, untyped)
 
 
-def _once(name: str, taken: set[str]) -> None:
-    if name in taken:
+def _reject_duplicate(name: str, names: set[str]) -> None:
+    if name in names:
         message = f"argument `{name}` is given twice"
         raise UsageError(message)
-    taken.add(name)
+    names.add(name)
 
 
-def _object(text: str) -> "dict[str, object]":
+def _parse_json_object(text: str) -> "dict[str, object]":
     try:
         data = read_all(0, MAX_BYTES + 1) if text == "-" else text.encode()
         value = decode_json(data)
@@ -181,26 +176,30 @@ def _object(text: str) -> "dict[str, object]":
     return value
 
 
-def _typed(grant: "Grant", name: str, word: str) -> object:
-    """Give a word the type that the grant declares; undeclared, it is JSON if it parses as such, else a string."""
-    sure, types = pathness(grant, name), declared_type(grant.args, name)
-    if sure == YES or "string" in types:
+def _coerce_all(grant: "Grant", words: "dict[str, str]") -> "dict[str, object]":
+    return {name: _coerce(grant, name, word) for name, word in words.items()}
+
+
+def _coerce(grant: "Grant", name: str, word: str) -> object:
+    """Give a word the type its grant declares; without a declaration it is JSON if it parses as JSON, else a string."""
+    path_certainty, types = pathness(grant, name), declared_type(grant.args, name)
+    if path_certainty == YES or "string" in types:
         return word
     try:
         value: object = decode_json(word.encode())
     except (Malformed, UnicodeEncodeError) as error:
         if _is_loose_json(word):
             why = "not UTF-8" if isinstance(error, UnicodeEncodeError) else error
-            message = f"`--arg {name}` is JSON to others, and not to us: {why}"
-            raise UsageError(message, "mend it, or declare it a string in `args` of the grant") from None
+            message = f"`--arg {name}` is not strict JSON, but other parsers may accept it: {why}"
+            raise UsageError(message, "correct it, or declare it a string in `args` of the grant") from None
         return word
-    # INVARIANT: the caller opens a path as typed, so no reading of it may be judged in its place, or be absent
-    is_path = sure != NO and not types and (value is None or isinstance(value, str))
+    # INVARIANT: the caller opens the path as typed, so the rules must check that text and no parsed form of it
+    is_path = path_certainty != NO and not types and (value is None or isinstance(value, str))
     return word if is_path else value
 
 
 def _is_loose_json(word: str) -> bool:
-    """Whether another reader may find members, and so paths, in a word that is not JSON to us."""
+    """Return whether another JSON parser may find members, and so paths, in a word that ours rejects."""
     text = word.lstrip("\ufeff \t\n\r\v\f")
     if text[:1] not in ("{", "["):
         return False
@@ -213,15 +212,3 @@ def _is_loose_json(word: str) -> bool:
     except RecursionError:
         return True
     return True
-
-
-def leave(result: Answer) -> "Never":
-    """Print what can be printed and exit; no output, full, closed or broken, changes the code."""
-    for descriptor, text in ((1, result.out), (2, result.err)):
-        data = text.encode("utf-8", "backslashreplace")
-        try:
-            while data:
-                data = data[os.write(descriptor, data) :]
-        except OSError:
-            continue  # nobody is left to be told
-    os._exit(result.exit_code)

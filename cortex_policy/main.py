@@ -1,16 +1,18 @@
-"""The door: plain words of `check` go straight to the room behind it, everything else to Typer."""
+"""Entry point: plain `check` words go straight to the decision, everything else goes to Typer."""
 
 import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any, Never
 
     from cortex_policy.check import Call
 
-BUG = 70
+INTERNAL_ERROR = 70
 INTERRUPTED = 130
+CHECK_NAMES = ("check", "enforce")
 _FLAGS = {
     "--peek": "peek",
     "--require-path": "require_path",
@@ -19,112 +21,129 @@ _FLAGS = {
     "--quiet": "quiet",
     "-q": "quiet",
 }
-_TEXTS = {"--args": "args_json", "--root": "root"}
-_LISTS = {"--path": "paths", "--arg": "arg_words"}
-_NUMBERS = {"--wait": "wait_seconds", "--cost": "cost"}
+_TEXT_OPTIONS = {"--args": "args_json", "--root": "root"}
+_LIST_OPTIONS = {"--path": "paths", "--arg": "arg_words"}
+_NUMBER_OPTIONS = {"--wait": "wait_seconds", "--cost": "cost"}
 
 
 def main() -> "Never":
-    """Run the program on the words of this process, and leave with its exit code."""
-    code, said = BUG, ""
+    """Run the command line of this process and exit with its code."""
+    code, message = INTERNAL_ERROR, ""
     try:
         _open_standard_descriptors()
-        # here, so that one of our own modules that cannot be loaded is told from a verdict
-        from cortex_policy.check import answer, leave  # noqa: PLC0415
-
-        words = sys.argv[1:]
-        call = read(words[1:]) if words[:1] == ["check"] else None
-        if call is not None:
-            leave(answer(call))
-        code = _run(words)
+        code = run(sys.argv[1:])
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BaseException as error:  # noqa: BLE001 - whatever it is, it is a bug and must not end as 0 or 1
-        said = _bug(error)
-    _leave(code, said)
+    except BaseException as error:  # noqa: BLE001 - any other error is a bug and must not end as 0 or 1
+        message = internal_error_text(error)
+    _print_and_exit(code, message)
 
 
-def _run(words: list[str]) -> int:
-    """Run a command that is no plain check, and return its exit code."""
-    if words[:1] == ["validate"]:
+def run(argv: list[str]) -> int:
+    """Run one command line and return its exit code; a plain check ends the process itself.
+
+    Modules are imported inside functions: if one of ours cannot be loaded, `main` reports that as an internal error.
+    """
+    if argv[:1] and argv[0] in CHECK_NAMES:
+        call = parse_check_argv(argv[1:], argv[0])
+        if call is not None:
+            _answer(call)
+    if argv[:1] == ["validate"]:
         import gc  # noqa: PLC0415 - no check needs it
 
         from cortex_policy.cli.commands.validate_argv import read as read_plain  # noqa: PLC0415
-        from cortex_policy.cli.commands.validate_run import run  # noqa: PLC0415
-        from cortex_policy.cli.exit_guard import guarded  # noqa: PLC0415 - as in main
+        from cortex_policy.cli.commands.validate_run import run as run_validate  # noqa: PLC0415
+        from cortex_policy.cli.exit_guard import guarded  # noqa: PLC0415
 
-        asked = read_plain(words[1:])
-        if asked is not None:
-            gc.disable()  # a look at ten thousand grants makes no cycles
-            return guarded(lambda: run(asked), lambda: asked.fix)
-    from cortex_policy.cli.app import run as run_any  # noqa: PLC0415 - loads Typer
+        options = read_plain(argv[1:])
+        if options is not None:
+            gc.disable()  # validating ten thousand grants makes no reference cycles
+            return guarded(lambda: run_validate(options), lambda: options.fix)
+    from cortex_policy.cli.app import run as run_typer  # noqa: PLC0415 - loads Typer
 
-    return run_any(words)
+    return run_typer(argv)
 
 
-def _leave(code: int, said: str) -> "Never":
-    """Exit with a code whatever becomes of the sentence."""
+def _answer(call: "Call") -> "Never":
+    """Decide a call, print what it asks for, and exit with its code; a silent allow loads no renderer."""
+    from cortex_policy.check import decide_call  # noqa: PLC0415
+
+    outcome = decide_call(call)
+    if outcome.is_silent:
+        os._exit(outcome.exit_code)
+    from cortex_policy.render import render, write_and_exit  # noqa: PLC0415
+
+    if call.explain:
+        from cortex_policy.cli.explanation import render_explanation  # noqa: PLC0415 - few calls ask for it
+
+        write_and_exit(render_explanation(outcome))
+    write_and_exit(render(outcome))
+
+
+def _print_and_exit(code: int, message: str) -> "Never":
+    """Print a message to stderr and exit with a code, even if stderr cannot be written."""
     try:
-        os.write(2, said.encode("utf-8", "backslashreplace"))
+        os.write(2, message.encode("utf-8", "backslashreplace"))
     finally:
         os._exit(code)
 
 
-def _bug(error: BaseException) -> str:
-    trace, where = error.__traceback__, ""
+def internal_error_text(error: BaseException) -> str:
+    """Return one line that reports a bug: the place in the code and the error."""
+    trace, place = error.__traceback__, ""
     while trace is not None:
-        where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+        place = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
         trace = trace.tb_next
-    said = f"{str(error)!a:.200}".replace("[", "\\x5b")  # escaped: it may quote what a caller gave
-    return f"cortex-policy: a bug in this program at {where}: {type(error).__name__}: {said}\n"
+    detail = f"{str(error)!a:.200}".replace("[", "\\x5b")  # escaped: it may quote user input
+    return f"cortex-policy: a bug in this program at {place}: {type(error).__name__}: {detail}\n"
 
 
 def _open_standard_descriptors() -> None:
-    """Open whichever of descriptors 0-2 is closed, else the ledger becomes one and takes the denial's text."""
+    """Open each of descriptors 0-2 that is closed, else the ledger file could get number 2 and the denial's text."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
 
 
-def read(words: list[str]) -> "Call | None":
-    """Read the words after `check`; None for whatever is not plain, which Typer reads then."""
-    from cortex_policy.check import Call, number  # noqa: PLC0415 - as in main
+def parse_check_argv(argv: list[str], command: str = "check") -> "Call | None":
+    """Parse the words after `check`; return None for anything not plain, which Typer then parses."""
+    from cortex_policy.check import Call, parse_number  # noqa: PLC0415
 
     plain: list[str] = []
-    parts: dict[str, Any] = {}
-    rest = iter(words)
+    fields: dict[str, Any] = {"command": command}
+    rest = iter(argv)
     for word in rest:
         if not word.startswith("-"):
             plain.append(word)
-        elif not _take_option(word, rest, parts):
+        elif not _parse_option(word, rest, fields):
             return None
-    for option, field in _NUMBERS.items():
-        if field in parts:
-            parts[field] = number(option, parts[field])
-    if len(plain) != 2 or None in parts.values():  # noqa: PLR2004 - a grant and an action
+    for option, field in _NUMBER_OPTIONS.items():
+        if field in fields:
+            fields[field] = parse_number(option, fields[field])
+    if len(plain) != 2 or None in fields.values():  # noqa: PLR2004 - a grant and an action
         return None
     grant, action = plain
-    return Call(grant, action, **parts)
+    return Call(grant, action, **fields)
 
 
-def _take_option(word: str, rest: "Any", parts: "dict[str, Any]") -> bool:
-    """Put one option into the parts of the call; False for what is unknown, given twice or not plain."""
+def _parse_option(word: str, rest: "Iterator[str]", fields: "dict[str, Any]") -> bool:
+    """Add one option to the fields of the call; return False if it is unknown, repeated or not plain."""
     if word in _FLAGS:
         name = _FLAGS[word]
-        fresh = name not in parts
-        parts[name] = True
-        return fresh
-    word, equals, behind = word.partition("=")
-    value: str | None = behind if equals else next(rest, None)
+        is_first = name not in fields
+        fields[name] = True
+        return is_first
+    word, equals, after = word.partition("=")
+    value: str | None = after if equals else next(rest, None)
     if value is None or (value.startswith("-") and not equals and value != "-"):
         return False
-    if word in _LISTS:
-        parts[_LISTS[word]] = (*parts.get(_LISTS[word], ()), value)
+    if word in _LIST_OPTIONS:
+        fields[_LIST_OPTIONS[word]] = (*fields.get(_LIST_OPTIONS[word], ()), value)
         return True
-    field = _TEXTS.get(word) or _NUMBERS.get(word)
-    if field is None or field in parts:
+    field = _TEXT_OPTIONS.get(word) or _NUMBER_OPTIONS.get(word)
+    if field is None or field in fields:
         return False
-    parts[field] = value
+    fields[field] = value
     return True

@@ -1,4 +1,6 @@
-"""How an answer reads: one line and a hint for people, one line of JSON for programs."""
+"""Render the outcome of a call: one line and a hint for people, one line of JSON for programs."""
+
+import os
 
 from cortex_policy.core.engine import usable
 from cortex_policy.core.model import (
@@ -7,6 +9,7 @@ from cortex_policy.core.model import (
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
     UsageError,
+    Value,
 )
 from cortex_policy.core.operator_commands import missing_scopes, rooted, setting, unapproved
 from cortex_policy.core.text import escape, escape_json, listed, said
@@ -15,23 +18,48 @@ _MOST_COMPARED = 20  # paths of a call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.check import Call, Outcome
+    from typing import Never
+
+    from cortex_policy.check import Call, CallOutcome
     from cortex_policy.core.model import Budget, Decision, Grant, Place
 
 
-def worded(call: "Call", outcome: "Outcome") -> tuple[str, str]:
-    """Return what goes to stdout and to stderr, each with its newline."""
-    if call.json:
-        return json_line(call, outcome) + "\n", ""
-    remedy = hint(call, outcome)
-    lines = [headline(call, outcome), *([f"hint: {remedy}"] if remedy else [])]
+class Output(Value):
+    """What to print and the exit code."""
+
+    exit_code: int
+    out: str = ""
+    err: str = ""
+
+
+def render(outcome: "CallOutcome") -> Output:
+    """Return the answer as text for people, or as one line of JSON."""
+    code = outcome.exit_code
+    if outcome.is_silent:
+        return Output(code)
+    if outcome.call.json:
+        return Output(code, json_line(outcome) + "\n")
+    remedy = hint(outcome)
+    lines = [headline(outcome), *([f"hint: {remedy}"] if remedy else [])]
     text = escape("".join(f"{said(line)}\n" for line in lines))
-    return (text, "") if outcome.decision else ("", text)
+    return Output(code, out=text) if outcome.decision else Output(code, err=text)
 
 
-def headline(call: "Call", outcome: "Outcome") -> str:
-    """Return the answer in a line, whose characters are not escaped yet."""
-    decision, error = outcome.decision, outcome.error
+def write_and_exit(output: Output) -> "Never":
+    """Print an output and exit; if stdout or stderr cannot be written, the exit code stays the same."""
+    for descriptor, text in ((1, output.out), (2, output.err)):
+        data = text.encode("utf-8", "backslashreplace")
+        try:
+            while data:
+                data = data[os.write(descriptor, data) :]
+        except OSError:
+            continue
+    os._exit(output.exit_code)
+
+
+def headline(outcome: "CallOutcome") -> str:
+    """Return the answer in one line, not yet escaped."""
+    call, decision, error = outcome.call, outcome.decision, outcome.error
     if isinstance(error, UsageError):
         return f"cortex-policy {call.command}: {error.detail}"
     if decision is not None and decision.allowed:
@@ -39,12 +67,12 @@ def headline(call: "Call", outcome: "Outcome") -> str:
     return f"{call.grant} {call.action}: {decision.message if decision is not None else error}"
 
 
-def hint(call: "Call", outcome: "Outcome") -> str:
-    """Return what would help, '' where nothing does."""
+def hint(outcome: "CallOutcome") -> str:
+    """Return what would help, '' if nothing does."""
     error = outcome.error
     if isinstance(error, UsageError):
-        return error.hint or f"see `cortex-policy {call.command} --help`"
-    return error.hint if error is not None else _hint(call, outcome.grant, outcome.decision)
+        return error.hint or f"see `cortex-policy {outcome.call.command} --help`"
+    return error.hint if error is not None else _hint(outcome.call, outcome.grant, outcome.decision)
 
 
 def _allowed(decision: "Decision") -> str:
@@ -125,26 +153,25 @@ def _rate_hint(decision: "Decision") -> str:
     return f"a call fits in {seconds:.1f} seconds; wait for it with `--wait {int(seconds) + 1}`"
 
 
-def json_line(call: "Call", outcome: "Outcome", **more: object) -> str:
-    """Return the answer for programs: the members that are always there, and more of them behind."""
+def json_line(outcome: "CallOutcome", **more: object) -> str:
+    """Return the answer as one line of JSON: the members every answer has, then `more`."""
     from cortex_policy.core.json_text import json_text  # noqa: PLC0415 - most answers are for people
 
-    decision, error, grant = outcome.decision, outcome.error, outcome.grant
-    code, reason, message, retryable = 70, None, None, False
+    call, decision, error, grant = outcome.call, outcome.decision, outcome.error, outcome.grant
+    reason, message = None, None
     if error is not None:
-        code, message = error.exit_code, str(error)
-        reason = None if isinstance(error, UsageError) else str(error.reason)  # it is no reason of a decision
+        message = str(error)
+        reason = None if isinstance(error, UsageError) else str(error.reason)  # usage is not a reason of a decision
     elif decision is not None:
-        code, reason, message = decision.reason.exit_code, str(decision.reason), decision.message
-        retryable = decision.retryable
-    # an error tells of the file as far as it was known
+        reason, message = str(decision.reason), decision.message
+    # an error names the file if it got that far
     origin = grant.origin if grant is not None else error
     return escape_json(json_text({
         "decision": bool(decision),
         "reason": reason,
         "message": message,
-        "exit_code": code,
-        "retryable": retryable,
+        "exit_code": outcome.exit_code,
+        "retryable": error is None and decision is not None and decision.retryable,
         "grant": {
             "id": call.grant or None,
             "tool": grant.tool if grant is not None else None,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from cortex_policy.check import Call, answer
+from cortex_policy.check import Call
+from tests.support.answers import answer
 
 texts = st.text(st.characters(), max_size=8) | st.sampled_from(
     ["\ud800", "docs/x", "\0", "../x", "git", "tree", "a" * 5000]

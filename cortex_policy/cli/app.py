@@ -2,6 +2,7 @@
 
 import os
 from importlib import import_module
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from cortex_policy.cli.exit_guard import guarded
 from cortex_policy.cli.help import Command, Deciding, Group
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import said
-from cortex_policy.render import worded
+from cortex_policy.render import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,6 +22,7 @@ USAGE = 2
 # each command by its name, and where it is: a module in `commands`, and what that calls it
 COMMANDS = {
     "check": ("check", "check"),
+    "enforce": ("check", "check"),
     "explain": ("explain", "explain"),
     "list": ("list", "list_grants"),
     "show": ("show", "show"),
@@ -52,6 +54,7 @@ COMMANDS = {
     "rate": ("rate", "rate_app"),
     "audit": ("audit", "audit_app"),
 }
+ALIASES = {"enforce": "check"}
 _QUIETER = frozenset(("--json", "-q", "--quiet"))
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28
 
@@ -77,10 +80,19 @@ def app_of(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name)
         elif name in DECIDING:
-            app.command(name, cls=Deciding, add_help_option=False)(found)
+            app.command(name, cls=Deciding, add_help_option=False, help=_help_of(name, found.__doc__))(found)
         else:
             app.command(name, cls=Command)(found)
     return app
+
+
+def _help_of(name: str, docstring: str) -> str:
+    """Return the help of a command; an alias has the help of the command it stands for, under its own name."""
+    text, original = cleandoc(docstring), ALIASES.get(name)
+    if original is None:
+        return text
+    text = text.replace(f"{PROGRAM} {original} ", f"{PROGRAM} {name} ").replace(f"`{original}", f"`{name}")
+    return f"The same command as `{original}`.\n\n{text}"
 
 
 def program(
@@ -136,10 +148,10 @@ def _tell(words: list[str], error: Any) -> None:
     if not is_deciding(words) or not _QUIETER.intersection(words):
         typer.echo(_usage(error, words), err=True)
     elif "--json" in words and not {"-q", "--quiet"}.intersection(words):
-        from cortex_policy.check import Call, Outcome  # noqa: PLC0415 - only an error of a decision needs it
+        from cortex_policy.check import Call, CallOutcome  # noqa: PLC0415 - only an error of a decision needs it
 
         call, message = Call("", "", json=True), _usage(error, words).split("\n")[0].partition(": ")[2]
-        typer.echo(worded(call, Outcome(None, None, UsageError(message), 0))[0], nl=False)
+        typer.echo(render(CallOutcome(call, None, None, UsageError(message), 0)).out, nl=False)
 
 
 def _usage(error: Any, words: list[str]) -> str:

@@ -17,7 +17,7 @@ _GENERAL = {
     70: "a bug in this program; every exit code but 0 is a no",
     130: "interrupted",
 }
-DECIDING = ("check", "explain")  # their exit codes are answers, and programs read them
+DECIDING = ("check", "enforce", "explain")  # their exit codes are answers, and programs read them
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit", "undo", "stamp")
 _COUNTERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
 _ROOTLESS = ("completions", "rule", "schema")

@@ -26,6 +26,7 @@ STOP = ["stop", "--reason", "{x}"]
 # `{x}` stands for the hostile text
 WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "check": [["git", "{x}"], ["{x}", "{x}"], ["git", "a", "--arg", "{x}={x}", "--path", "{x}"], ["git", "{x}", "--explain"]],
+    "enforce": [["git", "{x}"], ["{x}", "{x}"], ["git", "{x}", "--explain"]],
     "explain": [["git", "{x}"], ["git", "{x}", "--path", "{x}"], ["git", "a", "--arg", "{x}=1"]],
     "list": [[]],
     "show": [["git"], ["bad"], ["{x}"], ["git", "--at", "1"]],

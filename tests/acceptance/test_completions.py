@@ -15,7 +15,7 @@ import pytest
 CASES = [
     (
         "cortex-policy ",
-        {"check", "list", "show", "diff", "edit", "explain", "rate", "stamp", "completions"}
+        {"check", "enforce", "list", "show", "diff", "edit", "explain", "rate", "stamp", "completions"}
         | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema", "log", "undo", "stop"}
         | {"resume", "config", "test", "replay", "suggest", "audit", "approve", "approvals", "deny"},
     ),
@@ -37,6 +37,8 @@ CASES = [
     ("cortex-policy check git repo:sy", {"repo:sync"}),
     ("cortex-policy check model-gateway ", {"chat"}),
     ("cortex-policy check git tree --re", {"--require-path"}),
+    ("cortex-policy enforce git repo:sy", {"repo:sync"}),
+    ("cortex-policy enforce git tree --re", {"--require-path"}),
     ("cortex-policy check git tree ", set()),
     ("cortex-policy check --root ../../other m", {"mail"}),
     ("cortex-policy check --root=../../other mail ", {"send"}),

@@ -11,9 +11,10 @@ import pexpect
 import pytest
 from conftest import CALLER, by_caller
 
-from cortex_policy import call_explanation
-from cortex_policy.check import Call, answer
+from cortex_policy.check import Call
+from cortex_policy.manage import explain
 from cortex_policy.state.users import steward_of, user
+from tests.support.answers import answer
 from tests.support.command import PROGRAM
 from tests.support.command import result_of as run
 
@@ -181,13 +182,13 @@ def test_a_log_that_cannot_be_written_is_foreseen(tmp_path: Path, words: tuple[s
 def test_a_grant_that_changes_after_the_decision_lends_no_lines(root: Path) -> None:
     """Lines of other bytes than those that decided would mislead."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
-    before = call_explanation._text  # noqa: SLF001 - the moment between the decision and the second look
+    before = explain._text  # noqa: SLF001 - the moment between the decision and the second look
 
     def changed(*words: str) -> bytes | None:
         file.write_text("\n" + file.read_text())
         return before(*words)
 
-    with patch.object(call_explanation, "_text", changed):
+    with patch.object(explain, "_text", changed):
         said = answer(Call("git", "push", explain=True)).err
     assert "line 1" not in said
     assert rows(said)["note"] == "the grant has changed since the decision, so no lines are named"

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy import main
-from cortex_policy.check import Answer, Call
+from cortex_policy.check import Call, CallOutcome
 from cortex_policy.cli import app
 from cortex_policy.cli.commands import check
 from tests.support.chance import chance
+from tests.support.doors import BOTH_DOORS, Door
 
 PLAIN = [
     "git tree", "git tree --path docs/x", "--path docs/x git tree", "git --path a tree --path b", "git tree --path=a=b",
@@ -57,15 +58,12 @@ def by_typer(words: list[str]) -> "Call | int":
     """Return the Call that Typer builds, or the code it ends with."""
     calls: list[Call] = []
 
-    def answer(call: Call) -> Answer:
+    def decide_call(call: Call) -> CallOutcome:
         calls.append(call)
-        return Answer(0)
-
-    def leave(_: Answer) -> None:
         raise SystemExit(0)
 
     code = 0
-    room = patch.multiple(check, answer=answer, leave=leave)
+    room = patch.object(check, "decide_call", decide_call)
     streams = patch.multiple(sys, stdout=sys.stdout, stderr=sys.stderr)  # a run wraps them: put them back
     with room, streams, suppress(SystemExit):
         code = app.run(["check", *words])
@@ -75,7 +73,7 @@ def by_typer(words: list[str]) -> "Call | int":
 @pytest.mark.parametrize("line", TABLE)
 def test_what_the_fast_door_reads_typer_reads_the_same(line: str) -> None:
     """Plain words make the same Call whoever reads them; the rest is left to Typer, and is usage where it is wrong."""
-    call = main.read(split(line))
+    call = main.parse_check_argv(split(line))
     assert (call is not None) == (line in PLAIN)
     read = by_typer(split(line))
     if call is not None:
@@ -104,13 +102,17 @@ groups = (
 def test_no_words_are_read_in_two_ways(parts: list[tuple[str, ...]]) -> None:
     """Whatever the fast door makes of any words, Typer makes of them too, and nothing raises."""
     words = [word for part in parts for word in part]
-    call = main.read(words)
+    call = main.parse_check_argv(words)
     if call is not None:
         assert by_typer(words) == call
 
 
 FAST = [sys.executable, "-m", "cortex_policy"]
-SLOW = [sys.executable, "-c", "from cortex_policy import main; main.read = lambda words: None; main.main()"]
+SLOW = [
+    sys.executable,
+    "-c",
+    "from cortex_policy import main; main.parse_check_argv = lambda *words: None; main.main()",
+]
 WHOLE = [
     ("git", "tree", "--path", "docs/x"), ("git", "tree", "--path", "docs/x", "--json"), ("git", "tree", "--explain"),
     ("git", "push"), ("git", "push", "--json"), ("git", "push", "-q"), ("git", "tree", "--path", "etc/\x1b[31m\u202e"),
@@ -148,3 +150,42 @@ def test_both_doors_say_the_same_bytes(root: Path, state: Path, line: tuple[str,
     fast, slow = (told(program, line, state) for program in (FAST, SLOW))
     assert fast == slow
     assert fast[0] != 70
+
+
+@pytest.mark.parametrize("line", WHOLE, ids=repr)
+@BOTH_DOORS
+def test_enforce_is_the_same_command_as_check(
+    root: Path, state: Path, door: Door, line: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same exit code, same output; a usage error and its hint name the command that was typed."""
+    monkeypatch.chdir(root)
+    once = '{"tool": "once", "actions": ["a"], "rate": {"perMinute": 1}}'
+    (root / ".cortex" / "policy" / "tools" / "once.json").write_text(once)
+    answers = []
+    for command in ("check", "enforce"):
+        shutil.rmtree(state)
+        state.mkdir(mode=0o700)
+        if line[0] == "once":
+            door.result_of(command, *line)
+        done = door.result_of(command, *line, given='{"path": "docs/x"}')
+        texts = (
+            re.sub(r'("duration_us": |"retry_after_seconds": |fits in |--wait )[1-9][0-9.]*', r"\1?", text)
+            for text in (done.stdout, done.stderr)
+        )
+        answers.append(
+            [done.returncode, *(text.replace("cortex-policy enforce", "cortex-policy check") for text in texts)]
+        )
+    assert answers[0] == answers[1]
+    assert ("cortex-policy enforce" in done.stderr) == (done.returncode == 2 and "--json" not in line)
+
+
+@pytest.mark.parametrize("command", ["check", "enforce", "explain"])
+@BOTH_DOORS
+def test_help_of_a_deciding_command_counts_only_as_the_sole_word(root: Path, door: Door, command: str) -> None:
+    """A wrapper's `"$@"` must not turn a denial into a 0; the help names the command and its exit codes."""
+    assert root.is_dir()
+    assert door.result_of(command, "--help", "git").returncode == 2
+    assert door.result_of(command, "git", "push", "--help").returncode == 2
+    done = door.result_of(command, "--help")
+    assert (done.returncode, f"Usage: cortex-policy {command} " in done.stdout) == (0, True)
+    assert "\n  20   grant not found" in done.stdout

@@ -9,13 +9,14 @@ import pytest
 from conftest import CALLER, by_caller
 
 from cortex_policy import render
-from cortex_policy.check import Call, answer
+from cortex_policy.check import Call
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import AccessDenied, Request
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.state import emergency_stop, enforcement, grants_errors, ledger
 from cortex_policy.state.grants import Root
 from cortex_policy.state.memory_budgets import MemoryBudgets
+from tests.support.answers import answer
 
 STRANGER = 23456
 assert render  # and `remedies`: loaded here, where it can be read; the caller of some tests cannot

@@ -15,7 +15,6 @@ from unittest.mock import patch
 from typer.testing import CliRunner
 
 from cortex_policy import main
-from cortex_policy.check import answer, leave
 
 PROGRAM = [sys.executable, "-m", "cortex_policy"]
 Done = subprocess.CompletedProcess[str]
@@ -80,12 +79,9 @@ def _run(words: list[str]) -> int:
             exit_process(code)
         raise _Exit(code)
 
-    call = main.read(words[1:]) if words[:1] == ["check"] else None
     with patch.object(os, "_exit", end):
         try:
-            if call is not None:
-                leave(answer(call))
-            return main._run(words)  # noqa: SLF001 - what `main` calls before it ends the process
+            return main.run(words)
         except _Exit as error:
             return error.code
 

@@ -22,7 +22,7 @@ class Door:
 
 def result_of_typer(*words: str, **options: Any) -> Done:
     """Run a command in this process by Typer's door, however plain its words are."""
-    with patch.object(main, "read", lambda _: None):
+    with patch.object(main, "parse_check_argv", lambda *_: None):
         return result_of(*words, **options)
 
 
@@ -38,6 +38,6 @@ def code_of_enforce(grant: str, action: str, args: dict[str, object] | None = No
 FAST = Door(result_of, PROGRAM)
 TYPER = Door(
     result_of_typer,
-    [sys.executable, "-c", "from cortex_policy import main; main.read = lambda words: None; main.main()"],
+    [sys.executable, "-c", "from cortex_policy import main; main.parse_check_argv = lambda *words: None; main.main()"],
 )
 BOTH_DOORS = pytest.mark.parametrize("door", [FAST, TYPER], ids=["fast", "typer"])

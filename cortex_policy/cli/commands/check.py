@@ -4,12 +4,15 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.check import Call, answer, leave
+from cortex_policy.check import Call, decide_call
 from cortex_policy.cli.commands import check_options
+from cortex_policy.cli.explanation import render_explanation
 from cortex_policy.cli.options import JSON_HELP, ROOT_HELP
+from cortex_policy.render import render, write_and_exit
 
 
-def check(  # noqa: PLR0913 - the options of the contract
+def check(  # noqa: PLR0913 - the options of a call
+    context: typer.Context,
     grant: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
     action: Annotated[str, typer.Argument(metavar="ACTION", help="What the tool would do.", show_default=False)],
     *,
@@ -67,5 +70,7 @@ def check(  # noqa: PLR0913 - the options of the contract
         check_options.flag("--explain", explain),
         check_options.flag("--json", json),
         check_options.flag("--quiet", quiet),
+        context.info_name or "check",
     )
-    leave(answer(call))
+    outcome = decide_call(call)
+    write_and_exit(render_explanation(outcome) if call.explain else render(outcome))

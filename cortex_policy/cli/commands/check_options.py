@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import typer
 
-from cortex_policy.check import LONGEST_WAIT, number
+from cortex_policy.check import MAX_WAIT_SECONDS, parse_number
 
 T = TypeVar("T")
 
@@ -29,16 +29,16 @@ def flag(name: str, count: int) -> bool:
 
 def wait(values: list[str] | None) -> float:
     """Return the seconds of `--wait`."""
-    seconds = number("--wait", _once("--wait", values, "0"))
+    seconds = parse_number("--wait", _once("--wait", values, "0"))
     if seconds is None:
-        message = f"--wait takes 0 to {LONGEST_WAIT} seconds."
+        message = f"--wait takes 0 to {MAX_WAIT_SECONDS} seconds."
         raise typer.BadParameter(message)
     return seconds
 
 
 def cost(values: list[str] | None) -> int:
     """Return the number of `--cost`."""
-    found = number("--cost", _once("--cost", values, "1"))
+    found = parse_number("--cost", _once("--cost", values, "1"))
     if found is None:
         message = "--cost takes an integer of at least 1."
         raise typer.BadParameter(message)

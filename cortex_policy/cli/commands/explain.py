@@ -4,9 +4,11 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.check import Call, answer, leave
+from cortex_policy.check import Call, decide_call
 from cortex_policy.cli.commands import check_options
+from cortex_policy.cli.explanation import render_explanation
 from cortex_policy.cli.options import JSON_HELP, ROOT_HELP
+from cortex_policy.render import write_and_exit
 
 
 def explain(  # noqa: PLR0913 - the options of a call
@@ -51,4 +53,4 @@ def explain(  # noqa: PLR0913 - the options of a call
         json=check_options.flag("--json", json),
         command="explain",
     )
-    leave(answer(call))
+    write_and_exit(render_explanation(decide_call(call)))

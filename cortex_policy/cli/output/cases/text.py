@@ -2,9 +2,9 @@
 
 import os
 
+from cortex_policy.cli.explanation import near_by
 from cortex_policy.cli.output.problems.shared import counted
 from cortex_policy.core.text import escape, printable
-from cortex_policy.explanation import near_by
 from cortex_policy.manage.cases.coverage import Cover
 from cortex_policy.manage.cases.model import Flaw
 from cortex_policy.manage.cases.runner import COMPLETE, Result, Trial

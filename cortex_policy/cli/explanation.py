@@ -4,17 +4,16 @@ import os
 import re
 from textwrap import wrap
 
-from cortex_policy.call_explanation import account
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, Step
 from cortex_policy.core.text import cut, escape, listed, printable, said
-from cortex_policy.render import headline, json_line
-from cortex_policy.render import worded as plainly
+from cortex_policy.manage.explain import explain_call
+from cortex_policy.render import Output, headline, json_line, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.call_explanation import Account
-    from cortex_policy.check import Call, Outcome
+    from cortex_policy.check import CallOutcome
+    from cortex_policy.manage.explain import CallExplanation
     from cortex_policy.state.users import Steward
 
 _WIDTH = 80
@@ -28,27 +27,28 @@ _NEAREST = {"action": "action", "arguments": "value", "path": "scope"}
 _ALLOWED = {"action": "actions ", "path": "paths in "}
 
 
-def worded(call: "Call", outcome: "Outcome") -> tuple[str, str]:
-    """Return what goes to stdout and to stderr: `explain` is asked for its account, `check` for the exit code."""
-    if isinstance(outcome.error, UsageError):
-        return plainly(call, outcome)
-    told = account(call, outcome)
+def render_explanation(outcome: "CallOutcome") -> Output:
+    """Return the answer with its explanation; on stdout for `explain`, for a check on stderr if it is denied."""
+    code, call = outcome.exit_code, outcome.call
+    if outcome.is_silent or isinstance(outcome.error, UsageError):
+        return render(outcome)
+    explained = explain_call(outcome)
     if call.json:
-        return json_line(call, outcome, explanation=_members(told)) + "\n", ""
+        return Output(code, json_line(outcome, explanation=_members(explained)) + "\n")
     is_out = call.command == "explain" or bool(outcome.decision)
     is_coloured = os.isatty(1 if is_out else 2) and not os.environ.get("NO_COLOR")
-    head = [said(headline(call, outcome)), *_decisive(told, outcome)]
-    rows = [line for step in told.explanation.steps for line in _row(step, is_coloured=is_coloured)]
-    more = [line for label, *texts in _help(told) for line in _hung(f"{label:<{_COLUMN}}", *map(cut, texts))]
+    head = [said(headline(outcome)), *_decisive(explained, outcome)]
+    rows = [line for step in explained.explanation.steps for line in _row(step, is_coloured=is_coloured)]
+    more = [line for label, *texts in _help(explained) for line in _hung(f"{label:<{_COLUMN}}", *map(cut, texts))]
     text = "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
-    return (text, "") if is_out else ("", text)
+    return Output(code, out=text) if is_out else Output(code, err=text)
 
 
-def _decider(told: "Account") -> Step:
+def _decider(told: "CallExplanation") -> Step:
     return next((step for step in told.explanation.steps if step.verdict in (DENIES, FAILS)), _NOBODY)
 
 
-def _decisive(told: "Account", outcome: "Outcome") -> list[str]:
+def _decisive(told: "CallExplanation", outcome: "CallOutcome") -> list[str]:
     """Name the rule that decided, the file and line it went by, and the exit code with its reason."""
     step = _decider(told)
     line = f":{step.line}" if step.line else ""
@@ -83,7 +83,7 @@ def near_by(rule: str, nearest: str) -> str:
     return f"{_NEAREST[rule]} `{nearest}`" if nearest and rule in _NEAREST else ""
 
 
-def _help(told: "Account") -> list[tuple[str, ...]]:
+def _help(told: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays in one line, to be copied."""
     found, rule, steward = told.explanation, _decider(told).rule, told.steward
     near = near_by(rule, found.nearest)
@@ -117,7 +117,7 @@ def _here() -> str:
         return "\0"  # no path begins so
 
 
-def _members(told: "Account") -> dict[str, object]:
+def _members(told: "CallExplanation") -> dict[str, object]:
     found = told.explanation
     return {
         "steps": [

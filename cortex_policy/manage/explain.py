@@ -32,7 +32,7 @@ from cortex_policy.state.users import Steward, steward_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.check import Call, Outcome
+    from cortex_policy.check import Call, CallOutcome
     from cortex_policy.core.model import Grant, Settings
     from cortex_policy.core.settings import Written
 
@@ -40,7 +40,7 @@ _MOST_FAULTS = 5
 _CHANGED = "the grant has changed since the decision, so no lines are named"
 
 
-class Account(Value):
+class CallExplanation(Value):
     """An explanation, the grant's file as far as it is known, who may run the command, and what is not known."""
 
     explanation: Explanation
@@ -60,17 +60,18 @@ class _Decided(Value):
     file: str
 
 
-def account(call: "Call", outcome: "Outcome") -> Account:
-    """Return the account of a decision, or of the error that stood in its way."""
+def explain_call(outcome: "CallOutcome") -> CallExplanation:
+    """Explain a decision, or the error that prevented one."""
+    call = outcome.call
     grant, args, settings, error = outcome.grant, outcome.args, outcome.settings, outcome.error
     if error is not None and _is_of_log(error):  # it is opened before any rule is asked
         return _of_failure(call, error, "audit")
     origin = grant.origin if grant is not None else None
     if grant is None or args is None or settings is None or origin is None:
-        return _of_failure(call, error) if error is not None else Account(Explanation(()))
+        return _of_failure(call, error) if error is not None else CallExplanation(Explanation(()))
     decision = outcome.decision if error is None else _before_the_rate(call, grant, args, settings)
     if decision is None:
-        return _of_failure(call, error) if error is not None else Account(Explanation(()))
+        return _of_failure(call, error) if error is not None else CallExplanation(Explanation(()))
     decided = _Decided(grant, args, settings, decision, origin.root, origin.file)
     text = _text(origin.root, grant.id, origin.sha256)
     told = _told(call, decided, text or b"")
@@ -78,7 +79,7 @@ def account(call: "Call", outcome: "Outcome") -> Account:
         failed = Step(told.steps[-1].rule, FAILS, error.detail)
         told = Explanation((*told.steps[:-1], failed), advice=error.hint)
     steward = steward_of(_changed_by_remedy(decided)) if told.remedy else None
-    return Account(told, origin.file, steward, "" if text is not None else _CHANGED)
+    return CallExplanation(told, origin.file, steward, "" if text is not None else _CHANGED)
 
 
 def _before_the_rate(call: "Call", grant: "Grant", args: "dict[str, object]", settings: "Settings") -> Decision | None:
@@ -164,7 +165,7 @@ def _is_of_log(error: CortexPolicyError) -> bool:
     return isinstance(error, LogError)
 
 
-def _of_failure(call: "Call", error: CortexPolicyError, stage: str = "") -> Account:
+def _of_failure(call: "Call", error: CortexPolicyError, stage: str = "") -> CallExplanation:
     """Return the account of a call for which no rule was asked."""
     stage = stage or ("stop" if error.reason is STOPPED else str(error.reason).partition("_")[0])
     verdict = DENIES if error.reason is STOPPED else FAILS
@@ -176,7 +177,7 @@ def _of_failure(call: "Call", error: CortexPolicyError, stage: str = "") -> Acco
     note = ""
     if error.reason is GRANT_UNSAFE:
         note = "root alone can run that" if "chown " in error.hint else "whoever owns it can mend it, or root"
-    return Account(told, error.file, steward_of(path) if path and error.hint else None, note)
+    return CallExplanation(told, error.file, steward_of(path) if path and error.hint else None, note)
 
 
 def _said(call: "Call", error: CortexPolicyError) -> str:

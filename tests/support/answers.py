@@ -1,0 +1,11 @@
+"""Answer a call in this process, as `check` and `explain` do."""
+
+from cortex_policy.check import Call, decide_call
+from cortex_policy.cli.explanation import render_explanation
+from cortex_policy.render import Output, render
+
+
+def answer(call: Call) -> Output:
+    """Decide a call and return what would be printed, with the exit code."""
+    outcome = decide_call(call)
+    return render_explanation(outcome) if call.explain else render(outcome)
