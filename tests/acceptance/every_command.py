@@ -3,21 +3,27 @@
 A command that is not in `WORDS` fails those tests: whoever adds one says there how it is run.
 """
 
+import gc
 import json
 import os
+import pkgutil
 import pty
 import select
 import signal
 import subprocess
 import sys
 import time
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+import cortex_policy
 from cortex_policy.cli.app import app_of
+from tests.support.command import result_of, run_command
 
 HOSTILE = "##vso[task.a]\x1b[3J\x1b[5m\x9b5m\u202e\x7f\u2028\r##[b]\x85::c\ufeff"
 ENDLESS = (["rate", "watch"], ["approvals", "--watch"], ["audit", "tail", "--follow"], ["test", "--watch"])
@@ -107,24 +113,30 @@ def hostile_root(directory: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
     subprocess.run([*git, "add", "-A"], check=True)
     subprocess.run([*git, "commit", "-qm", "x"], check=True)
-    ran([["set", "git", "--rate", "4", "--allow-widening"], ["check", "ask", "a", "--args", json.dumps({HOSTILE + "2": HOSTILE})],
-         ["check", "git", HOSTILE], ["check", "git", "a", "--path", HOSTILE]], "pipe")  # fmt: skip
+    args = json.dumps({HOSTILE + "2": HOSTILE})
+    result_of("set", "git", "--rate", "4", "--allow-widening")
+    result_of("check", "ask", "a", "--args", args)
+    result_of("check", "git", HOSTILE)
+    result_of("check", "git", "a", "--path", HOSTILE)
     (policy / "tools/git.json").write_text(hostile_grant(actions=[HOSTILE * 2]))
     (policy / "tools/bad.json").write_text(hostile_grant() + HOSTILE)
     (policy / f"tools/{HOSTILE}.json").write_text("{}")
     (policy / f"tests/{HOSTILE}.cases.toml").write_text(HOSTILE)
     monkeypatch.delenv("SUDO_USER")
-    ((_, out, _),) = ran([["approvals", "--json"]], "pipe")
-    return str(json.loads(out)["requests"][0]["id"])
+    return str(json.loads(run_command("approvals", "--json").stdout)["requests"][0]["id"])
 
 
-def leaves(command: Any = None, way: tuple[str, ...] = ()) -> dict[str, Any]:
+@cache
+def leaves() -> dict[str, Any]:
     """Return all commands by their words, as the table of the program has them."""
-    command = command or typer.main.get_command(app_of())
+    return _leaves_below(typer.main.get_command(app_of()), ())
+
+
+def _leaves_below(command: Any, way: tuple[str, ...]) -> dict[str, Any]:
     inner = getattr(command, "commands", None)
     if inner is None:
         return {" ".join(way): command}
-    return {name: leaf for word, part in inner.items() for name, leaf in leaves(part, (*way, word)).items()}
+    return {name: leaf for word, part in inner.items() for name, leaf in _leaves_below(part, (*way, word)).items()}
 
 
 def is_endless(words: list[str]) -> bool:
@@ -211,6 +223,14 @@ def _ended(pid: int, seconds: float, *descriptors: int | None) -> tuple[int, str
     return code, said[0], said[1]
 
 
+def _load_all() -> None:
+    """Load all that a command may need, so that no child does it again."""
+    for module in pkgutil.walk_packages(cortex_policy.__path__, "cortex_policy."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)
+    gc.freeze()  # a collection in a child would copy all of it
+
+
 if __name__ == "__main__":
-    app_of()
+    _load_all()
     json.dump([_run(call, sys.argv[1]) for call in json.load(sys.stdin)], sys.stdout)
