@@ -15,7 +15,7 @@ from cortex_policy.core.model import ApprovalRequired, CortexPolicyError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.approvals import pleas, rule
 
-CALLERS, ROUNDS = 8, 50
+CALLERS = 8
 YES, NO = 0, 14
 
 
@@ -56,10 +56,11 @@ def status(request_id: str) -> str:
     return next((plea.status for plea in pleas() if plea.id == request_id), "gone")
 
 
+@pytest.mark.parametrize("rounds", [10, pytest.param(50, marks=pytest.mark.storm)])
 @pytest.mark.usefixtures("docket")
-def test_of_eight_callers_exactly_one_uses_an_approval_in_each_of_fifty_rounds() -> None:
+def test_of_eight_callers_exactly_one_uses_an_approval_in_each_round(rounds: int) -> None:
     """They start together, from different processes; who comes too late asks anew, all for the one same request."""
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         request_id = approve(n=1)
         gate, opened = os.pipe()
         callers = [start(lambda gate=gate: os.read(gate, 1) and call(n=1)) for _ in range(CALLERS)]
@@ -119,6 +120,7 @@ def test_whoever_dies_while_asking_or_answering_leaves_a_docket_that_is_read() -
     assert not call(n="ruled")
 
 
+@pytest.mark.storm
 @pytest.mark.usefixtures("docket")
 def test_a_storm_of_kills_leaves_no_second_yes(tmp_path: Path) -> None:
     """Four callers loop, and note each yes before they go on; they are killed at random, and others take their place."""

@@ -107,6 +107,7 @@ def whole(log: Path) -> list[bytes]:
     return [line for line in lines(*map(Path, with_rotated(str(log)))) if line.endswith(b"}")]
 
 
+@pytest.mark.storm
 @pytest.mark.parametrize("most", [0, 2_000_000])
 def test_a_storm_of_kills_leaves_whole_lines(log: Path, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a killed writer had begun is ended by the next, and swallows nothing; nobody waits for a dead one.
@@ -161,6 +162,7 @@ def write_by_store(writer: int) -> None:
             said.write(b"%d\n" % number)
 
 
+@pytest.mark.storm
 @pytest.mark.parametrize("most", [0, 30_000])
 def test_a_storm_of_kills_and_renames_leaves_every_answered_line(
     root: Path, log: Path, most: int, monkeypatch: pytest.MonkeyPatch

@@ -129,7 +129,7 @@ def test_the_checker_of_evidence_sees_one_too_many() -> None:
     assert violations([*hits(0, 1), Event(0, 0, 2 * second, 70 * second, 1, 2)]) == []
 
 
-@pytest.mark.parametrize("speed", [1, 100])
+@pytest.mark.parametrize("speed", [pytest.param(1, marks=pytest.mark.storm), 100])
 def test_a_short_stress_admits_nothing_over_the_limit(capfd: pytest.CaptureFixture[str], speed: int) -> None:
     """The run that is made by hand for ten minutes, for seconds; once with windows that are short too."""
     environment, clocks = dict(os.environ), (rings.now_ticks, mapped_ledger.now_ticks, mapped_ledger.clock_gettime_ns)

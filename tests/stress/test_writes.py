@@ -13,9 +13,10 @@ from cortex_policy.manage.transaction.writer import writing
 from cortex_policy.state.stamp import digest_of
 
 
-def test_killed_writers_leave_whole_states_and_hide_no_hand() -> None:
+@pytest.mark.parametrize("kills", [80, pytest.param(150, marks=pytest.mark.storm)])
+def test_killed_writers_leave_whole_states_and_hide_no_hand(kills: int) -> None:
     """No false alarm, no temporary file, no version that goes back, and each edit by hand reported."""
-    counts, faults = crash(150, int.from_bytes(os.urandom(4)))
+    counts, faults = crash(kills, int.from_bytes(os.urandom(4)))
     assert faults == []
     assert counts["healed by workers"] + counts["healed by the next command"] > 0
     assert counts["caught"] > 0
