@@ -109,7 +109,7 @@ def ours(call: str, *, is_counted_in_memory: bool = False) -> "Callable[[str], D
         from cortex_policy import MemoryBudgets, PolicyStore  # noqa: PLC0415 - peers need it not
 
         store = PolicyStore(f"{directory}/root", budgets=MemoryBudgets() if is_counted_in_memory else None)
-        store.warm()
+        store.preload()
         decide, enforce, load, args = store.decide, store.enforce, store.load, {"path": PATH}
         calls: dict[str, Decide] = {
             "load": lambda: bool(load("git")),

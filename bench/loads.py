@@ -33,7 +33,7 @@ def serve(top: Path, name: str, a_second: float, begins: float, seconds: float) 
     calls, planned, passed = array("q"), array("q"), 0
     clock, asked = time.monotonic_ns, int(a_second * seconds)
     with PolicyStore(top / "root") as store:
-        store.warm([name])
+        store.preload([name])
         for number in range(asked):
             due = int(begins * 1e9 + number * 1e9 / a_second)
             while (left := due - clock()) > 0:

@@ -10,54 +10,67 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Decision as Decision
     from cortex_policy.core.model import Grant as Grant
     from cortex_policy.core.model import GrantError as GrantError
-    from cortex_policy.core.model import Place as Place
     from cortex_policy.core.model import Rate as Rate
     from cortex_policy.core.model import Reason as Reason
     from cortex_policy.core.model import Request as Request
+    from cortex_policy.core.model import ResolvedPath as ResolvedPath
     from cortex_policy.core.model import Settings as Settings
     from cortex_policy.core.model import StateError as StateError
-    from cortex_policy.library.async_functions import load_grant_async as load_grant_async
-    from cortex_policy.library.cache import Stats as Stats
-    from cortex_policy.library.decorator import guarded as guarded
+    from cortex_policy.library.cache import StoreStats as StoreStats
+    from cortex_policy.library.decorator import enforced as enforced
     from cortex_policy.library.functions import enforce as enforce
     from cortex_policy.library.functions import load_grant as load_grant
+    from cortex_policy.library.functions import load_grant_async as load_grant_async
     from cortex_policy.library.sinks import CallableSink as CallableSink
     from cortex_policy.library.sinks import LoggingSink as LoggingSink
     from cortex_policy.library.sinks import OpenTelemetrySink as OpenTelemetrySink
     from cortex_policy.library.store import PolicyStore as PolicyStore
-    from cortex_policy.library.store import Warmth as Warmth
-    from cortex_policy.library.subscriptions import Change as Change
+    from cortex_policy.library.store import PreloadResult as PreloadResult
+    from cortex_policy.library.subscriptions import GrantChanged as GrantChanged
     from cortex_policy.state.mapped_ledger import FileBudgets as FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets as MemoryBudgets
+
+    Change = GrantChanged  # the old names
+    Place = ResolvedPath
+    Stats = StoreStats
+    Warmth = PreloadResult
+    guarded = enforced
 
 _HOMES = {
     "AccessDenied": "core.model",
     "ApprovalRequired": "core.model",
     "CallableSink": "library.sinks",
-    "Change": "library.subscriptions",
     "CortexPolicyError": "core.model",
     "Decision": "core.model",
     "FileBudgets": "state.mapped_ledger",
     "Grant": "core.model",
+    "GrantChanged": "library.subscriptions",
     "GrantError": "core.model",
     "LoggingSink": "library.sinks",
     "MemoryBudgets": "state.memory_budgets",
     "OpenTelemetrySink": "library.sinks",
-    "Place": "core.model",
     "PolicyStore": "library.store",
+    "PreloadResult": "library.store",
     "Rate": "core.model",
     "Reason": "core.model",
     "Request": "core.model",
+    "ResolvedPath": "core.model",
     "Settings": "core.model",
     "Sink": "core.audit_sink",
     "StateError": "core.model",
-    "Stats": "library.cache",
-    "Warmth": "library.store",
+    "StoreStats": "library.cache",
     "decide": "core.engine",
     "enforce": "library.functions",
-    "guarded": "library.decorator",
+    "enforced": "library.decorator",
     "load_grant": "library.functions",
-    "load_grant_async": "library.async_functions",
+    "load_grant_async": "library.functions",
+}
+_OLD_NAMES = {
+    "Change": "GrantChanged",
+    "Place": "ResolvedPath",
+    "Stats": "StoreStats",
+    "Warmth": "PreloadResult",
+    "guarded": "enforced",
 }
 __all__ = list(_HOMES)
 
@@ -66,6 +79,12 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of the packa
 
     def __getattr__(name: str) -> object:
         """Import a public name on its first use: importing the package alone costs nothing."""
+        if name in _OLD_NAMES:
+            from cortex_policy.core.deprecated import warn  # noqa: PLC0415 - only old names need it
+
+            new = _OLD_NAMES[name]
+            warn(name, new)
+            return globals().get(new) or __getattr__(new)
         if name not in _HOMES:
             message = f"module `cortex_policy` has no attribute `{name}`"
             raise AttributeError(message)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Never
 
     from cortex_policy.check import Call, CallOutcome
-    from cortex_policy.core.model import Budget, Decision, Grant, Place
+    from cortex_policy.core.model import Budget, Decision, Grant, ResolvedPath
 
 
 class Output(Value):
@@ -103,14 +103,14 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
 
 
 def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) -> str:
-    if any(place.guard.startswith("cannot be resolved") for place, _ in decision.places):
+    if any(place.protected_reason.startswith("cannot be resolved") for place, _ in decision.paths):
         return "name a path that can be followed: an absolute one, or from a directory that exists"
-    if any(place.guard for place, _ in decision.places):
+    if any(place.protected_reason for place, _ in decision.paths):
         return "no grant lets its tool touch what governs it"
     allowing = _command(call, "add-scope", missing_scopes(grant, decision))
     scopes = [scope for scope in grant.fs_scope if usable(scope) is not None]
     if scopes:
-        what = "allowed" if decision.places else "give a path"
+        what = "allowed" if decision.paths else "give a path"
         more = _same_scope(grant.fs_scope, decision)
         return f"{what} below: {listed(scopes)}{more}{allowing and f'; an operator {allowing}'}"
     return f"no scope of this grant can match; an operator mends `fsScope` in {file}" if grant.fs_scope else ""
@@ -128,7 +128,7 @@ def _same_action(action: str, actions: tuple[str, ...]) -> str:
 
 def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
     """Say that a path reads as if it were in a scope, '' where it does not."""
-    places = [there for there, _ in decision.places if not f"{there.collapsed}{there.landed}".isascii()]
+    places = [there for there, _ in decision.paths if not f"{there.normalized}{there.resolved_inside}".isascii()]
     if not places:
         return ""
     from cortex_policy.core.unicode_form import difference, twin_scope  # noqa: PLC0415 - as above
@@ -179,7 +179,7 @@ def json_line(outcome: "CallOutcome", **more: object) -> str:
             "sha256": origin.sha256 if origin is not None else None,
         },
         "action": call.action or None,
-        "paths": [_path(place, scope) for place, scope in decision.places] if decision is not None else [],
+        "paths": [_path(place, scope) for place, scope in decision.paths] if decision is not None else [],
         "rate": _rate(grant, decision.budget if decision is not None else None),
         "obligations": list(decision.obligations) if decision is not None else [],
         "approval": _approval(decision),
@@ -196,7 +196,7 @@ def _approval(decision: "Decision | None") -> dict[str, object] | None:
     return {"id": approval.id, "status": approval.status, "expires_in_seconds": approval.expires_in_seconds}
 
 
-def _path(place: "Place", scope: str | None) -> dict[str, object]:
+def _path(place: "ResolvedPath", scope: str | None) -> dict[str, object]:
     return {"argument": place.argument, "given": place.given, "resolved": place.resolved, "scope": scope}
 
 

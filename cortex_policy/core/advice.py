@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cortex_policy.core.model import Place
+    from cortex_policy.core.model import ResolvedPath
     from cortex_policy.core.rule_steps import Case
 
 _MOST_COST = 10**9
@@ -63,7 +63,7 @@ def _path(case: "Case") -> Counsel:
     if not denied:
         return Counsel("", usables, advice="name a path, as with `--path P`")
     places = [there for _, there in denied if there is not None]
-    if guard := next((there.guard for there in places if there.guard), ""):
+    if guard := next((there.protected_reason for there in places if there.protected_reason), ""):
         what = "what cannot be resolved" if "cannot be resolved" in guard else "what governs grants"
         return Counsel(advice=f"no grant lets its tool touch {what}")
     if len(places) < len(denied):
@@ -79,20 +79,20 @@ def _path(case: "Case") -> Counsel:
     return Counsel(near, usables, remedy, _meant(near, places) if remedy else _why_none(places))
 
 
-def _meant(near: str, places: "list[Place]") -> str:
+def _meant(near: str, places: "list[ResolvedPath]") -> str:
     """Ask whether another scope was meant, where one is spelled alike and begins otherwise."""
-    tops = {(there.collapsed or there.given).partition("/")[0] for there in places}
+    tops = {(there.normalized or there.given).partition("/")[0] for there in places}
     is_begun = near.partition("/")[0] in tops
     return "" if is_begun or not near else f"did you mean a path in `{near}`? case counts, too"
 
 
-def _why_none(places: "list[Place]") -> str:
+def _why_none(places: "list[ResolvedPath]") -> str:
     """Say why no scope can let these paths in."""
     if any(misspelling(there.given) for there in places):
         return "no scope can cover a path that is spelled so: write it from the root or the working directory on"
-    if any(there.fault for there in places):
+    if any(there.error for there in places):
         return "no scope can cover a path that cannot be resolved"
-    if any(there.collapsed is None or there.landed is None for there in places):
+    if any(there.normalized is None or there.resolved_inside is None for there in places):
         return "no scope reaches outside the root"
     return "no scope can be written for this path"
 

@@ -75,7 +75,7 @@ def binding(grant: "Grant", origin: "Origin", request: "Request", cwd: str | Non
             "grant": [grant.id, origin.sha256],
             "action": request.action,
             "args": request.args,
-            "places": [[place.argument, place.given, place.resolved] for place in request.places],
+            "places": [[place.argument, place.given, place.resolved] for place in request.paths],
             "cost": request.cost,
             "cwd": cwd,
             "uid": uid,
@@ -105,7 +105,7 @@ def proposal(grant: "Grant", origin: "Origin", request: "Request", cwd: str | No
     """Return what a human is shown of a call; the arguments are a text, however deep they are."""
     paths = [
         {"argument": sayable(place.argument), "given": sayable(place.given), "resolved": sayable(place.resolved or "")}
-        for place in request.places
+        for place in request.paths
     ]
     return {
         "dataClass": grant.data_class,

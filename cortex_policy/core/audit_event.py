@@ -3,7 +3,7 @@
 from time import gmtime, strftime
 
 from cortex_policy.core.json_text import canonical, json_text
-from cortex_policy.core.model import Place, Value
+from cortex_policy.core.model import ResolvedPath, Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ LONGEST = 1 << 20  # bytes of a line with arguments
 _SHOWN = 16  # digits of a digest
 _BARE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")  # in a URI
 _HEX = frozenset("0123456789abcdef")
+
+# the members of a path in the log, in the order of the fields of `ResolvedPath`
+PATH_MEMBERS = ("argument", "given", "collapsed", "landed", "resolved", "fault", "guard")
 
 
 class Event(Value):
@@ -32,7 +35,7 @@ class Event(Value):
     reason: str
     cost: int = 1
     is_peek: bool = False
-    places: tuple[Place, ...] | None = None
+    places: tuple[ResolvedPath, ...] | None = None
     root: str | None = None
     cwd: str | None = None
     version: int | None = None
@@ -114,14 +117,14 @@ def arguments(args: "Mapping[str, object]", detail: str, digest: "Callable[[byte
     return args if detail == FULL else None
 
 
-def place_members(place: Place) -> dict[str, object]:
+def place_members(place: ResolvedPath) -> dict[str, object]:
     """Return the members of a place but those at their default: a `landed` of '' is the root, none is outside of it."""
-    members = {name: getattr(place, name) for name in Place.__match_args__}
-    return {
-        name: value
-        for name, value in members.items()
-        if name in ("argument", "given") or value != getattr(Place, name)
-    }  # fmt: skip
+    members = {}
+    for member, name in zip(PATH_MEMBERS, ResolvedPath.__match_args__, strict=True):
+        value = getattr(place, name)
+        if name in ("argument", "given") or value != getattr(ResolvedPath, name):
+            members[member] = value
+    return members
 
 
 def fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:

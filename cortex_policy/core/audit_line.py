@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cortex_policy.core.model import Decision, Place, Reason
+    from cortex_policy.core.model import Decision, Reason, ResolvedPath
 
     Digest = Callable[[bytes], str]
 
@@ -142,5 +142,5 @@ class LineForm:
         return f',"cwd":{json_text(caller.cwd)},"cost":1,"paths":{paths}'
 
 
-def _places(answer: "Decision") -> "tuple[Place, ...]":
-    return tuple([place for place, _ in answer.places])
+def _places(answer: "Decision") -> "tuple[ResolvedPath, ...]":
+    return tuple([place for place, _ in answer.paths])

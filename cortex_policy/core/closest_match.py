@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any, TypeGuard
 
-    from cortex_policy.core.model import Place
+    from cortex_policy.core.model import ResolvedPath
 
 _FIRST = ("type", "enum", "const")  # in the order of the engine; the rest as they are declared
 _NEAR = 0.6
@@ -116,11 +116,13 @@ def _is_number(value: object) -> "TypeGuard[int | float]":
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _WIDEST
 
 
-def nearest_scope(scopes: tuple[str, ...], there: "Place") -> str:
+def nearest_scope(scopes: tuple[str, ...], there: "ResolvedPath") -> str:
     """Return the scope with which a path shares most: its first components, else its spelling; '' where nothing."""
     if same := twin_scope(scopes, there):
         return same
-    wanted = next((one for one in (there.collapsed, there.landed) if one and covering(scopes, one) is None), None)
+    wanted = next(
+        (one for one in (there.normalized, there.resolved_inside) if one and covering(scopes, one) is None), None
+    )
     wanted = wanted if wanted is not None else there.given
     if not wanted:
         return ""

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from cortex_policy.core.model import Budget, Grant, Place, Request
+    from cortex_policy.core.model import Budget, Grant, Request, ResolvedPath
 
 DEFAULTS = Settings()
 _FEW, _MOST_KEPT = 16, 32  # scopes that are looked at one by one, and grants with more whose scopes are kept
@@ -55,20 +55,22 @@ def counts_as_declared(grant: "Grant", name: str, value: object) -> bool:
     return name in ("path", "paths") or (bool(grant.fs_scope) and is_judged(grant, name, value))
 
 
-def _covered(grant: "Grant", places: "Iterable[Place]") -> "tuple[tuple[Place, str | None], ...]":
+def _covered(grant: "Grant", places: "Iterable[ResolvedPath]") -> "tuple[tuple[ResolvedPath, str | None], ...]":
     """Return each place with the scope that allows it, None where none does or need to."""
     scopes = grant.fs_scope
-    return tuple((place, None if outside(scopes, place) else covering(scopes, place.landed)) for place in places)
+    return tuple(
+        (place, None if outside(scopes, place) else covering(scopes, place.resolved_inside)) for place in places
+    )
 
 
-def judged(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, Place | None, str]]":
+def judged(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
     """Yield (argument, path, its place, why it is denied) for each path in the arguments; no why is a yes."""
-    places = {(place.argument, place.given): place for place in request.places}
+    places = {(place.argument, place.given): place for place in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
         # INVARIANT: each path in the arguments meets a place made for it; a request without one is denied here
         place = places.get((argument, given)) if given is not None else None
         if place is not None:
-            why = outside(grant.fs_scope, place) if is_path else place.guard
+            why = outside(grant.fs_scope, place) if is_path else place.protected_reason
         elif given is None:
             why = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
@@ -83,7 +85,7 @@ def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | 
         seen = seen or given is not None
         if why:
             what = f"`{given}`" if given is not None else f"argument `{argument}`"
-            return Decision(PATH_OUTSIDE_SCOPE, f"{what} {why}", places=_covered(grant, request.places))
+            return Decision(PATH_OUTSIDE_SCOPE, f"{what} {why}", paths=_covered(grant, request.paths))
     if settings.require_path and not seen:
         return Decision(PATH_OUTSIDE_SCOPE, "no path was given, and one is required")
     return None
@@ -96,7 +98,7 @@ def _approval(grant: "Grant", request: "Request", settings: Settings) -> Decisio
     if is_asked and request.approved:
         return None
     duties, why = ((HUMAN_APPROVAL,), "") if is_asked else ((), "sensitive data is denied by the settings")
-    return Decision(APPROVAL_REQUIRED, why, duties, places=_covered(grant, request.places))
+    return Decision(APPROVAL_REQUIRED, why, duties, paths=_covered(grant, request.paths))
 
 
 _RULES = (_action, _arguments, _path, _approval)
@@ -116,7 +118,7 @@ def rated(grant: "Grant", request: "Request", budget: "Budget") -> Decision:
 
     The budget must be one that was asked for this cost: it fits where it was consumed or none need be waited for.
     """
-    places = _covered(grant, request.places)
+    places = _covered(grant, request.paths)
     if budget.consumed == request.cost or budget.retry_after_seconds == 0:
         obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
         return Decision(ALLOWED, "", obligations, budget, places)
@@ -229,19 +231,19 @@ def _covering_of_many(scopes: tuple[str, ...], relative: str) -> str | None:
     return scopes[first] if first < len(scopes) else None
 
 
-def outside(scopes: tuple[str, ...], place: "Place") -> str:
+def outside(scopes: tuple[str, ...], place: "ResolvedPath") -> str:
     """Say why a place is denied under these scopes, '' where it is allowed."""
-    if place.guard:
-        return place.guard
+    if place.protected_reason:
+        return place.protected_reason
     if not scopes:
         return ""
-    fault = misspelling(place.given) or place.fault
+    fault = misspelling(place.given) or place.error
     if fault:
         return fault
-    if covering(scopes, place.collapsed) is None:
-        if place.collapsed is not None or place.resolved is None or place.given.startswith("/"):
+    if covering(scopes, place.normalized) is None:
+        if place.normalized is not None or place.resolved is None or place.given.startswith("/"):
             return "is in no scope"
         return f"is `{place.resolved}` from the working directory, which is in no scope"
-    if covering(scopes, place.landed) is None:
+    if covering(scopes, place.resolved_inside) is None:
         return f"leads to `{place.resolved}`, which is in no scope"
     return ""

@@ -39,9 +39,15 @@ class Value:
                 fields.update(named)
             is_odd = len(fields) != len(values) + len(named) or not self._required <= fields.keys()
             if is_odd or (named and not fields.keys() <= set(names)):
-                message = f"{type(self).__name__} takes {', '.join(names)}"
-                raise TypeError(message)
-            vars(self).update(fields)
+                from cortex_policy.core.deprecated import new_keywords  # noqa: PLC0415 - only wrong and old names
+
+                keywords = new_keywords(type(self).__name__, named)
+                if keywords is None:
+                    message = f"{type(self).__name__} takes {', '.join(names)}"
+                    raise TypeError(message)
+                self.__init__(*values, **keywords)
+            else:
+                vars(self).update(fields)
 
     def _fields(self) -> "tuple[Any, ...]":
         return tuple(getattr(self, name) for name in self.__match_args__)
@@ -66,6 +72,22 @@ class Value:
     def __delattr__(self, name: str) -> "Never":
         message = f"{type(self).__name__}.{name} cannot be deleted: values are immutable"
         raise AttributeError(message)
+
+
+class _OldField:
+    """The old name of a field. Reading it warns with the new name."""
+
+    def __init__(self, new: str) -> None:
+        self._new = new
+
+    def __set_name__(self, _: type, name: str) -> None:
+        self._old = name
+
+    def __get__(self, value: Value, kind: type) -> "Any":
+        from cortex_policy.core.deprecated import warn  # noqa: PLC0415 - only old names need it
+
+        warn(f"{kind.__name__}.{self._old}", self._new)
+        return getattr(kind if value is None else value, self._new)
 
 
 class Reason(str):
@@ -159,21 +181,27 @@ class Grant(Value):
     origin: Origin | None = None
 
 
-class Place(Value):
-    """A path argument in both spellings.
+class ResolvedPath(Value):
+    """A path argument, as text and as the kernel resolves it.
 
-    `collapsed` and `landed` are relative to the root (empty for the root itself), None outside of it: the first with
-    `.` and `..` collapsed as text, the second as the kernel resolves it. `resolved` is the second as an absolute path.
-    `fault` says why it could not be resolved, `guard` why no scope can ever cover it.
+    `normalized` and `resolved_inside` are relative to the root: empty for the root itself, None outside of it.
+    `normalized` has `.` and `..` removed from the text, `resolved_inside` follows links as the kernel does.
+    `resolved` is the same as an absolute path. `error` says why the path could not be resolved, `protected_reason`
+    why no scope can ever allow it.
     """
 
     argument: str
     given: str
-    collapsed: str | None = None
-    landed: str | None = None
+    normalized: str | None = None
+    resolved_inside: str | None = None
     resolved: str | None = None
-    fault: str = ""
-    guard: str = ""
+    error: str = ""
+    protected_reason: str = ""
+
+    collapsed = _OldField("normalized")
+    landed = _OldField("resolved_inside")
+    fault = _OldField("error")
+    guard = _OldField("protected_reason")
 
 
 class Request(Value):
@@ -181,9 +209,11 @@ class Request(Value):
 
     action: str
     args: "Mapping[str, object]"
-    places: tuple[Place, ...] = ()
+    paths: tuple[ResolvedPath, ...] = ()
     cost: int = 1
     approved: bool = False
+
+    places = _OldField("paths")
 
 
 class Settings(Value):
@@ -255,9 +285,11 @@ class Decision(Value):
     detail: str = ""
     obligations: tuple[str, ...] = ()
     budget: Budget | None = None
-    places: tuple[tuple[Place, str | None], ...] = ()
+    paths: tuple[tuple[ResolvedPath, str | None], ...] = ()
     grant_sha256: str | None = None
     approval: Approval | None = None
+
+    places = _OldField("paths")
 
     @property
     def allowed(self) -> bool:
@@ -359,3 +391,16 @@ class UsageError(CortexPolicyError):
     def __init__(self, detail: str, hint: str = "") -> None:
         """Say which word and why."""
         super().__init__(USAGE, detail, hint)
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one of the module's
+
+    def __getattr__(name: str) -> object:
+        """Find `Place` by its old name, which pickles of an older version hold."""
+        if name != "Place":
+            message = f"module `{__name__}` has no attribute `{name}`"
+            raise AttributeError(message)
+        from cortex_policy.core.deprecated import warn  # noqa: PLC0415 - only old names need it
+
+        warn("Place", "ResolvedPath")
+        return ResolvedPath

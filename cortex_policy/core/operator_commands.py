@@ -55,9 +55,9 @@ def rooted(command: str, root: str | None) -> str:
 def missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
     """Return the scopes that would let every path of the call in; none where not all can be, or too many."""
     missing: dict[str, None] = {}
-    for place, _ in decision.places:
-        for relative in (place.collapsed, place.landed):
-            if relative is None or usable(relative) != relative or misspelling(place.given) or place.fault:
+    for place, _ in decision.paths:
+        for relative in (place.normalized, place.resolved_inside):
+            if relative is None or usable(relative) != relative or misspelling(place.given) or place.error:
                 return []  # it lies outside the root, or is denied by how it is spelled
             if covering((*grant.fs_scope, *missing), relative) is None:
                 missing[relative] = None

@@ -1,7 +1,7 @@
 """Grants, requests and settings that a Python caller built or passed, rebuilt from exact fields."""
 
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.model import Grant, Origin, Place, Rate, Request, Settings, UsageError, Value
+from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath, Settings, UsageError, Value
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ def exact_request(request: object) -> Request:
     return Request(
         exact_text(fields["action"], "an action"),
         exact_arguments(fields["args"]),
-        tuple(map(_place, _parts(fields["places"], "`places`"))),
+        tuple(map(_place, _parts(fields["paths"], "`paths`"))),
         exact_count(fields["cost"], "cost"),
         _switch(fields["approved"], "`approved`"),
     )
@@ -77,11 +77,11 @@ def _identity(value: object, what: str) -> tuple[int, ...]:
     return parts  # type: ignore[return-value] # the line above
 
 
-def _place(place: object) -> Place:
-    fields = _fields(place, Place, "a place")
-    needed = Place.__match_args__[:2]
+def _place(place: object) -> ResolvedPath:
+    fields = _fields(place, ResolvedPath, "a resolved path")
+    needed = ResolvedPath.__match_args__[:2]
     return _made(
-        Place,
+        ResolvedPath,
         {
             name: None if value is None and name not in needed else exact_text(value, f"`{name}`")
             for name, value in fields.items()

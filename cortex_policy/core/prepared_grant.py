@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cortex_policy.core.model import Grant, Place
+    from cortex_policy.core.model import Grant, ResolvedPath
 
 FREE, TEXT, PATH, ODD = range(4)  # of an argument: any scalar, any string, a path, for the engine
 MOST_NAMES = 256
@@ -86,7 +86,7 @@ class Prepared:
                 found.append((name, value))
         return found if found or not self._needs_path else None
 
-    def answer(self, places: "list[Place]", budget: Budget | None) -> Decision | None:
+    def answer(self, places: "list[ResolvedPath]", budget: Budget | None) -> Decision | None:
         """Allow a call by its places, which neither a guard nor a fault denies; None to decline."""
         if not places:
             return self._yes_untold if budget is None else self._yes
@@ -94,17 +94,17 @@ class Prepared:
         for place in places:
             scope = None
             if self._grant.fs_scope:
-                scope = self._covering(place.landed)
-                if scope is None or place.collapsed != place.landed:
+                scope = self._covering(place.resolved_inside)
+                if scope is None or place.normalized != place.resolved_inside:
                     return None
             covered.append((place, scope))
         return self._answer(budget, tuple(covered))
 
     def limited(self, yes: Decision, budget: Budget) -> Decision:
         """Turn a yes into the no of its rate, by a budget that has no room and will have."""
-        return Decision(RATE_LIMITED, lacking(budget), (), budget, yes.places, self.digest)
+        return Decision(RATE_LIMITED, lacking(budget), (), budget, yes.paths, self.digest)
 
-    def _answer(self, budget: Budget | None, places: "tuple[tuple[Place, str | None], ...]") -> Decision:
+    def _answer(self, budget: Budget | None, places: "tuple[tuple[ResolvedPath, str | None], ...]") -> Decision:
         return Decision(ALLOWED, "", self._obligations, budget, places, self.digest)
 
     def _covering(self, inside: str | None) -> str | None:

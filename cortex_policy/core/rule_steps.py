@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cortex_policy.core.model import Decision, Grant, Place, Reason, Request, Settings
+    from cortex_policy.core.model import Decision, Grant, Reason, Request, ResolvedPath, Settings
 
 PASSES, DENIES, NOT_ASKED = "passes", "denies", "not asked"
 FAILS = "fails"  # it could not be asked: never the verdict of a rule, and a no all the same
@@ -122,35 +122,37 @@ def _path(case: Case) -> "Iterator[Step]":
         yield Step("path", PASSES, "the call names no path")
 
 
-def _of_path(scopes: tuple[str, ...], argument: str, given: str | None, there: "Place | None", why: str) -> Step:
+def _of_path(scopes: tuple[str, ...], argument: str, given: str | None, there: "ResolvedPath | None", why: str) -> Step:
     if there is not None:
         return _of_place(scopes, there, why)
     said = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is no path'}"
     return Step("path", DENIES if why else PASSES, said, "/fsScope" if scopes else "")
 
 
-def _of_place(scopes: tuple[str, ...], there: "Place", why: str) -> Step:
+def _of_place(scopes: tuple[str, ...], there: "ResolvedPath", why: str) -> Step:
     if not why:
-        scope = covering(scopes, there.landed)
+        scope = covering(scopes, there.resolved_inside)
         if scope is None:
             return Step("path", PASSES, f"`{there.given}` may be anywhere: the grant has no `fsScope`")
         return Step("path", PASSES, f"`{there.given}` lies in scope `{scope}`", pointer("fsScope", scopes.index(scope)))
-    is_plain = not (there.fault or there.guard or misspelling(there.given))
+    is_plain = not (there.error or there.protected_reason or misspelling(there.given))
     more = _spellings(scopes, there) if is_plain else ""
-    near = "" if there.guard else nearest_scope(scopes, there)
-    way = pointer("fsScope", scopes.index(near)) if near else "/fsScope" if scopes and not there.guard else ""
+    near = "" if there.protected_reason else nearest_scope(scopes, there)
+    way = (
+        pointer("fsScope", scopes.index(near)) if near else "/fsScope" if scopes and not there.protected_reason else ""
+    )
     return Step("path", DENIES, f"`{there.given}` {why}{more}", way)
 
 
-def _spellings(scopes: tuple[str, ...], there: "Place") -> str:
+def _spellings(scopes: tuple[str, ...], there: "ResolvedPath") -> str:
     """Say how a path is read both ways, where those differ, and the scope that covers each."""
-    if there.collapsed is None or there.collapsed != there.landed:
-        typed, landed = _read(scopes, there, there.collapsed), _read(scopes, there, there.landed)
+    if there.normalized is None or there.normalized != there.resolved_inside:
+        typed, landed = _read(scopes, there, there.normalized), _read(scopes, there, there.resolved_inside)
         return f": as typed it is {typed}, with links followed {landed}"
-    return "" if there.collapsed == there.given else f": from the root on it is `{there.collapsed or '.'}`"
+    return "" if there.normalized == there.given else f": from the root on it is `{there.normalized or '.'}`"
 
 
-def _read(scopes: tuple[str, ...], there: "Place", relative: str | None) -> str:
+def _read(scopes: tuple[str, ...], there: "ResolvedPath", relative: str | None) -> str:
     if relative is None:
         return "outside the root"
     scope = covering(scopes, relative)

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cortex_policy.core.model import Place
+    from cortex_policy.core.model import ResolvedPath
 
 _MOST = 500  # words that are compared
 
@@ -19,9 +19,9 @@ def twin(word: str, words: "Sequence[str]") -> str:
     return next((other for other in words[:_MOST] if other != word and normalize("NFC", other) == plain), "")
 
 
-def twin_scope(scopes: tuple[str, ...], there: "Place") -> str:
+def twin_scope(scopes: tuple[str, ...], there: "ResolvedPath") -> str:
     """Return the scope that a path would be in if both were written in one normal form, '' where there is none."""
-    for relative in (there.collapsed, there.landed):
+    for relative in (there.normalized, there.resolved_inside):
         if relative is None or covering(scopes, relative) is not None:
             continue
         plain = normalize("NFC", relative)

@@ -24,7 +24,7 @@ _lstat = os.lstat
 _NO_ARGUMENTS: dict[str, object] = {}
 
 
-class Stats(Value):
+class StoreStats(Value):
     """What a store did: uses of what it kept, first reads, reads of what had changed, grants that gave way, noes.
 
     They are counted without a lock: threads that count at one instant may count as one.
@@ -207,10 +207,10 @@ class Cache:
                 if entry is not None:
                     self.ground.drop_file(entry.file)
 
-    def stats(self, refusals: int) -> Stats:
+    def stats(self, refusals: int) -> StoreStats:
         """Say what was done so far."""
         counted = (self._hits, self._misses, self._reloads, self._evictions, refusals)
-        return Stats(*counted, self._seconds, len(self._entries))
+        return StoreStats(*counted, self._seconds, len(self._entries))
 
     def close(self) -> None:
         """Drop all grants, and give descriptors back."""

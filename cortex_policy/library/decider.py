@@ -3,7 +3,7 @@
 from cortex_policy.core.engine import rated, refusal
 from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, StateError, UsageError, denial
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
-from cortex_policy.library.cache import Cache, Entry, Stats
+from cortex_policy.library.cache import Cache, Entry, StoreStats
 from cortex_policy.library.path_lookup import RootName
 from cortex_policy.state.enforcement import (
     Trail,
@@ -111,7 +111,7 @@ class Decider:
         """Read a grant, or all, again at the next use. Only a write through a mapped page makes this necessary."""
         self._cache.forget(None if grant_id is None else exact_text(grant_id, "an id"))
 
-    def stats(self) -> Stats:
+    def stats(self) -> StoreStats:
         """Say what was done so far."""
         return self._cache.stats(self._refusals)
 
@@ -239,7 +239,7 @@ def _signed(decision: Decision, entry: Entry) -> Decision:
         decision.detail,
         decision.obligations,
         decision.budget,
-        decision.places,
+        decision.paths,
         entry.prepared.digest,
         decision.approval,
     )

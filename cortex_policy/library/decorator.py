@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound="Callable[..., Any]")
 
 
-def guarded(
+def enforced(
     grant_id: str, action: str, /, *, store: "PolicyStore | None" = None, **arguments: str
 ) -> "Callable[[Function], Function]":
     """Enforce a grant before each call of a function; the body does not run where that raises.

@@ -1,4 +1,4 @@
-"""What a Python caller has without a store: load a grant, and enforce it."""
+"""What a program calls without a store: load a grant, and enforce it."""
 
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import denial
@@ -34,6 +34,13 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
     except OSError as error:
         raise shortage(error) or error from None
     return grant
+
+
+async def load_grant_async(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "Grant":
+    """Load a grant as `load_grant` does, in a thread: a slow disk does not stop the event loop."""
+    from asyncio import to_thread  # noqa: PLC0415 - a program without an event loop would pay for it
+
+    return await to_thread(load_grant, grant_id, root)
 
 
 def enforce(

@@ -9,7 +9,7 @@ each component.
 import os
 from stat import S_IFLNK
 
-from cortex_policy.core.model import Decision, Place
+from cortex_policy.core.model import Decision, ResolvedPath
 from cortex_policy.core.prepared_grant import Prepared, is_plainly_spelled
 from cortex_policy.state.paths import ENTER, MAX_COMPONENTS
 
@@ -55,7 +55,7 @@ class Routes:
             return told if is_told else untold
         return None
 
-    def places(self, paths: "list[tuple[str, str]]") -> "list[Place] | None":
+    def places(self, paths: "list[tuple[str, str]]") -> "list[ResolvedPath] | None":
         """Resolve several paths; None to decline."""
         found = []
         for argument, given in paths:
@@ -70,14 +70,14 @@ class Routes:
 
     def _found(self, argument: str, given: str, here: str) -> "tuple[bytes, str, Decision, Decision] | None":
         place = _place(argument, given, here, self._premises)
-        if place is None or place.resolved is None or place.landed is None:
+        if place is None or place.resolved is None or place.resolved_inside is None:
             return None
         told, untold = self._prepared.answer([place], self._prepared.full), self._prepared.answer([place], None)
         if told is None or untold is None:
             return None
         if len(self._known) >= MOST_ROUTES:
             self._known.clear()
-        known = self._known[argument, given, here] = (place.landed.encode(), place.resolved, told, untold)
+        known = self._known[argument, given, here] = (place.resolved_inside.encode(), place.resolved, told, untold)
         return known
 
 
@@ -85,7 +85,7 @@ def _never(_: bytes) -> bool:
     return False
 
 
-def _place(argument: str, given: str, here: str, premises: "Premises") -> Place | None:
+def _place(argument: str, given: str, here: str, premises: "Premises") -> ResolvedPath | None:
     """Return where a path leads if no component of it is a link; None where that does not do."""
     top = premises.straight
     if top is None or not is_plainly_spelled(given):
@@ -98,7 +98,7 @@ def _place(argument: str, given: str, here: str, premises: "Premises") -> Place 
     inside = absolute[len(top) :]
     if inside[: len(HOLDER)].casefold() == HOLDER:  # whatever begins so, `.cortexes` too
         return None
-    return Place(argument, given, inside, inside, absolute, "", "")
+    return ResolvedPath(argument, given, inside, inside, absolute, "", "")
 
 
 def _is_as_written(absolute: str, premises: "Premises") -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.audit_sink import Sink
     from cortex_policy.library.async_loader import Flights
     from cortex_policy.library.polling import Rounds
-    from cortex_policy.library.subscriptions import Change, Subscriptions
+    from cortex_policy.library.subscriptions import GrantChanged, Subscriptions
     from cortex_policy.state.mapped_ledger import FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
 
@@ -26,7 +26,7 @@ MOST_GRANTS = 64
 _alive: "WeakSet[PolicyStore]" = WeakSet()
 
 
-class Warmth(Value):
+class PreloadResult(Value):
     """What `warm` did: the ids that loaded, and why others did not; under the empty id, why none could be listed."""
 
     loaded: tuple[str, ...]
@@ -85,23 +85,30 @@ class PolicyStore(Decider):
         """
         return await self._flying().alone(lambda: self.enforce(grant_id, action, args, cost=cost))
 
-    def warm(self, ids: "Iterable[str] | None" = None) -> Warmth:
+    def preload(self, ids: "Iterable[str] | None" = None) -> PreloadResult:
         """Load these grants, or all of the root, as many as are kept; what fails is told, and raises nothing."""
         loaded: list[str] = []
         failures: dict[str, CortexPolicyError] = {}
         try:
             wanted = self._listed() if ids is None else list(ids)
         except CortexPolicyError as error:
-            return Warmth((), {"": error})
+            return PreloadResult((), {"": error})
         for grant_id in wanted:
             try:
                 self.load(grant_id)
                 loaded.append(grant_id)
             except CortexPolicyError as error:
                 failures[grant_id] = error
-        return Warmth(tuple(loaded), failures)
+        return PreloadResult(tuple(loaded), failures)
 
-    def subscribe(self, callback: "Callable[[Change], object]") -> "Callable[[], None]":
+    def warm(self, ids: "Iterable[str] | None" = None) -> PreloadResult:
+        """Do what `preload` does, under its old name, with a DeprecationWarning."""
+        from cortex_policy.core.deprecated import warn  # noqa: PLC0415 - only old names need it
+
+        warn("PolicyStore.warm", "preload")
+        return self.preload(ids)
+
+    def subscribe(self, callback: "Callable[[GrantChanged], object]") -> "Callable[[], None]":
         """Call back for each change of a grant from now on; return what ends that.
 
         Changes are looked for each 0.2 s, sooner where `watchfiles` is installed; writes to one grant that lie between

@@ -15,12 +15,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    Callback = Callable[["Change"], object]
+    Callback = Callable[["GrantChanged"], object]
 
 LOOKS_OF_ABSENCE = 2  # in a row: a checkout takes a file away before it puts it back
 
 
-class Change(Value):
+class GrantChanged(Value):
     """A grant's bytes were changed: its id, the SHA-256 of the old and the new ones, and what that means.
 
     A side is None where the grant is absent, or cannot be believed or read. The verdict is `same`, `narrowed`,
@@ -60,7 +60,7 @@ class Subscriptions:
     def add(self, callback: "Callback") -> "Callable[[], None]":
         """Tell this one too; return what ends that."""
 
-        def call(change: Change) -> object:  # another one each time that it subscribes
+        def call(change: GrantChanged) -> object:  # another one each time that it subscribes
             return callback(change)
 
         with self._lock:
@@ -90,7 +90,7 @@ class Subscriptions:
         except GrantError:
             return None
 
-    def _changes(self) -> "Iterator[Change]":
+    def _changes(self) -> "Iterator[GrantChanged]":
         root = self._resolved()
         for grant_id in sorted({*_listed(root), *self._known}):
             known = self._known.get(grant_id, _NOTHING)
@@ -106,7 +106,7 @@ class Subscriptions:
             if seen == _NOTHING:
                 del self._known[grant_id]
             if seen.sha256 != known.sha256:
-                yield Change(grant_id, known.sha256, seen.sha256, compare(known.grant, seen.grant).verdict)
+                yield GrantChanged(grant_id, known.sha256, seen.sha256, compare(known.grant, seen.grant).verdict)
 
 
 def _listed(root: Root | None) -> list[str]:

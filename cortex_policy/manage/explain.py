@@ -90,12 +90,12 @@ def _before_the_rate(call: "Call", grant: "Grant", args: "dict[str, object]", se
         return None
     if request is None or refusal(grant, request, settings) is not None:
         return None
-    return Decision(ALLOWED, places=tuple((place, None) for place in request.places))
+    return Decision(ALLOWED, paths=tuple((place, None) for place in request.paths))
 
 
 def _told(call: "Call", decided: _Decided, text: bytes) -> Explanation:
     decision = decided.decision
-    request = Request(call.action, decided.args, tuple(place for place, _ in decision.places), call.cost)
+    request = Request(call.action, decided.args, tuple(place for place, _ in decision.paths), call.cost)
     told = explain(decided.grant, text, request, decision, decided.settings)
     remedy, advice = told.remedy, told.advice
     if decision.reason is APPROVAL_REQUIRED and not remedy:

@@ -144,4 +144,4 @@ def _denied(refused: Decision, request_id: str, how: "Standing | None", seconds:
 def _with(decision: Decision, approval: Approval | None, detail: str = "") -> Decision:
     """Return a decision that also says how the call stands with the human."""
     said = detail or decision.detail
-    return Decision(decision.reason, said, decision.obligations, decision.budget, decision.places, approval=approval)
+    return Decision(decision.reason, said, decision.obligations, decision.budget, decision.paths, approval=approval)

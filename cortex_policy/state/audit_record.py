@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cortex_policy.core.audit_sink import Sink
-    from cortex_policy.core.model import Place
+    from cortex_policy.core.model import ResolvedPath
     from cortex_policy.state.audit_log import Log
     from cortex_policy.state.enforcement import Trail
 
@@ -65,11 +65,11 @@ def _event(trail: "Trail", error: CortexPolicyError | None, *, with_places: bool
     )  # fmt: skip
 
 
-def _places(trail: "Trail") -> "tuple[Place, ...] | None":
+def _places(trail: "Trail") -> "tuple[ResolvedPath, ...] | None":
     """Return the paths of a call as they were resolved for its answer, which may have come before any was."""
     decision, origin = trail.decision, trail.grant.origin if trail.grant is not None else None
-    if decision is not None and decision.places:
-        return tuple(place for place, _ in decision.places)
+    if decision is not None and decision.paths:
+        return tuple(place for place, _ in decision.paths)
     if trail.grant is None or origin is None:
         return None
     try:

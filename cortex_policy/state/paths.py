@@ -4,7 +4,7 @@ import os
 import stat
 
 from cortex_policy.core.engine import covering
-from cortex_policy.core.model import Place, Value
+from cortex_policy.core.model import ResolvedPath, Value
 from cortex_policy.core.path_arguments import path_arguments
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ class Unfollowed(Exception):
 
 def places(
     grant: "Grant", origin: "Origin", args: "Mapping[str, object]", guarded: Guarded, start: str | None = None
-) -> tuple[Place, ...]:
+) -> tuple[ResolvedPath, ...]:
     """Resolve every path argument of a call from the caller's working directory, or from `start`.
 
     Raises StateError where this process has no descriptor or memory left to look with.
@@ -71,17 +71,17 @@ def collapse(path: str) -> str:
 
 def _place(
     argument: str, given: str, origin: "Origin", guarded: Guarded, scopes: tuple[str, ...], start: str | None
-) -> Place:
+) -> ResolvedPath:
     text, nul, _ = given.partition("\0")  # what C reads of it
     here = None if text.startswith("/") else working_directory() if start is None else start
     if here is None and not text.startswith("/"):
         # from a deleted directory `..` still leads somewhere: no scope can be shown to hold
-        return Place(argument, given, guard="cannot be resolved: the working directory is gone")
+        return ResolvedPath(argument, given, protected_reason="cannot be resolved: the working directory is gone")
     absolute = text if here is None else f"{here}/{text}"
     try:
         os.fsencode(absolute)
     except UnicodeEncodeError:
-        return Place(argument, given, fault="is no path of this system")
+        return ResolvedPath(argument, given, error="is no path of this system")
     collapsed = collapse(absolute)
     inside = _relative(collapsed, origin)
     guard = _guard_by_name(collapsed, guarded, origin)
@@ -91,17 +91,17 @@ def _place(
         other = way if collapsed == absolute else _Way(collapsed, guarded, origin.root_identity[0])
     except Unfollowed as error:
         why = f"cannot be resolved: {error}"
-        return Place(argument, given, inside, fault=why, guard=guard or why)
+        return ResolvedPath(argument, given, inside, error=why, protected_reason=guard or why)
     resolved, followed = way.path, other.path
     if way.is_met or other.is_met:
         guard = f"leads to `{resolved if way.is_met else followed}`, which governs grants"
     guard = guard or _guard_by_name(resolved, guarded, origin) or _guard_by_name(followed, guarded, origin)
     if why := way.fault or other.fault:
-        return Place(argument, given, inside, fault=f"cannot be resolved: {why}", guard=guard)
+        return ResolvedPath(argument, given, inside, error=f"cannot be resolved: {why}", protected_reason=guard)
     landed, fault = _inside(resolved, origin.root), "holds a NUL" if nul else ""
     if followed != resolved and covering(scopes, inside) and not covering(scopes, _inside(followed, origin.root)):
         fault = fault or f"leads to `{followed}` once its `..` are collapsed, which is in no scope"
-    return Place(argument, given, inside, landed, resolved, fault, guard)
+    return ResolvedPath(argument, given, inside, landed, resolved, fault, guard)
 
 
 class _Way:

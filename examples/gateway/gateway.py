@@ -55,7 +55,7 @@ def create() -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[State]:
         client = httpx.AsyncClient(base_url=upstream, timeout=PATIENCE)
         async with client, PolicyStore(reader="gateway") as store:
-            for error in store.warm([GRANT]).failures.values():  # each call is answered with 503 until it is mended
+            for error in store.preload([GRANT]).failures.values():  # each call is answered with 503 until it is mended
                 log.warning("%a; %a", str(error), error.hint)
             yield {"store": store, "upstream": client}
 

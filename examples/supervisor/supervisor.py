@@ -30,9 +30,9 @@ def answered(store: PolicyStore, request: dict[str, Any]) -> dict[str, object]:
     try:
         data = text.encode()
         decision = store.enforce("artefacts", "write", {"path": path, "size": len(data)})
-        (place, _), *_ = decision.places  # `path` is the one path argument of this call
+        (place, _), *_ = decision.paths  # `path` is the one path argument of this call
         if place.resolved is None:  # only where the grant has no scope
-            return refused("not_written", place.fault)
+            return refused("not_written", place.error)
         replace(place.resolved, data)
     except AccessDenied as denied:
         return refused(denied.reason, str(denied), denied.hint or advice(store, denied), seconds_until(denied))
@@ -105,7 +105,7 @@ def supervise(root: str, asked: Iterable[dict[str, Any] | None]) -> int:
     """Answer each request in turn; return the exit code."""
     is_all_written = True
     with PolicyStore(root) as store:
-        for error in store.warm().failures.values():
+        for error in store.preload().failures.values():
             print(f"supervisor: {error}; {error.hint}", file=sys.stderr)
         for request in asked:
             answer = (

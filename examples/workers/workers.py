@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TextIO
 
-from cortex_policy import AccessDenied, CortexPolicyError, PolicyStore, guarded
+from cortex_policy import AccessDenied, CortexPolicyError, PolicyStore, enforced
 
 WORKERS = 4
 LONGEST_LINE = 1_000_000  # characters
@@ -29,7 +29,7 @@ Work = Callable[[str, str], Awaitable[str]]
 def worker_of(store: PolicyStore) -> Work:
     """Return the work, which does not begin where the grant says no; put yours in its place."""
 
-    @guarded("digests", "compute", store=store, algorithm="algorithm")
+    @enforced("digests", "compute", store=store, algorithm="algorithm")
     async def compute(algorithm: str, text: str) -> str:
         return await asyncio.to_thread(lambda: hashlib.new(algorithm, text.encode()).hexdigest())
 
@@ -103,7 +103,7 @@ async def work(root: str, file: TextIO) -> int:
         print(json.dumps({"job": number, **what}), flush=True)
 
     async with PolicyStore(root) as store:
-        for error in store.warm(["digests"]).failures.values():
+        for error in store.preload(["digests"]).failures.values():
             print(f"workers: {error}; {error.hint}", file=sys.stderr)
         pool = Pool(worker_of(store), tell)
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -30,7 +30,7 @@ WAYS: list[Callable[[object], object]] = [
     *(lambda thing, number=number: pickle.loads(pickle.dumps(thing, number)) for number in range(6)),  # noqa: S301
 ]
 NAMES = ["copy", "deepcopy", *map(str, range(6))]
-PLACE = model.Place("path", "x", "x", "x", "/r/x")
+PLACE = model.ResolvedPath("path", "x", "x", "x", "/r/x")
 ORIGIN = model.Origin("/r", "/r/f", "0" * 64, (1, 2), (1, 3), (1, 4))
 BUDGET = model.Budget(30, 30, 0, 4.5, 0)
 APPROVAL = model.Approval("a-b", "waiting", 30.0)
@@ -44,8 +44,8 @@ VALUES: list[Value] = [
     GRANT,
     model.Request("tree", {"path": "x"}, (PLACE,), 2),
     model.Settings(sensitive="ask"),
-    cortex_policy.Stats(1, 2, 3, 4, 5, 0.5, 7),
-    cortex_policy.Change("git", None, "0" * 64, "widened"),
+    cortex_policy.StoreStats(1, 2, 3, 4, 5, 0.5, 7),
+    cortex_policy.GrantChanged("git", None, "0" * 64, "widened"),
     Root("/r", named=True),
 ]
 ERRORS: list[CortexPolicyError] = [

@@ -20,7 +20,7 @@ from cortex_policy.core.approvals import (
     sayable,
     standing,
 )
-from cortex_policy.core.model import Grant, Origin, Place, Rate, Request
+from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath
 
 SECOND = 1_000_000_000
 REQUEST = {"id": "a", "type": "request", "call": "c", "boot": "b", "at_ns": 100 * SECOND, "timeout_seconds": 60}
@@ -126,12 +126,12 @@ def test_no_order_of_lines_approves_what_is_used_denied_or_late(
 
 ORIGIN = Origin("/r", "/r/g", "0" * 64, (1, 2), (1, 3), (1, 4))
 GRANT = Grant("g", "t", ("a",), Rate(1), {}, "sensitive", (), ORIGIN)
-CALL = Request("a", {"n": 1, "path": "x"}, (Place("path", "x", "x", "x", "/r/x"),))
+CALL = Request("a", {"n": 1, "path": "x"}, (ResolvedPath("path", "x", "x", "x", "/r/x"),))
 
 
 def bound(args: object = None, cwd: str | None = "/r", uid: int = 0, origin: Origin = ORIGIN, **more: Any) -> str:
     """Return what a call is bound to, but for these."""
-    call = {"action": CALL.action, "args": CALL.args if args is None else args, "places": CALL.places, **more}
+    call = {"action": CALL.action, "args": CALL.args if args is None else args, "paths": CALL.paths, **more}
     return binding(GRANT, origin, Request(**call), cwd, uid)
 
 
@@ -150,7 +150,7 @@ def test_each_part_of_a_call_makes_another_text() -> None:
     texts = [bound({"n": value}) for value in values]
     others = [
         bound(), bound(cwd="/"), bound(cwd=None), bound(uid=1), bound(action="b"), bound(cost=2), bound({"m": 1}), bound({}),
-        bound(places=(Place("path", "x", "x", "y", "/r/y"),)), bound(places=()),
+        bound(paths=(ResolvedPath("path", "x", "x", "y", "/r/y"),)), bound(paths=()),
         *(bound(origin=Origin(*part)) for part in (
             ("/s", "/r/g", "0" * 64, (1, 2), (1, 3), (1, 4)), ("/r", "/r/g", "1" * 64, (1, 2), (1, 3), (1, 4)),
             ("/r", "/r/g", "0" * 64, (1, 9), (1, 3), (1, 4)),

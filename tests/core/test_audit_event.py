@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.audit_event import FINGERPRINTS, FULL, LONGEST, NAMES, Event, line, trace_of
-from cortex_policy.core.model import Place
+from cortex_policy.core.model import ResolvedPath
 
 AT = 1_795_595_292_123_456_789
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-PLACES = (Place("path", "docs", "docs", "", "/r", fault="holds a NUL"), Place("file", "/x"))
+PLACES = (ResolvedPath("path", "docs", "docs", "", "/r", error="holds a NUL"), ResolvedPath("file", "/x"))
 
 
 def digest(data: bytes) -> str:
@@ -76,7 +76,7 @@ def test_full_holds_what_it_takes_to_decide_again() -> None:
     assert data["args"] == {"path": "docs", "n": 1.0}
     assert (data["root"], data["cwd"], data["cost"], data["peek"]) == ("/r", "/r/docs", 3, True)
     assert data["paths"][1] == {"argument": "file", "given": "/x"}
-    assert tuple(Place(**place) for place in data["paths"]) == PLACES
+    assert tuple(ResolvedPath(**place) for place in data["paths"]) == PLACES
 
 
 def test_what_is_not_known_is_left_out() -> None:

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.audit_event import LONGEST, Event, line
 from cortex_policy.core.audit_line import Caller, LineForm
-from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Decision, Place
+from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Decision, ResolvedPath
 
 texts = st.text(max_size=20)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300) | st.sampled_from(["docs/x"])
 names = st.text(min_size=1, max_size=20)
-places = st.builds(Place, texts, texts, st.none() | texts, st.none() | texts, st.none() | texts, texts)
+places = st.builds(ResolvedPath, texts, texts, st.none() | texts, st.none() | texts, st.none() | texts, texts)
 answers = st.builds(
     lambda reason, found: Decision(reason, "", (), None, tuple((place, None) for place in found)),
     st.sampled_from([ALLOWED, RATE_LIMITED]),
@@ -39,7 +39,7 @@ def by_event(names: tuple[str, str, str, str | None], detail: str, number: int, 
     at_ns, version, args, answer, caller = call
     event = Event(
         f"{number:032}", at_ns, grant, tool, action, args, bool(answer), answer.reason, 1, False,  # noqa: FBT003
-        tuple(place for place, _ in answer.places), root, caller.cwd, version, caller.run, caller.trace,
+        tuple(place for place, _ in answer.paths), root, caller.cwd, version, caller.run, caller.trace,
     )  # fmt: skip
     return line(event, detail, digest)
 

@@ -13,10 +13,10 @@ from cortex_policy.core.model import (
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
     Grant,
-    Place,
     Rate,
     Reason,
     Request,
+    ResolvedPath,
     Settings,
     UsageError,
 )
@@ -24,8 +24,8 @@ from cortex_policy.core.model import (
 GRANT = Grant(
     "git", "git-map", ("tree",), Rate(2), {"n": {"type": "integer"}}, data_class="sensitive", fs_scope=("docs",)
 )
-GOOD = Place("path", "docs/x", "docs/x", "docs/x", "/r/docs/x")
-BAD = Place("path", "etc/x", "etc/x", "etc/x", "/r/etc/x")
+GOOD = ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x")
+BAD = ResolvedPath("path", "etc/x", "etc/x", "etc/x", "/r/etc/x")
 
 
 @given(*[st.booleans()] * 5)
@@ -107,8 +107,8 @@ def test_a_cost_below_one_is_refused(cost: int) -> None:
 
 def test_a_denied_path_shows_no_scope() -> None:
     """A scope beside a path says that it allowed it."""
-    place = Place("path", "link/x", "link/x", "docs/x", "/r/docs/x")
-    assert decide(GRANT, Request("tree", {"path": "link/x"}, (place,))).places == ((place, None),)
+    place = ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x")
+    assert decide(GRANT, Request("tree", {"path": "link/x"}, (place,))).paths == ((place, None),)
 
 
 def test_a_path_format_counts_at_any_depth_of_items() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.decode import decode
 from cortex_policy.core.engine import DEFAULTS, decide
 from cortex_policy.core.explanation import Explanation, explain
-from cortex_policy.core.model import ALLOWED, STOPPED, Decision, Place, Request, Settings
+from cortex_policy.core.model import ALLOWED, STOPPED, Decision, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import path_arguments
 from cortex_policy.core.rule_steps import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, Step
 
@@ -48,17 +48,17 @@ GRANT = decode(TEXT, "git")
 LINES = TEXT.decode().splitlines()
 
 
-def at(given_path: str, landed: str | None = None, **more: str) -> Place:
+def at(given_path: str, landed: str | None = None, **more: str) -> ResolvedPath:
     """Make a place below the root `/r`, which no link leads elsewhere unless it is said where it lands."""
     landed = given_path if landed is None else landed
     inside = None if landed.startswith("/") else landed
-    return Place("path", given_path, given_path, inside, landed if inside is None else f"/r/{landed}", **more)
+    return ResolvedPath("path", given_path, given_path, inside, landed if inside is None else f"/r/{landed}", **more)
 
 
 def explained(
     action: str = "tree",
     args: Mapping[str, object] | None = None,
-    *places: Place,
+    *places: ResolvedPath,
     hits: tuple[float, ...] = (),
     settings: Settings = DEFAULTS,
     cost: int = 1,
@@ -98,7 +98,10 @@ LEADS_OUT = (
     "`docs/link` leads to `/etc`, which is in no scope: as typed it is in scope `docs`, "
     "with links followed outside the root"
 )
-BESIDE, ABOVE = Place("file", "etc/x", "etc/x", "etc/x", "/r/etc/x"), Place("dir", "usr", "usr", "usr", "/r/usr")
+BESIDE, ABOVE = (
+    ResolvedPath("file", "etc/x", "etc/x", "etc/x", "/r/etc/x"),
+    ResolvedPath("dir", "usr", "usr", "usr", "/r/usr"),
+)
 DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, ...], str]]] = [
     ({"action": "tre"}, ("action", "`tre` is not in `actions`", 3),
      ("tree", ("tree", "snippet"), "cortex-policy set git --allow tre")),
@@ -130,7 +133,7 @@ DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, 
      ("docs", ("docs", "packages/a"), "")),
     ({"places": [at("~/docs")]}, ("path", "`~/docs` starts with `~`, which nobody expands here", 24),
      ("", ("docs", "packages/a"), "")),
-    ({"places": [at("docs", guard="governs grants")]}, ("path", "`docs` governs grants", 0), ("", (), "")),
+    ({"places": [at("docs", protected_reason="governs grants")]}, ("path", "`docs` governs grants", 0), ("", (), "")),
     ({"args": {"path": 3}}, ("path", "argument `path` is neither a path nor an array of paths", 24), ("", ("docs", "packages/a"), "")),
     ({"args": {"path": "docs"}}, ("path", "`docs` comes unresolved", 24), ("", ("docs", "packages/a"), "")),
     ({"settings": Settings(require_path=True)},
@@ -179,7 +182,7 @@ def test_each_path_has_a_step_of_its_own() -> None:
 def test_of_many_paths_the_first_of_a_kind_are_told() -> None:
     """And how many there are besides; no command has room for so many scopes."""
     files = [f"etc/{number}" for number in range(30)]
-    places = [Place(f"files[{number}]", path, path, path, f"/r/{path}") for number, path in enumerate(files)]
+    places = [ResolvedPath(f"files[{number}]", path, path, path, f"/r/{path}") for number, path in enumerate(files)]
     found, _ = explained("tree", {"files": [*files, "docs"], "path": "docs"}, at("docs"), *places)
     told = [step for step in found.steps if step.rule == "path"]
     assert len([step for step in told if step.verdict == DENIES]) == MOST_PATHS + 1
@@ -190,7 +193,7 @@ def test_of_many_paths_the_first_of_a_kind_are_told() -> None:
 def test_what_stands_in_no_line_has_none() -> None:
     """A grant without `args`, `fsScope` and `dataClass` passes by their absence."""
     text = b'{"tool": "t", "actions": ["a"], "rate": {"perMinute": 1}}'
-    grant, place = decode(text, "t"), Place("path", "x", "x", "x", "/r/x")
+    grant, place = decode(text, "t"), ResolvedPath("path", "x", "x", "x", "/r/x")
     request = Request("a", {"path": "x", "n": 1}, (place,))
     found = explain(grant, text, request, decide(grant, request))
     assert [(step.rule, step.line) for step in found.steps] == [
@@ -258,7 +261,9 @@ def test_whatever_is_decided_can_be_explained(
         grant = decode(text, "t")
     except Exception:  # noqa: BLE001 - NaN, a surrogate: no grant
         return
-    places = tuple(Place(name, path, path, path, f"/r/{path}") for name, path, _ in path_arguments(grant, args) if path)
+    places = tuple(
+        ResolvedPath(name, path, path, path, f"/r/{path}") for name, path, _ in path_arguments(grant, args) if path
+    )
     request = Request("a", args, places, cost)
     asked = Settings(sensitive, require_path=require_path, undeclared_args=undeclared)
     decision = decide(grant, request, (0.0,), 1.0, asked)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.engine import decide
-from cortex_policy.core.model import Grant, Place, Rate, Request, Settings
+from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import NO, PATH_NAMES, PERHAPS, YES, path_arguments, pathness_of_name
 
 DENYING = Settings(undeclared_args="deny")
@@ -23,7 +23,7 @@ def is_allowed(grant: Grant, args: dict[str, Any], settings: Settings | None = N
     """Decide a call whose paths land where they say; those that begin with `gov` govern grants."""
     found = {(argument, given) for argument, given, _ in path_arguments(grant, args) if given is not None}
     places = tuple(
-        Place(argument, given, given, given, f"/r/{given}", "", "governs" if given[:3] == "gov" else "")
+        ResolvedPath(argument, given, given, given, f"/r/{given}", "", "governs" if given[:3] == "gov" else "")
         for argument, given in found
     )
     return bool(decide(grant, Request("read", args, places), settings=settings or Settings()))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.model import Grant, Place, Rate, Request, Settings, UsageError
+from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings, UsageError
 from cortex_policy.core.plain_objects import exact_grant, exact_request, exact_settings
 from cortex_policy.core.plain_values import (
     MOST_PARTS,
@@ -241,8 +241,8 @@ def test_values_are_rebuilt_field_by_field() -> None:
         ["docs"],
     )  # type: ignore[arg-type]
     assert repr(exact_grant(mine)) == repr(exact_grant(GRANT)) == repr(GRANT)
-    request = Request(Text("tree"), {"path": Where.HIDDEN}, (Place("path", Text("x")),), Number(1))
-    assert repr(exact_request(request)) == repr(Request("tree", {"path": "../secret"}, (Place("path", "x"),)))
+    request = Request(Text("tree"), {"path": Where.HIDDEN}, (ResolvedPath("path", Text("x")),), Number(1))
+    assert repr(exact_request(request)) == repr(Request("tree", {"path": "../secret"}, (ResolvedPath("path", "x"),)))
     assert exact_settings(Settings(Text("deny"), True)) == Settings("deny", True)  # noqa: FBT003
 
 
@@ -277,7 +277,7 @@ def test_settings_of_other_types_are_refused(settings: Any) -> None:
 
 @pytest.mark.parametrize("request_", [
     None, Request(1, {}), Request("tree", 5), Request("tree", {}, "x"), Request("tree", {}, (1,)), Request("tree", {}, (), 0),
-    Request("tree", {}, (), 1, 1), Request("tree", {}, (Place(1, "x"),)),
+    Request("tree", {}, (), 1, 1), Request("tree", {}, (ResolvedPath(1, "x"),)),
 ])  # type: ignore[arg-type] # fmt: skip
 def test_requests_of_other_types_are_refused(request_: Any) -> None:
     """In an error of ours."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.engine import covering, misspelling, outside, usable
-from cortex_policy.core.model import Place
+from cortex_policy.core.model import ResolvedPath
 from cortex_policy.core.scope_prefix import proposed
 
 
@@ -45,15 +45,15 @@ def test_a_scope_covers_itself_and_what_lies_below() -> None:
 
 def test_both_spellings_must_be_in_scope() -> None:
     """A link out of scope is denied, and so is a link into it from outside."""
-    assert not outside(("docs",), Place("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
-    assert outside(("docs",), Place("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
-    assert outside(("docs",), Place("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
-    assert not outside(("docs", "content"), Place("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
+    assert not outside(("docs",), ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
+    assert outside(("docs",), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
+    assert outside(("docs",), ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
+    assert not outside(("docs", "content"), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
 
 
 def test_a_guarded_place_is_denied_whatever_the_scope() -> None:
     """No grant lets its tool change what governs it."""
-    guarded = Place("path", "docs/x", "docs/x", "docs/x", "/r/docs/x", guard="governs")
+    guarded = ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x", protected_reason="governs")
     assert outside((), guarded)
     assert outside(("docs",), guarded)
 

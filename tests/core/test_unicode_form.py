@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.closest_match import nearest_scope, nearest_word
 from cortex_policy.core.engine import covering, usable
-from cortex_policy.core.model import Place
+from cortex_policy.core.model import ResolvedPath
 from cortex_policy.core.unicode_form import difference, twin, twin_scope
 
 NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
@@ -17,7 +17,7 @@ NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
 @pytest.mark.parametrize(("scope", "path"), [(NFC, NFD), (NFD, NFC), (f"{NFC}/", f"{NFD}/x"), ("\u212a", "K/x")])
 def test_the_scope_that_a_path_reads_like_is_found(scope: str, path: str) -> None:
     """It is no scope of the path, and the nearest of all."""
-    there = Place("path", path, path, path, f"/{path}")
+    there = ResolvedPath("path", path, path, path, f"/{path}")
     assert covering((scope,), path) is None
     assert twin_scope(("docs/other", scope), there) == scope == nearest_scope(("docs/other", scope), there)
 
@@ -25,9 +25,9 @@ def test_the_scope_that_a_path_reads_like_is_found(scope: str, path: str) -> Non
 def test_what_is_in_a_scope_has_no_twin() -> None:
     """Nor has what is outside the root, or reads in another way."""
     scopes = (NFC, NFD)
-    assert twin_scope(scopes, Place("path", NFC, NFC, NFC)) == ""
-    assert twin_scope(scopes, Place("path", "/etc", None, None)) == ""
-    assert twin_scope(scopes, Place("path", "docs/cafe", "docs/cafe", "docs/cafe")) == ""
+    assert twin_scope(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ""
+    assert twin_scope(scopes, ResolvedPath("path", "/etc", None, None)) == ""
+    assert twin_scope(scopes, ResolvedPath("path", "docs/cafe", "docs/cafe", "docs/cafe")) == ""
 
 
 def test_an_action_that_reads_like_one_that_is_allowed_is_found() -> None:
@@ -48,7 +48,7 @@ def test_a_twin_is_found_wherever_both_forms_of_a_scope_differ(scope: str, rest:
     one, other = normalize("NFC", scope), normalize("NFD", scope)
     path = f"{other}/{rest}" if rest else other
     is_other = usable(one) is not None and covering((one,), path) is None and usable(normalize("NFC", one)) is not None
-    found = twin_scope((one,), Place("path", path, path, path))
+    found = twin_scope((one,), ResolvedPath("path", path, path, path))
     if is_other:
         assert found == one
     else:

@@ -40,7 +40,7 @@ def store(log: Path, root: Path) -> Iterator[PolicyStore]:
     """Make a store that has its grants in memory."""
     assert not log.exists()
     with PolicyStore(root) as store:
-        store.warm()
+        store.preload()
         assert store.decide("git", "tree")
         yield store
 
@@ -69,7 +69,7 @@ def test_a_line_says_what_was_decided_though_the_arguments_change_meanwhile(
             return super().hit(tool, action, limit, cost)
 
     with PolicyStore(root, budgets=Meanwhile()) as store:
-        store.warm()
+        store.preload()
         assert store.decide("git", "tree")
         given |= PATH
         assert store.enforce("git", "tree", given)
@@ -84,7 +84,7 @@ def test_a_line_says_what_a_call_without_a_store_says(
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", detail)
     (root / ".cortex/policy/stamp.json").write_text('{"format": 1, "version": 42}')
     with PolicyStore(root) as store:
-        store.warm()
+        store.preload()
         for run in ("", "nightly-7"):
             monkeypatch.setenv("CORTEX_RUN_ID", run)
             monkeypatch.setenv("TRACEPARENT", f"00-{'0a' * 16}-{'0b' * 8}-01")
@@ -224,7 +224,7 @@ def test_what_cannot_be_written_is_ignored_where_that_is_set(
     """The answers stand."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")
     with PolicyStore(root) as store:
-        store.warm()
+        store.preload()
         store.enforce("git", "tree")
         log.chmod(0o666)
         for _ in range(2):
@@ -307,7 +307,7 @@ def test_a_child_that_lives_on_holds_no_lock_of_its_parent(log: Path, store: Pol
 def test_threads_share_one_log(log: Path, root: Path) -> None:
     """And none of their lines is lost or torn."""
     with PolicyStore(root, budgets=MemoryBudgets()) as store:
-        store.warm()
+        store.preload()
         for _ in range(2):
             store.enforce("model-gateway", "chat")
         before = len(os.listdir("/dev/fd"))
@@ -358,7 +358,7 @@ def opened_here() -> list[str]:
 def test_nothing_stays_open(log: Path, root: Path, is_closed: bool) -> None:
     """Neither after it is closed, nor where it is forgotten."""
     store = PolicyStore(root)
-    store.warm()
+    store.preload()
     store.enforce("git", "tree")
     assert {str(log), f"{log}.lock"} <= set(opened_here())
     if is_closed:

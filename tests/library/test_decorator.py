@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy import AccessDenied, PolicyStore, guarded
+from cortex_policy import AccessDenied, PolicyStore, enforced
 from cortex_policy.core.model import UsageError
 
 
@@ -26,7 +26,7 @@ def test_arguments_are_bound_by_name_however_they_are_passed(store: PolicyStore 
     """In order, by name, and by default; under the name that the grant has for them."""
     ran = []
 
-    @guarded("git", "tree", store=store, path="target")
+    @enforced("git", "tree", store=store, path="target")
     def read(depth: int, /, target: str = "etc", *, loud: bool = False) -> str:
         """Read."""
         ran.append((depth, target, loud))
@@ -46,7 +46,7 @@ def test_a_coroutine_function_is_asked_for_when_it_is_awaited(store: PolicyStore
     """And stays one."""
     ran = []
 
-    @guarded("git", "tree", store=store, path="path")
+    @enforced("git", "tree", store=store, path="path")
     async def read(path: str) -> str:
         ran.append(path)
         return path
@@ -68,12 +68,12 @@ def test_methods_are_guarded_like_functions(store: PolicyStore | None) -> None:
     class Reader:
         """Reads."""
 
-        @guarded("git", "tree", store=store, path="path")
+        @enforced("git", "tree", store=store, path="path")
         def read(self, path: str) -> str:
             return path
 
         @staticmethod
-        @guarded("git", "push", store=store)
+        @enforced("git", "push", store=store)
         def push() -> None:
             raise AssertionError
 
@@ -89,7 +89,7 @@ def test_a_name_that_the_function_does_not_have_is_refused_where_it_is_decorated
     """What it only collects is none: nobody knows whether it comes."""
     with pytest.raises(UsageError, match=f"has no parameter `{name}`"):
 
-        @guarded("git", "tree", path=name)
+        @enforced("git", "tree", path=name)
         def read(path: str, *words: str, **named: str) -> None:
             raise AssertionError(path, words, named)
 
@@ -98,12 +98,12 @@ def test_what_no_call_begins_is_refused() -> None:
     """An asynchronous generator, whose body runs later; a class."""
     with pytest.raises(UsageError, match="asynchronous generator"):
 
-        @guarded("git", "tree")
+        @enforced("git", "tree")
         async def stream() -> object:  # type: ignore[misc]
             yield 1
 
     with pytest.raises(UsageError, match="is no function"):
 
-        @guarded("git", "tree")
+        @enforced("git", "tree")
         class Tool:
             """A tool."""

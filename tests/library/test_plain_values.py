@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import CortexPolicyError, Request
-from cortex_policy.library.decorator import guarded
+from cortex_policy.library.decorator import enforced
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.state.mapped_ledger import FileBudgets
@@ -147,7 +147,7 @@ def test_a_guarded_function_does_not_run_where_the_value_is_denied(root: Path, v
     assert root.is_dir()
     with PolicyStore(root, budgets=MemoryBudgets()) as store:
 
-        @guarded("model-gateway", "chat", store=store, path="value")
+        @enforced("model-gateway", "chat", store=store, path="value")
         def function(value: Any) -> bool:  # noqa: ARG001 - it is looked at before
             return True
 
@@ -166,7 +166,7 @@ def test_a_path_is_what_open_reads(root: Path) -> None:
             assert not answered(ask, "git", "tree", {"path": where.POLICY})
             assert not answered(ask, "model-gateway", "chat", {"path": where.POLICY})
         found = store.decide("git", "tree", {"path": where.OUT})
-        assert [place.resolved for place, _ in found.places] == [str(root / "packages" / "x")]
+        assert [place.resolved for place, _ in found.paths] == [str(root / "packages" / "x")]
     os.chdir(root)
 
 

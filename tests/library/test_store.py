@@ -32,7 +32,7 @@ def store(root: Path, ears: str) -> Iterator[PolicyStore]:
     assert ears
     time.sleep(STILL)
     with PolicyStore(root) as store:
-        store.warm()
+        store.preload()
         assert store.decide("git", "tree")
         yield store
 
@@ -357,13 +357,13 @@ def test_warming_tells_what_failed_and_raises_nothing(root: Path) -> None:
     """The others are there."""
     (root / ".cortex" / "policy" / "tools" / "broken.json").write_text("{")
     with PolicyStore(root) as store:
-        warmth = store.warm()
+        warmth = store.preload()
         assert warmth.loaded == ("git", "model-gateway")
         assert warmth.failures["broken"].exit_code == 21
-        named = store.warm(["git", "nobody", "../x"])
+        named = store.preload(["git", "nobody", "../x"])
         assert (named.loaded, list(named.failures)) == (("git",), ["nobody", "../x"])
         (root / ".cortex" / "policy" / "tools").chmod(0o777)
-        assert list(store.warm().failures) == [""]
+        assert list(store.preload().failures) == [""]
 
 
 def test_what_is_invalidated_is_read_anew(store: PolicyStore) -> None:
@@ -372,7 +372,7 @@ def test_what_is_invalidated_is_read_anew(store: PolicyStore) -> None:
     store.invalidate("git")
     store.load("git")
     store.invalidate()
-    store.warm()
+    store.preload()
     assert store.stats().misses == before + 3
 
 
@@ -389,7 +389,7 @@ def test_no_word_but_an_id_is_looked_up(store: PolicyStore, word: str) -> None:
 def test_a_closed_store_answers_nothing(root: Path) -> None:
     """Whatever it had in memory."""
     store = PolicyStore(root)
-    store.warm()
+    store.preload()
     store.close()
     store.close()
     for ask in (lambda: store.load("git"), lambda: store.decide("git", "tree"), lambda: store.enforce("git", "tree")):
@@ -482,7 +482,7 @@ def test_nothing_is_left_open_after_close(root: Path) -> None:
     PolicyStore(root).close()
     descriptors, threads = set(os.listdir("/proc/self/fd")), threading.active_count()
     with PolicyStore(root, reader="gateway") as store:
-        store.warm()
+        store.preload()
         store.enforce("git", "tree", PATH)
         store.subscribe(print)
         assert threading.active_count() > threads

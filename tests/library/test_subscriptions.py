@@ -13,7 +13,7 @@ from conftest import GIT
 
 from cortex_policy.library import polling
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.library.subscriptions import Change
+from cortex_policy.library.subscriptions import GrantChanged
 
 PATIENCE = 20  # seconds, of which it needs a fraction
 
@@ -44,20 +44,20 @@ def pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("pace")
 def test_each_write_is_told_once_with_what_it_means(root: Path) -> None:
     """A change, a new grant, one that is gone, and one that allows the same in other words."""
-    told: queue.Queue[Change] = queue.Queue()
+    told: queue.Queue[GrantChanged] = queue.Queue()
     before = digest((root / ".cortex" / "policy" / "tools" / "git.json").read_text())
     with PolicyStore(root) as store:
         store.subscribe(told.put)
         wide = written(root, actions=["tree", "snippet", "search", "push"])
-        assert told.get(timeout=PATIENCE) == Change("git", before, wide, "widened")
+        assert told.get(timeout=PATIENCE) == GrantChanged("git", before, wide, "widened")
         narrow = written(root, actions=["tree"])
-        assert told.get(timeout=PATIENCE) == Change("git", wide, narrow, "narrowed")
+        assert told.get(timeout=PATIENCE) == GrantChanged("git", wide, narrow, "narrowed")
         alike = written(root, actions=["tree"], note="for the same calls")
-        assert told.get(timeout=PATIENCE) == Change("git", narrow, alike, "same")
+        assert told.get(timeout=PATIENCE) == GrantChanged("git", narrow, alike, "same")
         new = written(root, "fresh")
-        assert told.get(timeout=PATIENCE) == Change("fresh", None, new, "widened")
+        assert told.get(timeout=PATIENCE) == GrantChanged("fresh", None, new, "widened")
         (root / ".cortex" / "policy" / "tools" / "fresh.json").unlink()
-        assert told.get(timeout=PATIENCE) == Change("fresh", new, None, "narrowed")
+        assert told.get(timeout=PATIENCE) == GrantChanged("fresh", new, None, "narrowed")
         time.sleep(4 * polling.SECONDS)
         assert told.empty()
 
@@ -65,11 +65,11 @@ def test_each_write_is_told_once_with_what_it_means(root: Path) -> None:
 @pytest.mark.usefixtures("pace")
 def test_a_callback_that_raises_ends_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hook of threads is told; the other subscribers and the next change are served."""
-    told: queue.Queue[Change] = queue.Queue()
+    told: queue.Queue[GrantChanged] = queue.Queue()
     raised: queue.Queue[threading.ExceptHookArgs] = queue.Queue()
     monkeypatch.setattr(threading, "excepthook", raised.put)
 
-    def fails(_: Change) -> None:
+    def fails(_: GrantChanged) -> None:
         raise ZeroDivisionError
 
     with PolicyStore(root) as store:
@@ -83,7 +83,7 @@ def test_a_callback_that_raises_ends_nothing(root: Path, monkeypatch: pytest.Mon
 
 def test_who_ends_a_subscription_is_told_no_more(root: Path) -> None:
     """The same callback may have another one, and to end twice is to end once."""
-    told: queue.Queue[Change] = queue.Queue()
+    told: queue.Queue[GrantChanged] = queue.Queue()
     with PolicyStore(root) as store:
         end, _ = store.subscribe(told.put), store.subscribe(told.put)
         end()
@@ -99,7 +99,7 @@ def test_a_callback_may_close_the_store(root: Path) -> None:
     closed = threading.Event()
     store = PolicyStore(root)
 
-    def close(_: Change) -> None:
+    def close(_: GrantChanged) -> None:
         store.close()
         closed.set()
 
@@ -110,7 +110,7 @@ def test_a_callback_may_close_the_store(root: Path) -> None:
 
 def test_what_is_away_for_a_moment_only_is_not_told_as_gone(root: Path) -> None:
     """As in a checkout, which removes before it writes."""
-    told: queue.Queue[Change] = queue.Queue()
+    told: queue.Queue[GrantChanged] = queue.Queue()
     file = root / ".cortex" / "policy" / "tools" / "git.json"
     with PolicyStore(root) as store:
         store.subscribe(told.put)

@@ -66,7 +66,7 @@ def test_who_may_only_read_the_log_stops_no_call(log: Path, root: Path, monkeypa
     assert root.is_dir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(log))
     with PolicyStore(root) as store:
-        store.warm()
+        store.preload()
         store.enforce("git", "tree")
         with held(log):
             assert enforce(load_grant("git"), "tree")

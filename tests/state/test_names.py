@@ -231,7 +231,7 @@ def test_a_root_that_is_gone_is_said_to_be_so(tmp_path: Path, gone: str) -> None
         with pytest.raises(GrantError) as error:
             store.load("git")
         assert error.value.exit_code == 25
-        assert list(store.warm().failures) == [""]
+        assert list(store.preload().failures) == [""]
         aside.rename(away[gone])
         assert store.decide("git", "tree")
 

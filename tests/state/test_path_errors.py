@@ -236,8 +236,8 @@ def test_renames_while_a_way_is_followed_lead_nowhere_else(root: Path) -> None:
     thread.start()
     try:
         for _ in range(2000):
-            for place, _ in ask(grant, "tree", {"path": "docs/a/git.json"}, peek=True).places:
-                assert place.guard or place.resolved in (None, str(root / "docs" / "a" / "git.json"))
+            for place, _ in ask(grant, "tree", {"path": "docs/a/git.json"}, peek=True).paths:
+                assert place.protected_reason or place.resolved in (None, str(root / "docs" / "a" / "git.json"))
     finally:
         done.set()
         thread.join()

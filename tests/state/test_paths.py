@@ -166,7 +166,7 @@ def test_what_governs_grants_is_out_of_reach_however_a_program_reads_a_path(maze
     (maze / "docs" / "file").write_text("x")
     decision = ask(load_grant("model-gateway"), "chat", {"path": path})
     assert not decision
-    assert any(place.guard for place, _ in decision.places)
+    assert any(place.protected_reason for place, _ in decision.paths)
 
 
 def test_a_path_that_is_collapsed_first_must_stay_in_scope_too(maze: Path) -> None:

@@ -156,7 +156,7 @@ def test_a_storm_of_kills_leaves_whole_lines(log: Path, most: int, monkeypatch: 
 def write_by_store(writer: int) -> None:
     """Ask a store for ever, and say of each answer that it was given."""
     with PolicyStore(budgets=MemoryBudgets()) as store, open(f"answers-{writer}", "ab", buffering=0) as said:
-        store.warm()
+        store.preload()
         for number in range(1 << 30):
             store.enforce("many", "do", {"n": f"{writer}.{number}"})
             said.write(b"%d\n" % number)

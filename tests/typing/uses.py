@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 from cortex_policy import (
     AccessDenied,
-    Change,
     Decision,
     Grant,
+    GrantChanged,
     MemoryBudgets,
     PolicyStore,
+    PreloadResult,
     Reason,
-    Stats,
-    Warmth,
+    StoreStats,
     enforce,
-    guarded,
+    enforced,
     load_grant,
     load_grant_async,
 )
@@ -21,27 +21,27 @@ from cortex_policy import (
 store = PolicyStore("/srv/app", 8, budgets=MemoryBudgets(), reader="gateway")
 grant: Grant = load_grant("git")
 decision: Decision = enforce(grant, "tree", {"path": "docs"}, budgets=MemoryBudgets())
-warmth: Warmth = store.warm(["git"])
-stats: Stats = store.stats()
-count: int = stats.hits + len(warmth.failures)
+preloaded: PreloadResult = store.preload(["git"])
+stats: StoreStats = store.stats()
+count: int = stats.hits + len(preloaded.failures)
 
 
-def told(change: Change) -> None:
+def report(change: GrantChanged) -> None:
     """Take a change."""
     text: str = change.verdict if change.new is None else change.new
     print(text)
 
 
-end: Callable[[], None] = store.subscribe(told)
+end: Callable[[], None] = store.subscribe(report)
 
 
-@guarded("git", "tree", store=store, path="target")
+@enforced("git", "tree", store=store, path="target")
 def read(target: str, depth: int = 1) -> bytes:
     """Keep its own type."""
     return target.encode() * depth
 
 
-@guarded("git", "tree", path="target")
+@enforced("git", "tree", path="target")
 async def read_later(target: str) -> bytes:
     """Keep its own type, too."""
     return target.encode()

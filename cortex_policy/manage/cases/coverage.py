@@ -77,10 +77,10 @@ class Evidence:
     def _note_paths(self, seen: Seen) -> None:
         decision = seen.decision
         if decision.allowed:
-            self.has_path = self.has_path or bool(seen.request.places)
-            self._inside += [place.collapsed for place in seen.request.places if place.collapsed is not None]
+            self.has_path = self.has_path or bool(seen.request.paths)
+            self._inside += [place.normalized for place in seen.request.paths if place.normalized is not None]
         elif decision.reason == PATH_OUTSIDE_SCOPE:
-            self._beside += [place.collapsed for place in seen.request.places if place.collapsed is not None]
+            self._beside += [place.normalized for place in seen.request.paths if place.normalized is not None]
 
     def _note_budget(self, seen: Seen) -> None:
         action, decision = seen.request.action, seen.decision

@@ -2,10 +2,11 @@
 
 from marshal import dumps
 
+from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.decode import decode
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import covering, misspelling
-from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Place, Reason, Settings, budget_key
+from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings, budget_key
 from cortex_policy.manage.replay.rate import Windows
 from cortex_policy.manage.replay.relevant_grant import GrantParts
 from cortex_policy.manage.replay.rules import Beyond, Unknown, is_full, judged
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Policy = Mapping[str, Found] | Mapping[str, Grant | GrantError]  # each grant by its id
 
 _ABSENT = GrantError(GRANT_NOT_FOUND, "")
-_PLAIN = set(Place.__match_args__[:5])  # members of a path without a fault
+_PLAIN = set(PATH_MEMBERS[:5])  # members of a path without a fault
 _OF_ANY_TEXT = frozenset(("type", "format", "title", "description"))  # keywords that all texts meet, or none
 SLOW = Beyond(f"up to it the calls take more than {MAX_SHARED_STEPS:,} steps in patterns")
 MOST_KNOWN, _LONGEST_KNOWN = 20_000, 2048  # answers that are remembered, and bytes of what names one
@@ -146,7 +147,7 @@ def _plain_paths(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | None
     for place in paths if is_full(data) and isinstance(paths, list) else (None,):
         if not isinstance(place, dict) or place.keys() != _PLAIN:
             return None
-        name, given, *spellings, resolved = map(place.get, Place.__match_args__[:5])
+        name, given, *spellings, resolved = map(place.get, PATH_MEMBERS[:5])
         if not isinstance(name, str) or not isinstance(resolved, str) or args.get(name) != given:
             return None
         if not isinstance(given, str) or spellings != [given, given]:

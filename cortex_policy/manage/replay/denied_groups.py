@@ -4,7 +4,16 @@ import os
 from collections import deque
 
 from cortex_policy.core.engine import covering
-from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Place, Rate, budget_key
+from cortex_policy.core.model import (
+    ALLOWED,
+    GRANT_NOT_FOUND,
+    RATE_LIMITED,
+    Grant,
+    GrantError,
+    Rate,
+    ResolvedPath,
+    budget_key,
+)
 from cortex_policy.core.path_arguments import may_be_path, path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.replay.decider import MOST_KNOWN, SLOW, Deciding, same_as
@@ -217,7 +226,7 @@ def _scopes_as_text(data: "dict[str, Any]") -> tuple[str, ...] | str:
             return "a path of it is none"
         path, below = collapse(given if given.startswith("/") else f"{cwd}/{given}"), root.rstrip("/") + "/"
         relative = path.removeprefix(below) if path.startswith(below) else None
-        scopes = directories(Place(argument, given, relative, relative, path))
+        scopes = directories(ResolvedPath(argument, given, relative, relative, path))
         if isinstance(scopes, str):
             return scopes
         found |= dict.fromkeys(scopes)

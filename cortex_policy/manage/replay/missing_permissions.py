@@ -8,7 +8,7 @@ from cortex_policy.core.model import (
     ARGUMENT_NOT_ALLOWED,
     PATH_OUTSIDE_SCOPE,
     Grant,
-    Place,
+    ResolvedPath,
     Value,
 )
 from cortex_policy.core.path_arguments import path_arguments
@@ -142,14 +142,14 @@ def _scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
     return tuple(found) or "a path is required"
 
 
-def directories(place: Place) -> list[str] | str:
+def directories(place: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that hold a path in both spellings, or why there are none."""
-    if place.guard:
+    if place.protected_reason:
         return "a path that governs grants is in no scope"
-    if why := misspelling(place.given) or place.fault:
+    if why := misspelling(place.given) or place.error:
         return f"a path of it {why}"
     found = []
-    for relative in dict.fromkeys((place.collapsed, place.landed)):  # both spellings must be in scope
+    for relative in dict.fromkeys((place.normalized, place.resolved_inside)):  # both spellings must be in scope
         if relative is None:
             return "a path of it leads out of the root"
         scope = relative.rpartition("/")[0] or relative

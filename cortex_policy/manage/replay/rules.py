@@ -1,5 +1,6 @@
 """A past call decided again, every rule but the rate, on what its event says: yes, no or unknown, never a guess."""
 
+from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.compare.declarations import allows_none
 from cortex_policy.core.engine import refusal, usable
 from cortex_policy.core.model import (
@@ -13,9 +14,9 @@ from cortex_policy.core.model import (
     RATE_LIMITED,
     Grant,
     GrantError,
-    Place,
     Reason,
     Request,
+    ResolvedPath,
     Settings,
 )
 from cortex_policy.core.path_arguments import path_arguments
@@ -95,7 +96,7 @@ def _from_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "R
 
 def _places(
     grant: Grant, paths: "list[tuple[str, str | None, bool]]", data: "dict[str, Any]"
-) -> "Iterator[tuple[Place, Place]]":
+) -> "Iterator[tuple[ResolvedPath, ResolvedPath]]":
     """Yield the place of each path that a grant sees, at its worst and at its best."""
     known = {(place.argument, place.given): place for place in recorded_places(data)} if paths else {}
     for argument, given, _ in paths:
@@ -104,29 +105,35 @@ def _places(
         place = known.get((argument, given))
         if place is None:
             within = next(filter(usable, grant.fs_scope), None)
-            yield Place(argument, given, guard="is not in the log"), Place(argument, given, within, within, within)
+            yield (
+                ResolvedPath(argument, given, protected_reason="is not in the log"),
+                ResolvedPath(argument, given, within, within, within),
+            )
         elif _may_depend_on_scopes(place):
-            part = place.argument, place.given, place.collapsed, place.landed, place.resolved
-            yield Place(*part, "leads elsewhere", place.guard), Place(*part, "", place.guard)
+            part = place.argument, place.given, place.normalized, place.resolved_inside, place.resolved
+            yield (
+                ResolvedPath(*part, "leads elsewhere", place.protected_reason),
+                ResolvedPath(*part, "", place.protected_reason),
+            )
         else:
             yield place, place
 
 
-def _may_depend_on_scopes(place: Place) -> bool:
+def _may_depend_on_scopes(place: ResolvedPath) -> bool:
     """Whether its `..` lead elsewhere once they are collapsed: that is a fault under some scopes only."""
-    return place.resolved is not None and place.collapsed != place.landed and ".." in place.given.split("/")
+    return place.resolved is not None and place.normalized != place.resolved_inside and ".." in place.given.split("/")
 
 
-def recorded_places(data: "dict[str, Any]") -> "Iterator[Place]":
+def recorded_places(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
     """Yield the paths of a call as they were resolved then; what is none is passed over."""
     found = data.get("paths")
     for one in found if isinstance(found, list) else ():
         if isinstance(one, dict):
-            argument, given, collapsed, landed, resolved, fault, guard = map(one.get, Place.__match_args__)
+            argument, given, collapsed, landed, resolved, fault, guard = map(one.get, PATH_MEMBERS)
             faults = ("" if fault is None else fault), ("" if guard is None else guard)
             members = argument, given, collapsed, landed, resolved, *faults
             if argument is not None and given is not None and all(isinstance(part, _TEXT) for part in members):
-                yield Place(*members)  # type: ignore[arg-type] # they were looked at
+                yield ResolvedPath(*members)  # type: ignore[arg-type] # they were looked at
 
 
 def _approved(recorded: Reason) -> bool | None:

@@ -13,7 +13,7 @@ from cortex_policy.core.compare.grants import BOTH, NARROWED, SAME, WIDENED, com
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import covering, refusal
-from cortex_policy.core.model import Grant, Place, Rate, Request, Settings
+from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import path_arguments
 from tests.support.chance import chance
 
@@ -209,7 +209,7 @@ def request(grant: Grant, action: str, args: dict[str, object]) -> Request:
     """Return a call whose paths were looked up in the world."""
     found = ((label, given) for label, given, _ in path_arguments(grant, args) if given is not None)
     return Request(action, args, tuple(
-        Place(label, given, collapsed, landed, landed, fault, guard)
+        ResolvedPath(label, given, collapsed, landed, landed, fault, guard)
         for label, given in found for collapsed, landed, fault, guard in [WORLD.get(given, (given, given, "", ""))]
     ))  # fmt: skip
 

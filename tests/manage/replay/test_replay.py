@@ -13,7 +13,7 @@ from logs import event, on_path, place
 from cortex_policy.core.decode import decode
 from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import decide
-from cortex_policy.core.model import ALLOWED, Place, Request, UsageError
+from cortex_policy.core.model import ALLOWED, Request, ResolvedPath, UsageError
 from cortex_policy.manage.audit.reader import Tally, since
 from cortex_policy.manage.replay.rate import LAG, Windows
 from cortex_policy.manage.replay.replay import MOST_GROUPS, Replay, policy_of, replay
@@ -253,7 +253,7 @@ def test_an_unchanged_policy_flips_nothing(asked: list[tuple[object, ...]], limi
     grant, hits, now, logged = decode(text), {}, 0.0, []
     for gap, action, path, cost, peek, lag, delay in asked:
         now += float(gap)  # type: ignore[arg-type]
-        spelled = Place("path", str(path), str(path), str(path), f"/r/{path}")
+        spelled = ResolvedPath("path", str(path), str(path), str(path), f"/r/{path}")
         taken = hits.setdefault(action, [])
         decision = decide(grant, Request(str(action), {"path": path}, (spelled,), int(str(cost))), taken, now)
         if decision and not peek:
@@ -297,7 +297,7 @@ def test_a_full_log_is_decided_as_the_engine_decides(
     for number, (action, args) in enumerate(asked):
         found = [place(args["path"])] if "path" in args else []
         lines.append(event(number, action, "grant_invalid", args=args, paths=found))
-        spelled = tuple(Place(**members) for members in found)
+        spelled = tuple(ResolvedPath(**members) for members in found)
         expected.append(decide(decode(text), Request(action, args, spelled)).allowed)
     done = replayed(lines, {"git": text})
     assert (done.opened, done.unknown) == (sum(expected), 0)
