@@ -17,6 +17,7 @@ from cortex_policy.core.model import ALLOWED, Request, ResolvedPath, UsageError
 from cortex_policy.manage.audit.reader import Tally, since
 from cortex_policy.manage.replay.rate import LAG, Windows
 from cortex_policy.manage.replay.replay import MOST_GROUPS, Replay, policy_of, replay
+from cortex_policy.manage.replay.rules import recorded_places
 from cortex_policy.state.grants import Root
 from cortex_policy.state.writer_lock import NotDone
 
@@ -297,7 +298,7 @@ def test_a_full_log_is_decided_as_the_engine_decides(
     for number, (action, args) in enumerate(asked):
         found = [place(args["path"])] if "path" in args else []
         lines.append(event(number, action, "grant_invalid", args=args, paths=found))
-        spelled = tuple(ResolvedPath(**members) for members in found)
+        spelled = tuple(recorded_places({"paths": found}))
         expected.append(decide(decode(text), Request(action, args, spelled)).allowed)
     done = replayed(lines, {"git": text})
     assert (done.opened, done.unknown) == (sum(expected), 0)
