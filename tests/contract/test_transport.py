@@ -100,6 +100,7 @@ def test_an_error_arrives_as_it_left(way: Callable[[object], object]) -> None:
         assert found is not error
 
 
+@pytest.mark.filterwarnings("ignore:`cortex_policy.adapters.sinks` is deprecated:DeprecationWarning")
 def test_every_error_of_the_package_is_among_them() -> None:
     """One that is added has to arrive too."""
     for module in pkgutil.walk_packages(cortex_policy.__path__, "cortex_policy."):
