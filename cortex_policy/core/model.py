@@ -80,8 +80,9 @@ class _OldField:
     def __init__(self, new: str) -> None:
         self._new = new
 
-    def __set_name__(self, _: type, name: str) -> None:
+    def __set_name__(self, owner: type, name: str) -> None:
         self._old = name
+        del owner.__annotations__[name]  # so that it is no field
 
     def __get__(self, value: Value, kind: type) -> "Any":
         from cortex_policy.core.deprecated import warn  # noqa: PLC0415 - only old names need it
@@ -198,10 +199,10 @@ class ResolvedPath(Value):
     error: str = ""
     protected_reason: str = ""
 
-    collapsed = _OldField("normalized")
-    landed = _OldField("resolved_inside")
-    fault = _OldField("error")
-    guard = _OldField("protected_reason")
+    collapsed: "ClassVar[_OldField]" = _OldField("normalized")
+    landed: "ClassVar[_OldField]" = _OldField("resolved_inside")
+    fault: "ClassVar[_OldField]" = _OldField("error")
+    guard: "ClassVar[_OldField]" = _OldField("protected_reason")
 
 
 class Request(Value):
@@ -213,7 +214,7 @@ class Request(Value):
     cost: int = 1
     approved: bool = False
 
-    places = _OldField("paths")
+    places: "ClassVar[_OldField]" = _OldField("paths")
 
 
 class Settings(Value):
@@ -289,7 +290,7 @@ class Decision(Value):
     grant_sha256: str | None = None
     approval: Approval | None = None
 
-    places = _OldField("paths")
+    places: "ClassVar[_OldField]" = _OldField("paths")
 
     @property
     def allowed(self) -> bool:

@@ -40,7 +40,7 @@ class Deciding:
         self._loaded: dict[str, Grant | GrantError] = {}
         self._parts: dict[str, GrantParts] = {}
         self._known: dict[bytes, Reason | Unknown | None] = {}
-        self.steps = SharedSteps()
+        self.steps: SharedSteps = SharedSteps()
 
     def take(self, at: float, data: "dict[str, Any]", ticket: object) -> None:
         """Decide one call."""
