@@ -19,6 +19,7 @@ from throttled import RateLimiterType, Throttled, rate_limiter, store
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
+from cortex_policy.state.settings import find_state_directory
 
 Hit = Callable[[], bool]
 TOOL, ROOT = "bench", (1, 1)
@@ -45,7 +46,7 @@ def ours_file(directory: str, key: str, limit: int) -> Iterator[Hit]:
 def ours_one_shot(directory: str, key: str, limit: int) -> Iterator[Hit]:
     """Take from a budget that is opened for each call, as `check` does."""
     os.environ["CORTEX_POLICY_STATE_DIR"] = f"{directory}/state"
-    take = Ledger(ROOT).take
+    take = Ledger(ROOT, find_state_directory()).take
     yield lambda: take(TOOL, key, limit).consumed == 1
 
 

@@ -17,7 +17,7 @@ from cortex_policy.manage.audit.reader import Tally, lines
 from cortex_policy.manage.diff.grants import changed
 from cortex_policy.manage.replay.impact import MOST_LINES, told
 from cortex_policy.manage.replay.replay import policy_of, replay
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 
 MOST, MOST_WAITED = 2.5, 0.3
 GRANT = {

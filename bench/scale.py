@@ -15,7 +15,7 @@ from pathlib import Path
 
 from cortex_policy.manage import listing, stamp
 from cortex_policy.manage.diff import grants as grant_diff
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 
 ROUNDS = 5
 MOST = 12.0

@@ -7,8 +7,8 @@ from cortex_policy.core.arguments import declared_type
 from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
 from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError, Value
 from cortex_policy.core.path_arguments import NO, YES, pathness
+from cortex_policy.state import read_all
 from cortex_policy.state.enforcement import Trail, admit
-from cortex_policy.state.grants import read_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

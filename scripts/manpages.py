@@ -8,7 +8,7 @@ from pages import Page
 from cortex_policy.cli.app import PROGRAM
 from cortex_policy.cli.exit_codes import exit_codes
 from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, Setting, by_variable
-from cortex_policy.state.ledger import SYSTEM_SETTINGS
+from cortex_policy.state import SYSTEM_SETTINGS
 
 Entries = Iterable[tuple[str, str]]
 FILES = (

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cortex_policy.manage.editing.operations import Written
-    from cortex_policy.state.grants import Root
+    from cortex_policy.state import Root
 
 
 def agreed(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[Change], None]":

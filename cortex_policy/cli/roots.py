@@ -8,7 +8,7 @@ from cortex_policy.state import roots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.state.grants import Root
+    from cortex_policy.state import Root
 
 
 def find_inner_root(named: str | None) -> "Root":

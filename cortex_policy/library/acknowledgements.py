@@ -14,11 +14,10 @@ from cortex_policy.core.decode import Malformed, decode_json, is_grant_id
 from cortex_policy.core.model import CortexPolicyError, UsageError, Value
 from cortex_policy.library.file_identity import Identity, identity_of, lies_still
 from cortex_policy.library.path_lookup import RootName
+from cortex_policy.state import OPEN_DIRECTORY, Root, boot_id, read_all, sha256, state_directory
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.enforcement import settings_of
-from cortex_policy.state.grants import Root, read_all, sha256
-from cortex_policy.state.ledger import open_state, state_directory
-from cortex_policy.state.ledger_ring import boot_id
+from cortex_policy.state.ledger import open_state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,9 +164,9 @@ def _read(descriptor: int) -> Acknowledgement | None:
 def _opened(root: Root) -> int:
     """Open the directory of rate state; raise StateError where it cannot be used."""
     status = os.stat(root.path)
-    where = settings_of(root.path).state_dir
+    where = state_directory(settings_of(root.path).state_dir)
     os.close(open_state((status.st_dev, status.st_ino), boot_id(), where))  # makes it, and judges it
-    return os.open(state_directory(where), os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    return os.open(where, OPEN_DIRECTORY)
 
 
 def _prefix(root: Root, name: str) -> str:

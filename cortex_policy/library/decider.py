@@ -5,18 +5,11 @@ from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Requ
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
 from cortex_policy.library.cache import Cache, Entry, StoreStats
 from cortex_policy.library.path_lookup import RootName
-from cortex_policy.state.enforcement import (
-    Trail,
-    admit_from,
-    believed,
-    guarded,
-    refuse_stop_of_host,
-    settings_of,
-    shortage,
-)
+from cortex_policy.state import shortage
+from cortex_policy.state.enforcement import Trail, admit_from, believed, refuse_stop_of_host, settings_of
 from cortex_policy.state.grants import check_id, read_grant
 from cortex_policy.state.mapped_ledger import FileBudgets
-from cortex_policy.state.paths import places
+from cortex_policy.state.paths import guarded, places
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import denial
 from cortex_policy.core.plain_objects import exact_grant
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_path, exact_text
+from cortex_policy.state import shortage
 from cortex_policy.state.emergency_stop import refuse_since
-from cortex_policy.state.enforcement import Trail, believed, refuse_stop_of_host, settings_of, shortage
+from cortex_policy.state.enforcement import Trail, believed, refuse_stop_of_host, settings_of
 from cortex_policy.state.grants import check_id, find_root, read_grant
 
 TYPE_CHECKING = False

@@ -5,7 +5,8 @@ from stat import S_ISDIR, S_ISLNK
 
 from cortex_policy.core.model import Value
 from cortex_policy.library.inotify import APPEARED, ITSELF
-from cortex_policy.state.grants import Root, find_root
+from cortex_policy.state import Root
+from cortex_policy.state.grants import find_root
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from cortex_policy.core.model import CortexPolicyError, Origin, Settings, Value
 from cortex_policy.library.file_identity import Identity, identity_of, lies_still
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Watch
 from cortex_policy.library.path_lookup import RootName, walk
-from cortex_policy.state.enforcement import guarded, refuse_stop, refuse_stop_of_host, settings_of
-from cortex_policy.state.grants import Directory, Root, Trust
-from cortex_policy.state.ledger import settings_directories
+from cortex_policy.state import Root, settings_directories
+from cortex_policy.state.enforcement import refuse_stop, refuse_stop_of_host, settings_of
+from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.ledger_directory import is_local
-from cortex_policy.state.paths import Guarded, beginnings
+from cortex_policy.state.paths import Guarded, beginnings, guarded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

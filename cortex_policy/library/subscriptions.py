@@ -9,7 +9,8 @@ from cortex_policy.core.model import CortexPolicyError, Grant, GrantError, Value
 from cortex_policy.library.file_identity import Identity, identity_of, lies_still
 from cortex_policy.library.path_lookup import RootName
 from cortex_policy.library.polling import report
-from cortex_policy.state.grants import Root, read_grant
+from cortex_policy.state import Root
+from cortex_policy.state.grants import read_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from time import monotonic, sleep
 
 from cortex_policy.library.acknowledgements import Acknowledgement, check_name, living
 from cortex_policy.manage.stamp import POLL_SECONDS
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root
 from cortex_policy.state.writer_lock import NotDone
 
 

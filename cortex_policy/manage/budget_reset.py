@@ -3,7 +3,7 @@
 from cortex_policy.core.model import Value
 from cortex_policy.manage.budgets import Standing, ledger_of, of_row
 from cortex_policy.manage.listing import Row, row_of
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 
 
 class Inspection(Value):

@@ -5,11 +5,13 @@ import os
 from cortex_policy.core.model import ROOT_NOT_FOUND, Budget, Grant, GrantError, StateError, UsageError, Value
 from cortex_policy.core.text import listed
 from cortex_policy.manage.listing import Row, row_of, rows
-from cortex_policy.state.grants import Root, check_id, read_grant
-from cortex_policy.state.ledger import Ledger, boot_id, open_state, state_directory
+from cortex_policy.state import Root, boot_id
+from cortex_policy.state.grants import check_id, read_grant
+from cortex_policy.state.ledger import Ledger, open_state
 from cortex_policy.state.ledger_directory import unusable
 from cortex_policy.state.ledger_maintenance import drop, remove_all
 from cortex_policy.state.ledger_ring import Key
+from cortex_policy.state.settings import find_state_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,16 +96,17 @@ def ledger_of(root: Root) -> Ledger:
     except OSError as error:
         detail = f"`{root.path}`: {os.strerror(error.errno or 0).lower()}"
         raise GrantError(ROOT_NOT_FOUND, detail) from None
-    return Ledger((status.st_dev, status.st_ino))
+    return Ledger((status.st_dev, status.st_ino), find_state_directory())
 
 
 def _in_state(root: Root, work: "Callable[[int], T]") -> "T":
     """Do something in the directory of a root's state; raise StateError where it cannot be done."""
+    ledger = ledger_of(root)
     try:
-        directory = open_state(ledger_of(root).root_identity, boot_id())
+        directory = open_state(ledger.root_identity, boot_id(), ledger.state_dir)
         try:
             return work(directory)
         finally:
             os.close(directory)
     except OSError as error:
-        raise unusable(error, state_directory()) from None
+        raise unusable(error, ledger.state_dir) from None

@@ -5,12 +5,13 @@ import stat
 from contextlib import contextmanager, suppress
 from shlex import quote as quoted
 
+from cortex_policy import state as host
 from cortex_policy.core.model import Value
 from cortex_policy.core.text import printable
-from cortex_policy.state import ledger
+from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import settle
 from cortex_policy.state.emergency_stop import MOST_SAID, NAME, Stop, of_host, of_policy, of_root
-from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.writer_lock import NotDone, check_straight
 
 TYPE_CHECKING = False
@@ -37,7 +38,7 @@ class Resuming(Value):
 
 def standing(root: Root) -> tuple[Stop, ...]:
     """Return the stops that deny every call of a root: the host's first."""
-    return tuple(filter(None, (of_host(ledger.SYSTEM_SETTINGS), of_root(root))))
+    return tuple(filter(None, (of_host(host.SYSTEM_SETTINGS), of_root(root))))
 
 
 def stop(root: Root, reason: str = "") -> Stopping:

@@ -24,10 +24,10 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.operator_commands import rooted, typed
 from cortex_policy.core.rule_steps import DENIES, FAILS, NOT_ASKED, RULES, Step
+from cortex_policy.state import Root, sha256
 from cortex_policy.state.approval_store import docket_file
 from cortex_policy.state.enforcement import requested
-from cortex_policy.state.grants import Directory, Root, Trust, sha256
-from cortex_policy.state.ledger import state_directory
+from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.users import Steward, steward_of
 
 TYPE_CHECKING = False
@@ -120,8 +120,10 @@ def _changed_by_remedy(decided: _Decided) -> str:
     if decision.reason is APPROVAL_REQUIRED and (written := _written(decided.root)) is not None:
         return written.source
     if decision.reason is RATE_LIMITED and decision.retryable:
+        from cortex_policy.state.settings import find_state_directory  # noqa: PLC0415 - few calls need it
+
         with suppress(CortexPolicyError):  # it was there a moment ago
-            return f"{state_directory()}/ledger"
+            return f"{find_state_directory()}/ledger"
     return decided.file
 
 

@@ -2,8 +2,9 @@
 
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError, Value
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Directory, Root, Trust, check_id, read_grant
+from cortex_policy.state.grants import Directory, Trust, check_id, read_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

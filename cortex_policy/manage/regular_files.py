@@ -3,7 +3,7 @@
 import os
 import stat
 
-from cortex_policy.state.grants import read_all
+from cortex_policy.state import read_all
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _LOOK = getattr(os, "O_PATH", _READ) | os.O_CLOEXEC  # opens nothing but the name: a device may act by being opened

@@ -8,10 +8,10 @@ from time import monotonic, sleep
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, Value
 from cortex_policy.manage.transaction.record import accepted, limits
 from cortex_policy.manage.transaction.recovery import digests, heal, known_version
-from cortex_policy.state import git_ignore
+from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import replace
-from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.history import History
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience, locked

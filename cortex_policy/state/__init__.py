@@ -1,1 +1,232 @@
-"""What lies on disk: small and boring, one mechanism a file."""
+"""Files and locks of this host; and what all modules here share of it: directories, clock, boot, `flock`, hash, root.
+
+It is here, and not in a module of its own, as each module that a check loads costs it time.
+"""
+
+import os
+import stat
+import sys
+import time
+from _thread import get_ident
+
+try:
+    import fcntl
+except ImportError:  # a platform without file locks: every call answers 24
+    fcntl = None  # type: ignore[assignment]
+
+try:
+    # CPython's own; `hashlib` costs 4 ms. A failed search for the wrong one would cost half a module
+    if sys.version_info >= (3, 12):
+        from _sha2 import sha256  # type: ignore[import-not-found, unused-ignore]
+    else:
+        from _sha256 import sha256  # type: ignore[import-not-found, unused-ignore]
+except ImportError:
+    from hashlib import sha256
+
+from cortex_policy.core.model import STATE_UNAVAILABLE, StateError, Value
+
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+SYSTEM_SETTINGS = "/etc/cortex-policy"
+STATE_DIR = "CORTEX_POLICY_STATE_DIR"
+CLOCK = time.CLOCK_MONOTONIC_RAW if sys.platform == "darwin" else time.CLOCK_BOOTTIME
+BOOT_PREFIX = 8  # how many digits of the name of a root's state say which boot it is of
+SPINS, YIELDS, LONGEST_LOCK_WAIT = 20, 20, 1.0
+USUAL_OVERFLOW_UID, NO_USER = 65534, -1
+MORE_FILES = "raise the limit of open files (`ulimit -n`), or close some"
+
+
+class Root(Value):
+    """The directory that holds `.cortex/policy`: absolute, without links, and whether a caller named it."""
+
+    path: str
+    named: bool
+
+    @property
+    def tools(self) -> str:
+        """The directory of the grants."""
+        return self.path.rstrip("/") + "/.cortex/policy/tools"
+
+
+def state_error(detail: str, hint: str = "") -> StateError:
+    """Return the error for state that cannot be used."""
+    return StateError(STATE_UNAVAILABLE, detail, hint)
+
+
+def shortage(error: BaseException | None) -> StateError | None:
+    """Return the error for a lack of descriptors or memory, None for any other: to load a module takes one, too."""
+    if not isinstance(error, OSError):
+        return None
+    from errno import EMFILE, ENFILE, ENOMEM  # noqa: PLC0415 - built in: no file is opened for it
+
+    if error.errno not in (EMFILE, ENFILE, ENOMEM):
+        return None
+    return state_error(os.strerror(error.errno).lower(), MORE_FILES if error.errno != ENOMEM else "")
+
+
+def sha256_hex(data: bytes) -> str:
+    """Return SHA-256 in hexadecimal."""
+    return str(sha256(data).hexdigest())
+
+
+def read_all(descriptor: int, most: int) -> bytes:
+    """Read a descriptor to its end, or `most` bytes."""
+    parts, left = [], most
+    while left and (part := os.read(descriptor, min(left, 1 << 16))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def exists_or_unknown(name: str, directory: int | None = None) -> bool:
+    """Whether a name exists, or cannot be examined; it is never opened, and of any kind, mode and owner."""
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError)
+    return True
+
+
+def settings_directories() -> tuple[str, str]:
+    """Return the directories of the system's and the user's settings, as platformdirs has them, without its 20 ms."""
+    named = os.environ.get("XDG_CONFIG_HOME", "").strip()
+    if named.startswith("/"):
+        return SYSTEM_SETTINGS, f"{named}/cortex-policy"
+    below = "Library/Application Support" if sys.platform == "darwin" else ".config"
+    return SYSTEM_SETTINGS, f"{home()}/{below}/cortex-policy"
+
+
+def may_hold_settings(directory: str) -> bool:
+    """Whether a directory holds a settings file, or cannot be examined, which counts as holding one."""
+    try:
+        os.lstat(f"{directory}/config.toml")
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError | NotADirectoryError)
+    return True
+
+
+def home() -> str:
+    """Return the home of the caller, '' where there is none: it is absolute, and never in the working directory."""
+    found = os.path.expanduser("~")  # INVARIANT: else whoever writes in the working directory sets what counts
+    return found.rstrip("/") if found.startswith("/") else ""
+
+
+def usual_state_directory() -> str:
+    """Return where rate state lives if nobody says otherwise: one place, with or without a login."""
+    if sys.platform == "darwin":
+        return f"{home()}/Library/Caches/cortex-policy"
+    return f"/dev/shm/cortex-policy-{os.geteuid()}"  # noqa: S108 - checked when it is opened
+
+
+def state_directory(path: str | None) -> str:
+    """Return the state directory that settings name, the usual one for None; raise StateError unless it is absolute."""
+    if path is None:
+        return usual_state_directory()
+    if not path.startswith("/") or "\0" in path:
+        raise state_error(f"{STATE_DIR} is not absolute", "set it to an absolute path, or unset it")
+    return path
+
+
+_overflow_uids: list[int] = []
+
+
+def overflow_uid() -> int:
+    """Return the number under which a user namespace shows every owner that it does not know."""
+    if not _overflow_uids:
+        if sys.platform != "linux":
+            return NO_USER
+        try:
+            with open("/proc/sys/kernel/overflowuid", "rb", buffering=0) as file:
+                _overflow_uids.append(int(file.read(16)))
+        except (OSError, ValueError):
+            return USUAL_OVERFLOW_UID
+    return _overflow_uids[0]
+
+
+def boot_id() -> bytes:
+    """Return what tells this boot from others."""
+    if sys.platform == "darwin":
+        from subprocess import run  # noqa: PLC0415 - no file tells it there
+
+        return run(["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, check=True).stdout
+    descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 64)
+    finally:
+        os.close(descriptor)
+
+
+def time_namespace() -> int:
+    """Return which clock the time since boot is of, 0 where there is but one."""
+    try:
+        return os.stat("/proc/self/ns/time").st_ino
+    except FileNotFoundError:  # no time namespaces in this kernel
+        return 0
+
+
+def wait_for_lock(descriptor: int) -> None:
+    """Lock a file within a second; raise StateError where another process holds it longer."""
+    nap, waited = 20e-6, 0.0
+    for attempt in range(1 << 20):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if waited >= LONGEST_LOCK_WAIT:
+                raise state_error("another process holds it", "look for a stopped process") from None
+            if attempt < SPINS:
+                continue
+            if attempt < SPINS + YIELDS:
+                os.sched_yield()  # to a holder that lost its processor in the middle of a hit
+            else:
+                time.sleep(nap)
+                waited += nap
+                nap = min(2 * nap, 1e-3)
+        else:
+            return
+
+
+_held: dict[int, int] = {}  # what is locked for one shot, and by which thread
+
+
+def lock_file(descriptor: int, *, waits: bool = True) -> None:
+    """Lock a file for one shot; raise BlockingIOError where another has it and this one does not wait."""
+    _held[descriptor] = get_ident()
+    try:
+        if waits:
+            wait_for_lock(descriptor)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        _held.pop(descriptor, None)
+        raise
+
+
+def unlock_file(descriptor: int) -> None:
+    """Unlock a file; to close it is not enough: a child that was forked in between may have it open for long."""
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    _held.pop(descriptor, None)
+
+
+def unlock_and_close(descriptor: int) -> None:
+    """Unlock a file and close it."""
+    unlock_file(descriptor)
+    os.close(descriptor)
+
+
+def _close_held() -> None:
+    """Close in a child what other threads of its parent have locked: they are not there to unlock it."""
+    for descriptor, thread in list(_held.items()):
+        if thread != get_ident():
+            del _held[descriptor]
+            os.close(descriptor)
+
+
+os.register_at_fork(after_in_child=_close_held)
+
+
+def is_at_its_name(descriptor: int) -> bool:
+    """Whether a locked file of state is still the one at its name; raise StateError for a wrong kind of object."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
+        raise state_error("a state file is not a plain file of ours", "drop it with `cortex-policy rate purge`")
+    return status.st_nlink == 1

@@ -7,8 +7,8 @@ from cortex_policy.core.approvals import LONGEST, binding, line_of, proposal, sa
 from cortex_policy.core.audit_event import timestamp
 from cortex_policy.core.engine import rated
 from cortex_policy.core.model import APPROVED, DENIED, USED, WAITING, Approval, CortexPolicyError, Decision
+from cortex_policy.state import sha256
 from cortex_policy.state.approval_store import LARGEST, Docket
-from cortex_policy.state.grants import sha256
 from cortex_policy.state.paths import working_directory
 
 TYPE_CHECKING = False

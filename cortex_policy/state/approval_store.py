@@ -5,12 +5,13 @@ import os
 import stat
 from shlex import quote
 
+from cortex_policy import state as host
 from cortex_policy.core.approvals import Clock, kept, matters
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
-from cortex_policy.state import ledger_ring as rings
+from cortex_policy.state import lock_file, read_all, sha256, state_directory, unlock_and_close
 from cortex_policy.state.atomic_write import replace
-from cortex_policy.state.grants import doubts, read_all, sha256
-from cortex_policy.state.ledger import hold, open_directory, release, state_directory
+from cortex_policy.state.grants import doubts
+from cortex_policy.state.ledger import open_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ def clock_of_boot() -> Clock:
     """Return the time since boot, and a mark of this boot and its clock."""
     import time  # noqa: PLC0415 - loaded by the interpreter anyway
 
-    boot = sha256(b"approvals %d " % rings.time_namespace() + rings.boot_id()).hexdigest()[:16]
-    return Clock(boot, time.clock_gettime_ns(rings.CLOCK))
+    boot = sha256(b"approvals %d " % host.time_namespace() + host.boot_id()).hexdigest()[:16]
+    return Clock(boot, time.clock_gettime_ns(host.CLOCK))
 
 
 def docket_file(settings: "Settings") -> str:
@@ -79,7 +80,7 @@ class Docket:
 
     def __enter__(self) -> "Self":
         """Open, lock and read it; raise StateError."""
-        if rings.fcntl is None:
+        if host.fcntl is None:
             raise DocketError(self.file, "this platform has no file locks")
         try:
             self._open()
@@ -94,7 +95,7 @@ class Docket:
         """Unlock it and close it."""
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
-            release(descriptor)
+            unlock_and_close(descriptor)
         if self._directory >= 0:
             directory, self._directory = self._directory, -1
             os.close(directory)
@@ -154,7 +155,7 @@ class Docket:
                 self._read()
                 return
             self._descriptor = -1
-            release(descriptor)
+            unlock_and_close(descriptor)
         raise DocketError(self.file, "it is replaced again and again")
 
     def _opened(self) -> int:
@@ -187,7 +188,7 @@ class Docket:
     def _is_locked(self) -> bool:
         """Lock what was opened, and say whether it is still what stands at the name."""
         self._judge()
-        hold(self._descriptor)
+        lock_file(self._descriptor)
         try:
             at_name = os.stat(os.path.basename(self.file), dir_fd=self._directory, follow_symlinks=False)
         except FileNotFoundError:

@@ -4,10 +4,9 @@ import os
 
 from cortex_policy.core.audit_chain import beginning, chained, last_digest
 from cortex_policy.core.model import StateError
+from cortex_policy.state import lock_file, sha256_hex, unlock_and_close
 from cortex_policy.state.audit_file import READ, is_ours
-from cortex_policy.state.audit_log import digest
 from cortex_policy.state.audit_rotated_names import rotated, unpacked
-from cortex_policy.state.ledger import hold, release
 
 SEARCHED = 4 << 20  # bytes from the end: more than the longest line that a writer leaves half done
 
@@ -19,8 +18,8 @@ def linked(text: bytes, descriptor: int, size: int, file: str) -> bytes:
     torn = b"\n" if data and not data.endswith(b"\n") else b""
     before, end = last_digest(data)
     if before:
-        return torn + chained(text, before, (data[end:] + torn)[1:], digest)
-    return torn + beginning(text, None if start else _end_before(file), digest)
+        return torn + chained(text, before, (data[end:] + torn)[1:], sha256_hex)
+    return torn + beginning(text, None if start else _end_before(file), sha256_hex)
 
 
 def _end_before(file: str) -> str | None:
@@ -61,13 +60,13 @@ def _end_of(rotated: str) -> str | None:
     else:
         return found or (None if size > SEARCHED else "")
     finally:
-        release(descriptor)
+        unlock_and_close(descriptor)
 
 
 def _outwait(descriptor: int) -> None:
     """Wait for a writer that is still at work; after a second it can only be a reader."""
     try:
-        hold(descriptor)
+        lock_file(descriptor)
     except StateError:
         return
 

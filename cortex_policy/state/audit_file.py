@@ -10,8 +10,8 @@ import os
 import stat
 from time import monotonic, sleep
 
+from cortex_policy import state as host
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
-from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.grants import doubts
 
 ENDING = ".lock"
@@ -38,7 +38,7 @@ class LogError(StateError):
 
 def open_log(file: str) -> int:
     """Open a log to append to it, and make it where it is not there; raise OSError, or LogError."""
-    if rings.fcntl is None:
+    if host.fcntl is None:
         raise LogError(file, "this platform has no file locks", "")
     for _ in range(TRIES):
         try:
@@ -100,11 +100,11 @@ def outwait(lock: int, log: int) -> bool:
     """Wait a moment for whoever holds the log, without its lock; say whether it is locked now, as the lock is."""
     until = monotonic() + PATIENCE
     while monotonic() < until:
-        rings.fcntl.flock(lock, rings.fcntl.LOCK_UN)
+        host.fcntl.flock(lock, host.fcntl.LOCK_UN)
         sleep(_NAP)
-        rings.lock(lock)
+        host.wait_for_lock(lock)
         try:
-            rings.fcntl.flock(log, rings.fcntl.LOCK_EX | rings.fcntl.LOCK_NB)
+            host.fcntl.flock(log, host.fcntl.LOCK_EX | host.fcntl.LOCK_NB)
         except BlockingIOError:
             continue
         return True

@@ -6,11 +6,11 @@ from _thread import allocate_lock, get_ident
 from _weakref import ref
 from time import monotonic
 
+from cortex_policy import state as host
 from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, digest_at_end, ending
 from cortex_policy.core.model import StateError
-from cortex_policy.state import ledger_ring as rings
+from cortex_policy.state import sha256
 from cortex_policy.state.audit_file import ENDING, IDENTITY, TRIES, LogError, judge, open_lock, open_log, outwait
-from cortex_policy.state.grants import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,14 +29,9 @@ if TYPE_CHECKING:
 _END = LENGTH + 1  # bytes: a digest with the newline behind it
 _HURRY = 60.0  # seconds
 _lstat, _pread, _write = os.lstat, os.pread, os.write
-if rings.fcntl is not None:
-    _flock, _TRY, _UNLOCK = rings.fcntl.flock, rings.fcntl.LOCK_EX | rings.fcntl.LOCK_NB, rings.fcntl.LOCK_UN
+if host.fcntl is not None:
+    _flock, _TRY, _UNLOCK = host.fcntl.flock, host.fcntl.LOCK_EX | host.fcntl.LOCK_NB, host.fcntl.LOCK_UN
 _logs: "set[ref[Log]]" = set()
-
-
-def digest(data: bytes) -> str:
-    """Return SHA-256 in hexadecimal."""
-    return str(sha256(data).hexdigest())
 
 
 class Log:
@@ -204,9 +199,9 @@ class Log:
 
         Raises StateError after a second, which no honest line takes.
         """
-        if monotonic() - since > rings.LONGEST_LOCK_WAIT:  # for another thread
+        if monotonic() - since > host.LONGEST_LOCK_WAIT:  # for another thread
             raise self._held()
-        rings.lock(lock if lock >= 0 else log)
+        host.wait_for_lock(lock if lock >= 0 else log)
         if lock < 0:
             return True
         try:

@@ -7,10 +7,8 @@ from time import time_ns
 from cortex_policy.core.audit_event import FULL, Event, envelope, line, trace_of
 from cortex_policy.core.decode import Malformed, decode_json, whole_number
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
-from cortex_policy.state.audit_log import digest
-from cortex_policy.state.enforcement import guarded
-from cortex_policy.state.grants import read_all
-from cortex_policy.state.paths import places, working_directory
+from cortex_policy.state import read_all, sha256_hex
+from cortex_policy.state.paths import guarded, places, working_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,13 +31,13 @@ def record(trail: "Trail", error: CortexPolicyError | None, log: "Log | None", s
     event = _event(trail, error, with_places=detail == FULL)
     if log is not None:
         try:
-            log.append(line(event, detail, digest))
+            log.append(line(event, detail, sha256_hex))
         except StateError:
             if not is_ignored:
                 raise
     for sink in sinks:
         try:
-            sink.record(envelope(event, detail, digest))
+            sink.record(envelope(event, detail, sha256_hex))
         except Exception as failure:
             if not is_ignored:
                 raise _failed(sink, failure) from failure

@@ -11,7 +11,7 @@ import stat
 import tempfile
 from contextlib import suppress
 
-from cortex_policy.state.grants import read_all, sha256
+from cortex_policy.state import read_all, sha256
 from cortex_policy.state.safe_directories import is_ours_alone
 from cortex_policy.state.writer_lock import NotDone
 

@@ -5,8 +5,8 @@ import stat
 from time import gmtime, localtime, strftime
 
 from cortex_policy.core.model import STOPPED, AccessDenied, Decision, GrantError, Value
-from cortex_policy.state import enforcement
-from cortex_policy.state.grants import Directory, Root, Trust, read_all
+from cortex_policy.state import Root, exists_or_unknown, read_all
+from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.users import user
 
 TYPE_CHECKING = False
@@ -92,7 +92,7 @@ def refuse_since(origin: "Origin") -> None:
             status = os.fstat(policy)
             if (status.st_dev, status.st_ino) != origin.policy_identity:
                 why = "is not the directory that the grant was read from"
-            elif not enforcement.stands(NAME, policy):
+            elif not exists_or_unknown(NAME, policy):
                 return
         finally:
             os.close(policy)

@@ -2,6 +2,7 @@
 
 import os
 
+from cortex_policy import state as host
 from cortex_policy.core.engine import DEFAULTS, rated, refusal
 from cortex_policy.core.model import (
     APPROVAL_REQUIRED,
@@ -9,24 +10,22 @@ from cortex_policy.core.model import (
     GRANT_UNSAFE,
     REASONS,
     SETTINGS_INVALID,
-    STATE_UNAVAILABLE,
     CortexPolicyError,
     GrantError,
     Request,
     Settings,
-    StateError,
 )
-from cortex_policy.state import ledger
-from cortex_policy.state.grants import check_id, find_root, read_grant
-from cortex_policy.state.ledger import (
+from cortex_policy.state import (
     STATE_DIR,
-    Ledger,
+    exists_or_unknown,
     may_hold_settings,
     settings_directories,
-    state_directory,
+    shortage,
     usual_state_directory,
 )
-from cortex_policy.state.paths import Guarded, places
+from cortex_policy.state.grants import check_id, find_root, read_grant
+from cortex_policy.state.ledger import Ledger
+from cortex_policy.state.paths import guarded, places
 
 _PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", STATE_DIR)
 _SHARED = ("CORTEX_AUDIT_LOG", "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS")  # with other programs
@@ -38,8 +37,9 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.audit_sink import Sink
     from cortex_policy.core.model import Decision, Grant, Origin
+    from cortex_policy.state import Root
     from cortex_policy.state.audit_log import Log
-    from cortex_policy.state.grants import Directory, Root
+    from cortex_policy.state.grants import Directory
     from cortex_policy.state.memory_budgets import MemoryBudgets
 
 
@@ -67,57 +67,22 @@ def _is_setting(variable: str) -> bool:
     return variable in _SHARED
 
 
-def stands(name: str, directory: int | None = None) -> bool:
-    """Whether a name exists, or cannot be examined; it is never opened, and of any kind, mode and owner."""
-    try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except OSError as error:
-        return not isinstance(error, FileNotFoundError)
-    return True
-
-
 def refuse_stop_of_host() -> None:
     """Raise AccessDenied where an emergency stop of the whole host stands."""
     # in a directory that is a link to nowhere, a mount that is gone perhaps, nobody knows what stood
-    is_lost = os.path.islink(ledger.SYSTEM_SETTINGS) and not os.path.isdir(ledger.SYSTEM_SETTINGS)
-    if is_lost or stands(f"{ledger.SYSTEM_SETTINGS}/stop"):
+    is_lost = os.path.islink(host.SYSTEM_SETTINGS) and not os.path.isdir(host.SYSTEM_SETTINGS)
+    if is_lost or exists_or_unknown(f"{host.SYSTEM_SETTINGS}/stop"):
         from cortex_policy.state.emergency_stop import host_stopped  # noqa: PLC0415 - only a denial needs it
 
-        raise host_stopped(ledger.SYSTEM_SETTINGS)
+        raise host_stopped(host.SYSTEM_SETTINGS)
 
 
 def refuse_stop(policy: "Directory") -> None:
     """Raise AccessDenied where an emergency stop stands in an open policy directory."""
-    if stands("stop", policy.descriptor):
+    if exists_or_unknown("stop", policy.descriptor):
         from cortex_policy.state.emergency_stop import stopped  # noqa: PLC0415 - only a denial needs it
 
         raise stopped(policy)
-
-
-def guarded(origin: "Origin", settings: Settings) -> Guarded:
-    """Return what no path of a call may lead to: it governs the grant, or remembers its calls."""
-    identities = {origin.policy_identity, origin.tools_identity}
-    kept = [file for file in (settings.audit_file, settings.approvals_file) if file is not None]
-    try:
-        names = [state_directory(settings.state_dir), *settings_directories(), *kept]
-    except StateError:  # the ledger says so, once every other rule lets the call pass
-        names = [*settings_directories(), *kept]
-    for name in names:
-        identity = _identity_of(name)
-        if identity is not None:  # else it is not there (yet): its name guards it
-            identities.add(identity)
-    holder = _identity_of(f"{origin.root.rstrip('/')}/.cortex")
-    log = settings.audit_file
-    logs = () if log is None else (log, os.path.realpath(log))  # and what they are rotated to
-    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])), logs, holder)
-
-
-def _identity_of(name: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(name)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def believed(grant: "Grant", settings: Settings) -> Settings:
@@ -167,9 +132,11 @@ def ask(
     origin = grant.origin
     if origin is None:
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
+    if settings.state_dir is None:
+        settings = _with_state_directory(settings)
     request = requested(grant, origin, action, args, settings, cost)
     decision = refusal(grant, request, settings)
-    counted = Ledger(origin.root_identity, settings.state_dir) if budgets is None else budgets
+    counted = Ledger(origin.root_identity, settings.state_dir or "") if budgets is None else budgets
     if decision is not None:
         if decision.reason is not APPROVAL_REQUIRED or settings.sensitive != "ask":
             return decision
@@ -178,6 +145,12 @@ def ask(
         return answered(grant, origin, request, settings, counted, decision, peek=peek)
     take = counted.peek if peek else counted.take
     return rated(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
+
+
+def _with_state_directory(settings: Settings) -> Settings:
+    from cortex_policy.state.settings import find_state_directory  # noqa: PLC0415 - every settings_of has found it
+
+    return Settings(**{**vars(settings), "state_dir": find_state_directory()})
 
 
 def requested(
@@ -283,18 +256,6 @@ class Trail:
         if self._log is not None:  # at once: an exception may keep this alive for long
             self._log.close()
             self._log = None
-
-
-def shortage(error: BaseException | None) -> StateError | None:
-    """Return the error for a lack of descriptors or memory, None for any other: to load a module takes one, too."""
-    if not isinstance(error, OSError):
-        return None
-    from errno import EMFILE, ENFILE, ENOMEM  # noqa: PLC0415 - built in: no file is opened for it
-
-    if error.errno not in (EMFILE, ENFILE, ENOMEM):
-        return None
-    hint = "raise the limit of open files (`ulimit -n`), or close some" if error.errno != ENOMEM else ""
-    return StateError(STATE_UNAVAILABLE, os.strerror(error.errno).lower(), hint)
 
 
 def _is_answer(error: CortexPolicyError) -> bool:

@@ -4,40 +4,17 @@ import os
 import stat
 import sys
 
-try:
-    # CPython's own; `hashlib` costs 4 ms. A failed search for the wrong one would cost half a module
-    if sys.version_info >= (3, 12):
-        from _sha2 import sha256  # type: ignore[import-not-found, unused-ignore]
-    else:
-        from _sha256 import sha256  # type: ignore[import-not-found, unused-ignore]
-except ImportError:
-    from hashlib import sha256
-
 from cortex_policy.core.decode import MAX_BYTES, decode, is_grant_id
-from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin, Value
+from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin
+from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, overflow_uid, read_all, sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
     from typing import Self
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
-_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 _OTHERS = stat.S_IWGRP | stat.S_IWOTH
-USUAL_OVERFLOW_UID, NO_USER = 65534, -1
-
-
-class Root(Value):
-    """The directory that holds `.cortex/policy`: absolute, without links, and whether a caller named it."""
-
-    path: str
-    named: bool
-
-    @property
-    def tools(self) -> str:
-        """The directory of the grants."""
-        return self.path.rstrip("/") + "/.cortex/policy/tools"
 
 
 def check_id(word: str) -> None:
@@ -98,22 +75,6 @@ def may_hold_policy(directory: str) -> bool:
     except OSError as error:
         return not isinstance(error, FileNotFoundError | NotADirectoryError)
     return True
-
-
-_overflow_uids: list[int] = []
-
-
-def overflow_uid() -> int:
-    """Return the number under which a user namespace shows every owner that it does not know."""
-    if not _overflow_uids:
-        if sys.platform != "linux":
-            return NO_USER
-        try:
-            with open("/proc/sys/kernel/overflowuid", "rb", buffering=0) as file:
-                _overflow_uids.append(int(file.read(16)))
-        except (OSError, ValueError):
-            return USUAL_OVERFLOW_UID
-    return _overflow_uids[0]
 
 
 def doubts(
@@ -221,7 +182,7 @@ class Directory:
     def descend(self, name: str) -> None:
         """Open a directory below, which becomes the innermost one."""
         path = f"{self.path.rstrip('/')}/{name}" if self.path else name
-        self._descriptors.append(self._open(path, name, _DIRECTORY))
+        self._descriptors.append(self._open(path, name, OPEN_DIRECTORY))
         status = os.fstat(self.descriptor)
         self.trust.judge(path, self.descriptor, status, is_root=not self.path)
         self.identities.append((status.st_dev, status.st_ino))
@@ -234,12 +195,12 @@ class Directory:
             error.filename = path
             raise
         except OSError as error:
-            raise self.trust.refusal(path, "file" if flags == _FILE else "directory", error) from None
+            raise self.trust.refusal(path, "file" if flags == OPEN_FILE else "directory", error) from None
 
     def read(self, name: str, most: int) -> bytes:
         """Read at most so many bytes of a file."""
         path = f"{self.path}/{name}"
-        descriptor = self._open(path, name, _FILE)
+        descriptor = self._open(path, name, OPEN_FILE)
         try:
             status = os.fstat(descriptor)
             self.trust.judge(path, descriptor, status)
@@ -283,12 +244,3 @@ def read_grant(root: Root, grant_id: str, look: "Callable[[Directory], None]" = 
     top, _, policy, last = tools.identities
     origin = Origin(root.path, file, sha256(data).hexdigest(), top, policy, last)
     return Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
-
-
-def read_all(descriptor: int, most: int) -> bytes:
-    """Read a descriptor to its end, or `most` bytes."""
-    parts, left = [], most
-    while left and (part := os.read(descriptor, min(left, 1 << 16))):
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)

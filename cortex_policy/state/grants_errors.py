@@ -15,7 +15,8 @@ from cortex_policy.core.model import (
     ROOT_NOT_FOUND,
     GrantError,
 )
-from cortex_policy.state.grants import Directory, Root, Trust, sha256
+from cortex_policy.state import MORE_FILES, Root, sha256
+from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
 from cortex_policy.state.users import copy_command, user
 
@@ -29,8 +30,7 @@ _MOUNTED = (
     "it is mounted from a ConfigMap or Secret, which holds links: let an init container copy the files, or mount each "
     "with `subPath` and `defaultMode: 0444`"
 )
-MORE_FILES = "raise the limit of open files (`ulimit -n`), or close some"
-DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
 _LINKS = (errno.ELOOP, errno.EMLINK)
 _WRONG_KINDS = (errno.ENOTDIR, errno.ENXIO)
 
@@ -83,7 +83,7 @@ def refusal(trust: Trust, path: str, kind: str, error: OSError | None) -> GrantE
     faults, commands, advice = list(trust.faults), [], []
     if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
         faults.append(f"`{path}`: {os.strerror(error.errno or 0).lower()}")
-        advice += [MORE_FILES] if error.errno in DESCRIPTORS else []
+        advice += [MORE_FILES] if error.errno in _DESCRIPTORS else []
     elif path:
         fault, is_mended_by_a_copy = _fault(path, kind)
         faults.append(f"`{path}` {fault}")

@@ -11,9 +11,9 @@ from time import time
 
 from cortex_policy.core.decode import Malformed
 from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError, Value
-from cortex_policy.state import history_entry
+from cortex_policy.state import Root, history_entry
 from cortex_policy.state.atomic_write import replace, settle
-from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.history_entry import Entry
 from cortex_policy.state.safe_directories import make_directory
 from cortex_policy.state.writer_lock import NotDone

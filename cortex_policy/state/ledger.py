@@ -2,74 +2,28 @@
 
 import os
 import sys
-from _thread import get_ident
 
 from cortex_policy.core.model import Budget
+from cortex_policy.state import (
+    BOOT_PREFIX,
+    OPEN_DIRECTORY,
+    boot_id,
+    fcntl,
+    sha256,
+    state_directory,
+    state_error,
+    unlock_and_close,
+)
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.grants import sha256
-from cortex_policy.state.ledger_ring import Damaged, Key, Ring, boot_id, failed, lock, stands
+from cortex_policy.state.ledger_ring import OPEN, SWEEP_MARKER, Damaged, Key, Ring, open_file
 
-SYSTEM_SETTINGS = "/etc/cortex-policy"
-STATE_DIR = "CORTEX_POLICY_STATE_DIR"
 LARGEST_LIMIT = 1 << 44
-_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-SWEPT = ".swept"  # its bytes are the tick of the last sweep
-MARK = 8  # how many digits of a root's directory tell of the boot
-TRIES = 100  # of opening a file that others keep replacing
 
 
-def settings_directories() -> tuple[str, str]:
-    """Return where the settings of the system and of the user stand, as platformdirs names it, without its 20 ms."""
-    named = os.environ.get("XDG_CONFIG_HOME", "").strip()
-    if named.startswith("/"):
-        return SYSTEM_SETTINGS, f"{named}/cortex-policy"
-    below = "Library/Application Support" if sys.platform == "darwin" else ".config"
-    return SYSTEM_SETTINGS, f"{home()}/{below}/cortex-policy"
-
-
-def home() -> str:
-    """Return the home of the caller, '' where there is none: it is absolute, and never in the working directory."""
-    found = os.path.expanduser("~")  # INVARIANT: else whoever writes in the working directory sets what counts
-    return found.rstrip("/") if found.startswith("/") else ""
-
-
-def may_hold_settings(directory: str) -> bool:
-    """Whether a settings file stands in a directory, or cannot be examined, which counts as standing there."""
-    try:
-        os.lstat(f"{directory}/config.toml")
-    except OSError as error:
-        return not isinstance(error, FileNotFoundError | NotADirectoryError)
-    return True
-
-
-def state_directory(found: str | None = None) -> str:
-    """Return where rate state lives, for who has not found it in the settings; raise StateError for a bad name."""
-    if found is None:
-        found = os.environ.get(STATE_DIR)
-        system, user = settings_directories()
-        if may_hold_settings(system) or (found is None and may_hold_settings(user)):  # the first may lock it
-            from cortex_policy.state.settings import named_state_directory  # noqa: PLC0415 - only where one is set
-
-            found = named_state_directory(found)
-    if found is None:
-        return usual_state_directory()
-    if not found.startswith("/") or "\0" in found:
-        raise failed(f"{STATE_DIR} is not absolute", "set it to an absolute path, or unset it")
-    return found
-
-
-def usual_state_directory() -> str:
-    """Return where rate state lives if nobody says otherwise: one place, with or without a login (contracts, 6)."""
-    if sys.platform == "darwin":
-        return f"{home()}/Library/Caches/cortex-policy"
-    return f"/dev/shm/cortex-policy-{os.geteuid()}"  # noqa: S108 - judged when it is opened
-
-
-def open_state(root_identity: tuple[int, int], boot: bytes, found: str | None = None) -> int:
+def open_state(root_identity: tuple[int, int], boot: bytes, state_dir: str) -> int:
     """Open the directory that holds a root's budgets, and make it where it is not there."""
-    base = state_directory(found)
-    mark = sha256(b"boot " + boot).hexdigest()[:MARK]
+    base = state_directory(state_dir)
+    mark = sha256(b"boot " + boot).hexdigest()[:BOOT_PREFIX]
     name = mark + sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32]
     parent = open_directory(base, None, base)
     try:
@@ -81,12 +35,12 @@ def open_state(root_identity: tuple[int, int], boot: bytes, found: str | None = 
 def open_directory(name: str, parent: int | None, shown: str) -> int:
     """Open a directory of state, and make it where it is not there; raise StateError unless it is ours alone."""
     try:
-        descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+        descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
         from cortex_policy.state.ledger_directory import make_directory  # noqa: PLC0415 - once in a directory's life
 
         make_directory(name, parent, shown)
-        descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+        descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
     except OSError as error:
         from cortex_policy.state.ledger_directory import strange  # noqa: PLC0415 - only a failure needs it
 
@@ -100,76 +54,19 @@ def open_directory(name: str, parent: int | None, shown: str) -> int:
     return descriptor
 
 
-def open_file(directory: int, name: str) -> int | None:
-    """Open and lock the file at a name, None where there is none; raise StateError, or OSError."""
-    for _ in range(TRIES):
-        try:
-            descriptor = os.open(name, _OPEN, dir_fd=directory)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            from cortex_policy.state.ledger_directory import strange  # noqa: PLC0415 - only a failure needs it
-
-            raise strange(error) from None
-        try:
-            hold(descriptor)
-            if stands(descriptor):
-                return descriptor
-        except BaseException:
-            release(descriptor)
-            raise
-        release(descriptor)
-    raise failed("its file is replaced again and again")
-
-
-_held: dict[int, int] = {}  # what is locked for one shot, and by which thread
-
-
-def hold(descriptor: int, *, waits: bool = True) -> None:
-    """Lock a file for one shot; raise BlockingIOError where another has it and this one does not wait."""
-    _held[descriptor] = get_ident()
-    try:
-        if waits:
-            lock(descriptor)
-        else:
-            rings.fcntl.flock(descriptor, rings.fcntl.LOCK_EX | rings.fcntl.LOCK_NB)
-    except BaseException:
-        _held.pop(descriptor, None)
-        raise
-
-
-def unlock(descriptor: int) -> None:
-    """Unlock a file; to close it is not enough: a child that was forked meanwhile may have it open for long."""
-    rings.fcntl.flock(descriptor, rings.fcntl.LOCK_UN)
-    _held.pop(descriptor, None)
-
-
-def release(descriptor: int) -> None:
-    """Unlock a file and close it."""
-    unlock(descriptor)
-    os.close(descriptor)
-
-
-def _close_held() -> None:
-    """Close in a child what other threads of its parent have locked: they are not there to unlock it."""
-    for descriptor, thread in list(_held.items()):
-        if thread != get_ident():
-            del _held[descriptor]
-            os.close(descriptor)
-
-
-os.register_at_fork(after_in_child=_close_held)
-
-
 class Ledger:
     """The budgets of one root; opens what it needs at each call and keeps nothing."""
 
     root_identity: tuple[int, int]
-    state_dir: str | None
 
-    def __init__(self, root_identity: tuple[int, int], state_dir: str | None = None) -> None:
-        """Take the root's (device, inode), which names its directory, and where that is, if the settings were read."""
-        self.root_identity, self.state_dir = root_identity, state_dir
+    def __init__(self, root_identity: tuple[int, int], state_dir: str) -> None:
+        """Take the root's (device, inode), which names its directory, and the state directory that holds it."""
+        self.root_identity, self._state_dir = root_identity, state_dir
+
+    @property
+    def state_dir(self) -> str:
+        """The state directory that holds these budgets."""
+        return self._state_dir
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take `cost` hits if they fit into `limit` a minute; raise StateError where that cannot be known."""
@@ -184,8 +81,8 @@ class Ledger:
             from cortex_policy.core.plain_values import exact_hit  # noqa: PLC0415 - only from Python
 
             tool, action, limit, cost = exact_hit(tool, action, limit, cost)
-        if rings.fcntl is None:
-            raise failed("this platform has no file locks")
+        if fcntl is None:
+            raise state_error("this platform has no file locks")
         if min(limit, LARGEST_LIMIT) < cost:
             return Budget(limit, 0, limit, None, 0)
         try:
@@ -193,7 +90,7 @@ class Ledger:
         except OSError as error:
             from cortex_policy.state.ledger_directory import unusable  # noqa: PLC0415 - only a failure needs it
 
-            raise unusable(error, state_directory(self.state_dir)) from None
+            raise unusable(error, self.state_dir) from None
 
     def _asked(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         boot = boot_id()
@@ -210,7 +107,7 @@ class Ledger:
             try:
                 return self._decided(descriptor, directory, key, limit, cost, consume=consume)
             finally:
-                release(descriptor)
+                unlock_and_close(descriptor)
         finally:
             os.close(directory)
 
@@ -230,10 +127,10 @@ class Ledger:
 
             # INVARIANT: the file at the name is still locked, so that nobody maps it before it is broken
             close(directory, key, held, counted, rings.now_ticks())
-            raise failed("it was damaged, and is closed for one minute", "try again in a minute") from None
+            raise state_error("it was damaged, and is closed for one minute", "try again in a minute") from None
         finally:
             if held != descriptor:
-                release(held)
+                unlock_and_close(held)
 
     def _weighed(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
         counted, now = min(limit, LARGEST_LIMIT), rings.now_ticks()
@@ -266,7 +163,7 @@ def _sweep_where_due(directory: int, now: int) -> None:
 
 def _is_sweep_due(directory: int, now: int) -> bool:
     try:
-        descriptor = os.open(SWEPT, _OPEN, dir_fd=directory)
+        descriptor = os.open(SWEEP_MARKER, OPEN, dir_fd=directory)
     except FileNotFoundError:
         return True
     try:

@@ -7,8 +7,7 @@ import sys
 from shlex import quote
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state.ledger import MARK
-from cortex_policy.state.ledger_ring import failed
+from cortex_policy.state import BOOT_PREFIX, MORE_FILES, state_error
 
 _LOCAL = frozenset((
     "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "devtmpfs",
@@ -22,14 +21,12 @@ _ELSEWHERE = "name a local directory of your own with CORTEX_POLICY_STATE_DIR"
 
 def unusable(error: OSError, shown: str) -> StateError:
     """Return the error for state that cannot be opened, made or written, with a hint for this place."""
-    from cortex_policy.state.grants_errors import DESCRIPTORS, MORE_FILES  # noqa: PLC0415 - only a failure needs it
-
-    if error.errno in DESCRIPTORS:
-        return failed(os.strerror(error.errno or 0).lower(), MORE_FILES)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return state_error(os.strerror(error.errno).lower(), MORE_FILES)
     named = error.filename if isinstance(error.filename, str) else ""
     if named.startswith(("/proc/sys/", "/proc/self/")):  # which boot this is, and what is mounted
-        return failed(f"`{named}`: {os.strerror(error.errno or 0).lower()}", "mount /proc here")
-    return failed(f"`{shown}`: {os.strerror(error.errno or 0).lower()}", _ELSEWHERE)
+        return state_error(f"`{named}`: {os.strerror(error.errno or 0).lower()}", "mount /proc here")
+    return state_error(f"`{shown}`: {os.strerror(error.errno or 0).lower()}", _ELSEWHERE)
 
 
 def strange(error: OSError, shown: str = "", parent: int | None = None) -> Exception:
@@ -44,17 +41,17 @@ def strange(error: OSError, shown: str = "", parent: int | None = None) -> Excep
     if error.errno not in _WRONG_KINDS:
         return error
     if shown:
-        return failed(
+        return state_error(
             f"`{shown}` is a link, or not a directory", f"look at it, then remove it with `rm -r {quote(shown)}`"
         )
-    return failed("a state file is not a plain file of ours", "drop it with `cortex-policy rate purge`")
+    return state_error("a state file is not a plain file of ours", "drop it with `cortex-policy rate purge`")
 
 
 def open_to_others(shown: str, status: os.stat_result) -> StateError:
     """Return the error for a directory of state that is not ours alone."""
     if status.st_uid != os.geteuid():
         return _foreign(shown, status.st_uid)
-    return failed(f"`{shown}` is open to others", f"mend it with `chmod 700 {quote(shown)}`")
+    return state_error(f"`{shown}` is open to others", f"mend it with `chmod 700 {quote(shown)}`")
 
 
 def _foreign(shown: str, owner: int) -> StateError:
@@ -62,7 +59,7 @@ def _foreign(shown: str, owner: int) -> StateError:
     from cortex_policy.state.users import user  # noqa: PLC0415 - it loads `pwd`
 
     hint = f"root looks at it, then removes it with `rm -r {quote(shown)}`; or {_ELSEWHERE}"
-    return failed(f"`{shown}` belongs to {user(owner)}", hint)
+    return state_error(f"`{shown}` belongs to {user(owner)}", hint)
 
 
 def make_directory(name: str, parent: int | None, shown: str) -> None:
@@ -82,7 +79,7 @@ def refuse_network(descriptor: int, shown: str) -> None:
         return
     kind = _kind(os.readlink(f"/proc/self/fd/{descriptor}"))
     if kind not in _LOCAL:
-        raise failed(f"`{shown}` lies on `{kind}`, which is not known to be local", "name a local directory")
+        raise state_error(f"`{shown}` lies on `{kind}`, which is not known to be local", "name a local directory")
 
 
 def is_local(path: str) -> bool:
@@ -113,7 +110,7 @@ def _forget_other_boots(parent: int, name: str) -> None:
     """Remove the directories of earlier boots: beside one of this boot, their names begin with another mark."""
     for other in os.listdir(parent):
         is_ours = len(other) == len(name) and set(other) <= set("0123456789abcdef")
-        if is_ours and other[:MARK] != name[:MARK]:
+        if is_ours and other[:BOOT_PREFIX] != name[:BOOT_PREFIX]:
             _remove(parent, other)
 
 

@@ -5,12 +5,13 @@ import stat
 import sys
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state.ledger import SWEPT, hold, open_file, release, unlock
+from cortex_policy.state import is_at_its_name, lock_file, time_namespace, unlock_and_close, unlock_file
 from cortex_policy.state.ledger_ring import (
     AT_HEAD,
     BROKEN,
     HEADER,
     NOTHING,
+    SWEEP_MARKER,
     WINDOW_TICKS,
     WORD,
     Damaged,
@@ -18,8 +19,7 @@ from cortex_policy.state.ledger_ring import (
     Ring,
     grain,
     magic,
-    stands,
-    time_namespace,
+    open_file,
 )
 
 _NEW = ".new-"  # the process id of the maker follows
@@ -28,13 +28,13 @@ _NEW = ".new-"  # the process id of the maker follows
 def create(directory: int, key: Key, limit: int) -> int:
     """Make the file of a key unless another process just did; return it open and locked."""
     while True:
-        hold(directory)
+        lock_file(directory)
         try:
             os.stat(key.name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
             return _published(directory, key, _ring(key, limit, []))
         finally:
-            unlock(directory)
+            unlock_file(directory)
         descriptor = open_file(directory, key.name)
         if descriptor is not None:
             return descriptor
@@ -43,7 +43,7 @@ def create(directory: int, key: Key, limit: int) -> int:
 def close(directory: int, key: Key, damaged: int, limit: int, now: int) -> None:
     """Replace a damaged file, which is open and locked, by an empty one that is closed for one window."""
     _break(damaged)
-    release(_published(directory, key, _ring(key, limit, [], closed=now + WINDOW_TICKS)))
+    unlock_and_close(_published(directory, key, _ring(key, limit, [], closed=now + WINDOW_TICKS)))
 
 
 def rebuild(directory: int, key: Key, ring: Ring, limit: int, now: int) -> int:
@@ -78,7 +78,7 @@ def _published(directory: int, key: Key, data: memoryview, old: Ring | None = No
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o600, dir_fd=directory)
     try:
-        hold(descriptor)
+        lock_file(descriptor)
         while data:
             data = data[os.write(descriptor, data) :]
         if old is not None:
@@ -86,7 +86,7 @@ def _published(directory: int, key: Key, data: memoryview, old: Ring | None = No
         # INVARIANT: a file at its name is always complete; anything shorter is damage
         os.rename(temporary, key.name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
-        release(descriptor)
+        unlock_and_close(descriptor)
         os.unlink(temporary, dir_fd=directory)
         raise
     return descriptor
@@ -101,7 +101,7 @@ def drop(directory: int, name: str) -> bool:
         _leave(descriptor)
         os.unlink(name, dir_fd=directory)
     finally:
-        release(descriptor)
+        unlock_and_close(descriptor)
     return True
 
 
@@ -110,9 +110,9 @@ def remove_all(directory: int) -> int:
     removed = 0
     for name in os.listdir(directory):
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-        if name == SWEPT or not _is_plain(status):
+        if name == SWEEP_MARKER or not _is_plain(status):
             _remove(directory, name, status)
-            removed += name != SWEPT
+            removed += name != SWEEP_MARKER
         else:
             removed += drop(directory, name)
     return removed
@@ -147,7 +147,7 @@ def _break(descriptor: int) -> None:
 def sweep(directory: int, now: int) -> None:
     """Remove every file in which nothing counts any more, and what makers left that were killed."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    note = os.open(SWEPT, flags, 0o600, dir_fd=directory)
+    note = os.open(SWEEP_MARKER, flags, 0o600, dir_fd=directory)
     try:
         os.pwrite(note, now.to_bytes(WORD, sys.byteorder), 0)
     finally:
@@ -155,7 +155,7 @@ def sweep(directory: int, now: int) -> None:
     for name in os.listdir(directory):
         if name.startswith(_NEW):
             _remove_orphan(directory, name)
-        elif name != SWEPT:
+        elif name != SWEEP_MARKER:
             _remove_idle(directory, name, now)
 
 
@@ -181,12 +181,12 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
     except OSError:
         return  # gone, or a wrong kind of object: whoever asks for it is told
     try:
-        hold(descriptor, waits=False)
+        lock_file(descriptor, waits=False)
         # INVARIANT: no ring is read from a file that is gone: that would revive it for those who have it mapped
-        if stands(descriptor) and (ring := Ring(descriptor)).is_idle(now):
+        if is_at_its_name(descriptor) and (ring := Ring(descriptor)).is_idle(now):
             ring.leave()
             os.unlink(name, dir_fd=directory)
     except (OSError, Damaged, StateError):
         return  # in use, or to be noticed by whoever asks for it
     finally:
-        release(descriptor)
+        unlock_and_close(descriptor)

@@ -1,17 +1,19 @@
 """One budget on disk: an exact ring of hits in a file, how it is named, sealed and locked."""
 
 import os
-import stat
 import sys
 import time
 
-try:
-    import fcntl
-except ImportError:  # a platform without file locks: every call answers 24
-    fcntl = None  # type: ignore[assignment]
-
-from cortex_policy.core.model import STATE_UNAVAILABLE, StateError, budget_key
-from cortex_policy.state.grants import sha256
+from cortex_policy.core.model import budget_key
+from cortex_policy.state import (
+    CLOCK,
+    is_at_its_name,
+    lock_file,
+    sha256,
+    state_error,
+    time_namespace,
+    unlock_and_close,
+)
 
 TICK_BITS = 12  # a tick is 4,096 ns
 # INVARIANT: rounded so that a hit frees a few microseconds late, never early
@@ -28,19 +30,13 @@ GONE, BROKEN = 0, PRIME
 NOTHING = PRIME  # what AT_KEPT holds unless the file is being left
 MOST_BITS = 30
 MOST_HEAD = 1 << 46  # twice as much is the largest value that a word can hold
-SPINS, YIELDS, LONGEST_LOCK_WAIT = 20, 20, 1.0
+SWEEP_MARKER = ".swept"  # its bytes are the tick of the last sweep
+TRIES = 100  # of opening a file that others keep replacing
+OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Damaged(Exception):
     """A word of the file is not what was written there."""
-
-
-def failed(detail: str, hint: str = "") -> StateError:
-    """Make the error of a state that cannot be used."""
-    return StateError(STATE_UNAVAILABLE, detail, hint)
-
-
-CLOCK = time.CLOCK_MONOTONIC_RAW if sys.platform == "darwin" else time.CLOCK_BOOTTIME
 
 
 def now_ticks() -> int:
@@ -76,27 +72,6 @@ class Key:
 def tag_of(identity: int) -> int:
     """Return what the words of a file are sealed with."""
     return 1 + identity % (PRIME - 1)
-
-
-def boot_id() -> bytes:
-    """Return what tells this boot from others."""
-    if sys.platform == "darwin":
-        from subprocess import run  # noqa: PLC0415 - no file tells it there
-
-        return run(["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, check=True).stdout
-    descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, 64)
-    finally:
-        os.close(descriptor)
-
-
-def time_namespace() -> int:
-    """Return which clock the ticks are of, 0 where there is but one."""
-    try:
-        return os.stat("/proc/self/ns/time").st_ino
-    except FileNotFoundError:  # no time namespaces in this kernel
-        return 0
 
 
 class Ring:
@@ -219,33 +194,26 @@ def _check_layout(word: int) -> None:
     if tag != MAGIC_TAG or value >> 16 != MAGIC:
         raise Damaged
     if value & 0xFFFF != LAYOUT:
-        raise failed("it was made by another version of this program", "drop it with `cortex-policy rate purge`")
+        raise state_error("it was made by another version of this program", "drop it with `cortex-policy rate purge`")
 
 
-def lock(descriptor: int) -> None:
-    """Lock a file within a second; raise StateError where another process holds it longer."""
-    nap, waited = 20e-6, 0.0
-    for attempt in range(1 << 20):
+def open_file(directory: int, name: str) -> int | None:
+    """Open and lock the file at a name, None where there is none; raise StateError, or OSError."""
+    for _ in range(TRIES):
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if waited >= LONGEST_LOCK_WAIT:
-                raise failed("another process holds it", "look for a stopped process") from None
-            if attempt < SPINS:
-                continue
-            if attempt < SPINS + YIELDS:
-                os.sched_yield()  # to a holder that lost its processor in the middle of a hit
-            else:
-                time.sleep(nap)
-                waited += nap
-                nap = min(2 * nap, 1e-3)
-        else:
-            return
+            descriptor = os.open(name, OPEN, dir_fd=directory)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            from cortex_policy.state.ledger_directory import strange  # noqa: PLC0415 - only a failure needs it
 
-
-def stands(descriptor: int) -> bool:
-    """Whether a locked file is still the one at its name; raise StateError for a wrong kind of object."""
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_nlink > 1:
-        raise failed("a state file is not a plain file of ours", "drop it with `cortex-policy rate purge`")
-    return status.st_nlink == 1
+            raise strange(error) from None
+        try:
+            lock_file(descriptor)
+            if is_at_its_name(descriptor):
+                return descriptor
+        except BaseException:
+            unlock_and_close(descriptor)
+            raise
+        unlock_and_close(descriptor)
+    raise state_error("its file is replaced again and again")

@@ -8,10 +8,10 @@ from weakref import WeakSet
 
 from cortex_policy.core.model import Budget, StateError
 from cortex_policy.core.plain_values import exact_hit
-from cortex_policy.state.ledger import LARGEST_LIMIT, Ledger, boot_id, open_file, open_state, release, unlock
+from cortex_policy.state import CLOCK, boot_id, fcntl, unlock_and_close, unlock_file, wait_for_lock
+from cortex_policy.state.ledger import LARGEST_LIMIT, Ledger, open_state
 from cortex_policy.state.ledger_ring import (
     AT_HEAD,
-    CLOCK,
     COARSE_SLOTS,
     EXACT_LIMIT,
     HEADER,
@@ -22,10 +22,10 @@ from cortex_policy.state.ledger_ring import (
     Damaged,
     Key,
     Ring,
-    fcntl,
-    lock,
     now_ticks,
+    open_file,
 )
+from cortex_policy.state.settings import find_state_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _hits(file: _File) -> "Generator[bool, int, None]":  # noqa: C901, PLR0912 -
             try:
                 flock(descriptor, exclusive)
             except BlockingIOError:
-                lock(descriptor)
+                wait_for_lock(descriptor)
             word = words[at_head]
             if word != last:
                 if word < 0 or word % prime != tag:
@@ -167,9 +167,15 @@ class FileBudgets(Ledger):
 
     def __init__(self, root_identity: tuple[int, int], state_dir: str | None = None) -> None:
         """Take the root's (device, inode), which names its directory, and where that is, if the settings were read."""
-        super().__init__(root_identity, state_dir)
+        super().__init__(root_identity, state_dir or "")
+        self._named = state_dir
         self.forget()
         _alive.add(self)
+
+    @property
+    def state_dir(self) -> str:
+        """The state directory that holds these budgets: unless one is named, what the settings say by now."""
+        return find_state_directory() if self._named is None else self._named
 
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
         """Take `cost` hits if they fit into `limit` a minute, and say so; raise StateError where nobody can know."""
@@ -251,14 +257,14 @@ def _file(descriptor: int, key: Key) -> _File | None:
         ring = Ring(descriptor, key.identity)
         is_kept = ring.closed <= now_ticks()
         mapping = mmap.mmap(descriptor, HEADER + (WORD << ring.bits)) if is_kept else None
-        unlock(descriptor)
+        unlock_file(descriptor)
     except Damaged:
         mapping = None  # the next hit notices it, and says so
     except BaseException:
-        release(descriptor)
+        unlock_and_close(descriptor)
         raise
     if mapping is None:
-        release(descriptor)
+        unlock_and_close(descriptor)
         return None
     return _File(descriptor, mapping, ring)
 

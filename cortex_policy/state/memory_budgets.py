@@ -7,7 +7,8 @@ from weakref import WeakSet
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, StateError, budget_key
 from cortex_policy.core.plain_values import exact_hit
-from cortex_policy.state.ledger_ring import CLOCK, TICK_BITS, WINDOW_TICKS
+from cortex_policy.state import CLOCK
+from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS
 
 MOST_HITS = 1 << 24  # of one key in a minute; a caller names the cost, and each hit takes memory
 _SMALLEST = 16  # slots of a new ring

@@ -4,14 +4,15 @@ import os
 import stat
 
 from cortex_policy.core.engine import covering
-from cortex_policy.core.model import ResolvedPath, Value
+from cortex_policy.core.model import ResolvedPath, StateError, Value
 from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.state import settings_directories, state_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cortex_policy.core.model import Grant, Origin
+    from cortex_policy.core.model import Grant, Origin, Settings
 
 MAX_LINKS = 40
 MAX_COMPONENTS = 1024  # that exist, on one way
@@ -32,6 +33,32 @@ class Guarded(Value):
     paths: tuple[str, ...]
     logs: tuple[str, ...] = ()
     holder: Identity | None = None
+
+
+def guarded(origin: "Origin", settings: "Settings") -> Guarded:
+    """Return what no path of a call may lead to: it governs the grant, or remembers its calls."""
+    identities = {origin.policy_identity, origin.tools_identity}
+    kept = [file for file in (settings.audit_file, settings.approvals_file) if file is not None]
+    try:
+        names = [state_directory(settings.state_dir), *settings_directories(), *kept]
+    except StateError:  # the ledger says so, once every other rule lets the call pass
+        names = [*settings_directories(), *kept]
+    for name in names:
+        identity = _identity_of(name)
+        if identity is not None:  # else it is not there (yet): its name guards it
+            identities.add(identity)
+    holder = _identity_of(f"{origin.root.rstrip('/')}/.cortex")
+    log = settings.audit_file
+    logs = () if log is None else (log, os.path.realpath(log))  # and what they are rotated to
+    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])), logs, holder)
+
+
+def _identity_of(name: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(name)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 class Unfollowed(Exception):

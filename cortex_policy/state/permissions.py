@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 
-from cortex_policy.state.grants import overflow_uid
+from cortex_policy.state import overflow_uid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

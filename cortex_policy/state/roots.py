@@ -3,7 +3,8 @@
 import os
 
 from cortex_policy.core.model import ROOT_AMBIGUOUS, GrantError
-from cortex_policy.state.grants import Root, find_root, roots_above
+from cortex_policy.state import Root
+from cortex_policy.state.grants import find_root, roots_above
 
 
 def find_inner_root(named: str | None = None) -> tuple[Root, list[str]]:

@@ -5,7 +5,7 @@ import stat
 from time import sleep, time_ns
 
 from cortex_policy.core.decode import Malformed
-from cortex_policy.core.model import SETTINGS_INVALID, GrantError, Settings
+from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.settings import (
     BY_NAME,
     ENVIRONMENT,
@@ -25,8 +25,17 @@ from cortex_policy.core.settings import (
     standing,
 )
 from cortex_policy.core.toml import decode_toml
-from cortex_policy.state.grants import Directory, Root, Trust, doubts, read_all
-from cortex_policy.state.ledger import STATE_DIR, may_hold_settings, settings_directories, usual_state_directory
+from cortex_policy.state import (
+    OPEN_DIRECTORY,
+    OPEN_FILE,
+    STATE_DIR,
+    Root,
+    may_hold_settings,
+    read_all,
+    settings_directories,
+    usual_state_directory,
+)
+from cortex_policy.state.grants import Directory, Trust, doubts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +47,6 @@ LARGEST = 1 << 16
 STILL = 20_000_000  # nanoseconds since the last change
 TRIES = 50
 ROOT_USER = 0
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
-_FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _VALIDATION = "validate."  # of no interest to a check
 
 
@@ -56,11 +63,17 @@ def effective(root: str | None, *, require_path: bool = False) -> Settings:
     return Settings(**{"state_dir": usual_state_directory(), **values})
 
 
-def named_state_directory(in_environment: str | None) -> str | None:
-    """Return the directory of rate state that is set, a variable included, None where none is."""
-    found = [*_of_operators(), _variables({STATE_DIR: in_environment})]
-    named = standing(found, "state_dir").winner.value
-    return named if isinstance(named, str) else None
+def find_state_directory() -> str:
+    """Return the state directory that a variable or a file of operators names, else the usual one.
+
+    Raises GrantError (settings_invalid) where one of these files cannot be believed.
+    """
+    named = os.environ.get(STATE_DIR)
+    system, user = settings_directories()
+    if may_hold_settings(system) or (named is None and may_hold_settings(user)):  # the first may lock it
+        value = standing([*_of_operators(), _variables({STATE_DIR: named})], "state_dir").winner.value
+        named = value if isinstance(value, str) else None
+    return usual_state_directory() if named is None else named
 
 
 def value_of(name: str, root: str | None = None) -> object:
@@ -165,7 +178,7 @@ class opened:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
         """Return its descriptor."""
         if self._policy is not None:
             return self._policy.__enter__().descriptor
-        self._descriptor = os.open(self._path, _DIRECTORY)
+        self._descriptor = os.open(self._path, OPEN_DIRECTORY)
         try:
             _judge(self._place, self._path, self._descriptor, os.fstat(self._descriptor))
         except BaseException:
@@ -187,7 +200,7 @@ def read_in(place: str, file: str, directory: int) -> bytes:
     Half a text is as good TOML as the whole, and says less: who writes into it right now is waited for.
     """
     for _ in range(TRIES):
-        descriptor = os.open(NAME, _FILE, dir_fd=directory)
+        descriptor = os.open(NAME, OPEN_FILE, dir_fd=directory)
         try:
             status, owner = os.fstat(descriptor), os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
             _judge(place, file, descriptor, status, owner)
@@ -197,6 +210,8 @@ def read_in(place: str, file: str, directory: int) -> bytes:
         finally:
             os.close(descriptor)
         sleep(STILL / 1e9)
+    from cortex_policy.state.settings_errors import invalid  # noqa: PLC0415 - only a failure needs it
+
     raise invalid(file, "it is being written all the time", "try again")
 
 
@@ -223,10 +238,14 @@ def _judge(place: str, path: str, descriptor: int, status: os.stat_result, owner
 def layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -> Layer:
     """Return what the bytes of a settings file say; raise GrantError (settings_invalid)."""
     if len(data) > LARGEST:
+        from cortex_policy.state.settings_errors import invalid  # noqa: PLC0415 - only a failure needs it
+
         raise invalid(file, f"it is larger than {LARGEST} bytes")
     try:
         values = flattened(decode_toml(data))
     except Malformed as error:
+        from cortex_policy.state.settings_errors import invalid  # noqa: PLC0415 - only a failure needs it
+
         raise invalid(file, str(error), f"mend `{file}`") from None
     locked = values.pop(LOCKED, []) if place == SYSTEM else []
     if place == PROJECT and not asks_all:
@@ -245,6 +264,8 @@ def _locks(file: str, locked: object, values: "Mapping[str, object]") -> tuple[s
         return tuple(locked)
     names = ", ".join(f'"{name}"' for name in values)
     hint = f"name what it sets, as in `{LOCKED} = [{names}]`"
+    from cortex_policy.state.settings_errors import invalid  # noqa: PLC0415 - only a failure needs it
+
     raise invalid(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
 
 
@@ -265,8 +286,3 @@ def _variables(environment: "Mapping[str, str | None]") -> Layer:
             raise no_variable(variable, text, setting)
         values[setting.name], sources[setting.name] = value, variable
     return Layer(ENVIRONMENT, values, sources)
-
-
-def invalid(where: str, why: str, hint: str = "") -> GrantError:
-    """Return the error (settings_invalid) for a file or a variable."""
-    return GrantError(SETTINGS_INVALID, f"`{where}`: {why}", hint)

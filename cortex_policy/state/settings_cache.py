@@ -8,8 +8,14 @@ import os
 
 from cortex_policy.core.decode import Malformed, decode_json
 from cortex_policy.core.model import Settings
-from cortex_policy.state.grants import read_all, sha256
-from cortex_policy.state.ledger import STATE_DIR, may_hold_settings, settings_directories, usual_state_directory
+from cortex_policy.state import (
+    STATE_DIR,
+    may_hold_settings,
+    read_all,
+    settings_directories,
+    sha256,
+    usual_state_directory,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ import stat
 from difflib import get_close_matches
 from shlex import quote
 
-from cortex_policy.core.model import GrantError
+from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, by_variable
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
-from cortex_policy.state.settings import invalid
 from cortex_policy.state.users import copy_command, user
 
 TYPE_CHECKING = False
@@ -19,6 +18,11 @@ if TYPE_CHECKING:
 _PREFIX = "CORTEX_POLICY_"
 MOST_SHOWN = 60  # characters of a value
 _LINKS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
+
+
+def invalid(where: str, why: str, hint: str = "") -> GrantError:
+    """Return the error (settings_invalid) for a file or a variable."""
+    return GrantError(SETTINGS_INVALID, f"`{where}`: {why}", hint)
 
 
 def unsafe(path: str, status: os.stat_result, found: "list[tuple[str, str]]") -> GrantError:

@@ -2,7 +2,8 @@
 
 from cortex_policy.core.decode import Malformed, decode_json, whole_number
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
-from cortex_policy.state.grants import Directory, Root, Trust, is_grant_id, sha256
+from cortex_policy.state import Root, sha256
+from cortex_policy.state.grants import Directory, Trust, is_grant_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

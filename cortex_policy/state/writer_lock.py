@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from time import localtime, monotonic, sleep, strftime, time
 
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, Value
+from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import sweep
 from cortex_policy.state.file_attributes import safe_owner
-from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.safe_directories import open_straight
 
 TYPE_CHECKING = False

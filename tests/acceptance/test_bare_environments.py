@@ -11,9 +11,8 @@ import pytest
 from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.state import settings_errors
+from cortex_policy.state import settings_directories, settings_errors
 from cortex_policy.state.enforcement import settings_of
-from cortex_policy.state.ledger import settings_directories
 
 USED_LATER = settings_errors  # the caller may not be able to read our modules
 

@@ -15,8 +15,8 @@ import pexpect
 import pytest
 
 from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root
 
 PROGRAM = [sys.executable, "-m", "cortex_policy"]
 ALL = "(s)ave (e)dit again (d)iff e(x)it: "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import locked
 from tests.support.command import PROGRAM, Done, process_of
 from tests.support.command import run_command as run

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage import stamp
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from tests.support.command import PROGRAM
 from tests.support.command import run_command as run
 from tests.support.terminal import Terminal
@@ -198,7 +198,7 @@ def test_where_no_history_is_kept_it_is_told(written: Path, monkeypatch: pytest.
 
 def test_another_writer_is_waited_for(written: Path) -> None:
     """Or named at once."""
-    held = "from cortex_policy.manage.transaction.writer import writing; from cortex_policy.state.grants import Root; import sys, time\nwith writing(Root(sys.argv[1], named=True)):\n print(1, flush=True)\n time.sleep(float(sys.argv[2]))"
+    held = "from cortex_policy.manage.transaction.writer import writing; from cortex_policy.state import Root; import sys, time\nwith writing(Root(sys.argv[1], named=True)):\n print(1, flush=True)\n time.sleep(float(sys.argv[2]))"
     with subprocess.Popen([sys.executable, "-c", held, str(written), "1.5"], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()

@@ -11,6 +11,7 @@ import pytest
 from cortex_policy.core.model import Budget
 from cortex_policy.state import ledger_ring
 from cortex_policy.state.ledger import Ledger
+from cortex_policy.state.settings import find_state_directory
 
 SECOND = 1_000_000_000 >> ledger_ring.TICK_BITS
 WAITERS = 8
@@ -22,7 +23,7 @@ def full(root: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     grant = root / ".cortex" / "policy" / "tools" / "git.json"
     grant.write_text(grant.read_text().replace('"perMinute": 30', f'"perMinute": {WAITERS}'))
     status = root.stat()
-    ledger = Ledger((status.st_dev, status.st_ino))
+    ledger = Ledger((status.st_dev, status.st_ino), find_state_directory())
     now = ledger_ring.now_ticks
     with monkeypatch.context() as patch:
         for nth in range(WAITERS):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cortex_policy import state as host
 from cortex_policy.core.settings import (
     BY_NAME,
     CODES,
@@ -23,7 +24,6 @@ from cortex_policy.core.settings import (
 from cortex_policy.core.settings import (
     standing as weighed,
 )
-from cortex_policy.state import ledger
 from cortex_policy.state.settings import layers
 from tests.support.doors import FAST, TYPER, code_of_enforce
 
@@ -38,7 +38,7 @@ class Stage:
         self.files = {SYSTEM: self.system, USER: top / "config/cortex-policy", PROJECT: root / ".cortex/policy"}
         self.options: dict[str, object] = {}
         self._monkeypatch = monkeypatch
-        monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(self.system))
+        monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(self.system))
 
     def clear(self) -> None:
         """Forget the options, and where the tests keep their rate state."""

@@ -18,10 +18,10 @@ from cortex_policy import AccessDenied, ApprovalRequired, CortexPolicyError, Dec
 from cortex_policy.core import model
 from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError, Value, denial
 from cortex_policy.manage.diff.git_revisions import NothingCommitted
+from cortex_policy.state import Root
 from cortex_policy.state.approval_store import DocketError
 from cortex_policy.state.audit_file import LogError
 from cortex_policy.state.emergency_stop import Stop, Stopped
-from cortex_policy.state.grants import Root
 from cortex_policy.state.writer_lock import NotDone
 
 WAYS: list[Callable[[object], object]] = [

@@ -12,6 +12,7 @@ import pytest
 
 from cortex_policy.state import ledger_ring
 from cortex_policy.state.ledger import Ledger
+from cortex_policy.state.settings import find_state_directory
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SECOND = 1_000_000_000 >> ledger_ring.TICK_BITS
@@ -58,4 +59,4 @@ class Example:
         with pytest.MonkeyPatch.context() as patch:
             for age in ages:
                 patch.setattr(ledger_ring, "now_ticks", lambda age=age: now() - int(age * SECOND))
-                assert Ledger((status.st_dev, status.st_ino)).take(tool, action, 30).consumed
+                assert Ledger((status.st_dev, status.st_ino), find_state_directory()).take(tool, action, 30).consumed

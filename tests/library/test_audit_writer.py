@@ -14,10 +14,11 @@ from typing import Any, Never
 import pytest
 from logs import verified
 
+from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.state import audit_log, ledger
+from cortex_policy.state import audit_log
 from cortex_policy.state.audit_file import LogError
 from cortex_policy.state.memory_budgets import MemoryBudgets
 
@@ -367,4 +368,4 @@ def test_nothing_stays_open(log: Path, root: Path, is_closed: bool) -> None:
         del store
         gc.collect()
     assert not {str(log), f"{log}.lock"} & set(opened_here())
-    assert not ledger._held  # noqa: SLF001 - what a fork would close
+    assert not host._held  # noqa: SLF001 - what a fork would close

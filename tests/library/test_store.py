@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from conftest import GIT
 
+from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, Decision, GrantError, StateError, UsageError
 from cortex_policy.library import preconditions
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.state import ledger
 from cortex_policy.state.memory_budgets import MemoryBudgets
 
 STILL = 0.03  # seconds after which a file that was written may be kept
@@ -189,7 +189,7 @@ def test_a_stop_of_the_host_denies_from_the_next_call_on(
 ) -> None:
     """Even where nobody had made its directory before."""
     system = tmp_path / "etc" / "cortex-policy"
-    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(system))
+    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(system))
     time.sleep(STILL)
     with PolicyStore(root) as store:
         for _ in range(2):

@@ -10,7 +10,7 @@ import pytest
 from cortex_policy.core.model import GrantError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.budget_reset import inspect
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 
 
 def test_it_tells_what_is_left_of_each_action(root: Path) -> None:

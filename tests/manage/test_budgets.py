@@ -12,8 +12,9 @@ import pytest
 from cortex_policy.core.model import RATE_LIMITED, GrantError, StateError, UsageError
 from cortex_policy.manage.budget_reset import inspect
 from cortex_policy.manage.budgets import Standing, purge, reset, standings
+from cortex_policy.state import Root
 from cortex_policy.state.enforcement import ask
-from cortex_policy.state.grants import Root, read_grant
+from cortex_policy.state.grants import read_grant
 from tests.support.command import PROGRAM, result_of, run_command
 from tests.support.terminal import Terminal
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from conftest import by_caller
 
+from cortex_policy import state as host
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import emergency_stop
-from cortex_policy.state import ledger
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NotDone
 
 
@@ -66,7 +66,7 @@ def test_a_link_is_removed_and_not_what_it_leads_to(root: Path) -> None:
 
 def test_both_stops_stand_and_the_host_comes_first(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a root whose directories no check believes, too."""
-    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path))
+    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path))
     found = Root(str(root), named=True)
     assert emergency_stop.standing(found) == ()
     (tmp_path / "stop").touch()

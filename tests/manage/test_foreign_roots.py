@@ -21,8 +21,9 @@ from cortex_policy.manage.history import log, undo
 from cortex_policy.manage.history.undo import Wanted, undone
 from cortex_policy.manage.init import root as init_root
 from cortex_policy.manage.settings.write import Target, put
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root, find_root
+from cortex_policy.state.grants import find_root
 from cortex_policy.state.writer_lock import NotDone, locked
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root writes in the root of another user")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pexpect
 
 from cortex_policy.manage.listing import rows
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from tests.support.command import result_of as run
 from tests.support.command import run_command
 

@@ -12,9 +12,8 @@ import pytest
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.transaction import writer as transaction_writer
-from cortex_policy.state import atomic_write, writer_lock
+from cortex_policy.state import Root, atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root
 from cortex_policy.state.writer_lock import NotDone
 
 NEW = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'

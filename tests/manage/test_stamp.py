@@ -14,8 +14,8 @@ from conftest import by_caller
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.listing import rows
 from cortex_policy.manage.stamp import Finding, verify, write
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root
 from cortex_policy.state.writer_lock import NotDone
 from tests.support.command import result_of
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from conftest import CALLER, by_caller
 
+from cortex_policy import state as host
 from cortex_policy.core.audit_event import timestamp
 from cortex_policy.core.model import (
     AccessDenied,
@@ -24,7 +25,7 @@ from cortex_policy.core.model import (
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.approvals import pleas, rule
-from cortex_policy.state import approval_check, approval_store, ledger
+from cortex_policy.state import approval_check, approval_store
 from cortex_policy.state.approval_store import DocketError
 from cortex_policy.state.enforcement import ask, settings_of
 from cortex_policy.state.memory_budgets import MemoryBudgets
@@ -168,7 +169,7 @@ def test_an_approval_is_kept_where_a_race_for_the_rate_is_lost(fails_at: str, ho
             if name != fails_at:
                 return asked(*words)
             if how == "fails":
-                raise ledger.failed("its disk")
+                raise host.state_error("its disk")
             while MemoryBudgets.take(self, *words).consumed:
                 continue
             return asked(*words)
@@ -493,7 +494,7 @@ def test_variables_of_the_original_are_the_weakest(tmp_path: Path, monkeypatch: 
         pytest.skip("only root can write settings of the system")
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/config.toml").write_text(f'locked = ["approvals.file"]\napprovals.file = "{tmp_path}/etc/a"\n')
-    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
     assert settings_of(os.getcwd()).approvals_file == f"{tmp_path}/etc/a"
 
 

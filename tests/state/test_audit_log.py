@@ -16,9 +16,9 @@ import pytest
 from acls import USER, granting, put_acl
 from conftest import CALLER, by_caller
 
+from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, CortexPolicyError, Grant, Rate, Settings, StateError, UsageError
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.state import ledger
 from cortex_policy.state.audit_file import LogError
 from cortex_policy.state.audit_log import Log, opened
 from cortex_policy.state.audit_record import record
@@ -359,7 +359,7 @@ def test_a_directory_that_went_meanwhile_is_told(log: Path, tmp_path: Path) -> N
     with pytest.raises(LogError, match="not a directory"):
         written(one)
     one.close()
-    assert not ledger._held  # noqa: SLF001 - what a fork would close
+    assert not host._held  # noqa: SLF001 - what a fork would close
 
 
 def test_nothing_stays_open(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -379,7 +379,7 @@ def test_nothing_stays_open(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with suppress(UsageError):
         enforce(load_grant("git"), "tree", cost=0)
     assert sorted(os.listdir("/dev/fd")) == before
-    assert not ledger._held  # noqa: SLF001 - what a fork would close
+    assert not host._held  # noqa: SLF001 - what a fork would close
     assert len(kept) == 2
 
 

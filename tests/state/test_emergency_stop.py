@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from conftest import CALLER, by_caller
 
-from cortex_policy import render
+from cortex_policy import render, state
 from cortex_policy.check import Call
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import AccessDenied, Request
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.state import emergency_stop, enforcement, grants_errors, ledger
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root, emergency_stop, enforcement, grants_errors
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from tests.support.answers import answer
 
@@ -92,7 +91,7 @@ def code(**words: object) -> int:
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let another directory than /etc/cortex-policy speak for the host, one that does not exist yet."""
     directory = tmp_path / "host"
-    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(directory))
+    monkeypatch.setattr(state, "SYSTEM_SETTINGS", str(directory))
     return directory
 
 
@@ -262,7 +261,7 @@ def test_what_hides_the_stop_of_the_host_stops_it(host: Path) -> None:
 def test_a_directory_of_the_host_that_is_shut_stops_it(callers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To whom it is shut."""
     host = callers / "host"
-    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(host))
+    monkeypatch.setattr(state, "SYSTEM_SETTINGS", str(host))
     host.mkdir(mode=0o700)
     with by_caller():
         assert code(root=str(callers)) == 15
@@ -301,7 +300,8 @@ def test_what_is_known_of_a_stop(root: Path) -> None:
 def test_a_stop_that_ends_while_it_is_told_denied_all_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The decision fell by what was seen first."""
     grant = load_grant("git")
-    monkeypatch.setattr(enforcement, "stands", lambda name, _=None: name == "stop")
+    for module in (enforcement, emergency_stop):
+        monkeypatch.setattr(module, "exists_or_unknown", lambda name, _=None: name == "stop")
     assert answer(Call("git", "tree")).err.startswith("git tree: emergency stop")
     with pytest.raises(AccessDenied, match=r"emergency stop$"):
         enforce(grant, "tree")

@@ -12,8 +12,8 @@ from cortex_policy.manage.editing.operations import edited
 from cortex_policy.manage.editing.set_fields import Change
 from cortex_policy.manage.init.root import found
 from cortex_policy.manage.settings.write import Target, put
+from cortex_policy.state import Root
 from cortex_policy.state.git_ignore import IGNORED, missing
-from cortex_policy.state.grants import Root
 from cortex_policy.state.writer_lock import locked
 
 SAMPLES = {".lock": ".lock", ".edit-*": ".edit-git-1.json", "stop": "stop", "history/": "history/00000001-v2.json"}

@@ -11,7 +11,8 @@ import pytest
 from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import CortexPolicyError, GrantError
-from cortex_policy.state.grants import Root, find_root, read_grant
+from cortex_policy.state import Root
+from cortex_policy.state.grants import find_root, read_grant
 
 STRANGER = 23456
 

@@ -15,9 +15,8 @@ from cortex_policy.core.decode import Malformed
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.transaction import record
 from cortex_policy.manage.transaction.writer import writing
-from cortex_policy.state import history, history_entry
+from cortex_policy.state import Root, history, history_entry
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root
 from cortex_policy.state.history import Damage, Limits
 from cortex_policy.state.history_entry import Author, Entry, Kept
 from cortex_policy.state.stamp import digest_of

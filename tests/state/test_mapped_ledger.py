@@ -12,11 +12,13 @@ from types import FrameType
 
 import pytest
 
+from cortex_policy import state as host
 from cortex_policy.core.model import StateError
 from cortex_policy.state import ledger, ledger_maintenance, ledger_ring, mapped_ledger
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import Key
 from cortex_policy.state.mapped_ledger import FileBudgets
+from cortex_policy.state.settings import find_state_directory
 
 ROOT = (1, 2)
 
@@ -33,19 +35,19 @@ def budgets(state: Path) -> FileBudgets:
 @pytest.fixture
 def directory() -> Iterator[int]:
     """Open the directory of the files."""
-    descriptor = ledger.open_state(ROOT, ledger.boot_id())
+    descriptor = ledger.open_state(ROOT, host.boot_id(), find_state_directory())
     yield descriptor
     os.close(descriptor)
 
 
 def name(action: str) -> str:
     """Return the name of a file."""
-    return Key(ledger.boot_id(), "t", action).name
+    return Key(host.boot_id(), "t", action).name
 
 
 def test_mapped_and_unmapped_hits_are_one_budget(budgets: FileBudgets) -> None:
     """Ten are ten, however they are asked for."""
-    others = [Ledger(ROOT), FileBudgets(ROOT)]
+    others = [Ledger(ROOT, find_state_directory()), FileBudgets(ROOT)]
     assert others[0].take("t", "a", 10, 3).consumed == 3
     assert sum(asker.hit("t", "a", 10) for asker in [budgets, others[1]] * 5) == 6  # type: ignore[attr-defined, union-attr]
     assert budgets.peek("t", "a", 10).remaining == 0
@@ -111,12 +113,12 @@ def test_a_file_that_was_renamed_away_is_noticed_within_a_second(
     budgets: FileBudgets, state: Path, monkeypatch: pytest.MonkeyPatch, used: int
 ) -> None:
     """Not even a purge by hand leaves two budgets, or an old denial, for longer."""
-    while Ledger(ROOT).peek("t", "a", 10).used < used:
+    while Ledger(ROOT, find_state_directory()).peek("t", "a", 10).used < used:
         assert budgets.hit("t", "a", 10)
     assert budgets.hit("t", "a", 10) == (used < 10)
     (below,) = [path for path in state.iterdir() if path.is_dir()]
     below.rename(state / "away")
-    assert Ledger(ROOT).take("t", "a", 10, 9).consumed == 9
+    assert Ledger(ROOT, find_state_directory()).take("t", "a", 10, 9).consumed == 9
     now = mapped_ledger.clock_gettime_ns(mapped_ledger.CLOCK)
     monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda _: now + 1_100_000_000)
     assert budgets.hit("t", "a", 10)
@@ -187,7 +189,7 @@ def test_a_signal_that_asks_in_the_middle_of_a_hit_is_not_answered_from_it(
             said.append("")
             with pytest.raises(StateError, match="another process holds it"):
                 budgets.hit("t", "a", 10)
-        return time.clock_gettime_ns(ledger_ring.CLOCK)
+        return time.clock_gettime_ns(host.CLOCK)
 
     monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", interrupted)
     assert budgets.hit("t", "a", 10)
@@ -262,7 +264,7 @@ def test_a_thread_that_asks_in_the_middle_of_a_hit_of_another_has_a_file_of_its_
 @pytest.mark.parametrize("limits", [(5,), (5, 3), (3, 5)])
 def test_a_denial_is_told_as_any_process_would_tell_it(limits: tuple[int, ...]) -> None:
     """Where it can be told from memory alone; used, remaining and the wait are those of the file."""
-    budgets, file = FileBudgets(ROOT), Ledger(ROOT)
+    budgets, file = FileBudgets(ROOT), Ledger(ROOT, find_state_directory())
     told = 0
     for limit in limits:
         for _ in range(12):
@@ -286,11 +288,11 @@ def test_slots_of_several_hits_answer_as_those_of_one_process_do(
     for module in (ledger_ring, mapped_ledger):
         monkeypatch.setattr(module, "EXACT_LIMIT", 20)
         monkeypatch.setattr(module, "COARSE_SLOTS", 8)
-    now = time.clock_gettime_ns(ledger_ring.CLOCK)
+    now = time.clock_gettime_ns(host.CLOCK)
     monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda _: now)
     monkeypatch.setattr(ledger_ring, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
     monkeypatch.setattr(mapped_ledger, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
-    chance, other, admitted = random.Random(3), Ledger((3, 4)), list[int]()  # noqa: S311
+    chance, other, admitted = random.Random(3), Ledger((3, 4), find_state_directory()), list[int]()  # noqa: S311
     for number in range(6000):
         now += chance.choice((1_000_000, 50_000_000, 400_000_000))
         limit = (100, 100, 100, 400, 25, 19)[number // 1000]
@@ -304,11 +306,11 @@ def test_slots_of_several_hits_answer_as_those_of_one_process_do(
 
 def test_hits_of_all_who_ask_are_those_of_an_exact_log(budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever looked ahead how many hits fit, and whatever limit each asks."""
-    now = time.clock_gettime_ns(ledger_ring.CLOCK)
+    now = time.clock_gettime_ns(host.CLOCK)
     monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda _: now)
     for module in (ledger_ring, mapped_ledger):
         monkeypatch.setattr(module, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
-    chance, file, log, admitted = random.Random(14), Ledger(ROOT), list[int](), 0  # noqa: S311
+    chance, file, log, admitted = random.Random(14), Ledger(ROOT, find_state_directory()), list[int](), 0  # noqa: S311
     askers = [budgets.hit, FileBudgets(ROOT).hit, lambda *asked: file.take(*asked).consumed == 1]
     for number in range(12_000):
         now += chance.choice((1_000_003, 30_000_001, 300_000_007)) * (number % 3000 < 2900 or 70)
@@ -328,7 +330,7 @@ def test_a_head_that_went_back_by_whole_turns_lets_no_more_hits_pass(
     budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a mapped file said of hits ahead was of the head before."""
-    clock, limit = time.clock_gettime_ns(ledger_ring.CLOCK), 30
+    clock, limit = time.clock_gettime_ns(host.CLOCK), 30
     now = clock - 300_000_000_000
     monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda _: now)
     for module in (ledger_ring, mapped_ledger):

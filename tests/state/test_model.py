@@ -9,12 +9,14 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from cortex_policy.state import ledger, ledger_maintenance, mapped_ledger, memory_budgets
+from cortex_policy import state as host
+from cortex_policy.state import ledger, ledger_maintenance, ledger_ring, mapped_ledger, memory_budgets
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
+from cortex_policy.state.settings import find_state_directory
 from tests.support.chance import inputs
 
 LIMITS = st.sampled_from([1, 2, 2, 3, 3, 10, 17, 30, 33, 62, 63, 64, 500])
@@ -114,7 +116,7 @@ class Files(Budgets):
         """Begin in an empty state directory."""
         self.directory = tempfile.TemporaryDirectory()
         self.patches.setenv("CORTEX_POLICY_STATE_DIR", self.directory.name)
-        self.askers = [FileBudgets((1, 2)), FileBudgets((1, 2)), Ledger((1, 2))]
+        self.askers = [FileBudgets((1, 2)), FileBudgets((1, 2)), Ledger((1, 2), find_state_directory())]
 
     def teardown(self) -> None:
         """Remove the files."""
@@ -125,7 +127,7 @@ class Files(Budgets):
 
     def in_state(self, work: Callable[[int], object]) -> None:
         """Do something in the directory of the files."""
-        directory = ledger.open_state((1, 2), ledger.boot_id())
+        directory = ledger.open_state((1, 2), host.boot_id(), find_state_directory())
         try:
             work(directory)
         finally:
@@ -139,7 +141,7 @@ class Files(Budgets):
     @rule(key=KEYS)
     def drop(self, key: str) -> None:
         """Give a budget back, while others have it mapped."""
-        self.in_state(lambda directory: ledger_maintenance.drop(directory, rings.Key(ledger.boot_id(), TOOL, key).name))
+        self.in_state(lambda directory: ledger_maintenance.drop(directory, rings.Key(host.boot_id(), TOOL, key).name))
         self.logs[key] = Log()
 
     @rule(which=st.integers(0, 1))
@@ -152,7 +154,7 @@ class Files(Budgets):
         """Nothing is left behind beside the files of the keys and the note of the last sweep."""
         if self.askers:
             names = [path.name for path in Path(self.directory.name).rglob("*") if not path.is_dir()]
-            assert len([name for name in names if name != ledger.SWEPT]) <= len(self.logs)
+            assert len([name for name in names if name != ledger_ring.SWEEP_MARKER]) <= len(self.logs)
 
 
 class Memory(Budgets):

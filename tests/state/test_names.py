@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from conftest import GIT
 
+from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, GrantError
 from cortex_policy.library import preconditions
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.state import ledger
 
 STILL = 0.03  # seconds after which a file that was written may be kept
 EXCHANGE = 2  # of renameat2
@@ -399,7 +399,7 @@ def test_a_stop_of_the_host_is_the_one_that_its_name_leads_to(
     etc = tmp_path / "etc"
     (etc / "real").mkdir(parents=True)
     (etc / "cortex-policy").symlink_to("real")
-    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(etc / "cortex-policy"))
+    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(etc / "cortex-policy"))
     with PolicyStore(root) as store:
         for _ in range(2):
             assert store.decide("git", "tree")

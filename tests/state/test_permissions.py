@@ -13,12 +13,13 @@ from conftest import CALLER, by_caller
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_policy import state as host
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.state import audit_errors, grants, grants_errors, permissions, settings_errors, stamp
+from cortex_policy.state import Root, audit_errors, grants_errors, permissions, settings_errors, stamp
 from cortex_policy.state.approval_store import Docket
 from cortex_policy.state.audit_log import Log
 from cortex_policy.state.enforcement import settings_of
-from cortex_policy.state.grants import Root, doubts, read_grant
+from cortex_policy.state.grants import doubts, read_grant
 
 USED_LATER = (audit_errors, grants_errors, settings_errors)  # the caller may not be able to read our modules
 FRIEND, GROUP = 23456, 34567
@@ -221,7 +222,7 @@ def in_namespace(*words: str) -> "subprocess.CompletedProcess[str]":
     return done
 
 
-ASK = "import sys; from cortex_policy.state.grants import *; r = read_grant(Root(sys.argv[1], named=True), 'git')"
+ASK = "import sys; from cortex_policy.state import Root; from cortex_policy.state.grants import *; r = read_grant(Root(sys.argv[1], named=True), 'git')"
 
 
 def test_owners_that_a_user_namespace_cannot_tell_apart_are_not_trusted(root: Path) -> None:
@@ -253,9 +254,9 @@ def test_a_shared_group_that_a_user_namespace_shows_as_0_may_not_write(root: Pat
 
 def test_the_overflow_user_is_trusted_where_no_namespace_hides_anybody(file: Path) -> None:
     """There it is the user `nobody`, as good as any other."""
-    status = os.stat_result((0o100644, 1, 1, 1, grants.overflow_uid(), 0, 0, 0, 0, 0))
+    status = os.stat_result((0o100644, 1, 1, 1, host.overflow_uid(), 0, 0, 0, 0, 0))
     whole = Path("/proc/self/uid_map").read_text().split() == permissions.WHOLE_RANGE
-    assert bool(doubts(-1, status, (grants.overflow_uid(),))) == (not whole)
+    assert bool(doubts(-1, status, (host.overflow_uid(),))) == (not whole)
     assert file.exists()
 
 

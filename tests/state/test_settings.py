@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from conftest import CALLER
 
+from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, GrantError, Settings
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage import stamp
-from cortex_policy.state import ledger, settings
+from cortex_policy.state import Root, settings, settings_directories
 from cortex_policy.state.enforcement import admit, settings_of
-from cortex_policy.state.grants import Root
-from cortex_policy.state.ledger import settings_directories
 from cortex_policy.state.settings import LARGEST, value_of
 
 PLACES = ("system", "user", "project")
@@ -30,7 +29,7 @@ def file(request: pytest.FixtureRequest, files: dict[str, Path]) -> Path:
 @pytest.fixture
 def files(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     """Name the settings files, which are not there yet."""
-    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
     found = {
         "system": tmp_path / "etc/config.toml",
         "user": tmp_path / "config/cortex-policy/config.toml",

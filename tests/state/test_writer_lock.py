@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.state import writer_lock
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root, writer_lock
 from cortex_policy.state.writer_lock import NotDone, locked
 
 HOLDER = """
 import sys
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import locked
 with locked(Root(sys.argv[1], named=False)):
     print("held", flush=True)

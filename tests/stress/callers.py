@@ -17,11 +17,12 @@ import evidence
 from evidence import Event, Notebook, now
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import ledger_maintenance
+from cortex_policy.state import boot_id, ledger_maintenance
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.ledger import Ledger, boot_id, open_state
+from cortex_policy.state.ledger import Ledger, open_state
 from cortex_policy.state.ledger_ring import Key
 from cortex_policy.state.mapped_ledger import FileBudgets
+from cortex_policy.state.settings import find_state_directory
 
 COUNTERS = ("calls", "admitted", "denied", "unknown", "checks", "sweeps", "drops", "forks", "busy_since")
 GENERATION = 2.0  # seconds after which the keys that are not for ever are new ones
@@ -98,7 +99,7 @@ class Place(NamedTuple):
         return group, number
 
     def directory(self) -> int:
-        return open_state(self.identity, boot_id())
+        return open_state(self.identity, boot_id(), find_state_directory())
 
 
 class Caller:
@@ -112,7 +113,7 @@ class Caller:
         self.until = time.monotonic() + seconds
         self.notebook = Notebook(place.evidence)
         self.service = FileBudgets(place.identity)
-        self.ledger = Ledger(place.identity)
+        self.ledger = Ledger(place.identity, find_state_directory())
 
     def run(self, kind: str) -> None:
         """Do what a kind of process does; note whatever must not happen."""

@@ -8,7 +8,7 @@ from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage.diff.grants import Change
 from cortex_policy.manage.settings.toml_edit import changed
 from cortex_policy.manage.settings.write import Target, drop, put
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from cortex_policy.state.settings import layers
 from cortex_policy.state.writer_lock import Patience
 

@@ -16,9 +16,9 @@ from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import NEW
-from cortex_policy.state.grants import Root
 
 PATIENCE = 60.0
 COMMANDS = (

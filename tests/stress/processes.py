@@ -11,8 +11,8 @@ from typing import Any
 
 import cortex_policy.state.ledger_directory
 import cortex_policy.state.ledger_maintenance  # noqa: F401
+from cortex_policy import state as host
 from cortex_policy.core.model import StateError
-from cortex_policy.state import ledger_ring as rings
 
 PATIENCE = 30.0  # seconds after which a process hangs; never a measure of speed
 HUNG, ALLOWED, DENIED, UNKNOWN, CRASHED = -99, 0, 14, 24, 70
@@ -74,7 +74,7 @@ class Death:
         """Wrap all calls that the ledger makes."""
         for name in SYSTEM_CALLS:
             setattr(os, name, self._counted(getattr(os, name)))
-        rings.fcntl.flock = self._counted(rings.fcntl.flock)
+        host.fcntl.flock = self._counted(host.fcntl.flock)
 
     def step(self) -> None:
         """Count one call, and die at the last."""

@@ -16,9 +16,9 @@ from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError
 from cortex_policy.manage.editing.set_fields import Change, change
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.transaction import writer as transaction_writer
-from cortex_policy.state import atomic_write, writer_lock
+from cortex_policy.state import Root, atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Directory, Root
+from cortex_policy.state.grants import Directory
 from cortex_policy.state.stamp import digest_of
 from cortex_policy.state.writer_lock import NOT_DONE, Patience
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from processes import ALLOWED, DENIED, UNKNOWN, Death, DeathByDeath, answer, in_child
 
-from cortex_policy.state import ledger_maintenance, mapped_ledger
+from cortex_policy.state import boot_id, ledger_maintenance, mapped_ledger
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.ledger import Ledger, boot_id, open_state
+from cortex_policy.state.ledger import Ledger, open_state
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, Key
 from cortex_policy.state.mapped_ledger import FileBudgets
+from cortex_policy.state.settings import find_state_directory
 
 ROOT = (1, 2)
 LIMIT = 6
@@ -25,7 +26,7 @@ def name_of(tool: str) -> str:
 
 def directory() -> int:
     """Open the directory of the root."""
-    return open_state(ROOT, boot_id())
+    return open_state(ROOT, boot_id(), find_state_directory())
 
 
 def file_of(state: Path, tool: str) -> Path:
@@ -35,7 +36,7 @@ def file_of(state: Path, tool: str) -> Path:
 
 def take(tool: str, limit: int = LIMIT, cost: int = 1) -> int:
     """Take a hit in one shot."""
-    return answer(lambda: Ledger(ROOT).take(tool, "a", limit, cost))
+    return answer(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", limit, cost))
 
 
 def drained(tool: str, services: list[FileBudgets], limit: int = LIMIT) -> list[int]:
@@ -47,7 +48,7 @@ def drained(tool: str, services: list[FileBudgets], limit: int = LIMIT) -> list[
         row.append(take(tool, limit))
         answers += row
         refused += ALLOWED not in row
-    return [*answers, in_child(lambda: Ledger(ROOT).take(tool, "a", limit))]
+    return [*answers, in_child(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", limit))]
 
 
 def mapped(tool: str, hits: int) -> FileBudgets:
@@ -62,7 +63,7 @@ def mapped(tool: str, hits: int) -> FileBudgets:
 def test_a_maker_that_dies_leaves_the_whole_budget(torn: bool) -> None:
     """Killed at each call of a first hit: at most that hit is lost, and no caller is told of an error."""
     tool = ""
-    death = DeathByDeath(lambda: Ledger(ROOT).take(tool, "a", LIMIT), torn=torn)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT), torn=torn)
     while not death.is_over:
         tool = f"made{next(FRESH)}"
         died = death.die()
@@ -77,7 +78,7 @@ def test_a_maker_that_dies_leaves_the_whole_budget(torn: bool) -> None:
 def test_a_hit_that_dies_is_counted_or_not_but_never_half(torn: bool, cost: int) -> None:
     """Killed at each call of a hit in one shot: its cost is taken or it is not."""
     tool = ""
-    death = DeathByDeath(lambda: Ledger(ROOT).take(tool, "a", LIMIT, cost), torn=torn)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT, cost), torn=torn)
     while not death.is_over:
         tool = f"hit{next(FRESH)}"
         services = [mapped(tool, 2), mapped(tool, 0)]
@@ -90,7 +91,7 @@ def test_a_hit_that_dies_is_counted_or_not_but_never_half(torn: bool, cost: int)
 def test_a_torn_hit_of_many_lets_nobody_over() -> None:
     """Killed while its cost is written around the end of the ring."""
     tool = ""
-    death = DeathByDeath(lambda: Ledger(ROOT).take(tool, "a", LIMIT, LIMIT), torn=True)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT, LIMIT), torn=True)
     while not death.is_over:
         tool = f"torn{next(FRESH)}"
         past(tool, 3, 3)
@@ -106,17 +107,17 @@ def past(tool: str, *costs: int) -> None:
     rings.now_ticks = lambda: before() - WINDOW_TICKS - 1
     try:
         for cost in costs:
-            assert Ledger(ROOT).take(tool, "a", LIMIT, cost).consumed == cost
+            assert Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT, cost).consumed == cost
     finally:
         rings.now_ticks = before
-    assert Ledger(ROOT).peek(tool, "a", LIMIT).used == 0
+    assert Ledger(ROOT, find_state_directory()).peek(tool, "a", LIMIT).used == 0
 
 
 @pytest.mark.parametrize("torn", [False, True])
 def test_an_edit_of_the_limit_that_dies_loses_no_hit(torn: bool) -> None:
     """Killed at each call while a file is replaced by a larger one that others have mapped the old one of."""
     tool = ""
-    death = DeathByDeath(lambda: Ledger(ROOT).take(tool, "a", 50), torn=torn)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", 50), torn=torn)
     while not death.is_over:
         tool = f"edit{next(FRESH)}"
         services = [mapped(tool, 2), mapped(tool, 2)]
@@ -131,7 +132,7 @@ def test_an_edit_of_the_limit_that_dies_loses_no_hit(torn: bool) -> None:
 def test_one_who_notices_damage_and_dies_opens_nothing(state: Path, torn: bool) -> None:
     """Killed at each call while the damaged file is replaced: others notice it, or find it closed."""
     tool = ""
-    death = DeathByDeath(lambda: Ledger(ROOT).take(tool, "a", LIMIT), torn=torn)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT), torn=torn)
     while not death.is_over:
         tool = f"damage{next(FRESH)}"
         services = [mapped(tool, 2), mapped(tool, 2)]
@@ -227,7 +228,7 @@ def test_a_service_that_dies_between_its_stores_is_counted_or_not(at: int) -> No
 def test_what_killed_makers_left_is_swept(state: Path) -> None:
     """No more files than live keys."""
     left: set[str] = set()
-    death = DeathByDeath(lambda: Ledger(ROOT).take("orphan", "a", LIMIT), torn=True)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take("orphan", "a", LIMIT), torn=True)
     while not death.is_over:
         death.die()
         left |= {path.name for path in state.rglob(".new-*")}

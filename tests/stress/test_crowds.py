@@ -14,6 +14,7 @@ from cortex_policy.state import mapped_ledger
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
+from cortex_policy.state.settings import find_state_directory
 
 ROOT = (1, 2)
 # a fork in the middle of threads is what some of these are about; Python 3.12 and later warn of it
@@ -35,14 +36,14 @@ def test_eight_writers_by_both_ways_admit_exactly_the_limit(tmp_path: Path, cost
     """On one key, with whole costs."""
 
     def shots() -> int:
-        return sum(Ledger(ROOT).take("t", "a", 210, cost).consumed for _ in range(300))
+        return sum(Ledger(ROOT, find_state_directory()).take("t", "a", 210, cost).consumed for _ in range(300))
 
     def hits() -> int:
         service = FileBudgets(ROOT)
         return sum(cost for _ in range(300) if service.hit("t", "a", 210, cost))
 
     assert admitted([shots, hits] * 4, tmp_path) == 210
-    assert Ledger(ROOT).peek("t", "a", 210).used == 210
+    assert Ledger(ROOT, find_state_directory()).peek("t", "a", 210).used == 210
 
 
 def test_eight_writers_on_many_keys_admit_exactly_the_limits(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from writes import made
 
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import NEW
-from cortex_policy.state.grants import Root
 from cortex_policy.state.writer_lock import NotDone
 
 PAGE = 4096

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from processes import ALLOWED, DENIED, UNKNOWN, answer, in_child, start
 
-from cortex_policy.state import ledger, ledger_maintenance, mapped_ledger
+from cortex_policy.state import boot_id, ledger, ledger_maintenance, ledger_ring, mapped_ledger
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.ledger import Ledger, boot_id, open_state
+from cortex_policy.state.ledger import Ledger, open_state
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, Key
 from cortex_policy.state.mapped_ledger import FileBudgets
+from cortex_policy.state.settings import find_state_directory
 
 LIMIT = 3
 
@@ -34,7 +35,7 @@ class Budget:
         status = root.stat()
         self.root = root
         self.state = state
-        self.ledger = Ledger((status.st_dev, status.st_ino))
+        self.ledger = Ledger((status.st_dev, status.st_ino), find_state_directory())
         self.service = FileBudgets(self.ledger.root_identity)
 
     def take(self) -> int:
@@ -61,7 +62,7 @@ class Budget:
 
     def purge(self) -> None:
         """Drop all, as `rate purge` does."""
-        directory = open_state(self.ledger.root_identity, boot_id())
+        directory = open_state(self.ledger.root_identity, boot_id(), find_state_directory())
         ledger_maintenance.remove_all(directory)
         os.close(directory)
 
@@ -310,8 +311,8 @@ def test_a_stopped_holder_is_waited_for_and_then_told(budget: Budget) -> None:
     read, write = os.pipe()
 
     def hold() -> None:
-        directory = open_state(budget.ledger.root_identity, boot_id())
-        assert ledger.open_file(directory, budget.file.name) is not None
+        directory = open_state(budget.ledger.root_identity, boot_id(), find_state_directory())
+        assert ledger_ring.open_file(directory, budget.file.name) is not None
         os.write(write, b"x")
         time.sleep(60)
 

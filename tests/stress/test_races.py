@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 from processes import ALLOWED, UNKNOWN, answer, ended, in_child, start
 
+from cortex_policy import state as host
 from cortex_policy.core.model import StateError
-from cortex_policy.state import ledger, ledger_directory, ledger_maintenance, mapped_ledger
+from cortex_policy.state import boot_id, ledger, ledger_directory, ledger_maintenance, mapped_ledger
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.ledger import Ledger, boot_id, open_state
+from cortex_policy.state.ledger import Ledger, open_state
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, Key
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
+from cortex_policy.state.settings import find_state_directory
 
 ROOT = (1, 2)
 # a fork in the middle of threads is what some of these are about; Python 3.12 and later warn of it
@@ -41,7 +43,7 @@ def file_of(state: Path, tool: str) -> Path:
 
 def sweep() -> None:
     """Sweep the root."""
-    directory = open_state(ROOT, boot_id())
+    directory = open_state(ROOT, boot_id(), find_state_directory())
     try:
         ledger_maintenance.sweep(directory, rings.now_ticks())
     finally:
@@ -50,7 +52,7 @@ def sweep() -> None:
 
 def drop(tool: str) -> None:
     """Drop a budget."""
-    directory = open_state(ROOT, boot_id())
+    directory = open_state(ROOT, boot_id(), find_state_directory())
     ledger_maintenance.drop(directory, Key(boot_id(), tool, "a").name)
     os.close(directory)
 
@@ -67,7 +69,7 @@ def test_a_sweep_revives_no_file_that_was_replaced_while_it_opened_it(monkeypatc
     """It opened the old file by name; meanwhile an edit replaced it, and a service still has it mapped."""
     service = FileBudgets(ROOT)
     assert service.hit("t", "a", 6)
-    name, opened, lock = Key(boot_id(), "t", "a").name, os.open, rings.fcntl.flock
+    name, opened, lock = Key(boot_id(), "t", "a").name, os.open, host.fcntl.flock
     seen: list[int] = []
 
     def slow_open(path: Any, flags: int, *args: Any, **named: Any) -> int:
@@ -77,15 +79,15 @@ def test_a_sweep_revives_no_file_that_was_replaced_while_it_opened_it(monkeypatc
         return descriptor
 
     def edit(*_: object) -> None:
-        monkeypatch.setattr(rings.fcntl, "flock", lock)
+        monkeypatch.setattr(host.fcntl, "flock", lock)
         monkeypatch.setattr(os, "open", opened)
-        assert Ledger(ROOT).take("t", "a", 50).consumed == 1
+        assert Ledger(ROOT, find_state_directory()).take("t", "a", 50).consumed == 1
 
     monkeypatch.setattr(os, "open", slow_open)
-    monkeypatch.setattr(rings.fcntl, "flock", lambda *args: (edit() if seen else None, lock(*args))[1])
+    monkeypatch.setattr(host.fcntl, "flock", lambda *args: (edit() if seen else None, lock(*args))[1])
     sweep()
     assert hits(service, "t", 6) == 4
-    assert Ledger(ROOT).peek("t", "a", 6).used == 6
+    assert Ledger(ROOT, find_state_directory()).peek("t", "a", 6).used == 6
 
 
 def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
@@ -101,7 +103,7 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
     other, closed = FileBudgets(ROOT), ledger_maintenance.close
 
     def slow_close(*args: Any) -> None:
-        monkeypatch.setattr(rings, "LONGEST_LOCK_WAIT", 0.001)
+        monkeypatch.setattr(host, "LONGEST_LOCK_WAIT", 0.001)
         try:
             file = other._mapped("t", "a")
             if file is not None:
@@ -111,14 +113,14 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
 
     monkeypatch.setattr(ledger_maintenance, "close", slow_close)
     with pytest.raises(StateError):
-        Ledger(ROOT).take("t", "a", 50)
+        Ledger(ROOT, find_state_directory()).take("t", "a", 50)
     assert other.hit("t", "a", 50) is False
     assert service.hit("t", "a", 50) is False
 
 
 def test_a_sweep_leaves_files_of_another_clock_alone(state: Path) -> None:
     """A process of another time namespace, whose clock is ahead, frees nobody's budget."""
-    ask = "from cortex_policy.state.ledger import Ledger; print(Ledger((1, 2)).take(*%r).consumed)"
+    ask = "from cortex_policy.state.ledger import Ledger; from cortex_policy.state.settings import find_state_directory as at; print(Ledger((1, 2), at()).take(*%r).consumed)"
     away = ["unshare", "-T", "--boottime", "100000", "--fork", sys.executable, "-c"]
     try:
         done = subprocess.run([*away, "print(1)"], check=False, capture_output=True)
@@ -126,16 +128,19 @@ def test_a_sweep_leaves_files_of_another_clock_alone(state: Path) -> None:
         pytest.skip("there is no `unshare`")
     if done.returncode:
         pytest.skip("time namespaces are not permitted here")
-    assert [Ledger(ROOT).take("t", "a", 3).consumed for _ in range(3)] == [1, 1, 1]
+    assert [Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed for _ in range(3)] == [1, 1, 1]
     (place(state) / ".swept").unlink()
     assert subprocess.check_output([*away, ask % (("other", "a", 3),)]).strip() == b"1"
-    assert Ledger(ROOT).take("t", "a", 3).consumed == 0
+    assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 0
 
 
 def test_a_full_file_table_is_answered_at_every_count_of_free_descriptors(capfd: pytest.CaptureFixture[str]) -> None:
     """Allowed or unknown, no traceback, and no descriptor closed that is somebody else's."""
     admitted = 0
-    for way in (lambda: FileBudgets(ROOT).hit("t", "a", 100), lambda: Ledger(ROOT).take("t", "a", 100)):
+    for way in (
+        lambda: FileBudgets(ROOT).hit("t", "a", 100),
+        lambda: Ledger(ROOT, find_state_directory()).take("t", "a", 100),
+    ):
         for key_is_there in (False, True):
             for free in range(9):
                 if not key_is_there:
@@ -144,7 +149,7 @@ def test_a_full_file_table_is_answered_at_every_count_of_free_descriptors(capfd:
                 code = in_child(lambda free=free, way=way: crowded(free, way))
                 assert code in (ALLOWED, UNKNOWN)
                 admitted += code == ALLOWED
-                used = Ledger(ROOT).peek("t", "a", 100).used
+                used = Ledger(ROOT, find_state_directory()).peek("t", "a", 100).used
                 # a hit is only ever lost, never given away: and not even lost
                 assert used == admitted
                 if free == 8:
@@ -177,7 +182,7 @@ def crowded(free: int, work: Callable[[], object]) -> object:
 @pytest.mark.parametrize("kind", ["directory", "link", "fifo", "full"])
 def test_housekeeping_that_fails_changes_no_answer(state: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     """Whatever stands at the note of the last sweep, a hit that was taken is answered so."""
-    assert Ledger(ROOT).take("t", "a", 3).consumed == 1
+    assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 1
     note = place(state) / ".swept"
     note.unlink()
     if kind == "directory":
@@ -192,21 +197,21 @@ def test_housekeeping_that_fails_changes_no_answer(state: Path, monkeypatch: pyt
             raise OSError(28, "full")
 
         monkeypatch.setattr(ledger_maintenance, "sweep", full)
-    assert in_child(lambda: Ledger(ROOT).take("u", "a", 3)) == ALLOWED
+    assert in_child(lambda: Ledger(ROOT, find_state_directory()).take("u", "a", 3)) == ALLOWED
     assert in_child(lambda: FileBudgets(ROOT).hit("v", "a", 3)) == ALLOWED
 
 
 @pytest.mark.parametrize("name", [".new-99999999999999999999999-x", ".new--", ".new-x", ".new-4194999-x", "\udcff"])
 def test_a_sweep_passes_over_strange_names(state: Path, name: str) -> None:
     """They are none of ours."""
-    assert Ledger(ROOT).take("t", "a", 3).consumed == 1
+    assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 1
     (place(state) / name).mkdir()
     sweep()
 
 
 def test_a_sweep_waits_for_nobody(state: Path) -> None:
     """A FIFO where its note should be."""
-    assert Ledger(ROOT).take("t", "a", 3).consumed == 1
+    assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 1
     (place(state) / ".swept").unlink()
     os.mkfifo(place(state) / ".swept")
 
@@ -222,7 +227,7 @@ def test_a_sweep_waits_for_nobody(state: Path) -> None:
 
 def test_a_hit_that_was_taken_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where its file cannot be kept open for the next one."""
-    for error in (rings.failed("another process holds it"), OSError(24, "full"), ValueError("cut short")):
+    for error in (host.state_error("another process holds it"), OSError(24, "full"), ValueError("cut short")):
 
         def broken(*_: object, error: Exception = error) -> int:
             raise error
@@ -230,7 +235,7 @@ def test_a_hit_that_was_taken_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> 
         with monkeypatch.context() as patch:
             patch.setattr(mapped_ledger, "open_file", broken)
             assert FileBudgets(ROOT).hit("t", "a", 3) is True
-    assert Ledger(ROOT).take("t", "a", 3).consumed == 0
+    assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 0
 
 
 def test_a_budget_of_any_size_can_be_used_up_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,10 +245,10 @@ def test_a_budget_of_any_size_can_be_used_up_for_ever(monkeypatch: pytest.Monkey
     limit = 10**30
     most = ledger.LARGEST_LIMIT
     for _ in range(40):
-        assert Ledger(ROOT).take("t", "a", limit, most // 2).consumed == most // 2
+        assert Ledger(ROOT, find_state_directory()).take("t", "a", limit, most // 2).consumed == most // 2
         now[0] += WINDOW_TICKS // 2
-        taken = Ledger(ROOT).take("t", "a", limit, most // 2).consumed
-        assert Ledger(ROOT).take("t", "a", limit, most // 2).consumed == 0
+        taken = Ledger(ROOT, find_state_directory()).take("t", "a", limit, most // 2).consumed
+        assert Ledger(ROOT, find_state_directory()).take("t", "a", limit, most // 2).consumed == 0
         assert taken in (0, most // 2)
         now[0] += WINDOW_TICKS
 
@@ -254,11 +259,11 @@ def test_a_network_file_system_is_refused_by_whoever_comes_first(state: Path, mo
     monkeypatch.setattr(ledger_directory, "file_system", lambda *_: "nfs4")
     for _ in range(2):
         with pytest.raises(StateError, match="nfs4"):
-            Ledger(ROOT).take("t", "a", 1)
+            Ledger(ROOT, find_state_directory()).take("t", "a", 1)
     monkeypatch.setenv("CORTEX_POLICY_STATE_DIR", str(state / "new"))
     for _ in range(2):
         with pytest.raises(StateError, match="nfs4"):
-            Ledger(ROOT).take("t", "a", 1)
+            Ledger(ROOT, find_state_directory()).take("t", "a", 1)
 
 
 def test_a_fork_while_another_thread_counts_in_memory_leaves_no_lock_behind() -> None:
@@ -281,11 +286,11 @@ def test_a_service_looks_for_its_file_once_in_a_window(state: Path, monkeypatch:
         state.mkdir(mode=0o700)
     else:
         file_of(state, "t").unlink()
-    assert in_child(lambda: Ledger(ROOT).take("t", "a", 30)) == ALLOWED
+    assert in_child(lambda: Ledger(ROOT, find_state_directory()).take("t", "a", 30)) == ALLOWED
     clock = mapped_ledger.clock_gettime_ns
     monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda which: clock(which) + 60_100_000_000)
     assert service.hit("t", "a", 30)
-    assert Ledger(ROOT).peek("t", "a", 30).used == 2
+    assert Ledger(ROOT, find_state_directory()).peek("t", "a", 30).used == 2
 
 
 def test_fork_closes_what_threads_had_mapped(state: Path) -> None:
@@ -326,8 +331,8 @@ def test_a_child_forked_while_another_thread_asks_holds_no_lock(monkeypatch: pyt
             forked.wait()
         return ticks()
 
-    thread = threading.Thread(target=Ledger(ROOT).take, args=("t", "a", 30))
-    assert Ledger(ROOT).take("t", "a", 30).consumed == 1
+    thread = threading.Thread(target=Ledger(ROOT, find_state_directory()).take, args=("t", "a", 30))
+    assert Ledger(ROOT, find_state_directory()).take("t", "a", 30).consumed == 1
     monkeypatch.setattr(rings, "now_ticks", slow)
     thread.start()
     asked.wait()
@@ -335,7 +340,7 @@ def test_a_child_forked_while_another_thread_asks_holds_no_lock(monkeypatch: pyt
     forked.set()
     thread.join()
     try:
-        assert answer(lambda: Ledger(ROOT).take("t", "a", 30)) == ALLOWED
+        assert answer(lambda: Ledger(ROOT, find_state_directory()).take("t", "a", 30)) == ALLOWED
         assert answer(lambda: FileBudgets(ROOT).hit("t", "a", 30)) == ALLOWED
     finally:
         os.kill(child, signal.SIGKILL)
@@ -345,9 +350,9 @@ def test_a_child_forked_while_another_thread_asks_holds_no_lock(monkeypatch: pyt
 def test_a_limit_of_millions_can_be_raised_while_millions_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """The file that is too short for the new limit is replaced, however many hits it holds."""
     monkeypatch.setattr(rings, "now_ticks", lambda: 50_000_000)
-    admitted = Ledger(ROOT).take("t", "a", 1_040_000, 1_040_000).consumed
+    admitted = Ledger(ROOT, find_state_directory()).take("t", "a", 1_040_000, 1_040_000).consumed
     for _ in range(40):
-        admitted += Ledger(ROOT).take("t", "a", 5_000_000, 200_000).consumed
+        admitted += Ledger(ROOT, find_state_directory()).take("t", "a", 5_000_000, 200_000).consumed
     assert 4_500_000 < admitted <= 5_000_000
 
 
@@ -355,7 +360,7 @@ def test_a_child_holds_no_lock_of_a_parent_that_died_in_the_middle() -> None:
     """It was forked by one thread while another asked, and then the parent was killed."""
     asked, ticks = threading.Event(), rings.now_ticks
     read, write = os.pipe()
-    assert Ledger(ROOT).take("t", "a", 30).consumed == 1
+    assert Ledger(ROOT, find_state_directory()).take("t", "a", 30).consumed == 1
 
     def slow() -> int:
         if threading.current_thread() is not threading.main_thread():
@@ -365,13 +370,13 @@ def test_a_child_holds_no_lock_of_a_parent_that_died_in_the_middle() -> None:
 
     def parent() -> None:
         rings.now_ticks = slow
-        threading.Thread(target=Ledger(ROOT).take, args=("t", "a", 30)).start()
+        threading.Thread(target=Ledger(ROOT, find_state_directory()).take, args=("t", "a", 30)).start()
         asked.wait()
         os.write(write, b"%d" % start(lambda: time.sleep(60)))
         os.kill(os.getpid(), signal.SIGKILL)
 
     assert in_child(parent) == -signal.SIGKILL
     try:
-        assert answer(lambda: Ledger(ROOT).take("t", "a", 30)) == ALLOWED
+        assert answer(lambda: Ledger(ROOT, find_state_directory()).take("t", "a", 30)) == ALLOWED
     finally:
         os.kill(int(os.read(read, 20)), signal.SIGKILL)

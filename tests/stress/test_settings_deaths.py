@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from processes import DeathByDeath
 
+from cortex_policy import state as host
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.manage.diff.grants import Change
 from cortex_policy.manage.settings.write import Target, drop, put
-from cortex_policy.state import ledger
+from cortex_policy.state import Root
 from cortex_policy.state.enforcement import settings_of
-from cortex_policy.state.grants import Root
 
 OLD = '# by hand\nsensitive = "ask"\n'
 NEW = '# by hand\nsensitive = "deny"\n'
@@ -27,7 +27,7 @@ def test_a_writer_of_settings_that_dies_leaves_one_of_both(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, torn: bool
 ) -> None:
     """Killed at each system call of `config set`: what counts is one of both, and the next write sweeps."""
-    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
     target = Target(place, Root(str(root), named=True))
     file = Path(target.file)
     put(target, "sensitive", "ask", yes)  # makes the directory

@@ -34,10 +34,9 @@ from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.history.log import way_back
 from cortex_policy.manage.transaction.writer import writing
-from cortex_policy.state import history
+from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import NEW
-from cortex_policy.state.grants import Root
 from cortex_policy.state.history_entry import Entry
 from cortex_policy.state.stamp import digest_of
 

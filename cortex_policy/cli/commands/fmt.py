@@ -13,7 +13,7 @@ from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
     from cortex_policy.manage.editing.operations import Laid
-    from cortex_policy.state.grants import Root
+    from cortex_policy.state import Root
 
 
 def fmt(

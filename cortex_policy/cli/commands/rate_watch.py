@@ -10,7 +10,7 @@ from cortex_policy.cli.output.table import json_line, members
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.budgets import Standing, standings
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ from cortex_policy.manage.history import log
 from cortex_policy.state.stamp import digest_of
 
 if TYPE_CHECKING:
-    from cortex_policy.state.grants import Root
+    from cortex_policy.state import Root
 
 
 def recall(root: "Root", grant_id: str, version: int, *, json: bool) -> None:

@@ -13,7 +13,7 @@ from cortex_policy.state.emergency_stop import resuming
 from cortex_policy.state.roots import find_all_roots
 
 if TYPE_CHECKING:
-    from cortex_policy.state.grants import Root
+    from cortex_policy.state import Root
 
 
 def stop(

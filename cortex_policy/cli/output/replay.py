@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cortex_policy.manage.replay.replay import Example, Flip, Replay
-    from cortex_policy.state.grants import Root
+    from cortex_policy.state import Root
 
 COLUMNS = ("ANSWER", "GRANT", "REASON", "CALLS", "FOR EXAMPLE")
 MOST_SHOWN = 100  # characters of the arguments of an example

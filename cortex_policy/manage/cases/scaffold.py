@@ -13,8 +13,9 @@ from cortex_policy.manage.cases.runner import Subject, tried
 from cortex_policy.manage.cases.serializer import text_of
 from cortex_policy.manage.cases.suite import Grants
 from cortex_policy.manage.validation.targets import shown
+from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import create
-from cortex_policy.state.grants import Directory, Root, Trust, check_id
+from cortex_policy.state.grants import Directory, Trust, check_id
 from cortex_policy.state.safe_directories import make_directory, open_below
 from cortex_policy.state.writer_lock import NotDone, check_straight
 

@@ -9,7 +9,8 @@ from cortex_policy.manage.cases.runner import Subject, Trial, tried
 from cortex_policy.manage.settings.problems import settings_warnings
 from cortex_policy.manage.validation.file_permissions import warning_of
 from cortex_policy.manage.validation.targets import shown
-from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state import Root
+from cortex_policy.state.grants import Directory, Trust
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ import subprocess
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_INVALID, GRANT_UNSAFE, GrantError, UsageError
-from cortex_policy.state.grants import Root, is_grant_id
+from cortex_policy.state import Root
+from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.writer_lock import NotDone
 
 TYPE_CHECKING = False

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cortex_policy.core.settings import Setting
-    from cortex_policy.state.grants import Root
+    from cortex_policy.state import Root
 
     Values = Mapping[str, Any] | None  # None: they are wrong, and every check answers 27
 

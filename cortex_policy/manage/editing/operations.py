@@ -7,7 +7,8 @@ from cortex_policy.manage.diff.unified import difference
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.formatting import formatted
 from cortex_policy.manage.transaction.writer import writing
-from cortex_policy.state.grants import Directory, Root, Trust, check_id, is_grant_id, read_grant
+from cortex_policy.state import Root
+from cortex_policy.state.grants import Directory, Trust, check_id, is_grant_id, read_grant
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience
 

@@ -11,8 +11,9 @@ from cortex_policy.manage.transaction.writer import Writer, writing
 from cortex_policy.schema.catalog import NOTE
 from cortex_policy.schema.lint import examine
 from cortex_policy.schema.problems import Problem, placed
+from cortex_policy.state import Root
 from cortex_policy.state.edit_draft import Draft, left
-from cortex_policy.state.grants import Root, Trust, check_id
+from cortex_policy.state.grants import Trust, check_id
 from cortex_policy.state.grants_errors import traced
 from cortex_policy.state.writer_lock import NotDone, Patience
 

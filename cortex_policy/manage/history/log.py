@@ -5,9 +5,9 @@ from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError, Value
 from cortex_policy.manage.diff.grants import Change, changed
 from cortex_policy.manage.transaction.record import is_grant
 from cortex_policy.manage.transaction.recovery import digest
-from cortex_policy.state import history
+from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Directory, Root, Trust, check_id
+from cortex_policy.state.grants import Directory, Trust, check_id
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import Damage
 from cortex_policy.state.history_entry import Entry, Kept

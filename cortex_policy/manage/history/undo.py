@@ -8,9 +8,9 @@ from cortex_policy.manage.editing.operations import Written
 from cortex_policy.manage.history.log import SEE, check_known, check_text, since, way_back
 from cortex_policy.manage.transaction.recovery import digest
 from cortex_policy.manage.transaction.writer import writing
-from cortex_policy.state import history
+from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Directory, Root, Trust, check_id
+from cortex_policy.state.grants import Directory, Trust, check_id
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history_entry import Entry, Kept
 from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience

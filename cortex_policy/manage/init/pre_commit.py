@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import Value
+from cortex_policy.state import read_all
 from cortex_policy.state.atomic_write import create
-from cortex_policy.state.grants import read_all
 from cortex_policy.state.safe_directories import open_straight
 from cortex_policy.state.writer_lock import NotDone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.state.grants import Root
+    from cortex_policy.state import Root
 
 CONFIGURATION = ".pre-commit-config.yaml"
 MADE, KEPT, COMPLETE = "made", "kept", "complete"

@@ -7,8 +7,8 @@ from cortex_policy.manage.editing.operations import drafted
 from cortex_policy.manage.editing.set_fields import Change
 from cortex_policy.manage.init.pre_commit import MADE, Configured, configured, repository_of
 from cortex_policy.manage.transaction.writer import writing
-from cortex_policy.state import git_ignore
-from cortex_policy.state.grants import Root, may_hold_policy
+from cortex_policy.state import Root, git_ignore
+from cortex_policy.state.grants import may_hold_policy
 from cortex_policy.state.safe_directories import make_directory, open_below, open_straight
 from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Reason, Settings
     from cortex_policy.manage.audit.reader import Event
     from cortex_policy.manage.diff.grants import Change, Version
-    from cortex_policy.state.grants import Root
+    from cortex_policy.state import Root
 
     Answers = dict[int, Reason | Unknown]
 

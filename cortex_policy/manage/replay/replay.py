@@ -9,8 +9,9 @@ from cortex_policy.manage.diff.git_revisions import grants_at
 from cortex_policy.manage.diff.grants import file_text, standing
 from cortex_policy.manage.replay.decider import Deciding
 from cortex_policy.manage.replay.rules import FULL, Unknown, is_told
+from cortex_policy.state import Root
 from cortex_policy.state.enforcement import settings_of
-from cortex_policy.state.grants import Root, find_root, is_grant_id, may_hold_policy
+from cortex_policy.state.grants import find_root, is_grant_id, may_hold_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.audit.reader import Tally
     from cortex_policy.manage.diff.grants import Change
     from cortex_policy.manage.replay.decider import Policy
-    from cortex_policy.state.grants import Root
+    from cortex_policy.state import Root
 
 UNTYPABLE = "its action or its path holds what nobody can type"
 MOST_SUGGESTIONS = 100

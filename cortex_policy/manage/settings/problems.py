@@ -8,7 +8,7 @@ from cortex_policy.core.model import GrantError, Value
 from cortex_policy.manage.validation.targets import shown
 from cortex_policy.schema.catalog import severity_of
 from cortex_policy.schema.problems import MOST_SHOWN, Problem
-from cortex_policy.state.grants import read_all
+from cortex_policy.state import read_all
 from cortex_policy.state.settings import LARGEST, layers, operator_errors
 
 TYPE_CHECKING = False

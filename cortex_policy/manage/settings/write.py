@@ -22,10 +22,10 @@ from cortex_policy.manage.diff.settings import outcome
 from cortex_policy.manage.settings.toml_edit import ABSENT, changed
 from cortex_policy.manage.validation.suppressions import check_codes
 from cortex_policy.schema.catalog import codes_of
-from cortex_policy.state import git_ignore
+from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.atomic_write import replace, sweep
 from cortex_policy.state.file_attributes import ROOT
-from cortex_policy.state.grants import ROOT_NOT_FOUND, Root, find_root
+from cortex_policy.state.grants import ROOT_NOT_FOUND, find_root
 from cortex_policy.state.safe_directories import is_ours_alone
 from cortex_policy.state.settings import (
     NAME,

@@ -7,7 +7,7 @@ from cortex_policy.core.compare.grants import Meaning, fails
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import changed
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from cortex_policy.state.history import Limits
 from cortex_policy.state.history_entry import MOST_LISTED, MOST_SAID, Author, Entry, Kept
 from cortex_policy.state.settings import history_keep

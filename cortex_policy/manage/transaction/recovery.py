@@ -3,9 +3,10 @@
 from contextlib import suppress
 
 from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import replace
-from cortex_policy.state.grants import Directory, Root
+from cortex_policy.state.grants import Directory
 from cortex_policy.state.history import History
 from cortex_policy.state.stamp import Stamp, digest_of
 from cortex_policy.state.writer_lock import Lock, NotDone

@@ -13,10 +13,10 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_UNSAFE, STAMP_MISMATCH, CortexPolicyError, GrantError
 from cortex_policy.manage.transaction.record import limits, recorded
 from cortex_policy.manage.transaction.recovery import digest, digested, digests, heal, known, merged
-from cortex_policy.state import git_ignore
+from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import replace, settle
-from cortex_policy.state.grants import Directory, Root
+from cortex_policy.state.grants import Directory
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import History
 from cortex_policy.state.history_entry import MODES

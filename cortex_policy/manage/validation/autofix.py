@@ -7,8 +7,8 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import CortexPolicyError, GrantError, Value
 from cortex_policy.manage.transaction.writer import writing
 from cortex_policy.schema.lint import repaired
+from cortex_policy.state import Root, read_all
 from cortex_policy.state.atomic_write import replace
-from cortex_policy.state.grants import Root, read_all
 from cortex_policy.state.writer_lock import NotDone
 
 TYPE_CHECKING = False

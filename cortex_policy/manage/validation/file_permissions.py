@@ -7,7 +7,8 @@ from shlex import quote
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.validation.targets import shown
 from cortex_policy.schema.problems import Problem, unplaced
-from cortex_policy.state.grants import Directory, Root, Trust
+from cortex_policy.state import Root
+from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, group_may_write
 
 TYPE_CHECKING = False

@@ -12,7 +12,8 @@ from cortex_policy.manage.validation.targets import STDIN, Target, option_of
 from cortex_policy.manage.validation.tree_rules import Tree, schema_link
 from cortex_policy.schema.lint import examine, first_of_each
 from cortex_policy.schema.problems import Problem, placed, unplaced
-from cortex_policy.state.grants import Directory, Trust, read_all
+from cortex_policy.state import read_all
+from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.stamp import digest_of
 
 TYPE_CHECKING = False
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.schema.problems import Finding
     from cortex_policy.schema.rules.parsed_grant import Subject
-    from cortex_policy.state.grants import Root
+    from cortex_policy.state import Root
 
 
 class Looked(NamedTuple):

@@ -7,10 +7,10 @@ from shlex import quote
 from cortex_policy.core.model import GrantError, budget_key
 from cortex_policy.manage.validation.targets import TOOLS, option_of, shown
 from cortex_policy.schema.problems import Finding, Problem, placed, unplaced
-from cortex_policy.state import git_ignore
+from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import NEW
-from cortex_policy.state.grants import Directory, Root, Trust, is_grant_id
+from cortex_policy.state.grants import Directory, Trust, is_grant_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,8 +11,10 @@ from cortex_policy.manage.settings.problems import operator_problems, problem_of
 from cortex_policy.manage.validation.targets import shown
 from cortex_policy.schema.catalog import RULES, codes_of
 from cortex_policy.schema.problems import Problem, unplaced
-from cortex_policy.state.grants import Directory, Root, Trust
-from cortex_policy.state.settings import LARGEST, NAME, file_of, invalid, layer
+from cortex_policy.state import Root
+from cortex_policy.state.grants import Directory, Trust
+from cortex_policy.state.settings import LARGEST, NAME, file_of, layer
+from cortex_policy.state.settings_errors import invalid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
 from cortex_policy.schema.problems import Problem, unplaced
-from cortex_policy.state.grants import Directory, Root, Trust, find_root, is_grant_id, may_hold_policy
+from cortex_policy.state import Root
+from cortex_policy.state.grants import Directory, Trust, find_root, is_grant_id, may_hold_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

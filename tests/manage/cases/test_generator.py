@@ -19,7 +19,7 @@ from cortex_policy.manage.cases.parser import read
 from cortex_policy.manage.cases.runner import Subject, tried
 from cortex_policy.manage.cases.scaffold import begin, drafted
 from cortex_policy.manage.cases.serializer import text_of
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NotDone
 
 TOP = Path(__file__).parents[3]

@@ -13,7 +13,7 @@ from conftest import GIT
 
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.manage.diff.grants import Differences, against, between
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from tests.support.command import result_of
 
 SMALL = {"tool": "x", "actions": ["a"], "rate": {"perMinute": 1}, "fsScope": ["docs"]}

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cortex_policy import state as host
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.manage.diff.grants import against
 from cortex_policy.manage.settings.write import Target, widening
-from cortex_policy.state import ledger
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@localhost")
 STRICT = 'sensitive = "deny"\nrequire_path = true\n'
@@ -114,7 +114,7 @@ NOT_WEAKER = [
 @pytest.fixture
 def system(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Name the system's file, which is not there yet."""
-    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
     (tmp_path / "etc").mkdir(mode=0o755)
     assert root.is_dir()
     return tmp_path / "etc/config.toml"

@@ -14,9 +14,8 @@ from cortex_policy.manage.editing import operations
 from cortex_policy.manage.editing.operations import Written
 from cortex_policy.manage.editing.set_fields import Change
 from cortex_policy.manage.transaction import writer
-from cortex_policy.state import atomic_write
+from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root
 from cortex_policy.state.writer_lock import NotDone
 
 TEXT = operations.drafted(Change(30, None, "t", ("read",)))

@@ -12,8 +12,8 @@ from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.diff.grants import Change
 from cortex_policy.manage.editing.session import Outcome, edit
 from cortex_policy.schema.problems import Problem
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root
 from cortex_policy.state.writer_lock import NotDone, Patience
 
 Step = Callable[[Path], str | None]

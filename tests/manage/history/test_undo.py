@@ -22,8 +22,8 @@ from cortex_policy.manage.history import log
 from cortex_policy.manage.history import undo as history_undo
 from cortex_policy.manage.history.undo import Undone, Wanted
 from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root
 from cortex_policy.state.writer_lock import NotDone
 
 Texts = dict[str, bytes]

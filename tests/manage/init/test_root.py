@@ -14,7 +14,8 @@ from cortex_policy.library.functions import load_grant
 from cortex_policy.manage import stamp
 from cortex_policy.manage.init.pre_commit import HOOKS
 from cortex_policy.manage.init.root import found
-from cortex_policy.state.grants import Root, find_root
+from cortex_policy.state import Root
+from cortex_policy.state.grants import find_root
 from cortex_policy.state.writer_lock import NotDone
 
 

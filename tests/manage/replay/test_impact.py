@@ -9,7 +9,7 @@ from logs import event, on_path
 
 from cortex_policy.manage.diff.grants import changed
 from cortex_policy.manage.replay.impact import MOST_LINES, hindsight, told
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 
 GRANT = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 3}, "fsScope": ["docs"], "args": {"n": {}}}
 NAMES = ["n", "path"]

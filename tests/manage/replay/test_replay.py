@@ -18,7 +18,7 @@ from cortex_policy.manage.audit.reader import Tally, since
 from cortex_policy.manage.replay.rate import LAG, Windows
 from cortex_policy.manage.replay.replay import MOST_GROUPS, Replay, policy_of, replay
 from cortex_policy.manage.replay.rules import recorded_places
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NotDone
 
 GRANT = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 3}, "fsScope": ["docs"]}

@@ -10,7 +10,7 @@ from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.manage.audit.reader import Tally
 from cortex_policy.manage.replay.replay import replay
 from cortex_policy.manage.replay.suggest import TOO_WIDE, Suggestions, suggest
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 
 GRANT = {
     "tool": "git",

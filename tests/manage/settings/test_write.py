@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cortex_policy import state as host
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER, flattened
 from cortex_policy.manage.diff.grants import Change
@@ -18,8 +19,7 @@ from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT
 from cortex_policy.manage.settings.session import edit
 from cortex_policy.manage.settings.toml_edit import changed, literal
 from cortex_policy.manage.settings.write import Target, drop, install, known_root, listed, put
-from cortex_policy.state import ledger
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience, locked
 
 MINE = Target(USER)
@@ -32,7 +32,7 @@ def yes(_: Change) -> None:
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drafts_place: Path) -> Path:
     """Name the user's file, which is not there yet."""
-    monkeypatch.setattr(ledger, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
+    monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
     assert drafts_place.is_dir()
     return tmp_path / "config/cortex-policy/config.toml"
 

@@ -7,8 +7,8 @@ import pytest
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history import log, undo
 from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root
 from cortex_policy.state.stamp import Stamp, digest_of
 
 OLD, NEW, HAND = (b'{"tool": "%s"}' % word for word in (b"old", b"new", b"hand"))

@@ -12,9 +12,8 @@ from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history.log import way_back
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.manage.transaction.writer import Writer
-from cortex_policy.state import atomic_write, history
+from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Root
 from cortex_policy.state.history_entry import Entry
 from cortex_policy.state.writer_lock import NotDone
 

@@ -16,9 +16,10 @@ from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.manage import stamp
 from cortex_policy.manage.history import log, undo
 from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import NEW
-from cortex_policy.state.grants import Root, read_grant
+from cortex_policy.state.grants import read_grant
 
 DATA = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
 

@@ -9,7 +9,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.manage.validation.suppressions import Exemptions, Wanted
 from cortex_policy.manage.validation.targets import of_root, of_words
 from cortex_policy.manage.validation.validate import targets, validate
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 
 
 def names(*words: str, root: Root | None = None) -> list[str]:

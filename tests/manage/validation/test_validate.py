@@ -17,7 +17,7 @@ from cortex_policy.manage.validation.targets import Targets
 from cortex_policy.manage.validation.validate import targets, validate
 from cortex_policy.schema.catalog import ERROR, RULES
 from cortex_policy.schema.problems import Report
-from cortex_policy.state.grants import Root
+from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import AT_ONCE, NotDone
 
 EVERY = Exemptions(Targets((), (), ()), Wanted())
