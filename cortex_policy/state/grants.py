@@ -96,9 +96,6 @@ def doubts(
 class Trust:
     """Judges each opened object, and gathers what is wrong so that one command mends all of it."""
 
-    owners: set[int]
-    root_owner: int
-
     def __init__(self, root: Root) -> None:
         """Trust the caller, root and, where the root is named, its owner."""
         self.root = root
@@ -120,10 +117,6 @@ class Trust:
             if status.st_uid not in self.owners:
                 self.others.add(status.st_uid)
 
-    def paths(self, kind: str) -> list[str]:
-        """Return what there is such a doubt about, each once."""
-        return list(dict.fromkeys(path for found, path in self.doubts if found == kind))
-
     def copy(self) -> "Trust":
         """Return a judge with the same owners, who has found nothing yet."""
         other = Trust(self.root)
@@ -139,7 +132,8 @@ class Trust:
         """Return the error for all that was noted and, at a path, for what is no `kind` or has an error of its own."""
         from cortex_policy.state.grants_errors import refusal  # noqa: PLC0415 - only a failure needs it
 
-        return refusal(self, path, kind, error)
+        stranger = self.root_owner if not self.root.named and self.others == {self.root_owner} else None
+        return refusal(self.root.path, self.faults, self.doubts, stranger, path, kind, error)
 
 
 class Directory:
@@ -148,8 +142,6 @@ class Directory:
     What is judged is what was opened, so nothing can be swapped between check and use. Links and wrong kinds are
     refused (GrantError, 22), modes and owners are noted in the trust. FileNotFoundError names what is not there.
     """
-
-    path: str
 
     def __init__(self, trust: Trust, *below: str) -> None:
         """Name the way down."""
@@ -238,9 +230,33 @@ def read_grant(root: Root, grant_id: str, look: "Callable[[Directory], None]" = 
         trust.settle()
         grant = decode(data, grant_id)
     except (FileNotFoundError, GrantError) as error:
-        from cortex_policy.state.grants_errors import traced  # noqa: PLC0415 - only a failure needs it
-
-        raise traced(error, trust, grant_id, data) from None
+        raise with_context(error, trust, grant_id, data) from None
     top, _, policy, last = tools.identities
     origin = Origin(root.path, file, sha256(data).hexdigest(), top, policy, last)
     return Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
+
+
+def with_context(
+    error: GrantError | FileNotFoundError, trust: Trust, grant_id: str, data: bytes | None = None
+) -> GrantError:
+    """Return the error for a grant that was not read, with what is known of it by now."""
+    from cortex_policy.state import grants_errors  # noqa: PLC0415 - only a failure needs it
+
+    file = f"{trust.root.tools}/{grant_id}.json"
+    if isinstance(error, GrantError):
+        failure = error
+    elif trust.faults:
+        failure = trust.refusal()
+    elif error.filename == file:
+        failure = grants_errors.unknown_grant(trust.root, grant_id, _ids_in(trust.root))
+    else:
+        failure = grants_errors.not_found(error.filename)
+    return grants_errors.with_context(failure, trust.root, file, data)
+
+
+def _ids_in(root: Root) -> list[str]:
+    try:
+        with Directory(Trust(root), "tools") as tools:
+            return tools.grant_ids()
+    except FileNotFoundError:
+        return []

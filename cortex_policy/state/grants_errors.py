@@ -2,7 +2,6 @@
 
 import errno
 import os
-from contextlib import suppress
 from difflib import get_close_matches
 from shlex import quote as quoted
 
@@ -16,7 +15,6 @@ from cortex_policy.core.model import (
     GrantError,
 )
 from cortex_policy.state import MORE_FILES, Root, sha256
-from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
 from cortex_policy.state.users import copy_command, user
 
@@ -24,6 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+Doubts = list[tuple[str, str]]
 MOST_SHOWN = 20  # known ids in a hint
 MOST_ROOTS = 3
 _MOUNTED = (
@@ -78,9 +77,15 @@ def _roots_below(here: str, depth: int = 3) -> list[str]:
     return found
 
 
-def refusal(trust: Trust, path: str, kind: str, error: OSError | None) -> GrantError:
-    """Return the error (grant_unsafe) for all that is wrong, with the one command that mends what a command can."""
-    faults, commands, advice = list(trust.faults), [], []
+def refusal(
+    root: str, faults: list[str], doubts: Doubts, stranger: int | None, path: str, kind: str, error: OSError | None
+) -> GrantError:
+    """Return the error (grant_unsafe) for all that is wrong, with the one command that mends what a command can.
+
+    `faults` are sentences, `doubts` the kind and the path of each. If the root belongs to a `stranger`, and nothing
+    else is wrong, it is enough to name it. A `path` is what is no `kind`, or has an error of its own.
+    """
+    faults, commands, advice = list(faults), [], []
     if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
         faults.append(f"`{path}`: {os.strerror(error.errno or 0).lower()}")
         advice += [MORE_FILES] if error.errno in _DESCRIPTORS else []
@@ -91,27 +96,30 @@ def refusal(trust: Trust, path: str, kind: str, error: OSError | None) -> GrantE
             commands.append(command)
         else:
             advice.append(_MOUNTED if _is_mounted_by_kubernetes(path) else f"put a real {kind} at `{path}`")
-    commands += _commands(trust)
-    if trust.paths(UNKNOWN):
+    commands += _commands(doubts)
+    if _paths(doubts, UNKNOWN):
         advice.append(NAMESPACE_HINT)
     if commands:
         advice.insert(0, f"mend it with `{' && '.join(commands)}`")
-    return GrantError(GRANT_UNSAFE, "; ".join(faults), _naming(trust, faults) + "; ".join(advice))
+    naming = _naming(root, stranger) if stranger is not None and len(faults) == len(_paths(doubts, OWNER)) else ""
+    return GrantError(GRANT_UNSAFE, "; ".join(faults), naming + "; ".join(advice))
 
 
-def _commands(trust: Trust) -> "Iterator[str]":
+def _commands(doubts: Doubts) -> "Iterator[str]":
     for kind, command in ((OWNER, f"chown {os.geteuid()}"), (WRITERS, "chmod go-w")):
-        if paths := trust.paths(kind):
+        if paths := _paths(doubts, kind):
             yield f"{command} {' '.join(map(quoted, paths))}"
 
 
-def _naming(trust: Trust, faults: list[str]) -> str:
+def _paths(doubts: Doubts, kind: str) -> list[str]:
+    """Return what there is such a doubt about, each once."""
+    return list(dict.fromkeys(path for found, path in doubts if found == kind))
+
+
+def _naming(root: str, owner: int) -> str:
     """Return the first half of a hint where it is enough to name the root: a checkout of somebody else, and no more."""
-    is_enough = not trust.root.named and trust.others == {trust.root_owner} and len(faults) == len(trust.paths(OWNER))
-    if not is_enough:
-        return ""
-    name = f"`--root {quoted(trust.root.path)}` or CORTEX_POLICY_ROOT"
-    return f"if {user(trust.root_owner)} may say what is allowed, name the root with {name}; else "
+    name = f"`--root {quoted(root)}` or CORTEX_POLICY_ROOT"
+    return f"if {user(owner)} may say what is allowed, name the root with {name}; else "
 
 
 def _is_mounted_by_kubernetes(path: str) -> bool:
@@ -130,12 +138,8 @@ def _fault(path: str, kind: str) -> tuple[str, bool]:
     return "is not a regular file", False
 
 
-def traced(error: GrantError | FileNotFoundError, trust: Trust, grant_id: str, data: bytes | None) -> GrantError:
-    """Return the error for a grant that was not read, with what is known of it by now."""
-    root, file = trust.root, f"{trust.root.tools}/{grant_id}.json"
-    if isinstance(error, FileNotFoundError):
-        missing = "" if error.filename == file else error.filename
-        error = trust.refusal() if trust.faults else _not_found(root, grant_id, missing)
+def with_context(error: GrantError, root: Root, file: str, data: bytes | None) -> GrantError:
+    """Return the error with the root and, if it was found, the file and the hash of what was read of it."""
     error.root = root.path
     if error.reason is GRANT_NOT_FOUND:
         return error
@@ -147,13 +151,13 @@ def traced(error: GrantError | FileNotFoundError, trust: Trust, grant_id: str, d
     return error
 
 
-def _not_found(root: Root, grant_id: str, missing: str) -> GrantError:
-    """Return the error for a directory that is missing, or for a grant, with the ids that are there."""
-    if missing:
-        return GrantError(GRANT_NOT_FOUND, f"`{missing}` does not exist")
-    known: list[str] = []
-    with suppress(FileNotFoundError), Directory(Trust(root), "tools") as tools:
-        known = tools.grant_ids()
+def not_found(path: str) -> GrantError:
+    """Return the error for a directory that is missing."""
+    return GrantError(GRANT_NOT_FOUND, f"`{path}` does not exist")
+
+
+def unknown_grant(root: Root, grant_id: str, known: list[str]) -> GrantError:
+    """Return the error for a grant that does not exist, with the ids of those that do."""
     close = get_close_matches(grant_id, known, 1)
     hint = f"did you mean `{close[0]}`? " if close else ""
     shown = ", ".join(known[:MOST_SHOWN]) + (" ..." if len(known) > MOST_SHOWN else "")

@@ -10,7 +10,7 @@ from cortex_policy.manage.settings.problems import settings_warnings
 from cortex_policy.manage.validation.file_permissions import warning_of
 from cortex_policy.manage.validation.targets import shown
 from cortex_policy.state import Root
-from cortex_policy.state.grants import Directory, Trust
+from cortex_policy.state.grants import Directory, Trust, with_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,8 +132,6 @@ class Grants:
                 data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
             grant = decode(data, grant_id)
         except (FileNotFoundError, GrantError) as error:
-            from cortex_policy.state.grants_errors import traced  # noqa: PLC0415 - only a failure needs it
-
-            return traced(error, trust, grant_id, None)
+            return with_context(error, trust, grant_id)
         self._unsafe |= dict.fromkeys(trust.faults)
         return Subject(grant, data, shown(f"{root.tools}/{grant_id}.json"))

@@ -13,8 +13,7 @@ from cortex_policy.schema.lint import examine
 from cortex_policy.schema.problems import Problem, placed
 from cortex_policy.state import Root
 from cortex_policy.state.edit_draft import Draft, left
-from cortex_policy.state.grants import Trust, check_id
-from cortex_policy.state.grants_errors import traced
+from cortex_policy.state.grants import Trust, check_id, with_context
 from cortex_policy.state.writer_lock import NotDone, Patience
 
 TYPE_CHECKING = False
@@ -97,7 +96,7 @@ def _original(writer: Writer, grant_id: str) -> bytes:
     root = writer.root
     original, file = writer.read(grant_id), f"{root.tools}/{grant_id}.json"
     if original is None:
-        raise traced(FileNotFoundError(None, None, file), Trust(root), grant_id, None)
+        raise with_context(FileNotFoundError(None, None, file), Trust(root), grant_id)
     if len(original) > MAX_BYTES:
         raise NotDone(f"`{file}` is larger than {MAX_BYTES} bytes", "mend it by hand")
     writer.check_closed(grant_id)
