@@ -189,9 +189,11 @@ class _Way:
             status = os.stat(part, dir_fd=self._here, follow_symlinks=False)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                from cortex_policy.state.path_errors import absence  # noqa: PLC0415 - few ways fail
+                from cortex_policy.state.path_errors import is_absent, reason  # noqa: PLC0415 - few ways fail
 
-                self.fault = self.fault or absence(error)
+                if not is_absent(error):
+                    raise Unfollowed(reason(error)) from None
+                self.fault = self.fault or reason(error)
             self._below.append(part)
             return
         self._components += 1
@@ -215,15 +217,16 @@ class _Way:
             message = "too many links"
             raise Unfollowed(message)
         if device != self._device:
-            from cortex_policy.state.path_errors import refuse_process_link  # noqa: PLC0415 - few links are elsewhere
+            from cortex_policy.state.path_errors import process_link_fault  # noqa: PLC0415 - few links are elsewhere
 
-            refuse_process_link(link, device)
+            if fault := process_link_fault(link, device):
+                raise Unfollowed(fault)
         try:
             target = os.readlink(link, dir_fd=self._here)
         except OSError as error:
-            from cortex_policy.state.path_errors import unfollowed  # noqa: PLC0415 - few ways fail
+            from cortex_policy.state.path_errors import reason  # noqa: PLC0415 - few ways fail
 
-            raise unfollowed(error) from None
+            raise Unfollowed(reason(error)) from None
         if target.startswith("/"):
             self._enter("/")
             del self._trail[1:]
@@ -253,9 +256,9 @@ def _entered(name: str, directory: int | None) -> int:
     try:
         return os.open(name, ENTER, dir_fd=directory)
     except OSError as error:
-        from cortex_policy.state.path_errors import unfollowed  # noqa: PLC0415 - few ways fail
+        from cortex_policy.state.path_errors import reason  # noqa: PLC0415 - few ways fail
 
-        raise unfollowed(error) from None
+        raise Unfollowed(reason(error)) from None
 
 
 def _inside(path: str, root: str) -> str | None:
