@@ -9,6 +9,8 @@ import os
 from cortex_policy.core.decode import Malformed, decode_json
 from cortex_policy.core.model import Settings
 from cortex_policy.state import (
+    OPEN_DIRECTORY,
+    OPEN_FILE,
     STATE_DIR,
     may_hold_settings,
     read_all,
@@ -27,8 +29,9 @@ PREFIX = "settings-"
 LARGEST = 1 << 16
 DEPENDED = 8  # how many parts of what was seen a copy depends on; the others are times
 MARK = 8  # how many digits of a name tell of the files and variables
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+MOST = 64  # copies, of as many roots
+_NEW = ".new-settings-"
+_WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def settled(root: str, variables: "dict[str, str]") -> Settings:
@@ -44,9 +47,7 @@ def settled(root: str, variables: "dict[str, str]") -> Settings:
         if found is None:
             found = _read(root)
             if _look(root, user) == before:  # else what was read may not be what the name says
-                from cortex_policy.state.settings_cache_store import remember  # noqa: PLC0415 - once for each edit
-
-                remember(directory, name, found)
+                _store(directory, name, found)
         return found
     finally:
         os.close(directory)
@@ -63,7 +64,7 @@ def _state() -> int:
     named = os.environ.get(STATE_DIR)
     where = usual_state_directory() if named is None else named
     try:
-        directory = os.open(where, _DIRECTORY) if where.startswith("/") else -1
+        directory = os.open(where, OPEN_DIRECTORY) if where.startswith("/") else -1
     except (OSError, ValueError):
         return -1
     if directory < 0:
@@ -91,7 +92,7 @@ def _directory(name: str) -> "Seen":
 
 def _file(name: str) -> "Seen":
     try:
-        descriptor = os.open(name, _FILE)
+        descriptor = os.open(name, OPEN_FILE)
     except OSError as error:
         return (error.errno or 0,)
     try:
@@ -125,15 +126,48 @@ def _name(root: str, user: str, variables: "dict[str, str]", seen: "list[Seen]")
 def _recalled(directory: int, name: str) -> Settings | None:
     """Return what a copy says, None where there is none, or it is none of ours."""
     try:
-        descriptor = os.open(name, _FILE, dir_fd=directory)
+        descriptor = os.open(name, OPEN_FILE, dir_fd=directory)
     except OSError:
         return None
     try:
         status = os.fstat(descriptor)
         members = decode_json(read_all(descriptor, LARGEST)) if status.st_uid == os.geteuid() else None
         is_whole = isinstance(members, dict) and tuple(members) == Settings.__match_args__
-        return Settings(**members) if is_whole else None  # type: ignore[arg-type] # as `remember` wrote them
+        return Settings(**members) if is_whole else None  # type: ignore[arg-type] # as `_store` wrote them
     except (OSError, Malformed):  # a disk that lost power, perhaps
         return None
     finally:
         os.close(descriptor)
+
+
+def _store(directory: int, name: str, found: Settings) -> None:
+    """Keep a copy in the directory of rate state under its name, instead of earlier ones of the same sources.
+
+    A copy that cannot be written is none: the files are read the next time as well.
+    """
+    from json import dumps  # noqa: PLC0415 - once for each edit
+
+    try:
+        _prune(directory, name)
+        temporary = f"{_NEW}{os.getpid()}"
+        descriptor = os.open(temporary, _WRITE_NEW, 0o600, dir_fd=directory)
+        try:
+            members = {field: getattr(found, field) for field in found.__match_args__}
+            os.write(descriptor, dumps(members).encode())  # a part of it is no copy
+            os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return
+
+
+def _prune(directory: int, name: str) -> None:
+    """Remove the copies of these sources, to which nothing leads now, those of a crash, and all where they are many."""
+    others = [other for other in os.listdir(directory) if other.startswith((PREFIX, _NEW))]
+    of_these = name[: len(PREFIX) + MARK]
+    for other in others:
+        if other.startswith((of_these, _NEW)) or len(others) > MOST:
+            try:
+                os.unlink(other, dir_fd=directory)
+            except OSError:  # another process was faster
+                continue
