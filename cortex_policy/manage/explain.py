@@ -162,7 +162,7 @@ def _is_of_log(error: CortexPolicyError) -> bool:
     """Whether it is the audit log that could not be written."""
     if error.reason is not STATE_UNAVAILABLE:
         return False
-    from cortex_policy.state.audit_file import LogError  # noqa: PLC0415 - few calls fail so
+    from cortex_policy.state.audit_errors import LogError  # noqa: PLC0415 - few calls fail so
 
     return isinstance(error, LogError)
 

@@ -4,8 +4,8 @@ import os
 
 from cortex_policy.core.audit_chain import beginning, chained, last_digest
 from cortex_policy.core.model import StateError
-from cortex_policy.state import lock_file, sha256_hex, unlock_and_close
-from cortex_policy.state.audit_file import READ, is_ours
+from cortex_policy.state import OPEN_FILE, lock_file, sha256_hex, unlock_and_close
+from cortex_policy.state.audit_file import is_ours
 from cortex_policy.state.audit_rotated_names import rotated, unpacked
 
 SEARCHED = 4 << 20  # bytes from the end: more than the longest line that a writer leaves half done
@@ -46,7 +46,7 @@ def _newest_first(file: str) -> list[str]:
 def _end_of(rotated: str) -> str | None:
     """Return the digest that ends a file, once no other writer is at work in it; '' where it holds torn lines alone."""
     try:
-        descriptor = os.open(rotated, READ)
+        descriptor = os.open(rotated, OPEN_FILE)
     except OSError:
         return None
     try:

@@ -5,7 +5,7 @@ import os
 import stat
 from shlex import quote
 
-from cortex_policy.state.audit_file import LogError
+from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state.grants import doubts
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import copy_command
@@ -13,6 +13,17 @@ from cortex_policy.state.users import copy_command
 _LINKS = (errno.ELOOP, errno.EMLINK)
 _NO_FILE = "name a regular file, and pass on what it gets with `cortex-policy audit tail --number 0 --follow --json`"
 _DEVICES = ("/dev/", "/proc/", "/sys/")
+
+
+class LogError(StateError):
+    """The audit log cannot be written: exit 24."""
+
+    def __init__(self, file: str, why: str, hint: str = "") -> None:
+        """Say which file, and why."""
+        super().__init__(STATE_UNAVAILABLE, f"audit log `{file}`: {why}", hint)
+
+    def __str__(self) -> str:
+        return self.detail
 
 
 def failed(file: str, error: OSError) -> LogError:

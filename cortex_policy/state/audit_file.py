@@ -10,36 +10,27 @@ import os
 import stat
 from time import monotonic, sleep
 
-from cortex_policy import state as host
-from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
+from cortex_policy.state import fcntl, wait_for_lock
 from cortex_policy.state.grants import doubts
 
 ENDING = ".lock"
 PATIENCE = 0.1  # seconds for a writer that locks the log alone; longer than any takes, unless it was stopped
 TRIES = 100  # of opening a file that others keep replacing
 IDENTITY = 6  # of what `stat` tells: mode, inode, device, links, owner and group
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LOCK = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _OPEN = _LOCK | os.O_APPEND
 _MODE, _SHARED = 0o600, 0o660
 _NAP = 1e-3
 
-
-class LogError(StateError):
-    """The audit log cannot be written: exit 24."""
-
-    def __init__(self, file: str, why: str, hint: str) -> None:
-        """Say which file, and why."""
-        super().__init__(STATE_UNAVAILABLE, f"audit log `{file}`: {why}", hint)
-
-    def __str__(self) -> str:
-        return self.detail
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.model import StateError
 
 
 def open_log(file: str) -> int:
     """Open a log to append to it, and make it where it is not there; raise OSError, or LogError."""
-    if host.fcntl is None:
-        raise LogError(file, "this platform has no file locks", "")
+    if fcntl is None:
+        raise log_error(file, "this platform has no file locks")
     for _ in range(TRIES):
         try:
             return os.open(file, _OPEN)
@@ -49,7 +40,14 @@ def open_log(file: str) -> int:
             return _made(file)
         except FileExistsError:  # another one made it
             continue
-    raise LogError(file, "it is replaced again and again", "")
+    raise log_error(file, "it is replaced again and again")
+
+
+def log_error(file: str, why: str) -> "StateError":
+    """Return the LogError that says why a log cannot be written."""
+    from cortex_policy.state.audit_errors import LogError  # noqa: PLC0415 - only a failure needs it
+
+    return LogError(file, why)
 
 
 def _made(file: str) -> int:
@@ -100,11 +98,11 @@ def outwait(lock: int, log: int) -> bool:
     """Wait a moment for whoever holds the log, without its lock; say whether it is locked now, as the lock is."""
     until = monotonic() + PATIENCE
     while monotonic() < until:
-        host.fcntl.flock(lock, host.fcntl.LOCK_UN)
+        fcntl.flock(lock, fcntl.LOCK_UN)
         sleep(_NAP)
-        host.wait_for_lock(lock)
+        wait_for_lock(lock)
         try:
-            host.fcntl.flock(log, host.fcntl.LOCK_EX | host.fcntl.LOCK_NB)
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             continue
         return True

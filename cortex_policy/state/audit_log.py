@@ -10,7 +10,7 @@ from cortex_policy import state as host
 from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, digest_at_end, ending
 from cortex_policy.core.model import StateError
 from cortex_policy.state import sha256
-from cortex_policy.state.audit_file import ENDING, IDENTITY, TRIES, LogError, judge, open_lock, open_log, outwait
+from cortex_policy.state.audit_file import ENDING, IDENTITY, TRIES, judge, log_error, open_lock, open_log, outwait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Log:
             self._open()
             if self._is_appended(text, since):
                 return
-        raise LogError(self.file, "it is replaced again and again", "")
+        raise log_error(self.file, "it is replaced again and again")
 
     def _is_appended(self, text: bytes, since: float) -> bool:  # noqa: C901 - each call of its own costs 1 % of a line
         """Append a line in one write, or nothing; False where log or lock are not the ones at their names any more."""
@@ -242,13 +242,13 @@ class Log:
 
         return linked(text, self.descriptor, size, self.file)
 
-    def _taken_back(self, size: int) -> LogError:
+    def _taken_back(self, size: int) -> StateError:
         os.ftruncate(self.descriptor, size)
         from cortex_policy.state.audit_errors import partial  # noqa: PLC0415 - only a failure needs it
 
         return partial(self.file)
 
-    def _held(self) -> LogError:
+    def _held(self) -> StateError:
         from cortex_policy.state.audit_errors import held  # noqa: PLC0415 - only a failure needs it
 
         return held(self._lock_name if self._lock >= 0 else self.file, self.file)
@@ -258,7 +258,7 @@ def opened(settings: "Settings") -> Log | None:
     """Open the audit log that is set; raise LogError where it cannot be, None where that is ignored."""
     try:
         return Log(settings)
-    except LogError:
+    except StateError:
         if settings.audit_on_error != "ignore":
             raise
         return None

@@ -12,12 +12,25 @@ from cortex_policy.state.paths import guarded, places, working_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+    from typing import Protocol
 
     from cortex_policy.core.audit_sink import Sink
-    from cortex_policy.core.model import ResolvedPath
+    from cortex_policy.core.model import Decision, Grant, ResolvedPath, Settings
     from cortex_policy.state.audit_log import Log
-    from cortex_policy.state.enforcement import Trail
+
+    class AnsweredCall(Protocol):
+        """A call, with the grant and the settings it was decided by, and the decision, if there is one."""
+
+        grant_id: str
+        action: str
+        args: "Mapping[str, object]"
+        cost: int
+        peek: bool
+        settings: Settings
+        grant: Grant | None
+        decision: Decision | None
+
 
 _STAMP = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 LARGEST_STAMP = 1 << 24
@@ -25,10 +38,12 @@ _HEAD = b'{\n  "format": 1,\n  "version": '  # of a stamp as it is written here
 _MOST_DIGITS = 16
 
 
-def record(trail: "Trail", error: CortexPolicyError | None, log: "Log | None", sinks: "Iterable[Sink]" = ()) -> None:
+def record(
+    call: "AnsweredCall", error: CortexPolicyError | None, log: "Log | None", sinks: "Iterable[Sink]" = ()
+) -> None:
     """Hand on what came of a call, to the log first; raise StateError where one fails, unless that is ignored."""
-    detail, is_ignored = trail.settings.audit_args, trail.settings.audit_on_error == "ignore"
-    event = _event(trail, error, with_places=detail == FULL)
+    detail, is_ignored = call.settings.audit_args, call.settings.audit_on_error == "ignore"
+    event = _event(call, error, with_places=detail == FULL)
     if log is not None:
         try:
             log.append(line(event, detail, sha256_hex))
@@ -48,30 +63,30 @@ def _failed(sink: "Sink", failure: Exception) -> StateError:
     return StateError(STATE_UNAVAILABLE, why, "mend the sink, or set `audit.on_error` to `ignore`")
 
 
-def _event(trail: "Trail", error: CortexPolicyError | None, *, with_places: bool) -> Event:
-    grant, decision = trail.grant, trail.decision
+def _event(call: "AnsweredCall", error: CortexPolicyError | None, *, with_places: bool) -> Event:
+    grant, decision = call.grant, call.decision
     is_allowed = error is None and bool(decision)
     reason = error.reason if error is not None else decision.reason if decision is not None else ""
     origin = grant.origin if grant is not None else None
     root = origin.root if origin is not None else getattr(error, "root", None)
     return Event(
-        os.urandom(16).hex(), time_ns(), trail.grant_id, grant.tool if grant is not None else trail.grant_id,
-        str(trail.action), trail.args, is_allowed, reason, trail.cost, trail.peek,
-        _places(trail) if with_places else None, root, working_directory(), version_of(root),
+        os.urandom(16).hex(), time_ns(), call.grant_id, grant.tool if grant is not None else call.grant_id,
+        str(call.action), call.args, is_allowed, reason, call.cost, call.peek,
+        _places(call) if with_places else None, root, working_directory(), version_of(root),
         os.environ.get("CORTEX_RUN_ID", ""), trace_of(os.environ.get("TRACEPARENT", "")),
         decision.approval.id if decision is not None and decision.approval is not None else None,
     )  # fmt: skip
 
 
-def _places(trail: "Trail") -> "tuple[ResolvedPath, ...] | None":
+def _places(call: "AnsweredCall") -> "tuple[ResolvedPath, ...] | None":
     """Return the paths of a call as they were resolved for its answer, which may have come before any was."""
-    decision, origin = trail.decision, trail.grant.origin if trail.grant is not None else None
+    decision, origin = call.decision, call.grant.origin if call.grant is not None else None
     if decision is not None and decision.paths:
         return tuple(place for place, _ in decision.paths)
-    if trail.grant is None or origin is None:
+    if call.grant is None or origin is None:
         return None
     try:
-        return places(trail.grant, origin, trail.args, guarded(origin, trail.settings))
+        return places(call.grant, origin, call.args, guarded(origin, call.settings))
     except StateError:  # no descriptor was left: what is answered says so
         return None
 

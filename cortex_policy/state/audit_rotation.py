@@ -3,7 +3,7 @@
 import os
 from shlex import quote
 
-from cortex_policy.state.audit_file import LogError
+from cortex_policy.state.audit_errors import LogError
 
 
 def rotate(file: str, keep: int) -> None:

@@ -20,7 +20,7 @@ from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE,
 from cortex_policy.manage.diff.git_revisions import NothingCommitted
 from cortex_policy.state import Root
 from cortex_policy.state.approval_store import DocketError
-from cortex_policy.state.audit_file import LogError
+from cortex_policy.state.audit_errors import LogError
 from cortex_policy.state.emergency_stop import Stop, Stopped
 from cortex_policy.state.writer_lock import NotDone
 

@@ -19,7 +19,7 @@ from cortex_policy.core.model import AccessDenied, StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.state import audit_log
-from cortex_policy.state.audit_file import LogError
+from cortex_policy.state.audit_errors import LogError
 from cortex_policy.state.memory_budgets import MemoryBudgets
 
 STILL = 0.03  # seconds after which a file that was written may be kept

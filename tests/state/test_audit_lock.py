@@ -17,7 +17,7 @@ from cortex_policy.core.model import AccessDenied, Settings
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.state import audit_file, audit_log
-from cortex_policy.state.audit_file import LogError
+from cortex_policy.state.audit_errors import LogError
 from cortex_policy.state.audit_log import Log
 
 LINE = b'{"data":{"n":1}}\n'

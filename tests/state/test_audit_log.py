@@ -19,7 +19,7 @@ from conftest import CALLER, by_caller
 from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, CortexPolicyError, Grant, Rate, Settings, StateError, UsageError
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.state.audit_file import LogError
+from cortex_policy.state.audit_errors import LogError
 from cortex_policy.state.audit_log import Log, opened
 from cortex_policy.state.audit_record import record
 from cortex_policy.state.enforcement import Trail

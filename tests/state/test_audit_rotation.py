@@ -14,7 +14,7 @@ from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.audit import verify as audit_verify
 from cortex_policy.manage.audit.files import all_opened, with_rotated
 from cortex_policy.manage.audit.verify import Found
-from cortex_policy.state.audit_file import LogError
+from cortex_policy.state.audit_errors import LogError
 from cortex_policy.state.audit_log import Log
 
 LINE = b'{"data":{"n":%06d}}\n'
