@@ -42,6 +42,7 @@ SHAPES: dict[str, Callable[[int], dict[str, Any]]] = {
     },
     "a long action": lambda n: {**BASE, "actions": ["a", "x" * n]},
 }
+QUICK = {"a long action", "patterns that are slow", "scopes"}  # one of each kind; the others are storms
 COMMANDS = (
     "list", "show g", "validate", "fmt --check --diff", "set g --rate 5 --dry-run", "set g --revoke a --dry-run",
     "diff g ./new.json --markdown", "test", "test --init g", "check g zz", "explain g a --path a/b", "explain g zz",
@@ -82,7 +83,9 @@ def ran(*words: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "shape", [shape if shape in QUICK else pytest.param(shape, marks=pytest.mark.storm) for shape in SHAPES]
+)
 def test_no_grant_keeps_a_command_busy(root: Path, shape: str) -> None:
     """Each command on it ends, with a code of its own, and with messages that somebody can read."""
     grant = text(shape)
@@ -178,7 +181,7 @@ LOGS: dict[str, Callable[[int], str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("shape", ["actions", "scopes"])
+@pytest.mark.parametrize("shape", ["actions", pytest.param("scopes", marks=pytest.mark.storm)])
 @pytest.mark.parametrize("calls", LOGS)
 def test_no_log_keeps_a_command_busy(root: Path, calls: str, shape: str) -> None:
     """Each call is looked up in a grant, not compared with all of it; each change of a grant is bounded work."""
