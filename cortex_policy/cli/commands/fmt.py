@@ -59,7 +59,7 @@ def fmt(
 
 
 def _warn(root: "Root", grant_ids: tuple[str, ...]) -> None:
-    from cortex_policy.manage.validation.file_permissions import faults_of, warning_of  # noqa: PLC0415 - as above
+    from cortex_policy.manage.file_permissions import faults_of, warning_of  # noqa: PLC0415 - as above
 
     for warning in warning_of(faults_of(root, grant_ids)):
         typer.echo(printable(f"warning: {warning}"), err=True)

@@ -9,7 +9,7 @@ from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.emergency_stop import standing
 from cortex_policy.manage.listing import Row, rows, stamp_problem
-from cortex_policy.manage.settings.problems import settings_error
+from cortex_policy.manage.settings_problems import settings_error
 from cortex_policy.state.emergency_stop import resuming
 
 COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")

@@ -12,7 +12,7 @@ from cortex_policy.core.text import listed, printable
 from cortex_policy.manage.budget_reset import Inspection, inspect
 from cortex_policy.manage.budgets import Standing
 from cortex_policy.manage.emergency_stop import standing
-from cortex_policy.manage.settings.problems import settings_error
+from cortex_policy.manage.settings_problems import settings_error
 
 
 def show(

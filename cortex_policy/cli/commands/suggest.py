@@ -13,7 +13,7 @@ from cortex_policy.state.grants import check_id
 
 if TYPE_CHECKING:
     from cortex_policy.manage.audit.reader import Tally
-    from cortex_policy.manage.replay.suggest import Suggestion, Suggestions
+    from cortex_policy.manage.suggest import Suggestion, Suggestions
 
 
 def suggest(
@@ -37,7 +37,7 @@ def suggest(
     """
     from cortex_policy.cli.output import replay  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
-    from cortex_policy.manage.replay.suggest import suggest as run  # noqa: PLC0415
+    from cortex_policy.manage.suggest import suggest as run  # noqa: PLC0415
 
     found, tally = find_inner_root(root), Tally()
     if grant_id is not None:

@@ -4,7 +4,8 @@ import os
 
 from cortex_policy.core.model import Value
 from cortex_policy.manage.cases.model import JSON, TOML, Flaw, is_case_file
-from cortex_policy.manage.validation.targets import absolute, shown
+from cortex_policy.manage.path_names import shown
+from cortex_policy.manage.validation.targets import absolute
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.roots import find_inner_root

@@ -12,7 +12,7 @@ from cortex_policy.manage.cases.model import JSON, TOML, CaseFile
 from cortex_policy.manage.cases.runner import Subject, tried
 from cortex_policy.manage.cases.serializer import text_of
 from cortex_policy.manage.cases.suite import Grants
-from cortex_policy.manage.validation.targets import shown
+from cortex_policy.manage.path_names import shown
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import create
 from cortex_policy.state.grants import Directory, Trust, check_id

@@ -6,9 +6,9 @@ from cortex_policy.manage.cases.coverage import Cover, covered
 from cortex_policy.manage.cases.model import Flaw
 from cortex_policy.manage.cases.parser import read
 from cortex_policy.manage.cases.runner import Subject, Trial, tried
-from cortex_policy.manage.settings.problems import settings_warnings
-from cortex_policy.manage.validation.file_permissions import warning_of
-from cortex_policy.manage.validation.targets import shown
+from cortex_policy.manage.file_permissions import warning_of
+from cortex_policy.manage.path_names import shown
+from cortex_policy.manage.settings_problems import settings_warnings
 from cortex_policy.state import Root
 from cortex_policy.state.grants import Directory, Trust, with_context
 

@@ -8,7 +8,7 @@ from cortex_policy.core.escalation import Escalation, escalations
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Value
 from cortex_policy.manage.diff.git_revisions import NothingCommitted, grants_at
 from cortex_policy.manage.diff.settings import loosened
-from cortex_policy.manage.validation.file_permissions import warning_of
+from cortex_policy.manage.file_permissions import warning_of
 from cortex_policy.state import Root
 from cortex_policy.state.grants import Directory, Trust, check_id, find_root, read_grant
 

@@ -5,7 +5,8 @@ from contextlib import suppress
 from shlex import quote
 
 from cortex_policy.core.model import GrantError, budget_key
-from cortex_policy.manage.validation.targets import TOOLS, option_of, shown
+from cortex_policy.manage.path_names import shown
+from cortex_policy.manage.validation.targets import TOOLS, option_of
 from cortex_policy.schema.problems import Finding, Problem, placed, unplaced
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps

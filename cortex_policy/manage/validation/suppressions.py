@@ -7,8 +7,8 @@ from shlex import quote
 
 from cortex_policy.core.model import GrantError, UsageError, Value
 from cortex_policy.core.settings import PROJECT
-from cortex_policy.manage.settings.problems import operator_problems, problem_of
-from cortex_policy.manage.validation.targets import shown
+from cortex_policy.manage.path_names import shown
+from cortex_policy.manage.settings_problems import operator_problems, problem_of
 from cortex_policy.schema.catalog import RULES, codes_of
 from cortex_policy.schema.problems import Problem, unplaced
 from cortex_policy.state import Root

@@ -4,6 +4,7 @@ import os
 from typing import NamedTuple
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
+from cortex_policy.manage.path_names import shown
 from cortex_policy.schema.problems import Problem, unplaced
 from cortex_policy.state import Root
 from cortex_policy.state.grants import Directory, Trust, find_root, is_grant_id, may_hold_policy
@@ -63,14 +64,6 @@ def of_words(words: tuple[str, ...], root: Root | None) -> Targets:
             found.setdefault(there.path, there)
         roots.update(dict.fromkeys(more))
     return Targets(tuple(found.values()), tuple(roots), tuple(problems), root.path if root is not None else "")
-
-
-def shown(path: str) -> str:
-    """Return how an absolute path is shown: from the working directory on, if it lies there."""
-    try:
-        return path.removeprefix(os.getcwd().rstrip("/") + "/")
-    except OSError:  # it is gone
-        return path
 
 
 def option_of(root: str) -> str:

@@ -3,8 +3,8 @@
 from itertools import chain
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.settings.problems import CODE
-from cortex_policy.manage.validation.file_permissions import unsafe_files
+from cortex_policy.manage.file_permissions import unsafe_files
+from cortex_policy.manage.settings_problems import CODE
 from cortex_policy.manage.validation.grant_file import Inspector
 from cortex_policy.manage.validation.process_pool import spread
 from cortex_policy.manage.validation.root_rules import problems_of_root, shared_budgets

@@ -9,8 +9,8 @@ import pytest
 from conftest import CALLER, GIT, by_caller
 
 from cortex_policy.core.model import UsageError
+from cortex_policy.manage import file_permissions
 from cortex_policy.manage import stamp as manage_stamp
-from cortex_policy.manage.validation import file_permissions
 from cortex_policy.manage.validation.autofix import repair
 from cortex_policy.manage.validation.suppressions import Exemptions, Wanted, chosen
 from cortex_policy.manage.validation.targets import Targets

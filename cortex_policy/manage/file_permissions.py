@@ -5,7 +5,7 @@ from contextlib import suppress
 from shlex import quote
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.validation.targets import shown
+from cortex_policy.manage.path_names import shown
 from cortex_policy.schema.problems import Problem, unplaced
 from cortex_policy.state import Root
 from cortex_policy.state.grants import Directory, Trust

@@ -5,7 +5,7 @@ import re
 import stat
 
 from cortex_policy.core.model import GrantError, Value
-from cortex_policy.manage.validation.targets import shown
+from cortex_policy.manage.path_names import shown
 from cortex_policy.schema.catalog import severity_of
 from cortex_policy.schema.problems import MOST_SHOWN, Problem
 from cortex_policy.state import read_all

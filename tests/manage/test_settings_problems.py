@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.settings.problems import CODE, settings_error, settings_warnings
+from cortex_policy.manage.settings_problems import CODE, settings_error, settings_warnings
 from cortex_policy.manage.validation.suppressions import Exemptions, Wanted
 from cortex_policy.manage.validation.validate import targets, validate
 from cortex_policy.schema.problems import Problem, Report

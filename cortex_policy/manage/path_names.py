@@ -1,0 +1,11 @@
+"""How paths are shown to people."""
+
+import os
+
+
+def shown(path: str) -> str:
+    """Return how an absolute path is shown: from the working directory on, if it lies there."""
+    try:
+        return path.removeprefix(os.getcwd().rstrip("/") + "/")
+    except OSError:  # it is gone
+        return path
