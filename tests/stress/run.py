@@ -186,16 +186,16 @@ def made(top: Path) -> Place:
     return Place(top, root, (status.st_dev, status.st_ino), str(top / "evidence"), time.monotonic())
 
 
-def stress(seconds: float, seed: int, speed: int = 1) -> tuple[dict[str, int], list[str]]:
-    """Run so long; return what was counted, and what must not have happened."""
+def stress(seconds: float, seed: int, speed: int = 1, kills: int = 0) -> tuple[dict[str, int], list[str]]:
+    """Run so long, and until so many are killed; return what was counted, and what must not have happened."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     hasten(speed)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         run = Run(made(Path(directory)), seed, speed)
         began = time.monotonic()
         minute = began
-        while time.monotonic() < began + seconds:
-            minute = min(minute + 30, began + seconds)
+        while (now := time.monotonic()) < began + seconds or run.totals["kill -9"] < kills:
+            minute = min(minute + 30, began + seconds) if now < began + seconds else now + 1
             run.until(minute)
             print(f"{time.monotonic() - began:6.0f} s  {dict(run.totals)}", flush=True)
         found = list(events(Path(run.place.evidence)))

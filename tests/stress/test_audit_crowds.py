@@ -118,7 +118,7 @@ def test_a_storm_of_kills_leaves_whole_lines(log: Path, most: int, monkeypatch: 
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_KEEP", "100000")
     chance, end, killed = random.Random(7), time.monotonic() + 8, 0
     children: dict[int, int] = {}
-    while time.monotonic() < end:
+    while time.monotonic() < end or killed <= 10:
         while len(children) < WRITERS:
             writer = len(children) + 10 * killed
             children[start(lambda writer=writer: not write_many(writer, 1 << 30, LONG))] = writer  # type: ignore[misc]
@@ -172,7 +172,7 @@ def test_a_storm_of_kills_and_renames_leaves_every_answered_line(
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_KEEP", "100000")
     chance, end, killed, moved = random.Random(11), time.monotonic() + 6, 0, 0
     children: dict[int, int] = {}
-    while time.monotonic() < end:
+    while time.monotonic() < end or killed <= 10:
         while len(children) < WRITERS:
             writer = len(children) + 10 * killed
             children[start(lambda writer=writer: not write_by_store(writer))] = writer  # type: ignore[misc]
