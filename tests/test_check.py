@@ -41,9 +41,9 @@ calls = st.builds(
 @example(Call("git", "tree", ("\ud800",), json=True))
 @example(Call("git", "tree", root="\ud800", json=True))
 @example(Call("git", "tree", cost=10**4000, explain=True))
-def test_any_words_get_an_answer(root: Path, call: Call) -> None:
+@pytest.mark.usefixtures("root")
+def test_any_words_get_an_answer(call: Call) -> None:
     """No text raises; a no says why unless it is to be quiet; JSON is one line that says what the code says."""
-    assert root.is_dir()
     given_answer = answer(call)
     assert given_answer.exit_code in {0, 2, 10, 11, 12, 14, 20, 25}
     if call.quiet:
@@ -61,9 +61,9 @@ def test_any_words_get_an_answer(root: Path, call: Call) -> None:
 @given(calls)
 @example(Call("git", "tree", cost=10**4000))
 @example(Call("git", "tree", args_json='{"paths": ["\\u0000`", "a b`"]}'))
-def test_any_words_are_explained(root: Path, call: Call) -> None:
+@pytest.mark.usefixtures("root")
+def test_any_words_are_explained(call: Call) -> None:
     """On stdout alone unless they do not fit together, and each line can be printed."""
-    assert root.is_dir()
     asked = Call(**{**vars(call), "explain": True, "peek": True, "quiet": False, "command": "explain"})
     told = answer(asked)
     assert told.exit_code in {0, 2, 10, 11, 12, 14, 20, 25}

@@ -39,7 +39,8 @@ def seen(top: Path) -> dict[str, tuple[int, bytes]]:
     return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in top.rglob("*") if path.is_file()}
 
 
-def test_a_first_file_covers_its_grant_and_passes(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_first_file_covers_its_grant_and_passes() -> None:
     """And what is not tested yet is said."""
     wrote = run("--init", "git", "--json")
     made = json.loads(wrote.stdout)
@@ -56,7 +57,6 @@ def test_a_first_file_covers_its_grant_and_passes(root: Path) -> None:
     assert "is there already" in run("--init", "git", code=3).stderr
     assert run("--init", "nobody", code=20).stderr
     assert run("--init", "git", "--watch", code=2).stderr
-    assert root.is_dir()
 
 
 def test_a_case_that_fails_is_shown_with_the_rule_that_decided(tests: Path) -> None:

@@ -155,16 +155,16 @@ def test_help_and_version_make_no_call_a_yes(word: str) -> None:
     assert done.returncode == 2
 
 
-def test_a_bad_state_directory_is_asked_last(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_bad_state_directory_is_asked_last() -> None:
     """The first rule that fails decides, and the rate is the last of them."""
-    assert root.is_dir()
     assert check("git", "push", CORTEX_POLICY_STATE_DIR="relative").returncode == 10
     assert check("git", "tree", CORTEX_POLICY_STATE_DIR="relative").returncode == 24
 
 
-def test_a_module_that_cannot_be_loaded_is_a_bug_and_not_a_finding(root: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_module_that_cannot_be_loaded_is_a_bug_and_not_a_finding(tmp_path: Path) -> None:
     """Exit 70, where Python itself would say 1."""
-    assert root.is_dir()
     copy = tmp_path / "copy" / "cortex_policy"
     shutil.copytree(Path(cortex_policy.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "check.py").write_text("raise MemoryError('\\x1b[31m')")

@@ -231,9 +231,9 @@ def test_no_grant_lets_its_tool_end_a_stop(stop: Path) -> None:
     "mkdir /etc/cortex-policy; ln -s nowhere /etc/cortex-policy/stop", "touch /etc/cortex-policy",
     "mkdir /etc/cortex-policy; mkfifo /etc/cortex-policy/stop", "ln -s nowhere /etc/cortex-policy",
 ])  # fmt: skip
-def test_the_host_is_stopped(tmp_path: Path, root: Path, shell: str) -> None:
+@pytest.mark.usefixtures("root")
+def test_the_host_is_stopped(tmp_path: Path, shell: str) -> None:
     """Every check on it, below a root or not; no `resume` of a root ends it."""
-    assert root.is_dir()
     denied = on_host(shell, *PROGRAM, "check", "git", "tree", code=15)
     assert denied.stderr.startswith("git tree: emergency stop: ")
     assert "/etc/cortex-policy" in denied.stderr

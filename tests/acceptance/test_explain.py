@@ -101,9 +101,9 @@ def test_a_root_that_was_named_is_named_in_the_command(root: Path) -> None:
     ("words", "args"),
     [(["git", "push"], []), (["git", "tree"], ["--path", "packages2/x y"]), (["git", "tree"], ["--cost", "31"])],
 )
-def test_the_command_makes_it_a_yes(root: Path, words: list[str], args: list[str]) -> None:
+@pytest.mark.usefixtures("root")
+def test_the_command_makes_it_a_yes(words: list[str], args: list[str]) -> None:
     """Typed into a shell as it is printed."""
-    assert root.is_dir()
     command = rows(run("explain", *words, *args).stdout)["operator"]
     python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(["sh", "-c", f"{command} --allow-widening"], env=os.environ | {"PATH": python}, check=True)

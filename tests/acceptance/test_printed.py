@@ -57,9 +57,9 @@ def test_nothing_hostile_reaches_a_terminal(hostile: str) -> None:
         assert not faults(shown), (call, ascii(shown))
 
 
-def test_a_reader_of_json_gets_the_same_text(hostile: str) -> None:
+@pytest.mark.usefixtures("hostile")
+def test_a_reader_of_json_gets_the_same_text() -> None:
     """Escaped by JSON's own rules."""
-    assert hostile
     ((_, listed, _), (_, validated, _), (_, shown, _)) = ran(
         [["list", "--json"], ["validate", "--json"], ["show", "ask", "--json"]], "pipe"
     )

@@ -55,13 +55,13 @@ def test_files_that_people_point_at_it_are_told_for_what_they_are(root: Path, na
         assert f"{file}:{line}:{column}: {severity}: {problem['message']} [{kind}]" in text
 
 
-def test_a_grant_that_never_existed_is_missing(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_grant_that_never_existed_is_missing() -> None:
     """And what is there is looked at."""
     done = run(".cortex/policy/tools/fs.write.json", ".cortex/policy/tools/git.json", "--json", code=1)
     found = json.loads(done.stdout)
     assert found["files"] == 2
     assert [one["code"] for one in found["problems"] if one["severity"] == "error"] == ["file-missing"]
-    assert root
 
 
 def test_json_has_exactly_the_members_of_the_contract(root: Path) -> None:
@@ -78,13 +78,13 @@ def test_json_has_exactly_the_members_of_the_contract(root: Path) -> None:
     }  # fmt: skip
 
 
-def test_standard_input_is_a_file(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_standard_input_is_a_file() -> None:
     """For generators; the root that is named is its tree."""
     draft = json.dumps(SOUND | {"fsScope": ["gone"]})
     assert "<stdin>:1:" in run("-", "--root", ".", "--strict", given=draft, code=1).stdout
     run("-", given=draft)
     assert "<stdin>:1:1: error: " in run("-", given="{", code=1).stdout
-    assert root
 
 
 def test_several_formats_come_from_one_run(root: Path) -> None:
@@ -123,16 +123,16 @@ def test_several_formats_come_from_one_run(root: Path) -> None:
         (["--stric"], "--strict"),
     ],
 )
-def test_wrong_words_are_usage(root: Path, words: list[str], said: str) -> None:
+@pytest.mark.usefixtures("root")
+def test_wrong_words_are_usage(words: list[str], said: str) -> None:
     """With what was meant."""
     assert said in run(*words, code=2, given="").stderr
-    assert root
 
 
-def test_a_report_that_cannot_be_written_is_no_success(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_report_that_cannot_be_written_is_no_success() -> None:
     """Though there was nothing to report."""
     assert "cannot be written: no such file" in run("--output", "json=gone/x.json", code=3).stderr
-    assert root
 
 
 def test_an_output_that_is_full_or_gone_changes_no_code(root: Path) -> None:
@@ -209,7 +209,8 @@ def test_outside_of_any_root_there_is_nothing_to_validate(tmp_path: Path, monkey
     assert ".: error: there is no grant in it [file-missing]" in run(".", code=1).stdout
 
 
-def test_a_rule_is_explained(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_rule_is_explained() -> None:
     """By its code, by its group, and all of them."""
 
     def rule(*words: str) -> Done:
@@ -219,4 +220,3 @@ def test_a_rule_is_explained(root: Path) -> None:
     assert all(line.startswith("scope-") for line in rule("scope").stdout.splitlines())
     assert {one["code"] for one in json.loads(rule("--json").stdout)["rules"]} > {"scope-dead", "syntax-json"}
     assert (rule("nope").returncode, rule().returncode) == (2, 0)
-    assert root

@@ -181,9 +181,9 @@ def test_enforce_is_the_same_command_as_check(
 
 @pytest.mark.parametrize("command", ["check", "enforce", "explain"])
 @BOTH_DOORS
-def test_help_of_a_deciding_command_counts_only_as_the_sole_word(root: Path, door: Door, command: str) -> None:
+@pytest.mark.usefixtures("root")
+def test_help_of_a_deciding_command_counts_only_as_the_sole_word(door: Door, command: str) -> None:
     """A wrapper's `"$@"` must not turn a denial into a 0; the help names the command and its exit codes."""
-    assert root.is_dir()
     assert door.result_of(command, "--help", "git").returncode == 2
     assert door.result_of(command, "git", "push", "--help").returncode == 2
     done = door.result_of(command, "--help")

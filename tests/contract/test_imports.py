@@ -35,9 +35,9 @@ def loaded(program: str) -> list[str]:
     ).stdout.split()
 
 
-def test_a_check_loads_exactly_this(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_check_loads_exactly_this() -> None:
     """An allowed, scoped, counted call, once its ledger file is there."""
-    assert root.is_dir()
     loaded(PROGRAM)
     code, *modules = loaded(PROGRAM)
     assert code == "0"
@@ -75,11 +75,11 @@ def test_a_check_with_a_pattern_loads_its_engine_and_nothing_of_python(root: Pat
     assert set(modules) == OURS | {"_json", "fcntl", HASH} | {f"cortex_policy.core.ecma_{name}" for name in engine}
 
 
+@pytest.mark.usefixtures("root")
 def test_a_check_with_an_audit_log_loads_six_modules_more_than_one_with_settings(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Allowed or denied, and nothing of Python that a check does not load."""
-    assert root.is_dir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     loaded(PROGRAM)
     more = {"cortex_policy.core.audit_chain", "cortex_policy.core.audit_event", "cortex_policy.core.json_text"}

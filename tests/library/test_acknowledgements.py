@@ -33,9 +33,9 @@ def stamped(root: Path) -> Path:
     return root
 
 
-def test_a_write_is_acknowledged_by_each_process_of_a_reader(stamped: Path, state: Path) -> None:
+@pytest.mark.usefixtures("stamped")
+def test_a_write_is_acknowledged_by_each_process_of_a_reader(state: Path) -> None:
     """And what they hold is readable for nobody else."""
-    assert stamped.is_dir()
     with PolicyStore(reader="gateway"), PolicyStore(reader="gateway"), PolicyStore(reader="other"):
         assert [told.version for told in wait(find_root(), "gateway", None, PATIENCE)] == [1, 1]
         assert result_of("set", "git", "--rate", "5").returncode == 0
@@ -47,9 +47,9 @@ def test_a_write_is_acknowledged_by_each_process_of_a_reader(stamped: Path, stat
     assert not [file for file in state.iterdir() if "reader" in file.name]
 
 
-def test_a_version_that_nobody_runs_is_waited_for_until_the_time_out(stamped: Path) -> None:
+@pytest.mark.usefixtures("stamped")
+def test_a_version_that_nobody_runs_is_waited_for_until_the_time_out() -> None:
     """With who runs which, or that there is nobody."""
-    assert stamped.is_dir()
     with pytest.raises(NotDone, match="no process has acknowledged"):
         wait(find_root(), "gateway", None, 0)
     with PolicyStore(reader="gateway"), pytest.raises(NotDone, match=f"process {os.getpid()} runs version 1"):
@@ -59,9 +59,9 @@ def test_a_version_that_nobody_runs_is_waited_for_until_the_time_out(stamped: Pa
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_a_reader_that_died_counts_no_more(stamped: Path, state: Path, end: int) -> None:
+@pytest.mark.usefixtures("stamped")
+def test_a_reader_that_died_counts_no_more(state: Path, end: int) -> None:
     """Whatever became of its process id; what it left is removed by whoever looks next."""
-    assert stamped.is_dir()
     service = subprocess.Popen([sys.executable, "-c", SERVICE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert service.stdout is not None
     assert service.stdout.readline() == b"allowed\n"
@@ -72,9 +72,9 @@ def test_a_reader_that_died_counts_no_more(stamped: Path, state: Path, end: int)
     assert not [file for file in state.iterdir() if file.name.startswith("reader-")]
 
 
-def test_a_child_of_a_reader_takes_nothing_back_and_keeps_nobody_alive(stamped: Path) -> None:
+@pytest.mark.usefixtures("stamped")
+def test_a_child_of_a_reader_takes_nothing_back_and_keeps_nobody_alive() -> None:
     """The acknowledgement is its parent's."""
-    assert stamped.is_dir()
     with PolicyStore(reader="gateway") as store:
         ready, say_ready = os.pipe()
         done, say_done = os.pipe()

@@ -126,11 +126,11 @@ def answered(ask: Callable[..., Any], *words: Any) -> bool:
     st.dictionaries(names, plain, max_size=2), st.sampled_from(["tree", "chat", "push"]), st.sampled_from(["git", "model-gateway"]),
     st.integers(0, 2**32),
 )  # fmt: skip
+@pytest.mark.usefixtures("root")
 def test_no_disguise_is_allowed_what_its_value_is_denied(
-    root: Path, doors: list[Door], args: dict[str, Any], action: str, grant: str, seed: int
+    doors: list[Door], args: dict[str, Any], action: str, grant: str, seed: int
 ) -> None:
     """By grants with a scope and without, in each argument, key, action and cost."""
-    assert root.is_dir()
     chance = Random(seed)  # noqa: S311 - no secret
     mine, acted, cost = disguised(args, chance), disguised(action, chance), disguised(1, chance)
     yeses = [answered(ask, grant, acted, mine, cost) for ask in doors]

@@ -57,9 +57,9 @@ def test_each_sink_gets_the_event_of_each_answer() -> None:
     assert got[-1]["data"]["reason"] == "grant_invalid"
 
 
-def test_a_sink_gets_what_the_log_gets(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_sink_gets_what_the_log_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same id, as much of the arguments, and no digest."""
-    assert root.is_dir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", "names")
     got: list[Mapping[str, Any]] = []
@@ -86,11 +86,11 @@ def test_a_call_that_a_sink_does_not_take_is_a_no_unless_that_is_ignored(monkeyp
     assert len(got) == 2
 
 
+@pytest.mark.usefixtures("root")
 def test_a_log_that_fails_and_is_ignored_keeps_nothing_from_a_sink(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor does a sink keep anything from the log."""
-    assert root.is_dir()
     (tmp_path / "directory").mkdir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "directory"))
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")

@@ -165,18 +165,18 @@ def test_a_watch_in_a_pipe_tells_each_change_until_nobody_reads(used: Root) -> N
 
 
 @pytest.mark.parametrize(("key", "code"), [("q", 0), ("\x03", 130)])
-def test_a_watch_on_a_terminal_ends_with_a_key(used: Root, key: str, code: int) -> None:
+@pytest.mark.usefixtures("used")
+def test_a_watch_on_a_terminal_ends_with_a_key(key: str, code: int) -> None:
     """The terminal is as it was before."""
-    assert used
     terminal = Terminal("rate", "watch", columns=100)
     terminal.expect("3/30")
     terminal.press(key)
     assert terminal.end()[0] == code
 
 
-def test_a_watch_that_is_interrupted_answers_130(used: Root) -> None:
+@pytest.mark.usefixtures("used")
+def test_a_watch_that_is_interrupted_answers_130() -> None:
     """In a pipe too, without a traceback."""
-    assert used
     with subprocess.Popen(
         [*PROGRAM, "rate", "watch"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as watch:
@@ -228,9 +228,9 @@ def test_what_is_asked_of_nobody_is_not_done(used: Root) -> None:
     assert tree(used).budget is not None
 
 
-def test_a_watch_on_a_dumb_terminal_prints_lines(used: Root) -> None:
+@pytest.mark.usefixtures("used")
+def test_a_watch_on_a_dumb_terminal_prints_lines() -> None:
     """It could not draw."""
-    assert used
     terminal = Terminal("rate", "watch", TERM="dumb")
     terminal.expect("git tree: 3 of 30 used")
     terminal.press("\x03")

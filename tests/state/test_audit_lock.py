@@ -257,9 +257,9 @@ def test_a_writer_without_the_lock_is_waited_for(log: Path) -> None:
     assert verified(log).chained == 2
 
 
-def test_no_call_leads_into_the_lock(log: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("root")
+def test_no_call_leads_into_the_lock(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is it one of the files that a log was rotated to."""
-    assert root.is_dir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(log))
     for path in (lock_of(log), Path(str(lock_of(log)).upper())):
         with pytest.raises(AccessDenied, match="remembers calls"):

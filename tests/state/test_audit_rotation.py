@@ -247,9 +247,9 @@ def test_no_call_leads_into_what_was_rotated_before_its_extension(root: Path, mo
     assert enforce(grant, "chat", {"path": f"{root}/audit-of-taxes.jsonl"})
 
 
-def test_rotation_is_set_like_all_else(root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("root")
+def test_rotation_is_set_like_all_else(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By variables here."""
-    assert root.is_dir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(log))
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_MAX_BYTES", "1")
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_KEEP", "2")

@@ -297,7 +297,8 @@ def test_what_is_known_of_a_stop(root: Path) -> None:
     assert emergency_stop.of_root(where) is None
 
 
-def test_a_stop_that_ends_while_it_is_told_denied_all_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_stop_that_ends_while_it_is_told_denied_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """The decision fell by what was seen first."""
     grant = load_grant("git")
     for module in (enforcement, emergency_stop):
@@ -305,4 +306,3 @@ def test_a_stop_that_ends_while_it_is_told_denied_all_the_same(root: Path, monke
     assert answer(Call("git", "tree")).err.startswith("git tree: emergency stop")
     with pytest.raises(AccessDenied, match=r"emergency stop$"):
         enforce(grant, "tree")
-    assert root.is_dir()

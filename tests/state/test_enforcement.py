@@ -41,9 +41,9 @@ arguments = st.dictionaries(
 @given(arguments, st.sampled_from(["tree", "push"]) | texts)
 @example({"path": "\ud800"}, "tree")
 @example({"path": ["docs/x", "\0"]}, "\udcff")
-def test_any_arguments_and_any_text_as_a_path_get_an_answer(root: Path, args: dict[str, object], action: str) -> None:
+@pytest.mark.usefixtures("root")
+def test_any_arguments_and_any_text_as_a_path_get_an_answer(args: dict[str, object], action: str) -> None:
     """Surrogates, NUL, names that are too long: yes or no, and no exception but our own."""
-    assert root.is_dir()
     scoped, open_to_all = load_grant("git"), load_grant("model-gateway")
     assert ask(scoped, action, args, peek=True).reason.exit_code in {0, 10, 11, 12}
     assert ask(open_to_all, "chat", args, peek=True).reason.exit_code in {0, 12}
@@ -55,23 +55,23 @@ def test_any_arguments_and_any_text_as_a_path_get_an_answer(root: Path, args: di
 
 @here
 @given(st.integers(max_value=0) | st.floats() | st.booleans() | texts | st.none())
-def test_a_cost_is_an_integer_of_at_least_one(root: Path, cost: int) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_cost_is_an_integer_of_at_least_one(cost: int) -> None:
     """Nothing else is taken for one."""
-    assert root.is_dir()
     with pytest.raises(UsageError):
         enforce(load_grant("git"), "tree", cost=cost)
 
 
-def test_a_cost_of_any_size_is_denied_in_our_words(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_cost_of_any_size_is_denied_in_our_words() -> None:
     """Python refuses to print an integer of more than 4,300 digits; the denial does not depend on it."""
-    assert root.is_dir()
     with pytest.raises(AccessDenied):
         enforce(load_grant("git"), "tree", cost=10**5000)
 
 
-def test_only_a_yes_consumes(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_only_a_yes_consumes() -> None:
     """Whichever rule says no, and a peek, leave the budget alone."""
-    assert root.is_dir()
     grant = load_grant("git")
     for action, args in (
         ("push", {}),
@@ -86,9 +86,9 @@ def test_only_a_yes_consumes(root: Path) -> None:
     assert enforce(grant, "tree", {"path": "docs"}).budget == Budget(30, 1, 29, 0.0, 1)
 
 
-def test_path_like_objects_and_collections_are_looked_into(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_path_like_objects_and_collections_are_looked_into() -> None:
     """No wrapping hides a path from its rule."""
-    assert root.is_dir()
     grant = load_grant("git")
     assert enforce(grant, "tree", {"path": PurePosixPath("docs/x")})
     assert enforce(grant, "tree", {"paths": {"docs/x", "docs/y"}})
@@ -108,16 +108,16 @@ def test_path_like_objects_and_collections_are_looked_into(root: Path) -> None:
     [b".cortex/policy/x", BytesPath(b".cortex/policy/x"), PurePosixPath(".cortex/policy/x"), deque(["docs", ".cortex/policy/x"]),
      UserList([BytesPath(b".cortex/policy/x")]), UserDict({"file": ".cortex/policy/x"}), {"a": [b"", {"file": b".cortex/policy"}]}],
 )  # fmt: skip
-def test_no_type_of_a_path_reaches_what_governs_grants(root: Path, path: object) -> None:
+@pytest.mark.usefixtures("root")
+def test_no_type_of_a_path_reaches_what_governs_grants(path: object) -> None:
     """A grant without scope looks into the same types as one with a scope."""
-    assert root.is_dir()
     with pytest.raises(AccessDenied, match="governs grants"):
         enforce(load_grant("model-gateway"), "chat", {"path": path})
 
 
-def test_what_cannot_be_looked_into_is_refused(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_what_cannot_be_looked_into_is_refused() -> None:
     """A path may hide in it; bytes are text of the system."""
-    assert root.is_dir()
     grant = load_grant("model-gateway")
     assert enforce(grant, "chat", {"content": b"\xff"})
     for value in (bytearray(b"x"), memoryview(b"x"), range(10**12), iter(["x"]), object(), 1j):
@@ -134,18 +134,18 @@ def test_a_root_may_be_any_path(root: Path) -> None:
         load_grant(5)  # type: ignore[arg-type]
 
 
-def test_arguments_nested_too_deep_are_refused(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_arguments_nested_too_deep_are_refused() -> None:
     """Even those that contain themselves."""
-    assert root.is_dir()
     loop: list[object] = []
     loop.append(loop)
     with pytest.raises(UsageError, match="nested deeper"):
         enforce(load_grant("git"), "tree", {"x": loop})
 
 
-def test_a_grant_that_came_from_no_root_is_never_asked(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_grant_that_came_from_no_root_is_never_asked() -> None:
     """Without its root there is no scope and no budget."""
-    assert root.is_dir()
     loaded = load_grant("git")
     made = type(loaded)(
         loaded.id, loaded.tool, loaded.actions, loaded.rate, loaded.args, loaded.data_class, loaded.fs_scope
@@ -161,18 +161,18 @@ def test_a_grant_that_came_from_no_root_is_never_asked(root: Path) -> None:
 @example("../tools/git", None)
 @example("git", "\ud800")
 @example("git", "\0")
-def test_any_text_as_an_id_or_a_root_gets_an_answer(root: Path, grant_id: str, named: str | None) -> None:
+@pytest.mark.usefixtures("root")
+def test_any_text_as_an_id_or_a_root_gets_an_answer(grant_id: str, named: str | None) -> None:
     """A grant, or an error of ours."""
-    assert root.is_dir()
     try:
         assert load_grant(grant_id, named).id == grant_id
     except GrantError as error:
         assert 20 <= error.exit_code < 30  # noqa: PT017 - a grant is fine too
 
 
-def test_settings_of_the_environment_are_read_again_at_each_call(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("root")
+def test_settings_of_the_environment_are_read_again_at_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """A grant that was loaded before is no way round them."""
-    assert root.is_dir()
     grant = load_grant("git")
     monkeypatch.setitem(os.environ, "CORTEX_POLICY_REQUIRE_PATH", "true")
     with pytest.raises(AccessDenied) as caught:

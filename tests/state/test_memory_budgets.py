@@ -127,9 +127,9 @@ def test_a_cost_that_would_take_all_memory_is_refused(monkeypatch: pytest.Monkey
     assert budgets.peek("t", "a", 65).remaining == 1
 
 
-def test_a_grant_is_enforced_without_a_file(root: Path, state: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_grant_is_enforced_without_a_file(state: Path) -> None:
     """The same rules and the same sentence, and the state directory stays empty."""
-    assert root.is_dir()
     grant, budgets = load_grant("git"), MemoryBudgets()
     for _ in range(30):
         enforce(grant, "tree", {"path": "docs/x"}, budgets=budgets)

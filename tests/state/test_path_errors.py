@@ -69,9 +69,9 @@ def test_a_way_longer_than_a_path_may_be_is_followed_to_its_end(chain: Path, pat
     assert not is_allowed(f"{chain}/{path}")
 
 
-def test_long_text_that_leads_nowhere_passes_an_unscoped_grant(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_long_text_that_leads_nowhere_passes_an_unscoped_grant() -> None:
     """A long URL, a name that no file system has, and a long way below what does not exist."""
-    assert root.is_dir()
     absent = ("x" * 5000, f"docs/{'y' * 300}", "missing/" + "a/" * 5000 + "z", "/".join([LONG] * 50))
     for path in (f"https://example.com/?q={'x' * 9000}", *absent):
         assert is_allowed(path)
@@ -79,9 +79,9 @@ def test_long_text_that_leads_nowhere_passes_an_unscoped_grant(root: Path) -> No
         assert not is_allowed("/".join([path, *[".."] * (path.count("/") + 1), ".cortex/policy/x"]))
 
 
-def test_what_is_too_long_to_exist_is_in_no_scope(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_what_is_too_long_to_exist_is_in_no_scope() -> None:
     """A component of 300 letters, where a file system allows 255."""
-    assert root.is_dir()
     assert not is_allowed(f"docs/{'y' * 300}", "git")
     assert is_allowed(f"docs/{'y' * 200}", "git")
 
@@ -142,9 +142,9 @@ def test_a_directory_that_may_not_be_entered_denies(own: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     "path", ["/proc/self/root", "/proc/self/cwd/docs/x", "/proc/self", "/dev/fd/0", "/proc/thread-self/fd/0"]
 )
-def test_a_link_of_a_process_denies(root: Path, path: str) -> None:
+@pytest.mark.usefixtures("root")
+def test_a_link_of_a_process_denies(path: str) -> None:
     """Whatever its text says."""
-    assert root.is_dir()
     for grant in ("git", "model-gateway"):
         assert not is_allowed(path, grant)
 
@@ -192,9 +192,9 @@ def test_a_link_on_another_device_is_followed(root: Path) -> None:
         link.unlink()
 
 
-def test_without_a_descriptor_nobody_can_decide(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_without_a_descriptor_nobody_can_decide() -> None:
     """24, and no traceback; the next call is decided."""
-    assert root.is_dir()
     grant = load_grant("git")
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     taken = []

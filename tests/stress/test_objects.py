@@ -125,9 +125,9 @@ def put(kind: str, file: Path, other: Path) -> None:
         file.hardlink_to(other)
 
 
-def test_every_flipped_byte_is_noticed_or_harmless(budget: Budget, state: Path) -> None:
+@pytest.mark.usefixtures("state")
+def test_every_flipped_byte_is_noticed_or_harmless(budget: Budget) -> None:
     """Each byte in turn, by a service that has it mapped and by one shots, in the file that they use."""
-    assert state.is_dir()
     size = budget.file.stat().st_size
     for offset in range(size):
         budget.purge()

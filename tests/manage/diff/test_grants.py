@@ -290,9 +290,9 @@ def test_the_command_line(root: Path) -> None:
     [(), ("git",), ("git", "git", "--against", "HEAD"), ("./git.json", "--against", "HEAD"), ("git", "git", "--json", "--markdown"),
      ("git", "git", "--fail-on", "narrowed"), ("--against", "-x"), ("--against",)],
 )  # fmt: skip
-def test_words_that_do_not_fit_are_usage_errors(root: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.usefixtures("root")
+def test_words_that_do_not_fit_are_usage_errors(words: tuple[str, ...]) -> None:
     """2, never 1: a script must be able to tell."""
-    assert root.is_dir()
     done = run(*words)
     assert (done.returncode, done.stdout) == (2, "")
     assert "hint: " in done.stderr

@@ -128,7 +128,7 @@ def make(writer: Writer) -> object:
     return writer.put("other", None, writer.read("git") or b"")
 
 
-@pytest.mark.parametrize("act", [put, rename, remove, make])
+@pytest.mark.parametrize("act", [put, rename, *(pytest.param(act, marks=pytest.mark.storm) for act in (remove, make))])
 @pytest.mark.parametrize("stamped", [True, False])
 def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, stamped: bool) -> None:
     """The next writer finishes or drops it by what stands there; no hand edit is hidden, and no file left."""
