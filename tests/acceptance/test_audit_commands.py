@@ -7,10 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from logs import event
 
 from tests.support.command import PROGRAM
 from tests.support.command import run_command as run
+from tests.support.logs import event
 from tests.support.terminal import Terminal
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from logs import event, on_path, place
 
 from cortex_policy.core.decode import MAX_BYTES
+from tests.support.logs import event, on_path, place
 
 PROGRAM = [sys.executable, "-m", "cortex_policy"]
 MOST_MEMORY = 600 << 20  # of addresses: what is held is less

@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from logs import event, on_path, place
 
 from tests.support.command import run_command as run
+from tests.support.logs import event, on_path, place
 from tests.support.terminal import Terminal
 
 WIDER = {"tool": "git-map", "actions": ["tree", "push"], "rate": {"perMinute": 30}, "fsScope": ["packages"]}

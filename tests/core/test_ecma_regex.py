@@ -11,7 +11,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ecma_patterns import node_verdicts, pattern, value
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from cortex_policy.core.ecma_regex import (
     SharedSteps,
     compile_pattern,
 )
+from tests.support.ecma_patterns import node_verdicts, pattern, value
 
 PAIR = "\U0001f600"
 

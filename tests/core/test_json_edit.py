@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import pytest
-from documents import MANY, TOKEN, documents, pointers, same, values
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from cortex_policy.core.decode import Malformed, decode_json
 from cortex_policy.core.json_edit import appended, inserted, removed, replaced
 from cortex_policy.core.json_tree import node_at, scan
 from cortex_policy.core.model import UsageError
+from tests.support.json_documents import MANY, TOKEN, documents, pointers, same, values
 
 NEW = "a key that no document has"
 

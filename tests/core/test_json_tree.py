@@ -5,13 +5,13 @@ import re
 from typing import Any
 
 import pytest
-from documents import MANY, documents
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import Malformed, decode_json
 from cortex_policy.core.json_tree import Node, Stopped, node_at, place, scan, steps
 from cortex_policy.core.model import UsageError
+from tests.support.json_documents import MANY, documents
 
 PIECES = st.text(max_size=2) | st.sampled_from(
     ['"', "{", "}", "[", "]", ",", ":", "\\", "\\ud800", "-", "01", "1.", ".5", "1e", "+1", "NaN", "-Infinity", "\0",

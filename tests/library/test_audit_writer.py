@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Never
 
 import pytest
-from logs import verified
 
 from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, StateError
@@ -21,6 +20,7 @@ from cortex_policy.library.store import PolicyStore
 from cortex_policy.state import audit_log
 from cortex_policy.state.audit_errors import LogError
 from cortex_policy.state.memory_budgets import MemoryBudgets
+from tests.support.logs import verified
 
 STILL = 0.03  # seconds after which a file that was written may be kept
 PATH = {"path": "docs/guide.md"}

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from logs import event, on_path, place
 
 from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.manage.audit.reader import Tally
 from cortex_policy.manage.replay.replay import replay
 from cortex_policy.manage.suggest import TOO_WIDE, Suggestions, suggest
 from cortex_policy.state import Root
+from tests.support.logs import event, on_path, place
 
 GRANT = {
     "tool": "git",

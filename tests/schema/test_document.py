@@ -5,7 +5,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from documents import grants, pointers
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -15,6 +14,7 @@ from cortex_policy.core.json_tree import node_at, scan
 from cortex_policy.core.model import GrantError
 from cortex_policy.schema.document import GrantDocument, faults, json_schema
 from tests.support.chance import chance
+from tests.support.json_documents import grants, pointers
 
 GRANT = {"tool": "t", "actions": ["a"], "rate": {"perMinute": 1}}
 SCHEMA = Draft202012Validator(json_schema())

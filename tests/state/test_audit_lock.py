@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 from conftest import CALLER, by_caller
-from logs import verified
 
 from cortex_policy.core.model import AccessDenied, Settings
 from cortex_policy.library.functions import enforce, load_grant
@@ -19,6 +18,7 @@ from cortex_policy.library.store import PolicyStore
 from cortex_policy.state import audit_file, audit_log
 from cortex_policy.state.audit_errors import LogError
 from cortex_policy.state.audit_log import Log
+from tests.support.logs import verified
 
 LINE = b'{"data":{"n":1}}\n'
 EACH = 200

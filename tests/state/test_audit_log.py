@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acls import USER, granting, put_acl
 from conftest import CALLER, by_caller
 
 from cortex_policy import state as host
@@ -23,6 +22,7 @@ from cortex_policy.state.audit_errors import LogError
 from cortex_policy.state.audit_log import Log, opened
 from cortex_policy.state.audit_record import record
 from cortex_policy.state.enforcement import Trail
+from tests.support.acls import USER, granting, put_acl
 
 Make = Callable[[Path], object]
 

@@ -10,8 +10,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from documents import Layout, laid_out
-
 from cortex_policy.core.decode import Malformed, decode, decode_json
 from cortex_policy.core.json_tree import Stopped, scan
 from cortex_policy.core.model import GrantError
@@ -19,6 +17,7 @@ from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.document import GrantDocument
 from cortex_policy.schema.lint import examine, repaired
 from cortex_policy.schema.problems import placed
+from tests.support.json_documents import Layout, laid_out
 
 LIMIT_SECONDS = 20  # for one document: a hang, on any machine
 EVERY = frozenset(rule.code for rule in RULES)

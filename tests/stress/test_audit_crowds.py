@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from logs import verified
 from processes import DeathByDeath, ended, start
 from test_disks import PAGE, disk, fill, mount
 
@@ -17,6 +16,7 @@ from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.audit.files import with_rotated
 from cortex_policy.state.memory_budgets import MemoryBudgets
+from tests.support.logs import verified
 
 __all__ = ["disk"]  # a fixture
 WRITERS, EACH = 8, 200

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import START, event
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.audit.files import with_rotated
 from cortex_policy.manage.audit.reader import LARGEST, Tally, events, lines, since, tail
 from cortex_policy.state.writer_lock import NotDone
+from tests.support.logs import START, event
 
 NOW = 1_800_000_000.0
 GOOD = event(0, "tree")

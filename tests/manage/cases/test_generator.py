@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 from conftest import GIT
-from documents import grants
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mutants import score
 
 from cortex_policy.core.compare.grants import compare
 from cortex_policy.core.decode import decode
@@ -21,6 +19,8 @@ from cortex_policy.manage.cases.scaffold import begin, drafted
 from cortex_policy.manage.cases.serializer import text_of
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NotDone
+from tests.support.json_documents import grants
+from tests.support.mutants import score
 
 TOP = Path(__file__).parents[3]
 FILES = [*(TOP / ".cortex/policy/tools").glob("*.json"), *(TOP / "tests/examples/valid").glob("*.json")]

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from documents import MANY, TOKEN, documents
 from hypothesis import given
 
 from cortex_policy.core.decode import Malformed, decode_json
 from cortex_policy.manage.editing.formatting import formatted
+from tests.support.json_documents import MANY, TOKEN, documents
 
 VALID = sorted((Path(__file__).parents[2] / "examples" / "valid").glob("*.json"))
 

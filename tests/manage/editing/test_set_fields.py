@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from documents import MANY, TOKEN, grant_texts
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from cortex_policy.core.json_tree import node_at, scan
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.set_fields import Change, change
+from tests.support.json_documents import MANY, TOKEN, grant_texts
 
 VALID = sorted((Path(__file__).parents[2] / "examples" / "valid").glob("*.json"))
 GIT = """{

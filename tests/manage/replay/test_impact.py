@@ -5,11 +5,11 @@ import os
 from pathlib import Path
 
 import pytest
-from logs import event, on_path
 
 from cortex_policy.manage.diff.grants import changed
 from cortex_policy.manage.replay.impact import MOST_LINES, hindsight, told
 from cortex_policy.state import Root
+from tests.support.logs import event, on_path
 
 GRANT = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 3}, "fsScope": ["docs"], "args": {"n": {}}}
 NAMES = ["n", "path"]

@@ -4,12 +4,12 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import event, place
 
 from cortex_policy.core.model import Grant, Rate, Settings
 from cortex_policy.manage.audit.reader import Tally, events
 from cortex_policy.manage.replay.relevant_grant import GrantParts
 from cortex_policy.manage.replay.rules import judged
+from tests.support.logs import event, place
 
 WORDS = st.sampled_from(["a", "b", "c"])
 PATHS = st.lists(WORDS, min_size=1, max_size=3).map("/".join)

@@ -5,10 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
-from documents import MANY
 from hypothesis import given
 from hypothesis import strategies as st
-from logs import event, on_path, place
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.ecma_regex import SharedSteps
@@ -20,6 +18,8 @@ from cortex_policy.manage.replay.replay import MOST_GROUPS, Replay, policy_of, r
 from cortex_policy.manage.replay.rules import recorded_places
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NotDone
+from tests.support.json_documents import MANY
+from tests.support.logs import event, on_path, place
 
 GRANT = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 3}, "fsScope": ["docs"]}
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from documents import MANY, documents, grant_texts
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -15,6 +14,7 @@ from cortex_policy.schema.problems import placed
 from cortex_policy.schema.syntax.diagnose import faults
 from cortex_policy.schema.syntax.findings import MOST_FOUND, Notes
 from cortex_policy.schema.syntax.parser import Reader
+from tests.support.json_documents import MANY, documents, grant_texts
 
 Expected = list[tuple[str, int, int, str]]
 
