@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from cortex_policy.manage.audit.reader import Tally, lines
-from cortex_policy.manage.diff.grants import changed
+from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.replay.impact import MOST_LINES, told
 from cortex_policy.manage.replay.replay import policy_of, replay
 from cortex_policy.state import Root
@@ -150,7 +150,7 @@ def waited(root: Root, file: Path, kind: str) -> float:
     log(root, file, MOST_LINES, kind)
     os.environ["CORTEX_AUDIT_LOG"] = str(file)
     old = json.dumps(GRANT).encode()
-    change = changed("git", old, json.dumps({**GRANT, "fsScope": ["apps"], "rate": {"perMinute": 200}}).encode())
+    change = compare_bytes("git", old, json.dumps({**GRANT, "fsScope": ["apps"], "rate": {"perMinute": 200}}).encode())
     found = median(seconds(lambda: told(root, change)) for _ in range(5))
     print(f"\nThe line of `edit` for {MOST_LINES:,} lines ({kind}): {found * 1000:.0f} ms: {told(root, change)}")
     return found

@@ -34,7 +34,7 @@ def made(top: Path, grants: int) -> Root:
     for number in range(0, grants, 10):
         (tools / f"tool-{number}.json").write_text(_text(number, 31))
     root = Root(str(top.resolve()), named=True)
-    stamp.write(root)
+    stamp.write_stamp(root)
     return root
 
 
@@ -83,9 +83,9 @@ def report(name: str, ratios: list[float]) -> None:
 def measure(root: Root) -> None:
     """Time the functions, and the processes less the start of one, each next to a reading of the files."""
     functions: dict[str, Callable[[], object]] = {
-        "listing.rows": lambda: listing.rows(root),
-        "stamping.verify": lambda: stamp.verify(root),
-        "comparing.against": lambda: grant_diff.against(root, "HEAD"),
+        "listing.grant_rows": lambda: listing.grant_rows(root),
+        "stamping.verify": lambda: stamp.verify_stamp(root),
+        "comparing.against": lambda: grant_diff.compare_with_revision(root, "HEAD"),
     }
     print(f"| what | times reading | of {ROUNDS} rounds | under {MOST:.0f} |\n|---|--:|--:|---|")
     for name, function in functions.items():
@@ -108,9 +108,9 @@ def measure(root: Root) -> None:
 def profile(root: Root) -> None:
     """Print where the functions spend their time."""
     for function in (
-        lambda: listing.rows(root),
-        lambda: stamp.verify(root),
-        lambda: grant_diff.against(root, "HEAD"),
+        lambda: listing.grant_rows(root),
+        lambda: stamp.verify_stamp(root),
+        lambda: grant_diff.compare_with_revision(root, "HEAD"),
     ):
         profiler = cProfile.Profile()
         profiler.runcall(function)

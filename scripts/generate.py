@@ -10,7 +10,7 @@ from shells import completions
 
 from cortex_policy.cli.exit_codes import exit_codes
 from cortex_policy.core.settings import SETTINGS
-from cortex_policy.manage.init.pre_commit import manifest
+from cortex_policy.manage.init.pre_commit import hooks_manifest
 from cortex_policy.schema.catalog import RULES
 
 TOP = Path(__file__).parent.parent
@@ -47,7 +47,7 @@ def generated() -> dict[str, str]:
         **{f"man/man1/{page.name}.1": man_page(page, date) for page in [top, *top.pages]},
         "man/man5/cortex-policy-config.5": settings_page(date),
         **completions(top),
-        ".pre-commit-hooks.yaml": manifest(),
+        ".pre-commit-hooks.yaml": hooks_manifest(),
         "README.md": f"{head}{START}\n\n{reference(top)}\n\n{END}{tail}",
     }
 

@@ -8,29 +8,29 @@ from cortex_policy.cli.output.diff import as_members, fails, print_differences
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.prompts import ask, consent
 from cortex_policy.core.text import escape, printable
-from cortex_policy.manage.diff.grants import Change, Differences
+from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.state.writer_lock import NotDone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cortex_policy.manage.editing.operations import Written
+    from cortex_policy.manage.editing.operations import WriteResult
     from cortex_policy.state import Root
 
 
-def agreed(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[Change], None]":
+def agreed(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[GrantDiff], None]":
     """Return what shows the meaning of a change, and asks where it may allow more than before.
 
     With a root it says what the change would have meant for the last calls.
     """
     show_and_ask = agreed_together(allowed=allowed, json=json, root=root)
-    return lambda change: show_and_ask(Differences((change,), 0, ()))
+    return lambda change: show_and_ask(PolicyDiff((change,), 0, ()))
 
 
-def agreed_together(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[Differences], None]":
+def agreed_together(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[PolicyDiff], None]":
     """Return what does so for several changes, and asks once."""
 
-    def show_and_ask(found: Differences) -> None:
+    def show_and_ask(found: PolicyDiff) -> None:
         if not json:
             print_differences(found)
             if root is not None:
@@ -42,18 +42,18 @@ def agreed_together(*, allowed: bool, json: bool, root: "Root | None" = None) ->
     return show_and_ask
 
 
-def confirmed(question: str, *, yes: bool, json: bool) -> "Callable[[Change], None]":
+def confirmed(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDiff], None]":
     """Return what shows the meaning of a change, and asks for a yes."""
 
-    def show_and_ask(change: Change) -> None:
+    def show_and_ask(change: GrantDiff) -> None:
         if not json:
-            print_differences(Differences((change,), 0, ()))
+            print_differences(PolicyDiff((change,), 0, ()))
         ask(question, yes=yes)
 
     return show_and_ask
 
 
-def report(done: "Written", said: str, *, json: bool, root: "Root | None" = None) -> None:
+def report(done: "WriteResult", said: str, *, json: bool, root: "Root | None" = None) -> None:
     """Print what was done, or one line of JSON: whether it was written, the version, the diff and the meaning.
 
     With a root JSON has what it would have meant for the last calls, too.
@@ -61,21 +61,21 @@ def report(done: "Written", said: str, *, json: bool, root: "Root | None" = None
     if json:
         members = {"changed": done.is_written, "version": done.version, "diff": done.diff}
         past = _past(root, done.change) if root is not None else {}
-        print_json(members | as_members(Differences((done.change,), 0, ()), None) | past)
+        print_json(members | as_members(PolicyDiff((done.change,), 0, ()), None) | past)
     elif done.is_written:
         typer.echo(printable(f"{said}, {stamped(done.version)}"))
     else:
         typer.echo(printable(f"nothing to do: {said}"))
 
 
-def _print_hindsight(root: "Root", found: Differences) -> None:
+def _print_hindsight(root: "Root", found: PolicyDiff) -> None:
     from cortex_policy.manage.replay.impact import told  # noqa: PLC0415 - a command that reads no log need not load it
 
     for past in filter(None, (told(root, change) for change in found.changes)):
         typer.echo(printable(past))
 
 
-def _past(root: "Root", change: Change) -> dict[str, object]:
+def _past(root: "Root", change: GrantDiff) -> dict[str, object]:
     from cortex_policy.manage.replay.impact import looked  # noqa: PLC0415 - as above
 
     found = looked(root, change)
@@ -85,13 +85,13 @@ def _past(root: "Root", change: Change) -> dict[str, object]:
     return {"past": counts}
 
 
-def preview(root: "Root", planned: "Written", *, json: bool) -> None:
+def preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
     """Print what would be written, and what it would mean, for the last calls too."""
     if json:
         report(planned, "", json=True, root=root)
     elif planned.diff:
         print_text(planned.diff)
-        found = Differences((planned.change,), 0, ())
+        found = PolicyDiff((planned.change,), 0, ())
         print_differences(found)
         _print_hindsight(root, found)
     else:

@@ -17,9 +17,9 @@ from cortex_policy.cli.output.diff import print_differences
 from cortex_policy.cli.output.problems.text import passages_of
 from cortex_policy.cli.prompts import consent
 from cortex_policy.core.text import printable
-from cortex_policy.manage.diff.grants import Change, Differences
-from cortex_policy.manage.diff.unified import patch
-from cortex_policy.manage.editing.editor_command import command
+from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
+from cortex_policy.manage.diff.unified import readable_diff
+from cortex_policy.manage.editing.editor_command import command_to_open
 from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 from cortex_policy.state.writer_lock import NotDone
 
@@ -50,7 +50,7 @@ class Terminal:
         started = monotonic()
         try:
             with _restored(), _handled(lambda *_: None, signal.SIGINT, signal.SIGQUIT):
-                status = subprocess.run(command(self._editor, path, line), check=False).returncode
+                status = subprocess.run(command_to_open(self._editor, path, line), check=False).returncode
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
             return f"the editor `{self._editor[0]}` does not start: {why.lower()}"
@@ -75,7 +75,7 @@ class Terminal:
         typer.echo(answer, err=True)
         return answer
 
-    def consent(self, change: Change) -> bool:
+    def consent(self, change: GrantDiff) -> bool:
         """Ask for the word that lets a grant be widened."""
         try:
             consent(change.meaning.verdict, allowed=False)
@@ -95,14 +95,14 @@ class Terminal:
         if len(found) > MOST_SHOWN:
             self.say(f"and {len(found) - MOST_SHOWN} more")
 
-    def show_change(self, change: Change) -> None:
+    def show_change(self, change: GrantDiff) -> None:
         """Print what it means, field by field."""
-        print_differences(Differences((change,), 0, ()))
+        print_differences(PolicyDiff((change,), 0, ()))
         sys.stdout.flush()
 
     def show_diff(self, old: bytes, new: bytes) -> None:
         """Print the lines that differ."""
-        for line in patch(old, new, self._name):
+        for line in readable_diff(old, new, self._name):
             typer.echo("\t".join(map(printable, line.split("\t"))), err=True)
 
 

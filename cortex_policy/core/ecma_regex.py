@@ -92,13 +92,13 @@ class SharedSteps:
         self._outer, _thread.shared = _thread.shared, self
         if self._outer is not None:
             self.left = min(self.left, self._outer.left)
-        self._begun = self.left
+        self._begin = self.left
         return self
 
     def __exit__(self, *_: object) -> None:
         _thread.shared = self._outer
         if self._outer is not None:
-            self._outer.left -= self._begun - self.left
+            self._outer.left -= self._begin - self.left
 
     def check(self) -> None:
         """Raise PatternLimitError where none are left."""

@@ -9,7 +9,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.writer_lock import NotDone
 
 
-def wait(
+def wait_for_readers(
     root: Root, name: str, version: int | None = None, timeout_seconds: float | None = None
 ) -> tuple[Acknowledgement, ...]:
     """Return what the living processes of a reader acknowledge, once there is one, and all run at least this version.
@@ -18,18 +18,18 @@ def wait(
     there is neither a version nor a stamp.
     """
     check_name(name)
-    wanted = _standing(root) if version is None else version
+    wanted = _stamp_version(root) if version is None else version
     deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
     while True:
         told = tuple(sorted(living(root, name), key=lambda each: each.pid))
         if told and all(each.version >= wanted for each in told):
             return told
         if deadline is not None and not monotonic() < deadline:
-            raise NotDone(_missing(name, told, wanted))
+            raise NotDone(_late_readers(name, told, wanted))
         sleep(POLL_SECONDS)
 
 
-def _standing(root: Root) -> int:
+def _stamp_version(root: Root) -> int:
     stamp = stamps.read(root)
     if stamp is None:
         raise NotDone(
@@ -38,7 +38,7 @@ def _standing(root: Root) -> int:
     return stamp.version
 
 
-def _missing(name: str, told: tuple[Acknowledgement, ...], wanted: int) -> str:
+def _late_readers(name: str, told: tuple[Acknowledgement, ...], wanted: int) -> str:
     if not told:
         return f"no process has acknowledged anything as reader `{name}`"
     late = [each for each in told if each.version < wanted]

@@ -8,7 +8,7 @@ from cortex_policy.core.approvals import Matter, line_of, sayable, standing
 from cortex_policy.core.audit_event import timestamp
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings, Value
-from cortex_policy.manage.transaction.record import author
+from cortex_policy.manage.transaction.record import current_author
 from cortex_policy.state.approval_store import Docket
 from cortex_policy.state.enforcement import settings_of
 from cortex_policy.state.writer_lock import NotDone
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECOND = 1_000_000_000
-_OVER = {
+_CLOSED = {
     USED: "was used already: an approval is good for one call",
     EXPIRED: "has expired: the caller asks again",
     DENIED: "was denied: the caller can ask again later",
 }
 
 
-class Path(Value):
+class PathArgument(Value):
     """A path argument of a call, as given and as it was resolved then; '' where it could not be."""
 
     argument: str
@@ -33,7 +33,7 @@ class Path(Value):
     resolved: str
 
 
-class Plea(Value):
+class RequestDetails(Value):
     """A call that was put to a human: what it is, who asks, and how it stands.
 
     `expires_in_seconds` says how long it stays so; None where it is over. `grant` is '' where another program asks,
@@ -48,7 +48,7 @@ class Plea(Value):
     tool: str
     action: str
     args: str
-    paths: tuple[Path, ...]
+    paths: tuple[PathArgument, ...]
     cost: str
     cwd: str
     root: str
@@ -60,47 +60,47 @@ class Plea(Value):
     answered_at: str
 
 
-class Ruled(Value):
+class AnswerResult(Value):
     """A plea, and whether an answer to it is a new one."""
 
-    plea: Plea
+    request: RequestDetails
     is_changed: bool
 
 
-def pleas(root: str | None = None) -> tuple[Plea, ...]:
+def list_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
     """Return what waits and what was answered lately, of all roots or of one; raise StateError."""
-    with _docket() as docket:
-        found = [_plea(matter, docket) for matter in docket.matters]
+    with _open_store() as docket:
+        found = [_details(matter, docket) for matter in docket.matters]
     return tuple(plea for plea in found if root is None or plea.root == sayable(os.path.realpath(root)))
 
 
-def plea_of(request_id: str, root: str | None = None) -> Plea:
+def get_request(request_id: str, root: str | None = None) -> RequestDetails:
     """Return one by its id; raise NotDone where there is none."""
-    found = next((plea for plea in pleas(root) if plea.id == request_id), None)
+    found = next((plea for plea in list_requests(root) if plea.id == request_id), None)
     if found is None:
-        raise _unknown(request_id)
+        raise _unknown_request_error(request_id)
     return found
 
 
-def rule(request_id: str, root: str | None = None, *, approved: bool) -> Ruled:
+def answer_request(request_id: str, root: str | None = None, *, approved: bool) -> AnswerResult:
     """Answer a call that waits; raise NotDone where it is over, StateError where the answer cannot be written.
 
     A no also takes back a yes that was not used yet; a yes takes back no no.
     """
-    with _docket() as docket:
+    with _open_store() as docket:
         matter = next((one for one in docket.matters if one.id == request_id), None)
-        plea = _plea(matter, docket) if matter is not None else None
+        plea = _details(matter, docket) if matter is not None else None
         if plea is None or (root is not None and plea.root != sayable(os.path.realpath(root))):
-            raise _unknown(request_id)
+            raise _unknown_request_error(request_id)
         if plea.status == (APPROVED if approved else DENIED):
-            return Ruled(plea, is_changed=False)
-        if plea.status in _OVER:
-            raise NotDone(f"`{request_id}` {_OVER[plea.status]}", "see what waits with `cortex-policy approvals`")
-        docket.add(_line(request_id, docket, approved=approved))
-    return Ruled(plea_of(request_id), is_changed=True)
+            return AnswerResult(plea, is_changed=False)
+        if plea.status in _CLOSED:
+            raise NotDone(f"`{request_id}` {_CLOSED[plea.status]}", "see what waits with `cortex-policy approvals`")
+        docket.add(_answer_line(request_id, docket, approved=approved))
+    return AnswerResult(get_request(request_id), is_changed=True)
 
 
-def _docket() -> Docket:
+def _open_store() -> Docket:
     return Docket(_settings(), makes=False, is_operator=True)
 
 
@@ -108,13 +108,13 @@ def _settings() -> Settings:
     return settings_of(None)
 
 
-def _unknown(request_id: str) -> NotDone:
+def _unknown_request_error(request_id: str) -> NotDone:
     hint = "see what waits with `cortex-policy approvals`, as the user whose call it is, or with the same settings"
     return NotDone(f"no request `{request_id}`", hint)
 
 
-def _line(request_id: str, docket: Docket, *, approved: bool) -> bytes:
-    who = author()
+def _answer_line(request_id: str, docket: Docket, *, approved: bool) -> bytes:
+    who = current_author()
     return line_of({
         "type": "decision",
         "requestId": request_id,
@@ -127,23 +127,23 @@ def _line(request_id: str, docket: Docket, *, approved: bool) -> bytes:
     })  # fmt: skip
 
 
-def _plea(matter: Matter, docket: Docket) -> Plea:
+def _details(matter: Matter, docket: Docket) -> RequestDetails:
     members, shown = matter.members, matter.members.get("proposal")
     told: Mapping[str, object] = shown if matter.call and isinstance(shown, dict) else {}
-    status, left = _how(matter, docket)
+    status, left = _status(matter, docket)
     last = matter.rulings[-1].members if matter.rulings else {}
     listed = told.get("paths")
     paths = [part for part in listed if isinstance(part, dict)] if isinstance(listed, list) else []
-    return Plea(
+    return RequestDetails(
         matter.id, status, left, _text(told, "grant"), _text(told, "sha256"), _text(told, "tool"),
         _text(told, "action") or _text(members, "node"), _text(told, "args") or json_text(shown),
-        tuple(Path(_text(part, "argument"), _text(part, "given"), _text(part, "resolved")) for part in paths),
+        tuple(PathArgument(_text(part, "argument"), _text(part, "given"), _text(part, "resolved")) for part in paths),
         _text(told, "cost"), _text(told, "cwd"), _text(told, "root"), _number(members, "uid"), _number(members, "pid"),
         _text(members, "runId"), _text(members, "ts"), _text(last, "by"), _text(last, "ts"),
     )  # fmt: skip
 
 
-def _how(matter: Matter, docket: Docket) -> tuple[str, float | None]:
+def _status(matter: Matter, docket: Docket) -> tuple[str, float | None]:
     if matter.call:
         how = standing(matter, docket.clock, docket.timeout_seconds)
         return how.status, how.left_ns / _SECOND if how.is_live else None

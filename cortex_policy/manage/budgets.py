@@ -4,7 +4,7 @@ import os
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, Budget, Grant, GrantError, StateError, UsageError, Value
 from cortex_policy.core.text import listed
-from cortex_policy.manage.listing import Row, row_of, rows
+from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_id, read_grant
 from cortex_policy.state.ledger import Ledger, open_state
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_ACTIONS = 1000  # of a grant whose budgets are looked at: each is a file
 
 
-class Standing(Value):
+class BudgetStatus(Value):
     """How one action of a grant stands; `budget` is None where `problem` says why nobody knows."""
 
     id: str
@@ -35,31 +35,31 @@ class Standing(Value):
     hint: str = ""
 
 
-def standings(root: Root, grant_id: str | None = None) -> tuple[Standing, ...]:
+def list_budgets(root: Root, grant_id: str | None = None) -> tuple[BudgetStatus, ...]:
     """Return the budget of each action, of one grant or of all; a grant that cannot be read is a standing too."""
     ledger = ledger_of(root)
-    seen = rows(root) if grant_id is None else (row_of(root, grant_id),)
-    return tuple(standing for row in seen for standing in of_row(ledger, row))
+    seen = grant_rows(root) if grant_id is None else (grant_row(root, grant_id),)
+    return tuple(standing for row in seen for standing in budgets_of_row(ledger, row))
 
 
-def of_row(ledger: Ledger, row: Row) -> tuple[Standing, ...]:
+def budgets_of_row(ledger: Ledger, row: GrantRow) -> tuple[BudgetStatus, ...]:
     """Return how each action of a grant stands; what is wrong with the grant stands beside each."""
     grant = row.grant
     if grant is None:
-        return (Standing(row.id, "", "", None, row.problem, row.hint),)
-    standings = [_standing(ledger, row, grant, action) for action in grant.actions[:MOST_ACTIONS]]
+        return (BudgetStatus(row.id, "", "", None, row.problem, row.hint),)
+    standings = [_budget_status(ledger, row, grant, action) for action in grant.actions[:MOST_ACTIONS]]
     if more := len(grant.actions) - len(standings):
-        standings.append(Standing(row.id, grant.tool, "", None, f"{more:,} more actions were not looked at"))
+        standings.append(BudgetStatus(row.id, grant.tool, "", None, f"{more:,} more actions were not looked at"))
     return tuple(standings)
 
 
-def _standing(ledger: Ledger, row: Row, grant: Grant, action: str) -> Standing:
+def _budget_status(ledger: Ledger, row: GrantRow, grant: Grant, action: str) -> BudgetStatus:
     try:
         budget = ledger.peek(grant.tool, action, grant.rate.per_minute)
     except StateError as error:
-        return Standing(row.id, grant.tool, action, None, error.detail, error.hint)
+        return BudgetStatus(row.id, grant.tool, action, None, error.detail, error.hint)
     problem = "closed after damage" if budget.closed else row.problem
-    return Standing(row.id, grant.tool, action, budget, problem, row.hint)
+    return BudgetStatus(row.id, grant.tool, action, budget, problem, row.hint)
 
 
 def actions_of(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def actions_of(root: Root, grant_id: str, action: str | None = None) -> tuple[st
     return (action,)
 
 
-def reset(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
+def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
     """Forget the hits of a grant, of one action or of all; return the actions that had any."""
     actions, tool, boot = actions_of(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
 
@@ -84,7 +84,7 @@ def reset(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ..
     return _in_state(root, forget)
 
 
-def purge(root: Root) -> int:
+def purge_budgets(root: Root) -> int:
     """Drop all rate state of a root, whatever lies there; return how many objects that were."""
     return _in_state(root, remove_all)
 

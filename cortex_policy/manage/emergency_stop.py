@@ -22,42 +22,42 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OTHERWISE = "stop the whole host with `sudo mkdir -p /etc/cortex-policy && sudo touch /etc/cortex-policy/stop`"
 
 
-class Stopping(Value):
+class StopResult(Value):
     """The stop that stands, and whether it is a new one."""
 
     stop: Stop
     is_changed: bool
 
 
-class Resuming(Value):
+class ResumeResult(Value):
     """What is known of the stop that was ended, if one was."""
 
     stop: Stop | None
     is_changed: bool
 
 
-def standing(root: Root) -> tuple[Stop, ...]:
+def active_stops(root: Root) -> tuple[Stop, ...]:
     """Return the stops that deny every call of a root: the host's first."""
     return tuple(filter(None, (of_host(host.SYSTEM_SETTINGS), of_root(root))))
 
 
-def stop(root: Root, reason: str = "") -> Stopping:
+def stop_root(root: Root, reason: str = "") -> StopResult:
     """Deny every call of a root from now on, also where nothing else in it is as it should be.
 
     It waits for no lock. A stop that stands already stays as it is: who stopped first, and why, is what matters. Raises
     NotDone where none can be made.
     """
-    with _policy(root, _OTHERWISE) as policy:
-        is_made = _made(policy.descriptor, reason)
+    with _open_policy(root, _OTHERWISE) as policy:
+        is_made = _create_stop(policy.descriptor, reason)
     stop = of_root(root)
     if stop is None:
         raise NotDone(f"`{policy.path}/{NAME}` was removed meanwhile, or the directory replaced", "try again")
-    return Stopping(stop, is_made)
+    return StopResult(stop, is_made)
 
 
-def resume(root: Root) -> Resuming:
+def resume_root(root: Root) -> ResumeResult:
     """End the stop of a root, whoever made it; raise NotDone where it cannot be removed."""
-    with _policy(root, f"see why with `ls -ld {quoted(f'{root.path}/.cortex/policy/{NAME}')}`") as policy:
+    with _open_policy(root, f"see why with `ls -ld {quoted(f'{root.path}/.cortex/policy/{NAME}')}`") as policy:
         check_straight(policy)
         ended = of_policy(policy)
         with suppress(FileNotFoundError):  # there is none, or another operator was faster
@@ -65,12 +65,12 @@ def resume(root: Root) -> Resuming:
             remove = os.rmdir if stat.S_ISDIR(mode) else os.unlink
             remove(NAME, dir_fd=policy.descriptor)
             settle(policy.descriptor)
-            return Resuming(ended, is_changed=True)
-    return Resuming(None, is_changed=False)
+            return ResumeResult(ended, is_changed=True)
+    return ResumeResult(None, is_changed=False)
 
 
 @contextmanager
-def _policy(root: Root, hint: str) -> "Iterator[Directory]":
+def _open_policy(root: Root, hint: str) -> "Iterator[Directory]":
     """Open the policy directory, whatever its modes and owners, and word what the disk refuses in it."""
     policy = Directory(Trust(root))
     try:
@@ -81,7 +81,7 @@ def _policy(root: Root, hint: str) -> "Iterator[Directory]":
         raise NotDone(f"`{file}`: {(error.strerror or str(error)).lower()}", hint) from None
 
 
-def _made(policy: int, reason: str) -> bool:
+def _create_stop(policy: int, reason: str) -> bool:
     """Make the file of a stop; its name alone is the stop, so that a full disk loses the reason and nothing else."""
     try:
         descriptor = os.open(NAME, _NEW, 0o644, dir_fd=policy)
@@ -89,7 +89,7 @@ def _made(policy: int, reason: str) -> bool:
         return False
     try:
         with suppress(OSError):
-            os.write(descriptor, _line(reason))
+            os.write(descriptor, _reason_line(reason))
             os.fchmod(descriptor, 0o644)  # whoever is denied may read why
             os.fsync(descriptor)
     finally:
@@ -98,7 +98,7 @@ def _made(policy: int, reason: str) -> bool:
     return True
 
 
-def _line(reason: str) -> bytes:
+def _reason_line(reason: str) -> bytes:
     """Return a reason as one line that every reader shows whole."""
     text = printable(" ".join(reason.split()))
     return text.encode()[: MOST_SAID - 1].decode(errors="ignore").encode() + b"\n" if text else b""

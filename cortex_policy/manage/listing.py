@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Track = Callable[[list[str]], Iterable[str]]  # yields the ids, and sees how far their reader is
 
 
-class Row(Value):
+class GrantRow(Value):
     """One grant of a list; `grant` is None where it does not decode, `problem` empty where nothing is wrong."""
 
     id: str
@@ -23,7 +23,7 @@ class Row(Value):
     hint: str
 
 
-def rows(root: Root, track: "Track" = iter) -> tuple[Row, ...]:
+def grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
     """Return every grant of a root, sorted by id; a broken one is a row, never the end of the list."""
     try:
         with Directory(Trust(root), "tools") as tools:
@@ -37,7 +37,7 @@ def rows(root: Root, track: "Track" = iter) -> tuple[Row, ...]:
     return tuple(_row(root, grant_id, stamp) for grant_id in track(ids))
 
 
-def stamp_problem(root: Root) -> GrantError | None:
+def stamp_error(root: Root) -> GrantError | None:
     """Return why the stamp of a root cannot be read, None where it can, or there is none."""
     try:
         stamps.read(root)
@@ -46,31 +46,31 @@ def stamp_problem(root: Root) -> GrantError | None:
     return None
 
 
-def row_of(root: Root, grant_id: str) -> Row:
+def grant_row(root: Root, grant_id: str) -> GrantRow:
     """Return one grant of a root as a row; raise GrantError (grant_not_found) where there is none."""
     check_id(grant_id)
-    for row in rows(root):
+    for row in grant_rows(root):
         if row.id == grant_id:
             return row
     read_grant(root, grant_id)  # raises, and knows what ids there are
     raise GrantError(GRANT_NOT_FOUND, f"`{grant_id}`")
 
 
-def _row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> Row:
+def _row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> GrantRow:
     try:
         grant = read_grant(root, grant_id)
         digest = f"sha256:{grant.origin.sha256}" if grant.origin is not None else None
         if stamp is not None and stamp.accepts(grant_id, digest):
-            return Row(grant_id, "ok", grant, "", "")
+            return GrantRow(grant_id, "ok", grant, "", "")
         is_stamped = stamp is not None and grant_id in stamp.grants
-        return Row(grant_id, "differs" if is_stamped else "unstamped", grant, "", "")
+        return GrantRow(grant_id, "differs" if is_stamped else "unstamped", grant, "", "")
     except GrantError as error:
         if error.reason is GRANT_INVALID:
-            return Row(grant_id, "invalid", None, error.detail, error.hint)
-        return Row(grant_id, "unsafe", _shown(root, grant_id), error.detail, error.hint)
+            return GrantRow(grant_id, "invalid", None, error.detail, error.hint)
+        return GrantRow(grant_id, "unsafe", _decode_unsafe(root, grant_id), error.detail, error.hint)
 
 
-def _shown(root: Root, grant_id: str) -> Grant | None:
+def _decode_unsafe(root: Root, grant_id: str) -> Grant | None:
     """Decode a grant that no check would believe, so that an operator can see what it says."""
     try:
         with Directory(Trust(root), "tools") as tools:

@@ -15,7 +15,7 @@ def read_regular(path: str, most: int) -> bytes:
     try:
         _check(found)
         # INVARIANT: the file that was looked at is read, not what stands at its name by now
-        descriptor = _reopened(found, path)
+        descriptor = _reopen(found, path)
     finally:
         os.close(found)
     try:
@@ -25,7 +25,7 @@ def read_regular(path: str, most: int) -> bytes:
         os.close(descriptor)
 
 
-def _reopened(found: int, path: str) -> int:
+def _reopen(found: int, path: str) -> int:
     try:
         return os.open(f"/proc/self/fd/{found}", _READ)
     except FileNotFoundError:  # there is no /proc

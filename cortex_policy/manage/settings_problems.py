@@ -24,7 +24,7 @@ _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-]+)\s*\]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.\-]+)\s*=")
 
 
-class _Spot(Value):
+class _Location(Value):
     """A place in a settings file, and the line that stands there; columns count characters."""
 
     line: int = 1
@@ -58,7 +58,7 @@ def problem_of(error: GrantError) -> Problem:
     found = _SENTENCE.fullmatch(error.detail)
     place, why = (found[1], found[2]) if found else ("", error.detail)
     file = shown(place) if place.startswith("/") else place
-    spot = _spot(place, why)
+    spot = _locate(place, why)
     hint = error.hint.replace(place, file) if place else error.hint
     return Problem(
         file, spot.line, spot.column, spot.line, spot.end_column, "", CODE, severity_of(CODE), why, hint,
@@ -66,16 +66,16 @@ def problem_of(error: GrantError) -> Problem:
     )  # fmt: skip
 
 
-def _spot(file: str, why: str) -> _Spot:
+def _locate(file: str, why: str) -> _Location:
     lines = _lines(file) if file.startswith("/") else []
     at, name = _AT.search(why), _NAME.match(why)
     if at and int(at[1]) <= len(lines):
         line, column = int(at[1]), int(at[2])
-        return _Spot(line, column, column + 1, lines[line - 1])
-    return _spot_of(name[1], lines) if name else _Spot()
+        return _Location(line, column, column + 1, lines[line - 1])
+    return _locate_setting(name[1], lines) if name else _Location()
 
 
-def _spot_of(name: str, lines: list[str]) -> _Spot:
+def _locate_setting(name: str, lines: list[str]) -> _Location:
     """Return where a setting is written, or the table that it is in."""
     section = ""
     for number, text in enumerate(lines, 1):
@@ -83,8 +83,8 @@ def _spot_of(name: str, lines: list[str]) -> _Spot:
         section = header[1] if header else section
         if (header and header[1] == name) or (key and f"{section}.{key[1]}".removeprefix(".") == name):
             found = header or key
-            return _Spot(number, found.start(1) + 1, found.end(1) + 1, text) if found else _Spot()
-    return _Spot()
+            return _Location(number, found.start(1) + 1, found.end(1) + 1, text) if found else _Location()
+    return _Location()
 
 
 def _lines(file: str) -> list[str]:

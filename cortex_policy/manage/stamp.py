@@ -6,8 +6,8 @@ from shlex import quote
 from time import monotonic, sleep
 
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, Value
-from cortex_policy.manage.transaction.record import accepted, limits
-from cortex_policy.manage.transaction.recovery import digests, heal, known_version
+from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
+from cortex_policy.manage.transaction.recovery import digest_grants, recover, supported_version
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import replace
@@ -25,32 +25,32 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.05
 
 
-class Finding(Value):
+class StampMismatch(Value):
     """A grant that is not as the stamp says; the id is empty where it is the stamp itself."""
 
     id: str
     problem: str
 
 
-def write(root: Root, patience: Patience = AT_ONCE) -> tuple[Stamp, bool]:
+def write_stamp(root: Root, patience: Patience = AT_ONCE) -> tuple[Stamp, bool]:
     """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
     with locked(root, patience) as lock:
-        history = History(lock, limits(root))
+        history = History(lock, history_limits(root))
         with suppress(CortexPolicyError):  # what is broken, or not for us, is told below or made anew
-            heal(root, lock, history)
-        file, grants = stamps.stamp_file(root.path), _digests(lock.tools())
-        data = _bytes(lock.policy, file)
+            recover(root, lock, history)
+        file, grants = stamps.stamp_file(root.path), _digests_if_present(lock.tools())
+        data = _read_bytes(lock.policy, file)
         try:
             old = stamps.decode(data, root)
         except GrantError:  # broken, by a merge or a hand: the version goes on, the rest is made anew
             old = None
         if old is not None and old.grants == grants and not old.pending:
             return old, False
-        last = _last_version(data, file) if old is None else known_version(old, file)
+        last = _last_version(data, file) if old is None else supported_version(old, file)
         if last + 1 not in stamps.VERSIONS:
-            raise NotDone(f"the version in `{file}` cannot go up any more", _removal(file))
+            raise NotDone(f"the version in `{file}` cannot go up any more", _removal_hint(file))
         new = Stamp(last + 1, grants, {})
-        history.begin(accepted(old, new))
+        history.begin(entry_for_stamp(old, new))
         try:
             replace(lock.policy.descriptor, "stamp.json", stamps.encode(new), look=lock.check)
         except BaseException:
@@ -61,19 +61,19 @@ def write(root: Root, patience: Patience = AT_ONCE) -> tuple[Stamp, bool]:
         return new, True
 
 
-def _digests(opening: "AbstractContextManager[Directory]", track: "Track" = iter) -> dict[str, str]:
+def _digests_if_present(opening: "AbstractContextManager[Directory]", track: "Track" = iter) -> dict[str, str]:
     """Return the digests of a directory that is still to be opened, none where it is not there."""
     with suppress(FileNotFoundError), opening as tools:
-        return digests(tools, track)
+        return digest_grants(tools, track)
     return {}
 
 
-def _bytes(policy: Directory, file: str) -> bytes:
+def _read_bytes(policy: Directory, file: str) -> bytes:
     """Return the bytes of the stamp; raise NotDone for what is no file of its own, and is not ours to remove."""
     try:
         return stamps.read_bytes(policy) or b""
     except GrantError as error:
-        raise NotDone(error.detail, _removal(file) if error.hint else "") from None
+        raise NotDone(error.detail, _removal_hint(file) if error.hint else "") from None
 
 
 def _last_version(data: bytes, file: str) -> int:
@@ -90,11 +90,11 @@ def _last_version(data: bytes, file: str) -> int:
     return max((int(min(float(number), stamps.VERSIONS.stop)) for number in numbers), default=0)
 
 
-def _removal(file: str) -> str:
+def _removal_hint(file: str) -> str:
     return f"look at it, then remove it with `rm -r {quote(file)}`"
 
 
-def doubt(root: Root) -> GrantError | None:
+def unsafe_stamp_error(root: Root) -> GrantError | None:
     """Return the error that a check would raise for the modes and owners of the stamp, and of what it stands in."""
     trust = Trust(root)
     try:
@@ -106,26 +106,26 @@ def doubt(root: Root) -> GrantError | None:
     return None
 
 
-def verify(root: Root, track: "Track" = iter) -> tuple[Finding, ...]:
+def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]:
     """Return what differs between the grants and their stamp, sorted by id."""
     try:
         stamp = stamps.read(root)
     except GrantError as error:
         if error.reason is not STAMP_MISMATCH or error.hint == stamps.NEWER:  # it may be sound, for all we know
             raise
-        return (Finding("", error.detail),)
+        return (StampMismatch("", error.detail),)
     if stamp is None:
-        return (Finding("", "there is no stamp"),)
-    found = _digests(Directory(Trust(root), "tools"), track)
+        return (StampMismatch("", "there is no stamp"),)
+    found = _digests_if_present(Directory(Trust(root), "tools"), track)
     names = sorted({*found, *stamp.grants, *stamp.pending})
     return tuple(
-        Finding(grant_id, _difference(grant_id, found, stamp))
+        StampMismatch(grant_id, _mismatch(grant_id, found, stamp))
         for grant_id in names
         if not stamp.accepts(grant_id, found.get(grant_id))
     )
 
 
-def wait(root: Root, version: int, timeout_seconds: float | None = None) -> Stamp:
+def wait_for_version(root: Root, version: int, timeout_seconds: float | None = None) -> Stamp:
     """Return the stamp once its version is at least this one; raise NotDone at the time-out, None for none."""
     deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
     while True:
@@ -138,7 +138,7 @@ def wait(root: Root, version: int, timeout_seconds: float | None = None) -> Stam
         sleep(POLL_SECONDS)
 
 
-def _difference(grant_id: str, found: dict[str, str], stamp: Stamp) -> str:
+def _mismatch(grant_id: str, found: dict[str, str], stamp: Stamp) -> str:
     if grant_id not in found:
         return "is stamped, and is not there"
     return "differs from its stamp" if grant_id in stamp.grants else "is not stamped"

@@ -5,10 +5,10 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.json_edit import appended, replaced
 from cortex_policy.core.model import GrantError, UsageError, Value
 from cortex_policy.manage.audit.reader import events, unswept
-from cortex_policy.manage.diff.grants import changed
-from cortex_policy.manage.diff.unified import difference
+from cortex_policy.manage.diff.grants import compare_bytes
+from cortex_policy.manage.diff.unified import unified_diff
 from cortex_policy.manage.editing import set_fields
-from cortex_policy.manage.editing.operations import drafted
+from cortex_policy.manage.editing.operations import new_grant_text
 from cortex_policy.manage.replay.decider import Deciding
 from cortex_policy.manage.replay.denied_groups import MOST_SCOPES, NEW, RATE, Gathering, Group, merged
 from cortex_policy.manage.replay.replay import WARMING, Example, Open, example_of, policy_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.escalation import Escalation
     from cortex_policy.manage.audit.reader import Tally
-    from cortex_policy.manage.diff.grants import Change
+    from cortex_policy.manage.diff.grants import GrantDiff
     from cortex_policy.manage.replay.decider import Policy
     from cortex_policy.state import Root
 
@@ -41,7 +41,7 @@ class Suggestion(Value):
     nearest is the grant, or the action, that may have been meant: '' where none reads alike.
     """
 
-    change: "Change"
+    change: "GrantDiff"
     command: str
     diff: str
     calls: int
@@ -107,17 +107,17 @@ def _suggestion(root: "Root", group: Group, text: bytes | None, policy: "Policy"
         return UNTYPABLE
     rate = group.peak if group.kind in (RATE, NEW) else None
     tool = group.id if group.kind == NEW else None
-    wanted = set_fields.Change(rate, tool=tool, allow=tuple(group.actions), add_scopes=scopes)
+    wanted = set_fields.GrantEdit(rate, tool=tool, allow=tuple(group.actions), add_scopes=scopes)
     try:
-        new = drafted(wanted) if text is None else _redeclared(text.decode(), group, wanted)
+        new = new_grant_text(wanted) if text is None else _redeclared(text.decode(), group, wanted)
     except (UsageError, GrantError) as error:
         return error.detail
-    change = changed(group.id, text, new.encode())
+    change = compare_bytes(group.id, text, new.encode())
     before = set(_known(text))
     return Suggestion(
         change,
         _command(root, group, wanted),
-        difference(group.id, text, new.encode()),
+        unified_diff(group.id, text, new.encode()),
         group.fitting,
         group.calls - group.fitting,
         example_of(group.first),
@@ -126,7 +126,7 @@ def _suggestion(root: "Root", group: Group, text: bytes | None, policy: "Policy"
     )
 
 
-def _nearest(group: Group, change: "Change", policy: "Policy") -> str:
+def _nearest(group: Group, change: "GrantDiff", policy: "Policy") -> str:
     if group.kind == NEW:
         return nearest_word(group.id, list(policy))
     known = change.old.grant.actions if change.old.grant is not None else ()
@@ -134,11 +134,11 @@ def _nearest(group: Group, change: "Change", policy: "Policy") -> str:
 
 
 def _known(text: bytes | None) -> "tuple[Escalation, ...]":
-    return changed("", None, text).escalations if text is not None else ()
+    return compare_bytes("", None, text).escalations if text is not None else ()
 
 
-def _redeclared(text: str, group: Group, wanted: set_fields.Change) -> str:
-    new = set_fields.change(text, wanted).text if wanted != set_fields.Change() else text
+def _redeclared(text: str, group: Group, wanted: set_fields.GrantEdit) -> str:
+    new = set_fields.apply_edit(text, wanted).text if wanted != set_fields.GrantEdit() else text
     for (name, keyword), values in group.declared.items():
         for value in values:
             at = pointer("args", name, keyword)
@@ -147,7 +147,7 @@ def _redeclared(text: str, group: Group, wanted: set_fields.Change) -> str:
     return new
 
 
-def _command(root: "Root", group: Group, wanted: set_fields.Change) -> str:
+def _command(root: "Root", group: Group, wanted: set_fields.GrantEdit) -> str:
     where = root_option(root)
     if group.declared:
         return f"cortex-policy edit {group.id}{where}"

@@ -86,14 +86,14 @@ def test_settings_that_cannot_be_believed_are_27(mine: Path, monkeypatch: pytest
 
 def test_the_editor_that_is_set_wins_over_those_of_the_shell(mine: Path) -> None:
     """As for git."""
-    from cortex_policy.manage.editing.editor_command import chosen  # noqa: PLC0415
-    from cortex_policy.manage.settings.write import editor  # noqa: PLC0415
+    from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
 
     run("config", "set", "editor", "ed -p x")
     assert mine.exists()
-    assert chosen({"VISUAL": "vi"}, editor(None)) == ["ed", "-p", "x"]
+    assert choose_editor({"VISUAL": "vi"}, configured_editor(None)) == ["ed", "-p", "x"]
     mine.write_text("wrong")
-    assert editor(None) is None
+    assert configured_editor(None) is None
 
 
 def test_an_operator_edits_until_it_is_valid(mine: Path) -> None:

@@ -33,7 +33,7 @@ def git(root: Path) -> Path:
     """Return a stamped grant, laid out as people write it."""
     for file in root.rglob("tools/*.json"):
         file.write_text(json.dumps(json.loads(file.read_text()), indent=2) + "\n")
-    manage_stamp.write(Root(str(root), named=False))
+    manage_stamp.write_stamp(Root(str(root), named=False))
     return root / ".cortex" / "policy" / "tools" / "git.json"
 
 
@@ -82,7 +82,7 @@ def version(git: Path) -> int:
     own = Root(str(git.parent.parent.parent.parent), named=False)
     stamp = stamps.read(own)
     assert stamp is not None
-    assert manage_stamp.verify(own) == ()
+    assert manage_stamp.verify_stamp(own) == ()
     return stamp.version
 
 
@@ -303,7 +303,7 @@ def test_a_real_editor_opens_at_the_first_problem(git: Path, start: Start, edito
     head, brace, rest = git.read_text().partition("\n  ")
     good = f'{head}\n  "also": 1,{brace}{rest}'
     git.write_text(good.replace('"also": 1,', '"also": 1,\n  "wrong" 1,'))
-    manage_stamp.write(Root(str(git.parent.parent.parent.parent), named=False))
+    manage_stamp.write_stamp(Root(str(git.parent.parent.parent.parent), named=False))
     child = start(editor)
     child.expect_exact("wrong")
     child.send(keys)

@@ -111,9 +111,9 @@ def test_a_root_that_cannot_be_stopped_does_not_save_the_others(inner: Path, roo
         from cortex_policy.state.roots import find_all_roots  # noqa: PLC0415
 
         first, second = find_all_roots()
-        assert emergency_stop.stop(first).is_changed
+        assert emergency_stop.stop_root(first).is_changed
         with pytest.raises(Exception, match="permission denied"):
-            emergency_stop.stop(second)
+            emergency_stop.stop_root(second)
     assert (second.path, (root / ".cortex/policy/stop").exists()) == (str(root), False)
 
 

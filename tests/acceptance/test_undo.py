@@ -24,7 +24,7 @@ def tool(root: Path, grant_id: str) -> Path:
 @pytest.fixture
 def written(root: Path) -> Path:
     """Make a root with some writes behind it."""
-    stamp.write(Root(str(root), named=False))
+    stamp.write_stamp(Root(str(root), named=False))
     run("set", "git", "--allow", "push", "--rate", "60", "--allow-widening")
     run("rename", "model-gateway", "gateway")
     run("set", "git", "--revoke", "tree")
@@ -198,7 +198,7 @@ def test_where_no_history_is_kept_it_is_told(written: Path, monkeypatch: pytest.
 
 def test_another_writer_is_waited_for(written: Path) -> None:
     """Or named at once."""
-    held = "from cortex_policy.manage.transaction.writer import writing; from cortex_policy.state import Root; import sys, time\nwith writing(Root(sys.argv[1], named=True)):\n print(1, flush=True)\n time.sleep(float(sys.argv[2]))"
+    held = "from cortex_policy.manage.transaction.writer import write_transaction; from cortex_policy.state import Root; import sys, time\nwith write_transaction(Root(sys.argv[1], named=True)):\n print(1, flush=True)\n time.sleep(float(sys.argv[2]))"
     with subprocess.Popen([sys.executable, "-c", held, str(written), "1.5"], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()

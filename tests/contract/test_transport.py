@@ -17,7 +17,7 @@ import cortex_policy
 from cortex_policy import AccessDenied, ApprovalRequired, CortexPolicyError, Decision, PolicyStore, Reason, load_grant
 from cortex_policy.core import model
 from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError, Value, denial
-from cortex_policy.manage.diff.git_revisions import NothingCommitted
+from cortex_policy.manage.diff.git_revisions import NoCommitsError
 from cortex_policy.state import Root
 from cortex_policy.state.approval_store import DocketError
 from cortex_policy.state.audit_errors import LogError
@@ -59,7 +59,7 @@ ERRORS: list[CortexPolicyError] = [
     LogError("/log", "is full", "df"),
     DocketError("/docket", "is full"),
     NotDone("somebody else writes", "wait"),
-    NothingCommitted("no commit", "commit"),
+    NoCommitsError("no commit", "commit"),
 ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from cortex_policy.core.model import StateError, UsageError
 from cortex_policy.library.acknowledgements import living
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.manage.acknowledgements import wait
+from cortex_policy.manage.acknowledgements import wait_for_readers
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.writer_lock import NotDone
 from tests.support.command import result_of
@@ -37,7 +37,7 @@ def stamped(root: Path) -> Path:
 def test_a_write_is_acknowledged_by_each_process_of_a_reader(state: Path) -> None:
     """And what they hold is readable for nobody else."""
     with PolicyStore(reader="gateway"), PolicyStore(reader="gateway"), PolicyStore(reader="other"):
-        assert [told.version for told in wait(find_root(), "gateway", None, PATIENCE)] == [1, 1]
+        assert [told.version for told in wait_for_readers(find_root(), "gateway", None, PATIENCE)] == [1, 1]
         assert result_of("set", "git", "--rate", "5").returncode == 0
         done = result_of("stamp", "wait", "--reader", "gateway", "--timeout", str(PATIENCE))
         assert (done.returncode, done.stdout.splitlines()) == (0, [f"gateway, process {os.getpid()}: version 2"] * 2)
@@ -51,9 +51,9 @@ def test_a_write_is_acknowledged_by_each_process_of_a_reader(state: Path) -> Non
 def test_a_version_that_nobody_runs_is_waited_for_until_the_time_out() -> None:
     """With who runs which, or that there is nobody."""
     with pytest.raises(NotDone, match="no process has acknowledged"):
-        wait(find_root(), "gateway", None, 0)
+        wait_for_readers(find_root(), "gateway", None, 0)
     with PolicyStore(reader="gateway"), pytest.raises(NotDone, match=f"process {os.getpid()} runs version 1"):
-        wait(find_root(), "gateway", 2, 0)
+        wait_for_readers(find_root(), "gateway", 2, 0)
     done = result_of("stamp", "wait", "--reader", "gateway", "--timeout", "0")
     assert (done.returncode, done.stdout) == (3, "")
 
@@ -65,7 +65,7 @@ def test_a_reader_that_died_counts_no_more(state: Path, end: int) -> None:
     service = subprocess.Popen([sys.executable, "-c", SERVICE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert service.stdout is not None
     assert service.stdout.readline() == b"allowed\n"
-    assert [told.pid for told in wait(find_root(), "gateway", 1, PATIENCE)] == [service.pid]
+    assert [told.pid for told in wait_for_readers(find_root(), "gateway", 1, PATIENCE)] == [service.pid]
     service.send_signal(end)
     service.communicate()
     assert list(living(find_root(), "gateway")) == []
@@ -100,7 +100,7 @@ def test_a_name_of_a_reader_is_a_word(root: Path, name: str) -> None:
     with pytest.raises(UsageError):
         PolicyStore(root, reader=name)
     with pytest.raises(UsageError):
-        wait(find_root(), name)
+        wait_for_readers(find_root(), name)
 
 
 def test_a_reader_that_cannot_acknowledge_does_not_begin(stamped: Path, state: Path) -> None:

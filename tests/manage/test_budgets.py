@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import RATE_LIMITED, GrantError, StateError, UsageError
-from cortex_policy.manage.budget_reset import inspect
-from cortex_policy.manage.budgets import Standing, purge, reset, standings
+from cortex_policy.manage.budget_reset import grant_budgets
+from cortex_policy.manage.budgets import BudgetStatus, list_budgets, purge_budgets, reset_budgets
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import ask
 from cortex_policy.state.grants import read_grant
@@ -33,9 +33,9 @@ def files(state: Path) -> list[Path]:
     return [path for path in state.rglob("*") if not path.name.startswith(".") and path.parent != state]
 
 
-def tree(root: Root) -> Standing:
+def tree(root: Root) -> BudgetStatus:
     """Return how `git tree` stands."""
-    return next(one for one in standings(root, "git") if one.action == "tree")
+    return next(one for one in list_budgets(root, "git") if one.action == "tree")
 
 
 run = partial(result_of, "rate")
@@ -43,7 +43,7 @@ run = partial(result_of, "rate")
 
 def test_each_action_of_each_grant_stands_alone(used: Root) -> None:
     """Used, left and limit, for every action there is."""
-    left = {(one.id, one.action): one.budget.remaining for one in standings(used) if one.budget is not None}
+    left = {(one.id, one.action): one.budget.remaining for one in list_budgets(used) if one.budget is not None}
     assert left == {
         ("git", "tree"): 27, ("git", "snippet"): 30, ("git", "search"): 30, ("model-gateway", "chat"): 60,
     }  # fmt: skip
@@ -52,7 +52,7 @@ def test_each_action_of_each_grant_stands_alone(used: Root) -> None:
 def test_a_grant_that_cannot_be_read_is_a_standing(used: Root) -> None:
     """Its problem is told, and the others are still there."""
     Path(used.tools, "broken.json").write_text("{")
-    broken, *others = standings(used)
+    broken, *others = list_budgets(used)
     assert (broken.id, broken.budget) == ("broken", None)
     assert broken.problem
     assert len(others) == 4
@@ -60,11 +60,11 @@ def test_a_grant_that_cannot_be_read_is_a_standing(used: Root) -> None:
 
 def test_a_reset_gives_back_one_action_or_all(used: Root) -> None:
     """And says which of them had hits."""
-    assert reset(used, "git", "snippet") == ()
-    assert reset(used, "git") == ("tree",)
-    assert tree(used).budget == standings(used, "git")[1].budget
+    assert reset_budgets(used, "git", "snippet") == ()
+    assert reset_budgets(used, "git") == ("tree",)
+    assert tree(used).budget == list_budgets(used, "git")[1].budget
     with pytest.raises(UsageError, match="`push` is not an action of `git`"):
-        reset(used, "git", "push")
+        reset_budgets(used, "git", "push")
 
 
 def test_damage_shows_until_it_is_healed(used: Root, state: Path) -> None:
@@ -76,7 +76,7 @@ def test_damage_shows_until_it_is_healed(used: Root, state: Path) -> None:
     assert closed.problem == "closed after damage"
     assert closed.budget is not None
     assert closed.budget.retry_after_seconds
-    reset(used, "git", "tree")
+    reset_budgets(used, "git", "tree")
     assert tree(used).problem == ""
 
 
@@ -96,12 +96,12 @@ def test_a_wrong_kind_of_object_stays_until_a_purge(used: Root, state: Path, kin
         case _:
             os.mkfifo(file)
     with pytest.raises(StateError):
-        reset(used, "git", "tree")
+        reset_budgets(used, "git", "tree")
     assert tree(used).budget is None
-    assert purge(used) == 1
+    assert purge_budgets(used) == 1
     assert tree(used).problem == ""
     assert other.exists()
-    assert purge(used) == 0
+    assert purge_budgets(used) == 0
 
 
 def test_a_purge_drops_every_budget_of_this_root_alone(used: Root, state: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_purge_drops_every_budget_of_this_root_alone(used: Root, state: Path) 
     sibling = state / ("0" * 32)
     sibling.mkdir(parents=True)
     (sibling / "x").write_text("kept")
-    assert purge(used) == 1
+    assert purge_budgets(used) == 1
     assert files(state) == [sibling / "x"]
 
 
@@ -133,7 +133,7 @@ def test_nothing_is_given_back_unasked(used: Root, words: tuple[str, ...]) -> No
     refused = run(*words)
     assert refused.returncode == 3
     assert "--yes" in refused.stderr
-    assert tree(used).budget == standings(used, "git")[0].budget
+    assert tree(used).budget == list_budgets(used, "git")[0].budget
     assert run(*words, "--yes", "--json").returncode == 0
 
 
@@ -191,7 +191,7 @@ def test_a_watch_that_is_interrupted_answers_130() -> None:
 def test_an_unsafe_grant_is_shown_with_what_is_wrong(used: Root) -> None:
     """Only `check` refuses it: its budgets are known, of all grants and of the one."""
     Path(used.tools, "git.json").chmod(0o666)
-    for seen in (standings(used), standings(used, "git")):
+    for seen in (list_budgets(used), list_budgets(used, "git")):
         one = next(one for one in seen if one.action == "tree")
         assert one.budget is not None
         assert "writable by everyone" in one.problem
@@ -203,7 +203,7 @@ def test_a_root_that_is_gone_is_no_bug(used: Root) -> None:
     """It is told as such."""
     Path(used.path).rename(f"{used.path}-away")
     with pytest.raises(GrantError, match="no policy root"):
-        standings(used)
+        list_budgets(used)
     Path(f"{used.path}-away").rename(used.path)
 
 
@@ -211,7 +211,7 @@ def test_damage_to_one_budget_hides_no_other(used: Root, state: Path) -> None:
     """`show` tells of each action by itself, and when the damaged one opens."""
     (file,) = files(state)
     os.truncate(file, 10)
-    first = inspect(used, "git").standings
+    first = grant_budgets(used, "git").budgets
     assert [one.problem for one in first][1:] == ["", ""]
     assert "damaged" in first[0].problem
     shown = run_command("show", "git")

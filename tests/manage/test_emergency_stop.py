@@ -18,14 +18,14 @@ def test_who_may_not_write_is_told_how_the_host_is_stopped(own: Path) -> None:
     found, policy = Root(str(own), named=True), own / ".cortex" / "policy"
     os.chown(policy, 0, 0)
     with by_caller(), pytest.raises(NotDone, match="permission denied") as caught:
-        emergency_stop.stop(found)
+        emergency_stop.stop_root(found)
     assert "sudo touch /etc/cortex-policy/stop" in caught.value.hint
     assert not (policy / "stop").exists()
     (policy / "stop").touch()
     with by_caller():
         with pytest.raises(NotDone, match="permission denied"):
-            emergency_stop.resume(found)
-        assert emergency_stop.stop(found).is_changed is False
+            emergency_stop.resume_root(found)
+        assert emergency_stop.stop_root(found).is_changed is False
     assert (policy / "stop").exists()
 
 
@@ -35,10 +35,10 @@ def test_what_is_gone_meanwhile_is_told(root: Path, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(emergency_stop, "of_root", lambda _: None)
         with pytest.raises(NotDone, match="was removed meanwhile, or the directory replaced"):
-            emergency_stop.stop(found)
-    assert emergency_stop.resume(found).is_changed
+            emergency_stop.stop_root(found)
+    assert emergency_stop.resume_root(found).is_changed
     (root / ".cortex" / "policy").rename(root / "away")
-    for call in (emergency_stop.stop, emergency_stop.resume):
+    for call in (emergency_stop.stop_root, emergency_stop.resume_root):
         with pytest.raises(NotDone, match=f"`{root}/.cortex/policy`: no such file"):
             call(found)
 
@@ -47,11 +47,11 @@ def test_a_stop_that_nobody_can_read_is_ended_unread(root: Path) -> None:
     """What resumes is the name that goes, whatever it was."""
     found, file = Root(str(root), named=True), root / ".cortex" / "policy" / "stop"
     os.mkfifo(file)
-    ended = emergency_stop.resume(found)
+    ended = emergency_stop.resume_root(found)
     assert ended.stop is not None
     assert (ended.is_changed, ended.stop.reason) == (True, None)
     assert not os.path.lexists(file)
-    assert emergency_stop.resume(found) == emergency_stop.Resuming(None, is_changed=False)
+    assert emergency_stop.resume_root(found) == emergency_stop.ResumeResult(None, is_changed=False)
 
 
 def test_a_link_is_removed_and_not_what_it_leads_to(root: Path) -> None:
@@ -59,8 +59,8 @@ def test_a_link_is_removed_and_not_what_it_leads_to(root: Path) -> None:
     found, file = Root(str(root), named=True), root / ".cortex" / "policy" / "stop"
     (root / "target").write_text("x")
     file.symlink_to(root / "target")
-    assert not emergency_stop.stop(found, "why").is_changed
-    assert emergency_stop.resume(found).is_changed
+    assert not emergency_stop.stop_root(found, "why").is_changed
+    assert emergency_stop.resume_root(found).is_changed
     assert (root / "target").read_text() == "x"
 
 
@@ -68,12 +68,12 @@ def test_both_stops_stand_and_the_host_comes_first(root: Path, tmp_path: Path, m
     """In a root whose directories no check believes, too."""
     monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path))
     found = Root(str(root), named=True)
-    assert emergency_stop.standing(found) == ()
+    assert emergency_stop.active_stops(found) == ()
     (tmp_path / "stop").touch()
-    emergency_stop.stop(found)
-    assert [stop.is_of_host for stop in emergency_stop.standing(found)] == [True, False]
+    emergency_stop.stop_root(found)
+    assert [stop.is_of_host for stop in emergency_stop.active_stops(found)] == [True, False]
     (root / ".cortex").rename(root / "real")
     (root / ".cortex").symlink_to("real")
-    assert [stop.is_of_host for stop in emergency_stop.standing(found)] == [True, False]
+    assert [stop.is_of_host for stop in emergency_stop.active_stops(found)] == [True, False]
     with pytest.raises(GrantError):
-        emergency_stop.resume(found)
+        emergency_stop.resume_root(found)

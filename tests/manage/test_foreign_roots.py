@@ -16,11 +16,11 @@ from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage import emergency_stop, stamp
 from cortex_policy.manage.cases.scaffold import begin
 from cortex_policy.manage.editing import operations
-from cortex_policy.manage.editing.set_fields import Change
+from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.history import log, undo
-from cortex_policy.manage.history.undo import Wanted, undone
+from cortex_policy.manage.history.undo import UndoRequest, undo_writes
 from cortex_policy.manage.init import root as init_root
-from cortex_policy.manage.settings.write import Target, put
+from cortex_policy.manage.settings.write import SettingsFile, set_value
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
@@ -69,18 +69,18 @@ def remember(root: Root, grant_id: str, data: bytes, mode: int) -> None:
 
 
 WRITES: dict[str, Callable[[Root], object]] = {
-    "set": lambda root: operations.edited(root, "git", Change(rate=7), yes),
-    "new": lambda root: operations.made(root, "new", GIVES, yes),
-    "copy": lambda root: operations.copied(root, "git", "copy", yes),
-    "rename": lambda root: operations.renamed(root, "git", "renamed"),
-    "remove": lambda root: operations.removed(root, "git", yes),
-    "fmt": lambda root: list(operations.laid_out(root, ())),
-    "undo": lambda root: (operations.removed(root, "git", yes), undone(root, Wanted(), yes)),
-    "stamp write": stamp.write,
-    "init": lambda root: (shutil.rmtree(f"{root.path}/.cortex"), init_root.found(root.path)),
-    "init --pre-commit": lambda root: init_root.found(root.path, with_hooks=True),
+    "set": lambda root: operations.edit_grant(root, "git", GrantEdit(rate=7), yes),
+    "new": lambda root: operations.create_grant(root, "new", GIVES, yes),
+    "copy": lambda root: operations.copy_grant(root, "git", "copy", yes),
+    "rename": lambda root: operations.rename_grant(root, "git", "renamed"),
+    "remove": lambda root: operations.remove_grant(root, "git", yes),
+    "fmt": lambda root: list(operations.format_grants(root, ())),
+    "undo": lambda root: (operations.remove_grant(root, "git", yes), undo_writes(root, UndoRequest(), yes)),
+    "stamp write": stamp.write_stamp,
+    "init": lambda root: (shutil.rmtree(f"{root.path}/.cortex"), init_root.init_root(root.path)),
+    "init --pre-commit": lambda root: init_root.init_root(root.path, with_hooks=True),
     "test --init": lambda root: begin(root, "git"),
-    "config set --project": lambda root: put(Target(PROJECT, root), "sensitive", "ask", yes),
+    "config set --project": lambda root: set_value(SettingsFile(PROJECT, root), "sensitive", "ask", yes),
 }
 
 
@@ -92,7 +92,7 @@ def test_what_root_writes_is_the_owners_and_they_go_on(theirs: Root, write: str)
     WRITES[write](theirs)
     assert {name for name, mode in modes(theirs).items() if mode & ~0o644} == set()
     with by_caller():
-        operations.made(find_root(theirs.path), "next", GIVES, yes)
+        operations.create_grant(find_root(theirs.path), "next", GIVES, yes)
 
 
 @pytest.mark.parametrize("mode", [0o4755, 0o2755, 0o1644, 0o777, 0o100644])
@@ -100,7 +100,7 @@ def test_a_mode_that_no_write_recorded_is_no_entry(theirs: Root, mode: int) -> N
     """No set-user-ID program comes back."""
     remember(theirs, "x", GIVES.encode(), mode)
     with pytest.raises(NotDone, match="the history does not know"):
-        undone(theirs, Wanted(), yes)
+        undo_writes(theirs, UndoRequest(), yes)
     assert not tool(theirs, "x").exists()
 
 
@@ -108,7 +108,7 @@ def test_a_mode_that_no_write_recorded_is_no_entry(theirs: Root, mode: int) -> N
 def test_a_grant_comes_back_as_the_owners_and_runs_nowhere(theirs: Root, mode: int, kept: int) -> None:
     """The owner's own group may write, as a check allows; nobody may execute."""
     remember(theirs, "x", GIVES.encode(), mode)
-    undone(theirs, Wanted(), yes)
+    undo_writes(theirs, UndoRequest(), yes)
     assert modes(theirs)["x.json"] == kept
     assert tool(theirs, "x").read_text() == GIVES
 
@@ -118,15 +118,15 @@ def test_only_a_grant_comes_back(theirs: Root, data: bytes) -> None:
     """Neither by undo nor by a look at the past; the owner, who could write it anyway, gets what was there."""
     remember(theirs, "x", data, 0o644)
     for ask in (
-        lambda: undone(theirs, Wanted(), yes),
-        lambda: undo.planned(theirs, Wanted()),
-        lambda: log.at(theirs, "x", 1),
+        lambda: undo_writes(theirs, UndoRequest(), yes),
+        lambda: undo.preview_undo(theirs, UndoRequest()),
+        lambda: log.grant_at(theirs, "x", 1),
     ):
         with pytest.raises(NotDone, match="is no grant"):
             ask()
     assert not tool(theirs, "x").exists()
     with by_caller():
-        undone(find_root(theirs.path), Wanted(), yes)
+        undo_writes(find_root(theirs.path), UndoRequest(), yes)
     assert tool(theirs, "x").read_bytes() == data
 
 
@@ -137,8 +137,8 @@ def test_a_file_that_only_root_reads_does_not_get_into_the_history(theirs: Root,
     secret.chmod(0o600)
     try:
         os.link(secret, tool(theirs, "x"))
-        stamp.write(theirs)
-        operations.removed(theirs, "x", yes)
+        stamp.write_stamp(theirs)
+        operations.remove_grant(theirs, "x", yes)
         assert secret.read_text() == "root:$6$secret\n"
     finally:
         secret.unlink()
@@ -150,7 +150,7 @@ def test_an_old_file_of_root_becomes_the_owners(theirs: Root) -> None:
     """With its set-user-ID bit gone, as for any."""
     os.chown(tool(theirs), 0, 0)
     tool(theirs).chmod(0o4755)
-    operations.edited(theirs, "git", Change(rate=7), yes)
+    operations.edit_grant(theirs, "git", GrantEdit(rate=7), yes)
     assert modes(theirs)["git.json"] == 0o644
 
 
@@ -162,13 +162,13 @@ def test_a_root_that_a_link_leads_to_by_now_is_not_written(theirs: Root, root: P
     inner = Root(str(between / root.name), named=True)
     between.rmdir()
     between.symlink_to(root.parent)
-    emergency_stop.stop(find_root(str(root)))
+    emergency_stop.stop_root(find_root(str(root)))
     before = {path: path.lstat().st_mtime_ns for path in root.rglob("*")}
     for write in (
-        lambda: operations.edited(inner, "git", Change(rate=7), yes),
-        lambda: stamp.write(inner),
+        lambda: operations.edit_grant(inner, "git", GrantEdit(rate=7), yes),
+        lambda: stamp.write_stamp(inner),
         lambda: begin(inner, "git"),
-        lambda: emergency_stop.resume(inner),
+        lambda: emergency_stop.resume_root(inner),
     ):
         with pytest.raises(NotDone, match="was replaced meanwhile"):
             write()
@@ -193,7 +193,7 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(theirs: Root) -> None:
     """It is no lock, no grant and no configuration."""
     (Path(theirs.path) / ".git").mkdir()
     os.mkfifo(Path(theirs.path) / ".pre-commit-config.yaml")
-    hooks = init_root.found(theirs.path, with_hooks=True).hooks
+    hooks = init_root.init_root(theirs.path, with_hooks=True).hooks
     assert hooks is not None
     assert hooks.status == "kept"
     tool(theirs).unlink()
@@ -218,7 +218,7 @@ def test_root_s_own_settings_are_not_where_another_user_leads_them(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(own / way))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(NotDone, match="another user decides where") as caught:
-        put(Target(USER), "sensitive", "ask", yes)
+        set_value(SettingsFile(USER), "sensitive", "ask", yes)
     assert "XDG_CONFIG_HOME" in caught.value.hint
     assert list(system.iterdir()) == []
     assert not (own / "config").exists()
@@ -234,7 +234,7 @@ def test_a_grant_that_others_can_write_is_not_closed_by_a_write(
     os.chown(tool(theirs), CALLER, group)
     tool(theirs).chmod(mode)
     before = tool(theirs).read_bytes()
-    (laid,) = operations.laid_out(theirs, ("git",))
+    (laid,) = operations.format_grants(theirs, ("git",))
     with pytest.raises(GrantError) as caught:
         WRITES["set"](theirs)
     for error in (laid.error, caught.value):
@@ -243,4 +243,4 @@ def test_a_grant_that_others_can_write_is_not_closed_by_a_write(
     assert (tool(theirs).read_bytes(), tool(theirs).stat().st_mode & 0o777) == (before, mode)
     os.chown(tool(theirs), CALLER, CALLER)
     tool(theirs).chmod(mode & ~0o002)
-    operations.edited(theirs, "git", Change(rate=7), yes)
+    operations.edit_grant(theirs, "git", GrantEdit(rate=7), yes)

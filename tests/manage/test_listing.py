@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pexpect
 
-from cortex_policy.manage.listing import rows
+from cortex_policy.manage.listing import grant_rows
 from cortex_policy.state import Root
 from tests.support.command import result_of as run
 from tests.support.command import run_command
@@ -19,7 +19,7 @@ def test_a_broken_grant_is_a_row_and_never_the_end_of_the_list(root: Path) -> No
     (tools / "model-gateway.json").chmod(0o646)
     (tools / "link.json").symlink_to("git.json")
     (tools / "not a grant.json").write_text("{}")
-    listed = {row.id: row for row in rows(Root(str(root), named=True))}
+    listed = {row.id: row for row in grant_rows(Root(str(root), named=True))}
     assert {name: row.state for name, row in listed.items()} == {
         "broken": "invalid", "git": "unstamped", "link": "unsafe", "model-gateway": "unsafe",
     }  # fmt: skip
@@ -32,7 +32,7 @@ def test_a_broken_grant_is_a_row_and_never_the_end_of_the_list(root: Path) -> No
 
 def test_no_directory_is_an_empty_list(tmp_path: Path) -> None:
     """A root may be new."""
-    assert rows(Root(str(tmp_path), named=True)) == ()
+    assert grant_rows(Root(str(tmp_path), named=True)) == ()
 
 
 def test_a_pipe_gets_plain_lines_and_json_one_line(root: Path) -> None:

@@ -32,7 +32,7 @@ def tool(root: Root, grant_id: str) -> Path:
 
 def differing(root: Root) -> list[str]:
     """Return the grants that differ from their stamp."""
-    return [finding.id for finding in manage_stamp.verify(root)]
+    return [finding.id for finding in manage_stamp.verify_stamp(root)]
 
 
 @contextmanager
@@ -50,10 +50,10 @@ def failing(monkeypatch: pytest.MonkeyPatch, word: str, error: OSError | None = 
         yield
 
 
-@pytest.mark.parametrize("act", ["put", "remove", "rename"])
+@pytest.mark.parametrize("act", ["write", "remove", "rename"])
 def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """The grant is looked at again just before it is replaced; the edit is told as one afterwards."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     old, real = tool(own, "git").read_bytes(), atomic_write.replace
 
     def edited(directory: int, name: str, *rest: object, **named: object) -> None:
@@ -62,8 +62,10 @@ def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch
             tool(own, "git").write_bytes(old + b" ")
 
     monkeypatch.setattr(transaction_writer, "replace", edited)
-    with transaction_writer.writing(own) as writer, pytest.raises(NotDone, match="changed meanwhile"):
-        writer.put("git", old, NEW) if act == "put" else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
+    with transaction_writer.write_transaction(own) as writer, pytest.raises(NotDone, match="changed meanwhile"):
+        writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
+            "git", *["x"] * (act == "rename"), old
+        )
     assert tool(own, "git").read_bytes() == old + b" "
     assert differing(own) == ["git"]
     assert sorted(os.listdir(own.tools)) == ["git.json", "model-gateway.json"]
@@ -71,7 +73,7 @@ def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch
 
 def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by a new one nor by one that is renamed."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     old, real = tool(own, "git").read_bytes(), atomic_write.replace
 
     def made(*args: object, **named: object) -> None:
@@ -80,29 +82,35 @@ def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatc
             tool(own, "other").write_bytes(b"{}")
 
     monkeypatch.setattr(transaction_writer, "replace", made)
-    for act in ("put", "rename"):
-        with transaction_writer.writing(own) as writer, pytest.raises(NotDone, match="is there already"):
-            writer.put("other", None, NEW) if act == "put" else writer.rename("git", "other", old)
+    for act in ("write", "rename"):
+        with transaction_writer.write_transaction(own) as writer, pytest.raises(NotDone, match="is there already"):
+            writer.write("other", None, NEW) if act == "write" else writer.rename("git", "other", old)
         assert (tool(own, "git").read_bytes(), tool(own, "other").read_bytes()) == (old, b"{}")
         tool(own, "other").unlink()
 
 
-@pytest.mark.parametrize("act", ["put", "remove", "rename"])
+@pytest.mark.parametrize("act", ["write", "remove", "rename"])
 def test_the_grant_is_named_where_the_disk_refuses_it(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """By the path where it stands."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     old = tool(own, "git").read_bytes()
     word = "unlink" if act == "remove" else "rename"
-    with failing(monkeypatch, word), pytest.raises(NotDone) as caught, transaction_writer.writing(own) as writer:
-        writer.put("git", old, NEW) if act == "put" else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
+    with (
+        failing(monkeypatch, word),
+        pytest.raises(NotDone) as caught,
+        transaction_writer.write_transaction(own) as writer,
+    ):
+        writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
+            "git", *["x"] * (act == "rename"), old
+        )
     assert f"`{tool(own, 'git')}`" in caught.value.detail
     assert tool(own, "git").read_bytes() == old
 
 
-@pytest.mark.parametrize("act", ["put", "remove", "rename"])
+@pytest.mark.parametrize("act", ["write", "remove", "rename"])
 def test_what_is_done_is_not_called_undone(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """A directory that cannot be fsynced leaves it open what a loss of power does, no more."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     old, real = tool(own, "git").read_bytes(), os.fsync
 
     def refusing(descriptor: int) -> None:
@@ -111,10 +119,10 @@ def test_what_is_done_is_not_called_undone(own: Root, monkeypatch: pytest.Monkey
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", refusing)
-    with transaction_writer.writing(own) as writer:
+    with transaction_writer.write_transaction(own) as writer:
         done = (
-            writer.put("git", old, NEW)
-            if act == "put"
+            writer.write("git", old, NEW)
+            if act == "write"
             else getattr(writer, act)("git", *["x"] * (act == "rename"), old)
         )
     assert done == 2
@@ -125,24 +133,24 @@ def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(o
     """It looks at them before it writes."""
     old = tool(own, "git").read_bytes()
     tool(own, "link").symlink_to("git.json")
-    with transaction_writer.writing(own) as writer, pytest.raises(GrantError):
-        writer.put("git", old, NEW)
+    with transaction_writer.write_transaction(own) as writer, pytest.raises(GrantError):
+        writer.write("git", old, NEW)
     assert tool(own, "git").read_bytes() == old
 
 
 @pytest.mark.parametrize("name", ["\0", "../x", "a b", "x" * 300])
 def test_a_pending_name_that_is_no_id_is_a_broken_stamp(own: Root, name: str) -> None:
     """Nothing outside of the grants is looked at, and nothing of it is carried over."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     stamp = stamps.read(own)
     assert stamp is not None
     Path(stamps.stamp_file(own.path)).write_bytes(
         stamps.encode(stamps.Stamp(1, stamp.grants, {name: ("sha256:", None)}))
     )
-    with pytest.raises(GrantError) as caught, transaction_writer.writing(own):
+    with pytest.raises(GrantError) as caught, transaction_writer.write_transaction(own):
         pass
     assert caught.value.exit_code == 23
-    assert manage_stamp.write(own)[0].version == 2
+    assert manage_stamp.write_stamp(own)[0].version == 2
 
 
 @pytest.mark.parametrize("below", [".", "tools"])
@@ -150,11 +158,11 @@ def test_what_a_killed_writer_left_is_gone_after_the_next_stamp(own: Root, below
     """A stamp is a write too; what cannot be removed is in nobody's way."""
     left = Path(own.tools, "..", below, f"{atomic_write.NEW}1-2")
     left.write_text("half")
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     assert not left.exists()
     left.mkdir()
-    with transaction_writer.writing(own) as writer:
-        assert writer.put("other", None, NEW) == 2
+    with transaction_writer.write_transaction(own) as writer:
+        assert writer.write("other", None, NEW) == 2
 
 
 def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,17 +216,17 @@ def swapped(policy: Path) -> None:
 
 
 @pytest.mark.parametrize("happens", [removed, replaced, swapped])
-@pytest.mark.parametrize("act", ["put", "remove", "rename"])
+@pytest.mark.parametrize("act", ["write", "remove", "rename"])
 def test_a_lock_that_excludes_nobody_any_more_saves_nothing(
     own: Root, act: str, happens: Callable[[Path], None]
 ) -> None:
     """Another writer may hold the one that others find: both would write."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     old, before = tool(own, "git").read_bytes(), texts(own)
-    with transaction_writer.writing(own) as writer:
+    with transaction_writer.write_transaction(own) as writer:
         happens(Path(own.tools).parent)
         with pytest.raises(NotDone, match="while it was held"):
-            writer.put("git", old, NEW) if act == "put" else getattr(writer, act)(
+            writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
                 "git", *["x"] * (act == "rename"), old
             )
     assert texts(own) == before
@@ -229,7 +237,7 @@ def test_no_stamp_is_written_under_a_lock_that_is_gone(
     own: Root, monkeypatch: pytest.MonkeyPatch, happens: Callable[[Path], None]
 ) -> None:
     """Another writer may have made a later one."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     tool(own, "other").write_bytes(NEW)
     before, real = texts(own), stamps.encode
 
@@ -239,13 +247,13 @@ def test_no_stamp_is_written_under_a_lock_that_is_gone(
 
     monkeypatch.setattr(stamps, "encode", encoded)
     with pytest.raises(NotDone, match="while it was held"):
-        manage_stamp.write(own)
+        manage_stamp.write_stamp(own)
     assert texts(own) == before
 
 
 def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds its lock gone in the midst of a write leaves everything as it stands by then."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     old, real, stamp = tool(own, "git").read_bytes(), atomic_write.replace, Path(stamps.stamp_file(own.path))
 
     def overtaken(directory: int, name: str, *rest: object, **named: object) -> None:
@@ -254,8 +262,8 @@ def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pyt
         stamp.write_bytes(stamp.read_bytes().replace(b'"git": [', b'"other": ['))
 
     monkeypatch.setattr(transaction_writer, "replace", overtaken)
-    with pytest.raises(NotDone, match="while it was held"), transaction_writer.writing(own) as writer:
-        writer.put("git", old, NEW)
+    with pytest.raises(NotDone, match="while it was held"), transaction_writer.write_transaction(own) as writer:
+        writer.write("git", old, NEW)
     assert b'"other": [' in stamp.read_bytes()
     assert tool(own, "git").read_bytes() == old
 
@@ -270,25 +278,28 @@ def test_grants_are_not_looked_for_beside_another_lock(own: Root, monkeypatch: p
         (policy / "tools" / f"{atomic_write.NEW}1-2").write_text("of another writer")
 
     monkeypatch.setattr(writer_lock, "_sign", signed)
-    with pytest.raises(NotDone, match="was replaced while its lock was held"), transaction_writer.writing(own):
+    with (
+        pytest.raises(NotDone, match="was replaced while its lock was held"),
+        transaction_writer.write_transaction(own),
+    ):
         pass
     assert (policy / "tools" / f"{atomic_write.NEW}1-2").exists()
 
 
 def test_who_lost_the_lock_leaves_the_stamp_to_the_next(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the grant is written another writer finishes that, and writes more: its version does not go back."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     old, other = tool(own, "git").read_bytes(), tool(own, "model-gateway").read_bytes()
 
     def overtaken(_: int) -> None:
         monkeypatch.undo()
         removed(Path(own.tools).parent)
-        with transaction_writer.writing(own) as second:
-            assert second.put("model-gateway", other, NEW) == 3
+        with transaction_writer.write_transaction(own) as second:
+            assert second.write("model-gateway", other, NEW) == 3
 
-    with transaction_writer.writing(own) as writer:
+    with transaction_writer.write_transaction(own) as writer:
         monkeypatch.setattr(transaction_writer, "settle", overtaken)
-        assert writer.put("git", old, NEW) is None
+        assert writer.write("git", old, NEW) is None
     stamp = stamps.read(own)
     assert stamp is not None
     assert (stamp.version, stamp.pending, differing(own)) == (3, {}, [])
@@ -316,11 +327,11 @@ def test_a_lock_that_git_took_or_replaced_excludes_nobody(own: Root, words: tupl
         git("add", "-A")
         git("commit", "-q", "-m", "x")
     old = tool(own, "git").read_bytes()
-    with transaction_writer.writing(own) as writer:
+    with transaction_writer.write_transaction(own) as writer:
         git("checkout", "-q", "--", ".")
         git(*words)
-        with transaction_writer.writing(own):
+        with transaction_writer.write_transaction(own):
             pass
         with pytest.raises(NotDone, match="while it was held"):
-            writer.put("git", old, NEW)
+            writer.write("git", old, NEW)
     assert tool(own, "git").read_bytes() == old

@@ -12,8 +12,8 @@ import pytest
 from conftest import by_caller
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.listing import rows
-from cortex_policy.manage.stamp import Finding, verify, write
+from cortex_policy.manage.listing import grant_rows
+from cortex_policy.manage.stamp import StampMismatch, verify_stamp, write_stamp
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.writer_lock import NotDone
@@ -24,7 +24,7 @@ from tests.support.command import result_of
 def stamped(root: Path) -> Root:
     """Stamp the scratch root."""
     found = Root(str(root), named=True)
-    write(found)
+    write_stamp(found)
     return found
 
 
@@ -35,7 +35,7 @@ def tool(root: Root, grant_id: str) -> Path:
 
 def states(root: Root) -> dict[str, str]:
     """Return the state of each grant."""
-    return {row.id: row.state for row in rows(root)}
+    return {row.id: row.state for row in grant_rows(root)}
 
 
 def test_the_first_write_stamps_every_grant_as_version_1(stamped: Root) -> None:
@@ -43,9 +43,9 @@ def test_the_first_write_stamps_every_grant_as_version_1(stamped: Root) -> None:
     stamp = stamps.read(stamped)
     assert stamp is not None
     assert (stamp.version, set(stamp.grants)) == (1, {"git", "model-gateway"})
-    assert verify(stamped) == ()
+    assert verify_stamp(stamped) == ()
     assert set(states(stamped).values()) == {"ok"}
-    assert write(stamped) == (stamp, False)
+    assert write_stamp(stamped) == (stamp, False)
 
 
 def test_a_hand_edit_is_found_and_accepted_as_the_next_version(stamped: Root) -> None:
@@ -54,14 +54,14 @@ def test_a_hand_edit_is_found_and_accepted_as_the_next_version(stamped: Root) ->
         file.write("\n")
     tool(stamped, "new").write_text(tool(stamped, "git").read_text())
     tool(stamped, "model-gateway").unlink()
-    assert verify(stamped) == (
-        Finding("git", "differs from its stamp"),
-        Finding("model-gateway", "is stamped, and is not there"),
-        Finding("new", "is not stamped"),
+    assert verify_stamp(stamped) == (
+        StampMismatch("git", "differs from its stamp"),
+        StampMismatch("model-gateway", "is stamped, and is not there"),
+        StampMismatch("new", "is not stamped"),
     )
     assert states(stamped) == {"git": "differs", "new": "unstamped"}
-    stamp, changed = write(stamped)
-    assert (stamp.version, changed, verify(stamped)) == (2, True, ())
+    stamp, changed = write_stamp(stamped)
+    assert (stamp.version, changed, verify_stamp(stamped)) == (2, True, ())
 
 
 def test_equal_trees_have_equal_checksums(stamped: Root) -> None:
@@ -78,8 +78,8 @@ def test_the_version_goes_on_after_a_merge(stamped: Root) -> None:
     ours = file.read_text()
     theirs = ours.replace('"version": 1', '"version": 7')
     file.write_text(f"<<<<<<< ours\n{ours}=======\n{theirs}>>>>>>> theirs\n")
-    assert [finding.id for finding in verify(stamped)] == [""]
-    assert write(stamped)[0].version == 8
+    assert [finding.id for finding in verify_stamp(stamped)] == [""]
+    assert write_stamp(stamped)[0].version == 8
 
 
 @pytest.mark.parametrize("broken", ["", "<<<<<<< ours\n"])
@@ -91,7 +91,7 @@ def test_the_version_goes_up_by_one_however_it_is_spelled(stamped: Root, broken:
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text(broken + file.read_text().replace('"version": 1', f'"version": {version}'))
     tool(stamped, "git").write_text("{}")
-    assert write(stamped)[0].version == after
+    assert write_stamp(stamped)[0].version == after
 
 
 @pytest.mark.parametrize("version", ["9007199254740991", "999999999999999999", "9" * 4300, "9" * 5000, "1e400"])
@@ -102,7 +102,7 @@ def test_a_version_at_its_end_never_goes_back(stamped: Root, version: str) -> No
     tool(stamped, "git").write_text("{}")
     before = file.read_bytes()
     with pytest.raises(NotDone, match="cannot go up") as caught:
-        write(stamped)
+        write_stamp(stamped)
     assert f"rm -r {file}" in caught.value.hint
     assert file.read_bytes() == before
 
@@ -115,11 +115,11 @@ def test_the_stamp_of_a_newer_program_is_left_alone(stamped: Root, broken: str, 
     file.write_text(broken + file.read_text().replace('"format": 1', f'"format": {word}'))
     before = file.read_bytes()
     with pytest.raises(NotDone, match="does not know"):
-        write(stamped)
+        write_stamp(stamped)
     assert file.read_bytes() == before
     if not broken:
         with pytest.raises(GrantError) as caught:
-            verify(stamped)
+            verify_stamp(stamped)
         assert (caught.value.exit_code, caught.value.hint) == (23, stamps.NEWER)
 
 
@@ -127,20 +127,20 @@ def test_members_of_a_newer_program_are_not_dropped(stamped: Root) -> None:
     """They are no reason not to believe the stamp, and one not to write it."""
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text(file.read_text().replace('"format": 1', '"format": 1, "signature": "x"'))
-    assert verify(stamped) == ()
-    assert write(stamped)[1] is False
+    assert verify_stamp(stamped) == ()
+    assert write_stamp(stamped)[1] is False
     tool(stamped, "git").write_text("{}")
     with pytest.raises(NotDone, match="`signature`"):
-        write(stamped)
+        write_stamp(stamped)
 
 
 def test_a_grant_may_be_called_format(stamped: Root) -> None:
     """Its digest is no format."""
     tool(stamped, "format").write_text("{}")
-    write(stamped)
+    write_stamp(stamped)
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text("<<<<<<< ours\n" + file.read_text())
-    assert write(stamped)[0].version == 3
+    assert write_stamp(stamped)[0].version == 3
 
 
 @pytest.mark.parametrize("kind", ["link", "hard link", "directory", "fifo"])
@@ -163,10 +163,10 @@ def test_what_is_no_stamp_is_never_written_over(stamped: Root, kind: str) -> Non
         stamps.read(stamped)
     assert refused.value.exit_code == 22
     with pytest.raises(NotDone) as caught:
-        write(stamped)
+        write_stamp(stamped)
     subprocess.run(["sh", "-c", caught.value.hint.split("`")[1]], check=True)
     assert twin.exists()
-    assert write(stamped)[0].version == 1
+    assert write_stamp(stamped)[0].version == 1
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_writer_that_finds_the_lock_held_does_nothing(stamped: Root) -> None:
     with Path(stamped.path, ".cortex", "policy", ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(NotDone) as caught:
-            write(stamped)
+            write_stamp(stamped)
     assert caught.value.exit_code == 3
     assert Path(stamps.stamp_file(stamped.path)).read_bytes() == before
 
@@ -219,12 +219,12 @@ def test_a_link_is_never_stamped(stamped: Root) -> None:
     """What no check believes has no digest."""
     tool(stamped, "link").symlink_to("git.json")
     with pytest.raises(GrantError) as caught:
-        write(stamped)
+        write_stamp(stamped)
     assert caught.value.exit_code == 22
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
-@pytest.mark.parametrize("work", [write, verify, rows])
+@pytest.mark.parametrize("work", [write_stamp, verify_stamp, grant_rows])
 def test_grants_in_no_real_directory_are_refused(
     stamped: Root, kind: str, work: Callable[[Root], object], tmp_path: Path
 ) -> None:
@@ -240,7 +240,7 @@ def test_grants_in_no_real_directory_are_refused(
     assert (caught.value.exit_code, caught.value.hint) == (22, f"put a real directory at `{tools}`")
 
 
-@pytest.mark.parametrize("work", [write, verify, stamps.read])
+@pytest.mark.parametrize("work", [write_stamp, verify_stamp, stamps.read])
 def test_nothing_is_read_or_written_through_a_link(stamped: Root, work: Callable[[Root], object]) -> None:
     """The policy directory of somebody else stays as it is."""
     policy = Path(stamped.path, ".cortex", "policy")
@@ -261,7 +261,7 @@ def test_a_directory_that_cannot_be_read_is_not_written_to(own: Path) -> None:
     policy = own / ".cortex" / "policy"
     policy.chmod(0o300)
     with by_caller(), pytest.raises(GrantError, match="permission denied"):
-        write(Root(str(own), named=True))
+        write_stamp(Root(str(own), named=True))
     assert [path.name for path in policy.iterdir()] == ["tools"]
 
 
@@ -269,13 +269,13 @@ def test_a_refusal_of_the_disk_names_the_stamp(own: Path) -> None:
     """Another owner's stamp cannot be given back to its owner; the lock has no part in it."""
     found = Root(str(own), named=True)
     with by_caller():
-        write(found)
+        write_stamp(found)
     stamp = Path(stamps.stamp_file(str(own)))
     os.chown(stamp, 23456, -1)
     tool(found, "git").write_text("{}")
     before = stamp.read_bytes()
     with by_caller(), pytest.raises(NotDone) as caught:
-        write(found)
+        write_stamp(found)
     assert caught.value.detail == f"`{stamp}`: operation not permitted"
     assert stamp.read_bytes() == before
 

@@ -24,7 +24,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.manage.approvals import pleas, rule
+from cortex_policy.manage.approvals import answer_request, list_requests
 from cortex_policy.state import approval_check, approval_store
 from cortex_policy.state.approval_store import DocketError
 from cortex_policy.state.enforcement import ask, settings_of
@@ -71,8 +71,8 @@ def test_a_call_waits_is_approved_and_is_allowed_once(file: Path) -> None:
     request_id = waits(n=1)
     assert waits(n=1) == request_id
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert rule(request_id, approved=True).is_changed
-    assert not rule(request_id, approved=True).is_changed
+    assert answer_request(request_id, approved=True).is_changed
+    assert not answer_request(request_id, approved=True).is_changed
     decision = read(n=1)
     assert decision.obligations == ("human_approval",)
     assert decision.approval == Approval(request_id, "used", 0.0)
@@ -84,13 +84,13 @@ def test_a_store_asks_and_uses_as_enforce_does() -> None:
     """The same request; its decision also names the bytes it was made on, and to decide alone asks nobody."""
     with PolicyStore() as store:
         assert store.decide("records", "read").reason == "approval_required"
-        assert pleas() == ()
+        assert list_requests() == ()
         with pytest.raises(ApprovalRequired) as caught:
             store.enforce("records", "read")
         request_id = waits()
         assert caught.value.request_id == request_id
         assert caught.value.decision.grant_sha256
-        rule(request_id, approved=True)
+        answer_request(request_id, approved=True)
         decision = store.enforce("records", "read")
         assert decision.approval == Approval(request_id, "used", 0.0)
         with pytest.raises(ApprovalRequired):
@@ -99,7 +99,7 @@ def test_a_store_asks_and_uses_as_enforce_does() -> None:
 
 def test_an_approval_fits_no_other_call(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither other arguments, nor another cost, directory or grant; the call itself still may."""
-    rule(waits(path="docs/x"), approved=True)
+    answer_request(waits(path="docs/x"), approved=True)
     for args in ({}, {"path": "docs/y"}, {"path": "docs/x", "n": None}, {"path": ["docs/x"]}, {"Path": "docs/x"}):
         waits(**args)
     with pytest.raises(ApprovalRequired):
@@ -120,7 +120,7 @@ def test_a_link_that_leads_elsewhere_makes_another_call(root: Path) -> None:
     """It was approved for what it led to."""
     (root / "docs/a").write_text("")
     (root / "docs/l").symlink_to("a")
-    rule(waits(path="docs/l"), approved=True)
+    answer_request(waits(path="docs/l"), approved=True)
     (root / "docs/l").unlink()
     (root / "docs/l").symlink_to("b")
     waits(path="docs/l")
@@ -132,7 +132,7 @@ def test_a_peek_asks_nobody_and_uses_nothing(file: Path) -> None:
     assert not file.exists()
     request_id = waits()
     assert peeked().approval.id == request_id
-    rule(request_id, approved=True)
+    answer_request(request_id, approved=True)
     assert peeked()
     assert peeked().approval.status == "approved"
     assert read()
@@ -142,10 +142,10 @@ def test_a_peek_asks_nobody_and_uses_nothing(file: Path) -> None:
 def test_an_approval_is_kept_where_the_rate_denies() -> None:
     """And where the ledger fails; the next call uses it."""
     for _ in range(2):
-        rule(waits(), approved=True)
+        answer_request(waits(), approved=True)
         assert read()
     request_id = waits()
-    rule(request_id, approved=True)
+    answer_request(request_id, approved=True)
     with pytest.raises(AccessDenied, match="2 of 2 used") as caught:
         read()
     assert caught.value.exit_code == 14
@@ -175,7 +175,7 @@ def test_an_approval_is_kept_where_a_race_for_the_rate_is_lost(fails_at: str, ho
             return asked(*words)
 
     request_id = waits()
-    rule(request_id, approved=True)
+    answer_request(request_id, approved=True)
     with pytest.raises(CortexPolicyError) as caught:
         enforce(load_grant("records"), "read", budgets=Racing())
     assert caught.value.exit_code == (14 if how == "denies" else 24)
@@ -186,19 +186,19 @@ def test_an_approval_is_kept_where_a_race_for_the_rate_is_lost(fails_at: str, ho
 def test_a_denied_call_stays_denied_and_asks_nobody_again() -> None:
     """Until that is over."""
     request_id = waits()
-    rule(request_id, approved=False)
+    answer_request(request_id, approved=False)
     with pytest.raises(ApprovalRequired, match=f"request `{request_id}` was denied by a human"):
         read()
-    assert [plea.status for plea in pleas()] == ["denied"]
+    assert [plea.status for plea in list_requests()] == ["denied"]
 
 
 def test_a_no_takes_an_unused_yes_back() -> None:
     """And no yes comes after it."""
     request_id = waits()
-    rule(request_id, approved=True)
-    assert rule(request_id, approved=False).is_changed
+    answer_request(request_id, approved=True)
+    assert answer_request(request_id, approved=False).is_changed
     with pytest.raises(CortexPolicyError, match="was denied"):
-        rule(request_id, approved=True)
+        answer_request(request_id, approved=True)
     with pytest.raises(ApprovalRequired):
         read()
 
@@ -206,17 +206,17 @@ def test_a_no_takes_an_unused_yes_back() -> None:
 def test_what_is_over_is_answered_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Used, expired or unknown."""
     request_id = waits()
-    rule(request_id, approved=True)
+    answer_request(request_id, approved=True)
     assert read()
     for approved in (True, False):
         with pytest.raises(CortexPolicyError, match="was used already"):
-            rule(request_id, approved=approved)
+            answer_request(request_id, approved=approved)
         with pytest.raises(CortexPolicyError, match="no request `x`"):
-            rule("x", approved=approved)
+            answer_request("x", approved=approved)
     late = waits(n=2)
     monkeypatch.setenv("CORTEX_HITL_TIMEOUT_MS", "0")
     with pytest.raises(CortexPolicyError, match="has expired"):
-        rule(late, approved=True)
+        answer_request(late, approved=True)
 
 
 def test_nobody_is_asked_where_nobody_has_time(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +233,7 @@ def test_a_timeout_of_any_size_is_no_bug(tmp_path: Path) -> None:
     directory = tmp_path / "config/cortex-policy"
     directory.mkdir(parents=True)
     (directory / "config.toml").write_text(f"approvals.timeout_seconds = {10**400}\n")
-    rule(waits(), approved=True)
+    answer_request(waits(), approved=True)
     assert peeked().approval.expires_in_seconds <= approval_store.LONGEST_TIMEOUT
     assert read()
 
@@ -242,8 +242,8 @@ def test_an_answer_ends_with_its_time_whatever_the_wall_clock_says(monkeypatch: 
     """Time is counted from the boot, and another boot begins anew."""
     clock = approval_store.clock_of_boot
     first, second = waits(n=1), waits(n=2)
-    rule(first, approved=True)
-    rule(second, approved=True)
+    answer_request(first, approved=True)
+    answer_request(second, approved=True)
     monkeypatch.setattr(approval_check, "time_ns", lambda: 0)
     monkeypatch.setattr(
         approval_store, "clock_of_boot", lambda: type(clock())(clock().boot, clock().now_ns + 299 * 10**9)
@@ -282,12 +282,12 @@ def test_a_docket_does_not_grow(file: Path) -> None:
     """Old answers go, the last ones stay."""
     grant = load_grant("records")
     for n in range(150):
-        rule(waits(n=n, text="x" * 1000), approved=n % 2 == 0)
+        answer_request(waits(n=n, text="x" * 1000), approved=n % 2 == 0)
         if n % 2 == 0:
             assert enforce(grant, "read", {"n": n, "text": "x" * 1000}, budgets=MemoryBudgets())
     assert file.stat().st_size < 400_000
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert pleas()[-1].status == "denied"
+    assert list_requests()[-1].status == "denied"
 
 
 def test_arguments_of_any_kind_can_be_approved() -> None:
@@ -297,7 +297,7 @@ def test_arguments_of_any_kind_can_be_approved() -> None:
         deep = [deep]
     for args in ({"b": b"\xff"}, {"n": float("nan")}, {"n": 10**5000}, {"deep": deep}, {"t": "\u202e\x1b[31m"}):
         request_id = waits(**args)
-        rule(request_id, approved=True)
+        answer_request(request_id, approved=True)
         assert enforce(load_grant("records"), "read", args, budgets=MemoryBudgets()).approval is not None
 
 
@@ -378,7 +378,7 @@ def test_an_approval_of_a_foreign_user_is_not_believed(file: Path) -> None:
     """Even where it fits: the file became theirs after it was written."""
     if os.geteuid() != 0:
         pytest.skip("only root can be somebody else")
-    rule(waits(), approved=True)
+    answer_request(waits(), approved=True)
     os.chown(file, CALLER, CALLER)
     with pytest.raises(DocketError, match="belongs to user"):
         read()
@@ -400,7 +400,7 @@ def test_root_answers_in_the_docket_of_another_user(own: Path, tmp_path: Path, m
     monkeypatch.setenv("CORTEX_POLICY_STATE_DIR", str(theirs / "state"))
     with by_caller():
         request_id = waits()
-    assert rule(request_id, approved=True).is_changed
+    assert answer_request(request_id, approved=True).is_changed
     assert (theirs / "hitl").stat().st_uid == CALLER
     with by_caller():
         assert read()
@@ -417,9 +417,9 @@ def test_lines_of_the_original_are_read_and_answered(file: Path) -> None:
     with file.open("a") as opened:
         opened.write(json.dumps(asked | {"ts": timestamp(time.time_ns())}) + "\n")
         opened.write(json.dumps(asked | {"id": "old", "ts": "2020-01-01T00:00:00.000Z"}) + "\n")
-    found = {plea.id: plea for plea in pleas()}
+    found = {plea.id: plea for plea in list_requests()}
     assert (found["u-u"].status, found["u-u"].action, found["old"].status) == ("waiting", "synthesize", "expired")
-    assert rule("u-u", approved=True).plea.status == "approved"
+    assert answer_request("u-u", approved=True).request.status == "approved"
     last = lines(file)[-1]
     assert (last["type"], last["requestId"], last["approved"]) == ("decision", "u-u", True)
 
@@ -439,8 +439,8 @@ def test_half_a_line_takes_no_other_with_it(file: Path) -> None:
     with file.open("a") as opened:
         opened.write('{"type":"decision","requestId":"' + first + '","appro')
     second = waits(n=2)
-    rule(first, approved=True)
-    rule(second, approved=True)
+    answer_request(first, approved=True)
+    answer_request(second, approved=True)
     assert read(n=1)
     assert read(n=2)
 
@@ -459,7 +459,7 @@ def test_beside_the_rate_state_is_where_it_lies_unless_said_otherwise(
 ) -> None:
     """Where the same user and root alone can write."""
     monkeypatch.delenv("CORTEX_HITL_STORE")
-    rule(waits(), approved=True)
+    answer_request(waits(), approved=True)
     assert read()
     assert (state / "approvals.jsonl").exists()
     state.chmod(0o755)
@@ -500,7 +500,7 @@ def test_variables_of_the_original_are_the_weakest(tmp_path: Path, monkeypatch: 
 
 def test_a_full_disk_or_a_held_lock_is_a_no(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no line is left half."""
-    rule(waits(), approved=True)
+    answer_request(waits(), approved=True)
     before, write = file.read_bytes(), os.write
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[: len(data) // 2]))

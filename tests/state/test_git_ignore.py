@@ -8,10 +8,10 @@ import pytest
 
 from cortex_policy.core.settings import PROJECT
 from cortex_policy.manage import stamp
-from cortex_policy.manage.editing.operations import edited
-from cortex_policy.manage.editing.set_fields import Change
-from cortex_policy.manage.init.root import found
-from cortex_policy.manage.settings.write import Target, put
+from cortex_policy.manage.editing.operations import edit_grant
+from cortex_policy.manage.editing.set_fields import GrantEdit
+from cortex_policy.manage.init.root import init_root
+from cortex_policy.manage.settings.write import SettingsFile, set_value
 from cortex_policy.state import Root
 from cortex_policy.state.git_ignore import IGNORED, missing
 from cortex_policy.state.writer_lock import locked
@@ -24,10 +24,10 @@ def yes(_: object) -> None:
 
 
 WRITES: dict[str, Callable[[Root], object]] = {
-    "set": lambda root: edited(root, "git", Change(rate=7), yes),
-    "stamp write": stamp.write,
-    "config set --project": lambda root: put(Target(PROJECT, root), "sensitive", "ask", yes),
-    "init": lambda root: found(root.path),
+    "set": lambda root: edit_grant(root, "git", GrantEdit(rate=7), yes),
+    "stamp write": stamp.write_stamp,
+    "config set --project": lambda root: set_value(SettingsFile(PROJECT, root), "sensitive", "ask", yes),
+    "init": lambda root: init_root(root.path),
 }
 
 

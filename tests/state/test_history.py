@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.decode import Malformed
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.transaction import record
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history, history_entry
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history import Damage, Limits
@@ -27,7 +27,7 @@ from cortex_policy.state.writer_lock import NotDone
 def own(root: Path) -> Root:
     """Name a stamped root."""
     own = Root(str(root), named=False)
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     return own
 
 
@@ -43,10 +43,10 @@ def names(root: Root) -> list[str]:
 
 def write(root: Root, times: int = 1) -> None:
     """Change a grant, so often."""
-    with writing(root, command="set") as writer:
+    with write_transaction(root, command="set") as writer:
         for _ in range(times):
             old = writer.read("git") or b""
-            writer.put("git", old, old + b" ")
+            writer.write("git", old, old + b" ")
 
 
 def found(root: Root) -> list[Entry | Damage]:
@@ -109,8 +109,8 @@ def test_each_write_is_a_private_file_that_git_ignores(own: Root) -> None:
 
 def test_the_oldest_go_first(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many are kept, none older than so many days but the last; files of others are left."""
-    monkeypatch.setattr(record, "limits", lambda _: Limits(3, 90))
-    monkeypatch.setattr("cortex_policy.manage.transaction.writer.limits", lambda _: Limits(3, 90))
+    monkeypatch.setattr(record, "history_limits", lambda _: Limits(3, 90))
+    monkeypatch.setattr("cortex_policy.manage.transaction.writer.history_limits", lambda _: Limits(3, 90))
     write(own, 5)
     assert names(own) == ["00000004-v4.json", "00000005-v5.json", "00000006-v6.json"]
     (past(own) / "notes.txt").write_text("mine")
@@ -119,7 +119,7 @@ def test_the_oldest_go_first(own: Root, monkeypatch: pytest.MonkeyPatch) -> None
     write(own)
     assert names(own) == ["00000007-v7.json"]
     assert (past(own) / "notes.txt").exists()
-    monkeypatch.setattr("cortex_policy.manage.transaction.writer.limits", lambda _: Limits(0))
+    monkeypatch.setattr("cortex_policy.manage.transaction.writer.history_limits", lambda _: Limits(0))
     write(own)
     assert names(own) == []
 
@@ -129,7 +129,7 @@ def test_nothing_is_kept_where_it_is_off(root: Path, monkeypatch: pytest.MonkeyP
     own = Root(str(root), named=False)
     for module in ("transaction.writer", "stamp"):
         monkeypatch.setattr(f"cortex_policy.manage.{module}.limits", lambda _: Limits(0))
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     write(own)
     assert not past(own).exists()
     assert found(own) == []
@@ -150,7 +150,7 @@ def test_an_entry_without_its_write_is_dropped(own: Root) -> None:
     assert stamp is not None
     (past(own) / "pending.json").write_bytes(history_entry.encode(entry(version=stamp.version + 1)))
     assert [one.version for one in found(own) if isinstance(one, Entry)] == [2, 1]
-    with writing(own):
+    with write_transaction(own):
         assert not (past(own) / "pending.json").exists()
     assert names(own) == ["00000001-v1.json", "00000002-v2.json"]
 
@@ -160,7 +160,7 @@ def test_an_entry_whose_write_was_made_is_told_before_it_has_its_name(own: Root)
     write(own)
     (past(own) / "00000002-v2.json").rename(past(own) / "pending.json")
     assert [one.version for one in found(own) if isinstance(one, Entry)] == [2, 1]
-    with writing(own):
+    with write_transaction(own):
         assert names(own) == ["00000001-v1.json", "00000002-v2.json"]
 
 

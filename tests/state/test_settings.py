@@ -323,7 +323,7 @@ def test_a_required_stamp_is_compared(root: Path, files: dict[str, Path]) -> Non
         assert caught.value.exit_code == 23
         assert "stamp write" in caught.value.hint
         assert caught.value.file == str(grant)
-        stamp.write(Root(str(root), named=True))
+        stamp.write_stamp(Root(str(root), named=True))
         assert admit("git")[1].stamp == "require"
     (policy / "tools/new.json").write_text(grant.read_text())
     with pytest.raises(GrantError, match="`new` is not as it was stamped"):
@@ -333,7 +333,7 @@ def test_a_required_stamp_is_compared(root: Path, files: dict[str, Path]) -> Non
 def test_a_stamp_that_others_can_write_proves_nothing(root: Path, files: dict[str, Path]) -> None:
     """It is judged like a grant."""
     files["user"].write_text('stamp = "require"\n')
-    stamp.write(Root(str(root), named=True))
+    stamp.write_stamp(Root(str(root), named=True))
     (root / ".cortex/policy/stamp.json").chmod(0o666)
     with pytest.raises(GrantError) as caught:
         load_grant("git")

@@ -5,9 +5,9 @@ import random
 from pathlib import Path
 
 from cortex_policy.core.settings import PROJECT, USER
-from cortex_policy.manage.diff.grants import Change
-from cortex_policy.manage.settings.toml_edit import changed
-from cortex_policy.manage.settings.write import Target, drop, put
+from cortex_policy.manage.diff.grants import GrantDiff
+from cortex_policy.manage.settings.toml_edit import set_in_text
+from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
 from cortex_policy.state import Root
 from cortex_policy.state.settings import layers
 from cortex_policy.state.writer_lock import Patience
@@ -15,12 +15,12 @@ from cortex_policy.state.writer_lock import Patience
 NAME, VALUES, PLACES = "sensitive", ("allow", "ask", "deny"), (USER, PROJECT)
 # long, so that a half of it would be seen to be one
 BY_HAND = f'{NAME} = "ask"  # by hand\n' + "".join(f"# line {number} of what somebody wrote\n" for number in range(200))
-UNSET = changed(BY_HAND, NAME, None)
+UNSET = set_in_text(BY_HAND, NAME, None)
 
 
 def after(text: str, value: str | None) -> str:
     """Return what a file says once the setting was set or, by None, unset."""
-    return changed(text, NAME, value)
+    return set_in_text(text, NAME, value)
 
 
 def _reached() -> frozenset[str]:
@@ -35,13 +35,13 @@ def _reached() -> frozenset[str]:
 TEXTS = _reached()
 
 
-def agree(_: Change) -> None:
+def agree(_: GrantDiff) -> None:
     """Say yes."""
 
 
-def target(place: str, root: Root) -> Target:
+def target(place: str, root: Root) -> SettingsFile:
     """Name a settings file, as a command does in this root."""
-    return Target(place, root)
+    return SettingsFile(place, root)
 
 
 def made(root: Root, top: Path) -> None:
@@ -57,8 +57,8 @@ def configure(root: Root, chance: random.Random) -> bool:
     """Do what `config set` or `config unset` does, at random; return whether it wrote."""
     where, value = target(chance.choice(PLACES), root), chance.choice((*VALUES, None))
     if value is None:
-        return drop(where, NAME, agree, Patience(5))
-    return put(where, NAME, value, agree, Patience(5))
+        return unset_value(where, NAME, agree, Patience(5))
+    return set_value(where, NAME, value, agree, Patience(5))
 
 
 def read(root: Root, place: str) -> str:
@@ -74,7 +74,7 @@ def faults(root: Root) -> list[str]:
         if text not in TEXTS:
             wrong.append(f"the settings of the {place} are {text!r}")
         for value in ("ask", "deny"):  # one of them writes
-            put(target(place, root), NAME, value, agree)
+            set_value(target(place, root), NAME, value, agree)
         if read(root, place) != after(text, "deny"):
             wrong.append(f"the settings of the {place} were {text!r}, and are {read(root, place)!r}")
     if os.listdir(Path(target(USER, root).file).parent) != ["config.toml"]:

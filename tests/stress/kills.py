@@ -15,7 +15,7 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history import undo
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import NEW
@@ -86,14 +86,14 @@ class Commands:
         left = self._left()
         stamp = stamps.read(self.root)
         self.counts["interrupted"] += bool(left) or (stamp is not None and bool(stamp.pending))
-        with writing(self.root):
+        with write_transaction(self.root):
             pass
         stamp = stamps.read(self.root)
         assert stamp is not None
         self._must(not self._left(), "a temporary file is left")
         self._must(0 <= stamp.version - before <= self.most and not stamp.pending, f"from version {before} to {stamp}")
         self.counts["had done it"] += stamp.version - before
-        reported = [finding.id for finding in manage_stamp.verify(self.root)]
+        reported = [finding.id for finding in manage_stamp.verify_stamp(self.root)]
         expected = [SET[0]] if self.stamps and stamp.version == before else []
         self._must(reported == expected, f"reported are {reported}, not {expected}")
         for path in Path(self.root.tools).iterdir():
@@ -126,7 +126,7 @@ class GoingBack(Commands):
         files = self._files()
         self._must(files.keys() == self.old.keys(), f"there are {sorted(files)}")
         self._must(all(text in (self.old[name], self.new[name]) for name, text in files.items()), f"{files}")
-        undo.undone(self.root, undo.Wanted(None, self.version), lambda _: None)
+        undo.undo_writes(self.root, undo.UndoRequest(None, self.version), lambda _: None)
         self._must(self._files() == self.old, f"version {self.version} did not come back")
 
     def _files(self) -> dict[str, bytes]:
@@ -164,10 +164,10 @@ class Configuring(Commands):
 
 def write(root: Root, grant_id: str, rate: int) -> None:
     """Set the rate of a grant."""
-    with writing(root, command="set") as writer:
+    with write_transaction(root, command="set") as writer:
         old = writer.read(grant_id) or b""
         if (new := text_of(grant_id, rate).encode()) != old:
-            writer.put(grant_id, old, new)
+            writer.write(grant_id, old, new)
 
 
 def _of(words: Sequence[str]) -> type[Commands]:

@@ -13,7 +13,7 @@ import configured
 
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError
-from cortex_policy.manage.editing.set_fields import Change, change
+from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.state import Root, atomic_write, writer_lock
@@ -72,15 +72,15 @@ class Watched(transaction_writer.Writer):
     numbers: Numbers
     evidence: Evidence
 
-    def heal(self) -> None:
+    def recover(self) -> None:
         data = stamps.read_bytes(self._policy)
         if data is not None and stamps.decode(data, self.root).pending:
             self.numbers.add("healed by workers")
-        super().heal()
+        super().recover()
 
-    def _expect(self, changes: Any) -> None:
+    def _check_unchanged(self, changes: Any) -> None:
         self.evidence.note("look", os.getpid(), time.monotonic_ns())
-        super()._expect(changes)
+        super()._check_unchanged(changes)
 
     def _commit(self, *given: Any) -> int | None:
         version = super()._commit(*given)
@@ -123,13 +123,13 @@ class Worker:
             if configured.configure(self.root, chance):
                 self.numbers.add("settings written")
         elif chance.random() < UNDONE:
-            self._undo(undo.Wanted(chance.choice((self.fresh, *MOVED, WAVERING, WAVERING))))
+            self._undo(undo.UndoRequest(chance.choice((self.fresh, *MOVED, WAVERING, WAVERING))))
         else:
             self._once(chance.choice((self._set, self._set, self._move, self._make, self._waver)), chance)
 
     def _once(self, act: Callable[[transaction_writer.Writer, random.Random], None], chance: random.Random) -> None:
         try:
-            with transaction_writer.writing(self.root, Patience(5)) as writer:
+            with transaction_writer.write_transaction(self.root, Patience(5)) as writer:
                 act(writer, chance)
         except CortexPolicyError as error:
             if error.reason not in {NOT_DONE, STAMP_MISMATCH}:
@@ -140,19 +140,19 @@ class Worker:
         grant_id = chance.choice(SET)
         old = writer.read(grant_id) or b""
         rate = decode(old).rate.per_minute + 1
-        new = change(old.decode(), Change(rate=rate), grant_id).text.encode()
+        new = apply_edit(old.decode(), GrantEdit(rate=rate), grant_id).text.encode()
         self.numbers.add(f"began {grant_id}")
-        writer.put(grant_id, old, self._noted(new))
+        writer.write(grant_id, old, self._noted(new))
         self.numbers.add(f"set {grant_id}")
 
     def _go_back(self, chance: random.Random) -> None:
         stamp = stamps.read(self.root)
         if stamp is not None:
-            self._undo(undo.Wanted(None, max(stamp.version - chance.randrange(1, 6), 1)), "gone back by workers")
+            self._undo(undo.UndoRequest(None, max(stamp.version - chance.randrange(1, 6), 1)), "gone back by workers")
 
-    def _undo(self, wanted: undo.Wanted, counted: str = "undone by workers") -> None:
+    def _undo(self, wanted: undo.UndoRequest, counted: str = "undone by workers") -> None:
         try:
-            done = undo.undone(self.root, wanted, lambda _: None, Patience(5))
+            done = undo.undo_writes(self.root, wanted, lambda _: None, Patience(5))
         except CortexPolicyError as error:
             if error.reason not in {NOT_DONE, STAMP_MISMATCH}:
                 raise
@@ -165,7 +165,7 @@ class Worker:
         new = text_of(WAVERING, chance.randrange(1, 9)).encode()
         old = writer.read(WAVERING)
         if new != old:
-            writer.put(WAVERING, old, self._noted(new))
+            writer.write(WAVERING, old, self._noted(new))
 
     def _move(self, writer: transaction_writer.Writer, _: random.Random) -> None:
         here, there = MOVED if writer.read(MOVED[0]) is not None else MOVED[::-1]
@@ -176,7 +176,7 @@ class Worker:
         if old is not None:
             writer.remove(self.fresh, old)
         else:
-            writer.put(self.fresh, None, self._noted(text_of(self.fresh, chance.randrange(1, 9)).encode()))
+            writer.write(self.fresh, None, self._noted(text_of(self.fresh, chance.randrange(1, 9)).encode()))
 
     def _noted(self, data: bytes) -> bytes:
         self.evidence.note("made", digest_of(data))

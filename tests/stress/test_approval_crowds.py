@@ -13,7 +13,7 @@ from processes import DeathByDeath, ended, start
 
 from cortex_policy.core.model import ApprovalRequired, CortexPolicyError
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.manage.approvals import pleas, rule
+from cortex_policy.manage.approvals import answer_request, list_requests
 
 CALLERS = 8
 YES, NO = 0, 14
@@ -47,13 +47,13 @@ def ask(**args: object) -> str:
 def approve(**args: object) -> str:
     """Ask for a call and approve it."""
     request_id = ask(**args)
-    rule(request_id, approved=True)
+    answer_request(request_id, approved=True)
     return request_id
 
 
 def status(request_id: str) -> str:
     """Return how a request stands; `gone` where nobody knows it any more."""
-    return next((plea.status for plea in pleas() if plea.id == request_id), "gone")
+    return next((plea.status for plea in list_requests() if plea.id == request_id), "gone")
 
 
 @pytest.mark.parametrize("rounds", [10, pytest.param(50, marks=pytest.mark.storm)])
@@ -70,7 +70,7 @@ def test_of_eight_callers_exactly_one_uses_an_approval_in_each_round(rounds: int
         codes = [ended(caller) for caller in callers]
         assert sorted(codes) == [YES] + [NO] * (CALLERS - 1)
         assert status(request_id) == "used"
-        assert [plea.status for plea in pleas()].count("waiting") == 1
+        assert [plea.status for plea in list_requests()].count("waiting") == 1
 
 
 @pytest.mark.usefixtures("docket")
@@ -106,10 +106,10 @@ def test_whoever_dies_while_asking_or_answering_leaves_a_docket_that_is_read() -
     asking = DeathByDeath(lambda: call(n=n), torn=True)
     while asking.die():
         assert status(ask(n=n)) == "waiting"
-        rule(ask(n=n), approved=False)
+        answer_request(ask(n=n), approved=False)
         n += 1
     request_id = ask(n="ruled")
-    ruling = DeathByDeath(lambda: rule(request_id, approved=True).is_changed is not None, torn=True)
+    ruling = DeathByDeath(lambda: answer_request(request_id, approved=True).is_changed is not None, torn=True)
     while ruling.die():
         before = status(request_id)
         assert call(n="ruled") == (before == "approved")
@@ -141,10 +141,10 @@ def test_a_storm_of_kills_leaves_no_second_yes(tmp_path: Path) -> None:
     callers = [start(loop) for _ in range(4)]
     until = time.monotonic() + 8
     while time.monotonic() < until or len(ids) < 20:
-        for plea in pleas():
+        for plea in list_requests():
             if plea.status == "waiting":
                 ids.append(plea.id)
-                attempt(lambda plea=plea: rule(plea.id, approved=True))  # type: ignore[misc]
+                attempt(lambda plea=plea: answer_request(plea.id, approved=True))  # type: ignore[misc]
         victim = chosen.randrange(len(callers))
         os.kill(callers[victim], signal.SIGKILL)
         assert ended(callers[victim]) == -signal.SIGKILL

@@ -11,7 +11,7 @@ from scribes import SET, text_of
 from writes import made
 
 from cortex_policy.manage import stamp as manage_stamp
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import NEW
@@ -53,7 +53,7 @@ def version(root: Root) -> int:
     """Return the version of the stamp, from which nothing differs."""
     stamp = stamps.read(root)
     assert stamp is not None
-    assert manage_stamp.verify(root) == ()
+    assert manage_stamp.verify_stamp(root) == ()
     return stamp.version
 
 
@@ -75,8 +75,8 @@ def test_a_full_disk_refuses_a_write_or_the_last_step_of_it(disk: Path, pages: i
     fill(disk, pages)
     done, refused = None, ""
     try:
-        with writing(root) as writer:
-            done = writer.put(SET[0], old, new)
+        with write_transaction(root) as writer:
+            done = writer.write(SET[0], old, new)
     except NotDone as error:
         refused = error.detail
     if refused:
@@ -92,7 +92,7 @@ def test_a_full_disk_refuses_a_write_or_the_last_step_of_it(disk: Path, pages: i
         version(root)  # readers accept it as it stands
     assert not [path for path in disk.rglob("*") if path.name.startswith(NEW)]
     (disk / "filler").unlink()
-    with writing(root):
+    with write_transaction(root):
         now = file.read_bytes()
     if stamped:
         assert version(root) == 1 + (now == new)
@@ -123,7 +123,7 @@ def test_a_read_only_disk_refuses_all(disk: Path, locked: bool) -> None:
     if not locked:
         lock.unlink()
     assert mount("-o", "remount,ro", str(disk)) == ""
-    with pytest.raises(NotDone) as caught, writing(root):
+    with pytest.raises(NotDone) as caught, write_transaction(root):
         pass
     assert caught.value.detail == f"`{lock}`: read-only file system"
     done = run(root, "stamp", "write")

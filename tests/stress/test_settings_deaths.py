@@ -8,8 +8,8 @@ from processes import DeathByDeath
 
 from cortex_policy import state as host
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.manage.diff.grants import Change
-from cortex_policy.manage.settings.write import Target, drop, put
+from cortex_policy.manage.diff.grants import GrantDiff
+from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import settings_of
 
@@ -17,7 +17,7 @@ OLD = '# by hand\nsensitive = "ask"\n'
 NEW = '# by hand\nsensitive = "deny"\n'
 
 
-def yes(_: Change) -> None:
+def yes(_: GrantDiff) -> None:
     """Agree."""
 
 
@@ -28,12 +28,12 @@ def test_a_writer_of_settings_that_dies_leaves_one_of_both(
 ) -> None:
     """Killed at each system call of `config set`: what counts is one of both, and the next write sweeps."""
     monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
-    target = Target(place, Root(str(root), named=True))
+    target = SettingsFile(place, Root(str(root), named=True))
     file = Path(target.file)
-    put(target, "sensitive", "ask", yes)  # makes the directory
+    set_value(target, "sensitive", "ask", yes)  # makes the directory
     before = {*os.listdir(file.parent), *([".lock"] if place == PROJECT else [])}
     seen = set()
-    death = DeathByDeath(lambda: put(target, "sensitive", "deny", yes), torn=torn)
+    death = DeathByDeath(lambda: set_value(target, "sensitive", "deny", yes), torn=torn)
     while not death.is_over:
         file.write_text(OLD)
         death.die()
@@ -42,8 +42,8 @@ def test_a_writer_of_settings_that_dies_leaves_one_of_both(
         seen.add(text)
         assert settings_of(str(root)).sensitive in ("ask", "deny")
         file.write_text(OLD)
-        assert put(target, "stamp", "require", yes)
-        assert drop(target, "stamp", yes)
+        assert set_value(target, "stamp", "require", yes)
+        assert unset_value(target, "stamp", yes)
         assert set(os.listdir(file.parent)) <= before
     assert seen == {OLD, NEW}
     assert death.at > 10

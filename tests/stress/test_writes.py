@@ -8,8 +8,8 @@ from kills import COMMANDS, kill_commands
 from scribes import SET, Evidence, Numbers, read_always
 from writes import crash, end, made, spawn
 
-from cortex_policy.manage.editing.set_fields import Change, change
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state.stamp import digest_of
 
 
@@ -41,12 +41,12 @@ def test_a_reader_sees_no_version_go_back(tmp_path: Path, writes: int) -> None:
     )
     reader = spawn(lambda: read_always(root, numbers, evidence))
     states = {digest_of(path.read_bytes()) for path in Path(root.tools).iterdir()}
-    with writing(root) as writer:
+    with write_transaction(root) as writer:
         for number in range(writes):
             grant_id = SET[number % len(SET)]
             old = writer.read(grant_id) or b""
-            new = change(old.decode(), Change(rate=2000 + number), grant_id).text.encode()
-            assert writer.put(grant_id, old, new) == number + 2
+            new = apply_edit(old.decode(), GrantEdit(rate=2000 + number), grant_id).text.encode()
+            assert writer.write(grant_id, old, new) == number + 2
             states.add(digest_of(new))
     end(reader)
     lines = evidence.lines()

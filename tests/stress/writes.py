@@ -32,8 +32,8 @@ from scribes import (
 from cortex_policy.core.decode import decode
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history import undo
-from cortex_policy.manage.history.log import way_back
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.history.log import entries_newest_first
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import NEW
@@ -71,7 +71,7 @@ def made(top: Path) -> Root:
     for grant_id in (*SET, *STILL, MOVED[0], WAVERING):
         (tools / f"{grant_id}.json").write_bytes(text_of(grant_id, 1000).encode())
     root = Root(str(top.resolve()), named=True)
-    manage_stamp.write(root)
+    manage_stamp.write_stamp(root)
     configured.made(root, top.parent / "config")
     return root
 
@@ -166,7 +166,7 @@ class Run:
         self.counts["healed by the next command"] += stamp is not None and bool(stamp.pending)
         if self.numbers.get("settings begun") > before["settings begun"]:
             self.faults += [f"after {self.counts['kills']} kills: {fault}" for fault in configured.faults(self.root)]
-        with writing(self.root):
+        with write_transaction(self.root):
             pass
         policy, files = Path(self.root.tools).parent, self._files()
         self._must(not [name for name in policy.rglob("*") if name.name.startswith(NEW)], "a temporary file is left")
@@ -193,7 +193,7 @@ class Run:
         found = list(history.read(self.root, stamp))
         self._must(all(isinstance(one, Entry) for one in found), f"{found} are not all entries")
         since = [one for one in found if isinstance(one, Entry) and one.version > self.version]
-        back = [one for one in way_back(stamp, found) if one.version > self.version]
+        back = [one for one in entries_newest_first(stamp, found) if one.version > self.version]
         self._must(since == back, f"{since} are not {back}")
         expected = list(range(stamp.version, self.version, -1))
         self._must([one.version for one in back] == expected, f"{back} are not {expected}")
@@ -208,7 +208,7 @@ class Run:
         """Bring all grants back to what they were when all was looked at last."""
         if was_edited:  # what a hand did and another undid is no state of ours
             return
-        done = undo.undone(self.root, undo.Wanted(None, version), lambda _: None)
+        done = undo.undo_writes(self.root, undo.UndoRequest(None, version), lambda _: None)
         self._must(self._files() == stood, f"version {version} did not come back")
         self.counts["went back"] += 1
         self.counts["grants brought back"] += len(done.steps)
@@ -233,7 +233,7 @@ class Run:
 
     def _look_at_edits(self, files: dict[str, bytes], began: int) -> None:
         """Find each edit made by hand where it is reported, and nothing reported that is none."""
-        reported = {finding.id for finding in manage_stamp.verify(self.root)}
+        reported = {finding.id for finding in manage_stamp.verify_stamp(self.root)}
         stand = {data[len('{"note": "hand ') :][: len(NUMBER)].decode(): name for name, data in files.items()}
         for number, edit in list(self.open.items()):
             if number not in stand:
@@ -260,7 +260,7 @@ class Run:
     def _accept(self) -> None:
         for data in self._files().values():  # a hand that changes a number in place does not know the rest
             self.evidence.note("made", digest_of(data))
-        stamp, changed = manage_stamp.write(self.root)
+        stamp, changed = manage_stamp.write_stamp(self.root)
         self._must(changed and stamp.version == self.version + 1, "a hand edit could not be accepted")
         self.version = stamp.version
         self.open.clear()

@@ -37,13 +37,13 @@ def approvals(
     from cortex_policy.cli.output import live  # noqa: PLC0415 - no other command needs these
     from cortex_policy.cli.output.approvals import COLUMNS, cells, members, shown  # noqa: PLC0415
     from cortex_policy.cli.output.table import print_rows  # noqa: PLC0415
-    from cortex_policy.manage.approvals import plea_of, pleas  # noqa: PLC0415
+    from cortex_policy.manage.approvals import get_request, list_requests  # noqa: PLC0415
 
     if request_id is not None:
-        plea = plea_of(request_id, root)
+        plea = get_request(request_id, root)
         typer.echo(json_line(members(plea)) if json else shown(plea), nl=json)
     elif not watch:
-        found = pleas(root)
+        found = list_requests(root)
         if json:
             print_json({"requests": [members(one) for one in found]})
         else:
@@ -56,9 +56,9 @@ def approvals(
 
 def _rows(root: str | None, *, json: bool) -> "Iterator[Row]":
     from cortex_policy.cli.output.approvals import cells, members  # noqa: PLC0415 - as above
-    from cortex_policy.manage.approvals import pleas  # noqa: PLC0415
+    from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
-    for one in pleas(root):
+    for one in list_requests(root):
         line = json_line(members(one)) if json else "\t".join(map(printable, cells(one)))
         yield one.id, one.status, line
 
@@ -68,9 +68,9 @@ def _table(root: str | None, height: int) -> "Table":
     from rich.text import Text  # noqa: PLC0415
 
     from cortex_policy.cli.output.approvals import COLUMNS, cells  # noqa: PLC0415 - as above
-    from cortex_policy.manage.approvals import pleas  # noqa: PLC0415
+    from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
-    found = pleas(root)
+    found = list_requests(root)
     more = len(found) - height
     caption = f"q ends; {more} earlier" if more > 0 else "q ends"
     table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")

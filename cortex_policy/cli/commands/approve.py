@@ -32,10 +32,10 @@ def approve(
     $ cortex-policy approve 1f0c9a7e --yes --json
     """
     from cortex_policy.cli.output.approvals import shown  # noqa: PLC0415 - no other command needs these
-    from cortex_policy.manage.approvals import plea_of  # noqa: PLC0415
+    from cortex_policy.manage.approvals import get_request  # noqa: PLC0415
 
     refuse_ambiguous(root)
-    plea = plea_of(request_id, root)
+    plea = get_request(request_id, root)
     if not yes:
         typer.echo(shown(plea), nl=False, err=True)
     ask(f"approve {request_id}?", yes=yes)
@@ -55,11 +55,11 @@ def deny(request_id: RequestArgument, root: RootOption = None, *, json: JsonOpti
 
 def _rule(request_id: str, root: str | None, *, approved: bool, json: bool) -> None:
     from cortex_policy.cli.output.approvals import members  # noqa: PLC0415 - as above
-    from cortex_policy.manage.approvals import rule  # noqa: PLC0415
+    from cortex_policy.manage.approvals import answer_request  # noqa: PLC0415
 
     refuse_ambiguous(root)
-    done = rule(request_id, root, approved=approved)
-    plea = done.plea
+    done = answer_request(request_id, root, approved=approved)
+    plea = done.request
     if json:
         print_json({"changed": done.is_changed, "request": members(plea)})
         return

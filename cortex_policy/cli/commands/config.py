@@ -37,10 +37,10 @@ def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy config list
     $ cortex-policy config list --json
     """
-    from cortex_policy.manage.settings.write import known_root, listed  # noqa: PLC0415 - as everywhere in this module
+    from cortex_policy.manage.settings.write import resolve_settings, root_or_none  # noqa: PLC0415 - as everywhere in this module
 
-    found = known_root(inner_root_name(root))
-    standing = listed(found)
+    found = root_or_none(inner_root_name(root))
+    standing = resolve_settings(found)
     if json:
         members = {"root": found.path if found is not None else None, "settings": [_members(one) for one in standing]}
         print_json(members)
@@ -55,10 +55,10 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     $ cortex-policy config get sensitive
     $ cortex-policy config get history.keep --json
     """
-    from cortex_policy.manage.settings.write import known_root, listed, setting_of  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import find_setting, resolve_settings, root_or_none  # noqa: PLC0415
 
-    setting = setting_of(name)
-    standing = next(one for one in listed(known_root(inner_root_name(root))) if one.setting is setting)
+    setting = find_setting(name)
+    standing = next(one for one in resolve_settings(root_or_none(inner_root_name(root))) if one.setting is setting)
     if json:
         print_json(_members(standing))
     elif standing.winner.value is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cortex_policy.core.settings import Written
-    from cortex_policy.manage.settings.write import Target
+    from cortex_policy.manage.settings.write import SettingsFile
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the setting.", show_default=False)]
 UserOption = Annotated[bool, typer.Option("--user", help="In your own file, as without any of these.")]
@@ -29,14 +29,14 @@ SystemOption = Annotated[bool, typer.Option("--system", help="In the file of the
 
 def _target(
     root: RootOption = None, *, user: UserOption = False, project: ProjectOption = False, system: SystemOption = False
-) -> "Target":
-    from cortex_policy.manage.settings.write import Target, known_root  # noqa: PLC0415 - no other command needs it
+) -> "SettingsFile":
+    from cortex_policy.manage.settings.write import SettingsFile, root_or_none  # noqa: PLC0415 - no other command needs it
 
     if user + project + system > 1:
         raise UsageError("`--user`, `--project` and `--system` exclude each other", "name one of them")
     if project:
-        return Target(PROJECT, find_inner_root(root))
-    return Target(SYSTEM if system else USER, known_root(inner_root_name(root)))
+        return SettingsFile(PROJECT, find_inner_root(root))
+    return SettingsFile(SYSTEM if system else USER, root_or_none(inner_root_name(root)))
 
 
 def of_file(command: "Callable[..., None]") -> "Callable[..., None]":
@@ -55,7 +55,7 @@ def of_file(command: "Callable[..., None]") -> "Callable[..., None]":
 
 @of_file
 def set_setting(
-    target: "Target",
+    target: "SettingsFile",
     name: NameArgument,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="What to set it to.", show_default=False)],
     *,
@@ -72,9 +72,9 @@ def set_setting(
     $ cortex-policy config set validate.ignore scope-absent,key --project
     """
     from cortex_policy.cli.confirm import agreed  # noqa: PLC0415 - as everywhere in this module
-    from cortex_policy.manage.settings.write import put  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import set_value  # noqa: PLC0415
 
-    is_changed = put(target, name, value, agreed(allowed=allow_widening, json=False), patience(wait_seconds))
+    is_changed = set_value(target, name, value, agreed(allowed=allow_widening, json=False), patience(wait_seconds))
     said = f"`{name}` is `{value}` in `{target.file}`"
     typer.echo(printable(said if is_changed else f"nothing to do: {said}"))
     _tell_winner(target, name)
@@ -82,7 +82,11 @@ def set_setting(
 
 @of_file
 def unset(
-    target: "Target", name: NameArgument, *, allow_widening: WideningOption = False, wait_seconds: WaitOption = 0.0
+    target: "SettingsFile",
+    name: NameArgument,
+    *,
+    allow_widening: WideningOption = False,
+    wait_seconds: WaitOption = 0.0,
 ) -> None:
     """Remove a setting from a file.
 
@@ -92,15 +96,15 @@ def unset(
     $ cortex-policy config unset sensitive --project
     """
     from cortex_policy.cli.confirm import agreed  # noqa: PLC0415
-    from cortex_policy.manage.settings.write import drop  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import unset_value  # noqa: PLC0415
 
-    is_changed = drop(target, name, agreed(allowed=allow_widening, json=False), patience(wait_seconds))
+    is_changed = unset_value(target, name, agreed(allowed=allow_widening, json=False), patience(wait_seconds))
     said = f"`{name}` is not set in `{target.file}`"
     typer.echo(printable(said if is_changed else f"nothing to do: {said}"))
 
 
 @of_file
-def path(target: "Target") -> None:
+def path(target: "SettingsFile") -> None:
     """Print the path of a settings file, whether it is there or not.
 
     $ cortex-policy config path
@@ -110,7 +114,7 @@ def path(target: "Target") -> None:
 
 
 @of_file
-def edit(target: "Target", *, wait_seconds: WaitOption = 0.0) -> None:
+def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
     """Edit a settings file, and install it when it is valid.
 
     It opens `editor` of the settings, `$VISUAL` or `$EDITOR` on a private copy. A text that is not saved is left and
@@ -120,26 +124,26 @@ def edit(target: "Target", *, wait_seconds: WaitOption = 0.0) -> None:
     $ cortex-policy config edit --project
     """
     from cortex_policy.cli.edit_screen import Terminal  # noqa: PLC0415
-    from cortex_policy.manage.editing.editor_command import chosen  # noqa: PLC0415
-    from cortex_policy.manage.settings.session import edit as run  # noqa: PLC0415
-    from cortex_policy.manage.settings.write import editor  # noqa: PLC0415
+    from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
+    from cortex_policy.manage.settings.session import run_settings_session as run  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
 
     if not is_attended():
         raise NotDone("nobody is there to edit: it needs a terminal", "use `cortex-policy config set`")
-    terminal = Terminal(chosen(os.environ, editor(target.root)), os.path.basename(target.file))
+    terminal = Terminal(choose_editor(os.environ, configured_editor(target.root)), os.path.basename(target.file))
     outcome = run(target, patience(wait_seconds), terminal)
-    if outcome.word == "cancelled":
+    if outcome.status == "cancelled":
         raise NotDone("cancelled")
-    if outcome.word == "saved":
+    if outcome.status == "saved":
         typer.echo(printable(f"saved `{target.file}`"))
 
 
-def _tell_winner(target: "Target", name: str) -> None:
+def _tell_winner(target: "SettingsFile", name: str) -> None:
     """Say what counts instead, where what was set does not."""
-    from cortex_policy.manage.settings.write import listed  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import resolve_settings  # noqa: PLC0415
 
     try:
-        winner = next(one.winner for one in listed(target.root) if one.setting.name == name)
+        winner = next(one.winner for one in resolve_settings(target.root) if one.setting.name == name)
     except GrantError as error:  # in another place: this one was written all the same
         typer.echo(printable(f"warning: every check is answered with no: {error.detail}"), err=True)
         typer.echo(printable(f"hint: {error.hint}"), err=True)

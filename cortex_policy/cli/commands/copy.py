@@ -30,5 +30,5 @@ def copy(
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
     consent = confirm.agreed(allowed=allow_widening, json=json)
-    done = operations.copied(find_inner_root(root), grant_id, new_id, consent, patience(wait_seconds))
+    done = operations.copy_grant(find_inner_root(root), grant_id, new_id, consent, patience(wait_seconds))
     confirm.report(done, f"copied `{grant_id}` to `{new_id}`", json=json)

@@ -12,7 +12,7 @@ from cortex_policy.cli.roots import find_inner_root, inner_root_name
 from cortex_policy.core.model import UsageError
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.diff.grants import Differences
+    from cortex_policy.manage.diff.grants import PolicyDiff
 
 
 class FailOn(StrEnum):
@@ -66,15 +66,15 @@ def diff(
         raise typer.Exit(1)
 
 
-def _compared(old: str | None, new: str | None, root: str | None, revision: str | None) -> "Differences":
-    from cortex_policy.manage.diff.grants import against, between  # noqa: PLC0415 - as above
+def _compared(old: str | None, new: str | None, root: str | None, revision: str | None) -> "PolicyDiff":
+    from cortex_policy.manage.diff.grants import compare_ids_or_files, compare_with_revision  # noqa: PLC0415 - as above
 
     if revision is not None and new is None:
         if old is not None and "/" in old:
             message = f"`{old}` is a file"
             raise UsageError(message, "with `--against` a grant is named by its id")
-        return against(find_inner_root(root), revision, old, tracked)
+        return compare_with_revision(find_inner_root(root), revision, old, tracked)
     if old is None or new is None or revision is not None:
         message = "name two grants, or a revision with `--against`, for all grants or for one"
         raise UsageError(message, "see `cortex-policy diff --help`")
-    return between(old, new, inner_root_name(root))
+    return compare_ids_or_files(old, new, inner_root_name(root))

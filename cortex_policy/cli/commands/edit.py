@@ -33,18 +33,18 @@ def edit(
     $ EDITOR="code --wait" cortex-policy edit git
     """
     from cortex_policy.cli.edit_screen import Terminal  # noqa: PLC0415 - no other command needs it
-    from cortex_policy.manage.editing.editor_command import chosen  # noqa: PLC0415
-    from cortex_policy.manage.editing.session import edit as run  # noqa: PLC0415
-    from cortex_policy.manage.settings.write import editor  # noqa: PLC0415
+    from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
+    from cortex_policy.manage.editing.session import run_edit_session as run  # noqa: PLC0415
+    from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
 
     if not is_attended():
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
         raise NotDone("nobody is there to edit: it needs a terminal", hint)
     found = find_inner_root(root)
-    terminal = Terminal(chosen(os.environ, editor(found)), f"{grant_id}.json")
+    terminal = Terminal(choose_editor(os.environ, configured_editor(found)), f"{grant_id}.json")
     outcome = run(found, grant_id, patience(wait_seconds), terminal)
-    if outcome.word == "cancelled":
+    if outcome.status == "cancelled":
         raise NotDone("cancelled")
-    if outcome.word == "saved":
+    if outcome.status == "saved":
         stamped = "the next write finishes its stamp" if outcome.version is None else f"version {outcome.version}"
         typer.echo(printable(f"saved `{grant_id}`, {stamped}"))

@@ -12,7 +12,7 @@ from cortex_policy.core.text import printable
 from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.editing.operations import Laid
+    from cortex_policy.manage.editing.operations import FormatResult
     from cortex_policy.state import Root
 
 
@@ -41,7 +41,9 @@ def fmt(
     _warn(found, names)
     seen = []
     for laid in (
-        operations.unformatted(found, names) if is_dry else operations.laid_out(found, names, patience(wait_seconds))
+        operations.preview_format(found, names)
+        if is_dry
+        else operations.format_grants(found, names, patience(wait_seconds))
     ):
         seen.append(laid)
         if not json:
@@ -65,22 +67,22 @@ def _warn(root: "Root", grant_ids: tuple[str, ...]) -> None:
         typer.echo(printable(f"warning: {warning}"), err=True)
 
 
-def _tell(laid: "Laid", *, with_diff: bool) -> None:
+def _tell(laid: "FormatResult", *, with_diff: bool) -> None:
     from cortex_policy.cli.confirm import print_text, stamped  # noqa: PLC0415 - as above
 
     if laid.error is not None:
         typer.echo(printable(f"{laid.id}: {laid.error}"), err=True)
         if laid.error.hint:
             typer.echo(printable(f"hint: {laid.error.hint}"), err=True)
-    elif laid.written is not None and laid.written.is_written:
-        typer.echo(f"laid out `{laid.id}`, {stamped(laid.written.version)}")
-    elif laid.written is not None and laid.differs:
+    elif laid.result is not None and laid.result.is_written:
+        typer.echo(f"laid out `{laid.id}`, {stamped(laid.result.version)}")
+    elif laid.result is not None and laid.differs:
         typer.echo(f"`{laid.id}` would be laid out anew", err=with_diff)
-        print_text(laid.written.diff if with_diff else "")
+        print_text(laid.result.diff if with_diff else "")
 
 
-def _members(laid: "Laid") -> dict[str, object]:
-    written = laid.written
+def _members(laid: "FormatResult") -> dict[str, object]:
+    written = laid.result
     return {
         "id": laid.id,
         "differs": laid.differs,

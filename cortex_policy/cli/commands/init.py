@@ -10,7 +10,7 @@ from cortex_policy.cli.prompts import WaitOption, patience
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.init.root import Founded
+    from cortex_policy.manage.init.root import InitResult
 
 
 def init(
@@ -36,9 +36,9 @@ def init(
     $ cortex-policy init --pre-commit
     $ cortex-policy init --root /srv/repo
     """
-    from cortex_policy.manage.init.root import found  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.manage.init.root import init_root  # noqa: PLC0415 - no other command needs it
 
-    founded = found(root, patience(wait_seconds), with_hooks=pre_commit)
+    founded = init_root(root, patience(wait_seconds), with_hooks=pre_commit)
     if json:
         print_json(_members(founded))
         return
@@ -46,17 +46,17 @@ def init(
         typer.echo(printable(line))
 
 
-def _members(founded: "Founded") -> dict[str, object]:
+def _members(founded: "InitResult") -> dict[str, object]:
     hooks = founded.hooks
     return {
-        "changed": bool(founded.made),
+        "changed": bool(founded.created),
         "root": founded.root.path,
-        "made": list(founded.made),
+        "made": list(founded.created),
         "hooks": {"file": hooks.file, "status": hooks.status, "block": hooks.block} if hooks is not None else None,
     }
 
 
-def _about_hooks(founded: "Founded") -> list[str]:
+def _about_hooks(founded: "InitResult") -> list[str]:
     hooks = founded.hooks
     if hooks is None:
         return []
@@ -68,14 +68,14 @@ def _about_hooks(founded: "Founded") -> list[str]:
     return [f"kept {hooks.file} as it is; put this under its `repos:`", "", *hooks.block.splitlines(), "", *next_lines]
 
 
-def _lines(founded: "Founded") -> list[str]:
-    if not founded.made:
+def _lines(founded: "InitResult") -> list[str]:
+    if not founded.created:
         return [f"nothing to do: `{founded.root.path}` is a root already"]
     from shlex import quote  # noqa: PLC0415 - only here
 
     where = f" --root {quote(founded.root.path)}" if founded.root.named else ""
-    made = [f"made {path}" for path in founded.made]
-    if f"{founded.root.tools}/example.json" not in founded.made:
+    made = [f"made {path}" for path in founded.created]
+    if f"{founded.root.tools}/example.json" not in founded.created:
         return [*made, f"see what is there with `cortex-policy list{where}`"]
     return [
         *made,

@@ -7,8 +7,8 @@ from cortex_policy.cli.output.progress import tracked
 from cortex_policy.cli.output.table import print_hints, print_json, print_rows, settings_members, stop_members
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
-from cortex_policy.manage.emergency_stop import standing
-from cortex_policy.manage.listing import Row, rows, stamp_problem
+from cortex_policy.manage.emergency_stop import active_stops
+from cortex_policy.manage.listing import GrantRow, grant_rows, stamp_error
 from cortex_policy.manage.settings_problems import settings_error
 from cortex_policy.state.emergency_stop import resuming
 
@@ -26,12 +26,12 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy list --json --root /srv/repo
     """
     found = find_inner_root(root)
-    stops, unset = standing(found), settings_error(found.path)
+    stops, unset = active_stops(found), settings_error(found.path)
     if not json:
         denied = [f"{unset}; every check answers 27"] if unset is not None else []
         for line in [*denied, *(f"stopped {stop.sentence}" for stop in stops)]:
             typer.echo(printable(line), err=True)
-    listed = rows(found, tracked)
+    listed = grant_rows(found, tracked)
     if json:
         stopped = stop_members(stops[0] if stops else None)
         grants = [_members(row) for row in listed]
@@ -42,7 +42,7 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     for row in listed:
         if row.problem:
             typer.echo(printable(f"{row.id}: {row.problem}"), err=True)
-    broken = stamp_problem(found)
+    broken = stamp_error(found)
     if broken is not None:
         typer.echo(printable(f"stamp: {broken.detail}"), err=True)
     ending = [stop.hint or f"an operator ends the stop with `{resuming(found)}`" for stop in stops]
@@ -58,7 +58,7 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
         typer.echo(printable(f"there are no grants in {found.tools}"), err=True)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: GrantRow) -> tuple[str, ...]:
     grant = row.grant
     if grant is None:
         return (row.id, "-", "-", "-", "-", "-", row.state)
@@ -67,7 +67,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (row.id, grant.tool, ", ".join(grant.actions), scope, rate, grant.data_class, row.state)
 
 
-def _members(row: Row) -> dict[str, object]:
+def _members(row: GrantRow) -> dict[str, object]:
     grant = row.grant
     return {
         "id": row.id,

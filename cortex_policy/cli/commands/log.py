@@ -34,18 +34,18 @@ def log(
     $ cortex-policy log git -n 5
     $ cortex-policy log --json
     """
-    found = history_log.log(find_inner_root(root), grant_id)
+    found = history_log.read_log(find_inner_root(root), grant_id)
     entries = list(islice(found.entries, most))
     if json:
         print_json(_members(found, entries))
         return
     print_rows(COLUMNS, [_cells(entry) for entry in entries])
-    for damage in found.damages:
+    for damage in found.corrupt_entries:
         typer.echo(printable(f"warning: `{damage.file}`: {damage.problem}"), err=True)
-    warn(found.doubt)
+    warn(found.unsafe_error)
     if not entries:
         of = f" of `{grant_id}`" if grant_id is not None else ""
-        why = "" if found.is_kept else ": the setting `history.keep` is 0"
+        why = "" if found.is_enabled else ": the setting `history.keep` is 0"
         typer.echo(printable(f"no write{of} is known{why}"), err=True)
 
 
@@ -62,11 +62,11 @@ def _meaning(entry: Entry) -> str:
     return f"{entry.verdict}: {entry.widened}" if entry.widened else entry.verdict
 
 
-def _members(found: history_log.Log, entries: list[Entry]) -> dict[str, object]:
+def _members(found: history_log.HistoryLog, entries: list[Entry]) -> dict[str, object]:
     return {
         "entries": [_entry(entry) for entry in entries],
-        "problems": [{"file": damage.file, "problem": damage.problem} for damage in found.damages],
-        "warning": found.doubt.detail if found.doubt is not None else None,
+        "problems": [{"file": damage.file, "problem": damage.problem} for damage in found.corrupt_entries],
+        "warning": found.unsafe_error.detail if found.unsafe_error is not None else None,
     }
 
 

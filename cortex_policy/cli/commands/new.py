@@ -42,11 +42,11 @@ def new(  # noqa: PLR0913 - one parameter for each option
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.commands import new_prompts  # noqa: PLC0415
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
-    from cortex_policy.manage.editing.set_fields import Change  # noqa: PLC0415
+    from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
     operations.check_new_id(new_id)
-    wanted = Change(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()))
-    operations.drafted(wanted)  # what was said must fit before more is asked for
+    wanted = GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()))
+    operations.new_grant_text(wanted)  # what was said must fit before more is asked for
     found = find_inner_root(root)
     if rate is None or not allow:
         if not new_prompts.is_attended() or json:
@@ -54,7 +54,7 @@ def new(  # noqa: PLR0913 - one parameter for each option
         operations.check_absent(found, new_id)
         wanted = new_prompts.answered(new_id, wanted)
     if wanted.tool is None:
-        wanted = Change(wanted.rate, wanted.data_class, new_id, wanted.allow, add_scopes=wanted.add_scopes)
+        wanted = GrantEdit(wanted.rate, wanted.data_class, new_id, wanted.allow, add_scopes=wanted.add_scopes)
     consent = confirm.agreed(allowed=allow_widening, json=json)
-    done = operations.made(found, new_id, operations.drafted(wanted), consent, patience(wait_seconds))
+    done = operations.create_grant(found, new_id, operations.new_grant_text(wanted), consent, patience(wait_seconds))
     confirm.report(done, f"made `{new_id}`", json=json)

@@ -12,7 +12,7 @@ from cortex_policy.cli.prompts import ask
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import listed, printable
 from cortex_policy.manage import budgets
-from cortex_policy.manage.budgets import Standing
+from cortex_policy.manage.budgets import BudgetStatus
 from cortex_policy.state.grants import find_root
 
 rate_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
@@ -39,7 +39,7 @@ def show(grant_id: GrantArgument = None, root: RootOption = None, *, json: JsonO
     $ cortex-policy rate show git --json
     """
     found = find_inner_root(root)
-    standings = budgets.standings(found, grant_id)
+    standings = budgets.list_budgets(found, grant_id)
     if json:
         print_json({"root": found.path, "budgets": [members(one) for one in standings]})
     else:
@@ -47,7 +47,7 @@ def show(grant_id: GrantArgument = None, root: RootOption = None, *, json: JsonO
         print_hints(one.hint for one in standings)
 
 
-def _cells(one: Standing) -> tuple[str, ...]:
+def _cells(one: BudgetStatus) -> tuple[str, ...]:
     budget = one.budget
     if budget is None:
         return (one.id, one.action or "-", "-", "-", "-", "-", one.problem)
@@ -80,7 +80,7 @@ def reset(
     """
     found = find_root(root)
     ask(f"forget the hits of {grant_id} {listed(budgets.actions_of(found, grant_id, action))}?", yes=yes)
-    done = budgets.reset(found, grant_id, action)
+    done = budgets.reset_budgets(found, grant_id, action)
     if json:
         print_json({"reset": list(done)})
     else:
@@ -98,7 +98,7 @@ def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption =
     """
     found = find_root(root)
     ask(f"drop all rate state of {found.path}?", yes=yes)
-    removed = budgets.purge(found)
+    removed = budgets.purge_budgets(found)
     if json:
         print_json({"removed": removed})
     else:

@@ -9,7 +9,7 @@ from cortex_policy.cli.output import live
 from cortex_policy.cli.output.table import json_line, members
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
-from cortex_policy.manage.budgets import Standing, standings
+from cortex_policy.manage.budgets import BudgetStatus, list_budgets
 from cortex_policy.state import Root
 
 if TYPE_CHECKING:
@@ -38,29 +38,29 @@ def watch(
     """
     found = find_inner_root(root)
     if live.draws() and not json:
-        live.draw(lambda height: _table(standings(found, grant_id), height))
+        live.draw(lambda height: _table(list_budgets(found, grant_id), height))
     else:
         live.tell(lambda: _rows(found, grant_id, _line if not json else _json_line))
 
 
-def _rows(root: Root, grant_id: str | None, worded: "Callable[[Standing], str]") -> "Iterator[live.Row]":
-    for one in standings(root, grant_id):
+def _rows(root: Root, grant_id: str | None, worded: "Callable[[BudgetStatus], str]") -> "Iterator[live.Row]":
+    for one in list_budgets(root, grant_id):
         # what tells a change does not say how long to wait: that changes all the time
         yield (one.id, one.action), _line(one), worded(one)
 
 
-def _line(one: Standing) -> str:
+def _line(one: BudgetStatus) -> str:
     budget = one.budget
     if budget is None:
         return printable(f"{one.id} {one.action or '-'}: {one.problem}")
     return printable(f"{one.id} {one.action}: {budget.used} of {budget.limit} used{one.problem and f', {one.problem}'}")
 
 
-def _json_line(one: Standing) -> str:
+def _json_line(one: BudgetStatus) -> str:
     return json_line(members(one))
 
 
-def _table(rows: tuple[Standing, ...], height: int) -> "Table":
+def _table(rows: tuple[BudgetStatus, ...], height: int) -> "Table":
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
@@ -78,7 +78,7 @@ def _table(rows: tuple[Standing, ...], height: int) -> "Table":
     return table
 
 
-def _bar(one: Standing) -> "Text":
+def _bar(one: BudgetStatus) -> "Text":
     from rich.text import Text  # noqa: PLC0415
 
     budget = one.budget

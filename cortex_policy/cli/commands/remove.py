@@ -28,5 +28,5 @@ def remove(
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
     consent = confirm.confirmed(f"remove `{grant_id}`?", yes=yes, json=json)
-    done = operations.removed(find_inner_root(root), grant_id, consent, patience(wait_seconds))
+    done = operations.remove_grant(find_inner_root(root), grant_id, consent, patience(wait_seconds))
     confirm.report(done, f"removed `{grant_id}`", json=json)

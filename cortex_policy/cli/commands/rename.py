@@ -26,5 +26,5 @@ def rename(
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
-    done = operations.renamed(find_inner_root(root), grant_id, new_id, patience(wait_seconds))
+    done = operations.rename_grant(find_inner_root(root), grant_id, new_id, patience(wait_seconds))
     confirm.report(done, f"renamed `{grant_id}` to `{new_id}`", json=json)

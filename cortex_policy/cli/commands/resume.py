@@ -18,7 +18,7 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy resume --json --root /srv/repo
     """
     found = find_root(root)
-    done, left = emergency_stop.resume(found), emergency_stop.standing(found)
+    done, left = emergency_stop.resume_root(found), emergency_stop.active_stops(found)
     if json:
         members = {"root": found.path, "changed": done.is_changed, "ended": stop_members(done.stop)}
         print_json({**members, "stopped": stop_members(left[0] if left else None)})

@@ -44,19 +44,19 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
-    from cortex_policy.manage.editing.set_fields import Change  # noqa: PLC0415
+    from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
-    wanted = Change(
+    wanted = GrantEdit(
         rate, data_class, tool, tuple(allow or ()), tuple(revoke or ()), tuple(add_scope or ()),
         tuple(remove_scope or ()),
     )  # fmt: skip
-    if wanted == Change():
+    if wanted == GrantEdit():
         raise UsageError("say what to set", "see `cortex-policy set --help`")
     found = find_inner_root(root)
     if dry_run:
-        confirm.preview(found, operations.planned(found, grant_id, wanted), json=json)
+        confirm.preview(found, operations.preview_edit(found, grant_id, wanted), json=json)
         return
     consent = confirm.agreed(allowed=allow_widening, json=json, root=found)
-    done = operations.edited(found, grant_id, wanted, consent, patience(wait_seconds))
+    done = operations.edit_grant(found, grant_id, wanted, consent, patience(wait_seconds))
     said = f"saved `{grant_id}`" if done.is_written else f"`{grant_id}` is so already"
     confirm.report(done, said, json=json, root=found)

@@ -9,9 +9,9 @@ from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import members, print_json, settings_members, stop_members
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import listed, printable
-from cortex_policy.manage.budget_reset import Inspection, inspect
-from cortex_policy.manage.budgets import Standing
-from cortex_policy.manage.emergency_stop import standing
+from cortex_policy.manage.budget_reset import GrantBudgets, grant_budgets
+from cortex_policy.manage.budgets import BudgetStatus
+from cortex_policy.manage.emergency_stop import active_stops
 from cortex_policy.manage.settings_problems import settings_error
 
 
@@ -37,9 +37,9 @@ def show(
 
         recall(found, grant_id, at, json=json)
         return
-    seen = inspect(found, grant_id)
+    seen = grant_budgets(found, grant_id)
     file = f"{found.tools}/{grant_id}.json"
-    stops, unset = standing(found), settings_error(found.path)
+    stops, unset = active_stops(found), settings_error(found.path)
     if json:
         stopped = stop_members(stops[0] if stops else None)
         members_of_it = _members(seen, found.path, file)
@@ -52,7 +52,7 @@ def show(
         typer.echo(printable(f"{name:<8}{value}"))
 
 
-def _lines(seen: Inspection, file: str) -> list[tuple[str, str]]:
+def _lines(seen: GrantBudgets, file: str) -> list[tuple[str, str]]:
     row, grant = seen.row, seen.row.grant
     lines = [("id", row.id), ("state", f"{row.state}: {row.problem}" if row.problem else row.state), ("file", file)]
     if row.hint:
@@ -66,12 +66,12 @@ def _lines(seen: Inspection, file: str) -> list[tuple[str, str]]:
         ("args", json_text.dumps(grant.args) if grant.args else "none declared"),
         ("rate", f"{grant.rate.per_minute} a minute for each action"),
     ]
-    hints = dict.fromkeys(one.hint for one in seen.standings if one.hint and one.hint != row.hint)
-    actions = [("action", f"{one.action}: {_left(one)}") for one in seen.standings]
+    hints = dict.fromkeys(one.hint for one in seen.budgets if one.hint and one.hint != row.hint)
+    actions = [("action", f"{one.action}: {_left(one)}") for one in seen.budgets]
     return [*lines, *actions, *(("hint", hint) for hint in hints)]
 
 
-def _left(one: Standing) -> str:
+def _left(one: BudgetStatus) -> str:
     budget = one.budget
     if budget is None:
         return f"budget unknown: {one.problem}"
@@ -81,7 +81,7 @@ def _left(one: Standing) -> str:
     return f"{budget.remaining} of {budget.limit} left{wait}"
 
 
-def _members(seen: Inspection, root: str, file: str) -> dict[str, object]:
+def _members(seen: GrantBudgets, root: str, file: str) -> dict[str, object]:
     row, grant = seen.row, seen.row.grant
     origin = grant.origin if grant is not None else None
     return {
@@ -97,5 +97,5 @@ def _members(seen: Inspection, root: str, file: str) -> dict[str, object]:
         "scope": list(grant.fs_scope) if grant is not None else None,
         "per_minute": grant.rate.per_minute if grant is not None else None,
         "root": root,
-        "budgets": {one.action: members(one) for one in seen.standings},
+        "budgets": {one.action: members(one) for one in seen.budgets},
     }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def recall(root: "Root", grant_id: str, version: int, *, json: bool) -> None:
     """Print a grant as it was at a version: in a pipe byte for byte."""
-    past = log.at(root, grant_id, version)
+    past = log.grant_at(root, grant_id, version)
     if json:
         print_json(_members(past))
         return
@@ -24,10 +24,10 @@ def recall(root: "Root", grant_id: str, version: int, *, json: bool) -> None:
         print_text(past.text.decode("utf-8", "backslashreplace"))
     else:
         write_bytes(past.text)
-    warn(past.doubt)
+    warn(past.unsafe_error)
 
 
-def _members(past: log.Past) -> dict[str, object]:
+def _members(past: log.GrantAtVersion) -> dict[str, object]:
     side = past.change.new
     grant = side.grant
     try:
@@ -48,5 +48,5 @@ def _members(past: log.Past) -> dict[str, object]:
         "per_minute": grant.rate.per_minute if grant is not None else None,
         "text": text,
         "base64": packed,
-        "warning": past.doubt.detail if past.doubt is not None else None,
+        "warning": past.unsafe_error.detail if past.unsafe_error is not None else None,
     }

@@ -36,7 +36,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp show --json
     """
     found = find_inner_root(root)
-    stamp, doubt = stamps.read(found), manage_stamp.doubt(found)
+    stamp, doubt = stamps.read(found), manage_stamp.unsafe_stamp_error(found)
     if json:
         print_json({"stamp": _members(stamp), "warning": doubt.detail if doubt else None})
         return
@@ -55,7 +55,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp verify --json
     """
     found = find_inner_root(root)
-    findings, doubt = manage_stamp.verify(found, tracked), manage_stamp.doubt(found)
+    findings, doubt = manage_stamp.verify_stamp(found, tracked), manage_stamp.unsafe_stamp_error(found)
     if json:
         listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]
         status, warning = "fail" if findings else "ok", doubt.detail if doubt else None
@@ -77,7 +77,7 @@ def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
 
     $ cortex-policy stamp write
     """
-    stamp, changed = manage_stamp.write(find_inner_root(root), patience(wait_seconds))
+    stamp, changed = manage_stamp.write_stamp(find_inner_root(root), patience(wait_seconds))
     if json:
         print_json({"changed": changed, "stamp": _members(stamp)})
     else:
@@ -112,7 +112,7 @@ def wait(
     if reader is not None:
         from cortex_policy.manage import acknowledgements  # noqa: PLC0415 - only where one is waited for
 
-        told = acknowledgements.wait(found, reader, version, timeout)
+        told = acknowledgements.wait_for_readers(found, reader, version, timeout)
         members = [{name: getattr(each, name) for name in each.__match_args__} for each in told]
         lines = [printable(f"{each.reader}, process {each.pid}: version {each.version}") for each in told]
         if json:
@@ -122,7 +122,7 @@ def wait(
         return
     if version is None:
         raise UsageError("`stamp wait` takes `--version N`, `--reader NAME`, or both")
-    stamp = manage_stamp.wait(found, version, timeout)
+    stamp = manage_stamp.wait_for_version(found, version, timeout)
     if json:
         print_json({"stamp": _members(stamp)})
     else:

@@ -37,12 +37,12 @@ def stop(
     $ cortex-policy stop
     $ cortex-policy stop --reason "the token leaked" --root /srv/repo
     """
-    done: list[tuple[Root, emergency_stop.Stopping]] = []
+    done: list[tuple[Root, emergency_stop.StopResult]] = []
     failed: list[CortexPolicyError] = []
     roots = find_all_roots(root)
     for found in roots:
         try:
-            done.append((found, emergency_stop.stop(found, reason)))
+            done.append((found, emergency_stop.stop_root(found, reason)))
         except CortexPolicyError as error:  # the others are stopped all the same
             failed.append(error)
     if json and done:
@@ -54,11 +54,11 @@ def stop(
         raise failed[0]
 
 
-def _members(root: "Root", done: emergency_stop.Stopping) -> dict[str, object]:
+def _members(root: "Root", done: emergency_stop.StopResult) -> dict[str, object]:
     return {"root": root.path, "changed": done.is_changed, "stopped": stop_members(done.stop)}
 
 
-def _tell(root: "Root", done: emergency_stop.Stopping, reason: str, *, is_one: bool) -> None:
+def _tell(root: "Root", done: emergency_stop.StopResult, reason: str, *, is_one: bool) -> None:
     sentence = done.stop.sentence if is_one else f"{done.stop.sentence}: {root.path}"
     typer.echo(printable(f"stopped {sentence}" if done.is_changed else f"nothing to do: stopped {sentence}"))
     is_lost = reason and (not done.is_changed or done.stop.reason is None)

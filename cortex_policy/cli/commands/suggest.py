@@ -88,7 +88,7 @@ def _lines(one: "Suggestion") -> list[str]:
 def _members(done: "Suggestions", tally: "Tally") -> dict[str, Any]:
     from cortex_policy.cli.output.diff import as_members  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.replay import example  # noqa: PLC0415
-    from cortex_policy.manage.diff.grants import Differences  # noqa: PLC0415
+    from cortex_policy.manage.diff.grants import PolicyDiff  # noqa: PLC0415
 
     return {
         "denied": done.denied,
@@ -105,7 +105,7 @@ def _members(done: "Suggestions", tally: "Tally") -> dict[str, Any]:
                 "command": one.command,
                 "diff": one.diff,
             }
-            | {"meaning": as_members(Differences((one.change,), 0, ()), None)["changes"]}
+            | {"meaning": as_members(PolicyDiff((one.change,), 0, ()), None)["changes"]}
             for one in done.found
         ],
         "helpless": [

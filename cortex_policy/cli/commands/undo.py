@@ -12,8 +12,8 @@ from cortex_policy.core.text import printable
 from cortex_policy.state.grants_errors import root_option
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.editing.operations import Written
-    from cortex_policy.manage.history.undo import Undone
+    from cortex_policy.manage.editing.operations import WriteResult
+    from cortex_policy.manage.history.undo import UndoResult
 
 
 def undo(
@@ -46,12 +46,12 @@ def undo(
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.history import undo as history_undo  # noqa: PLC0415
 
-    found, wanted = find_inner_root(root), history_undo.Wanted(grant_id, to)
+    found, wanted = find_inner_root(root), history_undo.UndoRequest(grant_id, to)
     if dry_run:
-        done = history_undo.planned(found, wanted)
+        done = history_undo.preview_undo(found, wanted)
     else:
         consent = confirm.agreed_together(allowed=allow_widening, json=json)
-        done = history_undo.undone(found, wanted, consent, patience(wait_seconds))
+        done = history_undo.undo_writes(found, wanted, consent, patience(wait_seconds))
     if json:
         print_json(_members(done))
     else:
@@ -60,7 +60,7 @@ def undo(
         raise typer.Exit(done.error.exit_code)
 
 
-def _tell(done: "Undone", option: str) -> None:
+def _tell(done: "UndoResult", option: str) -> None:
     from cortex_policy.cli.confirm import print_text  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.diff import print_differences  # noqa: PLC0415 - as above
 
@@ -72,20 +72,20 @@ def _tell(done: "Undone", option: str) -> None:
         else:
             print_text(step.diff)
     if done.steps and not done.steps[0].is_written:
-        print_differences(done.differences)
+        print_differences(done.diff)
     if done.error is not None:
         typer.echo(printable(f"cortex-policy: stopped on the way back: {done.error.detail}"), err=True)
         print_hints([f"the same again goes on from here: `cortex-policy undo --to {done.version}{option}`"])
 
 
-def _said(step: "Written") -> str:
+def _said(step: "WriteResult") -> str:
     from cortex_policy.cli.confirm import stamped  # noqa: PLC0415 - as above
 
     what = "removed" if step.change.status == "removed" else "brought back"
     return f"{what} `{step.change.name}`, {stamped(step.version)}"
 
 
-def _members(done: "Undone") -> dict[str, object]:
+def _members(done: "UndoResult") -> dict[str, object]:
     from cortex_policy.cli.output.diff import as_members  # noqa: PLC0415 - as above
 
     written = [step for step in done.steps if step.is_written]
@@ -95,4 +95,4 @@ def _members(done: "Undone") -> dict[str, object]:
         "to": done.version,
         "writes": [{"id": step.change.name, "version": step.version, "diff": step.diff} for step in done.steps],
         "problem": done.error.detail if done.error is not None else None,
-    } | as_members(done.differences, None)
+    } | as_members(done.diff, None)

@@ -4,19 +4,19 @@ import pwd
 
 from cortex_policy.core.decode import Malformed, decode_json
 from cortex_policy.core.text import printable
-from cortex_policy.manage.approvals import Plea
+from cortex_policy.manage.approvals import RequestDetails
 
 COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY", "ARGUMENTS")
 
 
-def cells(plea: Plea) -> tuple[str, ...]:
+def cells(plea: RequestDetails) -> tuple[str, ...]:
     """Return a plea as a row."""
     left = f"{plea.expires_in_seconds:.0f}s" if plea.expires_in_seconds is not None else "-"
     call = f"{plea.grant} {plea.action}" if plea.grant else plea.action
     return plea.id, plea.status, left, call, user(plea), plea.args
 
 
-def user(plea: Plea) -> str:
+def user(plea: RequestDetails) -> str:
     """Return the name of who asks, `-` where nobody says."""
     if plea.uid is None:
         return "-"
@@ -26,7 +26,7 @@ def user(plea: Plea) -> str:
         return f"uid {plea.uid}"
 
 
-def shown(plea: Plea) -> str:
+def shown(plea: RequestDetails) -> str:
     """Return all that a human needs to answer, control characters escaped."""
     asked = f"{user(plea)} (uid {plea.uid})" if plea.uid is not None else "another program"
     process = f", process {plea.pid}" if plea.pid is not None else ""
@@ -49,7 +49,7 @@ def shown(plea: Plea) -> str:
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
-def _state(plea: Plea) -> str:
+def _state(plea: RequestDetails) -> str:
     left = f", for {plea.expires_in_seconds:.0f} seconds more" if plea.expires_in_seconds is not None else ""
     by = f", answered by {plea.answered_by} at {plea.answered_at}" if plea.answered_by else ""
     return f"{plea.status}{left}{by}"
@@ -63,7 +63,7 @@ def _value(text: str | None) -> object:
         return text
 
 
-def members(plea: Plea) -> dict[str, object]:
+def members(plea: RequestDetails) -> dict[str, object]:
     """Return a plea as it is printed in JSON; null where unknown."""
     return {
         "id": plea.id,

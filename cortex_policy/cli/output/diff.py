@@ -7,14 +7,14 @@ import typer
 from cortex_policy.cli.output.table import print_rows
 from cortex_policy.core.compare.grants import fails
 from cortex_policy.core.text import cut, printable
-from cortex_policy.manage.diff.grants import Change, Differences, Version
+from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion, PolicyDiff
 
 COLUMNS = ("ID", "FIELD", "VERDICT", "WHAT CHANGED")
 IN_ALL = "in all"
 MOST_WARNINGS = 100  # that people are shown
 
 
-def print_differences(found: Differences) -> None:
+def print_differences(found: PolicyDiff) -> None:
     """Print a line for each field that was touched, and what it means in all; notes and warnings go to stderr."""
     rows = [row for change in found.changes for row in _rows(change)]
     if len(found.changes) != 1 or found.unchanged:
@@ -26,30 +26,30 @@ def print_differences(found: Differences) -> None:
         typer.echo(printable(f"warning: {warning}"), err=True)
 
 
-def _rows(change: Change) -> list[tuple[str, ...]]:
+def _rows(change: GrantDiff) -> list[tuple[str, ...]]:
     fields = [(part.field, part.verdict, part.sentence) for part in change.meaning.fields if part.sentence]
     rows = [*_problems(change), *fields, (IN_ALL, change.meaning.verdict, "")]
     return [(change.name, *row) for row in rows]
 
 
-def _problems(change: Change) -> list[tuple[str, str, str]]:
+def _problems(change: GrantDiff) -> list[tuple[str, str, str]]:
     sides = (("old", change.old), ("new", change.new))
     return [(side, "invalid", version.problem) for side, version in sides if version.problem]
 
 
-def _counted(found: Differences) -> str:
+def _counted(found: PolicyDiff) -> str:
     counts = Counter(change.status for change in found.changes) + Counter(unchanged=found.unchanged)
     return ", ".join(f"{counts[word]} {word}" for word in ("added", "removed", "changed", "unchanged") if counts[word])
 
 
-def _warnings(found: Differences) -> list[str]:
+def _warnings(found: PolicyDiff) -> list[str]:
     named = [f"{change.name}: {each.sentence}" for change in found.changes for each in change.escalations]
     every = [*found.warnings, *named]
     more = [f"and {len(every) - MOST_WARNINGS:,} more; `--json` has all"] if len(every) > MOST_WARNINGS else []
     return [*map(cut, every[:MOST_WARNINGS]), *more]
 
 
-def as_members(found: Differences, revision: str | None) -> dict[str, object]:
+def as_members(found: PolicyDiff, revision: str | None) -> dict[str, object]:
     """Return what is printed as JSON."""
     return {
         "verdict": found.verdict,
@@ -61,7 +61,7 @@ def as_members(found: Differences, revision: str | None) -> dict[str, object]:
     }
 
 
-def _members(change: Change) -> dict[str, object]:
+def _members(change: GrantDiff) -> dict[str, object]:
     return {
         "id": change.name,
         "status": change.status,
@@ -79,12 +79,12 @@ def _members(change: Change) -> dict[str, object]:
     }
 
 
-def _side(version: Version) -> dict[str, object]:
+def _side(version: GrantVersion) -> dict[str, object]:
     state = "valid" if version.grant is not None or version.is_settings else "invalid" if version.problem else "absent"
     return {"state": state, "problem": version.problem or None}
 
 
-def as_markdown(found: Differences, revision: str | None) -> str:
+def as_markdown(found: PolicyDiff, revision: str | None) -> str:
     """Return a block for a pull request: lists, in which the text of a grant is nothing but text."""
     since = f" since {_code(revision)}" if revision is not None else ""
     blocks = [[f"### Grants{since}: {_bold(found.verdict)}"], *([_code(note)] for note in found.notes)]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cortex_policy.core.model import GrantError
-    from cortex_policy.manage.budgets import Standing
+    from cortex_policy.manage.budgets import BudgetStatus
     from cortex_policy.state.emergency_stop import Stop
 
 
@@ -69,7 +69,7 @@ def stop_members(stop: "Stop | None") -> dict[str, object] | None:
     }
 
 
-def members(one: "Standing") -> dict[str, object]:
+def members(one: "BudgetStatus") -> dict[str, object]:
     """Return a standing as it is printed in JSON."""
     budget = one.budget
     return {

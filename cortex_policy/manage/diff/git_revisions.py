@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    Found = bytes | GrantError  # the text of a grant, or what no check would believe about it
+    TextOrError = bytes | GrantError  # the text of a grant, or what no check would believe about it
 
 TOOLS = ".cortex/policy/tools/"
 SETTINGS = ".cortex/policy/config.toml"
@@ -31,20 +31,20 @@ _FILE_MODES = (b"100644", b"100755", b"100664")
 _HEADS = ("HEAD", "@")
 
 
-class NothingCommitted(NotDone):
+class NoCommitsError(NotDone):
     """The branch has no commit yet: what comes first is compared with nothing."""
 
 
-def grants_at(root: Root, revision: str, grant_id: str | None = None) -> "dict[str, Found]":
+def grants_at_revision(root: Root, revision: str, grant_id: str | None = None) -> "dict[str, TextOrError]":
     """Return the text of each grant of a revision, or of one; none where it has no such directory.
 
     Raise UsageError for a word that can be no revision, NotDone where git does not know it, NothingCommitted for the
     HEAD of a branch without a commit.
     """
-    tree = _tree(root.path, revision)
-    found: dict[str, Found] = {}
+    tree = _tree_id(root.path, revision)
+    found: dict[str, TextOrError] = {}
     wanted: dict[str, str] = {}
-    for name, mode, digest, size in _entries(root.path, tree):
+    for name, mode, digest, size in _list_grant_files(root.path, tree):
         if not is_grant_id(name) or grant_id not in {None, name}:
             continue
         if mode not in _FILE_MODES:
@@ -53,44 +53,46 @@ def grants_at(root: Root, revision: str, grant_id: str | None = None) -> "dict[s
             found[name] = GrantError(GRANT_INVALID, f"larger than {MAX_BYTES} bytes")
         else:
             wanted[name] = digest
-    texts = _texts(root.path, wanted.values())
+    texts = _read_objects(root.path, wanted.values())
     return found | dict(zip(wanted, texts, strict=True))
 
 
-def settings_at(root: Root, revision: str) -> bytes | None:
+def settings_at_revision(root: Root, revision: str) -> bytes | None:
     """Return the project's settings of a revision, None where it has none; raise as `grants_at` does."""
-    listed = _output(_run(root.path, "ls-tree", "-z", _tree(root.path, revision), SETTINGS))
+    listed = _output(_run_git(root.path, "ls-tree", "-z", _tree_id(root.path, revision), SETTINGS))
     if not listed:
         return None
     mode, _, digest = listed.partition(b"\t")[0].split()
-    return _texts(root.path, [digest.decode()])[0] if mode in _FILE_MODES else b"no file"  # which is no TOML either
+    return (
+        _read_objects(root.path, [digest.decode()])[0] if mode in _FILE_MODES else b"no file"
+    )  # which is no TOML either
 
 
-def _tree(root: str, revision: str) -> str:
+def _tree_id(root: str, revision: str) -> str:
     if not revision or revision.startswith("-") or "\0" in revision:
         message = f"`{revision}` can be no revision"
         raise UsageError(message, "name a branch, a tag or a commit")
-    done = _run(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{tree}}")
+    done = _run_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{tree}}")
     tree = done.stdout.strip().decode("utf-8", "replace")
     if done.returncode == 0 and tree.isalnum():
         return tree
     if done.stderr:
-        raise _failed(done)
+        raise _git_error(done)
     if revision in _HEADS and _is_unborn(root):
-        raise NothingCommitted(f"`{revision}` has no commit yet")
+        raise NoCommitsError(f"`{revision}` has no commit yet")
     message = f"git knows no revision `{revision}` in `{root}`"
     raise NotDone(message, "name a branch, a tag or a commit; in a shallow clone, fetch it first")
 
 
 def _is_unborn(root: str) -> bool:
     """Whether HEAD names a branch that is not there, rather than one that is broken: that is never nothing."""
-    names_a_branch = _run(root, "symbolic-ref", "--quiet", "HEAD").returncode == 0
-    return names_a_branch and _run(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
+    names_a_branch = _run_git(root, "symbolic-ref", "--quiet", "HEAD").returncode == 0
+    return names_a_branch and _run_git(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
 
 
-def _entries(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, int]]":
+def _list_grant_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, int]]":
     """Yield the stem, mode, digest and size of each JSON file; paths are those below the root, wherever it lies."""
-    for line in _output(_run(root, "ls-tree", "-z", "-l", tree, TOOLS)).split(b"\0"):
+    for line in _output(_run_git(root, "ls-tree", "-z", "-l", tree, TOOLS)).split(b"\0"):
         meta, _, path = line.partition(b"\t")
         name = os.path.basename(path)
         if name.endswith(b".json"):
@@ -98,12 +100,12 @@ def _entries(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, int]]":
             yield os.fsdecode(name[:-5]), mode, digest.decode(), int(size) if size.isdigit() else 0
 
 
-def _texts(root: str, digests: "Iterable[str]") -> list[bytes]:
+def _read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
     """Return the content of objects, in order: one process for all of them."""
     asked = "".join(f"{digest}\n" for digest in digests).encode()
     if not asked:
         return []
-    output, at, texts = _output(_run(root, "cat-file", "--batch", given=asked)), 0, []
+    output, at, texts = _output(_run_git(root, "cat-file", "--batch", given=asked)), 0, []
     while at < len(output):
         end = output.index(b"\n", at)
         header = output[at:end].split()
@@ -116,7 +118,7 @@ def _texts(root: str, digests: "Iterable[str]") -> list[bytes]:
     return texts
 
 
-def _run(root: str, *words: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+def _run_git(root: str, *words: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     # what a hook or an agent left in GIT_* may lead to another repository, or write traces
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
@@ -130,10 +132,10 @@ def _run(root: str, *words: str, given: bytes = b"") -> "subprocess.CompletedPro
 
 def _output(done: "subprocess.CompletedProcess[bytes]") -> bytes:
     if done.returncode:
-        raise _failed(done)
+        raise _git_error(done)
     return done.stdout
 
 
-def _failed(done: "subprocess.CompletedProcess[bytes]") -> NotDone:
+def _git_error(done: "subprocess.CompletedProcess[bytes]") -> NotDone:
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"it ended with {done.returncode}"]
     return NotDone(f"git: {lines[0].removeprefix('fatal: ')}")

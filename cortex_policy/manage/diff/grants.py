@@ -6,19 +6,19 @@ from cortex_policy.core.compare.grants import SAME, Meaning, combined, compare
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.escalation import Escalation, escalations
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Value
-from cortex_policy.manage.diff.git_revisions import NothingCommitted, grants_at
-from cortex_policy.manage.diff.settings import loosened
+from cortex_policy.manage.diff.git_revisions import NoCommitsError, grants_at_revision
+from cortex_policy.manage.diff.settings import compare_settings_with_revision
 from cortex_policy.manage.file_permissions import warning_of
 from cortex_policy.state import Root
 from cortex_policy.state.grants import Directory, Trust, check_id, find_root, read_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.manage.diff.git_revisions import Found
+    from cortex_policy.manage.diff.git_revisions import TextOrError
     from cortex_policy.manage.listing import Track
 
 
-class Version(Value):
+class GrantVersion(Value):
     """One side of a change; without a grant it is absent, or invalid if there is a problem, and allows nothing."""
 
     grant: Grant | None
@@ -26,15 +26,15 @@ class Version(Value):
     is_settings: bool = False  # which are compared beside grants
 
 
-ABSENT = Version(None)
+ABSENT = GrantVersion(None)
 
 
-class Change(Value):
+class GrantDiff(Value):
     """What became of one grant, and what its new version would let the tool change that others run."""
 
     name: str
-    old: Version
-    new: Version
+    old: GrantVersion
+    new: GrantVersion
     meaning: Meaning
     escalations: tuple[Escalation, ...]
 
@@ -46,13 +46,13 @@ class Change(Value):
         return "added" if self.old == ABSENT else "removed" if self.new == ABSENT else "changed"
 
 
-class Differences(Value):
+class PolicyDiff(Value):
     """The grants that were touched, how many were not, and what is unsafe about the files that were read.
 
     The notes say what they were compared with, where that is not what was named.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[GrantDiff, ...]
     unchanged: int
     warnings: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -63,54 +63,61 @@ class Differences(Value):
         return combined(change.meaning.verdict for change in self.changes)
 
 
-def between(old: str, new: str, root: str | None = None) -> Differences:
+def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyDiff:
     """Compare two grants, each named by its id or its file; raise GrantError where one is not there."""
-    (before, faults), (after, more) = _named(old, root), _named(new, root)
-    return Differences((_change(new, before, after),), 0, tuple(warning_of(list(dict.fromkeys([*faults, *more])))))
+    (before, faults), (after, more) = _read_side(old, root), _read_side(new, root)
+    return PolicyDiff(
+        (_compare_versions(new, before, after),), 0, tuple(warning_of(list(dict.fromkeys([*faults, *more]))))
+    )
 
 
-def changed(grant_id: str, old: bytes | None, new: bytes | None) -> Change:
+def compare_bytes(grant_id: str, old: bytes | None, new: bytes | None) -> GrantDiff:
     """Say what a write means that replaces these old bytes of a grant by new ones; None stands for no grant."""
-    return _change(grant_id, version_of(old), version_of(new))
+    return _compare_versions(grant_id, to_grant_version(old), to_grant_version(new))
 
 
-def of_settings(meaning: Meaning) -> Change:
+def settings_diff(meaning: Meaning) -> GrantDiff:
     """Return a change of settings, which stands beside those of grants."""
-    side = Version(None, is_settings=True)
-    return Change("config.toml", side, side, meaning, ())
+    side = GrantVersion(None, is_settings=True)
+    return GrantDiff("config.toml", side, side, meaning, ())
 
 
-def against(root: Root, revision: str, grant_id: str | None = None, track: "Track" = iter) -> Differences:
+def compare_with_revision(root: Root, revision: str, grant_id: str | None = None, track: "Track" = iter) -> PolicyDiff:
     """Compare the grants as they stand, or one of them, with those of a git revision; before the first are none."""
     if grant_id is not None:
         check_id(grant_id)
-    before, notes = _before(root, revision, grant_id)
-    after, faults = standing(root, grant_id, track)
+    before, notes = _read_revision(root, revision, grant_id)
+    after, faults = read_grants(root, grant_id, track)
     if grant_id is not None and not before and not after:
         read_grant(root, grant_id)  # raises, and knows what ids there are
     names = sorted({*before, *after})
     touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
-    changes = (_change(name, version_of(before.get(name)), version_of(after.get(name))) for name in touched)
-    settings = _settings(root, revision) if grant_id is None else ()
-    return Differences((*changes, *settings), len(names) - len(touched), tuple(warning_of(faults)), notes)
+    changes = (
+        _compare_versions(name, to_grant_version(before.get(name)), to_grant_version(after.get(name)))
+        for name in touched
+    )
+    settings = _settings_diffs(root, revision) if grant_id is None else ()
+    return PolicyDiff((*changes, *settings), len(names) - len(touched), tuple(warning_of(faults)), notes)
 
 
-def _settings(root: Root, revision: str) -> tuple[Change, ...]:
+def _settings_diffs(root: Root, revision: str) -> tuple[GrantDiff, ...]:
     """Return what became of the project's settings, if that changes what a check answers."""
-    meaning = loosened(root, revision)
-    return (of_settings(meaning),) if meaning is not None else ()
+    meaning = compare_settings_with_revision(root, revision)
+    return (settings_diff(meaning),) if meaning is not None else ()
 
 
-def _before(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, Found], tuple[str, ...]]":
+def _read_revision(root: Root, revision: str, grant_id: str | None) -> "tuple[dict[str, TextOrError], tuple[str, ...]]":
     try:
-        return grants_at(root, revision, grant_id), ()
-    except NothingCommitted as error:
+        return grants_at_revision(root, revision, grant_id), ()
+    except NoCommitsError as error:
         return {}, (f"{error.detail}: compared with no grants at all",)
 
 
-def standing(root: Root, grant_id: str | None = None, track: "Track" = iter) -> "tuple[dict[str, Found], list[str]]":
+def read_grants(
+    root: Root, grant_id: str | None = None, track: "Track" = iter
+) -> "tuple[dict[str, TextOrError], list[str]]":
     """Return the text of the grants as they stand, and what is unsafe about their files, which only `check` refuses."""
-    found: dict[str, Found] = {}
+    found: dict[str, TextOrError] = {}
     trust = Trust(root)
     with suppress(FileNotFoundError), Directory(trust, "tools") as tools:
         faults = list(trust.faults)
@@ -118,31 +125,31 @@ def standing(root: Root, grant_id: str | None = None, track: "Track" = iter) -> 
             if grant_id in {None, name}:
                 tools.trust = trust.copy()  # so that each file has faults of its own
                 with suppress(FileNotFoundError):  # removed since it was listed
-                    found[name] = _read(tools, name)
+                    found[name] = _text_or_error(tools, name)
                 faults += tools.trust.faults
         return found, faults
     return found, trust.faults
 
 
-def _read(tools: Directory, name: str) -> "Found":
+def _text_or_error(tools: Directory, name: str) -> "TextOrError":
     try:
         return tools.read(f"{name}.json", MAX_BYTES + 1)
     except GrantError as error:
         return error
 
 
-def _named(word: str, root: str | None) -> tuple[Version, list[str]]:
+def _read_side(word: str, root: str | None) -> tuple[GrantVersion, list[str]]:
     if "/" in word or word.endswith(".json"):
-        return version_of(file_text(word)), []
+        return to_grant_version(read_grant_file(word)), []
     check_id(word)
     where = find_root(root)
-    found, faults = standing(where, word)
+    found, faults = read_grants(where, word)
     if word not in found:
         read_grant(where, word)  # raises, and knows what ids there are
-    return version_of(found.get(word)), faults
+    return to_grant_version(found.get(word)), faults
 
 
-def file_text(name: str) -> bytes:
+def read_grant_file(name: str) -> bytes:
     """Read the text of a grant from any file; raise GrantError (grant_not_found)."""
     try:
         with open(name, "rb") as file:
@@ -151,20 +158,20 @@ def file_text(name: str) -> bytes:
         raise GrantError(GRANT_NOT_FOUND, f"`{name}`: {(error.strerror or str(error)).lower()}") from None
 
 
-def _differs(old: "Found | None", new: "Found | None") -> bool:
+def _differs(old: "TextOrError | None", new: "TextOrError | None") -> bool:
     return not isinstance(old, bytes) or old != new
 
 
-def version_of(found: "Found | None") -> Version:
+def to_grant_version(found: "TextOrError | None") -> GrantVersion:
     """Return the side of a change that a text is."""
     if found is None:
         return ABSENT
     try:
-        return Version(decode(found)) if isinstance(found, bytes) else Version(None, found.detail)
+        return GrantVersion(decode(found)) if isinstance(found, bytes) else GrantVersion(None, found.detail)
     except GrantError as error:
-        return Version(None, error.detail)
+        return GrantVersion(None, error.detail)
 
 
-def _change(name: str, old: Version, new: Version) -> Change:
+def _compare_versions(name: str, old: GrantVersion, new: GrantVersion) -> GrantDiff:
     named = escalations(new.grant) if new.grant is not None else ()
-    return Change(name, old, new, compare(old.grant, new.grant), named)
+    return GrantDiff(name, old, new, compare(old.grant, new.grant), named)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from cortex_policy.core.compare.grants import NARROWED, WIDENED, Comparison, Meaning, combined
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, USER, Layer, standing
-from cortex_policy.manage.diff.git_revisions import NothingCommitted, settings_at
+from cortex_policy.manage.diff.git_revisions import NoCommitsError, settings_at_revision
 from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.settings import LARGEST, NAME, file_of, layer, read_file
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Values = Mapping[str, Any] | None  # None: they are wrong, and every check answers 27
 
-WRONG = "every check is answered with no, since the settings are wrong"
+INVALID_SETTINGS = "every check is answered with no, since the settings are wrong"
 _LOST = {
     "audit.file": "no call is recorded any more",
     "audit.keep": "a full audit log is dropped",
@@ -30,15 +30,15 @@ _STRICTER = {setting.name for setting in SETTINGS if setting.values} - {
 }  # which says more, and denies none
 
 
-def outcome(place: str, file: str, old: bytes | None, new: bytes | None) -> Meaning | None:
+def compare_settings_texts(place: str, file: str, old: bytes | None, new: bytes | None) -> Meaning | None:
     """Return what a new text of a settings file means for all whom it concerns, None where it changes nothing."""
-    above = list(_above(place))
-    before, after = (_counting(place, file, data, above) for data in (old, new))
-    fields = tuple(_compared(before, after))
+    above = list(_higher_layers(place))
+    before, after = (_effective_values(place, file, data, above) for data in (old, new))
+    fields = tuple(_compare_values(before, after))
     return Meaning(combined(field.verdict for field in fields), fields) if fields else None
 
 
-def _above(place: str) -> "Iterator[Layer]":
+def _higher_layers(place: str) -> "Iterator[Layer]":
     """Yield what holds wherever a file does: another user, root or environment has none of the other places."""
     if place == SYSTEM:
         return
@@ -51,7 +51,7 @@ def _above(place: str) -> "Iterator[Layer]":
     yield Layer(SYSTEM, {name: system.values[name] for name in names}, system.sources, system.locked)
 
 
-def _counting(place: str, file: str, data: bytes | None, above: "list[Layer]") -> "Values":
+def _effective_values(place: str, file: str, data: bytes | None, above: "list[Layer]") -> "Values":
     """Return what counts where a file has such a text, None where it is wrong."""
     try:
         own = layer(place, file, data) if data is not None else Layer(place, {}, {})
@@ -61,28 +61,28 @@ def _counting(place: str, file: str, data: bytes | None, above: "list[Layer]") -
     return values | {LOCKED: own.locked}
 
 
-def loosened(root: "Root", revision: str) -> Meaning | None:
+def compare_settings_with_revision(root: "Root", revision: str) -> Meaning | None:
     """Return what the project's settings mean beside those of a git revision; None where nothing of a check changed."""
-    fields = tuple(_compared(_before(root, revision), _now(root)))
+    fields = tuple(_compare_values(_values_at_revision(root, revision), _current_values(root)))
     return Meaning(combined(field.verdict for field in fields), fields) if fields else None
 
 
-def _compared(old: "Values", new: "Values") -> "Iterator[Comparison]":
+def _compare_values(old: "Values", new: "Values") -> "Iterator[Comparison]":
     if old is None or new is None:
         if old is not new:
             verdict, when = (NARROWED, "now") if new is None else (WIDENED, "before")
-            yield Comparison("config.toml", verdict, f"{when} {WRONG}")
+            yield Comparison("config.toml", verdict, f"{when} {INVALID_SETTINGS}")
         return
     for setting in SETTINGS:
         before, after = old.get(setting.name, setting.default), new.get(setting.name, setting.default)
         if before != after and setting.name in {*_LOST, *_STRICTER}:
-            yield from _judged(setting, before, after)
+            yield from _compare_setting(setting, before, after)
     for name in old.get(LOCKED, ()):
         if name not in new.get(LOCKED, ()):
             yield Comparison(name, WIDENED, "is locked no more: others may say what they want")
 
 
-def _judged(setting: "Setting", before: "Any", after: "Any") -> "Iterator[Comparison]":
+def _compare_setting(setting: "Setting", before: "Any", after: "Any") -> "Iterator[Comparison]":
     if setting.name in _LOST:
         if not after:
             yield Comparison(setting.name, WIDENED, _LOST[setting.name])
@@ -91,25 +91,25 @@ def _judged(setting: "Setting", before: "Any", after: "Any") -> "Iterator[Compar
     yield Comparison(setting.name, verdict, f"{before} becomes {after}".lower())
 
 
-def _before(root: "Root", revision: str) -> "Values":
+def _values_at_revision(root: "Root", revision: str) -> "Values":
     try:
-        return _values(root, settings_at(root, revision))
-    except NothingCommitted:
+        return _parse_values(root, settings_at_revision(root, revision))
+    except NoCommitsError:
         return {}
 
 
-def _now(root: "Root") -> "Values":
+def _current_values(root: "Root") -> "Values":
     try:
         # INVARIANT: whatever its mode: a clone of CI may have any, and a gate must not take weaker for wrong
         with Directory(Trust(root)) as policy:
-            return _values(root, policy.read(NAME, LARGEST + 1))
+            return _parse_values(root, policy.read(NAME, LARGEST + 1))
     except FileNotFoundError:
         return {}
     except GrantError:
         return None
 
 
-def _values(root: "Root", data: bytes | None) -> "Values":
+def _parse_values(root: "Root", data: bytes | None) -> "Values":
     if data is None:
         return {}
     try:

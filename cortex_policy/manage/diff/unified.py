@@ -8,16 +8,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Literal
 
-    Step = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
-    Steps = list[Step]
+    Opcode = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
+    Opcodes = list[Opcode]
 
 _MOST_PAIRS = 1_000_000  # of lines that are compared
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 
 
-def patch(old: bytes, new: bytes, name: str) -> list[str]:
+def readable_diff(old: bytes, new: bytes, name: str) -> list[str]:
     """Return the lines of the diff; a carriage return at the end of a line is part of it."""
-    lines = _unified(_lines(old), _lines(new), f"{name} (old)", f"{name} (new)", "")
+    lines = _diff_lines(_lines(old), _lines(new), f"{name} (old)", f"{name} (new)", "")
     return [part for line in lines for part in line.split("\n")]
 
 
@@ -26,11 +26,11 @@ def _lines(data: bytes) -> list[str]:
     return [*lines, f"{rest}\n\\ no newline at the end"] if rest else lines
 
 
-def difference(grant_id: str, old: bytes | None, new: bytes | None) -> str:
+def unified_diff(grant_id: str, old: bytes | None, new: bytes | None) -> str:
     """Return a unified diff of two texts of a grant, '' where they are equal; None stands for no grant."""
     name = f".cortex/policy/tools/{grant_id}.json"
     before, after = "/dev/null" if old is None else f"a/{name}", "/dev/null" if new is None else f"b/{name}"
-    lines = _unified(_whole_lines(old), _whole_lines(new), before, after, "\n")
+    lines = _diff_lines(_whole_lines(old), _whole_lines(new), before, after, "\n")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
@@ -38,22 +38,22 @@ def _whole_lines(data: bytes | None) -> list[str]:
     return _LINE.findall((data or b"").decode("utf-8", "replace"))
 
 
-class _Known(SequenceMatcher[str]):
+class _KnownOpcodes(SequenceMatcher[str]):
     """Steps that are known already, which are only to be grouped."""
 
-    def __init__(self, steps: "Steps") -> None:
+    def __init__(self, steps: "Opcodes") -> None:
         super().__init__()
         self._steps = steps
 
-    def get_opcodes(self) -> "Steps":
+    def get_opcodes(self) -> "Opcodes":
         return self._steps
 
 
-def _unified(old: list[str], new: list[str], before: str, after: str, end: str) -> "Iterator[str]":
+def _diff_lines(old: list[str], new: list[str], before: str, after: str, end: str) -> "Iterator[str]":
     """Yield a unified diff; where much differs it is right, and not the smallest."""
     if old != new:
         yield from (f"--- {before}{end}", f"+++ {after}{end}")
-    for steps in _Known(_steps(old, new)).get_grouped_opcodes() if old != new else ():
+    for steps in _KnownOpcodes(_opcodes(old, new)).get_grouped_opcodes() if old != new else ():
         first, last = steps[0], steps[-1]
         yield f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@{end}"
         for tag, start, stop, new_start, new_stop in steps:
@@ -64,16 +64,16 @@ def _unified(old: list[str], new: list[str], before: str, after: str, end: str) 
             yield from (f"+{line}" for line in new[new_start:new_stop])
 
 
-def _steps(old: list[str], new: list[str]) -> "Steps":
+def _opcodes(old: list[str], new: list[str]) -> "Opcodes":
     """Return how one list becomes another, the equal start and end aside: the work is the product of what is left."""
     most = min(len(old), len(new))
     head = next((at for at in range(most) if old[at] != new[at]), most)
     tail = next((at for at in range(most - head) if old[-1 - at] != new[-1 - at]), most - head)
     mine, theirs = old[head : len(old) - tail], new[head : len(new) - tail]
-    steps: Steps = [("replace", 0, len(mine), 0, len(theirs))]
+    steps: Opcodes = [("replace", 0, len(mine), 0, len(theirs))]
     if len(mine) * len(theirs) <= _MOST_PAIRS:
         steps = SequenceMatcher(None, mine, theirs).get_opcodes()
-    moved: Steps = [(tag, start + head, stop + head, at + head, to + head) for tag, start, stop, at, to in steps]
+    moved: Opcodes = [(tag, start + head, stop + head, at + head, to + head) for tag, start, stop, at, to in steps]
     return [("equal", 0, head, 0, head), *moved, ("equal", len(old) - tail, len(old), len(new) - tail, len(new))]
 
 

@@ -26,7 +26,7 @@ _WAITS = {
 }
 
 
-def chosen(environment: "Mapping[str, str]", setting: str | None = None) -> list[str]:
+def choose_editor(environment: "Mapping[str, str]", setting: str | None = None) -> list[str]:
     """Return the words of the operator's editor, else of one that is installed; raise NotDone where there is none."""
     named = {"editor": setting or "", **{f"${name}": environment.get(name, "") for name in ("VISUAL", "EDITOR")}}
     for name, text in named.items():
@@ -42,9 +42,9 @@ def chosen(environment: "Mapping[str, str]", setting: str | None = None) -> list
     raise NotDone("no editor was found", "name one in `$VISUAL` or `$EDITOR`")
 
 
-def command(words: list[str], file: str, line: int) -> list[str]:
+def command_to_open(words: list[str], file: str, line: int) -> list[str]:
     """Return the words that open a file and wait until it is closed, at a line if the editor takes one; 0 is none."""
-    names = _names(words[0])
+    names = _editor_names(words[0])
     waits = next((flags for name, flags in _WAITS.items() if name in names), ())
     words = [*words, *(waits[:1] if not {*waits}.intersection(words) else [])]
     if _TAKES_GOTO & names:
@@ -54,7 +54,7 @@ def command(words: list[str], file: str, line: int) -> list[str]:
     return [*words, file]
 
 
-def _names(word: str) -> set[str]:
+def _editor_names(word: str) -> set[str]:
     """Return what an editor is called, and what the program is that its name leads to, without what follows a dot."""
     target = os.path.basename(os.path.realpath(shutil.which(word) or word))
     if target == "busybox":

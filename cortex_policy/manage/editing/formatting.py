@@ -7,23 +7,23 @@ WIDTH = 100
 _UNIT = "  "
 
 
-def formatted(text: str) -> str:
+def format_grant_text(text: str) -> str:
     """Lay out a JSON text: two blanks a level, one key a line, arrays on one line where they fit, LF at its end.
 
     Keys keep their order, numbers and strings their spelling. Raises Malformed for a text that `decode_json` refuses.
     """
     decode_json(text.encode())
-    return _laid_out(text, scan(text), 0, 0) + "\n"
+    return _layout(text, scan(text), 0, 0) + "\n"
 
 
-def _laid_out(text: str, node: Node, depth: int, taken: int) -> str:
+def _layout(text: str, node: Node, depth: int, taken: int) -> str:
     """Return a value at a depth; `taken` columns of its line are taken by what stands around it."""
     if node.kind not in ("array", "object"):
         return text[node.start : node.end]
     opening, closing = text[node.start], text[node.end - 1]
     if not node.parts:
         return opening + closing
-    inline = _inline(text, node)
+    inline = _on_one_line(text, node)
     if inline is not None and taken + len(inline) <= WIDTH:
         return inline
     indent = "\n" + _UNIT * (depth + 1)
@@ -31,15 +31,15 @@ def _laid_out(text: str, node: Node, depth: int, taken: int) -> str:
     for part in node.parts:
         label = text[part.key_start : part.key_end] + ": " if part.key is not None else ""
         has_comma = part is not node.parts[-1]
-        parts.append(label + _laid_out(text, part, depth + 1, len(indent) - 1 + len(label) + has_comma))
+        parts.append(label + _layout(text, part, depth + 1, len(indent) - 1 + len(label) + has_comma))
     return f"{opening}{indent}{f',{indent}'.join(parts)}\n{_UNIT * depth}{closing}"
 
 
-def _inline(text: str, node: Node) -> str | None:
+def _on_one_line(text: str, node: Node) -> str | None:
     """Return an array on one line, None where an object inside asks for lines of its own."""
     if node.kind == "object":
         return None if node.parts else "{}"
     if node.kind != "array":
         return text[node.start : node.end]
-    parts = [_inline(text, part) for part in node.parts]
+    parts = [_on_one_line(text, part) for part in node.parts]
     return None if None in parts else f"[{', '.join(filter(None, parts))}]"

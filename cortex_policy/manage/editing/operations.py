@@ -2,11 +2,11 @@
 
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GRANT_INVALID, CortexPolicyError, GrantError, UsageError, Value
-from cortex_policy.manage.diff.grants import Change, changed
-from cortex_policy.manage.diff.unified import difference
+from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
+from cortex_policy.manage.diff.unified import unified_diff
 from cortex_policy.manage.editing import set_fields
-from cortex_policy.manage.editing.formatting import formatted
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.editing.formatting import format_grant_text
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state.grants import Directory, Trust, check_id, is_grant_id, read_grant
 from cortex_policy.state.grants_errors import root_option
@@ -18,130 +18,132 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.transaction.writer import Writer
 
-    Consent = Callable[[Change], None]  # raises where the answer is no
+    Consent = Callable[[GrantDiff], None]  # raises where the answer is no
 
-_NEW = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}, "dataClass": "internal"}'
+_NEW_GRANT = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}, "dataClass": "internal"}'
 
 
-class Written(Value):
+class WriteResult(Value):
     """What became of a grant: what that means, its text as a unified diff, and whether it was written.
 
     The version is that of the stamp; None where nothing was written, or where the next write finishes the stamp.
     """
 
-    change: Change
+    change: GrantDiff
     diff: str
     is_written: bool = False
     version: int | None = None
 
 
-class Laid(Value):
+class FormatResult(Value):
     """A grant that was looked at for its layout, or the error that stood in the way."""
 
     id: str
-    written: Written | None
+    result: WriteResult | None
     error: CortexPolicyError | None = None
 
     @property
     def differs(self) -> bool:
         """Whether its layout is, or was, not the canonical one."""
-        return self.written is not None and bool(self.written.diff)
+        return self.result is not None and bool(self.result.diff)
 
 
-def planned(root: Root, grant_id: str, wanted: set_fields.Change) -> Written:
+def preview_edit(root: Root, grant_id: str, wanted: set_fields.GrantEdit) -> WriteResult:
     """Return what `edited` would write; take no lock."""
     check_id(grant_id)
-    old = _standing(root, grant_id)
-    return _unwritten(grant_id, old, _changed(root, grant_id, old, wanted))
+    old = _read_without_lock(root, grant_id)
+    return _preview(grant_id, old, _edit_bytes(root, grant_id, old, wanted))
 
 
-def edited(
-    root: Root, grant_id: str, wanted: set_fields.Change, consent: "Consent", patience: Patience = AT_ONCE
-) -> Written:
+def edit_grant(
+    root: Root, grant_id: str, wanted: set_fields.GrantEdit, consent: "Consent", patience: Patience = AT_ONCE
+) -> WriteResult:
     """Make a change to a grant; one that holds already writes nothing, and asks nobody."""
     check_id(grant_id)
-    with writing(root, patience, "set") as writer:
+    with write_transaction(root, patience, "set") as writer:
         old = _read(writer, grant_id)
-        new = _changed(root, grant_id, old, wanted)
-        return _unwritten(grant_id, old, old) if new == old else _put(writer, grant_id, old, new, consent)
+        new = _edit_bytes(root, grant_id, old, wanted)
+        return _preview(grant_id, old, old) if new == old else _write(writer, grant_id, old, new, consent)
 
 
-def drafted(wanted: set_fields.Change) -> str:
+def new_grant_text(wanted: set_fields.GrantEdit) -> str:
     """Return the text of a new grant, in its canonical layout; raise UsageError for what cannot be in one."""
-    return formatted(set_fields.change(_NEW, wanted).text)
+    return format_grant_text(set_fields.apply_edit(_NEW_GRANT, wanted).text)
 
 
-def made(root: Root, grant_id: str, text: str, consent: "Consent", patience: Patience = AT_ONCE) -> Written:
+def create_grant(root: Root, grant_id: str, text: str, consent: "Consent", patience: Patience = AT_ONCE) -> WriteResult:
     """Write a new grant."""
     check_new_id(grant_id)
-    with writing(root, patience, "new") as writer:
+    with write_transaction(root, patience, "new") as writer:
         _refuse_existing(writer, grant_id)
-        return _put(writer, grant_id, None, text.encode(), consent)
+        return _write(writer, grant_id, None, text.encode(), consent)
 
 
-def copied(root: Root, grant_id: str, other: str, consent: "Consent", patience: Patience = AT_ONCE) -> Written:
+def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", patience: Patience = AT_ONCE) -> WriteResult:
     """Write the bytes of a grant as a new one."""
     check_id(grant_id)
     check_new_id(other)
-    with writing(root, patience, "copy") as writer:
+    with write_transaction(root, patience, "copy") as writer:
         data = _read(writer, grant_id)
         _refuse_existing(writer, other)
         _refuse_invalid(root, grant_id, data)
-        return _put(writer, other, None, data, consent, writer.mode(grant_id))
+        return _write(writer, other, None, data, consent, writer.mode(grant_id))
 
 
-def removed(root: Root, grant_id: str, consent: "Consent", patience: Patience = AT_ONCE) -> Written:
+def remove_grant(root: Root, grant_id: str, consent: "Consent", patience: Patience = AT_ONCE) -> WriteResult:
     """Remove a grant, whether it is valid or not."""
     check_id(grant_id)
-    with writing(root, patience, "remove") as writer:
+    with write_transaction(root, patience, "remove") as writer:
         old = _read(writer, grant_id)
-        found = _unwritten(grant_id, old, None)
+        found = _preview(grant_id, old, None)
         writer.check_stamped(grant_id, old)
         consent(found.change)
-        return Written(found.change, found.diff, is_written=True, version=writer.remove(grant_id, old))
+        return WriteResult(found.change, found.diff, is_written=True, version=writer.remove(grant_id, old))
 
 
-def renamed(root: Root, grant_id: str, other: str, patience: Patience = AT_ONCE) -> Written:
+def rename_grant(root: Root, grant_id: str, other: str, patience: Patience = AT_ONCE) -> WriteResult:
     """Give a grant another id; it allows what it allowed, so nobody is asked."""
     check_id(grant_id)
     check_new_id(other)
-    with writing(root, patience, "rename") as writer:
+    with write_transaction(root, patience, "rename") as writer:
         old = _read(writer, grant_id)
         _refuse_existing(writer, other)
         if not writer.is_own:
             _refuse_invalid(root, grant_id, old)
-        return Written(changed(other, old, old), "", is_written=True, version=writer.rename(grant_id, other, old))
+        return WriteResult(
+            compare_bytes(other, old, old), "", is_written=True, version=writer.rename(grant_id, other, old)
+        )
 
 
-def unformatted(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[Laid]":
+def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatResult]":
     """Yield what `laid_out` would write; take no lock. No ids at all are all grants."""
-    for grant_id in _named(root, grant_ids):
+    for grant_id in _ids_or_all(root, grant_ids):
         try:
-            old = _standing(root, grant_id)
-            yield Laid(grant_id, _unwritten(grant_id, old, _canonical(root, grant_id, old)))
+            old = _read_without_lock(root, grant_id)
+            yield FormatResult(grant_id, _preview(grant_id, old, _formatted_bytes(root, grant_id, old)))
         except GrantError as error:
-            yield Laid(grant_id, None, error)
+            yield FormatResult(grant_id, None, error)
 
 
-def laid_out(root: Root, grant_ids: tuple[str, ...], patience: Patience = AT_ONCE) -> "Iterator[Laid]":
+def format_grants(root: Root, grant_ids: tuple[str, ...], patience: Patience = AT_ONCE) -> "Iterator[FormatResult]":
     """Write each grant in its canonical layout, and yield what became of it; one that cannot be is passed over."""
-    with writing(root, patience, "fmt") as writer:
-        for grant_id in _named(root, grant_ids):
+    with write_transaction(root, patience, "fmt") as writer:
+        for grant_id in _ids_or_all(root, grant_ids):
             try:
-                written = _laid_out(writer, grant_id)
+                written = _format_grant(writer, grant_id)
             except (GrantError, NotDone) as error:
-                yield Laid(grant_id, None, error)
+                yield FormatResult(grant_id, None, error)
             else:
-                yield Laid(grant_id, written)
+                yield FormatResult(grant_id, written)
 
 
-def _laid_out(writer: "Writer", grant_id: str) -> Written:
+def _format_grant(writer: "Writer", grant_id: str) -> WriteResult:
     old = _read(writer, grant_id)
-    new = _canonical(writer.root, grant_id, old)
+    new = _formatted_bytes(writer.root, grant_id, old)
     if new == old:
-        return _unwritten(grant_id, old, old)
+        return _preview(grant_id, old, old)
     try:
-        return _put(writer, grant_id, old, new)
+        return _write(writer, grant_id, old, new)
     except OSError as error:  # told of this grant alone: those before it are written
         raise NotDone(f"`{error.filename}`: {(error.strerror or str(error)).lower()}") from None
 
@@ -155,43 +157,43 @@ def check_new_id(word: str) -> None:
 
 def check_absent(root: Root, grant_id: str) -> None:
     """Raise NotDone where a grant stands already; take no lock."""
-    if grant_id in _named(root, ()):
-        raise _existing(root, grant_id)
+    if grant_id in _ids_or_all(root, ()):
+        raise _exists_error(root, grant_id)
 
 
-def _put(
+def _write(
     writer: "Writer", grant_id: str, old: bytes | None, new: bytes, consent: "Consent | None" = None, mode: int = 0o644
-) -> Written:
-    found = _unwritten(grant_id, old, new)
+) -> WriteResult:
+    found = _preview(grant_id, old, new)
     if found.change.new.grant is None:
         raise AssertionError("an edit went wrong: nothing was written")  # a bug of ours, and it ends as one
     if consent is not None:
-        writer.check_closed(grant_id)  # nobody is asked for what would be refused
+        writer.check_permissions(grant_id)  # nobody is asked for what would be refused
         writer.check_stamped(grant_id, old)
         consent(found.change)
-    return Written(found.change, found.diff, is_written=True, version=writer.put(grant_id, old, new, mode))
+    return WriteResult(found.change, found.diff, is_written=True, version=writer.write(grant_id, old, new, mode))
 
 
-def _unwritten(grant_id: str, old: bytes | None, new: bytes | None) -> Written:
-    return Written(changed(grant_id, old, new), difference(grant_id, old, new))
+def _preview(grant_id: str, old: bytes | None, new: bytes | None) -> WriteResult:
+    return WriteResult(compare_bytes(grant_id, old, new), unified_diff(grant_id, old, new))
 
 
 def _read(writer: "Writer", grant_id: str) -> bytes:
     data = writer.read(grant_id)
     if data is None:
-        raise _missing(writer.root, grant_id)
+        raise _missing_error(writer.root, grant_id)
     return data
 
 
-def _standing(root: Root, grant_id: str) -> bytes:
+def _read_without_lock(root: Root, grant_id: str) -> bytes:
     try:
         with Directory(Trust(root), "tools") as tools:
             return tools.read(f"{grant_id}.json", MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _missing(root, grant_id) from None
+        raise _missing_error(root, grant_id) from None
 
 
-def _missing(root: Root, grant_id: str) -> Exception:
+def _missing_error(root: Root, grant_id: str) -> Exception:
     try:
         read_grant(root, grant_id)  # it knows what ids there are
     except GrantError as error:
@@ -201,10 +203,10 @@ def _missing(root: Root, grant_id: str) -> Exception:
 
 def _refuse_existing(writer: "Writer", grant_id: str) -> None:
     if writer.read(grant_id) is not None:
-        raise _existing(writer.root, grant_id)
+        raise _exists_error(writer.root, grant_id)
 
 
-def _existing(root: Root, grant_id: str) -> NotDone:
+def _exists_error(root: Root, grant_id: str) -> NotDone:
     return NotDone(f"`{grant_id}` is there already", f"see it with `cortex-policy show {grant_id}{root_option(root)}`")
 
 
@@ -223,21 +225,21 @@ def _refuse_invalid(root: Root, grant_id: str, data: bytes) -> None:
         ) from None
 
 
-def _changed(root: Root, grant_id: str, old: bytes, wanted: set_fields.Change) -> bytes:
+def _edit_bytes(root: Root, grant_id: str, old: bytes, wanted: set_fields.GrantEdit) -> bytes:
     _refuse_invalid(root, grant_id, old)
-    edit = set_fields.change(old.decode(), wanted, grant_id)
+    edit = set_fields.apply_edit(old.decode(), wanted, grant_id)
     return old if edit.is_unchanged else edit.text.encode()
 
 
-def _canonical(root: Root, grant_id: str, old: bytes) -> bytes:
+def _formatted_bytes(root: Root, grant_id: str, old: bytes) -> bytes:
     _refuse_invalid(root, grant_id, old)
-    new = formatted(old.decode()).encode()
+    new = format_grant_text(old.decode()).encode()
     if len(new) > MAX_BYTES:
         raise GrantError(GRANT_INVALID, f"`{grant_id}` would be larger than {MAX_BYTES} bytes in its canonical layout")
     return new
 
 
-def _named(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
+def _ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
     for grant_id in grant_ids:
         check_id(grant_id)
     if grant_ids:

@@ -5,9 +5,9 @@ from typing import Protocol
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import Value
-from cortex_policy.manage.diff.grants import Change, changed
+from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.replay.impact import told
-from cortex_policy.manage.transaction.writer import Writer, writing
+from cortex_policy.manage.transaction.writer import Writer, write_transaction
 from cortex_policy.schema.catalog import NOTE
 from cortex_policy.schema.lint import examine
 from cortex_policy.schema.problems import Problem, placed
@@ -24,7 +24,7 @@ SAVE, EDIT, DIFF, EXIT = "s", "e", "d", "x"
 ENDED_AT_ONCE = "the editor ended at once"
 
 
-class Screen(Protocol):
+class EditorUI(Protocol):
     """What the loop asks of whoever sits in front of it."""
 
     def edit(self, path: str, line: int) -> str:
@@ -36,7 +36,7 @@ class Screen(Protocol):
     def ask(self, choices: str) -> str:
         """Return one of the choices; EXIT at the end of input."""
 
-    def consent(self, change: Change) -> bool:
+    def consent(self, change: GrantDiff) -> bool:
         """Ask whether a change that may allow more is meant."""
 
     def say(self, sentence: str) -> None:
@@ -45,53 +45,53 @@ class Screen(Protocol):
     def show_problems(self, found: tuple[Problem, ...]) -> None:
         """Show what is wrong or doubtful."""
 
-    def show_change(self, change: Change) -> None:
+    def show_change(self, change: GrantDiff) -> None:
         """Show what a change means."""
 
     def show_diff(self, old: bytes, new: bytes) -> None:
         """Show what is different."""
 
 
-class Outcome(Value):
+class EditResult(Value):
     """How a session ended: saved, unchanged or cancelled; the version is None where the stamp is yet to be finished."""
 
-    word: str
+    status: str
     version: int | None = None
 
 
-class _Look(Value):
+class _Review(Value):
     """What came of the editor: the text that was found, what may be done with it, and where to go on."""
 
     text: bytes
     choices: str = EDIT + EXIT
     line: int = 0
-    change: Change | None = None
+    change: GrantDiff | None = None
 
 
-def edit(root: Root, grant_id: str, patience: Patience, screen: Screen) -> Outcome:
+def run_edit_session(root: Root, grant_id: str, patience: Patience, screen: EditorUI) -> EditResult:
     """Let an operator edit a grant while the writers' lock is held.
 
     Raises NotDone or GrantError for what stands in the way. Whatever ends it, the grant is the old one or the new one,
     and a text that was not saved is left and named.
     """
     check_id(grant_id)
-    with writing(root, patience, "edit") as writer:
-        original = _original(writer, grant_id)
+    with write_transaction(root, patience, "edit") as writer:
+        original = _read_original(writer, grant_id)
         file = f"{root.tools}/{grant_id}.json"
         for path in left(file):
             screen.say(f"note: an earlier session left its text in `{path}`")
         draft = Draft(file, original, MAX_BYTES + 1)
-        session = Session(
-            grant_id, original, draft, screen, lambda new: writer.put(grant_id, original, new), partial(told, root)
+        session = EditSession(
+            grant_id, original, draft, screen, lambda new: writer.write(grant_id, original, new), partial(told, root)
         )
         try:
             return session.run()
         finally:
-            if session.may_go_on or draft.settle(original, session.saved):
+            if session.may_still_be_open or draft.settle(original, session.saved):
                 screen.say(f"the text was left in `{draft.path}`")
 
 
-def _original(writer: Writer, grant_id: str) -> bytes:
+def _read_original(writer: Writer, grant_id: str) -> bytes:
     """Return the bytes of a grant that can be saved when it was edited; it need not load."""
     root = writer.root
     original, file = writer.read(grant_id), f"{root.tools}/{grant_id}.json"
@@ -99,15 +99,15 @@ def _original(writer: Writer, grant_id: str) -> bytes:
         raise with_context(FileNotFoundError(None, None, file), Trust(root), grant_id)
     if len(original) > MAX_BYTES:
         raise NotDone(f"`{file}` is larger than {MAX_BYTES} bytes", "mend it by hand")
-    writer.check_closed(grant_id)
+    writer.check_permissions(grant_id)
     writer.check_stamped(grant_id, original)
     return original
 
 
-class Session:
+class EditSession:
     """One operator, one grant, and a copy of it to work on."""
 
-    may_go_on: bool
+    may_still_be_open: bool
     saved: bytes
 
     def __init__(
@@ -115,74 +115,74 @@ class Session:
         grant_id: str,
         original: bytes,
         draft: Draft,
-        screen: Screen,
+        screen: EditorUI,
         save: "Callable[[bytes], int | None]",
-        told: "Callable[[Change], str]" = lambda _: "",
+        impact_of: "Callable[[GrantDiff], str]" = lambda _: "",
     ) -> None:
         """Take the grant, the copy, the operator's screen, what saves a text, and what knows the last calls."""
         self._id, self._original, self._draft, self._screen, self._save = grant_id, original, draft, screen, save
-        self._told = told
+        self._impact_of = impact_of
         self._last = original
         self.saved = original
-        self.may_go_on = False  # whether an editor may have the copy open in the background
+        self.may_still_be_open = False  # whether an editor may have the copy open in the background
 
-    def run(self) -> Outcome:
+    def run(self) -> EditResult:
         """Edit until the text is saved, unchanged or given up."""
         line = _first_line(self._problems(self._original)[1])
         while True:
-            look = self._look(self._screen.edit(self._draft.path, line))
-            if not look.choices:
-                return Outcome("unchanged")
-            answer = self._answer(look)
+            review = self._review_text(self._screen.edit(self._draft.path, line))
+            if not review.choices:
+                return EditResult("unchanged")
+            answer = self._ask_operator(review)
             if answer == SAVE:
-                version = self._save(look.text)
-                self.saved = look.text
-                return Outcome("saved", version)
+                version = self._save(review.text)
+                self.saved = review.text
+                return EditResult("saved", version)
             if answer == EXIT:
-                return Outcome("cancelled")
-            line = look.line
+                return EditResult("cancelled")
+            line = review.line
 
-    def _answer(self, look: _Look) -> str:
+    def _ask_operator(self, review: _Review) -> str:
         while True:
-            answer = self._screen.ask(look.choices)
+            answer = self._screen.ask(review.choices)
             if answer == DIFF:
-                self._screen.show_diff(self._original, look.text)
-            elif answer != SAVE or look.change is None or self._screen.consent(look.change):
+                self._screen.show_diff(self._original, review.text)
+            elif answer != SAVE or review.change is None or self._screen.consent(review.change):
                 return answer
 
-    def _look(self, failure: str) -> _Look:
+    def _review_text(self, failure: str) -> _Review:
         was_fast = failure == ENDED_AT_ONCE
         if failure and not was_fast:
             self._screen.say(failure)
         text = self._read()
-        self.may_go_on = was_fast and text == self._original
-        if self.may_go_on:
-            raise in_background()
+        self.may_still_be_open = was_fast and text == self._original
+        if self.may_still_be_open:
+            raise background_editor_error()
         if text is None:
-            return _Look(self._last)
+            return _Review(self._last)
         self._last = text
         if failure and not was_fast:
-            return _Look(text)
+            return _Review(text)
         if not text.strip() and text != self._original:
             self._screen.say(f"`{self._id}` was emptied, and nothing is not a grant")
-            return _Look(text)
+            return _Review(text)
         loads, found = self._problems(text)
         if text == self._original:
             self._screen.say(f"`{self._id}` is unchanged")
             if loads:
-                return _Look(text, "")
-        return self._judged(text, found, loads=loads)
+                return _Review(text, "")
+        return self._review_grant(text, found, loads=loads)
 
-    def _judged(self, text: bytes, found: tuple[Problem, ...], *, loads: bool) -> _Look:
+    def _review_grant(self, text: bytes, found: tuple[Problem, ...], *, loads: bool) -> _Review:
         if found:
             self._screen.show_problems(found)
         if not loads:
-            return _Look(text, EDIT + DIFF + EXIT, _first_line(found))
-        change = changed(self._id, self._original, text)
+            return _Review(text, EDIT + DIFF + EXIT, _first_line(found))
+        change = compare_bytes(self._id, self._original, text)
         self._screen.show_change(change)
-        if past := self._told(change):
+        if past := self._impact_of(change):
             self._screen.say(past)
-        return _Look(text, SAVE + EDIT + DIFF + EXIT, _first_line(found), change)
+        return _Review(text, SAVE + EDIT + DIFF + EXIT, _first_line(found), change)
 
     def _problems(self, text: bytes) -> tuple[bool, tuple[Problem, ...]]:
         """Return whether a text is a grant, and what is wrong or doubtful about it."""
@@ -199,7 +199,7 @@ class Session:
         return None
 
 
-def in_background() -> NotDone:
+def background_editor_error() -> NotDone:
     """Return the error for an editor that ended at once and changed nothing: it may still have the text open."""
     hint = "an editor that goes on in the background must be told to wait, as in `EDITOR='code --wait'`"
     return NotDone(ENDED_AT_ONCE, hint)

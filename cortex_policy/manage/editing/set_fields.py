@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Change(Value):
+class GrantEdit(Value):
     """What is to be different, all in one write; None and empty leave as it is."""
 
     rate: int | None = None
@@ -25,7 +25,7 @@ class Change(Value):
     remove_scopes: tuple[str, ...] = ()
 
 
-class Edit(Value):
+class AppliedEdit(Value):
     """A change made to a text: the new text, and the grant before and after."""
 
     text: str
@@ -38,7 +38,7 @@ class Edit(Value):
         return self.before == self.after
 
 
-def change(text: str, wanted: Change, grant_id: str = "") -> Edit:
+def apply_edit(text: str, wanted: GrantEdit, grant_id: str = "") -> AppliedEdit:
     """Make a change to the text of a grant.
 
     Raises GrantError for a text that does not decode, and UsageError for a change that does not fit it. What holds
@@ -46,37 +46,37 @@ def change(text: str, wanted: Change, grant_id: str = "") -> Edit:
     translating them.
     """
     before = decode(text.encode(), grant_id)
-    _check(wanted)
+    _check_edit(wanted)
     after = Grant(
         grant_id,
         before.tool if wanted.tool is None else wanted.tool,
-        _actions(before.actions, wanted),
+        _edit_actions(before.actions, wanted),
         before.rate if wanted.rate is None else Rate(wanted.rate),
         before.args,
         before.data_class if wanted.data_class is None else wanted.data_class,
-        _scopes(before.fs_scope, wanted),
+        _edit_scopes(before.fs_scope, wanted),
     )
-    new = _rewritten(text, before, after)
+    new = _rewrite(text, before, after)
     if decode(new.encode(), grant_id) != after:
         raise AssertionError("an edit went wrong: nothing was written")  # a bug of ours, and it ends as one
-    return Edit(new, before, after)
+    return AppliedEdit(new, before, after)
 
 
-def _check(wanted: Change) -> None:
+def _check_edit(wanted: GrantEdit) -> None:
     if wanted.rate is not None and wanted.rate < 1:
         raise UsageError("a rate is an integer of at least 1", "a grant without actions allows nothing")
     if wanted.tool == "":
         raise UsageError("a tool has a name")
     if wanted.data_class is not None and wanted.data_class not in DATA_CLASSES:
-        hint = f"{_near(wanted.data_class, DATA_CLASSES)}classes: {', '.join(DATA_CLASSES)}"
+        hint = f"{_did_you_mean(wanted.data_class, DATA_CLASSES)}classes: {', '.join(DATA_CLASSES)}"
         raise UsageError(f"`{wanted.data_class}` is no data class", hint)
     if "" in wanted.allow:
         raise UsageError("an action has a name")
     for scope in wanted.add_scopes:
         if usable(scope) is None:
-            raise UsageError(f"the scope `{scope}` can never match", _mended(scope))
+            raise UsageError(f"the scope `{scope}` can never match", _scope_hint(scope))
     _check_once("action", wanted.allow + wanted.revoke, str)
-    _check_once("scope", wanted.add_scopes + wanted.remove_scopes, _meaning)
+    _check_once("scope", wanted.add_scopes + wanted.remove_scopes, _normalize)
 
 
 def _check_once(what: str, words: tuple[str, ...], meaning: "Callable[[str], str]") -> None:
@@ -87,69 +87,71 @@ def _check_once(what: str, words: tuple[str, ...], meaning: "Callable[[str], str
         seen.add(meaning(word))
 
 
-def _mended(scope: str) -> str:
+def _scope_hint(scope: str) -> str:
     prefix = proposed(scope)
     if prefix is None:
         return "scopes are paths below the root; an empty fsScope allows any path"
     return f"scopes are plain path prefixes, relative to the root; did you mean `{prefix}`?"
 
 
-def _actions(actions: tuple[str, ...], wanted: Change) -> tuple[str, ...]:
+def _edit_actions(actions: tuple[str, ...], wanted: GrantEdit) -> tuple[str, ...]:
     for action in wanted.allow:
         if action in actions:
             raise UsageError(f"`{action}` is allowed already")
     for action in wanted.revoke:
         if action not in actions:
-            raise UsageError(f"`{action}` is not allowed, so it cannot be revoked", _known("actions", action, actions))
+            raise UsageError(
+                f"`{action}` is not allowed, so it cannot be revoked", _list_hint("actions", action, actions)
+            )
     return tuple(action for action in actions + wanted.allow if action not in wanted.revoke)
 
 
-def _scopes(scopes: tuple[str, ...], wanted: Change) -> tuple[str, ...]:
-    there = {_meaning(scope) for scope in scopes}
+def _edit_scopes(scopes: tuple[str, ...], wanted: GrantEdit) -> tuple[str, ...]:
+    there = {_normalize(scope) for scope in scopes}
     for scope in wanted.add_scopes:
-        if _meaning(scope) in there:
+        if _normalize(scope) in there:
             raise UsageError(f"`{scope}` is a scope already")
     for scope in wanted.remove_scopes:
-        if _meaning(scope) not in there:
-            raise UsageError(f"`{scope}` is no scope, so it cannot be removed", _known("scopes", scope, scopes))
-    gone = {_meaning(scope) for scope in wanted.remove_scopes}
-    return tuple(scope for scope in scopes + wanted.add_scopes if _meaning(scope) not in gone)
+        if _normalize(scope) not in there:
+            raise UsageError(f"`{scope}` is no scope, so it cannot be removed", _list_hint("scopes", scope, scopes))
+    gone = {_normalize(scope) for scope in wanted.remove_scopes}
+    return tuple(scope for scope in scopes + wanted.add_scopes if _normalize(scope) not in gone)
 
 
-def _meaning(scope: str) -> str:
+def _normalize(scope: str) -> str:
     """Return what a scope is compared as: `docs` and `docs/` are one, and go together."""
     return usable(scope) or scope
 
 
-def _known(what: str, word: str, known: tuple[str, ...]) -> str:
-    return f"{_near(word, known)}its {what}: {listed(known) or 'none'}"
+def _list_hint(what: str, word: str, known: tuple[str, ...]) -> str:
+    return f"{_did_you_mean(word, known)}its {what}: {listed(known) or 'none'}"
 
 
-def _near(word: str, known: tuple[str, ...]) -> str:
+def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
     close = nearest_word(word, known)
     return f"did you mean `{close}`? " if close else ""
 
 
-def _rewritten(text: str, before: Grant, after: Grant) -> str:
+def _rewrite(text: str, before: Grant, after: Grant) -> str:
     if after.tool != before.tool:
         text = replaced(text, "/tool", after.tool)
     if after.rate != before.rate:
         text = replaced(text, "/rate/perMinute", after.rate.per_minute)
     if after.data_class != before.data_class:
-        text = _set(text, "dataClass", after.data_class)
-    text = _relisted(text, "actions", before.actions, after.actions)
+        text = _set_member(text, "dataClass", after.data_class)
+    text = _update_list(text, "actions", before.actions, after.actions)
     if after.fs_scope and "fsScope" not in decode_json(text.encode()):
         return inserted(text, "", "fsScope", list(after.fs_scope))
-    return _relisted(text, "fsScope", before.fs_scope, after.fs_scope)
+    return _update_list(text, "fsScope", before.fs_scope, after.fs_scope)
 
 
-def _set(text: str, key: str, value: str) -> str:
+def _set_member(text: str, key: str, value: str) -> str:
     if key in decode_json(text.encode()):
         return replaced(text, f"/{key}", value)
     return inserted(text, "", key, value)
 
 
-def _relisted(text: str, key: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
+def _update_list(text: str, key: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
     """Add what is new, then remove what is gone: an array that is never empty keeps its style."""
     known, kept = set(before), set(after)
     for word in after:

@@ -2,9 +2,9 @@
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError, Value
-from cortex_policy.manage.diff.grants import Change, changed
-from cortex_policy.manage.transaction.record import is_grant
-from cortex_policy.manage.transaction.recovery import digest
+from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
+from cortex_policy.manage.transaction.record import is_valid_grant
+from cortex_policy.manage.transaction.recovery import digest_or_none
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Directory, Trust, check_id
@@ -19,29 +19,29 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-SEE = "see what is known with `cortex-policy log"
+LOG_HINT = "see what is known with `cortex-policy log"
 
 
-class Log(Value):
+class HistoryLog(Value):
     """What was written, the last first, what is no entry, who else could write there, and whether anything is kept."""
 
     entries: tuple[Entry, ...]
-    damages: tuple[Damage, ...]
-    doubt: GrantError | None
-    is_kept: bool = True
+    corrupt_entries: tuple[Damage, ...]
+    unsafe_error: GrantError | None
+    is_enabled: bool = True
 
 
-class Past(Value):
+class GrantAtVersion(Value):
     """The text of a grant at a version, what it allowed, and who else could write where it was kept."""
 
     id: str
     version: int
     text: bytes
-    change: Change
-    doubt: GrantError | None = None
+    change: GrantDiff
+    unsafe_error: GrantError | None = None
 
 
-def log(root: Root, grant_id: str | None = None) -> Log:
+def read_log(root: Root, grant_id: str | None = None) -> HistoryLog:
     """Return what was written to a root, or to one of its grants; take no lock."""
     if grant_id is not None:
         check_id(grant_id)
@@ -52,33 +52,35 @@ def log(root: Root, grant_id: str | None = None) -> Log:
     found = tuple(history.read(root, stamp))
     written = tuple(one for one in found if isinstance(one, Entry) and _concerns(one, grant_id))
     damages = tuple(one for one in found if isinstance(one, Damage))
-    return Log(written, damages, history.doubt(root), bool(written) or _is_kept(root))
+    return HistoryLog(written, damages, history.doubt(root), bool(written) or _is_enabled(root))
 
 
-def _is_kept(root: Root) -> bool:
+def _is_enabled(root: Root) -> bool:
     try:
         return history_keep(root.path) > 0
     except GrantError:  # settings that are wrong are told by what goes by them
         return True
 
 
-def at(root: Root, grant_id: str, version: int) -> Past:
+def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     """Return a grant as it was at a version; raise GrantError (20) where there was none, NotDone where nobody knows."""
     check_id(grant_id)
     stamp = stamps.read(root)
     if stamp is None:
-        raise NotDone("there is no stamp, and so no version", f"make one with `{_stamping(root)}`")
-    kept = _kept(root, stamp, grant_id, version)
+        raise NotDone("there is no stamp, and so no version", f"make one with `{_stamp_command(root)}`")
+    kept = _first_change_after(root, stamp, grant_id, version)
     if kept is not None and kept.data is not None:
-        check_text(root, grant_id, kept.data)
-    text = kept.data if kept is not None else _current(root, stamp, grant_id)
+        require_trusted_text(root, grant_id, kept.data)
+    text = kept.data if kept is not None else _current_text(root, stamp, grant_id)
     if text is None:
-        hint = f"{SEE} {grant_id}{root_option(root)}`"
+        hint = f"{LOG_HINT} {grant_id}{root_option(root)}`"
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
-    return Past(grant_id, version, text, changed(grant_id, None, text), history.doubt(root) if kept else None)
+    return GrantAtVersion(
+        grant_id, version, text, compare_bytes(grant_id, None, text), history.doubt(root) if kept else None
+    )
 
 
-def way_back(stamp: Stamp, found: "Iterable[Entry | Damage]") -> "Iterator[Entry]":
+def entries_newest_first(stamp: Stamp, found: "Iterable[Entry | Damage]") -> "Iterator[Entry]":
     """Yield the writes that led to a stamp, the last first, as far as each leads from state to state.
 
     Others are of another branch, or of a stamp that was removed since. Behind a blind one nothing is known.
@@ -96,12 +98,12 @@ def way_back(stamp: Stamp, found: "Iterable[Entry | Damage]") -> "Iterator[Entry
             version -= 1
 
 
-def since(root: Root, stamp: Stamp, version: int, found: "Iterable[Entry | Damage]") -> tuple[Entry, ...]:
+def entries_since(root: Root, stamp: Stamp, version: int, found: "Iterable[Entry | Damage]") -> tuple[Entry, ...]:
     """Return the writes after a version, the last first; raise NotDone where not all of them are known."""
     if version > stamp.version:
         raise NotDone(f"the stamp is at version {stamp.version}, not at version {version} yet")
     reached, entries = stamp.version, []
-    for entry in way_back(stamp, found):
+    for entry in entries_newest_first(stamp, found):
         if reached <= version:
             break
         if entry.is_blind:
@@ -109,18 +111,18 @@ def since(root: Root, stamp: Stamp, version: int, found: "Iterable[Entry | Damag
         entries.append(entry)
         reached -= 1
     if reached > version:
-        raise NotDone(f"the history does not reach back to version {version}: {_end(root, stamp, reached)}")
+        raise NotDone(f"the history does not reach back to version {version}: {_end_of_history(root, stamp, reached)}")
     return tuple(entries)
 
 
-def _end(root: Root, stamp: Stamp, reached: int) -> str:
+def _end_of_history(root: Root, stamp: Stamp, reached: int) -> str:
     see = f"see it with `cortex-policy log{root_option(root)}`"
     if reached == stamp.version:
         return f"it does not know how version {reached} was made; {see}"
     return f"what it knows begins after version {reached}; {see}"
 
 
-def check_known(root: Root, one: Kept, entry: Entry) -> None:
+def require_content(root: Root, one: Kept, entry: Entry) -> None:
     """Raise NotDone for a grant whose bytes the history does not have."""
     if not one.is_known:
         why = (
@@ -132,34 +134,34 @@ def check_known(root: Root, one: Kept, entry: Entry) -> None:
         raise NotDone(f"version {entry.version} {why} `{one.id}`: what it was before, nobody has", hint)
 
 
-def check_text(root: Root, grant_id: str, text: bytes) -> None:
+def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
     """Raise NotDone for a text that is no grant, from a history that another user can write."""
-    if not (is_grant(text) or history.is_own(root)):
+    if not (is_valid_grant(text) or history.is_own(root)):
         hint = "whoever owns the history can bring it back"
         raise NotDone(f"what the history has of `{grant_id}` is no grant, and another user could have written it", hint)
 
 
-def _kept(root: Root, stamp: Stamp, grant_id: str, version: int) -> Kept | None:
+def _first_change_after(root: Root, stamp: Stamp, grant_id: str, version: int) -> Kept | None:
     """Return what the first write after a version replaced; None where the grant was not written since."""
     found = None
-    for entry in since(root, stamp, version, history.read(root, stamp)):
+    for entry in entries_since(root, stamp, version, history.read(root, stamp)):
         for one in entry.changes:
             if one.id == grant_id:
                 found = one, entry
     if found is None:
         return None
-    check_known(root, *found)
+    require_content(root, *found)
     return found[0]
 
 
-def _current(root: Root, stamp: Stamp, grant_id: str) -> bytes | None:
+def _current_text(root: Root, stamp: Stamp, grant_id: str) -> bytes | None:
     try:
         with Directory(Trust(root), "tools") as tools:
             text: bytes | None = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
     except FileNotFoundError:
         text = None
-    if digest(text) != stamp.grants.get(grant_id):
-        hint = f"look at it, then accept it with `{_stamping(root)}`"
+    if digest_or_none(text) != stamp.grants.get(grant_id):
+        hint = f"look at it, then accept it with `{_stamp_command(root)}`"
         raise NotDone(f"`{grant_id}` was not written since, and differs from its stamp", hint)
     return text
 
@@ -168,5 +170,5 @@ def _concerns(entry: Entry, grant_id: str | None) -> bool:
     return grant_id is None or grant_id in entry.ids or entry.is_blind
 
 
-def _stamping(root: Root) -> str:
+def _stamp_command(root: Root) -> str:
     return f"cortex-policy stamp write{root_option(root)}"

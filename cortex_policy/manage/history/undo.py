@@ -2,12 +2,18 @@
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, UsageError, Value
-from cortex_policy.manage.diff.grants import Differences, changed
-from cortex_policy.manage.diff.unified import difference
-from cortex_policy.manage.editing.operations import Written
-from cortex_policy.manage.history.log import SEE, check_known, check_text, since, way_back
-from cortex_policy.manage.transaction.recovery import digest
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.diff.grants import PolicyDiff, compare_bytes
+from cortex_policy.manage.diff.unified import unified_diff
+from cortex_policy.manage.editing.operations import WriteResult
+from cortex_policy.manage.history.log import (
+    LOG_HINT,
+    entries_newest_first,
+    entries_since,
+    require_content,
+    require_trusted_text,
+)
+from cortex_policy.manage.transaction.recovery import digest_or_none
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import Directory, Trust, check_id
@@ -23,104 +29,104 @@ if TYPE_CHECKING:
     from cortex_policy.state.stamp import Stamp
 
     Read = Callable[[str], bytes | None]
-    Consent = Callable[[Differences], None]  # raises where the answer is no
+    Consent = Callable[[PolicyDiff], None]  # raises where the answer is no
 
 
-class Wanted(Value):
+class UndoRequest(Value):
     """What is to be undone: the last write of all, or of a grant, or all of them after a version."""
 
     id: str | None = None
     version: int | None = None
 
 
-class Step(Value):
+class UndoStep(Value):
     """One write on the way back: what a grant is now and what it becomes, None for absent; another id is a rename."""
 
     id: str
     old: bytes | None
     new: bytes | None
     mode: int
-    renamed: str = ""
+    new_id: str = ""
 
-    def written(self) -> Written:
+    def preview(self) -> WriteResult:
         """Return what it means, before it is made."""
-        if self.renamed:
-            return Written(changed(self.renamed, self.old, self.old), _moved(self.id, self.renamed))
-        return Written(changed(self.id, self.old, self.new), difference(self.id, self.old, self.new))
+        if self.new_id:
+            return WriteResult(compare_bytes(self.new_id, self.old, self.old), _rename_diff(self.id, self.new_id))
+        return WriteResult(compare_bytes(self.id, self.old, self.new), unified_diff(self.id, self.old, self.new))
 
 
-class Undone(Value):
+class UndoResult(Value):
     """What was brought back, step by step, and to which version; the error is what stopped the rest of the steps."""
 
     version: int
-    steps: tuple[Written, ...]
+    steps: tuple[WriteResult, ...]
     error: CortexPolicyError | None = None
 
     @property
-    def differences(self) -> Differences:
+    def diff(self) -> PolicyDiff:
         """What all of it means."""
-        return differences(self.steps)
+        return combine_diffs(self.steps)
 
 
-def differences(steps: "Iterable[Written]") -> Differences:
+def combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
     """Return what some steps mean together."""
-    return Differences(tuple(step.change for step in steps), 0, ())
+    return PolicyDiff(tuple(step.change for step in steps), 0, ())
 
 
-def planned(root: Root, wanted: Wanted) -> Undone:
+def preview_undo(root: Root, wanted: UndoRequest) -> UndoResult:
     """Return what `undone` would write; take no lock."""
     stamp = stamps.read(root)
     if stamp is not None and stamp.pending:
         raise NotDone("a write is going on, or was interrupted and is finished by the next", "try again")
-    version, steps = _plan(root, stamp, wanted, lambda grant_id: _read(root, grant_id))
-    return Undone(version, tuple(step.written() for step in steps))
+    version, steps = _plan(root, stamp, wanted, lambda grant_id: _read_without_lock(root, grant_id))
+    return UndoResult(version, tuple(step.preview() for step in steps))
 
 
-def undone(root: Root, wanted: Wanted, consent: "Consent", patience: Patience = AT_ONCE) -> Undone:
+def undo_writes(root: Root, wanted: UndoRequest, consent: "Consent", patience: Patience = AT_ONCE) -> UndoResult:
     """Go back, in one write for each grant, each complete in itself; what was changed last goes back first.
 
     Consent is asked for once, of all of it. What stops it on the way leaves the grants before it brought back, and the
     same again goes on from there.
     """
-    with writing(root, patience, "undo") as writer:
+    with write_transaction(root, patience, "undo") as writer:
         version, steps = _plan(root, writer.stamp(), wanted, writer.read)
         for step in steps:
-            for grant_id in (step.id, *([step.renamed] if step.renamed else [])):
-                writer.check_closed(grant_id)
+            for grant_id in (step.id, *([step.new_id] if step.new_id else [])):
+                writer.check_permissions(grant_id)
         if steps:
-            consent(differences(step.written() for step in steps))
-        return _made(writer, version, steps)
+            consent(combine_diffs(step.preview() for step in steps))
+        return _run_steps(writer, version, steps)
 
 
-def _made(writer: "Writer", version: int, steps: tuple[Step, ...]) -> Undone:
-    made: list[Written] = []
+def _run_steps(writer: "Writer", version: int, steps: tuple[UndoStep, ...]) -> UndoResult:
+    made: list[WriteResult] = []
     for step in steps:
         try:
-            stamped = _make(writer, step)
+            stamped = _run_step(writer, step)
         except (CortexPolicyError, OSError) as error:
             if not made:
                 raise
-            return Undone(version, tuple(made), _told(error))
-        seen = step.written()
-        made.append(Written(seen.change, seen.diff, is_written=True, version=stamped))
-    return Undone(version, tuple(made))
+            return UndoResult(version, tuple(made), _as_policy_error(error))
+        seen = step.preview()
+        made.append(WriteResult(seen.change, seen.diff, is_written=True, version=stamped))
+    return UndoResult(version, tuple(made))
 
 
-def _make(writer: "Writer", step: Step) -> int | None:
-    if step.renamed:
-        return writer.rename(step.id, step.renamed, step.old or b"")
+def _run_step(writer: "Writer", step: UndoStep) -> int | None:
+    if step.new_id:
+        return writer.rename(step.id, step.new_id, step.old or b"")
     if step.new is None:
         return writer.remove(step.id, step.old or b"")
-    return writer.put(step.id, step.old, step.new, step.mode)
+    return writer.write(step.id, step.old, step.new, step.mode)
 
 
-def _told(error: CortexPolicyError | OSError) -> CortexPolicyError:
+def _as_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
     if isinstance(error, CortexPolicyError):
         return error
     return NotDone(f"`{error.filename}`: {(error.strerror or str(error)).lower()}")
 
 
-def _plan(root: Root, stamp: "Stamp | None", wanted: Wanted, read: "Read") -> tuple[int, tuple[Step, ...]]:
+def _plan(root: Root, stamp: "Stamp | None", wanted: UndoRequest, read: "Read") -> tuple[int, tuple[UndoStep, ...]]:
     """Return the version that stands afterwards, and the writes that lead there; raise for what is in the way."""
     if wanted.id is not None:
         check_id(wanted.id)
@@ -132,17 +138,17 @@ def _plan(root: Root, stamp: "Stamp | None", wanted: Wanted, read: "Read") -> tu
     if unsafe := history.doubt(root):
         raise unsafe
     if wanted.version is not None:
-        entries, version = since(root, stamp, wanted.version, history.read(root, stamp)), wanted.version
+        entries, version = entries_since(root, stamp, wanted.version, history.read(root, stamp)), wanted.version
     else:
-        entry = _last(root, stamp, wanted.id)
+        entry = _last_entry(root, stamp, wanted.id)
         entries, version = (entry,), entry.version - 1
     return version, _steps(root, entries, read)
 
 
-def _last(root: Root, stamp: "Stamp", grant_id: str | None) -> Entry:
+def _last_entry(root: Root, stamp: "Stamp", grant_id: str | None) -> Entry:
     """Return the last write of the root, or of a grant that no later write stands in front of."""
     later: dict[str, int] = {}
-    for entry in way_back(stamp, history.read(root, stamp)):
+    for entry in entries_newest_first(stamp, history.read(root, stamp)):
         if grant_id is None or grant_id in entry.ids:
             for other in entry.ids:
                 if other in later:
@@ -153,10 +159,10 @@ def _last(root: Root, stamp: "Stamp", grant_id: str | None) -> Entry:
             return entry
         later |= {other: later.get(other, entry.version) for other in entry.ids}
     what = f"how version {stamp.version} was made" if grant_id is None else f"a write of `{grant_id}` that led here"
-    raise NotDone(f"the history does not know {what}", f"{SEE}{root_option(root)}`")
+    raise NotDone(f"the history does not know {what}", f"{LOG_HINT}{root_option(root)}`")
 
 
-def _steps(root: Root, entries: tuple[Entry, ...], read: "Read") -> tuple[Step, ...]:
+def _steps(root: Root, entries: tuple[Entry, ...], read: "Read") -> tuple[UndoStep, ...]:
     """Return what becomes of each grant that was written, the last one first; where two are a rename, one step."""
     now: dict[str, str | None] = {}
     then: dict[str, tuple[Kept, Entry]] = {}
@@ -168,31 +174,31 @@ def _steps(root: Root, entries: tuple[Entry, ...], read: "Read") -> tuple[Step, 
     for grant_id, stands in now.items():
         one, entry = then[grant_id]
         if one.old != stands:
-            check_known(root, one, entry)
+            require_content(root, one, entry)
             if one.data is not None:
-                check_text(root, grant_id, one.data)
-            steps.append(Step(grant_id, _expected(root, grant_id, stands, read), one.data, one.mode))
-    return _joined(steps)
+                require_trusted_text(root, grant_id, one.data)
+            steps.append(UndoStep(grant_id, _read_unchanged(root, grant_id, stands, read), one.data, one.mode))
+    return _join_renames(steps)
 
 
-def _expected(root: Root, grant_id: str, expected: str | None, read: "Read") -> bytes | None:
+def _read_unchanged(root: Root, grant_id: str, expected: str | None, read: "Read") -> bytes | None:
     """Return a grant, which must be what its last write left; its stamp says so of that write."""
     data = read(grant_id)
-    if digest(data) != expected:
+    if digest_or_none(data) != expected:
         hint = f"look at it, then accept it with `cortex-policy stamp write{root_option(root)}`"
         raise GrantError(STAMP_MISMATCH, f"`{grant_id}` is not what its last write left", hint)
     return data
 
 
-def _moved(grant_id: str, other: str) -> str:
+def _rename_diff(grant_id: str, other: str) -> str:
     """Return what git says of a file that has another name."""
     old, new = (f".cortex/policy/tools/{name}.json" for name in (grant_id, other))
     return f"diff --git a/{old} b/{new}\nsimilarity index 100%\nrename from {old}\nrename to {new}\n"
 
 
-def _joined(steps: list[Step]) -> tuple[Step, ...]:
+def _join_renames(steps: list[UndoStep]) -> tuple[UndoStep, ...]:
     """Make a rename of what leaves one id and comes back by another."""
-    joined: dict[int, Step] = {}
+    joined: dict[int, UndoStep] = {}
     alone: dict[tuple[bool, bytes], list[int]] = {}  # places of what leaves, or comes back, by its text
     for place, step in enumerate(steps):
         is_gone, text = step.new is None, step.old if step.new is None else step.new if step.old is None else None
@@ -200,7 +206,7 @@ def _joined(steps: list[Step]) -> tuple[Step, ...]:
         if others:
             first = others.pop(0)
             gone, back = (step, joined[first]) if is_gone else (joined[first], step)
-            joined[first] = Step(gone.id, gone.old, None, back.mode, back.id)
+            joined[first] = UndoStep(gone.id, gone.old, None, back.mode, back.id)
             continue
         joined[place] = step
         if text is not None:
@@ -208,7 +214,7 @@ def _joined(steps: list[Step]) -> tuple[Step, ...]:
     return tuple(joined.values())
 
 
-def _read(root: Root, grant_id: str) -> bytes | None:
+def _read_without_lock(root: Root, grant_id: str) -> bytes | None:
     try:
         with Directory(Trust(root), "tools") as tools:
             return tools.read(f"{grant_id}.json", MAX_BYTES + 1)

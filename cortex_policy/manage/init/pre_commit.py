@@ -37,7 +37,7 @@ class Hook(NamedTuple):
     description: str
     entry: str
     when: tuple[str, ...]
-    is_of_root: bool = True
+    takes_root: bool = True
 
 
 HOOKS = (
@@ -47,7 +47,7 @@ HOOKS = (
         " where a grant lies.",
         "cortex-policy validate",
         # one process, which forks where it pays: several would not see two grants that share a budget
-        (*_OF_GRANTS, "require_serial: true"), is_of_root=False,
+        (*_OF_GRANTS, "require_serial: true"), takes_root=False,
     ),
     Hook(
         "cortex-policy-fmt", "grants are laid out canonically",
@@ -80,7 +80,7 @@ HOOKS = (
 )  # fmt: skip
 
 
-class Configured(Value):
+class HookConfiguration(Value):
     """The configuration of pre-commit: whether it was made, kept or is complete, and the hooks to have in it."""
 
     file: str
@@ -88,12 +88,12 @@ class Configured(Value):
     block: str
 
 
-def manifest() -> str:
+def hooks_manifest() -> str:
     """Return what `.pre-commit-hooks.yaml` says."""
-    return "\n".join(line for hook in HOOKS for line in _told(hook))
+    return "\n".join(line for hook in HOOKS for line in _manifest_lines(hook))
 
 
-def repository_of(path: str) -> str:
+def find_repository(path: str) -> str:
     """Return the top of the git repository around a directory; raise NotDone where a configuration can not be made."""
     top = path
     while not os.path.lexists(f"{top.rstrip('/')}/.git"):
@@ -106,24 +106,24 @@ def repository_of(path: str) -> str:
     return top
 
 
-def configured(root: "Root", top: str) -> Configured:
+def configure_hooks(root: "Root", top: str) -> HookConfiguration:
     """Make a configuration with the hooks for a root, at the top of its repository; one that is there is kept."""
     file, below = f"{top.rstrip('/')}/{CONFIGURATION}", os.path.relpath(root.path, top)
-    block = indent(_block(below), "  ")
+    block = indent(_hooks_block(below), "  ")
     try:
         directory = open_straight(top)
         try:
             create(directory, CONFIGURATION, f"repos:\n{block}".encode())
         except FileExistsError:
-            return _kept(file, below, directory)
+            return _existing_configuration(file, below, directory)
         finally:
             os.close(directory)
     except OSError as error:
         raise NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
-    return Configured(file, MADE, block)
+    return HookConfiguration(file, MADE, block)
 
 
-def _kept(file: str, below: str, directory: int) -> Configured:
+def _existing_configuration(file: str, below: str, directory: int) -> HookConfiguration:
     text = ""
     with suppress(
         OSError
@@ -136,28 +136,28 @@ def _kept(file: str, below: str, directory: int) -> Configured:
     wanted = [f"id: {hook.id}" for hook in HOOKS] + [line.strip() for line in _arguments(below)]
     status = COMPLETE if all(line in text for line in wanted) else KEPT
     around = re.search(r"^( *)- repo:", text, re.MULTILINE)  # a list goes on as far in as it began
-    return Configured(file, status, indent(_block(below), around[1] if around else "  "))
+    return HookConfiguration(file, status, indent(_hooks_block(below), around[1] if around else "  "))
 
 
-def _block(below: str) -> str:
+def _hooks_block(below: str) -> str:
     """Return the hooks of a root for a configuration: run as installed, for there may be no repository to refer to."""
     lines = ["- repo: local", "  hooks:"]
     for hook in HOOKS:
         lines += [f"    - id: {hook.id}", f"      name: {hook.name}", f"      entry: {hook.entry}"]
-        lines += _arguments(below) if hook.is_of_root else []
+        lines += _arguments(below) if hook.takes_root else []
         lines += [f"      {line}" for line in ("language: system", *hook.when)]
     return "\n".join([*lines, ""])
 
 
 def _arguments(below: str) -> list[str]:
-    return [] if below == os.curdir else [f'      args: [--root, "{"".join(map(_quoted, below))}"]']
+    return [] if below == os.curdir else [f'      args: [--root, "{"".join(map(_escape, below))}"]']
 
 
-def _quoted(letter: str) -> str:
+def _escape(letter: str) -> str:
     return letter if letter.isprintable() and letter not in '"\\' else f"\\U{ord(letter):08x}"
 
 
-def _told(hook: Hook) -> list[str]:
+def _manifest_lines(hook: Hook) -> list[str]:
     description = wrap(hook.description, 116, initial_indent="    ", subsequent_indent="    ")
     lines = ["description: >-", *description, f"entry: {hook.entry}", "language: python", *hook.when]
     more = [line if line.startswith(" ") else f"  {line}" for line in lines]

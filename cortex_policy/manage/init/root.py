@@ -3,60 +3,60 @@
 import os
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
-from cortex_policy.manage.editing.operations import drafted
-from cortex_policy.manage.editing.set_fields import Change
-from cortex_policy.manage.init.pre_commit import MADE, Configured, configured, repository_of
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.editing.operations import new_grant_text
+from cortex_policy.manage.editing.set_fields import GrantEdit
+from cortex_policy.manage.init.pre_commit import MADE, HookConfiguration, configure_hooks, find_repository
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.grants import may_hold_policy
 from cortex_policy.state.safe_directories import make_directory, open_below, open_straight
 from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience
 
 EXAMPLE = "example"
-_GRANT = Change(rate=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))
+_EXAMPLE_EDIT = GrantEdit(rate=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))
 
 
-class Founded(Value):
+class InitResult(Value):
     """A root, what was made for it (absolute paths, none where it was complete), and its hooks if they were wanted."""
 
     root: Root
-    made: tuple[str, ...]
-    hooks: Configured | None = None
+    created: tuple[str, ...]
+    hooks: HookConfiguration | None = None
 
 
-def found(named: str | None = None, patience: Patience = AT_ONCE, *, with_hooks: bool = False) -> Founded:
+def init_root(named: str | None = None, patience: Patience = AT_ONCE, *, with_hooks: bool = False) -> InitResult:
     """Make what is missing of a root, in the directory that is named or the working directory; overwrite nothing.
 
     Raises NotDone where a directory above it is a root already: below it, no check could tell which one is meant.
     """
-    path = _directory(_wanted(named))
+    path = _resolve_directory(_root_name(named))
     _refuse_outer(path)
-    top = repository_of(path) if with_hooks else None
+    top = find_repository(path) if with_hooks else None
     root = Root(path, named=named is not None)
-    made = _made(root, patience)
+    made = _create_missing(root, patience)
     if top is None:
-        return Founded(root, tuple(made))
-    hooks = configured(root, top)
-    return Founded(root, (*made, hooks.file) if hooks.status == MADE else tuple(made), hooks)
+        return InitResult(root, tuple(made))
+    hooks = configure_hooks(root, top)
+    return InitResult(root, (*made, hooks.file) if hooks.status == MADE else tuple(made), hooks)
 
 
-def _made(root: Root, patience: Patience) -> list[str]:
+def _create_missing(root: Root, patience: Patience) -> list[str]:
     path, ignoring = root.path, f"{root.path.rstrip('/')}/.cortex/policy/{git_ignore.NAME}"
     had_tools, had_ignoring = os.path.isdir(root.tools), os.path.lexists(ignoring)
     try:
-        _make_policy(path)
+        _make_directories(path)
     except OSError as error:
         raise NotDone(f"`{path}/.cortex/policy`: {(error.strerror or str(error)).lower()}") from None
     made = [] if had_tools else [root.tools]
-    with writing(root, patience, "init") as writer:
+    with write_transaction(root, patience, "init") as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):
-            writer.put(EXAMPLE, None, drafted(_GRANT).encode())
+            writer.write(EXAMPLE, None, new_grant_text(_EXAMPLE_EDIT).encode())
             made.append(f"{root.tools}/{EXAMPLE}.json")
         git_ignore.make(writer.policy.descriptor)
     return [*made, ignoring] if os.path.lexists(ignoring) and not had_ignoring else made
 
 
-def _wanted(named: str | None) -> str:
+def _root_name(named: str | None) -> str:
     if named is not None:
         return named
     name = os.environ.get("CORTEX_POLICY_ROOT") or os.curdir
@@ -65,7 +65,7 @@ def _wanted(named: str | None) -> str:
     return name
 
 
-def _directory(name: str) -> str:
+def _resolve_directory(name: str) -> str:
     try:
         path = os.path.realpath(name, strict=True)
     except (OSError, ValueError) as error:
@@ -85,7 +85,7 @@ def _refuse_outer(path: str) -> None:
             raise NotDone(f"`{above}` is a root already, or cannot be examined", hint)
 
 
-def _make_policy(path: str) -> None:
+def _make_directories(path: str) -> None:
     """Make both directories without following a link on the way; `writing` refuses the links that are there."""
     above = open_straight(path)
     try:

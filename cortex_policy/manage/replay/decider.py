@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping
     from typing import Any
 
-    from cortex_policy.manage.diff.git_revisions import Found
+    from cortex_policy.manage.diff.git_revisions import TextOrError
     from cortex_policy.manage.replay.rate import Settle
 
-    Policy = Mapping[str, Found] | Mapping[str, Grant | GrantError]  # each grant by its id
+    Policy = Mapping[str, TextOrError] | Mapping[str, Grant | GrantError]  # each grant by its id
 
 _ABSENT = GrantError(GRANT_NOT_FOUND, "")
 _PLAIN = set(PATH_MEMBERS[:5])  # members of a path without a fault
@@ -159,7 +159,7 @@ def _plain_paths(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | None
     return found
 
 
-def loaded(text: "Found | Grant", grant_id: str) -> "Grant | GrantError":
+def loaded(text: "TextOrError | Grant", grant_id: str) -> "Grant | GrantError":
     """Return the grant that a text is, or why it is none."""
     if not isinstance(text, bytes):
         return text

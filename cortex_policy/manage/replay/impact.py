@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Reason, Settings
     from cortex_policy.manage.audit.reader import Event
-    from cortex_policy.manage.diff.grants import Change, Version
+    from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion
     from cortex_policy.state import Root
 
     Answers = dict[int, Reason | Unknown]
@@ -47,7 +47,7 @@ class Hindsight(Value):
         return f"of the last {calls}: {self.opened} no -> yes, {self.closed} yes -> no{unknown}"
 
 
-def told(root: "Root", change: "Change") -> str:
+def told(root: "Root", change: "GrantDiff") -> str:
     """Say what a change would have meant for the last calls, or why nobody can; '' where no log is kept."""
     found = looked(root, change)
     if isinstance(found, Hindsight):
@@ -55,7 +55,7 @@ def told(root: "Root", change: "Change") -> str:
     return f"note: {found}" if found else ""
 
 
-def looked(root: "Root", change: "Change") -> Hindsight | str:
+def looked(root: "Root", change: "GrantDiff") -> Hindsight | str:
     """Return what a change would have meant for the last calls, or why nobody can say; '' where there are none."""
     try:
         named = value_of("audit.file", root.path)
@@ -75,7 +75,7 @@ def _before(log: str) -> list[str]:
     return [name for name in names if name != log and unpacked(name) == name]
 
 
-def hindsight(root: "Root", change: "Change", lines: list[bytes]) -> Hindsight:
+def hindsight(root: "Root", change: "GrantDiff", lines: list[bytes]) -> Hindsight:
     """Decide the calls of a grant among these lines by both of its texts."""
     name, settings = change.name, settings_of(root.path)
     quoted = f'"{name}"'.encode()  # an id is spelled in one way: most lines of others need not be decoded
@@ -96,7 +96,7 @@ def _is_open(before: "Reason | Unknown", after: "Reason | Unknown") -> bool:
     return isinstance(before, Unknown) or isinstance(after, Unknown)
 
 
-def _grant(version: "Version") -> "Grant | GrantError":
+def _grant(version: "GrantVersion") -> "Grant | GrantError":
     return version.grant if version.grant is not None else GrantError(GRANT_NOT_FOUND, version.problem)
 
 

@@ -5,8 +5,8 @@ import os
 
 from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError, Value
 from cortex_policy.manage.audit.reader import Tally, events, unswept
-from cortex_policy.manage.diff.git_revisions import grants_at
-from cortex_policy.manage.diff.grants import file_text, standing
+from cortex_policy.manage.diff.git_revisions import grants_at_revision
+from cortex_policy.manage.diff.grants import read_grant_file, read_grants
 from cortex_policy.manage.replay.decider import Deciding
 from cortex_policy.manage.replay.rules import FULL, Unknown, is_told
 from cortex_policy.state import Root
@@ -125,11 +125,11 @@ def policy_of(root: Root, proposed: str | None = None) -> "Policy":
     A directory is one that holds grants, or a root. Raises UsageError or NotDone for a word that is neither.
     """
     if proposed is None:
-        return standing(root)[0]
+        return read_grants(root)[0]
     if not os.path.isdir(proposed):
-        return grants_at(root, proposed)
+        return grants_at_revision(root, proposed)
     if may_hold_policy(proposed):
-        return standing(find_root(proposed))[0]
+        return read_grants(find_root(proposed))[0]
     return _directory(proposed)
 
 
@@ -140,7 +140,7 @@ def _directory(path: str) -> "Policy":
             file = f"{path}/{name}"
             # a pipe in a directory that others made would be waited for
             is_file = os.path.isfile(file)
-            found[name[:-5]] = file_text(file) if is_file else GrantError(GRANT_UNSAFE, "it is no regular file")
+            found[name[:-5]] = read_grant_file(file) if is_file else GrantError(GRANT_UNSAFE, "it is no regular file")
     if not found:
         raise UsageError(f"`{path}` holds no grants", "name a directory of `ID.json` files, a root or a git revision")
     return found

@@ -3,22 +3,30 @@
 import re
 
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE, Outcome, in_background
-from cortex_policy.manage.settings.write import Target, check, install, widening
+from cortex_policy.manage.editing.session import (
+    DIFF,
+    EDIT,
+    ENDED_AT_ONCE,
+    EXIT,
+    SAVE,
+    EditResult,
+    background_editor_error,
+)
+from cortex_policy.manage.settings.write import SettingsFile, check_settings_text, install_text, widening_of
 from cortex_policy.state.edit_draft import Draft, left
 from cortex_policy.state.settings import LARGEST, read_file
 from cortex_policy.state.writer_lock import NotDone, Patience
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.manage.editing.session import Screen
+    from cortex_policy.manage.editing.session import EditorUI
 
 _LINE = re.compile(r"\(at line (\d+)")
 
 
-def edit(target: Target, patience: Patience, screen: "Screen") -> Outcome:
+def run_settings_session(target: SettingsFile, patience: Patience, screen: "EditorUI") -> EditResult:
     """Let an operator edit the settings of a place; a text that was not saved is left and named."""
-    original = read_file(target.place, target.path)
+    original = read_file(target.place, target.root_path)
     for path in left(target.file):
         screen.say(f"note: an earlier session left its text in `{path}`")
     draft = Draft(target.file, original or b"", LARGEST + 1)
@@ -26,50 +34,50 @@ def edit(target: Target, patience: Patience, screen: "Screen") -> Outcome:
     try:
         return session.run()
     finally:
-        if session.may_go_on or draft.settle(original or b"", session.saved):
+        if session.may_still_be_open or draft.settle(original or b"", session.saved):
             screen.say(f"the text was left in `{draft.path}`")
 
 
 class _Session:
     def __init__(
-        self, target: Target, original: bytes | None, draft: Draft, screen: "Screen", patience: Patience
+        self, target: SettingsFile, original: bytes | None, draft: Draft, screen: "EditorUI", patience: Patience
     ) -> None:
         self._target, self._original, self._draft = target, original, draft
         self._screen, self._patience = screen, patience
         self._last = original or b""
         self.saved = original or b""
-        self.may_go_on = False  # whether an editor may have the copy open in the background
+        self.may_still_be_open = False  # whether an editor may have the copy open in the background
 
-    def run(self) -> Outcome:
+    def run(self) -> EditResult:
         """Edit until the text is saved, unchanged or given up."""
         line = 0
         while True:
             failure = self._screen.edit(self._draft.path, line)
             text = self._read()
-            self.may_go_on = failure == ENDED_AT_ONCE and text == (self._original or b"")
-            if self.may_go_on:
-                raise in_background()
-            fault = failure.removeprefix(ENDED_AT_ONCE) or ("" if text is None else self._fault(text))
+            self.may_still_be_open = failure == ENDED_AT_ONCE and text == (self._original or b"")
+            if self.may_still_be_open:
+                raise background_editor_error()
+            fault = failure.removeprefix(ENDED_AT_ONCE) or ("" if text is None else self._error_text(text))
             if fault:
                 self._screen.say(fault)
             elif text == (self._original or b""):
                 self._screen.say("the settings are unchanged")
-                return Outcome("unchanged")
+                return EditResult("unchanged")
             found = _LINE.search(fault)
             line = int(found[1]) if found else 0
-            answer = self._answer(None if fault else text)
+            answer = self._ask_operator(None if fault else text)
             if answer == SAVE and text is not None:
-                install(self._target, self._original, text, self._patience)
+                install_text(self._target, self._original, text, self._patience)
                 self.saved = text
-                return Outcome("saved")
+                return EditResult("saved")
             if answer == EXIT:
-                return Outcome("cancelled")
+                return EditResult("cancelled")
 
-    def _answer(self, text: bytes | None) -> str:
+    def _ask_operator(self, text: bytes | None) -> str:
         """Ask what to do with a text, None for one that cannot be saved; what it widens is shown, and a question."""
         if text is None:
             return self._screen.ask(EDIT + EXIT)
-        change = widening(self._target, self._original, text)
+        change = widening_of(self._target, self._original, text)
         if change is not None:
             self._screen.show_change(change)
         while True:
@@ -87,10 +95,10 @@ class _Session:
             return None
         return self._last
 
-    def _fault(self, text: bytes) -> str:
+    def _error_text(self, text: bytes) -> str:
         """Say why a text cannot be the settings, '' where it can."""
         try:
-            check(self._target, text)
+            check_settings_text(self._target, text)
         except CortexPolicyError as error:
             return f"{error}; {error.hint}" if error.hint else str(error)
         return ""

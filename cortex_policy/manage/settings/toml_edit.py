@@ -14,47 +14,47 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ABSENT = None
+UNSET = None
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-]+)\s*\]\s*(#.*)?$")
 _PAIR = re.compile(
     r"(\s*([A-Za-z0-9_.\-]+)\s*=\s*)(\"[^\"\\]*\"|'[^']*'|\[[^\]#]*\]|[^#\"'\[{]*[^#\"'\[{\s])(\s*(?:#.*)?)$"
 )
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")  # TOML knows no other ends of lines, as `splitlines` does
-_APART = re.compile(r"\s*(#.*)?$")
+_BLANK_OR_COMMENT = re.compile(r"\s*(#.*)?$")
 
 
-def changed(text: str, name: str, value: object) -> str:
+def set_in_text(text: str, name: str, value: object) -> str:
     """Return a text with another value of a setting, ABSENT for none; raise NotDone where comments would be lost.
 
     Each line keeps its ending, and a new one ends as the line before it does.
     """
     before = flattened(decode_toml(text.encode()))
-    wanted = {key: part for key, part in before.items() if key != name} | ({} if value is ABSENT else {name: value})
+    wanted = {key: part for key, part in before.items() if key != name} | ({} if value is UNSET else {name: value})
     if wanted == before:
         return text
     for candidate in _candidates(text, name, value):
-        if _says(candidate, wanted):
+        if _has_values(candidate, wanted):
             return candidate
     if "#" in text:
         raise NotDone("its comments would be lost", "use `cortex-policy config edit`")
-    return tomli_w.dumps(_nested(wanted)).replace("\n", _ending(text))
+    return tomli_w.dumps(_nest(wanted)).replace("\n", _line_ending(text))
 
 
-def literal(value: object) -> str:
+def toml_literal(value: object) -> str:
     """Spell a value, a list in one line."""
     if isinstance(value, list):
-        return f"[{', '.join(map(literal, value))}]"
+        return f"[{', '.join(map(toml_literal, value))}]"
     return tomli_w.dumps({"x": value}).removeprefix("x = ").removesuffix("\n")
 
 
-def _says(text: str, wanted: dict[str, object]) -> bool:
+def _has_values(text: str, wanted: dict[str, object]) -> bool:
     try:
         return flattened(decode_toml(text.encode())) == wanted
     except Malformed:
         return False
 
 
-def _nested(values: dict[str, object]) -> dict[str, object]:
+def _nest(values: dict[str, object]) -> dict[str, object]:
     document: dict[str, object] = {}
     for name, value in values.items():
         *above, last = name.split(".")
@@ -73,14 +73,18 @@ def _candidates(text: str, name: str, value: object) -> "Iterator[str]":
     for at, line in enumerate(lines):
         found = _PAIR.match(line)
         if found and name in (found[2], f"{sections[at]}.{found[2]}"):
-            put = "" if value is ABSENT else f"{found[1]}{literal(value)}{found[4].rstrip()}{_ending(line, text)}"
+            put = (
+                ""
+                if value is UNSET
+                else f"{found[1]}{toml_literal(value)}{found[4].rstrip()}{_line_ending(line, text)}"
+            )
             yield "".join([*lines[:at], put, *lines[at + 1 :]])
-    if value is ABSENT:
+    if value is UNSET:
         return
     if not section or section in sections:
-        yield _inserted(lines, _end(lines, sections, section), f"{key} = {literal(value)}\n")
-    yield _inserted(lines, len(lines), f"[{section}]\n{key} = {literal(value)}\n", "\n")
-    yield _inserted(lines, _end(lines, sections, ""), f"{name} = {literal(value)}\n")
+        yield _insert(lines, _section_end(lines, sections, section), f"{key} = {toml_literal(value)}\n")
+    yield _insert(lines, len(lines), f"[{section}]\n{key} = {toml_literal(value)}\n", "\n")
+    yield _insert(lines, _section_end(lines, sections, ""), f"{name} = {toml_literal(value)}\n")
 
 
 def _sections(lines: list[str]) -> list[str]:
@@ -93,18 +97,18 @@ def _sections(lines: list[str]) -> list[str]:
     return sections
 
 
-def _end(lines: list[str], sections: list[str], section: str) -> int:
+def _section_end(lines: list[str], sections: list[str], section: str) -> int:
     """Return where a section ends: after its last line that says something."""
-    told = (at for at, line in enumerate(lines) if sections[at] == section and not _APART.match(line))
+    told = (at for at, line in enumerate(lines) if sections[at] == section and not _BLANK_OR_COMMENT.match(line))
     last = max(chain(told, [-1]))
     if last < 0:  # the top of a file that has sections alone: before what belongs to the first of them
         return next((at for at, line in enumerate(lines) if sections[at] or not line.strip()), len(lines))
     return last + 1
 
 
-def _inserted(lines: list[str], at: int, new: str, gap: str = "") -> str:
+def _insert(lines: list[str], at: int, new: str, gap: str = "") -> str:
     before, after = "".join(lines[:at]), "".join(lines[at:])
-    ending = _ending(*lines[max(at - 1, 0) : at + 1], *lines[:1])
+    ending = _line_ending(*lines[max(at - 1, 0) : at + 1], *lines[:1])
     separated = ending if lines[at:] and _HEADER.match(lines[at].rstrip()) else ""
     if before and not before.endswith("\n"):
         before += ending
@@ -112,7 +116,7 @@ def _inserted(lines: list[str], at: int, new: str, gap: str = "") -> str:
     return f"{before}{new}{separated}{after}"
 
 
-def _ending(*texts: str) -> str:
+def _line_ending(*texts: str) -> str:
     """Return how the first line ends, of the first text in which it has an end."""
     first = next((line for text in texts for line in _LINE.findall(text)[:1] if line.endswith("\n")), "\n")
     return first[-2:] if first.endswith("\r\n") else "\n"

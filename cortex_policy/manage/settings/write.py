@@ -17,9 +17,9 @@ from cortex_policy.core.settings import (
     from_text,
     standings,
 )
-from cortex_policy.manage.diff.grants import of_settings
-from cortex_policy.manage.diff.settings import outcome
-from cortex_policy.manage.settings.toml_edit import ABSENT, changed
+from cortex_policy.manage.diff.grants import settings_diff
+from cortex_policy.manage.diff.settings import compare_settings_texts
+from cortex_policy.manage.settings.toml_edit import UNSET, set_in_text
 from cortex_policy.manage.validation.suppressions import check_codes
 from cortex_policy.schema.catalog import codes_of
 from cortex_policy.state import Root, git_ignore
@@ -45,32 +45,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cortex_policy.manage.diff.grants import Change
+    from cortex_policy.manage.diff.grants import GrantDiff
 
-    Consent = Callable[[Change], None]  # raises where the answer is no
-    Held = tuple[int, Callable[[], None]]
+    Consent = Callable[[GrantDiff], None]  # raises where the answer is no
+    LockedDirectory = tuple[int, Callable[[], None]]
 
-PRIVATE, PUBLIC = 0o600, 0o644
+PRIVATE_MODE, PUBLIC_MODE = 0o600, 0o644
 
 
-class Target(Value):
+class SettingsFile(Value):
     """The settings file of a place."""
 
     place: str
     root: Root | None = None
 
     @property
-    def path(self) -> str | None:
+    def root_path(self) -> str | None:
         """The root of the project, where there is one."""
         return self.root.path if self.root is not None else None
 
     @property
     def file(self) -> str:
         """Where it stands."""
-        return file_of(self.place, self.path)
+        return file_of(self.place, self.root_path)
 
 
-def known_root(named: str | None) -> Root | None:
+def root_or_none(named: str | None) -> Root | None:
     """Return the root whose project's settings count; None where none was named, and there is none."""
     try:
         return find_root(named)
@@ -80,7 +80,7 @@ def known_root(named: str | None) -> Root | None:
         return None
 
 
-def setting_of(name: str) -> Setting:
+def find_setting(name: str) -> Setting:
     """Return a setting by its name; raise UsageError for one that there is not."""
     setting = BY_NAME.get(name)
     if setting is None:
@@ -88,17 +88,17 @@ def setting_of(name: str) -> Setting:
     return setting
 
 
-def listed(root: Root | None) -> list[Standing]:
+def resolve_settings(root: Root | None) -> list[Standing]:
     """Return what each setting is, where that stands, and what it hid."""
     return standings(layers(root.path if root is not None else None))
 
 
-def put(target: Target, name: str, text: str, consent: "Consent", patience: Patience = AT_ONCE) -> bool:
+def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", patience: Patience = AT_ONCE) -> bool:
     """Write a setting; return whether that changed the file. Raise UsageError for what cannot be set so.
 
     Consent is asked for where it may allow more than before.
     """
-    setting = setting_of(name)
+    setting = find_setting(name)
     _check_place(target, setting)
     if setting.kind == SUPPRESSIONS:
         raise UsageError(f"`{name}` is no single value", f"use `cortex-policy config edit --{PROJECT}`")
@@ -110,80 +110,80 @@ def put(target: Target, name: str, text: str, consent: "Consent", patience: Pati
     return _rewrite(target, name, value, consent, patience)
 
 
-def drop(target: Target, name: str, consent: "Consent", patience: Patience = AT_ONCE) -> bool:
+def unset_value(target: SettingsFile, name: str, consent: "Consent", patience: Patience = AT_ONCE) -> bool:
     """Remove a setting; return whether it was there. Consent is asked for where that may allow more than before."""
-    _check_place(target, setting_of(name))
-    return read_file(target.place, target.path) is not None and _rewrite(target, name, ABSENT, consent, patience)
+    _check_place(target, find_setting(name))
+    return read_file(target.place, target.root_path) is not None and _rewrite(target, name, UNSET, consent, patience)
 
 
-def widening(target: Target, old: bytes | None, new: bytes) -> "Change | None":
+def widening_of(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
     """Return what a new text would mean, where it may allow more than the old one; None where it does not."""
-    meaning = outcome(target.place, target.file, old, new)
-    return of_settings(meaning) if meaning is not None and fails(meaning.verdict) else None
+    meaning = compare_settings_texts(target.place, target.file, old, new)
+    return settings_diff(meaning) if meaning is not None and fails(meaning.verdict) else None
 
 
-def check(target: Target, data: bytes) -> None:
+def check_settings_text(target: SettingsFile, data: bytes) -> None:
     """Raise GrantError (settings_invalid) for a text that cannot be the settings of a place."""
     check_codes(target.file, layer(target.place, target.file, data).values)
 
 
-def install(target: Target, original: bytes | None, data: bytes, patience: Patience = AT_ONCE) -> None:
+def install_text(target: SettingsFile, original: bytes | None, data: bytes, patience: Patience = AT_ONCE) -> None:
     """Put a text in the place of the one that was read; raise NotDone where that is another by now."""
-    check(target, data)
-    with _exclusive(target, patience) as held:
+    check_settings_text(target, data)
+    with _lock_directory(target, patience) as held:
         _replace(target, held, original, data)
 
 
-def _check_place(target: Target, setting: Setting) -> None:
+def _check_place(target: SettingsFile, setting: Setting) -> None:
     if target.place not in setting.places:
         where = ", ".join(setting.places)
         raise UsageError(f"`{setting.name}` cannot be set by the {target.place}", f"it can be set by: {where}")
 
 
-def _rewrite(target: Target, name: str, value: object, consent: "Consent", patience: Patience) -> bool:
-    with _exclusive(target, patience) as held:
-        original = read_file(target.place, target.path)
-        after = _changed(target, original or b"", name, value)
+def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent", patience: Patience) -> bool:
+    with _lock_directory(target, patience) as held:
+        original = read_file(target.place, target.root_path)
+        after = _edit_text(target, original or b"", name, value)
         if after == (original or b""):
             return False
-        _check_kept(target, original, name, value)
-        check(target, after)  # what cannot be installed is not asked about
-        if (change := widening(target, original, after)) is not None:
+        _check_not_locked(target, original, name, value)
+        check_settings_text(target, after)  # what cannot be installed is not asked about
+        if (change := widening_of(target, original, after)) is not None:
             consent(change)
         _replace(target, held, original, after)
         return True
 
 
-def _check_kept(target: Target, original: bytes | None, name: str, value: object) -> None:
+def _check_not_locked(target: SettingsFile, original: bytes | None, name: str, value: object) -> None:
     """Raise NotDone where a setting would go whose lock stays."""
-    if value is ABSENT and name in layer(target.place, target.file, original or b"").locked:
+    if value is UNSET and name in layer(target.place, target.file, original or b"").locked:
         hint = f"take it out of `{LOCKED}` with `cortex-policy config edit --{target.place}`"
         raise NotDone(f"`{name}` is locked in `{target.file}` itself", hint)
 
 
-def _changed(target: Target, before: bytes, name: str, value: object) -> bytes:
-    check(target, before)
+def _edit_text(target: SettingsFile, before: bytes, name: str, value: object) -> bytes:
+    check_settings_text(target, before)
     try:
-        return changed(before.decode(), name, value).encode()
+        return set_in_text(before.decode(), name, value).encode()
     except NotDone as error:
         raise NotDone(f"`{target.file}`: {error.detail}", f"{error.hint.removesuffix('`')} --{target.place}`") from None
 
 
-def _replace(target: Target, held: "Held", original: bytes | None, data: bytes) -> None:
+def _replace(target: SettingsFile, held: "LockedDirectory", original: bytes | None, data: bytes) -> None:
     """Put a text in the place of what was read, by whoever holds the lock."""
     directory, is_held = held
 
     def look() -> None:
         is_held()
-        if _standing(target, directory) != original:
+        if _current_text(target, directory) != original:
             raise NotDone(f"`{target.file}` was changed meanwhile", "try again")
 
-    replace(directory, NAME, data, PRIVATE if target.place not in (SYSTEM, PROJECT) else PUBLIC, look)
+    replace(directory, NAME, data, PRIVATE_MODE if target.place not in (SYSTEM, PROJECT) else PUBLIC_MODE, look)
     if target.place == PROJECT:
         git_ignore.make(directory)
 
 
-def _standing(target: Target, directory: int) -> bytes | None:
+def _current_text(target: SettingsFile, directory: int) -> bytes | None:
     try:
         return read_in(target.place, target.file, directory)
     except FileNotFoundError:
@@ -191,18 +191,18 @@ def _standing(target: Target, directory: int) -> bytes | None:
 
 
 @contextmanager
-def _exclusive(target: Target, patience: Patience) -> "Iterator[Held]":
+def _lock_directory(target: SettingsFile, patience: Patience) -> "Iterator[LockedDirectory]":
     """Open the directory of a settings file, and return with it what raises once others may write there too."""
     try:
         if target.root is not None and target.place == PROJECT:
             with locked(target.root, patience) as held:
                 yield held.policy.descriptor, held.check
             return
-        path = directory_of(target.place, target.path)
-        if os.geteuid() == ROOT and not is_ours_alone(_existing(path)):
+        path = directory_of(target.place, target.root_path)
+        if os.geteuid() == ROOT and not is_ours_alone(_existing_part(path)):
             raise NotDone(f"another user decides where `{path}` leads to", "name another with `XDG_CONFIG_HOME`")
-        os.makedirs(path, PUBLIC | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
-        with opened(target.place, target.path) as directory:
+        os.makedirs(path, PUBLIC_MODE | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
+        with opened(target.place, target.root_path) as directory:
             # the directory itself: nothing is left behind
             lock(directory, lambda _: f"another process is writing `{target.file}`", patience)
             sweep(directory)
@@ -211,14 +211,14 @@ def _exclusive(target: Target, patience: Patience) -> "Iterator[Held]":
         raise NotDone(f"`{target.file}`: {(error.strerror or str(error)).lower()}") from None
 
 
-def _existing(path: str) -> str:
+def _existing_part(path: str) -> str:
     """Return the part of a path that exists."""
     while not os.path.lexists(path):
         path = os.path.dirname(path)
     return path
 
 
-def editor(root: Root | None) -> str | None:
+def configured_editor(root: Root | None) -> str | None:
     """Return the editor that is set; settings that are wrong do not stand in the way of mending them."""
     with suppress(CortexPolicyError):
         value = value_of("editor", root.path if root is not None else None)

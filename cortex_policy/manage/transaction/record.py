@@ -6,7 +6,7 @@ from time import gmtime, strftime
 from cortex_policy.core.compare.grants import Meaning, fails
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.diff.grants import changed
+from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.state import Root
 from cortex_policy.state.history import Limits
 from cortex_policy.state.history_entry import MOST_LISTED, MOST_SAID, Author, Entry, Kept
@@ -18,21 +18,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cortex_policy.manage.transaction.recovery import Changes
+    from cortex_policy.manage.transaction.recovery import GrantBytes
 
-STAMP = "stamp write"
+STAMP_COMMAND = "stamp write"
 _SUDO_LENGTH = 64
 
 
-def limits(root: Root) -> Limits:
+def history_limits(root: Root) -> Limits:
     """Return how much of the past a root keeps; raise GrantError (settings_invalid) where settings are wrong."""
     return Limits(history_keep(root.path))
 
 
-def recorded(
+def entry_for_write(
     command: str,
     version: int,
-    changes: "Changes",
+    changes: "GrantBytes",
     modes: "Mapping[str, int]",
     meaning: Meaning | None = None,
     *,
@@ -44,15 +44,16 @@ def recorded(
     """
     if meaning is None:
         ((grant_id, (old, new)),) = changes.items()
-        meaning = changed(grant_id, old, new).meaning
+        meaning = compare_bytes(grant_id, old, new).meaning
     widened = "; ".join(part.sentence for part in meaning.fields if fails(part.verdict) and part.sentence)
     kept = tuple(
-        _kept(grant_id, old, new, modes.get(grant_id, 0o644), is_own=is_own) for grant_id, (old, new) in changes.items()
+        _history_change(grant_id, old, new, modes.get(grant_id, 0o644), is_own=is_own)
+        for grant_id, (old, new) in changes.items()
     )
-    return Entry(version, _now(), author(), command, meaning.verdict, widened[:MOST_SAID], kept)
+    return Entry(version, _now(), current_author(), command, meaning.verdict, widened[:MOST_SAID], kept)
 
 
-def accepted(old: Stamp | None, new: Stamp) -> Entry:
+def entry_for_stamp(old: Stamp | None, new: Stamp) -> Entry:
     """Return the entry of a stamp that accepts grants as they stand: what they were before, nobody has."""
     changes = tuple(
         Kept(grant_id, old.grants.get(grant_id), new.grants.get(grant_id))
@@ -60,10 +61,10 @@ def accepted(old: Stamp | None, new: Stamp) -> Entry:
         if old.grants.get(grant_id) != new.grants.get(grant_id)
     ) if old is not None else ()  # fmt: skip
     is_blind = old is None or len(changes) > MOST_LISTED
-    return Entry(new.version, _now(), author(), STAMP, None, "", () if is_blind else changes, is_blind)
+    return Entry(new.version, _now(), current_author(), STAMP_COMMAND, None, "", () if is_blind else changes, is_blind)
 
 
-def author() -> Author:
+def current_author() -> Author:
     """Return who runs this, and for whom if they say so."""
     behind = os.environ.get("SUDO_USER", "")[:_SUDO_LENGTH] if os.geteuid() == 0 else ""
     return Author(user(), os.geteuid(), behind or None)
@@ -73,14 +74,14 @@ def _now() -> str:
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
 
 
-def _kept(grant_id: str, old: bytes | None, new: bytes | None, mode: int, *, is_own: bool) -> Kept:
+def _history_change(grant_id: str, old: bytes | None, new: bytes | None, mode: int, *, is_own: bool) -> Kept:
     before, after = (None if side is None else digest_of(side) for side in (old, new))
     # of more than a grant may have, nobody read the rest
-    is_kept = old is not None and len(old) <= MAX_BYTES and (is_own or is_grant(old))
+    is_kept = old is not None and len(old) <= MAX_BYTES and (is_own or is_valid_grant(old))
     return Kept(grant_id, before, after, old if is_kept else None, mode)
 
 
-def is_grant(data: bytes) -> bool:
+def is_valid_grant(data: bytes) -> bool:
     """Whether a text is one of a grant."""
     try:
         decode(data)

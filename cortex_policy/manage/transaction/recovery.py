@@ -18,57 +18,59 @@ if TYPE_CHECKING:
     from cortex_policy.manage.listing import Track
     from cortex_policy.state.history_entry import Entry
 
-    Changes = Mapping[str, tuple[bytes | None, bytes | None]]  # what grants are, and what they become; None is absent
+    GrantBytes = Mapping[
+        str, tuple[bytes | None, bytes | None]
+    ]  # what grants are, and what they become; None is absent
 
 
-def heal(root: Root, lock: Lock, history: History) -> None:
+def recover(root: Root, lock: Lock, history: History) -> None:
     """Let the stamp and the history say which state stands, for who holds the lock."""
-    stamp = known(root, lock.policy)
+    stamp = current_stamp(root, lock.policy)
     if stamp is None:
-        stamp = _first(lock, history.pending())
+        stamp = _finish_first_write(lock, history.pending())
     elif stamp.pending:
-        now = {grant_id: _standing(lock, grant_id) for grant_id in stamp.pending}
+        now = {grant_id: _current_digest(lock, grant_id) for grant_id in stamp.pending}
         sides = [(grant_id, *pair) for grant_id, pair in stamp.pending.items() if pair[0] != pair[1]]
         done = {grant_id: new for grant_id, _, new in sides if now[grant_id] == new}
         # a write is one step: where one grant is the old one, nothing was done. Whatever else is a hand edit
         if any(now[grant_id] == old for grant_id, old, _ in sides):
             done = {}
-        stamp = _stamped(lock, Stamp(stamp.version + bool(done), merged(stamp.grants, done), {}))
+        stamp = _write_stamp(lock, Stamp(stamp.version + bool(done), merge_digests(stamp.grants, done), {}))
     history.conclude(stamp)
 
 
-def _first(lock: Lock, entry: "Entry | None") -> Stamp | None:
+def _finish_first_write(lock: Lock, entry: "Entry | None") -> Stamp | None:
     """Finish the first write of a root, which no stamp says is pending; None where it was not made."""
     if entry is None or entry.version != 1 or not entry.changes:
         return None
-    if any(_standing(lock, one.id) != one.new for one in entry.changes):
+    if any(_current_digest(lock, one.id) != one.new for one in entry.changes):
         return None
     with suppress(FileNotFoundError), lock.tools() as tools:
-        return _stamped(lock, Stamp(1, digests(tools), {}))
+        return _write_stamp(lock, Stamp(1, digest_grants(tools), {}))
     return None
 
 
-def _stamped(lock: Lock, stamp: Stamp) -> Stamp:
+def _write_stamp(lock: Lock, stamp: Stamp) -> Stamp:
     replace(lock.policy.descriptor, "stamp.json", stamps.encode(stamp), 0o644, lock.check)
     return stamp
 
 
-def _standing(lock: Lock, grant_id: str) -> str | None:
+def _current_digest(lock: Lock, grant_id: str) -> str | None:
     with suppress(FileNotFoundError), lock.tools() as tools:
         return digest_of(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
     return None
 
 
-def known(root: Root, policy: Directory) -> Stamp | None:
+def current_stamp(root: Root, policy: Directory) -> Stamp | None:
     """Return the stamp, None where there is none; raise GrantError (22, 23) or NotDone for one that is not for us."""
     data = stamps.read_bytes(policy)
     stamp = stamps.decode(data, root) if data is not None else None
     if stamp is not None:
-        known_version(stamp, stamps.stamp_file(root.path))
+        supported_version(stamp, stamps.stamp_file(root.path))
     return stamp
 
 
-def known_version(old: Stamp, file: str) -> int:
+def supported_version(old: Stamp, file: str) -> int:
     """Return the version of a stamp; raise NotDone where a newer program wrote more into it than we know."""
     if old.unknown:
         names = ", ".join(f"`{name}`" for name in old.unknown)
@@ -76,7 +78,7 @@ def known_version(old: Stamp, file: str) -> int:
     return old.version
 
 
-def digests(tools: Directory, track: "Track" = iter) -> dict[str, str]:
+def digest_grants(tools: Directory, track: "Track" = iter) -> dict[str, str]:
     """Return the digest of each grant's bytes; raise GrantError for one that is a link or no regular file."""
     found: dict[str, str] = {}
     for grant_id in track(tools.grant_ids()):
@@ -85,16 +87,16 @@ def digests(tools: Directory, track: "Track" = iter) -> dict[str, str]:
     return found
 
 
-def digested(changes: "Changes") -> dict[str, tuple[str | None, str | None]]:
+def pending_digests(changes: "GrantBytes") -> dict[str, tuple[str | None, str | None]]:
     """Return what a stamp says of changes that are pending."""
-    return {grant_id: (digest(old), digest(new)) for grant_id, (old, new) in changes.items()}
+    return {grant_id: (digest_or_none(old), digest_or_none(new)) for grant_id, (old, new) in changes.items()}
 
 
-def merged(grants: "Mapping[str, str]", new: "Mapping[str, str | None]") -> dict[str, str]:
+def merge_digests(grants: "Mapping[str, str]", new: "Mapping[str, str | None]") -> dict[str, str]:
     """Return the digests of grants after some were changed; None removes one."""
     return {grant_id: digest for grant_id, digest in {**grants, **new}.items() if digest is not None}
 
 
-def digest(data: bytes | None) -> str | None:
+def digest_or_none(data: bytes | None) -> str | None:
     """Return the digest of a grant, None where there is none."""
     return None if data is None else digest_of(data)

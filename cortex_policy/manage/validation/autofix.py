@@ -5,7 +5,7 @@ from functools import partial
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import CortexPolicyError, GrantError, Value
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.schema.lint import repaired
 from cortex_policy.state import Root, read_all
 from cortex_policy.state.atomic_write import replace
@@ -49,9 +49,9 @@ def repair(
 
 
 def _in_place(target: "Target", mend: "Callable[[bytes], bytes]", patience: "Patience") -> int | None:
-    with writing(Root(target.root, named=True), patience, "validate --fix") as writer:
+    with write_transaction(Root(target.root, named=True), patience, "validate --fix") as writer:
         old = writer.read(target.id)
-        return writer.put(target.id, old, _mended(old, mend)) if old is not None else None
+        return writer.write(target.id, old, _mended(old, mend)) if old is not None else None
 
 
 def _elsewhere(target: "Target", mend: "Callable[[bytes], bytes]", _: "Patience") -> None:

@@ -12,7 +12,7 @@ import pytest
 from conftest import GIT
 
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.manage.diff.grants import Differences, against, between
+from cortex_policy.manage.diff.grants import PolicyDiff, compare_ids_or_files, compare_with_revision
 from cortex_policy.state import Root
 from tests.support.command import result_of
 
@@ -49,7 +49,7 @@ def committed(request: pytest.FixtureRequest, root: Path) -> Root:
     return Root(str(root), named=True)
 
 
-def told(found: Differences) -> dict[str, tuple[str, str]]:
+def told(found: PolicyDiff) -> dict[str, tuple[str, str]]:
     """Return what became of each grant, and what that means."""
     return {change.name: (change.status, change.meaning.verdict) for change in found.changes}
 
@@ -65,24 +65,27 @@ def test_all_grants_are_compared_with_a_revision(committed: Root) -> None:
     write(root, "reformatted", json.dumps(SMALL, indent=4))
     write(root, "added", SMALL)
     write(root, "removed", SMALL).unlink()
-    found = against(committed, revision)
+    found = compare_with_revision(committed, revision)
     assert told(found) == {
         "added": ("added", "widened"), "git": ("changed", "narrowed"), "model-gateway": ("changed", "widened"),
         "reformatted": ("unchanged", "same"), "removed": ("removed", "narrowed"),
     }  # fmt: skip
     assert (found.unchanged, found.verdict, found.warnings) == (1, "both", ())
-    assert told(against(committed, "HEAD", "git")) == {"git": ("changed", "narrowed")}
-    assert told(against(committed, "HEAD", "untouched")) == {"untouched": ("unchanged", "same")}
-    assert told(against(committed, "HEAD", "removed")) == {"removed": ("removed", "narrowed")}
+    assert told(compare_with_revision(committed, "HEAD", "git")) == {"git": ("changed", "narrowed")}
+    assert told(compare_with_revision(committed, "HEAD", "untouched")) == {"untouched": ("unchanged", "same")}
+    assert told(compare_with_revision(committed, "HEAD", "removed")) == {"removed": ("removed", "narrowed")}
 
 
 def test_a_revision_without_grants_allowed_nothing(committed: Root) -> None:
     """The first commit is compared with the empty tree; nothing at all is the same as nothing."""
     empty = git(Path(committed.path), "hash-object", "-t", "tree", "/dev/null")
-    assert told(against(committed, empty)) == {"git": ("added", "widened"), "model-gateway": ("added", "widened")}
+    assert told(compare_with_revision(committed, empty)) == {
+        "git": ("added", "widened"),
+        "model-gateway": ("added", "widened"),
+    }
     shutil.rmtree(committed.tools)
-    assert against(committed, empty) == Differences((), 0, ())
-    assert against(committed, "HEAD").verdict == "narrowed"
+    assert compare_with_revision(committed, empty) == PolicyDiff((), 0, ())
+    assert compare_with_revision(committed, "HEAD").verdict == "narrowed"
 
 
 @pytest.mark.parametrize("hashed_by", ["sha1", "sha256"])
@@ -90,14 +93,14 @@ def test_a_revision_without_grants_allowed_nothing(committed: Root) -> None:
 def test_before_the_first_commit_nothing_was_allowed(root: Path, hashed_by: str, head: str) -> None:
     """Every grant is new, and so widened; it is said that there was nothing to compare with."""
     git(root, "init", "-q", f"--object-format={hashed_by}")
-    first = against(Root(str(root), named=True), head)
+    first = compare_with_revision(Root(str(root), named=True), head)
     assert told(first) == {"git": ("added", "widened"), "model-gateway": ("added", "widened")}
     assert first.notes == (f"`{head}` has no commit yet: compared with no grants at all",)
-    assert told(against(Root(str(root), named=True), head, "git")) == {"git": ("added", "widened")}
+    assert told(compare_with_revision(Root(str(root), named=True), head, "git")) == {"git": ("added", "widened")}
     commit(root)
-    assert against(Root(str(root), named=True), head) == Differences((), 2, ())
+    assert compare_with_revision(Root(str(root), named=True), head) == PolicyDiff((), 2, ())
     git(root, "checkout", "-q", "--orphan", "other")
-    assert against(Root(str(root), named=True), head) == first
+    assert compare_with_revision(Root(str(root), named=True), head) == first
 
 
 def test_what_git_does_not_know_is_never_nothing(root: Path) -> None:
@@ -106,11 +109,11 @@ def test_what_git_does_not_know_is_never_nothing(root: Path) -> None:
     branch = root / ".git" / "refs" / "heads" / "main"
     for revision in ("main", "HEAD~1", "HEAD^", "head", "refs/heads/main"):
         with pytest.raises(CortexPolicyError, match="knows no revision"):
-            against(Root(str(root), named=True), revision)
+            compare_with_revision(Root(str(root), named=True), revision)
     for broken in ("x" * 40, "1" * 40, ""):
         branch.write_text(f"{broken}\n")
         with pytest.raises(CortexPolicyError) as caught:
-            against(Root(str(root), named=True), "HEAD")
+            compare_with_revision(Root(str(root), named=True), "HEAD")
         assert caught.value.exit_code == 3
 
 
@@ -133,7 +136,7 @@ def test_invalid_grants_allow_nothing_and_are_shown_as_such(committed: Root) -> 
     write(root, "link", SMALL).unlink()
     (Path(committed.tools) / "link.json").symlink_to("model-gateway.json")
     write(root, "large", f'{{"x": "{"x" * (1 << 20)}"}}')
-    now = against(committed, "HEAD")
+    now = compare_with_revision(committed, "HEAD")
     assert told(now) == {"git": ("changed", "narrowed"), "large": ("added", "same"), "link": ("added", "same")}
     assert "expecting" in now.changes[0].new.problem
     assert "is a link" in now.changes[2].new.problem
@@ -142,7 +145,7 @@ def test_invalid_grants_allow_nothing_and_are_shown_as_such(committed: Root) -> 
         file = Path(committed.tools) / f"{name}.json"
         file.unlink()
         write(root, name, SMALL)
-    then = against(committed, "HEAD")
+    then = compare_with_revision(committed, "HEAD")
     assert set(told(then).values()) == {("changed", "widened")}
     assert [change.old.problem.partition(":")[0] for change in then.changes] == [
         "line 1 column 2", "larger than 1048576 bytes", "it is a link, or no regular file",
@@ -154,11 +157,11 @@ def test_what_no_check_would_believe_is_compared_and_warned_of(committed: Root) 
     file = write(Path(committed.path), "git", {**GIT, "actions": ["tree"]})
     file.chmod(0o666)
     (Path(committed.tools)).chmod(0o777)
-    found = against(committed, "HEAD")
+    found = compare_with_revision(committed, "HEAD")
     assert told(found) == {"git": ("changed", "narrowed")}
     more = "(and 1 more: `cortex-policy validate`), and `check` refuses that"
     assert found.warnings == (f"`{committed.tools}` is writable by everyone {more}",)
-    assert between("git", "git", committed.path).warnings == found.warnings
+    assert compare_ids_or_files("git", "git", committed.path).warnings == found.warnings
 
 
 def test_nothing_of_the_repository_or_the_environment_is_run_or_followed(
@@ -186,7 +189,7 @@ def test_nothing_of_the_repository_or_the_environment_is_run_or_followed(
     for name, value in (("GIT_DIR", other / ".git"), ("GIT_INDEX_FILE", other / "x"), ("GIT_TRACE", mark),
                         ("GIT_EXTERNAL_DIFF", program), ("GIT_PAGER", program), ("GIT_CONFIG_PARAMETERS", "broken")):  # fmt: skip
         monkeypatch.setenv(name, str(value))
-    assert told(against(committed, "HEAD")) == {"git": ("changed", "both")}
+    assert told(compare_with_revision(committed, "HEAD")) == {"git": ("changed", "both")}
     assert not mark.exists()
 
 
@@ -201,7 +204,7 @@ def test_nothing_of_the_repository_or_the_environment_is_run_or_followed(
 def test_a_word_that_is_no_revision_is_told(committed: Root, revision: str, code: int, said: str) -> None:
     """It is never an option, and nothing is compared."""
     with pytest.raises(CortexPolicyError, match=said) as caught:
-        against(committed, revision)
+        compare_with_revision(committed, revision)
     assert caught.value.exit_code == code
     assert caught.value.hint
 
@@ -210,18 +213,18 @@ def test_what_stands_in_the_way_of_git_is_told(root: Path, tmp_path: Path, monke
     """No repository, an object that is not there, no git: 3, never a comparison with nothing."""
     found = Root(str(root), named=True)
     with pytest.raises(CortexPolicyError, match="not a git repository") as caught:
-        against(found, "HEAD")
+        compare_with_revision(found, "HEAD")
     assert caught.value.exit_code == 3
     git(root, "init", "-q")
     commit(root)
     lost = git(root, "rev-parse", "HEAD:.cortex/policy/tools/git.json")
     (root / ".git" / "objects" / lost[:2] / lost[2:]).unlink()
     with pytest.raises(CortexPolicyError, match=r"no object|could not get") as caught:
-        against(found, "HEAD")
+        compare_with_revision(found, "HEAD")
     assert caught.value.exit_code == 3
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CortexPolicyError, match="`git` cannot be run: no such file") as caught:
-        against(found, "HEAD")
+        compare_with_revision(found, "HEAD")
     assert caught.value.exit_code == 3
 
 
@@ -229,21 +232,21 @@ def test_two_grants_are_named_by_id_or_file(root: Path, tmp_path: Path) -> None:
     """A `/` or `.json` makes it a file, which needs no root; what is not there is 20."""
     file = tmp_path / "new.json"
     file.write_text(json.dumps({**GIT, "fsScope": []}))
-    found = between("git", str(file))
+    found = compare_ids_or_files("git", str(file))
     assert told(found) == {str(file): ("changed", "widened")}
-    assert told(between("model-gateway", "git"))["git"] == ("changed", "both")
+    assert told(compare_ids_or_files("model-gateway", "git"))["git"] == ("changed", "both")
     os.chdir(tmp_path)
-    assert told(between("new.json", "./new.json")) == {"./new.json": ("unchanged", "same")}
+    assert told(compare_ids_or_files("new.json", "./new.json")) == {"./new.json": ("unchanged", "same")}
     for words in (("gti", "git"), ("git", "nowhere.json"), ("git", f"{tmp_path}/"), ("git", "a b")):
         with pytest.raises(CortexPolicyError, match="grant not found") as caught:
-            between(*words, root=str(root))
+            compare_ids_or_files(*words, root=str(root))
         assert caught.value.exit_code == 20
 
 
 def test_one_grant_that_is_on_neither_side_is_not_found(committed: Root) -> None:
     """With the ids that are."""
     with pytest.raises(CortexPolicyError) as caught:
-        against(committed, "HEAD", "gti")
+        compare_with_revision(committed, "HEAD", "gti")
     assert (caught.value.exit_code, "did you mean `git`?" in caught.value.hint) == (20, True)
 
 

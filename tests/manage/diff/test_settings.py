@@ -10,8 +10,8 @@ import pytest
 
 from cortex_policy import state as host
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
-from cortex_policy.manage.diff.grants import against
-from cortex_policy.manage.settings.write import Target, widening
+from cortex_policy.manage.diff.grants import compare_with_revision
+from cortex_policy.manage.settings.write import SettingsFile, widening_of
 from cortex_policy.state import Root
 
 GIT = ("git", "-c", "user.name=a", "-c", "user.email=a@localhost")
@@ -49,7 +49,7 @@ def test_settings_are_compared_by_what_a_check_answers(
         file.unlink()
     else:
         file.write_text(text)
-    found = against(Root(str(file.parent.parent.parent), named=True), "HEAD")
+    found = compare_with_revision(Root(str(file.parent.parent.parent), named=True), "HEAD")
     assert found.verdict == verdict
     assert [part.sentence for change in found.changes for part in change.meaning.fields] == said
 
@@ -58,7 +58,7 @@ def test_a_mode_that_no_check_believes_hides_no_weaker_setting(file: Path) -> No
     """Some CI systems clone with umask 0."""
     file.write_text('sensitive = "ask"\nrequire_path = true\n')
     file.chmod(0o666)
-    assert against(Root(str(file.parent.parent.parent), named=True), "HEAD").verdict == "widened"
+    assert compare_with_revision(Root(str(file.parent.parent.parent), named=True), "HEAD").verdict == "widened"
 
 
 def test_settings_that_were_wrong_let_nothing_through(file: Path) -> None:
@@ -66,7 +66,7 @@ def test_settings_that_were_wrong_let_nothing_through(file: Path) -> None:
     file.write_text("nonsense")
     subprocess.run([*GIT, "commit", "-qam", "y"], check=True)
     file.write_text(STRICT)
-    assert against(Root(str(file.parent.parent.parent), named=True), "HEAD").verdict == "widened"
+    assert compare_with_revision(Root(str(file.parent.parent.parent), named=True), "HEAD").verdict == "widened"
 
 
 def test_a_gate_fails_where_a_setting_is_weaker(file: Path) -> None:
@@ -122,7 +122,7 @@ def system(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def told(place: str, root: Path, old: str, new: str) -> list[str]:
     """Return what would be asked about, nothing where nothing is asked."""
-    change = widening(Target(place, Root(str(root), named=True)), old.encode(), new.encode())
+    change = widening_of(SettingsFile(place, Root(str(root), named=True)), old.encode(), new.encode())
     return [part.sentence for part in change.meaning.fields] if change is not None else []
 
 

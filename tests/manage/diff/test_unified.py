@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.manage.diff.unified import patch
+from cortex_policy.manage.diff.unified import readable_diff
 
 HEAD = ["--- x (old)", "+++ x (new)", "@@ -1 +1 @@"]
 MISSING = "\\ no newline at the end"
@@ -22,4 +22,4 @@ MISSING = "\\ no newline at the end"
 )
 def test_lines_that_differ(old: bytes, new: bytes, expected: list[str]) -> None:
     """The ends of lines and of the text too."""
-    assert patch(old, new, "x") == expected
+    assert readable_diff(old, new, "x") == expected

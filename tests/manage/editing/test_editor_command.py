@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.editing.editor_command import chosen, command
+from cortex_policy.manage.editing.editor_command import choose_editor, command_to_open
 from cortex_policy.state.writer_lock import NotDone
 
 
@@ -21,20 +21,20 @@ def program(directory: Path, name: str, target: str = "") -> Path:
 
 def test_the_operator_chooses() -> None:
     """VISUAL before EDITOR, with arguments; blank ones are none."""
-    assert chosen({"VISUAL": "code --wait", "EDITOR": "vi"}) == ["code", "--wait"]
-    assert chosen({"VISUAL": " ", "EDITOR": "'/my editors/ed' -p x"}) == ["/my editors/ed", "-p", "x"]
+    assert choose_editor({"VISUAL": "code --wait", "EDITOR": "vi"}) == ["code", "--wait"]
+    assert choose_editor({"VISUAL": " ", "EDITOR": "'/my editors/ed' -p x"}) == ["/my editors/ed", "-p", "x"]
     with pytest.raises(NotDone, match="`\\$EDITOR` cannot be read: no closing quotation"):
-        chosen({"EDITOR": "'vi"})
+        choose_editor({"EDITOR": "'vi"})
 
 
 def test_one_that_is_installed_is_the_fallback(tmp_path: Path) -> None:
     """The first of the list; without any, how to name one."""
     with pytest.raises(NotDone) as caught:
-        chosen({"PATH": str(tmp_path)})
+        choose_editor({"PATH": str(tmp_path)})
     assert "$EDITOR" in caught.value.hint
     for name in ("ed", "nano"):
         program(tmp_path, name)
-        assert chosen({"PATH": str(tmp_path)}) == [name]
+        assert choose_editor({"PATH": str(tmp_path)}) == [name]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_one_that_is_installed_is_the_fallback(tmp_path: Path) -> None:
 )
 def test_a_known_editor_opens_at_the_line(words: list[str], expected: list[str]) -> None:
     """Others are given the file and nothing that they may take for another."""
-    assert command(words, "F", 3) == expected
+    assert command_to_open(words, "F", 3) == expected
 
 
 def test_a_name_is_followed_to_its_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,13 +67,13 @@ def test_a_name_is_followed_to_its_program(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     program(tmp_path, "nano")
     program(tmp_path, "editor", "nano")
-    assert command(["editor"], "F", 3) == ["editor", "+3", "F"]
+    assert command_to_open(["editor"], "F", 3) == ["editor", "+3", "F"]
     program(tmp_path, "busybox")
     program(tmp_path, "vi", "busybox")
-    assert command(["vi"], "F", 3) == ["vi", "F"]
+    assert command_to_open(["vi"], "F", 3) == ["vi", "F"]
 
 
 def test_without_a_problem_there_is_no_line() -> None:
     """The first line is where every editor starts."""
-    assert command(["vi"], "F", 0) == command(["vi"], "F", 1) == ["vi", "F"]
-    assert command(["code"], "F", 0) == ["code", "--wait", "F"]
+    assert command_to_open(["vi"], "F", 0) == command_to_open(["vi"], "F", 1) == ["vi", "F"]
+    assert command_to_open(["code"], "F", 0) == ["code", "--wait", "F"]

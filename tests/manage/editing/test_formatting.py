@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from cortex_policy.core.decode import Malformed, decode_json
-from cortex_policy.manage.editing.formatting import formatted
+from cortex_policy.manage.editing.formatting import format_grant_text
 from tests.support.json_documents import MANY, TOKEN, documents
 
 VALID = sorted((Path(__file__).parents[2] / "examples" / "valid").glob("*.json"))
@@ -17,10 +17,10 @@ VALID = sorted((Path(__file__).parents[2] / "examples" / "valid").glob("*.json")
 @given(documents)
 def test_only_the_layout_changes(text: str) -> None:
     """The value is equal, and each token is spelled as before."""
-    new = formatted(text)
+    new = format_grant_text(text)
     assert TOKEN.findall(new) == TOKEN.findall(text)
     assert json.dumps(decode_json(new.encode())) == json.dumps(decode_json(text.encode()))
-    assert formatted(new) == new
+    assert format_grant_text(new) == new
 
 
 @MANY
@@ -28,9 +28,9 @@ def test_only_the_layout_changes(text: str) -> None:
 def test_the_layout_is_canonical(text: str) -> None:
     """However a document was laid out, it looks the same afterwards."""
     tokens = TOKEN.findall(text)
-    assert formatted(" ".join(tokens)) == formatted("\r\n\t".join(tokens)) == formatted(text)
-    assert "\r" not in formatted(text)
-    assert not any(line != line.rstrip(" ") or "\t" in line for line in formatted(text).split("\n"))
+    assert format_grant_text(" ".join(tokens)) == format_grant_text("\r\n\t".join(tokens)) == format_grant_text(text)
+    assert "\r" not in format_grant_text(text)
+    assert not any(line != line.rstrip(" ") or "\t" in line for line in format_grant_text(text).split("\n"))
 
 
 def test_a_grant_in_its_canonical_layout() -> None:
@@ -39,7 +39,7 @@ def test_a_grant_in_its_canonical_layout() -> None:
     {"tool":"git", "actions": [
         "tree", "sn\\u0069ppet"], "rate": {"perMinute" : 30.0}, "args": {}, "fsScope": [],
      "x": [1.50, [true, []], {}], "y": [[{"a": null}], 1]}"""
-    assert formatted(text) == (
+    assert format_grant_text(text) == (
         '{\n  "tool": "git",\n  "actions": ["tree", "sn\\u0069ppet"],\n  "rate": {\n    "perMinute": 30.0\n  },\n'
         '  "args": {},\n  "fsScope": [],\n  "x": [1.50, [true, []], {}],\n'
         '  "y": [\n    [\n      {\n        "a": null\n      }\n    ],\n    1\n  ]\n}\n'
@@ -49,7 +49,7 @@ def test_a_grant_in_its_canonical_layout() -> None:
 @pytest.mark.parametrize(("length", "columns"), [(85, [1, 100, 8, 1, 0]), (86, [1, 8, 93, 5, 4, 8, 1, 0])])
 def test_an_array_is_on_one_line_up_to_100_columns(length: int, columns: list[int]) -> None:
     """Its key and its comma count."""
-    text = formatted(f'{{"a": ["{"x" * length}", 1], "b": 2}}')
+    text = format_grant_text(f'{{"a": ["{"x" * length}", 1], "b": 2}}')
     assert [len(line) for line in text.split("\n")] == columns
 
 
@@ -57,12 +57,12 @@ def test_an_array_is_on_one_line_up_to_100_columns(length: int, columns: list[in
 def test_an_example_keeps_its_tokens(file: Path) -> None:
     """And ends with one newline."""
     text = file.read_bytes().decode()
-    assert TOKEN.findall(formatted(text)) == TOKEN.findall(text)
-    assert formatted(text).endswith("}\n")
+    assert TOKEN.findall(format_grant_text(text)) == TOKEN.findall(text)
+    assert format_grant_text(text).endswith("}\n")
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": 1, "a": 2}', "[NaN]", "[" * 65 + "]" * 65])
 def test_what_does_not_decode_is_not_laid_out(text: str) -> None:
     """It is to be mended first."""
     with pytest.raises(Malformed):
-        formatted(text)
+        format_grant_text(text)

@@ -9,22 +9,22 @@ import pytest
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
 from cortex_policy.manage import stamp
-from cortex_policy.manage.diff.grants import Change as Meant
+from cortex_policy.manage.diff.grants import GrantDiff as Meant
 from cortex_policy.manage.editing import operations
-from cortex_policy.manage.editing.operations import Written
-from cortex_policy.manage.editing.set_fields import Change
+from cortex_policy.manage.editing.operations import WriteResult
+from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.transaction import writer
 from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.writer_lock import NotDone
 
-TEXT = operations.drafted(Change(30, None, "t", ("read",)))
-Act = Callable[[Root, "operations.Consent"], Written]
+TEXT = operations.new_grant_text(GrantEdit(30, None, "t", ("read",)))
+Act = Callable[[Root, "operations.Consent"], WriteResult]
 ACTS: dict[str, Act] = {
-    "set": lambda root, consent: operations.edited(root, "git", Change(allow=("push",)), consent),
-    "new": lambda root, consent: operations.made(root, "other", TEXT, consent),
-    "copy": lambda root, consent: operations.copied(root, "git", "other", consent),
-    "remove": lambda root, consent: operations.removed(root, "git", consent),
+    "set": lambda root, consent: operations.edit_grant(root, "git", GrantEdit(allow=("push",)), consent),
+    "new": lambda root, consent: operations.create_grant(root, "other", TEXT, consent),
+    "copy": lambda root, consent: operations.copy_grant(root, "git", "other", consent),
+    "remove": lambda root, consent: operations.remove_grant(root, "git", consent),
 }
 
 
@@ -58,7 +58,7 @@ def anybody(_: Meant) -> None:
 def test_a_copy_is_read_by_those_who_could_read_it(here: Root, mode: int, expected: int) -> None:
     """Its mode is that of the grant that it is made of, and never lets everyone write."""
     Path(here.tools, "git.json").chmod(mode)
-    operations.copied(here, "git", "other", anybody)
+    operations.copy_grant(here, "git", "other", anybody)
     assert Path(here.tools, "other.json").stat().st_mode & 0o777 == expected
 
 
@@ -87,10 +87,10 @@ def test_a_no_changes_nothing(here: Root, name: str) -> None:
 @pytest.mark.parametrize("name", ACTS)
 def test_a_yes_is_one_version(here: Root, name: str) -> None:
     """The stamp belongs to what stands there, and the diff says what became of the text."""
-    stamp.write(here)
+    stamp.write_stamp(here)
     done = ACTS[name](here, anybody)
     assert (done.is_written, done.version) == (True, 2)
-    assert stamp.verify(here) == ()
+    assert stamp.verify_stamp(here) == ()
     assert done.diff.startswith(
         "--- /dev/null\n" if name in {"new", "copy"} else "--- a/.cortex/policy/tools/git.json\n"
     )
@@ -99,7 +99,7 @@ def test_a_yes_is_one_version(here: Root, name: str) -> None:
 def test_a_rename_asks_nobody(here: Root) -> None:
     """It keeps the bytes, and means the same."""
     before = Path(here.tools, "git.json").read_bytes()
-    done = operations.renamed(here, "git", "map")
+    done = operations.rename_grant(here, "git", "map")
     assert (done.is_written, done.version, done.change.status, done.change.meaning.verdict) == (
         True,
         1,
@@ -113,18 +113,18 @@ def test_a_rename_asks_nobody(here: Root) -> None:
 def test_what_holds_already_writes_nothing(here: Root) -> None:
     """No stamp either, and nobody is asked."""
     before = standing(here)
-    done = operations.edited(here, "git", Change(rate=30, data_class="internal"), unasked)
+    done = operations.edit_grant(here, "git", GrantEdit(rate=30, data_class="internal"), unasked)
     assert (done.is_written, done.version, done.diff) == (False, None, "")
     assert standing(here) == before
 
 
 def test_a_plan_is_what_would_be_written(here: Root) -> None:
     """Nothing is, not even a lock."""
-    wanted = Change(rate=60)
-    planned = operations.planned(here, "git", wanted)
+    wanted = GrantEdit(rate=60)
+    planned = operations.preview_edit(here, "git", wanted)
     assert not planned.is_written
     assert not Path(here.path, ".cortex", "policy", ".lock").exists()
-    done = operations.edited(here, "git", wanted, anybody)
+    done = operations.edit_grant(here, "git", wanted, anybody)
     assert (done.change, done.diff) == (planned.change, planned.diff)
 
 
@@ -133,7 +133,7 @@ def test_line_endings_and_all_other_bytes_are_kept(here: Root) -> None:
     file = Path(here.tools, "git.json")
     text = '{\r\n\t"tool": "t\\u00e4ä",\r\n\t"actions": [],\r\n\t"rate": {"perMinute": 30.0}, "x": 1e2}'.encode()
     file.write_bytes(text)
-    done = operations.edited(here, "git", Change(allow=("a",)), anybody)
+    done = operations.edit_grant(here, "git", GrantEdit(allow=("a",)), anybody)
     assert file.read_bytes() == text.replace(b"[]", b'["a"]')
     assert done.diff.endswith('"x": 1e2}\n\\ No newline at end of file\n')
     assert '-\t"actions": [],\r\n+\t"actions": ["a"],\r\n' in done.diff
@@ -148,7 +148,7 @@ def test_an_invalid_grant_is_named_with_its_place(here: Root, act: Act) -> None:
         act(here, unasked)
     assert caught.value.exit_code == 21
     with pytest.raises(GrantError, match=r"git\.json:2:3"):
-        operations.planned(here, "git", Change(rate=1))
+        operations.preview_edit(here, "git", GrantEdit(rate=1))
     assert ACTS["remove"](here, anybody).change.old.problem
     assert not file.exists()
 
@@ -157,10 +157,10 @@ def test_no_grant_is_overwritten(here: Root) -> None:
     """By none of those that make one."""
     before = standing(here)
     for act in (
-        lambda: operations.made(here, "git", TEXT, unasked),
-        lambda: operations.copied(here, "git", "model-gateway", unasked),
-        lambda: operations.renamed(here, "git", "model-gateway"),
-        lambda: operations.renamed(here, "git", "git"),
+        lambda: operations.create_grant(here, "git", TEXT, unasked),
+        lambda: operations.copy_grant(here, "git", "model-gateway", unasked),
+        lambda: operations.rename_grant(here, "git", "model-gateway"),
+        lambda: operations.rename_grant(here, "git", "git"),
         lambda: operations.check_absent(here, "git"),
     ):
         with pytest.raises(NotDone, match="is there already"):
@@ -173,25 +173,25 @@ def test_ids_that_cannot_be_touch_no_disk(here: Root) -> None:
     """A new one is an error of usage, an old one cannot be found."""
     for word in ("", "../x", ".x", "a/b", "x" * 129):
         for new in (
-            lambda word=word: operations.made(here, word, TEXT, unasked),
-            lambda word=word: operations.copied(here, "git", word, unasked),
-            lambda word=word: operations.renamed(here, "git", word),
+            lambda word=word: operations.create_grant(here, word, TEXT, unasked),
+            lambda word=word: operations.copy_grant(here, "git", word, unasked),
+            lambda word=word: operations.rename_grant(here, "git", word),
         ):
             with pytest.raises(UsageError, match="cannot be an id"):
                 new()
         with pytest.raises(GrantError, match="cannot be an id"):
-            operations.removed(here, word, unasked)
+            operations.remove_grant(here, word, unasked)
     assert not Path(here.path, ".cortex", "policy", ".lock").exists()
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        lambda root: operations.edited(root, "gti", Change(rate=1), unasked),
-        lambda root: operations.planned(root, "gti", Change(rate=1)),
-        lambda root: operations.copied(root, "gti", "x", unasked),
-        lambda root: operations.removed(root, "gti", unasked),
-        lambda root: operations.renamed(root, "gti", "x"),
+        lambda root: operations.edit_grant(root, "gti", GrantEdit(rate=1), unasked),
+        lambda root: operations.preview_edit(root, "gti", GrantEdit(rate=1)),
+        lambda root: operations.copy_grant(root, "gti", "x", unasked),
+        lambda root: operations.remove_grant(root, "gti", unasked),
+        lambda root: operations.rename_grant(root, "gti", "x"),
     ],
 )
 def test_a_grant_that_is_not_there_is_told_with_those_that_are(here: Root, act: Callable[[Root], object]) -> None:
@@ -205,7 +205,7 @@ def test_a_grant_that_is_not_there_is_told_with_those_that_are(here: Root, act: 
 
 def test_a_hand_edit_is_looked_at_first(here: Root) -> None:
     """23, by every act on that grant."""
-    stamp.write(here)
+    stamp.write_stamp(here)
     Path(here.tools, "git.json").write_text(json.dumps({"tool": "t", "actions": ["x"], "rate": {"perMinute": 2}}))
     for name in ("set", "remove"):
         with pytest.raises(GrantError) as caught:
@@ -220,13 +220,18 @@ def test_a_draft_is_canonical_and_valid() -> None:
         '{\n  "tool": "t",\n  "actions": ["read"],\n  "rate": {\n    "perMinute": 30\n  },\n'
         '  "dataClass": "internal"\n}\n'
     )
-    text = operations.drafted(Change(5, "public", "u", ("a", "b"), add_scopes=("docs",)))
+    text = operations.new_grant_text(GrantEdit(5, "public", "u", ("a", "b"), add_scopes=("docs",)))
     grant = decode(text.encode())
     assert (grant.tool, grant.rate.per_minute, grant.actions) == ("u", 5, ("a", "b"))
     assert (grant.data_class, grant.fs_scope) == ("public", ("docs",))
-    for wrong in (Change(rate=0), Change(add_scopes=("/x",)), Change(data_class="x"), Change(allow=("a", "a"))):
+    for wrong in (
+        GrantEdit(rate=0),
+        GrantEdit(add_scopes=("/x",)),
+        GrantEdit(data_class="x"),
+        GrantEdit(allow=("a", "a")),
+    ):
         with pytest.raises(UsageError):
-            operations.drafted(wrong)
+            operations.new_grant_text(wrong)
 
 
 def test_fmt_lays_out_each_grant_as_a_write_of_its_own(here: Root) -> None:
@@ -234,23 +239,23 @@ def test_fmt_lays_out_each_grant_as_a_write_of_its_own(here: Root) -> None:
     Path(here.tools, "broken.json").write_text("{")
     Path(here.tools, "good.json").write_text(TEXT)
     before = standing(here)
-    planned = list(operations.unformatted(here, ()))
+    planned = list(operations.preview_format(here, ()))
     assert standing(here) == before
-    done = list(operations.laid_out(here, ()))
+    done = list(operations.format_grants(here, ()))
     assert [laid.id for laid in done] == ["broken", "git", "good", "model-gateway"]
     assert [laid.differs for laid in done] == [laid.differs for laid in planned] == [False, True, False, True]
-    assert [laid.written and laid.written.version for laid in done] == [None, 1, None, 2]
+    assert [laid.result and laid.result.version for laid in done] == [None, 1, None, 2]
     assert [laid.error is not None for laid in done] == [True, False, False, False]
-    assert all(laid.written.change.meaning.verdict == "same" for laid in done if laid.written)
-    assert not any(laid.differs for laid in operations.laid_out(here, ("git", "good", "git")))
-    assert not [laid for laid in operations.unformatted(here, ("good",)) if laid.differs]
+    assert all(laid.result.change.meaning.verdict == "same" for laid in done if laid.result)
+    assert not any(laid.differs for laid in operations.format_grants(here, ("git", "good", "git")))
+    assert not [laid for laid in operations.preview_format(here, ("good",)) if laid.differs]
 
 
 def test_fmt_refuses_a_layout_that_would_be_too_large(here: Root) -> None:
     """And passes over what is not there."""
     rows = ",".join(['{"a":[{"a":[{}]}]}'] * 25_000)
     Path(here.tools, "git.json").write_text(f'{{"tool":"t","actions":[],"rate":{{"perMinute":1}},"rules":[{rows}]}}')
-    git, missing = operations.laid_out(here, ("git", "missing"))
+    git, missing = operations.format_grants(here, ("git", "missing"))
     assert git.error is not None
     assert "larger than" in git.error.detail
     assert missing.error is not None
@@ -268,25 +273,25 @@ def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(here: Root, monkeypatc
         real(*args, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(writer, "replace", refusing)
-    first, second = operations.laid_out(here, ())
-    assert first.written is not None
-    assert first.written.version == 1
+    first, second = operations.format_grants(here, ())
+    assert first.result is not None
+    assert first.result.version == 1
     assert isinstance(second.error, NotDone)
     assert second.error.detail == "`stamp.json`: no space left on device"
-    assert stamp.verify(here) == ()
+    assert stamp.verify_stamp(here) == ()
 
 
 def test_a_root_without_tools_has_nothing_to_lay_out(here: Root) -> None:
     """It is no error."""
     Path(here.tools).rename(f"{here.tools}-away")
-    assert list(operations.unformatted(here, ())) == []
+    assert list(operations.preview_format(here, ())) == []
 
 
 def test_waiting_for_a_version(here: Root) -> None:
     """At once where it is there, else until it is, or until the time-out."""
     with pytest.raises(NotDone, match="the stamp is not there, not at version 1 yet"):
-        stamp.wait(here, 1, 0)
-    stamp.write(here)
-    assert stamp.wait(here, 1) == stamps.read(here)
+        stamp.wait_for_version(here, 1, 0)
+    stamp.write_stamp(here)
+    assert stamp.wait_for_version(here, 1) == stamps.read(here)
     with pytest.raises(NotDone, match="at version 1, not at version 2 yet"):
-        stamp.wait(here, 2, 0.1)
+        stamp.wait_for_version(here, 2, 0.1)

@@ -9,8 +9,8 @@ import pytest
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import stamp as manage_stamp
-from cortex_policy.manage.diff.grants import Change
-from cortex_policy.manage.editing.session import Outcome, edit
+from cortex_policy.manage.diff.grants import GrantDiff
+from cortex_policy.manage.editing.session import EditResult, run_edit_session
 from cortex_policy.schema.problems import Problem
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
@@ -43,7 +43,7 @@ class Script:
         self.seen.append(f"ask {choices}")
         return step
 
-    def consent(self, change: Change) -> bool:
+    def consent(self, change: GrantDiff) -> bool:
         self.seen.append(f"consent {change.meaning.verdict}")
         return self.steps.pop(0) == "widen" if change.meaning.verdict in ("widened", "both") else True
 
@@ -53,7 +53,7 @@ class Script:
     def show_problems(self, found: tuple[Problem, ...]) -> None:
         self.seen.append(f"problem {found[0].line}")
 
-    def show_change(self, change: Change) -> None:
+    def show_change(self, change: GrantDiff) -> None:
         self.seen.append(change.meaning.verdict)
 
     def show_diff(self, old: bytes, new: bytes) -> None:
@@ -64,7 +64,7 @@ class Script:
 def own(root: Path) -> Root:
     """Name a root whose grants are stamped."""
     found = Root(str(root), named=False)
-    manage_stamp.write(found)
+    manage_stamp.write_stamp(found)
     return found
 
 
@@ -94,10 +94,10 @@ def rate(number: int) -> Step:
     return run
 
 
-def run(own: Root, *steps: Step | str | BaseException) -> tuple[Outcome, list[str]]:
+def run(own: Root, *steps: Step | str | BaseException) -> tuple[EditResult, list[str]]:
     """Run a session to its end."""
     script = Script(*steps)
-    outcome = edit(own, "git", Patience(), script)
+    outcome = run_edit_session(own, "git", Patience(), script)
     assert not script.steps
     return outcome, script.seen
 
@@ -111,17 +111,17 @@ def kept(own: Root, before: bytes, text: bytes) -> bool:
 def test_a_narrowing_is_saved_as_one_version(own: Root) -> None:
     """What it means is shown first; nothing is left beside the grants."""
     outcome, seen = run(own, rate(7), "d", "s")
-    assert outcome == Outcome("saved", 2)
+    assert outcome == EditResult("saved", 2)
     assert seen == ["edit 0", "narrowed", "ask sedx", "diff -1", "ask sedx", "consent narrowed"]
     assert json.loads(tool(own).read_text())["rate"] == {"perMinute": 7}
     assert not drafts(own)
-    assert manage_stamp.verify(own) == ()
+    assert manage_stamp.verify_stamp(own) == ()
 
 
 def test_a_widening_is_saved_with_its_word_alone(own: Root) -> None:
     """Without it the question is asked again."""
     outcome, seen = run(own, rate(70), "s", "no", "s", "widen")
-    assert outcome.word == "saved"
+    assert outcome.status == "saved"
     assert seen[1:] == ["widened", "ask sedx", "consent widened", "ask sedx", "consent widened"]
 
 
@@ -129,7 +129,7 @@ def test_what_does_not_load_cannot_be_saved(own: Root) -> None:
     """The problem is shown and waits; the editor opens at it again, and there is no other way to save."""
     before = tool(own).read_bytes()
     outcome, seen = run(own, put('{\n"tool": 1,\n}'), "d", "e", rate_of(own, 7), "s")
-    assert outcome.word == "saved"
+    assert outcome.status == "saved"
     assert seen[:6] == ["edit 0", "problem 2", "ask edx", f"diff {14 - len(before)}", "ask edx", "edit 2"]
     assert json.loads(tool(own).read_text())["rate"] == {"perMinute": 7}
 
@@ -142,9 +142,9 @@ def rate_of(own: Root, number: int) -> Step:
 def test_a_grant_that_does_not_load_opens_at_its_first_problem(own: Root) -> None:
     """Unchanged it is still no grant: nothing is called well."""
     tool(own).write_text('{\n\n"tool": }')
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     outcome, seen = run(own, lambda _: None, "x")
-    assert outcome.word == "cancelled"
+    assert outcome.status == "cancelled"
     assert seen == ["edit 3", "`git` is unchanged", "problem 3", "ask edx"]
     assert not drafts(own)
 
@@ -152,7 +152,7 @@ def test_a_grant_that_does_not_load_opens_at_its_first_problem(own: Root) -> Non
 def test_unchanged_is_nothing_to_do(own: Root) -> None:
     """No version, no question, no file."""
     outcome, seen = run(own, lambda path: path.write_bytes(path.read_bytes()) and None)
-    assert outcome == Outcome("unchanged")
+    assert outcome == EditResult("unchanged")
     assert seen == ["edit 0", "`git` is unchanged"]
     assert not drafts(own)
     stamp = stamps.read(own)
@@ -165,7 +165,7 @@ def test_emptied_is_told_and_nothing_is_left(own: Root, text: str) -> None:
     """It is no way to remove a grant."""
     before = tool(own).read_bytes()
     outcome, seen = run(own, put(text) if text else lambda path: path.write_bytes(b"") and None, "x")
-    assert outcome.word == "cancelled"
+    assert outcome.status == "cancelled"
     assert seen[1:] == ["`git` was emptied, and nothing is not a grant", "ask ex"]
     assert tool(own).read_bytes() == before
     assert not drafts(own)
@@ -201,7 +201,7 @@ def test_a_hand_edit_meanwhile_is_kept_and_so_is_the_text(own: Root) -> None:
 
     script = Script(both, "s")
     with pytest.raises(NotDone, match="was changed meanwhile"):
-        edit(own, "git", Patience(), script)
+        run_edit_session(own, "git", Patience(), script)
     (draft,) = drafts(own)
     assert script.seen[-1] == f"the text was left in `{draft}`"
     assert json.loads(draft.read_text())["rate"] == {"perMinute": 7}
@@ -247,7 +247,7 @@ def test_an_editor_that_fails_saves_nothing(own: Root) -> None:
         return "it failed"
 
     outcome, seen = run(own, failing, "e", lambda _: None, "s")
-    assert outcome.word == "saved"
+    assert outcome.status == "saved"
     assert seen == ["edit 0", "it failed", "ask ex", "edit 0", "narrowed", "ask sedx", "consent narrowed"]
 
 
@@ -276,7 +276,7 @@ def test_an_editor_may_replace_the_file(own: Root) -> None:
         new.rename(path)
 
     outcome, _ = run(own, replace, "s")
-    assert outcome.word == "saved"
+    assert outcome.status == "saved"
     assert not drafts(own)
 
 
@@ -291,7 +291,7 @@ def test_a_link_in_place_of_the_file_is_not_followed(own: Root, tmp_path: Path) 
         path.symlink_to(other)
 
     outcome, seen = run(own, link, "x")
-    assert outcome.word == "cancelled"
+    assert outcome.status == "cancelled"
     assert "is a link" in seen[1]
     assert seen[-1].startswith("the text was left in ")
     assert tool(own).read_bytes() == before
@@ -328,7 +328,7 @@ def test_what_cannot_be_saved_is_not_edited(own: Root) -> None:
     assert caught.value.exit_code == 23
     for wrong in ("gti", "../x"):
         with pytest.raises(GrantError) as caught:
-            edit(own, wrong, Patience(), Script())
+            run_edit_session(own, wrong, Patience(), Script())
         assert caught.value.exit_code == 20
     tool(own).write_bytes(b" " * ((1 << 20) + 1))
     with pytest.raises(NotDone, match="larger than"):

@@ -11,7 +11,7 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.json_tree import node_at, scan
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.manage.editing import set_fields
-from cortex_policy.manage.editing.set_fields import Change, change
+from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from tests.support.json_documents import MANY, TOKEN, grant_texts
 
 VALID = sorted((Path(__file__).parents[2] / "examples" / "valid").glob("*.json"))
@@ -27,8 +27,8 @@ MINIMAL = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
 
 def test_all_of_a_change_is_one_text() -> None:
     """Every option at once; what is not named stays as it stands."""
-    wanted = Change(60, "public", "git", ("blame",), ("tree",), ("src",), ("packages",))
-    edit = change(GIT, wanted, "git")
+    wanted = GrantEdit(60, "public", "git", ("blame",), ("tree",), ("src",), ("packages",))
+    edit = apply_edit(GIT, wanted, "git")
     assert edit.text == (
         '{\n  "tool": "git",\n  "actions": ["search", "blame"],\n  "rate": {"perMinute": 60},\n'
         '  "fsScope": ["docs/", "docs", "a//b", "src"],\n  "dataClass": "public"\n}\n'
@@ -40,7 +40,7 @@ def test_all_of_a_change_is_one_text() -> None:
 
 def test_what_is_missing_is_inserted() -> None:
     """`fsScope` and `dataClass` are no required keys."""
-    edit = change(MINIMAL, Change(data_class="sensitive", add_scopes=("docs", "src"), allow=("a",)))
+    edit = apply_edit(MINIMAL, GrantEdit(data_class="sensitive", add_scopes=("docs", "src"), allow=("a",)))
     assert edit.text == (
         '{"tool": "t", "actions": ["a"], "rate": {"perMinute": 1}, "dataClass": "sensitive", "fsScope": ["docs", "src"]}'
     )
@@ -49,13 +49,15 @@ def test_what_is_missing_is_inserted() -> None:
 def test_a_class_that_is_there_is_set_in_its_place() -> None:
     """No second key, and no other place."""
     text = MINIMAL.replace('"actions"', '"dataClass" : "internal", "actions"')
-    assert change(text, Change(data_class="public")).text == text.replace("internal", "public")
+    assert apply_edit(text, GrantEdit(data_class="public")).text == text.replace("internal", "public")
 
 
-@pytest.mark.parametrize("wanted", [Change(), Change(rate=30), Change(tool="git-map"), Change(data_class="internal")])
-def test_what_holds_already_is_left_alone(wanted: Change) -> None:
+@pytest.mark.parametrize(
+    "wanted", [GrantEdit(), GrantEdit(rate=30), GrantEdit(tool="git-map"), GrantEdit(data_class="internal")]
+)
+def test_what_holds_already_is_left_alone(wanted: GrantEdit) -> None:
     """By a default, or in another spelling."""
-    edit = change(GIT, wanted)
+    edit = apply_edit(GIT, wanted)
     assert edit.is_unchanged
     assert edit.text == GIT
 
@@ -63,51 +65,51 @@ def test_what_holds_already_is_left_alone(wanted: Change) -> None:
 def test_an_array_that_gets_all_new_words_keeps_its_style() -> None:
     """It is never empty in between."""
     text = '{\n\t"tool": "t",\n\t"rate": {"perMinute": 1},\n\t"actions": [\n\t\t"a",\n\t\t"b"\n\t]\n}'
-    edit = change(text, Change(allow=("c",), revoke=("a", "b")))
+    edit = apply_edit(text, GrantEdit(allow=("c",), revoke=("a", "b")))
     assert edit.text == text.replace('"a",\n\t\t"b"', '"c"')
 
 
 def test_a_word_that_stands_twice_goes_whole() -> None:
     """An action revoked is not allowed by its second mention, nor a path by another spelling of its scope."""
-    assert change(MINIMAL.replace("[]", '["a", "b", "a"]'), Change(revoke=("a",))).after.actions == ("b",)
-    assert change(GIT, Change(remove_scopes=("docs",))).after.fs_scope == ("packages", "a//b")
+    assert apply_edit(MINIMAL.replace("[]", '["a", "b", "a"]'), GrantEdit(revoke=("a",))).after.actions == ("b",)
+    assert apply_edit(GIT, GrantEdit(remove_scopes=("docs",))).after.fs_scope == ("packages", "a//b")
 
 
 def test_the_last_scope_may_go() -> None:
     """The grant is wider then; to ask is the caller's part."""
     text = MINIMAL.replace("}}", '}, "fsScope": ["docs"]}')
-    assert change(text, Change(remove_scopes=("docs/",))).text == text.replace('"docs"', "")
+    assert apply_edit(text, GrantEdit(remove_scopes=("docs/",))).text == text.replace('"docs"', "")
 
 
 def test_a_scope_that_never_matches_may_go() -> None:
     """Nobody can add it again, but it is there to be removed."""
-    assert change(GIT, Change(remove_scopes=("a//b",))).after.fs_scope == ("docs/", "docs", "packages")
+    assert apply_edit(GIT, GrantEdit(remove_scopes=("a//b",))).after.fs_scope == ("docs/", "docs", "packages")
 
 
 @pytest.mark.parametrize(
     ("wanted", "why", "hint"),
     [
-        (Change(rate=0), "a rate is an integer of at least 1", "without actions"),
-        (Change(tool=""), "a tool has a name", ""),
-        (Change(allow=("",)), "an action has a name", ""),
-        (Change(data_class="intern"), "`intern` is no data class", "did you mean `internal`? classes: public"),
-        (Change(data_class="x"), "`x` is no data class", "classes: public, internal, sensitive"),
-        (Change(allow=("tree",)), "`tree` is allowed already", ""),
-        (Change(allow=("x", "x")), "the action `x` is given twice", ""),
-        (Change(allow=("x",), revoke=("x",)), "the action `x` is given twice", ""),
-        (Change(revoke=("serch",)), "`serch` is not allowed", "did you mean `search`? its actions: tree, search"),
-        (Change(add_scopes=("packages/",)), "`packages/` is a scope already", ""),
-        (Change(add_scopes=("src", "src/")), "the scope `src/` is given twice", ""),
-        (Change(remove_scopes=("package",)), "`package` is no scope", "did you mean `packages`? its scopes: docs/"),
-        (Change(add_scopes=("apps/*/tmp",)), "the scope `apps/*/tmp` can never match", "did you mean `apps`?"),
-        (Change(add_scopes=("../x",)), "the scope `../x` can never match", "an empty fsScope allows any path"),
-        (Change(tool="\udcff"), "a lone surrogate cannot be written", ""),
+        (GrantEdit(rate=0), "a rate is an integer of at least 1", "without actions"),
+        (GrantEdit(tool=""), "a tool has a name", ""),
+        (GrantEdit(allow=("",)), "an action has a name", ""),
+        (GrantEdit(data_class="intern"), "`intern` is no data class", "did you mean `internal`? classes: public"),
+        (GrantEdit(data_class="x"), "`x` is no data class", "classes: public, internal, sensitive"),
+        (GrantEdit(allow=("tree",)), "`tree` is allowed already", ""),
+        (GrantEdit(allow=("x", "x")), "the action `x` is given twice", ""),
+        (GrantEdit(allow=("x",), revoke=("x",)), "the action `x` is given twice", ""),
+        (GrantEdit(revoke=("serch",)), "`serch` is not allowed", "did you mean `search`? its actions: tree, search"),
+        (GrantEdit(add_scopes=("packages/",)), "`packages/` is a scope already", ""),
+        (GrantEdit(add_scopes=("src", "src/")), "the scope `src/` is given twice", ""),
+        (GrantEdit(remove_scopes=("package",)), "`package` is no scope", "did you mean `packages`? its scopes: docs/"),
+        (GrantEdit(add_scopes=("apps/*/tmp",)), "the scope `apps/*/tmp` can never match", "did you mean `apps`?"),
+        (GrantEdit(add_scopes=("../x",)), "the scope `../x` can never match", "an empty fsScope allows any path"),
+        (GrantEdit(tool="\udcff"), "a lone surrogate cannot be written", ""),
     ],
 )
-def test_what_does_not_fit_is_said(wanted: Change, why: str, hint: str) -> None:
+def test_what_does_not_fit_is_said(wanted: GrantEdit, why: str, hint: str) -> None:
     """With what was meant, where that can be guessed."""
     with pytest.raises(UsageError) as caught:
-        change(GIT, wanted)
+        apply_edit(GIT, wanted)
     assert why in caught.value.detail
     assert hint in caught.value.hint
 
@@ -115,21 +117,21 @@ def test_what_does_not_fit_is_said(wanted: Change, why: str, hint: str) -> None:
 def test_the_hint_where_nothing_is_known() -> None:
     """A grant without actions has none to propose."""
     with pytest.raises(UsageError) as caught:
-        change(MINIMAL, Change(revoke=("a",)))
+        apply_edit(MINIMAL, GrantEdit(revoke=("a",)))
     assert caught.value.hint == "its actions: none"
 
 
 def test_a_text_that_is_no_grant_is_not_edited() -> None:
     """Its own problem comes first."""
     with pytest.raises(GrantError, match="`rate` is missing"):
-        change("{}", Change(rate=5))
+        apply_edit("{}", GrantEdit(rate=5))
 
 
 def test_an_edit_that_went_wrong_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     """It raises what ends as 70; no text leaves."""
     monkeypatch.setattr(set_fields, "replaced", lambda text, *_: text)
     with pytest.raises(AssertionError):
-        change(GIT, Change(rate=5))
+        apply_edit(GIT, GrantEdit(rate=5))
 
 
 @pytest.mark.parametrize("file", VALID, ids=lambda file: file.stem)
@@ -137,10 +139,10 @@ def test_an_example_survives_there_and_back(file: Path) -> None:
     """The same bytes; a rate that was not spelled canonically comes back as its number."""
     text = file.read_bytes().decode()
     grant = decode(text.encode())
-    allowed = change(text, Change(allow=("x",))).text
-    assert change(allowed, Change(revoke=("x",))).text == text
-    raised = change(text, Change(rate=grant.rate.per_minute + 1)).text
-    back = change(raised, Change(rate=grant.rate.per_minute)).text
+    allowed = apply_edit(text, GrantEdit(allow=("x",))).text
+    assert apply_edit(allowed, GrantEdit(revoke=("x",))).text == text
+    raised = apply_edit(text, GrantEdit(rate=grant.rate.per_minute + 1)).text
+    back = apply_edit(raised, GrantEdit(rate=grant.rate.per_minute)).text
     assert TOKEN.sub(lambda token: canonical(token[0]), back) == TOKEN.sub(lambda token: canonical(token[0]), text)
     assert (back == text) == (file.stem not in {"a-rate-of-30.0", "a-rate-of-3e1"})
 
@@ -165,9 +167,11 @@ def test_a_change_and_its_reverse_leave_the_same_grant(
     before = decode(text.encode())
     named = [action for action in before.actions if action]  # one without a name could not be allowed again
     revoke = data.draw(st.lists(st.sampled_from(named), unique=True)) if named else []
-    edit = change(text, Change(rate, allow=allow, revoke=tuple(revoke), add_scopes=scopes))
+    edit = apply_edit(text, GrantEdit(rate, allow=allow, revoke=tuple(revoke), add_scopes=scopes))
     assert edit.after == decode(edit.text.encode())
-    back = change(edit.text, Change(before.rate.per_minute, allow=tuple(revoke), revoke=allow, remove_scopes=scopes))
+    back = apply_edit(
+        edit.text, GrantEdit(before.rate.per_minute, allow=tuple(revoke), revoke=allow, remove_scopes=scopes)
+    )
     assert sorted(set(back.after.actions)) == sorted(set(before.actions))
     assert (back.after.rate, back.after.fs_scope, back.after.args) == (before.rate, before.fs_scope, before.args)
     node = node_at(scan(text), "/rate/perMinute")

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.manage import stamp as manage_stamp
-from cortex_policy.manage.diff.grants import Differences
+from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing import operations, set_fields
 from cortex_policy.manage.history import log
 from cortex_policy.manage.history import undo as history_undo
-from cortex_policy.manage.history.undo import Undone, Wanted
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.history.undo import UndoRequest, UndoResult
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.writer_lock import NotDone
@@ -34,7 +34,7 @@ A, B = b'{"tool": "a", "actions": ["x"], "rate": {"perMinute": 1}}', b"\xff no g
 def own(root: Path) -> Root:
     """Name a stamped root."""
     own = Root(str(root), named=False)
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     return own
 
 
@@ -42,9 +42,9 @@ def agree(_: object) -> None:
     """Say yes."""
 
 
-def undo(root: Root, grant_id: str | None = None, to: int | None = None) -> Undone:
+def undo(root: Root, grant_id: str | None = None, to: int | None = None) -> UndoResult:
     """Undo, whatever it means."""
-    return history_undo.undone(root, Wanted(grant_id, to), agree)
+    return history_undo.undo_writes(root, UndoRequest(grant_id, to), agree)
 
 
 def texts(root: Root) -> Texts:
@@ -56,33 +56,33 @@ def version(root: Root) -> int:
     """Return the version of the stamp, which belongs to the grants."""
     stamp = stamps.read(root)
     assert stamp is not None
-    assert manage_stamp.verify(root) == ()
+    assert manage_stamp.verify_stamp(root) == ()
     return stamp.version
 
 
 def put(root: Root, grant_id: str, data: bytes | None) -> None:
     """Write any bytes, or remove a grant."""
-    with writing(root, command="edit") as writer:
+    with write_transaction(root, command="edit") as writer:
         old = writer.read(grant_id)
         if data is not None:
-            writer.put(grant_id, old, data)
+            writer.write(grant_id, old, data)
         elif old is not None:
             writer.remove(grant_id, old)
 
 
 def set_rate(root: Root, grant_id: str, rate: int) -> None:
     """Set a rate."""
-    operations.edited(root, grant_id, set_fields.Change(rate=rate), agree)
+    operations.edit_grant(root, grant_id, set_fields.GrantEdit(rate=rate), agree)
 
 
 IDS = st.sampled_from(["git", "a", "b"])
 WRITES: list[st.SearchStrategy[Callable[[Root], object]]] = [
     st.builds(lambda one, rate: lambda root: set_rate(root, one, rate), IDS, st.integers(1, 9)),
-    st.builds(lambda one, other: lambda root: operations.copied(root, one, other, agree), IDS, IDS),
-    st.builds(lambda one, other: lambda root: operations.renamed(root, one, other), IDS, IDS),
-    st.builds(lambda one: lambda root: operations.removed(root, one, agree), IDS),
-    st.builds(lambda one: lambda root: operations.made(root, one, A.decode() + "\n", agree), IDS),
-    st.just(lambda root: list(operations.laid_out(root, ("git",)))),
+    st.builds(lambda one, other: lambda root: operations.copy_grant(root, one, other, agree), IDS, IDS),
+    st.builds(lambda one, other: lambda root: operations.rename_grant(root, one, other), IDS, IDS),
+    st.builds(lambda one: lambda root: operations.remove_grant(root, one, agree), IDS),
+    st.builds(lambda one: lambda root: operations.create_grant(root, one, A.decode() + "\n", agree), IDS),
+    st.just(lambda root: list(operations.format_grants(root, ("git",)))),
     st.builds(lambda one, data: lambda root: put(root, one, data), IDS, st.binary(max_size=8)),
 ]
 
@@ -93,7 +93,7 @@ def founded(directory: str, *, stamped: bool) -> Root:
     os.makedirs(root.tools)
     Path(root.tools, "git.json").write_bytes(A)
     if stamped:
-        manage_stamp.write(root)
+        manage_stamp.write_stamp(root)
     return root
 
 
@@ -123,7 +123,7 @@ def test_undo_after_any_write_gives_the_identical_bytes(
         for write in writes:
             there_and_back(root, write, states)
         for number, state in states.items() if len(states) > 1 else ():
-            assert {one: log.at(root, one, number).text for one in state} == state
+            assert {one: log.grant_at(root, one, number).text for one in state} == state
         for number in data.draw(st.lists(st.sampled_from(sorted(states)), max_size=3)) if len(states) > 1 else ():
             undo(root, to=number)
             assert texts(root) == states[number]
@@ -160,7 +160,7 @@ def test_one_grant_is_undone_past_writes_of_others(own: Root) -> None:
 def test_a_rename_is_undone_as_one_write(own: Root) -> None:
     """By either id, unless one of the two was written since."""
     before = texts(own)
-    operations.renamed(own, "git", "x")
+    operations.rename_grant(own, "git", "x")
     undo(own, "git")
     assert (texts(own), version(own)) == (before, 3)
     undo(own, "x")
@@ -179,9 +179,9 @@ def test_a_version_comes_back_without_the_states_between(own: Root) -> None:
     for rate in (900, 8):
         set_rate(own, "model-gateway", rate)
         set_rate(own, "git", rate)
-    asked: list[Differences] = []
-    planned = history_undo.planned(own, Wanted(None, 2))
-    done = history_undo.undone(own, Wanted(None, 2), asked.append)
+    asked: list[PolicyDiff] = []
+    planned = history_undo.preview_undo(own, UndoRequest(None, 2))
+    done = history_undo.undo_writes(own, UndoRequest(None, 2), asked.append)
     assert [step.change.name for step in done.steps] == ["git", "model-gateway"]
     assert [step.diff for step in done.steps] == [step.diff for step in planned.steps]
     assert [found.verdict for found in asked] == ["both"]
@@ -205,13 +205,13 @@ def test_nobody_is_asked_for_what_would_be_refused(own: Root) -> None:
     file = Path(own.tools, "git.json")
     file.write_bytes(file.read_bytes() + b" ")
     before = texts(own)
-    for wanted in (Wanted(), Wanted("git"), Wanted(None, 1)):
+    for wanted in (UndoRequest(), UndoRequest("git"), UndoRequest(None, 1)):
         with pytest.raises(GrantError) as caught:
-            history_undo.undone(own, wanted, pytest.fail)
+            history_undo.undo_writes(own, wanted, pytest.fail)
         assert caught.value.exit_code == 23
         assert "stamp write" in caught.value.hint
     assert texts(own) == before
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     with pytest.raises(NotDone, match="version 3 accepted a hand edit of `git`: what it was before, nobody has"):
         undo(own)
     with pytest.raises(NotDone, match="nobody has"):
@@ -224,7 +224,7 @@ def test_nobody_is_asked_for_what_would_be_refused(own: Root) -> None:
 def test_a_grant_made_by_hand_and_accepted_goes_again(own: Root) -> None:
     """It was not there: that is known."""
     Path(own.tools, "x.json").write_bytes(B)
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     undo(own)
     assert "x" not in texts(own)
     undo(own)
@@ -238,7 +238,7 @@ def test_where_the_history_ends_is_said(own: Root) -> None:
     file = next(Path(own.path).rglob("00000003-v3.json"))
     kept = file.read_bytes()
     file.write_bytes(b"{")
-    assert history_undo.planned(own, Wanted()).version == 3
+    assert history_undo.preview_undo(own, UndoRequest()).version == 3
     with pytest.raises(NotDone, match="does not reach back to version 2: what it knows begins after version 3"):
         undo(own, to=2)
     with pytest.raises(NotDone, match="a write of `model-gateway`"):
@@ -247,7 +247,7 @@ def test_where_the_history_ends_is_said(own: Root) -> None:
     entry["grants"][0]["new"] = "sha256:another"
     file.write_text(json.dumps(entry))
     with pytest.raises(NotDone, match="begins after version 3"):
-        log.at(own, "git", 2)
+        log.grant_at(own, "git", 2)
     file.write_bytes(kept)
     next(Path(own.path).rglob("00000004-v4.json")).unlink()
     with pytest.raises(NotDone, match="does not know how version 4 was made"):
@@ -284,7 +284,7 @@ def test_another_branch_has_its_own_way_back(own: Root) -> None:
 def test_a_text_too_large_to_read_is_not_pretended_to_be_kept(own: Root) -> None:
     """It is removed, and does not come back cut."""
     Path(own.tools, "x.json").write_bytes(b" " * ((1 << 20) + 5))
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     put(own, "x", None)
     with pytest.raises(NotDone, match="too large to keep"):
         undo(own)
@@ -326,11 +326,11 @@ def test_a_refusal_changes_nothing(own: Root) -> None:
     set_rate(own, "git", 7)
     before = texts(own)
 
-    def refuse(_: Differences) -> None:
+    def refuse(_: PolicyDiff) -> None:
         raise NotDone("cancelled")
 
     with pytest.raises(NotDone):
-        history_undo.undone(own, Wanted(), refuse)
+        history_undo.undo_writes(own, UndoRequest(), refuse)
     assert (texts(own), version(own)) == (before, 2)
 
 
@@ -349,13 +349,13 @@ def test_an_entry_that_no_write_makes_is_damage(own: Root) -> None:
         file.unlink()
     (history / "00000001-v1.json").write_text(json.dumps(entry))
     with pytest.raises(NotDone, match="the history does not know"):
-        history_undo.planned(own, Wanted())
+        history_undo.preview_undo(own, UndoRequest())
 
 
 def test_many_writes_are_undone_at_once() -> None:
     """A grant that leaves and one that comes back are a rename; finding them takes no time by the square."""
-    steps = [history_undo.Step(f"g{number}", A, None, 0o644) for number in range(20_000)]
-    back = [history_undo.Step(f"h{number}", None, A, 0o600) for number in range(20_000)]
-    joined = history_undo._joined([*steps, *back])  # noqa: SLF001 - as many files would take longer than what is meant
-    assert [(one.id, one.renamed, one.mode) for one in joined[:2]] == [("g0", "h0", 0o600), ("g1", "h1", 0o600)]
+    steps = [history_undo.UndoStep(f"g{number}", A, None, 0o644) for number in range(20_000)]
+    back = [history_undo.UndoStep(f"h{number}", None, A, 0o600) for number in range(20_000)]
+    joined = history_undo._join_renames([*steps, *back])  # noqa: SLF001 - as many files would take longer than what is meant
+    assert [(one.id, one.new_id, one.mode) for one in joined[:2]] == [("g0", "h0", 0o600), ("g1", "h1", 0o600)]
     assert len(joined) == 20_000

@@ -13,7 +13,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.library.functions import load_grant
 from cortex_policy.manage import stamp
 from cortex_policy.manage.init.pre_commit import HOOKS
-from cortex_policy.manage.init.root import found
+from cortex_policy.manage.init.root import init_root
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.writer_lock import NotDone
@@ -32,25 +32,25 @@ def test_a_root_is_made_with_a_harmless_example(empty: Path) -> None:
     """It is found, loads, is stamped, and lets its tool write nothing that others run."""
     old = os.umask(0)
     try:
-        founded = found()
+        founded = init_root()
     finally:
         os.umask(old)
     policy = empty / ".cortex" / "policy"
-    assert founded.made == tuple(map(str, (policy / "tools", policy / "tools/example.json", policy / ".gitignore")))
+    assert founded.created == tuple(map(str, (policy / "tools", policy / "tools/example.json", policy / ".gitignore")))
     assert (policy / ".gitignore").read_text() == ".lock\n.edit-*\nstop\nhistory/\n.new-*\n"
     assert find_root() == founded.root
     grant = load_grant("example")
     assert grant.fs_scope
     assert escalations(grant) == ()
-    assert stamp.verify(founded.root) == ()
+    assert stamp.verify_stamp(founded.root) == ()
 
 
 def test_twice_is_once(empty: Path) -> None:
     """The second time nothing is missing."""
-    found()
+    init_root()
     file = empty / ".cortex/policy/tools/example.json"
     file.write_text("mine")
-    assert found().made == ()
+    assert init_root().created == ()
     assert file.read_text() == "mine"
 
 
@@ -59,18 +59,18 @@ def test_only_what_is_missing_is_made(empty: Path) -> None:
     (empty / ".cortex/policy/tools").mkdir(parents=True)
     (empty / ".cortex/policy/tools/mine.json").write_text("{}")
     (empty / ".cortex/policy/.gitignore").write_text("stamp.json\n")
-    assert found().made == ()
+    assert init_root().created == ()
     assert (empty / ".cortex/policy/.gitignore").read_text() == "stamp.json\n"
     (empty / ".cortex/policy/tools/mine.json").unlink()
-    assert found().made == (str(empty / ".cortex/policy/tools/example.json"),)
+    assert init_root().created == (str(empty / ".cortex/policy/tools/example.json"),)
 
 
 def test_below_a_root_none_is_made(root: Path) -> None:
     """Not by its name either: it would be ambiguous."""
     with pytest.raises(NotDone, match="is a root already"):
-        found(str(root / "docs"))
+        init_root(str(root / "docs"))
     assert list((root / "docs").glob(".cortex")) == []
-    assert found().made == (str(root / ".cortex/policy/.gitignore"),)
+    assert init_root().created == (str(root / ".cortex/policy/.gitignore"),)
 
 
 def test_a_directory_above_that_cannot_be_examined_counts_as_a_root(own: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_directory_above_that_cannot_be_examined_counts_as_a_root(own: Path) -
     os.chown(own / "docs", CALLER, CALLER)
     (own / ".cortex").chmod(0)
     with by_caller(), pytest.raises(NotDone, match="cannot be examined"):
-        found(str(own / "docs"))
+        init_root(str(own / "docs"))
     assert list((own / "docs").iterdir()) == []
 
 
@@ -88,11 +88,11 @@ def test_the_named_directory_wins(empty: Path, monkeypatch: pytest.MonkeyPatch) 
     for name in ("a", "b"):
         (empty / name).mkdir()
     monkeypatch.setenv("CORTEX_POLICY_ROOT", str(empty / "a"))
-    assert found("b").root == Root(str(empty / "b"), named=True)
-    assert found().root.path == str(empty / "a")
+    assert init_root("b").root == Root(str(empty / "b"), named=True)
+    assert init_root().root.path == str(empty / "a")
     monkeypatch.setenv("CORTEX_POLICY_ROOT", "a")
     with pytest.raises(GrantError, match="not absolute"):
-        found()
+        init_root()
 
 
 @pytest.mark.parametrize("name", ["missing", "file", "\0"])
@@ -100,7 +100,7 @@ def test_what_is_no_directory_is_no_root(empty: Path, name: str) -> None:
     """It is named."""
     (empty / "file").touch()
     with pytest.raises(GrantError):
-        found(name)
+        init_root(name)
 
 
 @pytest.mark.parametrize("link", [".cortex", ".cortex/policy", ".cortex/policy/tools"])
@@ -110,7 +110,7 @@ def test_nothing_is_made_through_a_link(empty: Path, tmp_path: Path, link: str) 
     (empty / link).parent.mkdir(parents=True, exist_ok=True)
     (empty / link).symlink_to(tmp_path / "elsewhere")
     with pytest.raises((NotDone, GrantError)):
-        found()
+        init_root()
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -118,7 +118,7 @@ def test_a_disk_that_refuses_is_told(empty: Path) -> None:
     """A file stands in the way."""
     (empty / ".cortex").touch()
     with pytest.raises(NotDone, match="not a directory"):
-        found()
+        init_root()
 
 
 @pytest.fixture
@@ -132,16 +132,16 @@ def test_hooks_are_configured_once(repository: Path) -> None:
     """Beside the root, for nobody else to write; the second time nothing is missing."""
     old = os.umask(0)
     try:
-        founded = found(with_hooks=True)
+        founded = init_root(with_hooks=True)
     finally:
         os.umask(old)
     file = repository / ".pre-commit-config.yaml"
-    assert founded.made[-1] == str(file)
+    assert founded.created[-1] == str(file)
     assert (file.stat().st_mode & 0o777, "args" in file.read_text()) == (0o644, False)
     (hooked,) = yaml.safe_load(file.read_text())["repos"]
     assert [hook["id"] for hook in hooked["hooks"]] == [hook.id for hook in HOOKS]
-    again = found(with_hooks=True)
-    assert (again.made, again.hooks and again.hooks.status) == ((), "complete")
+    again = init_root(with_hooks=True)
+    assert (again.created, again.hooks and again.hooks.status) == ((), "complete")
 
 
 @pytest.mark.parametrize("around", ["", "  ", "    "])
@@ -150,12 +150,12 @@ def test_a_configuration_that_is_there_is_kept(repository: Path, around: str) ->
     file = repository / ".pre-commit-config.yaml"
     text = f"repos:\n{around}- repo: local\n{around}  hooks: []\n"
     file.write_text(text)
-    hooks = found(with_hooks=True).hooks
+    hooks = init_root(with_hooks=True).hooks
     assert hooks is not None
     assert (hooks.status, file.read_text()) == ("kept", text)
     file.write_text(text + hooks.block)
     assert len(yaml.safe_load(file.read_text())["repos"]) == 2
-    again = found(with_hooks=True).hooks
+    again = init_root(with_hooks=True).hooks
     assert again is not None
     assert again.status == "complete"
 
@@ -164,11 +164,11 @@ def test_what_stands_in_place_of_a_configuration_is_kept_too(repository: Path, t
     """A link that leads nowhere is not followed, and a directory is left."""
     file = repository / ".pre-commit-config.yaml"
     file.symlink_to(tmp_path / "nowhere")
-    kept = found(with_hooks=True).hooks
+    kept = init_root(with_hooks=True).hooks
     assert (kept and kept.status, (tmp_path / "nowhere").exists()) == ("kept", False)
     file.unlink()
     file.mkdir()
-    kept = found(with_hooks=True).hooks
+    kept = init_root(with_hooks=True).hooks
     assert kept
     assert kept.status == "kept"
 
@@ -177,13 +177,13 @@ def test_what_stands_in_place_of_a_configuration_is_kept_too(repository: Path, t
 def test_a_root_below_is_named_in_the_hooks_of_its_repository(repository: Path, name: str) -> None:
     """Whatever it is called; the hook that is given files is told by them."""
     (repository / name).mkdir()
-    hooks = found(name, with_hooks=True).hooks
+    hooks = init_root(name, with_hooks=True).hooks
     assert hooks is not None
     told = yaml.safe_load(hooks.block)[0]["hooks"]
     assert [hook.get("args") for hook in told] == [None] + [["--root", name]] * 4
     other = repository / "other"
     other.mkdir()
-    hooks = found("other", with_hooks=True).hooks
+    hooks = init_root("other", with_hooks=True).hooks
     assert hooks is not None
     assert hooks.status == "kept"
 
@@ -191,7 +191,7 @@ def test_a_root_below_is_named_in_the_hooks_of_its_repository(repository: Path, 
 def test_without_a_repository_nothing_is_made(empty: Path) -> None:
     """Its hooks would be looked for by nobody."""
     with pytest.raises(NotDone, match="in no git repository"):
-        found(with_hooks=True)
+        init_root(with_hooks=True)
     assert list(empty.iterdir()) == []
 
 
@@ -203,5 +203,5 @@ def test_where_nothing_can_be_written_nothing_is_made(own: Path) -> None:
     os.chown(own, 0, 0)
     os.chown(own / "docs", CALLER, CALLER)
     with by_caller(), pytest.raises(NotDone, match="cannot be written to"):
-        found(str(own / "docs"), with_hooks=True)
+        init_root(str(own / "docs"), with_hooks=True)
     assert list((own / "docs").iterdir()) == []

@@ -14,18 +14,25 @@ from hypothesis import strategies as st
 from cortex_policy import state as host
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER, flattened
-from cortex_policy.manage.diff.grants import Change
+from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
-from cortex_policy.manage.settings.session import edit
-from cortex_policy.manage.settings.toml_edit import changed, literal
-from cortex_policy.manage.settings.write import Target, drop, install, known_root, listed, put
+from cortex_policy.manage.settings.session import run_settings_session
+from cortex_policy.manage.settings.toml_edit import set_in_text, toml_literal
+from cortex_policy.manage.settings.write import (
+    SettingsFile,
+    install_text,
+    resolve_settings,
+    root_or_none,
+    set_value,
+    unset_value,
+)
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience, locked
 
-MINE = Target(USER)
+MINE = SettingsFile(USER)
 
 
-def yes(_: Change) -> None:
+def yes(_: GrantDiff) -> None:
     """Agree."""
 
 
@@ -39,14 +46,14 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drafts_place: Path) ->
 
 def test_a_setting_makes_its_file_and_is_unset_again(mine: Path) -> None:
     """Nobody else may read it, and the second time there is nothing to do."""
-    assert put(MINE, "history.keep", "30", yes)
-    assert put(MINE, "require_path", "true", yes)
-    assert not put(MINE, "require_path", "1", yes)
+    assert set_value(MINE, "history.keep", "30", yes)
+    assert set_value(MINE, "require_path", "true", yes)
+    assert not set_value(MINE, "require_path", "1", yes)
     assert mine.read_text() == "require_path = true\n\n[history]\nkeep = 30\n"
     assert mine.stat().st_mode & 0o777 == 0o600
     assert mine.parent.stat().st_mode & 0o777 == 0o700
-    assert drop(MINE, "history.keep", yes)
-    assert not drop(MINE, "history.keep", yes)
+    assert unset_value(MINE, "history.keep", yes)
+    assert not unset_value(MINE, "history.keep", yes)
     assert tomllib.loads(mine.read_text()) == {"require_path": True, "history": {}}
     assert os.listdir(mine.parent) == ["config.toml"]
 
@@ -54,10 +61,12 @@ def test_a_setting_makes_its_file_and_is_unset_again(mine: Path) -> None:
 def test_the_files_of_system_and_project_can_be_read_by_all(mine: Path, root: Path, tmp_path: Path) -> None:
     """Others go by them too."""
     assert not mine.exists()
-    for target in (Target(SYSTEM), Target(PROJECT, Root(str(root), named=True))):
-        assert put(target, "sensitive", "deny", yes)
+    for target in (SettingsFile(SYSTEM), SettingsFile(PROJECT, Root(str(root), named=True))):
+        assert set_value(target, "sensitive", "deny", yes)
         assert Path(target.file).stat().st_mode & 0o777 == 0o644
-    assert [one.winner.place for one in listed(known_root(None)) if one.setting.name == "sensitive"] == [SYSTEM]
+    assert [one.winner.place for one in resolve_settings(root_or_none(None)) if one.setting.name == "sensitive"] == [
+        SYSTEM
+    ]
     assert (tmp_path / "etc").stat().st_mode & 0o777 == 0o755
 
 
@@ -71,20 +80,20 @@ def test_the_files_of_system_and_project_can_be_read_by_all(mine: Path, root: Pa
 def test_what_cannot_be_set_is_usage(mine: Path, name: str, text: str, error: str) -> None:
     """And makes no file."""
     with pytest.raises(UsageError) as caught:
-        put(MINE, name, text, yes)
+        set_value(MINE, name, text, yes)
     assert error in caught.value.hint
     assert not mine.exists()
 
 
 def test_a_project_takes_what_tightens_and_what_is_for_validate(root: Path) -> None:
     """Rules must be known; a table has no single value."""
-    target = Target(PROJECT, Root(str(root), named=True))
-    assert put(target, "validate.ignore", "key, scope-absent", yes)
-    assert put(target, "validate.ignore", "key", yes)
+    target = SettingsFile(PROJECT, Root(str(root), named=True))
+    assert set_value(target, "validate.ignore", "key, scope-absent", yes)
+    assert set_value(target, "validate.ignore", "key", yes)
     assert Path(target.file).read_text() == '[validate]\nignore = ["key"]\n'
     for name, text in (("validate.select", "keys"), ("editor", "vi"), ("validate.suppress", "x")):
         with pytest.raises(UsageError):
-            put(target, name, text, yes)
+            set_value(target, name, text, yes)
 
 
 def test_a_file_that_is_wrong_is_left_as_it_is(mine: Path) -> None:
@@ -93,53 +102,53 @@ def test_a_file_that_is_wrong_is_left_as_it_is(mine: Path) -> None:
     for text in ("sensitive = 'no'\n", "x", "locked = []\n"):
         mine.write_text(text)
         with pytest.raises(GrantError):
-            put(MINE, "stamp", "require", yes)
+            set_value(MINE, "stamp", "require", yes)
         assert mine.read_text() == text
 
 
 def test_a_lock_cannot_lose_what_it_locks(mine: Path) -> None:
     """The lock would be one of nothing; another value is no less locked."""
     assert not mine.exists()
-    target = Target(SYSTEM)
-    put(target, "stamp", "require", yes)
+    target = SettingsFile(SYSTEM)
+    set_value(target, "stamp", "require", yes)
     file = Path(target.file)
     file.write_text('locked = ["stamp"]  # ours\n' + file.read_text())
     with pytest.raises(NotDone, match="`stamp` is locked in") as caught:
-        drop(target, "stamp", yes)
+        unset_value(target, "stamp", yes)
     assert caught.value.hint == "take it out of `locked` with `cortex-policy config edit --system`"
-    assert put(target, "stamp", "off", yes)
+    assert set_value(target, "stamp", "off", yes)
     assert file.read_text() == 'locked = ["stamp"]  # ours\nstamp = "off"\n'
 
 
 def test_another_write_in_between_is_noticed(mine: Path) -> None:
     """What was written meanwhile is not lost."""
-    put(MINE, "stamp", "require", yes)
+    set_value(MINE, "stamp", "require", yes)
     before = mine.read_bytes()
-    put(MINE, "sensitive", "ask", yes)
+    set_value(MINE, "sensitive", "ask", yes)
     with pytest.raises(NotDone, match="changed meanwhile"):
-        install(MINE, before, b"")
+        install_text(MINE, before, b"")
     with pytest.raises(NotDone, match="changed meanwhile"):
-        install(MINE, None, b"")
+        install_text(MINE, None, b"")
     assert b"sensitive" in mine.read_bytes()
     assert os.listdir(mine.parent) == ["config.toml"]
 
 
 def test_writers_exclude_each_other(mine: Path, root: Path) -> None:
     """The user's directory is locked meanwhile; the project's file has the lock of the grants."""
-    put(MINE, "stamp", "require", yes)
+    set_value(MINE, "stamp", "require", yes)
     descriptor = os.open(mine.parent, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     with pytest.raises(NotDone, match="another process is writing"):
-        put(MINE, "stamp", "off", yes)
+        set_value(MINE, "stamp", "off", yes)
     told: list[str] = []
     with pytest.raises(NotDone, match="another process is writing"):
-        drop(MINE, "stamp", yes, Patience(0.1, told.append))
+        unset_value(MINE, "stamp", yes, Patience(0.1, told.append))
     assert told == [f"another process is writing `{mine}`; waiting at most 0.1 seconds"]
     patience = Patience(30, lambda _: os.close(descriptor))  # they end once they are waited for
-    assert put(MINE, "stamp", "off", yes, patience)
+    assert set_value(MINE, "stamp", "off", yes, patience)
     here = Root(str(root), named=True)
     with locked(here), pytest.raises(NotDone, match="writing grants"):
-        put(Target(PROJECT, here), "stamp", "require", yes, AT_ONCE)
+        set_value(SettingsFile(PROJECT, here), "stamp", "require", yes, AT_ONCE)
 
 
 def test_a_link_is_not_written_through(mine: Path, tmp_path: Path) -> None:
@@ -148,7 +157,7 @@ def test_a_link_is_not_written_through(mine: Path, tmp_path: Path) -> None:
     (tmp_path / "other").write_text("")
     mine.symlink_to(tmp_path / "other")
     with pytest.raises(GrantError, match="link"):
-        put(MINE, "stamp", "require", yes)
+        set_value(MINE, "stamp", "require", yes)
     assert (tmp_path / "other").read_text() == ""
 
 
@@ -167,12 +176,12 @@ args = "names"
 
 def test_comments_stay_where_they_were() -> None:
     """A value changes in its line; a new one joins its section."""
-    text = changed(COMMENTED, "sensitive", "ask")
+    text = set_in_text(COMMENTED, "sensitive", "ask")
     assert text == COMMENTED.replace('"allow"', '"ask"')
-    text = changed(text, "history.keep", 3)
-    text = changed(text, "audit.on_error", "deny")
-    text = changed(text, "stamp", "require")
-    text = changed(text, "audit.args", None)
+    text = set_in_text(text, "history.keep", 3)
+    text = set_in_text(text, "audit.on_error", "deny")
+    text = set_in_text(text, "stamp", "require")
+    text = set_in_text(text, "audit.args", None)
     assert text == (
         '# who may do what\nsensitive = "ask"  # for now\nstamp = "require"\n\n# how long\n[history]\nkeep = 3 # enough\n\n'
         '[audit]\n# full = everything\non_error = "deny"\n'
@@ -184,27 +193,31 @@ def test_comments_stay_where_they_were() -> None:
 )
 def test_each_line_keeps_its_ending(change: tuple[str, Any]) -> None:
     """As a file from Windows has them; a new line ends as the one before it."""
-    wanted = changed(COMMENTED, *change)
-    assert changed(COMMENTED.replace("\n", "\r\n"), *change) == wanted.replace("\n", "\r\n")
-    assert changed(COMMENTED.replace("\n", "\r\n").removesuffix("\r\n"), *change).count("\n") >= wanted.count("\n") - 1
+    wanted = set_in_text(COMMENTED, *change)
+    assert set_in_text(COMMENTED.replace("\n", "\r\n"), *change) == wanted.replace("\n", "\r\n")
+    assert (
+        set_in_text(COMMENTED.replace("\n", "\r\n").removesuffix("\r\n"), *change).count("\n") >= wanted.count("\n") - 1
+    )
 
 
 def test_mixed_endings_stay_mixed() -> None:
     """Only the line that changes is written."""
     mixed = 'sensitive = "allow"\r\n# unix\n[history]\nkeep = 3\r\n'
-    assert changed(mixed, "sensitive", "ask") == mixed.replace("allow", "ask")
-    assert changed(mixed, "history.keep", None) == mixed.replace("keep = 3\r\n", "")
-    assert changed(mixed, "stamp", "off") == mixed.replace("# unix", 'stamp = "off"\r\n# unix')
-    assert changed("a = 1\r\nb = {c = 2}\r\n", "b.c", 3) == "a = 1\r\n\r\n[b]\r\nc = 3\r\n"
-    assert changed("# \u2028 is no end of a line\r\nx = 1\r\n", "x", 2) == "# \u2028 is no end of a line\r\nx = 2\r\n"
+    assert set_in_text(mixed, "sensitive", "ask") == mixed.replace("allow", "ask")
+    assert set_in_text(mixed, "history.keep", None) == mixed.replace("keep = 3\r\n", "")
+    assert set_in_text(mixed, "stamp", "off") == mixed.replace("# unix", 'stamp = "off"\r\n# unix')
+    assert set_in_text("a = 1\r\nb = {c = 2}\r\n", "b.c", 3) == "a = 1\r\n\r\n[b]\r\nc = 3\r\n"
+    assert (
+        set_in_text("# \u2028 is no end of a line\r\nx = 1\r\n", "x", 2) == "# \u2028 is no end of a line\r\nx = 2\r\n"
+    )
 
 
 def test_comments_that_would_be_lost_are_not() -> None:
     """What is too tangled for a change of lines is left to an editor; without comments it is written anew."""
     tangled = "history = {keep = 3} # x\n"
     with pytest.raises(NotDone, match="comments would be lost"):
-        changed(tangled, "history.keep", 4)
-    assert tomllib.loads(changed("history = {keep = 3}\n", "history.keep", 4)) == {"history": {"keep": 4}}
+        set_in_text(tangled, "history.keep", 4)
+    assert tomllib.loads(set_in_text("history = {keep = 3}\n", "history.keep", 4)) == {"history": {"keep": 4}}
 
 
 lines = st.sampled_from([
@@ -227,7 +240,7 @@ def test_a_change_changes_one_setting_and_no_comment(parts: list[tuple[str, str]
         return
     name, value = change
     try:
-        after = changed(text, name, value)
+        after = set_in_text(text, name, value)
     except NotDone:
         return
     wanted = (
@@ -246,7 +259,7 @@ def test_a_change_changes_one_setting_and_no_comment(parts: list[tuple[str, str]
 def test_any_value_is_spelled_so_that_it_reads_the_same(value: object) -> None:
     """Quotes, control characters and all."""
     if json.dumps(value).encode().decode("unicode_escape", "replace").isascii():
-        assert tomllib.loads(f"x = {literal(value)}") == {"x": value}
+        assert tomllib.loads(f"x = {toml_literal(value)}") == {"x": value}
 
 
 class Screen:
@@ -271,10 +284,10 @@ class Screen:
     def say(self, sentence: str) -> None:
         self.said += sentence + "\n"
 
-    def show_change(self, change: Change) -> None:
+    def show_change(self, change: GrantDiff) -> None:
         self.said += "".join(f"{part.field}: {part.sentence}\n" for part in change.meaning.fields)
 
-    def consent(self, _: Change) -> bool:
+    def consent(self, _: GrantDiff) -> bool:
         return self.agrees.pop(0)
 
     def show_diff(self, old: bytes, new: bytes) -> None:
@@ -284,7 +297,7 @@ class Screen:
 def test_a_text_is_saved_when_it_is_valid(mine: Path) -> None:
     """What is wrong is said, and can only be edited again."""
     screen: Any = Screen("sensitve = 1\n", "sensitive = \n", 'sensitive = "ask"\n', keys=EDIT + EDIT + DIFF + SAVE)
-    assert edit(MINE, AT_ONCE, screen).word == "saved"
+    assert run_settings_session(MINE, AT_ONCE, screen).status == "saved"
     assert mine.read_text() == 'sensitive = "ask"\n'
     assert "did you mean `sensitive`?" in screen.said
     assert "not TOML" in screen.said
@@ -294,7 +307,7 @@ def test_a_text_is_saved_when_it_is_valid(mine: Path) -> None:
 def test_a_text_that_is_given_up_is_left_and_named(mine: Path) -> None:
     """The file is as before."""
     screen: Any = Screen("sensitve = 1\n", keys=EXIT)
-    assert edit(MINE, AT_ONCE, screen).word == "cancelled"
+    assert run_settings_session(MINE, AT_ONCE, screen).status == "cancelled"
     assert screen.asked == EDIT + EXIT
     assert not mine.exists()
     left = Path(screen.said.partition("left in `")[2].partition("`")[0])
@@ -304,9 +317,9 @@ def test_a_text_that_is_given_up_is_left_and_named(mine: Path) -> None:
 
 def test_nothing_changed_is_nothing_done(mine: Path) -> None:
     """And leaves nothing."""
-    put(MINE, "stamp", "require", yes)
+    set_value(MINE, "stamp", "require", yes)
     screen: Any = Screen(None, keys="")
-    assert edit(MINE, AT_ONCE, screen).word == "unchanged"
+    assert run_settings_session(MINE, AT_ONCE, screen).status == "unchanged"
     assert "left in" not in screen.said
     assert "require" in mine.read_text()
 
@@ -324,7 +337,7 @@ def test_an_editor_that_fails_or_removes_its_file_saves_nothing(mine: Path) -> N
         return ""
 
     screen: Any = Screen(lambda _: "the editor ended with status 1", remove, link, keys=EDIT + EDIT + EXIT)
-    assert edit(MINE, AT_ONCE, screen).word == "cancelled"
+    assert run_settings_session(MINE, AT_ONCE, screen).status == "cancelled"
     assert not mine.exists()
 
 
@@ -333,23 +346,23 @@ def test_a_file_that_cannot_be_read_as_settings_can_be_mended(mine: Path) -> Non
     mine.parent.mkdir(parents=True)
     mine.write_text("sensitive = ")
     screen: Any = Screen('sensitive = "ask"\n', keys=SAVE)
-    assert edit(MINE, AT_ONCE, screen).word == "saved"
+    assert run_settings_session(MINE, AT_ONCE, screen).status == "saved"
 
 
 def test_what_loosens_is_shown_and_asked_for(mine: Path) -> None:
     """Who says no may go on, and still say yes; what tightens is saved unasked."""
-    put(MINE, "sensitive", "deny", yes)
+    set_value(MINE, "sensitive", "deny", yes)
     screen: Any = Screen('sensitive = "ask"\n', keys=SAVE + DIFF + SAVE)
     screen.agrees = [False, True]
-    assert edit(MINE, AT_ONCE, screen).word == "saved"
+    assert run_settings_session(MINE, AT_ONCE, screen).status == "saved"
     assert screen.said.startswith("sensitive: deny becomes ask\n")
     assert screen.agrees == []
     screen = Screen('sensitive = "deny"\n', keys=SAVE)
-    assert edit(MINE, AT_ONCE, screen).word == "saved"
+    assert run_settings_session(MINE, AT_ONCE, screen).status == "saved"
     assert (screen.said, screen.agrees) == ("", [True])
     screen = Screen("", keys=SAVE + EXIT)
     screen.agrees = [False]
-    assert edit(MINE, AT_ONCE, screen).word == "cancelled"
+    assert run_settings_session(MINE, AT_ONCE, screen).status == "cancelled"
     assert mine.read_text() == 'sensitive = "deny"\n'
 
 
@@ -357,7 +370,7 @@ def test_an_editor_that_goes_on_in_the_background_keeps_its_settings(mine: Path)
     """It changed nothing yet; one that is as fast and wrote is asked about as any other."""
     screen: Any = Screen(lambda _: ENDED_AT_ONCE, keys="")
     with pytest.raises(NotDone, match="the editor ended at once") as caught:
-        edit(MINE, AT_ONCE, screen)
+        run_settings_session(MINE, AT_ONCE, screen)
     assert "code --wait" in caught.value.hint
     left = Path(screen.said.partition("left in `")[2].partition("`")[0])
     assert left.read_text() == ""
@@ -368,4 +381,4 @@ def test_an_editor_that_goes_on_in_the_background_keeps_its_settings(mine: Path)
         return ENDED_AT_ONCE
 
     screen = Screen(write, keys=SAVE)
-    assert edit(MINE, AT_ONCE, screen).word == "saved"
+    assert run_settings_session(MINE, AT_ONCE, screen).status == "saved"

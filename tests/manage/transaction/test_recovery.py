@@ -6,7 +6,7 @@ import pytest
 
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history import log, undo
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.stamp import Stamp, digest_of
@@ -25,7 +25,7 @@ def own(root: Path) -> Root:
 
 def healed(root: Root, pending: dict[str, tuple[bytes | None, bytes | None]], now: dict[str, bytes]) -> list[str]:
     """Return the version after healing, and what is reported."""
-    manage_stamp.write(root)
+    manage_stamp.write_stamp(root)
     pairs = {
         grant_id: tuple(None if side is None else digest_of(side) for side in pair)
         for grant_id, pair in pending.items()
@@ -35,12 +35,12 @@ def healed(root: Root, pending: dict[str, tuple[bytes | None, bytes | None]], no
     Path(root.tools, "git.json").unlink()
     for grant_id, data in now.items():
         Path(root.tools, f"{grant_id}.json").write_bytes(data)
-    with writing(root):
+    with write_transaction(root):
         pass
     stamp = stamps.read(root)
     assert stamp is not None
     assert not stamp.pending
-    return [str(stamp.version), *(finding.id for finding in manage_stamp.verify(root))]
+    return [str(stamp.version), *(finding.id for finding in manage_stamp.verify_stamp(root))]
 
 
 @pytest.mark.parametrize(
@@ -78,37 +78,37 @@ def test_a_rename_is_one_step_whatever_a_hand_did(own: Root, now: dict[str, byte
 
 def test_half_of_a_rename_has_its_way_back(own: Root) -> None:
     """Killed after it was renamed, and edited by hand then: the entry says what the stamp does, and no byte is lost."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
 
     def edited(_: Stamp) -> None:
         Path(own.tools, "other.json").write_bytes(HAND)
         raise KeyboardInterrupt
 
-    with writing(own) as writer:
+    with write_transaction(own) as writer:
         writer._finish = edited  # type: ignore[method-assign] # noqa: SLF001 - the instant between two steps
         with pytest.raises(KeyboardInterrupt):
             writer.rename("git", "other", OLD)
-    with writing(own):
+    with write_transaction(own):
         pass
-    assert [finding.id for finding in manage_stamp.verify(own)] == ["other"]
-    entry = log.log(own).entries[0]
+    assert [finding.id for finding in manage_stamp.verify_stamp(own)] == ["other"]
+    entry = log.read_log(own).entries[0]
     assert (entry.version, [(one.id, one.data) for one in entry.changes]) == (2, [("git", OLD)])
-    undo.undone(own, undo.Wanted(), lambda _: None)
+    undo.undo_writes(own, undo.UndoRequest(), lambda _: None)
     assert (Path(own.tools, "git.json").read_bytes(), Path(own.tools, "other.json").read_bytes()) == (OLD, HAND)
 
 
 def test_a_stamp_that_is_removed_during_a_write_is_made_again(own: Root) -> None:
     """With the next version: the writer knows the last one."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     file = Path(stamps.stamp_file(own.path))
-    with writing(own) as writer:
-        real = writer._expect  # noqa: SLF001 - the instant between two steps
+    with write_transaction(own) as writer:
+        real = writer._check_unchanged  # noqa: SLF001 - the instant between two steps
 
         def removed(changes: object) -> None:
             real(changes)  # type: ignore[arg-type]
             if b"pending" in file.read_bytes():
                 file.unlink()
 
-        writer._expect = removed  # type: ignore[method-assign] # noqa: SLF001 - as above
-        assert writer.put("git", OLD, NEW) == 2
-    assert manage_stamp.verify(own) == ()
+        writer._check_unchanged = removed  # type: ignore[method-assign] # noqa: SLF001 - as above
+        assert writer.write("git", OLD, NEW) == 2
+    assert manage_stamp.verify_stamp(own) == ()

@@ -9,7 +9,7 @@ import pytest
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import stamp as manage_stamp
-from cortex_policy.manage.history.log import way_back
+from cortex_policy.manage.history.log import entries_newest_first
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.manage.transaction.writer import Writer
 from cortex_policy.state import Root, atomic_write, history
@@ -33,7 +33,7 @@ def version(root: Root) -> int:
     """Return the version of the stamp, which belongs to the grants."""
     stamp = stamps.read(root)
     assert stamp is not None
-    assert manage_stamp.verify(root) == ()
+    assert manage_stamp.verify_stamp(root) == ()
     assert not stamp.pending
     return stamp.version
 
@@ -47,12 +47,12 @@ def put(writer: Writer) -> int | None:
     """Change a grant."""
     old = writer.read("git")
     assert old is not None
-    return writer.put("git", old, changed(old))
+    return writer.write("git", old, changed(old))
 
 
 def test_the_first_write_stamps_every_grant(own: Root) -> None:
     """As version 1; each write after it adds one."""
-    with transaction_writer.writing(own) as writer:
+    with transaction_writer.write_transaction(own) as writer:
         assert put(writer) == 1
         assert version(own) == 1
         assert put(writer) == 2
@@ -61,10 +61,10 @@ def test_the_first_write_stamps_every_grant(own: Root) -> None:
 
 def test_a_grant_is_made_renamed_and_removed(own: Root) -> None:
     """Each is one version, and no other grant is looked at again."""
-    manage_stamp.write(own)
-    with transaction_writer.writing(own) as writer:
+    manage_stamp.write_stamp(own)
+    with transaction_writer.write_transaction(own) as writer:
         data = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
-        assert writer.put("new", None, data) == 2
+        assert writer.write("new", None, data) == 2
         assert writer.rename("new", "other", data) == 3
         assert (writer.read("new"), writer.read("other")) == (None, data)
         assert version(own) == 3
@@ -76,18 +76,18 @@ def test_a_grant_is_made_renamed_and_removed(own: Root) -> None:
 def test_mode_is_kept(own: Root) -> None:
     """An operator's choice survives a write."""
     tool(own, "git").chmod(0o640)
-    with transaction_writer.writing(own) as writer:
+    with transaction_writer.write_transaction(own) as writer:
         put(writer)
     assert tool(own, "git").stat().st_mode & 0o777 == 0o640
 
 
 def test_a_grant_that_differs_from_its_stamp_is_not_written(own: Root) -> None:
     """A hand edit is looked at first; another grant's is in nobody's way."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     tool(own, "model-gateway").write_bytes(tool(own, "model-gateway").read_bytes() + b" ")
-    with transaction_writer.writing(own) as writer:
+    with transaction_writer.write_transaction(own) as writer:
         assert put(writer) == 2
-        assert [finding.id for finding in manage_stamp.verify(own)] == ["model-gateway"]
+        assert [finding.id for finding in manage_stamp.verify_stamp(own)] == ["model-gateway"]
         tool(own, "git").write_bytes(tool(own, "git").read_bytes() + b" ")
         before = Path(stamps.stamp_file(own.path)).read_bytes()
         with pytest.raises(GrantError) as caught:
@@ -99,10 +99,10 @@ def test_a_grant_that_differs_from_its_stamp_is_not_written(own: Root) -> None:
 def test_bytes_that_somebody_changed_meanwhile_are_never_overwritten(own: Root) -> None:
     """Nor is a grant that is there already, or was removed."""
     old = tool(own, "git").read_bytes()
-    with transaction_writer.writing(own) as writer:
+    with transaction_writer.write_transaction(own) as writer:
         for wrong in (None, old + b" "):
             with pytest.raises(NotDone):
-                writer.put("git", wrong, b"{}")
+                writer.write("git", wrong, b"{}")
         with pytest.raises(NotDone):
             writer.rename("git", "model-gateway", old)
         with pytest.raises(NotDone):
@@ -125,7 +125,7 @@ def remove(writer: Writer) -> object:
 
 def make(writer: Writer) -> object:
     """Make a grant."""
-    return writer.put("other", None, writer.read("git") or b"")
+    return writer.write("other", None, writer.read("git") or b"")
 
 
 @pytest.mark.parametrize("act", [put, rename, *(pytest.param(act, marks=pytest.mark.storm) for act in (remove, make))])
@@ -133,7 +133,7 @@ def make(writer: Writer) -> object:
 def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, stamped: bool) -> None:
     """The next writer finishes or drops it by what stands there; no hand edit is hidden, and no file left."""
     if stamped:
-        manage_stamp.write(own)
+        manage_stamp.write_stamp(own)
     for step in range(1, 160):
         before = {path.name: path.read_bytes() for path in Path(own.tools).iterdir()}
         last = stamps.read(own)
@@ -141,16 +141,16 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, 
         if child == 0:
             gc.disable()  # it would copy all that the tests hold
             die_at(step)
-            with transaction_writer.writing(own) as writer:
+            with transaction_writer.write_transaction(own) as writer:
                 act(writer)
             os._exit(0)
         died = os.waitpid(child, 0)[1] != 0
-        with transaction_writer.writing(own):
+        with transaction_writer.write_transaction(own):
             after = {path.name: path.read_bytes() for path in Path(own.tools).iterdir()}
             assert not [path for path in Path(own.path).rglob("*") if path.name.startswith(atomic_write.NEW)]
             stamp = stamps.read(own)
             if stamp is not None:
-                assert manage_stamp.verify(own) == ()
+                assert manage_stamp.verify_stamp(own) == ()
                 assert stamp.version == (last.version if last else 0) + (after != before)
                 assert replaced(own, stamp) == ({} if after == before else undone(before, after))
             else:
@@ -161,7 +161,7 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, 
             path.unlink()
         for name, data in before.items():
             Path(own.tools, name).write_bytes(data)
-        manage_stamp.write(own) if stamped else Path(stamps.stamp_file(own.path)).unlink(missing_ok=True)
+        manage_stamp.write_stamp(own) if stamped else Path(stamps.stamp_file(own.path)).unlink(missing_ok=True)
     raise AssertionError
 
 
@@ -170,7 +170,9 @@ def replaced(root: Root, stamp: stamps.Stamp) -> dict[str, bytes | None]:
     assert not list(Path(root.path).rglob("pending.json"))
     found = list(history.read(root, stamp))
     assert not [one for one in found if not isinstance(one, Entry)]
-    last = [one for one in way_back(stamp, found) if one.version == stamp.version and one.command == "write"]
+    last = [
+        one for one in entries_newest_first(stamp, found) if one.version == stamp.version and one.command == "write"
+    ]
     return {f"{one.id}.json": one.data for entry in last for one in entry.changes}
 
 
@@ -198,15 +200,15 @@ def die_at(step: int) -> None:
 
 def test_a_hand_edit_after_an_interrupted_write_is_told_as_one(own: Root) -> None:
     """The pending digests hide nothing that is neither of them."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     stamp = stamps.read(own)
     assert stamp is not None
     pending = stamps.Stamp(1, stamp.grants, {"git": (stamp.grants["git"], "sha256:other")})
     Path(stamps.stamp_file(own.path)).write_bytes(stamps.encode(pending))
     tool(own, "git").write_bytes(b"{}")
-    with transaction_writer.writing(own):
+    with transaction_writer.write_transaction(own):
         pass
-    assert [finding.id for finding in manage_stamp.verify(own)] == ["git"]
+    assert [finding.id for finding in manage_stamp.verify_stamp(own)] == ["git"]
 
 
 @pytest.mark.parametrize("step", [1, 2, 3])
@@ -214,7 +216,7 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
     own: Root, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     """The first step or the grant refused: nothing is changed. The last refused: the next write finishes it."""
-    manage_stamp.write(own)
+    manage_stamp.write_stamp(own)
     before, calls, real = tool(own, "git").read_bytes(), [0], atomic_write.replace
 
     def refusing(*args: object, **named: object) -> None:
@@ -226,13 +228,13 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
     with monkeypatch.context() as patch:
         patch.setattr(transaction_writer, "replace", refusing)
         if step < 3:
-            with pytest.raises(NotDone, match="no space left"), transaction_writer.writing(own) as writer:
+            with pytest.raises(NotDone, match="no space left"), transaction_writer.write_transaction(own) as writer:
                 put(writer)
             assert tool(own, "git").read_bytes() == before
             assert version(own) == 1
         else:
-            with transaction_writer.writing(own) as writer:
+            with transaction_writer.write_transaction(own) as writer:
                 assert put(writer) is None
-            assert manage_stamp.verify(own) == ()
-    with transaction_writer.writing(own):
+            assert manage_stamp.verify_stamp(own) == ()
+    with transaction_writer.write_transaction(own):
         assert version(own) == (1 if step < 3 else 2)

@@ -15,7 +15,7 @@ from conftest import CALLER, by_caller
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.manage import stamp
 from cortex_policy.manage.history import log, undo
-from cortex_policy.manage.transaction.writer import writing
+from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import NEW
@@ -47,18 +47,18 @@ def bare(tmp_path: Path) -> Root:
 def test_what_is_made_is_believed_whatever_the_mask(tmp_path: Path, mask: int, expected: int) -> None:
     """Nobody else can write to the directory, a grant, the stamp or the lock."""
     root = bare(tmp_path)
-    with masked(mask), writing(root) as writer:
-        assert writer.put("t", None, DATA) == 1
+    with masked(mask), write_transaction(root) as writer:
+        assert writer.write("t", None, DATA) == 1
     assert stat.S_IMODE(Path(root.tools).stat().st_mode) == expected
     assert stat.S_IMODE(Path(root.tools, "t.json").stat().st_mode) == 0o644
     assert read_grant(root, "t").tool == "t"
-    assert stamp.doubt(root) is None
+    assert stamp.unsafe_stamp_error(root) is None
 
 
 def test_a_directory_made_for_nothing_allows_nothing(tmp_path: Path) -> None:
     """Empty tools are no grant, and no stamp."""
     root = bare(tmp_path)
-    with writing(root):
+    with write_transaction(root):
         pass
     with pytest.raises(GrantError) as caught:
         read_grant(root, "t")
@@ -72,10 +72,10 @@ def test_a_directory_that_hands_its_group_down_makes_grants_of_that_group(own: P
     root = Root(str(own), named=False)
     os.chown(root.tools, CALLER, CALLER + 1)
     Path(root.tools).chmod(0o2755)
-    with by_caller(), writing(root) as writer:
-        writer.put("t", None, DATA)
+    with by_caller(), write_transaction(root) as writer:
+        writer.write("t", None, DATA)
         old = writer.read("git") or b""
-        writer.put("git", old, old + b" ")
+        writer.write("git", old, old + b" ")
     groups = [Path(root.tools, f"{grant_id}.json").stat().st_gid for grant_id in ("t", "git")]
     assert groups == [CALLER + 1, CALLER]
 
@@ -89,18 +89,18 @@ def test_what_another_user_left_stops_nobody(own: Path) -> None:
     Path(root.tools).chmod(0o1755)
     os.chown(root.tools, 0, CALLER)
     Path(root.tools).chmod(0o1775)
-    with by_caller(), writing(root) as writer:
-        assert writer.put("t", None, DATA) == 1
+    with by_caller(), write_transaction(root) as writer:
+        assert writer.write("t", None, DATA) == 1
     assert left.exists()
-    with writing(root):  # its owner can
+    with write_transaction(root):  # its owner can
         assert not left.exists()
 
 
 def put(root: Root) -> None:
     """Change a grant."""
-    with writing(root) as writer:
+    with write_transaction(root) as writer:
         old = writer.read("git") or b""
-        writer.put("git", old, old + b" ")
+        writer.write("git", old, old + b" ")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
@@ -108,19 +108,19 @@ def test_what_sudo_wrote_its_owner_can_undo(own: Path) -> None:
     """The history belongs to whom the root belongs to, whoever writes in it."""
     root = Root(str(own), named=False)
     with by_caller():
-        stamp.write(root)  # a lock and a stamp of theirs
+        stamp.write_stamp(root)  # a lock and a stamp of theirs
     before = Path(root.tools, "git.json").read_bytes()
     put(root)
     with by_caller():
-        assert [one.author.uid for one in log.log(root).entries] == [0, CALLER]
-        undo.undone(root, undo.Wanted(), lambda _: None)
+        assert [one.author.uid for one in log.read_log(root).entries] == [0, CALLER]
+        undo.undo_writes(root, undo.UndoRequest(), lambda _: None)
     assert Path(root.tools, "git.json").read_bytes() == before
     assert {path.stat().st_uid for path in (own / ".cortex" / "policy").rglob("history*")} == {CALLER}
 
 
 def rename(root: Root) -> None:
     """Rename a grant."""
-    with writing(root) as writer:
+    with write_transaction(root) as writer:
         writer.rename("git", "other", writer.read("git") or b"")
 
 
@@ -129,7 +129,7 @@ def rename(root: Root) -> None:
 def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable[[Root], None], stride: int) -> None:
     """The next writer finishes or drops what was begun; nothing is called a hand edit, and no file is left."""
     found = Root(str(root), named=False)
-    stamp.write(found)
+    stamp.write_stamp(found)
     texts = {path: path.read_bytes() for path in Path(found.tools).iterdir()}
     step, ended = 0, False
     while not ended:
@@ -148,15 +148,15 @@ def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert code in {0, 1}
         ended = code == 0
-        assert stamp.verify(found) == (), step
-        with writing(found):
-            assert stamp.verify(found) == (), step
+        assert stamp.verify_stamp(found) == (), step
+        with write_transaction(found):
+            assert stamp.verify_stamp(found) == (), step
         assert not [path for path in root.rglob("*") if path.name.startswith(NEW)]
         for path in Path(found.tools).iterdir():
             path.unlink()
         for path, data in texts.items():
             path.write_bytes(data)
-        stamp.write(found)
+        stamp.write_stamp(found)
     assert step > 300
 
 

@@ -30,7 +30,7 @@ def tools(root: Path) -> Path:
     directory = root / ".cortex" / "policy" / "tools"
     (directory / "model-gateway.json").unlink()
     (directory / "git.json").write_text(json.dumps(SOUND))
-    manage_stamp.write(Root(str(root), named=True))
+    manage_stamp.write_stamp(Root(str(root), named=True))
     return directory
 
 
@@ -290,7 +290,7 @@ def test_a_repair_is_a_write_with_a_stamp(tools: Path) -> None:
     assert refused.error is not None
     assert refused.error.exit_code == 23
     assert json.loads((tools / "git.json").read_text()) == grant
-    manage_stamp.write(Root(str(tools.parent.parent.parent), named=True))
+    manage_stamp.write_stamp(Root(str(tools.parent.parent.parent), named=True))
     (done,) = repair(where.files, look(), EVERY, AT_ONCE)
     assert (done.error, done.version) == (None, 3)
     assert json.loads((tools / "git.json").read_text()) == SOUND
@@ -302,10 +302,10 @@ def test_a_file_that_grew_since_it_was_looked_at_is_left(tools: Path) -> None:
     grown = json.dumps(SOUND | {"actions": ["a", "a"]}) + " " * (1 << 20) + "and more"
     for file in (tools / "git.json", Path("x.json")):
         file.write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
-        manage_stamp.write(Root(str(tools.parent.parent.parent), named=True))
+        manage_stamp.write_stamp(Root(str(tools.parent.parent.parent), named=True))
         report = look(str(file))
         file.write_text(grown)
-        manage_stamp.write(Root(str(tools.parent.parent.parent), named=True))
+        manage_stamp.write_stamp(Root(str(tools.parent.parent.parent), named=True))
         (done,) = repair(targets((str(file),), None).files, report, EVERY, AT_ONCE)
         assert isinstance(done.error, NotDone)
         assert file.read_text() == grown
