@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from startup import installed
 
 if TYPE_CHECKING:
-    from cells import Cell
-    from claims import Cells
+    from budget_assertions import Cells
+    from budget_measurement import Cell
 
 NEEDED = {"filelock": "filelock", "limits": "limits", "pyrate_limiter": "pyrate-limiter", "throttled": "throttled-py"}
 HEAD = (
@@ -46,8 +46,8 @@ def in_fresh_environment(words: list[str]) -> int:
 
 def measured(plan: Plan) -> "Cells":
     """Run every group."""
-    from cells import Group, measured  # noqa: PLC0415 - not before the peers are there
-    from peers import PEERS  # noqa: PLC0415
+    from budget_competitors import PEERS  # noqa: PLC0415
+    from budget_measurement import Group, measured  # noqa: PLC0415 - not before the peers are there
 
     cells = {}
     for limit in plan.limits:
@@ -70,8 +70,8 @@ def tables(cells: "Cells") -> Iterator[str]:
 
 
 def _row(name: str, cell: "Cell", row: "dict[str, Cell]") -> str:
-    from claims import ratio, statistics  # noqa: PLC0415
-    from peers import FILE, MEMORY, PEERS  # noqa: PLC0415
+    from budget_assertions import ratio, statistics  # noqa: PLC0415
+    from budget_competitors import FILE, MEMORY, PEERS  # noqa: PLC0415
 
     group, peer = cell.group, PEERS[name]
     keys = "one" if group.is_same_key else "own"
@@ -88,8 +88,8 @@ def _row(name: str, cell: "Cell", row: "dict[str, Cell]") -> str:
 
 def beside_a_busy_thread() -> None:
     """Print what the GIL does to whoever gives it away at each call."""
-    from costs import beside_a_busy_thread  # noqa: PLC0415
-    from peers import FILE, MEMORY, PYRATE  # noqa: PLC0415
+    from budget_competitors import FILE, MEMORY, PYRATE  # noqa: PLC0415
+    from budget_costs import beside_a_busy_thread  # noqa: PLC0415
 
     for name in (FILE, MEMORY, PYRATE):
         alone, beside = beside_a_busy_thread(name, 1.0)
@@ -98,11 +98,11 @@ def beside_a_busy_thread() -> None:
 
 def compare(plan: Plan) -> None:
     """Print tables, the cost of the GIL, and the claims."""
-    from cells import Group  # noqa: PLC0415
-    from cells import measured as ran  # noqa: PLC0415
-    from claims import judged  # noqa: PLC0415
-    from costs import LARGEST, admitted_nanoseconds, direct_nanoseconds  # noqa: PLC0415
-    from peers import FILE, FLOOR  # noqa: PLC0415
+    from budget_assertions import judged  # noqa: PLC0415
+    from budget_competitors import FILE, FLOOR  # noqa: PLC0415
+    from budget_costs import LARGEST, admitted_nanoseconds, direct_nanoseconds  # noqa: PLC0415
+    from budget_measurement import Group  # noqa: PLC0415
+    from budget_measurement import measured as ran  # noqa: PLC0415
 
     versions = ", ".join(f"{name} {version(name)}" for name in NEEDED.values())
     print(

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from deciders import (
+from decision_competitors import (
     CASES,
     CEDARPY,
     DECIDE,
@@ -143,8 +143,8 @@ def compare(top: Path) -> None:
 
 def print_audited(top: Path) -> None:
     """Print what a log costs, and what a high limit does."""
-    from audited import limits, report  # noqa: PLC0415
-    from loads import grant  # noqa: PLC0415
+    from audit_cost import limits, report  # noqa: PLC0415
+    from load_generator import grant  # noqa: PLC0415
 
     print("\nWith an audit log, a line each of which is chained to the one before:\n")
     for line in (*report(top), "", limits(top, grant)):
@@ -170,13 +170,13 @@ def main(words: list[str]) -> int:
         top = Path(directory)
         scratch_root(top)
         if asked.load:
-            from loads import report  # noqa: PLC0415
+            from load_generator import report  # noqa: PLC0415
 
             report(top, asked.seconds)
         elif asked.audit:
             print_audited(top)
         elif asked.memory:
-            from loads import memory  # noqa: PLC0415
+            from load_generator import memory  # noqa: PLC0415
 
             memory(top, asked.memory)
         else:

@@ -77,7 +77,7 @@ def scratch_environment(top: Path) -> dict[str, str]:
 def cases(programs: Path, top: Path) -> list[Case]:
     """Return what is timed."""
     audited = (("CORTEX_AUDIT_LOG", f"{top}/audit.jsonl"),)
-    ours, peer = [f"{programs}/cortex-policy"], [f"{programs}/python", f"{CHECKOUT}/bench/peer.py"]
+    ours, peer = [f"{programs}/cortex-policy"], [f"{programs}/python", f"{CHECKOUT}/bench/typer_check.py"]
     call = ["git", "tree", "--path", "docs/x"]
     return [
         Case("check, allowed", [*ours, "check", *call], goal="1.25"),
@@ -96,7 +96,7 @@ def cases(programs: Path, top: Path) -> list[Case]:
 
 def work_is_done(programs: Path, root: Path, environment: dict[str, str]) -> None:
     """End the run unless both checks resolve paths and remember a hit: a ratio of less work would mean nothing."""
-    for program in ([f"{programs}/cortex-policy", "check"], [f"{programs}/python", f"{CHECKOUT}/bench/peer.py"]):
+    for program in ([f"{programs}/cortex-policy", "check"], [f"{programs}/python", f"{CHECKOUT}/bench/typer_check.py"]):
         for path, code in (("docs/../x", 12), ("docs/x", 0), ("docs/x", 14)):
             milliseconds([*program, "once", "tree", "--path", path], root, environment, code)
 

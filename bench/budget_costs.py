@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cells import scratch
-from peers import FLOOR, PEERS, ROOT, TOOL, Hit
+from budget_competitors import FLOOR, PEERS, ROOT, TOOL, Hit
+from budget_measurement import scratch
 
 from cortex_policy.state.mapped_ledger import FileBudgets
 

@@ -1,6 +1,6 @@
 """`check` as one would write it with no thought of start-up: Typer, pydantic and filelock, all imported at the top.
 
-`startup.py` times it beside ours: python bench/peer.py GRANT ACTION [--path P], in a root.
+`startup.py` times it beside ours: python bench/typer_check.py GRANT ACTION [--path P], in a root.
 """
 
 import json

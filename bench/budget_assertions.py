@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cells import Cell, Group
-from costs import LARGEST
-from peers import FILE, FLOOR, LIMITS, MEMORY, OURS, PEERS, PYRATE, THROTTLED
+from budget_competitors import FILE, FLOOR, LIMITS, MEMORY, OURS, PEERS, PYRATE, THROTTLED
+from budget_costs import LARGEST
+from budget_measurement import Cell, Group
 
 Cells = dict[Group, dict[str, Cell]]
 FLOOR_SHARE, TIMES_PYRATE, TIMES_LIMITS, TIMES_THROTTLED, TIMES_COST = 0.5, 30, 3, 2, 1.5

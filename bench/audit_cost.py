@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
-from deciders import CASES, ENFORCE, ENFORCE_PATH, Decide
+from decision_competitors import CASES, ENFORCE, ENFORCE_PATH, Decide
 
 FLOOR = "the loop"
 OF_NONE, OF_LOOP = 0.25, 0.4

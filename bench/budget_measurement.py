@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import NamedTuple
 
-from peers import PEERS, Hit
+from budget_competitors import PEERS, Hit
 
 WARM_UP_SECONDS = 0.03
 PATIENCE_SECONDS = 60
