@@ -67,7 +67,7 @@ def ears(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_pa
     if request.param == "unwatched":
         monkeypatch.setattr(preconditions, "is_local", lambda _: False)
     elif sys.platform == "linux":
-        monkeypatch.setattr(preconditions, "LOOK_AGAIN_NS", 1 << 62)
+        monkeypatch.setattr(preconditions, "MAX_AGE_NS", 1 << 62)
     return str(request.param)
 
 

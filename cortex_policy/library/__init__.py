@@ -1,1 +1,1 @@
-"""What programs import: a store of grants, the decorator, sinks."""
+"""What programs import: a store of grants, functions, a decorator, sinks."""

@@ -1,7 +1,7 @@
-"""Which version of the grants a reader runs: acknowledged in a file beside the rate state, which it keeps locked.
+"""The version of the grants that each reader uses: in a file beside the rate state, which the reader keeps locked.
 
-The lock tells the living from the dead, whatever became of their process id. A file is made under another name, locked,
-and put in the place of the last one, so that nobody finds it unlocked or half written.
+A file that is not locked belongs to a process that has ended, whatever its process id is used for now. A file is
+written under a temporary name, locked, and renamed over the last one: no one sees it unlocked or half written.
 """
 
 import json
@@ -12,7 +12,7 @@ from time import time
 
 from cortex_policy.core.decode import Malformed, decode_json, is_grant_id
 from cortex_policy.core.model import CortexPolicyError, UsageError, Value
-from cortex_policy.library.file_identity import Identity, identity_of, lies_still
+from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.path_lookup import RootName
 from cortex_policy.state import OPEN_DIRECTORY, Root, boot_id, read_all, sha256, state_directory
 from cortex_policy.state import stamp as stamps
@@ -23,16 +23,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PREFIX, NEW = "reader-", ".new-reader-"
-LARGEST = 1 << 12
-MARK = 16
-YOUNG = 5  # seconds
+PREFIX, TEMPORARY_PREFIX = "reader-", ".new-reader-"
+MAX_FILE_BYTES = 1 << 12
+PREFIX_DIGITS = 16
+LOCK_GRACE_SECONDS = 5  # seconds
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Acknowledgement(Value):
-    """A living reader, and the version that each of its decisions has been made on since, or a later one."""
+    """A running reader. Each of its decisions since then uses this version of the grants or a later one."""
 
     reader: str
     pid: int
@@ -41,39 +41,39 @@ class Acknowledgement(Value):
     acknowledged_at: float
 
 
-class Reader:
-    """Acknowledges versions under a name. Called, it looks for a new one."""
+class ReaderAcknowledger:
+    """Acknowledges versions under a name. Each call looks for a new one."""
 
     def __init__(self, root: RootName, name: str) -> None:
-        """Acknowledge what stands now; raise UsageError for a bad name, StateError where nothing can be kept."""
+        """Acknowledge the current version; raise UsageError for a bad name, StateError if no file can be kept."""
         check_name(name)
         self._root_name, self._name = root, name
         self._descriptor = self._directory = -1
         self._identity: Identity | None = None  # of the stamp that is acknowledged
-        self._join(root.resolve())
+        self._register(root.resolve())
         self()
 
     def __call__(self) -> None:
-        """Acknowledge the stamp if it is another than last time.
+        """Acknowledge the stamp if it has changed.
 
-        One that is broken, or cannot be written down, is not acknowledged, which who waits is told of.
+        If the stamp cannot be read, or no file can be written, nothing is acknowledged: `stamp wait` reports that.
         """
         with suppress(OSError, CortexPolicyError):
             root = self._root_name.resolve()
             if root != self._root or self._directory < 0:
-                self.leave()
-                self._join(root)
+                self.release()
+                self._register(root)
             identity = identity_of(os.lstat(stamps.stamp_file(root.path)))
             if identity == self._identity:
                 return
-            is_still = lies_still(identity)
+            was_stable = is_stable(identity)
             stamp = stamps.read(root)
             if stamp is not None:
-                self._acknowledge(stamp)
-                self._identity = identity if is_still else None
+                self._write(stamp)
+                self._identity = identity if was_stable else None
 
-    def leave(self) -> None:
-        """Take the acknowledgement back, unless it is a parent's."""
+    def release(self) -> None:
+        """Remove the acknowledgement, unless the file is of the parent process."""
         descriptor, self._descriptor = self._descriptor, -1
         if self._file.startswith(f"{_prefix(self._root, self._name)}{os.getpid()}-"):
             with suppress(OSError):
@@ -83,21 +83,22 @@ class Reader:
                 os.close(number)
         self._directory = -1
 
-    def _join(self, root: Root) -> None:
-        """Be a reader of a root, which has acknowledged nothing yet."""
+    def _register(self, root: Root) -> None:
+        """Become a reader of a root that has acknowledged nothing yet."""
         self._root, self._identity = root, None
         self._file = f"{_prefix(root, self._name)}{os.getpid()}-{os.urandom(4).hex()}"
-        self._directory = _opened(root)
-        for _ in living(root, self._name):  # removes what the dead have left
+        self._directory = _open_directory(root)
+        for _ in active_acknowledgements(root, self._name):  # removes the files of processes that have ended
             pass
 
-    def _acknowledge(self, stamp: stamps.Stamp) -> None:
-        said = Acknowledgement(self._name, os.getpid(), stamp.version, stamp.checksum, time())
-        temporary = f"{NEW}{os.getpid()}-{os.urandom(4).hex()}"
+    def _write(self, stamp: stamps.Stamp) -> None:
+        acknowledgement = Acknowledgement(self._name, os.getpid(), stamp.version, stamp.checksum, time())
+        temporary = f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(4).hex()}"
         descriptor = os.open(temporary, _WRITE, 0o600, dir_fd=self._directory)
         try:
             flock(descriptor, LOCK_EX | LOCK_NB)
-            os.write(descriptor, json.dumps({name: getattr(said, name) for name in said.__match_args__}).encode())
+            members = {name: getattr(acknowledgement, name) for name in Acknowledgement.__match_args__}
+            os.write(descriptor, json.dumps(members).encode())
             os.rename(temporary, self._file, src_dir_fd=self._directory, dst_dir_fd=self._directory)
         except BaseException:
             os.close(descriptor)
@@ -110,50 +111,51 @@ class Reader:
 
 
 def check_name(name: object) -> None:
-    """Raise UsageError for what is no name of a reader."""
+    """Raise UsageError if this cannot be the name of a reader."""
     if not isinstance(name, str) or not is_grant_id(name):
         message = "a reader's name is letters, digits, `.`, `_` and `-`, and starts with a letter or digit"
         raise UsageError(message)
 
 
-def living(root: Root, name: str) -> "Iterator[Acknowledgement]":
-    """Return what the living readers of a name have acknowledged; remove what the dead have left."""
-    directory = _opened(root)
+def active_acknowledgements(root: Root, name: str) -> "Iterator[Acknowledgement]":
+    """Yield what the running readers of a name have acknowledged; remove the files of those that have ended."""
+    directory = _open_directory(root)
     try:
         for file in os.listdir(directory):
-            if file.startswith((_prefix(root, name), NEW)):
-                found = _acknowledged(directory, file)
-                if found is not None:
-                    yield found
+            if file.startswith((_prefix(root, name), TEMPORARY_PREFIX)):
+                acknowledgement = _read_or_remove(directory, file)
+                if acknowledgement is not None:
+                    yield acknowledgement
     finally:
         os.close(directory)
 
 
-def _acknowledged(directory: int, file: str) -> Acknowledgement | None:
+def _read_or_remove(directory: int, file: str) -> Acknowledgement | None:
+    """Read a file that its reader keeps locked; remove any other file and return None."""
     try:
         descriptor = os.open(file, _READ, dir_fd=directory)
     except OSError:
         return None
     try:
-        if file.startswith(NEW) and time() - os.fstat(descriptor).st_mtime < YOUNG:
-            return None  # it is about to be locked
+        if file.startswith(TEMPORARY_PREFIX) and time() - os.fstat(descriptor).st_mtime < LOCK_GRACE_SECONDS:
+            return None  # its reader is about to lock it
         flock(descriptor, LOCK_SH | LOCK_NB)
-        ours, there = os.fstat(descriptor), os.stat(file, dir_fd=directory, follow_symlinks=False)
-        if (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino):
+        opened, current = os.fstat(descriptor), os.stat(file, dir_fd=directory, follow_symlinks=False)
+        if (opened.st_dev, opened.st_ino) == (current.st_dev, current.st_ino):
             os.unlink(file, dir_fd=directory)
     except BlockingIOError:
-        return _read(descriptor)
-    except OSError:  # another one was faster
+        return _read_acknowledgement(descriptor)
+    except OSError:  # another process was faster
         return None
     finally:
         os.close(descriptor)
     return None
 
 
-def _read(descriptor: int) -> Acknowledgement | None:
-    """Read what a living process has written; None where that is not ours to understand."""
+def _read_acknowledgement(descriptor: int) -> Acknowledgement | None:
+    """Read what a running reader has written; None if this version does not understand it."""
     try:
-        members = decode_json(read_all(descriptor, LARGEST))
+        members = decode_json(read_all(descriptor, MAX_FILE_BYTES))
     except (OSError, Malformed):
         return None
     is_whole = isinstance(members, dict) and tuple(members) == Acknowledgement.__match_args__
@@ -161,14 +163,14 @@ def _read(descriptor: int) -> Acknowledgement | None:
     return Acknowledgement(**members) if is_known else None
 
 
-def _opened(root: Root) -> int:
-    """Open the directory of rate state; raise StateError where it cannot be used."""
+def _open_directory(root: Root) -> int:
+    """Open the directory of the rate state; raise StateError if it cannot be used."""
     status = os.stat(root.path)
-    where = state_directory(settings_of(root.path).state_dir)
-    os.close(open_state((status.st_dev, status.st_ino), boot_id(), where))  # makes it, and judges it
-    return os.open(where, OPEN_DIRECTORY)
+    state_dir = state_directory(settings_of(root.path).state_dir)
+    os.close(open_state((status.st_dev, status.st_ino), boot_id(), state_dir))  # creates and checks it
+    return os.open(state_dir, OPEN_DIRECTORY)
 
 
 def _prefix(root: Root, name: str) -> str:
-    mark = sha256(os.fsencode(root.path) + b"\0" + name.encode()).hexdigest()
-    return f"{PREFIX}{mark[:MARK]}-"
+    digest = sha256(os.fsencode(root.path) + b"\0" + name.encode()).hexdigest()
+    return f"{PREFIX}{digest[:PREFIX_DIGITS]}-"

@@ -1,4 +1,4 @@
-"""What a store writes to the audit log: ordinary calls, a line each, by a log that stays open."""
+"""The audit log of a store: it stays open, and gets a line for each ordinary call."""
 
 import os
 from hashlib import sha256
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cortex_policy.core.model import Decision, Settings
-    from cortex_policy.library.cache import Entry
+    from cortex_policy.library.cache import CachedGrant
 
-_ID_BYTES, _IDS = 16, 256
-_ids: list[str] = []  # that no call has got yet
+_ID_BYTES, _ID_BATCH = 16, 256
+_ids: list[str] = []  # not used by a call yet
 os.register_at_fork(after_in_child=_ids.clear)
 
 
@@ -28,15 +28,18 @@ def _digest(data: bytes) -> str:
 
 
 class AuditWriter:
-    """The audit log of one store."""
+    """Writes the audit log of one store."""
 
     def __init__(self) -> None:
         """Open nothing yet."""
         self._log: Log | None = None
-        self._stamped: tuple[int, int | None] = 0, None  # a generation, and the version of the stamp in it
+        self._version: tuple[int, int | None] = 0, None  # of the stamp, behind the generation in which it was read
 
     def open(self, settings: "Settings") -> Log | None:
-        """Return the log of these settings, open and judged; raise LogError, or return None where that is ignored."""
+        """Open the log of these settings.
+
+        If that fails, raise LogError, or return None if the settings ignore errors of the log.
+        """
         log = self._log
         if log is not None and log.descriptor >= 0 and log.settings is settings:
             return log
@@ -51,13 +54,15 @@ class AuditWriter:
             return None
         return log
 
-    def write(self, log: Log, entry: "Entry", action: str, args: "Mapping[str, object]", answer: "Decision") -> None:
-        """Write the answer of an ordinary call; raise LogError where that fails, unless it is ignored."""
-        form = entry.lines.get(action) or self._form(entry, action)
+    def write(
+        self, log: Log, entry: "CachedGrant", action: str, args: "Mapping[str, object]", answer: "Decision"
+    ) -> None:
+        """Write the decision of an ordinary call; raise LogError if that fails, unless the settings ignore it."""
+        form = entry.lines.get(action) or self._line_form(entry, action)
         caller = _caller(form.is_full)
-        generation, version = self._stamped
+        generation, version = self._version
         if generation == 0 or generation != entry.generation:
-            version = self._version_at(entry)
+            version = self._stamp_version(entry)
         text = form.line(_next_id(), time_ns(), version, args, answer, caller)
         try:
             log.append(text)
@@ -70,25 +75,25 @@ class AuditWriter:
         if self._log is not None:
             self._log.close()
 
-    def _form(self, entry: "Entry", action: str) -> LineForm:
+    def _line_form(self, entry: "CachedGrant", action: str) -> LineForm:
         grant, detail = entry.grant, entry.settings.audit_args
         root = grant.origin.root if grant.origin is not None else None
         form = entry.lines[action] = LineForm(grant.id, grant.tool, action, root, detail, _digest)
         return form
 
-    def _version_at(self, entry: "Entry") -> int | None:
-        """Read the version of the stamp, which holds as long as a generation: nothing in its directory was changed."""
+    def _stamp_version(self, entry: "CachedGrant") -> int | None:
+        """Read the version of the stamp. It is valid for a generation: nothing in its directory changes in one."""
         origin = entry.grant.origin
-        generation = entry.generation  # INVARIANT: it began before the stamp is read
+        generation = entry.generation  # INVARIANT: it starts before the stamp is read
         version = version_of(origin.root if origin is not None else None)
-        self._stamped = generation, version
+        self._version = generation, version
         return version
 
 
 def _caller(is_full: bool) -> Caller:  # noqa: FBT001 - a name costs more
-    """Return what the environment says; that it says nothing is found out faster than by `get`."""
-    known = getattr(os.environ, "_data", None)
-    if type(known) is dict and b"CORTEX_RUN_ID" not in known and b"TRACEPARENT" not in known and not is_full:
+    """Return what the environment says of the caller. Usually it says nothing: this is faster than two `get`."""
+    data = getattr(os.environ, "_data", None)
+    if type(data) is dict and b"CORTEX_RUN_ID" not in data and b"TRACEPARENT" not in data and not is_full:
         return UNKNOWN
     get = os.environ.get
     return Caller(get("CORTEX_RUN_ID", ""), trace_of(get("TRACEPARENT", "")), working_directory() if is_full else None)
@@ -98,11 +103,11 @@ def _next_id() -> str:
     try:
         return _ids.pop()
     except IndexError:
-        return _new_id()
+        return _generate_ids()
 
 
-def _new_id() -> str:
-    """Return an id, and keep more for later."""
-    fresh, size = os.urandom(_ID_BYTES * _IDS).hex(), 2 * _ID_BYTES
-    _ids.extend(fresh[start : start + size] for start in range(size, len(fresh), size))
-    return fresh[:size]
+def _generate_ids() -> str:
+    """Return a new id, and keep more for later calls."""
+    digits, size = os.urandom(_ID_BYTES * _ID_BATCH).hex(), 2 * _ID_BYTES
+    _ids.extend(digits[start : start + size] for start in range(size, len(digits), size))
+    return digits[:size]

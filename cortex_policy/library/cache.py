@@ -1,4 +1,4 @@
-"""The grants that a store keeps: each as long as its file and its premises are what they were when it was read."""
+"""The grants that a store keeps. Each is used only while its file and its preconditions are unchanged."""
 
 import os
 from _thread import allocate_lock
@@ -7,12 +7,12 @@ from time import monotonic_ns, perf_counter
 
 from cortex_policy.core.model import Decision, Grant, Settings, Value
 from cortex_policy.core.prepared_grant import Prepared
-from cortex_policy.library.file_identity import Identity, identity_of, lies_still
-from cortex_policy.library.inotify import NOTHING, PENDING, ioctl
-from cortex_policy.library.openat2 import Beneath
-from cortex_policy.library.path_cache import Routes
+from cortex_policy.library.file_identity import Identity, identity_of, is_stable
+from cortex_policy.library.inotify import FIONREAD, NO_EVENTS, ioctl
+from cortex_policy.library.openat2 import Openat2
+from cortex_policy.library.path_cache import PathCache
 from cortex_policy.library.path_lookup import RootName
-from cortex_policy.library.preconditions import Ground, Premises
+from cortex_policy.library.preconditions import Preconditions, PreconditionWatcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +25,11 @@ _NO_ARGUMENTS: dict[str, object] = {}
 
 
 class StoreStats(Value):
-    """What a store did: uses of what it kept, first reads, reads of what had changed, grants that gave way, noes.
+    """What a store has done so far.
 
-    They are counted without a lock: threads that count at one instant may count as one.
+    `hits` counts uses of kept grants, `misses` first reads, `reloads` reads after a change, `evictions` grants that
+    were dropped for others, `refusals` denied calls. `load_seconds` is the time spent on reads, `grants` the number of
+    grants kept now. There is no lock: two threads that count at one instant may count once.
     """
 
     hits: int
@@ -39,19 +41,29 @@ class StoreStats(Value):
     grants: int
 
 
-class Entry:
-    """One grant as it was read, ready for many calls; `premises` is None where it may not be kept."""
+class CachedGrant:
+    """One grant as it was read, prepared for many calls. `preconditions` is None if it may not be kept."""
 
     file: str
     generation: int
     grant: "Grant"
     identity: "Identity | None"
-    premises: "Premises | None"
+    preconditions: "Preconditions | None"
     prepared: "Prepared"
-    routes: "Routes | None"
+    path_cache: "PathCache | None"
     settings: "Settings"
 
-    __slots__ = ("file", "generation", "grant", "identity", "lines", "premises", "prepared", "routes", "settings")
+    __slots__ = (
+        "file",
+        "generation",
+        "grant",
+        "identity",
+        "lines",
+        "path_cache",
+        "preconditions",
+        "prepared",
+        "settings",
+    )
 
     def __init__(
         self,
@@ -59,104 +71,105 @@ class Entry:
         settings: Settings,
         file: str,
         identity: Identity | None,
-        premises: Premises | None,
-        beneath: Beneath | None = None,
+        preconditions: Preconditions | None,
+        root_lookup: Openat2 | None = None,
     ) -> None:
-        """Prepare it."""
+        """Prepare the grant."""
         self.grant, self.settings, self.file = grant, settings, file
-        self.identity, self.premises = identity, premises
-        self.generation = 0  # of the last look at its file
+        self.identity, self.preconditions = identity, preconditions
+        self.generation = 0  # in which its file was last verified
         self.prepared = Prepared(grant, settings)
         self.lines: dict[str, LineForm] = {}  # of the audit log, by action
-        self.routes = Routes(self.prepared, premises, beneath) if premises is not None else None
+        self.path_cache = PathCache(self.prepared, preconditions, root_lookup) if preconditions is not None else None
 
-    def yes(self, action: str, args: "Mapping[str, object] | None", *, is_told: bool) -> Decision | None:
-        """Allow an ordinary call by every rule but the rate; None where the engine must look at it.
+    def try_allow(self, action: str, args: "Mapping[str, object] | None", *, with_budget: bool) -> Decision | None:
+        """Allow an ordinary call by every rule except the rate; None if the engine must decide it.
 
-        `is_told`: with the budget as it is without hits, else with none.
+        `with_budget`: include the unused budget in the answer.
         """
-        prepared, routes = self.prepared, self.routes
+        prepared, path_cache = self.prepared, self.path_cache
         paths = prepared.paths(action, _NO_ARGUMENTS if args is None else args)
-        if not paths or routes is None:
-            return prepared.answer([], prepared.full if is_told else None) if paths == [] else None
+        if not paths or path_cache is None:
+            return prepared.answer([], prepared.full if with_budget else None) if paths == [] else None
         if len(paths) == 1:
-            return routes.answer(*paths[0], is_told=is_told)
-        found = routes.places(paths)
-        return prepared.answer(found, prepared.full if is_told else None) if found is not None else None
+            return path_cache.try_allow(*paths[0], with_budget=with_budget)
+        resolved = path_cache.resolve(paths)
+        return prepared.answer(resolved, prepared.full if with_budget else None) if resolved is not None else None
 
 
 class Cache:
-    """The least recently used grant gives way; safe to ask from any thread."""
+    """Keeps the grants that were used last; safe to use from any thread."""
 
-    ground: "Ground"
+    watcher: "PreconditionWatcher"
 
-    def __init__(self, name: RootName, most: int) -> None:
-        """Keep nothing yet."""
-        self.ground = Ground(name)
-        self.most = most
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+    def __init__(self, name: RootName, max_grants: int) -> None:
+        """Start empty."""
+        self.watcher = PreconditionWatcher(name)
+        self.max_grants = max_grants
+        self._entries: OrderedDict[str, CachedGrant] = OrderedDict()
         self._lock = allocate_lock()
-        self._latest: Entry | None = None
-        self._root: tuple[Premises | None, Beneath | None] = None, None
+        self._last_used: CachedGrant | None = None
+        self._root: tuple[Preconditions | None, Openat2 | None] = None, None
         self._hits = self._misses = self._reloads = self._evictions = 0
-        self._seconds = 0.0
+        self._load_seconds = 0.0
 
-    def standing(self, grant_id: str) -> Entry | None:
-        """Return what is kept of a grant if it stands; None where it must be read, or the word is none."""
+    def get_fresh(self, grant_id: str) -> CachedGrant | None:
+        """Return a kept grant if nothing has changed; None if it must be read, or is not kept."""
         entry = self._entries.get(grant_id) if type(grant_id) is str else None
         if entry is None:
             return None
-        ground, generation = self.ground, entry.generation
+        watcher, generation = self.watcher, entry.generation
         try:
-            is_quiet = (  # `Ground.is_quiet`, without its calls
-                generation == ground.generation != 0
-                and monotonic_ns() < ground.until
-                and ioctl(ground.queue, PENDING, NOTHING) == NOTHING
-                and generation == ground.generation
+            is_unchanged = (  # `PreconditionWatcher.is_unchanged`, without its calls
+                generation == watcher.generation != 0
+                and monotonic_ns() < watcher.valid_until
+                and ioctl(watcher.queue, FIONREAD, NO_EVENTS) == NO_EVENTS
+                and generation == watcher.generation
             )
         except OSError:  # closed by another thread
-            is_quiet = False
-        if not is_quiet and not self._is_as_read(entry):
+            is_unchanged = False
+        if not is_unchanged and not self._is_unchanged(entry):
             return None
         self._hits += 1
-        if entry is not self._latest:
-            self._use(entry)
+        if entry is not self._last_used:
+            self._mark_used(entry)
         return entry
 
-    def looked_at(self, grant_id: str) -> Entry | None:
-        """Do the same, and look at the file in any case."""
-        entry = self.standing(grant_id)
+    def get_verified(self, grant_id: str) -> CachedGrant | None:
+        """Return a kept grant as `get_fresh` does, and compare the file's identity in any case."""
+        entry = self.get_fresh(grant_id)
         try:
             return entry if entry is not None and identity_of(_lstat(entry.file)) == entry.identity else None
         except OSError:
             return None
 
-    def read(self, grant_id: str, reading: "Callable[[], tuple[Grant, Settings]]") -> Entry:
-        """Read a grant, and keep it if nothing can change it without being noticed; raise what reading raises."""
-        began = perf_counter()
-        premises, _ = self.ground.current()
-        file = f"{premises.root.tools}/{grant_id}.json" if premises is not None else ""
-        before = _still(file)
+    def read(self, grant_id: str, load: "Callable[[], tuple[Grant, Settings]]") -> CachedGrant:
+        """Read a grant, and keep it if any change of it will be noticed; raise what `load` raises."""
+        start = perf_counter()
+        preconditions, _ = self.watcher.current()
+        file = f"{preconditions.root.tools}/{grant_id}.json" if preconditions is not None else ""
+        before = _stable_identity(file)
         if before is not None:
-            self.ground.watch_file(file)
-        grant, settings = reading()
-        is_kept = before is not None and before == _still(file) and settings == getattr(premises, "settings", None)
-        beneath = self._beneath(premises) if premises is not None and is_kept else None
-        # INVARIANT: asked last, so that what was read and what was looked at stood on the same
-        is_kept = is_kept and self.ground.current()[0] is premises
-        entry = Entry(grant, settings, file, before, premises if is_kept else None, beneath)
+            self.watcher.watch_file(file)
+        grant, settings = load()
+        is_kept = before is not None and before == _stable_identity(file)
+        is_kept = is_kept and settings == getattr(preconditions, "settings", None)
+        root_lookup = self._root_lookup(preconditions) if preconditions is not None and is_kept else None
+        # INVARIANT: asked last, so that the grant was read under these preconditions
+        is_kept = is_kept and self.watcher.current()[0] is preconditions
+        entry = CachedGrant(grant, settings, file, before, preconditions if is_kept else None, root_lookup)
         with self._lock:
-            self._note(grant_id, entry)
-            self._seconds += perf_counter() - began
+            self._store(grant_id, entry)
+            self._load_seconds += perf_counter() - start
         return entry
 
-    def _is_as_read(self, entry: Entry) -> bool:
-        """Look at whether all is as it was when a grant was read."""
-        premises, generation = self.ground.current()
-        if premises is None or premises is not entry.premises:
+    def _is_unchanged(self, entry: CachedGrant) -> bool:
+        """Whether the preconditions and the file are the same as when the grant was read."""
+        preconditions, generation = self.watcher.current()
+        if preconditions is None or preconditions is not entry.preconditions:
             return False
-        # INVARIANT: the file is looked at after the generation began, and after it was watched
-        is_watched = self.ground.watch_file(entry.file)
+        # INVARIANT: the file is examined after the generation started, and after it was watched
+        is_watched = self.watcher.watch_file(entry.file)
         try:
             if identity_of(_lstat(entry.file)) != entry.identity:
                 return False
@@ -165,69 +178,69 @@ class Cache:
         entry.generation = generation if is_watched else 0
         return True
 
-    def _beneath(self, premises: Premises) -> Beneath | None:
-        """Return the root, kept open as long as the premises are the same ones; None where that cannot be."""
-        known, beneath = self._root
-        if known is not premises:
+    def _root_lookup(self, preconditions: Preconditions) -> Openat2 | None:
+        """Return the root, kept open while the preconditions stay the same; None if it cannot be opened."""
+        last, lookup = self._root
+        if last is not preconditions:
             try:
-                beneath = Beneath(premises.root.path, premises.identities[0])
+                lookup = Openat2(preconditions.root.path, preconditions.identities[0])
             except OSError:
-                beneath = None
-            self._root = premises, beneath
-        return beneath
+                lookup = None
+            self._root = preconditions, lookup
+        return lookup
 
-    def _use(self, entry: Entry) -> None:
-        self._latest = entry
+    def _mark_used(self, entry: CachedGrant) -> None:
+        self._last_used = entry
         try:
             self._entries.move_to_end(entry.grant.id)
-        except KeyError:  # another thread let it go
+        except KeyError:  # another thread dropped it
             return
 
-    def _note(self, grant_id: str, entry: Entry) -> None:
+    def _store(self, grant_id: str, entry: CachedGrant) -> None:
         before = self._entries.pop(grant_id, None)
         if before is None:
             self._misses += 1
         else:
             self._reloads += 1
             if before.file != entry.file:
-                self.ground.drop_file(before.file)
-        if entry.premises is not None:
+                self.watcher.drop_file(before.file)
+        if entry.preconditions is not None:
             self._entries[grant_id] = entry
-            while len(self._entries) > self.most:
+            while len(self._entries) > self.max_grants:
                 _, last = self._entries.popitem(last=False)
-                self.ground.drop_file(last.file)
+                self.watcher.drop_file(last.file)
                 self._evictions += 1
 
     def forget(self, grant_id: str | None = None) -> None:
-        """Drop one grant, or all."""
+        """Drop one grant, or all grants."""
         with self._lock:
-            self._latest = None
+            self._last_used = None
             for name in (grant_id,) if grant_id is not None else tuple(self._entries):
                 entry = self._entries.pop(name, None)
                 if entry is not None:
-                    self.ground.drop_file(entry.file)
+                    self.watcher.drop_file(entry.file)
 
     def stats(self, refusals: int) -> StoreStats:
-        """Say what was done so far."""
-        counted = (self._hits, self._misses, self._reloads, self._evictions, refusals)
-        return StoreStats(*counted, self._seconds, len(self._entries))
+        """Return what was done so far."""
+        counts = (self._hits, self._misses, self._reloads, self._evictions, refusals)
+        return StoreStats(*counts, self._load_seconds, len(self._entries))
 
     def close(self) -> None:
-        """Drop all grants, and give descriptors back."""
+        """Drop all grants and close all descriptors."""
         self.forget()
         self._root = None, None
-        self.ground.close()
+        self.watcher.close()
 
-    def leave_to_parent(self) -> None:
-        """Begin anew in a child of a fork."""
+    def reset_after_fork(self) -> None:
+        """Start again in the child of a fork."""
         self._lock = allocate_lock()
-        self.ground.leave_to_parent()
+        self.watcher.reset_after_fork()
 
 
-def _still(file: str) -> Identity | None:
-    """Return the identity of a file that cannot change unnoticed, None for any other."""
+def _stable_identity(file: str) -> Identity | None:
+    """Return the identity of a file, None if the file could change without getting another one."""
     try:
-        found = identity_of(_lstat(file))
+        identity = identity_of(_lstat(file))
     except OSError:
         return None
-    return found if lies_still(found) else None
+    return identity if is_stable(identity) else None

@@ -1,9 +1,9 @@
-"""Decisions from memory: the sync half of a store, and all that a call takes."""
+"""Decisions from memory: the part of a store that an ordinary call needs."""
 
 from cortex_policy.core.engine import rated, refusal
 from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, StateError, UsageError, denial
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
-from cortex_policy.library.cache import Cache, Entry, StoreStats
+from cortex_policy.library.cache import Cache, CachedGrant, StoreStats
 from cortex_policy.library.path_lookup import RootName
 from cortex_policy.state import shortage
 from cortex_policy.state.enforcement import Trail, admit_from, believed, refuse_stop_of_host, settings_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Decider:
-    """Decides calls of one root; an ordinary yes, and a no by its rate, take a shorter way than all others."""
+    """Decides calls of one root. Ordinary allowed calls and calls over their rate take a fast path."""
 
     def __init__(
         self,
@@ -31,141 +31,141 @@ class Decider:
         budgets: "FileBudgets | MemoryBudgets | None",
         sinks: "Iterable[Sink]" = (),
     ) -> None:
-        """Keep nothing yet; count in files shared by all processes, unless budgets are given."""
+        """Load nothing yet; count in files shared by all processes, unless budgets are given."""
         self._sinks = tuple(sinks)
         self.root = root
         self._cache = Cache(root, max_grants)
-        self._given_budgets = budgets
+        self._caller_budgets = budgets
         self._budgets: dict[tuple[tuple[int, int], str | None], FileBudgets] = {}
         self._refusals = 0
-        self._written: AuditWriter | None = None
+        self._audit_writer: AuditWriter | None = None
         self._is_closed = False
 
     def load(self, grant_id: str) -> Grant:
-        """Return a grant as it stands now; raise GrantError where it cannot be found, believed or read.
+        """Return the current grant; raise GrantError if it cannot be found, trusted or read.
 
-        It decides nothing, and so does not ask for an emergency stop.
+        An emergency stop does not matter here: nothing is decided.
         """
         try:
-            entry = self._cache.looked_at(grant_id)
-            return entry.grant if entry is not None else self._read(grant_id, self._loaded).grant
+            entry = self._cache.get_verified(grant_id)
+            return entry.grant if entry is not None else self._read_grant(grant_id, self._load).grant
         except OSError as error:
             raise shortage(error) or error from None
 
     def decide(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
     ) -> Decision:
-        """Decide a call by every rule but the rate: consume nothing, and ask no budget.
+        """Decide a call by every rule except the rate, without reading or consuming its budget.
 
-        A stop is a no as well. Raises GrantError where nothing can be decided, UsageError for what is no call.
+        An emergency stop is a denial too. Raises GrantError if there is no decision, UsageError for invalid arguments.
         """
-        entry = self._cache.standing(grant_id)
+        entry = self._cache.get_fresh(grant_id)
         if entry is not None and type(cost) is int and cost == 1:
             if args is None and type(action) is str:
                 decision = entry.prepared.bare.get(action)
             else:
-                decision = entry.yes(action, args, is_told=True)
+                decision = entry.try_allow(action, args, with_budget=True)
             if decision is not None:
                 return decision
         try:
-            return self._decided(entry, grant_id, action, args, cost)
+            return self._decide_in_full(entry, grant_id, action, args, cost)
         except OSError as error:
             raise shortage(error) or error from None
 
     def enforce(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
     ) -> Decision:
-        """Decide a call and consume its budget; raise AccessDenied on a no.
+        """Decide a call and consume its budget; raise AccessDenied if it is denied.
 
-        Raises GrantError or StateError where none can be decided. A yes says of its budget only that there was room.
+        Raises GrantError or StateError if there is no decision. If the call is allowed, `budget` is usually None.
         """
-        entry = self._cache.standing(grant_id)
+        entry = self._cache.get_fresh(grant_id)
         is_ordinary = type(cost) is int and cost == 1 and not self._sinks
         if entry is not None and is_ordinary:
             is_logged = entry.settings.audit_file is not None
-            # INVARIANT: what is written down is what was decided, whatever another thread does to the arguments
-            given = args.copy() if is_logged and type(args) is dict else args
-            yes = decision = entry.yes(action, given, is_told=False)
-            if yes is not None and not is_logged:
+            # INVARIANT: the log holds the arguments that were decided, even if another thread changes them
+            plain = args.copy() if is_logged and type(args) is dict else args
+            allowed = decision = entry.try_allow(action, plain, with_budget=False)
+            if allowed is not None and not is_logged:
                 grant = entry.grant
-                if self._counted(entry).hit(grant.tool, action, grant.rate.per_minute):
-                    return yes
-                decision = self._limited(entry, action, yes)
-            elif yes is not None:
-                decision = self._recorded(entry, action, given, yes)
-                if decision is yes:
-                    return yes
-            if decision is not None:  # a no
+                if self._budgets_of(entry).hit(grant.tool, action, grant.rate.per_minute):
+                    return allowed
+                decision = self._rate_denial(entry, action, allowed)
+            elif allowed is not None:
+                decision = self._count_and_log(entry, action, plain, allowed)
+                if decision is allowed:
+                    return allowed
+            if decision is not None:  # a denial
                 self._refusals += 1
                 raise AccessDenied(decision)
-        return self._enforced(entry, grant_id, action, args, cost)
+        return self._enforce_in_full(entry, grant_id, action, args, cost)
 
     def invalidate(self, grant_id: str | None = None) -> None:
-        """Read a grant, or all, again at the next use. Only a write through a mapped page makes this necessary."""
+        """Read one grant, or all, again at the next use; needed only after a write through a memory-mapped page."""
         self._cache.forget(None if grant_id is None else exact_text(grant_id, "an id"))
 
     def stats(self) -> StoreStats:
-        """Say what was done so far."""
+        """Return what was done so far."""
         return self._cache.stats(self._refusals)
 
-    def _decided(
-        self, entry: Entry | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
+    def _decide_in_full(
+        self, entry: CachedGrant | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
         action, cost = exact_text(action, "an action"), exact_count(cost, "cost")
         try:
-            entry = entry or self._read(grant_id, self._admitted)
+            entry = entry or self._read_grant(grant_id, self._load_for_call)
         except AccessDenied as error:
             self._refusals += 1
             return error.decision
         grant, plain = entry.grant, exact_arguments(args)
         origin = grant.origin
-        assert origin is not None  # noqa: S101 - it was read from one
-        governs = entry.premises.guarded if entry.premises else guarded(origin, entry.settings)
-        request = Request(action, plain, places(grant, origin, plain, governs), cost)
-        decision = refusal(grant, request, entry.settings)  # never `... or ...`: a no is false
+        assert origin is not None  # noqa: S101 - it was read from a file
+        protected = entry.preconditions.protected if entry.preconditions else guarded(origin, entry.settings)
+        request = Request(action, plain, places(grant, origin, plain, protected), cost)
+        decision = refusal(grant, request, entry.settings)  # not `... or ...`: a denial is false
         if decision is None:
-            decision = rated(grant, request, _untouched(grant, cost))
+            decision = rated(grant, request, _full_budget(grant, cost))
         self._refusals += not decision
-        return _signed(decision, entry)
+        return _with_digest(decision, entry)
 
-    def _enforced(
-        self, entry: Entry | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
+    def _enforce_in_full(
+        self, entry: CachedGrant | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
         grant_id, action = exact_text(grant_id, "an id"), exact_text(action, "an action")
-        cost, given = exact_count(cost, "cost"), exact_arguments(args)
+        cost, plain = exact_count(cost, "cost"), exact_arguments(args)
         try:
-            with Trail(grant_id, action, given, cost, peek=False, sinks=self._sinks) as trail:
-                entry = entry or self._read(grant_id, self._admitted)
-                decision = trail.ask(entry.grant, given, entry.settings, self._counted(entry))
+            with Trail(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as trail:
+                entry = entry or self._read_grant(grant_id, self._load_for_call)
+                decision = trail.ask(entry.grant, plain, entry.settings, self._budgets_of(entry))
         except AccessDenied:
             self._refusals += 1
             raise
         if not decision:
             self._refusals += 1
-            raise denial(_signed(decision, entry))
-        return _signed(decision, entry)
+            raise denial(_with_digest(decision, entry))
+        return _with_digest(decision, entry)
 
-    def _recorded(
-        self, entry: Entry, action: str, args: "Mapping[str, object] | None", yes: Decision
+    def _count_and_log(
+        self, entry: CachedGrant, action: str, args: "Mapping[str, object] | None", allowed: Decision
     ) -> Decision | None:
-        """Count a call that all other rules allow, and write its answer to the audit log; None to decline.
+        """Count a call that all other rules allow, and log the decision; None if it must be decided in full.
 
-        Raises LogError, mostly before anything is counted.
+        Raises LogError, usually before anything is counted.
         """
-        grant, writer = entry.grant, self._written or self._writer()
+        grant, writer = entry.grant, self._audit_writer or self._create_audit_writer()
         log = writer.open(entry.settings)
         try:
-            is_counted = self._counted(entry).hit(grant.tool, action, grant.rate.per_minute)
-        except StateError:  # that is an answer too
+            is_counted = self._budgets_of(entry).hit(grant.tool, action, grant.rate.per_minute)
+        except StateError:  # that is logged too, in full
             return None
-        answer = yes if is_counted else self._limited(entry, action, yes)
-        if answer is not None and log is not None:
-            writer.write(log, entry, action, {} if args is None else args, answer)
-        return answer
+        decision = allowed if is_counted else self._rate_denial(entry, action, allowed)
+        if decision is not None and log is not None:
+            writer.write(log, entry, action, {} if args is None else args, decision)
+        return decision
 
-    def _limited(self, entry: Entry, action: str, yes: Decision) -> Decision | None:
-        """Return the no of a full budget where it can be told without asking its file: a flood is denied fast."""
-        grant, budgets = entry.grant, self._counted(entry)
+    def _rate_denial(self, entry: CachedGrant, action: str, allowed: Decision) -> Decision | None:
+        """Return the denial by a full budget if it is known without reading the file; a flood is denied fast."""
+        grant, budgets = entry.grant, self._budgets_of(entry)
         limit = grant.rate.per_minute
         budget = (
             budgets.denial(grant.tool, action, limit)
@@ -174,44 +174,44 @@ class Decider:
         )
         if budget is None or not budget.retry_after_seconds:
             return None
-        return entry.prepared.limited(yes, budget)
+        return entry.prepared.limited(allowed, budget)
 
-    def _read(self, grant_id: str, reading: "Callable[[str], tuple[Grant, Settings]]") -> Entry:
+    def _read_grant(self, grant_id: str, load: "Callable[[str], tuple[Grant, Settings]]") -> CachedGrant:
         self._check_open()
         name = exact_text(grant_id, "an id")
         check_id(name)
-        return self._cache.read(name, lambda: reading(name))
+        return self._cache.read(name, lambda: load(name))
 
-    def _admitted(self, grant_id: str) -> "tuple[Grant, Settings]":
+    def _load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
         refuse_stop_of_host()
         return admit_from(self.root.resolve(), grant_id)
 
-    def _loaded(self, grant_id: str) -> "tuple[Grant, Settings]":
+    def _load(self, grant_id: str) -> "tuple[Grant, Settings]":
         root = self.root.resolve()
         grant = read_grant(root, grant_id)
         return grant, believed(grant, settings_of(root.path))
 
-    def _counted(self, entry: Entry) -> "FileBudgets | MemoryBudgets":
-        if self._given_budgets is not None:
-            return self._given_budgets
+    def _budgets_of(self, entry: CachedGrant) -> "FileBudgets | MemoryBudgets":
+        if self._caller_budgets is not None:
+            return self._caller_budgets
         origin = entry.grant.origin
-        assert origin is not None  # noqa: S101 - it was read from one
+        assert origin is not None  # noqa: S101 - it was read from a file
         key = origin.root_identity, entry.settings.state_dir
-        found = self._budgets.get(key)
-        if found is None:
+        budgets = self._budgets.get(key)
+        if budgets is None:
             self._check_open()
             before, self._budgets = self._budgets, {key: FileBudgets(*key)}
-            found = self._budgets[key]
-            for budgets in before.values():  # of the root that the name led to before
-                budgets.forget()
-        return found
+            budgets = self._budgets[key]
+            for old in before.values():  # of the root that the name led to before
+                old.forget()
+        return budgets
 
-    def _writer(self) -> "AuditWriter":
+    def _create_audit_writer(self) -> "AuditWriter":
         self._check_open()
-        from cortex_policy.library.audit_writer import AuditWriter  # noqa: PLC0415 - only where a log is set
+        from cortex_policy.library.audit_writer import AuditWriter  # noqa: PLC0415 - only if there is an audit log
 
-        self._written = AuditWriter()
-        return self._written
+        self._audit_writer = AuditWriter()
+        return self._audit_writer
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -219,14 +219,14 @@ class Decider:
             raise UsageError(message)
 
 
-def _untouched(grant: Grant, cost: int) -> Budget:
-    """Return the budget of a grant as it is without hits."""
+def _full_budget(grant: Grant, cost: int) -> Budget:
+    """Return the budget of a grant without hits."""
     limit = grant.rate.per_minute
     return Budget(limit, 0, limit, 0.0 if cost <= limit else None, 0)
 
 
-def _signed(decision: Decision, entry: Entry) -> Decision:
-    """Say on which bytes a decision was made."""
+def _with_digest(decision: Decision, entry: CachedGrant) -> Decision:
+    """Return the decision with the digest of the grant's bytes."""
     return Decision(
         decision.reason,
         decision.detail,

@@ -1,4 +1,4 @@
-"""Functions that are asked for before they run: `@guarded("git", "tree", path="path")`."""
+"""A decorator that enforces a grant before a function runs: `@enforced("git", "tree", path="path")`."""
 
 import asyncio
 import functools
@@ -19,66 +19,66 @@ Function = TypeVar("Function", bound="Callable[..., Any]")
 def enforced(
     grant_id: str, action: str, /, *, store: "PolicyStore | None" = None, **arguments: str
 ) -> "Callable[[Function], Function]":
-    """Enforce a grant before each call of a function; the body does not run where that raises.
+    """Enforce a grant before each call of a function; if that raises, the body does not run.
 
-    Each further name is an argument of the grant, its value the parameter of the function that gives it, however the
-    caller passes that, or its default. A coroutine function is asked for when it is awaited, without holding up the
-    event loop. Without a store the grant is read at each call. Raises UsageError where it decorates what has no such
-    parameter, or is no function that it could guard.
+    Each further keyword is an argument of the grant, its value the parameter of the function that provides it, as the
+    caller passes it or by default. The call of a coroutine function is decided when it is awaited, without blocking the
+    event loop. Without a store the grant is read at each call. Raises UsageError if the function has no such parameter,
+    or cannot be decorated.
     """
 
-    async def ask_beside(args: dict[str, object]) -> None:
-        if store is not None:
-            await store.enforce_async(grant_id, action, args)
-        else:
-            await asyncio.to_thread(ask, args)
-
-    def ask(args: dict[str, object]) -> None:
+    def check(args: dict[str, object]) -> None:
         if store is not None:
             store.enforce(grant_id, action, args)
         else:
             enforce(load_grant(grant_id), action, args)
 
+    async def check_async(args: dict[str, object]) -> None:
+        if store is not None:
+            await store.enforce_async(grant_id, action, args)
+        else:
+            await asyncio.to_thread(check, args)
+
     def decorate(function: Function) -> Function:
-        signature = _signature(function, tuple(arguments.values()))
+        signature = _checked_signature(function, tuple(arguments.values()))
 
         @functools.wraps(function)
-        async def awaited(*words: Any, **named: Any) -> Any:
-            await ask_beside(_given(signature, arguments, words, named))
-            return await function(*words, **named)
+        async def async_wrapper(*args: Any, **keywords: Any) -> Any:
+            await check_async(_grant_arguments(signature, arguments, args, keywords))
+            return await function(*args, **keywords)
 
         @functools.wraps(function)
-        def called(*words: Any, **named: Any) -> Any:
-            ask(_given(signature, arguments, words, named))
-            return function(*words, **named)
+        def wrapper(*args: Any, **keywords: Any) -> Any:
+            check(_grant_arguments(signature, arguments, args, keywords))
+            return function(*args, **keywords)
 
-        return cast("Function", awaited if inspect.iscoroutinefunction(function) else called)
+        return cast("Function", async_wrapper if inspect.iscoroutinefunction(function) else wrapper)
 
     return decorate
 
 
-def _given(
-    signature: inspect.Signature, arguments: dict[str, str], words: tuple[Any, ...], named: dict[str, Any]
+def _grant_arguments(
+    signature: inspect.Signature, arguments: dict[str, str], args: tuple[Any, ...], keywords: dict[str, Any]
 ) -> dict[str, object]:
-    bound = signature.bind(*words, **named)
+    bound = signature.bind(*args, **keywords)
     bound.apply_defaults()
     return {argument: bound.arguments[parameter] for argument, parameter in arguments.items()}
 
 
-def _signature(function: "Callable[..., Any]", parameters: tuple[str, ...]) -> inspect.Signature:
-    """Return the signature; raise UsageError for a parameter that it does not have, and for what cannot be guarded."""
+def _checked_signature(function: "Callable[..., Any]", parameters: tuple[str, ...]) -> inspect.Signature:
+    """Return the signature; raise UsageError if a parameter is missing, or the function cannot be decorated."""
     name = getattr(function, "__qualname__", repr(function))
     if inspect.isasyncgenfunction(inspect.unwrap(function)):
-        message = f"`{name}` is an asynchronous generator, whose body no call begins"
-        raise UsageError(message, "guard the function that iterates over it")
+        message = f"`{name}` is an asynchronous generator: a call does not start its body"
+        raise UsageError(message, "decorate the function that iterates over it")
     if not inspect.isroutine(function):
-        message = f"`{name}` is no function; a class or an object cannot be guarded"
-        raise UsageError(message, "guard its methods")
+        message = f"`{name}` is not a function"
+        raise UsageError(message, "decorate the methods of a class instead")
     signature = inspect.signature(function)
-    collects = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    known = [word for word, parameter in signature.parameters.items() if parameter.kind not in collects]
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    names = [word for word, parameter in signature.parameters.items() if parameter.kind not in variadic]
     for parameter in parameters:
-        if parameter not in known:
+        if parameter not in names:
             message = f"`{name}` has no parameter `{parameter}`"
-            raise UsageError(message, f"it has {', '.join(f'`{word}`' for word in known) or 'none'}")
+            raise UsageError(message, f"it has {', '.join(f'`{word}`' for word in names) or 'none'}")
     return signature

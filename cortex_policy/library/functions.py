@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "Grant":
-    """Load a grant by its id from the root; raise GrantError where it cannot be found, believed or read.
+    """Load a grant by its id from the root; raise GrantError if it cannot be found, trusted or read.
 
-    It decides nothing, so that it may be loaded while a stop stands: `enforce` looks for that.
+    It can be loaded during an emergency stop: `enforce` checks that.
     """
     grant_id = exact_text(grant_id, "an id")
     check_id(grant_id)
-    named = None if root is None else exact_path(root)
+    path = None if root is None else exact_path(root)
     try:
-        found = find_root(named)
-        grant = read_grant(found, grant_id)
-        believed(grant, settings_of(found.path))
+        policy_root = find_root(path)
+        grant = read_grant(policy_root, grant_id)
+        believed(grant, settings_of(policy_root.path))
     except OSError as error:
         raise shortage(error) or error from None
     return grant
@@ -53,24 +53,24 @@ def enforce(
     budgets: "Ledger | MemoryBudgets | None" = None,
     sinks: "Iterable[Sink]" = (),
 ) -> "Decision":
-    """Decide a call and consume its budget; raise AccessDenied on a no, StateError where none can be given.
+    """Decide a call and consume its budget; raise AccessDenied if it is denied, StateError if there is no decision.
 
-    ApprovalRequired is the no until a human has approved this very call; it names the request.
+    Until a human has approved this very call, the denial is ApprovalRequired, which names the request.
 
-    An emergency stop that stands by now denies, whenever the grant was loaded. Path-like objects and bytes in the
-    arguments count as the strings they stand for. Budgets are counted across processes in the ledger of the grant's
-    root; with a `MemoryBudgets`, in this process alone. Each sink gets the event of the answer, after the audit log.
+    An emergency stop denies the call, even if it was set after the grant was loaded. Path-like objects and bytes in the
+    arguments count as strings. Budgets are shared by all processes that use the grant's root; a `MemoryBudgets` counts
+    in this process alone. Each sink gets the event of the decision, after the audit log.
     """
     grant, action, cost = exact_grant(grant), exact_text(action, "an action"), exact_count(cost, "cost")
-    given = exact_arguments(args)
-    with Trail(grant.id, action, given, cost, peek=False, sinks=sinks) as trail:
+    plain = exact_arguments(args)
+    with Trail(grant.id, action, plain, cost, peek=False, sinks=sinks) as trail:
         trail.grant = grant
         refuse_stop_of_host()
         settings = DEFAULTS
         if grant.origin is not None:
             refuse_since(grant.origin)
             settings = believed(grant, settings_of(grant.origin.root))
-        decision = trail.ask(grant, given, settings, budgets)
+        decision = trail.ask(grant, plain, settings, budgets)
     if not decision:
         raise denial(decision)
     return decision

@@ -1,7 +1,7 @@
-"""What tells a resident process that something was changed, in one question to the kernel: inotify, where there is.
+"""One system call that says whether anything has changed: inotify, on Linux.
 
-The kernel queues an event before the call that changed something returns, so that a queue which is empty says that
-nothing was. It does not see what another host does, nor a mount: whoever watches also looks from time to time.
+The kernel queues an event before the call that changes something returns: if the queue is empty, nothing has changed.
+It does not see what another host does, nor a mount, so the files are also examined from time to time.
 """
 
 import os
@@ -9,31 +9,31 @@ import sys
 
 try:
     from fcntl import ioctl
-except ImportError:  # a platform without file locks, where nothing is enforced
+except ImportError:  # Windows, which has no file locks either: nothing is enforced there
     ioctl = None  # type: ignore[assignment]
 
-MODIFY, ATTRIB, FROM, TO, CREATE, DELETE = 0x2, 0x4, 0x40, 0x80, 0x100, 0x200
-MOVED = 0x400 | 0x800  # or deleted
-ITSELF = MOVED | ATTRIB  # the last link to a file, and the mode of a directory, are attributes
-CONTENT = ITSELF | MODIFY  # by whatever name, and by whatever descriptor
-APPEARED = ITSELF | CREATE | TO
-ENTRIES = APPEARED | FROM | DELETE
-_NO_LINKS, _ALSO = 0x02000000, 0x20000000
-PENDING = 0x541B  # FIONREAD, which says how many bytes of events wait
-NOTHING = bytes(4)
-_ENOUGH = 1 << 16
+MODIFY, ATTRIB, MOVED_FROM, MOVED_TO, CREATE, DELETE = 0x2, 0x4, 0x40, 0x80, 0x100, 0x200
+MOVED_OR_DELETED = 0x400 | 0x800
+ITSELF = MOVED_OR_DELETED | ATTRIB  # the number of links of a file and the mode of a directory are attributes
+CONTENT = ITSELF | MODIFY  # through any name and any descriptor
+APPEARED = ITSELF | CREATE | MOVED_TO
+ENTRIES = APPEARED | MOVED_FROM | DELETE
+_DONT_FOLLOW, _MASK_ADD = 0x02000000, 0x20000000
+FIONREAD = 0x541B  # the request that counts the bytes in the queue
+NO_EVENTS = bytes(4)
+_READ_BYTES = 1 << 16
 
 
-class Watch:
-    """A queue of events of some directories, links and files; raises OSError where there is none to have.
+class Inotify:
+    """A queue of events of some directories, links and files.
 
-    What is on the way to something is named anew in each round; files that are kept stay until they are dropped.
+    Directories and links are added again in each round. Files stay watched until they are dropped.
     """
 
     descriptor: int
 
     def __init__(self) -> None:
-        """Open the queue."""
+        """Open the queue; raise OSError if the system has none to give."""
         if sys.platform != "linux":
             raise OSError(None, "no inotify here")
         from ctypes import CDLL, get_errno  # noqa: PLC0415 - only a resident process needs it
@@ -43,66 +43,66 @@ class Watch:
         self._all: set[int] = set()
         self._round: dict[tuple[str, int], int] = {}
         self._files: dict[str, int] = {}
-        self._sure: set[str] = set()  # of the files: those that nothing has happened to since
+        self._unchanged: set[str] = set()  # the files that have had no event since they were watched
 
-    def is_quiet(self) -> bool:
-        """Whether nothing was changed since it was drained."""
+    def is_empty(self) -> bool:
+        """Whether nothing has changed since the round began."""
         try:
-            return ioctl(self.descriptor, PENDING, NOTHING) == NOTHING
+            return ioctl(self.descriptor, FIONREAD, NO_EVENTS) == NO_EVENTS
         except OSError:  # closed by another thread
             return False
 
-    def begin(self) -> None:
-        """Begin a round, before anything is looked at: drop what the last one did not name, forget what happened."""
+    def begin_round(self) -> None:
+        """Begin a round, before any file is examined: drop what the last round did not add, and empty the queue."""
         self._drop(self._all - set(self._round.values()) - set(self._files.values()))
         self._round = {}
         try:
-            while os.read(self.descriptor, _ENOUGH):
-                self._sure.clear()
+            while os.read(self.descriptor, _READ_BYTES):
+                self._unchanged.clear()
         except BlockingIOError:
             return
 
     def add(self, name: str, mask: int) -> None:
-        """Watch a directory, link or file in this round, for the events of a mask; links are not followed."""
+        """Watch a directory, link or file in this round for the events of a mask; do not follow links."""
         if (name, mask) not in self._round:
             self._round[name, mask] = self._add(name, mask)
 
-    def keep(self, file: str) -> None:
-        """Watch what bears the name of a file now, until it is dropped."""
-        if file not in self._sure:
+    def watch_file(self, file: str) -> None:
+        """Watch the file that has this name now, until it is dropped."""
+        if file not in self._unchanged:
             self._files[file] = self._add(file, CONTENT)
-            self._sure.add(file)
+            self._unchanged.add(file)
 
-    def drop(self, file: str) -> None:
-        """Let a file go, in the next round: the kernel tells even of the end of a watch."""
+    def unwatch_file(self, file: str) -> None:
+        """Stop watching a file, in the next round: ending a watch is an event too."""
         self._files.pop(file, None)
-        self._sure.discard(file)
+        self._unchanged.discard(file)
 
     def clear(self) -> None:
-        """Watch nothing any more. It costs much less than to close the queue."""
+        """Stop watching everything; much cheaper than closing the queue."""
         self._drop(self._all)
-        self._round, self._files, self._sure = {}, {}, set()
+        self._round, self._files, self._unchanged = {}, {}, set()
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the queue."""
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
     def _add(self, name: str, mask: int) -> int:
-        flags = mask | _NO_LINKS | _ALSO  # one thing may be watched under two names
+        flags = mask | _DONT_FOLLOW | _MASK_ADD  # the same file may be watched under two names
         number = self._call(self._libc.inotify_add_watch, self.descriptor, os.fsencode(name), flags)
         self._all.add(number)
         return number
 
     def _drop(self, numbers: set[int]) -> None:
-        for number in numbers:  # of what was deleted the kernel has dropped it
+        for number in numbers:  # the kernel has removed the watches of deleted files itself
             self._libc.inotify_rm_watch(self.descriptor, number)
         self._all = self._all - numbers
 
-    def _call(self, function: "object", *words: object) -> int:
-        found: int = function(*words)  # type: ignore[operator]
-        if found < 0:
+    def _call(self, function: "object", *args: object) -> int:
+        result: int = function(*args)  # type: ignore[operator]
+        if result < 0:
             number = self._errno()
             raise OSError(number, os.strerror(number))
-        return found
+        return result

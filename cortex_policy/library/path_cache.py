@@ -1,9 +1,8 @@
-"""Ordinary paths below a root, resolved in one look at each component; all others go the way of `places`.
+"""Ordinary paths below a root, resolved with one system call; `places` resolves all others.
 
-The root is known to be reached without a link (`Premises.straight`), and nothing that governs grants has a name below
-it but `.cortex`. Where no component below it is a link or, by a mount, something else that governs, a path lands where
-it says, which is what `places` would find. The kernel is asked for the whole way at once, where it can be; else for
-each component.
+The root is reached without a link (`Preconditions.plain_root`), and no protected path below it has a name outside of
+`.cortex`. If no component of a path is a link, or a protected directory through a mount, the path leads where its text
+says, and `places` would give the same. The kernel checks the whole path at once, or else each component.
 """
 
 import os
@@ -11,126 +10,166 @@ from stat import S_IFLNK
 
 from cortex_policy.core.model import Decision, ResolvedPath
 from cortex_policy.core.prepared_grant import Prepared, is_plainly_spelled
-from cortex_policy.state.paths import ENTER, MAX_COMPONENTS
+from cortex_policy.state.paths import ENTER, MAX_COMPONENTS, Guarded, beginnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.library.openat2 import Beneath
-    from cortex_policy.library.preconditions import Premises
+    from collections.abc import Iterator
 
-HOLDER = ".cortex"
-MOST_ROUTES = 512
+    from cortex_policy.library.openat2 import Openat2
+    from cortex_policy.library.preconditions import Preconditions
+
+    _Entry = tuple[bytes, str, Decision, Decision]  # the path below the root, the absolute one, with and without budget
+
+POLICY_HOLDER = ".cortex"
+MAX_PATHS = 512
 _KIND = 0o170000
 _getcwd = os.getcwd
 
 
-class Routes:
-    """The paths of one grant that were resolved before: what such a call is answered if nothing on its way changed.
+class PathCache:
+    """The decisions for paths that calls of one grant have used.
 
-    What is kept is made of the words of the call and the working directory alone; the disk is asked each time.
+    An entry depends only on the text of the call and the working directory; the disk is asked at each call.
     """
 
-    __slots__ = ("_known", "_premises", "_prepared", "_reaches")
+    __slots__ = ("_entries", "_exists_beneath", "_preconditions", "_prepared")
 
-    def __init__(self, prepared: Prepared, premises: "Premises", beneath: "Beneath | None" = None) -> None:
-        """Know none yet."""
-        self._prepared, self._premises = prepared, premises
-        self._reaches = beneath.reaches if beneath is not None else _never
-        self._known: dict[tuple[str, str, str], tuple[bytes, str, Decision, Decision]] = {}
+    def __init__(
+        self, prepared: Prepared, preconditions: "Preconditions", root_lookup: "Openat2 | None" = None
+    ) -> None:
+        """Start empty."""
+        self._prepared, self._preconditions = prepared, preconditions
+        self._exists_beneath = root_lookup.exists_beneath if root_lookup is not None else _always_false
+        self._entries: dict[tuple[str, str, str], _Entry] = {}
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._entries)
 
-    def answer(self, argument: str, given: str, *, is_told: bool) -> Decision | None:
-        """Allow a call with one path; None to decline. `is_told`: with the budget as it is without hits."""
+    def try_allow(self, argument: str, given: str, *, with_budget: bool) -> Decision | None:
+        """Allow a call with one path; None if the engine must decide it.
+
+        `with_budget`: include the unused budget in the answer.
+        """
         try:
-            here = _getcwd() if given[:1] != "/" else ""
+            directory = _getcwd() if given[:1] != "/" else ""
         except OSError:
             return None
-        known = self._known.get((argument, given, here)) or self._found(argument, given, here)
-        if known is None:
+        entry = self._entries.get((argument, given, directory)) or self._resolve_one(argument, given, directory)
+        if entry is None:
             return None
-        inside, absolute, told, untold = known
-        if self._reaches(inside) or _is_as_written(absolute, self._premises):
-            return told if is_told else untold
+        inside, absolute, decision, without_budget = entry
+        if self._exists_beneath(inside) or _is_without_links(absolute, self._preconditions):
+            return decision if with_budget else without_budget
         return None
 
-    def places(self, paths: "list[tuple[str, str]]") -> "list[ResolvedPath] | None":
-        """Resolve several paths; None to decline."""
-        found = []
+    def resolve(self, paths: "list[tuple[str, str]]") -> "list[ResolvedPath] | None":
+        """Resolve several paths; None if one of them is not ordinary."""
+        resolved = []
         for argument, given in paths:
             try:
-                place = _place(argument, given, _getcwd() if given[:1] != "/" else "", self._premises)
+                path = _plain_path(argument, given, _getcwd() if given[:1] != "/" else "", self._preconditions)
             except OSError:
                 return None
-            if place is None or place.resolved is None or not _is_as_written(place.resolved, self._premises):
+            if path is None or path.resolved is None or not _is_without_links(path.resolved, self._preconditions):
                 return None
-            found.append(place)
-        return found
+            resolved.append(path)
+        return resolved
 
-    def _found(self, argument: str, given: str, here: str) -> "tuple[bytes, str, Decision, Decision] | None":
-        place = _place(argument, given, here, self._premises)
-        if place is None or place.resolved is None or place.resolved_inside is None:
+    def _resolve_one(self, argument: str, given: str, directory: str) -> "_Entry | None":
+        path = _plain_path(argument, given, directory, self._preconditions)
+        if path is None or path.resolved is None or path.resolved_inside is None:
             return None
-        told, untold = self._prepared.answer([place], self._prepared.full), self._prepared.answer([place], None)
-        if told is None or untold is None:
+        decision = self._prepared.answer([path], self._prepared.full)
+        without_budget = self._prepared.answer([path], None)
+        if decision is None or without_budget is None:
             return None
-        if len(self._known) >= MOST_ROUTES:
-            self._known.clear()
-        known = self._known[argument, given, here] = (place.resolved_inside.encode(), place.resolved, told, untold)
-        return known
+        if len(self._entries) >= MAX_PATHS:
+            self._entries.clear()
+        entry = (path.resolved_inside.encode(), path.resolved, decision, without_budget)
+        self._entries[argument, given, directory] = entry
+        return entry
 
 
-def _never(_: bytes) -> bool:
+def _always_false(_: bytes) -> bool:
     return False
 
 
-def _place(argument: str, given: str, here: str, premises: "Premises") -> ResolvedPath | None:
-    """Return where a path leads if no component of it is a link; None where that does not do."""
-    top = premises.straight
+def _plain_path(argument: str, given: str, directory: str, preconditions: "Preconditions") -> ResolvedPath | None:
+    """Resolve a path as if no component of it were a link; None if it is not ordinary."""
+    top = preconditions.plain_root
     if top is None or not is_plainly_spelled(given):
         return None
-    absolute = f"{here}/{given}" if here else given
-    if len(absolute) > MAX_COMPONENTS:  # so that it has no more of them
+    absolute = f"{directory}/{given}" if directory else given
+    if len(absolute) > MAX_COMPONENTS:  # of characters, so of components too
         return None
     if not absolute.startswith(top) or len(absolute) == len(top) or not absolute.isascii():
         return None
     inside = absolute[len(top) :]
-    if inside[: len(HOLDER)].casefold() == HOLDER:  # whatever begins so, `.cortexes` too
+    if inside[: len(POLICY_HOLDER)].casefold() == POLICY_HOLDER:  # also `.cortexes`: any name that begins so
         return None
     return ResolvedPath(argument, given, inside, inside, absolute, "", "")
 
 
-def _is_as_written(absolute: str, premises: "Premises") -> bool:
-    """Whether no component below the root is a link, or a directory that governs grants.
+def find_plain_root(root: str, protected: Guarded) -> str | None:
+    """Return the root with a `/` if ordinary paths can be resolved below it, else None (`Preconditions.plain_root`)."""
+    top = f"{root.rstrip('/')}/"
+    if not root.isascii():
+        return None
+    folded = top.casefold()
+    holder = f"{folded}.cortex"
+    for name in protected.paths:
+        other = f"{name.casefold().rstrip('/')}/"
+        if other.startswith(folded) and not other.startswith(holder):
+            return None
+        if folded.startswith(other):
+            return None
+    if any(folded.startswith(beginnings(log)) for log in protected.logs):
+        return None  # a rotated log could get this name
+    for above in _ancestors(root):
+        status = os.lstat(above)
+        if (status.st_dev, status.st_ino) in protected.identities:
+            return None
+    return top
 
-    Each directory is looked at from the one above it, open: between two looks by name, others could swap what is above.
+
+def _ancestors(path: str) -> "Iterator[str]":
+    yield path
+    while path != "/":
+        path = os.path.dirname(path)
+        yield path
+
+
+def _is_without_links(absolute: str, preconditions: "Preconditions") -> bool:
+    """Whether no component below the root is a link or a protected directory.
+
+    Each directory is examined from the open one above it: between two looks by name, the one above could be replaced.
     """
-    *above, last = absolute[premises.length :].split("/")
+    *above, last = absolute[preconditions.plain_root_length :].split("/")
     try:
-        here = os.open(premises.straight or "", ENTER)
+        directory = os.open(preconditions.plain_root or "", ENTER)
     except OSError:
         return False
     try:
-        status = os.fstat(here)
-        if (status.st_dev, status.st_ino) != premises.identities[0]:
+        status = os.fstat(directory)
+        if (status.st_dev, status.st_ino) != preconditions.identities[0]:
             return False
         for name in above:
-            entered = os.open(name, ENTER, dir_fd=here)
-            os.close(here)
-            here = entered
-            if _governs(os.fstat(here), premises):
+            child = os.open(name, ENTER, dir_fd=directory)
+            os.close(directory)
+            directory = child
+            if _is_protected(os.fstat(directory), preconditions):
                 return False
-        status = os.stat(last, dir_fd=here, follow_symlinks=False)
-        is_holder = (status.st_dev, status.st_ino) == premises.guarded.holder
-        return status.st_mode & _KIND != S_IFLNK and not is_holder and not _governs(status, premises)
+        status = os.stat(last, dir_fd=directory, follow_symlinks=False)
+        is_holder = (status.st_dev, status.st_ino) == preconditions.protected.holder
+        return status.st_mode & _KIND != S_IFLNK and not is_holder and not _is_protected(status, preconditions)
     except FileNotFoundError:
-        return True  # what does not exist is no link; what would follow it cannot exist either
+        return True  # a missing component is no link, and nothing below it can exist
     except (OSError, ValueError):
         return False
     finally:
-        os.close(here)
+        os.close(directory)
 
 
-def _governs(status: os.stat_result, premises: "Premises") -> bool:
-    return (status.st_dev, status.st_ino) in premises.guarded.identities
+def _is_protected(status: os.stat_result, preconditions: "Preconditions") -> bool:
+    return (status.st_dev, status.st_ino) in preconditions.protected.identities

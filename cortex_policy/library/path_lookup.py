@@ -1,4 +1,4 @@
-"""The way of a name: each directory and link that decides where it leads, shown before it is looked at."""
+"""Follow a name through every directory and link that decides where it leads."""
 
 import os
 from stat import S_ISDIR, S_ISLNK
@@ -12,40 +12,43 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    See = Callable[[str, int], None]
+    Visit = Callable[[str, int], None]
 
-MOST_TURNS = 40  # links that the kernel follows
+MAX_LINKS = 40  # links that the kernel follows
 
 
 class RootName(Value):
-    """The name of a root, absolute, and whether a caller gave it; whatever it leads to is the root."""
+    """The absolute name of a root. The root is whatever directory the name leads to now.
+
+    `is_explicit`: a caller gave the name.
+    """
 
     path: str
-    named: bool
+    is_explicit: bool
 
     def resolve(self) -> Root:
-        """Return the root that it leads to now; raise GrantError (25) where there is none."""
-        return Root(find_root(self.path).path, self.named)
+        """Return the root that the name leads to now; raise GrantError (25) if there is none."""
+        return Root(find_root(self.path).path, self.is_explicit)
 
 
-def find_root_name(named: str | None = None) -> RootName:
-    """Find a root as `find_root` does, and return the name by which it was found."""
-    root = find_root(named)
+def find_root_name(path: str | None = None) -> RootName:
+    """Find a root as `find_root` does, and return the name that led to it."""
+    root = find_root(path)
     if not root.named:
-        return RootName(root.path, named=False)
-    name = os.environ["CORTEX_POLICY_ROOT"] if named is None else named
-    return RootName(name if name.startswith("/") else f"{os.getcwd()}/{name}", named=True)
+        return RootName(root.path, is_explicit=False)
+    name = os.environ["CORTEX_POLICY_ROOT"] if path is None else path
+    return RootName(name if name.startswith("/") else f"{os.getcwd()}/{name}", is_explicit=True)
 
 
-def walk(name: str, see: "See") -> str | None:
-    """Return where an absolute name leads, without links; None if something on its way is not there.
+def walk(name: str, visit: "Visit") -> str | None:
+    """Return where an absolute name leads, without links; None if part of it does not exist.
 
-    `see` is shown each directory, link and file on the way before it is looked at, with the events that could lead
-    the name elsewhere, and the directory in which what is not there could appear. It raises FileNotFoundError for
-    what is not there.
+    `visit` is called for each directory, link and file on the way before it is examined, with the events that could
+    lead the name elsewhere. It raises FileNotFoundError if that does not exist, and is then called for the directory
+    in which it could appear.
     """
-    see("/", ITSELF)
-    here, rest, turns = "", name.split("/")[::-1], 0
+    visit("/", ITSELF)
+    here, rest, links = "", name.split("/")[::-1], 0
     while rest:
         part = rest.pop()
         if part == "..":
@@ -53,14 +56,14 @@ def walk(name: str, see: "See") -> str | None:
         if part in ("", ".", ".."):
             continue
         path = f"{here}/{part}"
-        if turns > MOST_TURNS or not _is_there(path, here or "/", see):
+        if links > MAX_LINKS or not _exists(path, here or "/", visit):
             return None
         mode = os.lstat(path).st_mode
         if S_ISLNK(mode):
-            turns += 1
-            link = os.readlink(path)
-            rest += link.split("/")[::-1]
-            here = "" if link.startswith("/") else here
+            links += 1
+            target = os.readlink(path)
+            rest += target.split("/")[::-1]
+            here = "" if target.startswith("/") else here
         elif S_ISDIR(mode):
             here = path
         else:
@@ -68,15 +71,15 @@ def walk(name: str, see: "See") -> str | None:
     return here or "/"
 
 
-def _is_there(path: str, directory: str, see: "See") -> bool:
+def _exists(path: str, directory: str, visit: "Visit") -> bool:
     try:
-        see(path, ITSELF)
+        visit(path, ITSELF)
     except FileNotFoundError:
-        see(directory, APPEARED)
+        visit(directory, APPEARED)
     else:
         return True
     try:
-        see(path, ITSELF)
+        visit(path, ITSELF)
     except FileNotFoundError:
         return False
-    return True  # it appeared in between
+    return True  # it appeared just now

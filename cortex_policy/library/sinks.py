@@ -1,4 +1,4 @@
-"""Where the events of answered calls may go: Python's logging, a callable, OpenTelemetry."""
+"""Destinations for the events of decided calls: Python's logging, a function, OpenTelemetry."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,45 +16,46 @@ SPAN_EVENT = "cortex_policy.decision"
 
 
 class CallableSink:
-    """Hands each event to a function: the publisher of a bus, the `append` of a list."""
+    """Passes each event to a function, such as the publisher of a bus or the `append` of a list."""
 
     def __init__(self, function: "Callable[[Mapping[str, object]], object]") -> None:
-        """Take the function; what it returns is dropped, so that it must not be a coroutine function."""
+        """Take the function. Its result is ignored, so it must not be a coroutine function."""
         self._function = function
 
     def record(self, event: "Mapping[str, object]", /) -> None:
-        """Call it."""
+        """Call the function."""
         self._function(event)
 
 
 class LoggingSink:
     """Logs a line for each event, with the event as the attribute `cortex_event` of the record.
 
-    What was allowed is of level INFO, what was not of level WARNING.
+    An allowed call has the level INFO, a denied one WARNING.
     """
 
     def __init__(self, logger: str = LOGGER) -> None:
-        """Name the logger."""
+        """Take the name of the logger."""
         import logging  # noqa: PLC0415 - 14 ms, and only this sink needs it
 
-        self._logger, self._yes, self._no = logging.getLogger(logger), logging.INFO, logging.WARNING
+        self._logger, self._allowed_level, self._denied_level = logging.getLogger(logger), logging.INFO, logging.WARNING
 
     def record(self, event: "Mapping[str, object]", /) -> None:
-        """Log it."""
-        data = _data(event)
+        """Log the event."""
+        data = _event_data(event)
         line = printable(f"{data['grant']} {data['action']}: {data['reason']}")
-        self._logger.log(self._yes if data["decision"] else self._no, "%s", line, extra={"cortex_event": dict(event)})
+        level = self._allowed_level if data["decision"] else self._denied_level
+        self._logger.log(level, "%s", line, extra={"cortex_event": dict(event)})
 
 
 class OpenTelemetrySink:
-    """Adds an event to the current span, and counts the decision; takes the extra `otel`.
+    """Adds an event to the current span, and counts the decision; needs the extra `otel`.
 
-    The counter `cortex_policy.decisions` has the attributes decision, reason and grant: all of few values. The event
-    `cortex_policy.decision` names the action, the version and the run as well, and no argument.
+    The counter `cortex_policy.decisions` has the attributes decision, reason and grant, which have few values. The
+    event `cortex_policy.decision` also has the action, the version and the run, but no arguments.
     """
 
     def __init__(self, meter: "Meter | None" = None) -> None:
-        """Take the meter to count with, else the global one; raise UsageError where the library is not installed."""
+        """Take a meter, by default the global one; raise UsageError if OpenTelemetry is not installed."""
         try:
             from opentelemetry import metrics, trace  # noqa: PLC0415 - an extra
         except ImportError:
@@ -65,18 +66,18 @@ class OpenTelemetrySink:
         self._counter = meter.create_counter(COUNTER, unit="{decision}", description="Answered calls.")
 
     def record(self, event: "Mapping[str, object]", /) -> None:
-        """Count it, and note it in the span."""
-        data = _data(event)
-        counted = {"decision": data["decision"], "reason": data["reason"], "grant": data["grant"]}
-        self._counter.add(1, {f"cortex_policy.{name}": value for name, value in counted.items()})
-        told = counted | {"action": data["action"], "version": data["version"], "run": event.get("subject")}
-        told["event_id"] = event["id"]
-        present = {f"cortex_policy.{name}": value for name, value in told.items() if value is not None}
+        """Count the decision and add the event to the span."""
+        data = _event_data(event)
+        labels = {"decision": data["decision"], "reason": data["reason"], "grant": data["grant"]}
+        self._counter.add(1, {f"cortex_policy.{name}": value for name, value in labels.items()})
+        attributes = labels | {"action": data["action"], "version": data["version"], "run": event.get("subject")}
+        attributes["event_id"] = event["id"]
+        present = {f"cortex_policy.{name}": value for name, value in attributes.items() if value is not None}
         self._span().add_event(SPAN_EVENT, present)
 
 
-def _data(event: "Mapping[str, object]") -> "dict[str, Any]":
+def _event_data(event: "Mapping[str, object]") -> "dict[str, Any]":
     data = event["data"]
     if not isinstance(data, dict):
-        raise TypeError(f"`data` of an event is a mapping, not `{type(data).__name__}`")
+        raise TypeError(f"`data` of an event must be a dictionary, not `{type(data).__name__}`")
     return {**data, "reason": str(data["reason"])}

@@ -1,4 +1,4 @@
-"""The resident library: grants in memory, and not one decision on a grant that has changed since."""
+"""A store for long-running programs: it keeps grants in memory, and never decides by one that has changed."""
 
 import os
 from _thread import allocate_lock
@@ -16,84 +16,87 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cortex_policy.core.audit_sink import Sink
-    from cortex_policy.library.async_loader import Flights
-    from cortex_policy.library.polling import Rounds
+    from cortex_policy.library.async_loader import AsyncExecutor
+    from cortex_policy.library.polling import PollingThread
     from cortex_policy.library.subscriptions import GrantChanged, Subscriptions
     from cortex_policy.state.mapped_ledger import FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
 
-MOST_GRANTS = 64
-_alive: "WeakSet[PolicyStore]" = WeakSet()
+DEFAULT_MAX_GRANTS = 64
+_stores: "WeakSet[PolicyStore]" = WeakSet()
 
 
 class PreloadResult(Value):
-    """What `warm` did: the ids that loaded, and why others did not; under the empty id, why none could be listed."""
+    """What `preload` did: the ids that loaded, and the errors of the others by id.
+
+    If the ids could not be listed, that error has the empty id.
+    """
 
     loaded: tuple[str, ...]
     failures: "Mapping[str, CortexPolicyError]"
 
 
 class PolicyStore(Decider):
-    """The grants of one root for a process that asks often, from any number of threads and event loops.
+    """The grants of one root, for a process that decides often, from any number of threads and event loops.
 
-    A decision that begins after a write has returned is made on what was written, whoever wrote it and by what means:
-    a grant is used again only while the identity of its file, the trust in what leads there, the settings and the
-    stops are what they were. Each decision says in `grant_sha256` which bytes it was made on. A store of a process that
-    forked begins anew in the child.
+    A decision that begins after a write has returned uses what was written, whoever wrote it and in whatever way. A
+    kept grant is used only while its file's identity, the trust in the directories above it, the settings and the
+    stops are unchanged. `Decision.grant_sha256` names the bytes that were used. After a fork, the store starts again in
+    the child.
     """
 
     def __init__(
         self,
         root: "str | os.PathLike[str] | None" = None,
-        max_grants: int = MOST_GRANTS,
+        max_grants: int = DEFAULT_MAX_GRANTS,
         *,
         budgets: "FileBudgets | MemoryBudgets | None" = None,
         reader: str | None = None,
         sinks: "Iterable[Sink]" = (),
     ) -> None:
-        """Find the root; raise GrantError (25, 26) where there is none. From then on its name is followed.
+        """Find the root; raise GrantError (25, 26) if there is none. From then on its name is followed.
 
         Budgets are counted in files shared by all processes, unless others are given. Each sink gets the event of each
-        call that is enforced, after the audit log. Under the name of a `reader`, the
-        store acknowledges each version of the stamp, for `cortex-policy stamp wait --reader`.
+        enforced call, after the audit log. If a `reader` is named, the store acknowledges each version of the stamp
+        under this name, for `cortex-policy stamp wait --reader`.
         """
         if type(max_grants) is not int or max_grants < 1:
             message = "max_grants must be an integer of at least 1"
             raise UsageError(message)
         super().__init__(find_root_name(None if root is None else exact_path(root)), max_grants, budgets, sinks)
         self._lock = allocate_lock()
-        self._flights: Flights | None = None
-        self._rounds: Rounds | None = None
+        self._executor: AsyncExecutor | None = None
+        self._polling: PollingThread | None = None
         self._subscriptions: Subscriptions | None = None
-        _alive.add(self)
+        _stores.add(self)
         if reader is not None:
-            from cortex_policy.library.acknowledgements import Reader  # noqa: PLC0415 - only where one is named
+            from cortex_policy.library.acknowledgements import ReaderAcknowledger  # noqa: PLC0415 - few have one
 
-            self._started().add(Reader(self.root, reader))
+            self._get_polling().add(ReaderAcknowledger(self.root, reader))
 
     async def load_async(self, grant_id: str) -> Grant:
-        """Do what `load` does while the event loop goes on; all who wait for a grant at one time share its read."""
+        """Load a grant without blocking the event loop; calls for the same grant at one time share one read."""
         name = exact_text(grant_id, "an id")
-        return await self._flying().shared(name, lambda: self.load(name))
+        return await self._get_executor().run_shared(name, lambda: self.load(name))
 
     async def enforce_async(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
     ) -> Decision:
-        """Do what `enforce` does while the event loop goes on; raise when awaited.
+        """Enforce a call without blocking the event loop; errors are raised when it is awaited.
 
-        Who is cancelled while it is under way may have consumed budget.
+        If the call is cancelled while it runs, its budget may already be consumed.
         """
-        return await self._flying().alone(lambda: self.enforce(grant_id, action, args, cost=cost))
+        return await self._get_executor().run(lambda: self.enforce(grant_id, action, args, cost=cost))
 
     def preload(self, ids: "Iterable[str] | None" = None) -> PreloadResult:
-        """Load these grants, or all of the root, as many as are kept; what fails is told, and raises nothing."""
+        """Load these grants, or those of the root up to `max_grants`; return failures instead of raising them."""
         loaded: list[str] = []
         failures: dict[str, CortexPolicyError] = {}
         try:
-            wanted = self._listed() if ids is None else list(ids)
+            grant_ids = self._grant_ids() if ids is None else list(ids)
         except CortexPolicyError as error:
             return PreloadResult((), {"": error})
-        for grant_id in wanted:
+        for grant_id in grant_ids:
             try:
                 self.load(grant_id)
                 loaded.append(grant_id)
@@ -102,42 +105,42 @@ class PolicyStore(Decider):
         return PreloadResult(tuple(loaded), failures)
 
     def warm(self, ids: "Iterable[str] | None" = None) -> PreloadResult:
-        """Do what `preload` does, under its old name, with a DeprecationWarning."""
+        """Preload grants: the old name of `preload`, which warns."""
         from cortex_policy.core.deprecated import warn  # noqa: PLC0415 - only old names need it
 
         warn("PolicyStore.warm", "preload")
         return self.preload(ids)
 
     def subscribe(self, callback: "Callable[[GrantChanged], object]") -> "Callable[[], None]":
-        """Call back for each change of a grant from now on; return what ends that.
+        """Call a function for each change of a grant from now on; return a function that ends this.
 
-        Changes are looked for each 0.2 s, sooner where `watchfiles` is installed; writes to one grant that lie between
-        two looks count as one. It is called in a thread of the store. What it raises goes to `threading.excepthook`,
-        and ends neither the thread nor the subscription.
+        The store looks for changes every 0.2 s, or sooner if `watchfiles` is installed. Several writes to one grant
+        between two looks are one change. The callback runs in a thread of the store; an error goes to
+        `threading.excepthook` and ends neither the thread nor the subscription.
         """
-        from cortex_policy.library.subscriptions import Subscriptions  # noqa: PLC0415 - only where one subscribes
+        from cortex_policy.library.subscriptions import Subscriptions  # noqa: PLC0415 - few subscribe
 
         self._check_open()
         with self._lock:
             if self._subscriptions is None:
                 self._subscriptions = Subscriptions(self.root)
-            end = self._subscriptions.add(callback)
-            self._started().add(self._subscriptions)
-        return end
+            unsubscribe = self._subscriptions.add(callback)
+            self._get_polling().add(self._subscriptions)
+        return unsubscribe
 
     def close(self) -> None:
-        """End threads and give all descriptors back; every later use raises UsageError."""
+        """End all threads and close all descriptors; every later use raises UsageError."""
         self._is_closed = True
-        for part in (self._rounds, self._flights):
+        for part in (self._polling, self._executor):
             if part is not None:
                 part.close()
         self._cache.close()
         for budgets in self._budgets.values():
             budgets.forget()
         self._budgets.clear()
-        written, self._written = self._written, None
-        if written is not None:
-            written.close()
+        writer, self._audit_writer = self._audit_writer, None
+        if writer is not None:
+            writer.close()
 
     def __enter__(self) -> "Self":
         return self
@@ -153,44 +156,43 @@ class PolicyStore(Decider):
 
         await to_thread(self.close)
 
-    def leave_to_parent(self) -> None:
-        """Begin anew in a child of a fork, without the threads, and so without the subscriptions of its parent."""
+    def reset_after_fork(self) -> None:
+        """Start again in the child of a fork, without the threads and subscriptions of the parent."""
         self._lock = allocate_lock()
-        self._cache.leave_to_parent()
-        for part in (self._rounds, self._flights):
-            if part is not None:
-                part.leave_to_parent()
-        self._rounds = self._flights = self._subscriptions = None
+        self._cache.reset_after_fork()
+        if self._polling is not None:
+            self._polling.release_callbacks()
+        self._polling = self._executor = self._subscriptions = None
 
-    def _listed(self) -> list[str]:
+    def _grant_ids(self) -> list[str]:
         trust = Trust(self.root.resolve())
         try:
             with Directory(trust, "tools") as tools:
                 trust.settle()
-                return tools.grant_ids()[: self._cache.most]
+                return tools.grant_ids()[: self._cache.max_grants]
         except FileNotFoundError:
             return []
 
-    def _flying(self) -> "Flights":
+    def _get_executor(self) -> "AsyncExecutor":
         self._check_open()
-        from cortex_policy.library.async_loader import Flights  # noqa: PLC0415 - loads `asyncio`
+        from cortex_policy.library.async_loader import AsyncExecutor  # noqa: PLC0415 - loads `asyncio`
 
         with self._lock:
-            if self._flights is None:
-                self._flights = Flights()
-            return self._flights
+            if self._executor is None:
+                self._executor = AsyncExecutor()
+            return self._executor
 
-    def _started(self) -> "Rounds":
-        if self._rounds is None:
-            from cortex_policy.library.polling import Rounds  # noqa: PLC0415 - loads `threading`
+    def _get_polling(self) -> "PollingThread":
+        if self._polling is None:
+            from cortex_policy.library.polling import PollingThread  # noqa: PLC0415 - loads `threading`
 
-            self._rounds = Rounds(self.root.resolve().tools)
-        return self._rounds
-
-
-def _leave_all() -> None:
-    for store in list(_alive):
-        store.leave_to_parent()
+            self._polling = PollingThread(self.root.resolve().tools)
+        return self._polling
 
 
-os.register_at_fork(after_in_child=_leave_all)
+def _reset_all_after_fork() -> None:
+    for store in list(_stores):
+        store.reset_after_fork()
+
+
+os.register_at_fork(after_in_child=_reset_all_after_fork)

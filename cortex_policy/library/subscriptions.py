@@ -1,4 +1,4 @@
-"""Who wants to know of changes, and what changed: each grant's bytes against those of the last look."""
+"""Subscriptions to changes: each grant's bytes are compared with those of the last look."""
 
 import os
 from threading import Lock
@@ -6,9 +6,9 @@ from threading import Lock
 from cortex_policy.core.compare.grants import compare
 from cortex_policy.core.decode import is_grant_id
 from cortex_policy.core.model import CortexPolicyError, Grant, GrantError, Value
-from cortex_policy.library.file_identity import Identity, identity_of, lies_still
+from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.path_lookup import RootName
-from cortex_policy.library.polling import report
+from cortex_policy.library.polling import report_thread_error
 from cortex_policy.state import Root
 from cortex_policy.state.grants import read_grant
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     Callback = Callable[["GrantChanged"], object]
 
-LOOKS_OF_ABSENCE = 2  # in a row: a checkout takes a file away before it puts it back
+ABSENCES_TO_REPORT = 2  # in a row: a checkout takes a file away before it puts it back
 
 
 class GrantChanged(Value):
-    """A grant's bytes were changed: its id, the SHA-256 of the old and the new ones, and what that means.
+    """A change of a grant: its id, the SHA-256 of the old and of the new bytes, and what the change means.
 
-    A side is None where the grant is absent, or cannot be believed or read. The verdict is `same`, `narrowed`,
-    `widened` or `both`: whatever is not `same` or `narrowed` may allow more.
+    `old` or `new` is None if the grant is missing, or cannot be trusted or read. `verdict` is `same`, `narrowed`,
+    `widened` or `both`: after `widened` and `both`, the grant may allow more.
     """
 
     id: str
@@ -34,83 +34,83 @@ class GrantChanged(Value):
     verdict: str
 
 
-class _Seen(Value):
-    """A grant as it was read; the identity is None where it may change unnoticed."""
+class _GrantState(Value):
+    """A grant as it was read. `identity` is None if a change might not be noticed."""
 
     identity: Identity | None
     sha256: str | None
     grant: Grant | None
 
 
-_NOTHING = _Seen(None, None, None)
+_ABSENT = _GrantState(None, None, None)
 
 
 class Subscriptions:
-    """The subscribers of one root. Called, it looks for changes and tells of them."""
+    """The subscribers of one root. Each call looks for changes and reports them."""
 
     def __init__(self, name: RootName) -> None:
-        """Know how things stand now, so that whatever is written from here on is told."""
+        """Read all grants, so that every later write is reported."""
         self._name = name
         self._callbacks: list[Callback] = []
         self._lock = Lock()
-        self._known: dict[str, _Seen] = {}
-        self._missed: dict[str, int] = {}
-        root = self._resolved()
-        self._known = {grant_id: _read(root, grant_id) for grant_id in _listed(root)}
+        self._known: dict[str, _GrantState] = {}
+        self._absences: dict[str, int] = {}
+        root = self._resolve_root()
+        self._known = {grant_id: _read_state(root, grant_id) for grant_id in _grant_ids(root)}
 
     def add(self, callback: "Callback") -> "Callable[[], None]":
-        """Tell this one too; return what ends that."""
+        """Add a subscriber; return a function that removes it."""
 
-        def call(change: GrantChanged) -> object:  # another one each time that it subscribes
+        def forward(change: GrantChanged) -> object:  # a new object for each subscription of the same callback
             return callback(change)
 
         with self._lock:
-            self._callbacks.append(call)
-        return lambda: self._remove(call)
+            self._callbacks.append(forward)
+        return lambda: self._remove(forward)
 
-    def _remove(self, call: "Callback") -> None:
+    def _remove(self, forward: "Callback") -> None:
         with self._lock:
-            if call in self._callbacks:
-                self._callbacks.remove(call)
+            if forward in self._callbacks:
+                self._callbacks.remove(forward)
 
     def __call__(self) -> None:
-        """Look at each grant, and tell of each whose bytes are others."""
+        """Report each grant whose bytes have changed."""
         for change in list(self._changes()):
             with self._lock:
                 callbacks = tuple(self._callbacks)
             for callback in callbacks:
                 try:
                     callback(change)
-                except Exception as error:  # noqa: BLE001 - the others are told all the same
-                    report(error)
+                except Exception as error:  # noqa: BLE001 - the others are still called
+                    report_thread_error(error)
 
-    def _resolved(self) -> Root | None:
-        """Return the root that its name leads to now; None where it is gone."""
+    def _resolve_root(self) -> Root | None:
+        """Return the root that the name leads to now, None if there is none."""
         try:
             return self._name.resolve()
         except GrantError:
             return None
 
     def _changes(self) -> "Iterator[GrantChanged]":
-        root = self._resolved()
-        for grant_id in sorted({*_listed(root), *self._known}):
-            known = self._known.get(grant_id, _NOTHING)
+        root = self._resolve_root()
+        for grant_id in sorted({*_grant_ids(root), *self._known}):
+            known = self._known.get(grant_id, _ABSENT)
             if known.identity is not None and known.identity == _identity(root, grant_id):
                 continue
-            seen = _read(root, grant_id)
-            if seen.sha256 is None and known.sha256 is not None:
-                self._missed[grant_id] = self._missed.get(grant_id, 0) + 1
-                if self._missed[grant_id] < LOOKS_OF_ABSENCE:
+            state = _read_state(root, grant_id)
+            if state.sha256 is None and known.sha256 is not None:
+                self._absences[grant_id] = self._absences.get(grant_id, 0) + 1
+                if self._absences[grant_id] < ABSENCES_TO_REPORT:
                     continue
-            self._missed.pop(grant_id, None)
-            self._known[grant_id] = seen
-            if seen == _NOTHING:
+            self._absences.pop(grant_id, None)
+            self._known[grant_id] = state
+            if state == _ABSENT:
                 del self._known[grant_id]
-            if seen.sha256 != known.sha256:
-                yield GrantChanged(grant_id, known.sha256, seen.sha256, compare(known.grant, seen.grant).verdict)
+            if state.sha256 != known.sha256:
+                yield GrantChanged(grant_id, known.sha256, state.sha256, compare(known.grant, state.grant).verdict)
 
 
-def _listed(root: Root | None) -> list[str]:
+def _grant_ids(root: Root | None) -> list[str]:
     try:
         names = os.listdir(root.tools) if root is not None else []
     except OSError:
@@ -125,13 +125,13 @@ def _identity(root: Root | None, grant_id: str) -> Identity | None:
         return None
 
 
-def _read(root: Root | None, grant_id: str) -> _Seen:
+def _read_state(root: Root | None, grant_id: str) -> _GrantState:
     identity = _identity(root, grant_id)
-    kept = identity if identity is not None and lies_still(identity) else None
+    stable = identity if identity is not None and is_stable(identity) else None
     try:
         grant = read_grant(root, grant_id) if root is not None else None
     except CortexPolicyError:
         grant = None
     if grant is None:
-        return _Seen(kept, None, None)
-    return _Seen(kept, grant.origin.sha256 if grant.origin is not None else None, grant)
+        return _GrantState(stable, None, None)
+    return _GrantState(stable, grant.origin.sha256 if grant.origin is not None else None, grant)

@@ -2,7 +2,7 @@
 
 from time import monotonic, sleep
 
-from cortex_policy.library.acknowledgements import Acknowledgement, check_name, living
+from cortex_policy.library.acknowledgements import Acknowledgement, active_acknowledgements, check_name
 from cortex_policy.manage.stamp import POLL_SECONDS
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
@@ -21,7 +21,7 @@ def wait_for_readers(
     wanted = _stamp_version(root) if version is None else version
     deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
     while True:
-        told = tuple(sorted(living(root, name), key=lambda each: each.pid))
+        told = tuple(sorted(active_acknowledgements(root, name), key=lambda each: each.pid))
         if told and all(each.version >= wanted for each in told):
             return told
         if deadline is not None and not monotonic() < deadline:

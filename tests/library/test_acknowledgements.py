@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import StateError, UsageError
-from cortex_policy.library.acknowledgements import living
+from cortex_policy.library.acknowledgements import active_acknowledgements
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.acknowledgements import wait_for_readers
 from cortex_policy.state.grants import find_root
@@ -68,7 +68,7 @@ def test_a_reader_that_died_counts_no_more(state: Path, end: int) -> None:
     assert [told.pid for told in wait_for_readers(find_root(), "gateway", 1, PATIENCE)] == [service.pid]
     service.send_signal(end)
     service.communicate()
-    assert list(living(find_root(), "gateway")) == []
+    assert list(active_acknowledgements(find_root(), "gateway")) == []
     assert not [file for file in state.iterdir() if file.name.startswith("reader-")]
 
 
@@ -85,9 +85,9 @@ def test_a_child_of_a_reader_takes_nothing_back_and_keeps_nobody_alive() -> None
             os.read(done, 1)
             os._exit(0)
         os.read(ready, 1)
-        assert [told.pid for told in living(find_root(), "gateway")] == [os.getpid()]
+        assert [told.pid for told in active_acknowledgements(find_root(), "gateway")] == [os.getpid()]
         store.close()
-        assert list(living(find_root(), "gateway")) == []
+        assert list(active_acknowledgements(find_root(), "gateway")) == []
         os.close(say_done)
         os.waitpid(child, 0)
         for descriptor in (ready, say_ready, done):

@@ -14,7 +14,7 @@ from conftest import GIT
 
 from cortex_policy import load_grant_async
 from cortex_policy.core.model import AccessDenied, Grant, GrantError, UsageError
-from cortex_policy.library.async_loader import Flights
+from cortex_policy.library.async_loader import AsyncExecutor
 from cortex_policy.library.store import PolicyStore
 
 STILL = 0.03
@@ -80,11 +80,11 @@ def test_many_who_wait_share_one_read_and_one_who_leaves_takes_nobody_along(tmp_
     """The loop ticks meanwhile; who comes while it is under way gets the next one, begun after they came."""
 
     async def main() -> None:
-        flights, pipe = Flights(), Pipe(tmp_path)
-        many = [asyncio.create_task(flights.shared("git", pipe.read)) for _ in range(20)]
+        executor, pipe = AsyncExecutor(), Pipe(tmp_path)
+        many = [asyncio.create_task(executor.run_shared("git", pipe.read)) for _ in range(20)]
         assert await ticks_while(many[0], 30) == 30
         many[0].cancel()
-        late = [asyncio.create_task(flights.shared("git", pipe.read)) for _ in range(20)]
+        late = [asyncio.create_task(executor.run_shared("git", pipe.read)) for _ in range(20)]
         await asyncio.sleep(0)
         late[3].cancel()
         await pipe.write("first")
@@ -96,7 +96,7 @@ def test_many_who_wait_share_one_read_and_one_who_leaves_takes_nobody_along(tmp_
         others = await asyncio.gather(*late, return_exceptions=True)
         assert [grant.tool for grant in others if isinstance(grant, Grant)] == ["second"] * 19
         assert pipe.reads == 2
-        flights.close()
+        executor.close()
 
     asyncio.run(main())
 

@@ -294,7 +294,7 @@ def test_a_child_that_lives_on_holds_no_lock_of_its_parent(log: Path, store: Pol
             os._exit(0)
 
         store.enforce("git", "tree")
-        store._written._log._sha256 = fork_within  # type: ignore[union-attr] # noqa: SLF001
+        store._audit_writer._log._sha256 = fork_within  # type: ignore[union-attr] # noqa: SLF001
         store.enforce("git", "tree")
         os._exit(1)
     assert os.waitpid(parent, 0)[1] == signal.SIGKILL
@@ -331,7 +331,7 @@ def test_a_signal_in_the_middle_of_a_line_is_denied_and_hangs_nobody(log: Path, 
     store.enforce("git", "tree")
     store.enforce("git", "tree")  # a log that is there guards itself, so that the grant was read again
     caught: list[BaseException] = []
-    writer = store._written._log  # type: ignore[union-attr] # noqa: SLF001
+    writer = store._audit_writer._log  # type: ignore[union-attr] # noqa: SLF001
     sha256, is_within = writer._sha256, [False]  # type: ignore[union-attr] # noqa: SLF001
 
     def interrupted(data: bytes) -> str:

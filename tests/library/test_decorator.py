@@ -1,4 +1,4 @@
-"""A guarded function does not begin where its grant says no, however it is called."""
+"""A decorated function does not run if its grant denies the call, however it is called."""
 
 import asyncio
 import inspect
@@ -62,7 +62,7 @@ def test_a_coroutine_function_is_asked_for_when_it_is_awaited(store: PolicyStore
     assert ran == ["docs/a"]
 
 
-def test_methods_are_guarded_like_functions(store: PolicyStore | None) -> None:
+def test_methods_are_decorated_like_functions(store: PolicyStore | None) -> None:
     """Their instance is a parameter too."""
 
     class Reader:
@@ -85,8 +85,8 @@ def test_methods_are_guarded_like_functions(store: PolicyStore | None) -> None:
 
 
 @pytest.mark.parametrize("name", ["file", "words", "named"])
-def test_a_name_that_the_function_does_not_have_is_refused_where_it_is_decorated(name: str) -> None:
-    """What it only collects is none: nobody knows whether it comes."""
+def test_a_parameter_that_the_function_does_not_have_is_an_error_when_it_is_decorated(name: str) -> None:
+    """Names of `*words` and `**named` are not parameters: the caller may leave them out."""
     with pytest.raises(UsageError, match=f"has no parameter `{name}`"):
 
         @enforced("git", "tree", path=name)
@@ -94,15 +94,15 @@ def test_a_name_that_the_function_does_not_have_is_refused_where_it_is_decorated
             raise AssertionError(path, words, named)
 
 
-def test_what_no_call_begins_is_refused() -> None:
-    """An asynchronous generator, whose body runs later; a class."""
+def test_generators_and_classes_cannot_be_decorated() -> None:
+    """The call of an asynchronous generator does not start its body."""
     with pytest.raises(UsageError, match="asynchronous generator"):
 
         @enforced("git", "tree")
         async def stream() -> object:  # type: ignore[misc]
             yield 1
 
-    with pytest.raises(UsageError, match="is no function"):
+    with pytest.raises(UsageError, match="is not a function"):
 
         @enforced("git", "tree")
         class Tool:

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import PATH_OUTSIDE_SCOPE, Decision, Grant, Rate, Settings
 from cortex_policy.core.plain_values import exact_arguments
-from cortex_policy.library.cache import Entry
-from cortex_policy.library.openat2 import Beneath
-from cortex_policy.library.path_cache import MOST_ROUTES
+from cortex_policy.library.cache import CachedGrant
+from cortex_policy.library.openat2 import Openat2
+from cortex_policy.library.path_cache import MAX_PATHS
 from cortex_policy.library.path_lookup import RootName
-from cortex_policy.library.preconditions import look
+from cortex_policy.library.preconditions import read_preconditions
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.state.enforcement import ask
 from cortex_policy.state.grants import find_root, read_grant
@@ -70,19 +70,19 @@ def maze(root: Path) -> Path:
     return root
 
 
-def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> Entry:
+def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> CachedGrant:
     """Make a grant stand on the premises of the root that the test stands in."""
     root = find_root()
-    found = look(RootName(root.path, root.named))
+    found = read_preconditions(RootName(root.path, root.named))
     origin = read_grant(root, "git").origin
     assert origin is not None
     made = Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
     merged = Settings(**{**vars(rules), "state_dir": found.settings.state_dir})
-    beneath = Beneath(root.path, found.identities[0]) if asks_at_once and sys.platform == "linux" else None
-    return Entry(made, merged, origin.file, (), found, beneath)
+    beneath = Openat2(root.path, found.identities[0]) if asks_at_once and sys.platform == "linux" else None
+    return CachedGrant(made, merged, origin.file, (), found, beneath)
 
 
-def slowly(entry: Entry, action: str, args: dict[str, Any]) -> Decision:
+def slowly(entry: CachedGrant, action: str, args: dict[str, Any]) -> Decision:
     """Decide as every other way into this program does."""
     decision = ask(
         entry.grant, action, exact_arguments(args), peek=True, settings=entry.settings, budgets=MemoryBudgets()
@@ -123,11 +123,11 @@ def test_a_fast_yes_is_the_answer_of_the_engine(
         first, other = entry_of(grant, rules), entry_of(grant, rules, asks_at_once=False)
         os.chdir(maze / where)
         for entry in (first, first, other):
-            found = entry.yes(action, given_args, is_told=True)
+            found = entry.try_allow(action, given_args, with_budget=True)
             event("answered" if found else "declined")
             if found is not None:
                 assert found == slowly(entry, action, given_args)
-                untold = entry.yes(action, given_args, is_told=False)
+                untold = entry.try_allow(action, given_args, with_budget=False)
                 assert untold is not None
                 assert untold._fields() == (*found._fields()[:3], None, *found._fields()[4:])
         bare = first.prepared.bare.get(action)
@@ -146,7 +146,7 @@ def test_ordinary_paths_are_answered_fast(maze: Path, parts: list[str], where: s
     place = maze / where / given_path
     os.chdir(maze / where)
     try:
-        found = entry.yes("tree", {"path": given_path}, is_told=True)
+        found = entry.try_allow("tree", {"path": given_path}, with_budget=True)
         is_plain = os.path.realpath(place) == str(place) and place.parent.is_dir()
         expected = bool(slowly(entry, "tree", {"path": given_path})) and is_plain
         assert found is not None or not expected
@@ -160,10 +160,10 @@ def test_a_link_that_takes_the_place_of_a_directory_is_seen_at_once(maze: Path, 
     grant = Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs",))
     entry = entry_of(grant, Settings(), asks_at_once=asks_at_once)
     call = {"path": "docs/a/file"}
-    assert entry.yes("tree", call, is_told=True)
+    assert entry.try_allow("tree", call, with_budget=True)
     (maze / "docs" / "a").rename(maze / "docs" / "was-a")
     (maze / "docs" / "a").symlink_to("/etc")
-    assert entry.yes("tree", call, is_told=True) is None
+    assert entry.try_allow("tree", call, with_budget=True) is None
     assert not slowly(entry, "tree", call)
 
 
@@ -184,7 +184,7 @@ def test_a_way_that_never_was_is_not_allowed_while_another_process_swaps_its_par
     )
     with subprocess.Popen([sys.executable, "-c", swap]) as swapper:
         try:
-            answers = {entry.yes("tree", {"path": "docs/swapped/x"}, is_told=True) for _ in range(20_000)}
+            answers = {entry.try_allow("tree", {"path": "docs/swapped/x"}, with_budget=True) for _ in range(20_000)}
         finally:
             swapper.kill()
     assert answers == {None}
@@ -194,11 +194,11 @@ def test_as_many_paths_as_anybody_asks_for_take_no_more_memory(maze: Path) -> No
     """Those that were resolved before are forgotten when they become many."""
     assert maze.is_dir()
     entry = entry_of(Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs",)), Settings())
-    for number in range(3 * MOST_ROUTES):
-        assert entry.yes("tree", {"path": f"docs/{number}"}, is_told=True)
-        entry.yes("tree", {f"x{number}": 1}, is_told=True)
-    assert entry.routes is not None
-    assert len(entry.routes) <= MOST_ROUTES
+    for number in range(3 * MAX_PATHS):
+        assert entry.try_allow("tree", {"path": f"docs/{number}"}, with_budget=True)
+        entry.try_allow("tree", {f"x{number}": 1}, with_budget=True)
+    assert entry.path_cache is not None
+    assert len(entry.path_cache) <= MAX_PATHS
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts as Linux has them")
@@ -220,7 +220,7 @@ def test_what_governs_is_seen_through_a_mount(
         entry = entry_of(grant, Settings(), asks_at_once=asks_at_once)
         for end in inside:
             args = {"path": f"docs/mounted{end}"}
-            assert entry.yes("tree", args, is_told=True) is None
+            assert entry.try_allow("tree", args, with_budget=True) is None
             assert not slowly(entry, "tree", args)
     finally:
         subprocess.run(["umount", str(maze / "docs" / "mounted")], check=True)

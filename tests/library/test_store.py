@@ -261,9 +261,9 @@ def test_nothing_is_read_twice_without_a_reason(store: PolicyStore) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has inotify")
 def test_nothing_is_looked_at_twice_where_the_kernel_tells(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by the first decision after a write elsewhere, nor by the thousandth."""
-    monkeypatch.setattr(preconditions, "LOOK_AGAIN_NS", 1 << 62)
-    looks, look = [], preconditions.look
-    monkeypatch.setattr(preconditions, "look", lambda name: looks.append(1) or look(name))
+    monkeypatch.setattr(preconditions, "MAX_AGE_NS", 1 << 62)
+    looks, look = [], preconditions.read_preconditions
+    monkeypatch.setattr(preconditions, "read_preconditions", lambda name: looks.append(1) or look(name))
     time.sleep(STILL)
     with PolicyStore(root) as store:
         for _ in range(3):
@@ -278,7 +278,7 @@ def test_nothing_is_looked_at_twice_where_the_kernel_tells(root: Path, monkeypat
 
 
 def test_a_decision_is_the_one_that_enforce_would_make(store: PolicyStore) -> None:
-    """Allowed and denied, with the same places, obligations and details."""
+    """Allowed and denied, with the same paths, obligations and details."""
     grant = load_grant("git")
     for action, args in (("tree", PATH), ("tree", {}), ("push", {}), ("tree", {"path": "etc"}), ("tree", {"path": 3})):
         try:
@@ -286,7 +286,7 @@ def test_a_decision_is_the_one_that_enforce_would_make(store: PolicyStore) -> No
         except AccessDenied as error:
             expected = error.decision
         found = store.decide("git", action, args)
-        for field in ("reason", "detail", "obligations", "places"):
+        for field in ("reason", "detail", "obligations", "paths"):
             assert getattr(found, field) == getattr(expected, field)
 
 
@@ -312,7 +312,7 @@ def test_a_flood_is_denied_in_the_words_of_any_other_denial(root: Path, kind: st
     grant = load_grant("git")
     time.sleep(STILL)
     with PolicyStore(root, budgets=MemoryBudgets() if kind == "memory" else None) as store:
-        budgets = store._counted(store._cache.read("git", lambda: store._loaded("git")))  # noqa: SLF001 - to ask it too
+        budgets = store._budgets_of(store._cache.read("git", lambda: store._load("git")))  # noqa: SLF001 - to ask it too
         for _ in range(30):
             store.enforce("git", "tree", PATH)
         for _ in range(5):
@@ -322,7 +322,7 @@ def test_a_flood_is_denied_in_the_words_of_any_other_denial(root: Path, kind: st
                 enforce(grant, "tree", PATH, budgets=budgets)
             found, expected = error.value.decision, other.value.decision
             assert found.grant_sha256 == (grant.origin.sha256 if grant.origin else None)
-            for field in ("reason", "detail", "obligations", "places", "message"):
+            for field in ("reason", "detail", "obligations", "paths", "message"):
                 assert getattr(found, field) == getattr(expected, field)
             assert found.budget is not None
             assert expected.budget is not None

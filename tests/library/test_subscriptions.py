@@ -58,7 +58,7 @@ def test_each_write_is_told_once_with_what_it_means(root: Path) -> None:
         assert told.get(timeout=PATIENCE) == GrantChanged("fresh", None, new, "widened")
         (root / ".cortex" / "policy" / "tools" / "fresh.json").unlink()
         assert told.get(timeout=PATIENCE) == GrantChanged("fresh", new, None, "narrowed")
-        time.sleep(4 * polling.SECONDS)
+        time.sleep(4 * polling.INTERVAL_SECONDS)
         assert told.empty()
 
 
@@ -90,7 +90,7 @@ def test_who_ends_a_subscription_is_told_no_more(root: Path) -> None:
         end()
         written(root, tool="t")
         assert told.get(timeout=PATIENCE).id == "git"
-        time.sleep(3 * polling.SECONDS)
+        time.sleep(3 * polling.INTERVAL_SECONDS)
         assert told.empty()
 
 

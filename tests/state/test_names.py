@@ -515,13 +515,13 @@ file, words = root + "/.cortex/policy/tools/git.json", ("git", "tree", {"path": 
 if most == "enough but for the grant":
     with PolicyStore(root) as store:
         store.decide(*words)
-        most = len(store._cache.ground._watch._all) - 1
+        most = len(store._cache.watcher._inotify._all) - 1
 limit(most)
-asked, call = [], inotify.Watch._call
+asked, call = [], inotify.Inotify._call
 def counted(self, function, *words):
     asked.append(function)
     return call(self, function, *words)
-inotify.Watch._call, preconditions.RETRY_NS, preconditions.LOOK_AGAIN_NS = counted, int(retry), 1 << 62
+inotify.Inotify._call, preconditions.RETRY_NS, preconditions.MAX_AGE_NS = counted, int(retry), 1 << 62
 with PolicyStore(root) as store:
     for _ in range(3):
         assert store.decide(*words)
@@ -541,10 +541,10 @@ with PolicyStore(root) as store:
     limit(10000)
     for _ in range(3):
         assert store.decide(*words)
-    ground, before = store._cache.ground, store._cache.ground._looks
+    watcher, before = store._cache.watcher, store._cache.watcher._reads
     for _ in range(100):
         assert store.decide(*words)
-    is_told = ground._looks == before and all(entry.generation for entry in store._cache._entries.values())
+    is_told = watcher._reads == before and all(entry.generation for entry in store._cache._entries.values())
     print(again > 0, is_told, len(os.listdir("/proc/self/fd")) <= descriptors + 1)
 """
 
