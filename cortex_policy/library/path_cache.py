@@ -10,12 +10,10 @@ from stat import S_IFLNK
 
 from cortex_policy.core.model import Decision, ResolvedPath
 from cortex_policy.core.prepared_grant import Prepared, is_plainly_spelled
-from cortex_policy.state.paths import ENTER, MAX_COMPONENTS, Guarded, beginnings
+from cortex_policy.state.paths import ENTER, MAX_COMPONENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cortex_policy.library.openat2 import Openat2
     from cortex_policy.library.preconditions import Preconditions
 
@@ -109,35 +107,6 @@ def _plain_path(argument: str, given: str, directory: str, preconditions: "Preco
     if inside[: len(POLICY_HOLDER)].casefold() == POLICY_HOLDER:  # also `.cortexes`: any name that begins so
         return None
     return ResolvedPath(argument, given, inside, inside, absolute, "", "")
-
-
-def find_plain_root(root: str, protected: Guarded) -> str | None:
-    """Return the root with a `/` if ordinary paths can be resolved below it, else None (`Preconditions.plain_root`)."""
-    top = f"{root.rstrip('/')}/"
-    if not root.isascii():
-        return None
-    folded = top.casefold()
-    holder = f"{folded}.cortex"
-    for name in protected.paths:
-        other = f"{name.casefold().rstrip('/')}/"
-        if other.startswith(folded) and not other.startswith(holder):
-            return None
-        if folded.startswith(other):
-            return None
-    if any(folded.startswith(beginnings(log)) for log in protected.logs):
-        return None  # a rotated log could get this name
-    for above in _ancestors(root):
-        status = os.lstat(above)
-        if (status.st_dev, status.st_ino) in protected.identities:
-            return None
-    return top
-
-
-def _ancestors(path: str) -> "Iterator[str]":
-    yield path
-    while path != "/":
-        path = os.path.dirname(path)
-        yield path
 
 
 def _is_without_links(absolute: str, preconditions: "Preconditions") -> bool:

@@ -1,4 +1,4 @@
-"""Follow a name through every directory and link that decides where it leads."""
+"""Where names lead: through which directories and links, and whether paths below a root need none."""
 
 import os
 from stat import S_ISDIR, S_ISLNK
@@ -7,10 +7,11 @@ from cortex_policy.core.model import Value
 from cortex_policy.library.inotify import APPEARED, ITSELF
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
+from cortex_policy.state.paths import Guarded, beginnings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Visit = Callable[[str, int], None]
 
@@ -83,3 +84,32 @@ def _exists(path: str, directory: str, visit: "Visit") -> bool:
     except FileNotFoundError:
         return False
     return True  # it appeared just now
+
+
+def find_plain_root(root: str, protected: Guarded) -> str | None:
+    """Return the root with a `/` if ordinary paths can be resolved below it, else None (`Preconditions.plain_root`)."""
+    top = f"{root.rstrip('/')}/"
+    if not root.isascii():
+        return None
+    folded = top.casefold()
+    holder = f"{folded}.cortex"
+    for name in protected.paths:
+        other = f"{name.casefold().rstrip('/')}/"
+        if other.startswith(folded) and not other.startswith(holder):
+            return None
+        if folded.startswith(other):
+            return None
+    if any(folded.startswith(beginnings(log)) for log in protected.logs):
+        return None  # a rotated log could get this name
+    for above in _ancestors(root):
+        status = os.lstat(above)
+        if (status.st_dev, status.st_ino) in protected.identities:
+            return None
+    return top
+
+
+def _ancestors(path: str) -> "Iterator[str]":
+    yield path
+    while path != "/":
+        path = os.path.dirname(path)
+        yield path

@@ -12,8 +12,7 @@ from time import monotonic_ns
 from cortex_policy.core.model import CortexPolicyError, Origin, Settings, Value
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
-from cortex_policy.library.path_cache import find_plain_root
-from cortex_policy.library.path_lookup import RootName, walk
+from cortex_policy.library.path_lookup import RootName, find_plain_root, walk
 from cortex_policy.state import Root, settings_directories
 from cortex_policy.state.enforcement import refuse_stop, refuse_stop_of_host, settings_of
 from cortex_policy.state.grants import Directory, Trust
