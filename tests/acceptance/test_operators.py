@@ -14,20 +14,16 @@ import pytest
 from cortex_policy.core.decode import decode
 from tests.support.command import PROGRAM, result_of
 from tests.support.command import run_command as run
+from tests.support.roots import grant_file
 from tests.support.terminal import Terminal
 
 VALID = sorted((Path(__file__).parent.parent / "examples" / "valid").glob("*.json"))
 
 
-def tool(root: Path, grant_id: str) -> Path:
-    """Return the file of a grant."""
-    return root / ".cortex" / "policy" / "tools" / f"{grant_id}.json"
-
-
 @pytest.mark.parametrize("example", VALID, ids=lambda path: path.stem)
 def test_there_and_back_gives_identical_bytes(root: Path, example: Path) -> None:
     """An action added and removed, a rate set and set back, whatever the layout."""
-    file, before = tool(root, "x"), example.read_bytes()
+    file, before = grant_file(root, "x"), example.read_bytes()
     file.write_bytes(before)
     rate = decode(before).rate.per_minute
     run("set", "x", "--allow", "zz:new", "--allow-widening")
@@ -43,30 +39,30 @@ def test_there_and_back_gives_identical_bytes(root: Path, example: Path) -> None
 
 def test_a_script_says_yes_before_it_widens(root: Path) -> None:
     """Else 3, with what it would mean and nothing written; the stamp goes up by one for each write."""
-    before = tool(root, "git").read_bytes()
+    before = grant_file(root, "git").read_bytes()
     done = run("set", "git", "--allow", "push", "--add-scope", ".github", code=3)
     assert "git\tactions\twidened\tadds push\n" in done.stdout
     assert "--allow-widening" in done.stderr
     assert "warning: git: scope `.github` covers `.github/workflows`" in done.stderr
-    assert tool(root, "git").read_bytes() == before
+    assert grant_file(root, "git").read_bytes() == before
     assert run("set", "git", "--allow", "push", "--allow-widening").stdout.endswith("saved `git`, version 1\n")
     assert run("set", "git", "--revoke", "push").stdout.endswith("saved `git`, version 2\n")
-    assert tool(root, "git").read_bytes() == before
+    assert grant_file(root, "git").read_bytes() == before
     assert run("set", "git", "--rate", "30").stdout == "nothing to do: `git` is so already\n"
     run("check", "git", "tree", "--path", "docs")
 
 
 def test_a_dry_run_prints_a_diff_that_patch_takes(root: Path) -> None:
     """And the meaning; nothing is written, and nobody must say yes."""
-    before = tool(root, "git").read_bytes()
+    before = grant_file(root, "git").read_bytes()
     done = run("set", "git", "--rate", "60", "--dry-run")
     diff, _, meaning = done.stdout.partition("git\trate")
     assert meaning.startswith("\twidened\t30 becomes 60 a minute\n")
     assert "\\ No newline at end of file\n" in diff
-    assert tool(root, "git").read_bytes() == before
+    assert grant_file(root, "git").read_bytes() == before
     assert not (root / ".cortex" / "policy" / "stamp.json").exists()
     subprocess.run(["git", "apply", "-"], input=diff, text=True, check=True, cwd=root)
-    assert decode(tool(root, "git").read_bytes()).rate.per_minute == 60
+    assert decode(grant_file(root, "git").read_bytes()).rate.per_minute == 60
     assert run("set", "git", "--rate", "60", "--dry-run").stdout == "nothing to do: `git` is so already\n"
 
 
@@ -90,7 +86,7 @@ def test_json_is_one_object(root: Path) -> None:
     assert json.loads(run("fmt", "--json").stdout)["grants"][0] | {"diff": ""} == {
         "id": "git", "differs": True, "changed": True, "version": 5, "diff": "", "problem": None,
     }  # fmt: skip
-    assert decode(tool(root, "git").read_bytes()).rate.per_minute == 60
+    assert decode(grant_file(root, "git").read_bytes()).rate.per_minute == 60
 
 
 @pytest.mark.parametrize(
@@ -117,22 +113,22 @@ def test_json_is_one_object(root: Path) -> None:
 )  # fmt: skip
 def test_a_no_says_why(root: Path, words: tuple[str, ...], code: int, said: str) -> None:
     """And changes nothing."""
-    tool(root, "broken").write_text("{")
-    before = {path: path.read_bytes() for path in tool(root, "x").parent.iterdir()}
+    grant_file(root, "broken").write_text("{")
+    before = {path: path.read_bytes() for path in grant_file(root, "x").parent.iterdir()}
     assert said in run(*words, code=code).stderr
-    assert {path: path.read_bytes() for path in tool(root, "x").parent.iterdir()} == before
+    assert {path: path.read_bytes() for path in grant_file(root, "x").parent.iterdir()} == before
 
 
 def test_a_grant_lives_from_new_to_remove(root: Path) -> None:
     """Made, copied, renamed, removed: each by one command of a script."""
     words = ("--tool", "t", "--allow", "tree", "--allow", "search", "--rate", "3", "--data-class", "public")
     run("new", "a", *words, "--scope", "docs", "--allow-widening")
-    grant = decode(tool(root, "a").read_bytes())
+    grant = decode(grant_file(root, "a").read_bytes())
     assert (grant.tool, grant.actions, grant.fs_scope) == ("t", ("tree", "search"), ("docs",))
     run("check", "a", "tree", "--path", "docs/x")
     run("copy", "a", "b", "--allow-widening")
     run("rename", "b", "c")
-    assert tool(root, "c").read_bytes() == tool(root, "a").read_bytes()
+    assert grant_file(root, "c").read_bytes() == grant_file(root, "a").read_bytes()
     assert run("remove", "c", "--yes").stdout.endswith("removed `c`, version 4\n")
     assert run("stamp", "verify").stdout == "the grants are as stamped\n"
 
@@ -178,20 +174,20 @@ def test_what_init_says_next_can_be_typed(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_fmt_names_what_it_would_change(root: Path) -> None:
     """1 and nothing written with --check and --diff; 21 where one is invalid."""
-    before = tool(root, "git").read_bytes()
+    before = grant_file(root, "git").read_bytes()
     done = run("fmt", "--check", code=1)
     assert done.stdout == "`git` would be laid out anew\n`model-gateway` would be laid out anew\n"
     assert done.stderr == "hint: lay out with `cortex-policy fmt`\n"
     diff = run("fmt", "git", "--diff", code=1).stdout
-    assert tool(root, "git").read_bytes() == before
+    assert grant_file(root, "git").read_bytes() == before
     assert run("fmt").stdout == "laid out `git`, version 1\nlaid out `model-gateway`, version 2\n"
-    after = tool(root, "git").read_bytes()
+    after = grant_file(root, "git").read_bytes()
     assert decode(after) == decode(before)
-    tool(root, "git").write_bytes(before)
+    grant_file(root, "git").write_bytes(before)
     subprocess.run(["git", "apply", "-"], input=diff, text=True, check=True, cwd=root)
-    assert tool(root, "git").read_bytes() == after
+    assert grant_file(root, "git").read_bytes() == after
     assert run("fmt", "--check").stdout == "nothing to do: the layout is canonical\n"
-    tool(root, "broken").write_text("{")
+    grant_file(root, "broken").write_text("{")
     assert "broken: grant invalid: " in run("fmt", code=21).stderr
     run("fmt", "missing", code=20)
 
@@ -249,7 +245,7 @@ def test_no_update_is_lost_among_many(root: Path) -> None:
     words = [*PROGRAM, "set", "git", "--allow-widening", "--wait", "60", "--allow"]
     writers = [subprocess.Popen([*words, f"a{nth}"], stdout=subprocess.DEVNULL) for nth in range(8)]
     assert [writer.wait(timeout=90) for writer in writers] == [0] * 8
-    assert set(decode(tool(root, "git").read_bytes()).actions) >= {f"a{nth}" for nth in range(8)}
+    assert set(decode(grant_file(root, "git").read_bytes()).actions) >= {f"a{nth}" for nth in range(8)}
     assert run("stamp", "show").stdout.startswith("version 8, ")
 
 
@@ -261,7 +257,7 @@ def test_bytes_that_are_no_text_are_no_part_of_a_grant(root: Path, word: bytes) 
             done = subprocess.run([*PROGRAM, *words, b"--allow", b"y", option, word], capture_output=True, check=False)
             assert done.returncode == 2, done
             assert b"lone surrogate" in done.stderr
-    assert not tool(root, "x").exists()
+    assert not grant_file(root, "x").exists()
 
 
 @pytest.mark.parametrize(("line", "code"), [("widen", 0), ("y", 3), ("", 3), ("\x04", 3)])
@@ -271,29 +267,29 @@ def test_widening_asks_for_the_word(root: Path, line: str, code: int) -> None:
     terminal.answer("type `widen` to save it: ", line)
     assert terminal.end()[0] == code
     assert "adds push" in terminal.said
-    assert (b"push" in tool(root, "git").read_bytes()) == (code == 0)
+    assert (b"push" in grant_file(root, "git").read_bytes()) == (code == 0)
 
 
 def test_what_was_typed_before_the_question_is_no_answer(root: Path) -> None:
     """Nobody says yes to what was not shown yet, not even in a paste."""
-    before = tool(root, "git").read_bytes()
+    before = grant_file(root, "git").read_bytes()
     terminal = Terminal("set", "git", "--allow", "push")
     terminal.child.sendline("widen")
     terminal.answer("type `widen` to save it: ", "")
     assert terminal.end()[0] == 3
-    assert tool(root, "git").read_bytes() == before
+    assert grant_file(root, "git").read_bytes() == before
 
 
 def test_who_does_not_see_what_it_means_is_not_asked(root: Path) -> None:
     """Where the output is not a terminal: the meaning stands there."""
-    before = tool(root, "git").read_bytes()
+    before = grant_file(root, "git").read_bytes()
     for words in ("set git --allow push", "remove git", "new x", "copy git x"):
         shell = f'"$0" -m cortex_policy {words} > "$1"; exit $?'
         child = pexpect.spawn("bash", ["-c", shell, sys.executable, str(root / "seen")], encoding="utf-8", timeout=30)
         child.expect(pexpect.EOF)
         child.close()
         assert (child.exitstatus, "say it with" in child.before or "takes" in child.before) in {(3, True), (2, True)}
-    assert tool(root, "git").read_bytes() == before
+    assert grant_file(root, "git").read_bytes() == before
 
 
 def test_an_answer_that_is_no_text_is_a_no(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,13 +300,13 @@ def test_an_answer_that_is_no_text_is_a_no(root: Path, monkeypatch: pytest.Monke
     terminal.child.setecho(state=False)
     os.write(terminal.child.child_fd, b"\xffwiden\n")
     assert terminal.end()[0] == 3
-    assert b"push" not in tool(root, "git").read_bytes()
+    assert b"push" not in grant_file(root, "git").read_bytes()
 
 
 def test_nobody_is_asked_for_what_would_be_refused(root: Path) -> None:
     """A grant that differs from its stamp is named first, with a command that finds its root from anywhere."""
     run("stamp", "write")
-    tool(root, "git").write_bytes(tool(root, "git").read_bytes() + b" ")
+    grant_file(root, "git").write_bytes(grant_file(root, "git").read_bytes() + b" ")
     for words in (("set", "git", "--allow", "push"), ("remove", "git"), ("rename", "git", "x")):
         code, said = Terminal(*words, "--root", str(root)).end()
         assert code == 23
@@ -321,7 +317,7 @@ def test_nobody_is_asked_for_what_would_be_refused(root: Path) -> None:
 
 def test_what_everyone_could_write_is_not_believed_by_being_written(root: Path) -> None:
     """No check believed it, and a write closes it: a change that narrows would have let in whatever stands there."""
-    file = tool(root, "git")
+    file = grant_file(root, "git")
     file.write_text('{"tool": "t", "actions": ["all"], "rate": {"perMinute": 9}}')
     file.chmod(0o666)
     for words in (("set", "git", "--rate", "1"), ("fmt", "git")):
@@ -353,7 +349,7 @@ def test_removal_asks(root: Path, line: str, code: int) -> None:
     terminal.answer("remove `git`? [y/N]: ", line)
     assert terminal.end()[0] == code
     assert "narrowed" in terminal.said
-    assert tool(root, "git").exists() == (code != 0)
+    assert grant_file(root, "git").exists() == (code != 0)
 
 
 def test_new_asks_for_what_is_missing(root: Path) -> None:
@@ -373,7 +369,7 @@ def test_new_asks_for_what_is_missing(root: Path) -> None:
     code, said = terminal.end()
     assert code == 0
     assert "notes may read, list below docs, src, 30 a minute, public" in said
-    grant = decode(tool(root, "notes").read_bytes())
+    grant = decode(grant_file(root, "notes").read_bytes())
     assert (grant.tool, grant.actions, grant.fs_scope) == ("notes", ("read", "list"), ("docs", "src"))
     assert (grant.rate.per_minute, grant.data_class) == (30, "public")
 
@@ -385,7 +381,7 @@ def test_leaving_the_questions_makes_nothing(root: Path, leave: Callable[["pexpe
     terminal.expect("tool [notes]: ")
     leave(terminal.child)
     assert terminal.end()[0] in {3, 130}
-    assert not tool(root, "notes").exists()
+    assert not grant_file(root, "notes").exists()
     terminal = Terminal("new", "git")
     assert terminal.end()[0] == 3
     assert "`git` is there already" in terminal.said
@@ -393,7 +389,7 @@ def test_leaving_the_questions_makes_nothing(root: Path, leave: Callable[["pexpe
 
 def test_a_terminal_sees_no_control_characters(root: Path) -> None:
     """Of a grant's text, in a diff; a tab stays a tab."""
-    tool(root, "git").write_text(
+    grant_file(root, "git").write_text(
         '{\n\t"tool": "t", "x": "\u202e\x9b31m",\n\t"actions": [], "rate": {"perMinute": 1}\n}\n'
     )
     code, said = Terminal("set", "git", "--rate", "2", "--dry-run").end()

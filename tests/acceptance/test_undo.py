@@ -13,12 +13,8 @@ from cortex_policy.manage import stamp
 from cortex_policy.state import Root
 from tests.support.command import PROGRAM
 from tests.support.command import run_command as run
+from tests.support.roots import grant_file
 from tests.support.terminal import Terminal
-
-
-def tool(root: Path, grant_id: str) -> Path:
-    """Return the file of a grant."""
-    return root / ".cortex" / "policy" / "tools" / f"{grant_id}.json"
 
 
 @pytest.fixture
@@ -48,7 +44,7 @@ def test_the_log_says_who_did_what_and_what_it_widened(written: Path) -> None:
     code, shown = Terminal("log").end()
     assert code == 0
     assert all(word in shown.splitlines()[0] for word in ("VERSION", "WHEN", "WHO", "WHAT", "MEANING"))
-    assert tool(written, "gateway").exists()
+    assert grant_file(written, "gateway").exists()
 
 
 def test_a_log_of_nothing_says_so(root: Path) -> None:
@@ -73,16 +69,16 @@ def test_who_is_behind_sudo_is_named(root: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_a_script_undoes_and_undoes_that(written: Path) -> None:
     """The identical bytes, one version each; what widens needs its option."""
-    after = tool(written, "git").read_bytes()
+    after = grant_file(written, "git").read_bytes()
     refused = run("undo", code=3)
     assert "git\tactions\twidened\tadds tree\n" in refused.stdout
     assert "--allow-widening" in refused.stderr
-    assert tool(written, "git").read_bytes() == after
+    assert grant_file(written, "git").read_bytes() == after
     assert run("undo", "--allow-widening").stdout.endswith("brought back `git`, version 5\n")
-    before = tool(written, "git").read_bytes()
+    before = grant_file(written, "git").read_bytes()
     assert json.loads(before)["actions"] == ["tree", "snippet", "search", "push"]
     assert run("undo").stdout.endswith("brought back `git`, version 6\n")
-    assert tool(written, "git").read_bytes() == after
+    assert grant_file(written, "git").read_bytes() == after
     run("stamp", "verify")
 
 
@@ -93,8 +89,8 @@ def test_a_dry_run_prints_a_diff_that_git_takes(written: Path) -> None:
     assert meaning
     assert run("log").stdout.startswith("4\t")
     subprocess.run(["git", "apply", "-"], input=diff, text=True, check=True, cwd=written)
-    assert json.loads(tool(written, "git").read_text())["rate"] == {"perMinute": 30}
-    assert tool(written, "model-gateway").exists()
+    assert json.loads(grant_file(written, "git").read_text())["rate"] == {"perMinute": 30}
+    assert grant_file(written, "model-gateway").exists()
 
 
 def test_the_whole_root_goes_back(written: Path) -> None:
@@ -102,21 +98,21 @@ def test_the_whole_root_goes_back(written: Path) -> None:
     done = json.loads(run("undo", "--to", "1", "--allow-widening", "--json").stdout)
     assert [(one["id"], one["version"]) for one in done["writes"]] == [("git", 5), ("model-gateway", 6)]
     assert (done["changed"], done["version"], done["to"], done["verdict"]) == (True, 6, 1, "both")
-    assert sorted(path.stem for path in tool(written, "x").parent.iterdir()) == ["git", "model-gateway"]
+    assert sorted(path.stem for path in grant_file(written, "x").parent.iterdir()) == ["git", "model-gateway"]
     assert run("undo", "--to", "1").stdout == "nothing to do: the grants are as at version 1 already\n"
     assert json.loads(run("undo", "--to", "1", "--json").stdout)["changed"] is False
 
 
 def test_the_word_is_asked_for_on_a_terminal(written: Path) -> None:
     """Any other cancels."""
-    before = tool(written, "git").read_bytes()
+    before = grant_file(written, "git").read_bytes()
     for word, expected in (("yes", (3, "cancelled")), ("widen", (0, "brought back `git`, version 5"))):
         terminal = Terminal("undo")
         terminal.answer("type `widen` to save it: ", word)
         assert "adds tree" in terminal.said
         code, said = terminal.end()
         assert (code, expected[1] in said) == (expected[0], True)
-        assert (tool(written, "git").read_bytes() == before) is (code == 3)
+        assert (grant_file(written, "git").read_bytes() == before) is (code == 3)
 
 
 @pytest.mark.parametrize(
@@ -132,15 +128,15 @@ def test_the_word_is_asked_for_on_a_terminal(written: Path) -> None:
 )
 def test_what_cannot_be_undone_is_said(written: Path, words: list[str], code: int, said: str) -> None:
     """Nothing is changed."""
-    before = tool(written, "git").read_bytes()
+    before = grant_file(written, "git").read_bytes()
     assert said in run("undo", *words, code=code).stderr
-    assert tool(written, "git").read_bytes() == before
+    assert grant_file(written, "git").read_bytes() == before
     assert run("log").stdout.startswith("4\t")
 
 
 def test_a_hand_edit_is_looked_at_first(written: Path) -> None:
     """23 with the command that accepts it, after which there is no way back to before it; an older text comes back."""
-    tool(written, "git").write_bytes(tool(written, "git").read_bytes() + b" ")
+    grant_file(written, "git").write_bytes(grant_file(written, "git").read_bytes() + b" ")
     assert "hint: look at it, then accept it with `cortex-policy stamp write`\n" in run("undo", code=23).stderr
     run("stamp", "write")
     assert "version 5 accepted a hand edit of `git`" in run("undo", code=3).stderr
@@ -153,12 +149,12 @@ def test_a_grant_is_shown_as_it_was(written: Path) -> None:
     """Byte for byte, so that it can be piped; as JSON with what it allowed."""
     assert json.loads(run("show", "git", "--at", "1").stdout)["rate"] == {"perMinute": 30}
     now = subprocess.run([*PROGRAM, "show", "git", "--at", "4"], capture_output=True, check=True).stdout
-    assert now == tool(written, "git").read_bytes()
+    assert now == grant_file(written, "git").read_bytes()
     shown = json.loads(run("show", "model-gateway", "--at", "2", "--json").stdout)
     assert (shown["state"], shown["tool"], shown["per_minute"], shown["base64"]) == (
         "valid", "model-gateway", 60, None,
     )  # fmt: skip
-    assert shown["text"] == tool(written, "gateway").read_text()
+    assert shown["text"] == grant_file(written, "gateway").read_text()
     assert "there was no `model-gateway` at version 3" in run("show", "model-gateway", "--at", "3", code=20).stderr
     assert "is at version 4, not at version 5 yet" in run("show", "git", "--at", "5", code=3).stderr
     code, said = Terminal("show", "git", "--at", "1").end()
@@ -168,14 +164,14 @@ def test_a_grant_is_shown_as_it_was(written: Path) -> None:
 def test_bytes_that_are_no_text_are_shown_as_they_were(root: Path) -> None:
     """On a terminal escaped, in JSON packed."""
     data = b'{"tool": "\xff\x1b[2J"}'
-    tool(root, "x").write_bytes(data)
+    grant_file(root, "x").write_bytes(data)
     run("remove", "x", "--yes")
     assert subprocess.run([*PROGRAM, "show", "x", "--at", "0"], capture_output=True, check=True).stdout == data
     shown = json.loads(run("show", "x", "--at", "0", "--json").stdout)
     assert (shown["state"], shown["text"], shown["base64"]) == ("invalid", None, "eyJ0b29sIjogIv8bWzJKIn0=")
     assert "\x1b[2J" not in Terminal("show", "x", "--at", "0").end()[1]
     run("undo", "x")
-    assert tool(root, "x").read_bytes() == data
+    assert grant_file(root, "x").read_bytes() == data
 
 
 def test_a_history_that_others_can_write_is_told(written: Path) -> None:

@@ -25,6 +25,7 @@ from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.writer_lock import NotDone, locked
+from tests.support.roots import grant_file
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root writes in the root of another user")
 GIVES = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}}\n'
@@ -38,11 +39,6 @@ def yes(_: object) -> None:
 def theirs(own: Path) -> Root:
     """Name the root of the caller, as root does."""
     return find_root(str(own))
-
-
-def tool(root: Root, grant_id: str = "git") -> Path:
-    """Return the file of a grant."""
-    return Path(root.tools, f"{grant_id}.json")
 
 
 def modes(root: Root) -> dict[str, int]:
@@ -64,7 +60,7 @@ def remember(root: Root, grant_id: str, data: bytes, mode: int) -> None:
     with by_caller():
         (policy / "history").mkdir(mode=0o700)
         (policy / "history" / "00000001-v2.json").write_text(json.dumps(entry))
-        now = {"git": stamps.digest_of(tool(root).read_bytes())}
+        now = {"git": stamps.digest_of(grant_file(root).read_bytes())}
         (policy / "stamp.json").write_bytes(stamps.encode(stamps.Stamp(2, now, {})))
 
 
@@ -101,7 +97,7 @@ def test_a_mode_that_no_write_recorded_is_no_entry(theirs: Root, mode: int) -> N
     remember(theirs, "x", GIVES.encode(), mode)
     with pytest.raises(NotDone, match="the history does not know"):
         undo_writes(theirs, UndoRequest(), yes)
-    assert not tool(theirs, "x").exists()
+    assert not grant_file(theirs, "x").exists()
 
 
 @pytest.mark.parametrize(("mode", "kept"), [(0o755, 0o644), (0o664, 0o664), (0o600, 0o600), (0o775, 0o664)])
@@ -110,7 +106,7 @@ def test_a_grant_comes_back_as_the_owners_and_runs_nowhere(theirs: Root, mode: i
     remember(theirs, "x", GIVES.encode(), mode)
     undo_writes(theirs, UndoRequest(), yes)
     assert modes(theirs)["x.json"] == kept
-    assert tool(theirs, "x").read_text() == GIVES
+    assert grant_file(theirs, "x").read_text() == GIVES
 
 
 @pytest.mark.parametrize("data", [b"\x7fELF\0", b"#!/bin/sh\n", b"{}"])
@@ -124,10 +120,10 @@ def test_only_a_grant_comes_back(theirs: Root, data: bytes) -> None:
     ):
         with pytest.raises(NotDone, match="is no grant"):
             ask()
-    assert not tool(theirs, "x").exists()
+    assert not grant_file(theirs, "x").exists()
     with by_caller():
         undo_writes(find_root(theirs.path), UndoRequest(), yes)
-    assert tool(theirs, "x").read_bytes() == data
+    assert grant_file(theirs, "x").read_bytes() == data
 
 
 def test_a_file_that_only_root_reads_does_not_get_into_the_history(theirs: Root, tmp_path: Path) -> None:
@@ -136,7 +132,7 @@ def test_a_file_that_only_root_reads_does_not_get_into_the_history(theirs: Root,
     secret.write_text("root:$6$secret\n")
     secret.chmod(0o600)
     try:
-        os.link(secret, tool(theirs, "x"))
+        os.link(secret, grant_file(theirs, "x"))
         stamp.write_stamp(theirs)
         operations.remove_grant(theirs, "x", yes)
         assert secret.read_text() == "root:$6$secret\n"
@@ -148,8 +144,8 @@ def test_a_file_that_only_root_reads_does_not_get_into_the_history(theirs: Root,
 
 def test_an_old_file_of_root_becomes_the_owners(theirs: Root) -> None:
     """With its set-user-ID bit gone, as for any."""
-    os.chown(tool(theirs), 0, 0)
-    tool(theirs).chmod(0o4755)
+    os.chown(grant_file(theirs), 0, 0)
+    grant_file(theirs).chmod(0o4755)
     operations.edit_grant(theirs, "git", GrantEdit(rate=7), yes)
     assert modes(theirs)["git.json"] == 0o644
 
@@ -196,8 +192,8 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(theirs: Root) -> None:
     hooks = init_root.init_root(theirs.path, with_hooks=True).hooks
     assert hooks is not None
     assert hooks.status == "kept"
-    tool(theirs).unlink()
-    os.mkfifo(tool(theirs))
+    grant_file(theirs).unlink()
+    os.mkfifo(grant_file(theirs))
     (Path(theirs.tools).parent / ".lock").unlink()
     os.mkfifo(Path(theirs.tools).parent / ".lock")
     with pytest.raises(NotDone, match="is not a regular file"), locked(theirs):
@@ -231,16 +227,16 @@ def test_a_grant_that_others_can_write_is_not_closed_by_a_write(
     theirs: Root, mode: int, group: int, command: str
 ) -> None:
     """No check trusts it: a write would make what stands there look safe. The command closes it, and nothing more."""
-    os.chown(tool(theirs), CALLER, group)
-    tool(theirs).chmod(mode)
-    before = tool(theirs).read_bytes()
+    os.chown(grant_file(theirs), CALLER, group)
+    grant_file(theirs).chmod(mode)
+    before = grant_file(theirs).read_bytes()
     (laid,) = operations.format_grants(theirs, ("git",))
     with pytest.raises(GrantError) as caught:
         WRITES["set"](theirs)
     for error in (laid.error, caught.value):
         assert error is not None
-        assert (error.exit_code, f"`chmod {command} {tool(theirs)}`" in error.hint) == (22, True)
-    assert (tool(theirs).read_bytes(), tool(theirs).stat().st_mode & 0o777) == (before, mode)
-    os.chown(tool(theirs), CALLER, CALLER)
-    tool(theirs).chmod(mode & ~0o002)
+        assert (error.exit_code, f"`chmod {command} {grant_file(theirs)}`" in error.hint) == (22, True)
+    assert (grant_file(theirs).read_bytes(), grant_file(theirs).stat().st_mode & 0o777) == (before, mode)
+    os.chown(grant_file(theirs), CALLER, CALLER)
+    grant_file(theirs).chmod(mode & ~0o002)
     operations.edit_grant(theirs, "git", GrantEdit(rate=7), yes)

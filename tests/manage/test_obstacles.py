@@ -15,6 +15,7 @@ from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.state import Root, atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.writer_lock import NotDone
+from tests.support.roots import grant_file
 
 NEW = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
 
@@ -23,11 +24,6 @@ NEW = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
 def own(root: Path) -> Root:
     """Name the root."""
     return Root(str(root), named=False)
-
-
-def tool(root: Root, grant_id: str) -> Path:
-    """Return the file of a grant."""
-    return Path(root.tools, f"{grant_id}.json")
 
 
 def differing(root: Root) -> list[str]:
@@ -54,19 +50,19 @@ def failing(monkeypatch: pytest.MonkeyPatch, word: str, error: OSError | None = 
 def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """The grant is looked at again just before it is replaced; the edit is told as one afterwards."""
     manage_stamp.write_stamp(own)
-    old, real = tool(own, "git").read_bytes(), atomic_write.replace
+    old, real = grant_file(own, "git").read_bytes(), atomic_write.replace
 
     def edited(directory: int, name: str, *rest: object, **named: object) -> None:
         real(directory, name, *rest, **named)  # type: ignore[arg-type]
         if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
-            tool(own, "git").write_bytes(old + b" ")
+            grant_file(own, "git").write_bytes(old + b" ")
 
     monkeypatch.setattr(transaction_writer, "replace", edited)
     with transaction_writer.write_transaction(own) as writer, pytest.raises(NotDone, match="changed meanwhile"):
         writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
             "git", *["x"] * (act == "rename"), old
         )
-    assert tool(own, "git").read_bytes() == old + b" "
+    assert grant_file(own, "git").read_bytes() == old + b" "
     assert differing(own) == ["git"]
     assert sorted(os.listdir(own.tools)) == ["git.json", "model-gateway.json"]
 
@@ -74,26 +70,26 @@ def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch
 def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by a new one nor by one that is renamed."""
     manage_stamp.write_stamp(own)
-    old, real = tool(own, "git").read_bytes(), atomic_write.replace
+    old, real = grant_file(own, "git").read_bytes(), atomic_write.replace
 
     def made(*args: object, **named: object) -> None:
         real(*args, **named)  # type: ignore[arg-type]
         if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
-            tool(own, "other").write_bytes(b"{}")
+            grant_file(own, "other").write_bytes(b"{}")
 
     monkeypatch.setattr(transaction_writer, "replace", made)
     for act in ("write", "rename"):
         with transaction_writer.write_transaction(own) as writer, pytest.raises(NotDone, match="is there already"):
             writer.write("other", None, NEW) if act == "write" else writer.rename("git", "other", old)
-        assert (tool(own, "git").read_bytes(), tool(own, "other").read_bytes()) == (old, b"{}")
-        tool(own, "other").unlink()
+        assert (grant_file(own, "git").read_bytes(), grant_file(own, "other").read_bytes()) == (old, b"{}")
+        grant_file(own, "other").unlink()
 
 
 @pytest.mark.parametrize("act", ["write", "remove", "rename"])
 def test_the_grant_is_named_where_the_disk_refuses_it(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """By the path where it stands."""
     manage_stamp.write_stamp(own)
-    old = tool(own, "git").read_bytes()
+    old = grant_file(own, "git").read_bytes()
     word = "unlink" if act == "remove" else "rename"
     with (
         failing(monkeypatch, word),
@@ -103,15 +99,15 @@ def test_the_grant_is_named_where_the_disk_refuses_it(own: Root, monkeypatch: py
         writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
             "git", *["x"] * (act == "rename"), old
         )
-    assert f"`{tool(own, 'git')}`" in caught.value.detail
-    assert tool(own, "git").read_bytes() == old
+    assert f"`{grant_file(own, 'git')}`" in caught.value.detail
+    assert grant_file(own, "git").read_bytes() == old
 
 
 @pytest.mark.parametrize("act", ["write", "remove", "rename"])
 def test_what_is_done_is_not_called_undone(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """A directory that cannot be fsynced leaves it open what a loss of power does, no more."""
     manage_stamp.write_stamp(own)
-    old, real = tool(own, "git").read_bytes(), os.fsync
+    old, real = grant_file(own, "git").read_bytes(), os.fsync
 
     def refusing(descriptor: int) -> None:
         if os.path.isdir(f"/dev/fd/{descriptor}"):
@@ -131,11 +127,11 @@ def test_what_is_done_is_not_called_undone(own: Root, monkeypatch: pytest.Monkey
 
 def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(own: Root) -> None:
     """It looks at them before it writes."""
-    old = tool(own, "git").read_bytes()
-    tool(own, "link").symlink_to("git.json")
+    old = grant_file(own, "git").read_bytes()
+    grant_file(own, "link").symlink_to("git.json")
     with transaction_writer.write_transaction(own) as writer, pytest.raises(GrantError):
         writer.write("git", old, NEW)
-    assert tool(own, "git").read_bytes() == old
+    assert grant_file(own, "git").read_bytes() == old
 
 
 @pytest.mark.parametrize("name", ["\0", "../x", "a b", "x" * 300])
@@ -222,7 +218,7 @@ def test_a_lock_that_excludes_nobody_any_more_saves_nothing(
 ) -> None:
     """Another writer may hold the one that others find: both would write."""
     manage_stamp.write_stamp(own)
-    old, before = tool(own, "git").read_bytes(), texts(own)
+    old, before = grant_file(own, "git").read_bytes(), texts(own)
     with transaction_writer.write_transaction(own) as writer:
         happens(Path(own.tools).parent)
         with pytest.raises(NotDone, match="while it was held"):
@@ -238,7 +234,7 @@ def test_no_stamp_is_written_under_a_lock_that_is_gone(
 ) -> None:
     """Another writer may have made a later one."""
     manage_stamp.write_stamp(own)
-    tool(own, "other").write_bytes(NEW)
+    grant_file(own, "other").write_bytes(NEW)
     before, real = texts(own), stamps.encode
 
     def encoded(stamp: stamps.Stamp) -> bytes:
@@ -254,7 +250,7 @@ def test_no_stamp_is_written_under_a_lock_that_is_gone(
 def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds its lock gone in the midst of a write leaves everything as it stands by then."""
     manage_stamp.write_stamp(own)
-    old, real, stamp = tool(own, "git").read_bytes(), atomic_write.replace, Path(stamps.stamp_file(own.path))
+    old, real, stamp = grant_file(own, "git").read_bytes(), atomic_write.replace, Path(stamps.stamp_file(own.path))
 
     def overtaken(directory: int, name: str, *rest: object, **named: object) -> None:
         real(directory, name, *rest, **named)  # type: ignore[arg-type]
@@ -265,7 +261,7 @@ def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pyt
     with pytest.raises(NotDone, match="while it was held"), transaction_writer.write_transaction(own) as writer:
         writer.write("git", old, NEW)
     assert b'"other": [' in stamp.read_bytes()
-    assert tool(own, "git").read_bytes() == old
+    assert grant_file(own, "git").read_bytes() == old
 
 
 def test_grants_are_not_looked_for_beside_another_lock(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,7 +285,7 @@ def test_grants_are_not_looked_for_beside_another_lock(own: Root, monkeypatch: p
 def test_who_lost_the_lock_leaves_the_stamp_to_the_next(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the grant is written another writer finishes that, and writes more: its version does not go back."""
     manage_stamp.write_stamp(own)
-    old, other = tool(own, "git").read_bytes(), tool(own, "model-gateway").read_bytes()
+    old, other = grant_file(own, "git").read_bytes(), grant_file(own, "model-gateway").read_bytes()
 
     def overtaken(_: int) -> None:
         monkeypatch.undo()
@@ -326,7 +322,7 @@ def test_a_lock_that_git_took_or_replaced_excludes_nobody(own: Root, words: tupl
     else:
         git("add", "-A")
         git("commit", "-q", "-m", "x")
-    old = tool(own, "git").read_bytes()
+    old = grant_file(own, "git").read_bytes()
     with transaction_writer.write_transaction(own) as writer:
         git("checkout", "-q", "--", ".")
         git(*words)
@@ -334,4 +330,4 @@ def test_a_lock_that_git_took_or_replaced_excludes_nobody(own: Root, words: tupl
             pass
         with pytest.raises(NotDone, match="while it was held"):
             writer.write("git", old, NEW)
-    assert tool(own, "git").read_bytes() == old
+    assert grant_file(own, "git").read_bytes() == old

@@ -18,6 +18,7 @@ from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.writer_lock import NotDone
 from tests.support.command import result_of
+from tests.support.roots import grant_file
 
 
 @pytest.fixture
@@ -26,11 +27,6 @@ def stamped(root: Path) -> Root:
     found = Root(str(root), named=True)
     write_stamp(found)
     return found
-
-
-def tool(root: Root, grant_id: str) -> Path:
-    """Return the file of a grant."""
-    return Path(root.tools) / f"{grant_id}.json"
 
 
 def states(root: Root) -> dict[str, str]:
@@ -50,10 +46,10 @@ def test_the_first_write_stamps_every_grant_as_version_1(stamped: Root) -> None:
 
 def test_a_hand_edit_is_found_and_accepted_as_the_next_version(stamped: Root) -> None:
     """Edited, new and removed grants each have their word."""
-    with tool(stamped, "git").open("a") as file:
+    with grant_file(stamped, "git").open("a") as file:
         file.write("\n")
-    tool(stamped, "new").write_text(tool(stamped, "git").read_text())
-    tool(stamped, "model-gateway").unlink()
+    grant_file(stamped, "new").write_text(grant_file(stamped, "git").read_text())
+    grant_file(stamped, "model-gateway").unlink()
     assert verify_stamp(stamped) == (
         StampMismatch("git", "differs from its stamp"),
         StampMismatch("model-gateway", "is stamped, and is not there"),
@@ -90,7 +86,7 @@ def test_the_version_goes_up_by_one_however_it_is_spelled(stamped: Root, broken:
     """In a sound stamp and in a broken one."""
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text(broken + file.read_text().replace('"version": 1', f'"version": {version}'))
-    tool(stamped, "git").write_text("{}")
+    grant_file(stamped, "git").write_text("{}")
     assert write_stamp(stamped)[0].version == after
 
 
@@ -99,7 +95,7 @@ def test_a_version_at_its_end_never_goes_back(stamped: Root, version: str) -> No
     """The write is refused, and says what to remove."""
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text(file.read_text().replace('"version": 1', f'"version": {version}'))
-    tool(stamped, "git").write_text("{}")
+    grant_file(stamped, "git").write_text("{}")
     before = file.read_bytes()
     with pytest.raises(NotDone, match="cannot go up") as caught:
         write_stamp(stamped)
@@ -129,14 +125,14 @@ def test_members_of_a_newer_program_are_not_dropped(stamped: Root) -> None:
     file.write_text(file.read_text().replace('"format": 1', '"format": 1, "signature": "x"'))
     assert verify_stamp(stamped) == ()
     assert write_stamp(stamped)[1] is False
-    tool(stamped, "git").write_text("{}")
+    grant_file(stamped, "git").write_text("{}")
     with pytest.raises(NotDone, match="`signature`"):
         write_stamp(stamped)
 
 
 def test_a_grant_may_be_called_format(stamped: Root) -> None:
     """Its digest is no format."""
-    tool(stamped, "format").write_text("{}")
+    grant_file(stamped, "format").write_text("{}")
     write_stamp(stamped)
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text("<<<<<<< ours\n" + file.read_text())
@@ -205,7 +201,7 @@ def test_encoding_and_reading_agree(stamped: Root) -> None:
 
 def test_a_writer_that_finds_the_lock_held_does_nothing(stamped: Root) -> None:
     """Exit 3, and the bytes are what they were."""
-    tool(stamped, "git").write_text("{}")
+    grant_file(stamped, "git").write_text("{}")
     before = Path(stamps.stamp_file(stamped.path)).read_bytes()
     with Path(stamped.path, ".cortex", "policy", ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -217,7 +213,7 @@ def test_a_writer_that_finds_the_lock_held_does_nothing(stamped: Root) -> None:
 
 def test_a_link_is_never_stamped(stamped: Root) -> None:
     """What no check believes has no digest."""
-    tool(stamped, "link").symlink_to("git.json")
+    grant_file(stamped, "link").symlink_to("git.json")
     with pytest.raises(GrantError) as caught:
         write_stamp(stamped)
     assert caught.value.exit_code == 22
@@ -272,7 +268,7 @@ def test_a_refusal_of_the_disk_names_the_stamp(own: Path) -> None:
         write_stamp(found)
     stamp = Path(stamps.stamp_file(str(own)))
     os.chown(stamp, 23456, -1)
-    tool(found, "git").write_text("{}")
+    grant_file(found, "git").write_text("{}")
     before = stamp.read_bytes()
     with by_caller(), pytest.raises(NotDone) as caught:
         write_stamp(found)
@@ -295,7 +291,7 @@ def test_a_stamp_that_others_can_write_is_shown_with_a_warning(stamped: Root) ->
         assert shown.returncode == 0
         assert f"warning: {said}\nhint: mend it with `chmod go-w {file.parent} {file}`\n" in shown.stderr
         assert json.loads(run(command, "--json").stdout)["warning"] == said
-    tool(stamped, "git").write_text("{}")
+    grant_file(stamped, "git").write_text("{}")
     assert run("write").returncode == 0
     assert file.stat().st_mode & 0o002 == 0
 

@@ -15,6 +15,7 @@ from cortex_policy.schema.problems import Problem
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.writer_lock import NotDone, Patience
+from tests.support.roots import grant_file
 
 Step = Callable[[Path], str | None]
 pytestmark = pytest.mark.usefixtures("drafts_place")
@@ -68,11 +69,6 @@ def own(root: Path) -> Root:
     return found
 
 
-def tool(own: Root, grant_id: str = "git") -> Path:
-    """Return the file of a grant."""
-    return Path(own.tools, f"{grant_id}.json")
-
-
 def drafts(own: Root) -> list[Path]:
     """Return what is left of sessions: nothing of it in the root."""
     assert not list(Path(own.path).rglob(".edit-*"))
@@ -105,7 +101,9 @@ def run(own: Root, *steps: Step | str | BaseException) -> tuple[EditResult, list
 def kept(own: Root, before: bytes, text: bytes) -> bool:
     """Whether the grant is as before, and the text was left where only its owner reads it."""
     (draft,) = drafts(own)
-    return tool(own).read_bytes() == before and draft.read_bytes() == text and draft.stat().st_mode & 0o777 == 0o600
+    return (
+        grant_file(own).read_bytes() == before and draft.read_bytes() == text and draft.stat().st_mode & 0o777 == 0o600
+    )
 
 
 def test_a_narrowing_is_saved_as_one_version(own: Root) -> None:
@@ -113,7 +111,7 @@ def test_a_narrowing_is_saved_as_one_version(own: Root) -> None:
     outcome, seen = run(own, rate(7), "d", "s")
     assert outcome == EditResult("saved", 2)
     assert seen == ["edit 0", "narrowed", "ask sedx", "diff -1", "ask sedx", "consent narrowed"]
-    assert json.loads(tool(own).read_text())["rate"] == {"perMinute": 7}
+    assert json.loads(grant_file(own).read_text())["rate"] == {"perMinute": 7}
     assert not drafts(own)
     assert manage_stamp.verify_stamp(own) == ()
 
@@ -127,21 +125,21 @@ def test_a_widening_is_saved_with_its_word_alone(own: Root) -> None:
 
 def test_what_does_not_load_cannot_be_saved(own: Root) -> None:
     """The problem is shown and waits; the editor opens at it again, and there is no other way to save."""
-    before = tool(own).read_bytes()
+    before = grant_file(own).read_bytes()
     outcome, seen = run(own, put('{\n"tool": 1,\n}'), "d", "e", rate_of(own, 7), "s")
     assert outcome.status == "saved"
     assert seen[:6] == ["edit 0", "problem 2", "ask edx", f"diff {14 - len(before)}", "ask edx", "edit 2"]
-    assert json.loads(tool(own).read_text())["rate"] == {"perMinute": 7}
+    assert json.loads(grant_file(own).read_text())["rate"] == {"perMinute": 7}
 
 
 def rate_of(own: Root, number: int) -> Step:
     """Return an editor that writes the grant as it was, with another rate."""
-    return put(tool(own).read_text().replace("30", str(number)))
+    return put(grant_file(own).read_text().replace("30", str(number)))
 
 
 def test_a_grant_that_does_not_load_opens_at_its_first_problem(own: Root) -> None:
     """Unchanged it is still no grant: nothing is called well."""
-    tool(own).write_text('{\n\n"tool": }')
+    grant_file(own).write_text('{\n\n"tool": }')
     manage_stamp.write_stamp(own)
     outcome, seen = run(own, lambda _: None, "x")
     assert outcome.status == "cancelled"
@@ -163,17 +161,17 @@ def test_unchanged_is_nothing_to_do(own: Root) -> None:
 @pytest.mark.parametrize("text", ["", " \n"])
 def test_emptied_is_told_and_nothing_is_left(own: Root, text: str) -> None:
     """It is no way to remove a grant."""
-    before = tool(own).read_bytes()
+    before = grant_file(own).read_bytes()
     outcome, seen = run(own, put(text) if text else lambda path: path.write_bytes(b"") and None, "x")
     assert outcome.status == "cancelled"
     assert seen[1:] == ["`git` was emptied, and nothing is not a grant", "ask ex"]
-    assert tool(own).read_bytes() == before
+    assert grant_file(own).read_bytes() == before
     assert not drafts(own)
 
 
 def test_an_exit_leaves_the_text_and_names_it(own: Root) -> None:
     """The grant is as it was, and the next session tells where the text is."""
-    before = tool(own).read_bytes()
+    before = grant_file(own).read_bytes()
     _, seen = run(own, put("{"), "x")
     assert kept(own, before, b"{")
     (draft,) = drafts(own)
@@ -186,7 +184,7 @@ def test_an_exit_leaves_the_text_and_names_it(own: Root) -> None:
 @pytest.mark.parametrize("ended", [KeyboardInterrupt(), RuntimeError(), SystemExit()])
 def test_whatever_ends_a_session_leaves_the_text(own: Root, ended: BaseException) -> None:
     """Ctrl-C and a bug of ours too."""
-    before = tool(own).read_bytes()
+    before = grant_file(own).read_bytes()
     with pytest.raises(type(ended)):
         run(own, put("{}"), ended)
     assert kept(own, before, b"{}")
@@ -197,7 +195,7 @@ def test_a_hand_edit_meanwhile_is_kept_and_so_is_the_text(own: Root) -> None:
 
     def both(path: Path) -> None:
         rate(7)(path)
-        tool(own).write_text("by hand")
+        grant_file(own).write_text("by hand")
 
     script = Script(both, "s")
     with pytest.raises(NotDone, match="was changed meanwhile"):
@@ -205,12 +203,12 @@ def test_a_hand_edit_meanwhile_is_kept_and_so_is_the_text(own: Root) -> None:
     (draft,) = drafts(own)
     assert script.seen[-1] == f"the text was left in `{draft}`"
     assert json.loads(draft.read_text())["rate"] == {"perMinute": 7}
-    assert tool(own).read_text() == "by hand"
+    assert grant_file(own).read_text() == "by hand"
 
 
 def test_a_disk_that_refuses_the_save_takes_no_text(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """The grant is as it was."""
-    before = tool(own).read_bytes()
+    before = grant_file(own).read_bytes()
 
     def refusing(*_: object) -> None:
         raise OSError(28, "no space left on device", "x")
@@ -218,7 +216,7 @@ def test_a_disk_that_refuses_the_save_takes_no_text(own: Root, monkeypatch: pyte
     monkeypatch.setattr("cortex_policy.manage.transaction.writer.replace", refusing)
     with pytest.raises(NotDone, match="no space left"):
         run(own, rate(7), "s")
-    assert tool(own).read_bytes() == before
+    assert grant_file(own).read_bytes() == before
     assert len(drafts(own)) == 1
 
 
@@ -232,7 +230,7 @@ def test_a_disk_that_takes_no_copy_starts_no_editor(own: Root, monkeypatch: pyte
         raise OSError(28, "no space left on device")
 
     monkeypatch.setattr(os, "write", refusing)
-    tool(own).write_bytes(tool(own).read_bytes()[:17])
+    grant_file(own).write_bytes(grant_file(own).read_bytes()[:17])
     Path(stamps.stamp_file(own.path)).unlink()
     with pytest.raises(NotDone, match=r"git\.json`: no space left"):
         run(own)
@@ -283,8 +281,8 @@ def test_an_editor_may_replace_the_file(own: Root) -> None:
 def test_a_link_in_place_of_the_file_is_not_followed(own: Root, tmp_path: Path) -> None:
     """It is said, and left."""
     other = tmp_path / "other.json"
-    other.write_text(tool(own).read_text().replace("30", "31"))
-    before = tool(own).read_bytes()
+    other.write_text(grant_file(own).read_text().replace("30", "31"))
+    before = grant_file(own).read_bytes()
 
     def link(path: Path) -> None:
         path.unlink()
@@ -294,12 +292,12 @@ def test_a_link_in_place_of_the_file_is_not_followed(own: Root, tmp_path: Path) 
     assert outcome.status == "cancelled"
     assert "is a link" in seen[1]
     assert seen[-1].startswith("the text was left in ")
-    assert tool(own).read_bytes() == before
+    assert grant_file(own).read_bytes() == before
 
 
 def test_a_text_of_more_than_a_mebibyte_is_a_problem(own: Root) -> None:
     """It is left whole."""
-    text = tool(own).read_text() + " " * (1 << 21)
+    text = grant_file(own).read_text() + " " * (1 << 21)
     _, seen = run(own, put(text), "x")
     assert seen[1:3] == ["problem 1", "ask edx"]
     assert drafts(own)[0].stat().st_size == len(text)
@@ -322,7 +320,7 @@ def test_nobody_else_opens_a_copy_and_no_writer_removes_it(own: Root) -> None:
 
 def test_what_cannot_be_saved_is_not_edited(own: Root) -> None:
     """A hand edit is stamped first; a missing grant is told with those there are; a giant is for other hands."""
-    tool(own).write_bytes(tool(own).read_bytes() + b"\n")
+    grant_file(own).write_bytes(grant_file(own).read_bytes() + b"\n")
     with pytest.raises(GrantError) as caught:
         run(own)
     assert caught.value.exit_code == 23
@@ -330,7 +328,7 @@ def test_what_cannot_be_saved_is_not_edited(own: Root) -> None:
         with pytest.raises(GrantError) as caught:
             run_edit_session(own, wrong, Patience(), Script())
         assert caught.value.exit_code == 20
-    tool(own).write_bytes(b" " * ((1 << 20) + 1))
+    grant_file(own).write_bytes(b" " * ((1 << 20) + 1))
     with pytest.raises(NotDone, match="larger than"):
         run(own)
     assert not drafts(own)

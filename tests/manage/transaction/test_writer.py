@@ -16,17 +16,13 @@ from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import Entry
 from cortex_policy.state.writer_lock import NotDone
+from tests.support.roots import grant_file
 
 
 @pytest.fixture
 def own(root: Path) -> Root:
     """Name the root."""
     return Root(str(root), named=False)
-
-
-def tool(root: Root, grant_id: str) -> Path:
-    """Return the file of a grant."""
-    return Path(root.tools, f"{grant_id}.json")
 
 
 def version(root: Root) -> int:
@@ -70,25 +66,25 @@ def test_a_grant_is_made_renamed_and_removed(own: Root) -> None:
         assert version(own) == 3
         assert writer.remove("other", data) == 4
     assert version(own) == 4
-    assert not tool(own, "other").exists()
+    assert not grant_file(own, "other").exists()
 
 
 def test_mode_is_kept(own: Root) -> None:
     """An operator's choice survives a write."""
-    tool(own, "git").chmod(0o640)
+    grant_file(own, "git").chmod(0o640)
     with transaction_writer.write_transaction(own) as writer:
         put(writer)
-    assert tool(own, "git").stat().st_mode & 0o777 == 0o640
+    assert grant_file(own, "git").stat().st_mode & 0o777 == 0o640
 
 
 def test_a_grant_that_differs_from_its_stamp_is_not_written(own: Root) -> None:
     """A hand edit is looked at first; another grant's is in nobody's way."""
     manage_stamp.write_stamp(own)
-    tool(own, "model-gateway").write_bytes(tool(own, "model-gateway").read_bytes() + b" ")
+    grant_file(own, "model-gateway").write_bytes(grant_file(own, "model-gateway").read_bytes() + b" ")
     with transaction_writer.write_transaction(own) as writer:
         assert put(writer) == 2
         assert [finding.id for finding in manage_stamp.verify_stamp(own)] == ["model-gateway"]
-        tool(own, "git").write_bytes(tool(own, "git").read_bytes() + b" ")
+        grant_file(own, "git").write_bytes(grant_file(own, "git").read_bytes() + b" ")
         before = Path(stamps.stamp_file(own.path)).read_bytes()
         with pytest.raises(GrantError) as caught:
             put(writer)
@@ -98,7 +94,7 @@ def test_a_grant_that_differs_from_its_stamp_is_not_written(own: Root) -> None:
 
 def test_bytes_that_somebody_changed_meanwhile_are_never_overwritten(own: Root) -> None:
     """Nor is a grant that is there already, or was removed."""
-    old = tool(own, "git").read_bytes()
+    old = grant_file(own, "git").read_bytes()
     with transaction_writer.write_transaction(own) as writer:
         for wrong in (None, old + b" "):
             with pytest.raises(NotDone):
@@ -107,7 +103,7 @@ def test_bytes_that_somebody_changed_meanwhile_are_never_overwritten(own: Root) 
             writer.rename("git", "model-gateway", old)
         with pytest.raises(NotDone):
             writer.remove("missing", b"{}")
-    assert tool(own, "git").read_bytes() == old
+    assert grant_file(own, "git").read_bytes() == old
 
 
 Act = Callable[[Writer], object]
@@ -205,7 +201,7 @@ def test_a_hand_edit_after_an_interrupted_write_is_told_as_one(own: Root) -> Non
     assert stamp is not None
     pending = stamps.Stamp(1, stamp.grants, {"git": (stamp.grants["git"], "sha256:other")})
     Path(stamps.stamp_file(own.path)).write_bytes(stamps.encode(pending))
-    tool(own, "git").write_bytes(b"{}")
+    grant_file(own, "git").write_bytes(b"{}")
     with transaction_writer.write_transaction(own):
         pass
     assert [finding.id for finding in manage_stamp.verify_stamp(own)] == ["git"]
@@ -217,7 +213,7 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
 ) -> None:
     """The first step or the grant refused: nothing is changed. The last refused: the next write finishes it."""
     manage_stamp.write_stamp(own)
-    before, calls, real = tool(own, "git").read_bytes(), [0], atomic_write.replace
+    before, calls, real = grant_file(own, "git").read_bytes(), [0], atomic_write.replace
 
     def refusing(*args: object, **named: object) -> None:
         calls[0] += 1
@@ -230,7 +226,7 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
         if step < 3:
             with pytest.raises(NotDone, match="no space left"), transaction_writer.write_transaction(own) as writer:
                 put(writer)
-            assert tool(own, "git").read_bytes() == before
+            assert grant_file(own, "git").read_bytes() == before
             assert version(own) == 1
         else:
             with transaction_writer.write_transaction(own) as writer:
