@@ -37,11 +37,12 @@ class Style(Value):
 
 def replaced(text: str, pointer: str, value: object) -> str:
     """Set the value at a pointer; one that stands there already keeps its spelling."""
-    node = node_at(_tree(text), pointer)
+    root = _tree(text)
+    node = node_at(root, pointer)
     if _plain(json.loads(text[node.start : node.end])) == _plain(value):
         return text
     if isinstance(value, dict | list):
-        written = _written(value, _style(text), _indent(text, node.outset))
+        written = _written(value, _style(text, root), _indent(text, node.outset))
     else:
         written = _plain(value)  # no look at the style of all of it
     return _spliced(text, node.start, node.end, written)
@@ -49,16 +50,18 @@ def replaced(text: str, pointer: str, value: object) -> str:
 
 def appended(text: str, pointer: str, value: object) -> str:
     """Add an element at the end of the array at a pointer."""
-    return _added(text, _container(text, pointer, "array"), "", value)
+    root = _tree(text)
+    return _added(text, root, _container(root, pointer, "array"), "", value)
 
 
 def inserted(text: str, pointer: str, key: str, value: object) -> str:
     """Add a member at the end of the object at a pointer; raise UsageError where the key is there already."""
-    node = _container(text, pointer, "object")
+    root = _tree(text)
+    node = _container(root, pointer, "object")
     if any(part.key == key for part in node.parts):
         raise UsageError(f"`{key}` is there already")
-    colon = _colon(text, reversed(node.parts)) or _style(text).colon
-    return _added(text, node, _plain(key) + colon, value)
+    colon = _colon(text, reversed(node.parts)) or _style(text, root).colon
+    return _added(text, root, node, _plain(key) + colon, value)
 
 
 def removed(text: str, pointer: str) -> str:
@@ -83,7 +86,7 @@ def thinned(text: str, pointer: str, indexes: "set[int]") -> str:
     """Remove these elements of the array at a pointer, as if one after the other."""
     if not indexes:
         return text
-    parts = _container(text, pointer, "array").parts
+    parts = _container(_tree(text), pointer, "array").parts
     kept = [index for index in range(len(parts)) if index not in indexes]
     if not kept:
         return removed(thinned(text, pointer, indexes - {0}), f"{pointer}/0")
@@ -107,15 +110,15 @@ def _tree(text: str) -> Node:
     return scan(text)
 
 
-def _container(text: str, pointer: str, kind: str) -> Node:
-    node = node_at(_tree(text), pointer)
+def _container(root: Node, pointer: str, kind: str) -> Node:
+    node = node_at(root, pointer)
     if node.kind != kind:
         raise UsageError(f"`{pointer}` is no {kind}")
     return node
 
 
-def _added(text: str, node: Node, prefix: str, value: object) -> str:
-    style, indent = _style(text), _indent(text, node.outset)
+def _added(text: str, root: Node, node: Node, prefix: str, value: object) -> str:
+    style, indent = _style(text, root), _indent(text, node.outset)
     if not node.parts:
         blanks = text[node.start + 1 : node.end - 1]
         lead, tail = (blanks, "") if blanks else _brackets(node.kind, style, indent)
@@ -185,9 +188,8 @@ def _colon(text: str, members: "Iterable[Node]") -> str:
     return next((gap for gap in gaps if not _NEWLINE.search(gap)), "")
 
 
-def _style(text: str) -> Style:
+def _style(text: str, root: Node) -> Style:
     """Read off a document how it is laid out: from the first place that shows it."""
-    root = scan(text)
     filled = [node for node in root.walk() if node.parts]
     newline = _NEWLINE.search(text)
     colon = _colon(text, (node for node in root.walk() if node.key is not None)) or ": "

@@ -12,6 +12,7 @@ from cortex_policy.core.model import (
     Value,
 )
 from cortex_policy.core.path_arguments import is_judged
+from cortex_policy.core.text import listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,9 +84,9 @@ def _arguments(case: Case) -> "Iterator[Step]":
             why = undeclared(case.grant, given, case.settings)
             yield Step("arguments", DENIES, why, pointer("args") if declared else "")
         return
-    known = [name for name in given if name in declared]
-    free = [name for name, value in given.items() if name not in declared and not is_judged(case.grant, name, value)]
-    paths = [name for name in given if name not in declared and name not in free]
+    known, free, paths = list[str](), list[str](), list[str]()
+    for name, value in given.items():
+        (known if name in declared else paths if is_judged(case.grant, name, value) else free).append(name)
     said = [
         *([f"{_names(known)} as declared"] if known else []),
         *([f"{_names(free)} not declared, so any value will do"] if free else []),
@@ -102,7 +103,7 @@ def _missed(miss: Miss, why: str) -> str:
 
 
 def _names(names: list[str]) -> str:
-    shown = ", ".join(f"`{name}`" for name in names)
+    shown = listed([f"`{name}`" for name in names])
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
 
 

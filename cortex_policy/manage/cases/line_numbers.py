@@ -1,8 +1,9 @@
 """Where a member of a case file stands; `tomllib` does not say."""
 
 import re
+from bisect import bisect_left
 
-from cortex_policy.core.json_tree import node_at, place, scan
+from cortex_policy.core.json_tree import node_at, scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ class Lines:
         """Take a text that was decoded."""
         self._text = text
         self._node: Node | None = scan(text) if is_json else None
+        # a file may have thousands of cases: its newlines are found once
+        self._newlines = [found.start() for found in re.finditer("\n", text)] if is_json else []
         self._lines: list[str] = []
         self._known: dict[tuple[object, ...], int] = {}
         self._sections: dict[tuple[object, ...], int] = {}
@@ -29,7 +32,7 @@ class Lines:
         if self._node is not None:
             pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in at)
             node = node_at(self._node, pointer) if at else self._node
-            return place(self._text, node.outset)[0]
+            return bisect_left(self._newlines, node.outset) + 1
         return self._of_toml(at)
 
     def _read_toml(self) -> None:

@@ -206,6 +206,8 @@ class _Reader:
                 self._tell(f"`{name}` is missing", at, f"it is {members[name][1]}")
         known = {}
         for name, value in document.items():
+            if len(self._flaws) > MOST_FLAWS:
+                break
             if name not in members:
                 self._tell(f"`{name}` means nothing here", (*at, name), _meant(name, members))
             elif not members[name][0](value):

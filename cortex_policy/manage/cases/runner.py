@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.cases.sandbox import Scratch
 
 MOST_WHYS = 100  # failed cases of a file that are explained
+_MOST_EXPLAINED = 2 << 20  # bytes of the grant that this reads: an explanation reads all of them
 COMPLETE = "complete"  # how the case is called that a file with `complete = true` has at its end
 
 
@@ -97,7 +98,7 @@ class _Run:
         self._now = 0  # nanoseconds
         self._hits: dict[str, deque[tuple[int, int]]] = {}  # by action: when, and how many
         self._used: dict[str, int] = {}  # by action: all of them
-        self._whys = 0
+        self._whys, self._most_whys = 0, min(MOST_WHYS, _MOST_EXPLAINED // max(1, len(subject.text)))
 
     def result(self, case: Case) -> Result:
         """Make the calls of a case, until one of them is not as expected."""
@@ -106,16 +107,27 @@ class _Run:
         refused = refusal(self._subject.grant, request, self._settings)
         # what other rules refuse is refused again, however often it is called
         calls = case.times if refused is None else 1
-        for call in range(1, calls + 1):
+        call, is_last = 0, False
+        while not is_last:
+            call += 1
             decision = refused if refused is not None else self._taken(request)
             is_last = call == calls or not decision.allowed  # what counts nothing is denied again each time
             wrong = tuple(self._wrong(case, decision, call, is_last=is_last))
             if wrong:
                 return Result(case, decision.reason, wrong, self._why(case, request, decision))
-            if is_last:
-                break
+            # a call that fits is answered as the one before it: only the first and the last are decided
+            call += 0 if is_last else self._repeat(request, calls - call - 1)
         self.seen.append(Seen(case, request, decision))
         return Result(case, decision.reason)
+
+    def _repeat(self, request: Request, most: int) -> int:
+        """Count the call that was just allowed again, as often as it fits; return how often."""
+        used = self._used[request.action]
+        times = min(most, (self._subject.grant.rate.per_minute - used) // request.cost)
+        now, number = self._hits[request.action].pop()
+        self._hits[request.action].append((now, number + times * request.cost))
+        self._used[request.action] = used + times * request.cost
+        return times
 
     def _request(self, case: Case) -> Request:
         root = self._root
@@ -160,7 +172,7 @@ class _Run:
 
     def _why(self, case: Case, request: Request, decision: Decision) -> Why | None:
         """Return the step that denied; where none did, the one that was expected to, or the last; None after many."""
-        if self._whys == MOST_WHYS:
+        if self._whys == self._most_whys:
             return None
         self._whys += 1
         told = explain(self._subject.grant, self._subject.text, request, decision, self._settings)

@@ -2,10 +2,13 @@
 
 import json
 import os
+import sys
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+from cortex_policy.core.closest_match import nearest_word
 from cortex_policy.manage.cases.model import MOST_CASES, CaseFile
 from cortex_policy.manage.cases.parser import read
 
@@ -18,6 +21,23 @@ def given(directory: Path, text: str, suffix: str = "toml") -> CaseFile:
     file = directory / f"x.cases.{suffix}"
     file.write_text(text)
     return read(str(file), "x")
+
+
+def test_very_many_flaws_are_not_looked_for(tmp_path: Path) -> None:
+    """To guess what each was meant to be took seconds."""
+    guesses = 0
+
+    def count(frame: FrameType, event: str, _: object) -> None:
+        nonlocal guesses
+        guesses += event == "call" and frame.f_code is nearest_word.__code__
+
+    sys.setprofile(count)
+    try:
+        flaws = given(tmp_path, HEAD + "".join(f"a{index} = 1\n" for index in range(5_000)) + CASE).flaws
+    finally:
+        sys.setprofile(None)
+    assert "it has more flaws" in flaws[0].message
+    assert guesses < 100
 
 
 FLAWS = {

@@ -160,6 +160,33 @@ def test_a_case_gets_the_decision_that_a_check_gets(path: str) -> None:
     assert not wrong(run(case(str(expected.reason), args={"path": path}), tree=tree))
 
 
+def test_calls_in_a_row_are_decided_as_one_after_the_other() -> None:
+    """Though only the first and the last of them are."""
+    for times, cost, expect in ((3, 4, "allowed"), (7, 4, "allowed"), (8, 4, "allowed"), (9, 31, "rate_limited")):
+        alone = [case(expect, name=str(index), cost=cost) for index in range(times)]
+        row, others = run(case(expect, cost=cost, times=times)), run(*alone)
+        assert bool(row.failed) == bool(others.failed)
+        if row.seen:
+            assert row.seen[0].decision == others.seen[-1].decision
+        if row.failed:
+            assert f"in call {int(others.failed[0].case.name) + 1} of {times}" in row.failed[0].wrong[0]
+
+
+def test_of_very_many_arguments_the_first_are_named() -> None:
+    """And how many more there are."""
+    (found,) = wrong(run(case("argument_not_allowed", args={f"y{index}": 1 for index in range(5_000)})))
+    assert found.why is not None
+    assert len(found.why.step.said) < 4_000
+
+
+def test_of_a_large_grant_fewer_failures_are_explained() -> None:
+    """Each explanation reads all of its text."""
+    grant = GIT | {"actions": [f"a{index}" for index in range(60_000)]}
+    tested = run(*(case("allowed", "push", name=str(index)) for index in range(9)), grant=grant)
+    assert len(wrong(tested)) == 9
+    assert 1 <= sum(result.why is not None for result in tested.results) < 9
+
+
 def test_of_very_many_failures_the_first_are_explained() -> None:
     """To say why takes a look at all of the grant; that they fail is said of each."""
     tested = run(*(case("allowed", "push") for _ in range(MOST_WHYS + 5)))
