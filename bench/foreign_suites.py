@@ -20,9 +20,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from cortex_policy.core.arguments import broken, unmet
+from cortex_policy.core.arguments import argument_violation, declaration_error
 from cortex_policy.core.compare.declarations import KEYWORDS
-from cortex_policy.core.decode import Malformed, decode_json
+from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.ecma_regex import PatternError, Regex
 from cortex_policy.core.toml import decode_toml
 from tests.support.ecma_patterns import node_verdicts, pattern, value
@@ -89,7 +89,7 @@ def json_texts(files: dict[str, bytes]) -> Iterator[Verdict]:
         try:
             decode_json(data.encode("utf-8", "surrogatepass"))
             yield (LOOSER if name[0] == "n" else SAME), name
-        except Malformed:
+        except MalformedError:
             yield (STRICTER if name[0] == "y" else SAME), name
 
 
@@ -121,7 +121,7 @@ def broken_bytes() -> Iterator[Verdict]:
         try:
             decode_json(data)
             yield LOOSER, repr(data)
-        except Malformed:
+        except MalformedError:
             yield SAME, repr(data)
 
 
@@ -133,7 +133,7 @@ def toml_texts(files: dict[str, bytes], kind: str) -> Iterator[Verdict]:
             continue
         try:
             found = decode_toml(files[f"{top}/{name}"])
-        except Malformed:
+        except MalformedError:
             yield (STRICTER if kind == "valid" else SAME), name
             continue
         expected = json.loads(files[f"{top}/{name[:-5]}.json"]) if kind == "valid" else None
@@ -175,10 +175,10 @@ def schemas(files: dict[str, bytes], draft: str) -> Iterator[Verdict]:
                 declaration = {keyword: part for keyword, part in declaration.items() if keyword != "$schema"}
             for test in group["tests"]:
                 what = f"{name}: {group['description']}: {test['description']}"
-                if broken(declaration, 0):
+                if declaration_error(declaration, 0):
                     yield REFUSED, what
                     continue
-                is_met = not unmet({"x": declaration}, {"x": test["data"]})
+                is_met = not argument_violation({"x": declaration}, {"x": test["data"]})
                 yield (SAME if is_met == test["valid"] else LOOSER if is_met else STRICTER), what
 
 

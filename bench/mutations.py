@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from cortex_policy.core.decode import grant_of
+from cortex_policy.core.decode import grant_from_document
 from cortex_policy.manage.cases.model import CaseFile
 from cortex_policy.manage.cases.parser import read
 from cortex_policy.manage.cases.runner import Subject
@@ -28,7 +28,7 @@ def written(document: object, grant_id: str) -> CaseFile:
     """Return the first case file of a grant, as it is read from the disk."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "x.cases.toml")
-        subject = Subject(grant_of(document, grant_id), json.dumps(document).encode(), grant_id)
+        subject = Subject(grant_from_document(document, grant_id), json.dumps(document).encode(), grant_id)
         path.write_text(text_of(drafted(subject, path.name)[0]))
         return read(str(path), path.name)
 

@@ -10,8 +10,8 @@ from statistics import median
 
 from replay import decoded
 
-from cortex_policy.core.audit_chain import beginning, chained, digest_at_end
-from cortex_policy.core.audit_event import Event, line
+from cortex_policy.core.audit_chain import chain_first_line, chain_line, digest_at_end
+from cortex_policy.core.audit_event import Event, to_json_line
 from cortex_policy.manage.audit import verify
 from cortex_policy.manage.audit.files import all_opened
 
@@ -31,8 +31,8 @@ def log(file: Path, count: int, detail: str) -> None:
             args = {"repo": "main", "path": f"apps/{number}/main.py"}
             words = (f"{number:032x}", number * 10**8, "git", "git", "tree")
             event = Event(*words, args, is_allowed=True, reason="allowed", root="/srv/repo")
-            text = line(event, detail, digest)
-            text = chained(text, before, b"", digest) if before else beginning(text, None, digest)
+            text = to_json_line(event, detail, digest)
+            text = chain_line(text, before, b"", digest) if before else chain_first_line(text, None, digest)
             before = digest_at_end(text[:-1])
             out.write(text)
 

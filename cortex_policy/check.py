@@ -4,9 +4,9 @@ import os
 import time
 
 from cortex_policy.core.arguments import declared_type
-from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
+from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError, Value
-from cortex_policy.core.path_arguments import NO, YES, pathness
+from cortex_policy.core.path_arguments import NO, YES, path_likelihood
 from cortex_policy.state import read_all
 from cortex_policy.state.enforcement import Trail, admit
 
@@ -166,7 +166,7 @@ def _parse_json_object(text: str) -> "dict[str, object]":
     try:
         data = read_all(0, MAX_BYTES + 1) if text == "-" else text.encode()
         value = decode_json(data)
-    except (Malformed, UnicodeEncodeError, OSError) as error:
+    except (MalformedError, UnicodeEncodeError, OSError) as error:
         why = "not UTF-8" if isinstance(error, UnicodeEncodeError) else error
         message = f"`--args` is not JSON: {why}"
         raise UsageError(message) from None
@@ -182,12 +182,12 @@ def _coerce_all(grant: "Grant", words: "dict[str, str]") -> "dict[str, object]":
 
 def _coerce(grant: "Grant", name: str, word: str) -> object:
     """Give a word the type its grant declares; without a declaration it is JSON if it parses as JSON, else a string."""
-    path_certainty, types = pathness(grant, name), declared_type(grant.args, name)
+    path_certainty, types = path_likelihood(grant, name), declared_type(grant.args, name)
     if path_certainty == YES or "string" in types:
         return word
     try:
         value: object = decode_json(word.encode())
-    except (Malformed, UnicodeEncodeError) as error:
+    except (MalformedError, UnicodeEncodeError) as error:
         if _is_loose_json(word):
             why = "not UTF-8" if isinstance(error, UnicodeEncodeError) else error
             message = f"`--arg {name}` is not strict JSON, but other parsers may accept it: {why}"

@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.core.engine import usable
+from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ARGUMENT_NOT_ALLOWED,
@@ -11,8 +11,8 @@ from cortex_policy.core.model import (
     UsageError,
     Value,
 )
-from cortex_policy.core.operator_commands import missing_scopes, rooted, setting, unapproved
-from cortex_policy.core.text import escape, escape_json, listed, said
+from cortex_policy.core.operator_commands import approval_hint, missing_scopes, set_command, with_root
+from cortex_policy.core.text import escape, escape_json, join_words, one_line
 
 _MOST_COMPARED = 20  # paths of a call
 
@@ -41,7 +41,7 @@ def render(outcome: "CallOutcome") -> Output:
         return Output(code, json_line(outcome) + "\n")
     remedy = hint(outcome)
     lines = [headline(outcome), *([f"hint: {remedy}"] if remedy else [])]
-    text = escape("".join(f"{said(line)}\n" for line in lines))
+    text = escape("".join(f"{one_line(line)}\n" for line in lines))
     return Output(code, out=text) if outcome.decision else Output(code, err=text)
 
 
@@ -87,7 +87,7 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
         return ""
     file = grant.origin.file if grant.origin is not None else grant.id
     if decision.reason is ACTION_NOT_ALLOWED:
-        actions = listed(grant.actions) or "none"
+        actions = join_words(grant.actions) or "none"
         allowing = _command(call, "allow", [call.action] if call.action else [])
         more = _same_action(call.action, grant.actions)
         return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
@@ -99,7 +99,7 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
         return _rate_hint(decision)
     if not decision.obligations:
         return "`cortex-policy config get sensitive --json` says where that is set"
-    return unapproved(decision)
+    return approval_hint(decision)
 
 
 def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) -> str:
@@ -108,11 +108,11 @@ def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) ->
     if any(place.protected_reason for place, _ in decision.paths):
         return "no grant lets its tool touch what governs it"
     allowing = _command(call, "add-scope", missing_scopes(grant, decision))
-    scopes = [scope for scope in grant.fs_scope if usable(scope) is not None]
+    scopes = [scope for scope in grant.fs_scope if normalize_scope(scope) is not None]
     if scopes:
         what = "allowed" if decision.paths else "give a path"
         more = _same_scope(grant.fs_scope, decision)
-        return f"{what} below: {listed(scopes)}{more}{allowing and f'; an operator {allowing}'}"
+        return f"{what} below: {join_words(scopes)}{more}{allowing and f'; an operator {allowing}'}"
     return f"no scope of this grant can match; an operator mends `fsScope` in {file}" if grant.fs_scope else ""
 
 
@@ -120,10 +120,10 @@ def _same_action(action: str, actions: tuple[str, ...]) -> str:
     """Say that an action reads like one that is allowed, '' where it does not."""
     if action.isascii():
         return ""
-    from cortex_policy.core.unicode_form import difference, twin  # noqa: PLC0415 - few words need it
+    from cortex_policy.core.unicode_form import equivalent_word, form_difference  # noqa: PLC0415 - few words need it
 
-    same = twin(action, actions)
-    return f"; {difference('the action', action, same)}" if same else ""
+    same = equivalent_word(action, actions)
+    return f"; {form_difference('the action', action, same)}" if same else ""
 
 
 def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
@@ -131,17 +131,17 @@ def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
     places = [there for there, _ in decision.paths if not f"{there.normalized}{there.resolved_inside}".isascii()]
     if not places:
         return ""
-    from cortex_policy.core.unicode_form import difference, twin_scope  # noqa: PLC0415 - as above
+    from cortex_policy.core.unicode_form import equivalent_scope, form_difference  # noqa: PLC0415 - as above
 
     for there in places[:_MOST_COMPARED]:
-        if same := twin_scope(scopes, there):
-            return f"; {difference('the scope', there.given, same)}"
+        if same := equivalent_scope(scopes, there):
+            return f"; {form_difference('the scope', there.given, same)}"
     return ""
 
 
 def _command(call: "Call", option: str, words: list[str]) -> str:
     """Return the command that would allow these words, '' where none can be typed."""
-    command = rooted(setting(call.grant, option, words), call.root)
+    command = with_root(set_command(call.grant, option, words), call.root)
     return f"allows it with `{command}`" if command else ""
 
 

@@ -26,7 +26,7 @@ def reference(top: Page) -> str:
     lines += ["", "| setting | value | default | set by | what it is |", "|---|---|---|---|---|"]
     for one in SETTINGS:
         places = ", ".join(one.places)
-        lines.append(f"| `{one.name}` | {one.expected} | {one.shown_default} | {places} | {one.sentence} |")
+        lines.append(f"| `{one.name}` | {one.expected} | {one.default_text} | {places} | {one.sentence} |")
     lines += ["", "| rule of `validate` | severity | what it finds |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| `{rule.code}` | {rule.severity} | {rule.sentence} |" for rule in RULES)])
 

@@ -7,7 +7,7 @@ from pages import Page
 
 from cortex_policy.cli.app import PROGRAM
 from cortex_policy.cli.exit_codes import exit_codes
-from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, Setting, by_variable
+from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, Setting, settings_by_variable
 from cortex_policy.state import SYSTEM_SETTINGS
 
 Entries = Iterable[tuple[str, str]]
@@ -106,8 +106,8 @@ def settings_page(date: str) -> str:
 
 def _told_of(setting: Setting) -> str:
     """Say what a setting does, what it may be, and where it may stand."""
-    default = f" Without it: {setting.shown_default}." if setting.shown_default else ""
-    variable = f" Its variable is `{setting.variable}`." if setting.variable in by_variable() else ""
+    default = f" Without it: {setting.default_text}." if setting.default_text else ""
+    variable = f" Its variable is `{setting.variable}`." if setting.variable in settings_by_variable() else ""
     places = "the project alone" if setting.places == (PROJECT,) else ", ".join(setting.places)
     return f"{setting.sentence} It is {setting.expected}.{default} Set by: {places}.{variable}"
 

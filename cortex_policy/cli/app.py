@@ -11,7 +11,7 @@ from cortex_policy.cli.exit_codes import DECIDING
 from cortex_policy.cli.exit_guard import guarded
 from cortex_policy.cli.help import Command, Deciding, Group
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import said
+from cortex_policy.core.text import one_line
 from cortex_policy.render import render
 
 if TYPE_CHECKING:
@@ -165,4 +165,4 @@ def _usage(error: Any, words: list[str]) -> str:
     # an option without its value has lost its command
     command = context.command_path if context is not None else " ".join([PROGRAM, *words[: is_deciding(words)]])
     message = " ".join(message.split()).removesuffix(".")
-    return f"{command}: {said(message[:1].lower() + message[1:])}\nhint: see `{command} --help`"
+    return f"{command}: {one_line(message[:1].lower() + message[1:])}\nhint: see `{command} --help`"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.output.diff import as_members, fails, print_differences
+from cortex_policy.cli.output.diff import as_members, print_differences, widens
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.prompts import ask, consent
 from cortex_policy.core.text import escape, printable
@@ -35,7 +35,7 @@ def agreed_together(*, allowed: bool, json: bool, root: "Root | None" = None) ->
             print_differences(found)
             if root is not None:
                 _print_hindsight(root, found)
-        elif fails(found.verdict) and not allowed:  # nobody says yes to what was not shown
+        elif widens(found.verdict) and not allowed:  # nobody says yes to what was not shown
             raise NotDone("it may allow more than before", "say yes with `--allow-widening`")
         consent(found.verdict, allowed=allowed)
 

@@ -6,7 +6,7 @@ import sys
 
 from cortex_policy.cli.streams import failure, open_streams
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.core.text import said
+from cortex_policy.core.text import one_line
 from cortex_policy.state.writer_lock import NOT_DONE
 
 TYPE_CHECKING = False
@@ -39,5 +39,5 @@ def guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = lambda
 
 def tell(error: CortexPolicyError) -> None:
     """Print an error and what helps."""
-    hint = f"hint: {said(error.hint)}\n" if error.hint else ""
-    sys.stderr.write(f"cortex-policy: {said(str(error))}\n{hint}")
+    hint = f"hint: {one_line(error.hint)}\n" if error.hint else ""
+    sys.stderr.write(f"cortex-policy: {one_line(str(error))}\n{hint}")

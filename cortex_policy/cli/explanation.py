@@ -5,8 +5,8 @@ import re
 from textwrap import wrap
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, Step
-from cortex_policy.core.text import cut, escape, listed, printable, said
+from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, RuleStep
+from cortex_policy.core.text import escape, join_words, one_line, printable, truncate
 from cortex_policy.manage.explain import explain_call
 from cortex_policy.render import Output, headline, json_line, render
 
@@ -22,7 +22,7 @@ _MOST_ALLOWED = 600  # bytes
 _GLUE = "\0"  # a blank at which no line breaks: none is left in a text that was escaped
 _QUOTATION = re.compile("`[^`]*`")
 _STYLES = {PASSES: "32", DENIES: "1;31", FAILS: "1;31"}
-_NOBODY = Step("none denies", PASSES)
+_NOBODY = RuleStep("none denies", PASSES)
 _NEAREST = {"action": "action", "arguments": "value", "path": "scope"}
 _ALLOWED = {"action": "actions ", "path": "paths in "}
 
@@ -37,14 +37,14 @@ def render_explanation(outcome: "CallOutcome") -> Output:
         return Output(code, json_line(outcome, explanation=_members(explained)) + "\n")
     is_out = call.command == "explain" or bool(outcome.decision)
     is_coloured = os.isatty(1 if is_out else 2) and not os.environ.get("NO_COLOR")
-    head = [said(headline(outcome)), *_decisive(explained, outcome)]
+    head = [one_line(headline(outcome)), *_decisive(explained, outcome)]
     rows = [line for step in explained.explanation.steps for line in _row(step, is_coloured=is_coloured)]
-    more = [line for label, *texts in _help(explained) for line in _hung(f"{label:<{_COLUMN}}", *map(cut, texts))]
+    more = [line for label, *texts in _help(explained) for line in _hung(f"{label:<{_COLUMN}}", *map(truncate, texts))]
     text = "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
     return Output(code, out=text) if is_out else Output(code, err=text)
 
 
-def _decider(told: "CallExplanation") -> Step:
+def _decider(told: "CallExplanation") -> RuleStep:
     return next((step for step in told.explanation.steps if step.verdict in (DENIES, FAILS)), _NOBODY)
 
 
@@ -61,9 +61,9 @@ def _decisive(told: "CallExplanation", outcome: "CallOutcome") -> list[str]:
     ]
 
 
-def _row(step: Step, *, is_coloured: bool) -> list[str]:
+def _row(step: RuleStep, *, is_coloured: bool) -> list[str]:
     head = f"{step.rule:<{_COLUMN}}{step.verdict:<{_COLUMN}}"
-    lines = _hung(head, cut(step.said), f"(line{_GLUE}{step.line})" if step.line else "")
+    lines = _hung(head, truncate(step.message), f"(line{_GLUE}{step.line})" if step.line else "")
     if is_coloured and step.verdict in _STYLES:
         painted = f"\x1b[{_STYLES[step.verdict]}m{step.verdict}\x1b[0m"
         lines[0] = lines[0].replace(step.verdict, painted, 1)
@@ -87,7 +87,7 @@ def _help(told: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays in one line, to be copied."""
     found, rule, steward = told.explanation, _decider(told).rule, told.steward
     near = near_by(rule, found.nearest)
-    allowed = _ALLOWED.get(rule, "") + listed(found.allowed, _MOST_ALLOWED) if found.allowed else ""
+    allowed = _ALLOWED.get(rule, "") + join_words(found.allowed, _MOST_ALLOWED) if found.allowed else ""
     rows = [
         ("nearest", near),
         ("allowed", allowed),
@@ -124,7 +124,7 @@ def _members(told: "CallExplanation") -> dict[str, object]:
             {
                 "rule": step.rule,
                 "verdict": step.verdict,
-                "said": step.said or None,
+                "said": step.message or None,
                 "file": told.file if step.line else None,
                 "line": step.line or None,
                 "pointer": step.pointer or None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import real
-from cortex_policy.core.compare.grants import fails
+from cortex_policy.core.compare.grants import widens
 from cortex_policy.core.text import printable
 from cortex_policy.state.writer_lock import NotDone, Patience
 
@@ -29,7 +29,7 @@ def ask(question: str, *, yes: bool) -> None:
 
 def consent(verdict: str, *, allowed: bool) -> None:
     """Ask for the word `widen` where something may allow more than before; raise NotDone for any other."""
-    if allowed or not fails(verdict):
+    if allowed or not widens(verdict):
         return
     if _answer("it may allow more than before; type `widen` to save it", "--allow-widening") != "widen":
         raise NotDone("cancelled")

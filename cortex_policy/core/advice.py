@@ -1,24 +1,24 @@
 """What would help a denied call: what is nearest, what is still allowed, and the operator's command."""
 
 from cortex_policy.core import operator_commands
-from cortex_policy.core.arguments import listed, unmet
-from cortex_policy.core.closest_match import miss_of, nearest_scope, nearest_value, nearest_word
-from cortex_policy.core.engine import judged, misspelling, usable
+from cortex_policy.core.arguments import argument_violation, format_values
+from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word, first_violation
+from cortex_policy.core.engine import check_paths, normalize_scope, path_syntax_error
 from cortex_policy.core.model import Value
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
-from cortex_policy.core.unicode_form import difference, twin, twin_scope
+from cortex_policy.core.unicode_form import equivalent_scope, equivalent_word, form_difference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cortex_policy.core.model import ResolvedPath
-    from cortex_policy.core.rule_steps import Case
+    from cortex_policy.core.rule_steps import ExplainContext
 
 _MOST_COST = 10**9
 
 
-class Counsel(Value):
+class Advice(Value):
     """Whatever of it there is: the nearest that is allowed, all that is, a command, and a sentence."""
 
     nearest: str = ""
@@ -27,68 +27,68 @@ class Counsel(Value):
     advice: str = ""
 
 
-def _action(case: "Case") -> Counsel:
+def _action(case: "ExplainContext") -> Advice:
     action, actions = case.request.action, case.grant.actions
     remedy, near = (
-        operator_commands.setting(case.grant.id, "allow", [action] if action else []),
-        nearest_word(action, actions),
+        operator_commands.set_command(case.grant.id, "allow", [action] if action else []),
+        closest_word(action, actions),
     )
-    if near == twin(action, actions):
-        return Counsel(near, actions, remedy, difference("the action", action, near) if near else "")
+    if near == equivalent_word(action, actions):
+        return Advice(near, actions, remedy, form_difference("the action", action, near) if near else "")
     advice = f"did you mean `{near}`? an operator can allow `{action}` beside it" if near else ""
-    return Counsel(near, actions, remedy, advice)
+    return Advice(near, actions, remedy, advice)
 
 
-def _arguments(case: "Case") -> Counsel:
-    remedy = operator_commands.typed("edit", case.grant.id)
-    if not unmet(case.grant.args, case.request.args):
-        known = (f"the arguments {listed(list(case.grant.args))}",) if case.grant.args else ()
+def _arguments(case: "ExplainContext") -> Advice:
+    remedy = operator_commands.command("edit", case.grant.id)
+    if not argument_violation(case.grant.args, case.request.args):
+        known = (f"the arguments {format_values(list(case.grant.args))}",) if case.grant.args else ()
         advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
-        return Counsel("", known, remedy, advice)
-    miss = miss_of(case.grant.args, case.request.args)
+        return Advice("", known, remedy, advice)
+    miss = first_violation(case.grant.args, case.request.args)
     if not miss.allowed:
-        return Counsel(remedy=remedy, advice="no value passes until the declaration is mended")
-    return Counsel(
-        nearest_value(miss),
+        return Advice(remedy=remedy, advice="no value passes until the declaration is mended")
+    return Advice(
+        closest_value(miss),
         (miss.allowed,),
         remedy,
         "give a value that is allowed; an operator can change the declaration",
     )
 
 
-def _path(case: "Case") -> Counsel:
+def _path(case: "ExplainContext") -> Advice:
     scopes = case.grant.fs_scope
-    usables = tuple(scope for scope in scopes if usable(scope) is not None)
-    denied = [(given, there) for _, given, there, why in judged(case.grant, case.request) if why]
+    usables = tuple(scope for scope in scopes if normalize_scope(scope) is not None)
+    denied = [(given, there) for _, given, there, why in check_paths(case.grant, case.request) if why]
     if not denied:
-        return Counsel("", usables, advice="name a path, as with `--path P`")
+        return Advice("", usables, advice="name a path, as with `--path P`")
     places = [there for _, there in denied if there is not None]
     if guard := next((there.protected_reason for there in places if there.protected_reason), ""):
         what = "what cannot be resolved" if "cannot be resolved" in guard else "what governs grants"
-        return Counsel(advice=f"no grant lets its tool touch {what}")
+        return Advice(advice=f"no grant lets its tool touch {what}")
     if len(places) < len(denied):
-        return Counsel("", usables, advice="give a path as a string, or several as an array of strings")
-    same = [(there, found) for there in places[:MOST_PATHS] if (found := twin_scope(scopes, there))]
-    near = next((found for there in places[:MOST_PATHS] if (found := nearest_scope(scopes, there))), "")
-    remedy = operator_commands.setting(
+        return Advice("", usables, advice="give a path as a string, or several as an array of strings")
+    same = [(there, found) for there in places[:MOST_PATHS] if (found := equivalent_scope(scopes, there))]
+    near = next((found for there in places[:MOST_PATHS] if (found := closest_scope(scopes, there))), "")
+    remedy = operator_commands.set_command(
         case.grant.id, "add-scope", operator_commands.missing_scopes(case.grant, case.decision)
     )
     if same:
         there, near = same[0]
-        return Counsel(near, usables, remedy, difference("the scope", there.given, near))
-    return Counsel(near, usables, remedy, _meant(near, places) if remedy else _why_none(places))
+        return Advice(near, usables, remedy, form_difference("the scope", there.given, near))
+    return Advice(near, usables, remedy, _did_you_mean_scope(near, places) if remedy else _why_no_scope(places))
 
 
-def _meant(near: str, places: "list[ResolvedPath]") -> str:
+def _did_you_mean_scope(near: str, places: "list[ResolvedPath]") -> str:
     """Ask whether another scope was meant, where one is spelled alike and begins otherwise."""
     tops = {(there.normalized or there.given).partition("/")[0] for there in places}
     is_begun = near.partition("/")[0] in tops
     return "" if is_begun or not near else f"did you mean a path in `{near}`? case counts, too"
 
 
-def _why_none(places: "list[ResolvedPath]") -> str:
+def _why_no_scope(places: "list[ResolvedPath]") -> str:
     """Say why no scope can let these paths in."""
-    if any(misspelling(there.given) for there in places):
+    if any(path_syntax_error(there.given) for there in places):
         return "no scope can cover a path that is spelled so: write it from the root or the working directory on"
     if any(there.error for there in places):
         return "no scope can cover a path that cannot be resolved"
@@ -97,29 +97,29 @@ def _why_none(places: "list[ResolvedPath]") -> str:
     return "no scope can be written for this path"
 
 
-def _approval(case: "Case") -> Counsel:
+def _approval(case: "ExplainContext") -> Advice:
     if case.settings.sensitive != "ask":
-        return Counsel()
-    remedy = operator_commands.approving(case.decision)
-    return Counsel(
+        return Advice()
+    remedy = operator_commands.approve_command(case.decision)
+    return Advice(
         remedy=remedy,
-        advice="wait for it with `check --wait 300`" if remedy else operator_commands.unapproved(case.decision),
+        advice="wait for it with `check --wait 300`" if remedy else operator_commands.approval_hint(case.decision),
     )
 
 
-def _rate(case: "Case") -> Counsel:
+def _rate(case: "ExplainContext") -> Advice:
     budget, cost, grant = case.decision.budget, case.request.cost, case.grant
     if budget is None or budget.closed:
-        return Counsel(advice="wait until the damaged ledger opens again")
+        return Advice(advice="wait until the damaged ledger opens again")
     if budget.retry_after_seconds is None:
-        remedy = operator_commands.setting(grant.id, "rate", [str(cost)] if cost < _MOST_COST else [])
-        return Counsel("", (f"a cost of at most {budget.limit}",), remedy)
+        remedy = operator_commands.set_command(grant.id, "rate", [str(cost)] if cost < _MOST_COST else [])
+        return Advice("", (f"a cost of at most {budget.limit}",), remedy)
     seconds = budget.retry_after_seconds
     left = (f"a cost of at most {budget.remaining} now",) if budget.remaining else ()
-    remedy = operator_commands.typed("rate", "reset", grant.id, case.request.action)
-    return Counsel(f"in {seconds:.1f} seconds", left, remedy, f"wait for it with `check --wait {int(seconds) + 1}`")
+    remedy = operator_commands.command("rate", "reset", grant.id, case.request.action)
+    return Advice(f"in {seconds:.1f} seconds", left, remedy, f"wait for it with `check --wait {int(seconds) + 1}`")
 
 
-HELP: "dict[str, Callable[[Case], Counsel]]" = dict(
+ADVISERS: "dict[str, Callable[[ExplainContext], Advice]]" = dict(
     zip(RULES, (_action, _arguments, _path, _approval, _rate), strict=True)
 )

@@ -3,7 +3,7 @@
 The lines are those of the TypeScript package, with what binds them to a call and to the clock of a boot beside it.
 """
 
-from cortex_policy.core.decode import Malformed, decode_json
+from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Value
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Grant, Origin, Request
 
-LONGEST = 1 << 16  # bytes of a line; no human reads more
-MOST_ANSWERED = 50  # calls that are over, and kept to be looked at
+MAX_LINE_BYTES = 1 << 16  # bytes of a line; no human reads more
+MAX_ANSWERED = 50  # calls that are over, and kept to be looked at
 _SECOND = 1_000_000_000
 
 
@@ -26,7 +26,7 @@ class Clock(Value):
     now_ns: int
 
 
-class Ruling(Value):
+class ApprovalAnswer(Value):
     """What a human said; `boot` is '' where another program wrote it, which knows no such clock."""
 
     approved: bool
@@ -35,7 +35,7 @@ class Ruling(Value):
     members: "Mapping[str, object]"
 
 
-class Matter(Value):
+class ApprovalRequest(Value):
     """A call that was put to a human, all that was said about it, and the lines that say so.
 
     `call` is the fingerprint of all it is bound to, '' where another program asks.
@@ -47,12 +47,12 @@ class Matter(Value):
     at_ns: int
     timeout_seconds: int
     members: "Mapping[str, object]"
-    rulings: tuple[Ruling, ...]
+    answers: tuple[ApprovalAnswer, ...]
     is_used: bool
     lines: tuple[bytes, ...]
 
 
-class Standing(Value):
+class RequestStatus(Value):
     """How a call stands, and for how long it does."""
 
     status: str
@@ -64,13 +64,13 @@ class Standing(Value):
         return self.left_ns > 0
 
 
-def binding(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
+def call_fingerprint_text(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
     """Return the one text of all that an approval is bound to: any difference makes another text.
 
     A relative word may be a path even where nobody declared it one, so that the working directory always counts.
     """
     return json_text(
-        _tagged({
+        _tag_types({
             "root": [origin.root, *origin.root_identity],
             "grant": [grant.id, origin.sha256],
             "action": request.action,
@@ -83,12 +83,12 @@ def binding(grant: "Grant", origin: "Origin", request: "Request", cwd: str | Non
     )  # fmt: skip
 
 
-def _tagged(value: object) -> object:
+def _tag_types(value: object) -> object:
     """Return a tree in which no two different values look the same: neither 1 and 1.0, nor NaN and "NaN"."""
     if isinstance(value, dict):
-        return {"{": [[name, _tagged(value[name])] for name in sorted(value)]}
+        return {"{": [[name, _tag_types(value[name])] for name in sorted(value)]}
     if isinstance(value, list | tuple):
-        return [_tagged(part) for part in value]
+        return [_tag_types(part) for part in value]
     if isinstance(value, float):
         return {"f": float.hex(value)}
     if isinstance(value, int) and not isinstance(value, bool):
@@ -96,39 +96,43 @@ def _tagged(value: object) -> object:
     return value
 
 
-def sayable(text: str) -> str:
+def json_safe(text: str) -> str:
     """Return a text that JSON can hold, lone surrogates escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def proposal(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None) -> dict[str, object]:
+def request_members(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None) -> dict[str, object]:
     """Return what a human is shown of a call; the arguments are a text, however deep they are."""
     paths = [
-        {"argument": sayable(place.argument), "given": sayable(place.given), "resolved": sayable(place.resolved or "")}
+        {
+            "argument": json_safe(place.argument),
+            "given": json_safe(place.given),
+            "resolved": json_safe(place.resolved or ""),
+        }
         for place in request.paths
     ]
     return {
         "dataClass": grant.data_class,
         "grant": grant.id,
         "sha256": origin.sha256,
-        "tool": sayable(grant.tool),
-        "action": sayable(request.action),
+        "tool": json_safe(grant.tool),
+        "action": json_safe(request.action),
         "args": json_text(request.args),
         "paths": paths,
         "cost": json_text(request.cost),
-        "cwd": sayable(cwd) if cwd is not None else None,
-        "root": sayable(origin.root),
+        "cwd": json_safe(cwd) if cwd is not None else None,
+        "root": json_safe(origin.root),
     }
 
 
-def line_of(members: "Mapping[str, object]") -> bytes:
+def to_line(members: "Mapping[str, object]") -> bytes:
     """Return a line of the store, with its newline."""
     return f"{json_text(dict(members), ',', ':')}\n".encode("ascii")
 
 
-def matters(data: bytes) -> list[Matter]:
+def parse_requests(data: bytes) -> list[ApprovalRequest]:
     """Return the calls that a store holds, in their order; lines that say nothing readable count for nothing."""
-    found: dict[str, _Draft] = {}
+    found: dict[str, _RequestBuilder] = {}
     for line in data.split(b"\n"):
         members = _members(line)
         kind = members.get("type")
@@ -137,18 +141,18 @@ def matters(data: bytes) -> list[Matter]:
             continue
         draft = found.get(name)
         if kind == "request" and draft is None:
-            found[name] = _Draft(members, line)
+            found[name] = _RequestBuilder(members, line)
         elif draft is not None:
             draft.add(kind, members, line)
-    return [draft.matter(name) for name, draft in found.items()]
+    return [draft.build(name) for name, draft in found.items()]
 
 
-class _Draft:
+class _RequestBuilder:
     """A call whose lines are still being read."""
 
     def __init__(self, members: "dict[str, Any]", line: bytes) -> None:
         self._members, self._lines = members, [line]
-        self._rulings: list[Ruling] = []
+        self._answers: list[ApprovalAnswer] = []
         self._is_used = False
 
     def add(self, kind: object, members: "dict[str, Any]", line: bytes) -> None:
@@ -156,24 +160,24 @@ class _Draft:
         self._lines.append(line)
         # INVARIANT: an approval is a boolean and nothing that a program may take for one
         if kind == "decision" and isinstance(approved, bool):
-            self._rulings.append(Ruling(approved, _text(members, "boot"), _number(members, "at_ns"), members))
+            self._answers.append(ApprovalAnswer(approved, _text(members, "boot"), _number(members, "at_ns"), members))
         elif kind in ("spend", "request"):  # nobody knows which of two requests of one name was approved
             self._is_used = True
 
-    def matter(self, name: str) -> Matter:
+    def build(self, name: str) -> ApprovalRequest:
         members = self._members
-        return Matter(
+        return ApprovalRequest(
             name, _text(members, "call"), _text(members, "boot"), _number(members, "at_ns"),
-            _number(members, "timeout_seconds"), members, tuple(self._rulings), self._is_used, tuple(self._lines),
+            _number(members, "timeout_seconds"), members, tuple(self._answers), self._is_used, tuple(self._lines),
         )  # fmt: skip
 
 
 def _members(line: bytes) -> "dict[str, Any]":
-    if not line or len(line) > LONGEST:
+    if not line or len(line) > MAX_LINE_BYTES:
         return {}
     try:
         value = decode_json(line)
-    except Malformed:
+    except MalformedError:
         return {}
     return value if isinstance(value, dict) else {}
 
@@ -188,45 +192,45 @@ def _number(members: "dict[str, Any]", name: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
-def standing(matter: Matter, clock: Clock, timeout_seconds: int) -> Standing:
+def request_status(matter: ApprovalRequest, clock: Clock, timeout_seconds: int) -> RequestStatus:
     """Return how a call stands, by the shorter of its own timeout and that of whoever looks.
 
     A request lives for so long, and so does an answer that was given meanwhile. One of another program, without a time
     of this boot, lives no longer than the request. One no outweighs every yes. Of another boot nothing counts.
     """
     if matter.is_used:
-        return Standing(USED)
+        return RequestStatus(USED)
     span = min(matter.timeout_seconds, timeout_seconds) * _SECOND
-    left = _left(matter.boot, matter.at_ns, span, clock)
-    denied = [_left_of(ruling, matter, span, clock) for ruling in matter.rulings if not ruling.approved]
-    approved = [_left_of(ruling, matter, span, clock) for ruling in matter.rulings if ruling.approved]
+    left = _time_left(matter.boot, matter.at_ns, span, clock)
+    denied = [_time_left_of(ruling, matter, span, clock) for ruling in matter.answers if not ruling.approved]
+    approved = [_time_left_of(ruling, matter, span, clock) for ruling in matter.answers if ruling.approved]
     if denied:
-        return Standing(DENIED, max(denied))
+        return RequestStatus(DENIED, max(denied))
     if any(approved):
-        return Standing(APPROVED, max(approved))
-    return Standing(WAITING, left) if left and not approved else Standing(EXPIRED)
+        return RequestStatus(APPROVED, max(approved))
+    return RequestStatus(WAITING, left) if left and not approved else RequestStatus(EXPIRED)
 
 
-def _left_of(ruling: Ruling, matter: Matter, span: int, clock: Clock) -> int:
+def _time_left_of(ruling: ApprovalAnswer, matter: ApprovalRequest, span: int, clock: Clock) -> int:
     if not ruling.boot:
-        return _left(matter.boot, matter.at_ns, span, clock)
+        return _time_left(matter.boot, matter.at_ns, span, clock)
     in_time = matter.boot == ruling.boot and 0 <= ruling.at_ns - matter.at_ns < span
-    return _left(ruling.boot, ruling.at_ns, span, clock) if in_time else 0
+    return _time_left(ruling.boot, ruling.at_ns, span, clock) if in_time else 0
 
 
-def _left(boot: str, at_ns: int, span: int, clock: Clock) -> int:
+def _time_left(boot: str, at_ns: int, span: int, clock: Clock) -> int:
     since = clock.now_ns - at_ns
     return span - since if boot == clock.boot and at_ns >= 0 and 0 <= since < span else 0
 
 
-def kept(found: "list[Matter]", clock: Clock, timeout_seconds: int) -> bytes:
+def lines_to_keep(found: "list[ApprovalRequest]", clock: Clock, timeout_seconds: int) -> bytes:
     """Return the lines that are still of use: what lives, what another program asks, and the last answers."""
     # INVARIANT: the lines of a call stay or go together, so that no yes outlives the line that says it was used
     live, over = set[str](), list[str]()
     for matter in found:
-        if not matter.call or standing(matter, clock, timeout_seconds).is_live:
+        if not matter.call or request_status(matter, clock, timeout_seconds).is_live:
             live.add(matter.id)
-        elif matter.rulings and matter.boot == clock.boot:
+        elif matter.answers and matter.boot == clock.boot:
             over.append(matter.id)
-    live.update(over[-MOST_ANSWERED:])
+    live.update(over[-MAX_ANSWERED:])
     return b"".join(line + b"\n" for matter in found if matter.id in live for line in matter.lines)

@@ -13,14 +13,14 @@ _TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
 _ANNOTATIONS = frozenset((
     "title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly",
 ))  # fmt: skip
-_MOST_LISTED = 12
-_LONGEST = 60  # characters
-_LARGEST = 10**40  # Python refuses to print the largest integers
+_MAX_LISTED = 12
+_MAX_LENGTH = 60  # characters
+_MAX_INTEGER = 10**40  # Python refuses to print the largest integers
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _LENGTHS = {"minLength": "string", "maxLength": "string", "minItems": "array", "maxItems": "array"}
 
 
-class _Work:
+class _PatternWork:
     """The steps that the patterns of one call have taken; None before the first one."""
 
     steps: "Steps | None" = None
@@ -45,12 +45,12 @@ def declared_type(declarations: "Mapping[str, object]", name: str) -> tuple[str,
     return _types(declaration.get("type")) or () if isinstance(declaration, dict) else ()
 
 
-def unmet(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
+def argument_violation(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
     """Say which given argument misses its declaration, and how; '' where all meet theirs."""
-    work = _Work()
+    work = _PatternWork()
     for name, value in given.items():
         if name in declarations:
-            why = broken(declarations[name], 0) or _missed(declarations[name], value, 0, work)
+            why = declaration_error(declarations[name], 0) or _violation(declarations[name], value, 0, work)
             if why:
                 return f"`{name}` {why}"
     return ""
@@ -61,7 +61,7 @@ def holds_object(value: object) -> bool:
     return isinstance(value, dict) or (isinstance(value, list | tuple) and any(map(holds_object, value)))
 
 
-def is_given_whole(declarations: "Mapping[str, object]", name: str) -> bool:
+def lists_values(declarations: "Mapping[str, object]", name: str) -> bool:
     """Whether the declaration of an argument lists its values, and so the members of each."""
     declaration = declarations.get(name)
     return isinstance(declaration, dict) and ("const" in declaration or "enum" in declaration)
@@ -88,21 +88,21 @@ def _is_count(value: object) -> bool:
     return _is_number(value) and value >= 0 and value == value // 1  # type: ignore[operator]
 
 
-def broken(declaration: object, depth: int) -> str:
+def declaration_error(declaration: object, depth: int) -> str:
     """Say why a declaration cannot be enforced, '' where it can."""
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "is declared by something that is no object"
     for keyword, value in declaration.items():
-        if not _holds(keyword, value):
+        if not _is_enforceable(keyword, value):
             return f"is declared with `{keyword}`, which cannot be enforced as it stands"
         if keyword == "pattern" and (why := _pattern_error(str(value))):
             return f"is declared with `pattern`, which cannot be enforced: {why}"
-        if keyword == "items" and (why := broken(value, depth + 1)):
+        if keyword == "items" and (why := declaration_error(value, depth + 1)):
             return f"(its items) {why}"
     return ""
 
 
-def _holds(keyword: str, value: object) -> bool:
+def _is_enforceable(keyword: str, value: object) -> bool:
     if keyword in _ANNOTATIONS or keyword in ("const", "items"):
         return True
     if keyword == "type":
@@ -132,7 +132,7 @@ def _pattern_error(pattern: str) -> str:
     return ""
 
 
-def _missed_pattern(pattern: str, value: object, work: _Work) -> str:
+def _pattern_violation(pattern: str, value: object, work: _PatternWork) -> str:
     from cortex_policy.core.ecma_regex import PatternLimitError, Steps, compile_pattern  # noqa: PLC0415 - as above
 
     wanted = f"must match `pattern` {pattern}"
@@ -157,110 +157,110 @@ def _kind(value: object) -> str:
     return "object" if isinstance(value, dict) else ""
 
 
-def _is_of(value: object, word: str) -> bool:
+def _has_type(value: object, word: str) -> bool:
     kind = _kind(value)
     if word == "integer":
         return kind == "number" and (isinstance(value, int) or value.is_integer())  # type: ignore[attr-defined]
     return kind == word
 
 
-def _same(left: object, right: object, depth: int = 0) -> bool:
+def _is_same(left: object, right: object, depth: int = 0) -> bool:
     if _kind(left) != _kind(right) or depth > MAX_DEPTH:
         return False
     if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_same(left[key], right[key], depth + 1) for key in left)
+        return left.keys() == right.keys() and all(_is_same(left[key], right[key], depth + 1) for key in left)
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return len(left) == len(right) and all(map(_same, left, right, [depth + 1] * len(left)))
+        return len(left) == len(right) and all(map(_is_same, left, right, [depth + 1] * len(left)))
     return left == right
 
 
-_kept: "dict[int, tuple[list[object], frozenset[object]]]" = {}
-_MOST_KEPT = 32  # lists
+_enum_cache: "dict[int, tuple[list[object], frozenset[object]]]" = {}
+_MAX_CACHED = 32  # lists
 
 
-def _keys(listed: "list[object]") -> "frozenset[object]":
+def _enum_keys(listed: "list[object]") -> "frozenset[object]":
     """Return the keys of the values of an `enum`, kept for a while: a caller may give an array of any length."""
-    found = _kept.get(id(listed))
+    found = _enum_cache.get(id(listed))
     if found is None or found[0] is not listed:
-        if len(_kept) >= _MOST_KEPT:
-            _kept.clear()
-        found = _kept[id(listed)] = listed, frozenset(map(_key, listed))
+        if len(_enum_cache) >= _MAX_CACHED:
+            _enum_cache.clear()
+        found = _enum_cache[id(listed)] = listed, frozenset(map(_comparison_key, listed))
     return found[1]
 
 
-def _key(value: object, depth: int = 0) -> object:
+def _comparison_key(value: object, depth: int = 0) -> object:
     """Return what two values share if they are the same, and no others do; NaN is none, itself included."""
     if depth > MAX_DEPTH or value != value:  # noqa: PLR0124 - NaN
         return object()
     if isinstance(value, dict):
-        return "object", frozenset([(name, _key(part, depth + 1)) for name, part in value.items()])
+        return "object", frozenset([(name, _comparison_key(part, depth + 1)) for name, part in value.items()])
     if isinstance(value, list | tuple):
-        return "array", tuple([_key(part, depth + 1) for part in value])
+        return "array", tuple([_comparison_key(part, depth + 1) for part in value])
     return _kind(value), value
 
 
-def _missed(declaration: object, value: object, depth: int, work: _Work) -> str:
+def _violation(declaration: object, value: object, depth: int, work: _PatternWork) -> str:
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "is nested too deep"
     if not _kind(value) or (_kind(value) == "number" and not _is_number(value)):
         return "is no JSON value that could meet its declaration"
     types = _types(declaration["type"]) or () if "type" in declaration else ()
-    why = _missed_value(declaration, types, value)
+    why = _value_violation(declaration, types, value)
     if why or (value is None and "null" in types):
         return why  # null that the type names: the other keywords speak of other kinds
     for keyword, bound in declaration.items():
-        if why := _missed_keyword(keyword, bound, value, depth, work):
+        if why := _keyword_violation(keyword, bound, value, depth, work):
             return why
     return ""
 
 
-def listed(values: "Sequence[object]") -> str:
+def format_values(values: "Sequence[object]") -> str:
     """Return the first of some JSON values, as a sentence lists them."""
-    shown = ", ".join(map(spelled, values[:_MOST_LISTED])) or "nothing"
-    return f"{shown}, ..." if len(values) > _MOST_LISTED else shown
+    shown = ", ".join(map(format_value, values[:_MAX_LISTED])) or "nothing"
+    return f"{shown}, ..." if len(values) > _MAX_LISTED else shown
 
 
-def spelled(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a JSON value about as a grant spells it, a long one cut off."""
     if isinstance(value, str):
-        return f'"{value[:_LONGEST]}..."' if len(value) > _LONGEST else f'"{value}"'
+        return f'"{value[:_MAX_LENGTH]}..."' if len(value) > _MAX_LENGTH else f'"{value}"'
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int) and abs(value) >= _LARGEST:
+    if isinstance(value, int) and abs(value) >= _MAX_INTEGER:
         return "a number that is too long to print"
     if isinstance(value, dict | list | tuple):
         return "an object" if isinstance(value, dict) else "an array"
     return str(value)
 
 
-def _missed_value(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
-    if types and not any(_is_of(value, word) for word in types):
+def _value_violation(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
+    if types and not any(_has_type(value, word) for word in types):
         return f"must be of type {' or '.join(types)}, not {_kind(value)}"
-    if "enum" in declaration and _key(value) not in _keys(declaration["enum"]):
-        return f"must be one of `enum`: {listed(declaration['enum'])}"
-    if "const" in declaration and not _same(value, declaration["const"]):
-        return f"must be the `const` {spelled(declaration['const'])}"
+    if "enum" in declaration and _comparison_key(value) not in _enum_keys(declaration["enum"]):
+        return f"must be one of `enum`: {format_values(declaration['enum'])}"
+    if "const" in declaration and not _is_same(value, declaration["const"]):
+        return f"must be the `const` {format_value(declaration['const'])}"
     return ""
 
 
-def _missed_keyword(keyword: str, bound: "object", value: "object", depth: int, work: _Work) -> str:
+def _keyword_violation(keyword: str, bound: "object", value: "object", depth: int, work: _PatternWork) -> str:
     kind = _kind(value)
     if keyword in _BOUNDS:
-        return "" if kind == "number" and _within(keyword, value, bound) else f"must meet `{keyword}` {bound}"
+        return "" if kind == "number" and _is_within_bound(keyword, value, bound) else f"must meet `{keyword}` {bound}"
     if keyword in _LENGTHS:
         size = len(value) if kind == _LENGTHS[keyword] else -1  # type: ignore[arg-type]
         fits = size >= 0 and (size >= bound if keyword.startswith("min") else size <= bound)  # type: ignore[operator]
         return "" if fits else f"must meet `{keyword}` {bound}"
     if keyword == "pattern":
-        return _missed_pattern(str(bound), value, work)
+        return _pattern_violation(str(bound), value, work)
     if keyword == "items":
         if kind != "array":
             return "must be an array"
-        return next((f"(an item) {why}" for part in value if (why := _missed(bound, part, depth + 1, work))), "")  # type: ignore[attr-defined]
+        return next((f"(an item) {why}" for part in value if (why := _violation(bound, part, depth + 1, work))), "")  # type: ignore[attr-defined]
     return ""
 
 
-def _within(keyword: str, value: "object", bound: "object") -> bool:
+def _is_within_bound(keyword: str, value: "object", bound: "object") -> bool:
     if keyword == "minimum":
         return value >= bound  # type: ignore[operator, no-any-return]
     if keyword == "maximum":

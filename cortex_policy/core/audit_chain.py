@@ -27,21 +27,21 @@ _LAST = _END + b"\n"
 DIGEST = slice(-len(_LAST) - DIGITS, -len(_LAST))  # in a line that was made here, with its newline
 
 
-def chained(text: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
+def chain_line(text: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
     """Return a line with its digest; `since` is what stands between it and the line whose digest is `before`."""
     body = text.removesuffix(_CLOSING)
-    return body + ending(digest(b"".join((before.encode(), since, body))))
+    return body + chain_ending(digest(b"".join((before.encode(), since, body))))
 
 
-def ending(digest: str) -> bytes:
+def chain_ending(digest: str) -> bytes:
     """Return what is behind a line up to where it closes: the digest of what is before it and of itself."""
     return _MARK + digest.encode() + _LAST
 
 
-def beginning(text: bytes, follows: str | None, digest: "Digest") -> bytes:
+def chain_first_line(text: bytes, follows: str | None, digest: "Digest") -> bytes:
     """Return a line that begins a chain, after a file that ends in the digest `follows`, if any."""
     named = b"null" if follows is None else f'"{PREFIX}{follows}"'.encode()
-    return chained(b"".join((text.removesuffix(_CLOSING), _FOLLOWS, named, _CLOSING)), "", b"", digest)
+    return chain_line(b"".join((text.removesuffix(_CLOSING), _FOLLOWS, named, _CLOSING)), "", b"", digest)
 
 
 def digest_at_end(line: bytes) -> str:
@@ -69,7 +69,7 @@ def hashed_part(line: bytes) -> bytes:
     return line[:-LENGTH]
 
 
-def followed(part: bytes) -> str | None:
+def previous_digest(part: bytes) -> str | None:
     """Return what the hashed part of a line says that it follows: a digest, '' for nothing; None where it goes on."""
     if part.endswith(_FOLLOWS + b"null"):
         return ""
@@ -80,7 +80,7 @@ def followed(part: bytes) -> str | None:
     return value.decode() if is_named else None
 
 
-def could_go_on(text: bytes) -> bool:
+def is_prefix_of_event(text: bytes) -> bool:
     """Whether a line that is not whole could be the beginning of one: nothing else comes after a digest."""
     start = text.rfind(_MARK)
     if start < 0:

@@ -2,7 +2,7 @@
 
 from time import gmtime, strftime
 
-from cortex_policy.core.json_text import canonical, json_text
+from cortex_policy.core.json_text import canonical_json, json_text
 from cortex_policy.core.model import ResolvedPath, Value
 
 TYPE_CHECKING = False
@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 NAMES, FINGERPRINTS, FULL, NOTHING = "names", "fingerprints", "full", "nothing"
 # what is said instead where a line would be longer than most readers take
-_LESS = {NAMES: (NAMES, NOTHING), FINGERPRINTS: (FINGERPRINTS, NOTHING), FULL: (FULL, FINGERPRINTS, NOTHING)}
-LONGEST = 1 << 20  # bytes of a line with arguments
-_SHOWN = 16  # digits of a digest
-_BARE = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")  # in a URI
+_DETAIL_FALLBACKS = {
+    NAMES: (NAMES, NOTHING),
+    FINGERPRINTS: (FINGERPRINTS, NOTHING),
+    FULL: (FULL, FINGERPRINTS, NOTHING),
+}
+MAX_LINE_BYTES = 1 << 20  # bytes of a line with arguments
+_FINGERPRINT_DIGITS = 16  # digits of a digest
+_UNRESERVED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")  # in a URI
 _HEX = frozenset("0123456789abcdef")
 
 # the members of a path in the log, in the order of the fields of `ResolvedPath`
@@ -44,21 +48,21 @@ class Event(Value):
     approval: str | None = None
 
 
-def line(event: Event, detail: str, digest: "Callable[[bytes], str]") -> bytes:
+def to_json_line(event: Event, detail: str, digest: "Callable[[bytes], str]") -> bytes:
     """Return the line of an event, ASCII with its newline; `detail` is `names`, `fingerprints` or `full`.
 
     `digest` is SHA-256 in hexadecimal. A line over 1 MiB has fingerprints in place of arguments, and `null` in their
     place where that is still too long.
     """
     text = b""
-    for less in _LESS[detail]:
-        text = f"{json_text(envelope(event, less, digest), ',', ':')}\n".encode("ascii")
-        if len(text) <= LONGEST:
+    for less in _DETAIL_FALLBACKS[detail]:
+        text = f"{json_text(to_cloudevent(event, less, digest), ',', ':')}\n".encode("ascii")
+        if len(text) <= MAX_LINE_BYTES:
             break
     return text
 
 
-def trace_of(traceparent: str) -> str | None:
+def trace_id(traceparent: str) -> str | None:
     """Return the trace id of a `traceparent` of the W3C, None where it is none."""
     version, *parts = traceparent.split("-")
     if len(parts) < 3 or (version == "00" and len(parts) > 3) or version == "ff":  # noqa: PLR2004 - trace, span, flags
@@ -69,14 +73,14 @@ def trace_of(traceparent: str) -> str | None:
     return trace if is_hex and is_sized and trace.strip("0") and span.strip("0") else None
 
 
-def envelope(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
+def to_cloudevent(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
     """Return the members of an event, whatever their size; the arguments are those of the call, not copied."""
     return {
         "specversion": "1.0",
         "id": event.id,
         "source": f"cortex.policy/{_percent_encoded(event.tool)}",
-        "type": plain(f"com.cortex.{event.tool}.{event.action}"),
-        **({"subject": plain(event.run)} if event.run else {}),
+        "type": encode_unprintable(f"com.cortex.{event.tool}.{event.action}"),
+        **({"subject": encode_unprintable(event.run)} if event.run else {}),
         "time": timestamp(event.at_ns),
         "datacontenttype": "application/json",
         "data": _data(event, detail, digest),
@@ -84,14 +88,14 @@ def envelope(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dic
 
 
 def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[str, object]:
-    root = event.root if event.root is None or detail == FULL else fingerprint(event.root, digest)
+    root = event.root if event.root is None or detail == FULL else path_fingerprint(event.root, digest)
     data: dict[str, object] = {
         "decision": event.is_allowed,
         "reason": event.reason,
         "grant": event.grant,
         "action": event.action,
         "version": event.version,
-        "args": arguments(event.args, detail, digest),
+        "args": recorded_arguments(event.args, detail, digest),
         "traceId": event.trace,
         "brand": "brAInwav",
         "component": "policy",
@@ -104,20 +108,23 @@ def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[s
     if detail == FULL:
         data |= {"cwd": event.cwd, "cost": event.cost}
         if event.places is not None:
-            data["paths"] = [place_members(place) for place in event.places]
+            data["paths"] = [path_members(place) for place in event.places]
     return data
 
 
-def arguments(args: "Mapping[str, object]", detail: str, digest: "Callable[[bytes], str]") -> "Any":
+def recorded_arguments(args: "Mapping[str, object]", detail: str, digest: "Callable[[bytes], str]") -> "Any":
     """Return what a line says of arguments: their names, their fingerprints by name, or all of them."""
     if detail == NAMES:
         return list(args)
     if detail == FINGERPRINTS:
-        return {name: f"sha256:{digest(canonical(value).encode())[:_SHOWN]}" for name, value in args.items()}
+        return {
+            name: f"sha256:{digest(canonical_json(value).encode())[:_FINGERPRINT_DIGITS]}"
+            for name, value in args.items()
+        }
     return args if detail == FULL else None
 
 
-def place_members(place: ResolvedPath) -> dict[str, object]:
+def path_members(place: ResolvedPath) -> dict[str, object]:
     """Return the members of a place but those at their default: a `landed` of '' is the root, none is outside of it."""
     members = {}
     for member, name in zip(PATH_MEMBERS, ResolvedPath.__match_args__, strict=True):
@@ -127,17 +134,17 @@ def place_members(place: ResolvedPath) -> dict[str, object]:
     return members
 
 
-def fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:
+def path_fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:
     """Return what stands for the path of a root."""
-    return f"sha256:{digest(path.encode('utf-8', 'surrogateescape'))[:_SHOWN]}"
+    return f"sha256:{digest(path.encode('utf-8', 'surrogateescape'))[:_FINGERPRINT_DIGITS]}"
 
 
 def _percent_encoded(text: str) -> str:
     data = text.encode("utf-8", "surrogatepass")
-    return "".join(chr(byte) if byte in _BARE else f"%{byte:02X}" for byte in data)
+    return "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in data)
 
 
-def plain(text: str) -> str:
+def encode_unprintable(text: str) -> str:
     """Percent-encode what no string of CloudEvents may hold: control characters, lone surrogates."""
     if text.isprintable():
         return text

@@ -6,15 +6,15 @@ Each is byte for byte what `events.line` writes of the same call (a property tes
 from cortex_policy.core.audit_event import (
     FINGERPRINTS,
     FULL,
-    LONGEST,
+    MAX_LINE_BYTES,
     Event,
-    arguments,
-    envelope,
-    fingerprint,
-    line,
-    place_members,
-    plain,
+    encode_unprintable,
+    path_fingerprint,
+    path_members,
+    recorded_arguments,
     timestamp,
+    to_cloudevent,
+    to_json_line,
 )
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import Value
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     Digest = Callable[[bytes], str]
 
-_MOST_KNOWN = 512  # fingerprints of texts
-_LONGEST_KNOWN = 256  # characters of one
+_MAX_FINGERPRINTS = 512  # fingerprints of texts
+_MAX_FINGERPRINT_TEXT = 256  # characters of one
 
 
 class Caller(Value):
@@ -39,23 +39,23 @@ class Caller(Value):
     cwd: str | None = None
 
 
-UNKNOWN = Caller()
+UNKNOWN_CALLER = Caller()
 
 
-class LineForm:
+class LineTemplate:
     """What the lines of one grant and action have in common; `detail` says how much they tell of arguments."""
 
     is_full: bool
 
     __slots__ = (
-        "_answers",
+        "_answer_texts",
         "_call",
         "_detail",
         "_digest",
         "_end",
-        "_known",
+        "_fingerprints",
         "_names",
-        "_nothing",
+        "_no_arguments",
         "_second",
         "_untraced",
         "is_full",
@@ -64,16 +64,16 @@ class LineForm:
     def __init__(self, grant: str, tool: str, action: str, root: str | None, detail: str, digest: "Digest") -> None:
         """Write what they share."""
         example = Event("", 0, grant, tool, action, {}, is_allowed=True, reason="", root=root)
-        members = envelope(example, detail, digest)
+        members = to_cloudevent(example, detail, digest)
         self._call, self._detail, self._digest = (grant, tool, action, root), detail, digest
         self.is_full = detail == FULL
         self._names = f'","source":{json_text(members["source"])},"type":{json_text(members["type"])},'
-        shown = root if root is None or detail == FULL else fingerprint(root, digest)
+        shown = root if root is None or detail == FULL else path_fingerprint(root, digest)
         self._end = f',"brand":"brAInwav","component":"policy","root":{json_text(shown)}'
         self._untraced = f',"traceId":null{self._end}}}}}\n'  # the end of most lines
-        self._answers: dict[Reason, str] = {}
-        self._known: dict[tuple[str, str], str] = {}
-        self._nothing = json_text(arguments({}, detail, digest))
+        self._answer_texts: dict[Reason, str] = {}
+        self._fingerprints: dict[tuple[str, str], str] = {}
+        self._no_arguments = json_text(recorded_arguments({}, detail, digest))
         self._second = -1, ""  # the last one, and how it is written
 
     def line(
@@ -81,64 +81,66 @@ class LineForm:
         caller: Caller,
     ) -> bytes:  # fmt: skip
         """Return the line of a call of cost 1, ASCII with its newline."""
-        said = self._answers.get(answer.reason) or self._answer(answer.reason)
+        said = self._answer_texts.get(answer.reason) or self._answer_text(answer.reason)
         number, nanoseconds = divmod(at_ns, 1_000_000_000)
         second, time = self._second
         if number != second:
             time = timestamp(at_ns)[:-7]  # up to the point
             self._second = number, time
         stamped = "null" if version is None else version
-        told = self._args(args) if args else self._nothing
-        subject, end = ("", self._untraced) if caller is UNKNOWN and not self.is_full else self._around(answer, caller)
+        told = self._args(args) if args else self._no_arguments
+        subject, end = (
+            ("", self._untraced) if caller is UNKNOWN_CALLER and not self.is_full else self._around(answer, caller)
+        )
         text = (
             f'{{"specversion":"1.0","id":"{call_id}{self._names}{subject}"time":"{time}{nanoseconds // 1000:06}Z{said}'
             f'{stamped},"args":{told}{end}'
         ).encode("ascii")
-        if len(text) <= LONGEST:
+        if len(text) <= MAX_LINE_BYTES:
             return text
         grant, tool, action, root = self._call
         event = Event(
             call_id, at_ns, grant, tool, action, args, bool(answer), answer.reason, 1, False, _places(answer), root,  # noqa: FBT003 - no peek
             caller.cwd, version, caller.run, caller.trace,
         )  # fmt: skip
-        return line(event, self._detail, self._digest)
+        return to_json_line(event, self._detail, self._digest)
 
-    def _answer(self, reason: "Reason") -> str:
+    def _answer_text(self, reason: "Reason") -> str:
         decision = json_text(reason.exit_code == 0)
         grant, _, action, _ = self._call
         text = (
             f'","datacontenttype":"application/json","data":{{"decision":{decision},"reason":{json_text(reason)},'
             f'"grant":{json_text(grant)},"action":{json_text(action)},"version":'
         )
-        self._answers[reason] = text
+        self._answer_texts[reason] = text
         return text
 
     def _args(self, args: "Mapping[str, object]") -> str:
         if self._detail != FINGERPRINTS:
-            return json_text(arguments(args, self._detail, self._digest), ",", ":")
+            return json_text(recorded_arguments(args, self._detail, self._digest), ",", ":")
         return "{" + ",".join([self._member(name, value) for name, value in args.items()]) + "}"
 
     def _member(self, name: str, value: object) -> str:
         """Return an argument by its fingerprint; those of short texts are kept for a while."""
-        if type(value) is not str or len(value) > _LONGEST_KNOWN:
-            return json_text(arguments({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
-        known = self._known.get((name, value))
+        if type(value) is not str or len(value) > _MAX_FINGERPRINT_TEXT:
+            return json_text(recorded_arguments({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
+        known = self._fingerprints.get((name, value))
         if known is None:
-            known = json_text(arguments({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[name, value] = known
+            known = json_text(recorded_arguments({name: value}, FINGERPRINTS, self._digest), ",", ":")[1:-1]
+            if len(self._fingerprints) >= _MAX_FINGERPRINTS:
+                self._fingerprints.clear()
+            self._fingerprints[name, value] = known
         return known
 
     def _around(self, answer: "Decision", caller: Caller) -> tuple[str, str]:
         """Return the subject of a line, and its end, which says what is known of the caller."""
-        subject = f'"subject":{json_text(plain(caller.run))},' if caller.run else ""
+        subject = f'"subject":{json_text(encode_unprintable(caller.run))},' if caller.run else ""
         trace = "null" if caller.trace is None else f'"{caller.trace}"'
-        more = self._where(answer, caller) if self.is_full else ""
+        more = self._paths_text(answer, caller) if self.is_full else ""
         return subject, f',"traceId":{trace}{self._end}{more}}}}}\n'
 
-    def _where(self, answer: "Decision", caller: Caller) -> str:
-        paths = json_text([place_members(place) for place in _places(answer)], ",", ":")
+    def _paths_text(self, answer: "Decision", caller: Caller) -> str:
+        paths = json_text([path_members(place) for place in _places(answer)], ",", ":")
         return f',"cwd":{json_text(caller.cwd)},"cost":1,"paths":{paths}'
 
 

@@ -16,51 +16,51 @@ MAX_BYTES = 1 << 20
 MAX_DEPTH = 64
 MAX_DIGITS = 4300
 DATA_CLASSES = ("public", "internal", "sensitive")
-MAX_ID = 128
-_BLANKS = " \t\n\r"
+MAX_ID_LENGTH = 128
+_WHITESPACE = " \t\n\r"
 _LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-_MORE = _LETTERS | frozenset("._-")
+_ID_CHARACTERS = _LETTERS | frozenset("._-")
 
 
-class Malformed(ValueError):
+class MalformedError(ValueError):
     """Text that is not the JSON we accept; says why, and where if that is known."""
 
 
 def is_grant_id(word: str) -> bool:
     """Whether a word can name a grant at all."""
-    return 0 < len(word) <= MAX_ID and word[0] in _LETTERS and _MORE.issuperset(word)
+    return 0 < len(word) <= MAX_ID_LENGTH and word[0] in _LETTERS and _ID_CHARACTERS.issuperset(word)
 
 
-def _members(pairs: "list[tuple[str, Any]]") -> "dict[str, Any]":
+def _unique_members(pairs: "list[tuple[str, Any]]") -> "dict[str, Any]":
     members = dict(pairs)
     if len(members) != len(pairs):
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
                 message = f"duplicate key `{name}`"
-                raise Malformed(message)
+                raise MalformedError(message)
             seen.add(name)
     return members
 
 
-def _integer(digits: str) -> int:
+def _parse_integer(digits: str) -> int:
     if len(digits.lstrip("-")) > MAX_DIGITS:
         message = f"an integer of more than {MAX_DIGITS} digits"
-        raise Malformed(message)
+        raise MalformedError(message)
     return int(digits)
 
 
-def _real(digits: str) -> float:
+def _parse_real(digits: str) -> float:
     number = float(digits)
     if number - number != 0:  # it overflowed to an infinity, which is not JSON
         message = f"a number that is too large: `{digits:.40}`"
-        raise Malformed(message)
+        raise MalformedError(message)
     return number
 
 
-def _refuse_constant(word: str) -> "Any":
+def _reject_constant(word: str) -> "Any":
     message = f"`{word}` is not JSON"
-    raise Malformed(message)
+    raise MalformedError(message)
 
 
 class _Context:
@@ -68,10 +68,10 @@ class _Context:
 
     strict = True
     object_hook = None
-    object_pairs_hook = staticmethod(_members)
-    parse_float = staticmethod(_real)
-    parse_int = staticmethod(_integer)
-    parse_constant = staticmethod(_refuse_constant)
+    object_pairs_hook = staticmethod(_unique_members)
+    parse_float = staticmethod(_parse_real)
+    parse_int = staticmethod(_parse_integer)
+    parse_constant = staticmethod(_reject_constant)
     memo: "dict[str, str]" = {}  # noqa: RUF012 - the scanner empties it after each run
 
 
@@ -83,11 +83,11 @@ def _check_tree(value: object, depth: int) -> None:
     if isinstance(value, str):
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             message = "a lone surrogate in a string"
-            raise Malformed(message)
+            raise MalformedError(message)
     elif isinstance(value, dict | list):
         if depth == MAX_DEPTH:
             message = f"nested deeper than {MAX_DEPTH}"
-            raise Malformed(message)
+            raise MalformedError(message)
         for part in value:
             _check_tree(part, depth + 1)
         if isinstance(value, dict):
@@ -95,12 +95,12 @@ def _check_tree(value: object, depth: int) -> None:
                 _check_tree(part, depth + 1)
 
 
-def _place(text: str, offset: int) -> str:
+def _line_and_column(text: str, offset: int) -> str:
     line_start = text.rfind("\n", 0, offset) + 1
     return f"line {text.count(chr(10), 0, offset) + 1} column {offset - line_start + 1}"
 
 
-def _first_value(text: str, start: int) -> "tuple[Any, int]":
+def _scan_value(text: str, start: int) -> "tuple[Any, int]":
     try:
         return _scan(text, start)
     except SystemError:
@@ -110,27 +110,27 @@ def _first_value(text: str, start: int) -> "tuple[Any, int]":
         return _scan(text, start)
 
 
-def _scanned(text: str) -> "Any":
-    start = len(text) - len(text.lstrip(_BLANKS))
+def _scan_all(text: str) -> "Any":
+    start = len(text) - len(text.lstrip(_WHITESPACE))
     try:
-        value, end = _first_value(text, start)
+        value, end = _scan_value(text, start)
     except StopIteration as stop:
-        message = f"{_place(text, stop.value)}: expecting a value"
-        raise Malformed(message) from None
+        message = f"{_line_and_column(text, stop.value)}: expecting a value"
+        raise MalformedError(message) from None
     except RecursionError:
         message = f"nested deeper than {MAX_DEPTH}"
-        raise Malformed(message) from None
+        raise MalformedError(message) from None
     except ValueError as error:
-        if isinstance(error, Malformed):
+        if isinstance(error, MalformedError):
             raise
         position = getattr(error, "pos", None)
         said = str(getattr(error, "msg", "a number that cannot be read")).lower()
-        message = said if position is None else f"{_place(text, position)}: {said}"
-        raise Malformed(message) from None
-    if text[end:].strip(_BLANKS):
-        rest = end + len(text[end:]) - len(text[end:].lstrip(_BLANKS))
-        message = f"{_place(text, rest)}: text after the value"
-        raise Malformed(message)
+        message = said if position is None else f"{_line_and_column(text, position)}: {said}"
+        raise MalformedError(message) from None
+    if text[end:].strip(_WHITESPACE):
+        rest = end + len(text[end:]) - len(text[end:].lstrip(_WHITESPACE))
+        message = f"{_line_and_column(text, rest)}: text after the value"
+        raise MalformedError(message)
     return value
 
 
@@ -138,16 +138,16 @@ def decode_json(data: bytes, most: int = MAX_BYTES) -> "Any":
     """Decode one JSON value as strictly as a grant; raise Malformed with the cause."""
     if len(data) > most:
         message = f"larger than {most} bytes"
-        raise Malformed(message)
+        raise MalformedError(message)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"byte {error.start + 1}: not UTF-8"
-        raise Malformed(message) from None
+        raise MalformedError(message) from None
     if text.startswith("\ufeff"):
         message = "starts with a byte order mark"
-        raise Malformed(message)
-    value = _scanned(text)
+        raise MalformedError(message)
+    value = _scan_all(text)
     # a walk is only due where an escape or enough brackets could hide something
     if "\\u" in text or text.count("[") + text.count("{") > MAX_DEPTH:
         _check_tree(value, 0)
@@ -184,12 +184,12 @@ def decode(data: bytes, grant_id: str = "") -> Grant:
     """Decode the bytes of a grant file; raise GrantError (grant_invalid) that names every problem of its shape."""
     try:
         document = decode_json(data)
-    except Malformed as error:
+    except MalformedError as error:
         raise GrantError(GRANT_INVALID, str(error)) from None
-    return grant_of(document, grant_id)
+    return grant_from_document(document, grant_id)
 
 
-def grant_of(document: object, grant_id: str = "") -> Grant:
+def grant_from_document(document: object, grant_id: str = "") -> Grant:
     """Return the grant that a decoded value is; raise GrantError (grant_invalid) as `decode` does."""
     if not isinstance(document, dict):
         raise GrantError(GRANT_INVALID, "a grant is a JSON object")

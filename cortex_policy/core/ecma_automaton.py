@@ -9,10 +9,10 @@ from cortex_policy.core.ecma_nodes import Assertion, CharacterSet, Positions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.ecma_nodes import Node
+    from cortex_policy.core.ecma_nodes import PatternNode
 
 EDGE = -1  # what lies before the first character, and behind the last one
-_MAX_KEPT = 2_000  # moves of an automaton, and characters whose class it remembers
+_MAX_CACHED = 2_000  # moves of an automaton, and characters whose class it remembers
 
 
 class State(dict[str, "tuple[State, int]"]):
@@ -66,7 +66,7 @@ class _Classes(dict[int, str]):
         self.cuts, self.names = cuts, names
 
     def __missing__(self, code: int) -> str:
-        if len(self) >= _MAX_KEPT:
+        if len(self) >= _MAX_CACHED:
             self.clear()
         low, high = 0, len(self.cuts)
         while low < high:  # `bisect` would have to be loaded
@@ -89,7 +89,7 @@ class Automaton:
     classes: "_Classes"
     start: "State"
 
-    def __init__(self, node: "Node", *, is_anchored: bool = False, goes_on: bool = False) -> None:
+    def __init__(self, node: "PatternNode", *, is_anchored: bool = False, goes_on: bool = False) -> None:
         """Find which positions may follow which, and which characters they treat alike."""
         positions = Positions(node.size)
         self._match = 1 << node.size  # one position more: nothing is left to match
@@ -108,7 +108,7 @@ class Automaton:
         self._word = self._match << 1 if self._waiting else 0  # the bit of a letter, digit or `_`
         self._again = 0 if is_anchored else first & ~self._starts
         self._end = 0 if goes_on else self._match
-        self.accepted: dict[str, int] = {}  # by class: the positions that match its characters
+        self.positions_by_class: dict[str, int] = {}  # by class: the positions that match its characters
         self.classes = self._classify(sets)
         self._states: dict[tuple[int, int], State] = {}
         self._kept = 0
@@ -118,12 +118,12 @@ class Automaton:
         """Whether a match ends at a state, before a character of this class, or '' at the end of the value."""
         if state is FOUND or state is DEAD:
             return state is FOUND
-        behind = self.accepted[following] & self._word if following else EDGE
+        behind = self.positions_by_class[following] & self._word if following else EDGE
         return bool(self._pass(state.positions, state.before, behind) & self._match)
 
     def step(self, state: State, following: str) -> State:
         """Return the state behind a character of this class."""
-        accepted = self.accepted[following]
+        accepted = self.positions_by_class[following]
         word = accepted & self._word
         positions = state.positions
         if positions & self._waiting or state.before == EDGE:
@@ -144,7 +144,7 @@ class Automaton:
     def make_room(self) -> None:
         """Forget all states where one more move would be too many; whoever is in one goes on from it."""
         self._kept += 1
-        if self._kept > _MAX_KEPT:
+        if self._kept > _MAX_CACHED:
             for state in (self.start, *self._states.values()):
                 state.clear()
             self._states, self._kept = {}, 0
@@ -160,7 +160,7 @@ class Automaton:
         for cut in cuts:
             accepted ^= changes[cut]
             names.append(known.setdefault(accepted, chr(len(known))))
-        self.accepted = {name: accepted for accepted, name in known.items()}
+        self.positions_by_class = {name: accepted for accepted, name in known.items()}
         return _Classes(cuts, names)
 
     def _state(self, positions: int, before: int) -> State:

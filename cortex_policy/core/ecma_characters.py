@@ -81,7 +81,7 @@ class CharacterReader:
         self.at += len(word) * found
         return found
 
-    def until(self, end: str) -> str:
+    def read_until(self, end: str) -> str:
         """Read up to a character, and that too; '' where it does not come."""
         start, found = self.at, self.text.find(end, self.at)
         self.at = found + 1 if found >= 0 else start
@@ -155,7 +155,7 @@ class CharacterReader:
 
     def _unicode(self) -> int | None:
         if self.skip("{"):
-            digits = self.until("}")
+            digits = self.read_until("}")
             if not digits or not _HEX.issuperset(digits) or len(digits.lstrip("0")) > len("10FFFF"):
                 return None
             return code if (code := int(digits, 16)) < END else None

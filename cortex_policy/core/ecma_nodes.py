@@ -18,19 +18,19 @@ class Positions:
     def __init__(self, size: int, one: int = 1) -> None:
         """Make room for this many; `one` is the set of the first position alone, of which the others are made."""
         self.follow, self.one = [0] * size, one
-        self.leaves: dict[Node, int] = {}  # the positions of each leaf: a counted one has many
+        self.leaves: dict[PatternNode, int] = {}  # the positions of each leaf: a counted one has many
 
 
-class Node:
+class PatternNode:
     """A part: how many positions it has, and whether it matches the empty text."""
 
     is_nullable: bool
-    parts: "Sequence[Node]"
+    parts: "Sequence[PatternNode]"
     size: int
 
     __slots__ = ("is_nullable", "parts", "size")
 
-    def __init__(self, size: int, parts: "Sequence[Node]" = (), *, is_nullable: bool = False) -> None:
+    def __init__(self, size: int, parts: "Sequence[PatternNode]" = (), *, is_nullable: bool = False) -> None:
         """Know its parts."""
         self.size, self.parts, self.is_nullable = size, parts, is_nullable
 
@@ -44,12 +44,12 @@ class Node:
         positions.leaves[self] = positions.leaves.get(self, 0) | 1 << base
         return positions.one << base
 
-    def reverse(self) -> "Node":
+    def reverse(self) -> "PatternNode":
         """Return the part that matches the same texts read backwards."""
         return self
 
 
-class CharacterSet(Node):
+class CharacterSet(PatternNode):
     """One character: the even bounds begin a range of code points, the odd ones lie behind its end."""
 
     bounds: tuple[int, ...]
@@ -62,7 +62,7 @@ class CharacterSet(Node):
         self.bounds = bounds
 
 
-class Assertion(Node):
+class Assertion(PatternNode):
     r"""One of `^`, `$`, `\b` and `\B`."""
 
     kind: str
@@ -74,17 +74,17 @@ class Assertion(Node):
         super().__init__(1)
         self.kind = kind
 
-    def reverse(self) -> "Node":
+    def reverse(self) -> "PatternNode":
         """Return `$` for `^`, and the other way round."""
         return Assertion({"^": "$", "$": "^"}.get(self.kind, self.kind))
 
 
-class Series(Node):
+class Series(PatternNode):
     """One part after the other."""
 
     __slots__ = ()
 
-    def __init__(self, parts: "Sequence[Node]") -> None:
+    def __init__(self, parts: "Sequence[PatternNode]") -> None:
         """Sum them up."""
         super().__init__(sum(part.size for part in parts), parts, is_nullable=all(part.is_nullable for part in parts))
 
@@ -106,17 +106,17 @@ class Series(Node):
             after = part.build(positions, base, after)
         return after
 
-    def reverse(self) -> "Node":
+    def reverse(self) -> "PatternNode":
         """Return the parts from the last to the first."""
         return Series([part.reverse() for part in reversed(self.parts)])
 
 
-class Choice(Node):
+class Choice(PatternNode):
     """One part or another."""
 
     __slots__ = ()
 
-    def __init__(self, parts: "Sequence[Node]") -> None:
+    def __init__(self, parts: "Sequence[PatternNode]") -> None:
         """Sum them up."""
         super().__init__(sum(part.size for part in parts), parts, is_nullable=any(part.is_nullable for part in parts))
 
@@ -136,12 +136,12 @@ class Choice(Node):
             base += part.size
         return found
 
-    def reverse(self) -> "Node":
+    def reverse(self) -> "PatternNode":
         """Return the same choice of reversed parts."""
         return Choice([part.reverse() for part in self.parts])
 
 
-class Repeat(Node):
+class Repeat(PatternNode):
     """A part several times, `most` is None for no end: a counted one has positions for each time."""
 
     least: int
@@ -149,7 +149,7 @@ class Repeat(Node):
 
     __slots__ = ("least", "most")
 
-    def __init__(self, part: Node, least: int, most: int | None) -> None:
+    def __init__(self, part: PatternNode, least: int, most: int | None) -> None:
         """Count its positions."""
         copies = max(least, 1) if most is None else most
         super().__init__(part.size * copies, (part,), is_nullable=least == 0 or part.is_nullable)
@@ -176,6 +176,6 @@ class Repeat(Node):
             base -= part.size
         return entry
 
-    def reverse(self) -> "Node":
+    def reverse(self) -> "PatternNode":
         """Repeat the reversed part."""
         return Repeat(self.parts[0].reverse(), self.least, self.most)

@@ -9,7 +9,7 @@ from time import sleep
 
 from cortex_policy.core.ecma_automaton import DEAD, FOUND, Automaton
 from cortex_policy.core.ecma_characters import PatternError
-from cortex_policy.core.ecma_regex_parser import Pattern, parse
+from cortex_policy.core.ecma_regex_parser import Pattern, parse_pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,10 @@ STEPS_AT_ONCE = 20_000  # then other threads may run
 _CALL_LIMIT = f"within {MAX_STEPS_OF_CALL:,} steps for all values of the call"
 _SHARED_LIMIT = "within the steps that are left for all calls"
 _BYTES_LIMIT, _STEPS_LIMIT = f"within {MAX_BYTES:,} bytes", f"within {MAX_STEPS:,} steps"
-_MAKING, _MAKING_POSITION = 100, 20  # steps that take about as long as to make a pattern, and each of its positions
+_COMPILE_STEPS, _COMPILE_POSITION_STEPS = (
+    100,
+    20,
+)  # steps that take about as long as to make a pattern, and each of its positions
 _PIECE = 16  # characters that are looked up at once
 _STRETCH = 1024  # characters whose classes are found at once: a lookahead may need no more than the first ones
 _MAX_PATTERNS, _MAX_TEXT = 64, 1 << 18  # patterns that are kept, and the characters of all of them
@@ -63,7 +66,7 @@ class Steps:
             sleep(0)
 
 
-class _Thread(_local):
+class _ThreadState(_local):
     """The bound that counts in one thread: others enforce at the same time."""
 
     shared: "SharedSteps | None" = None
@@ -77,11 +80,11 @@ class SharedSteps:
     """
 
     left: int
-    refused: int  # searches that were not made
+    skipped_searches: int  # searches that were not made
 
     def __init__(self, most: int = MAX_SHARED_STEPS) -> None:
         """Begin with all of them."""
-        self.left, self.refused = most, 0
+        self.left, self.skipped_searches = most, 0
 
     @property
     def is_used_up(self) -> bool:
@@ -103,31 +106,31 @@ class SharedSteps:
     def check(self) -> None:
         """Raise PatternLimitError where none are left."""
         if self.is_used_up:
-            self.refused += 1
+            self.skipped_searches += 1
             raise PatternLimitError(_SHARED_LIMIT)
 
 
-_thread = _Thread()
+_thread = _ThreadState()
 
 
 class Regex:
     """A pattern; may be used by several threads at once."""
 
-    parsed: Pattern
+    pattern: Pattern
     size: int  # its positions
 
     def __init__(self, pattern: str) -> None:
         """Parse it; raise PatternError."""
-        self.parsed = parse(pattern)
-        self.size = sum(node.size for node, _ in self.parsed.lookaheads) + self.parsed.body.size
+        self.pattern = parse_pattern(pattern)
+        self.size = sum(node.size for node, _ in self.pattern.lookaheads) + self.pattern.body.size
         # where a match may begin anywhere, all parts are tried at once, from the end of the value backwards
-        self._is_forward = self.parsed.is_anchored or not self.parsed.lookaheads
+        self._is_forward = self.pattern.is_anchored or not self.pattern.lookaheads
         self._parts: list[tuple[Automaton, bool]] = []
 
     def _automata(self) -> list[tuple[Automaton, bool]]:
         """Make the parts ready when they are first needed: most who read a grant match nothing."""
         if not self._parts:
-            lookaheads, body = self.parsed.lookaheads, self.parsed.body
+            lookaheads, body = self.pattern.lookaheads, self.pattern.body
             if self._is_forward:
                 heads = [(Automaton(node, is_anchored=True), holds) for node, holds in lookaheads]
                 self._parts = [*heads, (Automaton(body), True)]
@@ -205,24 +208,28 @@ def _join_surrogates(text: str) -> str:
     return text
 
 
-_kept: dict[str, Regex | str] = {}
+_pattern_cache: dict[str, Regex | str] = {}
 
 
 def compile_pattern(pattern: str) -> Regex:
     """Return a pattern, which is kept; raise PatternError, which says what is not taken and where."""
-    found, shared = _kept.get(pattern), _thread.shared
+    found, shared = _pattern_cache.get(pattern), _thread.shared
     if found is None:
         if shared is not None:
             shared.check()
-        if len(_kept) >= _MAX_PATTERNS or sum(map(len, [*_kept])) + len(pattern) > _MAX_TEXT:
-            _kept.clear()
+        if len(_pattern_cache) >= _MAX_PATTERNS or sum(map(len, [*_pattern_cache])) + len(pattern) > _MAX_TEXT:
+            _pattern_cache.clear()
         try:
             found = Regex(pattern)
         except PatternError as error:
             found = str(error)
-        _kept[pattern] = found
+        _pattern_cache[pattern] = found
         if shared is not None:
-            shared.left -= _MAKING + len(pattern) + (_MAKING_POSITION * found.size if isinstance(found, Regex) else 0)
+            shared.left -= (
+                _COMPILE_STEPS
+                + len(pattern)
+                + (_COMPILE_POSITION_STEPS * found.size if isinstance(found, Regex) else 0)
+            )
     if isinstance(found, str):
         raise PatternError(found)
     return found

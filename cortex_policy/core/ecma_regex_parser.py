@@ -5,7 +5,7 @@ lookahead elsewhere than at the very start, and `\p{...}`, whose tables differ b
 """
 
 from cortex_policy.core.ecma_characters import DIGITS, DOT, LETTERS, NUMERALS, CharacterReader, PatternError
-from cortex_policy.core.ecma_nodes import Assertion, CharacterSet, Choice, Node, Repeat, Series
+from cortex_policy.core.ecma_nodes import Assertion, CharacterSet, Choice, PatternNode, Repeat, Series
 
 MAX_POSITIONS = 1_000
 MAX_DEPTH = 64  # groups in each other
@@ -19,18 +19,18 @@ _NO_CHARACTERS = frozenset("\\[^$.*+?{}]")
 class Pattern:
     """What a pattern asks: its lookaheads, each with whether it must hold, and the rest of it."""
 
-    body: "Node"
+    body: "PatternNode"
     is_anchored: bool
-    lookaheads: "list[tuple[Node, bool]]"
+    lookaheads: "list[tuple[PatternNode, bool]]"
 
     __slots__ = ("body", "is_anchored", "lookaheads")
 
-    def __init__(self, body: Node, lookaheads: "list[tuple[Node, bool]]", *, is_anchored: bool) -> None:
+    def __init__(self, body: PatternNode, lookaheads: "list[tuple[PatternNode, bool]]", *, is_anchored: bool) -> None:
         """Know the parts, and whether a match can only begin where the value does."""
         self.body, self.lookaheads, self.is_anchored = body, lookaheads, is_anchored
 
 
-def parse(text: str) -> Pattern:
+def parse_pattern(text: str) -> Pattern:
     """Parse a pattern; raise PatternError where it is none, or asks for what is not supported."""
     if len(text) > MAX_LENGTH:
         message = f"a pattern of more than {MAX_LENGTH:,} characters"
@@ -43,7 +43,7 @@ class _Group:
 
     __slots__ = ("branches", "items", "opening", "start")
 
-    def __init__(self, start: int, opening: str, branches: list[Node], items: list[Node]) -> None:
+    def __init__(self, start: int, opening: str, branches: list[PatternNode], items: list[PatternNode]) -> None:
         self.start, self.opening, self.branches, self.items = start, opening, branches, items
 
 
@@ -55,8 +55,11 @@ class _Parser(CharacterReader):
         self.sets: dict[tuple[int, ...], CharacterSet] = {}
         self.names: set[str] = set()
         self.open: list[_Group] = []
-        self.branches, self.items = list[Node](), list[Node]()  # of the group in hand, and of its last branch
-        self.lookaheads = list[tuple[Node, bool]]()
+        self.branches, self.items = (
+            list[PatternNode](),
+            list[PatternNode](),
+        )  # of the group in hand, and of its last branch
+        self.lookaheads = list[tuple[PatternNode, bool]]()
         self.first_lookahead = 0
 
     def parse(self) -> Pattern:
@@ -82,11 +85,11 @@ class _Parser(CharacterReader):
             self.fail(f"more than {MAX_POSITIONS:,} positions, counts unrolled", 0)
         return Pattern(body, self.lookaheads, is_anchored=is_anchored)
 
-    def _series(self) -> Node:
+    def _series(self) -> PatternNode:
         parts = [part for part in self.items if part.size]
         return parts[0] if len(parts) == 1 else Series(parts) if parts else _EMPTY
 
-    def _choice(self) -> Node:
+    def _choice(self) -> PatternNode:
         branches = [*self.branches, self._series()]
         if len(branches) == 1:
             return branches[0]
@@ -115,7 +118,7 @@ class _Parser(CharacterReader):
                 self.fail("lookahead elsewhere than at the very start, which is not supported", start)
             self.first_lookahead = start
         if opening == "<":
-            name = self.until(">")
+            name = self.read_until(">")
             if not name or name[0] in DIGITS or not _NAME.issuperset(name) or name in self.names:
                 self.fail("a name of a group that is none, is used twice, or is not of ASCII letters", start)
             self.names.add(name)
@@ -131,7 +134,7 @@ class _Parser(CharacterReader):
         else:
             self.items.append(self._quantify(node))
 
-    def _atom(self, char: str) -> Node:
+    def _atom(self, char: str) -> PatternNode:
         if char not in _NO_CHARACTERS:
             return self._set(ord(char))
         if char == "\\":
@@ -158,7 +161,7 @@ class _Parser(CharacterReader):
             self.at += 1
             self.fail(f"a count after {what}")
 
-    def _quantify(self, node: Node) -> Node:
+    def _quantify(self, node: PatternNode) -> PatternNode:
         char = self.peek()
         if char not in _COUNTS:
             return node
@@ -182,10 +185,10 @@ class _Parser(CharacterReader):
         if not least or not self.skip("}"):
             self.fail("a `{` that begins no count", start)
         if not most:
-            return _clipped(least), None
+            return _clip(least), None
         if (len(most), most) < (len(least), least):
             self.fail("a count that ends below its start", start)
-        return _clipped(least), _clipped(most)
+        return _clip(least), _clip(most)
 
     def _number(self) -> str:
         """Read digits, without the zeros in front of them."""
@@ -196,9 +199,9 @@ class _Parser(CharacterReader):
         return digits.lstrip("0") or digits[:1]
 
 
-def _is_start(node: Node) -> bool:
+def _is_start(node: PatternNode) -> bool:
     return isinstance(node, Assertion) and node.kind == "^"
 
 
-def _clipped(digits: str) -> int:
+def _clip(digits: str) -> int:
     return int(digits) if len(digits) < len(f"{MAX_POSITIONS}0") else MAX_POSITIONS + 1

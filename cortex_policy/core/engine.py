@@ -1,6 +1,6 @@
 """The decision: every rule in its order, and the first that fails decides (contracts, section 3)."""
 
-from cortex_policy.core.arguments import holds_object, is_given_whole, unmet
+from cortex_policy.core.arguments import argument_violation, holds_object, lists_values
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -12,7 +12,7 @@ from cortex_policy.core.model import (
     Decision,
     Settings,
 )
-from cortex_policy.core.path_arguments import is_judged, path_arguments
+from cortex_policy.core.path_arguments import is_checked_as_path, path_arguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Budget, Grant, Request, ResolvedPath
 
 DEFAULTS = Settings()
-_FEW, _MOST_KEPT = 16, 32  # scopes that are looked at one by one, and grants with more whose scopes are kept
-_kept: "dict[int, tuple[tuple[str, ...], dict[str, int], int]]" = {}
-_GLOBS, _NO_STEPS = frozenset("*?[]{}\\"), frozenset(("", ".", ".."))
+_FEW_SCOPES, _MAX_CACHED = 16, 32  # scopes that are looked at one by one, and grants with more whose scopes are kept
+_scope_cache: "dict[int, tuple[tuple[str, ...], dict[str, int], int]]" = {}
+_GLOBS, _INVALID_COMPONENTS = frozenset("*?[]{}\\"), frozenset(("", ".", ".."))
 
 
 def _action(grant: "Grant", request: "Request", _: Settings) -> Decision | None:
@@ -33,44 +33,45 @@ def _action(grant: "Grant", request: "Request", _: Settings) -> Decision | None:
 
 
 def _arguments(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
-    why = unmet(grant.args, request.args) if grant.args else ""
-    why = why or undeclared(grant, request.args, settings)
+    why = argument_violation(grant.args, request.args) if grant.args else ""
+    why = why or undeclared_violation(grant, request.args, settings)
     return Decision(ARGUMENT_NOT_ALLOWED, why) if why else None
 
 
-def undeclared(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
+def undeclared_violation(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
     """Say which argument the setting `undeclared_args` denies, and why; '' where none."""
     if settings.undeclared_args == "allow":
         return ""
     for name, value in args.items():
         if name not in grant.args and not counts_as_declared(grant, name, value):
             return f"`{name}` is not declared in `args`, and the setting `undeclared_args` is `deny`"
-        if holds_object(value) and not is_given_whole(grant.args, name):
+        if holds_object(value) and not lists_values(grant.args, name):
             return f"`{name}` holds an object, whose members nothing declares, and `undeclared_args` is `deny`"
     return ""
 
 
 def counts_as_declared(grant: "Grant", name: str, value: object) -> bool:
     """Whether an argument that is not declared is known all the same: a path, in a grant that limits it."""
-    return name in ("path", "paths") or (bool(grant.fs_scope) and is_judged(grant, name, value))
+    return name in ("path", "paths") or (bool(grant.fs_scope) and is_checked_as_path(grant, name, value))
 
 
-def _covered(grant: "Grant", places: "Iterable[ResolvedPath]") -> "tuple[tuple[ResolvedPath, str | None], ...]":
+def _match_scopes(grant: "Grant", places: "Iterable[ResolvedPath]") -> "tuple[tuple[ResolvedPath, str | None], ...]":
     """Return each place with the scope that allows it, None where none does or need to."""
     scopes = grant.fs_scope
     return tuple(
-        (place, None if outside(scopes, place) else covering(scopes, place.resolved_inside)) for place in places
+        (place, None if scope_violation(scopes, place) else matching_scope(scopes, place.resolved_inside))
+        for place in places
     )
 
 
-def judged(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
+def check_paths(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
     """Yield (argument, path, its place, why it is denied) for each path in the arguments; no why is a yes."""
     places = {(place.argument, place.given): place for place in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
         # INVARIANT: each path in the arguments meets a place made for it; a request without one is denied here
         place = places.get((argument, given)) if given is not None else None
         if place is not None:
-            why = outside(grant.fs_scope, place) if is_path else place.protected_reason
+            why = scope_violation(grant.fs_scope, place) if is_path else place.protected_reason
         elif given is None:
             why = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
@@ -81,11 +82,11 @@ def judged(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | Non
 
 def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     seen = False
-    for argument, given, _, why in judged(grant, request):
+    for argument, given, _, why in check_paths(grant, request):
         seen = seen or given is not None
         if why:
             what = f"`{given}`" if given is not None else f"argument `{argument}`"
-            return Decision(PATH_OUTSIDE_SCOPE, f"{what} {why}", paths=_covered(grant, request.paths))
+            return Decision(PATH_OUTSIDE_SCOPE, f"{what} {why}", paths=_match_scopes(grant, request.paths))
     if settings.require_path and not seen:
         return Decision(PATH_OUTSIDE_SCOPE, "no path was given, and one is required")
     return None
@@ -98,13 +99,13 @@ def _approval(grant: "Grant", request: "Request", settings: Settings) -> Decisio
     if is_asked and request.approved:
         return None
     duties, why = ((HUMAN_APPROVAL,), "") if is_asked else ((), "sensitive data is denied by the settings")
-    return Decision(APPROVAL_REQUIRED, why, duties, paths=_covered(grant, request.paths))
+    return Decision(APPROVAL_REQUIRED, why, duties, paths=_match_scopes(grant, request.paths))
 
 
 _RULES = (_action, _arguments, _path, _approval)
 
 
-def refusal(grant: "Grant", request: "Request", settings: Settings = DEFAULTS) -> Decision | None:
+def check_rules(grant: "Grant", request: "Request", settings: Settings = DEFAULTS) -> Decision | None:
     """Return the no of the first rule that fails before the rate is asked, None where all pass."""
     for rule in _RULES:
         decision = rule(grant, request, settings)
@@ -113,19 +114,19 @@ def refusal(grant: "Grant", request: "Request", settings: Settings = DEFAULTS) -
     return None
 
 
-def rated(grant: "Grant", request: "Request", budget: "Budget") -> Decision:
+def decide_rate(grant: "Grant", request: "Request", budget: "Budget") -> Decision:
     """Decide by the rate alone, for a request that every other rule lets pass.
 
     The budget must be one that was asked for this cost: it fits where it was consumed or none need be waited for.
     """
-    places = _covered(grant, request.paths)
+    places = _match_scopes(grant, request.paths)
     if budget.consumed == request.cost or budget.retry_after_seconds == 0:
         obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
         return Decision(ALLOWED, "", obligations, budget, places)
-    return Decision(RATE_LIMITED, lacking(budget), (), budget, places)
+    return Decision(RATE_LIMITED, rate_reason(budget), (), budget, places)
 
 
-def lacking(budget: "Budget") -> str:
+def rate_reason(budget: "Budget") -> str:
     """Say why a budget has no room."""
     if budget.retry_after_seconds is None:
         # the cost stays unsaid: Python refuses to print the largest ones
@@ -145,14 +146,16 @@ def decide(
     Raises UsageError for a cost below one, and for what cannot be read as what it should be.
     """
     from cortex_policy.core import plain_objects, plain_values  # noqa: PLC0415 - a check need not load these
-    from cortex_policy.core.sliding_window import budget  # noqa: PLC0415 - the ledger has its own
+    from cortex_policy.core.sliding_window import budget_from_times  # noqa: PLC0415 - the ledger has its own
 
     grant, request = plain_objects.exact_grant(grant), plain_objects.exact_request(request)
-    refused = refusal(grant, request, plain_objects.exact_settings(settings))  # never `refused or ...`: a no is false
+    refused = check_rules(
+        grant, request, plain_objects.exact_settings(settings)
+    )  # never `refused or ...`: a no is false
     if refused is not None:
         return refused
     times, limit = plain_values.exact_times(hits), grant.rate.per_minute
-    return rated(grant, request, budget(times, plain_values.exact_seconds(now), limit, request.cost))
+    return decide_rate(grant, request, budget_from_times(times, plain_values.exact_seconds(now), limit, request.cost))
 
 
 def _is_control(character: str) -> bool:
@@ -170,7 +173,7 @@ def _has_scheme(given: str) -> bool:
     )
 
 
-def misspelling(given: str) -> str:
+def path_syntax_error(given: str) -> str:
     """Say why a path is denied by its spelling alone, '' where it is not."""
     if not given:
         return "is empty"
@@ -187,41 +190,45 @@ def misspelling(given: str) -> str:
     return ""
 
 
-def usable(scope: str) -> str | None:
+def normalize_scope(scope: str) -> str | None:
     """Return a scope as it is compared, without one trailing `/`; None where it can never match."""
     trimmed = scope.removesuffix("/")
     if trimmed != trimmed.strip() or not _GLOBS.isdisjoint(trimmed):
         return None
-    if not _NO_STEPS.isdisjoint(trimmed.split("/")):
+    if not _INVALID_COMPONENTS.isdisjoint(trimmed.split("/")):
         return None
     return trimmed
 
 
-def covering(scopes: tuple[str, ...], relative: str | None) -> str | None:
+def matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | None:
     """Return the first scope that a path relative to the root equals or lies below, None where there is none."""
     if relative is None:
         return None
-    if len(scopes) > _FEW:
-        return _covering_of_many(scopes, relative)
+    if len(scopes) > _FEW_SCOPES:
+        return _matching_scope_of_many(scopes, relative)
     for scope in scopes:
         prefix = scope.removesuffix("/")  # what `usable` makes of it; asked of few, as a grant may have thousands
-        if relative.startswith(prefix) and relative[len(prefix) :][:1] in ("", "/") and usable(scope) is not None:
+        if (
+            relative.startswith(prefix)
+            and relative[len(prefix) :][:1] in ("", "/")
+            and normalize_scope(scope) is not None
+        ):
             return scope
     return None
 
 
-def _covering_of_many(scopes: tuple[str, ...], relative: str) -> str | None:
+def _matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str | None:
     """Look the path and what is above it up among the scopes: a call may have many paths as well."""
-    found = _kept.get(id(scopes))
+    found = _scope_cache.get(id(scopes))
     if found is None or found[0] is not scopes:
         known: dict[str, int] = {}
         for index, scope in enumerate(scopes):
-            prefix = usable(scope)
+            prefix = normalize_scope(scope)
             if prefix is not None:
                 known.setdefault(prefix, index)
-        if len(_kept) >= _MOST_KEPT:
-            _kept.clear()
-        found = _kept[id(scopes)] = scopes, known, max(map(len, known), default=0)
+        if len(_scope_cache) >= _MAX_CACHED:
+            _scope_cache.clear()
+        found = _scope_cache[id(scopes)] = scopes, known, max(map(len, known), default=0)
     _, known, longest = found
     first, end = len(scopes), relative.find("/")
     while 0 <= end <= longest:
@@ -231,19 +238,19 @@ def _covering_of_many(scopes: tuple[str, ...], relative: str) -> str | None:
     return scopes[first] if first < len(scopes) else None
 
 
-def outside(scopes: tuple[str, ...], place: "ResolvedPath") -> str:
+def scope_violation(scopes: tuple[str, ...], place: "ResolvedPath") -> str:
     """Say why a place is denied under these scopes, '' where it is allowed."""
     if place.protected_reason:
         return place.protected_reason
     if not scopes:
         return ""
-    fault = misspelling(place.given) or place.error
+    fault = path_syntax_error(place.given) or place.error
     if fault:
         return fault
-    if covering(scopes, place.normalized) is None:
+    if matching_scope(scopes, place.normalized) is None:
         if place.normalized is not None or place.resolved is None or place.given.startswith("/"):
             return "is in no scope"
         return f"is `{place.resolved}` from the working directory, which is in no scope"
-    if covering(scopes, place.resolved_inside) is None:
+    if matching_scope(scopes, place.resolved_inside) is None:
         return f"leads to `{place.resolved}`, which is in no scope"
     return ""

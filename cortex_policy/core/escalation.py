@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from cortex_policy.core.model import Grant, Value
-from cortex_policy.core.scope_prefix import prefix_of
+from cortex_policy.core.scope_prefix import normalize_scope_cached
 
 # relative to the root, or to any directory below it: what runs there, and who runs it
 RUN_LATER: dict[str, tuple[str, ...]] = {
@@ -70,7 +70,7 @@ def escalations(grant: Grant) -> tuple[Escalation, ...]:
     """
     if not grant.fs_scope:
         return (Escalation("", "", ANY_PATH),) if any(map(looks_like_writing, grant.actions)) else ()
-    scopes = dict.fromkeys(prefix for prefix in map(prefix_of, grant.fs_scope) if prefix is not None)
+    scopes = dict.fromkeys(prefix for prefix in map(normalize_scope_cached, grant.fs_scope) if prefix is not None)
     return tuple(
         Escalation(scope, path, reason)
         for scope in (scopes if grant.actions else ())

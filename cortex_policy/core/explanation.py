@@ -1,14 +1,14 @@
 """The whole way of a decision, rule by rule, with the line of the grant that decided, and what would change it."""
 
-from cortex_policy.core.advice import HELP, Counsel
+from cortex_policy.core.advice import ADVISERS, Advice
 from cortex_policy.core.engine import DEFAULTS
-from cortex_policy.core.json_tree import node_at, place, scan
+from cortex_policy.core.json_tree import line_and_column, node_at, parse_tree
 from cortex_policy.core.model import ALLOWED, Value
-from cortex_policy.core.rule_steps import NOT_ASKED, RULES, WALKS, Case, Step
+from cortex_policy.core.rule_steps import EXPLAINERS, NOT_ASKED, RULES, ExplainContext, RuleStep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.json_tree import Node
+    from cortex_policy.core.json_tree import JsonNode
     from cortex_policy.core.model import Decision, Grant, Request, Settings
 
 
@@ -18,7 +18,7 @@ class Explanation(Value):
     `advice` says what else there is to do, above all where no command helps.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[RuleStep, ...]
     nearest: str = ""
     allowed: tuple[str, ...] = ()
     remedy: str = ""
@@ -33,21 +33,21 @@ def explain(
     Empty bytes, where they are not known any more, leave the lines out. The request needs its places; a decision of no
     rule, as by an emergency stop, leaves every rule unasked.
     """
-    case, whole, asked = Case(grant, request, decision, settings), text.decode(), True
-    tree = scan(whole) if whole else None
-    steps: list[Step] = []
+    case, whole, asked = ExplainContext(grant, request, decision, settings), text.decode(), True
+    tree = parse_tree(whole) if whole else None
+    steps: list[RuleStep] = []
     for rule in RULES:
         asked = asked and (bool(case.rule) or decision.reason is ALLOWED)
-        found = list(WALKS[rule](case)) if asked else [Step(rule, NOT_ASKED)]
-        steps += [_placed(step, whole, tree) for step in found]
+        found = list(EXPLAINERS[rule](case)) if asked else [RuleStep(rule, NOT_ASKED)]
+        steps += [_with_line(step, whole, tree) for step in found]
         asked = asked and rule != case.rule
-    counsel = HELP[case.rule](case) if case.rule else Counsel()
+    counsel = ADVISERS[case.rule](case) if case.rule else Advice()
     return Explanation(tuple(steps), counsel.nearest, counsel.allowed, counsel.remedy, counsel.advice)
 
 
-def _placed(step: Step, whole: str, tree: "Node | None") -> Step:
+def _with_line(step: RuleStep, whole: str, tree: "JsonNode | None") -> RuleStep:
     """Return a step with the line its pointer stands in; the key's line, where the value has one."""
     if not step.pointer or tree is None:
         return step
-    line, _ = place(whole, node_at(tree, step.pointer).outset)
-    return Step(step.rule, step.verdict, step.said, step.pointer, line)
+    line, _ = line_and_column(whole, node_at(tree, step.pointer).outer_start)
+    return RuleStep(step.rule, step.verdict, step.message, step.pointer, line)

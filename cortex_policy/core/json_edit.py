@@ -8,8 +8,8 @@ import json
 import re
 from itertools import pairwise
 
-from cortex_policy.core.decode import Malformed, decode_json
-from cortex_policy.core.json_tree import Node, node_at, scan
+from cortex_policy.core.decode import MalformedError, decode_json
+from cortex_policy.core.json_tree import JsonNode, node_at, parse_tree
 from cortex_policy.core.model import UsageError, Value
 
 TYPE_CHECKING = False
@@ -35,105 +35,105 @@ class Style(Value):
     pads: "dict[str, str]"
 
 
-def replaced(text: str, pointer: str, value: object) -> str:
+def replace_value(text: str, pointer: str, value: object) -> str:
     """Set the value at a pointer; one that stands there already keeps its spelling."""
     root = _tree(text)
     node = node_at(root, pointer)
-    if _plain(json.loads(text[node.start : node.end])) == _plain(value):
+    if _canonical_text(json.loads(text[node.start : node.end])) == _canonical_text(value):
         return text
     if isinstance(value, dict | list):
-        written = _written(value, _style(text, root), _indent(text, node.outset))
+        written = _format(value, _style(text, root), _indent(text, node.outer_start))
     else:
-        written = _plain(value)  # no look at the style of all of it
-    return _spliced(text, node.start, node.end, written)
+        written = _canonical_text(value)  # no look at the style of all of it
+    return _splice(text, node.start, node.end, written)
 
 
-def appended(text: str, pointer: str, value: object) -> str:
+def append_item(text: str, pointer: str, value: object) -> str:
     """Add an element at the end of the array at a pointer."""
     root = _tree(text)
-    return _added(text, root, _container(root, pointer, "array"), "", value)
+    return _add(text, root, _container(root, pointer, "array"), "", value)
 
 
-def inserted(text: str, pointer: str, key: str, value: object) -> str:
+def insert_member(text: str, pointer: str, key: str, value: object) -> str:
     """Add a member at the end of the object at a pointer; raise UsageError where the key is there already."""
     root = _tree(text)
     node = _container(root, pointer, "object")
-    if any(part.key == key for part in node.parts):
+    if any(part.key == key for part in node.children):
         raise UsageError(f"`{key}` is there already")
-    colon = _colon(text, reversed(node.parts)) or _style(text, root).colon
-    return _added(text, root, node, _plain(key) + colon, value)
+    colon = _colon(text, reversed(node.children)) or _style(text, root).colon
+    return _add(text, root, node, _canonical_text(key) + colon, value)
 
 
-def removed(text: str, pointer: str) -> str:
+def remove_value(text: str, pointer: str) -> str:
     """Remove the element or the member at a pointer, and one separator with it."""
     root = _tree(text)
     node = node_at(root, pointer)
     if node is root:
         raise UsageError("the whole document cannot be removed")
     parent = node_at(root, pointer.rpartition("/")[0])
-    before = [part for part in parent.parts if part.start < node.start]
-    after = [part for part in parent.parts if part.start > node.start]
+    before = [part for part in parent.children if part.start < node.start]
+    after = [part for part in parent.children if part.start > node.start]
     if before:
-        return _spliced(text, before[-1].end, node.end, "")
+        return _splice(text, before[-1].end, node.end, "")
     if after:
-        return _spliced(text, node.outset, after[0].outset, "")
+        return _splice(text, node.outer_start, after[0].outer_start, "")
     # INVARIANT: blanks after the bracket alone are those that `_added` found in an empty container: they stay
-    start = node.outset if node.end == parent.end - 1 else parent.start + 1
-    return _spliced(text, start, parent.end - 1, "")
+    start = node.outer_start if node.end == parent.end - 1 else parent.start + 1
+    return _splice(text, start, parent.end - 1, "")
 
 
-def thinned(text: str, pointer: str, indexes: "set[int]") -> str:
+def remove_items(text: str, pointer: str, indexes: "set[int]") -> str:
     """Remove these elements of the array at a pointer, as if one after the other."""
     if not indexes:
         return text
-    parts = _container(_tree(text), pointer, "array").parts
+    parts = _container(_tree(text), pointer, "array").children
     kept = [index for index in range(len(parts)) if index not in indexes]
     if not kept:
-        return removed(thinned(text, pointer, indexes - {0}), f"{pointer}/0")
+        return remove_value(remove_items(text, pointer, indexes - {0}), f"{pointer}/0")
     first, *others = kept
     # each but the first keeps what parts it from the one before it
     pieces = [text[parts[index - 1].end : parts[index].end] for index in others]
     written = "".join([text[parts[first].start : parts[first].end], *pieces])
-    return _spliced(text, parts[0].start, parts[-1].end, written)
+    return _splice(text, parts[0].start, parts[-1].end, written)
 
 
-def renamed(text: str, pointer: str, key: str) -> str:
+def rename_key(text: str, pointer: str, key: str) -> str:
     """Give the member at a pointer another key."""
     node = node_at(_tree(text), pointer)
     if node.key is None:
         raise UsageError(f"`{pointer}` is no member of an object")
-    return _spliced(text, node.key_start, node.key_end, _plain(key))
+    return _splice(text, node.key_start, node.key_end, _canonical_text(key))
 
 
-def _tree(text: str) -> Node:
+def _tree(text: str) -> JsonNode:
     decode_json(text.encode())
-    return scan(text)
+    return parse_tree(text)
 
 
-def _container(root: Node, pointer: str, kind: str) -> Node:
+def _container(root: JsonNode, pointer: str, kind: str) -> JsonNode:
     node = node_at(root, pointer)
     if node.kind != kind:
         raise UsageError(f"`{pointer}` is no {kind}")
     return node
 
 
-def _added(text: str, root: Node, node: Node, prefix: str, value: object) -> str:
-    style, indent = _style(text, root), _indent(text, node.outset)
-    if not node.parts:
+def _add(text: str, root: JsonNode, node: JsonNode, prefix: str, value: object) -> str:
+    style, indent = _style(text, root), _indent(text, node.outer_start)
+    if not node.children:
         blanks = text[node.start + 1 : node.end - 1]
         lead, tail = (blanks, "") if blanks else _brackets(node.kind, style, indent)
         deeper = indent + style.unit if _NEWLINE.search(lead) else indent
-        return _spliced(text, node.start + 1, node.end - 1, lead + prefix + _written(value, style, deeper) + tail)
-    written = _written(value, style, _indent(text, node.parts[-1].outset))
-    end = node.parts[-1].end
-    return _spliced(text, end, end, _separator(text, node, style) + prefix + written)
+        return _splice(text, node.start + 1, node.end - 1, lead + prefix + _format(value, style, deeper) + tail)
+    written = _format(value, style, _indent(text, node.children[-1].outer_start))
+    end = node.children[-1].end
+    return _splice(text, end, end, _separator(text, node, style) + prefix + written)
 
 
-def _separator(text: str, node: Node, style: Style) -> str:
+def _separator(text: str, node: JsonNode, style: Style) -> str:
     """Return what parts the last two of a container, or what would if there were two."""
-    if len(node.parts) > 1:
-        return text[node.parts[-2].end : node.parts[-1].outset]
-    line_start = _LINE_START.search(text[node.start + 1 : node.parts[0].outset])
+    if len(node.children) > 1:
+        return text[node.children[-2].end : node.children[-1].outer_start]
+    line_start = _LINE_START.search(text[node.start + 1 : node.children[0].outer_start])
     return f",{line_start[0]}" if line_start else style.comma
 
 
@@ -144,18 +144,21 @@ def _brackets(kind: str, style: Style, indent: str) -> tuple[str, str]:
     return style.newline + indent + style.unit, style.newline + indent
 
 
-def _written(value: object, style: Style, indent: str) -> str:
+def _format(value: object, style: Style, indent: str) -> str:
     if not isinstance(value, dict | list) or not value:
-        return _plain(value)
+        return _canonical_text(value)
     kind = "object" if isinstance(value, dict) else "array"
     lead, tail = _brackets(kind, style, indent)
     comma, deeper = (style.comma, indent) if kind in style.pads else ("," + lead, indent + style.unit)
     pairs = value.items() if isinstance(value, dict) else [(None, part) for part in value]
-    parts = [("" if key is None else _plain(key) + style.colon) + _written(part, style, deeper) for key, part in pairs]
+    parts = [
+        ("" if key is None else _canonical_text(key) + style.colon) + _format(part, style, deeper)
+        for key, part in pairs
+    ]
     return f"{_BRACKETS[kind][0]}{lead}{comma.join(parts)}{tail}{_BRACKETS[kind][1]}"
 
 
-def _plain(value: object) -> str:
+def _canonical_text(value: object) -> str:
     """Return the canonical spelling of a value; raise UsageError for one that no grant may hold."""
     try:
         spelling = json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -167,11 +170,11 @@ def _plain(value: object) -> str:
     return spelling
 
 
-def _spliced(text: str, start: int, end: int, written: str) -> str:
+def _splice(text: str, start: int, end: int, written: str) -> str:
     result = text[:start] + written + text[end:]
     try:
         decode_json(result.encode())
-    except Malformed as error:  # too large or too deep with the new value
+    except MalformedError as error:  # too large or too deep with the new value
         raise UsageError(f"the value does not fit: {error}") from None
     return result
 
@@ -182,37 +185,37 @@ def _indent(text: str, offset: int) -> str:
     return _INDENT.match(text, start)[0]  # type: ignore[index] # no blanks match too
 
 
-def _colon(text: str, members: "Iterable[Node]") -> str:
+def _colon(text: str, members: "Iterable[JsonNode]") -> str:
     """Return what stands between key and value in the first member that has both on one line, '' where none has."""
     gaps = (text[member.key_end : member.start] for member in members)
     return next((gap for gap in gaps if not _NEWLINE.search(gap)), "")
 
 
-def _style(text: str, root: Node) -> Style:
+def _style(text: str, root: JsonNode) -> Style:
     """Read off a document how it is laid out: from the first place that shows it."""
-    filled = [node for node in root.walk() if node.parts]
+    filled = [node for node in root.walk() if node.children]
     newline = _NEWLINE.search(text)
     colon = _colon(text, (node for node in root.walk() if node.key is not None)) or ": "
-    commas = (text[left.end : right.outset] for node in filled for left, right in pairwise(node.parts))
+    commas = (text[left.end : right.outer_start] for node in filled for left, right in pairwise(node.children))
     comma = next((gap for gap in commas if not _NEWLINE.search(gap)), "," if colon == ":" else ", ")
     return Style(newline[0] if newline else "\n", _unit(text, filled), colon, comma, dict(_pads(text, root, filled)))
 
 
-def _unit(text: str, filled: list[Node]) -> str:
+def _unit(text: str, filled: list[JsonNode]) -> str:
     for node in filled:
-        inner = _LINE_START.search(text[node.start + 1 : node.parts[0].outset])
+        inner = _LINE_START.search(text[node.start + 1 : node.children[0].outer_start])
         if inner is None:
             continue
-        outer, indent = _indent(text, node.outset), inner[0].lstrip("\r\n")
+        outer, indent = _indent(text, node.outer_start), inner[0].lstrip("\r\n")
         if indent.startswith(outer) and indent != outer:
             return indent.removeprefix(outer)
     return "  "
 
 
-def _pads(text: str, root: Node, filled: list[Node]) -> "Iterator[tuple[str, str]]":
+def _pads(text: str, root: JsonNode, filled: list[JsonNode]) -> "Iterator[tuple[str, str]]":
     """Yield the kinds that stand on one line, with their padding; one that is not there yet does."""
     for kind in _BRACKETS:
         first = next((node for node in filled if node.kind == kind and node is not root), None)
-        pad = text[first.start + 1 : first.parts[0].outset] if first else ""
+        pad = text[first.start + 1 : first.children[0].outer_start] if first else ""
         if not _NEWLINE.search(pad):
             yield kind, pad

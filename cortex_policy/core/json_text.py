@@ -31,9 +31,9 @@ def json_text(value: object, comma: str = ", ", colon: str = ": ") -> str:
     raise TypeError(message)
 
 
-def canonical(value: object) -> str:
+def canonical_json(value: object) -> str:
     """Return the one text that equal values share: members sorted, no blanks, `1.0` as `1`."""
-    return json_text(_ordered(value), ",", ":")
+    return json_text(_canonical_value(value), ",", ":")
 
 
 def _number(value: float) -> str:
@@ -47,11 +47,11 @@ def _number(value: float) -> str:
         return f'"{value:#x}"'
 
 
-def _ordered(value: object) -> object:
+def _canonical_value(value: object) -> object:
     if isinstance(value, dict):
-        return {name: _ordered(value[name]) for name in sorted(value)}
+        return {name: _canonical_value(value[name]) for name in sorted(value)}
     if isinstance(value, list | tuple):
-        return [_ordered(part) for part in value]
+        return [_canonical_value(part) for part in value]
     if isinstance(value, float) and -_EXACT < value < _EXACT and value.is_integer():
         return int(value)
     return value

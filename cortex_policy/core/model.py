@@ -148,7 +148,7 @@ def known_reason(word: str) -> Reason:
     raise ValueError(message)
 
 
-_SHORT = 1000  # characters, of at most four bytes each
+_MAX_SHORT = 1000  # characters, of at most four bytes each
 HUMAN_APPROVAL = "human_approval"  # the one obligation there is
 
 
@@ -309,16 +309,16 @@ class Decision(Value):
     @property
     def message(self) -> str:
         """The sentence of the reason, with what it was about."""
-        return f"{self.reason.message}: {short(self.detail)}" if self.detail else self.reason.message
+        return f"{self.reason.message}: {shorten(self.detail)}" if self.detail else self.reason.message
 
 
-def short(text: str) -> str:
+def shorten(text: str) -> str:
     """Return a message or a hint of at most 4 kB."""
-    if len(text) <= _SHORT:
+    if len(text) <= _MAX_SHORT:
         return text
-    from cortex_policy.core.text import cut  # noqa: PLC0415 - few are so long
+    from cortex_policy.core.text import truncate  # noqa: PLC0415 - few are so long
 
-    return cut(text)
+    return truncate(text)
 
 
 class CortexPolicyError(Exception):
@@ -333,7 +333,7 @@ class CortexPolicyError(Exception):
 
     def __init__(self, reason: Reason, detail: str = "", hint: str = "") -> None:
         """Keep the reason, what it was about, and a hint that can be typed."""
-        detail, hint = short(detail), short(hint)
+        detail, hint = shorten(detail), shorten(hint)
         super().__init__(f"{reason.message}: {detail}" if detail else reason.message)
         self.reason, self.detail, self.hint = reason, detail, hint
 

@@ -1,6 +1,6 @@
 """The commands by which an operator would let a denied call pass, as they are typed."""
 
-from cortex_policy.core.engine import covering, misspelling, usable
+from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_error
 from cortex_policy.core.model import WAITING
 from cortex_policy.core.text import printable
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")  # to every shell
 
-_MOST_SCOPES = 20  # that a command is good for
-_MOST_TYPED = 1000  # characters
+_MAX_SCOPES = 20  # that a command is good for
+_MAX_LENGTH = 1000  # characters
 
 
-def quoted(word: str) -> str:
+def quote_word(word: str) -> str:
     """Quote a word for a shell."""
     if word and _BARE.issuperset(word):
         return word
@@ -27,29 +27,29 @@ def quoted(word: str) -> str:
 
 def _is_typable(*words: str) -> bool:
     """Whether words can be shown as they are, and are no more than somebody would type."""
-    return sum(map(len, words)) <= _MOST_TYPED and all(word == printable(word) for word in words)
+    return sum(map(len, words)) <= _MAX_LENGTH and all(word == printable(word) for word in words)
 
 
-def typed(*words: str) -> str:
+def command(*words: str) -> str:
     """Return a command of this program, '' where a word of it cannot be typed."""
-    return " ".join(("cortex-policy", *map(quoted, words))) if _is_typable(*words) else ""
+    return " ".join(("cortex-policy", *map(quote_word, words))) if _is_typable(*words) else ""
 
 
-def setting(grant_id: str, option: str, values: "Sequence[str]") -> str:
+def set_command(grant_id: str, option: str, values: "Sequence[str]") -> str:
     """Return the command that sets these values of a grant, '' where there are none or one cannot be typed."""
     if not values:
         return ""
     words: list[str] = []
     for value in values:
         words += [f"--{option}={value}"] if value[:1] == "-" else [f"--{option}", value]
-    return typed("set", grant_id, *words)
+    return command("set", grant_id, *words)
 
 
-def rooted(command: str, root: str | None) -> str:
+def with_root(text: str, root: str | None) -> str:
     """Return a command with the root it is for, '' where there is none or that root cannot be typed."""
-    if not command or root is None:
-        return command
-    return f"{command} --root {quoted(root)}" if _is_typable(root) else ""
+    if not text or root is None:
+        return text
+    return f"{text} --root {quote_word(root)}" if _is_typable(root) else ""
 
 
 def missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
@@ -57,26 +57,31 @@ def missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
     missing: dict[str, None] = {}
     for place, _ in decision.paths:
         for relative in (place.normalized, place.resolved_inside):
-            if relative is None or usable(relative) != relative or misspelling(place.given) or place.error:
+            if (
+                relative is None
+                or normalize_scope(relative) != relative
+                or path_syntax_error(place.given)
+                or place.error
+            ):
                 return []  # it lies outside the root, or is denied by how it is spelled
-            if covering((*grant.fs_scope, *missing), relative) is None:
+            if matching_scope((*grant.fs_scope, *missing), relative) is None:
                 missing[relative] = None
-        if len(missing) > _MOST_SCOPES:
+        if len(missing) > _MAX_SCOPES:
             return []
     return list(missing)
 
 
-def approving(decision: "Decision") -> str:
+def approve_command(decision: "Decision") -> str:
     """Return the command that approves a call which waits for that, '' where none does."""
     approval = decision.approval
-    return typed("approve", approval.id) if approval is not None and approval.status == WAITING else ""
+    return command("approve", approval.id) if approval is not None and approval.status == WAITING else ""
 
 
-def unapproved(decision: "Decision") -> str:
+def approval_hint(decision: "Decision") -> str:
     """Say what helps a call that no human has approved."""
     approval = decision.approval
     if approval is None:
         return "see what waits with `cortex-policy approvals`" if decision.detail else "`check` asks a human for it"
     if approval.status == WAITING:
-        return f"an operator approves it with `{approving(decision)}`; `--wait` waits for that"
+        return f"an operator approves it with `{approve_command(decision)}`; `--wait` waits for that"
     return f"a human can be asked again in {int(approval.expires_in_seconds) + 1} seconds"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Grant
 
-    Found = tuple[str, str | None, bool]
+    PathArgument = tuple[str, str | None, bool]
     Container = dict[str, object] | list[object] | tuple[object, ...]
 
 PATH_NAMES = frozenset((
@@ -24,15 +24,15 @@ LAST_WORDS = frozenset((
 NO, PERHAPS, YES = range(3)  # whether an argument is a path: by its name never, if it is text, whatever it is
 
 
-def pathness(grant: "Grant", name: str) -> int:
+def path_likelihood(grant: "Grant", name: str) -> int:
     """Return how far the name and the declaration of a top-level argument make it a path."""
     declared = path_format(grant.args, name)
     if declared is not None:
         return YES if declared == "path" else NO
-    return pathness_of_name(name)
+    return path_likelihood_of_name(name)
 
 
-def pathness_of_name(name: str) -> int:
+def path_likelihood_of_name(name: str) -> int:
     """Return how far a name alone makes an argument a path."""
     if name.casefold().replace("_", "").replace("-", "") in PATH_NAMES:
         return YES
@@ -41,17 +41,17 @@ def pathness_of_name(name: str) -> int:
 
 def is_path_argument(grant: "Grant", name: str) -> bool:
     """Whether the grant treats a top-level argument of this name as a path, whatever its value."""
-    return pathness(grant, name) == YES
+    return path_likelihood(grant, name) == YES
 
 
 def may_be_path(grant: "Grant", name: str) -> bool:
     """Whether the grant treats a top-level argument of this name as a path where it is a string."""
-    return pathness(grant, name) != NO
+    return path_likelihood(grant, name) != NO
 
 
-def is_judged(grant: "Grant", name: str, value: object) -> bool:
+def is_checked_as_path(grant: "Grant", name: str, value: object) -> bool:
     """Whether the path rule looks at a top-level argument of this name and value."""
-    sure = pathness(grant, name)
+    sure = path_likelihood(grant, name)
     return sure == YES or next(_paths(name, value, sure, is_inner=False), None) is not None
 
 
@@ -62,12 +62,12 @@ def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tu
     at. Text that is no path, in such a value, is looked at all the same: it may name what governs grants.
     """
     for name, value in args.items():
-        sure = pathness(grant, name)
+        sure = path_likelihood(grant, name)
         yield from _paths(name, value, sure, is_inner=False)
         yield from _nested(name, value, 1, is_inner=sure != NO)
 
 
-def _paths(label: str, value: object, sure: int, *, is_inner: bool) -> "Iterator[Found]":
+def _paths(label: str, value: object, sure: int, *, is_inner: bool) -> "Iterator[PathArgument]":
     """Yield what a value is that is a path by its name; text around it only where it is not `is_inner` already."""
     if sure == NO or value is None:
         return
@@ -93,7 +93,7 @@ def _holds_path(value: object, depth: int) -> bool:
         return False
     if isinstance(value, dict):
         return any(
-            (pathness_of_name(name) != NO and _is_text(part)) or _holds_path(part, depth + 1)
+            (path_likelihood_of_name(name) != NO and _is_text(part)) or _holds_path(part, depth + 1)
             for name, part in value.items()
         )
     return isinstance(value, list | tuple) and any(_holds_path(part, depth + 1) for part in value)
@@ -104,7 +104,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) or (is_array and all(isinstance(part, str) for part in value))  # type: ignore[attr-defined]
 
 
-def _texts(label: str, value: object, depth: int) -> "Iterator[Found]":
+def _texts(label: str, value: object, depth: int) -> "Iterator[PathArgument]":
     if isinstance(value, str):
         yield label, value, False
     elif isinstance(value, dict | list | tuple) and depth <= MAX_DEPTH:
@@ -112,7 +112,7 @@ def _texts(label: str, value: object, depth: int) -> "Iterator[Found]":
             yield from _texts(inner, part, depth + 1)
 
 
-def _nested(label: str, value: object, depth: int, *, is_inner: bool) -> "Iterator[Found]":
+def _nested(label: str, value: object, depth: int, *, is_inner: bool) -> "Iterator[PathArgument]":
     if not isinstance(value, dict | list | tuple):
         return
     if depth > MAX_DEPTH:
@@ -120,7 +120,7 @@ def _nested(label: str, value: object, depth: int, *, is_inner: bool) -> "Iterat
         return
     names = list(value) if isinstance(value, dict) else [""] * len(value)
     for name, (inner, part) in zip(names, _parts(label, value), strict=True):
-        sure = pathness_of_name(name) if name else NO
+        sure = path_likelihood_of_name(name) if name else NO
         yield from _paths(inner, part, sure, is_inner=is_inner)
         yield from _nested(inner, part, depth + 1, is_inner=is_inner or sure != NO)
 

@@ -24,12 +24,12 @@ def exact_grant(grant: object) -> Grant:
     return Grant(
         exact_text(fields["id"], "`id`"),
         exact_text(fields["tool"], "`tool`"),
-        _texts(fields["actions"], "`actions`"),
+        _exact_texts(fields["actions"], "`actions`"),
         Rate(exact_count(rate["per_minute"], "`per_minute`")),
         exact_arguments(fields["args"]),
         data_class,
-        _texts(fields["fs_scope"], "`fs_scope`"),
-        None if origin is None else _origin(origin),
+        _exact_texts(fields["fs_scope"], "`fs_scope`"),
+        None if origin is None else _exact_origin(origin),
     )
 
 
@@ -39,37 +39,41 @@ def exact_request(request: object) -> Request:
     return Request(
         exact_text(fields["action"], "an action"),
         exact_arguments(fields["args"]),
-        tuple(map(_place, _parts(fields["paths"], "`paths`"))),
+        tuple(map(_exact_place, _parts(fields["paths"], "`paths`"))),
         exact_count(fields["cost"], "cost"),
-        _switch(fields["approved"], "`approved`"),
+        _exact_bool(fields["approved"], "`approved`"),
     )
 
 
 def exact_settings(settings: object) -> Settings:
     """Return settings as their fields say; raise UsageError for what is none, and for fields of other types."""
     fields = _fields(settings, Settings, "`settings`")
-    return _made(Settings, {name: _like(vars(Settings)[name], value, f"`{name}`") for name, value in fields.items()})
+    return _build(
+        Settings, {name: _exact_like(vars(Settings)[name], value, f"`{name}`") for name, value in fields.items()}
+    )
 
 
-def _like(default: object, value: object, what: str) -> object:
+def _exact_like(default: object, value: object, what: str) -> object:
     """Return a value of the kind that its default is of."""
     if default is None:
         return None if value is None else exact_text(value, what)
     if default is True or default is False:
-        return _switch(value, what)
+        return _exact_bool(value, what)
     if type(default) is str:
         return exact_text(value, what)
     return value if type(value) is int else exact_count(value, what)
 
 
-def _origin(origin: object) -> Origin:
+def _exact_origin(origin: object) -> Origin:
     fields = _fields(origin, Origin, "`origin`")
     names, identities = Origin.__match_args__[:3], Origin.__match_args__[3:]
     texts = (exact_text(fields[name], f"`{name}`") for name in names)
-    return _made(Origin, dict(zip(names, texts, strict=True)) | {n: _identity(fields[n], f"`{n}`") for n in identities})
+    return _build(
+        Origin, dict(zip(names, texts, strict=True)) | {n: _exact_identity(fields[n], f"`{n}`") for n in identities}
+    )
 
 
-def _identity(value: object, what: str) -> tuple[int, ...]:
+def _exact_identity(value: object, what: str) -> tuple[int, ...]:
     parts = _parts(value, what)
     if len(parts) != 2 or not all(type(part) is int for part in parts):  # noqa: PLR2004 - device and inode
         message = f"{what} is a device and an inode"
@@ -77,10 +81,10 @@ def _identity(value: object, what: str) -> tuple[int, ...]:
     return parts  # type: ignore[return-value] # the line above
 
 
-def _place(place: object) -> ResolvedPath:
+def _exact_place(place: object) -> ResolvedPath:
     fields = _fields(place, ResolvedPath, "a resolved path")
     needed = ResolvedPath.__match_args__[:2]
-    return _made(
+    return _build(
         ResolvedPath,
         {
             name: None if value is None and name not in needed else exact_text(value, f"`{name}`")
@@ -89,7 +93,7 @@ def _place(place: object) -> ResolvedPath:
     )
 
 
-def _made(kind: "type[Kind]", fields: "dict[str, Any]") -> "Kind":
+def _build(kind: "type[Kind]", fields: "dict[str, Any]") -> "Kind":
     return kind(**fields)
 
 
@@ -106,7 +110,7 @@ def _fields(value: object, kind: "type[Kind]", what: str) -> "dict[str, object]"
     return known
 
 
-def _texts(value: object, what: str) -> tuple[str, ...]:
+def _exact_texts(value: object, what: str) -> tuple[str, ...]:
     return tuple(exact_text(part, f"each of {what}") for part in _parts(value, what))
 
 
@@ -119,7 +123,7 @@ def _parts(value: object, what: str) -> "tuple[object, ...]":
     raise UsageError(message)
 
 
-def _switch(value: object, what: str) -> bool:
+def _exact_bool(value: object, what: str) -> bool:
     if value is True or value is False:
         return value
     message = f"{what} is True or False"

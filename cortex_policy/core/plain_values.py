@@ -13,7 +13,7 @@ from math import isfinite
 from cortex_policy.core.decode import MAX_DEPTH
 from cortex_policy.core.model import UsageError
 
-MOST_PARTS = 1 << 20  # values in one call: no file or command line holds more
+MAX_PARTS = 1 << 20  # values in one call: no file or command line holds more
 _COLLECTIONS = (list, tuple, deque, set, frozenset)
 _name_of = type.__dict__["__name__"].__get__  # past a metaclass that has another answer
 _bases_of = type.__dict__["__mro__"].__get__
@@ -53,10 +53,10 @@ def exact_seconds(value: object) -> float:
 
 def exact_times(values: object) -> list[float]:
     """Return points in time; raise UsageError for what cannot be iterated over, or holds anything else."""
-    return [exact_seconds(value) for value in _iterated(values)]
+    return [exact_seconds(value) for value in _iterate(values)]
 
 
-def exact_hit(tool: object, action: object, limit: object, cost: object) -> tuple[str, str, int, int]:
+def exact_budget_call(tool: object, action: object, limit: object, cost: object) -> tuple[str, str, int, int]:
     """Return what a budget is asked for."""
     is_number = issubclass(type(limit), int) and type(limit) is not bool
     counted = int.__int__(limit) if is_number else exact_count(limit, "limit")  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def exact_arguments(args: object) -> "dict[str, object]":
     Paths of any type and bytes become strings, other mappings, sequences and sets dictionaries and lists.
     """
     try:
-        found = _Rebuilt().value({} if args is None else args, -1)
+        found = _Rebuilder().value({} if args is None else args, -1)
     except UsageError:
         raise
     except Exception as error:  # noqa: BLE001 - the methods of the caller's own types may raise anything
@@ -95,28 +95,28 @@ def exact_arguments(args: object) -> "dict[str, object]":
     return found
 
 
-def _iterated(values: object) -> "list[object]":
+def _iterate(values: object) -> "list[object]":
     """Return the parts of what can be iterated over, no more than a call may hold."""
     found: list[object] = []
     try:
         for value in values:  # type: ignore[attr-defined]
             found.append(value)
-            if len(found) > MOST_PARTS:
+            if len(found) > MAX_PARTS:
                 break
     except Exception as error:  # noqa: BLE001 - as above
         message = f"`{_name_of(type(values))}` cannot be iterated over: `{_name_of(type(error))}`"
         raise UsageError(message) from None
-    if len(found) > MOST_PARTS:
-        message = f"a call holds more than {MOST_PARTS} values"
+    if len(found) > MAX_PARTS:
+        message = f"a call holds more than {MAX_PARTS} values"
         raise UsageError(message)
     return found
 
 
-class _Rebuilt:
+class _Rebuilder:
     """One walk over the arguments of a call, which ends where they are too many."""
 
     def __init__(self) -> None:
-        self._left = MOST_PARTS
+        self._left = MAX_PARTS
 
     def value(self, value: object, depth: int) -> object:
         """Return a value, `depth` containers below the arguments."""
@@ -131,7 +131,7 @@ class _Rebuilt:
             return exact_path(value)
         if _has_path(kind):
             if issubclass(kind, int | float | dict | list | tuple | deque | set | frozenset):
-                raise _unreadable(kind)  # a path to some programs, a number or a collection to others
+                raise _unreadable_error(kind)  # a path to some programs, a number or a collection to others
             return exact_path(value)
         if issubclass(kind, int):
             return int.__int__(value)  # type: ignore[arg-type]
@@ -146,13 +146,13 @@ class _Rebuilt:
             if issubclass(kind, known):
                 return self._parts(list(known.__iter__(value)), depth)  # type: ignore[arg-type]
         if issubclass(kind, bytearray | memoryview | range):
-            raise _unreadable(kind)
+            raise _unreadable_error(kind)
         if issubclass(kind, Mapping):
-            pairs = _iterated(value.items())  # type: ignore[attr-defined]
+            pairs = _iterate(value.items())  # type: ignore[attr-defined]
             return self._members([(name, part) for name, part in pairs], depth)  # type: ignore[misc, has-type]
         if issubclass(kind, AbstractSet | ValuesView | Sequence):
-            return self._parts(_iterated(value), depth)
-        raise _unreadable(kind)
+            return self._parts(_iterate(value), depth)
+        raise _unreadable_error(kind)
 
     def _members(self, pairs: "list[tuple[object, object]]", depth: int) -> "dict[str, object]":
         self._count(len(pairs))
@@ -172,7 +172,7 @@ class _Rebuilt:
     def _count(self, parts: int) -> None:
         self._left -= parts
         if self._left < 0:
-            message = f"a call holds more than {MOST_PARTS} values"
+            message = f"a call holds more than {MAX_PARTS} values"
             raise UsageError(message)
 
 
@@ -195,7 +195,7 @@ def _has_path(kind: type) -> bool:
     return any("__fspath__" in _members_of(base) for base in _bases_of(kind))
 
 
-def _unreadable(kind: type) -> UsageError:
+def _unreadable_error(kind: type) -> UsageError:
     return UsageError(
         f"an argument of type `{_name_of(kind)}` cannot be looked into", "pass JSON values, paths or bytes"
     )

@@ -4,8 +4,8 @@ It answers ordinary calls alone and declines all others, which the engine decide
 would have answered too (a property test holds it to that).
 """
 
-from cortex_policy.core.arguments import broken, is_annotation
-from cortex_policy.core.engine import counts_as_declared, lacking, usable
+from cortex_policy.core.arguments import declaration_error, is_annotation
+from cortex_policy.core.engine import counts_as_declared, normalize_scope, rate_reason
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
 from cortex_policy.core.path_arguments import may_be_path
 
@@ -15,30 +15,30 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Grant, ResolvedPath
 
-FREE, TEXT, PATH, ODD = range(4)  # of an argument: any scalar, any string, a path, for the engine
-MOST_NAMES = 256
+SCALAR, STRING, PATH, UNSUPPORTED = range(4)  # of an argument: any scalar, any string, a path, for the engine
+MAX_NAMES = 256
 
 
-class Prepared:
+class PreparedGrant:
     """One grant under its settings."""
 
-    bare: "dict[str, Decision]"
+    without_arguments: "dict[str, Decision]"
     digest: str | None
-    full: "Budget"
+    full_budget: "Budget"
 
     __slots__ = (
         "_actions",
+        "_allowed",
+        "_allowed_without_budget",
         "_grant",
         "_kinds",
         "_needs_declared",
         "_needs_path",
         "_obligations",
         "_scopes",
-        "_yes",
-        "_yes_untold",
-        "bare",
         "digest",
-        "full",
+        "full_budget",
+        "without_arguments",
     )
 
     def __init__(self, grant: "Grant", settings: Settings) -> None:
@@ -49,14 +49,14 @@ class Prepared:
         self._actions = frozenset(grant.actions) if is_free else frozenset()
         self._needs_path, self._needs_declared = settings.require_path, settings.undeclared_args != "allow"
         self._obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
-        usables = ((scope, usable(scope)) for scope in grant.fs_scope)
+        usables = ((scope, normalize_scope(scope)) for scope in grant.fs_scope)
         self._scopes = tuple((scope, prefix, f"{prefix}/") for scope, prefix in usables if prefix is not None)
         self._kinds: dict[str, int] = {}
         limit = grant.rate.per_minute
-        self.full = Budget(limit, 0, limit, 0.0, 0)
-        self._yes, self._yes_untold = self._answer(self.full, ()), self._answer(None, ())
+        self.full_budget = Budget(limit, 0, limit, 0.0, 0)
+        self._allowed, self._allowed_without_budget = self._answer(self.full_budget, ()), self._answer(None, ())
         # the answers to calls without arguments
-        self.bare = {} if self._needs_path else dict.fromkeys(self._actions, self._yes)
+        self.without_arguments = {} if self._needs_path else dict.fromkeys(self._actions, self._allowed)
 
     def paths(self, action: str, args: "Mapping[str, object]") -> "list[tuple[str, str]] | None":
         """Return the path arguments of a call that the rules before the path let pass; None to decline.
@@ -67,10 +67,10 @@ class Prepared:
             return None
         found = []
         for name, value in tuple(args.items()):  # at once: another thread may change them
-            kind = self._kinds.get(name) if type(name) is str else ODD
+            kind = self._kinds.get(name) if type(name) is str else UNSUPPORTED
             if kind is None:
                 kind = self._kind(name)
-            if kind == FREE:
+            if kind == SCALAR:
                 given = type(value)  # INVARIANT: told by identity: a metaclass may claim to equal any type
                 if (
                     given is not str
@@ -80,7 +80,7 @@ class Prepared:
                     and value is not None
                 ):
                     return None
-            elif kind == ODD or type(value) is not str:
+            elif kind == UNSUPPORTED or type(value) is not str:
                 return None
             elif kind == PATH:
                 found.append((name, value))
@@ -89,25 +89,25 @@ class Prepared:
     def answer(self, places: "list[ResolvedPath]", budget: Budget | None) -> Decision | None:
         """Allow a call by its places, which neither a guard nor a fault denies; None to decline."""
         if not places:
-            return self._yes_untold if budget is None else self._yes
+            return self._allowed_without_budget if budget is None else self._allowed
         covered = []
         for place in places:
             scope = None
             if self._grant.fs_scope:
-                scope = self._covering(place.resolved_inside)
+                scope = self._matching_scope(place.resolved_inside)
                 if scope is None or place.normalized != place.resolved_inside:
                     return None
             covered.append((place, scope))
         return self._answer(budget, tuple(covered))
 
-    def limited(self, yes: Decision, budget: Budget) -> Decision:
+    def rate_limited(self, yes: Decision, budget: Budget) -> Decision:
         """Turn a yes into the no of its rate, by a budget that has no room and will have."""
-        return Decision(RATE_LIMITED, lacking(budget), (), budget, yes.paths, self.digest)
+        return Decision(RATE_LIMITED, rate_reason(budget), (), budget, yes.paths, self.digest)
 
     def _answer(self, budget: Budget | None, places: "tuple[tuple[ResolvedPath, str | None], ...]") -> Decision:
         return Decision(ALLOWED, "", self._obligations, budget, places, self.digest)
 
-    def _covering(self, inside: str | None) -> str | None:
+    def _matching_scope(self, inside: str | None) -> str | None:
         if inside is not None:
             for scope, prefix, below in self._scopes:
                 if inside == prefix or inside.startswith(below):
@@ -116,28 +116,28 @@ class Prepared:
 
     def _kind(self, name: str) -> int:
         kind = self._kind_of(name)
-        if len(self._kinds) < MOST_NAMES:  # callers may make up names without end
+        if len(self._kinds) < MAX_NAMES:  # callers may make up names without end
             self._kinds[name] = kind
         return kind
 
     def _kind_of(self, name: str) -> int:
         is_declared = name in self._grant.args
         if is_declared and not _takes_any_text(self._grant.args[name]):
-            return ODD
+            return UNSUPPORTED
         if not is_declared and self._needs_declared and not counts_as_declared(self._grant, name, ""):
-            return ODD
+            return UNSUPPORTED
         if may_be_path(self._grant, name):  # what of it is no string, the engine looks at
             return PATH
-        return TEXT if is_declared else FREE
+        return STRING if is_declared else SCALAR
 
 
 def _takes_any_text(declaration: object) -> bool:
-    if not isinstance(declaration, dict) or broken(declaration, 0) or declaration.get("type") != "string":
+    if not isinstance(declaration, dict) or declaration_error(declaration, 0) or declaration.get("type") != "string":
         return False
     return all(keyword in ("type", "format") or is_annotation(keyword) for keyword in declaration)
 
 
-def is_plainly_spelled(given: str) -> bool:
+def is_plain_path(given: str) -> bool:
     """Whether no rule could deny a path by its spelling, and its text collapses to itself."""
     if not given or not given.isascii() or not given.isprintable() or given[0] in " ~" or given[-1] in " /":
         return False

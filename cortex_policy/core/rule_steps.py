@@ -1,8 +1,8 @@
 """How a call fares with each rule, in sentences, and where in the grant that stands."""
 
-from cortex_policy.core.arguments import spelled, unmet
-from cortex_policy.core.closest_match import Miss, miss_of, nearest_scope
-from cortex_policy.core.engine import covering, judged, misspelling, undeclared
+from cortex_policy.core.arguments import argument_violation, format_value
+from cortex_policy.core.closest_match import Violation, closest_scope, first_violation
+from cortex_policy.core.engine import check_paths, matching_scope, path_syntax_error, undeclared_violation
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -11,8 +11,8 @@ from cortex_policy.core.model import (
     RATE_LIMITED,
     Value,
 )
-from cortex_policy.core.path_arguments import is_judged
-from cortex_policy.core.text import listed
+from cortex_policy.core.path_arguments import is_checked_as_path
+from cortex_policy.core.text import join_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ DENIED_BY: "dict[Reason, str]" = {
 MOST_PATHS = 20  # of a kind, that have a step of their own
 
 
-class Step(Value):
+class RuleStep(Value):
     """One rule, or one path of the path rule, and how it went; the line of the grant it went by, 0 where there is none.
 
     `verdict` is `passes`, `denies` or `not asked`; `pointer` is a JSON Pointer into the grant.
@@ -41,12 +41,12 @@ class Step(Value):
 
     rule: str
     verdict: str
-    said: str = ""
+    message: str = ""
     pointer: str = ""
     line: int = 0
 
 
-class Case(Value):
+class ExplainContext(Value):
     """A decision beside all that it was made of."""
 
     grant: "Grant"
@@ -65,136 +65,144 @@ def pointer(*parts: str | int) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
-def _action(case: Case) -> "Iterator[Step]":
+def _action(case: ExplainContext) -> "Iterator[RuleStep]":
     action, actions = case.request.action, case.grant.actions
     if case.rule == "action":
-        yield Step("action", DENIES, f"`{action}` is not in `actions`", "/actions")
+        yield RuleStep("action", DENIES, f"`{action}` is not in `actions`", "/actions")
     else:
-        yield Step("action", PASSES, f"`{action}` is in `actions`", pointer("actions", actions.index(action)))
+        yield RuleStep("action", PASSES, f"`{action}` is in `actions`", pointer("actions", actions.index(action)))
 
 
-def _arguments(case: Case) -> "Iterator[Step]":
+def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     declared, given = case.grant.args, case.request.args
     if case.rule == "arguments":
-        why = unmet(declared, given)
+        why = argument_violation(declared, given)
         if why:
-            miss = miss_of(declared, given)
-            yield Step("arguments", DENIES, _missed(miss, why), pointer("args", *miss.way))
+            miss = first_violation(declared, given)
+            yield RuleStep("arguments", DENIES, _violation_sentence(miss, why), pointer("args", *miss.keys))
         else:
-            why = undeclared(case.grant, given, case.settings)
-            yield Step("arguments", DENIES, why, pointer("args") if declared else "")
+            why = undeclared_violation(case.grant, given, case.settings)
+            yield RuleStep("arguments", DENIES, why, pointer("args") if declared else "")
         return
     known, free, paths = list[str](), list[str](), list[str]()
     for name, value in given.items():
-        (known if name in declared else paths if is_judged(case.grant, name, value) else free).append(name)
+        (known if name in declared else paths if is_checked_as_path(case.grant, name, value) else free).append(name)
     said = [
         *([f"{_names(known)} as declared"] if known else []),
         *([f"{_names(free)} not declared, so any value will do"] if free else []),
         *([f"{_names(paths)} left to the path rule"] if paths else []),
     ]
     way = pointer("args", known[0]) if len(known) == 1 else pointer("args") if known else ""
-    yield Step("arguments", PASSES, "; ".join(said) or "the call has none", way)
+    yield RuleStep("arguments", PASSES, "; ".join(said) or "the call has none", way)
 
 
-def _missed(miss: Miss, why: str) -> str:
+def _violation_sentence(miss: Violation, why: str) -> str:
     is_plain = isinstance(miss.value, str | int | float)
     # a type says already what came, and of a broken declaration (which allows nothing) no value is to blame
-    return f"{why}, and is {spelled(miss.value)}" if is_plain and miss.allowed and miss.keyword != "type" else why
+    return f"{why}, and is {format_value(miss.value)}" if is_plain and miss.allowed and miss.keyword != "type" else why
 
 
 def _names(names: list[str]) -> str:
-    shown = listed([f"`{name}`" for name in names])
+    shown = join_words([f"`{name}`" for name in names])
     return f"{shown} {'is' if len(names) == 1 else 'are'}"
 
 
-def _path(case: Case) -> "Iterator[Step]":
+def _path(case: ExplainContext) -> "Iterator[RuleStep]":
     verdicts = dict.fromkeys((PASSES, DENIES), 0)
-    for argument, given, there, why in judged(case.grant, case.request):
+    for argument, given, there, why in check_paths(case.grant, case.request):
         verdict = DENIES if why else PASSES
         verdicts[verdict] += 1
         if verdicts[verdict] <= MOST_PATHS:
-            yield _of_path(case.grant.fs_scope, argument, given, there, why)
+            yield _path_step(case.grant.fs_scope, argument, given, there, why)
     for verdict, count in verdicts.items():
         if count > MOST_PATHS:
-            yield Step("path", verdict, f"and {count - MOST_PATHS} paths more")
+            yield RuleStep("path", verdict, f"and {count - MOST_PATHS} paths more")
     if case.rule == "path" and not verdicts[DENIES]:
-        yield Step("path", DENIES, "no path was given, and one is required (`--require-path`, or the settings)")
+        yield RuleStep("path", DENIES, "no path was given, and one is required (`--require-path`, or the settings)")
     elif not any(verdicts.values()):
-        yield Step("path", PASSES, "the call names no path")
+        yield RuleStep("path", PASSES, "the call names no path")
 
 
-def _of_path(scopes: tuple[str, ...], argument: str, given: str | None, there: "ResolvedPath | None", why: str) -> Step:
+def _path_step(
+    scopes: tuple[str, ...], argument: str, given: str | None, there: "ResolvedPath | None", why: str
+) -> RuleStep:
     if there is not None:
-        return _of_place(scopes, there, why)
+        return _resolved_path_step(scopes, there, why)
     said = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is no path'}"
-    return Step("path", DENIES if why else PASSES, said, "/fsScope" if scopes else "")
+    return RuleStep("path", DENIES if why else PASSES, said, "/fsScope" if scopes else "")
 
 
-def _of_place(scopes: tuple[str, ...], there: "ResolvedPath", why: str) -> Step:
+def _resolved_path_step(scopes: tuple[str, ...], there: "ResolvedPath", why: str) -> RuleStep:
     if not why:
-        scope = covering(scopes, there.resolved_inside)
+        scope = matching_scope(scopes, there.resolved_inside)
         if scope is None:
-            return Step("path", PASSES, f"`{there.given}` may be anywhere: the grant has no `fsScope`")
-        return Step("path", PASSES, f"`{there.given}` lies in scope `{scope}`", pointer("fsScope", scopes.index(scope)))
-    is_plain = not (there.error or there.protected_reason or misspelling(there.given))
+            return RuleStep("path", PASSES, f"`{there.given}` may be anywhere: the grant has no `fsScope`")
+        return RuleStep(
+            "path", PASSES, f"`{there.given}` lies in scope `{scope}`", pointer("fsScope", scopes.index(scope))
+        )
+    is_plain = not (there.error or there.protected_reason or path_syntax_error(there.given))
     more = _spellings(scopes, there) if is_plain else ""
-    near = "" if there.protected_reason else nearest_scope(scopes, there)
+    near = "" if there.protected_reason else closest_scope(scopes, there)
     way = (
         pointer("fsScope", scopes.index(near)) if near else "/fsScope" if scopes and not there.protected_reason else ""
     )
-    return Step("path", DENIES, f"`{there.given}` {why}{more}", way)
+    return RuleStep("path", DENIES, f"`{there.given}` {why}{more}", way)
 
 
 def _spellings(scopes: tuple[str, ...], there: "ResolvedPath") -> str:
     """Say how a path is read both ways, where those differ, and the scope that covers each."""
     if there.normalized is None or there.normalized != there.resolved_inside:
-        typed, landed = _read(scopes, there, there.normalized), _read(scopes, there, there.resolved_inside)
+        typed, landed = _reading(scopes, there, there.normalized), _reading(scopes, there, there.resolved_inside)
         return f": as typed it is {typed}, with links followed {landed}"
     return "" if there.normalized == there.given else f": from the root on it is `{there.normalized or '.'}`"
 
 
-def _read(scopes: tuple[str, ...], there: "ResolvedPath", relative: str | None) -> str:
+def _reading(scopes: tuple[str, ...], there: "ResolvedPath", relative: str | None) -> str:
     if relative is None:
         return "outside the root"
-    scope = covering(scopes, relative)
+    scope = matching_scope(scopes, relative)
     where = f"in scope `{scope}`" if scope is not None else "in no scope"
     return where if relative == there.given else f"`{relative or '.'}`, {where}"
 
 
-def _approval(case: Case) -> "Iterator[Step]":
+def _approval(case: ExplainContext) -> "Iterator[RuleStep]":
     kind, word = case.grant.data_class, case.settings.sensitive
     way = "/dataClass"
     if kind != "sensitive":
-        yield Step("approval", PASSES, f"`dataClass` is {kind}, which needs none", way if kind != "internal" else "")
+        yield RuleStep(
+            "approval", PASSES, f"`dataClass` is {kind}, which needs none", way if kind != "internal" else ""
+        )
     elif case.rule == "approval":
         why = "a human must approve this very call" if word == "ask" else "no such call is allowed"
         if case.decision.approval is not None:
             why = f"{why}, and {case.decision.detail}"
-        yield Step("approval", DENIES, f"`dataClass` is sensitive, and the setting `sensitive` is `{word}`: {why}", way)
+        yield RuleStep(
+            "approval", DENIES, f"`dataClass` is sensitive, and the setting `sensitive` is `{word}`: {why}", way
+        )
     elif word == "ask":
-        yield Step("approval", PASSES, "`dataClass` is sensitive, and a human has approved this call", way)
+        yield RuleStep("approval", PASSES, "`dataClass` is sensitive, and a human has approved this call", way)
     else:
         said = "`dataClass` is sensitive, which the settings allow; the caller owes a human's approval"
-        yield Step("approval", PASSES, said, way)
+        yield RuleStep("approval", PASSES, said, way)
 
 
-def _rate(case: Case) -> "Iterator[Step]":
+def _rate(case: ExplainContext) -> "Iterator[RuleStep]":
     budget = case.decision.budget
     if budget is None:
-        yield Step("rate", NOT_ASKED)
+        yield RuleStep("rate", NOT_ASKED)
     elif case.rule == "rate":
-        yield Step("rate", DENIES, case.decision.detail + _fitting(case), "/rate/perMinute")
+        yield RuleStep("rate", DENIES, case.decision.detail + _waiting_time(case), "/rate/perMinute")
     else:
         counted = "this call counted" if budget.consumed else "and this call fits"
         said = f"{budget.used} of {budget.limit} used in the last minute, {counted}"
-        yield Step("rate", PASSES, said, "/rate/perMinute")
+        yield RuleStep("rate", PASSES, said, "/rate/perMinute")
 
 
-def _fitting(case: Case) -> str:
+def _waiting_time(case: ExplainContext) -> str:
     seconds = case.decision.budget.retry_after_seconds if case.decision.budget is not None else None
     return "" if seconds is None else f"; this call fits in {seconds:.1f} seconds"
 
 
-WALKS: "dict[str, Callable[[Case], Iterator[Step]]]" = dict(
+EXPLAINERS: "dict[str, Callable[[ExplainContext], Iterator[RuleStep]]]" = dict(
     zip(RULES, (_action, _arguments, _path, _approval, _rate), strict=True)
 )

@@ -4,7 +4,7 @@ import re
 from bisect import bisect_left, bisect_right
 from functools import lru_cache
 
-from cortex_policy.core.engine import usable
+from cortex_policy.core.engine import normalize_scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 @lru_cache(1000)
-def prefix_of(scope: str) -> str | None:
+def normalize_scope_cached(scope: str) -> str | None:
     """Return what `usable` does, for who looks at many grants: the same few scopes stand in one after the other."""
-    return usable(scope)
+    return normalize_scope(scope)
 
 
-def proposed(scope: str) -> str | None:
+def suggest_prefix(scope: str) -> str | None:
     """Return the nearest prefix that can match, None where nothing of the scope is left.
 
     What follows a glob is dropped: no prefix can say it, and the proposal covers more.
@@ -40,7 +40,7 @@ def proposed(scope: str) -> str | None:
         elif step not in ("", "."):
             kept.append(step)
     prefix = "/".join(kept)
-    return prefix if usable(prefix) else None
+    return prefix if normalize_scope(prefix) else None
 
 
 class PathSet:
@@ -88,6 +88,6 @@ class PathSet:
         return len(self._all)
 
 
-def usable_paths(scopes: "Iterable[str]") -> PathSet:
+def normalized_scopes(scopes: "Iterable[str]") -> PathSet:
     """Return scopes as they are compared, without those that never match."""
-    return PathSet(prefix for prefix in map(prefix_of, scopes) if prefix is not None)
+    return PathSet(prefix for prefix in map(normalize_scope_cached, scopes) if prefix is not None)

@@ -12,13 +12,13 @@ CHOICE, SWITCH, NUMBER, PATH, TEXT, CODES, SUPPRESSIONS = KINDS = (
 )  # fmt: skip
 LOCKED = "locked"  # a key of the system's file, and no setting
 PREFIX = "CORTEX_POLICY_"
-NO_SETTINGS = (f"{PREFIX}ROOT",)  # variables of our own that are none
+OTHER_VARIABLES = (f"{PREFIX}ROOT",)  # variables of our own that are none
 AUDIT_LOG = "CORTEX_AUDIT_LOG"
 HITL_STORE, HITL_TIMEOUT = "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS"
-SHARED = {AUDIT_LOG: "audit.file", HITL_STORE: "approvals.file", HITL_TIMEOUT: "approvals.timeout_seconds"}
-_MOST_DIGITS = 18  # as many as any TOML reader takes
+SHARED_VARIABLES = {AUDIT_LOG: "audit.file", HITL_STORE: "approvals.file", HITL_TIMEOUT: "approvals.timeout_seconds"}
+_MAX_DIGITS = 18  # as many as any TOML reader takes
 _SWITCH_WORDS = {"true": True, "1": True, "false": False, "0": False}
-_BY_OPERATORS = (SYSTEM, USER, ENVIRONMENT)
+_OPERATOR_PLACES = (SYSTEM, USER, ENVIRONMENT)
 
 
 class Setting(Value):
@@ -45,7 +45,7 @@ class Setting(Value):
         return _EXPECTED[self.kind]
 
     @property
-    def shown_default(self) -> str:
+    def default_text(self) -> str:
         """Its default as it is printed, '' where it has none."""
         if self.default in (None, [], {}):
             return ""
@@ -87,32 +87,32 @@ _ACCEPTS: "dict[str, Callable[[object], bool]]" = {
 }
 
 SETTINGS = (
-    Setting("sensitive", CHOICE, "allow", (*_BY_OPERATORS, PROJECT),
+    Setting("sensitive", CHOICE, "allow", (*_OPERATOR_PLACES, PROJECT),
             "What becomes of a call for sensitive data: `ask` denies it until a human has approved it.",
             ("allow", "ask", "deny")),
-    Setting("require_path", SWITCH, default=False, places=(*_BY_OPERATORS, OPTION, PROJECT),
+    Setting("require_path", SWITCH, default=False, places=(*_OPERATOR_PLACES, OPTION, PROJECT),
             sentence="Whether a call that names no path is denied.", values=(False, True)),
-    Setting("undeclared_args", CHOICE, "allow", (*_BY_OPERATORS, PROJECT),
+    Setting("undeclared_args", CHOICE, "allow", (*_OPERATOR_PLACES, PROJECT),
             "What becomes of an argument that the grant does not declare: `deny` denies the call.", ("allow", "deny")),
-    Setting("stamp", CHOICE, "off", (*_BY_OPERATORS, PROJECT),
+    Setting("stamp", CHOICE, "off", (*_OPERATOR_PLACES, PROJECT),
             "Whether `check` believes a grant only where it is as its stamp says.", ("off", "require")),
-    Setting("state_dir", PATH, None, _BY_OPERATORS, "The directory of rate state."),
-    Setting("editor", TEXT, None, _BY_OPERATORS, "The editor of `edit`; without it, `$VISUAL` or `$EDITOR`."),
-    Setting("history.keep", NUMBER, 100, _BY_OPERATORS,
+    Setting("state_dir", PATH, None, _OPERATOR_PLACES, "The directory of rate state."),
+    Setting("editor", TEXT, None, _OPERATOR_PLACES, "The editor of `edit`; without it, `$VISUAL` or `$EDITOR`."),
+    Setting("history.keep", NUMBER, 100, _OPERATOR_PLACES,
             "How many writes can be undone, for 90 days; 0 keeps no history."),
-    Setting("audit.file", PATH, None, _BY_OPERATORS,
+    Setting("audit.file", PATH, None, _OPERATOR_PLACES,
             "The file that gets a line for each answered call; without it, `$CORTEX_AUDIT_LOG`."),
-    Setting("audit.args", CHOICE, "fingerprints", _BY_OPERATORS, "What the audit log says of arguments.",
+    Setting("audit.args", CHOICE, "fingerprints", _OPERATOR_PLACES, "What the audit log says of arguments.",
             ("names", "fingerprints", "full")),
-    Setting("audit.on_error", CHOICE, "deny", _BY_OPERATORS,
+    Setting("audit.on_error", CHOICE, "deny", _OPERATOR_PLACES,
             "What becomes of a call that cannot be written to the audit log.", ("ignore", "deny")),
-    Setting("audit.max_bytes", NUMBER, 0, _BY_OPERATORS,
+    Setting("audit.max_bytes", NUMBER, 0, _OPERATOR_PLACES,
             "The size over which the audit log does not grow: it is rotated; 0 never does."),
-    Setting("audit.keep", NUMBER, 5, _BY_OPERATORS, "How many rotated audit logs are kept."),
-    Setting("approvals.file", PATH, None, _BY_OPERATORS,
+    Setting("audit.keep", NUMBER, 5, _OPERATOR_PLACES, "How many rotated audit logs are kept."),
+    Setting("approvals.file", PATH, None, _OPERATOR_PLACES,
             "The file of calls that wait for a human, and of the answers; without it, `$CORTEX_HITL_STORE`, or else"
             " `approvals.jsonl` in `state_dir`."),
-    Setting("approvals.timeout_seconds", NUMBER, 300, _BY_OPERATORS,
+    Setting("approvals.timeout_seconds", NUMBER, 300, _OPERATOR_PLACES,
             "How long a call waits for a human, and the answer for the call; without it, `$CORTEX_HITL_TIMEOUT_MS`."),
     Setting("validate.select", CODES, [], (PROJECT,), "The rules that `validate` reports; none are all."),
     Setting("validate.ignore", CODES, [], (PROJECT,), "The rules that `validate` does not report."),
@@ -123,7 +123,7 @@ BY_NAME = {setting.name: setting for setting in SETTINGS}
 _TABLES = ("history", "audit", "approvals", "validate")
 
 
-class Written(Value):
+class SettingValue(Value):
     """A value and where it stands: its place, and the file, variable or option."""
 
     value: object
@@ -131,12 +131,12 @@ class Written(Value):
     source: str
 
 
-class Standing(Value):
+class EffectiveSetting(Value):
     """What a setting is: the value that counts, and those it hid, the nearest first."""
 
     setting: Setting
-    winner: Written
-    hidden: tuple[Written, ...] = ()
+    effective: SettingValue
+    overridden: tuple[SettingValue, ...] = ()
     is_locked: bool = False
 
 
@@ -149,64 +149,66 @@ class Layer(Value):
     locked: tuple[str, ...] = ()
 
 
-def standings(found: "list[Layer]") -> list[Standing]:
+def resolve_all(found: "list[Layer]") -> list[EffectiveSetting]:
     """Weigh what all places say of each setting."""
-    return [standing(found, setting.name) for setting in SETTINGS]
+    return [resolve_setting(found, setting.name) for setting in SETTINGS]
 
 
-def standing(found: "list[Layer]", name: str) -> Standing:
+def resolve_setting(found: "list[Layer]", name: str) -> EffectiveSetting:
     """Weigh what all places say of a setting."""
-    written = [Written(layer.values[name], layer.place, layer.sources[name]) for layer in found if name in layer.values]
-    return _stand(BY_NAME[name], written, is_locked=any(name in layer.locked for layer in found))
+    written = [
+        SettingValue(layer.values[name], layer.place, layer.sources[name]) for layer in found if name in layer.values
+    ]
+    return _resolve(BY_NAME[name], written, is_locked=any(name in layer.locked for layer in found))
 
 
-def _stand(setting: Setting, written: "list[Written]", *, is_locked: bool = False) -> Standing:
+def _resolve(setting: Setting, written: "list[SettingValue]", *, is_locked: bool = False) -> EffectiveSetting:
     """Weigh all values of a setting, in the order of their places.
 
     A later one wins, but not over a lock; an option and the project count only where they are stricter, and then over
     a lock too: it is there to keep others from allowing more.
     """
-    winner, hidden = Written(setting.default, "default", ""), list[Written]()
+    effective, overridden = SettingValue(setting.default, "default", ""), list[SettingValue]()
     for one in written:
         tightens = one.place in (OPTION, PROJECT) and bool(setting.values)
-        if setting.is_stricter(one.value, winner.value) if tightens else not (is_locked and one.place != SYSTEM):
-            if winner.place != "default":
-                hidden.insert(0, winner)
-            winner = one
+        if setting.is_stricter(one.value, effective.value) if tightens else not (is_locked and one.place != SYSTEM):
+            if effective.place != "default":
+                overridden.insert(0, effective)
+            effective = one
         else:
-            hidden.append(one)
-    return Standing(setting, winner, tuple(hidden), is_locked)
+            overridden.append(one)
+    return EffectiveSetting(setting, effective, tuple(overridden), is_locked)
 
 
-def by_variable() -> "dict[str, Setting]":
+def settings_by_variable() -> "dict[str, Setting]":
     """Return the settings that the environment may hold, by the names of their variables."""
     return {setting.variable: setting for setting in SETTINGS if ENVIRONMENT in setting.places}
 
 
-def flattened(document: "dict[str, object]", prefix: str = "") -> "dict[str, object]":
+def flatten(document: "dict[str, object]", prefix: str = "") -> "dict[str, object]":
     """Return the values of a document by the names of settings; `locked` and unknown keys keep theirs."""
     values: dict[str, object] = {}
     for key, value in document.items():
         name = prefix + (key if "." not in key else f'"{key}"')
         if isinstance(value, dict) and name not in BY_NAME and (value or name in _TABLES):
-            values |= flattened(value, f"{name}.")
+            values |= flatten(value, f"{name}.")
         else:
             values[name] = value
     return values
 
 
-def from_shared(variable: str, text: str) -> object:
+def parse_shared_variable(variable: str, text: str) -> object:
     """Return the value of a setting that a variable of every program here stands for; milliseconds are rounded down."""
     if variable != HITL_TIMEOUT:
         return text
-    return int(text) // 1000 if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else text
+    return int(text) // 1000 if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else text
 
 
-def from_text(setting: Setting, text: str) -> object:
+def parse_value(setting: Setting, text: str) -> object:
     """Return the value that a word stands for; what is no value of the setting is returned as it is."""
     if setting.kind == SWITCH:
         return _SWITCH_WORDS.get(text, text)
-    if setting.kind == NUMBER and text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS:
+    if setting.kind == NUMBER and text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS:
         return int(text)
     if setting.kind == CODES:
         return [code.strip() for code in text.split(",") if code.strip()]

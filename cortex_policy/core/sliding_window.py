@@ -9,16 +9,16 @@ if TYPE_CHECKING:
 WINDOW_SECONDS = 60.0
 
 
-def budget(hits: "Iterable[float]", now: float, limit: int, cost: int = 1) -> Budget:
+def budget_from_times(hits: "Iterable[float]", now: float, limit: int, cost: int = 1) -> Budget:
     """Say what `limit` leaves at `now` after hits at the given times (seconds), and whether `cost` more fit.
 
     A hit leaves the window exactly 60 s after it was taken. `retry_after_seconds` is 0 where the cost fits,
     None where it never can.
     """
-    return counted(((at, 1) for at in hits), now, limit, cost)
+    return budget_from_hits(((at, 1) for at in hits), now, limit, cost)
 
 
-def counted(hits: "Iterable[tuple[float, int]]", now: float, limit: int, cost: int = 1) -> Budget:
+def budget_from_hits(hits: "Iterable[tuple[float, int]]", now: float, limit: int, cost: int = 1) -> Budget:
     """Say the same after so many hits at each of these times."""
     inside = sorted((at, number) for at, number in hits if now - at < WINDOW_SECONDS)
     used = sum(number for _, number in inside)

@@ -8,35 +8,35 @@ lower case, and `::` at its start, behind blanks too.
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 _BRACKET = "\\x5b"
 _COLON = "\\x3a"
-MOST = 4000  # bytes of a message or a hint
-_MOST_WORD = 200  # bytes of one name in a list
+MAX_MESSAGE_BYTES = 4000  # bytes of a message or a hint
+_MAX_WORD_BYTES = 200  # bytes of one name in a list
 
 
 def printable(text: str) -> str:
     """Escape a value: control characters, line separators, bidi marks, lone surrogates, commands of a job."""
     if not text.isprintable():
-        text = "".join(map(_shown, text))
-    return _without_commands(text)
+        text = "".join(map(_escape_character, text))
+    return _escape_commands(text)
 
 
 def escape(text: str, before: str = "") -> str:
     """Escape what leaves, but line feeds and tabs; `before` is what of the first line has left already."""
     first, *more = text.split("\n")
-    return "\n".join([_line(before + first)[len(before) :], *map(_line, more)])
+    return "\n".join([_escape_line(before + first)[len(before) :], *map(_escape_line, more)])
 
 
 def escape_json(text: str) -> str:
     """Escape a text of JSON in ASCII by JSON's own rules: a reader gets the same values."""
-    return _without_commands(text, "\\u005b").replace("\x7f", "\\u007f")
+    return _escape_commands(text, "\\u005b").replace("\x7f", "\\u007f")
 
 
 def escape_xml(text: str) -> str:
     """Escape a text of XML by XML's own rules."""
     shown = "".join(one if one.isprintable() or one in "\t\n" else f"&#{ord(one)};" for one in text)
-    return "\n".join(_without_commands(line, "&#91;", "&#58;") for line in shown.split("\n"))
+    return "\n".join(_escape_commands(line, "&#91;", "&#58;") for line in shown.split("\n"))
 
 
-def cut(text: str, most: int = MOST) -> str:
+def truncate(text: str, most: int = MAX_MESSAGE_BYTES) -> str:
     """Return a text of at most so many bytes: its start, how much was left out, its end."""
     data = text.encode("utf-8", "surrogatepass")
     if len(data) <= most:
@@ -46,35 +46,35 @@ def cut(text: str, most: int = MOST) -> str:
     return f" ... {len(data) - len(start) - len(end):,} bytes more ... ".join(ends)
 
 
-def said(text: str) -> str:
+def one_line(text: str) -> str:
     """Return a message or a hint as it is printed: in one line, escaped, and not longer than it may be."""
-    return cut(printable(cut(text)))
+    return truncate(printable(truncate(text)))
 
 
-def listed(words: "tuple[str, ...] | list[str]", most: int = MOST // 2) -> str:
+def join_words(words: "tuple[str, ...] | list[str]", most: int = MAX_MESSAGE_BYTES // 2) -> str:
     """Return words with commas between, as many as there is room for, and how many more there are."""
     shown, length = list[str](), 0
     for word in words:
-        length += min(len(word), _MOST_WORD) + 2
+        length += min(len(word), _MAX_WORD_BYTES) + 2
         if length > most:
             break
-        shown.append(cut(word, _MOST_WORD))
+        shown.append(truncate(word, _MAX_WORD_BYTES))
     more = len(words) - len(shown)
     return ", ".join(shown) + (f" ... and {more:,} more" if more else "")
 
 
-def _line(line: str) -> str:
+def _escape_line(line: str) -> str:
     # INVARIANT: what is escaped already stays as it is, and a longer line begins as a shorter one
     if not line.isprintable():
-        line = "\t".join("".join(map(_shown, part)) for part in line.split("\t"))
-    return _without_commands(line)
+        line = "\t".join("".join(map(_escape_character, part)) for part in line.split("\t"))
+    return _escape_commands(line)
 
 
-def _shown(character: str) -> str:
+def _escape_character(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
-def _without_commands(line: str, bracket: str = _BRACKET, colon: str = _COLON) -> str:
+def _escape_commands(line: str, bracket: str = _BRACKET, colon: str = _COLON) -> str:
     """Return a line in which nothing begins a command: the bracket, or the second colon, is escaped."""
     if "##" in line:
         parts = line.split("[")

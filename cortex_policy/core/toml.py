@@ -1,20 +1,20 @@
 """TOML to a dict: the plain lines that settings are made of without `tomllib` and its 10 ms, all else with it."""
 
-from cortex_policy.core.decode import MAX_DEPTH, Malformed
+from cortex_policy.core.decode import MAX_DEPTH, MalformedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-_BLANKS = " \t"
+_WHITESPACE = " \t"
 _DIGITS = "0123456789"
 _BARE = _DIGITS + "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-"
-_MOST_DIGITS = 18
+_MAX_DIGITS = 18
 Table = dict[str, "Any"]
 
 
-class _NotPlainError(Exception):
+class _NotSimpleError(Exception):
     """The text is wrong, or more than the plain reader knows: `tomllib` has the word."""
 
 
@@ -24,8 +24,8 @@ def decode_toml(data: bytes) -> Table:
         text = data.decode()
     except UnicodeDecodeError:
         message = "it is not UTF-8"
-        raise Malformed(message) from None
-    document = plain(text)
+        raise MalformedError(message) from None
+    document = read_simple_toml(text)
     return _by_tomllib(text) if document is None else document
 
 
@@ -35,79 +35,79 @@ def _by_tomllib(text: str) -> Table:
     # INVARIANT: `tomllib` keeps each prefix of a dotted key, and so takes the square of its parts
     if any(line.partition("=")[0].count(".") > MAX_DEPTH for line in text.split("\n")):
         message = f"it is not TOML: a key has more than {MAX_DEPTH} parts"
-        raise Malformed(message)
+        raise MalformedError(message)
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         why = "nested too deep" if isinstance(error, RecursionError) else str(error)
         message = f"it is not TOML: {why[:1].lower()}{why[1:]}"
-        raise Malformed(message) from None
+        raise MalformedError(message) from None
 
 
-def plain(text: str) -> Table | None:
+def read_simple_toml(text: str) -> Table | None:
     """Read a document of plain lines as `tomllib` reads it; None where a line is anything else."""
     try:
-        return _Reader(text).document
-    except _NotPlainError:
+        return _SimpleReader(text).document
+    except _NotSimpleError:
         return None
 
 
-class _Reader:
+class _SimpleReader:
     """Reads tables, keys, one-line strings, whole numbers, booleans and arrays of strings."""
 
     def __init__(self, text: str) -> None:
         """Read all of it."""
         self.document: Table = {}
         self._table = self.document
-        self._dotted: set[int] = set()  # tables that dotted keys made: no header may go on with one
+        self._dotted_tables: set[int] = set()  # tables that dotted keys made: no header may go on with one
         self._open: set[int] = set()  # those of this section, which its keys may go on with
-        self._lines = self._plain_lines(text)
+        self._lines = self._simple_lines(text)
         for line in self._lines:
             if line[:1] == "[":
-                self._enter(line)
+                self._open_table(line)
             elif line:
-                self._take(line)
+                self._read_pair(line)
 
     @staticmethod
-    def _plain_lines(text: str) -> "Iterator[str]":
+    def _simple_lines(text: str) -> "Iterator[str]":
         for whole in text.split("\n"):
-            line = whole.strip(_BLANKS)
+            line = whole.strip(_WHITESPACE)
             if not line.isprintable():
-                raise _NotPlainError
+                raise _NotSimpleError
             yield "" if line[:1] == "#" else line
 
-    def _enter(self, line: str) -> None:
-        *above, last = _whole(_keys(line[1:]), "]")
+    def _open_table(self, line: str) -> None:
+        *above, last = _require_end(_keys(line[1:]), "]")
         table = self.document
         for key in above:
             table = table.setdefault(key, {})
-            if not isinstance(table, dict) or id(table) in self._dotted:
-                raise _NotPlainError
+            if not isinstance(table, dict) or id(table) in self._dotted_tables:
+                raise _NotSimpleError
         if last in table:
-            raise _NotPlainError
+            raise _NotSimpleError
         self._table = table[last] = {}
         self._open = set()
 
-    def _take(self, line: str) -> None:
+    def _read_pair(self, line: str) -> None:
         keys, rest = _keys(line)
-        rest = rest.lstrip(_BLANKS)
+        rest = rest.lstrip(_WHITESPACE)
         if rest[:1] != "=":
-            raise _NotPlainError
-        value = _whole(self._value(rest[1:].lstrip(_BLANKS)))
+            raise _NotSimpleError
+        value = _require_end(self._value(rest[1:].lstrip(_WHITESPACE)))
         table = self._table
         for key in keys[:-1]:
             table = self._inner(table, key)
         if keys[-1] in table:
-            raise _NotPlainError
+            raise _NotSimpleError
         table[keys[-1]] = value
 
     def _inner(self, table: Table, key: str) -> Table:
         if key not in table:
             table[key] = {}
-            self._dotted.add(id(table[key]))
+            self._dotted_tables.add(id(table[key]))
             self._open.add(id(table[key]))
         if id(table[key]) not in self._open:
-            raise _NotPlainError
+            raise _NotSimpleError
         inner: Table = table[key]
         return inner
 
@@ -121,8 +121,8 @@ class _Reader:
         digits = text[: len(text) - len(rest)]
         if not digits:
             return _string(text)
-        if len(digits) > _MOST_DIGITS or (digits[0] == "0" and digits != "0"):
-            raise _NotPlainError
+        if len(digits) > _MAX_DIGITS or (digits[0] == "0" and digits != "0"):
+            raise _NotSimpleError
         return int(digits), rest
 
     def _array(self, text: str) -> tuple[list[str], str]:
@@ -135,26 +135,26 @@ class _Reader:
             if text[0] == ",":
                 text = self._next(text[1:])
             elif text[0] != "]":
-                raise _NotPlainError
+                raise _NotSimpleError
         return items, text[1:]
 
     def _next(self, text: str) -> str:
         """Return the text from the next word on, which may stand some lines below."""
-        text = text.lstrip(_BLANKS)
+        text = text.lstrip(_WHITESPACE)
         while not text or text[0] == "#":
             line = next(self._lines, None)
             if line is None:
-                raise _NotPlainError
+                raise _NotSimpleError
             text = line
         return text
 
 
-def _whole(read: "tuple[Any, str]", end: str = "") -> "Any":
+def _require_end(read: "tuple[Any, str]", end: str = "") -> "Any":
     """Return what was read where nothing but its end and a comment follows."""
     value, rest = read
-    rest = rest.removeprefix(end).lstrip(_BLANKS) if rest.startswith(end) else "?"
+    rest = rest.removeprefix(end).lstrip(_WHITESPACE) if rest.startswith(end) else "?"
     if rest and rest[0] != "#":
-        raise _NotPlainError
+        raise _NotSimpleError
     return value
 
 
@@ -176,5 +176,5 @@ def _string(text: str) -> tuple[str, str]:
     end = text.find(quote, 1) if quote in ('"', "'") else -1
     body = text[1:end]
     if end < 0 or text[:3] == quote * 3 or (quote == '"' and "\\" in body):
-        raise _NotPlainError
+        raise _NotSimpleError
     return body, text[end + 1 :]

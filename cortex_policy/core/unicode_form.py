@@ -2,7 +2,7 @@
 
 from unicodedata import is_normalized, normalize
 
-from cortex_policy.core.engine import covering, usable
+from cortex_policy.core.engine import matching_scope, normalize_scope
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,29 +10,29 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import ResolvedPath
 
-_MOST = 500  # words that are compared
+_MAX_WORDS = 500  # words that are compared
 
 
-def twin(word: str, words: "Sequence[str]") -> str:
+def equivalent_word(word: str, words: "Sequence[str]") -> str:
     """Return the word that is another one in another normal form, '' where there is none."""
     plain = normalize("NFC", word)
-    return next((other for other in words[:_MOST] if other != word and normalize("NFC", other) == plain), "")
+    return next((other for other in words[:_MAX_WORDS] if other != word and normalize("NFC", other) == plain), "")
 
 
-def twin_scope(scopes: tuple[str, ...], there: "ResolvedPath") -> str:
+def equivalent_scope(scopes: tuple[str, ...], there: "ResolvedPath") -> str:
     """Return the scope that a path would be in if both were written in one normal form, '' where there is none."""
     for relative in (there.normalized, there.resolved_inside):
-        if relative is None or covering(scopes, relative) is not None:
+        if relative is None or matching_scope(scopes, relative) is not None:
             continue
         plain = normalize("NFC", relative)
-        for scope in scopes[:_MOST]:
-            prefix = usable(scope)
-            if prefix is not None and covering((normalize("NFC", prefix),), plain) is not None:
+        for scope in scopes[:_MAX_WORDS]:
+            prefix = normalize_scope(scope)
+            if prefix is not None and matching_scope((normalize("NFC", prefix),), plain) is not None:
                 return scope
     return ""
 
 
-def difference(kind: str, word: str, other: str) -> str:
+def form_difference(kind: str, word: str, other: str) -> str:
     """Say how a word differs from another that reads the same."""
     return (
         f"it reads like {kind} `{other}`, and is written in another Unicode normal form:"

@@ -10,7 +10,7 @@ from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from time import time
 
-from cortex_policy.core.decode import Malformed, decode_json, is_grant_id
+from cortex_policy.core.decode import MalformedError, decode_json, is_grant_id
 from cortex_policy.core.model import CortexPolicyError, UsageError, Value
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.path_lookup import RootName
@@ -156,7 +156,7 @@ def _read_acknowledgement(descriptor: int) -> Acknowledgement | None:
     """Read what a running reader has written; None if this version does not understand it."""
     try:
         members = decode_json(read_all(descriptor, MAX_FILE_BYTES))
-    except (OSError, Malformed):
+    except (OSError, MalformedError):
         return None
     is_whole = isinstance(members, dict) and tuple(members) == Acknowledgement.__match_args__
     is_known = is_whole and type(members["version"]) is int and type(members["pid"]) is int

@@ -4,8 +4,8 @@ import os
 from hashlib import sha256
 from time import time_ns
 
-from cortex_policy.core.audit_event import trace_of
-from cortex_policy.core.audit_line import UNKNOWN, Caller, LineForm
+from cortex_policy.core.audit_event import trace_id
+from cortex_policy.core.audit_line import UNKNOWN_CALLER, Caller, LineTemplate
 from cortex_policy.core.model import StateError
 from cortex_policy.state.audit_log import Log
 from cortex_policy.state.audit_record import version_of
@@ -75,10 +75,10 @@ class AuditWriter:
         if self._log is not None:
             self._log.close()
 
-    def _line_form(self, entry: "CachedGrant", action: str) -> LineForm:
+    def _line_form(self, entry: "CachedGrant", action: str) -> LineTemplate:
         grant, detail = entry.grant, entry.settings.audit_args
         root = grant.origin.root if grant.origin is not None else None
-        form = entry.lines[action] = LineForm(grant.id, grant.tool, action, root, detail, _digest)
+        form = entry.lines[action] = LineTemplate(grant.id, grant.tool, action, root, detail, _digest)
         return form
 
     def _stamp_version(self, entry: "CachedGrant") -> int | None:
@@ -94,9 +94,9 @@ def _caller(is_full: bool) -> Caller:  # noqa: FBT001 - a name costs more
     """Return what the environment says of the caller. Usually it says nothing: this is faster than two `get`."""
     data = getattr(os.environ, "_data", None)
     if type(data) is dict and b"CORTEX_RUN_ID" not in data and b"TRACEPARENT" not in data and not is_full:
-        return UNKNOWN
+        return UNKNOWN_CALLER
     get = os.environ.get
-    return Caller(get("CORTEX_RUN_ID", ""), trace_of(get("TRACEPARENT", "")), working_directory() if is_full else None)
+    return Caller(get("CORTEX_RUN_ID", ""), trace_id(get("TRACEPARENT", "")), working_directory() if is_full else None)
 
 
 def _next_id() -> str:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from time import monotonic_ns, perf_counter
 
 from cortex_policy.core.model import Decision, Grant, Settings, Value
-from cortex_policy.core.prepared_grant import Prepared
+from cortex_policy.core.prepared_grant import PreparedGrant
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.inotify import FIONREAD, NO_EVENTS, ioctl
 from cortex_policy.library.openat2 import Openat2
@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from cortex_policy.core.audit_line import LineForm
+    from cortex_policy.core.audit_line import LineTemplate
 
 _lstat = os.lstat
 _NO_ARGUMENTS: dict[str, object] = {}
@@ -49,7 +49,7 @@ class CachedGrant:
     grant: "Grant"
     identity: "Identity | None"
     preconditions: "Preconditions | None"
-    prepared: "Prepared"
+    prepared: "PreparedGrant"
     path_cache: "PathCache | None"
     settings: "Settings"
 
@@ -78,8 +78,8 @@ class CachedGrant:
         self.grant, self.settings, self.file = grant, settings, file
         self.identity, self.preconditions = identity, preconditions
         self.generation = 0  # in which its file was last verified
-        self.prepared = Prepared(grant, settings)
-        self.lines: dict[str, LineForm] = {}  # of the audit log, by action
+        self.prepared = PreparedGrant(grant, settings)
+        self.lines: dict[str, LineTemplate] = {}  # of the audit log, by action
         self.path_cache = PathCache(self.prepared, preconditions, root_lookup) if preconditions is not None else None
 
     def try_allow(self, action: str, args: "Mapping[str, object] | None", *, with_budget: bool) -> Decision | None:
@@ -90,11 +90,13 @@ class CachedGrant:
         prepared, path_cache = self.prepared, self.path_cache
         paths = prepared.paths(action, _NO_ARGUMENTS if args is None else args)
         if not paths or path_cache is None:
-            return prepared.answer([], prepared.full if with_budget else None) if paths == [] else None
+            return prepared.answer([], prepared.full_budget if with_budget else None) if paths == [] else None
         if len(paths) == 1:
             return path_cache.try_allow(*paths[0], with_budget=with_budget)
         resolved = path_cache.resolve(paths)
-        return prepared.answer(resolved, prepared.full if with_budget else None) if resolved is not None else None
+        return (
+            prepared.answer(resolved, prepared.full_budget if with_budget else None) if resolved is not None else None
+        )
 
 
 class Cache:

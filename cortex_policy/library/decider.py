@@ -1,6 +1,6 @@
 """Decisions from memory: the part of a store that an ordinary call needs."""
 
-from cortex_policy.core.engine import rated, refusal
+from cortex_policy.core.engine import check_rules, decide_rate
 from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, StateError, UsageError, denial
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
 from cortex_policy.library.cache import Cache, CachedGrant, StoreStats
@@ -62,7 +62,7 @@ class Decider:
         entry = self._cache.get_fresh(grant_id)
         if entry is not None and type(cost) is int and cost == 1:
             if args is None and type(action) is str:
-                decision = entry.prepared.bare.get(action)
+                decision = entry.prepared.without_arguments.get(action)
             else:
                 decision = entry.try_allow(action, args, with_budget=True)
             if decision is not None:
@@ -122,9 +122,9 @@ class Decider:
         assert origin is not None  # noqa: S101 - it was read from a file
         protected = entry.preconditions.protected if entry.preconditions else guarded(origin, entry.settings)
         request = Request(action, plain, places(grant, origin, plain, protected), cost)
-        decision = refusal(grant, request, entry.settings)  # not `... or ...`: a denial is false
+        decision = check_rules(grant, request, entry.settings)  # not `... or ...`: a denial is false
         if decision is None:
-            decision = rated(grant, request, _full_budget(grant, cost))
+            decision = decide_rate(grant, request, _full_budget(grant, cost))
         self._refusals += not decision
         return _with_digest(decision, entry)
 
@@ -174,7 +174,7 @@ class Decider:
         )
         if budget is None or not budget.retry_after_seconds:
             return None
-        return entry.prepared.limited(allowed, budget)
+        return entry.prepared.rate_limited(allowed, budget)
 
     def _read_grant(self, grant_id: str, load: "Callable[[str], tuple[Grant, Settings]]") -> CachedGrant:
         self._check_open()

@@ -9,7 +9,7 @@ import os
 from stat import S_IFLNK
 
 from cortex_policy.core.model import Decision, ResolvedPath
-from cortex_policy.core.prepared_grant import Prepared, is_plainly_spelled
+from cortex_policy.core.prepared_grant import PreparedGrant, is_plain_path
 from cortex_policy.state.paths import ENTER, MAX_COMPONENTS
 
 TYPE_CHECKING = False
@@ -34,7 +34,7 @@ class PathCache:
     __slots__ = ("_entries", "_exists_beneath", "_preconditions", "_prepared")
 
     def __init__(
-        self, prepared: Prepared, preconditions: "Preconditions", root_lookup: "Openat2 | None" = None
+        self, prepared: PreparedGrant, preconditions: "Preconditions", root_lookup: "Openat2 | None" = None
     ) -> None:
         """Start empty."""
         self._prepared, self._preconditions = prepared, preconditions
@@ -78,7 +78,7 @@ class PathCache:
         path = _plain_path(argument, given, directory, self._preconditions)
         if path is None or path.resolved is None or path.resolved_inside is None:
             return None
-        decision = self._prepared.answer([path], self._prepared.full)
+        decision = self._prepared.answer([path], self._prepared.full_budget)
         without_budget = self._prepared.answer([path], None)
         if decision is None or without_budget is None:
             return None
@@ -96,7 +96,7 @@ def _always_false(_: bytes) -> bool:
 def _plain_path(argument: str, given: str, directory: str, preconditions: "Preconditions") -> ResolvedPath | None:
     """Resolve a path as if no component of it were a link; None if it is not ordinary."""
     top = preconditions.plain_root
-    if top is None or not is_plainly_spelled(given):
+    if top is None or not is_plain_path(given):
         return None
     absolute = f"{directory}/{given}" if directory else given
     if len(absolute) > MAX_COMPONENTS:  # of characters, so of components too

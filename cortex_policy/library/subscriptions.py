@@ -3,7 +3,7 @@
 import os
 from threading import Lock
 
-from cortex_policy.core.compare.grants import compare
+from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.decode import is_grant_id
 from cortex_policy.core.model import CortexPolicyError, Grant, GrantError, Value
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
@@ -107,7 +107,9 @@ class Subscriptions:
             if state == _ABSENT:
                 del self._known[grant_id]
             if state.sha256 != known.sha256:
-                yield GrantChanged(grant_id, known.sha256, state.sha256, compare(known.grant, state.grant).verdict)
+                yield GrantChanged(
+                    grant_id, known.sha256, state.sha256, compare_grants(known.grant, state.grant).verdict
+                )
 
 
 def _grant_ids(root: Root | None) -> list[str]:

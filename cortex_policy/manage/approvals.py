@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime
 from time import time, time_ns
 
-from cortex_policy.core.approvals import Matter, line_of, sayable, standing
+from cortex_policy.core.approvals import ApprovalRequest, json_safe, request_status, to_line
 from cortex_policy.core.audit_event import timestamp
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings, Value
@@ -71,7 +71,7 @@ def list_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
     """Return what waits and what was answered lately, of all roots or of one; raise StateError."""
     with _open_store() as docket:
         found = [_details(matter, docket) for matter in docket.matters]
-    return tuple(plea for plea in found if root is None or plea.root == sayable(os.path.realpath(root)))
+    return tuple(plea for plea in found if root is None or plea.root == json_safe(os.path.realpath(root)))
 
 
 def get_request(request_id: str, root: str | None = None) -> RequestDetails:
@@ -90,7 +90,7 @@ def answer_request(request_id: str, root: str | None = None, *, approved: bool) 
     with _open_store() as docket:
         matter = next((one for one in docket.matters if one.id == request_id), None)
         plea = _details(matter, docket) if matter is not None else None
-        if plea is None or (root is not None and plea.root != sayable(os.path.realpath(root))):
+        if plea is None or (root is not None and plea.root != json_safe(os.path.realpath(root))):
             raise _unknown_request_error(request_id)
         if plea.status == (APPROVED if approved else DENIED):
             return AnswerResult(plea, is_changed=False)
@@ -115,23 +115,23 @@ def _unknown_request_error(request_id: str) -> NotDone:
 
 def _answer_line(request_id: str, docket: Docket, *, approved: bool) -> bytes:
     who = current_author()
-    return line_of({
+    return to_line({
         "type": "decision",
         "requestId": request_id,
         "approved": approved,
         "ts": timestamp(time_ns()),
-        "by": sayable(str(who)),
+        "by": json_safe(str(who)),
         "uid": who.uid,
         "boot": docket.clock.boot,
         "at_ns": docket.clock.now_ns,
     })  # fmt: skip
 
 
-def _details(matter: Matter, docket: Docket) -> RequestDetails:
+def _details(matter: ApprovalRequest, docket: Docket) -> RequestDetails:
     members, shown = matter.members, matter.members.get("proposal")
     told: Mapping[str, object] = shown if matter.call and isinstance(shown, dict) else {}
     status, left = _status(matter, docket)
-    last = matter.rulings[-1].members if matter.rulings else {}
+    last = matter.answers[-1].members if matter.answers else {}
     listed = told.get("paths")
     paths = [part for part in listed if isinstance(part, dict)] if isinstance(listed, list) else []
     return RequestDetails(
@@ -143,12 +143,12 @@ def _details(matter: Matter, docket: Docket) -> RequestDetails:
     )  # fmt: skip
 
 
-def _status(matter: Matter, docket: Docket) -> tuple[str, float | None]:
+def _status(matter: ApprovalRequest, docket: Docket) -> tuple[str, float | None]:
     if matter.call:
-        how = standing(matter, docket.clock, docket.timeout_seconds)
+        how = request_status(matter, docket.clock, docket.timeout_seconds)
         return how.status, how.left_ns / _SECOND if how.is_live else None
-    if matter.rulings:  # whoever waits for another program takes the first
-        return (APPROVED if matter.rulings[0].approved else DENIED), None
+    if matter.answers:  # whoever waits for another program takes the first
+        return (APPROVED if matter.answers[0].approved else DENIED), None
     left = docket.timeout_seconds - _age(_text(matter.members, "ts"))
     return (WAITING, left) if 0 < left <= docket.timeout_seconds else (EXPIRED, None)
 

@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, Budget, Grant, GrantError, StateError, UsageError, Value
-from cortex_policy.core.text import listed
+from cortex_policy.core.text import join_words
 from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_id, read_grant
@@ -70,7 +70,7 @@ def actions_of(root: Root, grant_id: str, action: str | None = None) -> tuple[st
         return actions
     if action not in actions:
         message = f"`{action}` is not an action of `{grant_id}`"
-        raise UsageError(message, f"its actions: {listed(actions)}")
+        raise UsageError(message, f"its actions: {join_words(actions)}")
     return (action,)
 
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.engine import refusal
+from cortex_policy.core.engine import check_rules
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.model import (
     ALLOWED,
@@ -22,8 +22,8 @@ from cortex_policy.core.model import (
     Request,
     Value,
 )
-from cortex_policy.core.operator_commands import rooted, typed
-from cortex_policy.core.rule_steps import DENIES, FAILS, NOT_ASKED, RULES, Step
+from cortex_policy.core.operator_commands import command, with_root
+from cortex_policy.core.rule_steps import DENIES, FAILS, NOT_ASKED, RULES, RuleStep
 from cortex_policy.state import Root, sha256
 from cortex_policy.state.approval_store import docket_file
 from cortex_policy.state.enforcement import requested
@@ -34,7 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.check import Call, CallOutcome
     from cortex_policy.core.model import Grant, Settings
-    from cortex_policy.core.settings import Written
+    from cortex_policy.core.settings import SettingValue
 
 _MOST_FAULTS = 5
 _CHANGED = "the grant has changed since the decision, so no lines are named"
@@ -76,7 +76,7 @@ def explain_call(outcome: "CallOutcome") -> CallExplanation:
     text = _text(origin.root, grant.id, origin.sha256)
     told = _told(call, decided, text or b"")
     if error is not None:
-        failed = Step(told.steps[-1].rule, FAILS, error.detail)
+        failed = RuleStep(told.steps[-1].rule, FAILS, error.detail)
         told = Explanation((*told.steps[:-1], failed), advice=error.hint)
     steward = steward_of(_changed_by_remedy(decided)) if told.remedy else None
     return CallExplanation(told, origin.file, steward, "" if text is not None else _CHANGED)
@@ -88,7 +88,7 @@ def _before_the_rate(call: "Call", grant: "Grant", args: "dict[str, object]", se
         request = requested(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
     except CortexPolicyError:
         return None
-    if request is None or refusal(grant, request, settings) is not None:
+    if request is None or check_rules(grant, request, settings) is not None:
         return None
     return Decision(ALLOWED, paths=tuple((place, None) for place in request.paths))
 
@@ -102,7 +102,7 @@ def _told(call: "Call", decided: _Decided, text: bytes) -> Explanation:
         remedy, more = _of_setting(_written(decided.root))
         advice = "; ".join(filter(None, (advice, more)))
     if not _waits(decision):  # else an id is enough
-        remedy = rooted(remedy, call.root)
+        remedy = with_root(remedy, call.root)
     return Explanation(told.steps, told.nearest, told.allowed, remedy, advice)
 
 
@@ -136,26 +136,26 @@ def _text(root: str, grant_id: str, digest: str | None) -> bytes | None:
     return None
 
 
-def _written(root: str) -> "Written | None":
+def _written(root: str) -> "SettingValue | None":
     """Return where it is set what becomes of calls for sensitive data, None where nobody can know."""
-    from cortex_policy.core.settings import standing  # noqa: PLC0415 - only where something is set
+    from cortex_policy.core.settings import resolve_setting  # noqa: PLC0415 - only where something is set
     from cortex_policy.state.settings import layers  # noqa: PLC0415
 
     try:
-        winner = standing(layers(root, asks_all=False), "sensitive").winner
+        winner = resolve_setting(layers(root, asks_all=False), "sensitive").effective
     except CortexPolicyError:  # they changed since, and cannot be believed any more
         return None
     return winner if winner.source else None
 
 
-def _of_setting(written: "Written | None") -> tuple[str, str]:
+def _of_setting(written: "SettingValue | None") -> tuple[str, str]:
     """Return the command that takes back what is set, or a sentence that says where."""
     if written is None:
         return "", ""
     if written.place == "environment":
         return "", f"it is set by `{written.source}` in the environment of the call"
     words = ("unset", "sensitive") if written.place == "project" else ("set", "sensitive", "allow")
-    return typed("config", *words, f"--{written.place}"), f"it is set in `{written.source}`"
+    return command("config", *words, f"--{written.place}"), f"it is set in `{written.source}`"
 
 
 def _is_of_log(error: CortexPolicyError) -> bool:
@@ -172,9 +172,9 @@ def _of_failure(call: "Call", error: CortexPolicyError, stage: str = "") -> Call
     stage = stage or ("stop" if error.reason is STOPPED else str(error.reason).partition("_")[0])
     verdict = DENIES if error.reason is STOPPED else FAILS
     faults = _faults(error)
-    steps = faults or [Step(stage, verdict, _said(call, error))]
+    steps = faults or [RuleStep(stage, verdict, _said(call, error))]
     more = "; see `cortex-policy validate`" if faults else ""
-    told = Explanation((*steps, *(Step(rule, NOT_ASKED) for rule in RULES)), advice=f"{error.hint}{more}")
+    told = Explanation((*steps, *(RuleStep(rule, NOT_ASKED) for rule in RULES)), advice=f"{error.hint}{more}")
     path = _mended_path(error)
     note = ""
     if error.reason is GRANT_UNSAFE:
@@ -198,7 +198,7 @@ def _mended_path(error: CortexPolicyError) -> str:
     return f"{policy}/stamp.json" if error.reason in (STAMP_MISMATCH, STOPPED) else ""
 
 
-def _faults(error: CortexPolicyError) -> list[Step]:
+def _faults(error: CortexPolicyError) -> list[RuleStep]:
     """Return the first places in which a grant is none, as `validate` finds them."""
     if error.reason is not GRANT_INVALID or error.root is None or error.file is None:
         return []
@@ -211,4 +211,4 @@ def _faults(error: CortexPolicyError) -> list[Step]:
     from cortex_policy.schema.problems import placed  # noqa: PLC0415
 
     found = [one for one in placed(error.file, data, examine(data, grant_id)[1]) if one.severity == ERROR]
-    return [Step("grant", FAILS, one.message, one.pointer, one.line) for one in found[:_MOST_FAULTS]]
+    return [RuleStep("grant", FAILS, one.message, one.pointer, one.line) for one in found[:_MOST_FAULTS]]

@@ -1,8 +1,8 @@
 """The smallest changes that would have allowed denied calls: to look at, never applied."""
 
-from cortex_policy.core.closest_match import nearest_word
+from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import decode
-from cortex_policy.core.json_edit import appended, replaced
+from cortex_policy.core.json_edit import append_item, replace_value
 from cortex_policy.core.model import GrantError, UsageError, Value
 from cortex_policy.manage.audit.reader import events, unswept
 from cortex_policy.manage.diff.grants import compare_bytes
@@ -128,9 +128,9 @@ def _suggestion(root: "Root", group: Group, text: bytes | None, policy: "Policy"
 
 def _nearest(group: Group, change: "GrantDiff", policy: "Policy") -> str:
     if group.kind == NEW:
-        return nearest_word(group.id, list(policy))
+        return closest_word(group.id, list(policy))
     known = change.old.grant.actions if change.old.grant is not None else ()
-    return next((near for action in group.actions if (near := nearest_word(action, known))), "")
+    return next((near for action in group.actions if (near := closest_word(action, known))), "")
 
 
 def _known(text: bytes | None) -> "tuple[Escalation, ...]":
@@ -142,7 +142,7 @@ def _redeclared(text: str, group: Group, wanted: set_fields.GrantEdit) -> str:
     for (name, keyword), values in group.declared.items():
         for value in values:
             at = pointer("args", name, keyword)
-            new = appended(new, at, value) if keyword == "enum" else replaced(new, at, value)
+            new = append_item(new, at, value) if keyword == "enum" else replace_value(new, at, value)
     decode(new.encode(), group.id)
     return new
 

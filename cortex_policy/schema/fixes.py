@@ -1,8 +1,8 @@
 """Repairs of the text of a grant that are certain, and never let anything through that was denied before."""
 
-from cortex_policy.core.compare.grants import NARROWED, SAME, compare
+from cortex_policy.core.compare.grants import NARROWED, SAME, compare_grants
 from cortex_policy.core.decode import decode
-from cortex_policy.core.json_edit import removed, renamed
+from cortex_policy.core.json_edit import remove_value, rename_key
 from cortex_policy.core.model import GrantError, UsageError, Value
 
 _MOST_READ = 1 << 20  # bytes, in all repairs of one file: each reads the whole of it several times
@@ -23,8 +23,8 @@ def affordable(data: bytes) -> int:
 def mended(text: str, mend: Mend) -> str | None:
     """Return the text as repaired; None where that would allow more than before, and is an operator's to decide."""
     try:
-        new = removed(text, mend.pointer) if mend.key is None else renamed(text, mend.pointer, mend.key)
-        meaning = compare(decode(text.encode()), decode(new.encode()))
+        new = remove_value(text, mend.pointer) if mend.key is None else rename_key(text, mend.pointer, mend.key)
+        meaning = compare_grants(decode(text.encode()), decode(new.encode()))
     except (GrantError, UsageError):  # nobody knows what was meant
         return None
     return new if meaning.verdict in (SAME, NARROWED) else None

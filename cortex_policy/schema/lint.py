@@ -3,9 +3,9 @@
 from collections import Counter
 from itertools import chain
 
-from cortex_policy.core.decode import Malformed, decode_json, grant_of
+from cortex_policy.core.decode import MalformedError, decode_json, grant_from_document
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.scope_prefix import prefix_of
+from cortex_policy.core.scope_prefix import normalize_scope_cached
 from cortex_policy.schema.fixes import Mend, affordable, mended
 from cortex_policy.schema.problems import MOST_FOUND, Finding
 from cortex_policy.schema.rules.arguments import catastrophic_patterns, unenforceable
@@ -37,18 +37,18 @@ def examine(
     """
     try:
         document = decode_json(data)
-    except Malformed:
+    except MalformedError:
         from cortex_policy.schema.syntax import diagnose  # noqa: PLC0415 - most files are sound
 
         return None, diagnose.faults(data)
     try:
-        grant = grant_of(document, grant_id)
+        grant = grant_from_document(document, grant_id)
     except GrantError:
         from cortex_policy.schema.document import faults  # noqa: PLC0415 - pydantic costs 136 ms
 
         found = faults(document)
         return None, found if found[0].code in FOREIGN else tuple(first_of_each(chain(found, _of_keys(document))))
-    subject = Subject(document, grant, called, tuple(map(prefix_of, grant.fs_scope)), root)
+    subject = Subject(document, grant, called, tuple(map(normalize_scope_cached, grant.fs_scope)), root)
     more = chain.from_iterable(rule(subject) for rule in RULES_OF_GRANTS)
     return subject, tuple(first_of_each(chain(_of_keys(document), more)))
 

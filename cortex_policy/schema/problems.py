@@ -1,6 +1,6 @@
 """A problem: what a rule found, with its place in the text of a grant."""
 
-from cortex_policy.core.json_tree import Node, Stopped, node_at, place, scan
+from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree
 from cortex_policy.core.model import Value
 from cortex_policy.schema.catalog import ERROR, severity_of
 from cortex_policy.schema.fixes import affordable, mended
@@ -89,8 +89,8 @@ def placed(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[Probl
     """Return findings as problems of a file, in the order of its lines."""
     text = data.decode("utf-8", "replace")
     try:
-        root = scan(text)
-    except Stopped:
+        root = parse_tree(text)
+    except JsonSyntaxError:
         root = None  # what was found there has a span
     left = affordable(data)
     problems = []
@@ -101,20 +101,21 @@ def placed(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[Probl
     return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.code)))
 
 
-def _problem(file: str, text: str, root: Node | None, finding: Finding, mend: "Mend | None") -> Problem:
+def _problem(file: str, text: str, root: JsonNode | None, finding: Finding, mend: "Mend | None") -> Problem:
     start, end = finding.span or _span(root, finding)
-    line, column = place(text, start)
+    line, column = line_and_column(text, start)
     first = text.rfind("\n", 0, start) + 1
     last = text.find("\n", start)
     whole = text[first : last if last >= 0 else None].removesuffix("\r")
     shown = max(0, column - 1 - MOST_SHOWN // 2) if len(whole) > MOST_SHOWN else 0
     return Problem(
-        file, line, column, *place(text, max(start, end)), finding.pointer, finding.code, severity_of(finding.code),
-        finding.message, finding.hint, _replacement(text, mend), whole[shown : shown + MOST_SHOWN], shown + 1,
+        file, line, column, *line_and_column(text, max(start, end)), finding.pointer, finding.code,
+        severity_of(finding.code), finding.message, finding.hint,
+        _replacement(text, mend), whole[shown : shown + MOST_SHOWN], shown + 1,
     )  # fmt: skip
 
 
-def _span(root: Node | None, finding: Finding) -> tuple[int, int]:
+def _span(root: JsonNode | None, finding: Finding) -> tuple[int, int]:
     if root is None:
         return 0, 0
     node = node_at(root, finding.pointer)
@@ -131,4 +132,4 @@ def _replacement(text: str, mend: "Mend | None") -> Replacement | None:
     start = next((at for at in range(shorter) if text[at] != new[at]), shorter)
     kept = next((at for at in range(shorter - start) if text[-1 - at] != new[-1 - at]), shorter - start)
     end = len(text) - kept
-    return Replacement(*place(text, start), *place(text, end), new[start : len(new) - kept])
+    return Replacement(*line_and_column(text, start), *line_and_column(text, end), new[start : len(new) - kept])

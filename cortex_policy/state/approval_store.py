@@ -6,7 +6,7 @@ import stat
 from shlex import quote
 
 from cortex_policy import state as host
-from cortex_policy.core.approvals import Clock, kept, matters
+from cortex_policy.core.approvals import Clock, lines_to_keep, parse_requests
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import lock_file, read_all, sha256, state_directory, unlock_and_close
 from cortex_policy.state.atomic_write import replace
@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Self
 
-    from cortex_policy.core.approvals import Matter
+    from cortex_policy.core.approvals import ApprovalRequest
     from cortex_policy.core.model import Settings
 
 NAME = "approvals.jsonl"
@@ -75,7 +75,7 @@ class Docket:
         self._directory = self._descriptor = -1
         self._data = b""
         self._before = self._after = 0  # how long the file was before the last line, and behind it
-        self.matters: list[Matter] = []
+        self.matters: list[ApprovalRequest] = []
         self.clock = Clock("", 0)
 
     def __enter__(self) -> "Self":
@@ -102,7 +102,7 @@ class Docket:
 
     def add(self, line: bytes, most: int = LARGEST) -> None:
         """Append a line, and drop those that are of no use any more; raise StateError where that is too much."""
-        lines = kept(self.matters, self.clock, self.timeout_seconds)
+        lines = lines_to_keep(self.matters, self.clock, self.timeout_seconds)
         is_worth_it = len(self._data) - len(lines) >= _PRUNED
         if len(line) + len(lines if is_worth_it else self._data) > most:
             raise DocketError(self.file, "it is full", "answer what waits: `cortex-policy approvals`")
@@ -221,7 +221,7 @@ class Docket:
         if len(self._data) > LARGEST:
             hint = f"move it away with `mv {quote(self.file)} {quote(self.file + '.old')}`"
             raise DocketError(self.file, f"it is larger than {LARGEST} bytes", hint)
-        self.matters = matters(self._data)
+        self.matters = parse_requests(self._data)
 
     def _failed(self, error: OSError) -> DocketError:
         directory, name = os.path.dirname(self.file), quote(self.file)

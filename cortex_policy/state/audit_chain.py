@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.core.audit_chain import beginning, chained, last_digest
+from cortex_policy.core.audit_chain import chain_first_line, chain_line, last_digest
 from cortex_policy.core.model import StateError
 from cortex_policy.state import OPEN_FILE, lock_file, sha256_hex, unlock_and_close
 from cortex_policy.state.audit_file import is_ours
@@ -18,8 +18,8 @@ def linked(text: bytes, descriptor: int, size: int, file: str) -> bytes:
     torn = b"\n" if data and not data.endswith(b"\n") else b""
     before, end = last_digest(data)
     if before:
-        return torn + chained(text, before, (data[end:] + torn)[1:], sha256_hex)
-    return torn + beginning(text, None if start else _end_before(file), sha256_hex)
+        return torn + chain_line(text, before, (data[end:] + torn)[1:], sha256_hex)
+    return torn + chain_first_line(text, None if start else _end_before(file), sha256_hex)
 
 
 def _end_before(file: str) -> str | None:

@@ -7,7 +7,7 @@ from _weakref import ref
 from time import monotonic
 
 from cortex_policy import state as host
-from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, digest_at_end, ending
+from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, chain_ending, digest_at_end
 from cortex_policy.core.model import StateError
 from cortex_policy.state import sha256
 from cortex_policy.state.audit_file import ENDING, IDENTITY, TRIES, judge, log_error, open_lock, open_log, outwait
@@ -177,7 +177,7 @@ class Log:
             )
             if before:
                 body = text[:CLOSING]
-                end = ending(self._sha256(before + body).hexdigest())
+                end = chain_ending(self._sha256(before + body).hexdigest())
                 text = body + end
             else:
                 text = self._linked(text, size)

@@ -4,8 +4,8 @@ import os
 import stat
 from time import time_ns
 
-from cortex_policy.core.audit_event import FULL, Event, envelope, line, trace_of
-from cortex_policy.core.decode import Malformed, decode_json, whole_number
+from cortex_policy.core.audit_event import FULL, Event, to_cloudevent, to_json_line, trace_id
+from cortex_policy.core.decode import MalformedError, decode_json, whole_number
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
 from cortex_policy.state import read_all, sha256_hex
 from cortex_policy.state.paths import guarded, places, working_directory
@@ -46,13 +46,13 @@ def record(
     event = _event(call, error, with_places=detail == FULL)
     if log is not None:
         try:
-            log.append(line(event, detail, sha256_hex))
+            log.append(to_json_line(event, detail, sha256_hex))
         except StateError:
             if not is_ignored:
                 raise
     for sink in sinks:
         try:
-            sink.record(envelope(event, detail, sha256_hex))
+            sink.record(to_cloudevent(event, detail, sha256_hex))
         except Exception as failure:
             if not is_ignored:
                 raise _failed(sink, failure) from failure
@@ -73,7 +73,7 @@ def _event(call: "AnsweredCall", error: CortexPolicyError | None, *, with_places
         os.urandom(16).hex(), time_ns(), call.grant_id, grant.tool if grant is not None else call.grant_id,
         str(call.action), call.args, is_allowed, reason, call.cost, call.peek,
         _places(call) if with_places else None, root, working_directory(), version_of(root),
-        os.environ.get("CORTEX_RUN_ID", ""), trace_of(os.environ.get("TRACEPARENT", "")),
+        os.environ.get("CORTEX_RUN_ID", ""), trace_id(os.environ.get("TRACEPARENT", "")),
         decision.approval.id if decision is not None and decision.approval is not None else None,
     )  # fmt: skip
 
@@ -101,7 +101,7 @@ def version_of(root: str | None) -> int | None:
         return None
     try:
         return _version_in(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
-    except (OSError, Malformed):
+    except (OSError, MalformedError):
         return None
     finally:
         os.close(descriptor)

@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy import state as host
-from cortex_policy.core.engine import DEFAULTS, rated, refusal
+from cortex_policy.core.engine import DEFAULTS, check_rules, decide_rate
 from cortex_policy.core.model import (
     APPROVAL_REQUIRED,
     GRANT_INVALID,
@@ -135,7 +135,7 @@ def ask(
     if settings.state_dir is None:
         settings = _with_state_directory(settings)
     request = requested(grant, origin, action, args, settings, cost)
-    decision = refusal(grant, request, settings)
+    decision = check_rules(grant, request, settings)
     counted = Ledger(origin.root_identity, settings.state_dir or "") if budgets is None else budgets
     if decision is not None:
         if decision.reason is not APPROVAL_REQUIRED or settings.sensitive != "ask":
@@ -144,7 +144,7 @@ def ask(
 
         return answered(grant, origin, request, settings, counted, decision, peek=peek)
     take = counted.peek if peek else counted.take
-    return rated(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
+    return decide_rate(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
 
 
 def _with_state_directory(settings: Settings) -> Settings:

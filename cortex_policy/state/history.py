@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from time import time
 
-from cortex_policy.core.decode import Malformed
+from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError, Value
 from cortex_policy.state import Root, history_entry
 from cortex_policy.state.atomic_write import replace, settle
@@ -201,7 +201,7 @@ def _found(directory: Directory, name: str) -> "Entry | Damage":
     file = f"{directory.path}/{name}"
     try:
         entry = history_entry.decode(directory.read(name, history_entry.LARGEST + 1))
-    except (Malformed, CortexPolicyError) as error:
+    except (MalformedError, CortexPolicyError) as error:
         return Damage(file, error.detail if isinstance(error, CortexPolicyError) else str(error))
     match = _NAME.fullmatch(name)
     return Damage(file, "its name and its version differ") if match and int(match[2]) != entry.version else entry
@@ -211,7 +211,7 @@ def _entry(directory: Directory, name: str) -> Entry | None:
     """Return an entry, None for what is none; raise GrantError for a link, or no file of its own."""
     try:
         return history_entry.decode(directory.read(name, history_entry.LARGEST + 1))
-    except Malformed:
+    except MalformedError:
         return None
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 
-from cortex_policy.core.decode import Malformed, decode_json, whole_number
+from cortex_policy.core.decode import MalformedError, decode_json, whole_number
 from cortex_policy.core.model import Value
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.stamp import VERSIONS, digest_of
@@ -108,15 +108,15 @@ def decode(data: bytes) -> Entry:
     """Decode an entry; raise Malformed with the cause for what no `encode` wrote."""
     document = decode_json(data, LARGEST)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise Malformed("it is no entry of a format that this program knows")
+        raise MalformedError("it is no entry of a format that this program knows")
     version, grants, words = whole_number(document.get("version")), document.get("grants"), _words(document)
     if version is None or version not in VERSIONS or not isinstance(grants, list) or words is None:
-        raise Malformed("it is not as it was written")
+        raise MalformedError("it is not as it was written")
     if len(grants) > MOST_LISTED:
-        raise Malformed("it names more grants than one write has")
+        raise MalformedError("it names more grants than one write has")
     changes = tuple(map(_kept, grants))
     if len({one.id for one in changes}) < len(changes):
-        raise Malformed("it names a grant twice")
+        raise MalformedError("it names a grant twice")
     when, author, command, verdict, widened = words
     return Entry(version, when, author, command, verdict, widened, changes, document.get("blind") is True)
 
@@ -136,12 +136,12 @@ def _words(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, st
 
 def _kept(member: object) -> Kept:
     if not isinstance(member, dict) or not isinstance(grant_id := member.get("id"), str) or not is_grant_id(grant_id):
-        raise Malformed("it names what can be no grant")
+        raise MalformedError("it names what can be no grant")
     old, new, mode, data = member.get("old"), member.get("new"), member.get("mode", 0o644), _bytes(member)
     if not _is_side(old) or not _is_side(new) or not isinstance(mode, int) or mode & ~MODES:
-        raise Malformed(f"what it says of `{grant_id}` is not as it was written")
+        raise MalformedError(f"what it says of `{grant_id}` is not as it was written")
     if data is not None and digest_of(data) != old:  # INVARIANT: an entry never brings back other bytes
-        raise Malformed(f"the bytes of `{grant_id}` do not belong to their digest")
+        raise MalformedError(f"the bytes of `{grant_id}` do not belong to their digest")
     return Kept(grant_id, old, new, data, mode)
 
 
@@ -152,7 +152,7 @@ def _bytes(member: "dict[str, Any]") -> bytes | None:
     try:
         return b64decode(packed, validate=True) if isinstance(packed, str) else None
     except ValueError:
-        raise Malformed("its bytes are not as they were written") from None
+        raise MalformedError("its bytes are not as they were written") from None
 
 
 def _is_side(value: object) -> bool:

@@ -7,7 +7,7 @@ from time import clock_gettime_ns
 from weakref import WeakSet
 
 from cortex_policy.core.model import Budget, StateError
-from cortex_policy.core.plain_values import exact_hit
+from cortex_policy.core.plain_values import exact_budget_call
 from cortex_policy.state import CLOCK, boot_id, fcntl, unlock_and_close, unlock_file, wait_for_lock
 from cortex_policy.state.ledger import LARGEST_LIMIT, Ledger, open_state
 from cortex_policy.state.ledger_ring import (
@@ -111,7 +111,7 @@ def _hits(file: _File) -> "Generator[bool, int, None]":  # noqa: C901, PLR0912 -
     while True:
         asked = yield answer
         if asked is not limit:
-            limit, free, ahead = exact_hit("", "", asked, 1)[2], 0, 0
+            limit, free, ahead = exact_budget_call("", "", asked, 1)[2], 0, 0
             if not file.least <= limit < file.most:
                 return
         if file.denied_until:
@@ -180,7 +180,7 @@ class FileBudgets(Ledger):
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
         """Take `cost` hits if they fit into `limit` a minute, and say so; raise StateError where nobody can know."""
         if cost is not _ONE or not type(tool) is type(action) is str:
-            tool, action, limit, cost = exact_hit(tool, action, limit, cost)
+            tool, action, limit, cost = exact_budget_call(tool, action, limit, cost)
             if cost != 1:
                 return self.take(tool, action, limit, cost).consumed == cost
         try:
@@ -198,7 +198,7 @@ class FileBudgets(Ledger):
 
     def denial(self, tool: str, action: str, limit: int) -> Budget | None:
         """Return what `take` would say to a thread whose `hit` was just denied; None where the file must be asked."""
-        tool, action, limit, _ = exact_hit(tool, action, limit, 1)
+        tool, action, limit, _ = exact_budget_call(tool, action, limit, 1)
         for kept in (self._local.__dict__.get("kept", {}), self._kept):
             _, file = kept.get(tool, {}).get(action, (None, None))
             if file is not None and file.denied_until and _is_still_full(file, limit):
@@ -227,7 +227,7 @@ class FileBudgets(Ledger):
 
     def _opened(self, kept: _Kept, tool: str, action: str, limit: int) -> bool:
         """Answer as any process does, then keep the file open for the next hit."""
-        tool, action, limit, _ = exact_hit(tool, action, limit, 1)
+        tool, action, limit, _ = exact_budget_call(tool, action, limit, 1)
         kept.get(tool, {}).pop(action, None)
         consumed = self.take(tool, action, limit).consumed
         while sum(map(len, list(kept.values()))) >= MOST_OPEN:

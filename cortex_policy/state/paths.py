@@ -3,7 +3,7 @@
 import os
 import stat
 
-from cortex_policy.core.engine import covering
+from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.model import ResolvedPath, StateError, Value
 from cortex_policy.core.path_arguments import path_arguments
 from cortex_policy.state import settings_directories, state_directory
@@ -126,7 +126,11 @@ def _place(
     if why := way.fault or other.fault:
         return ResolvedPath(argument, given, inside, error=f"cannot be resolved: {why}", protected_reason=guard)
     landed, fault = _inside(resolved, origin.root), "holds a NUL" if nul else ""
-    if followed != resolved and covering(scopes, inside) and not covering(scopes, _inside(followed, origin.root)):
+    if (
+        followed != resolved
+        and matching_scope(scopes, inside)
+        and not matching_scope(scopes, _inside(followed, origin.root))
+    ):
         fault = fault or f"leads to `{followed}` once its `..` are collapsed, which is in no scope"
     return ResolvedPath(argument, given, inside, landed, resolved, fault, guard)
 

@@ -4,25 +4,25 @@ import os
 import stat
 from time import sleep, time_ns
 
-from cortex_policy.core.decode import Malformed
+from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.core.settings import (
     BY_NAME,
     ENVIRONMENT,
     LOCKED,
-    NO_SETTINGS,
     OPTION,
+    OTHER_VARIABLES,
     PREFIX,
     PROJECT,
-    SHARED,
+    SHARED_VARIABLES,
     SYSTEM,
     USER,
     Layer,
-    by_variable,
-    flattened,
-    from_shared,
-    from_text,
-    standing,
+    flatten,
+    parse_shared_variable,
+    parse_value,
+    resolve_setting,
+    settings_by_variable,
 )
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state import (
@@ -56,7 +56,7 @@ def effective(root: str | None, *, require_path: bool = False) -> Settings:
     found = layers(root, options, asks_all=False)
     named = {name for layer in found for name in layer.values}  # the others need not be weighed
     values: dict[str, Any] = {
-        field: standing(found, name).winner.value
+        field: resolve_setting(found, name).effective.value
         for field in Settings.__match_args__
         if (name := field.replace("audit_", "audit.").replace("approvals_", "approvals.")) in named
     }
@@ -71,14 +71,14 @@ def find_state_directory() -> str:
     named = os.environ.get(STATE_DIR)
     system, user = settings_directories()
     if may_hold_settings(system) or (named is None and may_hold_settings(user)):  # the first may lock it
-        value = standing([*_of_operators(), _variables({STATE_DIR: named})], "state_dir").winner.value
+        value = resolve_setting([*_of_operators(), _variables({STATE_DIR: named})], "state_dir").effective.value
         named = value if isinstance(value, str) else None
     return usual_state_directory() if named is None else named
 
 
 def value_of(name: str, root: str | None = None) -> object:
     """Return what counts of one setting; raise GrantError (settings_invalid) where any cannot be believed."""
-    return standing(layers(root), name).winner.value
+    return resolve_setting(layers(root), name).effective.value
 
 
 def history_keep(root: str) -> int:
@@ -101,11 +101,11 @@ def layers(root: str | None, options: "Mapping[str, object] | None" = None, *, a
 def _shared() -> list[Layer]:
     """Return the variables that every program here knows, which count where nothing else says the same."""
     found: list[Layer] = []
-    for variable, name in SHARED.items():
+    for variable, name in SHARED_VARIABLES.items():
         text, setting = os.environ.get(variable), BY_NAME[name]
         if text is None:
             continue
-        value = from_shared(variable, text)
+        value = parse_shared_variable(variable, text)
         if not setting.accepts(value):
             from cortex_policy.state.settings_errors import no_variable  # noqa: PLC0415 - only a failure needs it
 
@@ -242,8 +242,8 @@ def layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -> Layer
 
         raise invalid(file, f"it is larger than {LARGEST} bytes")
     try:
-        values = flattened(decode_toml(data))
-    except Malformed as error:
+        values = flatten(decode_toml(data))
+    except MalformedError as error:
         from cortex_policy.state.settings_errors import invalid  # noqa: PLC0415 - only a failure needs it
 
         raise invalid(file, str(error), f"mend `{file}`") from None
@@ -274,11 +274,11 @@ def _variables(environment: "Mapping[str, str | None]") -> Layer:
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
     for variable in environment:
-        text = environment[variable] if variable.startswith(PREFIX) and variable not in NO_SETTINGS else None
+        text = environment[variable] if variable.startswith(PREFIX) and variable not in OTHER_VARIABLES else None
         if text is None:
             continue
-        setting = by_variable().get(variable)
-        value = from_text(setting, text) if setting is not None else None
+        setting = settings_by_variable().get(variable)
+        value = parse_value(setting, text) if setting is not None else None
         # a state directory that is none is the ledger's to refuse
         if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):
             from cortex_policy.state.settings_errors import no_variable  # noqa: PLC0415 - only a failure needs it

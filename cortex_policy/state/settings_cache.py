@@ -6,7 +6,7 @@ any of that is different, nothing leads to the copy, so that none is ever stale.
 
 import os
 
-from cortex_policy.core.decode import Malformed, decode_json
+from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.model import Settings
 from cortex_policy.state import (
     OPEN_DIRECTORY,
@@ -134,7 +134,7 @@ def _recalled(directory: int, name: str) -> Settings | None:
         members = decode_json(read_all(descriptor, LARGEST)) if status.st_uid == os.geteuid() else None
         is_whole = isinstance(members, dict) and tuple(members) == Settings.__match_args__
         return Settings(**members) if is_whole else None  # type: ignore[arg-type] # as `_store` wrote them
-    except (OSError, Malformed):  # a disk that lost power, perhaps
+    except (OSError, MalformedError):  # a disk that lost power, perhaps
         return None
     finally:
         os.close(descriptor)

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from shlex import quote
 
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
-from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, by_variable
+from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, settings_by_variable
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import copy_command, user
 
@@ -75,7 +75,7 @@ def no_variable(variable: str, text: str, setting: Setting | None) -> GrantError
 
 def _meant_variable(variable: str) -> str:
     """Return a hint at the variable that was meant: all begin alike, so that only what follows is compared."""
-    words = {name.removeprefix(_PREFIX): name for name in (*by_variable(), f"{_PREFIX}ROOT")}
+    words = {name.removeprefix(_PREFIX): name for name in (*settings_by_variable(), f"{_PREFIX}ROOT")}
     close = get_close_matches(variable.removeprefix(_PREFIX), words, 1)
     return (
         f"did you mean `{words[close[0]]}`?" if close else "unset it; `cortex-policy config list` shows what there is"

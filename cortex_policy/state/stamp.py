@@ -1,6 +1,6 @@
 """The stamp beside the grants: a version and checksum that tell whoever caches grants when to drop them."""
 
-from cortex_policy.core.decode import Malformed, decode_json, whole_number
+from cortex_policy.core.decode import MalformedError, decode_json, whole_number
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
 from cortex_policy.state import Root, sha256
 from cortex_policy.state.grants import Directory, Trust, is_grant_id
@@ -124,7 +124,7 @@ def decode(data: bytes, root: Root) -> Stamp:
     """Decode the stamp of a root; raise GrantError (stamp_mismatch), which names the file, where it is broken."""
     try:
         return _decoded(decode_json(data, LARGEST))
-    except Malformed as error:
+    except MalformedError as error:
         from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
 
         command = f"cortex-policy stamp write{root_option(root)}"
@@ -132,14 +132,14 @@ def decode(data: bytes, root: Root) -> Stamp:
         raise GrantError(STAMP_MISMATCH, f"`{stamp_file(root.path)}`: {error}", hint) from None
 
 
-class _Newer(Malformed):
+class _Newer(MalformedError):
     """A stamp of another format than ours."""
 
 
 def _decoded(document: object) -> Stamp:
     if not isinstance(document, dict) or "format" not in document:
         message = "it is no stamp"
-        raise Malformed(message)
+        raise MalformedError(message)
     if document["format"] != FORMAT:
         message = "it is of a format that this program does not know"
         raise _Newer(message)
@@ -150,12 +150,12 @@ def _decoded(document: object) -> Stamp:
     )
     if version is None or version not in VERSIONS or not _are_digests(grants) or not _are_pending(pending):
         message = "`version`, `grants` or `pending` is not as it was written"
-        raise Malformed(message)
+        raise MalformedError(message)
     pairs = {grant_id: (old, new) for grant_id, (old, new) in pending.items()}
     stamp = Stamp(version, grants, pairs, tuple(sorted(document.keys() - set(MEMBERS))))
     if document.get("checksum") != stamp.checksum:
         message = "`checksum` does not belong to `grants`"
-        raise Malformed(message)
+        raise MalformedError(message)
     return stamp
 
 

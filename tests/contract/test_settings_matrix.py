@@ -22,7 +22,7 @@ from cortex_policy.core.settings import (
     Setting,
 )
 from cortex_policy.core.settings import (
-    standing as weighed,
+    resolve_setting as weighed,
 )
 from cortex_policy.state.settings import layers
 from tests.support.doors import FAST, TYPER, code_of_enforce
@@ -111,10 +111,10 @@ def test_the_nearest_place_wins_and_the_project_only_tightens(
             stage.put(place, setting, value)
         standing = weighed(layers(str(stage.root), stage.options), setting.name)
         winner, expected = expected_of(setting, said)
-        assert standing.winner.value == expected
-        assert standing.winner.place == winner
-        assert standing.winner.source == ("" if winner == "default" else stage.source(winner, setting))
-        assert {one.place for one in standing.hidden} == set(places) - {winner}
+        assert standing.effective.value == expected
+        assert standing.effective.place == winner
+        assert standing.effective.source == ("" if winner == "default" else stage.source(winner, setting))
+        assert {one.place for one in standing.overridden} == set(places) - {winner}
 
 
 def expected_of(setting: Setting, said: dict[str, object]) -> tuple[str, object]:
@@ -137,12 +137,12 @@ def test_a_lock_of_the_system_wins_over_all_that_could_loosen(stage: Stage, tmp_
         stage.put(USER, setting, other)
         stage.put(ENVIRONMENT, setting, other)
         standing = weighed(layers(str(stage.root)), setting.name)
-        assert (standing.winner.value, standing.winner.place, standing.is_locked) == (held, SYSTEM, True)
-        assert [one.place for one in standing.hidden] == [USER, ENVIRONMENT]
+        assert (standing.effective.value, standing.effective.place, standing.is_locked) == (held, SYSTEM, True)
+        assert [one.place for one in standing.overridden] == [USER, ENVIRONMENT]
     if PROJECT in setting.places:
         stage.put(SYSTEM, setting, first, lock=True)
         stage.put(PROJECT, setting, last)
-        assert weighed(layers(str(stage.root)), setting.name).winner.place == PROJECT
+        assert weighed(layers(str(stage.root)), setting.name).effective.place == PROJECT
 
 
 # what a call answers where a setting has a value

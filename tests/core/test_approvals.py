@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.approvals import (
-    LONGEST,
-    MOST_ANSWERED,
+    MAX_ANSWERED,
+    MAX_LINE_BYTES,
+    ApprovalRequest,
     Clock,
-    Matter,
-    binding,
-    kept,
-    line_of,
-    matters,
-    sayable,
-    standing,
+    call_fingerprint_text,
+    json_safe,
+    lines_to_keep,
+    parse_requests,
+    request_status,
+    to_line,
 )
 from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath
 
@@ -36,8 +36,8 @@ def store(*lines: object) -> bytes:
 
 def how(*lines: object, at: float = 120, boot: str = "b", timeout: int = 60) -> str:
     """Return how the request `a` stands so many seconds after the boot."""
-    (matter,) = [one for one in matters(store(*lines)) if one.id == "a"]
-    found = standing(matter, Clock(boot, int(at * SECOND)), timeout)
+    (matter,) = [one for one in parse_requests(store(*lines)) if one.id == "a"]
+    found = request_status(matter, Clock(boot, int(at * SECOND)), timeout)
     return found.status if found.is_live or found.status in ("used", "expired") else f"{found.status}, over"
 
 
@@ -94,7 +94,7 @@ def test_only_a_boolean_approves(line: dict[str, object], word: object) -> None:
     [
         json.dumps(YES)[:-1], json.dumps(YES)[1:], "x" + json.dumps(YES), "[]", "null", "\ufeff" + json.dumps(YES),
         json.dumps(YES)[:-1] + ', "approved": false}', json.dumps(YES)[:-1] + ', "approved": true}',
-        json.dumps(YES | {"x": "y" * LONGEST}), json.dumps(YES).replace("true", "NaN"),
+        json.dumps(YES | {"x": "y" * MAX_LINE_BYTES}), json.dumps(YES).replace("true", "NaN"),
         json.dumps(YES | {"type": "Decision"}), json.dumps(YES | {"type": ["decision"]}),
         json.dumps({"kind": "decision", "id": "x", "requestId": "a", "decision": "approve", "by": "me", "at": "now"}),
         json.dumps(YES | {"requestId": ["a"]}),
@@ -114,8 +114,8 @@ def test_no_order_of_lines_approves_what_is_used_denied_or_late(
     lines: list[dict[str, object]], at: int, timeout: int, boot: str
 ) -> None:
     """Whatever the clock says."""
-    for matter in matters(store(*lines)):
-        found = standing(matter, Clock(boot, at * SECOND), timeout)
+    for matter in parse_requests(store(*lines)):
+        found = request_status(matter, Clock(boot, at * SECOND), timeout)
         if found.status == "approved":
             rest = lines[lines.index(REQUEST) :]
             assert not any(line in (SPENT, YES | {"approved": False}) for line in rest)
@@ -132,7 +132,7 @@ CALL = Request("a", {"n": 1, "path": "x"}, (ResolvedPath("path", "x", "x", "x", 
 def bound(args: object = None, cwd: str | None = "/r", uid: int = 0, origin: Origin = ORIGIN, **more: Any) -> str:
     """Return what a call is bound to, but for these."""
     call = {"action": CALL.action, "args": CALL.args if args is None else args, "paths": CALL.paths, **more}
-    return binding(GRANT, origin, Request(**call), cwd, uid)
+    return call_fingerprint_text(GRANT, origin, Request(**call), cwd, uid)
 
 
 def test_the_same_call_is_bound_to_the_same_text() -> None:
@@ -157,27 +157,29 @@ def test_each_part_of_a_call_makes_another_text() -> None:
         )),
     ]  # fmt: skip
     assert len({*texts, *others}) == len(texts) + len(others)
-    assert binding(Grant("h", "t", ("a",), Rate(1), {}), ORIGIN, CALL, "/r", 0) != bound()
+    assert call_fingerprint_text(Grant("h", "t", ("a",), Rate(1), {}), ORIGIN, CALL, "/r", 0) != bound()
 
 
 def test_what_is_of_use_is_kept_and_its_lines_stay_together() -> None:
     """What lives, what another program asks, and the last answers; no yes stays without what used it."""
     foreign = {"id": "f", "type": "request", "runId": "r", "node": "n", "proposal": {}, "ts": "2020-01-01T00:00:00Z"}
-    names = [f"n{number}" for number in range(MOST_ANSWERED + 5)]
+    names = [f"n{number}" for number in range(MAX_ANSWERED + 5)]
     over = [line | {"id": name, "requestId": name} for name in names for line in (REQUEST, YES, SPENT)]
     late = REQUEST | {"id": "late", "at_ns": 0}
-    text = kept(matters(store(*over, late, "{torn", foreign, REQUEST, YES)), Clock("b", 120 * SECOND), 60)
-    found = matters(text)
+    text = lines_to_keep(
+        parse_requests(store(*over, late, "{torn", foreign, REQUEST, YES)), Clock("b", 120 * SECOND), 60
+    )
+    found = parse_requests(text)
     assert [one.id for one in found] == [*names[5:], "f", "a"]
     assert all(one.is_used for one in found[:-2])
     assert [len(one.lines) for one in found[-3:]] == [3, 1, 2]
-    assert kept(found, Clock("other", 120 * SECOND), 60) == store(foreign)
+    assert lines_to_keep(found, Clock("other", 120 * SECOND), 60) == store(foreign)
 
 
 def test_a_line_is_read_as_it_was_written() -> None:
     """With lone surrogates as text, which JSON would not hold."""
-    line = line_of(REQUEST | {"proposal": {"cwd": sayable("\udcff\u202e")}})
+    line = to_line(REQUEST | {"proposal": {"cwd": json_safe("\udcff\u202e")}})
     assert line.isascii()
-    (matter,) = matters(line)
-    assert isinstance(matter, Matter)
+    (matter,) = parse_requests(line)
+    assert isinstance(matter, ApprovalRequest)
     assert matter.members["proposal"] == {"cwd": "\\udcff\u202e"}

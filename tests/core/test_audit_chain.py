@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.audit_chain import (
     LENGTH,
-    beginning,
-    chained,
-    could_go_on,
+    chain_first_line,
+    chain_line,
     digest_at_end,
-    followed,
     hashed_part,
+    is_prefix_of_event,
     last_digest,
+    previous_digest,
 )
-from cortex_policy.core.audit_event import FULL, Event, line
+from cortex_policy.core.audit_event import FULL, Event, to_json_line
 
 values = st.recursive(
     st.none()
@@ -37,38 +37,40 @@ def digest(data: bytes) -> str:
 
 def text_of(args: dict[str, object], action: str = "tree") -> bytes:
     """Return the line of a call, before it is chained."""
-    return line(Event("00" * 16, 0, "git", "git", action, args, is_allowed=True, reason="allowed"), FULL, digest)
+    return to_json_line(
+        Event("00" * 16, 0, "git", "git", action, args, is_allowed=True, reason="allowed"), FULL, digest
+    )
 
 
 def test_a_line_is_chained_by_what_a_shell_can_hash() -> None:
     """The digits of the one before, what stands between, and the line up to the member; and it stays one JSON object."""
-    first = beginning(text_of({}), None, digest)
+    first = chain_first_line(text_of({}), None, digest)
     before = digest_at_end(first[:-1])
-    second = chained(text_of({"n": 1}), before, b"{torn\n", digest)
+    second = chain_line(text_of({"n": 1}), before, b"{torn\n", digest)
     data = json.loads(second)["data"]
     body = second.split(b', "chain"')[0]
     assert data["chain"] == "sha256:" + digest(before.encode() + b"{torn\n" + body)
     assert "follows" not in data
-    assert (followed(hashed_part(first[:-1])), followed(hashed_part(second[:-1]))) == ("", None)
+    assert (previous_digest(hashed_part(first[:-1])), previous_digest(hashed_part(second[:-1]))) == ("", None)
     assert list(json.loads(first)["data"])[-2:] == ["follows", "chain"]
 
 
 def test_a_line_that_begins_a_file_names_the_end_of_the_one_before() -> None:
     """It is hashed by itself, so that it can be verified where the other file is gone."""
-    text = beginning(text_of({}), "ab" * 32, digest)[:-1]
+    text = chain_first_line(text_of({}), "ab" * 32, digest)[:-1]
     assert json.loads(text)["data"]["follows"] == f"sha256:{'ab' * 32}"
-    assert followed(hashed_part(text)) == "ab" * 32
+    assert previous_digest(hashed_part(text)) == "ab" * 32
     assert digest_at_end(text) == digest(hashed_part(text))
 
 
 @given(st.dictionaries(st.text(), values), st.text())
 def test_no_argument_passes_for_a_digest(args: dict[str, object], action: str) -> None:
     """Wherever a line is torn, only one that is whole has a digest at its end."""
-    text = chained(text_of(args, action), "00" * 32, b"", digest)[:-1]
+    text = chain_line(text_of(args, action), "00" * 32, b"", digest)[:-1]
     assert text.count(b', "c') == 1
     for end in range(len(text)):
         assert not digest_at_end(text[:end])
-        assert could_go_on(text[:end])
+        assert is_prefix_of_event(text[:end])
         assert last_digest(text[:end]) == ("", 0)
     assert digest_at_end(text) == json.loads(text)["data"]["chain"].removeprefix("sha256:")
 
@@ -81,8 +83,8 @@ def test_an_object_named_chain_is_none() -> None:
 @given(st.dictionaries(st.text(), values), st.integers(0, 400))
 def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: int) -> None:
     """With where its line ends, whatever came after."""
-    first = beginning(text_of(args), None, digest)
-    torn = chained(text_of(HOSTILE), "11" * 32, b"", digest)[: cut - 1]
+    first = chain_first_line(text_of(args), None, digest)
+    torn = chain_line(text_of(HOSTILE), "11" * 32, b"", digest)[: cut - 1]
     torn = torn[:-1] if digest_at_end(torn[:-1]) or digest_at_end(torn) else torn
     torn = b"" if digest_at_end(torn) else torn
     expected = digest_at_end(first[:-1]), len(first) - 1
@@ -93,8 +95,8 @@ def test_the_last_digest_is_found_over_torn_lines(args: dict[str, object], cut: 
 
 def test_what_comes_after_a_digest_is_no_torn_line() -> None:
     """The end of a line that was changed is told from one that is missing."""
-    text = beginning(text_of({}), None, digest)[:-1]
-    assert not could_go_on(text[:-1] + b"x")
-    assert not could_go_on(text + b" ")
-    assert not could_go_on(text[:-10] + b"X")
-    assert could_go_on(text[:-10])
+    text = chain_first_line(text_of({}), None, digest)[:-1]
+    assert not is_prefix_of_event(text[:-1] + b"x")
+    assert not is_prefix_of_event(text + b" ")
+    assert not is_prefix_of_event(text[:-10] + b"X")
+    assert is_prefix_of_event(text[:-10])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.audit_event import FINGERPRINTS, FULL, LONGEST, NAMES, Event, line, trace_of
+from cortex_policy.core.audit_event import FINGERPRINTS, FULL, MAX_LINE_BYTES, NAMES, Event, to_json_line, trace_id
 from cortex_policy.core.model import ResolvedPath
 
 AT = 1_795_595_292_123_456_789
@@ -38,7 +38,7 @@ def event(**more: Any) -> Event:
 
 def read(one: Event, detail: str) -> dict[str, Any]:
     """Return what a reader finds."""
-    text = line(one, detail, digest)
+    text = to_json_line(one, detail, digest)
     assert text.endswith(b"\n")
     assert text.count(b"\n") == 1
     found: dict[str, Any] = json.loads(text)
@@ -132,9 +132,9 @@ def test_any_arguments_make_one_line(args: dict[str, object], detail: str) -> No
 @pytest.mark.parametrize(
     ("detail", "args", "kind"),
     [
-        (FULL, {"x": "y" * LONGEST}, dict), (FULL, {f"{n:01000}": n for n in range(2000)}, type(None)),
-        (FINGERPRINTS, {f"{n:01000}": n for n in range(2000)}, type(None)), (NAMES, {"x" * LONGEST: 1}, type(None)),
-        (FULL, {"x": "y" * (LONGEST - 1000)}, dict), (FULL, {"x": "\x1b" * (LONGEST // 6)}, dict),
+        (FULL, {"x": "y" * MAX_LINE_BYTES}, dict), (FULL, {f"{n:01000}": n for n in range(2000)}, type(None)),
+        (FINGERPRINTS, {f"{n:01000}": n for n in range(2000)}, type(None)), (NAMES, {"x" * MAX_LINE_BYTES: 1}, type(None)),
+        (FULL, {"x": "y" * (MAX_LINE_BYTES - 1000)}, dict), (FULL, {"x": "\x1b" * (MAX_LINE_BYTES // 6)}, dict),
     ],
 )  # fmt: skip
 def test_a_line_that_would_be_too_long_says_less(detail: str, args: dict[str, object], kind: type) -> None:
@@ -142,7 +142,7 @@ def test_a_line_that_would_be_too_long_says_less(detail: str, args: dict[str, ob
     data = read(event(args=args, places=()), detail)["data"]
     assert isinstance(data["args"], kind)
     assert ("cwd" in data) == (data["args"] == args)
-    assert len(line(event(args=args, places=()), detail, digest)) <= LONGEST
+    assert len(to_json_line(event(args=args, places=()), detail, digest)) <= MAX_LINE_BYTES
 
 
 @pytest.mark.parametrize(
@@ -156,4 +156,4 @@ def test_a_line_that_would_be_too_long_says_less(detail: str, args: dict[str, ob
 )  # fmt: skip
 def test_a_trace_is_taken_from_a_valid_traceparent_alone(traceparent: str, trace: str | None) -> None:
     """Of later versions the first four parts."""
-    assert trace_of(traceparent) == trace
+    assert trace_id(traceparent) == trace

@@ -5,8 +5,8 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.audit_event import LONGEST, Event, line
-from cortex_policy.core.audit_line import Caller, LineForm
+from cortex_policy.core.audit_event import MAX_LINE_BYTES, Event, to_json_line
+from cortex_policy.core.audit_line import Caller, LineTemplate
 from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Decision, ResolvedPath
 
 texts = st.text(max_size=20)
@@ -41,7 +41,7 @@ def by_event(names: tuple[str, str, str, str | None], detail: str, number: int, 
         f"{number:032}", at_ns, grant, tool, action, args, bool(answer), answer.reason, 1, False,  # noqa: FBT003
         tuple(place for place, _ in answer.paths), root, caller.cwd, version, caller.run, caller.trace,
     )  # fmt: skip
-    return line(event, detail, digest)
+    return to_json_line(event, detail, digest)
 
 
 @given(st.tuples(names, names, names, st.none() | names), st.sampled_from(["names", "fingerprints", "full"]), calls)
@@ -51,7 +51,7 @@ def test_every_line_is_the_one_of_its_event(
     calls: list,  # type: ignore[type-arg]
 ) -> None:
     """Whatever names, arguments and callers hold, at any time and in any order."""
-    form = LineForm(*names, detail, digest)
+    form = LineTemplate(*names, detail, digest)
     for number, call in enumerate(calls):
         assert form.line(f"{number:032}", *call) == by_event(names, detail, number, call)
 
@@ -59,16 +59,16 @@ def test_every_line_is_the_one_of_its_event(
 def test_a_line_that_is_too_long_says_less() -> None:
     """As the line of its event does."""
     names, answer = ("git", "git-map", "tree", "/r"), Decision(ALLOWED, "", (), None, ())
-    call = (1, None, {"x": "y" * LONGEST}, answer, Caller())
-    text = LineForm(*names, "full", digest).line("0" * 32, *call)
+    call = (1, None, {"x": "y" * MAX_LINE_BYTES}, answer, Caller())
+    text = LineTemplate(*names, "full", digest).line("0" * 32, *call)
     assert text == by_event(names, "full", 0, call)
-    assert len(text) < LONGEST
+    assert len(text) < MAX_LINE_BYTES
 
 
 def test_as_many_texts_as_come_are_told_apart() -> None:
     """Their fingerprints are kept for a while, and no longer."""
     names, answer = ("git", "git-map", "tree", "/r"), Decision(ALLOWED, "", (), None, ())
-    form = LineForm(*names, "fingerprints", digest)
+    form = LineTemplate(*names, "fingerprints", digest)
     for _ in range(2):
         for number in range(1200):
             call = (1, None, {"x": str(number)}, answer, Caller())

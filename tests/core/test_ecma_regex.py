@@ -211,7 +211,7 @@ def test_verdicts_do_not_depend_on_what_was_asked_before(text: str, seed: int) -
     except PatternError:
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cortex_policy.core.ecma_automaton._MAX_KEPT", chance.choice((1, 2, 5, 2_000)))
+        patch.setattr("cortex_policy.core.ecma_automaton._MAX_CACHED", chance.choice((1, 2, 5, 2_000)))
         old.search(value(chance) * 9)
         again = old.search(text)
     assert fresh.search(text) == again
@@ -236,8 +236,8 @@ def test_what_is_kept_has_bounds() -> None:
     assert len(automaton.classes) <= 2_000
     for number in range(500):
         compile_pattern(f"a{number}" + "a" * 900)
-    assert len(ecma_regex._kept) <= 64  # noqa: SLF001
-    assert sum(map(len, ecma_regex._kept)) <= 1 << 18  # noqa: SLF001
+    assert len(ecma_regex._pattern_cache) <= 64  # noqa: SLF001
+    assert sum(map(len, ecma_regex._pattern_cache)) <= 1 << 18  # noqa: SLF001
 
 
 def test_threads_share_a_pattern() -> None:
@@ -349,5 +349,5 @@ def test_a_shared_bound_is_that_of_its_thread_and_of_what_it_stands_in() -> None
                 letters.search("a")
             with ThreadPoolExecutor(1) as pool:
                 assert pool.submit(letters.search, "a").result()
-        assert (inner.refused, outer.is_used_up) == (1, True)
+        assert (inner.skipped_searches, outer.is_used_up) == (1, True)
     assert letters.search("a")

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.text import MOST, cut, escape, escape_json, escape_xml, listed, printable, said
+from cortex_policy.core.text import (
+    MAX_MESSAGE_BYTES,
+    escape,
+    escape_json,
+    escape_xml,
+    join_words,
+    one_line,
+    printable,
+    truncate,
+)
 
 PARTS = st.text(st.sampled_from("#[]:vsoVSO \t\n\r\x1b\x7f\x85\u2028\u202e\ufeff\udcffaé日")) | st.text()
 COMMAND = re.compile(r"##[a-z0-9_.-]*\[|^\s*::", re.IGNORECASE | re.MULTILINE)
@@ -70,25 +79,25 @@ def test_a_reader_of_xml_gets_the_same_text(text: str) -> None:
 @given(st.text(min_size=1).map(lambda text: text * 300))
 def test_no_message_is_longer_than_its_bound(text: str) -> None:
     """Its start and its end remain, and how much there was between."""
-    shown = cut(text)
-    assert len(shown.encode("utf-8", "surrogatepass")) <= MOST
+    shown = truncate(text)
+    assert len(shown.encode("utf-8", "surrogatepass")) <= MAX_MESSAGE_BYTES
     assert shown == text or "bytes more" in shown
 
 
 def test_a_list_says_how_much_is_missing() -> None:
     """A long word is cut, too."""
     words = tuple(f"a{index}" for index in range(20_000))
-    shown = listed(words)
+    shown = join_words(words)
     count = shown.count(",") - 1 + 1  # one comma is the number's
     assert shown.endswith(f" ... and {20_000 - count:,} more")
-    assert len(shown) < MOST
-    assert listed(("a", "b")) == "a, b"
-    assert len(listed(("x" * 10**6, "y"))) < MOST
+    assert len(shown) < MAX_MESSAGE_BYTES
+    assert join_words(("a", "b")) == "a, b"
+    assert len(join_words(("x" * 10**6, "y"))) < MAX_MESSAGE_BYTES
 
 
 @pytest.mark.parametrize("letter", ["x", "\x01", "\U000e0001", "\udcff", "[", "日"])
 def test_a_message_is_bounded_as_it_is_printed(letter: str) -> None:
     """An escaped character is up to ten times as long."""
-    shown = said(f"##{letter * 9000}")
-    assert len(shown.encode()) < MOST + 100
+    shown = one_line(f"##{letter * 9000}")
+    assert len(shown.encode()) < MAX_MESSAGE_BYTES + 100
     assert printable(shown) == shown

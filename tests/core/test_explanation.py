@@ -13,7 +13,7 @@ from cortex_policy.core.engine import DEFAULTS, decide
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.model import ALLOWED, STOPPED, Decision, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import path_arguments
-from cortex_policy.core.rule_steps import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, Step
+from cortex_policy.core.rule_steps import DENIES, MOST_PATHS, NOT_ASKED, PASSES, RULES, RuleStep
 
 TEXT = b"""{
   "tool": "git-map",
@@ -72,7 +72,7 @@ def explained(
     return explain(GRANT, TEXT, request, decision, settings), decision
 
 
-def denial(found: Explanation) -> Step:
+def denial(found: Explanation) -> RuleStep:
     """Return the first step that denies."""
     return next(step for step in found.steps if step.verdict == DENIES)
 
@@ -164,7 +164,7 @@ def test_a_no_says_which_rule_which_line_and_what_would_help(
                                 **{name: call[name] for name in ("hits", "settings", "cost") if name in call})  # fmt: skip
     assert not decision
     told = denial(found)
-    assert (told.rule, told.said, told.line) == step
+    assert (told.rule, told.message, told.line) == step
     assert (found.nearest, found.allowed, found.remedy) == help_
     at_rule = RULES.index(told.rule)
     assert all(step.verdict == PASSES for step in found.steps if RULES.index(step.rule) < at_rule)
@@ -186,7 +186,7 @@ def test_of_many_paths_the_first_of_a_kind_are_told() -> None:
     found, _ = explained("tree", {"files": [*files, "docs"], "path": "docs"}, at("docs"), *places)
     told = [step for step in found.steps if step.rule == "path"]
     assert len([step for step in told if step.verdict == DENIES]) == MOST_PATHS + 1
-    assert told[-1].said == f"and {len(files) + 1 - MOST_PATHS} paths more"
+    assert told[-1].message == f"and {len(files) + 1 - MOST_PATHS} paths more"
     assert (told[0].verdict == DENIES, found.remedy) == (True, "")
 
 

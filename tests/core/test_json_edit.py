@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import Malformed, decode_json
-from cortex_policy.core.json_edit import appended, inserted, removed, replaced
-from cortex_policy.core.json_tree import node_at, scan
+from cortex_policy.core.decode import MalformedError, decode_json
+from cortex_policy.core.json_edit import append_item, insert_member, remove_value, replace_value
+from cortex_policy.core.json_tree import node_at, parse_tree
 from cortex_policy.core.model import UsageError
 from tests.support.json_documents import MANY, TOKEN, documents, pointers, same, values
 
@@ -49,12 +49,12 @@ def is_insertion(old: str, new: str, start: int, end: int) -> bool:
 def test_an_element_added_and_removed_leaves_the_same_bytes(text: str, value: object, data: st.DataObject) -> None:
     """In every layout; in between, nothing but the new element and its separators is there."""
     pointer = chosen(data, text, list)
-    node = node_at(scan(text), pointer)
-    new = appended(text, pointer, value)
-    assert same(decoded(new), edited(text, pointer, len(node.parts), value))
-    start, end = (node.parts[-1].end,) * 2 if node.parts else (node.start + 1, node.end - 1)
+    node = node_at(parse_tree(text), pointer)
+    new = append_item(text, pointer, value)
+    assert same(decoded(new), edited(text, pointer, len(node.children), value))
+    start, end = (node.children[-1].end,) * 2 if node.children else (node.start + 1, node.end - 1)
     assert is_insertion(text, new, start, end)
-    assert removed(new, f"{pointer}/{len(node.parts)}") == text
+    assert remove_value(new, f"{pointer}/{len(node.children)}") == text
 
 
 @MANY
@@ -62,12 +62,12 @@ def test_an_element_added_and_removed_leaves_the_same_bytes(text: str, value: ob
 def test_a_member_inserted_and_removed_leaves_the_same_bytes(text: str, value: object, data: st.DataObject) -> None:
     """As with elements."""
     pointer = chosen(data, text, dict)
-    node = node_at(scan(text), pointer)
-    new = inserted(text, pointer, NEW, value)
+    node = node_at(parse_tree(text), pointer)
+    new = insert_member(text, pointer, NEW, value)
     assert same(decoded(new), edited(text, pointer, NEW, value))
-    start, end = (node.parts[-1].end,) * 2 if node.parts else (node.start + 1, node.end - 1)
+    start, end = (node.children[-1].end,) * 2 if node.children else (node.start + 1, node.end - 1)
     assert is_insertion(text, new, start, end)
-    assert removed(new, f"{pointer}/{NEW}") == text
+    assert remove_value(new, f"{pointer}/{NEW}") == text
 
 
 @MANY
@@ -75,15 +75,15 @@ def test_a_member_inserted_and_removed_leaves_the_same_bytes(text: str, value: o
 def test_a_value_set_leaves_all_others_as_they_are_spelled(text: str, value: object, data: st.DataObject) -> None:
     """And an old spelling that was canonical comes back with its value."""
     pointer = chosen(data, text, object)
-    node = node_at(scan(text), pointer)
+    node = node_at(parse_tree(text), pointer)
     old = dict(pointers(decoded(text)))[pointer]
-    new = replaced(text, pointer, value)
+    new = replace_value(text, pointer, value)
     assert is_insertion(text, new, node.start, node.end)
     assert same(dict(pointers(decoded(new)))[pointer], value)
     if same(old, value):
         assert new == text
     elif not isinstance(old, dict | list) and text[node.start : node.end] == json.dumps(old, ensure_ascii=False):
-        assert replaced(new, pointer, old) == text
+        assert replace_value(new, pointer, old) == text
 
 
 @MANY
@@ -93,18 +93,18 @@ def test_a_part_removed_takes_one_separator_along(text: str, data: st.DataObject
     found = [pointer for pointer, _ in pointers(decoded(text)) if pointer]
     assume(found)
     pointer = data.draw(st.sampled_from(found))
-    root = scan(text)
+    root = parse_tree(text)
     node, parent = node_at(root, pointer), node_at(root, pointer.rpartition("/")[0])
-    new = removed(text, pointer)
-    at = parent.parts.index(node)
-    start = parent.parts[at - 1].end if at else parent.start + 1
-    end = parent.parts[at + 1].outset if at + 1 < len(parent.parts) else parent.end - 1
+    new = remove_value(text, pointer)
+    at = parent.children.index(node)
+    start = parent.children[at - 1].end if at else parent.start + 1
+    end = parent.children[at + 1].outer_start if at + 1 < len(parent.children) else parent.end - 1
     assert is_insertion(text, new, start, end)
     kept = new[start : len(new) - len(text) + end]
-    assert kept.strip() == ("," if 0 < at < len(parent.parts) - 1 else "")
+    assert kept.strip() == ("," if 0 < at < len(parent.children) - 1 else "")
     assert set(kept) <= set(" \t\r\n,")
     assert same(decoded(new), without(decoded(text), pointer))
-    gone = TOKEN.findall(text[node.outset : node.end]) + [","] * (len(parent.parts) > 1)
+    gone = TOKEN.findall(text[node.outer_start : node.end]) + [","] * (len(parent.children) > 1)
     assert sorted(TOKEN.findall(text)) == sorted(TOKEN.findall(new) + gone)
 
 
@@ -138,7 +138,7 @@ def without(document: Any, pointer: str) -> Any:
 )
 def test_an_element_looks_like_its_siblings(old: str, new: str) -> None:
     """Indent, separators and line endings are theirs, or the document's where it has none."""
-    assert appended(old, "/a", "x") == new
+    assert append_item(old, "/a", "x") == new
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_an_element_looks_like_its_siblings(old: str, new: str) -> None:
 )
 def test_a_member_looks_like_its_siblings(old: str, new: str) -> None:
     """What it holds is laid out as other values of its kind."""
-    assert inserted(old, "", "k", ["x", {"y": 1}]) == new
+    assert insert_member(old, "", "k", ["x", {"y": 1}]) == new
 
 
 @pytest.mark.parametrize(
@@ -174,20 +174,20 @@ def test_a_member_looks_like_its_siblings(old: str, new: str) -> None:
 )
 def test_a_part_leaves_no_trace(old: str, pointer: str, new: str) -> None:
     """No empty line, and no blanks in brackets that are empty now."""
-    assert removed(old, pointer) == new
+    assert remove_value(old, pointer) == new
 
 
 def test_a_spelling_stays_where_its_value_does() -> None:
     """A value that stands there already is none to write; another type of number is."""
     text = r'{"a": 3e1, "b": "\u00e4"}'
-    assert replaced(text, "/a", 30.0) == text
-    assert replaced(text, "/b", "ä") == text
-    assert replaced(text, "/a", 30) == r'{"a": 30, "b": "\u00e4"}'
+    assert replace_value(text, "/a", 30.0) == text
+    assert replace_value(text, "/b", "ä") == text
+    assert replace_value(text, "/a", 30) == r'{"a": 30, "b": "\u00e4"}'
 
 
 def test_strings_are_escaped_where_json_asks_for_it() -> None:
     """And stand as they are elsewhere."""
-    assert appended("[]", "", 'ä"\\\n🔧') == r'["ä\"\\\n🔧"]'
+    assert append_item("[]", "", 'ä"\\\n🔧') == r'["ä\"\\\n🔧"]'
 
 
 @pytest.mark.parametrize(
@@ -206,17 +206,17 @@ def test_what_no_grant_may_hold_is_not_written(value: object, why: str) -> None:
     """With the cause."""
     text = "[" * 62 + "0" + "]" * 62
     with pytest.raises(UsageError, match=why):
-        replaced(text, "/0" * 62, value)
+        replace_value(text, "/0" * 62, value)
 
 
 def test_an_edit_needs_what_it_names() -> None:
     """A pointer to nothing, to another kind, or to the whole."""
     for text, edit in (
-        ("there is nothing", lambda: removed('{"a": 1}', "/b")),
-        ("is no array", lambda: appended('{"a": 1}', "/a", 1)),
-        ("is no object", lambda: inserted("[]", "", "a", 1)),
-        ("is there already", lambda: inserted('{"a": 1}', "", "a", 2)),
-        ("whole document", lambda: removed("[]", "")),
+        ("there is nothing", lambda: remove_value('{"a": 1}', "/b")),
+        ("is no array", lambda: append_item('{"a": 1}', "/a", 1)),
+        ("is no object", lambda: insert_member("[]", "", "a", 1)),
+        ("is there already", lambda: insert_member('{"a": 1}', "", "a", 2)),
+        ("whole document", lambda: remove_value("[]", "")),
     ):
         with pytest.raises(UsageError, match=text):
             edit()
@@ -225,5 +225,5 @@ def test_an_edit_needs_what_it_names() -> None:
 @pytest.mark.parametrize("text", ["[1,]", '{"a": 1, "a": 2}', "[NaN]", r'["\ud800"]', "[1e999]"])
 def test_an_edit_needs_a_text_that_decodes(text: str) -> None:
     """What a grant may not hold is not edited around."""
-    with pytest.raises(Malformed):
-        appended(text, "", 1)
+    with pytest.raises(MalformedError):
+        append_item(text, "", 1)

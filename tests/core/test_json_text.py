@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.json_text import canonical, json_text
+from cortex_policy.core.json_text import canonical_json, json_text
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 trees = st.recursive(
@@ -38,7 +38,7 @@ class Loud(float):
 @given(trees)
 def test_the_text_stands_for_the_value(value: object) -> None:
     """Whatever reads JSON reads it back, from one line of ASCII."""
-    for text in (json_text(value), json_text(value, ",", ":"), canonical(value)):
+    for text in (json_text(value), json_text(value, ",", ":"), canonical_json(value)):
         assert json.loads(text) == value
         assert text.isascii()
         assert text.isprintable()
@@ -54,8 +54,8 @@ def test_the_first_form_is_that_of_json(value: object) -> None:
 def test_the_order_of_members_makes_no_other_canonical_text(value: dict[str, object]) -> None:
     """Nor do tuples, nor a whole number with a fraction of zero."""
     turned = dict(reversed(value.items()))
-    assert canonical([value]) == canonical((turned,))
-    assert canonical({"n": 1.0}) == canonical({"n": 1}) == '{"n":1}'
+    assert canonical_json([value]) == canonical_json((turned,))
+    assert canonical_json({"n": 1.0}) == canonical_json({"n": 1}) == '{"n":1}'
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_order_of_members_makes_no_other_canonical_text(value: dict[str, obj
 def test_what_json_does_not_know_is_a_string_and_no_value_breaks_the_text(value: object, text: str) -> None:
     """Values of Python callers are written, whatever they are."""
     assert json_text(value) == text
-    assert json.loads(canonical([value]))
+    assert json.loads(canonical_json([value]))
 
 
 def test_other_types_are_a_bug_of_the_caller() -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import Malformed, decode_json
-from cortex_policy.core.json_tree import Node, Stopped, node_at, place, scan, steps
+from cortex_policy.core.decode import MalformedError, decode_json
+from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree, split_pointer
 from cortex_policy.core.model import UsageError
 from tests.support.json_documents import MANY, documents
 
@@ -42,22 +42,22 @@ def is_json(text: str) -> bool:
     return True
 
 
-def stop_of(text: str) -> Stopped | None:
+def stop_of(text: str) -> JsonSyntaxError | None:
     """Return where reading a text stops, None where it is read to its end."""
     try:
-        scan(text)
-    except Stopped as stopped:
+        parse_tree(text)
+    except JsonSyntaxError as stopped:
         return stopped
     return None
 
 
-def rebuilt(text: str, node: Node) -> Any:
+def rebuilt(text: str, node: JsonNode) -> Any:
     """Return the value of a tree, decoding its scalars alone."""
     if node.kind == "object":
-        assert all(json.loads(text[part.key_start : part.key_end]) == part.key for part in node.parts)
-        return {part.key: rebuilt(text, part) for part in node.parts}
+        assert all(json.loads(text[part.key_start : part.key_end]) == part.key for part in node.children)
+        return {part.key: rebuilt(text, part) for part in node.children}
     if node.kind == "array":
-        return [rebuilt(text, part) for part in node.parts]
+        return [rebuilt(text, part) for part in node.children]
     return json.loads(text[node.start : node.end])
 
 
@@ -65,7 +65,7 @@ def rebuilt(text: str, node: Node) -> Any:
 @given(documents)
 def test_the_tree_of_a_document_is_its_value(text: str) -> None:
     """Each span holds exactly its value."""
-    assert json.dumps(rebuilt(text, scan(text))) == json.dumps(decode_json(text.encode()))
+    assert json.dumps(rebuilt(text, parse_tree(text))) == json.dumps(decode_json(text.encode()))
 
 
 @MANY
@@ -130,39 +130,39 @@ def test_a_text_cut_short_is_missing_its_end(text: str, at: int) -> None:
 )
 def test_it_says_where_it_stops_and_why(text: str, offset: int, why: str) -> None:
     """In words that fit behind a line and a column."""
-    with pytest.raises(Stopped) as caught:
-        scan(text)
+    with pytest.raises(JsonSyntaxError) as caught:
+        parse_tree(text)
     assert (caught.value.offset, caught.value.why) == (offset, why)
 
 
 def test_what_stops_it_is_malformed() -> None:
     """As from `decode_json`, with the place in front."""
-    with pytest.raises(Malformed, match=r"^line 2 column 4: text after the value$"):
-        scan("{\n}  x")
+    with pytest.raises(MalformedError, match=r"^line 2 column 4: text after the value$"):
+        parse_tree("{\n}  x")
 
 
 def test_nesting_of_exactly_64_is_accepted() -> None:
     """As `decode_json` does."""
-    assert scan("[" * 64 + "]" * 64).kind == "array"
+    assert parse_tree("[" * 64 + "]" * 64).kind == "array"
 
 
 def test_a_long_string_is_read_in_one_go() -> None:
     """Escapes cost no stack."""
-    assert scan('"' + "\\n" * 500_000 + '"').end == 1_000_002
+    assert parse_tree('"' + "\\n" * 500_000 + '"').end == 1_000_002
 
 
 def test_lines_and_columns_start_at_1_and_count_characters() -> None:
     """Whatever a character takes in bytes."""
     text = '{\r\n  "ä🔧": 1\r\n}'
-    assert place(text, 0) == (1, 1)
-    assert place(text, text.index("1")) == (2, 9)
-    assert place(text, len(text)) == (3, 2)
+    assert line_and_column(text, 0) == (1, 1)
+    assert line_and_column(text, text.index("1")) == (2, 9)
+    assert line_and_column(text, len(text)) == (3, 2)
 
 
 def test_a_pointer_names_a_value() -> None:
     """By keys, unescaped, and by numbers without leading zeros."""
     text = '{"a/b": [10, {"m~n": 20}], "": 30, "0": 40}'
-    root = scan(text)
+    root = parse_tree(text)
     for pointer, value in (("/a~1b/0", "10"), ("/a~1b/1/m~0n", "20"), ("/", "30"), ("/0", "40"), ("", text)):
         node = node_at(root, pointer)
         assert text[node.start : node.end] == value
@@ -172,11 +172,11 @@ def test_a_pointer_names_a_value() -> None:
 def test_a_pointer_may_name_nothing(pointer: str) -> None:
     """That is an error, never another value."""
     with pytest.raises(UsageError, match="there is nothing at"):
-        node_at(scan('{"a": [1, 2]}'), pointer)
+        node_at(parse_tree('{"a": [1, 2]}'), pointer)
 
 
 @pytest.mark.parametrize("pointer", ["a", "#/a", "/a~", "/~2"])
 def test_some_texts_are_no_pointers(pointer: str) -> None:
     """Said before anything is looked up."""
     with pytest.raises(UsageError, match="no JSON Pointer"):
-        steps(pointer)
+        split_pointer(pointer)

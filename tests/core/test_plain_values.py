@@ -12,10 +12,10 @@ import pytest
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings, UsageError
 from cortex_policy.core.plain_objects import exact_grant, exact_request, exact_settings
 from cortex_policy.core.plain_values import (
-    MOST_PARTS,
+    MAX_PARTS,
     exact_arguments,
+    exact_budget_call,
     exact_count,
-    exact_hit,
     exact_path,
     exact_seconds,
 )
@@ -205,7 +205,7 @@ def test_a_tree_that_shares_its_branches_ends() -> None:
     tree: list[object] = ["a"]
     for _ in range(60):
         tree = [tree, tree]
-    with pytest.raises(UsageError, match=str(MOST_PARTS)):
+    with pytest.raises(UsageError, match=str(MAX_PARTS)):
         exact_arguments({"x": tree})
 
 
@@ -215,7 +215,7 @@ def test_a_count_is_an_integer_of_at_least_one(value: object) -> None:
     with pytest.raises(UsageError, match="cost"):
         exact_count(value, "cost")
     with pytest.raises(UsageError, match="cost"):
-        exact_hit("tool", "action", 1, value)
+        exact_budget_call("tool", "action", 1, value)
     assert type(exact_count(Number(2), "cost")) is int
 
 

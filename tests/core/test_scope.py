@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.engine import covering, misspelling, outside, usable
+from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_error, scope_violation
 from cortex_policy.core.model import ResolvedPath
-from cortex_policy.core.scope_prefix import proposed
+from cortex_policy.core.scope_prefix import suggest_prefix
 
 
 @pytest.mark.parametrize(
@@ -14,13 +14,13 @@ from cortex_policy.core.scope_prefix import proposed
 )
 def test_some_spellings_are_denied(text: str) -> None:
     """What another program may read differently is no path of a scoped grant."""
-    assert misspelling(text)
+    assert path_syntax_error(text)
 
 
 @pytest.mark.parametrize("text", ["a", "a:b", "c:x", "a~", "./a", "/a b/c", "ä", "1ab:x"])
 def test_ordinary_spellings_pass(text: str) -> None:
     """One letter before a colon, a blank inside, a tilde elsewhere: fine."""
-    assert not misspelling(text)
+    assert not path_syntax_error(text)
 
 
 @pytest.mark.parametrize(
@@ -29,33 +29,35 @@ def test_ordinary_spellings_pass(text: str) -> None:
 )
 def test_some_scopes_never_match(scope: str) -> None:
     """A scope that is no plain prefix covers nothing, not even itself."""
-    assert usable(scope) is None
-    assert covering((scope,), scope) is None
+    assert normalize_scope(scope) is None
+    assert matching_scope((scope,), scope) is None
 
 
 def test_a_scope_covers_itself_and_what_lies_below() -> None:
     """At a `/` boundary, with one trailing `/` dropped, with regard to case."""
-    assert covering(("docs/",), "docs") == "docs/"
-    assert covering(("docs",), "docs/a/b") == "docs"
-    assert covering(("docs",), "docs-evil/x") is None
-    assert covering(("docs",), "Docs/x") is None
-    assert covering(("docs",), "") is None
-    assert covering(("docs",), None) is None
+    assert matching_scope(("docs/",), "docs") == "docs/"
+    assert matching_scope(("docs",), "docs/a/b") == "docs"
+    assert matching_scope(("docs",), "docs-evil/x") is None
+    assert matching_scope(("docs",), "Docs/x") is None
+    assert matching_scope(("docs",), "") is None
+    assert matching_scope(("docs",), None) is None
 
 
 def test_both_spellings_must_be_in_scope() -> None:
     """A link out of scope is denied, and so is a link into it from outside."""
-    assert not outside(("docs",), ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
-    assert outside(("docs",), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
-    assert outside(("docs",), ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
-    assert not outside(("docs", "content"), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
+    assert not scope_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
+    assert scope_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
+    assert scope_violation(("docs",), ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
+    assert not scope_violation(
+        ("docs", "content"), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x")
+    )
 
 
 def test_a_guarded_place_is_denied_whatever_the_scope() -> None:
     """No grant lets its tool change what governs it."""
     guarded = ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x", protected_reason="governs")
-    assert outside((), guarded)
-    assert outside(("docs",), guarded)
+    assert scope_violation((), guarded)
+    assert scope_violation(("docs",), guarded)
 
 
 @pytest.mark.parametrize(
@@ -68,12 +70,12 @@ def test_a_guarded_place_is_denied_whatever_the_scope() -> None:
 )  # fmt: skip
 def test_a_scope_that_never_matches_has_a_nearest_prefix(scope: str, prefix: str | None) -> None:
     """What it was meant to say, as far as a prefix can; none where that would be the root or leave it."""
-    assert proposed(scope) == prefix
+    assert suggest_prefix(scope) == prefix
 
 
 def test_a_scope_that_matches_is_its_own_proposal() -> None:
     """Without the one `/` that is dropped anyway."""
-    assert proposed("docs/") == "docs"
+    assert suggest_prefix("docs/") == "docs"
 
 
 parts = st.sampled_from(["a", "b", "ab", "", "..", "a*", "é", " a"])
@@ -86,10 +88,10 @@ def test_of_many_scopes_the_first_that_covers_is_found_as_of_few(scopes: list[st
     few = tuple(scopes)
     many = (*few, *("nowhere/else",) * 16)
     for place in (path, f"{few[0]}/x", few[0]):
-        assert covering(many, place) == covering(few, place)
+        assert matching_scope(many, place) == matching_scope(few, place)
 
 
 def test_any_number_of_paths_meets_any_number_of_scopes() -> None:
     """Where each path is compared with each scope this takes minutes."""
     scopes = tuple(f"v{number}" for number in range(5_000))
-    assert all(covering(scopes, f"v4999/{number}") for number in range(100_000))
+    assert all(matching_scope(scopes, f"v4999/{number}") for number in range(100_000))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import Malformed
-from cortex_policy.core.toml import decode_toml, plain
+from cortex_policy.core.decode import MalformedError
+from cortex_policy.core.toml import decode_toml, read_simple_toml
 from tests.support.chance import chance
 
 words = st.sampled_from([
@@ -27,11 +27,11 @@ words = st.sampled_from([
 @example("a = [\n")
 def test_what_the_plain_reader_reads_tomllib_reads_the_same(text: str) -> None:
     """It may decline; it never reads something else."""
-    read = plain(text)
+    read = read_simple_toml(text)
     if read is not None:
         assert read == tomllib.loads(text)
     else:
-        with suppress(Malformed, UnicodeEncodeError):
+        with suppress(MalformedError, UnicodeEncodeError):
             assert decode_toml(text.encode()) == tomllib.loads(text)
 
 
@@ -45,7 +45,7 @@ def test_what_the_plain_reader_reads_tomllib_reads_the_same(text: str) -> None:
 )  # fmt: skip
 def test_settings_as_people_write_them_need_no_tomllib(text: str) -> None:
     """It takes longer than the whole check."""
-    assert plain(text) == tomllib.loads(text)
+    assert read_simple_toml(text) == tomllib.loads(text)
 
 
 @pytest.mark.parametrize(
@@ -54,5 +54,5 @@ def test_settings_as_people_write_them_need_no_tomllib(text: str) -> None:
 )
 def test_what_is_no_toml_says_why(data: bytes, why: str) -> None:
     """In the words of `tomllib`."""
-    with pytest.raises(Malformed, match=why):
+    with pytest.raises(MalformedError, match=why):
         decode_toml(data)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.closest_match import nearest_scope, nearest_word
-from cortex_policy.core.engine import covering, usable
+from cortex_policy.core.closest_match import closest_scope, closest_word
+from cortex_policy.core.engine import matching_scope, normalize_scope
 from cortex_policy.core.model import ResolvedPath
-from cortex_policy.core.unicode_form import difference, twin, twin_scope
+from cortex_policy.core.unicode_form import equivalent_scope, equivalent_word, form_difference
 
 NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
 
@@ -18,28 +18,32 @@ NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
 def test_the_scope_that_a_path_reads_like_is_found(scope: str, path: str) -> None:
     """It is no scope of the path, and the nearest of all."""
     there = ResolvedPath("path", path, path, path, f"/{path}")
-    assert covering((scope,), path) is None
-    assert twin_scope(("docs/other", scope), there) == scope == nearest_scope(("docs/other", scope), there)
+    assert matching_scope((scope,), path) is None
+    assert equivalent_scope(("docs/other", scope), there) == scope == closest_scope(("docs/other", scope), there)
 
 
 def test_what_is_in_a_scope_has_no_twin() -> None:
     """Nor has what is outside the root, or reads in another way."""
     scopes = (NFC, NFD)
-    assert twin_scope(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ""
-    assert twin_scope(scopes, ResolvedPath("path", "/etc", None, None)) == ""
-    assert twin_scope(scopes, ResolvedPath("path", "docs/cafe", "docs/cafe", "docs/cafe")) == ""
+    assert equivalent_scope(scopes, ResolvedPath("path", NFC, NFC, NFC)) == ""
+    assert equivalent_scope(scopes, ResolvedPath("path", "/etc", None, None)) == ""
+    assert equivalent_scope(scopes, ResolvedPath("path", "docs/cafe", "docs/cafe", "docs/cafe")) == ""
 
 
 def test_an_action_that_reads_like_one_that_is_allowed_is_found() -> None:
     """Before what is merely spelled alike."""
-    assert twin("cafe\u0301", ["cafe", "caf\u00e9"]) == "caf\u00e9" == nearest_word("cafe\u0301", ["cafe", "caf\u00e9"])
-    assert twin("tree", ["tree"]) == ""
+    assert (
+        equivalent_word("cafe\u0301", ["cafe", "caf\u00e9"])
+        == "caf\u00e9"
+        == closest_word("cafe\u0301", ["cafe", "caf\u00e9"])
+    )
+    assert equivalent_word("tree", ["tree"]) == ""
 
 
 def test_the_forms_are_named() -> None:
     """The words themselves look the same."""
-    assert difference("the scope", NFD, NFC).endswith("normal form: NFD instead of NFC")
-    assert difference("the scope", NFD + "\u00e9", NFC).endswith("normal form: neither NFC nor NFD instead of NFC")
+    assert form_difference("the scope", NFD, NFC).endswith("normal form: NFD instead of NFC")
+    assert form_difference("the scope", NFD + "\u00e9", NFC).endswith("normal form: neither NFC nor NFD instead of NFC")
 
 
 @given(st.text(max_size=6), st.text(max_size=3))
@@ -47,8 +51,12 @@ def test_a_twin_is_found_wherever_both_forms_of_a_scope_differ(scope: str, rest:
     """Whatever the text."""
     one, other = normalize("NFC", scope), normalize("NFD", scope)
     path = f"{other}/{rest}" if rest else other
-    is_other = usable(one) is not None and covering((one,), path) is None and usable(normalize("NFC", one)) is not None
-    found = twin_scope((one,), ResolvedPath("path", path, path, path))
+    is_other = (
+        normalize_scope(one) is not None
+        and matching_scope((one,), path) is None
+        and normalize_scope(normalize("NFC", one)) is not None
+    )
+    found = equivalent_scope((one,), ResolvedPath("path", path, path, path))
     if is_other:
         assert found == one
     else:

@@ -130,7 +130,7 @@ def test_a_fast_yes_is_the_answer_of_the_engine(
                 untold = entry.try_allow(action, given_args, with_budget=False)
                 assert untold is not None
                 assert untold._fields() == (*found._fields()[:3], None, *found._fields()[4:])
-        bare = first.prepared.bare.get(action)
+        bare = first.prepared.without_arguments.get(action)
         if bare is not None:
             assert bare == slowly(first, action, {})
     finally:

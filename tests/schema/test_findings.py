@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.compare.grants import NARROWED, SAME, compare
+from cortex_policy.core.compare.grants import NARROWED, SAME, compare_grants
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.lint import examine, repaired
@@ -159,7 +159,7 @@ def test_no_repair_ever_allows_more(names: list[str], prefixes: list[str], scope
     """Proven by the same comparison that asks an operator."""
     data = json.dumps(GRANT | {"actions": names, scope_key: prefixes, class_key: "public"}).encode()
     new = repaired(data, EVERY)
-    assert compare(decode(data), decode(new)).verdict in {SAME, NARROWED}
+    assert compare_grants(decode(data), decode(new)).verdict in {SAME, NARROWED}
     assert repaired(new, EVERY) == new
 
 

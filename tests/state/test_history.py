@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import Malformed
+from cortex_policy.core.decode import MalformedError
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.transaction import record
 from cortex_policy.manage.transaction.writer import write_transaction
@@ -91,7 +91,7 @@ def test_hostile_bytes_come_back_identical(data: bytes) -> None:
 )  # fmt: skip
 def test_what_was_not_written_so_is_no_entry(change: dict[str, object]) -> None:
     """Above all bytes that do not belong to their digest."""
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedError):
         history_entry.decode(json.dumps(json.loads(history_entry.encode(entry())) | change).encode())
 
 

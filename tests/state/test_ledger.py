@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import StateError, UsageError
-from cortex_policy.core.sliding_window import budget
+from cortex_policy.core.sliding_window import budget_from_times
 from cortex_policy.state import ledger, ledger_directory
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger
@@ -123,7 +123,9 @@ def test_it_agrees_with_the_window_rule(book: Ledger, clock: Clock, steps: list[
     action = str(next(FRESH))
     for limit, cost, pause in steps:
         clock.now += pause
-        expected = budget([60.0 * at / WINDOW_TICKS for at in hits], 60.0 * clock.now / WINDOW_TICKS, limit, cost)
+        expected = budget_from_times(
+            [60.0 * at / WINDOW_TICKS for at in hits], 60.0 * clock.now / WINDOW_TICKS, limit, cost
+        )
         got = book.take("t", action, limit, cost)
         assert (got.consumed == cost) == (expected.retry_after_seconds == 0)
         if got.consumed:

@@ -10,8 +10,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from cortex_policy.core.decode import Malformed, decode, decode_json
-from cortex_policy.core.json_tree import Stopped, scan
+from cortex_policy.core.decode import MalformedError, decode, decode_json
+from cortex_policy.core.json_tree import JsonSyntaxError, parse_tree
 from cortex_policy.core.model import GrantError
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.document import GrantDocument
@@ -106,7 +106,7 @@ def verdict(data: bytes) -> str:
 def _loads(data: bytes) -> bool:
     try:
         value = decode_json(data)
-    except Malformed:
+    except MalformedError:
         return False
     try:
         decode(data)
@@ -119,15 +119,15 @@ def _loads(data: bytes) -> bool:
 def _decodes(data: bytes) -> bool:
     try:
         decode_json(data)
-    except Malformed:
+    except MalformedError:
         return False
     return True
 
 
 def _scans(data: bytes) -> bool:
     try:
-        scan(data.decode())
-    except (Stopped, UnicodeDecodeError):
+        parse_tree(data.decode())
+    except (JsonSyntaxError, UnicodeDecodeError):
         return False
     return True
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from cortex_policy.core.compare.grants import SAME, compare
-from cortex_policy.core.decode import DATA_CLASSES, grant_of
+from cortex_policy.core.compare.grants import SAME, compare_grants
+from cortex_policy.core.decode import DATA_CLASSES, grant_from_document
 from cortex_policy.core.model import Grant, GrantError
 from cortex_policy.manage.cases.model import CaseFile
 from cortex_policy.manage.cases.runner import COMPLETE, Subject, tried
@@ -38,13 +38,13 @@ class Mutant(NamedTuple):
 
 def mutants(document: Document, grant_id: str) -> Iterator[Mutant]:
     """Yield each mutant whose meaning differs."""
-    old = grant_of(document, grant_id)
+    old = grant_from_document(document, grant_id)
     for said, changed in changes(document):
         try:
-            new = grant_of(changed, grant_id)
+            new = grant_from_document(changed, grant_id)
         except GrantError:
             continue
-        meaning = compare(old, new)
+        meaning = compare_grants(old, new)
         if meaning.verdict != SAME:
             fields = {field.field for field in meaning.fields if field.verdict != SAME}
             duties = {"sensitive"} & {old.data_class, new.data_class}

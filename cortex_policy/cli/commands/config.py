@@ -13,7 +13,7 @@ from cortex_policy.cli.roots import inner_root_name
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
-    from cortex_policy.core.settings import Standing, Written
+    from cortex_policy.core.settings import EffectiveSetting, SettingValue
 
 COLUMNS = ("SETTING", "VALUE", "FROM", "HIDES")
 config_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
@@ -61,8 +61,8 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     standing = next(one for one in resolve_settings(root_or_none(inner_root_name(root))) if one.setting is setting)
     if json:
         print_json(_members(standing))
-    elif standing.winner.value is not None:
-        typer.echo(printable(shown(standing.winner.value)))
+    elif standing.effective.value is not None:
+        typer.echo(printable(shown(standing.effective.value)))
 
 
 config_app.command("set", cls=Command)(config_file.set_setting)
@@ -71,21 +71,21 @@ config_app.command("path", cls=Command)(config_file.path)
 config_app.command("edit", cls=Command)(config_file.edit)
 
 
-def _cells(standing: "Standing") -> tuple[str, ...]:
-    winner = standing.winner
+def _cells(standing: "EffectiveSetting") -> tuple[str, ...]:
+    winner = standing.effective
     origin = f"{winner.place}: {winner.source}" if winner.source else winner.place
-    hides = ", ".join(f"{shown(one.value)} ({one.place}: {one.source})" for one in standing.hidden)
+    hides = ", ".join(f"{shown(one.value)} ({one.place}: {one.source})" for one in standing.overridden)
     return (standing.setting.name, shown(winner.value), f"{origin}{' (locked)' * standing.is_locked}", hides)
 
 
-def _members(standing: "Standing") -> dict[str, object]:
+def _members(standing: "EffectiveSetting") -> dict[str, object]:
     return {
         "name": standing.setting.name,
-        **_written(standing.winner),
+        **_written(standing.effective),
         "locked": standing.is_locked,
-        "hidden": [_written(one) for one in standing.hidden],
+        "hidden": [_written(one) for one in standing.overridden],
     }
 
 
-def _written(one: "Written") -> dict[str, object]:
+def _written(one: "SettingValue") -> dict[str, object]:
     return {"value": one.value, "place": one.place, "source": one.source or None}

@@ -18,7 +18,7 @@ from cortex_policy.state.writer_lock import NotDone
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cortex_policy.core.settings import Written
+    from cortex_policy.core.settings import SettingValue
     from cortex_policy.manage.settings.write import SettingsFile
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the setting.", show_default=False)]
@@ -143,7 +143,7 @@ def _tell_winner(target: "SettingsFile", name: str) -> None:
     from cortex_policy.manage.settings.write import resolve_settings  # noqa: PLC0415
 
     try:
-        winner = next(one.winner for one in resolve_settings(target.root) if one.setting.name == name)
+        winner = next(one.effective for one in resolve_settings(target.root) if one.setting.name == name)
     except GrantError as error:  # in another place: this one was written all the same
         typer.echo(printable(f"warning: every check is answered with no: {error.detail}"), err=True)
         typer.echo(printable(f"hint: {error.hint}"), err=True)
@@ -152,7 +152,7 @@ def _tell_winner(target: "SettingsFile", name: str) -> None:
         typer.echo(printable(f"note: {_from(winner)} says `{shown(winner.value)}`, and that counts"), err=True)
 
 
-def _from(written: "Written") -> str:
+def _from(written: "SettingValue") -> str:
     return f"`{written.source}`" if written.source else "the default"
 
 

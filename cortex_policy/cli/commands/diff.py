@@ -62,7 +62,7 @@ def diff(
         typer.echo(diff_output.as_markdown(found, revision))
     else:
         diff_output.print_differences(found)
-    if fail_on is not None and diff_output.fails(found.verdict):
+    if fail_on is not None and diff_output.widens(found.verdict):
         raise typer.Exit(1)
 
 

@@ -10,7 +10,7 @@ from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import members, print_hints, print_json, print_rows
 from cortex_policy.cli.prompts import ask
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import listed, printable
+from cortex_policy.core.text import join_words, printable
 from cortex_policy.manage import budgets
 from cortex_policy.manage.budgets import BudgetStatus
 from cortex_policy.state.grants import find_root
@@ -79,12 +79,12 @@ def reset(
     $ cortex-policy rate reset git tree --yes
     """
     found = find_root(root)
-    ask(f"forget the hits of {grant_id} {listed(budgets.actions_of(found, grant_id, action))}?", yes=yes)
+    ask(f"forget the hits of {grant_id} {join_words(budgets.actions_of(found, grant_id, action))}?", yes=yes)
     done = budgets.reset_budgets(found, grant_id, action)
     if json:
         print_json({"reset": list(done)})
     else:
-        typer.echo(printable(f"reset: {listed(done)}" if done else "nothing to do: no hits were counted"))
+        typer.echo(printable(f"reset: {join_words(done)}" if done else "nothing to do: no hits were counted"))
 
 
 @rate_app.command(cls=Command)

@@ -8,7 +8,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import members, print_json, settings_members, stop_members
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import listed, printable
+from cortex_policy.core.text import join_words, printable
 from cortex_policy.manage.budget_reset import GrantBudgets, grant_budgets
 from cortex_policy.manage.budgets import BudgetStatus
 from cortex_policy.manage.emergency_stop import active_stops
@@ -62,7 +62,7 @@ def _lines(seen: GrantBudgets, file: str) -> list[tuple[str, str]]:
     lines += [
         ("tool", grant.tool),
         ("class", grant.data_class),
-        ("scope", listed(grant.fs_scope) or "any path"),
+        ("scope", join_words(grant.fs_scope) or "any path"),
         ("args", json_text.dumps(grant.args) if grant.args else "none declared"),
         ("rate", f"{grant.rate.per_minute} a minute for each action"),
     ]

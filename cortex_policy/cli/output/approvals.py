@@ -2,7 +2,7 @@
 
 import pwd
 
-from cortex_policy.core.decode import Malformed, decode_json
+from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.text import printable
 from cortex_policy.manage.approvals import RequestDetails
 
@@ -59,7 +59,7 @@ def _value(text: str | None) -> object:
     """Return what a text of JSON stands for, and the text where it is none, or more than Python reads."""
     try:
         return decode_json(text.encode()) if text else None
-    except (Malformed, UnicodeEncodeError):
+    except (MalformedError, UnicodeEncodeError):
         return text
 
 

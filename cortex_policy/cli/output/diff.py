@@ -5,8 +5,8 @@ from collections import Counter
 import typer
 
 from cortex_policy.cli.output.table import print_rows
-from cortex_policy.core.compare.grants import fails
-from cortex_policy.core.text import cut, printable
+from cortex_policy.core.compare.grants import widens
+from cortex_policy.core.text import printable, truncate
 from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion, PolicyDiff
 
 COLUMNS = ("ID", "FIELD", "VERDICT", "WHAT CHANGED")
@@ -46,7 +46,7 @@ def _warnings(found: PolicyDiff) -> list[str]:
     named = [f"{change.name}: {each.sentence}" for change in found.changes for each in change.escalations]
     every = [*found.warnings, *named]
     more = [f"and {len(every) - MOST_WARNINGS:,} more; `--json` has all"] if len(every) > MOST_WARNINGS else []
-    return [*map(cut, every[:MOST_WARNINGS]), *more]
+    return [*map(truncate, every[:MOST_WARNINGS]), *more]
 
 
 def as_members(found: PolicyDiff, revision: str | None) -> dict[str, object]:
@@ -98,7 +98,7 @@ def as_markdown(found: PolicyDiff, revision: str | None) -> str:
 
 
 def _bold(verdict: str) -> str:
-    return f"**{verdict}**" if fails(verdict) or verdict == "invalid" else verdict
+    return f"**{verdict}**" if widens(verdict) or verdict == "invalid" else verdict
 
 
 def _code(text: str) -> str:

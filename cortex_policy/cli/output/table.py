@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.streams import styled
-from cortex_policy.core.text import escape_json, printable, said
+from cortex_policy.core.text import escape_json, one_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,13 +40,13 @@ def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 def print_hints(hints: "Iterable[str]") -> None:
     """Print on stderr what would mend what was printed, each once."""
     for hint in dict.fromkeys(filter(None, hints)):
-        typer.echo(said(f"hint: {hint}"), err=True)
+        typer.echo(one_line(f"hint: {hint}"), err=True)
 
 
 def warn(doubt: "GrantError | None") -> None:
     """Print on stderr what is unsafe about what was printed, and what mends it."""
     if doubt is not None:
-        typer.echo(said(f"warning: {doubt.detail}"), err=True)
+        typer.echo(one_line(f"warning: {doubt.detail}"), err=True)
         print_hints([doubt.hint])
 
 

@@ -2,8 +2,8 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import broken, declared_type, holds_object, unmet
-from cortex_policy.core.json_text import canonical
+from cortex_policy.core.arguments import argument_violation, declaration_error, declared_type, holds_object
+from cortex_policy.core.json_text import canonical_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,40 +19,41 @@ _KINDS = {
     "array": {"array"}, "object": {"object"}, "null": {"null"},
 }  # fmt: skip
 _ANY_KIND = frozenset[str]().union(*_KINDS.values())
-_SPEAKS_OF = (
+_KINDS_OF_KEYWORD = (
     dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _KINDS["number"])
     | dict.fromkeys(("minLength", "maxLength", "pattern"), _KINDS["string"])
     | dict.fromkeys(("minItems", "maxItems", "items"), _KINDS["array"])
 )
-KEYWORDS = frozenset(("type", "enum", "const", "format")) | _SPEAKS_OF.keys()
+KEYWORDS = frozenset(("type", "enum", "const", "format")) | _KINDS_OF_KEYWORD.keys()
 
 
-def allows_none(declarations: "Declarations", name: str) -> bool:
+def accepts_nothing(declarations: "Declarations", name: str) -> bool:
     """Whether every value of this argument is proven to be denied."""
     if name not in declarations:
         return False
     declaration = declarations[name]
-    if not isinstance(declaration, dict) or broken(declaration, 0) or not _kinds(declaration):
+    if not isinstance(declaration, dict) or declaration_error(declaration, 0) or not _kinds(declaration):
         return True
-    return _listed(declaration) is not None and not any(True for _ in _passing(declaration))
+    return _listed_values(declaration) is not None and not any(True for _ in _accepted_values(declaration))
 
 
-def inside(new: "Declarations", old: "Declarations", name: str) -> bool:
+def is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
     """Whether every value that `new` lets through for this argument is proven to pass `old` too."""
-    if allows_none(new, name) or name not in old:
+    if accepts_nothing(new, name) or name not in old:
         return True
-    if name not in new or allows_none(old, name):
+    if name not in new or accepts_nothing(old, name):
         return False
     mine, theirs = new[name], old[name]
     if not isinstance(mine, dict) or not isinstance(theirs, dict):
         return False  # such a one is broken, and was answered above
-    if _listed(mine) is not None:
-        rest, known = _unlisted(theirs), _listed(theirs)
+    if _listed_values(mine) is not None:
+        rest, known = _without_list(theirs), _listed_values(theirs)
         keys = None if known is None else set(map(_key, known))
         return all(
-            (keys is None or _key(value) in keys) and not unmet({"": rest}, {"": value}) for value in _passing(mine)
+            (keys is None or _key(value) in keys) and not argument_violation({"": rest}, {"": value})
+            for value in _accepted_values(mine)
         )
-    return _listed(theirs) is None and _is_within(mine, theirs)
+    return _listed_values(theirs) is None and _is_within(mine, theirs)
 
 
 def may_be_text(declarations: "Declarations", name: str) -> bool:
@@ -60,7 +61,7 @@ def may_be_text(declarations: "Declarations", name: str) -> bool:
     declaration = declarations.get(name, {})
     if not isinstance(declaration, dict):
         return False
-    values = _listed(declaration)
+    values = _listed_values(declaration)
     if values is not None:
         return any(isinstance(value, str | list | dict) for value in values)
     return bool(_kinds(declaration) & {"string", "array", "object"})
@@ -69,40 +70,40 @@ def may_be_text(declarations: "Declarations", name: str) -> bool:
 def lists_objects(declarations: "Declarations", name: str) -> bool:
     """Whether a declaration lists values of which some hold objects."""
     declaration = declarations.get(name)
-    values = _listed(declaration) if isinstance(declaration, dict) else None
+    values = _listed_values(declaration) if isinstance(declaration, dict) else None
     return values is not None and any(map(holds_object, values))
 
 
-def _passing(declaration: "dict[str, Any]") -> "Iterator[Any]":
+def _accepted_values(declaration: "dict[str, Any]") -> "Iterator[Any]":
     """Yield the values that a declaration lists and lets through."""
-    rest = _unlisted(declaration)
-    return (value for value in _listed(declaration) or [] if not unmet({"": rest}, {"": value}))
+    rest = _without_list(declaration)
+    return (value for value in _listed_values(declaration) or [] if not argument_violation({"": rest}, {"": value}))
 
 
 def _key(value: object) -> object:
     """Return what equal values share, and no others."""
-    return value if isinstance(value, str) else (canonical(value),)
+    return value if isinstance(value, str) else (canonical_json(value),)
 
 
-def _unlisted(declaration: "dict[str, Any]") -> "dict[str, Any]":
+def _without_list(declaration: "dict[str, Any]") -> "dict[str, Any]":
     """Return a declaration without the list that `_listed` returns: a value is looked up there once, not compared."""
     listed = "const" if "const" in declaration else "enum"
     return {keyword: value for keyword, value in declaration.items() if keyword != listed}
 
 
-def nearly_inside(new: "Declarations", old: "Declarations", name: str) -> bool:
+def is_subset_without_patterns(new: "Declarations", old: "Declarations", name: str) -> bool:
     """Whether it is inside, or would be if patterns and NaN, which only undeclared arguments take, did not count."""
-    return inside(new, old, name) or inside(_loosened(new, name), _loosened(old, name), name)
+    return is_subset(new, old, name) or is_subset(_without_patterns(new, name), _without_patterns(old, name), name)
 
 
-def _loosened(declarations: "Declarations", name: str) -> "Declarations":
+def _without_patterns(declarations: "Declarations", name: str) -> "Declarations":
     declaration = declarations.get(name, {})
     if not isinstance(declaration, dict):
         return declarations
     return {name: {keyword: value for keyword, value in declaration.items() if keyword != "pattern"}}
 
 
-def _listed(declaration: "dict[str, Any]") -> "list[Any] | None":
+def _listed_values(declaration: "dict[str, Any]") -> "list[Any] | None":
     """Return the values of which alone some can meet a declaration, None where it lists none."""
     if "const" in declaration:
         return [declaration["const"]]
@@ -114,8 +115,8 @@ def _kinds(declaration: "dict[str, Any]") -> set[str]:
     words = declared_type({"": declaration}, "")
     kinds = set[str]().union(*(_KINDS[word] for word in words)) if words else set(_ANY_KIND)
     null = kinds & {"null"} if words else set()  # null that the type names meets every other keyword
-    for keyword in declaration.keys() & _SPEAKS_OF.keys():
-        kinds &= _SPEAKS_OF[keyword] | null
+    for keyword in declaration.keys() & _KINDS_OF_KEYWORD.keys():
+        kinds &= _KINDS_OF_KEYWORD[keyword] | null
     return kinds
 
 
@@ -125,18 +126,18 @@ def _is_within(new: "dict[str, Any]", old: "dict[str, Any]") -> bool:
         kinds <= _kinds(old)
         and ("string" not in kinds or _are_strings_within(new, old))
         and ("array" not in kinds or _are_arrays_within(new, old))
-        and (not kinds & _KINDS["number"] or _narrower(_bounds(new), _bounds(old)))
+        and (not kinds & _KINDS["number"] or _is_narrower(_bounds(new), _bounds(old)))
     )
 
 
 def _are_strings_within(new: "dict[str, Any]", old: "dict[str, Any]") -> bool:
     is_matched = "pattern" not in old or old["pattern"] == new.get("pattern")
-    return is_matched and _narrower(_sizes(new, "Length"), _sizes(old, "Length"))
+    return is_matched and _is_narrower(_sizes(new, "Length"), _sizes(old, "Length"))
 
 
 def _are_arrays_within(new: "dict[str, Any]", old: "dict[str, Any]") -> bool:
     is_empty = new.get("maxItems") == 0
-    return (is_empty or inside(_items(new), _items(old), "items")) and _narrower(
+    return (is_empty or is_subset(_items(new), _items(old), "items")) and _is_narrower(
         _sizes(new, "Items"), _sizes(old, "Items")
     )
 
@@ -157,5 +158,5 @@ def _sizes(declaration: "dict[str, Any]", what: str) -> "Interval":
     return (declaration.get(f"min{what}", 0), 0), (declaration.get(f"max{what}", inf), 0)
 
 
-def _narrower(new: "Interval", old: "Interval") -> bool:
+def _is_narrower(new: "Interval", old: "Interval") -> bool:
     return new[0] >= old[0] and new[1] <= old[1]

@@ -7,32 +7,32 @@ The sets of allowed calls are compared, and none is ever called inside another u
 
 import json
 
-from cortex_policy.core.arguments import broken, declared_type
+from cortex_policy.core.arguments import declaration_error, declared_type
 from cortex_policy.core.compare.declarations import (
     KEYWORDS,
-    allows_none,
-    inside,
+    accepts_nothing,
+    is_subset,
+    is_subset_without_patterns,
     lists_objects,
     may_be_text,
-    nearly_inside,
 )
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.engine import usable
+from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import Grant, Value
-from cortex_policy.core.path_arguments import NO, PERHAPS, YES, pathness
-from cortex_policy.core.scope_prefix import usable_paths
+from cortex_policy.core.path_arguments import NO, PERHAPS, YES, path_likelihood
+from cortex_policy.core.scope_prefix import normalized_scopes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SAME, NARROWED, WIDENED, BOTH = "same", "narrowed", "widened", "both"
-MOST_SHOWN = 120  # characters of a value
-_MOST_TOLD = 20  # arguments of one change
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")
+MAX_SHOWN = 120  # characters of a value
+_MAX_REPORTED = 20  # arguments of one change
+_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")
 
 
-class Comparison(Value):
+class FieldComparison(Value):
     """What became of one field, by its name in the file; the sentence is empty where it was not touched."""
 
     field: str
@@ -40,49 +40,49 @@ class Comparison(Value):
     sentence: str = ""
 
 
-class Meaning(Value):
+class GrantComparison(Value):
     """What a change means, field by field and in all."""
 
     verdict: str
-    fields: tuple[Comparison, ...]
+    fields: tuple[FieldComparison, ...]
 
 
-def compare(old: Grant | None, new: Grant | None) -> Meaning:
+def compare_grants(old: Grant | None, new: Grant | None) -> GrantComparison:
     """Compare two grants by the calls that they allow; None is a grant that is absent or invalid, and allows none."""
     before, after = old is not None and bool(old.actions), new is not None and bool(new.actions)
     if old is not None and new is not None and before and after:
         fields = tuple(field(old, new) for field in _FIELDS)
-        return Meaning(combined(field.verdict for field in fields), fields)
+        return GrantComparison(combine_verdicts(field.verdict for field in fields), fields)
     if after:
-        return _as_a_whole(WIDENED, f"allowed nothing before; now {described(new)}")
+        return _whole_grant(WIDENED, f"allowed nothing before; now {describe_grant(new)}")
     if before:
-        return _as_a_whole(NARROWED, f"allows nothing any more; before, {described(old)}")
-    return _as_a_whole(SAME, "allows nothing, as before")
+        return _whole_grant(NARROWED, f"allows nothing any more; before, {describe_grant(old)}")
+    return _whole_grant(SAME, "allows nothing, as before")
 
 
-def combined(verdicts: "Iterable[str]") -> str:
+def combine_verdicts(verdicts: "Iterable[str]") -> str:
     """Return the verdict over several parts that each allow or deny."""
     found = set(verdicts)
     is_wider, is_narrower = bool(found & {WIDENED, BOTH}), bool(found & {NARROWED, BOTH})
     return _verdict(is_inside=not is_wider, is_covered=not is_narrower)
 
 
-def fails(verdict: str) -> bool:
+def widens(verdict: str) -> bool:
     """Whether a verdict says that something may be allowed that was not."""
     return verdict in {WIDENED, BOTH}
 
 
-def described(grant: Grant | None) -> str:
+def describe_grant(grant: Grant | None) -> str:
     """Say in one line what a grant allows."""
     if grant is None or not grant.actions:
         return "nothing"
     where = f"below {_words(grant.fs_scope)}" if grant.fs_scope else "on any path"
-    rate, args = _short(str(grant.rate.per_minute)), f", {len(grant.args)} arguments declared" if grant.args else ""
+    rate, args = _shorten(str(grant.rate.per_minute)), f", {len(grant.args)} arguments declared" if grant.args else ""
     return f"{_words((grant.tool,))} may {_words(grant.actions)} {where}, {rate} a minute, {grant.data_class}{args}"
 
 
-def _as_a_whole(verdict: str, sentence: str) -> Meaning:
-    return Meaning(verdict, (Comparison("grant", verdict, sentence),))
+def _whole_grant(verdict: str, sentence: str) -> GrantComparison:
+    return GrantComparison(verdict, (FieldComparison("grant", verdict, sentence),))
 
 
 def _verdict(*, is_inside: bool, is_covered: bool) -> str:
@@ -91,87 +91,98 @@ def _verdict(*, is_inside: bool, is_covered: bool) -> str:
     return WIDENED if is_covered else BOTH
 
 
-def _tool(old: Grant, new: Grant) -> Comparison:
+def _tool(old: Grant, new: Grant) -> FieldComparison:
     if old.tool == new.tool:
-        return Comparison("tool", SAME)
+        return FieldComparison("tool", SAME)
     # every call has its budget anew, or another tool's
-    return Comparison("tool", WIDENED, f"{_words((old.tool,))} becomes {_words((new.tool,))}, with a fresh budget")
+    return FieldComparison("tool", WIDENED, f"{_words((old.tool,))} becomes {_words((new.tool,))}, with a fresh budget")
 
 
-def _actions(old: Grant, new: Grant) -> Comparison:
+def _actions(old: Grant, new: Grant) -> FieldComparison:
     before, after = dict.fromkeys(old.actions), dict.fromkeys(new.actions)
     added = [action for action in after if action not in before]
     dropped = [action for action in before if action not in after]
-    sentence = _said(("adds", added), ("drops", dropped))
+    sentence = _join_changes(("adds", added), ("drops", dropped))
     if not sentence and old.actions != new.actions:
         sentence = "the same actions in other words"
-    return Comparison("actions", _verdict(is_inside=not added, is_covered=not dropped), sentence)
+    return FieldComparison("actions", _verdict(is_inside=not added, is_covered=not dropped), sentence)
 
 
-def _rate(old: Grant, new: Grant) -> Comparison:
+def _rate(old: Grant, new: Grant) -> FieldComparison:
     before, after = old.rate.per_minute, new.rate.per_minute
     verdict = _verdict(is_inside=after <= before, is_covered=before <= after)
-    sentence = f"{_short(str(before))} becomes {_short(str(after))} a minute" if before != after else ""
-    return Comparison("rate", verdict, sentence)
+    sentence = f"{_shorten(str(before))} becomes {_shorten(str(after))} a minute" if before != after else ""
+    return FieldComparison("rate", verdict, sentence)
 
 
-def _data_class(old: Grant, new: Grant) -> Comparison:
+def _data_class(old: Grant, new: Grant) -> FieldComparison:
     # a higher class has the stricter duties
     before, after = DATA_CLASSES.index(old.data_class), DATA_CLASSES.index(new.data_class)
     verdict = _verdict(is_inside=after >= before, is_covered=before >= after)
     sentence = f"{old.data_class} becomes {new.data_class}" if before != after else ""
-    return Comparison("dataClass", verdict, sentence)
+    return FieldComparison("dataClass", verdict, sentence)
 
 
-def _fs_scope(old: Grant, new: Grant) -> Comparison:
+def _fs_scope(old: Grant, new: Grant) -> FieldComparison:
     before, after = old.fs_scope, new.fs_scope
-    added, dropped = _beyond(after, before), _beyond(before, after)
+    added, dropped = _scopes_outside(after, before), _scopes_outside(before, after)
     # INVARIANT: no scope at all is any path; scopes that never match are no path
     is_inside, is_covered = not before or bool(after and not added), not after or bool(before and not dropped)
-    return Comparison("fsScope", _verdict(is_inside=is_inside, is_covered=is_covered), _moved(old, new, added, dropped))
+    return FieldComparison(
+        "fsScope", _verdict(is_inside=is_inside, is_covered=is_covered), _scope_sentence(old, new, added, dropped)
+    )
 
 
-def _beyond(scopes: tuple[str, ...], others: tuple[str, ...]) -> list[str]:
+def _scopes_outside(scopes: tuple[str, ...], others: tuple[str, ...]) -> list[str]:
     """Return the scopes that can match and do not lie in others, as they are compared."""
-    known, around = dict.fromkeys(prefix for prefix in map(usable, scopes) if prefix is not None), usable_paths(others)
+    known, around = (
+        dict.fromkeys(prefix for prefix in map(normalize_scope, scopes) if prefix is not None),
+        normalized_scopes(others),
+    )
     return [prefix for prefix in known if not around.covers(prefix)]
 
 
-def _moved(old: Grant, new: Grant, added: list[str], dropped: list[str]) -> str:
+def _scope_sentence(old: Grant, new: Grant, added: list[str], dropped: list[str]) -> str:
     before, after = old.fs_scope, new.fs_scope
     if before == after:
         return ""
     if not after:
         return "drops the last scope: any path is allowed"
-    if not any(usable(scope) for scope in after) and (dropped or not before):
+    if not any(normalize_scope(scope) for scope in after) and (dropped or not before):
         return f"{_words(after)} can never match: no path is allowed"
     if not before:
         return f"any path becomes {_words(after)}"
-    left = usable_paths(after)
+    left = normalized_scopes(after)
     gone = [prefix for prefix in dropped if not left.count_in(prefix)]
     cut = [prefix for prefix in dropped if left.count_in(prefix)]
-    return _said(("adds", added), ("drops", gone), ("keeps only a part of", cut)) or "the same paths in other words"
+    return (
+        _join_changes(("adds", added), ("drops", gone), ("keeps only a part of", cut))
+        or "the same paths in other words"
+    )
 
 
-def _args(old: Grant, new: Grant) -> Comparison:
-    names = [name for name in {**old.args, **new.args} if _text(old, name) != _text(new, name)]
-    changes, unproven = _judged(old, new, names) if names else ({}, "")
-    told = [f"{_words((name,))} {_redeclared(old, new, name, changes[name])}" for name in _worst_first(changes)]
+def _args(old: Grant, new: Grant) -> FieldComparison:
+    names = [name for name in {**old.args, **new.args} if _declaration_text(old, name) != _declaration_text(new, name)]
+    changes, unproven = _argument_verdicts(old, new, names) if names else ({}, "")
+    told = [
+        f"{_words((name,))} {_declaration_sentence(old, new, name, changes[name])}"
+        for name in _reported_arguments(changes)
+    ]
     sentence = "; ".join([*told, *([f"{len(changes) - len(told)} more"] if len(told) < len(changes) else []), unproven])
     sentence = sentence.removesuffix("; ")
     if not sentence and list(old.args) != list(new.args):
         sentence = "the same arguments in another order"
-    return Comparison("args", combined(changes.values()), sentence)
+    return FieldComparison("args", combine_verdicts(changes.values()), sentence)
 
 
-def _worst_first(changes: dict[str, str]) -> list[str]:
+def _reported_arguments(changes: dict[str, str]) -> list[str]:
     """Return the arguments that are told: of very many those first that may allow more."""
-    if len(changes) <= _MOST_TOLD:
+    if len(changes) <= _MAX_REPORTED:
         return list(changes)
-    return sorted(changes, key=lambda name: not fails(changes[name]))[:_MOST_TOLD]
+    return sorted(changes, key=lambda name: not widens(changes[name]))[:_MAX_REPORTED]
 
 
-def _judged(old: Grant, new: Grant, names: list[str]) -> tuple[dict[str, str], str]:
+def _argument_verdicts(old: Grant, new: Grant, names: list[str]) -> tuple[dict[str, str], str]:
     """Return the verdict over each argument, and what is to be said where not all could be looked at."""
     from cortex_policy.core.ecma_regex import (  # noqa: PLC0415 - only what compares declarations needs it
         MAX_SHARED_STEPS,
@@ -181,78 +192,80 @@ def _judged(old: Grant, new: Grant, names: list[str]) -> tuple[dict[str, str], s
     verdicts, refused = dict[str, str](), 0
     with SharedSteps() as steps:
         for name in names:
-            verdict = _argument(old, new, name)
+            verdict = _argument_verdict(old, new, name)
             # INVARIANT: what was not looked at to its end is proven neither way
-            verdicts[name] = verdict if steps.refused == refused else BOTH
-            refused = steps.refused
+            verdicts[name] = verdict if steps.skipped_searches == refused else BOTH
+            refused = steps.skipped_searches
     why = f"to compare its patterns takes more than {MAX_SHARED_STEPS:,} steps, so that not all is proven"
     return verdicts, why if refused else ""
 
 
-def _text(grant: Grant, name: str) -> str:
+def _declaration_text(grant: Grant, name: str) -> str:
     """Return a declaration as text: to Python `1`, `1.0` and `true` are equal."""
     return json.dumps(grant.args[name]) if name in grant.args else ""
 
 
-def _argument(old: Grant, new: Grant, name: str) -> str:
-    if allows_none(new.args, name) or allows_none(old.args, name):
-        return _verdict(is_inside=allows_none(new.args, name), is_covered=allows_none(old.args, name))
-    was_path, is_path = pathness(old, name), pathness(new, name)
+def _argument_verdict(old: Grant, new: Grant, name: str) -> str:
+    if accepts_nothing(new.args, name) or accepts_nothing(old.args, name):
+        return _verdict(is_inside=accepts_nothing(new.args, name), is_covered=accepts_nothing(old.args, name))
+    was_path, is_path = path_likelihood(old, name), path_likelihood(new, name)
     # an argument that is no path is under no scope, and may even name what governs grants
-    is_inside = inside(new.args, old.args, name) and is_path >= was_path
-    if is_inside and (_meets_require_path(old, new, name) or _becomes_known(old, new, name)):
+    is_inside = is_subset(new.args, old.args, name) and is_path >= was_path
+    if is_inside and (_meets_require_path(old, new, name) or _becomes_declared(old, new, name)):
         return WIDENED
-    proof = inside if is_inside else nearly_inside
+    proof = is_subset if is_inside else is_subset_without_patterns
     return _verdict(is_inside=is_inside, is_covered=proof(old.args, new.args, name) and was_path >= is_path)
 
 
 def _meets_require_path(old: Grant, new: Grant, name: str) -> bool:
     """Whether calls that `require_path` denies may pass by an argument that counts as a path now."""
-    return pathness(old, name) == NO != pathness(new, name) and may_be_text(new.args, name)
+    return path_likelihood(old, name) == NO != path_likelihood(new, name) and may_be_text(new.args, name)
 
 
-def _becomes_known(old: Grant, new: Grant, name: str) -> bool:
+def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
     """Whether calls that `undeclared_args` denies may pass by an argument that is declared now, or listed whole."""
     if lists_objects(new.args, name) and not lists_objects(old.args, name):
         return True
     if name in old.args or name in ("path", "paths"):
         return False
-    was_path = pathness(old, name)
+    was_path = path_likelihood(old, name)
     is_judged = was_path == YES or (was_path == PERHAPS and declared_type(new.args, name) == ("string",))
     return not (old.fs_scope and is_judged)
 
 
-def _redeclared(old: Grant, new: Grant, name: str, verdict: str) -> str:
+def _declaration_sentence(old: Grant, new: Grant, name: str, verdict: str) -> str:
     before, after = old.args.get(name), new.args.get(name)
-    if name in new.args and (why := broken(after, 0)):
+    if name in new.args and (why := declaration_error(after, 0)):
         return f"{why}: no call may give it"
-    path = _pathness(old, new, name)
+    path = _path_sentence(old, new, name)
     if not isinstance(before, dict) or not isinstance(after, dict):
-        said = f"is declared as {_short(_text(new, name))}" if name in new.args else "is declared no more"
-        said += "; `undeclared_args` lets it pass now" if name in new.args and _becomes_known(old, new, name) else ""
-        return _parts(said, path)
+        said = f"is declared as {_shorten(_declaration_text(new, name))}" if name in new.args else "is declared no more"
+        said += "; `undeclared_args` lets it pass now" if name in new.args and _becomes_declared(old, new, name) else ""
+        return _join_parts(said, path)
     words = [
-        _reworded(keyword, before, after)
+        _keyword_sentence(keyword, before, after)
         for keyword in {**before, **after}
-        if keyword in KEYWORDS and _member(before, keyword) != _member(after, keyword)
+        if keyword in KEYWORDS and _keyword_text(before, keyword) != _keyword_text(after, keyword)
     ]
-    return _parts(*words, path) or ("means the same in other words" if verdict == SAME else "is declared otherwise")
+    return _join_parts(*words, path) or (
+        "means the same in other words" if verdict == SAME else "is declared otherwise"
+    )
 
 
-def _reworded(keyword: str, before: dict[str, object], after: dict[str, object]) -> str:
+def _keyword_sentence(keyword: str, before: dict[str, object], after: dict[str, object]) -> str:
     if keyword not in after:
-        return f"drops `{keyword}` {_member(before, keyword)}"
+        return f"drops `{keyword}` {_keyword_text(before, keyword)}"
     if keyword not in before:
-        return f"takes `{keyword}` {_member(after, keyword)}"
-    return f"has `{keyword}` {_member(after, keyword)} instead of {_member(before, keyword)}"
+        return f"takes `{keyword}` {_keyword_text(after, keyword)}"
+    return f"has `{keyword}` {_keyword_text(after, keyword)} instead of {_keyword_text(before, keyword)}"
 
 
-def _member(declaration: dict[str, object], keyword: str) -> str:
-    return _short(json.dumps(declaration[keyword], ensure_ascii=False)) if keyword in declaration else ""
+def _keyword_text(declaration: dict[str, object], keyword: str) -> str:
+    return _shorten(json.dumps(declaration[keyword], ensure_ascii=False)) if keyword in declaration else ""
 
 
-def _pathness(old: Grant, new: Grant, name: str) -> str:
-    is_no_path = pathness(old, name) == NO, pathness(new, name) == NO
+def _path_sentence(old: Grant, new: Grant, name: str) -> str:
+    is_no_path = path_likelihood(old, name) == NO, path_likelihood(new, name) == NO
     if is_no_path == (False, True):
         return "is no path any more: no scope limits it"
     if is_no_path == (True, False):
@@ -260,22 +273,22 @@ def _pathness(old: Grant, new: Grant, name: str) -> str:
     return ""
 
 
-def _said(*parts: "tuple[str, list[str]]") -> str:
+def _join_changes(*parts: "tuple[str, list[str]]") -> str:
     return "; ".join(f"{verb} {_words(words)}" for verb, words in parts if words)
 
 
-def _parts(*parts: str) -> str:
+def _join_parts(*parts: str) -> str:
     return ", ".join(part for part in parts if part)
 
 
 def _words(words: "Iterable[str]") -> str:
     """Name words, in quotes where they would not be seen to end."""
-    shown = [word if word and _PLAIN.issuperset(word) else json.dumps(word, ensure_ascii=False) for word in words]
-    return _short(", ".join(shown))
+    shown = [word if word and _BARE.issuperset(word) else json.dumps(word, ensure_ascii=False) for word in words]
+    return _shorten(", ".join(shown))
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 _FIELDS = (_tool, _actions, _rate, _args, _data_class, _fs_scope)

@@ -5,7 +5,14 @@ import json
 import zlib
 from hashlib import sha256
 
-from cortex_policy.core.audit_chain import DIGITS, PREFIX, could_go_on, digest_at_end, followed, hashed_part
+from cortex_policy.core.audit_chain import (
+    DIGITS,
+    PREFIX,
+    digest_at_end,
+    hashed_part,
+    is_prefix_of_event,
+    previous_digest,
+)
 from cortex_policy.core.model import UsageError, Value
 from cortex_policy.state.audit_rotated_names import unpacked
 
@@ -204,7 +211,7 @@ class _Chain:
 
     def _judge(self, part: bytes, digest: str) -> None:
         """Look at a line that does not go on: it begins a chain, or does not hold."""
-        follows, first = followed(part), self._aside[0][0] if self._aside else self._number
+        follows, first = previous_digest(part), self._aside[0][0] if self._aside else self._number
         if follows is None:
             self._tell(first, self._number, _BROKEN if self._before else "goes on from lines that are missing")
         elif sha256(part).hexdigest() != digest:
@@ -249,7 +256,7 @@ def _fault_of_last(line: bytes) -> str:
     """Say what is wrong with a torn line if no chained one follows it, '' for one that is only cut off."""
     if line.endswith(b"\n"):
         return "is no event, and no line after it says that it was there"
-    return "" if could_go_on(line) else "was changed"
+    return "" if is_prefix_of_event(line) else "was changed"
 
 
 def _is_event(text: bytes) -> bool:

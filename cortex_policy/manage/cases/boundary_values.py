@@ -2,7 +2,7 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import broken, unmet
+from cortex_policy.core.arguments import argument_violation, declaration_error
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.manage.cases.regex_samples import samples
 
@@ -26,7 +26,7 @@ _STEP = 0.01  # beside a bound of numbers that need not be whole
 
 def meets(declaration: object, value: object) -> bool:
     """Whether a value meets a declaration."""
-    return not unmet({"": declaration}, {"": value})
+    return not argument_violation({"": declaration}, {"": value})
 
 
 def enforced(declaration: "Declaration") -> list[str]:
@@ -41,7 +41,7 @@ def is_far(keyword: str, bound: object) -> bool:
 
 def meeting(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
     """Return values that meet a declaration: all that it lists, else those at its bounds, and one of each type."""
-    if not isinstance(declaration, dict) or broken(declaration, 0):
+    if not isinstance(declaration, dict) or declaration_error(declaration, 0):
         return []
     # what it lists meets that, and a list may be long
     rest = {keyword: bound for keyword, bound in declaration.items() if keyword != "enum" or "const" in declaration}
@@ -50,7 +50,7 @@ def meeting(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
 
 def missing(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
     """Yield (keyword, value): a value that misses it, and nothing else where that can be; `items.` leads inside."""
-    if not isinstance(declaration, dict) or broken(declaration, 0):
+    if not isinstance(declaration, dict) or declaration_error(declaration, 0):
         return
     for keyword in enforced(declaration):
         rest = {name: bound for name, bound in declaration.items() if name != keyword}

@@ -4,10 +4,10 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
-from cortex_policy.core.arguments import broken
-from cortex_policy.core.compare.declarations import allows_none
+from cortex_policy.core.arguments import declaration_error
+from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import usable
+from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ARGUMENT_NOT_ALLOWED,
@@ -147,7 +147,7 @@ def demands(grant: Grant) -> "Iterator[Demand]":
 
 def prefixes(grant: Grant) -> list[str]:
     """Return the scopes as they are compared, without those that never match or lie in another one."""
-    known = dict.fromkeys(prefix for prefix in map(usable, grant.fs_scope) if prefix is not None)
+    known = dict.fromkeys(prefix for prefix in map(normalize_scope, grant.fs_scope) if prefix is not None)
     every = PathSet(known)
     return [prefix for prefix in known if every.is_outermost(prefix)]
 
@@ -181,11 +181,11 @@ def _allows(action: str, shown: Evidence) -> bool:
 
 
 def _argument(grant: Grant, name: str, declaration: object) -> "Iterator[Demand]":
-    if broken(declaration, 0) or not isinstance(declaration, dict):
+    if declaration_error(declaration, 0) or not isinstance(declaration, dict):
         yield Demand(f"no `{name}` is taken", lambda shown: name in shown.missed)
         return
     # what nobody can show is not asked for: an argument that no value meets, a keyword that every value meets
-    is_void, missed = allows_none(grant.args, name), {keyword for keyword, _ in misses_of(grant, name)}
+    is_void, missed = accepts_nothing(grant.args, name), {keyword for keyword, _ in misses_of(grant, name)}
     for keyword in enforced(declaration):
         if not is_void:
             yield Demand(f"a `{name}` meets its `{keyword}`", lambda shown: name in shown.passed)

@@ -3,7 +3,7 @@
 from itertools import islice
 
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import refusal, usable
+from cortex_policy.core.engine import check_rules, normalize_scope
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -66,7 +66,7 @@ def first_cases(grant: Grant, file: str) -> CaseFile:
 
 def _tried(grant: Grant, wish: Wish, root: Scratch) -> "Reason":
     request = Request(wish.action, wish.args, places(grant, root.origin, wish.args, root.guarded, root.path))
-    refused = refusal(grant, request)
+    refused = check_rules(grant, request)
     return ALLOWED if refused is None else refused.reason
 
 
@@ -147,7 +147,7 @@ def _of_paths(grant: Grant, action: str, name: str) -> "Iterator[Wish]":
         yield wish("any path is allowed", "any/path", ALLOWED)
         yield wish("the top is allowed", ".", ALLOWED)
     for scope in dict.fromkeys(grant.fs_scope):
-        if usable(scope) is None:
+        if normalize_scope(scope) is None:
             yield wish(f"the scope {scope} never matches", scope, PATH_OUTSIDE_SCOPE)
     yield wish("a path in no scope is denied", OUTSIDE, PATH_OUTSIDE_SCOPE)
     yield wish("what governs grants is denied", ".cortex/policy/tools", PATH_OUTSIDE_SCOPE)

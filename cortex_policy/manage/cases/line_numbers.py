@@ -3,11 +3,11 @@
 import re
 from bisect import bisect_left
 
-from cortex_policy.core.json_tree import node_at, scan
+from cortex_policy.core.json_tree import node_at, parse_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.json_tree import Node
+    from cortex_policy.core.json_tree import JsonNode
 
 _LONG = re.compile(r'"""[\s\S]*?"""|' + r"'''[\s\S]*?'''")
 
@@ -18,7 +18,7 @@ class Lines:
     def __init__(self, text: str, *, is_json: bool) -> None:
         """Take a text that was decoded."""
         self._text = text
-        self._node: Node | None = scan(text) if is_json else None
+        self._node: JsonNode | None = parse_tree(text) if is_json else None
         # a file may have thousands of cases: its newlines are found once
         self._newlines = [found.start() for found in re.finditer("\n", text)] if is_json else []
         self._lines: list[str] = []
@@ -32,7 +32,7 @@ class Lines:
         if self._node is not None:
             pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in at)
             node = node_at(self._node, pointer) if at else self._node
-            return bisect_left(self._newlines, node.outset) + 1
+            return bisect_left(self._newlines, node.outer_start) + 1
         return self._of_toml(at)
 
     def _read_toml(self) -> None:

@@ -3,9 +3,9 @@
 from itertools import islice
 from math import isfinite
 
-from cortex_policy.core.closest_match import nearest_word
-from cortex_policy.core.decode import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, Malformed, decode_json, is_grant_id
-from cortex_policy.core.model import Settings, short
+from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.decode import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MalformedError, decode_json, is_grant_id
+from cortex_policy.core.model import Settings, shorten
 from cortex_policy.core.settings import BY_NAME
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.cases.line_numbers import Lines
@@ -42,7 +42,7 @@ def read(path: str, shown: str) -> CaseFile:
     try:
         data = _bytes(path)
         document = decode_json(data) if path.endswith(JSON) else decode_toml(data)
-    except Malformed as error:
+    except MalformedError as error:
         return CaseFile(shown, flaws=(Flaw(shown, 1, str(error)),))
     except OSError as error:
         return CaseFile(shown, flaws=(Flaw(shown, 1, (error.strerror or str(error)).lower()),))
@@ -53,7 +53,7 @@ def _bytes(path: str) -> bytes:
     data = read_regular(path, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         message = f"larger than {MAX_BYTES} bytes"
-        raise Malformed(message)
+        raise MalformedError(message)
     return data
 
 
@@ -96,7 +96,7 @@ def _arguments(value: object) -> "dict[str, Any] | None":
     if isinstance(value, str):
         try:
             value = decode_json(value.encode("utf-8", "surrogatepass"))
-        except Malformed:
+        except MalformedError:
             return None
     return value if isinstance(value, dict) and _is_json(value) else None
 
@@ -168,7 +168,7 @@ class _Reader:
         directories = tree.all_directories()
         for case in cases:
             if case.cwd and case.cwd.rstrip("/") not in directories:
-                why = short(f"`{case.cwd}` is no directory of the tree")
+                why = shorten(f"`{case.cwd}` is no directory of the tree")
                 self._flaws.append(Flaw(self._file, case.line, why, "name it in `directories`"))
         grant_line, complete_line = (self._lines.of((name,) if name in known else ()) for name in ("grant", "complete"))
         return CaseFile(
@@ -221,9 +221,9 @@ class _Reader:
         if len(self._flaws) == MOST_FLAWS:
             self._flaws.append(Flaw(self._file, 1, "it has more flaws, which are not looked for"))
         if len(self._flaws) < MOST_FLAWS:
-            self._flaws.append(Flaw(self._file, self._lines.of(at), short(message), hint))
+            self._flaws.append(Flaw(self._file, self._lines.of(at), shorten(message), hint))
 
 
 def _meant(word: str, known: "Mapping[str, object]") -> str:
-    near = nearest_word(word.lower(), list(known))
+    near = closest_word(word.lower(), list(known))
     return f"did you mean `{near}`?" if near else f"there is {', '.join(known)}"

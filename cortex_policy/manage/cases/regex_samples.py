@@ -2,11 +2,11 @@
 
 from cortex_policy.core.ecma_nodes import CharacterSet, Choice, Repeat, Series
 from cortex_policy.core.ecma_regex import PatternError, PatternLimitError, Regex, compile_pattern
-from cortex_policy.core.ecma_regex_parser import parse
+from cortex_policy.core.ecma_regex_parser import parse_pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.core.ecma_nodes import Node
+    from cortex_policy.core.ecma_nodes import PatternNode
 
 _LETTERS = "ab1_- AZ./:@x\u00e9"
 _COMMON = ("text", "a", "docs", "a-b", "1", "2026-01-01", "v1.0.0", "https://example.org", "a@example.org", "")
@@ -16,7 +16,7 @@ MOST_LETTERS = 1_000
 def samples(pattern: str) -> list[str]:
     """Return some texts that match an ECMA pattern, the likeliest first; none where none is found."""
     try:
-        regex, body = compile_pattern(pattern), parse(pattern).body
+        regex, body = compile_pattern(pattern), parse_pattern(pattern).body
     except (PatternError, PatternLimitError):
         return []
     texts = [text for more in (0, 1, 2) if len(text := _text(body, more)) <= MOST_LETTERS]
@@ -30,7 +30,7 @@ def _matches(regex: Regex, text: str) -> bool:
         return False
 
 
-def _text(node: "Node", more: int) -> str:
+def _text(node: "PatternNode", more: int) -> str:
     """Return a text that a part may match: with `more`, other letters, more rounds and later branches."""
     match node:
         case CharacterSet():

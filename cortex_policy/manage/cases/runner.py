@@ -3,10 +3,10 @@
 from collections import deque
 
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import rated, refusal
+from cortex_policy.core.engine import check_rules, decide_rate
 from cortex_policy.core.explanation import explain
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request, Value
-from cortex_policy.core.rule_steps import DENIED_BY, DENIES, Step
+from cortex_policy.core.rule_steps import DENIED_BY, DENIES, RuleStep
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import Seen, covered
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, Flaw
@@ -36,7 +36,7 @@ class Subject(Value):
 class Why(Value):
     """The rule that decided, and what would have come nearest to another decision, '' for nothing."""
 
-    step: Step
+    step: RuleStep
     file: str
     nearest: str = ""
 
@@ -104,7 +104,7 @@ class _Run:
         """Make the calls of a case, until one of them is not as expected."""
         self._now += case.advance_ns
         request = self._request(case)
-        refused = refusal(self._subject.grant, request, self._settings)
+        refused = check_rules(self._subject.grant, request, self._settings)
         # what other rules refuse is refused again, however often it is called
         calls = case.times if refused is None else 1
         call, is_last = 0, False
@@ -141,11 +141,11 @@ class _Run:
             self._used[request.action] -= hits.popleft()[1]
         limit, cost, used = grant.rate.per_minute, request.cost, self._used.get(request.action, 0)
         if used + cost > limit:
-            return rated(grant, request, self._full(hits, used, limit, cost))
+            return decide_rate(grant, request, self._full(hits, used, limit, cost))
         now, before = hits.pop() if hits and hits[-1][0] == self._now else (self._now, 0)
         hits.append((now, before + cost))
         self._used[request.action] = used + cost
-        return rated(grant, request, Budget(limit, used + cost, limit - used - cost, 0.0, cost))
+        return decide_rate(grant, request, Budget(limit, used + cost, limit - used - cost, 0.0, cost))
 
     def _full(self, hits: deque[tuple[int, int]], used: int, limit: int, cost: int) -> Budget:
         """Return a budget without room for a cost, as `counted` does, without a look at each hit for each call."""
@@ -177,12 +177,12 @@ class _Run:
         self._whys += 1
         told = explain(self._subject.grant, self._subject.text, request, decision, self._settings)
         denying = [step for step in told.steps if step.verdict == DENIES]
-        expected = [step for step in told.steps if step.rule == DENIED_BY.get(case.expect, "rate") and step.said]
+        expected = [step for step in told.steps if step.rule == DENIED_BY.get(case.expect, "rate") and step.message]
         if not denying and not expected:
             return None
         step = (denying or expected)[0]
         hidden = self._root.hidden
-        seen = Step(step.rule, step.verdict, hidden(step.said), step.pointer, step.line)
+        seen = RuleStep(step.rule, step.verdict, hidden(step.message), step.pointer, step.line)
         return Why(seen, self._subject.file, hidden(told.nearest))
 
 

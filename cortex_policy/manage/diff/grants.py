@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from cortex_policy.core.compare.grants import SAME, Meaning, combined, compare
+from cortex_policy.core.compare.grants import SAME, GrantComparison, combine_verdicts, compare_grants
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.escalation import Escalation, escalations
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Value
@@ -35,7 +35,7 @@ class GrantDiff(Value):
     name: str
     old: GrantVersion
     new: GrantVersion
-    meaning: Meaning
+    meaning: GrantComparison
     escalations: tuple[Escalation, ...]
 
     @property
@@ -60,7 +60,7 @@ class PolicyDiff(Value):
     @property
     def verdict(self) -> str:
         """What all of it means together."""
-        return combined(change.meaning.verdict for change in self.changes)
+        return combine_verdicts(change.meaning.verdict for change in self.changes)
 
 
 def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyDiff:
@@ -76,7 +76,7 @@ def compare_bytes(grant_id: str, old: bytes | None, new: bytes | None) -> GrantD
     return _compare_versions(grant_id, to_grant_version(old), to_grant_version(new))
 
 
-def settings_diff(meaning: Meaning) -> GrantDiff:
+def settings_diff(meaning: GrantComparison) -> GrantDiff:
     """Return a change of settings, which stands beside those of grants."""
     side = GrantVersion(None, is_settings=True)
     return GrantDiff("config.toml", side, side, meaning, ())
@@ -174,4 +174,4 @@ def to_grant_version(found: "TextOrError | None") -> GrantVersion:
 
 def _compare_versions(name: str, old: GrantVersion, new: GrantVersion) -> GrantDiff:
     named = escalations(new.grant) if new.grant is not None else ()
-    return GrantDiff(name, old, new, compare(old.grant, new.grant), named)
+    return GrantDiff(name, old, new, compare_grants(old.grant, new.grant), named)

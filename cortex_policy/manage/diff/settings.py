@@ -2,9 +2,9 @@
 
 from contextlib import suppress
 
-from cortex_policy.core.compare.grants import NARROWED, WIDENED, Comparison, Meaning, combined
+from cortex_policy.core.compare.grants import NARROWED, WIDENED, FieldComparison, GrantComparison, combine_verdicts
 from cortex_policy.core.model import GrantError
-from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, USER, Layer, standing
+from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, USER, Layer, resolve_setting
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, settings_at_revision
 from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.settings import LARGEST, NAME, file_of, layer, read_file
@@ -30,12 +30,12 @@ _STRICTER = {setting.name for setting in SETTINGS if setting.values} - {
 }  # which says more, and denies none
 
 
-def compare_settings_texts(place: str, file: str, old: bytes | None, new: bytes | None) -> Meaning | None:
+def compare_settings_texts(place: str, file: str, old: bytes | None, new: bytes | None) -> GrantComparison | None:
     """Return what a new text of a settings file means for all whom it concerns, None where it changes nothing."""
     above = list(_higher_layers(place))
     before, after = (_effective_values(place, file, data, above) for data in (old, new))
     fields = tuple(_compare_values(before, after))
-    return Meaning(combined(field.verdict for field in fields), fields) if fields else None
+    return GrantComparison(combine_verdicts(field.verdict for field in fields), fields) if fields else None
 
 
 def _higher_layers(place: str) -> "Iterator[Layer]":
@@ -57,21 +57,21 @@ def _effective_values(place: str, file: str, data: bytes | None, above: "list[La
         own = layer(place, file, data) if data is not None else Layer(place, {}, {})
     except GrantError:
         return None
-    values = {setting.name: standing([*above, own], setting.name).winner.value for setting in SETTINGS}
+    values = {setting.name: resolve_setting([*above, own], setting.name).effective.value for setting in SETTINGS}
     return values | {LOCKED: own.locked}
 
 
-def compare_settings_with_revision(root: "Root", revision: str) -> Meaning | None:
+def compare_settings_with_revision(root: "Root", revision: str) -> GrantComparison | None:
     """Return what the project's settings mean beside those of a git revision; None where nothing of a check changed."""
     fields = tuple(_compare_values(_values_at_revision(root, revision), _current_values(root)))
-    return Meaning(combined(field.verdict for field in fields), fields) if fields else None
+    return GrantComparison(combine_verdicts(field.verdict for field in fields), fields) if fields else None
 
 
-def _compare_values(old: "Values", new: "Values") -> "Iterator[Comparison]":
+def _compare_values(old: "Values", new: "Values") -> "Iterator[FieldComparison]":
     if old is None or new is None:
         if old is not new:
             verdict, when = (NARROWED, "now") if new is None else (WIDENED, "before")
-            yield Comparison("config.toml", verdict, f"{when} {INVALID_SETTINGS}")
+            yield FieldComparison("config.toml", verdict, f"{when} {INVALID_SETTINGS}")
         return
     for setting in SETTINGS:
         before, after = old.get(setting.name, setting.default), new.get(setting.name, setting.default)
@@ -79,16 +79,16 @@ def _compare_values(old: "Values", new: "Values") -> "Iterator[Comparison]":
             yield from _compare_setting(setting, before, after)
     for name in old.get(LOCKED, ()):
         if name not in new.get(LOCKED, ()):
-            yield Comparison(name, WIDENED, "is locked no more: others may say what they want")
+            yield FieldComparison(name, WIDENED, "is locked no more: others may say what they want")
 
 
-def _compare_setting(setting: "Setting", before: "Any", after: "Any") -> "Iterator[Comparison]":
+def _compare_setting(setting: "Setting", before: "Any", after: "Any") -> "Iterator[FieldComparison]":
     if setting.name in _LOST:
         if not after:
-            yield Comparison(setting.name, WIDENED, _LOST[setting.name])
+            yield FieldComparison(setting.name, WIDENED, _LOST[setting.name])
         return
     verdict = NARROWED if setting.is_stricter(after, before) else WIDENED
-    yield Comparison(setting.name, verdict, f"{before} becomes {after}".lower())
+    yield FieldComparison(setting.name, verdict, f"{before} becomes {after}".lower())
 
 
 def _values_at_revision(root: "Root", revision: str) -> "Values":

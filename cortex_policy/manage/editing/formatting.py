@@ -1,7 +1,7 @@
 """The canonical layout of a grant: blanks change, and nothing else."""
 
 from cortex_policy.core.decode import decode_json
-from cortex_policy.core.json_tree import Node, scan
+from cortex_policy.core.json_tree import JsonNode, parse_tree
 
 WIDTH = 100
 _UNIT = "  "
@@ -13,33 +13,33 @@ def format_grant_text(text: str) -> str:
     Keys keep their order, numbers and strings their spelling. Raises Malformed for a text that `decode_json` refuses.
     """
     decode_json(text.encode())
-    return _layout(text, scan(text), 0, 0) + "\n"
+    return _layout(text, parse_tree(text), 0, 0) + "\n"
 
 
-def _layout(text: str, node: Node, depth: int, taken: int) -> str:
+def _layout(text: str, node: JsonNode, depth: int, taken: int) -> str:
     """Return a value at a depth; `taken` columns of its line are taken by what stands around it."""
     if node.kind not in ("array", "object"):
         return text[node.start : node.end]
     opening, closing = text[node.start], text[node.end - 1]
-    if not node.parts:
+    if not node.children:
         return opening + closing
     inline = _on_one_line(text, node)
     if inline is not None and taken + len(inline) <= WIDTH:
         return inline
     indent = "\n" + _UNIT * (depth + 1)
     parts = []
-    for part in node.parts:
+    for part in node.children:
         label = text[part.key_start : part.key_end] + ": " if part.key is not None else ""
-        has_comma = part is not node.parts[-1]
+        has_comma = part is not node.children[-1]
         parts.append(label + _layout(text, part, depth + 1, len(indent) - 1 + len(label) + has_comma))
     return f"{opening}{indent}{f',{indent}'.join(parts)}\n{_UNIT * depth}{closing}"
 
 
-def _on_one_line(text: str, node: Node) -> str | None:
+def _on_one_line(text: str, node: JsonNode) -> str | None:
     """Return an array on one line, None where an object inside asks for lines of its own."""
     if node.kind == "object":
-        return None if node.parts else "{}"
+        return None if node.children else "{}"
     if node.kind != "array":
         return text[node.start : node.end]
-    parts = [_on_one_line(text, part) for part in node.parts]
+    parts = [_on_one_line(text, part) for part in node.children]
     return None if None in parts else f"[{', '.join(filter(None, parts))}]"

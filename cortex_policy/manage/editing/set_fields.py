@@ -1,12 +1,12 @@
 """What `set` does: from the text of a grant and a wanted change to the new text, nothing else touched."""
 
-from cortex_policy.core.closest_match import nearest_word
+from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import DATA_CLASSES, decode, decode_json
-from cortex_policy.core.engine import usable
-from cortex_policy.core.json_edit import appended, inserted, replaced, thinned
+from cortex_policy.core.engine import normalize_scope
+from cortex_policy.core.json_edit import append_item, insert_member, remove_items, replace_value
 from cortex_policy.core.model import Grant, Rate, UsageError, Value
-from cortex_policy.core.scope_prefix import proposed
-from cortex_policy.core.text import listed
+from cortex_policy.core.scope_prefix import suggest_prefix
+from cortex_policy.core.text import join_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _check_edit(wanted: GrantEdit) -> None:
     if "" in wanted.allow:
         raise UsageError("an action has a name")
     for scope in wanted.add_scopes:
-        if usable(scope) is None:
+        if normalize_scope(scope) is None:
             raise UsageError(f"the scope `{scope}` can never match", _scope_hint(scope))
     _check_once("action", wanted.allow + wanted.revoke, str)
     _check_once("scope", wanted.add_scopes + wanted.remove_scopes, _normalize)
@@ -88,7 +88,7 @@ def _check_once(what: str, words: tuple[str, ...], meaning: "Callable[[str], str
 
 
 def _scope_hint(scope: str) -> str:
-    prefix = proposed(scope)
+    prefix = suggest_prefix(scope)
     if prefix is None:
         return "scopes are paths below the root; an empty fsScope allows any path"
     return f"scopes are plain path prefixes, relative to the root; did you mean `{prefix}`?"
@@ -120,35 +120,35 @@ def _edit_scopes(scopes: tuple[str, ...], wanted: GrantEdit) -> tuple[str, ...]:
 
 def _normalize(scope: str) -> str:
     """Return what a scope is compared as: `docs` and `docs/` are one, and go together."""
-    return usable(scope) or scope
+    return normalize_scope(scope) or scope
 
 
 def _list_hint(what: str, word: str, known: tuple[str, ...]) -> str:
-    return f"{_did_you_mean(word, known)}its {what}: {listed(known) or 'none'}"
+    return f"{_did_you_mean(word, known)}its {what}: {join_words(known) or 'none'}"
 
 
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    close = nearest_word(word, known)
+    close = closest_word(word, known)
     return f"did you mean `{close}`? " if close else ""
 
 
 def _rewrite(text: str, before: Grant, after: Grant) -> str:
     if after.tool != before.tool:
-        text = replaced(text, "/tool", after.tool)
+        text = replace_value(text, "/tool", after.tool)
     if after.rate != before.rate:
-        text = replaced(text, "/rate/perMinute", after.rate.per_minute)
+        text = replace_value(text, "/rate/perMinute", after.rate.per_minute)
     if after.data_class != before.data_class:
         text = _set_member(text, "dataClass", after.data_class)
     text = _update_list(text, "actions", before.actions, after.actions)
     if after.fs_scope and "fsScope" not in decode_json(text.encode()):
-        return inserted(text, "", "fsScope", list(after.fs_scope))
+        return insert_member(text, "", "fsScope", list(after.fs_scope))
     return _update_list(text, "fsScope", before.fs_scope, after.fs_scope)
 
 
 def _set_member(text: str, key: str, value: str) -> str:
     if key in decode_json(text.encode()):
-        return replaced(text, f"/{key}", value)
-    return inserted(text, "", key, value)
+        return replace_value(text, f"/{key}", value)
+    return insert_member(text, "", key, value)
 
 
 def _update_list(text: str, key: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
@@ -156,5 +156,5 @@ def _update_list(text: str, key: str, before: tuple[str, ...], after: tuple[str,
     known, kept = set(before), set(after)
     for word in after:
         if word not in known:
-            text = appended(text, f"/{key}", word)
-    return thinned(text, f"/{key}", {index for index, word in enumerate(before) if word not in kept})
+            text = append_item(text, f"/{key}", word)
+    return remove_items(text, f"/{key}", {index for index, word in enumerate(before) if word not in kept})

@@ -5,7 +5,7 @@ from marshal import dumps
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.decode import decode
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import covering, misspelling
+from cortex_policy.core.engine import matching_scope, path_syntax_error
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings, budget_key
 from cortex_policy.manage.replay.rate import Windows
 from cortex_policy.manage.replay.relevant_grant import GrantParts
@@ -106,9 +106,9 @@ class Deciding:
 
     def _judged(self, grant: "Grant | GrantError", data: "dict[str, Any]") -> "Reason | Unknown | None":
         with self.steps as steps:
-            before = steps.refused
+            before = steps.skipped_searches
             answer = judged(grant, data, self._settings)
-            return answer if steps.refused == before else SLOW
+            return answer if steps.skipped_searches == before else SLOW
 
     def _met(self, data: "dict[str, Any]") -> "Grant | GrantError":
         grant = self.grant(data["grant"])
@@ -155,7 +155,7 @@ def _plain_paths(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | None
         declaration = grant.args.get(name, {})
         if not isinstance(declaration, dict) or not _OF_ANY_TEXT.issuperset(declaration):
             return None
-        found[name] = [covering(grant.fs_scope, given), misspelling(given)]
+        found[name] = [matching_scope(grant.fs_scope, given), path_syntax_error(given)]
     return found
 
 

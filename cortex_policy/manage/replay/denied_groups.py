@@ -3,7 +3,7 @@
 import os
 from collections import deque
 
-from cortex_policy.core.engine import covering
+from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.model import (
     ALLOWED,
     GRANT_NOT_FOUND,
@@ -76,7 +76,7 @@ class Group:
     def add(self, found: Needs) -> bool:
         """Take what one more call lacks; false where that is too much to name."""
         self.actions |= dict.fromkeys(found.actions)
-        self.scopes |= {scope: None for scope in found.scopes if covering(tuple(self.scopes), scope) is None}
+        self.scopes |= {scope: None for scope in found.scopes if matching_scope(tuple(self.scopes), scope) is None}
         if len(self.scopes) > _MOST_DIRECTORIES:
             self.scopes = dict.fromkeys(merged(tuple(self.scopes)))
         return all(self._redeclare(one) for one in found.declared)
@@ -95,7 +95,9 @@ class Group:
 
 def merged(scopes: tuple[str, ...]) -> tuple[str, ...]:
     """Return few scopes that hold many directories: where they are too many, what those of one top have in common."""
-    widest = [scope for scope in scopes if covering(tuple(other for other in scopes if other != scope), scope) is None]
+    widest = [
+        scope for scope in scopes if matching_scope(tuple(other for other in scopes if other != scope), scope) is None
+    ]
     if len(widest) <= MOST_SCOPES:
         return tuple(widest)
     tops: dict[str, list[str]] = {}
@@ -154,9 +156,9 @@ class Gathering:
         found = self._needs.get(key) if key is not None else None
         if found is None:
             with self._deciding.steps as steps:
-                before = steps.refused
+                before = steps.skipped_searches
                 found = needs(self._deciding.part_for(data, grant), data, self._settings)
-                found = found if steps.refused == before else SLOW
+                found = found if steps.skipped_searches == before else SLOW
             if len(self._needs) >= MOST_KNOWN:
                 self._needs.clear()
             self._needs[key] = found

@@ -1,7 +1,7 @@
 """What a grant lacks to allow one past call: as little as there is, or why no grant should allow it."""
 
-from cortex_policy.core.arguments import unmet
-from cortex_policy.core.engine import misspelling, outside, usable
+from cortex_policy.core.arguments import argument_violation
+from cortex_policy.core.engine import normalize_scope, path_syntax_error, scope_violation
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -102,10 +102,10 @@ def _widened(declarations: "Mapping[str, object]", args: "dict[str, Any]") -> Re
     """Return the one smallest change of the first declaration that is missed; where there are two, neither."""
     for name, value in args.items():
         declaration = declarations.get(name)
-        if name not in declarations or not unmet(declarations, {name: value}):
+        if name not in declarations or not argument_violation(declarations, {name: value}):
             continue
         tries = _tries(name, declaration, value) if isinstance(declaration, dict) else []
-        fit = [one for one in tries if not unmet({name: redeclared(declaration, one)}, {name: value})]
+        fit = [one for one in tries if not argument_violation({name: redeclared(declaration, one)}, {name: value})]
         if len(fit) == 1:
             return fit[0]
         return f"argument `{name}` misses its declaration, and no one change of that is the obvious one"
@@ -133,7 +133,7 @@ def _scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
         place = known.get((argument, given)) if given is not None else None
         if place is None:
             return "a path of it is none"
-        if not outside(grant.fs_scope, place):
+        if not scope_violation(grant.fs_scope, place):
             continue
         scopes = directories(place)
         if isinstance(scopes, str):
@@ -146,14 +146,14 @@ def directories(place: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that hold a path in both spellings, or why there are none."""
     if place.protected_reason:
         return "a path that governs grants is in no scope"
-    if why := misspelling(place.given) or place.error:
+    if why := path_syntax_error(place.given) or place.error:
         return f"a path of it {why}"
     found = []
     for relative in dict.fromkeys((place.normalized, place.resolved_inside)):  # both spellings must be in scope
         if relative is None:
             return "a path of it leads out of the root"
         scope = relative.rpartition("/")[0] or relative
-        if not relative or usable(scope) is None or scope.casefold().split("/")[0] == ".cortex":
+        if not relative or normalize_scope(scope) is None or scope.casefold().split("/")[0] == ".cortex":
             return "no scope that is smaller than the root can hold a path of it"
         found.append(scope)
     return found

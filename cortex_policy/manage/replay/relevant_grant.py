@@ -1,8 +1,8 @@
 """The part of a grant that one past call meets, so that a log of calls on a grant of any size is linear in both."""
 
-from cortex_policy.core.engine import usable
+from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import Grant
-from cortex_policy.core.scope_prefix import usable_paths
+from cortex_policy.core.scope_prefix import normalized_scopes
 from cortex_policy.manage.replay.rules import recorded_places
 
 TYPE_CHECKING = False
@@ -16,9 +16,9 @@ class GrantParts:
     def __init__(self, grant: Grant) -> None:
         """Sort them once."""
         self._grant = grant
-        self._actions, self._scopes = frozenset(grant.actions), usable_paths(grant.fs_scope)
+        self._actions, self._scopes = frozenset(grant.actions), normalized_scopes(grant.fs_scope)
         # INVARIANT: of a grant with scopes one is always kept: without any all paths would be allowed
-        self._one_scope = tuple(filter(usable, grant.fs_scope))[:1] or grant.fs_scope[:1]
+        self._one_scope = tuple(filter(normalize_scope, grant.fs_scope))[:1] or grant.fs_scope[:1]
 
     def part_for(self, data: "dict[str, Any]") -> Grant:
         """Return a grant that answers this call as the whole one does, for the same reason."""

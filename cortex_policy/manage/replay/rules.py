@@ -1,8 +1,8 @@
 """A past call decided again, every rule but the rate, on what its event says: yes, no or unknown, never a guess."""
 
 from cortex_policy.core.audit_event import PATH_MEMBERS
-from cortex_policy.core.compare.declarations import allows_none
-from cortex_policy.core.engine import refusal, usable
+from cortex_policy.core.compare.declarations import accepts_nothing
+from cortex_policy.core.engine import check_rules, normalize_scope
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -85,10 +85,10 @@ def _from_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "R
     strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None and is_path for _, given, is_path in paths)
     is_lost = any(bad is not good for bad, good in places)
     worst = Request(data["action"], args, tuple([place for place, _ in places]), 1, approved is True)
-    no = refusal(grant, worst, Settings(**{**vars(settings), "require_path": True}) if strict else settings)
+    no = check_rules(grant, worst, Settings(**{**vars(settings), "require_path": True}) if strict else settings)
     if no is not None and (is_lost or strict or approved is None):
         best = Request(data["action"], args, tuple([place for _, place in places]), 1, approved is not False)
-        no = refusal(grant, best, settings)
+        no = check_rules(grant, best, settings)
         if no is None:
             return DETOUR if is_lost else REQUIRED if strict else APPROVAL
     return None if no is None else no.reason
@@ -104,7 +104,7 @@ def _places(
             continue
         place = known.get((argument, given))
         if place is None:
-            within = next(filter(usable, grant.fs_scope), None)
+            within = next(filter(normalize_scope, grant.fs_scope), None)
             yield (
                 ResolvedPath(argument, given, protected_reason="is not in the log"),
                 ResolvedPath(argument, given, within, within, within),
@@ -146,7 +146,7 @@ def _approved(recorded: Reason) -> bool | None:
 def _from_names(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
     names = [name for name in data["args"] if isinstance(name, str)]
     declared = [name for name in names if name in grant.args]
-    if any(allows_none(grant.args, name) for name in declared):
+    if any(accepts_nothing(grant.args, name) for name in declared):
         return ARGUMENT_NOT_ALLOWED
     if settings.undeclared_args != "allow" and len(declared) < len(names):
         return Unknown("`undeclared_args` is asked of its values, and the log does not hold them")

@@ -5,8 +5,8 @@ from itertools import chain
 
 import tomli_w
 
-from cortex_policy.core.decode import Malformed
-from cortex_policy.core.settings import flattened
+from cortex_policy.core.decode import MalformedError
+from cortex_policy.core.settings import flatten
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state.writer_lock import NotDone
 
@@ -28,7 +28,7 @@ def set_in_text(text: str, name: str, value: object) -> str:
 
     Each line keeps its ending, and a new one ends as the line before it does.
     """
-    before = flattened(decode_toml(text.encode()))
+    before = flatten(decode_toml(text.encode()))
     wanted = {key: part for key, part in before.items() if key != name} | ({} if value is UNSET else {name: value})
     if wanted == before:
         return text
@@ -49,8 +49,8 @@ def toml_literal(value: object) -> str:
 
 def _has_values(text: str, wanted: dict[str, object]) -> bool:
     try:
-        return flattened(decode_toml(text.encode())) == wanted
-    except Malformed:
+        return flatten(decode_toml(text.encode())) == wanted
+    except MalformedError:
         return False
 
 

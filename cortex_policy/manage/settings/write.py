@@ -3,7 +3,7 @@
 import os
 from contextlib import contextmanager, suppress
 
-from cortex_policy.core.compare.grants import fails
+from cortex_policy.core.compare.grants import widens
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError, Value
 from cortex_policy.core.settings import (
     BY_NAME,
@@ -12,10 +12,10 @@ from cortex_policy.core.settings import (
     PROJECT,
     SUPPRESSIONS,
     SYSTEM,
+    EffectiveSetting,
     Setting,
-    Standing,
-    from_text,
-    standings,
+    parse_value,
+    resolve_all,
 )
 from cortex_policy.manage.diff.grants import settings_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
@@ -88,9 +88,9 @@ def find_setting(name: str) -> Setting:
     return setting
 
 
-def resolve_settings(root: Root | None) -> list[Standing]:
+def resolve_settings(root: Root | None) -> list[EffectiveSetting]:
     """Return what each setting is, where that stands, and what it hid."""
-    return standings(layers(root.path if root is not None else None))
+    return resolve_all(layers(root.path if root is not None else None))
 
 
 def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", patience: Patience = AT_ONCE) -> bool:
@@ -102,7 +102,7 @@ def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", pa
     _check_place(target, setting)
     if setting.kind == SUPPRESSIONS:
         raise UsageError(f"`{name}` is no single value", f"use `cortex-policy config edit --{PROJECT}`")
-    value = from_text(setting, text)
+    value = parse_value(setting, text)
     if not setting.accepts(value):
         raise UsageError(f"`{name}` cannot be `{text}`", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():
@@ -119,7 +119,7 @@ def unset_value(target: SettingsFile, name: str, consent: "Consent", patience: P
 def widening_of(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
     """Return what a new text would mean, where it may allow more than the old one; None where it does not."""
     meaning = compare_settings_texts(target.place, target.file, old, new)
-    return settings_diff(meaning) if meaning is not None and fails(meaning.verdict) else None
+    return settings_diff(meaning) if meaning is not None and widens(meaning.verdict) else None
 
 
 def check_settings_text(target: SettingsFile, data: bytes) -> None:

@@ -3,7 +3,7 @@
 import os
 from time import gmtime, strftime
 
-from cortex_policy.core.compare.grants import Meaning, fails
+from cortex_policy.core.compare.grants import GrantComparison, widens
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import compare_bytes
@@ -34,7 +34,7 @@ def entry_for_write(
     version: int,
     changes: "GrantBytes",
     modes: "Mapping[str, int]",
-    meaning: Meaning | None = None,
+    meaning: GrantComparison | None = None,
     *,
     is_own: bool = True,
 ) -> Entry:
@@ -45,7 +45,7 @@ def entry_for_write(
     if meaning is None:
         ((grant_id, (old, new)),) = changes.items()
         meaning = compare_bytes(grant_id, old, new).meaning
-    widened = "; ".join(part.sentence for part in meaning.fields if fails(part.verdict) and part.sentence)
+    widened = "; ".join(part.sentence for part in meaning.fields if widens(part.verdict) and part.sentence)
     kept = tuple(
         _history_change(grant_id, old, new, modes.get(grant_id, 0o644), is_own=is_own)
         for grant_id, (old, new) in changes.items()

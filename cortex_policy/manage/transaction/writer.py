@@ -8,7 +8,7 @@ import stat
 from contextlib import contextmanager, suppress
 from shlex import quote
 
-from cortex_policy.core.compare.grants import SAME, Meaning
+from cortex_policy.core.compare.grants import SAME, GrantComparison
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_UNSAFE, STAMP_MISMATCH, CortexPolicyError, GrantError
 from cortex_policy.manage.transaction.record import entry_for_write, history_limits
@@ -118,7 +118,7 @@ class Writer:
             tools = self._tools.descriptor
             os.rename(f"{grant_id}.json", f"{other}.json", src_dir_fd=tools, dst_dir_fd=tools)
 
-        return self._commit({grant_id: (old, None), other: (None, old)}, act, Meaning(SAME, ()))
+        return self._commit({grant_id: (old, None), other: (None, old)}, act, GrantComparison(SAME, ()))
 
     def check_permissions(self, grant_id: str) -> None:
         """Raise GrantError (22) if others can write a grant: checks refuse it, and a write would make it look safe."""
@@ -163,7 +163,7 @@ class Writer:
                 raise NotDone(f"`{grant_id}` {what}", "look at it, then try again")
 
     def _commit(
-        self, changes: "GrantBytes", act: "Callable[[Verify], None]", meaning: Meaning | None = None
+        self, changes: "GrantBytes", act: "Callable[[Verify], None]", meaning: GrantComparison | None = None
     ) -> int | None:
         """Make a change of grants, from what they must be to what they become, by a single step that can fail."""
         self._check_unchanged(changes)
@@ -181,7 +181,7 @@ class Writer:
         grants = merge_digests(stamp.grants, {grant_id: digest_or_none(new) for grant_id, (_, new) in changes.items()})
         return self._finish(Stamp(stamp.version + 1, grants, {}))
 
-    def _begin(self, changes: "GrantBytes", meaning: Meaning | None) -> Stamp:
+    def _begin(self, changes: "GrantBytes", meaning: GrantComparison | None) -> Stamp:
         """Return the stamp before a write, which says now what is pending; raise where it does not allow one."""
         stamp, pairs = self._stamp_without_pending(), pending_digests(changes)
         if stamp is not None:
@@ -206,7 +206,7 @@ class Writer:
         self.recover()  # the disk refused the last step of the write before
         return self.stamp()
 
-    def _begin_history(self, version: int, changes: "GrantBytes", meaning: Meaning | None) -> None:
+    def _begin_history(self, version: int, changes: "GrantBytes", meaning: GrantComparison | None) -> None:
         if self._history.is_on:
             modes = {grant_id: self.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
             self._history.begin(entry_for_write(self._command, version, changes, modes, meaning, is_own=self.is_own))

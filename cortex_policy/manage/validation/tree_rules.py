@@ -3,9 +3,9 @@
 import os
 from unicodedata import normalize
 
-from cortex_policy.core.engine import covering
+from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.json_text import json_text
-from cortex_policy.core.unicode_form import difference
+from cortex_policy.core.unicode_form import form_difference
 from cortex_policy.schema.problems import Finding, pointer
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ class Tree:
                 continue
             code, told, hint = self._known.get(prefix) or self._known.setdefault(prefix, self._look(prefix))
             if code == "scope-link":
-                if covering(scopes, told) is not None:
+                if matching_scope(scopes, told) is not None:
                     continue
                 told = f"is a link to `{told}`, which no scope covers, so all in it is denied"
             if code:
@@ -56,7 +56,7 @@ class Tree:
         near = self._in_another_case(prefix)
         if near:
             if normalize("NFC", near) == normalize("NFC", prefix):
-                told = difference("the tree's", prefix, near)
+                told = form_difference("the tree's", prefix, near)
                 return "scope-absent", f"does not exist: {told}", _as_json(near)
             return "scope-case", f"is spelled `{near}` in the tree, and case counts", f"did you mean `{near}`?"
         return (

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from cortex_policy.core.arguments import broken
+from cortex_policy.core.arguments import declaration_error
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
 from cortex_policy.schema.problems import Finding, pointer
@@ -32,7 +32,7 @@ def unenforceable(subject: "Subject") -> "Iterator[Finding]":
         yield Finding("arg-keyword", message, "write what `properties` holds straight into `args`", "/args")
         return
     for name, declaration in subject.grant.args.items():
-        if broken(declaration, 0):
+        if declaration_error(declaration, 0):
             yield from _broken(name, declaration, ("args", name))
 
 
@@ -60,8 +60,8 @@ def _broken(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator
     for keyword, value in declaration.items():
         if keyword == "items":
             yield from _broken(name, value, (*steps, keyword))
-        elif broken({keyword: value}, 0):
-            message = f"`{name}` {broken({keyword: value}, 0)}, so every call with it is denied"
+        elif declaration_error({keyword: value}, 0):
+            message = f"`{name}` {declaration_error({keyword: value}, 0)}, so every call with it is denied"
             known = f"what can be enforced: {', '.join(sorted(KEYWORDS))}"
             yield Finding("arg-keyword", message, _HINTS.get(keyword, known), pointer(*steps, keyword))
 
@@ -70,7 +70,7 @@ def _patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tu
     """Yield the way to each pattern, the pattern, and how long a value is at most that it is to match."""
     if isinstance(declaration, dict):
         pattern, longest = declaration.get("pattern"), declaration.get("maxLength", LONGEST)
-        if isinstance(pattern, str) and not broken({"maxLength": longest}, 0):
+        if isinstance(pattern, str) and not declaration_error({"maxLength": longest}, 0):
             yield (*steps, "pattern"), (pattern, int(min(longest, LONGEST)))
         yield from _patterns(declaration.get("items"), (*steps, "items"))
 
@@ -80,7 +80,7 @@ def _slow(pattern: str, longest: int) -> tuple[tuple[str, str] | None, int]:
     """Return what is wrong with a pattern and what would help, None where nothing is known; and the work it was."""
     work = Work(_MOST_WORK // 4)
     try:
-        return _problem(compile_pattern(pattern).parsed, longest, work), work.most - work.left
+        return _problem(compile_pattern(pattern).pattern, longest, work), work.most - work.left
     except PatternError:  # told as what cannot be enforced
         return None, 0
     except TooMuchWorkError:

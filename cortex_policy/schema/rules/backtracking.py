@@ -2,7 +2,7 @@
 
 from cortex_policy.core.ecma_automaton import EDGE, Automaton
 from cortex_policy.core.ecma_characters import END
-from cortex_policy.core.ecma_nodes import Assertion, Node, Positions
+from cortex_policy.core.ecma_nodes import Assertion, PatternNode, Positions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class WayCounter:
     first: list[tuple[int, int]]
     is_anchored: bool
 
-    def __init__(self, node: Node, work: Work, *, is_anchored: bool) -> None:
+    def __init__(self, node: PatternNode, work: Work, *, is_anchored: bool) -> None:
         """Find them; each move of counting is spent of the work."""
         work.spend(_MAKING + node.size)
         self.work = work
@@ -105,7 +105,7 @@ class WayCounter:
         self.work.spend(_ADDING + len(text.ways))
         before = EDGE if not text.text else _is_word(text.text[-1])
         ways = self._passed(text.ways, before, _is_word(letter))
-        accepted = self.automaton.accepted[self.automaton.classes[ord(letter)]]
+        accepted = self.automaton.positions_by_class[self.automaton.classes[ord(letter)]]
         found: dict[int, int] = {}
         for place, count in ways.items():
             if accepted >> place & 1:

@@ -4,7 +4,7 @@ from itertools import takewhile
 from shlex import quote
 
 from cortex_policy.core.escalation import escalations, looks_like_writing
-from cortex_policy.core.scope_prefix import proposed
+from cortex_policy.core.scope_prefix import suggest_prefix
 from cortex_policy.schema.fixes import Mend
 from cortex_policy.schema.problems import Finding, pointer
 
@@ -119,7 +119,7 @@ def _why(scope: str) -> str:
 def _instead(subject: "Subject", scope: str) -> str:
     """Say what would match; it allows more than nothing, so it is for an operator to decide."""
     called, root = subject.called, subject.root.rstrip("/")
-    prefix = proposed(scope.removeprefix(root) if scope.startswith(f"{root}/") else scope)
+    prefix = suggest_prefix(scope.removeprefix(root) if scope.startswith(f"{root}/") else scope)
     if not scope.isprintable():  # no command that is shown could be typed
         return f"remove it with `cortex-policy edit {called}`; without any scope, any path is allowed"
     command = f"cortex-policy set {called}{_option('remove', scope)}"

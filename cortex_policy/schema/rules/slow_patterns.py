@@ -28,7 +28,7 @@ def never_matches(parsed: Pattern, work: Work) -> bool:
         state = left.pop()
         if len(known) > _MOST_STATES or automaton.accepts(state, ""):
             return False
-        for name in () if state is DEAD else automaton.accepted:
+        for name in () if state is DEAD else automaton.positions_by_class:
             work.spend(state.weight)
             following = state[name][0]
             if id(following) not in known:

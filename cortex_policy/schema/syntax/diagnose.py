@@ -2,8 +2,8 @@
 
 import re
 
-from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
-from cortex_policy.core.json_tree import Stopped, scan
+from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
+from cortex_policy.core.json_tree import JsonSyntaxError, parse_tree
 from cortex_policy.schema.syntax.findings import Notes
 from cortex_policy.schema.syntax.parser import Reader
 from cortex_policy.schema.syntax.tokens import Words
@@ -30,7 +30,7 @@ def faults(data: bytes) -> "tuple[Finding, ...]":
     """Return why `decode_json` refuses bytes, in the order of the text; nothing for those that it takes."""
     try:
         decode_json(data)
-    except Malformed as refusal:
+    except MalformedError as refusal:
         notes = Notes()
         _note_bytes(data, notes)
         if not notes:
@@ -125,11 +125,11 @@ def _note_wrapped(text: str, around: Wrapping, notes: Notes) -> None:
     note_wrapping(text, around, end, notes)
 
 
-def _note_refusal(text: str, refusal: Malformed, notes: Notes) -> None:
+def _note_refusal(text: str, refusal: MalformedError, notes: Notes) -> None:
     """Note what the strict readers say, for a cause that is not recognised."""
     try:
-        scan(text)
-    except Stopped as stop:
+        parse_tree(text)
+    except JsonSyntaxError as stop:
         notes.add("syntax-json", (stop.offset, min(stop.offset + 1, len(text))), stop.why)
     else:
         notes.add("syntax-json", (0, 0), str(refusal))

@@ -1,6 +1,6 @@
 """What is noted while a text is read that is not JSON: at most 100 findings, one for each cause."""
 
-from cortex_policy.core.json_tree import place
+from cortex_policy.core.json_tree import line_and_column
 from cortex_policy.schema.problems import Finding
 
 MOST_FOUND = 100
@@ -14,7 +14,7 @@ def shown(part: str) -> str:
 
 def where(text: str, offset: int) -> str:
     """Return a place as a message names it."""
-    return "line {} column {}".format(*place(text, offset))
+    return "line {} column {}".format(*line_and_column(text, offset))
 
 
 class Notes:

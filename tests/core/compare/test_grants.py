@@ -7,12 +7,21 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.arguments import unmet
-from cortex_policy.core.compare.declarations import allows_none, inside
-from cortex_policy.core.compare.grants import BOTH, NARROWED, SAME, WIDENED, combined, compare, described, fails
+from cortex_policy.core.arguments import argument_violation
+from cortex_policy.core.compare.declarations import accepts_nothing, is_subset
+from cortex_policy.core.compare.grants import (
+    BOTH,
+    NARROWED,
+    SAME,
+    WIDENED,
+    combine_verdicts,
+    compare_grants,
+    describe_grant,
+    widens,
+)
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.ecma_regex import SharedSteps
-from cortex_policy.core.engine import covering, refusal
+from cortex_policy.core.engine import check_rules, matching_scope
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import path_arguments
 from tests.support.chance import chance
@@ -28,7 +37,7 @@ def changed(grant: Grant = GRANT, /, **fields: Any) -> Grant:
 
 def became(field: str, old: Grant, new: Grant) -> tuple[str, str]:
     """Return the verdict and the sentence of one field; it must be the one that decides."""
-    meaning = compare(old, new)
+    meaning = compare_grants(old, new)
     found = next(part for part in meaning.fields if part.field == field)
     assert meaning.verdict == found.verdict
     return found.verdict, found.sentence
@@ -131,22 +140,27 @@ def test_the_arguments(
 def test_one_that_allows_nothing_is_compared_as_a_whole() -> None:
     """An absent or invalid grant allowed nothing, and so does one without actions."""
     empty = changed(actions=())
-    assert compare(None, GRANT).verdict == compare(empty, GRANT).verdict == WIDENED
-    assert compare(GRANT, None).verdict == compare(GRANT, empty).verdict == NARROWED
-    assert compare(None, None).verdict == compare(None, empty).verdict == compare(empty, None).verdict == SAME
-    (whole,) = compare(None, GRANT).fields
+    assert compare_grants(None, GRANT).verdict == compare_grants(empty, GRANT).verdict == WIDENED
+    assert compare_grants(GRANT, None).verdict == compare_grants(GRANT, empty).verdict == NARROWED
+    assert (
+        compare_grants(None, None).verdict
+        == compare_grants(None, empty).verdict
+        == compare_grants(empty, None).verdict
+        == SAME
+    )
+    (whole,) = compare_grants(None, GRANT).fields
     assert (whole.field, whole.sentence) == (
         "grant", "allowed nothing before; now git-map may tree, search below docs, 30 a minute, internal",
     )  # fmt: skip
-    assert described(changed(fs_scope=(), args={"a": {}})).endswith(
+    assert describe_grant(changed(fs_scope=(), args={"a": {}})).endswith(
         "on any path, 30 a minute, internal, 1 arguments declared"
     )
-    assert described(empty) == "nothing"
+    assert describe_grant(empty) == "nothing"
 
 
 def test_an_untouched_grant_is_the_same_field_by_field() -> None:
     """All six are there, in the order of the contract, and none says anything."""
-    meaning = compare(GRANT, changed(id="other"))
+    meaning = compare_grants(GRANT, changed(id="other"))
     assert meaning.verdict == SAME
     assert [part.field for part in meaning.fields] == ["tool", "actions", "rate", "args", "dataClass", "fsScope"]
     assert {(part.verdict, part.sentence) for part in meaning.fields} == {(SAME, "")}
@@ -154,11 +168,13 @@ def test_an_untouched_grant_is_the_same_field_by_field() -> None:
 
 def test_verdicts_combine() -> None:
     """One that widens and one that narrows are both."""
-    assert combined([]) == combined([SAME, SAME]) == SAME
-    assert combined([SAME, NARROWED]) == NARROWED
-    assert combined([SAME, WIDENED]) == WIDENED
-    assert combined([NARROWED, WIDENED]) == combined([BOTH]) == combined([BOTH, NARROWED]) == BOTH
-    assert [fails(verdict) for verdict in (SAME, NARROWED, WIDENED, BOTH)] == [False, False, True, True]
+    assert combine_verdicts([]) == combine_verdicts([SAME, SAME]) == SAME
+    assert combine_verdicts([SAME, NARROWED]) == NARROWED
+    assert combine_verdicts([SAME, WIDENED]) == WIDENED
+    assert (
+        combine_verdicts([NARROWED, WIDENED]) == combine_verdicts([BOTH]) == combine_verdicts([BOTH, NARROWED]) == BOTH
+    )
+    assert [widens(verdict) for verdict in (SAME, NARROWED, WIDENED, BOTH)] == [False, False, True, True]
 
 
 def test_long_values_are_cut() -> None:
@@ -174,7 +190,7 @@ PATHS = ["/".join(parts) for depth in (1, 2, 3) for parts in product((*PARTS, "c
 
 def places(scopes: tuple[str, ...]) -> set[str]:
     """Return all paths that these scopes allow; `nowhere` stands for what no scope can cover."""
-    return {path for path in PATHS if covering(scopes, path)} if scopes else {*PATHS, "nowhere"}
+    return {path for path in PATHS if matching_scope(scopes, path)} if scopes else {*PATHS, "nowhere"}
 
 
 @given(st.lists(st.sampled_from(SCOPES), max_size=4), st.lists(st.sampled_from(SCOPES), max_size=4))
@@ -222,7 +238,9 @@ RULES = [
 def allowed(grant: Grant) -> list[set[tuple[str, int]]]:
     """Return all calls of the enumeration that the engine lets pass, under each of the settings."""
     calls = [request(grant, grant.actions[0], args) for args in CALLS] if grant.actions else []
-    passing = [[index for index, call in enumerate(calls) if refusal(grant, call, rules) is None] for rules in RULES]
+    passing = [
+        [index for index, call in enumerate(calls) if check_rules(grant, call, rules) is None] for rules in RULES
+    ]
     return [set(product(grant.actions, found)) for found in passing]
 
 
@@ -280,11 +298,11 @@ def test_no_declaration_is_wrongly_inside_another(pair: tuple[dict[str, Any], di
     """Each value that is tried and meets the new one meets the old one too, as the engine sees it."""
     one, two = ({"a": declaration} for declaration in pair)
     for old, new in ((one, two), (two, one), ({}, one), (one, {})):
-        meets = [value for value in [*VALUES, "abc", "docs", "xx"] if not unmet(new, {"a": value})]
-        assert not (meets and allows_none(new, "a"))
-        if inside(new, old, "a"):
-            assert not [value for value in meets if unmet(old, {"a": value})]
-    assert inside(one, {"a": dict(reversed(pair[0].items()))}, "a")
+        meets = [value for value in [*VALUES, "abc", "docs", "xx"] if not argument_violation(new, {"a": value})]
+        assert not (meets and accepts_nothing(new, "a"))
+        if is_subset(new, old, "a"):
+            assert not [value for value in meets if argument_violation(old, {"a": value})]
+    assert is_subset(one, {"a": dict(reversed(pair[0].items()))}, "a")
 
 
 GRANTS = st.builds(
@@ -335,12 +353,12 @@ def test_no_verdict_is_wrong(pair: tuple[Grant, Grant]) -> None:
     """`same` is equal and `narrowed` is inside for each call that is tried, in both directions of an edit."""
     calls = {id(grant): allowed(grant) for grant in pair}
     for old, new in (pair, pair[::-1]):
-        verdict = compare(old, new).verdict
+        verdict = compare_grants(old, new).verdict
         if verdict in {SAME, NARROWED}:
             assert is_inside(new, old, calls)
         if verdict == SAME:
             assert is_inside(old, new, calls)
-    assert compare(pair[0], pair[0]).verdict == SAME
+    assert compare_grants(pair[0], pair[0]).verdict == SAME
 
 
 @pytest.mark.parametrize(

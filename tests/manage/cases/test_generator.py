@@ -9,7 +9,7 @@ from conftest import GIT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cortex_policy.core.compare.grants import compare
+from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.decode import decode
 from cortex_policy.manage.cases.coverage import Cover
 from cortex_policy.manage.cases.model import CaseFile
@@ -102,7 +102,7 @@ def test_rates_of_any_size_are_driven_to_their_end(tmp_path_factory: pytest.Temp
     assert not tried(file, subject(GIT | {"rate": {"perMinute": rate}})).failed
     assert bool(cover.unmet) == (rate > 10**18)
     near = subject(GIT | {"rate": {"perMinute": rate + 1}})
-    assert compare(near.grant, subject(GIT).grant).fields
+    assert compare_grants(near.grant, subject(GIT).grant).fields
     assert bool(tried(file, near).failed) == (rate <= 10**18)
 
 

@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from cortex_policy.core.closest_match import nearest_word
+from cortex_policy.core.closest_match import closest_word
 from cortex_policy.manage.cases.model import MOST_CASES, CaseFile
 from cortex_policy.manage.cases.parser import read
 
@@ -29,7 +29,7 @@ def test_very_many_flaws_are_not_looked_for(tmp_path: Path) -> None:
 
     def count(frame: FrameType, event: str, _: object) -> None:
         nonlocal guesses
-        guesses += event == "call" and frame.f_code is nearest_word.__code__
+        guesses += event == "call" and frame.f_code is closest_word.__code__
 
     sys.setprofile(count)
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from cortex_policy.core.decode import Malformed, decode_json
+from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.manage.editing.formatting import format_grant_text
 from tests.support.json_documents import MANY, TOKEN, documents
 
@@ -64,5 +64,5 @@ def test_an_example_keeps_its_tokens(file: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", '{"a": 1, "a": 2}', "[NaN]", "[" * 65 + "]" * 65])
 def test_what_does_not_decode_is_not_laid_out(text: str) -> None:
     """It is to be mended first."""
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedError):
         format_grant_text(text)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import decode
-from cortex_policy.core.json_tree import node_at, scan
+from cortex_policy.core.json_tree import node_at, parse_tree
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
@@ -129,7 +129,7 @@ def test_a_text_that_is_no_grant_is_not_edited() -> None:
 
 def test_an_edit_that_went_wrong_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     """It raises what ends as 70; no text leaves."""
-    monkeypatch.setattr(set_fields, "replaced", lambda text, *_: text)
+    monkeypatch.setattr(set_fields, "replace_value", lambda text, *_: text)
     with pytest.raises(AssertionError):
         apply_edit(GIT, GrantEdit(rate=5))
 
@@ -174,7 +174,7 @@ def test_a_change_and_its_reverse_leave_the_same_grant(
     )
     assert sorted(set(back.after.actions)) == sorted(set(before.actions))
     assert (back.after.rate, back.after.fs_scope, back.after.args) == (before.rate, before.fs_scope, before.args)
-    node = node_at(scan(text), "/rate/perMinute")
+    node = node_at(parse_tree(text), "/rate/perMinute")
     is_canonical = rate == before.rate.per_minute or text[node.start : node.end] == str(before.rate.per_minute)
     if not revoke and "fsScope" in json.loads(text) and is_canonical:
         assert back.text == text

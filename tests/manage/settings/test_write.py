@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cortex_policy import state as host
 from cortex_policy.core.model import GrantError, UsageError
-from cortex_policy.core.settings import PROJECT, SYSTEM, USER, flattened
+from cortex_policy.core.settings import PROJECT, SYSTEM, USER, flatten
 from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
 from cortex_policy.manage.settings.session import run_settings_session
@@ -64,7 +64,7 @@ def test_the_files_of_system_and_project_can_be_read_by_all(mine: Path, root: Pa
     for target in (SettingsFile(SYSTEM), SettingsFile(PROJECT, Root(str(root), named=True))):
         assert set_value(target, "sensitive", "deny", yes)
         assert Path(target.file).stat().st_mode & 0o777 == 0o644
-    assert [one.winner.place for one in resolve_settings(root_or_none(None)) if one.setting.name == "sensitive"] == [
+    assert [one.effective.place for one in resolve_settings(root_or_none(None)) if one.setting.name == "sensitive"] == [
         SYSTEM
     ]
     assert (tmp_path / "etc").stat().st_mode & 0o777 == 0o755
@@ -235,7 +235,7 @@ def test_a_change_changes_one_setting_and_no_comment(parts: list[tuple[str, str]
     """Whatever the file looks like: else it is refused."""
     text = "".join(line.replace("\n", ending) for line, ending in parts)
     try:
-        before = flattened(tomllib.loads(text))
+        before = flatten(tomllib.loads(text))
     except tomllib.TOMLDecodeError:
         return
     name, value = change
@@ -246,7 +246,7 @@ def test_a_change_changes_one_setting_and_no_comment(parts: list[tuple[str, str]
     wanted = (
         {**before, name: value} if value is not None else {key: part for key, part in before.items() if key != name}
     )
-    assert flattened(tomllib.loads(after)) == wanted
+    assert flatten(tomllib.loads(after)) == wanted
     if value is not None:
         assert after.count("# c") == text.count("# c")
     if "\n" in text and "\n" not in text.replace("\r\n", ""):

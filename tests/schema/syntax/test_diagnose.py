@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import MAX_BYTES, Malformed, decode_json
-from cortex_policy.core.json_tree import Stopped, place, scan
+from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
+from cortex_policy.core.json_tree import JsonSyntaxError, line_and_column, parse_tree
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.problems import placed
 from cortex_policy.schema.syntax.diagnose import faults
@@ -202,7 +202,7 @@ def is_refused(data: bytes) -> bool:
     """Whether the decoder refuses bytes."""
     try:
         decode_json(data)
-    except Malformed:
+    except MalformedError:
         return True
     return False
 
@@ -210,8 +210,8 @@ def is_refused(data: bytes) -> bool:
 def stop_of(text: str) -> int:
     """Return where a strict reader stops."""
     try:
-        return scan(text).end
-    except Stopped as stop:
+        return parse_tree(text).end
+    except JsonSyntaxError as stop:
         return stop.offset
 
 
@@ -234,7 +234,7 @@ def check(data: bytes) -> None:
 def test_a_cause_is_named_and_placed(data: bytes) -> None:
     """Each at its line and column, nothing beside."""
     text = data.decode("utf-8", "replace")
-    found = [(one.code, *place(text, (one.span or (0, 0))[0]), one.message) for one in faults(data)]
+    found = [(one.code, *line_and_column(text, (one.span or (0, 0))[0]), one.message) for one in faults(data)]
     expected = CASES[data]
     assert len(found) == len(expected), found
     for (code, line, column, message), (name, *place_of, start) in zip(found, expected, strict=True):

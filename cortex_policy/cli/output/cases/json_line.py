@@ -42,7 +42,7 @@ def _case(result: Result) -> dict[str, object]:
         "reason": str(result.got) if result.got is not None else None,
         "wrong": list(result.wrong),
         "rule": why.step.rule if why is not None else None,
-        "said": why.step.said if why is not None else None,
+        "said": why.step.message if why is not None else None,
         "grant_file": why.file if why is not None else None,
         "grant_line": (why.step.line or None) if why is not None else None,
         "nearest": (why.nearest or None) if why is not None else None,

@@ -37,7 +37,7 @@ def reasons(result: Result) -> list[str]:
     lines, why = list(result.wrong), result.why
     if why is not None:
         place = f"{why.file}:{why.step.line}" if why.step.line else why.file
-        lines.append(f"{why.step.rule}: {why.step.said} [{place}]")
+        lines.append(f"{why.step.rule}: {why.step.message} [{place}]")
         near = near_by(why.step.rule, why.nearest)
         lines += [f"nearest: {near}"] if near else []
     return lines
