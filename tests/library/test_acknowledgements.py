@@ -1,4 +1,4 @@
-"""A reader acknowledges each version that its decisions are made on, as long as it lives and no longer."""
+"""A reader acknowledges each version that its decisions use, while it runs and no longer."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def stamped(root: Path) -> Path:
 
 @pytest.mark.usefixtures("stamped")
 def test_a_write_is_acknowledged_by_each_process_of_a_reader(state: Path) -> None:
-    """And what they hold is readable for nobody else."""
+    """No other user may read the files."""
     with PolicyStore(reader="gateway"), PolicyStore(reader="gateway"), PolicyStore(reader="other"):
         assert [told.version for told in wait_for_readers(find_root(), "gateway", None, PATIENCE)] == [1, 1]
         assert result_of("set", "git", "--rate", "5").returncode == 0
@@ -48,8 +48,8 @@ def test_a_write_is_acknowledged_by_each_process_of_a_reader(state: Path) -> Non
 
 
 @pytest.mark.usefixtures("stamped")
-def test_a_version_that_nobody_runs_is_waited_for_until_the_time_out() -> None:
-    """With who runs which, or that there is nobody."""
+def test_waiting_for_a_version_that_no_reader_uses_times_out() -> None:
+    """The message says which reader uses which version, or that there is none."""
     with pytest.raises(NotDone, match="no process has acknowledged"):
         wait_for_readers(find_root(), "gateway", None, 0)
     with PolicyStore(reader="gateway"), pytest.raises(NotDone, match=f"process {os.getpid()} runs version 1"):
@@ -60,8 +60,8 @@ def test_a_version_that_nobody_runs_is_waited_for_until_the_time_out() -> None:
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.usefixtures("stamped")
-def test_a_reader_that_died_counts_no_more(state: Path, end: int) -> None:
-    """Whatever became of its process id; what it left is removed by whoever looks next."""
+def test_a_reader_that_has_ended_does_not_count(state: Path, end: int) -> None:
+    """Whatever its process id is used for now; the next one who looks removes its file."""
     service = subprocess.Popen([sys.executable, "-c", SERVICE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert service.stdout is not None
     assert service.stdout.readline() == b"allowed\n"
@@ -73,8 +73,8 @@ def test_a_reader_that_died_counts_no_more(state: Path, end: int) -> None:
 
 
 @pytest.mark.usefixtures("stamped")
-def test_a_child_of_a_reader_takes_nothing_back_and_keeps_nobody_alive() -> None:
-    """The acknowledgement is its parent's."""
+def test_a_child_of_a_reader_neither_removes_nor_keeps_its_acknowledgement() -> None:
+    """The acknowledgement belongs to the parent."""
     with PolicyStore(reader="gateway") as store:
         ready, say_ready = os.pipe()
         done, say_done = os.pipe()
@@ -95,24 +95,24 @@ def test_a_child_of_a_reader_takes_nothing_back_and_keeps_nobody_alive() -> None
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a b", "x" * 200, 3])
-def test_a_name_of_a_reader_is_a_word(root: Path, name: str) -> None:
-    """For both who reads and who waits."""
+def test_the_name_of_a_reader_must_be_a_word(root: Path, name: str) -> None:
+    """For the reader, and for whoever waits for it."""
     with pytest.raises(UsageError):
         PolicyStore(root, reader=name)
     with pytest.raises(UsageError):
         wait_for_readers(find_root(), name)
 
 
-def test_a_reader_that_cannot_acknowledge_does_not_begin(stamped: Path, state: Path) -> None:
-    """Who waits for it would wait for ever."""
+def test_a_reader_that_cannot_acknowledge_does_not_start(stamped: Path, state: Path) -> None:
+    """A deployment would wait for it for ever."""
     state.chmod(0o777)
     with pytest.raises(StateError):
         PolicyStore(stamped, reader="gateway")
     state.chmod(0o700)
 
 
-def test_what_to_wait_for_must_be_said(stamped: Path) -> None:
-    """Else it would be no wait at all; and a root without a stamp has no version."""
+def test_stamp_wait_needs_something_to_wait_for(stamped: Path) -> None:
+    """A reader or a version; and a root without a stamp has no version."""
     assert result_of("stamp", "wait").returncode == 2
     (stamped / ".cortex" / "policy" / "stamp.json").unlink()
     done = result_of("stamp", "wait", "--reader", "gateway")

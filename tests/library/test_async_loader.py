@@ -1,4 +1,4 @@
-"""Beside an event loop: it goes on while a disk or a lock does not, and who waits for the same shares it."""
+"""An event loop goes on while a disk or a lock blocks, and calls for the same grant share one read."""
 
 import asyncio
 import fcntl
@@ -23,7 +23,7 @@ PATH = {"path": "docs/guide.md"}
 
 @contextmanager
 def ledger_held(state: Path) -> Iterator[None]:
-    """Hold the lock of every budget, as a process does that was stopped in the middle of a hit."""
+    """Hold the lock of every budget, like a process that was stopped in the middle of a hit."""
     held = [os.open(file, os.O_RDWR) for file in state.glob("*/*") if not file.name.startswith(".")]
     assert held
     for descriptor in held:
@@ -36,7 +36,7 @@ def ledger_held(state: Path) -> Iterator[None]:
 
 
 async def ticks_while(waiting: "asyncio.Task[object]", least: int) -> int:
-    """Count how often the loop comes round while a task is not done, up to a number."""
+    """Count how often the loop runs while a task is not done, up to a number."""
     count = 0
     while not waiting.done() and count < least:
         await asyncio.sleep(0.001)
@@ -45,7 +45,7 @@ async def ticks_while(waiting: "asyncio.Task[object]", least: int) -> int:
 
 
 def test_the_loop_goes_on_while_a_lock_is_held(root: Path, state: Path) -> None:
-    """A real lock, by a real descriptor, for as long as the loop takes to come round 50 times."""
+    """A real lock, on a real descriptor, for as long as the loop takes to run 50 times."""
 
     async def main() -> None:
         async with PolicyStore(root) as store:
@@ -60,7 +60,7 @@ def test_the_loop_goes_on_while_a_lock_is_held(root: Path, state: Path) -> None:
 
 
 class Pipe:
-    """A read that stalls until somebody writes: a FIFO, read as a slow disk is."""
+    """A read that blocks until something is written: a FIFO in place of a slow disk."""
 
     def __init__(self, directory: Path) -> None:
         self.name = directory / "fifo"
@@ -76,8 +76,8 @@ class Pipe:
         await asyncio.to_thread(self.name.write_text, text)
 
 
-def test_many_who_wait_share_one_read_and_one_who_leaves_takes_nobody_along(tmp_path: Path) -> None:
-    """The loop ticks meanwhile; who comes while it is under way gets the next one, begun after they came."""
+def test_many_callers_share_one_read_and_cancelling_one_cancels_no_other(tmp_path: Path) -> None:
+    """The loop goes on. A call during a read gets the next one, which starts after the call."""
 
     async def main() -> None:
         executor, pipe = AsyncExecutor(), Pipe(tmp_path)
@@ -101,8 +101,8 @@ def test_many_who_wait_share_one_read_and_one_who_leaves_takes_nobody_along(tmp_
     asyncio.run(main())
 
 
-def test_many_who_load_at_once_read_once(root: Path) -> None:
-    """Each gets the very same grant."""
+def test_many_loads_at_once_are_one_read(root: Path) -> None:
+    """Each gets the same object."""
     time.sleep(STILL)
 
     async def main() -> None:
@@ -114,8 +114,8 @@ def test_many_who_load_at_once_read_once(root: Path) -> None:
     asyncio.run(main())
 
 
-def test_who_loads_after_a_write_gets_what_was_written(root: Path) -> None:
-    """Even while an older load is under way."""
+def test_a_load_after_a_write_gets_what_was_written(root: Path) -> None:
+    """Even while an older load still runs."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
 
     async def main() -> None:
@@ -132,8 +132,8 @@ def test_who_loads_after_a_write_gets_what_was_written(root: Path) -> None:
     asyncio.run(main())
 
 
-def test_errors_are_raised_when_awaited_and_to_each(root: Path) -> None:
-    """Not when the coroutine is made; and in the caller's frame where nothing is awaited."""
+def test_each_caller_gets_the_error_when_it_awaits(root: Path) -> None:
+    """Not when the coroutine is created; the methods that are not async raise in the caller's frame."""
 
     async def main() -> None:
         async with PolicyStore(root) as store:
@@ -153,7 +153,7 @@ def test_errors_are_raised_when_awaited_and_to_each(root: Path) -> None:
 
 
 def test_a_store_serves_one_loop_after_another(root: Path) -> None:
-    """And is closed by whoever is last."""
+    """The last one closes it."""
     store = PolicyStore(root)
     for _ in range(3):
         assert asyncio.run(store.load_async("git")).tool == "git-map"
@@ -161,7 +161,7 @@ def test_a_store_serves_one_loop_after_another(root: Path) -> None:
 
 
 def test_a_child_of_a_fork_has_threads_of_its_own(root: Path) -> None:
-    """Those of its parent are not there to answer."""
+    """The threads of its parent do not exist in it."""
     with PolicyStore(root) as store:
         asyncio.run(store.load_async("git"))
         child = os.fork()

@@ -1,4 +1,4 @@
-"""A store with an audit log: each answer stands in the file before it is given, and the log is kept open for the next."""
+"""A store with an audit log: each decision is in the file before it is returned, and the log stays open."""
 
 import gc
 import json
@@ -29,7 +29,7 @@ UNALIKE = ("id", "time")
 
 @pytest.fixture
 def log(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Set an audit log, and let the grants lie still."""
+    """Set an audit log, and wait until the grants are stable."""
     assert root.is_dir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     time.sleep(STILL)
@@ -38,7 +38,7 @@ def log(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def store(log: Path, root: Path) -> Iterator[PolicyStore]:
-    """Make a store that has its grants in memory."""
+    """Create a store that has its grants in memory."""
     assert not log.exists()
     with PolicyStore(root) as store:
         store.preload()
@@ -52,15 +52,15 @@ def events(log: Path) -> list[dict[str, Any]]:
 
 
 def alike(event: dict[str, Any]) -> dict[str, Any]:
-    """Return an event without what is its own."""
+    """Return an event without the members that differ in each call."""
     data = {name: value for name, value in event["data"].items() if name not in ("chain", "follows")}
     return {**{name: value for name, value in event.items() if name not in UNALIKE}, "data": data}
 
 
-def test_a_line_says_what_was_decided_though_the_arguments_change_meanwhile(
+def test_a_line_has_the_arguments_that_were_decided_even_if_they_change(
     log: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As another thread may change them once every rule has passed."""
+    """Another thread may change them after every rule has passed."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", "full")
     given: dict[str, Any] = {}
 
@@ -78,10 +78,10 @@ def test_a_line_says_what_was_decided_though_the_arguments_change_meanwhile(
 
 
 @pytest.mark.parametrize("detail", ["names", "fingerprints", "full"])
-def test_a_line_says_what_a_call_without_a_store_says(
+def test_a_line_is_the_same_as_that_of_a_call_without_a_store(
     log: Path, root: Path, detail: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Allowed or over its rate, at each level of detail, with what the environment tells."""
+    """Allowed or over its rate, at each level of detail, with what the environment says."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", detail)
     (root / ".cortex/policy/stamp.json").write_text('{"format": 1, "version": 42}')
     with PolicyStore(root) as store:
@@ -107,8 +107,8 @@ def test_a_line_says_what_a_call_without_a_store_says(
     assert verified(log).chained == 32
 
 
-def test_each_answer_is_in_the_file_when_it_is_given(log: Path, store: PolicyStore) -> None:
-    """A yes, a no by its rate from memory, and any other no; each with an id of its own."""
+def test_each_decision_is_in_the_file_when_it_is_returned(log: Path, store: PolicyStore) -> None:
+    """An allowed call, a denial by the rate from memory, any other denial; each with its own id."""
     said = []
     for number in range(40):
         try:
@@ -121,8 +121,8 @@ def test_each_answer_is_in_the_file_when_it_is_given(log: Path, store: PolicySto
     assert len({event["id"] for event in events(log)}) == 40
 
 
-def test_the_version_is_the_one_of_the_stamp_as_it_stands(log: Path, store: PolicyStore, root: Path) -> None:
-    """However it was written."""
+def test_the_version_is_that_of_the_current_stamp(log: Path, store: PolicyStore, root: Path) -> None:
+    """In whatever way it was written."""
     stamp = root / ".cortex/policy/stamp.json"
     for version in (1, 2, 3):
         stamp.write_text(f'{{"version": {version}}}')
@@ -134,7 +134,7 @@ def test_the_version_is_the_one_of_the_stamp_as_it_stands(log: Path, store: Poli
 
 
 def test_a_log_that_is_renamed_removed_or_cut_goes_on(log: Path, store: PolicyStore) -> None:
-    """A new file is made, which says what it follows where that is there; what was cut begins a chain."""
+    """A new file is created, and names the file that it follows if that exists. A log that was cut starts a chain."""
     store.enforce("git", "tree")
     log.rename(f"{log}.1")
     store.enforce("git", "tree")
@@ -149,8 +149,8 @@ def test_a_log_that_is_renamed_removed_or_cut_goes_on(log: Path, store: PolicySt
     assert verified(log).chained == 2
 
 
-def test_a_log_that_comes_back_to_its_size_is_not_taken_for_the_same(log: Path, store: PolicyStore) -> None:
-    """Another program may have cut it and written as much."""
+def test_a_log_that_was_cut_and_grew_to_its_old_size_is_noticed(log: Path, store: PolicyStore) -> None:
+    """Another program may have cut it and written as many bytes."""
     store.enforce("git", "tree")
     store.enforce("git", "tree")
     first, second = log.read_bytes().splitlines(keepends=True)
@@ -162,8 +162,8 @@ def test_a_log_that_comes_back_to_its_size_is_not_taken_for_the_same(log: Path, 
     assert verified(log).others == 1
 
 
-def test_others_write_between_its_lines(log: Path, store: PolicyStore) -> None:
-    """And it goes on from theirs."""
+def test_other_processes_write_between_its_lines(log: Path, store: PolicyStore) -> None:
+    """The chain goes on from theirs."""
     for _ in range(5):
         store.enforce("git", "tree")
         enforce(load_grant("git"), "tree")
@@ -171,8 +171,8 @@ def test_others_write_between_its_lines(log: Path, store: PolicyStore) -> None:
 
 
 @pytest.mark.parametrize("harm", ["open", "link", "directory", "twice"])
-def test_a_log_that_can_be_believed_no_more_denies(log: Path, store: PolicyStore, harm: str) -> None:
-    """At the next line, which takes one hit at the most; and once it was put right, calls go on."""
+def test_a_log_that_can_no_longer_be_trusted_denies(log: Path, store: PolicyStore, harm: str) -> None:
+    """At the next line, which consumes at most one hit. Once the log is fixed, calls go on."""
     store.enforce("git", "tree")
     if harm == "open":
         log.chmod(0o666)
@@ -196,10 +196,10 @@ def test_a_log_that_can_be_believed_no_more_denies(log: Path, store: PolicyStore
     store.enforce("git", "tree")
 
 
-def test_no_line_is_written_after_a_look_that_showed_another_name(
+def test_no_line_is_written_once_the_log_has_a_second_name(
     log: Path, store: PolicyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even where that name is gone before the next look: whoever made it may have opened the file by it."""
+    """Even if that name is gone before the next look: another user may have opened the file by it."""
     store.enforce("git", "tree")
     shown = []
 
@@ -219,10 +219,10 @@ def test_no_line_is_written_after_a_look_that_showed_another_name(
     assert verified(log).chained == 2
 
 
-def test_what_cannot_be_written_is_ignored_where_that_is_set(
+def test_errors_of_the_log_are_ignored_if_the_settings_say_so(
     log: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answers stand."""
+    """The decisions are the same."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")
     with PolicyStore(root) as store:
         store.preload()
@@ -236,8 +236,8 @@ def test_what_cannot_be_written_is_ignored_where_that_is_set(
     assert len(events(log)) == 2
 
 
-def test_a_log_that_is_set_meanwhile_is_written(log: Path, store: PolicyStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The one before gets no more, and is closed."""
+def test_a_log_that_is_set_later_is_written(log: Path, store: PolicyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one gets no more lines, and is closed."""
     store.enforce("git", "tree")
     monkeypatch.setenv("CORTEX_AUDIT_LOG", f"{log}-2")
     time.sleep(STILL)
@@ -247,8 +247,8 @@ def test_a_log_that_is_set_meanwhile_is_written(log: Path, store: PolicyStore, m
     assert str(log) not in opened_here()
 
 
-def test_state_that_cannot_be_used_is_an_answer_too(log: Path, store: PolicyStore, state: Path) -> None:
-    """It is written as one."""
+def test_unusable_rate_state_is_logged_too(log: Path, store: PolicyStore, state: Path) -> None:
+    """As an error of the call."""
     state.chmod(0o777)
     with pytest.raises(StateError):
         store.enforce("git", "tree")
@@ -256,7 +256,7 @@ def test_state_that_cannot_be_used_is_an_answer_too(log: Path, store: PolicyStor
 
 
 def test_a_child_of_a_fork_writes_with_a_descriptor_and_ids_of_its_own(log: Path, store: PolicyStore) -> None:
-    """At the same time as its parent, and with another thread in the middle of a line."""
+    """At the same time as its parent, while another thread writes a line."""
     store.enforce("model-gateway", "chat")
     children = []
     busy = threading.Thread(target=lambda: [store.enforce("model-gateway", "chat") for _ in range(20)])
@@ -278,8 +278,8 @@ def test_a_child_of_a_fork_writes_with_a_descriptor_and_ids_of_its_own(log: Path
     assert verified(log).chained == 51
 
 
-def test_a_child_that_lives_on_holds_no_lock_of_its_parent(log: Path, store: PolicyStore) -> None:
-    """A parent that is killed in the middle of a line leaves none."""
+def test_a_child_that_outlives_its_parent_holds_no_lock_of_it(log: Path, store: PolicyStore) -> None:
+    """A parent that is killed in the middle of a line leaves no lock."""
     store.enforce("git", "tree")
     store.enforce("git", "tree")
     read, write = os.pipe()
@@ -306,7 +306,7 @@ def test_a_child_that_lives_on_holds_no_lock_of_its_parent(log: Path, store: Pol
 
 
 def test_threads_share_one_log(log: Path, root: Path) -> None:
-    """And none of their lines is lost or torn."""
+    """No line is lost or torn."""
     with PolicyStore(root, budgets=MemoryBudgets()) as store:
         store.preload()
         for _ in range(2):
@@ -326,8 +326,10 @@ def test_threads_share_one_log(log: Path, root: Path) -> None:
     assert verified(log).chained == 58
 
 
-def test_a_signal_in_the_middle_of_a_line_is_denied_and_hangs_nobody(log: Path, store: PolicyStore) -> None:
-    """Its handler asks the same store: the line it interrupts cannot end before it does."""
+def test_a_call_in_a_signal_handler_in_the_middle_of_a_line_is_denied_and_does_not_hang(
+    log: Path, store: PolicyStore
+) -> None:
+    """The handler uses the same store: the interrupted line cannot end before the handler does."""
     store.enforce("git", "tree")
     store.enforce("git", "tree")  # a log that is there guards itself, so that the grant was read again
     caught: list[BaseException] = []
@@ -351,13 +353,13 @@ def test_a_signal_in_the_middle_of_a_line_is_denied_and_hangs_nobody(log: Path, 
 
 
 def opened_here() -> list[str]:
-    """Return what this process has open."""
+    """Return the files that this process has open."""
     return [os.path.realpath(f"/dev/fd/{number}") for number in os.listdir("/dev/fd")]
 
 
 @pytest.mark.parametrize("is_closed", [True, False])
 def test_nothing_stays_open(log: Path, root: Path, is_closed: bool) -> None:
-    """Neither after it is closed, nor where it is forgotten."""
+    """Neither after the store is closed, nor if it is only dropped."""
     store = PolicyStore(root)
     store.preload()
     store.enforce("git", "tree")

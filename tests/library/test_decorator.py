@@ -13,7 +13,7 @@ from cortex_policy.core.model import UsageError
 
 @pytest.fixture(params=["store", "no store"])
 def store(root: Path, request: pytest.FixtureRequest) -> Iterator[PolicyStore | None]:
-    """Guard by a store, and without one."""
+    """Decorate with a store and without one."""
     assert root.is_dir()
     if request.param == "no store":
         yield None
@@ -23,7 +23,7 @@ def store(root: Path, request: pytest.FixtureRequest) -> Iterator[PolicyStore | 
 
 
 def test_arguments_are_bound_by_name_however_they_are_passed(store: PolicyStore | None) -> None:
-    """In order, by name, and by default; under the name that the grant has for them."""
+    """By position, by name, and by default; under the name that they have in the grant."""
     ran = []
 
     @enforced("git", "tree", store=store, path="target")
@@ -42,8 +42,8 @@ def test_arguments_are_bound_by_name_however_they_are_passed(store: PolicyStore 
     assert (read.__name__, read.__doc__) == ("read", "Read.")
 
 
-def test_a_coroutine_function_is_asked_for_when_it_is_awaited(store: PolicyStore | None) -> None:
-    """And stays one."""
+def test_the_call_of_a_coroutine_function_is_decided_when_it_is_awaited(store: PolicyStore | None) -> None:
+    """It stays a coroutine function."""
     ran = []
 
     @enforced("git", "tree", store=store, path="path")
@@ -63,7 +63,7 @@ def test_a_coroutine_function_is_asked_for_when_it_is_awaited(store: PolicyStore
 
 
 def test_methods_are_decorated_like_functions(store: PolicyStore | None) -> None:
-    """Their instance is a parameter too."""
+    """Their instance is a parameter, too."""
 
     class Reader:
         """Reads."""

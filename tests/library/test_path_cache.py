@@ -1,4 +1,4 @@
-"""What is answered fast is what the engine and `places` would have answered, over mazes of links and any call."""
+"""Fast answers are those of the engine and of `places`, in mazes of links and for any call."""
 
 import os
 import subprocess
@@ -56,7 +56,7 @@ whatever = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, 
 
 @pytest.fixture
 def maze(root: Path) -> Path:
-    """Add links that lead up, back, round, out, and into what governs; directories and a file where none is a link."""
+    """Add links that lead up, back, in circles, out, and to protected paths; also directories and a file without links."""
     (root / "docs" / "up").symlink_to("..")
     (root / "docs" / "self").symlink_to(root)
     (root / "docs" / "loop").symlink_to("loop")
@@ -71,7 +71,7 @@ def maze(root: Path) -> Path:
 
 
 def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> CachedGrant:
-    """Make a grant stand on the premises of the root that the test stands in."""
+    """Return a grant with the preconditions of the root that is the working directory."""
     root = find_root()
     found = read_preconditions(RootName(root.path, root.named))
     origin = read_grant(root, "git").origin
@@ -83,7 +83,7 @@ def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> Cac
 
 
 def slowly(entry: CachedGrant, action: str, args: dict[str, Any]) -> Decision:
-    """Decide as every other way into this program does."""
+    """Decide with the engine, as calls without a store do."""
     decision = ask(
         entry.grant, action, exact_arguments(args), peek=True, settings=entry.settings, budgets=MemoryBudgets()
     )
@@ -110,10 +110,10 @@ def slowly(entry: CachedGrant, action: str, args: dict[str, Any]) -> Decision:
     Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs",)), {"path": "docs/a/link/a"}, "tree", "", Settings()
 )
 @example(Grant("git", "g", ("tree",), Rate(1), {}, "internal", ()), {"path": "docs/into/x"}, "tree", "", Settings())
-def test_a_fast_yes_is_the_answer_of_the_engine(
+def test_a_call_that_is_allowed_fast_is_allowed_by_the_engine(
     maze: Path, grant: Grant, args: dict[str, Any], action: str, where: str, rules: Settings
 ) -> None:
-    """Wherever the call comes from, twice in a row; what it declines is not looked at here."""
+    """From any working directory, twice in a row; calls that it leaves to the engine are not tested here."""
     given_args = {
         name: value.replace("ROOT", str(maze)) if isinstance(value, str) else value for name, value in args.items()
     }
@@ -140,7 +140,7 @@ def test_a_fast_yes_is_the_answer_of_the_engine(
 @whatever
 @given(st.lists(st.sampled_from(PARTS[:12]), min_size=1, max_size=5), st.sampled_from(["", "docs", "docs/a"]))
 def test_ordinary_paths_are_answered_fast(maze: Path, parts: list[str], where: str) -> None:
-    """Whatever is neither a link nor reached by one; else the fast way would be none."""
+    """Any path that is no link and leads through none; otherwise the fast path would never be used."""
     entry = entry_of(Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs", "packages")), Settings())
     given_path = "/".join(parts)
     place = maze / where / given_path
@@ -156,7 +156,7 @@ def test_ordinary_paths_are_answered_fast(maze: Path, parts: list[str], where: s
 
 @pytest.mark.parametrize("asks_at_once", [True, False])
 def test_a_link_that_takes_the_place_of_a_directory_is_seen_at_once(maze: Path, *, asks_at_once: bool) -> None:
-    """What is kept of a path is its text: the disk is asked each time."""
+    """Only the text of a path is kept: the disk is asked each time."""
     grant = Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs",))
     entry = entry_of(grant, Settings(), asks_at_once=asks_at_once)
     call = {"path": "docs/a/file"}
@@ -169,10 +169,10 @@ def test_a_link_that_takes_the_place_of_a_directory_is_seen_at_once(maze: Path, 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="two names are swapped as Linux does")
 @pytest.mark.parametrize("asks_at_once", [True, False])
-def test_a_way_that_never_was_is_not_allowed_while_another_process_swaps_its_parts(
+def test_a_path_that_never_existed_is_not_allowed_while_another_process_swaps_its_parts(
     maze: Path, *, asks_at_once: bool
 ) -> None:
-    """A directory with a link in it, and a link to a directory with a file: each leads out, never both halves in."""
+    """A directory with a link in it, and a link to a directory with a file: both lead out of the root."""
     (maze / "docs" / "swapped").mkdir()
     (maze / "docs" / "swapped" / "x").symlink_to("/etc/passwd")
     (maze.parent / "outside").mkdir()
@@ -190,8 +190,8 @@ def test_a_way_that_never_was_is_not_allowed_while_another_process_swaps_its_par
     assert answers == {None}
 
 
-def test_as_many_paths_as_anybody_asks_for_take_no_more_memory(maze: Path) -> None:
-    """Those that were resolved before are forgotten when they become many."""
+def test_any_number_of_paths_takes_bounded_memory(maze: Path) -> None:
+    """Entries are dropped when there are too many."""
     assert maze.is_dir()
     entry = entry_of(Grant("git", "g", ("tree",), Rate(1), {}, "internal", ("docs",)), Settings())
     for number in range(3 * MAX_PATHS):
@@ -207,10 +207,10 @@ def test_as_many_paths_as_anybody_asks_for_take_no_more_memory(maze: Path) -> No
     ("below", "inside"),
     [("policy", ("", "/tools/git.json")), ("", ("", "/policy")), ("..", ("/.cortex", "/.cortex/policy"))],
 )
-def test_what_governs_is_seen_through_a_mount(
+def test_a_protected_directory_is_noticed_through_a_mount(
     maze: Path, below: str, inside: tuple[str, ...], *, asks_at_once: bool
 ) -> None:
-    """A directory that is mounted elsewhere has no link on its way, and its own identity."""
+    """A directory that is mounted elsewhere is reached without a link, and keeps its identity."""
     (maze / "docs" / "mounted").mkdir()
     mount = ["mount", "--bind", str(maze / ".cortex" / below), str(maze / "docs" / "mounted")]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
@@ -229,7 +229,7 @@ def test_what_governs_is_seen_through_a_mount(
 def test_a_root_whose_name_is_that_of_a_rotated_log_is_left_to_the_engine(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever begins with the name of the log and a dash remembers calls, the root too."""
+    """A file whose name begins with that of the log and a dash may be a rotated log."""
     root = root.rename(root.parent / "log-1")
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_FILE", str(root.parent / "log"))
     with PolicyStore(root) as store:

@@ -1,4 +1,4 @@
-"""A call by values of any type is answered as the same call by plain ones, or refused, through every door of Python."""
+"""A call with values of any type is decided like the same call with plain values, or refused, by every function."""
 
 import asyncio
 import os
@@ -50,7 +50,7 @@ ANSWERS: list[Any] = [
 
 
 def hook(answer: Any) -> Callable[..., Any]:
-    """Make a method that answers so, whatever it is asked."""
+    """Return a method that always gives this answer."""
 
     def answered(*_: Any, **__: Any) -> Any:
         if isinstance(answer, type) and issubclass(answer, Exception):
@@ -61,7 +61,7 @@ def hook(answer: Any) -> Callable[..., Any]:
 
 
 def hostile(base: type, hooks: dict[str, Any], meta: dict[str, Any]) -> type:
-    """Make a subclass with these hooks, of a metaclass with those."""
+    """Return a subclass with these methods, and a metaclass with those."""
     members = {name: property(hook(answer)) if name == "__class__" else hook(answer) for name, answer in hooks.items()}
     made = type("Meta", (type(base),), {name: hook(answer) for name, answer in meta.items()})
     return made("Hostile", (base,), members)
@@ -77,7 +77,7 @@ names = st.sampled_from(["path", "repo", "Target_Path", "note", "file", "count",
 
 
 def disguised(value: Any, chance: Random) -> Any:
-    """Return a value of which some parts are of hostile types; outside of hypothesis, which would ask them things."""
+    """Return a value with parts of hostile types; not with hypothesis, which would call their methods."""
     if isinstance(value, dict):
         with suppress(Exception):  # keys that claim to equal each other
             value = {disguised(name, chance): disguised(part, chance) for name, part in value.items()}
@@ -95,7 +95,7 @@ def disguised(value: Any, chance: Random) -> Any:
 
 
 def filled(made: type, value: Any) -> Any:
-    """Return a dictionary, list or deque of a hostile type, filled past its hooks."""
+    """Return a dictionary, list or deque of a hostile type, filled without its own methods."""
     found = made.__new__(made)
     dict.update(found, value) if isinstance(value, dict) else type(value).extend(found, value)
     return found
@@ -103,7 +103,7 @@ def filled(made: type, value: Any) -> Any:
 
 @pytest.fixture
 def doors(root: Path) -> Iterator[list[Door]]:
-    """Return every way from Python into a decision, and count where nothing is ever full."""
+    """Return every Python function that decides, with budgets that are never full."""
     with PolicyStore(root, budgets=MemoryBudgets()) as store:
         yield [
             lambda grant, action, args, cost: enforce(load_grant(grant), action, args, cost=cost, budgets=MemoryBudgets()),
@@ -114,7 +114,7 @@ def doors(root: Path) -> Iterator[list[Door]]:
 
 
 def answered(ask: Callable[..., Any], *words: Any) -> bool:
-    """Whether a call is allowed; whatever is raised but an error of ours fails the test."""
+    """Whether a call is allowed; any error that is not of this package fails the test."""
     try:
         return bool(ask(*words))
     except CortexPolicyError:
@@ -127,10 +127,10 @@ def answered(ask: Callable[..., Any], *words: Any) -> bool:
     st.integers(0, 2**32),
 )  # fmt: skip
 @pytest.mark.usefixtures("root")
-def test_no_disguise_is_allowed_what_its_value_is_denied(
+def test_a_hostile_type_is_never_allowed_what_its_value_is_denied(
     doors: list[Door], args: dict[str, Any], action: str, grant: str, seed: int
 ) -> None:
-    """By grants with a scope and without, in each argument, key, action and cost."""
+    """With and without scopes, in each argument, key, action and cost."""
     chance = Random(seed)  # noqa: S311 - no secret
     mine, acted, cost = disguised(args, chance), disguised(action, chance), disguised(1, chance)
     yeses = [answered(ask, grant, acted, mine, cost) for ask in doors]
@@ -142,8 +142,8 @@ def test_no_disguise_is_allowed_what_its_value_is_denied(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(plain, st.integers(0, 2**32))
-def test_a_guarded_function_does_not_run_where_the_value_is_denied(root: Path, value: Any, seed: int) -> None:
-    """Whatever its argument says of itself."""
+def test_a_decorated_function_does_not_run_if_the_value_is_denied(root: Path, value: Any, seed: int) -> None:
+    """Whatever its argument claims to be."""
     assert root.is_dir()
     with PolicyStore(root, budgets=MemoryBudgets()) as store:
 
@@ -156,7 +156,7 @@ def test_a_guarded_function_does_not_run_where_the_value_is_denied(root: Path, v
 
 
 def test_a_path_is_what_open_reads(root: Path) -> None:
-    """`class X(str, Enum)` is formatted by its name, and read by its value."""
+    """`class X(str, Enum)` prints its name, but `open` reads its value."""
     import enum  # noqa: PLC0415
 
     where = enum.Enum("where", {"OUT": "../packages/x", "POLICY": "../.cortex/policy"}, type=str)
@@ -171,8 +171,8 @@ def test_a_path_is_what_open_reads(root: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [MemoryBudgets, lambda: FileBudgets((1, 2))], ids=["memory", "files"])
-def test_a_budget_is_named_by_the_text_of_its_words(make: Callable[[], Any]) -> None:
-    """A key that hashes as it likes has no budget of its own."""
+def test_a_budget_is_named_by_the_text_of_tool_and_action(make: Callable[[], Any]) -> None:
+    """A string with its own hash method has no budget of its own."""
     made = hostile(str, {"__hash__": 5, "__eq__": False}, {})
     budgets = make()
     assert budgets.hit("tool", "action", 2)

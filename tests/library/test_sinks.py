@@ -1,4 +1,4 @@
-"""Sinks: what they get, and what becomes of a call that one of them does not take."""
+"""Sinks: which events they get, and what happens to a call if one of them fails."""
 
 import logging
 import sys
@@ -29,22 +29,22 @@ from cortex_policy.manage.audit.reader import Tally, events
 
 
 class Failing:
-    """A sink that is down."""
+    """A sink that always fails."""
 
     def record(self, event: Mapping[str, object], /) -> None:
         raise ConnectionError(f"no bus for {event['id']}")
 
 
 def both(*sinks: Sink) -> None:
-    """Make a call that is allowed, and one that is not."""
+    """Make a call that is allowed, and one that is denied."""
     assert enforce(load_grant("git"), "tree", {"path": "docs/x"}, sinks=sinks)
     with pytest.raises(AccessDenied):
         enforce(load_grant("git"), "pu\x1bsh", sinks=sinks)
 
 
 @pytest.mark.usefixtures("root")
-def test_each_sink_gets_the_event_of_each_answer() -> None:
-    """As the log would hold it, without one; a failure to decide is an answer."""
+def test_each_sink_gets_the_event_of_each_call() -> None:
+    """As the log would have it, even without a log; also if there is no decision."""
     got: list[Mapping[str, Any]] = []
     both(CallableSink(got.append), CallableSink(got.append))
     assert [event["data"]["decision"] for event in got] == [True, True, False, False]
@@ -59,7 +59,7 @@ def test_each_sink_gets_the_event_of_each_answer() -> None:
 
 @pytest.mark.usefixtures("root")
 def test_a_sink_gets_what_the_log_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same id, as much of the arguments, and no digest."""
+    """The same id, the same detail of arguments, and no digest."""
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "log"))
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ARGS", "names")
     got: list[Mapping[str, Any]] = []
@@ -73,8 +73,8 @@ def test_a_sink_gets_what_the_log_gets(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("root")
-def test_a_call_that_a_sink_does_not_take_is_a_no_unless_that_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told which sink, and why; the others get it all the same where it is ignored."""
+def test_a_call_is_denied_if_a_sink_fails_unless_that_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the sink and the reason. If it is ignored, the other sinks still get the event."""
     got: list[Mapping[str, Any]] = []
     with pytest.raises(StateError, match="audit sink `Failing`: ConnectionError: no bus") as caught:
         enforce(load_grant("git"), "tree", sinks=[Failing(), CallableSink(got.append)])
@@ -87,10 +87,10 @@ def test_a_call_that_a_sink_does_not_take_is_a_no_unless_that_is_ignored(monkeyp
 
 
 @pytest.mark.usefixtures("root")
-def test_a_log_that_fails_and_is_ignored_keeps_nothing_from_a_sink(
+def test_a_sink_gets_the_event_even_if_the_log_fails_and_that_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor does a sink keep anything from the log."""
+    """And the log gets it even if a sink fails."""
     (tmp_path / "directory").mkdir()
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(tmp_path / "directory"))
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")
@@ -104,7 +104,7 @@ def test_a_log_that_fails_and_is_ignored_keeps_nothing_from_a_sink(
 
 @pytest.mark.usefixtures("root")
 def test_logging_gets_a_line_that_a_terminal_can_show(caplog: pytest.LogCaptureFixture) -> None:
-    """With the event beside it, and a no as a warning."""
+    """With the event as an attribute; a denial is a warning."""
     with caplog.at_level(logging.INFO, logger="cortex_policy.audit"):
         both(LoggingSink())
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
@@ -115,7 +115,7 @@ def test_logging_gets_a_line_that_a_terminal_can_show(caplog: pytest.LogCaptureF
 
 @pytest.mark.usefixtures("root")
 def test_open_telemetry_gets_an_event_in_the_span_and_a_count() -> None:
-    """By the real SDK; without a span the count stands alone."""
+    """With the real SDK; without a span there is only the count."""
     exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
     tracer, meters = TracerProvider(), MeterProvider([reader])
     tracer.add_span_processor(SimpleSpanProcessor(exporter))
@@ -144,8 +144,8 @@ def points(reader: InMemoryMetricReader) -> list[Any]:
     return [metric for one in data.resource_metrics for scope in one.scope_metrics for metric in scope.metrics]
 
 
-def test_without_the_library_its_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In words that can be typed."""
+def test_without_open_telemetry_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a command that can be typed."""
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     with pytest.raises(UsageError, match="opentelemetry is not installed") as caught:
         OpenTelemetrySink()
@@ -153,8 +153,8 @@ def test_without_the_library_its_extra_is_named(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("root")
-def test_what_a_stop_ends_is_recorded_too() -> None:
-    """Whatever came before the settings were read."""
+def test_a_call_that_a_stop_denies_is_recorded_too() -> None:
+    """Although the settings were not read yet."""
     got: list[Mapping[str, Any]] = []
     grant = load_grant("git")
     Path(".cortex/policy/stop").write_text("")

@@ -1,4 +1,4 @@
-"""Grants in memory: every decision that begins after a change is made on what was changed, whatever it was."""
+"""Grants in memory: a decision that begins after a change uses what was changed, whatever it was."""
 
 import asyncio
 import hashlib
@@ -28,7 +28,7 @@ PATH = {"path": "docs/guide.md"}
 
 @pytest.fixture
 def store(root: Path, ears: str) -> Iterator[PolicyStore]:
-    """Make a store that has its grants in memory; one that the kernel tells of changes, and one that it does not."""
+    """Create a store with its grants in memory; one with events of the kernel, and one without."""
     assert ears
     time.sleep(STILL)
     with PolicyStore(root) as store:
@@ -38,7 +38,7 @@ def store(root: Path, ears: str) -> Iterator[PolicyStore]:
 
 
 def digest(file: Path) -> str:
-    """Return what a decision on these bytes says."""
+    """Return the digest that a decision by these bytes has."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
@@ -48,7 +48,7 @@ def changed(**members: object) -> bytes:
 
 
 def rewritten(file: Path, data: bytes) -> None:
-    """Write into the file as it stands."""
+    """Write into the existing file."""
     file.write_bytes(data)
 
 
@@ -60,7 +60,7 @@ def renamed_over(file: Path, data: bytes) -> None:
 
 
 def rewritten_alike(file: Path, data: bytes) -> None:
-    """Leave size and time of the change as they were."""
+    """Keep size and modification time."""
     before = file.stat()
     assert len(data) == before.st_size
     with file.open("r+b") as opened:
@@ -69,7 +69,7 @@ def rewritten_alike(file: Path, data: bytes) -> None:
 
 
 def swapped_above(levels: int) -> Callable[[Path, bytes], None]:
-    """Put another directory in the place of one of those above."""
+    """Replace a directory above the file."""
 
     def swap(file: Path, data: bytes) -> None:
         above = file.parents[levels]
@@ -89,7 +89,7 @@ def by_this_program(file: Path, _: bytes) -> None:
 
 
 def checked_out(file: Path, data: bytes) -> None:
-    """Commit what stands, and what is to come, on two branches."""
+    """Commit the old and the new grant on two branches, and check out the new one."""
     top = file.parents[3]
 
     def git(*words: str) -> None:
@@ -115,10 +115,10 @@ MEANS = [
 @pytest.mark.parametrize(
     "write", MEANS, ids=["rewrite", "rename", "alike", "tools", "policy", "cortex", "root", "set", "git"]
 )
-def test_the_next_decision_is_made_on_what_was_written(
+def test_the_next_decision_uses_what_was_written(
     store: PolicyStore, root: Path, write: Callable[[Path, bytes], None]
 ) -> None:
-    """Whoever wrote it, and whatever that left as it was."""
+    """Whoever wrote it, and whatever stayed the same."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
     before = store.decide("git", "tree", PATH)
     assert before.grant_sha256 == digest(file)
@@ -132,7 +132,7 @@ def test_the_next_decision_is_made_on_what_was_written(
 
 
 def test_writes_right_after_one_another_are_all_seen(store: PolicyStore, root: Path) -> None:
-    """However close: what may change again under one time stamp is never kept."""
+    """However close: a file that may change again with the same time stamp is never kept."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
     for number in range(300):
         rewritten_alike(file, changed(tool=f"git-{number % 10}xx"[:7]))
@@ -141,7 +141,7 @@ def test_writes_right_after_one_another_are_all_seen(store: PolicyStore, root: P
 
 @pytest.mark.parametrize("directory", [".", ".cortex", ".cortex/policy", ".cortex/policy/tools"])
 def test_a_directory_that_others_may_write_is_noticed_at_once(store: PolicyStore, root: Path, directory: str) -> None:
-    """And so is that it was mended."""
+    """And so is the fix."""
     (root / directory).chmod(0o777)
     for ask in (store.decide, store.enforce):
         with pytest.raises(GrantError, match="writable by everyone"):
@@ -153,14 +153,14 @@ def test_a_directory_that_others_may_write_is_noticed_at_once(store: PolicyStore
 
 
 def test_a_grant_that_others_may_write_is_noticed_at_once(store: PolicyStore, root: Path) -> None:
-    """Its bytes are the same; who could change them is not."""
+    """Its bytes are the same, but more users could change them."""
     (root / ".cortex" / "policy" / "tools" / "git.json").chmod(0o666)
     with pytest.raises(GrantError, match="writable by everyone"):
         store.enforce("git", "tree")
 
 
-def test_a_grant_that_is_gone_is_not_found(store: PolicyStore, root: Path) -> None:
-    """And one that comes back is."""
+def test_a_removed_grant_is_not_found(store: PolicyStore, root: Path) -> None:
+    """And one that comes back is found."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
     kept = file.rename(file.with_suffix(".away"))
     with pytest.raises(GrantError) as error:
@@ -171,7 +171,7 @@ def test_a_grant_that_is_gone_is_not_found(store: PolicyStore, root: Path) -> No
 
 
 def test_a_stop_denies_from_the_next_call_on(store: PolicyStore, root: Path) -> None:
-    """By its name alone; and no longer than it stands. To load is to decide nothing."""
+    """Its name is enough, and only while it exists. Loading is still allowed."""
     stop = root / ".cortex" / "policy" / "stop"
     stop.touch()
     assert store.decide("git", "tree").reason == "stopped"
@@ -187,7 +187,7 @@ def test_a_stop_denies_from_the_next_call_on(store: PolicyStore, root: Path) -> 
 def test_a_stop_of_the_host_denies_from_the_next_call_on(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Even where nobody had made its directory before."""
+    """Even if its directory did not exist before."""
     system = tmp_path / "etc" / "cortex-policy"
     monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(system))
     time.sleep(STILL)
@@ -201,8 +201,8 @@ def test_a_stop_of_the_host_denies_from_the_next_call_on(
         assert store.decide("git", "tree")
 
 
-def test_settings_of_the_user_count_from_the_next_call_on(store: PolicyStore, tmp_path: Path) -> None:
-    """Even where nobody had made their directory before."""
+def test_user_settings_apply_from_the_next_call_on(store: PolicyStore, tmp_path: Path) -> None:
+    """Even if their directory did not exist before."""
     directory = tmp_path / "config" / "cortex-policy"
     assert store.decide("git", "tree")
     directory.mkdir(parents=True)
@@ -212,8 +212,8 @@ def test_settings_of_the_user_count_from_the_next_call_on(store: PolicyStore, tm
     assert store.decide("git", "tree")
 
 
-def test_settings_count_from_the_next_call_on(store: PolicyStore, root: Path) -> None:
-    """In the project, which tightens, and changed in place."""
+def test_project_settings_apply_from_the_next_call_on(store: PolicyStore, root: Path) -> None:
+    """They can only tighten; the file is changed in place."""
     file = root / ".cortex" / "policy" / "config.toml"
     assert store.decide("git", "tree")
     file.write_text("require_path = true \n")
@@ -222,7 +222,7 @@ def test_settings_count_from_the_next_call_on(store: PolicyStore, root: Path) ->
     assert store.decide("git", "tree")
 
 
-def test_a_required_stamp_is_asked_for_each_version(store: PolicyStore, root: Path) -> None:
+def test_a_required_stamp_is_checked_for_each_version(store: PolicyStore, root: Path) -> None:
     """A grant that was edited by hand is refused until it is stamped."""
     (root / ".cortex" / "policy" / "config.toml").write_text('stamp = "require"\n')
     with pytest.raises(GrantError) as error:
@@ -237,8 +237,8 @@ def test_a_required_stamp_is_asked_for_each_version(store: PolicyStore, root: Pa
         store.enforce("git", "tree")
 
 
-def test_the_variables_of_the_process_count_within_moments(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are its own, and are looked at 50 times a second."""
+def test_environment_variables_apply_within_moments(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They belong to the process, and are read 50 times a second."""
     with PolicyStore(root) as store:
         assert store.decide("git", "tree")
         monkeypatch.setenv("CORTEX_POLICY_REQUIRE_PATH", "true")
@@ -247,7 +247,7 @@ def test_the_variables_of_the_process_count_within_moments(root: Path, monkeypat
 
 
 def test_nothing_is_read_twice_without_a_reason(store: PolicyStore) -> None:
-    """And what is kept is counted."""
+    """And uses of kept grants are counted."""
     before = store.stats()
     for _ in range(50):
         assert store.decide("git", "tree", PATH)
@@ -259,8 +259,8 @@ def test_nothing_is_read_twice_without_a_reason(store: PolicyStore) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has inotify")
-def test_nothing_is_looked_at_twice_where_the_kernel_tells(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither by the first decision after a write elsewhere, nor by the thousandth."""
+def test_nothing_is_examined_twice_if_the_kernel_reports_changes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by the first decision after a write somewhere else, nor by the thousandth."""
     monkeypatch.setattr(preconditions, "MAX_AGE_NS", 1 << 62)
     looks, look = [], preconditions.read_preconditions
     monkeypatch.setattr(preconditions, "read_preconditions", lambda name: looks.append(1) or look(name))
@@ -277,7 +277,7 @@ def test_nothing_is_looked_at_twice_where_the_kernel_tells(root: Path, monkeypat
         assert len(looks) == seen
 
 
-def test_a_decision_is_the_one_that_enforce_would_make(store: PolicyStore) -> None:
+def test_decide_decides_like_enforce(store: PolicyStore) -> None:
     """Allowed and denied, with the same paths, obligations and details."""
     grant = load_grant("git")
     for action, args in (("tree", PATH), ("tree", {}), ("push", {}), ("tree", {"path": "etc"}), ("tree", {"path": 3})):
@@ -290,8 +290,8 @@ def test_a_decision_is_the_one_that_enforce_would_make(store: PolicyStore) -> No
             assert getattr(found, field) == getattr(expected, field)
 
 
-def test_only_a_yes_of_enforce_consumes(store: PolicyStore) -> None:
-    """The budget is the one that all processes share; a full one tells how long to wait."""
+def test_only_an_allowed_enforce_consumes_budget(store: PolicyStore) -> None:
+    """All processes share the budget; if it is full, the denial says how long to wait."""
     for _ in range(40):
         store.decide("git", "tree", PATH)
     for _ in range(15):
@@ -307,8 +307,8 @@ def test_only_a_yes_of_enforce_consumes(store: PolicyStore) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "memory"])
-def test_a_flood_is_denied_in_the_words_of_any_other_denial(root: Path, kind: str) -> None:
-    """Whether the file is asked, or the answer is known."""
+def test_a_flood_is_denied_with_the_same_message_as_any_other_call(root: Path, kind: str) -> None:
+    """Whether the file is read, or the answer is known."""
     grant = load_grant("git")
     time.sleep(STILL)
     with PolicyStore(root, budgets=MemoryBudgets() if kind == "memory" else None) as store:
@@ -330,7 +330,7 @@ def test_a_flood_is_denied_in_the_words_of_any_other_denial(root: Path, kind: st
             assert found.budget.retry_after_seconds == pytest.approx(expected.budget.retry_after_seconds, abs=5)
 
 
-def test_a_cost_is_consumed_whole(root: Path) -> None:
+def test_a_cost_is_consumed_completely(root: Path) -> None:
     """Or not at all."""
     with PolicyStore(root, budgets=MemoryBudgets()) as store:
         assert store.enforce("git", "tree", cost=30)
@@ -340,8 +340,8 @@ def test_a_cost_is_consumed_whole(root: Path) -> None:
             store.enforce("git", "search", cost=0)
 
 
-def test_the_least_recently_used_grant_gives_way(root: Path) -> None:
-    """And is read again when it is asked for."""
+def test_the_least_recently_used_grant_is_dropped(root: Path) -> None:
+    """And is read again when it is needed."""
     tools = root / ".cortex" / "policy" / "tools"
     for name in "abc":
         (tools / f"{name}.json").write_text(json.dumps({**GIT, "tool": name}))
@@ -353,8 +353,8 @@ def test_the_least_recently_used_grant_gives_way(root: Path) -> None:
     assert (stats.misses, stats.evictions, stats.grants) == (4, 2, 2)
 
 
-def test_warming_tells_what_failed_and_raises_nothing(root: Path) -> None:
-    """The others are there."""
+def test_preload_returns_failures_and_raises_nothing(root: Path) -> None:
+    """The other grants are loaded."""
     (root / ".cortex" / "policy" / "tools" / "broken.json").write_text("{")
     with PolicyStore(root) as store:
         warmth = store.preload()
@@ -366,8 +366,8 @@ def test_warming_tells_what_failed_and_raises_nothing(root: Path) -> None:
         assert list(store.preload().failures) == [""]
 
 
-def test_what_is_invalidated_is_read_anew(store: PolicyStore) -> None:
-    """One, or all."""
+def test_invalidated_grants_are_read_again(store: PolicyStore) -> None:
+    """One grant, or all."""
     before = store.stats().misses
     store.invalidate("git")
     store.load("git")
@@ -377,8 +377,8 @@ def test_what_is_invalidated_is_read_anew(store: PolicyStore) -> None:
 
 
 @pytest.mark.parametrize("word", [None, 3, [], "", "..", "a/b", "x" * 200, b"git", "\ud800"])
-def test_no_word_but_an_id_is_looked_up(store: PolicyStore, word: str) -> None:
-    """Every error is one of ours."""
+def test_only_an_id_is_looked_up(store: PolicyStore, word: str) -> None:
+    """Every error is one of this package."""
     for ask in (lambda: store.load(word), lambda: store.decide(word, "tree"), lambda: store.enforce(word, "tree")):
         with pytest.raises((GrantError, UsageError)):
             ask()
@@ -386,7 +386,7 @@ def test_no_word_but_an_id_is_looked_up(store: PolicyStore, word: str) -> None:
         asyncio.run(store.load_async(word))
 
 
-def test_a_closed_store_answers_nothing(root: Path) -> None:
+def test_a_closed_store_decides_nothing(root: Path) -> None:
     """Whatever it had in memory."""
     store = PolicyStore(root)
     store.preload()
@@ -400,7 +400,7 @@ def test_a_closed_store_answers_nothing(root: Path) -> None:
 
 
 def test_threads_share_a_store_and_a_budget(root: Path) -> None:
-    """Exactly as many calls pass as the rate says, while the grant is written again and again."""
+    """Exactly as many calls are allowed as the rate says, while the grant is written again and again."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
     passed: list[Decision] = []
     refused: list[int] = []
@@ -429,7 +429,7 @@ def test_threads_share_a_store_and_a_budget(root: Path) -> None:
 
 
 def test_an_event_loop_goes_on_while_a_pattern_is_matched(root: Path) -> None:
-    """One that would hold an engine that backtracks for ever, and this one to its bound: the call is denied."""
+    """A pattern that takes a backtracking engine for ever, and this one to its limit: the call is denied."""
     declaration = {"pattern": "^(?:a|b|(?:a|b))*a(?:a|b){400}c"}
     (root / ".cortex/policy/tools/git.json").write_bytes(changed(args={"repo": declaration}))
 
@@ -451,8 +451,8 @@ def test_an_event_loop_goes_on_while_a_pattern_is_matched(root: Path) -> None:
     assert "within 300,000 steps" in denial
 
 
-def test_a_child_of_a_fork_sees_changes_and_leaves_them_to_its_parent(store: PolicyStore, root: Path) -> None:
-    """They would otherwise read each other's events away."""
+def test_a_child_of_a_fork_and_its_parent_both_notice_changes(store: PolicyStore, root: Path) -> None:
+    """With one queue for both, each would take events from the other."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
     assert store.decide("git", "tree")
     told, tell = os.pipe()
@@ -477,7 +477,7 @@ def test_a_child_of_a_fork_sees_changes_and_leaves_them_to_its_parent(store: Pol
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts what Linux lists")
-def test_nothing_is_left_open_after_close(root: Path) -> None:
+def test_close_leaves_nothing_open(root: Path) -> None:
     """No descriptor, no thread."""
     PolicyStore(root).close()
     descriptors, threads = set(os.listdir("/proc/self/fd")), threading.active_count()
@@ -493,8 +493,8 @@ def test_nothing_is_left_open_after_close(root: Path) -> None:
     assert set(os.listdir("/proc/self/fd")) == descriptors
 
 
-def test_no_watch_is_no_reason_to_err(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the kernel has no more of them, each decision looks for itself."""
+def test_a_store_works_without_watches(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the kernel has none left, each decision examines everything."""
     monkeypatch.setattr("cortex_policy.library.inotify.ENTRIES", 0)
     monkeypatch.setattr("cortex_policy.library.preconditions.ENTRIES", 0)  # inotify refuses an empty mask
     time.sleep(STILL)
@@ -504,10 +504,10 @@ def test_no_watch_is_no_reason_to_err(root: Path, monkeypatch: pytest.MonkeyPatc
         assert not store.decide("git", "tree")
 
 
-def test_what_it_enforces_is_written_to_the_audit_log(
+def test_every_enforced_call_is_written_to_the_audit_log(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each answer, whichever way it took; what was in memory is no shorter way around the log."""
+    """On the fast path and in full: grants in memory do not bypass the log."""
     log = tmp_path / "log"
     time.sleep(STILL)
     with PolicyStore(root) as store:

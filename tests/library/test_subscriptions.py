@@ -1,4 +1,4 @@
-"""Who asks is told of each change once: what it was, what it is, and whether it allows more."""
+"""Each subscriber gets each change once: the old and the new digest, and whether the grant allows more."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ PATIENCE = 20  # seconds, of which it needs a fraction
 
 
 def digest(data: str) -> str:
-    """Return what a change says of these bytes."""
+    """Return the digest that a change has for these bytes."""
     return hashlib.sha256(data.encode()).hexdigest()
 
 
@@ -34,7 +34,7 @@ def written(root: Path, grant_id: str = "git", **members: object) -> str:
 
 @pytest.fixture(params=["polled", "told"])
 def pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look by the clock alone; or when `watchfiles`, the extra, says so."""
+    """Look for changes only by the clock, or also when `watchfiles` reports one."""
     if request.param == "told":
         pytest.importorskip("watchfiles", reason="the extra `watch` is not installed")
     else:
@@ -42,8 +42,8 @@ def pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.usefixtures("pace")
-def test_each_write_is_told_once_with_what_it_means(root: Path) -> None:
-    """A change, a new grant, one that is gone, and one that allows the same in other words."""
+def test_each_write_is_reported_once_with_its_verdict(root: Path) -> None:
+    """A change, a new grant, a removed one, and one that only has another form."""
     told: queue.Queue[GrantChanged] = queue.Queue()
     before = digest((root / ".cortex" / "policy" / "tools" / "git.json").read_text())
     with PolicyStore(root) as store:
@@ -63,8 +63,8 @@ def test_each_write_is_told_once_with_what_it_means(root: Path) -> None:
 
 
 @pytest.mark.usefixtures("pace")
-def test_a_callback_that_raises_ends_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hook of threads is told; the other subscribers and the next change are served."""
+def test_an_error_of_a_callback_does_not_end_the_subscription(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hook of threads gets it; other subscribers and later changes are not affected."""
     told: queue.Queue[GrantChanged] = queue.Queue()
     raised: queue.Queue[threading.ExceptHookArgs] = queue.Queue()
     monkeypatch.setattr(threading, "excepthook", raised.put)
@@ -81,8 +81,8 @@ def test_a_callback_that_raises_ends_nothing(root: Path, monkeypatch: pytest.Mon
             assert told.get(timeout=PATIENCE).id == "git"
 
 
-def test_who_ends_a_subscription_is_told_no_more(root: Path) -> None:
-    """The same callback may have another one, and to end twice is to end once."""
+def test_an_ended_subscription_gets_no_more_changes(root: Path) -> None:
+    """The same callback may have another subscription, and ending one twice is harmless."""
     told: queue.Queue[GrantChanged] = queue.Queue()
     with PolicyStore(root) as store:
         end, _ = store.subscribe(told.put), store.subscribe(told.put)
@@ -95,7 +95,7 @@ def test_who_ends_a_subscription_is_told_no_more(root: Path) -> None:
 
 
 def test_a_callback_may_close_the_store(root: Path) -> None:
-    """It runs in the very thread that is waited for."""
+    """It runs in the thread that `close` waits for."""
     closed = threading.Event()
     store = PolicyStore(root)
 
@@ -108,8 +108,8 @@ def test_a_callback_may_close_the_store(root: Path) -> None:
     assert closed.wait(PATIENCE)
 
 
-def test_what_is_away_for_a_moment_only_is_not_told_as_gone(root: Path) -> None:
-    """As in a checkout, which removes before it writes."""
+def test_a_grant_that_is_missing_only_for_a_moment_is_not_reported(root: Path) -> None:
+    """`git checkout` removes a file before it writes it."""
     told: queue.Queue[GrantChanged] = queue.Queue()
     file = root / ".cortex" / "policy" / "tools" / "git.json"
     with PolicyStore(root) as store:
