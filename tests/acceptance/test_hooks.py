@@ -192,6 +192,7 @@ def test_a_deleted_grant_is_told_although_the_commit_has_no_files(repository: Re
     assert came == PASSED | BY_FILES
 
 
+@pytest.mark.storm
 def test_a_renamed_grant_is_told(repository: Repository) -> None:
     """By the stamp, if git renamed it, and as one that was not there before: who asks for it had a no."""
     repository.run("git", "mv", str(TOOLS / "git.json"), str(TOOLS / "tig.json"))
@@ -221,6 +222,7 @@ def test_a_case_that_fails_stops_the_commit(repository: Repository) -> None:
     assert "`git`: grant not found" in said
 
 
+@pytest.mark.storm
 def test_before_the_first_commit_nothing_was_allowed(repository: Repository) -> None:
     """Every grant is new; somebody must have seen it."""
     shutil.rmtree(repository.top / ".git" / "refs")
@@ -269,6 +271,7 @@ def test_a_layout_of_ones_own_is_shown_and_not_written(repository: Repository) -
     assert file.read_bytes() == before
 
 
+@pytest.mark.storm
 def test_all_files_are_looked_at_on_demand(repository: Repository) -> None:
     """As in CI: what was committed past the hooks is found."""
     assert outcomes(repository.run("pre-commit", "run", "--all-files")) == PASSED
@@ -317,7 +320,7 @@ def test_in_a_monorepo_hooks_work_with_their_root(monorepo: Repository) -> None:
     assert "`cortex-policy stamp write --root " in said
 
 
-@pytest.mark.parametrize("below", [".", "services/a b"])
+@pytest.mark.parametrize("below", [pytest.param(".", marks=pytest.mark.storm), "services/a b"])
 def test_what_init_writes_works_as_it_stands(place: Place, tmp_path: Path, below: str) -> None:
     """Hooks that run cortex-policy as it is installed, for a root at the top or below it."""
     top = tmp_path / "made"
