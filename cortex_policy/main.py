@@ -51,15 +51,15 @@ def run(argv: list[str]) -> int:
     if argv[:1] == ["validate"]:
         import gc  # noqa: PLC0415 - no check needs it
 
-        from cortex_policy.cli.commands.validate_argv import read as read_plain  # noqa: PLC0415
-        from cortex_policy.cli.commands.validate_run import run as run_validate  # noqa: PLC0415
-        from cortex_policy.cli.exit_guard import guarded  # noqa: PLC0415
+        from cortex_policy.cli.commands.validate_argv import parse_validate_argv  # noqa: PLC0415
+        from cortex_policy.cli.commands.validate_run import run_validate  # noqa: PLC0415
+        from cortex_policy.cli.exit_guard import run_guarded  # noqa: PLC0415
 
-        options = read_plain(argv[1:])
+        options = parse_validate_argv(argv[1:])
         if options is not None:
             gc.disable()  # validating ten thousand grants makes no reference cycles
-            return guarded(lambda: run_validate(options), lambda: options.fix)
-    from cortex_policy.cli.app import run as run_typer  # noqa: PLC0415 - loads Typer
+            return run_guarded(lambda: run_validate(options), lambda: options.fix)
+    from cortex_policy.cli.app import run_typer  # noqa: PLC0415 - loads Typer
 
     return run_typer(argv)
 

@@ -14,7 +14,7 @@ from cortex_policy.core.model import (
 from cortex_policy.core.operator_commands import approval_hint, missing_scopes, set_command, with_root
 from cortex_policy.core.text import escape, escape_json, join_words, one_line
 
-_MOST_COMPARED = 20  # paths of a call
+_MAX_COMPARED = 20  # paths of a call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def headline(outcome: "CallOutcome") -> str:
     if isinstance(error, UsageError):
         return f"cortex-policy {call.command}: {error.detail}"
     if decision is not None and decision.allowed:
-        return _allowed(decision)
+        return _allowed_text(decision)
     return f"{call.grant} {call.action}: {decision.message if decision is not None else error}"
 
 
@@ -75,7 +75,7 @@ def hint(outcome: "CallOutcome") -> str:
     return error.hint if error is not None else _hint(outcome.call, outcome.grant, outcome.decision)
 
 
-def _allowed(decision: "Decision") -> str:
+def _allowed_text(decision: "Decision") -> str:
     budget = decision.budget
     left = f", {budget.remaining} of {budget.limit} left" if budget is not None else ""
     duties = f"; needs {', '.join(decision.obligations)}" if decision.obligations else ""
@@ -133,7 +133,7 @@ def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
         return ""
     from cortex_policy.core.unicode_form import equivalent_scope, form_difference  # noqa: PLC0415 - as above
 
-    for there in places[:_MOST_COMPARED]:
+    for there in places[:_MAX_COMPARED]:
         if same := equivalent_scope(scopes, there):
             return f"; {form_difference('the scope', there.given, same)}"
     return ""

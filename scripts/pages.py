@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cortex_policy.cli.app import PROGRAM, app_of
-from cortex_policy.cli.help import prose_and_examples
+from cortex_policy.cli.app import PROGRAM, build_app
+from cortex_policy.cli.help import split_examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Page:
         params = command.get_params(self.context)
         self.options = [param for param in params if param.param_type_name == "option"]
         self.arguments = [param for param in params if param.param_type_name == "argument"]
-        (self.sentence, *self.paragraphs), self.examples = prose_and_examples(command.help)
+        (self.sentence, *self.paragraphs), self.examples = split_examples(command.help)
         self.pages = [Page(sub, (*words, name)) for name, sub in sorted(getattr(command, "commands", {}).items())]
 
     @property
@@ -53,7 +53,7 @@ class Page:
 
 def top_page() -> Page:
     """Read the whole app."""
-    return Page(typer.main.get_command(app_of()), (PROGRAM,))
+    return Page(typer.main.get_command(build_app()), (PROGRAM,))
 
 
 def takes_value(option: Any) -> bool:

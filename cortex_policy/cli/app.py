@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cortex_policy.cli.exit_codes import DECIDING
-from cortex_policy.cli.exit_guard import guarded
-from cortex_policy.cli.help import Command, Deciding, Group
+from cortex_policy.cli.exit_guard import run_guarded
+from cortex_policy.cli.help import Command, DecisionCommand, Group
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import one_line
 from cortex_policy.render import render
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 PROGRAM = "cortex-policy"
-USAGE = 2
+USAGE_ERROR = 2
 # each command by its name, and where it is: a module in `commands`, and what that calls it
 COMMANDS = {
     "check": ("check", "check"),
@@ -55,7 +55,7 @@ COMMANDS = {
     "audit": ("audit", "audit_app"),
 }
 ALIASES = {"enforce": "check"}
-_QUIETER = frozenset(("--json", "-q", "--quiet"))
+_OUTPUT_OPTIONS = frozenset(("--json", "-q", "--quiet"))
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28
 
 
@@ -67,26 +67,26 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
         raise typer.Exit
 
 
-def app_of(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
+def build_app(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
     """Return the app with these commands alone: all of them take as long to load as Typer does."""
     app = typer.Typer(
         name=PROGRAM, cls=Group, no_args_is_help=True, add_completion=False, rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )  # fmt: skip
-    app.callback()(program)
+    app.callback()(program_options)
     for name in names:
         module, attribute = COMMANDS[name]
         found = getattr(import_module(f"cortex_policy.cli.commands.{module}"), attribute)
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name)
         elif name in DECIDING:
-            app.command(name, cls=Deciding, add_help_option=False, help=_help_of(name, found.__doc__))(found)
+            app.command(name, cls=DecisionCommand, add_help_option=False, help=_help_text(name, found.__doc__))(found)
         else:
             app.command(name, cls=Command)(found)
     return app
 
 
-def _help_of(name: str, docstring: str) -> str:
+def _help_text(name: str, docstring: str) -> str:
     """Return the help of a command; an alias has the help of the command it stands for, under its own name."""
     text, original = cleandoc(docstring), ALIASES.get(name)
     if original is None:
@@ -95,7 +95,7 @@ def _help_of(name: str, docstring: str) -> str:
     return f"The same command as `{original}`.\n\n{text}"
 
 
-def program(
+def program_options(
     *, version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True,
                                              help="Print the version and exit.")] = False,
 ) -> None:  # fmt: skip
@@ -110,12 +110,12 @@ def program(
     """
 
 
-def run(words: list[str]) -> int:
+def run_typer(words: list[str]) -> int:
     """Run the commands on these words and return the exit code."""
     for name in [name for name in os.environ if name.startswith("_") and "COMPLETE" in name]:
         del os.environ[name]  # they would make Typer print a completion script and exit 0
     noted: list[bool] = []
-    return guarded(lambda: _run(words, noted), lambda: is_deciding(words) or any(noted))
+    return run_guarded(lambda: _invoke(words, noted), lambda: is_deciding(words) or any(noted))
 
 
 def is_deciding(words: list[str]) -> bool:
@@ -123,8 +123,8 @@ def is_deciding(words: list[str]) -> bool:
     return bool(words) and words[0] in DECIDING
 
 
-def _run(words: list[str], noted: list[bool]) -> int:
-    command = typer.main.get_command(app_of(words[:1] if words and words[0] in COMMANDS else COMMANDS))
+def _invoke(words: list[str], noted: list[bool]) -> int:
+    command = typer.main.get_command(build_app(words[:1] if words and words[0] in COMMANDS else COMMANDS))
     if is_deciding(words) and words[1:] == ["--help"]:
         context = typer.Context(command, info_name=PROGRAM)
         deciding = command.get_command(context, words[0])  # type: ignore[attr-defined]
@@ -134,27 +134,27 @@ def _run(words: list[str], noted: list[bool]) -> int:
         words = ["--version"]
     if words[:1] in (["--help"], ["--version"]) and words[1:]:  # else a wrapper's `"$@"` could make a call a 0
         typer.echo(f"{PROGRAM}: {words[0]} stands alone\nhint: see `{PROGRAM} --help`", err=True)
-        return USAGE
+        return USAGE_ERROR
     try:
         code = command.main(words, prog_name=PROGRAM, standalone_mode=False, obj=noted)
     except _USAGE_ERROR as error:
-        _tell(words, error)
-        return USAGE
+        _print_usage_error(words, error)
+        return USAGE_ERROR
     return code if isinstance(code, int) else 0
 
 
-def _tell(words: list[str], error: Any) -> None:
+def _print_usage_error(words: list[str], error: Any) -> None:
     """Print an error of usage in the way that the words ask for: `check` is read by programs too."""
-    if not is_deciding(words) or not _QUIETER.intersection(words):
-        typer.echo(_usage(error, words), err=True)
+    if not is_deciding(words) or not _OUTPUT_OPTIONS.intersection(words):
+        typer.echo(_usage_error_text(error, words), err=True)
     elif "--json" in words and not {"-q", "--quiet"}.intersection(words):
         from cortex_policy.check import Call, CallOutcome  # noqa: PLC0415 - only an error of a decision needs it
 
-        call, message = Call("", "", json=True), _usage(error, words).split("\n")[0].partition(": ")[2]
+        call, message = Call("", "", json=True), _usage_error_text(error, words).split("\n")[0].partition(": ")[2]
         typer.echo(render(CallOutcome(call, None, None, UsageError(message), 0)).out, nl=False)
 
 
-def _usage(error: Any, words: list[str]) -> str:
+def _usage_error_text(error: Any, words: list[str]) -> str:
     """Word an error of usage as `check` words its own."""
     message = str(error.format_message())
     if message.startswith("Usage: "):  # no words at all: the whole help

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.output.diff import as_members, print_differences, widens
+from cortex_policy.cli.output.diff import diff_to_json, print_diff, widens
 from cortex_policy.cli.output.table import print_json
-from cortex_policy.cli.prompts import ask, consent
+from cortex_policy.cli.prompts import ask_widening, ask_yes_no
 from cortex_policy.core.text import escape, printable
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.state.writer_lock import NotDone
@@ -18,64 +18,64 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 
-def agreed(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[GrantDiff], None]":
+def widening_prompt(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[GrantDiff], None]":
     """Return what shows the meaning of a change, and asks where it may allow more than before.
 
     With a root it says what the change would have meant for the last calls.
     """
-    show_and_ask = agreed_together(allowed=allowed, json=json, root=root)
+    show_and_ask = widening_prompt_for_all(allowed=allowed, json=json, root=root)
     return lambda change: show_and_ask(PolicyDiff((change,), 0, ()))
 
 
-def agreed_together(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[PolicyDiff], None]":
+def widening_prompt_for_all(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[PolicyDiff], None]":
     """Return what does so for several changes, and asks once."""
 
     def show_and_ask(found: PolicyDiff) -> None:
         if not json:
-            print_differences(found)
+            print_diff(found)
             if root is not None:
-                _print_hindsight(root, found)
+                _print_impact(root, found)
         elif widens(found.verdict) and not allowed:  # nobody says yes to what was not shown
             raise NotDone("it may allow more than before", "say yes with `--allow-widening`")
-        consent(found.verdict, allowed=allowed)
+        ask_widening(found.verdict, allowed=allowed)
 
     return show_and_ask
 
 
-def confirmed(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDiff], None]":
+def yes_no_prompt(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDiff], None]":
     """Return what shows the meaning of a change, and asks for a yes."""
 
     def show_and_ask(change: GrantDiff) -> None:
         if not json:
-            print_differences(PolicyDiff((change,), 0, ()))
-        ask(question, yes=yes)
+            print_diff(PolicyDiff((change,), 0, ()))
+        ask_yes_no(question, yes=yes)
 
     return show_and_ask
 
 
-def report(done: "WriteResult", said: str, *, json: bool, root: "Root | None" = None) -> None:
+def print_result(done: "WriteResult", said: str, *, json: bool, root: "Root | None" = None) -> None:
     """Print what was done, or one line of JSON: whether it was written, the version, the diff and the meaning.
 
     With a root JSON has what it would have meant for the last calls, too.
     """
     if json:
         members = {"changed": done.is_written, "version": done.version, "diff": done.diff}
-        past = _past(root, done.change) if root is not None else {}
-        print_json(members | as_members(PolicyDiff((done.change,), 0, ()), None) | past)
+        past = _impact_to_json(root, done.change) if root is not None else {}
+        print_json(members | diff_to_json(PolicyDiff((done.change,), 0, ()), None) | past)
     elif done.is_written:
-        typer.echo(printable(f"{said}, {stamped(done.version)}"))
+        typer.echo(printable(f"{said}, {version_text(done.version)}"))
     else:
         typer.echo(printable(f"nothing to do: {said}"))
 
 
-def _print_hindsight(root: "Root", found: PolicyDiff) -> None:
+def _print_impact(root: "Root", found: PolicyDiff) -> None:
     from cortex_policy.manage.replay.impact import told  # noqa: PLC0415 - a command that reads no log need not load it
 
     for past in filter(None, (told(root, change) for change in found.changes)):
         typer.echo(printable(past))
 
 
-def _past(root: "Root", change: GrantDiff) -> dict[str, object]:
+def _impact_to_json(root: "Root", change: GrantDiff) -> dict[str, object]:
     from cortex_policy.manage.replay.impact import looked  # noqa: PLC0415 - as above
 
     found = looked(root, change)
@@ -85,15 +85,15 @@ def _past(root: "Root", change: GrantDiff) -> dict[str, object]:
     return {"past": counts}
 
 
-def preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
+def print_preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
     """Print what would be written, and what it would mean, for the last calls too."""
     if json:
-        report(planned, "", json=True, root=root)
+        print_result(planned, "", json=True, root=root)
     elif planned.diff:
         print_text(planned.diff)
         found = PolicyDiff((planned.change,), 0, ())
-        print_differences(found)
-        _print_hindsight(root, found)
+        print_diff(found)
+        _print_impact(root, found)
     else:
         typer.echo(printable(f"nothing to do: `{planned.change.name}` is so already"))
 
@@ -103,6 +103,6 @@ def print_text(text: str) -> None:
     typer.echo(escape(text), nl=False)  # here, since Typer drops colours in a pipe instead of showing them
 
 
-def stamped(version: int | None) -> str:
+def version_text(version: int | None) -> str:
     """Say which version a write is."""
     return f"version {version}" if version is not None else "to be stamped by the next write: the disk refused it now"

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.output.diff import print_differences
-from cortex_policy.cli.output.problems.text import passages_of
-from cortex_policy.cli.prompts import consent
+from cortex_policy.cli.output.diff import print_diff
+from cortex_policy.cli.output.problems.text import problem_texts
+from cortex_policy.cli.prompts import ask_widening
 from cortex_policy.core.text import printable
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import readable_diff
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
     from cortex_policy.schema.problems import Problem
 
-WORDS = {SAVE: "(s)ave", EDIT: "(e)dit again", DIFF: "(d)iff", EXIT: "e(x)it"}
-MOST_SHOWN = 10  # problems
-AT_ONCE = 1.0  # seconds
-_CHUNK = 64  # what a key sends at once
-_ENDS = ("", "\x04")
-_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*.?|O.?|.)?")
+KEY_LABELS = {SAVE: "(s)ave", EDIT: "(e)dit again", DIFF: "(d)iff", EXIT: "e(x)it"}
+MAX_PROBLEMS = 10  # problems
+QUICK_EXIT_SECONDS = 1.0  # seconds
+_READ_SIZE = 64  # what a key sends at once
+_END_KEYS = ("", "\x04")
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*.?|O.?|.)?")
 
 
-class Terminal:
+class EditScreen:
     """The screen of a session, for one file."""
 
     def __init__(self, editor: list[str], name: str) -> None:
@@ -49,7 +49,7 @@ class Terminal:
         sys.stdout.flush()
         started = monotonic()
         try:
-            with _restored(), _handled(lambda *_: None, signal.SIGINT, signal.SIGQUIT):
+            with _restore_terminal(), _handle_signals(lambda *_: None, signal.SIGINT, signal.SIGQUIT):
                 status = subprocess.run(command_to_open(self._editor, path, line), check=False).returncode
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
@@ -58,27 +58,27 @@ class Terminal:
             return f"the editor was ended by signal {-status}"
         if status > 0:
             return f"the editor ended with status {status}, so its text is not saved"
-        return ENDED_AT_ONCE if monotonic() - started < AT_ONCE else ""
+        return ENDED_AT_ONCE if monotonic() - started < QUICK_EXIT_SECONDS else ""
 
     def ask(self, choices: str) -> str:
         """Wait for one of the keys; what was typed before the question is no answer."""
-        question = f"{' '.join(WORDS[choice] for choice in choices)}: "
+        question = f"{' '.join(KEY_LABELS[choice] for choice in choices)}: "
 
         def pose(*_: object) -> None:  # anew after a stop: the shell has reset the terminal
             tty.setcbreak(0, termios.TCSAFLUSH)  # before it is seen: an answer is never dropped
             typer.echo(question, nl=False, err=True)
 
         answer = EXIT
-        with _restored(), suppress(termios.error), _handled(pose, signal.SIGCONT):
+        with _restore_terminal(), suppress(termios.error), _handle_signals(pose, signal.SIGCONT):
             pose()
-            answer = next((key for key in _keys() if key in choices), EXIT)
+            answer = next((key for key in _read_keys() if key in choices), EXIT)
         typer.echo(answer, err=True)
         return answer
 
     def consent(self, change: GrantDiff) -> bool:
         """Ask for the word that lets a grant be widened."""
         try:
-            consent(change.meaning.verdict, allowed=False)
+            ask_widening(change.meaning.verdict, allowed=False)
         except NotDone:
             self.say("it was not saved")
             return False
@@ -90,14 +90,14 @@ class Terminal:
 
     def show_problems(self, found: "tuple[Problem, ...]") -> None:
         """Print each problem with its line and its place in it, as `validate` does."""
-        for passage in passages_of(found[:MOST_SHOWN], colour=False):
+        for passage in problem_texts(found[:MAX_PROBLEMS], colour=False):
             typer.echo(passage, err=True)
-        if len(found) > MOST_SHOWN:
-            self.say(f"and {len(found) - MOST_SHOWN} more")
+        if len(found) > MAX_PROBLEMS:
+            self.say(f"and {len(found) - MAX_PROBLEMS} more")
 
     def show_change(self, change: GrantDiff) -> None:
         """Print what it means, field by field."""
-        print_differences(PolicyDiff((change,), 0, ()))
+        print_diff(PolicyDiff((change,), 0, ()))
         sys.stdout.flush()
 
     def show_diff(self, old: bytes, new: bytes) -> None:
@@ -107,7 +107,7 @@ class Terminal:
 
 
 @contextmanager
-def _handled(handler: "Callable[[int, FrameType | None], None]", *numbers: signal.Signals) -> "Iterator[None]":
+def _handle_signals(handler: "Callable[[int, FrameType | None], None]", *numbers: signal.Signals) -> "Iterator[None]":
     """Take signals meanwhile; a handler, unlike `SIG_IGN`, is not inherited by an editor."""
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
@@ -118,7 +118,7 @@ def _handled(handler: "Callable[[int, FrameType | None], None]", *numbers: signa
 
 
 @contextmanager
-def _restored() -> "Iterator[None]":
+def _restore_terminal() -> "Iterator[None]":
     """Leave the terminal as it was; one that is gone needs nothing."""
     before = None
     with suppress(termios.error):
@@ -131,14 +131,14 @@ def _restored() -> "Iterator[None]":
                 termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
-def _keys() -> "Iterator[str]":
+def _read_keys() -> "Iterator[str]":
     """Yield keys until the input ends; a key that sends a sequence, like an arrow, is none."""
     while True:
         try:
-            pressed = os.read(0, _CHUNK).decode("latin-1")
+            pressed = os.read(0, _READ_SIZE).decode("latin-1")
         except OSError:  # the terminal is gone
             return
-        for key in _SEQUENCE.sub("", pressed) if pressed else [""]:
-            if key in _ENDS:
+        for key in _ESCAPE_SEQUENCE.sub("", pressed) if pressed else [""]:
+            if key in _END_KEYS:
                 return
             yield key.lower()

@@ -7,10 +7,10 @@ from cortex_policy.core.model import REASONS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DECIDED = range(10, 20)
-_UNDECIDED = range(20, 30)
+_DENIAL_CODES = range(10, 20)
+_ERROR_CODES = range(20, 30)
 _NOT_DONE = 3
-_GENERAL = {
+_GENERAL_CODES = {
     1: "findings: what was validated or tested is wrong, what was verified differs, or what was compared allows more",
     2: "usage",
     3: "not done, nothing was changed",
@@ -19,42 +19,44 @@ _GENERAL = {
 }
 DECIDING = ("check", "enforce", "explain")  # their exit codes are answers, and programs read them
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit", "undo", "stamp")
-_COUNTERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
+_STATE_READERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
 _ROOTLESS = ("completions", "rule", "schema")
-_ENDED_BY = {
+_COMMANDS_OF_CODE = {
     1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit"),
     23: (*DECIDING, *_WRITERS),
-    24: (*DECIDING, *_COUNTERS),
-    27: (*DECIDING, *_COUNTERS, *_WRITERS, "config", "audit", "replay", "suggest"),
+    24: (*DECIDING, *_STATE_READERS),
+    27: (*DECIDING, *_STATE_READERS, *_WRITERS, "config", "audit", "replay", "suggest"),
 }
 # they change something, or answer by their code: an output that cannot be written is no error of theirs
 _CHANGING = frozenset((
     *DECIDING, *_WRITERS, "undo", "stop", "resume", "approve", "deny", "stamp write", "config set", "config unset",
     "config edit", "rate reset", "rate purge",
 ))  # fmt: skip
-_UNLESS = {"set": ("dry_run",), "undo": ("dry_run",), "fmt": ("check", "diff")}
-_ONLY_WITH = {"validate": ("fix",), "test": ("init",)}
+_DRY_RUN_OPTIONS = {"set": ("dry_run",), "undo": ("dry_run",), "fmt": ("check", "diff")}
+_CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",)}
 
 
-def changes(command: str, options: "Mapping[str, object]") -> bool:
+def changes_something(command: str, options: "Mapping[str, object]") -> bool:
     """Whether a command with these options does more than print."""
-    if command in _ONLY_WITH:
-        return any(options[name] for name in _ONLY_WITH[command])
-    return command in _CHANGING and not any(options[name] for name in _UNLESS.get(command, ()))
+    if command in _CHANGING_OPTIONS:
+        return any(options[name] for name in _CHANGING_OPTIONS[command])
+    return command in _CHANGING and not any(options[name] for name in _DRY_RUN_OPTIONS.get(command, ()))
 
 
 def exit_codes(command: str | None = None) -> list[tuple[int, str]]:
     """Return the exit codes of a command, or all of them, with their meaning, in order."""
-    codes = _GENERAL | {reason.exit_code: f"{reason.message} ({reason})" for reason in REASONS}
+    codes = _GENERAL_CODES | {reason.exit_code: f"{reason.message} ({reason})" for reason in REASONS}
     codes[0] = "allowed" if command in DECIDING else "done" if command is not None else "allowed, or done"
-    return sorted((code, meaning) for code, meaning in codes.items() if command is None or _ends(command, code))
+    return sorted(
+        (code, meaning) for code, meaning in codes.items() if command is None or _can_exit_with(command, code)
+    )
 
 
-def _ends(command: str, code: int) -> bool:
-    if code in _ENDED_BY:
-        return command in _ENDED_BY[code]
-    if code in _DECIDED:
+def _can_exit_with(command: str, code: int) -> bool:
+    if code in _COMMANDS_OF_CODE:
+        return command in _COMMANDS_OF_CODE[code]
+    if code in _DENIAL_CODES:
         return command in DECIDING
     if code == _NOT_DONE:
         return command not in DECIDING
-    return code not in _UNDECIDED or command not in _ROOTLESS
+    return code not in _ERROR_CODES or command not in _ROOTLESS

@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 
-from cortex_policy.cli.streams import failure, open_streams
+from cortex_policy.cli.streams import open_streams, stdout_error
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import one_line
 from cortex_policy.state.writer_lock import NOT_DONE
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = lambda: False) -> int:
+def run_guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = lambda: False) -> int:
     """Run a command and return its exit code, whatever becomes of what it prints.
 
     Where it did nothing but print, an output that could not be written ends with 3, unless its reader went away
@@ -26,10 +26,10 @@ def guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = lambda
     try:
         code = command()
     except CortexPolicyError as error:
-        tell(error)
+        print_error(error)
         code = error.exit_code
     sys.stdout.flush()
-    lost = failure()
+    lost = stdout_error()
     if code == 0 and lost is not None and lost.errno != errno.EPIPE and not changes():
         sys.stderr.write(f"cortex-policy: the output cannot be written: {(lost.strerror or str(lost)).lower()}\n")
         code = NOT_DONE.exit_code
@@ -37,7 +37,7 @@ def guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = lambda
     return code
 
 
-def tell(error: CortexPolicyError) -> None:
+def print_error(error: CortexPolicyError) -> None:
     """Print an error and what helps."""
     hint = f"hint: {one_line(error.hint)}\n" if error.hint else ""
     sys.stderr.write(f"cortex-policy: {one_line(str(error))}\n{hint}")

@@ -14,15 +14,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.check import CallOutcome
     from cortex_policy.manage.explain import CallExplanation
-    from cortex_policy.state.users import Steward
+    from cortex_policy.state.users import Owner
 
 _WIDTH = 80
 _COLUMN = 11
-_MOST_ALLOWED = 600  # bytes
-_GLUE = "\0"  # a blank at which no line breaks: none is left in a text that was escaped
+_MAX_ALLOWED_BYTES = 600  # bytes
+_NO_BREAK = "\0"  # a blank at which no line breaks: none is left in a text that was escaped
 _QUOTATION = re.compile("`[^`]*`")
 _STYLES = {PASSES: "32", DENIES: "1;31", FAILS: "1;31"}
-_NOBODY = RuleStep("none denies", PASSES)
+_NO_DENIAL = RuleStep("none denies", PASSES)
 _NEAREST = {"action": "action", "arguments": "value", "path": "scope"}
 _ALLOWED = {"action": "actions ", "path": "paths in "}
 
@@ -34,90 +34,94 @@ def render_explanation(outcome: "CallOutcome") -> Output:
         return render(outcome)
     explained = explain_call(outcome)
     if call.json:
-        return Output(code, json_line(outcome, explanation=_members(explained)) + "\n")
+        return Output(code, json_line(outcome, explanation=_explanation_to_json(explained)) + "\n")
     is_out = call.command == "explain" or bool(outcome.decision)
     is_coloured = os.isatty(1 if is_out else 2) and not os.environ.get("NO_COLOR")
-    head = [one_line(headline(outcome)), *_decisive(explained, outcome)]
-    rows = [line for step in explained.explanation.steps for line in _row(step, is_coloured=is_coloured)]
-    more = [line for label, *texts in _help(explained) for line in _hung(f"{label:<{_COLUMN}}", *map(truncate, texts))]
+    head = [one_line(headline(outcome)), *_decision_lines(explained, outcome)]
+    rows = [line for step in explained.explanation.steps for line in _step_lines(step, is_coloured=is_coloured)]
+    more = [
+        line
+        for label, *texts in _advice_rows(explained)
+        for line in _hanging_indent(f"{label:<{_COLUMN}}", *map(truncate, texts))
+    ]
     text = "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
     return Output(code, out=text) if is_out else Output(code, err=text)
 
 
-def _decider(told: "CallExplanation") -> RuleStep:
-    return next((step for step in told.explanation.steps if step.verdict in (DENIES, FAILS)), _NOBODY)
+def _deciding_step(told: "CallExplanation") -> RuleStep:
+    return next((step for step in told.explanation.steps if step.verdict in (DENIES, FAILS)), _NO_DENIAL)
 
 
-def _decisive(told: "CallExplanation", outcome: "CallOutcome") -> list[str]:
+def _decision_lines(told: "CallExplanation", outcome: "CallOutcome") -> list[str]:
     """Name the rule that decided, the file and line it went by, and the exit code with its reason."""
-    step = _decider(told)
+    step = _deciding_step(told)
     line = f":{step.line}" if step.line else ""
     answer = outcome.error if outcome.error is not None else outcome.decision
     reason = [f"exit: {answer.reason.exit_code} ({answer.reason})"] if answer is not None else []
     return [
         f"rule: {step.rule}",
-        *([f"file: {printable(_shown(told.file))}{line}"] if told.file is not None else []),
+        *([f"file: {printable(_relative_path(told.file))}{line}"] if told.file is not None else []),
         *reason,
     ]
 
 
-def _row(step: RuleStep, *, is_coloured: bool) -> list[str]:
+def _step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
     head = f"{step.rule:<{_COLUMN}}{step.verdict:<{_COLUMN}}"
-    lines = _hung(head, truncate(step.message), f"(line{_GLUE}{step.line})" if step.line else "")
+    lines = _hanging_indent(head, truncate(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else "")
     if is_coloured and step.verdict in _STYLES:
         painted = f"\x1b[{_STYLES[step.verdict]}m{step.verdict}\x1b[0m"
         lines[0] = lines[0].replace(step.verdict, painted, 1)
     return lines
 
 
-def _hung(head: str, text: str, end: str = "") -> list[str]:
+def _hanging_indent(head: str, text: str, end: str = "") -> list[str]:
     """Wrap a text behind its head; no quotation is broken, nor a word without a blank. The end is escaped already."""
-    glued = _QUOTATION.sub(lambda found: found[0].replace(" ", _GLUE), printable(text))
+    glued = _QUOTATION.sub(lambda found: found[0].replace(" ", _NO_BREAK), printable(text))
     lines = wrap(f"{glued} {end}".strip(), _WIDTH - len(head), break_long_words=False, break_on_hyphens=False) or [""]
     heads = [head, *[" " * len(head)] * (len(lines) - 1)]
-    return [escape(f"{first}{line}".replace(_GLUE, " ").rstrip()) for first, line in zip(heads, lines, strict=True)]
+    return [escape(f"{first}{line}".replace(_NO_BREAK, " ").rstrip()) for first, line in zip(heads, lines, strict=True)]
 
 
-def near_by(rule: str, nearest: str) -> str:
+def nearest_phrase(rule: str, nearest: str) -> str:
     """Say what comes nearest by a rule, '' where that is nothing to be given instead."""
     return f"{_NEAREST[rule]} `{nearest}`" if nearest and rule in _NEAREST else ""
 
 
-def _help(told: "CallExplanation") -> list[tuple[str, ...]]:
+def _advice_rows(told: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays in one line, to be copied."""
-    found, rule, steward = told.explanation, _decider(told).rule, told.steward
-    near = near_by(rule, found.nearest)
-    allowed = _ALLOWED.get(rule, "") + join_words(found.allowed, _MOST_ALLOWED) if found.allowed else ""
+    found, rule, steward = told.explanation, _deciding_step(told).rule, told.owner
+    near = nearest_phrase(rule, found.nearest)
+    allowed = _ALLOWED.get(rule, "") + join_words(found.allowed, _MAX_ALLOWED_BYTES) if found.allowed else ""
     rows = [
         ("nearest", near),
         ("allowed", allowed),
-        ("hint", found.advice.replace(f"`{_here()}", "`")),
-        ("operator", "", found.remedy.replace(" ", _GLUE)),
-        ("run by", _named(steward) if steward is not None else ""),
+        ("hint", found.advice.replace(f"`{_working_directory()}", "`")),
+        ("operator", "", found.remedy.replace(" ", _NO_BREAK)),
+        ("run by", _owner_phrase(steward) if steward is not None else ""),
         ("note", told.note),
     ]
     return [row for row in rows if any(row[1:])]
 
 
-def _named(steward: "Steward") -> str:
-    where = f"write in {_shown(steward.directory)}"
+def _owner_phrase(steward: "Owner") -> str:
+    where = f"write in {_relative_path(steward.directory)}"
     others = "root" if steward.name == "root" else f"{steward.name} or root"
     return f"you, who may {where}" if steward.is_caller else f"{others}; you may not {where}"
 
 
-def _shown(path: str) -> str:
+def _relative_path(path: str) -> str:
     """Return a path from the working directory on, if it lies there."""
-    return path.removeprefix(_here())
+    return path.removeprefix(_working_directory())
 
 
-def _here() -> str:
+def _working_directory() -> str:
     try:
         return os.getcwd().rstrip("/") + "/"
     except OSError:  # it is gone
         return "\0"  # no path begins so
 
 
-def _members(told: "CallExplanation") -> dict[str, object]:
+def _explanation_to_json(told: "CallExplanation") -> dict[str, object]:
     found = told.explanation
     return {
         "steps": [
@@ -135,6 +139,6 @@ def _members(told: "CallExplanation") -> dict[str, object]:
         "allowed": list(found.allowed),
         "remedy": found.remedy or None,
         "advice": found.advice or None,
-        "owner": told.steward.name if told.steward is not None else None,
+        "owner": told.owner.name if told.owner is not None else None,
         "note": told.note or None,
     }

@@ -4,12 +4,12 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from cortex_policy.cli.exit_codes import changes, exit_codes
+from cortex_policy.cli.exit_codes import changes_something, exit_codes
 
 _PROMPT = "$ "
 
 
-def prose_and_examples(text: str | None) -> tuple[list[str], list[str]]:
+def split_examples(text: str | None) -> tuple[list[str], list[str]]:
     """Split a docstring into the paragraphs of its prose, and its examples: the lines after a `$`."""
     paragraphs = (text or "").strip().split("\n\n")
     prose = [paragraph for paragraph in paragraphs if not paragraph.startswith(_PROMPT)]
@@ -17,7 +17,7 @@ def prose_and_examples(text: str | None) -> tuple[list[str], list[str]]:
     return prose, [line.removeprefix(_PROMPT) for paragraph in examples for line in paragraph.split("\n")]
 
 
-class _Taught:
+class _ExamplesHelp:
     """Help with an `Examples` section; Typer itself runs the lines of a paragraph together."""
 
     help: str | None
@@ -28,38 +28,38 @@ class _Taught:
 
     def format_help_text(self, _: Any, formatter: Any) -> None:
         """Write the prose, then the examples."""
-        prose, examples = prose_and_examples(self.help)
+        prose, examples = split_examples(self.help)
         for paragraph in prose:
             formatter.write_paragraph()
             with formatter.indentation():
                 formatter.write_text(paragraph)
         if examples:
-            _section(formatter, "Examples", examples)
+            _write_section(formatter, "Examples", examples)
 
 
-def _section(formatter: Any, title: str, lines: list[str]) -> None:
+def _write_section(formatter: Any, title: str, lines: list[str]) -> None:
     with formatter.section(title):
         for line in lines:
             formatter.write(f"  {line}\n")
 
 
-class Command(_Taught, TyperCommand):
+class Command(_ExamplesHelp, TyperCommand):
     """A command, which notes before it runs whether it does more than print."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
         if isinstance(ctx.obj, list):
-            ctx.obj.append(changes(ctx.command_path.partition(" ")[2], ctx.params))
+            ctx.obj.append(changes_something(ctx.command_path.partition(" ")[2], ctx.params))
         return super().invoke(ctx)
 
 
-class Group(_Taught, TyperGroup):
+class Group(_ExamplesHelp, TyperGroup):
     """A group of commands."""
 
 
-class Deciding(Command):
+class DecisionCommand(Command):
     """A command whose exit code is the answer: its help ends with what each means."""
 
     def format_epilog(self, _: Any, formatter: Any) -> None:
         """Write the exit codes."""
-        _section(formatter, "Exit codes", [f"{code:<4} {meaning}" for code, meaning in exit_codes(self.name)])
+        _write_section(formatter, "Exit codes", [f"{code:<4} {meaning}" for code, meaning in exit_codes(self.name)])

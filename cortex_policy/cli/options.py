@@ -9,7 +9,7 @@ ROOT_HELP = "The directory that holds .cortex/policy."
 JSON_HELP = "Print one line of JSON."
 
 
-def real(value: float | None) -> float | None:
+def reject_nan(value: float | None) -> float | None:
     """Refuse NaN as the value of an option: Typer's bounds let it pass, and no comparison holds for it."""
     if value is not None and isnan(value):
         message = "nan is no number."

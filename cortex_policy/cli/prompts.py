@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import real
+from cortex_policy.cli.options import reject_nan
 from cortex_policy.core.compare.grants import widens
 from cortex_policy.core.text import printable
 from cortex_policy.state.writer_lock import NotDone, Patience
@@ -17,27 +17,29 @@ WideningOption = Annotated[
 ]
 WaitOption = Annotated[
     float,
-    typer.Option("--wait", metavar="SECONDS", min=0, callback=real, help="Wait at most so long for another writer."),
+    typer.Option(
+        "--wait", metavar="SECONDS", min=0, callback=reject_nan, help="Wait at most so long for another writer."
+    ),
 ]
 
 
-def ask(question: str, *, yes: bool) -> None:
+def ask_yes_no(question: str, *, yes: bool) -> None:
     """Ask on a terminal; raise NotDone for anything but a yes."""
-    if not yes and _answer(f"{question} [y/N]", "--yes").lower() not in {"y", "yes"}:
+    if not yes and _read_answer(f"{question} [y/N]", "--yes").lower() not in {"y", "yes"}:
         raise NotDone("cancelled")
 
 
-def consent(verdict: str, *, allowed: bool) -> None:
+def ask_widening(verdict: str, *, allowed: bool) -> None:
     """Ask for the word `widen` where something may allow more than before; raise NotDone for any other."""
     if allowed or not widens(verdict):
         return
-    if _answer("it may allow more than before; type `widen` to save it", "--allow-widening") != "widen":
+    if _read_answer("it may allow more than before; type `widen` to save it", "--allow-widening") != "widen":
         raise NotDone("cancelled")
 
 
-def patience(wait_seconds: float) -> Patience:
+def lock_wait(wait_seconds: float) -> Patience:
     """Return how long to wait for another writer; who sits at a terminal is told for whom."""
-    return Patience(wait_seconds, _tell)
+    return Patience(wait_seconds, _print_on_terminal)
 
 
 def is_attended() -> bool:
@@ -45,31 +47,31 @@ def is_attended() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
 
 
-def told(question: str, default: str = "") -> str:
+def ask_text(question: str, default: str = "") -> str:
     """Ask for a word, the default where the answer is empty; raise NotDone at the end of input."""
     typer.echo(printable(f"{question} [{default}]" if default else question) + ": ", nl=False, err=True)
-    line = _line()
+    line = _read_line()
     if not line:
         typer.echo(err=True)
         raise NotDone("cancelled")
     return line.strip() or default
 
 
-def _answer(question: str, option: str) -> str:
+def _read_answer(question: str, option: str) -> str:
     if not is_attended():
         raise NotDone("nobody is there to be asked", f"say it with `{option}`")
     with suppress(termios.error):
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is no answer to it
     typer.echo(f"{printable(question)}: ", nl=False, err=True)
-    return _line().strip()  # nothing at the end of input, which is no yes
+    return _read_line().strip()  # nothing at the end of input, which is no yes
 
 
-def _tell(sentence: str) -> None:
+def _print_on_terminal(sentence: str) -> None:
     if sys.stderr.isatty():
         typer.echo(printable(sentence), err=True)
 
 
-def _line() -> str:
+def _read_line() -> str:
     """Read a line, nothing at the end of input, or where the terminal is gone."""
     try:
         return sys.stdin.buffer.readline().decode("utf-8", "surrogateescape")

@@ -11,11 +11,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO
 
-_MOST_KEPT = 64  # characters of an unfinished line: longer than what begins any command
+_MAX_LINE_START = 64  # characters of an unfinished line: longer than what begins any command
 _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
-class Raw:
+class RawStream:
     """A stream that goes on when it cannot be written: its error is kept, and is no error of the answer."""
 
     def __init__(self, stream: "TextIO") -> None:
@@ -28,9 +28,9 @@ class Raw:
         try:
             return self._stream.write(text)
         except OSError as error:
-            self._keep(error)
+            self._record_failure(error)
         except ValueError:  # it was closed
-            self._keep(OSError(errno.EBADF, os.strerror(errno.EBADF)))
+            self._record_failure(OSError(errno.EBADF, os.strerror(errno.EBADF)))
         return len(text)
 
     def write_bytes(self, data: bytes) -> None:
@@ -39,18 +39,18 @@ class Raw:
         try:
             self._stream.buffer.write(data)
         except OSError as error:
-            self._keep(error)
+            self._record_failure(error)
 
     def flush(self) -> None:
         """Pass on what was written."""
         try:
             self._stream.flush()
         except OSError as error:
-            self._keep(error)
+            self._record_failure(error)
         except ValueError:
             return
 
-    def _keep(self, error: OSError) -> None:
+    def _record_failure(self, error: OSError) -> None:
         self.failure = self.failure or error
 
     def __getattr__(self, name: str) -> "Any":
@@ -60,12 +60,12 @@ class Raw:
         return getattr(self._stream, name)
 
 
-class Escaping:
+class EscapingStream:
     """What `print` and its like find as a standard stream."""
 
-    raw: "Raw"
+    raw: "RawStream"
 
-    def __init__(self, raw: Raw, *, keeps_styles: bool = False) -> None:
+    def __init__(self, raw: RawStream, *, keeps_styles: bool = False) -> None:
         """Take where it goes; with styles, colours pass, and nothing else that begins with an escape."""
         self.raw, self._keeps_styles, self._line = raw, keeps_styles, ""
 
@@ -73,14 +73,14 @@ class Escaping:
         """Write a text, escaped with what the line holds already."""
         parts = _STYLE.split(text) if self._keeps_styles else [text]
         for index, part in enumerate(parts):
-            self.raw.write(part if index % 2 else self._escaped(part))
+            self.raw.write(part if index % 2 else self._escape(part))
         return len(text)
 
-    def _escaped(self, text: str) -> str:
+    def _escape(self, text: str) -> str:
         shown = escape(text, self._line)
         line = (self._line + shown).rpartition("\n")[2]
-        is_long = len(line) > _MOST_KEPT and bool(line.strip())
-        self._line = f"-{line[-_MOST_KEPT:]}" if is_long else line
+        is_long = len(line) > _MAX_LINE_START and bool(line.strip())
+        self._line = f"-{line[-_MAX_LINE_START:]}" if is_long else line
         return shown
 
     def isatty(self) -> bool:
@@ -94,25 +94,25 @@ class Escaping:
 
 def open_streams() -> None:
     """Put both streams in the place of Python's, where they are not yet."""
-    sys.stdout, sys.stderr = _opened(sys.stdout, 1), _opened(sys.stderr, 2)
+    sys.stdout, sys.stderr = _wrap_stream(sys.stdout, 1), _wrap_stream(sys.stderr, 2)
 
 
-def raw(stream: "TextIO") -> "TextIO":
+def raw_stream(stream: "TextIO") -> "TextIO":
     """Return the way by which a text leaves as it is: bars that move, commands that a job is meant to read."""
-    return stream.raw if isinstance(stream, Escaping) else stream  # type: ignore[return-value]
+    return stream.raw if isinstance(stream, EscapingStream) else stream  # type: ignore[return-value]
 
 
-def styled(stream: "TextIO") -> "TextIO":
+def styled_stream(stream: "TextIO") -> "TextIO":
     """Return the way by which colours pass, for a text whose values are escaped."""
-    if not isinstance(stream, Escaping):
+    if not isinstance(stream, EscapingStream):
         return stream
-    return Escaping(stream.raw, keeps_styles=stream.isatty())  # type: ignore[return-value]
+    return EscapingStream(stream.raw, keeps_styles=stream.isatty())  # type: ignore[return-value]
 
 
 def write_bytes(data: bytes) -> None:
     """Write bytes that were asked for to standard output."""
     out = sys.stdout
-    if isinstance(out, Escaping):
+    if isinstance(out, EscapingStream):
         out.raw.write_bytes(data)
     else:
         out.flush()
@@ -123,17 +123,17 @@ def write_line(line: str) -> bool:
     """Write a line to standard output at once; false once it cannot be written."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-    return failure() is None
+    return stdout_error() is None
 
 
-def failure() -> "OSError | None":
+def stdout_error() -> "OSError | None":
     """Return what kept standard output from being written."""
     return getattr(sys.stdout, "failure", None)
 
 
-def _opened(stream: "TextIO | None", descriptor: int) -> "TextIO":
-    if isinstance(stream, Escaping):
+def _wrap_stream(stream: "TextIO | None", descriptor: int) -> "TextIO":
+    if isinstance(stream, EscapingStream):
         return stream
     plain = stream if stream is not None else os.fdopen(descriptor, "w", closefd=False)
     plain.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
-    return Escaping(Raw(plain))  # type: ignore[return-value]
+    return EscapingStream(RawStream(plain))  # type: ignore[return-value]

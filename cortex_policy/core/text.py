@@ -84,3 +84,8 @@ def _escape_commands(line: str, bracket: str = _BRACKET, colon: str = _COLON) ->
         start = line.index("::")
         return f"{line[: start + 1]}{colon}{line[start + 2 :]}"
     return line
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 file` or `3 files`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -28,7 +28,7 @@ from cortex_policy.state import Root, sha256
 from cortex_policy.state.approval_store import docket_file
 from cortex_policy.state.enforcement import requested
 from cortex_policy.state.grants import Directory, Trust
-from cortex_policy.state.users import Steward, steward_of
+from cortex_policy.state.users import Owner, owner_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Grant, Settings
     from cortex_policy.core.settings import SettingValue
 
-_MOST_FAULTS = 5
-_CHANGED = "the grant has changed since the decision, so no lines are named"
+_MAX_ERRORS = 5
+_CHANGED_NOTE = "the grant has changed since the decision, so no lines are named"
 
 
 class CallExplanation(Value):
@@ -45,11 +45,11 @@ class CallExplanation(Value):
 
     explanation: Explanation
     file: str | None = None
-    steward: Steward | None = None
+    owner: Owner | None = None
     note: str = ""
 
 
-class _Decided(Value):
+class _DecidedCall(Value):
     """A decision beside what it was made of, all of it known."""
 
     grant: "Grant"
@@ -64,25 +64,27 @@ def explain_call(outcome: "CallOutcome") -> CallExplanation:
     """Explain a decision, or the error that prevented one."""
     call = outcome.call
     grant, args, settings, error = outcome.grant, outcome.args, outcome.settings, outcome.error
-    if error is not None and _is_of_log(error):  # it is opened before any rule is asked
-        return _of_failure(call, error, "audit")
+    if error is not None and _is_audit_error(error):  # it is opened before any rule is asked
+        return _explain_failure(call, error, "audit")
     origin = grant.origin if grant is not None else None
     if grant is None or args is None or settings is None or origin is None:
-        return _of_failure(call, error) if error is not None else CallExplanation(Explanation(()))
-    decision = outcome.decision if error is None else _before_the_rate(call, grant, args, settings)
+        return _explain_failure(call, error) if error is not None else CallExplanation(Explanation(()))
+    decision = outcome.decision if error is None else _decide_without_rate(call, grant, args, settings)
     if decision is None:
-        return _of_failure(call, error) if error is not None else CallExplanation(Explanation(()))
-    decided = _Decided(grant, args, settings, decision, origin.root, origin.file)
-    text = _text(origin.root, grant.id, origin.sha256)
-    told = _told(call, decided, text or b"")
+        return _explain_failure(call, error) if error is not None else CallExplanation(Explanation(()))
+    decided = _DecidedCall(grant, args, settings, decision, origin.root, origin.file)
+    text = _read_decided_bytes(origin.root, grant.id, origin.sha256)
+    told = _explain(call, decided, text or b"")
     if error is not None:
         failed = RuleStep(told.steps[-1].rule, FAILS, error.detail)
         told = Explanation((*told.steps[:-1], failed), advice=error.hint)
-    steward = steward_of(_changed_by_remedy(decided)) if told.remedy else None
-    return CallExplanation(told, origin.file, steward, "" if text is not None else _CHANGED)
+    steward = owner_of(_file_of_remedy(decided)) if told.remedy else None
+    return CallExplanation(told, origin.file, steward, "" if text is not None else _CHANGED_NOTE)
 
 
-def _before_the_rate(call: "Call", grant: "Grant", args: "dict[str, object]", settings: "Settings") -> Decision | None:
+def _decide_without_rate(
+    call: "Call", grant: "Grant", args: "dict[str, object]", settings: "Settings"
+) -> Decision | None:
     """Return a decision by all rules but the rate, which could not be asked; None where it was not that alone."""
     try:
         request = requested(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
@@ -93,31 +95,31 @@ def _before_the_rate(call: "Call", grant: "Grant", args: "dict[str, object]", se
     return Decision(ALLOWED, paths=tuple((place, None) for place in request.paths))
 
 
-def _told(call: "Call", decided: _Decided, text: bytes) -> Explanation:
+def _explain(call: "Call", decided: _DecidedCall, text: bytes) -> Explanation:
     decision = decided.decision
     request = Request(call.action, decided.args, tuple(place for place, _ in decision.paths), call.cost)
     told = explain(decided.grant, text, request, decision, decided.settings)
     remedy, advice = told.remedy, told.advice
     if decision.reason is APPROVAL_REQUIRED and not remedy:
-        remedy, more = _of_setting(_written(decided.root))
+        remedy, more = _unset_command(_sensitive_setting(decided.root))
         advice = "; ".join(filter(None, (advice, more)))
-    if not _waits(decision):  # else an id is enough
+    if not _waits_for_human(decision):  # else an id is enough
         remedy = with_root(remedy, call.root)
     return Explanation(told.steps, told.nearest, told.allowed, remedy, advice)
 
 
-def _waits(decision: Decision) -> bool:
+def _waits_for_human(decision: Decision) -> bool:
     """Whether a human was asked for a call and has not answered."""
     approval = decision.approval
     return decision.reason is APPROVAL_REQUIRED and approval is not None and approval.status == WAITING
 
 
-def _changed_by_remedy(decided: _Decided) -> str:
+def _file_of_remedy(decided: _DecidedCall) -> str:
     """Return the path of what an operator's command would change."""
     decision = decided.decision
-    if _waits(decision):
+    if _waits_for_human(decision):
         return docket_file(decided.settings)
-    if decision.reason is APPROVAL_REQUIRED and (written := _written(decided.root)) is not None:
+    if decision.reason is APPROVAL_REQUIRED and (written := _sensitive_setting(decided.root)) is not None:
         return written.source
     if decision.reason is RATE_LIMITED and decision.retryable:
         from cortex_policy.state.settings import find_state_directory  # noqa: PLC0415 - few calls need it
@@ -127,7 +129,7 @@ def _changed_by_remedy(decided: _Decided) -> str:
     return decided.file
 
 
-def _text(root: str, grant_id: str, digest: str | None) -> bytes | None:
+def _read_decided_bytes(root: str, grant_id: str, digest: str | None) -> bytes | None:
     """Return the bytes that were decided on, None where the file holds others by now, or cannot be read."""
     with suppress(OSError, GrantError), Directory(Trust(Root(root, named=True)), "tools") as tools:
         data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
@@ -136,7 +138,7 @@ def _text(root: str, grant_id: str, digest: str | None) -> bytes | None:
     return None
 
 
-def _written(root: str) -> "SettingValue | None":
+def _sensitive_setting(root: str) -> "SettingValue | None":
     """Return where it is set what becomes of calls for sensitive data, None where nobody can know."""
     from cortex_policy.core.settings import resolve_setting  # noqa: PLC0415 - only where something is set
     from cortex_policy.state.settings import layers  # noqa: PLC0415
@@ -148,7 +150,7 @@ def _written(root: str) -> "SettingValue | None":
     return winner if winner.source else None
 
 
-def _of_setting(written: "SettingValue | None") -> tuple[str, str]:
+def _unset_command(written: "SettingValue | None") -> tuple[str, str]:
     """Return the command that takes back what is set, or a sentence that says where."""
     if written is None:
         return "", ""
@@ -158,7 +160,7 @@ def _of_setting(written: "SettingValue | None") -> tuple[str, str]:
     return command("config", *words, f"--{written.place}"), f"it is set in `{written.source}`"
 
 
-def _is_of_log(error: CortexPolicyError) -> bool:
+def _is_audit_error(error: CortexPolicyError) -> bool:
     """Whether it is the audit log that could not be written."""
     if error.reason is not STATE_UNAVAILABLE:
         return False
@@ -167,28 +169,28 @@ def _is_of_log(error: CortexPolicyError) -> bool:
     return isinstance(error, LogError)
 
 
-def _of_failure(call: "Call", error: CortexPolicyError, stage: str = "") -> CallExplanation:
+def _explain_failure(call: "Call", error: CortexPolicyError, stage: str = "") -> CallExplanation:
     """Return the account of a call for which no rule was asked."""
     stage = stage or ("stop" if error.reason is STOPPED else str(error.reason).partition("_")[0])
     verdict = DENIES if error.reason is STOPPED else FAILS
-    faults = _faults(error)
-    steps = faults or [RuleStep(stage, verdict, _said(call, error))]
+    faults = _grant_error_steps(error)
+    steps = faults or [RuleStep(stage, verdict, _error_message(call, error))]
     more = "; see `cortex-policy validate`" if faults else ""
     told = Explanation((*steps, *(RuleStep(rule, NOT_ASKED) for rule in RULES)), advice=f"{error.hint}{more}")
-    path = _mended_path(error)
+    path = _path_to_fix(error)
     note = ""
     if error.reason is GRANT_UNSAFE:
         note = "root alone can run that" if "chown " in error.hint else "whoever owns it can mend it, or root"
-    return CallExplanation(told, error.file, steward_of(path) if path and error.hint else None, note)
+    return CallExplanation(told, error.file, owner_of(path) if path and error.hint else None, note)
 
 
-def _said(call: "Call", error: CortexPolicyError) -> str:
+def _error_message(call: "Call", error: CortexPolicyError) -> str:
     if error.reason is GRANT_NOT_FOUND and not error.detail and error.root is not None:
         return f"there is no `{call.grant}.json` in `{error.root.rstrip('/')}/.cortex/policy/tools`"
     return error.detail or error.reason.message
 
 
-def _mended_path(error: CortexPolicyError) -> str:
+def _path_to_fix(error: CortexPolicyError) -> str:
     """Return the path of what is to be written so that a call can be decided, '' where that is not one place."""
     if error.root is None:
         return ""
@@ -198,12 +200,12 @@ def _mended_path(error: CortexPolicyError) -> str:
     return f"{policy}/stamp.json" if error.reason in (STAMP_MISMATCH, STOPPED) else ""
 
 
-def _faults(error: CortexPolicyError) -> list[RuleStep]:
+def _grant_error_steps(error: CortexPolicyError) -> list[RuleStep]:
     """Return the first places in which a grant is none, as `validate` finds them."""
     if error.reason is not GRANT_INVALID or error.root is None or error.file is None:
         return []
     grant_id = error.file.rpartition("/")[2].removesuffix(".json")
-    data = _text(error.root, grant_id, error.sha256)
+    data = _read_decided_bytes(error.root, grant_id, error.sha256)
     if data is None:
         return []
     from cortex_policy.schema.catalog import ERROR  # noqa: PLC0415
@@ -211,4 +213,4 @@ def _faults(error: CortexPolicyError) -> list[RuleStep]:
     from cortex_policy.schema.problems import placed  # noqa: PLC0415
 
     found = [one for one in placed(error.file, data, examine(data, grant_id)[1]) if one.severity == ERROR]
-    return [RuleStep("grant", FAILS, one.message, one.pointer, one.line) for one in found[:_MOST_FAULTS]]
+    return [RuleStep("grant", FAILS, one.message, one.pointer, one.line) for one in found[:_MAX_ERRORS]]

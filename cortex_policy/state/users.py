@@ -7,7 +7,7 @@ from shlex import quote
 from cortex_policy.core.model import Value
 
 
-class Steward(Value):
+class Owner(Value):
     """A user who may change what lies in a directory: the caller, if the system lets them write there."""
 
     name: str
@@ -15,19 +15,19 @@ class Steward(Value):
     directory: str
 
 
-def steward_of(path: str) -> Steward:
+def owner_of(path: str) -> Owner:
     """Return who may put another file in the place of a path, by the directory that holds it or would hold it."""
     directory = os.path.dirname(path)
     while not os.path.isdir(directory) and directory not in ("", "/"):
         directory = os.path.dirname(directory)
     effective = os.access in os.supports_effective_ids
     if os.access(directory, os.W_OK | os.X_OK, effective_ids=effective):
-        return Steward(user(os.geteuid()), is_caller=True, directory=directory)
+        return Owner(user(os.geteuid()), is_caller=True, directory=directory)
     try:
         owner = os.stat(directory).st_uid
     except OSError:  # it is gone
         owner = 0
-    return Steward(user(owner), is_caller=False, directory=directory)
+    return Owner(user(owner), is_caller=False, directory=directory)
 
 
 def user(number: int) -> str:

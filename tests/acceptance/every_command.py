@@ -22,7 +22,7 @@ import pytest
 import typer
 
 import cortex_policy
-from cortex_policy.cli.app import app_of
+from cortex_policy.cli.app import build_app
 from tests.support.command import result_of, run_command
 
 HOSTILE = "##vso[task.a]\x1b[3J\x1b[5m\x9b5m\u202e\x7f\u2028\r##[b]\x85::c\ufeff"
@@ -129,7 +129,7 @@ def hostile_root(directory: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 @cache
 def leaves() -> dict[str, Any]:
     """Return all commands by their words, as the table of the program has them."""
-    return _leaves_below(typer.main.get_command(app_of()), ())
+    return _leaves_below(typer.main.get_command(build_app()), ())
 
 
 def _leaves_below(command: Any, way: tuple[str, ...]) -> dict[str, Any]:

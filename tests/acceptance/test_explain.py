@@ -13,7 +13,7 @@ from conftest import CALLER, by_caller
 
 from cortex_policy.check import Call
 from cortex_policy.manage import explain
-from cortex_policy.state.users import steward_of, user
+from cortex_policy.state.users import owner_of, user
 from tests.support.answers import answer
 from tests.support.command import PROGRAM
 from tests.support.command import result_of as run
@@ -182,13 +182,13 @@ def test_a_log_that_cannot_be_written_is_foreseen(tmp_path: Path, words: tuple[s
 def test_a_grant_that_changes_after_the_decision_lends_no_lines(root: Path) -> None:
     """Lines of other bytes than those that decided would mislead."""
     file = root / ".cortex" / "policy" / "tools" / "git.json"
-    before = explain._text  # noqa: SLF001 - the moment between the decision and the second look
+    before = explain._read_decided_bytes  # noqa: SLF001 - the moment between the decision and the second look
 
     def changed(*words: str) -> bytes | None:
         file.write_text("\n" + file.read_text())
         return before(*words)
 
-    with patch.object(explain, "_text", changed):
+    with patch.object(explain, "_read_decided_bytes", changed):
         said = answer(Call("git", "push", explain=True)).err
     assert "line 1" not in said
     assert rows(said)["note"] == "the grant has changed since the decision, so no lines are named"
@@ -208,7 +208,7 @@ def test_it_says_who_may_run_the_command(own: Path) -> None:
 
 def test_a_directory_that_is_not_there_yet_is_that_of_its_parent(tmp_path: Path) -> None:
     """And a user without a name has a number."""
-    steward = steward_of(str(tmp_path / "a" / "b" / "c.json"))
+    steward = owner_of(str(tmp_path / "a" / "b" / "c.json"))
     assert (steward.directory, steward.is_caller) == (str(tmp_path), True)
     assert user(CALLER) == f"user {CALLER}"
 

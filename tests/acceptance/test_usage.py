@@ -2,7 +2,7 @@
 
 import pytest
 
-from cortex_policy.cli.app import run
+from cortex_policy.cli.app import run_typer
 
 SAID = [
     ("chck git tree", "cortex-policy: no such command 'chck'. Did you mean 'check'?"),
@@ -27,7 +27,7 @@ SAID = [
 @pytest.mark.parametrize(("line", "said"), SAID)
 def test_a_usage_error_is_told(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Lower case, with the nearest word where there is one, and 2."""
-    assert run(line.split(" ")) == 2
+    assert run_typer(line.split(" ")) == 2
     first, hint = capsys.readouterr().err.splitlines()
     assert first == said
     assert hint == f"hint: see `{said.partition(':')[0]} --help`"
@@ -36,5 +36,5 @@ def test_a_usage_error_is_told(line: str, said: str, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("line", ["", "stamp"])
 def test_a_group_alone_shows_its_help(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     """On stderr and with 2: nothing was asked of it."""
-    assert run(line.split()) == 2
+    assert run_typer(line.split()) == 2
     assert capsys.readouterr().err.startswith("Usage: ")

@@ -66,7 +66,7 @@ def by_typer(words: list[str]) -> "Call | int":
     room = patch.object(check, "decide_call", decide_call)
     streams = patch.multiple(sys, stdout=sys.stdout, stderr=sys.stderr)  # a run wraps them: put them back
     with room, streams, suppress(SystemExit):
-        code = app.run(["check", *words])
+        code = app.run_typer(["check", *words])
     return calls[0] if calls else code
 
 

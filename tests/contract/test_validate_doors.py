@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.cli import app
 from cortex_policy.cli.commands import validate_argv, validate_run
-from cortex_policy.cli.commands.validate_run import Asked
+from cortex_policy.cli.commands.validate_run import ValidateOptions
 
 PLAIN = [
     "", "a.json", "-", "a b c", "--strict", "--fix a", "a --json", "--select scope a", "--select=scope,key --ignore x",
@@ -26,29 +26,29 @@ def split(line: str) -> list[str]:
     return line.split(" ") if line else []
 
 
-def by_typer(words: list[str]) -> "Asked | int":
+def by_typer(words: list[str]) -> "ValidateOptions | int":
     """Return what Typer makes of the words, or the code it ends with."""
-    seen: list[Asked] = []
+    seen: list[ValidateOptions] = []
 
-    def run(asked: Asked) -> int:
+    def run(asked: ValidateOptions) -> int:
         seen.append(asked)
         return 0
 
-    with patch.object(validate_run, "run", run):
-        code = app.run(["validate", *words])
+    with patch.object(validate_run, "run_validate", run):
+        code = app.run_typer(["validate", *words])
     return seen[0] if seen else code
 
 
 @pytest.mark.parametrize("line", PLAIN)
 def test_the_plain_door_reads_what_typer_reads(line: str) -> None:
     """To the last member."""
-    assert validate_argv.read(split(line)) == by_typer(split(line)) is not None
+    assert validate_argv.parse_validate_argv(split(line)) == by_typer(split(line)) is not None
 
 
 @pytest.mark.parametrize("line", TYPER_KNOWS_BETTER)
 def test_the_plain_door_declines_what_is_not_plain(line: str) -> None:
     """Typer has the help, and the words for mistakes."""
-    assert validate_argv.read(split(line)) is None
+    assert validate_argv.parse_validate_argv(split(line)) is None
 
 
 words = st.sampled_from(
@@ -60,5 +60,5 @@ words = st.sampled_from(
 @given(st.lists(words, max_size=4))
 def test_whatever_is_asked_the_doors_agree(line: list[str]) -> None:
     """Or the plain one declines."""
-    asked = validate_argv.read(line)
+    asked = validate_argv.parse_validate_argv(line)
     assert asked is None or asked == by_typer(line)

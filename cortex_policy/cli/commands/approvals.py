@@ -35,31 +35,31 @@ def approvals(
     $ cortex-policy approvals --watch --json
     """
     from cortex_policy.cli.output import live  # noqa: PLC0415 - no other command needs these
-    from cortex_policy.cli.output.approvals import COLUMNS, cells, members, shown  # noqa: PLC0415
+    from cortex_policy.cli.output.approvals import COLUMNS, request_row, request_text, request_to_json  # noqa: PLC0415
     from cortex_policy.cli.output.table import print_rows  # noqa: PLC0415
     from cortex_policy.manage.approvals import get_request, list_requests  # noqa: PLC0415
 
     if request_id is not None:
         plea = get_request(request_id, root)
-        typer.echo(json_line(members(plea)) if json else shown(plea), nl=json)
+        typer.echo(json_line(request_to_json(plea)) if json else request_text(plea), nl=json)
     elif not watch:
         found = list_requests(root)
         if json:
-            print_json({"requests": [members(one) for one in found]})
+            print_json({"requests": [request_to_json(one) for one in found]})
         else:
-            print_rows(COLUMNS, [cells(one) for one in found])
-    elif live.draws() and not json:
-        live.draw(lambda height: _table(root, height))
+            print_rows(COLUMNS, [request_row(one) for one in found])
+    elif live.can_redraw() and not json:
+        live.redraw_until_quit(lambda height: _table(root, height))
     else:
-        live.tell(lambda: _rows(root, json=json))
+        live.print_changes(lambda: _rows(root, json=json))
 
 
 def _rows(root: str | None, *, json: bool) -> "Iterator[Row]":
-    from cortex_policy.cli.output.approvals import cells, members  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.approvals import request_row, request_to_json  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
     for one in list_requests(root):
-        line = json_line(members(one)) if json else "\t".join(map(printable, cells(one)))
+        line = json_line(request_to_json(one)) if json else "\t".join(map(printable, request_row(one)))
         yield one.id, one.status, line
 
 
@@ -67,7 +67,7 @@ def _table(root: str | None, height: int) -> "Table":
     from rich.table import Table  # noqa: PLC0415 - only a terminal needs it
     from rich.text import Text  # noqa: PLC0415
 
-    from cortex_policy.cli.output.approvals import COLUMNS, cells  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.approvals import COLUMNS, request_row  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
     found = list_requests(root)
@@ -77,5 +77,5 @@ def _table(root: str | None, height: int) -> "Table":
     for column in COLUMNS:
         table.add_column(column, no_wrap=True)
     for one in found[-height:]:
-        table.add_row(*(Text(printable(cell)) for cell in cells(one)))
+        table.add_row(*(Text(printable(cell)) for cell in request_row(one)))
     return table

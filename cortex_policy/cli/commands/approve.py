@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_json
-from cortex_policy.cli.prompts import ask
+from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.core.text import printable
 from cortex_policy.state.roots import refuse_ambiguous
 
@@ -31,15 +31,15 @@ def approve(
     $ cortex-policy approve 1f0c9a7e
     $ cortex-policy approve 1f0c9a7e --yes --json
     """
-    from cortex_policy.cli.output.approvals import shown  # noqa: PLC0415 - no other command needs these
+    from cortex_policy.cli.output.approvals import request_text  # noqa: PLC0415 - no other command needs these
     from cortex_policy.manage.approvals import get_request  # noqa: PLC0415
 
     refuse_ambiguous(root)
     plea = get_request(request_id, root)
     if not yes:
-        typer.echo(shown(plea), nl=False, err=True)
-    ask(f"approve {request_id}?", yes=yes)
-    _rule(request_id, root, approved=True, json=json)
+        typer.echo(request_text(plea), nl=False, err=True)
+    ask_yes_no(f"approve {request_id}?", yes=yes)
+    _answer(request_id, root, approved=True, json=json)
 
 
 def deny(request_id: RequestArgument, root: RootOption = None, *, json: JsonOption = False) -> None:
@@ -50,18 +50,18 @@ def deny(request_id: RequestArgument, root: RootOption = None, *, json: JsonOpti
 
     $ cortex-policy deny 1f0c9a7e
     """
-    _rule(request_id, root, approved=False, json=json)
+    _answer(request_id, root, approved=False, json=json)
 
 
-def _rule(request_id: str, root: str | None, *, approved: bool, json: bool) -> None:
-    from cortex_policy.cli.output.approvals import members  # noqa: PLC0415 - as above
+def _answer(request_id: str, root: str | None, *, approved: bool, json: bool) -> None:
+    from cortex_policy.cli.output.approvals import request_to_json  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import answer_request  # noqa: PLC0415
 
     refuse_ambiguous(root)
     done = answer_request(request_id, root, approved=approved)
     plea = done.request
     if json:
-        print_json({"changed": done.is_changed, "request": members(plea)})
+        print_json({"changed": done.is_changed, "request": request_to_json(plea)})
         return
     call = f"{plea.grant} {plea.action}" if plea.grant else plea.action
     sentence = f"{plea.status} {plea.id}: {call}"

@@ -52,16 +52,16 @@ def verify(
     $ cortex-policy audit verify --expect "$HEAD"
     """
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
-    from cortex_policy.cli.output.progress import tracked  # noqa: PLC0415
+    from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
     from cortex_policy.manage.audit import verify as audit_verify  # noqa: PLC0415
     from cortex_policy.manage.audit.files import all_opened  # noqa: PLC0415
 
-    with all_opened(audit_output.files_of(logs)) as files:
-        found = audit_verify.verify(files, expected, lambda lines: tracked(lines, what="lines"))
+    with all_opened(audit_output.log_files(logs)) as files:
+        found = audit_verify.verify(files, expected, lambda lines: track_progress(lines, what="lines"))
     if json:
-        print_json(audit_output.found_members(found))
+        print_json(audit_output.verification_to_json(found))
     else:
-        audit_output.print_found(found)
+        audit_output.print_verification(found)
     if found.problems:
         raise typer.Exit(1)
 
@@ -92,11 +92,11 @@ def show(
     from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
 
     tally = Tally()
-    wanted = query.Wanted(_start(since), _path(root), grant, query.reason_of(reason), denied)
-    for event, line in _calls(logs, wanted, tally):
-        if not write_line(audit_output.as_json(line) if json else audit_output.call_line(event)):
+    wanted = query.Wanted(_start_time(since), _root_path(root), grant, query.reason_of(reason), denied)
+    for event, line in _read_calls(logs, wanted, tally):
+        if not write_line(audit_output.event_line(line) if json else audit_output.call_line(event)):
             return
-    audit_output.tell_passed_over(tally)
+    audit_output.print_skipped(tally)
 
 
 @audit_app.command(cls=Command)
@@ -120,15 +120,17 @@ def stats(
     from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
 
     tally = Tally()
-    found = query.stats(_calls(logs, query.Wanted(_start(since), _path(root)), tally), bar_chart.MOST_ROWS)
+    found = query.stats(
+        _read_calls(logs, query.Wanted(_start_time(since), _root_path(root)), tally), bar_chart.MAX_ROWS
+    )
     if json:
-        print_json(audit_output.stats_members(found, tally))
+        print_json(audit_output.stats_to_json(found, tally))
         return
     audit_output.print_stats(found)
-    audit_output.tell_passed_over(tally)
+    audit_output.print_skipped(tally)
 
 
-def _start(since: str | None) -> float:
+def _start_time(since: str | None) -> float:
     from time import time  # noqa: PLC0415 - no other command needs them
 
     from cortex_policy.manage.audit import reader  # noqa: PLC0415
@@ -136,18 +138,18 @@ def _start(since: str | None) -> float:
     return reader.since(since, time()) if since is not None else float("-inf")
 
 
-def _path(root: str | None) -> str | None:
+def _root_path(root: str | None) -> str | None:
     from cortex_policy.state.grants import find_root  # noqa: PLC0415 - no other command needs it
 
     return find_root(root).path if root is not None else None
 
 
-def _calls(logs: list[str] | None, wanted: "Wanted", tally: "Tally") -> "Iterator[tuple[Event, bytes]]":
+def _read_calls(logs: list[str] | None, wanted: "Wanted", tally: "Tally") -> "Iterator[tuple[Event, bytes]]":
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
-    from cortex_policy.cli.output.progress import tracked  # noqa: PLC0415
+    from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
     from cortex_policy.manage.audit import query  # noqa: PLC0415
     from cortex_policy.manage.audit.files import all_opened  # noqa: PLC0415
 
-    with all_opened(audit_output.files_of(logs)) as files:
-        lines = query.lines_in(files, tally, lambda some: tracked(some, what="lines"))
+    with all_opened(audit_output.log_files(logs)) as files:
+        lines = query.lines_in(files, tally, lambda some: track_progress(some, what="lines"))
         yield from query.calls(lines, wanted, tally)

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.streams import write_line
 
-EVERY_SECONDS = 0.2
+POLL_SECONDS = 0.2
 OfRootOption = Annotated[
     str | None, typer.Option("--root", metavar="DIR", help="Only calls of this root, else of all.")
 ]
@@ -28,23 +28,23 @@ def tail(
     $ cortex-policy audit tail -n 0 --follow --json
     """
     from cortex_policy.cli.output import audit  # noqa: PLC0415 - no other command needs them
-    from cortex_policy.cli.output.replay import configured  # noqa: PLC0415
+    from cortex_policy.cli.output.replay import configured_log  # noqa: PLC0415
     from cortex_policy.manage.audit.query import Wanted, calls  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
     from cortex_policy.manage.audit.tail import last_lines  # noqa: PLC0415
     from cortex_policy.state.grants import find_root  # noqa: PLC0415
 
     wanted = Wanted(root=find_root(root).path if root is not None else None)
-    lines = last_lines(log or configured(None), number, _closed if follow else None)
+    lines = last_lines(log or configured_log(None), number, _wait_for_close if follow else None)
     for event, line in calls(lines, wanted, Tally()):
-        if not write_line(audit.as_json(line) if json else audit.call_line(event)):
+        if not write_line(audit.event_line(line) if json else audit.call_line(event)):
             return
 
 
-def _closed() -> bool:
+def _wait_for_close() -> bool:
     """Wait a moment; true once nobody reads what is printed."""
     import select  # noqa: PLC0415 - only to follow
 
     reader = select.poll()
     reader.register(1, 0)  # only errors: the reading end was closed
-    return bool(reader.poll(EVERY_SECONDS * 1000))
+    return bool(reader.poll(POLL_SECONDS * 1000))

@@ -16,26 +16,31 @@ def check(  # noqa: PLR0913 - the options of a call
     grant: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
     action: Annotated[str, typer.Argument(metavar="ACTION", help="What the tool would do.", show_default=False)],
     *,
-    path: Annotated[list[str] | None, check_options.option("P", "A path of the call, as typed; repeatable.")] = None,
-    arg: Annotated[list[str] | None, check_options.option("K=V", "Another argument of the call; repeatable.")] = None,
+    path: Annotated[
+        list[str] | None, check_options.value_option("P", "A path of the call, as typed; repeatable.")
+    ] = None,
+    arg: Annotated[
+        list[str] | None, check_options.value_option("K=V", "Another argument of the call; repeatable.")
+    ] = None,
     args: Annotated[
-        list[str] | None, check_options.option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")
+        list[str] | None, check_options.value_option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")
     ] = None,
-    root: Annotated[list[str] | None, check_options.option("DIR", ROOT_HELP)] = None,
+    root: Annotated[list[str] | None, check_options.value_option("DIR", ROOT_HELP)] = None,
     wait: Annotated[
-        list[str] | None, check_options.option("SECONDS", "Wait at most so long for budget, 0 to 3600.")
+        list[str] | None, check_options.value_option("SECONDS", "Wait at most so long for budget, 0 to 3600.")
     ] = None,
-    cost: Annotated[list[str] | None, check_options.option("N", "Count as N calls instead of one.")] = None,
-    peek: Annotated[int, check_options.switch("--peek", sentence="Decide, but count nothing.")] = 0,
+    cost: Annotated[list[str] | None, check_options.value_option("N", "Count as N calls instead of one.")] = None,
+    peek: Annotated[int, check_options.flag_option("--peek", sentence="Decide, but count nothing.")] = 0,
     require_path: Annotated[
-        int, check_options.switch("--require-path", sentence="Deny a call that names no path.")
+        int, check_options.flag_option("--require-path", sentence="Deny a call that names no path.")
     ] = 0,
     explain: Annotated[
-        int, check_options.switch("--explain", sentence="Also print how each rule went, by which line of the grant.")
+        int,
+        check_options.flag_option("--explain", sentence="Also print how each rule went, by which line of the grant."),
     ] = 0,
-    json: Annotated[int, check_options.switch("--json", sentence=JSON_HELP)] = 0,
+    json: Annotated[int, check_options.flag_option("--json", sentence=JSON_HELP)] = 0,
     quiet: Annotated[
-        int, check_options.switch("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")
+        int, check_options.flag_option("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")
     ] = 0,
 ) -> None:
     """Decide a call, and count it if it is allowed.
@@ -61,15 +66,15 @@ def check(  # noqa: PLR0913 - the options of a call
         action,
         tuple(path or ()),
         tuple(arg or ()),
-        check_options.text("--args", args),
-        check_options.text("--root", root),
-        check_options.wait(wait),
-        check_options.cost(cost),
-        check_options.flag("--peek", peek),
-        check_options.flag("--require-path", require_path),
-        check_options.flag("--explain", explain),
-        check_options.flag("--json", json),
-        check_options.flag("--quiet", quiet),
+        check_options.single_text("--args", args),
+        check_options.single_text("--root", root),
+        check_options.single_wait(wait),
+        check_options.single_cost(cost),
+        check_options.single_flag("--peek", peek),
+        check_options.single_flag("--require-path", require_path),
+        check_options.single_flag("--explain", explain),
+        check_options.single_flag("--json", json),
+        check_options.single_flag("--quiet", quiet),
         context.info_name or "check",
     )
     outcome = decide_call(call)

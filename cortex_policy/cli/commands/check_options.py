@@ -9,7 +9,7 @@ from cortex_policy.check import MAX_WAIT_SECONDS, parse_number
 T = TypeVar("T")
 
 
-def _once(name: str, values: list[T] | None, default: T) -> T:
+def _single_value(name: str, values: list[T] | None, default: T) -> T:
     """Return the one value of an option; Typer itself would take the last of several."""
     if values and len(values) > 1:
         message = f"{name} is given twice."
@@ -17,39 +17,39 @@ def _once(name: str, values: list[T] | None, default: T) -> T:
     return values[0] if values else default
 
 
-def text(name: str, values: list[str] | None) -> str | None:
+def single_text(name: str, values: list[str] | None) -> str | None:
     """Return the one value of a text option, None where it is not given."""
-    return _once(name, values, "") if values else None
+    return _single_value(name, values, "") if values else None
 
 
-def flag(name: str, count: int) -> bool:
+def single_flag(name: str, count: int) -> bool:
     """Return whether a switch is given."""
-    return _once(name, [True] * count, default=False)
+    return _single_value(name, [True] * count, default=False)
 
 
-def wait(values: list[str] | None) -> float:
+def single_wait(values: list[str] | None) -> float:
     """Return the seconds of `--wait`."""
-    seconds = parse_number("--wait", _once("--wait", values, "0"))
+    seconds = parse_number("--wait", _single_value("--wait", values, "0"))
     if seconds is None:
         message = f"--wait takes 0 to {MAX_WAIT_SECONDS} seconds."
         raise typer.BadParameter(message)
     return seconds
 
 
-def cost(values: list[str] | None) -> int:
+def single_cost(values: list[str] | None) -> int:
     """Return the number of `--cost`."""
-    found = parse_number("--cost", _once("--cost", values, "1"))
+    found = parse_number("--cost", _single_value("--cost", values, "1"))
     if found is None:
         message = "--cost takes an integer of at least 1."
         raise typer.BadParameter(message)
     return int(found)
 
 
-def option(metavar: str, sentence: str) -> object:
+def value_option(metavar: str, sentence: str) -> object:
     """Describe an option with a value."""
     return typer.Option(metavar=metavar, help=sentence)
 
 
-def switch(*names: str, sentence: str) -> object:
+def flag_option(*names: str, sentence: str) -> object:
     """Describe a switch, counted so that a second one is noticed."""
     return typer.Option(*names, count=True, metavar="", show_default=False, help=sentence)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.commands import config_file
-from cortex_policy.cli.commands.config_file import NameArgument, shown
+from cortex_policy.cli.commands.config_file import NameArgument, format_setting
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_json, print_rows
@@ -42,10 +42,13 @@ def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
     found = root_or_none(inner_root_name(root))
     standing = resolve_settings(found)
     if json:
-        members = {"root": found.path if found is not None else None, "settings": [_members(one) for one in standing]}
+        members = {
+            "root": found.path if found is not None else None,
+            "settings": [_setting_to_json(one) for one in standing],
+        }
         print_json(members)
     else:
-        print_rows(COLUMNS, [_cells(one) for one in standing])
+        print_rows(COLUMNS, [_row(one) for one in standing])
 
 
 @config_app.command(cls=Command)
@@ -60,9 +63,9 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     setting = find_setting(name)
     standing = next(one for one in resolve_settings(root_or_none(inner_root_name(root))) if one.setting is setting)
     if json:
-        print_json(_members(standing))
+        print_json(_setting_to_json(standing))
     elif standing.effective.value is not None:
-        typer.echo(printable(shown(standing.effective.value)))
+        typer.echo(printable(format_setting(standing.effective.value)))
 
 
 config_app.command("set", cls=Command)(config_file.set_setting)
@@ -71,21 +74,21 @@ config_app.command("path", cls=Command)(config_file.path)
 config_app.command("edit", cls=Command)(config_file.edit)
 
 
-def _cells(standing: "EffectiveSetting") -> tuple[str, ...]:
+def _row(standing: "EffectiveSetting") -> tuple[str, ...]:
     winner = standing.effective
     origin = f"{winner.place}: {winner.source}" if winner.source else winner.place
-    hides = ", ".join(f"{shown(one.value)} ({one.place}: {one.source})" for one in standing.overridden)
-    return (standing.setting.name, shown(winner.value), f"{origin}{' (locked)' * standing.is_locked}", hides)
+    hides = ", ".join(f"{format_setting(one.value)} ({one.place}: {one.source})" for one in standing.overridden)
+    return (standing.setting.name, format_setting(winner.value), f"{origin}{' (locked)' * standing.is_locked}", hides)
 
 
-def _members(standing: "EffectiveSetting") -> dict[str, object]:
+def _setting_to_json(standing: "EffectiveSetting") -> dict[str, object]:
     return {
         "name": standing.setting.name,
-        **_written(standing.effective),
+        **_value_to_json(standing.effective),
         "locked": standing.is_locked,
-        "hidden": [_written(one) for one in standing.overridden],
+        "hidden": [_value_to_json(one) for one in standing.overridden],
     }
 
 
-def _written(one: "SettingValue") -> dict[str, object]:
+def _value_to_json(one: "SettingValue") -> dict[str, object]:
     return {"value": one.value, "place": one.place, "source": one.source or None}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cortex_policy.cli.options import RootOption
-from cortex_policy.cli.prompts import WaitOption, WideningOption, is_attended, patience
+from cortex_policy.cli.prompts import WaitOption, WideningOption, is_attended, lock_wait
 from cortex_policy.cli.roots import find_inner_root, inner_root_name
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
@@ -27,7 +27,7 @@ ProjectOption = Annotated[bool, typer.Option("--project", help="In the file of t
 SystemOption = Annotated[bool, typer.Option("--system", help="In the file of the machine, which is root's.")]
 
 
-def _target(
+def _settings_file(
     root: RootOption = None, *, user: UserOption = False, project: ProjectOption = False, system: SystemOption = False
 ) -> "SettingsFile":
     from cortex_policy.manage.settings.write import SettingsFile, root_or_none  # noqa: PLC0415 - no other command needs it
@@ -39,21 +39,21 @@ def _target(
     return SettingsFile(SYSTEM if system else USER, root_or_none(inner_root_name(root)))
 
 
-def of_file(command: "Callable[..., None]") -> "Callable[..., None]":
+def takes_settings_file(command: "Callable[..., None]") -> "Callable[..., None]":
     """Let a command take the options that name a settings file, in the place of its first parameter."""
-    naming, (_, *own) = signature(_target).parameters, signature(command).parameters.values()
+    naming, (_, *own) = signature(_settings_file).parameters, signature(command).parameters.values()
     taken = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*naming.values(), *own)]
 
     @wraps(command)
     def run(**given: Any) -> None:
-        command(_target(**{name: given.pop(name) for name in naming}), **given)
+        command(_settings_file(**{name: given.pop(name) for name in naming}), **given)
 
     run.__signature__ = Signature(taken)  # type: ignore[attr-defined]
     run.__annotations__ = {one.name: one.annotation for one in taken}
     return run
 
 
-@of_file
+@takes_settings_file
 def set_setting(
     target: "SettingsFile",
     name: NameArgument,
@@ -71,16 +71,18 @@ def set_setting(
     $ cortex-policy config set sensitive ask --project
     $ cortex-policy config set validate.ignore scope-absent,key --project
     """
-    from cortex_policy.cli.confirm import agreed  # noqa: PLC0415 - as everywhere in this module
+    from cortex_policy.cli.confirm import widening_prompt  # noqa: PLC0415 - as everywhere in this module
     from cortex_policy.manage.settings.write import set_value  # noqa: PLC0415
 
-    is_changed = set_value(target, name, value, agreed(allowed=allow_widening, json=False), patience(wait_seconds))
+    is_changed = set_value(
+        target, name, value, widening_prompt(allowed=allow_widening, json=False), lock_wait(wait_seconds)
+    )
     said = f"`{name}` is `{value}` in `{target.file}`"
     typer.echo(printable(said if is_changed else f"nothing to do: {said}"))
-    _tell_winner(target, name)
+    _print_if_overridden(target, name)
 
 
-@of_file
+@takes_settings_file
 def unset(
     target: "SettingsFile",
     name: NameArgument,
@@ -95,15 +97,15 @@ def unset(
     $ cortex-policy config unset require_path
     $ cortex-policy config unset sensitive --project
     """
-    from cortex_policy.cli.confirm import agreed  # noqa: PLC0415
+    from cortex_policy.cli.confirm import widening_prompt  # noqa: PLC0415
     from cortex_policy.manage.settings.write import unset_value  # noqa: PLC0415
 
-    is_changed = unset_value(target, name, agreed(allowed=allow_widening, json=False), patience(wait_seconds))
+    is_changed = unset_value(target, name, widening_prompt(allowed=allow_widening, json=False), lock_wait(wait_seconds))
     said = f"`{name}` is not set in `{target.file}`"
     typer.echo(printable(said if is_changed else f"nothing to do: {said}"))
 
 
-@of_file
+@takes_settings_file
 def path(target: "SettingsFile") -> None:
     """Print the path of a settings file, whether it is there or not.
 
@@ -113,7 +115,7 @@ def path(target: "SettingsFile") -> None:
     typer.echo(printable(target.file))
 
 
-@of_file
+@takes_settings_file
 def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
     """Edit a settings file, and install it when it is valid.
 
@@ -123,22 +125,22 @@ def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
     $ cortex-policy config edit
     $ cortex-policy config edit --project
     """
-    from cortex_policy.cli.edit_screen import Terminal  # noqa: PLC0415
+    from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415
     from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
     from cortex_policy.manage.settings.session import run_settings_session as run  # noqa: PLC0415
     from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
 
     if not is_attended():
         raise NotDone("nobody is there to edit: it needs a terminal", "use `cortex-policy config set`")
-    terminal = Terminal(choose_editor(os.environ, configured_editor(target.root)), os.path.basename(target.file))
-    outcome = run(target, patience(wait_seconds), terminal)
+    terminal = EditScreen(choose_editor(os.environ, configured_editor(target.root)), os.path.basename(target.file))
+    outcome = run(target, lock_wait(wait_seconds), terminal)
     if outcome.status == "cancelled":
         raise NotDone("cancelled")
     if outcome.status == "saved":
         typer.echo(printable(f"saved `{target.file}`"))
 
 
-def _tell_winner(target: "SettingsFile", name: str) -> None:
+def _print_if_overridden(target: "SettingsFile", name: str) -> None:
     """Say what counts instead, where what was set does not."""
     from cortex_policy.manage.settings.write import resolve_settings  # noqa: PLC0415
 
@@ -149,14 +151,16 @@ def _tell_winner(target: "SettingsFile", name: str) -> None:
         typer.echo(printable(f"hint: {error.hint}"), err=True)
         return
     if winner.place != target.place:
-        typer.echo(printable(f"note: {_from(winner)} says `{shown(winner.value)}`, and that counts"), err=True)
+        typer.echo(
+            printable(f"note: {_source_text(winner)} says `{format_setting(winner.value)}`, and that counts"), err=True
+        )
 
 
-def _from(written: "SettingValue") -> str:
+def _source_text(written: "SettingValue") -> str:
     return f"`{written.source}`" if written.source else "the default"
 
 
-def shown(value: Any) -> str:
+def format_setting(value: Any) -> str:
     """Return a value as it is typed."""
     if isinstance(value, list):
         return ",".join(value)

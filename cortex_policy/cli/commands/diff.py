@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.progress import tracked
+from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.roots import find_inner_root, inner_root_name
 from cortex_policy.core.model import UsageError
@@ -55,25 +55,25 @@ def diff(
     if markdown and json:
         message = "--json and --markdown exclude each other."
         raise typer.BadParameter(message)
-    found = _compared(old, new, root, revision)
+    found = _compare(old, new, root, revision)
     if json:
-        print_json(diff_output.as_members(found, revision))
+        print_json(diff_output.diff_to_json(found, revision))
     elif markdown:
-        typer.echo(diff_output.as_markdown(found, revision))
+        typer.echo(diff_output.diff_to_markdown(found, revision))
     else:
-        diff_output.print_differences(found)
+        diff_output.print_diff(found)
     if fail_on is not None and diff_output.widens(found.verdict):
         raise typer.Exit(1)
 
 
-def _compared(old: str | None, new: str | None, root: str | None, revision: str | None) -> "PolicyDiff":
+def _compare(old: str | None, new: str | None, root: str | None, revision: str | None) -> "PolicyDiff":
     from cortex_policy.manage.diff.grants import compare_ids_or_files, compare_with_revision  # noqa: PLC0415 - as above
 
     if revision is not None and new is None:
         if old is not None and "/" in old:
             message = f"`{old}` is a file"
             raise UsageError(message, "with `--against` a grant is named by its id")
-        return compare_with_revision(find_inner_root(root), revision, old, tracked)
+        return compare_with_revision(find_inner_root(root), revision, old, track_progress)
     if old is None or new is None or revision is not None:
         message = "name two grants, or a revision with `--against`, for all grants or for one"
         raise UsageError(message, "see `cortex-policy diff --help`")

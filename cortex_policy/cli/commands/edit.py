@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import RootOption
-from cortex_policy.cli.prompts import WaitOption, is_attended, patience
+from cortex_policy.cli.prompts import WaitOption, is_attended, lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.state.writer_lock import NotDone
@@ -32,7 +32,7 @@ def edit(
     $ cortex-policy edit git --wait 60
     $ EDITOR="code --wait" cortex-policy edit git
     """
-    from cortex_policy.cli.edit_screen import Terminal  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415 - no other command needs it
     from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
     from cortex_policy.manage.editing.session import run_edit_session as run  # noqa: PLC0415
     from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
@@ -41,8 +41,8 @@ def edit(
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
         raise NotDone("nobody is there to edit: it needs a terminal", hint)
     found = find_inner_root(root)
-    terminal = Terminal(choose_editor(os.environ, configured_editor(found)), f"{grant_id}.json")
-    outcome = run(found, grant_id, patience(wait_seconds), terminal)
+    terminal = EditScreen(choose_editor(os.environ, configured_editor(found)), f"{grant_id}.json")
+    outcome = run(found, grant_id, lock_wait(wait_seconds), terminal)
     if outcome.status == "cancelled":
         raise NotDone("cancelled")
     if outcome.status == "saved":

@@ -15,17 +15,21 @@ def explain(  # noqa: PLR0913 - the options of a call
     grant: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
     action: Annotated[str, typer.Argument(metavar="ACTION", help="What the tool would do.", show_default=False)],
     *,
-    path: Annotated[list[str] | None, check_options.option("P", "A path of the call, as typed; repeatable.")] = None,
-    arg: Annotated[list[str] | None, check_options.option("K=V", "Another argument of the call; repeatable.")] = None,
-    args: Annotated[
-        list[str] | None, check_options.option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")
+    path: Annotated[
+        list[str] | None, check_options.value_option("P", "A path of the call, as typed; repeatable.")
     ] = None,
-    root: Annotated[list[str] | None, check_options.option("DIR", ROOT_HELP)] = None,
-    cost: Annotated[list[str] | None, check_options.option("N", "Count as N calls instead of one.")] = None,
+    arg: Annotated[
+        list[str] | None, check_options.value_option("K=V", "Another argument of the call; repeatable.")
+    ] = None,
+    args: Annotated[
+        list[str] | None, check_options.value_option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")
+    ] = None,
+    root: Annotated[list[str] | None, check_options.value_option("DIR", ROOT_HELP)] = None,
+    cost: Annotated[list[str] | None, check_options.value_option("N", "Count as N calls instead of one.")] = None,
     require_path: Annotated[
-        int, check_options.switch("--require-path", sentence="Deny a call that names no path.")
+        int, check_options.flag_option("--require-path", sentence="Deny a call that names no path.")
     ] = 0,
-    json: Annotated[int, check_options.switch("--json", sentence=JSON_HELP)] = 0,
+    json: Annotated[int, check_options.flag_option("--json", sentence=JSON_HELP)] = 0,
 ) -> None:
     """Explain a decision rule by rule, and count nothing.
 
@@ -44,13 +48,13 @@ def explain(  # noqa: PLR0913 - the options of a call
         action,
         tuple(path or ()),
         tuple(arg or ()),
-        check_options.text("--args", args),
-        check_options.text("--root", root),
-        cost=check_options.cost(cost),
+        check_options.single_text("--args", args),
+        check_options.single_text("--root", root),
+        cost=check_options.single_cost(cost),
         peek=True,
-        require_path=check_options.flag("--require-path", require_path),
+        require_path=check_options.single_flag("--require-path", require_path),
         explain=True,
-        json=check_options.flag("--json", json),
+        json=check_options.single_flag("--json", json),
         command="explain",
     )
     write_and_exit(render_explanation(decide_call(call)))

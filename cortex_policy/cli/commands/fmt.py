@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_json
-from cortex_policy.cli.prompts import WaitOption, patience
+from cortex_policy.cli.prompts import WaitOption, lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.state.grants_errors import root_option
@@ -38,18 +38,18 @@ def fmt(
     from cortex_policy.manage.editing import operations  # noqa: PLC0415 - only writers need it
 
     found, names, is_dry = find_inner_root(root), tuple(grant_ids or ()), check or diff
-    _warn(found, names)
+    _print_warnings(found, names)
     seen = []
     for laid in (
         operations.preview_format(found, names)
         if is_dry
-        else operations.format_grants(found, names, patience(wait_seconds))
+        else operations.format_grants(found, names, lock_wait(wait_seconds))
     ):
         seen.append(laid)
         if not json:
-            _tell(laid, with_diff=diff)
+            _print_result(laid, with_diff=diff)
     if json:
-        print_json({"grants": [_members(laid) for laid in seen]})
+        print_json({"grants": [_result_to_json(laid) for laid in seen]})
     elif not any(laid.differs or laid.error for laid in seen):
         typer.echo("nothing to do: the layout is canonical" if seen else "nothing to do: there are no grants")
     if code := max((laid.error.exit_code for laid in seen if laid.error), default=0):
@@ -60,28 +60,28 @@ def fmt(
         raise typer.Exit(1)
 
 
-def _warn(root: "Root", grant_ids: tuple[str, ...]) -> None:
+def _print_warnings(root: "Root", grant_ids: tuple[str, ...]) -> None:
     from cortex_policy.manage.file_permissions import faults_of, warning_of  # noqa: PLC0415 - as above
 
     for warning in warning_of(faults_of(root, grant_ids)):
         typer.echo(printable(f"warning: {warning}"), err=True)
 
 
-def _tell(laid: "FormatResult", *, with_diff: bool) -> None:
-    from cortex_policy.cli.confirm import print_text, stamped  # noqa: PLC0415 - as above
+def _print_result(laid: "FormatResult", *, with_diff: bool) -> None:
+    from cortex_policy.cli.confirm import print_text, version_text  # noqa: PLC0415 - as above
 
     if laid.error is not None:
         typer.echo(printable(f"{laid.id}: {laid.error}"), err=True)
         if laid.error.hint:
             typer.echo(printable(f"hint: {laid.error.hint}"), err=True)
     elif laid.result is not None and laid.result.is_written:
-        typer.echo(f"laid out `{laid.id}`, {stamped(laid.result.version)}")
+        typer.echo(f"laid out `{laid.id}`, {version_text(laid.result.version)}")
     elif laid.result is not None and laid.differs:
         typer.echo(f"`{laid.id}` would be laid out anew", err=with_diff)
         print_text(laid.result.diff if with_diff else "")
 
 
-def _members(laid: "FormatResult") -> dict[str, object]:
+def _result_to_json(laid: "FormatResult") -> dict[str, object]:
     written = laid.result
     return {
         "id": laid.id,

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption
 from cortex_policy.cli.output.table import print_json
-from cortex_policy.cli.prompts import WaitOption, patience
+from cortex_policy.cli.prompts import WaitOption, lock_wait
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
@@ -38,15 +38,15 @@ def init(
     """
     from cortex_policy.manage.init.root import init_root  # noqa: PLC0415 - no other command needs it
 
-    founded = init_root(root, patience(wait_seconds), with_hooks=pre_commit)
+    founded = init_root(root, lock_wait(wait_seconds), with_hooks=pre_commit)
     if json:
-        print_json(_members(founded))
+        print_json(_result_to_json(founded))
         return
-    for line in [*_lines(founded), *_about_hooks(founded)]:
+    for line in [*_result_lines(founded), *_hook_lines(founded)]:
         typer.echo(printable(line))
 
 
-def _members(founded: "InitResult") -> dict[str, object]:
+def _result_to_json(founded: "InitResult") -> dict[str, object]:
     hooks = founded.hooks
     return {
         "changed": bool(founded.created),
@@ -56,7 +56,7 @@ def _members(founded: "InitResult") -> dict[str, object]:
     }
 
 
-def _about_hooks(founded: "InitResult") -> list[str]:
+def _hook_lines(founded: "InitResult") -> list[str]:
     hooks = founded.hooks
     if hooks is None:
         return []
@@ -68,7 +68,7 @@ def _about_hooks(founded: "InitResult") -> list[str]:
     return [f"kept {hooks.file} as it is; put this under its `repos:`", "", *hooks.block.splitlines(), "", *next_lines]
 
 
-def _lines(founded: "InitResult") -> list[str]:
+def _result_lines(founded: "InitResult") -> list[str]:
     if not founded.created:
         return [f"nothing to do: `{founded.root.path}` is a root already"]
     from shlex import quote  # noqa: PLC0415 - only here

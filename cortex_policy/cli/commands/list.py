@@ -3,8 +3,8 @@
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.progress import tracked
-from cortex_policy.cli.output.table import print_hints, print_json, print_rows, settings_members, stop_members
+from cortex_policy.cli.output.progress import track_progress
+from cortex_policy.cli.output.table import print_hints, print_json, print_rows, settings_error_to_json, stop_to_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.emergency_stop import active_stops
@@ -31,14 +31,14 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
         denied = [f"{unset}; every check answers 27"] if unset is not None else []
         for line in [*denied, *(f"stopped {stop.sentence}" for stop in stops)]:
             typer.echo(printable(line), err=True)
-    listed = grant_rows(found, tracked)
+    listed = grant_rows(found, track_progress)
     if json:
-        stopped = stop_members(stops[0] if stops else None)
-        grants = [_members(row) for row in listed]
-        settings = settings_members(unset)
+        stopped = stop_to_json(stops[0] if stops else None)
+        grants = [_row_to_json(row) for row in listed]
+        settings = settings_error_to_json(unset)
         print_json({"root": found.path, "settings": settings, "stopped": stopped, "grants": grants})
         return
-    print_rows(COLUMNS, [_cells(row) for row in listed])
+    print_rows(COLUMNS, [_row(row) for row in listed])
     for row in listed:
         if row.problem:
             typer.echo(printable(f"{row.id}: {row.problem}"), err=True)
@@ -58,7 +58,7 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
         typer.echo(printable(f"there are no grants in {found.tools}"), err=True)
 
 
-def _cells(row: GrantRow) -> tuple[str, ...]:
+def _row(row: GrantRow) -> tuple[str, ...]:
     grant = row.grant
     if grant is None:
         return (row.id, "-", "-", "-", "-", "-", row.state)
@@ -67,7 +67,7 @@ def _cells(row: GrantRow) -> tuple[str, ...]:
     return (row.id, grant.tool, ", ".join(grant.actions), scope, rate, grant.data_class, row.state)
 
 
-def _members(row: GrantRow) -> dict[str, object]:
+def _row_to_json(row: GrantRow) -> dict[str, object]:
     grant = row.grant
     return {
         "id": row.id,

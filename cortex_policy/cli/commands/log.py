@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import print_json, print_rows, warn
+from cortex_policy.cli.output.table import print_json, print_rows, print_warning
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.history import log as history_log
@@ -37,19 +37,19 @@ def log(
     found = history_log.read_log(find_inner_root(root), grant_id)
     entries = list(islice(found.entries, most))
     if json:
-        print_json(_members(found, entries))
+        print_json(_log_to_json(found, entries))
         return
-    print_rows(COLUMNS, [_cells(entry) for entry in entries])
+    print_rows(COLUMNS, [_row(entry) for entry in entries])
     for damage in found.corrupt_entries:
         typer.echo(printable(f"warning: `{damage.file}`: {damage.problem}"), err=True)
-    warn(found.unsafe_error)
+    print_warning(found.unsafe_error)
     if not entries:
         of = f" of `{grant_id}`" if grant_id is not None else ""
         why = "" if found.is_enabled else ": the setting `history.keep` is 0"
         typer.echo(printable(f"no write{of} is known{why}"), err=True)
 
 
-def _cells(entry: Entry) -> tuple[str, ...]:
+def _row(entry: Entry) -> tuple[str, ...]:
     what = f"{entry.command} {', '.join(entry.ids)}".strip()
     return (str(entry.version), entry.written_at, str(entry.author), what, _meaning(entry))
 
@@ -62,15 +62,15 @@ def _meaning(entry: Entry) -> str:
     return f"{entry.verdict}: {entry.widened}" if entry.widened else entry.verdict
 
 
-def _members(found: history_log.HistoryLog, entries: list[Entry]) -> dict[str, object]:
+def _log_to_json(found: history_log.HistoryLog, entries: list[Entry]) -> dict[str, object]:
     return {
-        "entries": [_entry(entry) for entry in entries],
+        "entries": [_entry_to_json(entry) for entry in entries],
         "problems": [{"file": damage.file, "problem": damage.problem} for damage in found.corrupt_entries],
         "warning": found.unsafe_error.detail if found.unsafe_error is not None else None,
     }
 
 
-def _entry(entry: Entry) -> dict[str, object]:
+def _entry_to_json(entry: Entry) -> dict[str, object]:
     return {
         "version": entry.version,
         "written_at": entry.written_at,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, WideningOption, patience
+from cortex_policy.cli.prompts import WaitOption, WideningOption, is_attended, lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
 
@@ -49,12 +49,12 @@ def new(  # noqa: PLR0913 - one parameter for each option
     operations.new_grant_text(wanted)  # what was said must fit before more is asked for
     found = find_inner_root(root)
     if rate is None or not allow:
-        if not new_prompts.is_attended() or json:
+        if not is_attended() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
         operations.check_absent(found, new_id)
-        wanted = new_prompts.answered(new_id, wanted)
+        wanted = new_prompts.ask_missing(new_id, wanted)
     if wanted.tool is None:
         wanted = GrantEdit(wanted.rate, wanted.data_class, new_id, wanted.allow, add_scopes=wanted.add_scopes)
-    consent = confirm.agreed(allowed=allow_widening, json=json)
-    done = operations.create_grant(found, new_id, operations.new_grant_text(wanted), consent, patience(wait_seconds))
-    confirm.report(done, f"made `{new_id}`", json=json)
+    consent = confirm.widening_prompt(allowed=allow_widening, json=json)
+    done = operations.create_grant(found, new_id, operations.new_grant_text(wanted), consent, lock_wait(wait_seconds))
+    confirm.print_result(done, f"made `{new_id}`", json=json)

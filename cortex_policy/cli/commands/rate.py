@@ -7,8 +7,8 @@ import typer
 from cortex_policy.cli.commands.rate_watch import watch
 from cortex_policy.cli.help import Command, Group
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import members, print_hints, print_json, print_rows
-from cortex_policy.cli.prompts import ask
+from cortex_policy.cli.output.table import budget_to_json, print_hints, print_json, print_rows
+from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words, printable
 from cortex_policy.manage import budgets
@@ -41,13 +41,13 @@ def show(grant_id: GrantArgument = None, root: RootOption = None, *, json: JsonO
     found = find_inner_root(root)
     standings = budgets.list_budgets(found, grant_id)
     if json:
-        print_json({"root": found.path, "budgets": [members(one) for one in standings]})
+        print_json({"root": found.path, "budgets": [budget_to_json(one) for one in standings]})
     else:
-        print_rows(COLUMNS, [_cells(one) for one in standings])
+        print_rows(COLUMNS, [_row(one) for one in standings])
         print_hints(one.hint for one in standings)
 
 
-def _cells(one: BudgetStatus) -> tuple[str, ...]:
+def _row(one: BudgetStatus) -> tuple[str, ...]:
     budget = one.budget
     if budget is None:
         return (one.id, one.action or "-", "-", "-", "-", "-", one.problem)
@@ -79,7 +79,7 @@ def reset(
     $ cortex-policy rate reset git tree --yes
     """
     found = find_root(root)
-    ask(f"forget the hits of {grant_id} {join_words(budgets.actions_of(found, grant_id, action))}?", yes=yes)
+    ask_yes_no(f"forget the hits of {grant_id} {join_words(budgets.actions_of(found, grant_id, action))}?", yes=yes)
     done = budgets.reset_budgets(found, grant_id, action)
     if json:
         print_json({"reset": list(done)})
@@ -97,7 +97,7 @@ def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption =
     $ cortex-policy rate purge --yes
     """
     found = find_root(root)
-    ask(f"drop all rate state of {found.path}?", yes=yes)
+    ask_yes_no(f"drop all rate state of {found.path}?", yes=yes)
     removed = budgets.purge_budgets(found)
     if json:
         print_json({"removed": removed})

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output import live
-from cortex_policy.cli.output.table import json_line, members
+from cortex_policy.cli.output.table import budget_to_json, json_line
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.budgets import BudgetStatus, list_budgets
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-BAR = 30  # cells
+BAR_WIDTH = 30  # cells
 
 
 def watch(
@@ -37,10 +37,10 @@ def watch(
     $ cortex-policy rate watch git --json
     """
     found = find_inner_root(root)
-    if live.draws() and not json:
-        live.draw(lambda height: _table(list_budgets(found, grant_id), height))
+    if live.can_redraw() and not json:
+        live.redraw_until_quit(lambda height: _table(list_budgets(found, grant_id), height))
     else:
-        live.tell(lambda: _rows(found, grant_id, _line if not json else _json_line))
+        live.print_changes(lambda: _rows(found, grant_id, _line if not json else _json_line))
 
 
 def _rows(root: Root, grant_id: str | None, worded: "Callable[[BudgetStatus], str]") -> "Iterator[live.Row]":
@@ -57,7 +57,7 @@ def _line(one: BudgetStatus) -> str:
 
 
 def _json_line(one: BudgetStatus) -> str:
-    return json_line(members(one))
+    return json_line(budget_to_json(one))
 
 
 def _table(rows: tuple[BudgetStatus, ...], height: int) -> "Table":
@@ -83,6 +83,6 @@ def _bar(one: BudgetStatus) -> "Text":
 
     budget = one.budget
     if budget is None:
-        return Text("?" * BAR, style="yellow")
-    full = -(-BAR * min(budget.used, budget.limit) // budget.limit)
-    return Text("#" * full + "." * (BAR - full), style="red" if budget.retry_after_seconds else "green")
+        return Text("?" * BAR_WIDTH, style="yellow")
+    full = -(-BAR_WIDTH * min(budget.used, budget.limit) // budget.limit)
+    return Text("#" * full + "." * (BAR_WIDTH - full), style="red" if budget.retry_after_seconds else "green")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, patience
+from cortex_policy.cli.prompts import WaitOption, lock_wait
 from cortex_policy.cli.roots import find_inner_root
 
 
@@ -26,5 +26,5 @@ def rename(
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
-    done = operations.rename_grant(find_inner_root(root), grant_id, new_id, patience(wait_seconds))
-    confirm.report(done, f"renamed `{grant_id}` to `{new_id}`", json=json)
+    done = operations.rename_grant(find_inner_root(root), grant_id, new_id, lock_wait(wait_seconds))
+    confirm.print_result(done, f"renamed `{grant_id}` to `{new_id}`", json=json)

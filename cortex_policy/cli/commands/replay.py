@@ -63,18 +63,18 @@ def replay(
     from cortex_policy.manage.replay import replay as call_replay  # noqa: PLC0415
 
     found, tally = find_inner_root(root), Tally()
-    lines, start = replay_output.read(found, logs, since, tally)
+    lines, start = replay_output.open_lines(found, logs, since, tally)
     done = call_replay.replay(found, lines, tally, call_replay.policy_of(found, proposed), start)
     if json:
-        print_json(replay_output.as_members(done))
+        print_json(replay_output.replay_to_json(done))
     else:
         replay_output.print_replay(done)
     if fail_on is not None and done.is_blind:  # a gate that sees nothing lets everything through
         raise NotDone("no call of the log could be decided", "see what it is about with `cortex-policy replay --json`")
-    if fail_on is not None and _fails(done, fail_on):
+    if fail_on is not None and _has_failing_flip(done, fail_on):
         raise typer.Exit(1)
 
 
-def _fails(done: "Replay", fail_on: FailOn) -> bool:
+def _has_failing_flip(done: "Replay", fail_on: FailOn) -> bool:
     opens, closes = fail_on is not FailOn.DENY and done.opened, fail_on is not FailOn.ALLOW and done.closed
     return bool(opens or closes)

@@ -3,7 +3,7 @@
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import print_hints, print_json, stop_members
+from cortex_policy.cli.output.table import print_hints, print_json, stop_to_json
 from cortex_policy.core.text import printable
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state.grants import find_root
@@ -20,8 +20,8 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     found = find_root(root)
     done, left = emergency_stop.resume_root(found), emergency_stop.active_stops(found)
     if json:
-        members = {"root": found.path, "changed": done.is_changed, "ended": stop_members(done.stop)}
-        print_json({**members, "stopped": stop_members(left[0] if left else None)})
+        members = {"root": found.path, "changed": done.is_changed, "ended": stop_to_json(done.stop)}
+        print_json({**members, "stopped": stop_to_json(left[0] if left else None)})
         return
     ended = f"resumed; it was stopped {done.stop.sentence}" if done.stop is not None else "resumed"
     typer.echo(printable(ended if done.is_changed else f"nothing to do: no stop stands in {found.path}"))

@@ -28,16 +28,16 @@ def rule(
     codes = codes_of(code) if code is not None else frozenset(one.code for one in RULES)
     rules = [one for one in RULES if one.code in codes]
     if json:
-        print_json({"rules": [_members(one) for one in rules]})
+        print_json({"rules": [_rule_to_json(one) for one in rules]})
     elif len(rules) == 1:
-        typer.echo(_explained(rules[0]))
+        typer.echo(_explain(rules[0]))
     else:
         from cortex_policy.cli.output.table import print_rows  # noqa: PLC0415
 
         print_rows(("CODE", "SEVERITY", "WHAT IT FINDS"), [(one.code, one.severity, one.sentence) for one in rules])
 
 
-def _explained(rule: "Rule") -> str:
+def _explain(rule: "Rule") -> str:
     lines = [f"{rule.code} ({rule.severity}): {rule.sentence}", "", f"Why: {rule.why}."]
     for label, text in (("Found in:", rule.example), ("Mended:", rule.mended)):
         if text:
@@ -45,5 +45,5 @@ def _explained(rule: "Rule") -> str:
     return "\n".join(lines)
 
 
-def _members(rule: "Rule") -> dict[str, object]:
+def _rule_to_json(rule: "Rule") -> dict[str, object]:
     return {name: getattr(rule, name) for name in rule.__match_args__}

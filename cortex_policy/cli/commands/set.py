@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, WideningOption, patience
+from cortex_policy.cli.prompts import WaitOption, WideningOption, lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
 
@@ -54,9 +54,9 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
         raise UsageError("say what to set", "see `cortex-policy set --help`")
     found = find_inner_root(root)
     if dry_run:
-        confirm.preview(found, operations.preview_edit(found, grant_id, wanted), json=json)
+        confirm.print_preview(found, operations.preview_edit(found, grant_id, wanted), json=json)
         return
-    consent = confirm.agreed(allowed=allow_widening, json=json, root=found)
-    done = operations.edit_grant(found, grant_id, wanted, consent, patience(wait_seconds))
+    consent = confirm.widening_prompt(allowed=allow_widening, json=json, root=found)
+    done = operations.edit_grant(found, grant_id, wanted, consent, lock_wait(wait_seconds))
     said = f"saved `{grant_id}`" if done.is_written else f"`{grant_id}` is so already"
-    confirm.report(done, said, json=json, root=found)
+    confirm.print_result(done, said, json=json, root=found)

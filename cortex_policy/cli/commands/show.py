@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import members, print_json, settings_members, stop_members
+from cortex_policy.cli.output.table import budget_to_json, print_json, settings_error_to_json, stop_to_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words, printable
 from cortex_policy.manage.budget_reset import GrantBudgets, grant_budgets
@@ -33,17 +33,17 @@ def show(
     """
     found = find_inner_root(root)
     if at is not None:
-        from cortex_policy.cli.commands.show_version import recall  # noqa: PLC0415 - `show` itself needs no history
+        from cortex_policy.cli.commands.show_version import print_version  # noqa: PLC0415 - `show` itself needs no history
 
-        recall(found, grant_id, at, json=json)
+        print_version(found, grant_id, at, json=json)
         return
     seen = grant_budgets(found, grant_id)
     file = f"{found.tools}/{grant_id}.json"
     stops, unset = active_stops(found), settings_error(found.path)
     if json:
-        stopped = stop_members(stops[0] if stops else None)
-        members_of_it = _members(seen, found.path, file)
-        print_json({"settings": settings_members(unset), "stopped": stopped, **members_of_it})
+        stopped = stop_to_json(stops[0] if stops else None)
+        members_of_it = _grant_to_json(seen, found.path, file)
+        print_json({"settings": settings_error_to_json(unset), "stopped": stopped, **members_of_it})
         return
     first = [("stopped", stop.sentence) for stop in stops]
     if unset is not None:
@@ -67,11 +67,11 @@ def _lines(seen: GrantBudgets, file: str) -> list[tuple[str, str]]:
         ("rate", f"{grant.rate.per_minute} a minute for each action"),
     ]
     hints = dict.fromkeys(one.hint for one in seen.budgets if one.hint and one.hint != row.hint)
-    actions = [("action", f"{one.action}: {_left(one)}") for one in seen.budgets]
+    actions = [("action", f"{one.action}: {_budget_text(one)}") for one in seen.budgets]
     return [*lines, *actions, *(("hint", hint) for hint in hints)]
 
 
-def _left(one: BudgetStatus) -> str:
+def _budget_text(one: BudgetStatus) -> str:
     budget = one.budget
     if budget is None:
         return f"budget unknown: {one.problem}"
@@ -81,7 +81,7 @@ def _left(one: BudgetStatus) -> str:
     return f"{budget.remaining} of {budget.limit} left{wait}"
 
 
-def _members(seen: GrantBudgets, root: str, file: str) -> dict[str, object]:
+def _grant_to_json(seen: GrantBudgets, root: str, file: str) -> dict[str, object]:
     row, grant = seen.row, seen.row.grant
     origin = grant.origin if grant is not None else None
     return {
@@ -97,5 +97,5 @@ def _members(seen: GrantBudgets, root: str, file: str) -> dict[str, object]:
         "scope": list(grant.fs_scope) if grant is not None else None,
         "per_minute": grant.rate.per_minute if grant is not None else None,
         "root": root,
-        "budgets": {one.action: members(one) for one in seen.budgets},
+        "budgets": {one.action: budget_to_json(one) for one in seen.budgets},
     }

@@ -5,7 +5,7 @@ from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from cortex_policy.cli.confirm import print_text
-from cortex_policy.cli.output.table import print_json, warn
+from cortex_policy.cli.output.table import print_json, print_warning
 from cortex_policy.cli.streams import write_bytes
 from cortex_policy.manage.history import log
 from cortex_policy.state.stamp import digest_of
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 
-def recall(root: "Root", grant_id: str, version: int, *, json: bool) -> None:
+def print_version(root: "Root", grant_id: str, version: int, *, json: bool) -> None:
     """Print a grant as it was at a version: in a pipe byte for byte."""
     past = log.grant_at(root, grant_id, version)
     if json:
-        print_json(_members(past))
+        print_json(_version_to_json(past))
         return
     if sys.stdout.isatty():
         print_text(past.text.decode("utf-8", "backslashreplace"))
     else:
         write_bytes(past.text)
-    warn(past.unsafe_error)
+    print_warning(past.unsafe_error)
 
 
-def _members(past: log.GrantAtVersion) -> dict[str, object]:
+def _version_to_json(past: log.GrantAtVersion) -> dict[str, object]:
     side = past.change.new
     grant = side.grant
     try:

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.help import Command, Group
-from cortex_policy.cli.options import JsonOption, RootOption, real
-from cortex_policy.cli.output.progress import tracked
+from cortex_policy.cli.options import JsonOption, RootOption, reject_nan
+from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.output.table import print_json
-from cortex_policy.cli.prompts import WaitOption, patience
+from cortex_policy.cli.prompts import WaitOption, lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.text import printable
@@ -38,13 +38,13 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     found = find_inner_root(root)
     stamp, doubt = stamps.read(found), manage_stamp.unsafe_stamp_error(found)
     if json:
-        print_json({"stamp": _members(stamp), "warning": doubt.detail if doubt else None})
+        print_json({"stamp": _stamp_to_json(stamp), "warning": doubt.detail if doubt else None})
         return
     _warn(doubt)
     if stamp is None:
         typer.echo(printable(f"there is no stamp; write one with `cortex-policy stamp write{root_option(found)}`"))
     else:
-        typer.echo(_line(stamp))
+        typer.echo(_stamp_line(stamp))
 
 
 @stamp_app.command(cls=Command)
@@ -55,7 +55,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp verify --json
     """
     found = find_inner_root(root)
-    findings, doubt = manage_stamp.verify_stamp(found, tracked), manage_stamp.unsafe_stamp_error(found)
+    findings, doubt = manage_stamp.verify_stamp(found, track_progress), manage_stamp.unsafe_stamp_error(found)
     if json:
         listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]
         status, warning = "fail" if findings else "ok", doubt.detail if doubt else None
@@ -77,11 +77,11 @@ def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: Json
 
     $ cortex-policy stamp write
     """
-    stamp, changed = manage_stamp.write_stamp(find_inner_root(root), patience(wait_seconds))
+    stamp, changed = manage_stamp.write_stamp(find_inner_root(root), lock_wait(wait_seconds))
     if json:
-        print_json({"changed": changed, "stamp": _members(stamp)})
+        print_json({"changed": changed, "stamp": _stamp_to_json(stamp)})
     else:
-        typer.echo(_line(stamp) if changed else f"nothing to do: {_line(stamp)}")
+        typer.echo(_stamp_line(stamp) if changed else f"nothing to do: {_stamp_line(stamp)}")
 
 
 @stamp_app.command(cls=Command)
@@ -96,7 +96,7 @@ def wait(
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="SECONDS", min=0, callback=real, help="Give up after so long, with 3."),
+        typer.Option("--timeout", metavar="SECONDS", min=0, callback=reject_nan, help="Give up after so long, with 3."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
@@ -124,9 +124,9 @@ def wait(
         raise UsageError("`stamp wait` takes `--version N`, `--reader NAME`, or both")
     stamp = manage_stamp.wait_for_version(found, version, timeout)
     if json:
-        print_json({"stamp": _members(stamp)})
+        print_json({"stamp": _stamp_to_json(stamp)})
     else:
-        typer.echo(_line(stamp))
+        typer.echo(_stamp_line(stamp))
 
 
 def _warn(doubt: GrantError | None) -> None:
@@ -135,11 +135,11 @@ def _warn(doubt: GrantError | None) -> None:
         typer.echo(printable(f"hint: {doubt.hint}"), err=True)
 
 
-def _line(stamp: stamps.Stamp) -> str:
+def _stamp_line(stamp: stamps.Stamp) -> str:
     return f"version {stamp.version}, {len(stamp.grants)} grants, {stamp.checksum}"
 
 
-def _members(stamp: stamps.Stamp | None) -> dict[str, object] | None:
+def _stamp_to_json(stamp: stamps.Stamp | None) -> dict[str, object] | None:
     if stamp is None:
         return None
     return {"version": stamp.version, "checksum": stamp.checksum, "grants": dict(stamp.grants)}

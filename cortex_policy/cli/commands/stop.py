@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import print_hints, print_json, stop_members
+from cortex_policy.cli.output.table import print_hints, print_json, stop_to_json
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import printable
 from cortex_policy.manage import emergency_stop
@@ -46,19 +46,19 @@ def stop(
         except CortexPolicyError as error:  # the others are stopped all the same
             failed.append(error)
     if json and done:
-        first, *others = [_members(*one) for one in done]
+        first, *others = [_stop_to_json(*one) for one in done]
         print_json({**first, "others": others})
     for one in () if json else done:
-        _tell(*one, reason, is_one=len(roots) == 1)
+        _print_result(*one, reason, is_one=len(roots) == 1)
     if failed:
         raise failed[0]
 
 
-def _members(root: "Root", done: emergency_stop.StopResult) -> dict[str, object]:
-    return {"root": root.path, "changed": done.is_changed, "stopped": stop_members(done.stop)}
+def _stop_to_json(root: "Root", done: emergency_stop.StopResult) -> dict[str, object]:
+    return {"root": root.path, "changed": done.is_changed, "stopped": stop_to_json(done.stop)}
 
 
-def _tell(root: "Root", done: emergency_stop.StopResult, reason: str, *, is_one: bool) -> None:
+def _print_result(root: "Root", done: emergency_stop.StopResult, reason: str, *, is_one: bool) -> None:
     sentence = done.stop.sentence if is_one else f"{done.stop.sentence}: {root.path}"
     typer.echo(printable(f"stopped {sentence}" if done.is_changed else f"nothing to do: stopped {sentence}"))
     is_lost = reason and (not done.is_changed or done.stop.reason is None)

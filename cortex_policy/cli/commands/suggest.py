@@ -8,7 +8,7 @@ from cortex_policy.cli.commands.replay import LogsArgument, SinceOption
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import plural, printable
 from cortex_policy.state.grants import check_id
 
 if TYPE_CHECKING:
@@ -42,42 +42,42 @@ def suggest(
     found, tally = find_inner_root(root), Tally()
     if grant_id is not None:
         check_id(grant_id)
-    lines, start = replay.read(found, logs, since, tally)
+    lines, start = replay.open_lines(found, logs, since, tally)
     done = run(found, lines, tally, start, grant_id)
     if json:
-        print_json(_members(done, tally))
+        print_json(_suggestions_to_json(done, tally))
     else:
-        _print(done, tally)
+        _print_suggestions(done, tally)
 
 
-def _print(done: "Suggestions", tally: "Tally") -> None:
+def _print_suggestions(done: "Suggestions", tally: "Tally") -> None:
     from cortex_policy.cli.confirm import print_text  # noqa: PLC0415
     from cortex_policy.cli.output import replay  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.table import print_hints  # noqa: PLC0415
 
     for one in done.found:
-        for line in _lines(one):
+        for line in _suggestion_lines(one):
             typer.echo(printable(line))
         print_text(one.diff)
         typer.echo("")
     for each in done.helpless:
-        calls = replay.counted(each.count, "call")
+        calls = plural(each.count, "call")
         typer.echo(printable(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
     helped = sum(one.calls for one in done.found)
     passing = f", {done.passing} pass by now" if done.passing else ""
-    changes = replay.counted(len(done.found), "change")
-    typer.echo(f"of {replay.counted(done.denied, 'denied call')}: {changes} for {helped}{passing}")
-    for sentence in replay.passed_over(tally.unreadable, tally.elsewhere, 0):
+    changes = plural(len(done.found), "change")
+    typer.echo(f"of {plural(done.denied, 'denied call')}: {changes} for {helped}{passing}")
+    for sentence in replay.skipped_sentences(tally.unreadable, tally.elsewhere, 0):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(each.hint for each in done.helpless)
 
 
-def _lines(one: "Suggestion") -> list[str]:
-    from cortex_policy.cli.output.replay import counted, told  # noqa: PLC0415 - as above
+def _suggestion_lines(one: "Suggestion") -> list[str]:
+    from cortex_policy.cli.output.replay import describe_call  # noqa: PLC0415 - as above
 
     limited = f", {one.limited} more were above the rate" if one.limited else ""
     return [
-        f"{one.change.name}: would have allowed {counted(one.calls, 'call')}{limited}: {told(one.example)}",
+        f"{one.change.name}: would have allowed {plural(one.calls, 'call')}{limited}: {describe_call(one.example)}",
         *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
         *(f"  warning: {each.sentence}" for each in one.escalations),
         *([f"  note: did they mean `{one.nearest}`? then nothing need be allowed"] if one.nearest else []),
@@ -85,9 +85,9 @@ def _lines(one: "Suggestion") -> list[str]:
     ]
 
 
-def _members(done: "Suggestions", tally: "Tally") -> dict[str, Any]:
-    from cortex_policy.cli.output.diff import as_members  # noqa: PLC0415 - as above
-    from cortex_policy.cli.output.replay import example  # noqa: PLC0415
+def _suggestions_to_json(done: "Suggestions", tally: "Tally") -> dict[str, Any]:
+    from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.replay import example_to_json  # noqa: PLC0415
     from cortex_policy.manage.diff.grants import PolicyDiff  # noqa: PLC0415
 
     return {
@@ -100,12 +100,12 @@ def _members(done: "Suggestions", tally: "Tally") -> dict[str, Any]:
                 "id": one.change.name,
                 "calls": one.calls,
                 "above_rate": one.limited,
-                "example": example(one.example),
+                "example": example_to_json(one.example),
                 "nearest": one.nearest or None,
                 "command": one.command,
                 "diff": one.diff,
             }
-            | {"meaning": as_members(PolicyDiff((one.change,), 0, ()), None)["changes"]}
+            | {"meaning": diff_to_json(PolicyDiff((one.change,), 0, ()), None)["changes"]}
             for one in done.found
         ],
         "helpless": [

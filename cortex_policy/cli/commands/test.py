@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, real
+from cortex_policy.cli.options import JsonOption, RootOption, reject_nan
 
 
 def cases(  # noqa: PLR0913 - one parameter for each option
@@ -27,7 +27,7 @@ def cases(  # noqa: PLR0913 - one parameter for each option
             metavar="PERCENT",
             min=0,
             max=100,
-            callback=real,
+            callback=reject_nan,
             help="Fail where less of the grants is shown.",
         ),
     ] = None,
@@ -49,9 +49,9 @@ def cases(  # noqa: PLR0913 - one parameter for each option
     $ cortex-policy test --filter scope --watch
     $ cortex-policy test --fail-under 100 --output text --output junit=cases.xml
     """
-    from cortex_policy.cli.commands.test_run import Asked, begin, run  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.cli.commands.test_run import CaseRunOptions, init_cases, run_test  # noqa: PLC0415 - no other command needs it
 
-    asked = Asked(tuple(paths or ()), root, text or "", fail_under, tuple(output or ()), json, watch)
-    code = run(asked) if init is None else begin(init, asked)
+    asked = CaseRunOptions(tuple(paths or ()), root, text or "", fail_under, tuple(output or ()), json, watch)
+    code = run_test(asked) if init is None else init_cases(init, asked)
     if code:
         raise typer.Exit(code)

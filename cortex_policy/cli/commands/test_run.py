@@ -6,11 +6,11 @@ import select
 import sys
 
 from cortex_policy.cli.output.cases import FORMATS
-from cortex_policy.cli.output.cases.text import draw, summary
-from cortex_policy.cli.output.destinations import STDOUT, is_coloured, outputs, written
-from cortex_policy.cli.output.progress import tracked
+from cortex_policy.cli.output.cases.text import render_results, results_summary
+from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
+from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root, inner_root_name
-from cortex_policy.cli.streams import raw
+from cortex_policy.cli.streams import raw_stream
 from cortex_policy.core.model import CortexPolicyError, UsageError, Value
 from cortex_policy.core.text import escape_json, printable
 from cortex_policy.manage.cases.discovery import TESTS, Plan, plan
@@ -19,10 +19,10 @@ from cortex_policy.manage.cases.suite import Outcome, percent_of
 from cortex_policy.manage.cases.suite import run as run_cases
 from cortex_policy.state.writer_lock import NOT_DONE
 
-EVERY_SECONDS = 0.25
+POLL_SECONDS = 0.25
 
 
-class Asked(Value):
+class CaseRunOptions(Value):
     """What `test` is asked for, as it was typed."""
 
     paths: tuple[str, ...] = ()
@@ -34,9 +34,9 @@ class Asked(Value):
     watch: bool = False
 
 
-def run(asked: Asked) -> int:
+def run_test(asked: CaseRunOptions) -> int:
     """Run cases and report; return the exit code."""
-    where = outputs([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
+    where = parse_destinations([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
     root = asked.root if asked.paths else inner_root_name(asked.root)
     with tidied():  # scratch roots are removed, however it ends
         if asked.watch:
@@ -44,11 +44,11 @@ def run(asked: Asked) -> int:
         return _run(plan(asked.paths, root), asked, where)
 
 
-def begin(grant_id: str, asked: Asked) -> int:
+def init_cases(grant_id: str, asked: CaseRunOptions) -> int:
     """Write a first case file, and say what it shows of its grant."""
     from cortex_policy.manage.cases.scaffold import begin as begin_cases  # noqa: PLC0415 - only this needs it
 
-    if asked != Asked(root=asked.root, json=asked.json):
+    if asked != CaseRunOptions(root=asked.root, json=asked.json):
         raise UsageError("`--init` writes a case file, and runs none", "leave out all but `--root` and `--json`")
     with tidied():
         done = begin_cases(find_inner_root(asked.root), grant_id)
@@ -63,37 +63,37 @@ def begin(grant_id: str, asked: Asked) -> int:
     return 0
 
 
-def _run(where: Plan, asked: Asked, outs: dict[str, str]) -> int:
-    outcome = run_cases(where, lambda items: tracked(items, what="case files"))
+def _run(where: Plan, asked: CaseRunOptions, outs: dict[str, str]) -> int:
+    outcome = run_cases(where, lambda items: track_progress(items, what="case files"))
     outcome = outcome.filtered(asked.filter) if asked.filter else outcome
     sys.stderr.write("".join(f"warning: {printable(warning)}\n" for warning in outcome.warnings))
     sys.stderr.flush()
     is_written = True
     for name, file in outs.items():
-        text = draw(outcome, colour=True) if is_coloured(name, file) else FORMATS[name](outcome)
-        is_written &= written(text, name, file)
+        text = render_results(outcome, colour=True) if uses_colour(name, file) else FORMATS[name](outcome)
+        is_written &= write_report(text, name, file)
     if STDOUT not in outs.values():
-        sys.stderr.write(f"{summary(outcome)}\n")
-    return _code(outcome, asked) or (0 if is_written else NOT_DONE.exit_code)
+        sys.stderr.write(f"{results_summary(outcome)}\n")
+    return _exit_code(outcome, asked) or (0 if is_written else NOT_DONE.exit_code)
 
 
-def _code(outcome: Outcome, asked: Asked) -> int:
+def _exit_code(outcome: Outcome, asked: CaseRunOptions) -> int:
     """Return the exit code, and say what else than a case makes it one."""
     code = 0 if outcome.passes else 1
     if asked.filter and not outcome.trials:
         sys.stderr.write(printable(f"no case matches `{asked.filter}`") + "\n")
         code = 1
     if asked.fail_under is not None and outcome.percent < asked.fail_under:
-        sys.stderr.write(f"{_floored(outcome.percent)}% is less than the {asked.fail_under:g}% of `--fail-under`\n")
+        sys.stderr.write(f"{_round_down(outcome.percent)}% is less than the {asked.fail_under:g}% of `--fail-under`\n")
         code = 1
     return code
 
 
-def _floored(percent: float) -> str:
+def _round_down(percent: float) -> str:
     return f"{int(percent * 10) / 10:g}"
 
 
-def _watch(asked: Asked, root: str | None, outs: dict[str, str]) -> int:
+def _watch(asked: CaseRunOptions, root: str | None, outs: dict[str, str]) -> int:
     """Run again after each change, until nobody reads any more, or Ctrl-C."""
     reader = select.poll()
     reader.register(1, 0)  # only errors: the reading end was closed
@@ -105,7 +105,7 @@ def _watch(asked: Asked, root: str | None, outs: dict[str, str]) -> int:
             signature = _signature(where)
             if signature != known:
                 known = signature
-                raw(sys.stdout).write("\x1b[2J\x1b[H" if draws else "")
+                raw_stream(sys.stdout).write("\x1b[2J\x1b[H" if draws else "")
                 _run(where, asked, outs)
         except CortexPolicyError as error:  # a file in the middle of being written, or a root that is gone
             if str(error) != known:
@@ -113,7 +113,7 @@ def _watch(asked: Asked, root: str | None, outs: dict[str, str]) -> int:
                 sys.stderr.write(f"cortex-policy: {printable(known)}\n")
         sys.stdout.flush()
         sys.stderr.flush()
-        if reader.poll(EVERY_SECONDS * 1000):
+        if reader.poll(POLL_SECONDS * 1000):
             return 0
 
 
@@ -124,7 +124,7 @@ def _signature(where: Plan) -> tuple[object, ...]:
     for root in roots.values():
         for directory in (root.tools, root.path + TESTS):
             files += [f"{directory}/{name}" for name in _names(directory)]
-    return tuple((file, _state(file)) for file in dict.fromkeys(files))
+    return tuple((file, _file_state(file)) for file in dict.fromkeys(files))
 
 
 def _names(directory: str) -> list[str]:
@@ -134,7 +134,7 @@ def _names(directory: str) -> list[str]:
         return []
 
 
-def _state(file: str) -> tuple[int, ...]:
+def _file_state(file: str) -> tuple[int, ...]:
     try:
         status = os.stat(file)
     except OSError:

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_hints, print_json
-from cortex_policy.cli.prompts import WaitOption, WideningOption, patience
+from cortex_policy.cli.prompts import WaitOption, WideningOption, lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.state.grants_errors import root_option
@@ -50,43 +50,43 @@ def undo(
     if dry_run:
         done = history_undo.preview_undo(found, wanted)
     else:
-        consent = confirm.agreed_together(allowed=allow_widening, json=json)
-        done = history_undo.undo_writes(found, wanted, consent, patience(wait_seconds))
+        consent = confirm.widening_prompt_for_all(allowed=allow_widening, json=json)
+        done = history_undo.undo_writes(found, wanted, consent, lock_wait(wait_seconds))
     if json:
-        print_json(_members(done))
+        print_json(_result_to_json(done))
     else:
-        _tell(done, root_option(found))
+        _print_result(done, root_option(found))
     if done.error is not None:
         raise typer.Exit(done.error.exit_code)
 
 
-def _tell(done: "UndoResult", option: str) -> None:
+def _print_result(done: "UndoResult", option: str) -> None:
     from cortex_policy.cli.confirm import print_text  # noqa: PLC0415 - as above
-    from cortex_policy.cli.output.diff import print_differences  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.diff import print_diff  # noqa: PLC0415 - as above
 
     if not done.steps:
         typer.echo(f"nothing to do: the grants are as at version {done.version} already")
     for step in done.steps:
         if step.is_written:
-            typer.echo(printable(_said(step)))
+            typer.echo(printable(_step_sentence(step)))
         else:
             print_text(step.diff)
     if done.steps and not done.steps[0].is_written:
-        print_differences(done.diff)
+        print_diff(done.diff)
     if done.error is not None:
         typer.echo(printable(f"cortex-policy: stopped on the way back: {done.error.detail}"), err=True)
         print_hints([f"the same again goes on from here: `cortex-policy undo --to {done.version}{option}`"])
 
 
-def _said(step: "WriteResult") -> str:
-    from cortex_policy.cli.confirm import stamped  # noqa: PLC0415 - as above
+def _step_sentence(step: "WriteResult") -> str:
+    from cortex_policy.cli.confirm import version_text  # noqa: PLC0415 - as above
 
     what = "removed" if step.change.status == "removed" else "brought back"
-    return f"{what} `{step.change.name}`, {stamped(step.version)}"
+    return f"{what} `{step.change.name}`, {version_text(step.version)}"
 
 
-def _members(done: "UndoResult") -> dict[str, object]:
-    from cortex_policy.cli.output.diff import as_members  # noqa: PLC0415 - as above
+def _result_to_json(done: "UndoResult") -> dict[str, object]:
+    from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
 
     written = [step for step in done.steps if step.is_written]
     return {
@@ -95,4 +95,4 @@ def _members(done: "UndoResult") -> dict[str, object]:
         "to": done.version,
         "writes": [{"id": step.change.name, "version": step.version, "diff": step.diff} for step in done.steps],
         "problem": done.error.detail if done.error is not None else None,
-    } | as_members(done.diff, None)
+    } | diff_to_json(done.diff, None)

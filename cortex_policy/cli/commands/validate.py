@@ -43,12 +43,12 @@ def validate(  # noqa: PLR0913 - one parameter for each option
     $ cortex-policy validate .cortex/policy/tools/git.json --fix
     $ cortex-policy validate - --ignore scope-absent,stamp < draft.json
     """
-    from cortex_policy.cli.commands.validate_run import Asked, run  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.cli.commands.validate_run import ValidateOptions, run_validate  # noqa: PLC0415 - no other command needs it
 
-    asked = Asked(
+    asked = ValidateOptions(
         tuple(paths or ()), root, strict, fix, tuple(select or ()), tuple(ignore or ()), tuple(output or ()),
         wait_seconds, json,
     )  # fmt: skip
-    code = run(asked)
+    code = run_validate(asked)
     if code:
         raise typer.Exit(code)

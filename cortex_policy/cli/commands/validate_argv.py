@@ -1,6 +1,6 @@
 """Plain words of `validate`, read without Typer, whose start takes longer than the work on one file."""
 
-from cortex_policy.cli.commands.validate_run import Asked
+from cortex_policy.cli.commands.validate_run import ValidateOptions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,19 +11,19 @@ _FLAGS = {"--strict": "strict", "--fix": "fix", "--json": "json"}
 _LISTS = {"--select": "select", "--ignore": "ignore", "--output": "output"}
 
 
-def read(words: list[str]) -> Asked | None:
+def parse_validate_argv(words: list[str]) -> ValidateOptions | None:
     """Read the words after `validate`; None for whatever is not plain, which Typer reads then."""
     parts: dict[str, Any] = {"paths": ()}
     rest = iter(words)
     for word in rest:
         if word == "-" or not word.startswith("-"):
             parts["paths"] += (word,)
-        elif not _take_option(word, rest, parts):
+        elif not _parse_option(word, rest, parts):
             return None
-    return Asked(**parts)
+    return ValidateOptions(**parts)
 
 
-def _take_option(word: str, rest: "Iterator[str]", parts: "dict[str, Any]") -> bool:
+def _parse_option(word: str, rest: "Iterator[str]", parts: "dict[str, Any]") -> bool:
     """Put one option into the parts; False for what is unknown, given twice or not plain."""
     if word in _FLAGS:
         parts[_FLAGS[word]] = True

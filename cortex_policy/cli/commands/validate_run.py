@@ -2,10 +2,10 @@
 
 import sys
 
-from cortex_policy.cli.output.destinations import STDOUT, is_coloured, outputs, written
+from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
 from cortex_policy.cli.output.problems import FORMATS
-from cortex_policy.cli.output.problems.text import draw, summary
-from cortex_policy.cli.output.progress import tracked
+from cortex_policy.cli.output.problems.text import render_report, report_summary
+from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import inner_root_name
 from cortex_policy.core.model import UsageError, Value
 from cortex_policy.core.text import printable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cortex_policy.schema.problems import Report
 
 
-class Asked(Value):
+class ValidateOptions(Value):
     """What `validate` is asked for, as it was typed."""
 
     paths: tuple[str, ...] = ()
@@ -34,43 +34,43 @@ class Asked(Value):
     json: bool = False
 
 
-def run(asked: Asked) -> int:
+def run_validate(asked: ValidateOptions) -> int:
     """Validate, mend if that is asked for, and report; return the exit code."""
-    where_to = outputs([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
-    wanted = Wanted(_codes(asked.select), _codes(asked.ignore))
+    where_to = parse_destinations([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
+    wanted = Wanted(_split_codes(asked.select), _split_codes(asked.ignore))
     where = validate.targets(asked.paths, asked.root if asked.paths else inner_root_name(asked.root))
     if asked.fix and any(target.path == STDIN for target in where.files):
         raise UsageError("standard input cannot be mended", "name a file, or leave out `--fix`")
     exemptions, is_mended = Exemptions(where, wanted), True
-    report = validate.validate(where, exemptions, tracked, strict=asked.strict)
+    report = validate.validate(where, exemptions, track_progress, strict=asked.strict)
     if asked.fix and any(problem.fix is not None for problem in report.problems):
-        is_mended = _mend(where, report, exemptions, asked.wait_seconds)
-        report = validate.validate(where, exemptions, tracked, strict=asked.strict)
-    is_written = min(_write(report, name, file) for name, file in where_to.items())  # each of them
+        is_mended = _apply_fixes(where, report, exemptions, asked.wait_seconds)
+        report = validate.validate(where, exemptions, track_progress, strict=asked.strict)
+    is_written = min(_write_format(report, name, file) for name, file in where_to.items())  # each of them
     if STDOUT not in where_to.values():
-        sys.stderr.write(f"{summary(report)}\n")
+        sys.stderr.write(f"{report_summary(report)}\n")
     if report.status == "fail":
         return 1
     return 0 if is_mended and is_written else NOT_DONE.exit_code
 
 
-def _codes(words: tuple[str, ...]) -> tuple[str, ...]:
+def _split_codes(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(code.strip() for word in words for code in word.split(",") if code.strip())
 
 
-def _write(report: "Report", name: str, file: str) -> bool:
+def _write_format(report: "Report", name: str, file: str) -> bool:
     """Write the report in a format; return whether that could be done: what was found is told all the same."""
-    text = draw(report, colour=True) if is_coloured(name, file) else FORMATS[name](report)
-    return written(text, name, file)
+    text = render_report(report, colour=True) if uses_colour(name, file) else FORMATS[name](report)
+    return write_report(text, name, file)
 
 
-def _mend(where: "Targets", report: "Report", exemptions: Exemptions, wait_seconds: float) -> bool:
+def _apply_fixes(where: "Targets", report: "Report", exemptions: Exemptions, wait_seconds: float) -> bool:
     """Mend what can be, and say what was; return whether nothing stood in the way."""
-    from cortex_policy.cli.prompts import patience  # noqa: PLC0415 - loads Typer
+    from cortex_policy.cli.prompts import lock_wait  # noqa: PLC0415 - loads Typer
     from cortex_policy.manage.validation.autofix import repair  # noqa: PLC0415 - only writers need it
 
     is_mended = True
-    for done in repair(where.files, report, exemptions, patience(wait_seconds)):
+    for done in repair(where.files, report, exemptions, lock_wait(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if done.version is not None else ""
             sys.stderr.write(printable(f"mended `{done.file}`{version}") + "\n")

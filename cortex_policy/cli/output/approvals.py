@@ -9,14 +9,14 @@ from cortex_policy.manage.approvals import RequestDetails
 COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY", "ARGUMENTS")
 
 
-def cells(plea: RequestDetails) -> tuple[str, ...]:
+def request_row(plea: RequestDetails) -> tuple[str, ...]:
     """Return a plea as a row."""
     left = f"{plea.expires_in_seconds:.0f}s" if plea.expires_in_seconds is not None else "-"
     call = f"{plea.grant} {plea.action}" if plea.grant else plea.action
-    return plea.id, plea.status, left, call, user(plea), plea.args
+    return plea.id, plea.status, left, call, requester_name(plea), plea.args
 
 
-def user(plea: RequestDetails) -> str:
+def requester_name(plea: RequestDetails) -> str:
     """Return the name of who asks, `-` where nobody says."""
     if plea.uid is None:
         return "-"
@@ -26,13 +26,13 @@ def user(plea: RequestDetails) -> str:
         return f"uid {plea.uid}"
 
 
-def shown(plea: RequestDetails) -> str:
+def request_text(plea: RequestDetails) -> str:
     """Return all that a human needs to answer, control characters escaped."""
-    asked = f"{user(plea)} (uid {plea.uid})" if plea.uid is not None else "another program"
+    asked = f"{requester_name(plea)} (uid {plea.uid})" if plea.uid is not None else "another program"
     process = f", process {plea.pid}" if plea.pid is not None else ""
     run = f", run {plea.run}" if plea.run else ""
     rows = [
-        ("state", _state(plea)),
+        ("state", _status_text(plea)),
         ("grant", plea.grant),
         ("action", plea.action),
         ("tool", plea.tool),
@@ -49,13 +49,13 @@ def shown(plea: RequestDetails) -> str:
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
-def _state(plea: RequestDetails) -> str:
+def _status_text(plea: RequestDetails) -> str:
     left = f", for {plea.expires_in_seconds:.0f} seconds more" if plea.expires_in_seconds is not None else ""
     by = f", answered by {plea.answered_by} at {plea.answered_at}" if plea.answered_by else ""
     return f"{plea.status}{left}{by}"
 
 
-def _value(text: str | None) -> object:
+def _json_or_text(text: str | None) -> object:
     """Return what a text of JSON stands for, and the text where it is none, or more than Python reads."""
     try:
         return decode_json(text.encode()) if text else None
@@ -63,7 +63,7 @@ def _value(text: str | None) -> object:
         return text
 
 
-def members(plea: RequestDetails) -> dict[str, object]:
+def request_to_json(plea: RequestDetails) -> dict[str, object]:
     """Return a plea as it is printed in JSON; null where unknown."""
     return {
         "id": plea.id,
@@ -73,11 +73,11 @@ def members(plea: RequestDetails) -> dict[str, object]:
         "sha256": plea.sha256 or None,
         "tool": plea.tool or None,
         "action": plea.action or None,
-        "args": _value(plea.args),
+        "args": _json_or_text(plea.args),
         "paths": [
             {"argument": one.argument, "given": one.given, "resolved": one.resolved or None} for one in plea.paths
         ],
-        "cost": _value(plea.cost),
+        "cost": _json_or_text(plea.cost),
         "cwd": plea.cwd or None,
         "root": plea.root or None,
         "uid": plea.uid,

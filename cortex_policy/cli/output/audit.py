@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cortex_policy.cli.output.bar_chart import moment, plot
-from cortex_policy.cli.output.replay import MOST_SHOWN, configured, counted, passed_over
+from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
+from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, configured_log, skipped_sentences
 from cortex_policy.cli.output.table import print_rows
-from cortex_policy.core.text import escape_json, printable
+from cortex_policy.core.text import escape_json, plural, printable
 from cortex_policy.manage.audit.files import with_rotated
 from cortex_policy.manage.audit.reader import in_order
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from cortex_policy.manage.audit.verify import Found, Problem
 
 COLUMNS = ("GRANT", "ACTION", "REASON", "CALLS")
-MOST_KINDS = 20  # on a terminal
+MAX_KINDS_SHOWN = 20  # on a terminal
 
 
-def files_of(logs: list[str] | None) -> list[str]:
+def log_files(logs: list[str] | None) -> list[str]:
     """Return the named logs, else the configured one and those that it was rotated to, the oldest first."""
-    return in_order(logs) if logs else with_rotated(configured(None))
+    return in_order(logs) if logs else with_rotated(configured_log(None))
 
 
 def call_line(event: "Event") -> str:
@@ -33,7 +33,7 @@ def call_line(event: "Event") -> str:
     _, data = event
     answer = "yes" if data["decision"] else "no"
     args = json.dumps(data["args"])
-    shown = "" if args in ("{}", "[]") else args if len(args) <= MOST_SHOWN else f"{args[:MOST_SHOWN]}..."
+    shown = "" if args in ("{}", "[]") else args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."
     cells = [data["time"], answer, data["grant"], data["action"], str(data["reason"]), shown]
     if data.get("peek") is True:
         cells[1] += " (peek)"
@@ -43,40 +43,40 @@ def call_line(event: "Event") -> str:
     return "\t".join(map(printable, cells))
 
 
-def as_json(line: bytes) -> str:
+def event_line(line: bytes) -> str:
     """Return an event as it stands in the log; one that a terminal could act on, in ASCII."""
     text = line.decode("ascii", "replace").rstrip("\r\n")
     return escape_json(text if printable(text) == text and text.isascii() else json.dumps(json.loads(line)))
 
 
-def tell_passed_over(tally: "Tally") -> None:
+def print_skipped(tally: "Tally") -> None:
     """Say which lines were no calls of the root that was asked for."""
-    for sentence in passed_over(tally.unreadable, tally.elsewhere, 0):
+    for sentence in skipped_sentences(tally.unreadable, tally.elsewhere, 0):
         typer.echo(f"note: {sentence}", err=True)
 
 
-def print_found(found: "Found") -> None:
+def print_verification(found: "Found") -> None:
     """Print where the chain does not hold, what was read, and its head."""
     for problem in found.problems:
-        typer.echo(printable(f"{problem.file}:{problem.line}: {_why(problem)}"))
+        typer.echo(printable(f"{problem.file}:{problem.line}: {_break_text(problem)}"))
     if found.more:
-        typer.echo(f"and {counted(found.more, 'problem')} more")
+        typer.echo(f"and {plural(found.more, 'problem')} more")
     for note in found.notes:
         typer.echo(printable(f"note: {note}"), err=True)
     without = f", {found.unchained} without a digest" if found.unchained else ""
     torn = f", {found.torn} torn" if found.torn else ""
     others = f", {found.others} of other programs" if found.others else ""
     files = f" in {len(found.files)} files" if len(found.files) > 1 else ""
-    typer.echo(f"{counted(found.lines, 'line')}{files}: {found.chained} chained{without}{torn}{others}")
+    typer.echo(f"{plural(found.lines, 'line')}{files}: {found.chained} chained{without}{torn}{others}")
     typer.echo(f"head: {found.head or 'none'}")
 
 
-def _why(problem: "Problem") -> str:
+def _break_text(problem: "Problem") -> str:
     to = f"(to line {problem.end_line}) " if problem.end_line != problem.line else ""
     return f"{to}{problem.why}"
 
 
-def found_members(found: "Found") -> dict[str, Any]:
+def verification_to_json(found: "Found") -> dict[str, Any]:
     """Return a verification as it is printed in JSON."""
     return {
         "status": "fail" if found.problems else "ok",
@@ -101,25 +101,25 @@ def print_stats(found: "Stats") -> None:
     rows: list[tuple[str, ...]] = [(*kind, str(count)) for kind, count in found.kinds]
     if not sys.stdout.isatty():
         for one in found.spans:
-            typer.echo(f"time\t{moment(one.at)}\t{one.allowed}\t{one.denied}")
+            typer.echo(f"time\t{utc_text(one.at)}\t{one.allowed}\t{one.denied}")
         print_rows((), [("calls", *row) for row in rows])
         return
-    typer.echo(f"{counted(found.calls, 'call')}, {found.allowed} allowed, {found.calls - found.allowed} denied")
+    typer.echo(f"{plural(found.calls, 'call')}, {found.allowed} allowed, {found.calls - found.allowed} denied")
     if found.spans and found.first is not None and found.last is not None:
-        typer.echo(f"from {moment(found.first)} to {moment(found.last)}\n")
-        for line in plot(found, _width()):
+        typer.echo(f"from {utc_text(found.first)} to {utc_text(found.last)}\n")
+        for line in bar_lines(found, _terminal_width()):
             typer.echo(line)
         typer.echo("")
-        print_rows(COLUMNS, rows[:MOST_KINDS])
-    if len(rows) > MOST_KINDS:
-        typer.echo(f"and {len(rows) - MOST_KINDS} kinds more")
+        print_rows(COLUMNS, rows[:MAX_KINDS_SHOWN])
+    if len(rows) > MAX_KINDS_SHOWN:
+        typer.echo(f"and {len(rows) - MAX_KINDS_SHOWN} kinds more")
 
 
-def _width() -> int:
+def _terminal_width() -> int:
     return shutil.get_terminal_size().columns
 
 
-def stats_members(found: "Stats", tally: "Tally") -> dict[str, Any]:
+def stats_to_json(found: "Stats", tally: "Tally") -> dict[str, Any]:
     """Return the numbers as they are printed in JSON."""
     return {
         "lines": tally.lines,
@@ -128,10 +128,10 @@ def stats_members(found: "Stats", tally: "Tally") -> dict[str, Any]:
         "calls": found.calls,
         "allowed": found.allowed,
         "denied": found.calls - found.allowed,
-        "first_at": None if found.first is None else moment(found.first),
-        "last_at": None if found.last is None else moment(found.last),
+        "first_at": None if found.first is None else utc_text(found.first),
+        "last_at": None if found.last is None else utc_text(found.last),
         "span_seconds": found.span_seconds,
-        "spans": [{"at": moment(one.at), "allowed": one.allowed, "denied": one.denied} for one in found.spans],
+        "spans": [{"at": utc_text(one.at), "allowed": one.allowed, "denied": one.denied} for one in found.spans],
         "kinds": [
             {"id": grant, "action": action, "reason": reason, "calls": count}
             for (grant, action, reason), count in found.kinds

@@ -7,45 +7,45 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cortex_policy.manage.audit.query import Span, Stats
 
-MOST_ROWS = 24
-_LEAST_CELLS = 4
+MAX_ROWS = 24
+_MIN_CELLS = 4
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _UNITS = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"), (1, "second"))
-_MARKS = (("█", "░"), ("#", "."))  # allowed, denied; the second where the first cannot be printed
+_BAR_CHARACTERS = (("█", "░"), ("#", "."))  # allowed, denied; the second where the first cannot be printed
 
 
-def plot(found: "Stats", width: int) -> list[str]:
+def bar_lines(found: "Stats", width: int) -> list[str]:
     """Return the lines of a plot, none wider than the width where that leaves room for a bar at all."""
-    marks = _marks()
-    labels = [_label(span.at, found) for span in found.spans]
+    marks = _bar_characters()
+    labels = [_time_label(span.at, found) for span in found.spans]
     counts = [f"{span.allowed} / {span.denied}" for span in found.spans]
     most = max(span.allowed + span.denied for span in found.spans)
-    cells = max(_LEAST_CELLS, width - max(map(len, labels)) - max(map(len, counts)) - 2)
+    cells = max(_MIN_CELLS, width - max(map(len, labels)) - max(map(len, counts)) - 2)
     rows = [
         f"{label} {_bar(span, most, cells, marks)} {count}"
         for label, span, count in zip(labels, found.spans, counts, strict=True)
     ]
-    return [*rows, f"{marks[0]} allowed {marks[1]} denied, by {_said(found.span_seconds)}"]
+    return [*rows, f"{marks[0]} allowed {marks[1]} denied, by {_unit_text(found.span_seconds)}"]
 
 
-def moment(at: float) -> str:
+def utc_text(at: float) -> str:
     """Return a time of UTC, in seconds since the epoch, in words; the number where no calendar holds it."""
-    return _when(at, "%Y-%m-%dT%H:%M:%SZ")
+    return _format_time(at, "%Y-%m-%dT%H:%M:%SZ")
 
 
-def _when(at: float, form: str) -> str:
+def _format_time(at: float, form: str) -> str:
     try:
         return datetime.fromtimestamp(at, UTC).strftime(form)
     except (ValueError, OverflowError, OSError):
         return str(int(at))
 
 
-def _label(at: int, found: "Stats") -> str:
+def _time_label(at: int, found: "Stats") -> str:
     first, width = found.spans[0].at, found.span_seconds
     if width >= _DAY:
-        return _when(at, "%Y-%m-%d")
+        return _format_time(at, "%Y-%m-%d")
     clock = "%H:%M:%S" if width < _MINUTE else "%H:%M"
-    return _when(at, clock if at // _DAY == first // _DAY == found.spans[-1].at // _DAY else f"%m-%d {clock}")
+    return _format_time(at, clock if at // _DAY == first // _DAY == found.spans[-1].at // _DAY else f"%m-%d {clock}")
 
 
 def _bar(span: "Span", most: int, cells: int, marks: tuple[str, str]) -> str:
@@ -57,15 +57,15 @@ def _bar(span: "Span", most: int, cells: int, marks: tuple[str, str]) -> str:
     return f"{marks[0] * allowed}{marks[1] * denied}".ljust(cells)
 
 
-def _marks() -> tuple[str, str]:
+def _bar_characters() -> tuple[str, str]:
     try:
-        "".join(_MARKS[0]).encode(sys.stdout.encoding or "ascii")
+        "".join(_BAR_CHARACTERS[0]).encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
-        return _MARKS[1]
-    return _MARKS[0]
+        return _BAR_CHARACTERS[1]
+    return _BAR_CHARACTERS[0]
 
 
-def _said(seconds: int) -> str:
+def _unit_text(seconds: int) -> str:
     size, unit = next(one for one in _UNITS if seconds % one[0] == 0)
     number = seconds // size
     return unit if number == 1 else f"{number} {unit}s"

@@ -3,8 +3,8 @@
 import os
 import sys
 
-from cortex_policy.cli.exit_guard import tell
-from cortex_policy.cli.streams import raw, styled
+from cortex_policy.cli.exit_guard import print_error
+from cortex_policy.cli.streams import raw_stream, styled_stream
 from cortex_policy.core.model import UsageError
 from cortex_policy.state.writer_lock import NotDone
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 STDOUT = ""
 
 
-def outputs(words: list[str], formats: "Iterable[str]") -> dict[str, str]:
+def parse_destinations(words: list[str], formats: "Iterable[str]") -> dict[str, str]:
     """Return formats and where each goes; raise UsageError for one that is unknown, or two that meet."""
     known, found = list(formats), dict[str, str]()
     for word in words:
@@ -29,21 +29,23 @@ def outputs(words: list[str], formats: "Iterable[str]") -> dict[str, str]:
     return found
 
 
-def is_coloured(name: str, file: str) -> bool:
+def uses_colour(name: str, file: str) -> bool:
     """Whether a format that goes there is seen by somebody who likes colours."""
     return name == "text" and file == STDOUT and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
-def written(text: str, name: str, file: str) -> bool:
+def write_report(text: str, name: str, file: str) -> bool:
     """Write a report to where its format goes; return whether it could be, and say why not where that is a file."""
     if file == STDOUT:
-        out = styled(sys.stdout) if name == "text" else raw(sys.stdout) if name == "github" else sys.stdout
+        out = (
+            styled_stream(sys.stdout) if name == "text" else raw_stream(sys.stdout) if name == "github" else sys.stdout
+        )
         out.write(text)
         return True  # an output that cannot be written is told when all is done
     try:
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
     except OSError as error:
-        tell(NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}"))
+        print_error(NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}"))
         return False
     return True

@@ -10,15 +10,15 @@ from cortex_policy.core.text import printable, truncate
 from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion, PolicyDiff
 
 COLUMNS = ("ID", "FIELD", "VERDICT", "WHAT CHANGED")
-IN_ALL = "in all"
-MOST_WARNINGS = 100  # that people are shown
+OVERALL = "in all"
+MAX_WARNINGS = 100  # that people are shown
 
 
-def print_differences(found: PolicyDiff) -> None:
+def print_diff(found: PolicyDiff) -> None:
     """Print a line for each field that was touched, and what it means in all; notes and warnings go to stderr."""
     rows = [row for change in found.changes for row in _rows(change)]
     if len(found.changes) != 1 or found.unchanged:
-        rows.append(("all grants", IN_ALL, found.verdict, _counted(found)))
+        rows.append(("all grants", OVERALL, found.verdict, _counts_text(found)))
     print_rows(COLUMNS, rows)
     for note in found.notes:
         typer.echo(printable(f"note: {note}"), err=True)
@@ -28,7 +28,7 @@ def print_differences(found: PolicyDiff) -> None:
 
 def _rows(change: GrantDiff) -> list[tuple[str, ...]]:
     fields = [(part.field, part.verdict, part.sentence) for part in change.meaning.fields if part.sentence]
-    rows = [*_problems(change), *fields, (IN_ALL, change.meaning.verdict, "")]
+    rows = [*_problems(change), *fields, (OVERALL, change.meaning.verdict, "")]
     return [(change.name, *row) for row in rows]
 
 
@@ -37,7 +37,7 @@ def _problems(change: GrantDiff) -> list[tuple[str, str, str]]:
     return [(side, "invalid", version.problem) for side, version in sides if version.problem]
 
 
-def _counted(found: PolicyDiff) -> str:
+def _counts_text(found: PolicyDiff) -> str:
     counts = Counter(change.status for change in found.changes) + Counter(unchanged=found.unchanged)
     return ", ".join(f"{counts[word]} {word}" for word in ("added", "removed", "changed", "unchanged") if counts[word])
 
@@ -45,23 +45,23 @@ def _counted(found: PolicyDiff) -> str:
 def _warnings(found: PolicyDiff) -> list[str]:
     named = [f"{change.name}: {each.sentence}" for change in found.changes for each in change.escalations]
     every = [*found.warnings, *named]
-    more = [f"and {len(every) - MOST_WARNINGS:,} more; `--json` has all"] if len(every) > MOST_WARNINGS else []
-    return [*map(truncate, every[:MOST_WARNINGS]), *more]
+    more = [f"and {len(every) - MAX_WARNINGS:,} more; `--json` has all"] if len(every) > MAX_WARNINGS else []
+    return [*map(truncate, every[:MAX_WARNINGS]), *more]
 
 
-def as_members(found: PolicyDiff, revision: str | None) -> dict[str, object]:
+def diff_to_json(found: PolicyDiff, revision: str | None) -> dict[str, object]:
     """Return what is printed as JSON."""
     return {
         "verdict": found.verdict,
         "against": revision,
-        "changes": [_members(change) for change in found.changes],
+        "changes": [_change_to_json(change) for change in found.changes],
         "unchanged": found.unchanged,
         "warnings": list(found.warnings),
         "notes": list(found.notes),
     }
 
 
-def _members(change: GrantDiff) -> dict[str, object]:
+def _change_to_json(change: GrantDiff) -> dict[str, object]:
     return {
         "id": change.name,
         "status": change.status,
@@ -70,8 +70,8 @@ def _members(change: GrantDiff) -> dict[str, object]:
             {"field": part.field, "verdict": part.verdict, "sentence": part.sentence or None}
             for part in change.meaning.fields
         ],
-        "old": _side(change.old),
-        "new": _side(change.new),
+        "old": _version_to_json(change.old),
+        "new": _version_to_json(change.new),
         "escalations": [
             {"scope": each.scope or None, "path": each.path or None, "reason": each.reason, "sentence": each.sentence}
             for each in change.escalations
@@ -79,34 +79,36 @@ def _members(change: GrantDiff) -> dict[str, object]:
     }
 
 
-def _side(version: GrantVersion) -> dict[str, object]:
+def _version_to_json(version: GrantVersion) -> dict[str, object]:
     state = "valid" if version.grant is not None or version.is_settings else "invalid" if version.problem else "absent"
     return {"state": state, "problem": version.problem or None}
 
 
-def as_markdown(found: PolicyDiff, revision: str | None) -> str:
+def diff_to_markdown(found: PolicyDiff, revision: str | None) -> str:
     """Return a block for a pull request: lists, in which the text of a grant is nothing but text."""
-    since = f" since {_code(revision)}" if revision is not None else ""
-    blocks = [[f"### Grants{since}: {_bold(found.verdict)}"], *([_code(note)] for note in found.notes)]
+    since = f" since {_code_span(revision)}" if revision is not None else ""
+    blocks = [[f"### Grants{since}: {_bold(found.verdict)}"], *([_code_span(note)] for note in found.notes)]
     for change in found.changes:
-        head = f"- {_code(change.name)} {change.status}: {_bold(change.meaning.verdict)}"
-        lines = [f"  - {field} {_bold(verdict)}: {_code(said)}" for _, field, verdict, said in _rows(change) if said]
+        head = f"- {_code_span(change.name)} {change.status}: {_bold(change.meaning.verdict)}"
+        lines = [
+            f"  - {field} {_bold(verdict)}: {_code_span(said)}" for _, field, verdict, said in _rows(change) if said
+        ]
         blocks.append([head, *lines])
     if warnings := _warnings(found):
-        blocks.append(["> [!WARNING]", *(f"> - {_code(warning)}" for warning in warnings)])
-    return "\n\n".join("\n".join(block) for block in [*blocks, [_counted(found) or "no grants"]])
+        blocks.append(["> [!WARNING]", *(f"> - {_code_span(warning)}" for warning in warnings)])
+    return "\n\n".join("\n".join(block) for block in [*blocks, [_counts_text(found) or "no grants"]])
 
 
 def _bold(verdict: str) -> str:
     return f"**{verdict}**" if widens(verdict) or verdict == "invalid" else verdict
 
 
-def _code(text: str) -> str:
+def _code_span(text: str) -> str:
     """Return a code span that ends where we end it: with more backticks than the text has in a row."""
     shown = printable(text)
-    fence = "`" * (1 + max((len(run) for run in _runs(shown)), default=0))
+    fence = "`" * (1 + max((len(run) for run in _backtick_runs(shown)), default=0))
     return f"{fence} {shown} {fence}" if "`" in shown else f"{fence}{shown}{fence}"
 
 
-def _runs(text: str) -> list[str]:
+def _backtick_runs(text: str) -> list[str]:
     return "".join(letter if letter == "`" else " " for letter in text).split()

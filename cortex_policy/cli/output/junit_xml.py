@@ -5,18 +5,18 @@ from xml.etree import ElementTree as ET
 from cortex_policy.core.text import escape_xml, printable
 
 # Ant's schema asks for both; the same report is the same text everywhere
-_NOWHERE = {"timestamp": "1970-01-01T00:00:00", "hostname": "localhost", "time": "0"}
+_FIXED_ATTRIBUTES = {"timestamp": "1970-01-01T00:00:00", "hostname": "localhost", "time": "0"}
 # what is not printable, and can be written all the same: DEL, C1, separators, bidi marks and other formats
 _WRITABLE = frozenset(map(chr, (9, 10, *range(0x7F, 0xD800), *range(0xE000, 0xFFFE))))
 
 
-def suites_of(command: str, cases: list[ET.Element], said: str) -> str:
+def suites_xml(command: str, cases: list[ET.Element], said: str) -> str:
     """Return the tests of a command as a document, and what else it said as the output of their suite."""
     name = f"cortex-policy.{command}"
     failures = str(sum(len(case) for case in cases))
     numbers = {"id": "0", "package": name, "tests": str(len(cases)), "failures": failures, "errors": "0"}
     suites = ET.Element("testsuites")
-    suite = ET.SubElement(suites, "testsuite", {"name": name, **numbers, **_NOWHERE})
+    suite = ET.SubElement(suites, "testsuite", {"name": name, **numbers, **_FIXED_ATTRIBUTES})
     properties = ET.SubElement(suite, "properties")
     ET.SubElement(properties, "property", {"name": "command", "value": f"cortex-policy {command}"})
     suite.extend(cases)
@@ -26,6 +26,6 @@ def suites_of(command: str, cases: list[ET.Element], said: str) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{escape_xml(ET.tostring(suites, "unicode"))}\n'
 
 
-def text_of(value: str) -> str:
+def xml_text(value: str) -> str:
     """Return a value with those characters escaped that XML has no way to write."""
     return "".join(one if one.isprintable() or one in _WRITABLE else printable(one) for one in value)

@@ -5,7 +5,7 @@ import select
 import sys
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.streams import raw, write_line
+from cortex_policy.cli.streams import raw_stream, write_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     Row = tuple[Hashable, str, str]
 
-EVERY_SECONDS = 0.25
+POLL_SECONDS = 0.25
 
 
-def draws() -> bool:
+def can_redraw() -> bool:
     """Whether a terminal is there to be drawn on."""
     return sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM") not in ("dumb", "unknown", None)
 
 
-def tell(rows: "Callable[[], Iterable[Row]]") -> None:
+def print_changes(rows: "Callable[[], Iterable[Row]]") -> None:
     """Write a line for each row that changed, until nobody reads them any more.
 
     A row is what it is of, what tells a change, and its line.
@@ -36,11 +36,11 @@ def tell(rows: "Callable[[], Iterable[Row]]") -> None:
                 told[key] = state
                 if not write_line(line):
                     return
-        if reader.poll(EVERY_SECONDS * 1000):
+        if reader.poll(POLL_SECONDS * 1000):
             return
 
 
-def draw(table: "Callable[[int], Table]") -> None:
+def redraw_until_quit(table: "Callable[[int], Table]") -> None:
     """Redraw a table of at most so many rows until `q`, Escape or the end of input."""
     import termios  # noqa: PLC0415 - only here is a terminal
     import tty  # noqa: PLC0415
@@ -51,16 +51,16 @@ def draw(table: "Callable[[int], Table]") -> None:
     before = termios.tcgetattr(0)
     try:
         tty.setcbreak(0)
-        with Live(console=Console(file=raw(sys.stdout)), auto_refresh=False, screen=True) as live:
+        with Live(console=Console(file=raw_stream(sys.stdout)), auto_refresh=False, screen=True) as live:
             while True:
                 height = max(1, live.console.size.height - 2)  # the head and the last line
                 live.update(table(height), refresh=True)
-                if _is_ended():
+                if _wait_for_quit():
                     return
     finally:
         termios.tcsetattr(0, termios.TCSADRAIN, before)
 
 
-def _is_ended() -> bool:
-    ready, _, _ = select.select([0], [], [], EVERY_SECONDS)
+def _wait_for_quit() -> bool:
+    ready, _, _ = select.select([0], [], [], POLL_SECONDS)
     return bool(ready) and os.read(0, 1) in {b"", b"q", b"Q", b"\x1b"}

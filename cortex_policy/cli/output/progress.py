@@ -5,19 +5,19 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from cortex_policy.cli.streams import raw
+from cortex_policy.cli.streams import raw_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sized
 
     from rich.progress import Progress
 
-PATIENCE_SECONDS = 1.0
+DELAY_SECONDS = 1.0
 _FRAME_SECONDS = 0.1
 _Item = TypeVar("_Item")
 
 
-def tracked(items: "Iterable[_Item]", total: int | None = None, *, what: str = "grants") -> "Iterator[_Item]":
+def track_progress(items: "Iterable[_Item]", total: int | None = None, *, what: str = "grants") -> "Iterator[_Item]":
     """Yield the items, and draw on stderr how many are done; in a pipe, a log or a short run nothing is drawn."""
     if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
         yield from items
@@ -25,11 +25,11 @@ def tracked(items: "Iterable[_Item]", total: int | None = None, *, what: str = "
     bar: Progress | None = None
     if total is None and hasattr(items, "__len__"):  # of a stream nobody knows how much is to come
         total = len(cast("Sized", items))
-    due = monotonic() + PATIENCE_SECONDS
+    due = monotonic() + DELAY_SECONDS
     try:
         for done, item in enumerate(items):
             if monotonic() >= due:
-                bar = bar or _started(total, what)
+                bar = bar or _start_bar(total, what)
                 bar.update(bar.task_ids[0], completed=done, refresh=True)
                 due = monotonic() + _FRAME_SECONDS
             yield item
@@ -38,14 +38,14 @@ def tracked(items: "Iterable[_Item]", total: int | None = None, *, what: str = "
             bar.stop()
 
 
-def _started(total: int | None, what: str) -> "Progress":
+def _start_bar(total: int | None, what: str) -> "Progress":
     from rich.console import Console  # noqa: PLC0415 - only a long run needs 45 ms of it
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn  # noqa: PLC0415
 
     left = () if total is None else (TimeRemainingColumn(), "left")
     columns = BarColumn(), MofNCompleteColumn(), f"{what}," if left else what, *left
     # no thread of its own draws it: some who use this fork
-    bar = Progress(*columns, console=Console(file=raw(sys.stderr)), transient=True, auto_refresh=False)
+    bar = Progress(*columns, console=Console(file=raw_stream(sys.stderr)), transient=True, auto_refresh=False)
     bar.add_task("", total=total)
     bar.start()
     return bar

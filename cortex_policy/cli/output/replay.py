@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cortex_policy.cli.output.progress import tracked
+from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.output.table import print_hints, print_rows
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import plural, printable
 from cortex_policy.manage.audit.files import with_rotated
 from cortex_policy.manage.audit.reader import Tally, lines, since
 from cortex_policy.state.settings import value_of
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 COLUMNS = ("ANSWER", "GRANT", "REASON", "CALLS", "FOR EXAMPLE")
-MOST_SHOWN = 100  # characters of the arguments of an example
+MAX_ARGS_SHOWN = 100  # characters of the arguments of an example
 
 
-def read(root: "Root", logs: list[str] | None, when: str | None, tally: Tally) -> "tuple[Iterator[bytes], float]":
+def open_lines(root: "Root", logs: list[str] | None, when: str | None, tally: Tally) -> "tuple[Iterator[bytes], float]":
     """Return the lines of the named logs, else of the configured one and its older ones, and the time asked for."""
     start = since(when, time()) if when is not None else float("-inf")
-    names = logs or with_rotated(configured(root))
-    return tracked(lines(names, tally), what="lines"), start
+    names = logs or with_rotated(configured_log(root))
+    return track_progress(lines(names, tally), what="lines"), start
 
 
-def configured(root: "Root | None") -> str:
+def configured_log(root: "Root | None") -> str:
     """Return the audit log of the settings; raise UsageError where there is none."""
     named = value_of("audit.file", root.path if root is not None else None)
     if isinstance(named, str):
@@ -44,48 +44,43 @@ def print_replay(done: "Replay") -> None:
     """Print what flips, what cannot be decided, and what was read."""
     print_rows(COLUMNS, [_row(flip) for flip in done.flips])
     for one in done.undecided:
-        calls = counted(one.count, "call")
+        calls = plural(one.count, "call")
         typer.echo(printable(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
-    typer.echo(f"of {counted(done.calls, 'call')}: {summary(done)}, {done.same} as before")
-    for sentence in passed_over(done.unreadable, done.elsewhere, done.earlier):
+    typer.echo(f"of {plural(done.calls, 'call')}: {flips_summary(done)}, {done.same} as before")
+    for sentence in skipped_sentences(done.unreadable, done.elsewhere, done.earlier):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(one.hint for one in done.undecided)
 
 
-def summary(done: "Replay") -> str:
+def flips_summary(done: "Replay") -> str:
     """Say how many answers flip, and how many nobody can give."""
     unknown = f", {done.unknown} undecided" if done.unknown else ""
     return f"{done.opened} no -> yes, {done.closed} yes -> no{unknown}"
 
 
-def counted(number: int, what: str) -> str:
-    """Name a number of things."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def passed_over(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
+def skipped_sentences(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
     """Say which lines of a log were no calls that were asked for."""
     if unreadable:
-        yield f"{counted(unreadable, 'line')} of the log could not be read as a decision"
+        yield f"{plural(unreadable, 'line')} of the log could not be read as a decision"
     if elsewhere:
-        yield f"{counted(elsewhere, 'call')} of other roots"
+        yield f"{plural(elsewhere, 'call')} of other roots"
     if earlier:
-        yield f"{counted(earlier, 'call')} before the time that was asked for"
+        yield f"{plural(earlier, 'call')} before the time that was asked for"
 
 
 def _row(flip: "Flip") -> tuple[str, ...]:
     answer = "no -> yes" if flip.allows else "yes -> no"
-    return answer, flip.grant, f"{flip.before} -> {flip.after}", str(flip.count), told(flip.example)
+    return answer, flip.grant, f"{flip.before} -> {flip.after}", str(flip.count), describe_call(flip.example)
 
 
-def told(example: "Example") -> str:
+def describe_call(example: "Example") -> str:
     """Say a call in one line, with its arguments as far as they are known."""
     args = "" if example.args is None else json.dumps(example.args, ensure_ascii=False)
-    shown = args if len(args) <= MOST_SHOWN else f"{args[:MOST_SHOWN]}..."
+    shown = args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."
     return " ".join(filter(None, (example.action, "" if args in ("{}", "[]") else shown, f"at {example.time}")))
 
 
-def as_members(done: "Replay") -> dict[str, Any]:
+def replay_to_json(done: "Replay") -> dict[str, Any]:
     """Return what is printed as JSON."""
     return {
         "lines": done.lines,
@@ -104,7 +99,7 @@ def as_members(done: "Replay") -> dict[str, Any]:
                 "old_reason": flip.before,
                 "new_reason": flip.after,
                 "calls": flip.count,
-                "example": example(flip.example),
+                "example": example_to_json(flip.example),
             }
             for flip in done.flips
         ],
@@ -114,6 +109,6 @@ def as_members(done: "Replay") -> dict[str, Any]:
     }
 
 
-def example(one: "Example") -> dict[str, object]:
+def example_to_json(one: "Example") -> dict[str, object]:
     """Return a call as it is printed in JSON."""
     return {"action": one.action, "args": one.args, "time": one.time}

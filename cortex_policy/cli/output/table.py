@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.streams import styled
+from cortex_policy.cli.streams import styled_stream
 from cortex_policy.core.text import escape_json, one_line, printable
 
 if TYPE_CHECKING:
@@ -43,19 +43,19 @@ def print_hints(hints: "Iterable[str]") -> None:
         typer.echo(one_line(f"hint: {hint}"), err=True)
 
 
-def warn(doubt: "GrantError | None") -> None:
+def print_warning(doubt: "GrantError | None") -> None:
     """Print on stderr what is unsafe about what was printed, and what mends it."""
     if doubt is not None:
         typer.echo(one_line(f"warning: {doubt.detail}"), err=True)
         print_hints([doubt.hint])
 
 
-def settings_members(error: "GrantError | None") -> dict[str, object] | None:
+def settings_error_to_json(error: "GrantError | None") -> dict[str, object] | None:
     """Return why every check answers 27 as it is printed in JSON, None where the settings are in order."""
     return None if error is None else {"problem": error.detail, "hint": error.hint or None}
 
 
-def stop_members(stop: "Stop | None") -> dict[str, object] | None:
+def stop_to_json(stop: "Stop | None") -> dict[str, object] | None:
     """Return an emergency stop as it is printed in JSON, None where there is none."""
     if stop is None:
         return None
@@ -69,7 +69,7 @@ def stop_members(stop: "Stop | None") -> dict[str, object] | None:
     }
 
 
-def members(one: "BudgetStatus") -> dict[str, object]:
+def budget_to_json(one: "BudgetStatus") -> dict[str, object]:
     """Return a standing as it is printed in JSON."""
     budget = one.budget
     return {
@@ -95,4 +95,4 @@ def _print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
         table.add_column(column, overflow="fold", no_wrap=not any(", " in cell for cell in cells))
     for row in rows:
         table.add_row(*map(Text, row))
-    Console(file=styled(sys.stdout)).print(table)
+    Console(file=styled_stream(sys.stdout)).print(table)

@@ -8,9 +8,9 @@ import pytest
 
 SCRIPT = """
 from cortex_policy.cli.output import progress
-progress.PATIENCE_SECONDS = {patience}
+progress.DELAY_SECONDS = {patience}
 progress._FRAME_SECONDS = 0
-print(sum(progress.tracked([1, 2, 3, 4])))
+print(sum(progress.track_progress([1, 2, 3, 4])))
 """
 
 

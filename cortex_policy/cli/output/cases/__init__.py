@@ -9,4 +9,8 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.cases.suite import Outcome
 
-FORMATS: "dict[str, Callable[[Outcome], str]]" = {"text": text.draw, "json": json_line.draw, "junit": junit.draw}
+FORMATS: "dict[str, Callable[[Outcome], str]]" = {
+    "text": text.render_results,
+    "json": json_line.render_results,
+    "junit": junit.render_results,
+}

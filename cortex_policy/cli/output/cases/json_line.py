@@ -8,7 +8,7 @@ from cortex_policy.manage.cases.runner import Result, Trial
 from cortex_policy.manage.cases.suite import Outcome, percent_of
 
 
-def draw(outcome: Outcome) -> str:
+def render_results(outcome: Outcome) -> str:
     """Return one line."""
     results = [result for one in outcome.trials for result in one.results]
     failed = sum(bool(result.wrong) for result in results)

@@ -2,24 +2,25 @@
 
 from xml.etree import ElementTree as ET
 
-from cortex_policy.cli.output.cases.text import flaw_passage, reasons
-from cortex_policy.cli.output.junit_xml import suites_of, text_of
+from cortex_policy.cli.output.cases.text import failure_lines, file_error_text
+from cortex_policy.cli.output.junit_xml import suites_xml, xml_text
 from cortex_policy.manage.cases.suite import Outcome
 
-_NONE = "no case"
+_NO_CASE = "no case"
 
 
-def draw(outcome: Outcome) -> str:
+def render_results(outcome: Outcome) -> str:
     """Return one suite; a service that finds no test takes the job for broken, so that none at all is one."""
     cases = []
     for one in outcome.trials:
-        file = text_of(one.file)
-        cases += [_case(file, text_of(result.case.name), [*map(text_of, reasons(result))] if result.wrong else [])
-                  for result in one.results]  # fmt: skip
+        file = xml_text(one.file)
+        for result in one.results:
+            lines = [*map(xml_text, failure_lines(result))] if result.wrong else []
+            cases.append(_case(file, xml_text(result.case.name), lines))
         if one.flaws:
-            cases.append(_case(file, file, [flaw_passage(flaw) for flaw in one.flaws]))
+            cases.append(_case(file, file, [file_error_text(flaw) for flaw in one.flaws]))
     gaps = [f"{cover.file}: no case shows that {said}" for cover in outcome.covers for said in cover.unmet]
-    return suites_of("test", cases or [_case(_NONE, _NONE, [])], "\n".join(map(text_of, gaps)))
+    return suites_xml("test", cases or [_case(_NO_CASE, _NO_CASE, [])], "\n".join(map(xml_text, gaps)))
 
 
 def _case(file: str, name: str, wrong: list[str]) -> ET.Element:

@@ -2,61 +2,62 @@
 
 import os
 
-from cortex_policy.cli.explanation import near_by
-from cortex_policy.cli.output.problems.shared import counted
-from cortex_policy.core.text import escape, printable
+from cortex_policy.cli.explanation import nearest_phrase
+from cortex_policy.core.text import escape, plural, printable
 from cortex_policy.manage.cases.coverage import Cover
 from cortex_policy.manage.cases.model import Flaw
 from cortex_policy.manage.cases.runner import COMPLETE, Result, Trial
 from cortex_policy.manage.cases.suite import Outcome, percent_of
 from cortex_policy.manage.validation.targets import TOOLS, option_of
 
-_MOST_UNMET = 10  # of a grant
+_MAX_UNCOVERED = 10  # of a grant
 _RED, _YELLOW = "1;31", "1;33"
 
 
-def draw(outcome: Outcome, *, colour: bool = False) -> str:
+def render_results(outcome: Outcome, *, colour: bool = False) -> str:
     """Return a passage for each case that failed and each grant that is not whole, and the summary as the last line."""
-    passages = [passage(one, result, colour=colour) for one in outcome.trials for result in one.failed]
-    passages += [flaw_passage(flaw, colour=colour) for one in outcome.trials for flaw in one.flaws]
+    passages = [failure_text(one, result, colour=colour) for one in outcome.trials for result in one.failed]
+    passages += [file_error_text(flaw, colour=colour) for one in outcome.trials for flaw in one.flaws]
     told = {one.grant_id for one in outcome.trials for result in one.failed if result.case.name == COMPLETE}
-    passages += [_gaps(cover, colour=colour) for cover in outcome.covers if cover.unmet and cover.grant_id not in told]
-    text = "".join(f"{text}\n\n" for text in passages) + f"{summary(outcome)}\n"
+    passages += [
+        _uncovered_text(cover, colour=colour) for cover in outcome.covers if cover.unmet and cover.grant_id not in told
+    ]
+    text = "".join(f"{text}\n\n" for text in passages) + f"{results_summary(outcome)}\n"
     return text if colour else escape(text)
 
 
-def passage(one: Trial, result: Result, *, colour: bool = False) -> str:
+def failure_text(one: Trial, result: Result, *, colour: bool = False) -> str:
     """Return what is wrong with a case, the rule that decided, and what would have come nearest."""
     place = f"{printable(one.file)}:{result.case.line}"
-    head = f"{place}: {_painted('failed', _RED, colour=colour)}: {printable(result.case.name)}"
-    return "\n".join([head, *(f"  {printable(line)}" for line in reasons(result))])
+    head = f"{place}: {_colour('failed', _RED, colour=colour)}: {printable(result.case.name)}"
+    return "\n".join([head, *(f"  {printable(line)}" for line in failure_lines(result))])
 
 
-def reasons(result: Result) -> list[str]:
+def failure_lines(result: Result) -> list[str]:
     """Return each way in which a case is not as expected, and why."""
     lines, why = list(result.wrong), result.why
     if why is not None:
         place = f"{why.file}:{why.step.line}" if why.step.line else why.file
         lines.append(f"{why.step.rule}: {why.step.message} [{place}]")
-        near = near_by(why.step.rule, why.nearest)
+        near = nearest_phrase(why.step.rule, why.nearest)
         lines += [f"nearest: {near}"] if near else []
     return lines
 
 
-def flaw_passage(flaw: Flaw, *, colour: bool = False) -> str:
+def file_error_text(flaw: Flaw, *, colour: bool = False) -> str:
     """Return what keeps a case file from being run."""
-    head = f"{printable(flaw.file)}:{flaw.line}: {_painted('error', _RED, colour=colour)}: {printable(flaw.message)}"
+    head = f"{printable(flaw.file)}:{flaw.line}: {_colour('error', _RED, colour=colour)}: {printable(flaw.message)}"
     return f"{head}\n  hint: {printable(flaw.hint)}" if flaw.hint else head
 
 
-def summary(outcome: Outcome) -> str:
+def results_summary(outcome: Outcome) -> str:
     """Return how many cases there were, how many failed, and how much of the grants they show."""
     cases, failed = (sum(map(len, found)) for found in _cases(outcome))
     broken = sum(bool(one.flaws) for one in outcome.trials)
-    parts = [f"{counted(cases, 'case')} in {counted(len(outcome.trials), 'file')}"]
+    parts = [f"{plural(cases, 'case')} in {plural(len(outcome.trials), 'file')}"]
     well = "none failed" if broken else "all pass"
     parts.append(f"{failed} failed" if failed else well if cases else "nothing was tested")
-    parts += [f"{counted(broken, 'file')} could not be run"] if broken else []
+    parts += [f"{plural(broken, 'file')} could not be run"] if broken else []
     coverage = f"; coverage {int(outcome.percent)}%" if outcome.covers else ""
     return ", ".join(parts) + coverage
 
@@ -65,19 +66,19 @@ def _cases(outcome: Outcome) -> tuple[list[tuple[Result, ...]], list[tuple[Resul
     return [one.results for one in outcome.trials], [one.failed for one in outcome.trials]
 
 
-def _gaps(cover: Cover, *, colour: bool) -> str:
+def _uncovered_text(cover: Cover, *, colour: bool) -> str:
     file = printable(cover.file)
     if not cover.is_tested:
-        head = f"{file}: {_painted('untested', _YELLOW, colour=colour)}"
+        head = f"{file}: {_colour('untested', _YELLOW, colour=colour)}"
         root = os.path.abspath(cover.file).removesuffix(f"{TOOLS}/{cover.grant_id}.json")
         command = printable(f"cortex-policy test --init {cover.grant_id}{option_of(root)}")
         return f"{head}\n  hint: write its first cases with `{command}`"
-    share = _painted(f"{int(percent_of([cover]))}% covered", _YELLOW, colour=colour)
+    share = _colour(f"{int(percent_of([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; no case shows that"]
-    lines += [f"  {printable(said)}" for said in cover.unmet[:_MOST_UNMET]]
-    more = len(cover.unmet) - _MOST_UNMET
+    lines += [f"  {printable(said)}" for said in cover.unmet[:_MAX_UNCOVERED]]
+    more = len(cover.unmet) - _MAX_UNCOVERED
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
 
 
-def _painted(text: str, style: str, *, colour: bool) -> str:
+def _colour(text: str, style: str, *, colour: bool) -> str:
     return f"\x1b[{style}m{text}\x1b[0m" if colour else text

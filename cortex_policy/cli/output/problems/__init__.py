@@ -9,21 +9,21 @@ if TYPE_CHECKING:
     from cortex_policy.schema.problems import Report
 
 
-def _drawn_by(module: str) -> "Callable[[Report], str]":
-    """Return the function `draw` of a module that is imported once it is called."""
+def _lazy_renderer(module: str) -> "Callable[[Report], str]":
+    """Return the `render_report` of a module, which is imported when it is first called."""
 
-    def draw(report: "Report") -> str:
-        text: str = import_module(f"{__name__}.{module}").draw(report)
+    def render_report(report: "Report") -> str:
+        text: str = import_module(f"{__name__}.{module}").render_report(report)
         return text
 
-    return draw
+    return render_report
 
 
 FORMATS: "dict[str, Callable[[Report], str]]" = {
-    "text": _drawn_by("text"),
-    "json": _drawn_by("json_line"),
-    "github": _drawn_by("github"),
-    "gitlab": _drawn_by("gitlab"),
-    "sarif": _drawn_by("sarif"),
-    "junit": _drawn_by("junit"),
+    "text": _lazy_renderer("text"),
+    "json": _lazy_renderer("json_line"),
+    "github": _lazy_renderer("github"),
+    "gitlab": _lazy_renderer("gitlab"),
+    "sarif": _lazy_renderer("sarif"),
+    "junit": _lazy_renderer("junit"),
 }

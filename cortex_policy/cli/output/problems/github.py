@@ -1,42 +1,42 @@
 """The report as workflow commands, which a GitHub job turns into annotations of a pull request."""
 
-from cortex_policy.cli.output.problems.shared import SEVERITIES, counted, is_placed, path_of, sentences_of
-from cortex_policy.core.text import printable
+from cortex_policy.cli.output.problems.shared import SEVERITIES, has_location, message_lines, report_path
+from cortex_policy.core.text import plural, printable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
 
-MOST = 10  # annotations of one kind that GitHub shows of a step; the others are dropped in silence
+MAX_ANNOTATIONS = 10  # annotations of one kind that GitHub shows of a step; the others are dropped in silence
 _COMMANDS = {ERROR: "error", WARNING: "warning", NOTE: "notice"}
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"})
 
 
-def draw(report: Report) -> str:
+def render_report(report: Report) -> str:
     """Return a line for each problem, errors first, and no more lines than are shown."""
     kinds = [(severity, [one for one in report.problems if one.severity == severity]) for severity in SEVERITIES]
     return "".join(f"{line}\n" for severity, problems in kinds for line in _lines(severity, problems))
 
 
 def _lines(severity: str, problems: list[Problem]) -> list[str]:
-    if len(problems) <= MOST:
+    if len(problems) <= MAX_ANNOTATIONS:
         return [_annotation(problem) for problem in problems]
-    shown = problems[: MOST - 1]
-    return [*(_annotation(problem) for problem in shown), _rest(severity, len(problems) - len(shown))]
+    shown = problems[: MAX_ANNOTATIONS - 1]
+    return [*(_annotation(problem) for problem in shown), _more_annotation(severity, len(problems) - len(shown))]
 
 
 def _annotation(problem: Problem) -> str:
-    properties = {"file": printable(path_of(problem)), **_place(problem), "title": printable(problem.code)}
-    return _command(problem.severity, properties, "\n".join(sentences_of(problem)))
+    properties = {"file": printable(report_path(problem)), **_place(problem), "title": printable(problem.code)}
+    return _command(problem.severity, properties, "\n".join(message_lines(problem)))
 
 
-def _rest(severity: str, number: int) -> str:
-    more = counted(number, f"more {severity}")
-    said = f"{more}, for GitHub shows {MOST} of a kind; see them with `cortex-policy validate`"
+def _more_annotation(severity: str, number: int) -> str:
+    more = plural(number, f"more {severity}")
+    said = f"{more}, for GitHub shows {MAX_ANNOTATIONS} of a kind; see them with `cortex-policy validate`"
     return _command(severity, {"title": "cortex-policy"}, said)
 
 
 def _place(problem: Problem) -> dict[str, str]:
-    if not is_placed(problem):
+    if not has_location(problem):
         return {}
     lines = {"line": str(problem.line), "endLine": str(problem.end_line)}
     if problem.line != problem.end_line:  # columns are refused then

@@ -2,7 +2,7 @@
 
 import json
 
-from cortex_policy.cli.output.problems.shared import fingerprints, path_of, sentences_of
+from cortex_policy.cli.output.problems.shared import fingerprints, message_lines, report_path
 from cortex_policy.core.text import escape_json
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
@@ -10,16 +10,16 @@ from cortex_policy.schema.problems import Problem, Report
 _SEVERITIES = {ERROR: "major", WARNING: "minor", NOTE: "info"}
 
 
-def draw(report: Report) -> str:
+def render_report(report: Report) -> str:
     """Return an array, a problem a line."""
     entries = map(_entry, report.problems, fingerprints(report.problems))
     return escape_json("[" + ",\n".join(map(json.dumps, entries)) + "]\n")
 
 
 def _entry(problem: Problem, fingerprint: str) -> dict[str, object]:
-    message, *hint = sentences_of(problem)
+    message, *hint = message_lines(problem)
     # a database stands behind it, which takes no NUL and no half of a character
-    path = path_of(problem).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+    path = report_path(problem).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     return {
         "description": f"{message} ({' '.join(hint)})" if hint else message,
         "check_name": problem.code,

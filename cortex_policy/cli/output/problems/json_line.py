@@ -6,7 +6,7 @@ from cortex_policy.core.text import escape_json
 from cortex_policy.schema.problems import Problem, Replacement, Report
 
 
-def draw(report: Report) -> str:
+def render_report(report: Report) -> str:
     """Return one line; what is not ASCII is escaped, so that even a file name that is no text can be written."""
     problems = [_problem(problem) for problem in report.problems]
     members = {"status": report.status, "files": report.files, "problems": problems}

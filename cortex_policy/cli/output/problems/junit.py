@@ -7,32 +7,32 @@ the output of the suite. Files without problems are one test: a service that fin
 from collections.abc import Iterable
 from xml.etree import ElementTree as ET
 
-from cortex_policy.cli.output.junit_xml import suites_of, text_of
-from cortex_policy.cli.output.problems.shared import tally
-from cortex_policy.cli.output.problems.text import passages_of
+from cortex_policy.cli.output.junit_xml import suites_xml, xml_text
+from cortex_policy.cli.output.problems.shared import severity_counts
+from cortex_policy.cli.output.problems.text import problem_texts
 from cortex_policy.schema.catalog import ERROR
 from cortex_policy.schema.problems import Problem, Report
 
 _SUITE = "cortex-policy.validate"
 
 
-def draw(report: Report) -> str:
+def render_report(report: Report) -> str:
     """Return a suite with a test for each file that has problems, and one for all others."""
     files: dict[str, list[Problem]] = {}
     for problem in report.problems:
         files.setdefault(problem.file, []).append(problem)
-    cases = [_case(text_of(file), problems) for file, problems in files.items()]
+    cases = [_case(xml_text(file), problems) for file, problems in files.items()]
     if report.files > len(cases) or not cases:
         cases.append(_case("all other files" if cases else "all files", []))
     others = (one for found in files.values() if not _fails(found) for one in found)
-    return suites_of("validate", cases, _text(others))
+    return suites_xml("validate", cases, _text(others))
 
 
 def _case(name: str, problems: list[Problem]) -> ET.Element:
     case = ET.Element("testcase", {"name": name, "classname": _SUITE, "time": "0"})
     if _fails(problems):
         code = next(problem.code for problem in problems if problem.severity == ERROR)
-        failure = ET.SubElement(case, "failure", {"type": text_of(code), "message": tally(problems)})
+        failure = ET.SubElement(case, "failure", {"type": xml_text(code), "message": severity_counts(problems)})
         failure.text = _text(problems)
     return case
 
@@ -42,4 +42,4 @@ def _fails(problems: list[Problem]) -> bool:
 
 
 def _text(problems: Iterable[Problem]) -> str:
-    return "\n\n".join(passages_of(problems))
+    return "\n\n".join(problem_texts(problems))

@@ -4,23 +4,23 @@ import json
 import os
 from urllib.parse import quote
 
-from cortex_policy.cli.output.problems.shared import SEVERITIES, counted, fingerprints, path_of, sentences_of
-from cortex_policy.core.text import escape_json
+from cortex_policy.cli.output.problems.shared import SEVERITIES, fingerprints, message_lines, report_path
+from cortex_policy.core.text import escape_json, plural
 from cortex_policy.schema.catalog import rule_of
 from cortex_policy.schema.problems import Problem, Replacement, Report
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _PACKAGE = "cortex-policy"
-MOST = 25_000  # results of a run that GitHub takes; it refuses a log with more
+MAX_RESULTS = 25_000  # results of a run that GitHub takes; it refuses a log with more
 # braces are placeholders, and `[text](target)` is a link: what a grant says becomes neither
-_PLAIN = {"{": "{{", "}": "}}", "](": "]\\x28"}
+_ESCAPES = {"{": "{{", "}": "}}", "](": "]\\x28"}
 
 
-def draw(report: Report) -> str:
+def render_report(report: Report) -> str:
     """Return a log of one run, with the rules that found something; what is too much for one is counted in it."""
-    problems, more = report.problems, len(report.problems) - MOST
+    problems, more = report.problems, len(report.problems) - MAX_RESULTS
     if more > 0:
-        problems = tuple(sorted(problems, key=lambda one: SEVERITIES.index(one.severity))[:MOST])
+        problems = tuple(sorted(problems, key=lambda one: SEVERITIES.index(one.severity))[:MAX_RESULTS])
     codes = {code: index for index, code in enumerate(dict.fromkeys(problem.code for problem in problems))}
     results = [
         _result(one, codes[one.code], known) for one, known in zip(problems, fingerprints(problems), strict=True)
@@ -44,7 +44,7 @@ def _driver(codes: list[str]) -> dict[str, object]:
 
 
 def _invocation(more: int) -> dict[str, object]:
-    said = f"{counted(more, 'problem')} more, the least severe; see them with `{_PACKAGE} validate`"
+    said = f"{plural(more, 'problem')} more, the least severe; see them with `{_PACKAGE} validate`"
     return {
         "executionSuccessful": True,
         "toolExecutionNotifications": [{"level": "warning", "message": _message(said)}],
@@ -67,7 +67,7 @@ def _result(problem: Problem, index: int, fingerprint: str) -> dict[str, object]
         "ruleId": problem.code,
         "ruleIndex": index,
         "level": problem.severity,
-        "message": _message("\n".join(sentences_of(problem))),
+        "message": _message("\n".join(message_lines(problem))),
         "locations": [{"physicalLocation": _location(problem)}],
         "partialFingerprints": {"problem/v1": fingerprint},
         **({"fixes": [_fix(problem, problem.fix)]} if problem.fix is not None else {}),
@@ -75,7 +75,7 @@ def _result(problem: Problem, index: int, fingerprint: str) -> dict[str, object]
 
 
 def _message(text: str) -> dict[str, str]:
-    for meant, written in _PLAIN.items():
+    for meant, written in _ESCAPES.items():
         text = text.replace(meant, written)
     return {"text": text}
 
@@ -85,7 +85,7 @@ def _location(problem: Problem) -> dict[str, object]:
 
 
 def _artifact(problem: Problem) -> dict[str, str]:
-    path = path_of(problem)
+    path = report_path(problem)
     uri = quote(os.fsencode(path))
     return {"uri": f"file://{uri}"} if os.path.isabs(path) else {"uri": uri, "uriBaseId": "%SRCROOT%"}
 

@@ -4,25 +4,25 @@ from collections.abc import Iterable
 from itertools import groupby
 from unicodedata import category, east_asian_width
 
-from cortex_policy.cli.output.problems.shared import counted, is_placed, tally
-from cortex_policy.core.text import escape, printable
+from cortex_policy.cli.output.problems.shared import has_location, severity_counts
+from cortex_policy.core.text import escape, plural, printable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import MOST_SHOWN, Problem, Report
 
 _STYLES = {ERROR: "1;31", WARNING: "1;33", NOTE: "1;36"}
-_CUT = "..."
+_ELLIPSIS = "..."
 _TAB = "    "
 _JAMO = range(0x1160, 0x1200)  # vowels and finals: they join the syllable before them
 
 
-def draw(report: Report, *, colour: bool = False) -> str:
+def render_report(report: Report, *, colour: bool = False) -> str:
     """Return the problems and, as the last line, how many there are."""
-    passages = passages_of(report.problems, colour=colour)
-    text = "\n".join(f"{passage}\n" for passage in [*passages, summary(report)])
+    passages = problem_texts(report.problems, colour=colour)
+    text = "\n".join(f"{passage}\n" for passage in [*passages, report_summary(report)])
     return text if colour else escape(text)  # with colours it is for a terminal, by a stream that escapes
 
 
-def passages_of(problems: Iterable[Problem], *, colour: bool = False) -> list[str]:
+def problem_texts(problems: Iterable[Problem], *, colour: bool = False) -> list[str]:
     """Return a passage for each problem; those in a row with the same remedy share one, and it stands at its end."""
     remedies = groupby(problems, lambda problem: (problem.hint, problem.fix is not None))
     passages = []
@@ -33,21 +33,21 @@ def passages_of(problems: Iterable[Problem], *, colour: bool = False) -> list[st
     return passages
 
 
-def summary(report: Report) -> str:
+def report_summary(report: Report) -> str:
     """Return how many files there were, and how many problems."""
-    files = counted(report.files, "file")
+    files = plural(report.files, "file")
     if report.status == "ok":
         files += " is valid" if report.files == 1 else " are valid"
     if not report.problems:
         return files
     fixable = sum(problem.fix is not None for problem in report.problems)
     fixes = f"; `--fix` mends {fixable} of them" if fixable else ""
-    return f"{files}: {tally(report.problems)}{fixes}"
+    return f"{files}: {severity_counts(report.problems)}{fixes}"
 
 
 def _heading(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it has no default
-    place = f":{problem.line}:{problem.column}" if is_placed(problem) else ""
-    severity = _painted(problem.severity, problem, colour)
+    place = f":{problem.line}:{problem.column}" if has_location(problem) else ""
+    severity = _colour(problem.severity, problem, colour)
     return f"{printable(problem.file)}{place}: {severity}: {printable(problem.message)} [{printable(problem.code)}]"
 
 
@@ -55,37 +55,37 @@ def _excerpt(problem: Problem, colour: bool) -> list[str]:  # noqa: FBT001
     """Return the line and, below it, a mark under each column of the place."""
     if not problem.source:
         return []
-    line, start, end = _marked(problem)
+    line, start, end = _line_and_span(problem)
     number = str(problem.line)
-    marks = _painted("^" * (end - start), problem, colour)
+    marks = _colour("^" * (end - start), problem, colour)
     return [f"  {number} | {line}", f"  {' ' * len(number)} | {' ' * start}{marks}"]
 
 
-def _marked(problem: Problem) -> tuple[str, int, int]:
+def _line_and_span(problem: Problem) -> tuple[str, int, int]:
     """Return the line as it is shown, and from which of its columns up to which one the place reaches."""
     source = problem.source
     start = min(max(0, problem.column - problem.source_column), len(source))
     tail = ""
-    if len(source) >= MOST_SHOWN and start < MOST_SHOWN - len(_CUT):
-        source, tail = source[: -len(_CUT)], _CUT  # so much was cut off, if nothing else was before
+    if len(source) >= MOST_SHOWN and start < MOST_SHOWN - len(_ELLIPSIS):
+        source, tail = source[: -len(_ELLIPSIS)], _ELLIPSIS  # so much was cut off, if nothing else was before
     last = problem.end_column - problem.source_column if problem.end_line == problem.line else len(source.rstrip())
-    head = _CUT if problem.source_column > 1 else ""
-    upto = [_width(head + _shown(source[:stop])) for stop in (start, max(start, last))]
+    head = _ELLIPSIS if problem.source_column > 1 else ""
+    upto = [_display_width(head + _display_text(source[:stop])) for stop in (start, max(start, last))]
     if upto[0] == upto[1]:  # nothing that has a width: the end of a line, or a mark upon the letter before it
         upto = [upto[0] - 1, upto[0]] if start < last and upto[0] else [upto[0], upto[0] + 1]
-    return f"{head}{_shown(source)}{tail}", upto[0], upto[1]
+    return f"{head}{_display_text(source)}{tail}", upto[0], upto[1]
 
 
-def _shown(source: str) -> str:
+def _display_text(source: str) -> str:
     # INVARIANT: what is shown of the start of a line is the start of what is shown of it, else marks stand elsewhere
     return printable(source.replace("\t", _TAB))
 
 
-def _width(text: str) -> int:
-    return len(text) if text.isascii() else sum(map(_columns, text))
+def _display_width(text: str) -> int:
+    return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
-def _columns(character: str) -> int:
+def _character_width(character: str) -> int:
     if category(character) in ("Mn", "Me") or ord(character) in _JAMO:
         return 0
     return 2 if east_asian_width(character) in "WF" else 1
@@ -100,5 +100,5 @@ def _fix(number: int, is_fixable: bool) -> list[str]:  # noqa: FBT001
     return [f"  fix: `--fix` mends {'it' if number == 1 else 'them'}"] if is_fixable else []
 
 
-def _painted(text: str, problem: Problem, colour: bool) -> str:  # noqa: FBT001
+def _colour(text: str, problem: Problem, colour: bool) -> str:  # noqa: FBT001
     return f"\x1b[{_STYLES[problem.severity]}m{text}\x1b[0m" if colour else text

@@ -8,7 +8,7 @@ from conftest import GIT
 from xmlschema import XMLSchema
 
 from cortex_policy.cli.output.cases import FORMATS
-from cortex_policy.cli.output.cases.text import draw, summary
+from cortex_policy.cli.output.cases.text import render_results, results_summary
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import ALLOWED
 from cortex_policy.manage.cases.coverage import covered
@@ -32,13 +32,13 @@ def outcome() -> Outcome:
 
 def test_the_summary_counts() -> None:
     """Cases, files, and what could not be run."""
-    assert summary(outcome()).startswith("2 cases in 2 files, 1 failed, 1 file could not be run; coverage ")
-    assert summary(Outcome((), ())) == "0 cases in 0 files, nothing was tested"
+    assert results_summary(outcome()).startswith("2 cases in 2 files, 1 failed, 1 file could not be run; coverage ")
+    assert results_summary(Outcome((), ())) == "0 cases in 0 files, nothing was tested"
 
 
 def test_text_has_no_escapes_unless_it_is_coloured() -> None:
     """Whatever the names are; colour is never the only signal."""
-    plain, coloured = draw(outcome()), draw(outcome(), colour=True)
+    plain, coloured = render_results(outcome()), render_results(outcome(), colour=True)
     assert "\x1b" not in plain
     assert coloured.replace("\x1b[1;31m", "").replace("\x1b[1;33m", "").replace("\x1b[0m", "") == plain
     assert "##[" not in plain

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from reports import REAL, hostile, is_quiet, many, reports
 
-from cortex_policy.cli.output.problems.github import MOST, draw
+from cortex_policy.cli.output.problems.github import MAX_ANNOTATIONS, render_report
 from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Problem, Report
 
@@ -26,7 +26,7 @@ def unescaped(text: str) -> str:
 def commands(report: Report) -> list[tuple[str, dict[str, str], str]]:
     """Return the commands as the runner reads them."""
     read = []
-    for line in draw(report).splitlines():
+    for line in render_report(report).splitlines():
         found = COMMAND.fullmatch(line)
         assert found, line
         pairs = (pair.split("=", 1) for pair in found[2].split(","))
@@ -37,7 +37,7 @@ def commands(report: Report) -> list[tuple[str, dict[str, str], str]]:
 def test_each_problem_is_an_annotation_and_errors_come_first() -> None:
     """With its place, where it has one."""
     file = ".cortex/policy/tools/git.json"
-    lines = draw(REAL).splitlines()
+    lines = render_report(REAL).splitlines()
     assert lines[0] == (
         f"::error file={file},line=8,endLine=8,col=15,endColumn=24,title=scope-dead::"
         "the scope `docs/**` can never match%0Ahint: write `docs`"
@@ -52,15 +52,15 @@ def test_each_problem_is_an_annotation_and_errors_come_first() -> None:
 @pytest.mark.parametrize("severity", ["error", "warning", "note"])
 def test_ten_of_a_kind_are_shown(severity: str) -> None:
     """All of them, as long as there are no more."""
-    read = commands(Report(1, many(severity, MOST)))
-    assert [data for _, _, data in read] == [f"no {at}" for at in range(1, MOST + 1)]
+    read = commands(Report(1, many(severity, MAX_ANNOTATIONS)))
+    assert [data for _, _, data in read] == [f"no {at}" for at in range(1, MAX_ANNOTATIONS + 1)]
 
 
 @pytest.mark.parametrize("severity", ["error", "warning", "note"])
 def test_the_tenth_of_more_says_how_many_there_are(severity: str) -> None:
     """GitHub would drop them in silence."""
     read = commands(Report(1, many(severity, 14)))
-    assert len(read) == MOST
+    assert len(read) == MAX_ANNOTATIONS
     assert read[-1] == (
         WORDS[severity],
         {"title": "cortex-policy"},
@@ -71,12 +71,12 @@ def test_the_tenth_of_more_says_how_many_there_are(severity: str) -> None:
 def test_a_file_below_here_has_no_dot_before_it() -> None:
     """GitHub joins it to the root of the checkout."""
     problem = Problem("./a,b:c.json", 1, 1, 1, 2, "", "tool-id", "note", "so")
-    assert "file=a%2Cb%3Ac.json," in draw(Report(1, (problem,)))
+    assert "file=a%2Cb%3Ac.json," in render_report(Report(1, (problem,)))
 
 
 def test_no_problem_is_no_line() -> None:
     """There is nothing to show."""
-    assert draw(Report(3, ())) == ""
+    assert render_report(Report(3, ())) == ""
 
 
 def test_nothing_that_a_file_says_is_a_command() -> None:
@@ -89,14 +89,16 @@ def test_nothing_that_a_file_says_is_a_command() -> None:
 @given(reports)
 def test_any_report_reads_back_within_the_cap(report: Report) -> None:
     """Each annotation says its message, and its file, made visible."""
-    assert is_quiet(draw(report))
+    assert is_quiet(render_report(report))
     read = commands(report)
-    assert max(Counter(kind for kind, _, _ in read).values(), default=0) <= MOST
+    assert max(Counter(kind for kind, _, _ in read).values(), default=0) <= MAX_ANNOTATIONS
     for severity, kind in WORDS.items():
         problems = [problem for problem in report.problems if problem.severity == severity]
         told = [(properties, data) for word, properties, data in read if word == kind]
-        assert len(told) == min(len(problems), MOST)
-        for problem, (properties, data) in zip(problems if len(problems) <= MOST else problems[:9], told, strict=False):
+        assert len(told) == min(len(problems), MAX_ANNOTATIONS)
+        for problem, (properties, data) in zip(
+            problems if len(problems) <= MAX_ANNOTATIONS else problems[:9], told, strict=False
+        ):
             assert data.startswith(printable(problem.message))
             assert properties.get("file", "") == printable(problem.file.removeprefix("./"))
             assert ("endColumn" in properties) == (properties.get("line") == properties.get("endLine") != None)  # noqa: E711

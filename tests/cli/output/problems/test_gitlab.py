@@ -6,14 +6,14 @@ from typing import Any
 from hypothesis import given
 from reports import HOSTILE, REAL, hostile, many, reports
 
-from cortex_policy.cli.output.problems.gitlab import draw
+from cortex_policy.cli.output.problems.gitlab import render_report
 from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Problem, Report
 
 
 def entries(*problems: Problem) -> list[dict[str, Any]]:
     """Return what GitLab reads."""
-    read: list[dict[str, Any]] = json.loads(draw(Report(1, problems)))
+    read: list[dict[str, Any]] = json.loads(render_report(Report(1, problems)))
     return read
 
 
@@ -50,7 +50,7 @@ def test_equal_problems_have_fingerprints_of_their_own() -> None:
 
 def test_no_problem_is_an_empty_array() -> None:
     """Which says that all is well, as no file would not."""
-    assert draw(Report(3, ())) == "[]\n"
+    assert render_report(Report(3, ())) == "[]\n"
 
 
 def test_nothing_that_a_file_says_is_acted_on() -> None:

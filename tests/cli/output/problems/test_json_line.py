@@ -5,13 +5,13 @@ import json
 from hypothesis import given
 from reports import REAL, reports
 
-from cortex_policy.cli.output.problems.json_line import draw
+from cortex_policy.cli.output.problems.json_line import render_report
 from cortex_policy.schema.problems import Problem, Report
 
 
 def test_a_problem_has_all_its_members() -> None:
     """Null where there is nothing."""
-    read = json.loads(draw(REAL))
+    read = json.loads(render_report(REAL))
     assert (read["status"], read["files"]) == ("fail", 5)
     assert read["problems"][1] == {
         "file": ".cortex/policy/tools/git.json",
@@ -31,13 +31,13 @@ def test_a_problem_has_all_its_members() -> None:
 
 def test_no_error_is_ok() -> None:
     """Warnings alone do not fail."""
-    assert draw(Report(1, REAL.problems[:2])).startswith('{"status": "ok", "files": 1, "problems": [{')
+    assert render_report(Report(1, REAL.problems[:2])).startswith('{"status": "ok", "files": 1, "problems": [{')
 
 
 @given(reports)
 def test_any_report_is_one_line_that_reads_back(report: Report) -> None:
     """Every word comes back as it was, a file name that is no text included."""
-    text = draw(report)
+    text = render_report(report)
     assert text.encode("ascii").count(b"\n") == 1
     for problem, read in zip(report.problems, json.loads(text)["problems"], strict=True):
         shown = {name: getattr(problem, name) for name in Problem.__match_args__ if not name.startswith("source")}

@@ -9,8 +9,8 @@ from hypothesis import given
 from reports import REAL, hostile, many, reports
 from xmlschema import XMLSchema
 
-from cortex_policy.cli.output.problems.junit import draw
-from cortex_policy.cli.output.problems.text import passages_of
+from cortex_policy.cli.output.problems.junit import render_report
+from cortex_policy.cli.output.problems.text import problem_texts
 from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Report
 
@@ -43,7 +43,7 @@ ANT = {
 
 def suite_of(report: Report) -> ET.Element:
     """Return the one suite of a text that both schemas take."""
-    text = draw(report)
+    text = render_report(report)
     JENKINS.validate(text)
     root = ET.fromstring(text.encode())  # noqa: S314 - it is ours
     for element in root.iter():
@@ -69,8 +69,8 @@ def test_a_file_with_an_error_is_a_test_that_failed() -> None:
     assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("5", "1", "0")
     (failure,) = suite.iter("failure")
     assert failure.attrib == {"type": "scope-dead", "message": "1 error, 2 warnings, 1 note"}
-    assert failure.text == "\n\n".join(passages_of(REAL.problems[:4]))
-    assert suite.findtext("system-out") == "\n\n".join(passages_of(REAL.problems[4:]))
+    assert failure.text == "\n\n".join(problem_texts(REAL.problems[:4]))
+    assert suite.findtext("system-out") == "\n\n".join(problem_texts(REAL.problems[4:]))
 
 
 @pytest.mark.parametrize(

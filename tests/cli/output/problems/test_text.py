@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reports import REAL, hostile, is_quiet, reports
 from rich.cells import cell_len
 
-from cortex_policy.cli.output.problems.text import draw
+from cortex_policy.cli.output.problems.text import render_report
 from cortex_policy.core.text import printable
 from cortex_policy.schema.problems import MOST_SHOWN, Finding, Problem, Report, placed
 
@@ -51,13 +51,13 @@ def line_of(source: str, start: int, end: int, **place: int) -> Problem:
 
 def rows(problem: Problem) -> tuple[str, str]:
     """Return the line of a problem and the marks below it."""
-    _, line, marks, *_ = draw(Report(1, (problem,))).split("\n")
+    _, line, marks, *_ = render_report(Report(1, (problem,))).split("\n")
     return line.removeprefix("  1 | "), marks.removeprefix("    | ")
 
 
 def test_each_problem_stands_with_its_line_and_its_remedy() -> None:
     """A remedy of several stands once, and what is about a whole file has no line."""
-    assert draw(REAL) == GOLDEN
+    assert render_report(REAL) == GOLDEN
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_each_problem_stands_with_its_line_and_its_remedy() -> None:
 )
 def test_the_last_line_counts(report: Report, said: str) -> None:
     """One is singular, and what there is none of is not told."""
-    assert draw(report).splitlines()[-1] == said
+    assert render_report(report).splitlines()[-1] == said
 
 
 @pytest.mark.parametrize(
@@ -122,19 +122,19 @@ def test_a_line_that_just_fits_is_whole_where_its_end_is_meant() -> None:
 def test_a_hint_may_have_lines() -> None:
     """Each is shown below the first."""
     problem = Problem("a", 1, 1, 1, 1, "", "file-unsafe", "warning", "it is unsafe", "run:\n::b")
-    assert "\n  hint: run:\n        :\\x3ab\n" in draw(Report(1, (problem,)))
+    assert "\n  hint: run:\n        :\\x3ab\n" in render_report(Report(1, (problem,)))
 
 
 def test_colour_is_never_the_only_sign() -> None:
     """Without it the same text remains."""
-    coloured = draw(REAL, colour=True)
+    coloured = render_report(REAL, colour=True)
     assert "\x1b[1;31merror\x1b[0m: the scope" in coloured
-    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == draw(REAL)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == render_report(REAL)
 
 
 def test_nothing_that_a_file_says_reaches_the_terminal() -> None:
     """Its words are seen as escapes."""
-    text = draw(hostile())
+    text = render_report(hostile())
     assert is_quiet(text)
     assert "\\x1b[31m\\u202ec\\x00]]>&<" in text
     assert not COMMANDS.search(text)
@@ -149,7 +149,7 @@ def unbroken(text: str) -> str:
 @example(Report(1, (Problem(":", 1, 1, 1, 1, "", "file-missing", "error", "it is not there"),)))
 def test_any_report_is_quiet_and_says_each_message(report: Report) -> None:
     """No control character, no bidi mark, no command to the log of a job."""
-    text = draw(report)
+    text = render_report(report)
     assert is_quiet(text)
     assert not COMMANDS.search(text)
     assert all(unbroken(printable(problem.message)) in unbroken(text) for problem in report.problems)
