@@ -1,4 +1,4 @@
-"""What is left of the budgets of a root, and how to give them back."""
+"""Show what is left of the budgets of a root, and reset them."""
 
 import os
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-MOST_ACTIONS = 1000  # of a grant whose budgets are looked at: each is a file
+MOST_ACTIONS = 1000  # of one grant: each budget is a file
 
 
 class BudgetStatus(Value):
-    """How one action of a grant stands; `budget` is None where `problem` says why nobody knows."""
+    """The budget of one action; if it cannot be read it is None, and `problem` says why."""
 
     id: str
     tool: str
@@ -35,22 +35,35 @@ class BudgetStatus(Value):
     hint: str = ""
 
 
+class GrantBudgets(Value):
+    """The row of a grant, and the budget of each of its actions."""
+
+    row: GrantRow
+    budgets: tuple[BudgetStatus, ...]
+
+
 def list_budgets(root: Root, grant_id: str | None = None) -> tuple[BudgetStatus, ...]:
-    """Return the budget of each action, of one grant or of all; a grant that cannot be read is a standing too."""
+    """Return the budget of each action, of one grant or of all; a grant that cannot be read has an item too."""
     ledger = ledger_of(root)
-    seen = grant_rows(root) if grant_id is None else (grant_row(root, grant_id),)
-    return tuple(standing for row in seen for standing in budgets_of_row(ledger, row))
+    rows = grant_rows(root) if grant_id is None else (grant_row(root, grant_id),)
+    return tuple(status for row in rows for status in budgets_of_row(ledger, row))
+
+
+def grant_budgets(root: Root, grant_id: str) -> GrantBudgets:
+    """Return one grant with its budgets; raise GrantError (grant_not_found) if it does not exist."""
+    row = grant_row(root, grant_id)
+    return GrantBudgets(row, budgets_of_row(ledger_of(root), row) if row.grant is not None else ())
 
 
 def budgets_of_row(ledger: Ledger, row: GrantRow) -> tuple[BudgetStatus, ...]:
-    """Return how each action of a grant stands; what is wrong with the grant stands beside each."""
+    """Return the budget of each action of a grant; each also names what is wrong with the grant."""
     grant = row.grant
     if grant is None:
         return (BudgetStatus(row.id, "", "", None, row.problem, row.hint),)
-    standings = [_budget_status(ledger, row, grant, action) for action in grant.actions[:MOST_ACTIONS]]
-    if more := len(grant.actions) - len(standings):
-        standings.append(BudgetStatus(row.id, grant.tool, "", None, f"{more:,} more actions were not looked at"))
-    return tuple(standings)
+    statuses = [_budget_status(ledger, row, grant, action) for action in grant.actions[:MOST_ACTIONS]]
+    if more := len(grant.actions) - len(statuses):
+        statuses.append(BudgetStatus(row.id, grant.tool, "", None, f"{more:,} more actions were not looked at"))
+    return tuple(statuses)
 
 
 def _budget_status(ledger: Ledger, row: GrantRow, grant: Grant, action: str) -> BudgetStatus:
@@ -63,7 +76,7 @@ def _budget_status(ledger: Ledger, row: GrantRow, grant: Grant, action: str) -> 
 
 
 def actions_of(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
-    """Return the actions of a grant, or the named one alone; raise UsageError where it is none of them."""
+    """Return all actions of a grant, or the named one; raise UsageError if the grant does not have it."""
     check_id(grant_id)
     actions = read_grant(root, grant_id).actions
     if action is None:
@@ -75,7 +88,7 @@ def actions_of(root: Root, grant_id: str, action: str | None = None) -> tuple[st
 
 
 def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
-    """Forget the hits of a grant, of one action or of all; return the actions that had any."""
+    """Forget the calls of one action of a grant, or of all; return the actions that had any."""
     actions, tool, boot = actions_of(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
 
     def forget(directory: int) -> tuple[str, ...]:
@@ -85,12 +98,12 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
 
 
 def purge_budgets(root: Root) -> int:
-    """Drop all rate state of a root, whatever lies there; return how many objects that were."""
+    """Remove all rate state of a root, whatever files are there; return their number."""
     return _in_state(root, remove_all)
 
 
 def ledger_of(root: Root) -> Ledger:
-    """Return the ledger that counts the budgets of a root; raise GrantError where the root is gone."""
+    """Return the ledger that counts the budgets of a root; raise GrantError if the root is gone."""
     try:
         status = os.stat(root.path)
     except OSError as error:
@@ -100,7 +113,7 @@ def ledger_of(root: Root) -> Ledger:
 
 
 def _in_state(root: Root, work: "Callable[[int], T]") -> "T":
-    """Do something in the directory of a root's state; raise StateError where it cannot be done."""
+    """Call a function with the directory of a root's state; raise StateError if the disk fails."""
     ledger = ledger_of(root)
     try:
         directory = open_state(ledger.root_identity, boot_id(), ledger.state_dir)

@@ -6,6 +6,7 @@ from shlex import quote
 from time import monotonic, sleep
 
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, Value
+from cortex_policy.library.acknowledgements import Acknowledgement, check_name, living
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
 from cortex_policy.manage.transaction.recovery import digest_grants, recover, supported_version
 from cortex_policy.state import Root, git_ignore
@@ -142,3 +143,39 @@ def _mismatch(grant_id: str, found: dict[str, str], stamp: Stamp) -> str:
     if grant_id not in found:
         return "is stamped, and is not there"
     return "differs from its stamp" if grant_id in stamp.grants else "is not stamped"
+
+
+def wait_for_readers(
+    root: Root, name: str, version: int | None = None, timeout_seconds: float | None = None
+) -> tuple[Acknowledgement, ...]:
+    """Wait until each live process of a reader runs at least a version, and return what they acknowledge.
+
+    At least one process must exist. Without a version it is the one of the stamp now. Raise NotDone at the time-out
+    (None: wait without end), and if there is neither a version nor a stamp.
+    """
+    check_name(name)
+    wanted = _stamp_version(root) if version is None else version
+    deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
+    while True:
+        readers = tuple(sorted(living(root, name), key=lambda each: each.pid))
+        if readers and all(each.version >= wanted for each in readers):
+            return readers
+        if deadline is not None and not monotonic() < deadline:
+            raise NotDone(_late_readers(name, readers, wanted))
+        sleep(POLL_SECONDS)
+
+
+def _stamp_version(root: Root) -> int:
+    stamp = stamps.read(root)
+    if stamp is None:
+        message = "there is no stamp, so there is no version to wait for"
+        raise NotDone(message, "write one with `cortex-policy stamp write`")
+    return stamp.version
+
+
+def _late_readers(name: str, readers: tuple[Acknowledgement, ...], wanted: int) -> str:
+    if not readers:
+        return f"no process has acknowledged anything as reader `{name}`"
+    late = [each for each in readers if each.version < wanted]
+    processes = ", ".join(f"process {each.pid} runs version {each.version}" for each in late)
+    return f"reader `{name}` does not run version {wanted} yet: {processes}"

@@ -11,7 +11,7 @@ import pytest
 from cortex_policy.core.model import StateError, UsageError
 from cortex_policy.library.acknowledgements import active_acknowledgements
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.manage.acknowledgements import wait_for_readers
+from cortex_policy.manage.stamp import wait_for_readers
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.writer_lock import NotDone
 from tests.support.command import result_of

@@ -9,8 +9,7 @@ from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import budget_to_json, print_json, settings_error_to_json, stop_to_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words, printable
-from cortex_policy.manage.budget_reset import GrantBudgets, grant_budgets
-from cortex_policy.manage.budgets import BudgetStatus
+from cortex_policy.manage.budgets import BudgetStatus, GrantBudgets, grant_budgets
 from cortex_policy.manage.emergency_stop import active_stops
 from cortex_policy.manage.settings_problems import settings_error
 

@@ -110,9 +110,7 @@ def wait(
     """
     found = find_inner_root(root)
     if reader is not None:
-        from cortex_policy.manage import acknowledgements  # noqa: PLC0415 - only where one is waited for
-
-        told = acknowledgements.wait_for_readers(found, reader, version, timeout)
+        told = manage_stamp.wait_for_readers(found, reader, version, timeout)
         members = [{name: getattr(each, name) for name in each.__match_args__} for each in told]
         lines = [printable(f"{each.reader}, process {each.pid}: version {each.version}") for each in told]
         if json:
