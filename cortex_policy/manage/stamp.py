@@ -6,7 +6,7 @@ from shlex import quote
 from time import monotonic, sleep
 
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, Value
-from cortex_policy.library.acknowledgements import Acknowledgement, check_name, living
+from cortex_policy.library.acknowledgements import Acknowledgement, active_acknowledgements, check_name
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
 from cortex_policy.manage.transaction.recovery import digest_grants, recover, supported_version
 from cortex_policy.state import Root, git_ignore
@@ -157,7 +157,7 @@ def wait_for_readers(
     wanted = _stamp_version(root) if version is None else version
     deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
     while True:
-        readers = tuple(sorted(living(root, name), key=lambda each: each.pid))
+        readers = tuple(sorted(active_acknowledgements(root, name), key=lambda each: each.pid))
         if readers and all(each.version >= wanted for each in readers):
             return readers
         if deadline is not None and not monotonic() < deadline:

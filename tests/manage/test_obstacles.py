@@ -58,7 +58,10 @@ def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch
             grant_file(own, "git").write_bytes(old + b" ")
 
     monkeypatch.setattr(transaction_writer, "replace", edited)
-    with transaction_writer.write_transaction(own) as writer, pytest.raises(NotDone, match="changed meanwhile"):
+    with (
+        transaction_writer.write_transaction(own) as writer,
+        pytest.raises(NotDone, match="changed by hand in the meantime"),
+    ):
         writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
             "git", *["x"] * (act == "rename"), old
         )

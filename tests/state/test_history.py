@@ -45,7 +45,7 @@ def write(root: Root, times: int = 1) -> None:
     """Change a grant, so often."""
     with write_transaction(root, command="set") as writer:
         for _ in range(times):
-            old = writer.read("git") or b""
+            old = writer.grants.read("git") or b""
             writer.write("git", old, old + b" ")
 
 

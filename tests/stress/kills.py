@@ -165,7 +165,7 @@ class Configuring(Commands):
 def write(root: Root, grant_id: str, rate: int) -> None:
     """Set the rate of a grant."""
     with write_transaction(root, command="set") as writer:
-        old = writer.read(grant_id) or b""
+        old = writer.grants.read(grant_id) or b""
         if (new := text_of(grant_id, rate).encode()) != old:
             writer.write(grant_id, old, new)
 

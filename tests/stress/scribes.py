@@ -138,7 +138,7 @@ class Worker:
 
     def _set(self, writer: transaction_writer.Writer, chance: random.Random) -> None:
         grant_id = chance.choice(SET)
-        old = writer.read(grant_id) or b""
+        old = writer.grants.read(grant_id) or b""
         rate = decode(old).rate.per_minute + 1
         new = apply_edit(old.decode(), GrantEdit(rate=rate), grant_id).text.encode()
         self.numbers.add(f"began {grant_id}")
@@ -163,16 +163,16 @@ class Worker:
 
     def _waver(self, writer: transaction_writer.Writer, chance: random.Random) -> None:
         new = text_of(WAVERING, chance.randrange(1, 9)).encode()
-        old = writer.read(WAVERING)
+        old = writer.grants.read(WAVERING)
         if new != old:
             writer.write(WAVERING, old, self._noted(new))
 
     def _move(self, writer: transaction_writer.Writer, _: random.Random) -> None:
-        here, there = MOVED if writer.read(MOVED[0]) is not None else MOVED[::-1]
-        writer.rename(here, there, writer.read(here) or b"")
+        here, there = MOVED if writer.grants.read(MOVED[0]) is not None else MOVED[::-1]
+        writer.rename(here, there, writer.grants.read(here) or b"")
 
     def _make(self, writer: transaction_writer.Writer, chance: random.Random) -> None:
-        old = writer.read(self.fresh)
+        old = writer.grants.read(self.fresh)
         if old is not None:
             writer.remove(self.fresh, old)
         else:

@@ -44,7 +44,7 @@ def test_a_reader_sees_no_version_go_back(tmp_path: Path, writes: int) -> None:
     with write_transaction(root) as writer:
         for number in range(writes):
             grant_id = SET[number % len(SET)]
-            old = writer.read(grant_id) or b""
+            old = writer.grants.read(grant_id) or b""
             new = apply_edit(old.decode(), GrantEdit(rate=2000 + number), grant_id).text.encode()
             assert writer.write(grant_id, old, new) == number + 2
             states.add(digest_of(new))

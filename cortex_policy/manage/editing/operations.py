@@ -87,7 +87,7 @@ def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", patien
         data = _read(writer, grant_id)
         _refuse_existing(writer, other)
         _refuse_invalid(root, grant_id, data)
-        return _write(writer, other, None, data, consent, writer.mode(grant_id))
+        return _write(writer, other, None, data, consent, writer.grants.mode(grant_id))
 
 
 def remove_grant(root: Root, grant_id: str, consent: "Consent", patience: Patience = AT_ONCE) -> WriteResult:
@@ -108,7 +108,7 @@ def rename_grant(root: Root, grant_id: str, other: str, patience: Patience = AT_
     with write_transaction(root, patience, "rename") as writer:
         old = _read(writer, grant_id)
         _refuse_existing(writer, other)
-        if not writer.is_own:
+        if not writer.grants.is_own:
             _refuse_invalid(root, grant_id, old)
         return WriteResult(
             compare_bytes(other, old, old), "", is_written=True, version=writer.rename(grant_id, other, old)
@@ -168,7 +168,7 @@ def _write(
     if found.change.new.grant is None:
         raise AssertionError("an edit went wrong: nothing was written")  # a bug of ours, and it ends as one
     if consent is not None:
-        writer.check_permissions(grant_id)  # nobody is asked for what would be refused
+        writer.grants.check_permissions(grant_id)  # nobody is asked for what would be refused
         writer.check_stamped(grant_id, old)
         consent(found.change)
     return WriteResult(found.change, found.diff, is_written=True, version=writer.write(grant_id, old, new, mode))
@@ -179,7 +179,7 @@ def _preview(grant_id: str, old: bytes | None, new: bytes | None) -> WriteResult
 
 
 def _read(writer: "Writer", grant_id: str) -> bytes:
-    data = writer.read(grant_id)
+    data = writer.grants.read(grant_id)
     if data is None:
         raise _missing_error(writer.root, grant_id)
     return data
@@ -202,7 +202,7 @@ def _missing_error(root: Root, grant_id: str) -> Exception:
 
 
 def _refuse_existing(writer: "Writer", grant_id: str) -> None:
-    if writer.read(grant_id) is not None:
+    if writer.grants.read(grant_id) is not None:
         raise _exists_error(writer.root, grant_id)
 
 

@@ -94,12 +94,12 @@ def run_edit_session(root: Root, grant_id: str, patience: Patience, screen: Edit
 def _read_original(writer: Writer, grant_id: str) -> bytes:
     """Return the bytes of a grant that can be saved when it was edited; it need not load."""
     root = writer.root
-    original, file = writer.read(grant_id), f"{root.tools}/{grant_id}.json"
+    original, file = writer.grants.read(grant_id), f"{root.tools}/{grant_id}.json"
     if original is None:
         raise with_context(FileNotFoundError(None, None, file), Trust(root), grant_id)
     if len(original) > MAX_BYTES:
         raise NotDone(f"`{file}` is larger than {MAX_BYTES} bytes", "mend it by hand")
-    writer.check_permissions(grant_id)
+    writer.grants.check_permissions(grant_id)
     writer.check_stamped(grant_id, original)
     return original
 

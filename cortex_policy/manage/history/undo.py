@@ -89,10 +89,10 @@ def undo_writes(root: Root, wanted: UndoRequest, consent: "Consent", patience: P
     same again goes on from there.
     """
     with write_transaction(root, patience, "undo") as writer:
-        version, steps = _plan(root, writer.stamp(), wanted, writer.read)
+        version, steps = _plan(root, writer.stamp(), wanted, writer.grants.read)
         for step in steps:
             for grant_id in (step.id, *([step.new_id] if step.new_id else [])):
-                writer.check_permissions(grant_id)
+                writer.grants.check_permissions(grant_id)
         if steps:
             consent(combine_diffs(step.preview() for step in steps))
         return _run_steps(writer, version, steps)

@@ -176,7 +176,7 @@ def _replace(target: SettingsFile, held: "LockedDirectory", original: bytes | No
     def look() -> None:
         is_held()
         if _current_text(target, directory) != original:
-            raise NotDone(f"`{target.file}` was changed meanwhile", "try again")
+            raise NotDone(f"`{target.file}` was changed in the meantime", "try again")
 
     replace(directory, NAME, data, PRIVATE_MODE if target.place not in (SYSTEM, PROJECT) else PUBLIC_MODE, look)
     if target.place == PROJECT:

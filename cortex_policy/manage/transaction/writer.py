@@ -1,16 +1,15 @@
-"""One write of grants under the writers' lock: history entry, a stamp that says what is pending, grant, final stamp.
+"""Write grants under the writers' lock.
 
-An interrupted write is healed by whoever takes the lock next (contracts, section 6).
+The order: the history entry, a stamp that names the pending change, the grant, the final stamp. The next
+writer that takes the lock finishes or drops an interrupted write.
 """
 
 import os
-import stat
 from contextlib import contextmanager, suppress
-from shlex import quote
 
 from cortex_policy.core.compare.grants import SAME, GrantComparison
-from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import GRANT_UNSAFE, STAMP_MISMATCH, CortexPolicyError, GrantError
+from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
+from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.manage.transaction.record import entry_for_write, history_limits
 from cortex_policy.manage.transaction.recovery import (
     current_stamp,
@@ -26,8 +25,6 @@ from cortex_policy.state.atomic_write import replace, settle
 from cortex_policy.state.grants import Directory
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import History
-from cortex_policy.state.history_entry import MODES
-from cortex_policy.state.permissions import WRITERS
 from cortex_policy.state.safe_directories import make_directory
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import AT_ONCE, Lock, NotDone, Patience, locked
@@ -38,14 +35,14 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.transaction.recovery import GrantBytes
 
-    Verify = Callable[[], None]  # raises where a grant is not any more what its change was made from
+    Verify = Callable[[], None]  # raises if a grant is no longer what its change was made from
 
 
 @contextmanager
 def write_transaction(root: Root, patience: Patience = AT_ONCE, command: str = "write") -> "Iterator[Writer]":
-    """Hold the writers' lock, with the last write healed; raise NotDone where another holds it, or the disk refuses.
+    """Hold the writers' lock, and recover the last write; raise NotDone if another holds the lock, or the disk fails.
 
-    The command is what the history calls the writes.
+    The history records the command as the cause of the writes.
     """
     with locked(root, patience) as lock:
         make_directory(lock.policy.descriptor, "tools")
@@ -56,12 +53,14 @@ def write_transaction(root: Root, patience: Patience = AT_ONCE, command: str = "
 
 
 class Writer:
-    """Reads and writes the grants of a root while its lock is held."""
+    """Writes the grants of a root, with its stamp and its history, while its lock is held."""
 
-    root: "Root"
+    root: Root
+    grants: GrantFiles
 
     def __init__(self, root: Root, lock: Lock, tools: Directory, command: str) -> None:
-        """Take the lock, the opened directory of the grants, and the word for what is done."""
+        """Take the lock, the open directory of the grants, and the command for the history."""
+        self.grants = GrantFiles(tools)
         self.root, self._lock, self._policy, self._tools = root, lock, lock.policy, tools
         self._command, self._history = command, History(lock, history_limits(root))
 
@@ -70,81 +69,51 @@ class Writer:
         """The open directory that holds the lock."""
         return self._policy
 
-    @property
-    def is_own(self) -> bool:
-        """Whether the grants are the caller's, who then wrote them, and not those of another user."""
-        return os.fstat(self._tools.descriptor).st_uid == os.geteuid()
-
-    def read(self, grant_id: str) -> bytes | None:
-        """Return the bytes of a grant, None where there is none."""
-        try:
-            return self._tools.read(f"{grant_id}.json", MAX_BYTES + 1)
-        except FileNotFoundError:
-            return None
-
-    def mode(self, grant_id: str) -> int:
-        """Return who may read and write a grant, for another that is made of it; never everyone."""
-        status = os.stat(f"{grant_id}.json", dir_fd=self._tools.descriptor, follow_symlinks=False)
-        return stat.S_IMODE(status.st_mode) & MODES
-
     def write(self, grant_id: str, old: bytes | None, new: bytes, mode: int = 0o644) -> int | None:
-        """Write a grant that was made from these old bytes, None for a new one; return the version of the stamp.
+        """Write a grant whose bytes were `old`, None for a new grant; return the version of the stamp.
 
-        The mode is that of a new one; another keeps its own.
-        None where the disk refused the last step: the next write finishes it, and readers accept it as it stands.
-        Raises NotDone where the grant is not what it was made from, GrantError (23) where it differs from its stamp.
+        A new grant gets the mode; another keeps its own. The version is None if the disk refused the last step: readers
+        accept the grant already, and the next write finishes the stamp. Raise NotDone if the grant is no longer `old`,
+        GrantError (23) if it differs from its stamp.
         """
-        self.check_permissions(grant_id)
+        self.grants.check_permissions(grant_id)
 
-        def act(look: "Verify") -> None:
-            replace(self._tools.descriptor, f"{grant_id}.json", new, mode, look)
+        def step(verify: "Verify") -> None:
+            replace(self._tools.descriptor, f"{grant_id}.json", new, mode, verify)
 
-        return self._commit({grant_id: (old, new)}, act)
+        return self._commit({grant_id: (old, new)}, step)
 
     def remove(self, grant_id: str, old: bytes) -> int | None:
         """Remove a grant; return and raise as `write` does."""
 
-        def act(look: "Verify") -> None:
-            look()
+        def step(verify: "Verify") -> None:
+            verify()
             os.unlink(f"{grant_id}.json", dir_fd=self._tools.descriptor)
 
-        return self._commit({grant_id: (old, None)}, act)
+        return self._commit({grant_id: (old, None)}, step)
 
     def rename(self, grant_id: str, other: str, old: bytes) -> int | None:
-        """Give a grant another id by a single rename of its file; return and raise as `write` does."""
+        """Give a grant another id, by one rename of its file; return and raise as `write` does."""
 
-        def act(look: "Verify") -> None:
-            look()
+        def step(verify: "Verify") -> None:
+            verify()
             tools = self._tools.descriptor
             os.rename(f"{grant_id}.json", f"{other}.json", src_dir_fd=tools, dst_dir_fd=tools)
 
-        return self._commit({grant_id: (old, None), other: (None, old)}, act, GrantComparison(SAME, ()))
-
-    def check_permissions(self, grant_id: str) -> None:
-        """Raise GrantError (22) if others can write a grant: checks refuse it, and a write would make it look safe."""
-        trust = self._tools.trust
-        known = len(trust.doubts)
-        with suppress(FileNotFoundError):
-            self._tools.read(f"{grant_id}.json", 0)
-        for (kind, file), fault in zip(trust.doubts[known:], trust.faults[known:], strict=True):
-            if kind == WRITERS:
-                others = "o" if fault.endswith("everyone") else "go"  # the owner's own group may write
-                raise GrantError(
-                    GRANT_UNSAFE, fault, f"look at it, then close it with `chmod {others}-w {quote(file)}`"
-                )
+        return self._commit({grant_id: (old, None), other: (None, old)}, step, GrantComparison(SAME, ()))
 
     def check_stamped(self, grant_id: str, data: bytes | None) -> None:
-        """Raise GrantError (23) where a grant differs from its stamp: no write of it would be made."""
+        """Raise GrantError (23) if a grant differs from its stamp: `write` would refuse it."""
         stamp = self.stamp()
         if stamp is not None:
             self._check_digest(stamp, grant_id, digest_or_none(data))
 
     def recover(self) -> None:
-        """Finish or drop what an interrupted write left."""
+        """Finish or drop an interrupted write."""
         recover(self.root, self._lock, self._history)
 
     def stamp(self) -> Stamp | None:
-        """Return the stamp, None where there is none; raise GrantError (23) or NotDone for one that is not for us."""
+        """Return the stamp, None if there is none; raise GrantError (23) or NotDone if this program cannot use it."""
         return current_stamp(self.root, self._policy)
 
     def _check_digest(self, stamp: Stamp, grant_id: str, digest: str | None) -> None:
@@ -158,21 +127,21 @@ class Writer:
     def _check_unchanged(self, changes: "GrantBytes") -> None:
         self._lock.check()
         for grant_id, (old, _) in changes.items():
-            if self.read(grant_id) != old:
-                what = "is there already" if old is None else "was changed meanwhile, by somebody who took no lock"
+            if self.grants.read(grant_id) != old:
+                what = "is there already" if old is None else "was changed by hand in the meantime"
                 raise NotDone(f"`{grant_id}` {what}", "look at it, then try again")
 
     def _commit(
-        self, changes: "GrantBytes", act: "Callable[[Verify], None]", meaning: GrantComparison | None = None
+        self, changes: "GrantBytes", step: "Callable[[Verify], None]", meaning: GrantComparison | None = None
     ) -> int | None:
-        """Make a change of grants, from what they must be to what they become, by a single step that can fail."""
+        """Change grants, from the bytes they must have to the new ones, by one step that can fail."""
         self._check_unchanged(changes)
         stamp = self._begin(changes, meaning)
         try:
-            act(lambda: self._check_unchanged(changes))
+            step(lambda: self._check_unchanged(changes))
         except BaseException as error:
-            with suppress(OSError, CortexPolicyError):  # what stood in the way is told, not this
-                self._lock.check()  # else what is pending by now may be another writer's
+            with suppress(OSError, CortexPolicyError):  # the first error is the one to report
+                self._lock.check()  # without the lock, another writer's change may be pending
                 self.recover()
             if isinstance(error, OSError):
                 raise OSError(error.errno, error.strerror, f"tools/{next(iter(changes))}.json") from None
@@ -182,7 +151,7 @@ class Writer:
         return self._finish(Stamp(stamp.version + 1, grants, {}))
 
     def _begin(self, changes: "GrantBytes", meaning: GrantComparison | None) -> Stamp:
-        """Return the stamp before a write, which says now what is pending; raise where it does not allow one."""
+        """Add what is pending to the stamp, and return the stamp as it was; raise if it does not allow a write."""
         stamp, pairs = self._stamp_without_pending(), pending_digests(changes)
         if stamp is not None:
             for grant_id, (old, _) in pairs.items():
@@ -208,13 +177,15 @@ class Writer:
 
     def _begin_history(self, version: int, changes: "GrantBytes", meaning: GrantComparison | None) -> None:
         if self._history.is_on:
-            modes = {grant_id: self.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
-            self._history.begin(entry_for_write(self._command, version, changes, modes, meaning, is_own=self.is_own))
+            modes = {grant_id: self.grants.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
+            self._history.begin(
+                entry_for_write(self._command, version, changes, modes, meaning, is_own=self.grants.is_own)
+            )
 
     def _finish(self, stamp: Stamp) -> int | None:
         try:
             self._write_stamp(stamp)
-        except (OSError, NotDone):  # the disk refused it, or the lock is lost: another writer may have finished it
+        except (OSError, NotDone):  # the disk is full, or the lock is lost and another writer may have finished it
             return None
         self._history.finish(stamp)
         git_ignore.make(self._policy.descriptor)

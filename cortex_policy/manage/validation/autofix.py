@@ -50,7 +50,7 @@ def repair(
 
 def _in_place(target: "Target", mend: "Callable[[bytes], bytes]", patience: "Patience") -> int | None:
     with write_transaction(Root(target.root, named=True), patience, "validate --fix") as writer:
-        old = writer.read(target.id)
+        old = writer.grants.read(target.id)
         return writer.write(target.id, old, _mended(old, mend)) if old is not None else None
 
 

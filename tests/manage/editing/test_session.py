@@ -198,7 +198,7 @@ def test_a_hand_edit_meanwhile_is_kept_and_so_is_the_text(own: Root) -> None:
         grant_file(own).write_text("by hand")
 
     script = Script(both, "s")
-    with pytest.raises(NotDone, match="was changed meanwhile"):
+    with pytest.raises(NotDone, match="was changed by hand in the meantime"):
         run_edit_session(own, "git", Patience(), script)
     (draft,) = drafts(own)
     assert script.seen[-1] == f"the text was left in `{draft}`"

@@ -63,7 +63,7 @@ def version(root: Root) -> int:
 def put(root: Root, grant_id: str, data: bytes | None) -> None:
     """Write any bytes, or remove a grant."""
     with write_transaction(root, command="edit") as writer:
-        old = writer.read(grant_id)
+        old = writer.grants.read(grant_id)
         if data is not None:
             writer.write(grant_id, old, data)
         elif old is not None:

@@ -125,9 +125,9 @@ def test_another_write_in_between_is_noticed(mine: Path) -> None:
     set_value(MINE, "stamp", "require", yes)
     before = mine.read_bytes()
     set_value(MINE, "sensitive", "ask", yes)
-    with pytest.raises(NotDone, match="changed meanwhile"):
+    with pytest.raises(NotDone, match="changed in the meantime"):
         install_text(MINE, before, b"")
-    with pytest.raises(NotDone, match="changed meanwhile"):
+    with pytest.raises(NotDone, match="changed in the meantime"):
         install_text(MINE, None, b"")
     assert b"sensitive" in mine.read_bytes()
     assert os.listdir(mine.parent) == ["config.toml"]

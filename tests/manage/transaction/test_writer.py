@@ -41,7 +41,7 @@ def changed(data: bytes) -> bytes:
 
 def put(writer: Writer) -> int | None:
     """Change a grant."""
-    old = writer.read("git")
+    old = writer.grants.read("git")
     assert old is not None
     return writer.write("git", old, changed(old))
 
@@ -62,7 +62,7 @@ def test_a_grant_is_made_renamed_and_removed(own: Root) -> None:
         data = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
         assert writer.write("new", None, data) == 2
         assert writer.rename("new", "other", data) == 3
-        assert (writer.read("new"), writer.read("other")) == (None, data)
+        assert (writer.grants.read("new"), writer.grants.read("other")) == (None, data)
         assert version(own) == 3
         assert writer.remove("other", data) == 4
     assert version(own) == 4
@@ -111,17 +111,17 @@ Act = Callable[[Writer], object]
 
 def rename(writer: Writer) -> object:
     """Rename a grant."""
-    return writer.rename("git", "other", writer.read("git") or b"")
+    return writer.rename("git", "other", writer.grants.read("git") or b"")
 
 
 def remove(writer: Writer) -> object:
     """Remove a grant."""
-    return writer.remove("git", writer.read("git") or b"")
+    return writer.remove("git", writer.grants.read("git") or b"")
 
 
 def make(writer: Writer) -> object:
     """Make a grant."""
-    return writer.write("other", None, writer.read("git") or b"")
+    return writer.write("other", None, writer.grants.read("git") or b"")
 
 
 @pytest.mark.parametrize("act", [put, rename, *(pytest.param(act, marks=pytest.mark.storm) for act in (remove, make))])

@@ -74,7 +74,7 @@ def test_a_directory_that_hands_its_group_down_makes_grants_of_that_group(own: P
     Path(root.tools).chmod(0o2755)
     with by_caller(), write_transaction(root) as writer:
         writer.write("t", None, DATA)
-        old = writer.read("git") or b""
+        old = writer.grants.read("git") or b""
         writer.write("git", old, old + b" ")
     groups = [Path(root.tools, f"{grant_id}.json").stat().st_gid for grant_id in ("t", "git")]
     assert groups == [CALLER + 1, CALLER]
@@ -99,7 +99,7 @@ def test_what_another_user_left_stops_nobody(own: Path) -> None:
 def put(root: Root) -> None:
     """Change a grant."""
     with write_transaction(root) as writer:
-        old = writer.read("git") or b""
+        old = writer.grants.read("git") or b""
         writer.write("git", old, old + b" ")
 
 
@@ -121,7 +121,7 @@ def test_what_sudo_wrote_its_owner_can_undo(own: Path) -> None:
 def rename(root: Root) -> None:
     """Rename a grant."""
     with write_transaction(root) as writer:
-        writer.rename("git", "other", writer.read("git") or b"")
+        writer.rename("git", "other", writer.grants.read("git") or b"")
 
 
 @pytest.mark.parametrize("stride", [61, pytest.param(7, marks=pytest.mark.storm)])
