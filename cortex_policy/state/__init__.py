@@ -89,7 +89,7 @@ def exists_or_unknown(name: str, directory: int | None = None) -> bool:
 
 def settings_directories() -> tuple[str, str]:
     """Return the directories of the system's and the user's settings, as platformdirs has them, without its 20 ms."""
-    named = os.environ.get("XDG_CONFIG_HOME", "").strip()
+    named = os.environ.get("XDG_CONFIG_HOME", "")
     if named.startswith("/"):
         return SYSTEM_SETTINGS, f"{named}/cortex-policy"
     below = "Library/Application Support" if sys.platform == "darwin" else ".config"

@@ -13,6 +13,7 @@ from cortex_policy.core.settings import (
     SUPPRESSIONS,
     SYSTEM,
     EffectiveSetting,
+    USER,
     Setting,
     parse_value,
     resolve_all,
@@ -198,7 +199,7 @@ def _lock_directory(target: SettingsFile, patience: Patience) -> "Iterator[Locke
             with locked(target.root, patience) as held:
                 yield held.policy.descriptor, held.check
             return
-        path = directory_of(target.place, target.root_path)
+        path = _directory(target)
         if os.geteuid() == ROOT and not is_ours_alone(_existing_part(path)):
             raise NotDone(f"another user decides where `{path}` leads to", "name another with `XDG_CONFIG_HOME`")
         os.makedirs(path, PUBLIC_MODE | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
@@ -209,6 +210,19 @@ def _lock_directory(target: SettingsFile, patience: Patience) -> "Iterator[Locke
             yield directory, lambda: None
     except OSError as error:
         raise NotDone(f"`{target.file}`: {(error.strerror or str(error)).lower()}") from None
+
+
+def _directory(target: SettingsFile) -> str:
+    """Return the directory that checks read; raise NotDone if platformdirs names another one for the user's settings."""
+    path = directory_of(target.place, target.root_path)
+    if target.place == USER:
+        from platformdirs import user_config_dir  # noqa: PLC0415 - 20 ms
+
+        named = user_config_dir("cortex-policy", appauthor=False)
+        if os.path.normpath(named) != os.path.normpath(path):
+            message = f"checks read settings from `{path}`, but this system keeps them in `{named}`"
+            raise NotDone(message, "set XDG_CONFIG_HOME to an absolute path")
+    return path
 
 
 def _existing_part(path: str) -> str:
