@@ -213,7 +213,7 @@ def _lock_directory(target: SettingsFile, patience: Patience) -> "Iterator[Locke
 
 
 def _directory(target: SettingsFile) -> str:
-    """Return the directory that checks read; raise NotDone if platformdirs names another one for the user's settings."""
+    """Return the directory that checks read; raise NotDone if platformdirs names another one for the user."""
     path = directory_of(target.place, target.root_path)
     if target.place == USER:
         from platformdirs import user_config_dir  # noqa: PLC0415 - 20 ms

@@ -46,12 +46,13 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drafts_place: Path) ->
 
 def test_a_home_that_is_not_absolute_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Checks do not read it, and other programs would put the file into the working directory."""
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setenv("HOME", "somewhere")
     with pytest.raises(NotDone, match="this system keeps them in"):
         set_value(MINE, "history.keep", "30", yes)
-    assert not os.listdir(tmp_path)
+    assert not os.listdir()
 
 
 def test_a_setting_makes_its_file_and_is_unset_again(mine: Path) -> None:
