@@ -137,7 +137,7 @@ def test_a_required_stamp_costs_one_module(root: Path, tmp_path: Path) -> None:
 def test_no_command_loads_pydantic_before_a_document_fails() -> None:
     """It takes longer than most commands."""
     modules = loaded(
-        "import sys, cortex_policy.cli.app as a, cortex_policy.cli.commands.validate_run; a.app_of(); print(*sys.modules)"
+        "import sys, cortex_policy.cli.app as a, cortex_policy.cli.commands.validate_run; a.build_app(); print(*sys.modules)"
     )
     assert "cortex_policy.schema.catalog" in modules
     assert "pydantic" not in modules
