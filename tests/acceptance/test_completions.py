@@ -111,7 +111,7 @@ COMPINIT = "autoload -Uz compinit && compinit -u -D"
 LOADS = [
     pytest.param(("bash", "source {script}"), id="bash"),
     pytest.param(("zsh", COMPINIT + "; source {script}"), id="zsh"),
-    pytest.param(("zsh", "fpath=({script.parent} $fpath); " + COMPINIT), id="zsh-fpath"),
+    pytest.param(("zsh", "fpath=({script.parent} $fpath); " + COMPINIT), id="zsh-fpath", marks=pytest.mark.storm),
     pytest.param(("fish", "source {script}"), id="fish"),
 ]
 ARGUMENTS = {

@@ -82,7 +82,7 @@ def test_each_of_eight_approvals_is_used_by_one_caller() -> None:
     assert sorted(ended(caller) for caller in callers) == [YES] * CALLERS + [NO] * CALLERS
 
 
-@pytest.mark.parametrize("torn", [False, True], ids=["whole", "torn"])
+@pytest.mark.parametrize("torn", [pytest.param(False, marks=pytest.mark.storm), True], ids=["whole", "torn"])
 @pytest.mark.usefixtures("docket")
 def test_whoever_dies_at_any_system_call_leaves_no_second_yes(*, torn: bool) -> None:
     """Each step one caller dies one system call later; then another one asks, and a third."""

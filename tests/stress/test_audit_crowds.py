@@ -63,7 +63,7 @@ def test_eight_processes_lose_no_line_and_tear_none(log: Path, text: str) -> Non
     assert verified(log).chained == WRITERS * EACH
 
 
-@pytest.mark.parametrize("most", [1, 3000])
+@pytest.mark.parametrize("most", [1, pytest.param(3000, marks=pytest.mark.storm)])
 def test_eight_processes_that_rotate_lose_no_line(log: Path, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However small the files are, all of them are one chain, in which each writer's lines stand in their order."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_MAX_BYTES", str(most))
