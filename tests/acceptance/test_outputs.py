@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cortex_policy.cli.exit_codes import DECIDING
 from cortex_policy.library.functions import enforce, load_grant
 from tests.acceptance.every_command import all_calls, hostile_root, is_endless, ran
 
@@ -121,8 +122,8 @@ CHANGING = {
 def only_prints(call: list[str]) -> bool:
     """Whether what a call asks for is nothing but output."""
     if {"--dry-run", "--diff", "--check", "--help"} & set(call):
-        return call[0] not in {"check", "explain"}
-    if call[0] in {"check", "explain"} or "--fix" in call or "--init" in call:
+        return call[0] not in DECIDING
+    if call[0] in DECIDING or "--fix" in call or "--init" in call:
         return False
     return call[0] not in CHANGING and " ".join(call[:2]) not in CHANGING
 

@@ -11,7 +11,8 @@ class Terminal:
     """Somebody sits at a terminal and runs a command."""
 
     def __init__(self, *words: str, columns: int = 200, rows: int = 24, **variables: str) -> None:
-        environment = {**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", **variables}
+        size = {"COLUMNS": str(columns), "LINES": str(rows)}  # these would count more than the terminal does
+        environment = {**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", **size, **variables}
         self.child = pexpect.spawn(
             PROGRAM[0],
             [*PROGRAM[1:], *words],
