@@ -40,7 +40,7 @@ def enforced(
             await asyncio.to_thread(check, args)
 
     def decorate(function: Function) -> Function:
-        signature = _checked_signature(function, tuple(arguments.values()))
+        signature = _signature_of(function, tuple(arguments.values()))
 
         @functools.wraps(function)
         async def async_wrapper(*args: Any, **keywords: Any) -> Any:
@@ -65,7 +65,7 @@ def _grant_arguments(
     return {argument: bound.arguments[parameter] for argument, parameter in arguments.items()}
 
 
-def _checked_signature(function: "Callable[..., Any]", parameters: tuple[str, ...]) -> inspect.Signature:
+def _signature_of(function: "Callable[..., Any]", parameters: tuple[str, ...]) -> inspect.Signature:
     """Return the signature; raise UsageError if a parameter is missing, or the function cannot be decorated."""
     name = getattr(function, "__qualname__", repr(function))
     if inspect.isasyncgenfunction(inspect.unwrap(function)):

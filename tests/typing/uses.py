@@ -4,16 +4,22 @@ from collections.abc import Callable
 
 from cortex_policy import (
     AccessDenied,
+    Change,
     Decision,
     Grant,
     GrantChanged,
     MemoryBudgets,
+    Place,
     PolicyStore,
     PreloadResult,
     Reason,
+    ResolvedPath,
+    Stats,
     StoreStats,
+    Warmth,
     enforce,
     enforced,
+    guarded,
     load_grant,
     load_grant_async,
 )
@@ -64,3 +70,13 @@ async def main() -> None:
         except AccessDenied as denied:
             said: tuple[Reason, str, str] = denied.reason, denied.detail, denied.hint
             print(denied.decision.budget, *said)
+
+
+@guarded("git", "tree", path="target")
+def read_by_an_old_name(target: str, change: Change) -> str | None:
+    """Use the old names, which work for one more version."""
+    old: Place = ResolvedPath("path", target)
+    same: StoreStats = Stats(1, 2, 3, 4, 5, 0.5, 7)
+    warmth: Warmth = PolicyStore().warm([change.id, str(same.hits)])
+    print(old.landed, old.fault, decision.places, warmth.loaded)
+    return old.normalized
