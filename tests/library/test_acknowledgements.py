@@ -37,7 +37,7 @@ def stamped(root: Path) -> Path:
 def test_a_write_is_acknowledged_by_each_process_of_a_reader(state: Path) -> None:
     """No other user may read the files."""
     with PolicyStore(reader="gateway"), PolicyStore(reader="gateway"), PolicyStore(reader="other"):
-        assert [told.version for told in wait_for_readers(find_root(), "gateway", None, PATIENCE)] == [1, 1]
+        assert [reader.version for reader in wait_for_readers(find_root(), "gateway", None, PATIENCE)] == [1, 1]
         assert result_of("set", "git", "--rate", "5").returncode == 0
         done = result_of("stamp", "wait", "--reader", "gateway", "--timeout", str(PATIENCE))
         assert (done.returncode, done.stdout.splitlines()) == (0, [f"gateway, process {os.getpid()}: version 2"] * 2)
@@ -65,7 +65,7 @@ def test_a_reader_that_has_ended_does_not_count(state: Path, end: int) -> None:
     service = subprocess.Popen([sys.executable, "-c", SERVICE], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert service.stdout is not None
     assert service.stdout.readline() == b"allowed\n"
-    assert [told.pid for told in wait_for_readers(find_root(), "gateway", 1, PATIENCE)] == [service.pid]
+    assert [reader.pid for reader in wait_for_readers(find_root(), "gateway", 1, PATIENCE)] == [service.pid]
     service.send_signal(end)
     service.communicate()
     assert list(active_acknowledgements(find_root(), "gateway")) == []
@@ -85,7 +85,7 @@ def test_a_child_of_a_reader_neither_removes_nor_keeps_its_acknowledgement() -> 
             os.read(done, 1)
             os._exit(0)
         os.read(ready, 1)
-        assert [told.pid for told in active_acknowledgements(find_root(), "gateway")] == [os.getpid()]
+        assert [reader.pid for reader in active_acknowledgements(find_root(), "gateway")] == [os.getpid()]
         store.close()
         assert list(active_acknowledgements(find_root(), "gateway")) == []
         os.close(say_done)

@@ -88,9 +88,9 @@ def test_many_callers_share_one_read_and_cancelling_one_cancels_no_other(tmp_pat
         await asyncio.sleep(0)
         late[3].cancel()
         await pipe.write("first")
-        found = await asyncio.gather(*many, return_exceptions=True)
-        assert isinstance(found[0], asyncio.CancelledError)
-        assert {grant.tool for grant in found[1:] if isinstance(grant, Grant)} == {"first"}
+        results = await asyncio.gather(*many, return_exceptions=True)
+        assert isinstance(results[0], asyncio.CancelledError)
+        assert {grant.tool for grant in results[1:] if isinstance(grant, Grant)} == {"first"}
         assert pipe.reads <= 2
         await pipe.write("second")
         others = await asyncio.gather(*late, return_exceptions=True)

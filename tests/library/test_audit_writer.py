@@ -109,15 +109,15 @@ def test_a_line_is_the_same_as_that_of_a_call_without_a_store(
 
 def test_each_decision_is_in_the_file_when_it_is_returned(log: Path, store: PolicyStore) -> None:
     """An allowed call, a denial by the rate from memory, any other denial; each with its own id."""
-    said = []
+    decisions = []
     for number in range(40):
         try:
             store.enforce("git", "tree" if number % 10 else "push", PATH)
-            said.append(True)
+            decisions.append(True)
         except AccessDenied:
-            said.append(False)
-        assert [event["data"]["decision"] for event in events(log)] == said
-    assert said.count(True) == 30
+            decisions.append(False)
+        assert [event["data"]["decision"] for event in events(log)] == decisions
+    assert decisions.count(True) == 30
     assert len({event["id"] for event in events(log)}) == 40
 
 
@@ -273,8 +273,8 @@ def test_a_child_of_a_fork_writes_with_a_descriptor_and_ids_of_its_own(log: Path
         children.append(child)
     busy.join()
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
-    found = events(log)
-    assert len(found) == len({event["id"] for event in found}) == 51
+    lines = events(log)
+    assert len(lines) == len({event["id"] for event in lines}) == 51
     assert verified(log).chained == 51
 
 

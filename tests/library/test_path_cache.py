@@ -73,13 +73,13 @@ def maze(root: Path) -> Path:
 def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> CachedGrant:
     """Return a grant with the preconditions of the root that is the working directory."""
     root = find_root()
-    found = read_preconditions(RootName(root.path, root.named))
+    preconditions = read_preconditions(RootName(root.path, root.named))
     origin = read_grant(root, "git").origin
     assert origin is not None
     made = Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
-    merged = Settings(**{**vars(rules), "state_dir": found.settings.state_dir})
-    beneath = Openat2(root.path, found.identities[0]) if asks_at_once and sys.platform == "linux" else None
-    return CachedGrant(made, merged, origin.file, (), found, beneath)
+    merged = Settings(**{**vars(rules), "state_dir": preconditions.settings.state_dir})
+    root_lookup = Openat2(root.path, preconditions.identities[0]) if asks_at_once and sys.platform == "linux" else None
+    return CachedGrant(made, merged, origin.file, (), preconditions, root_lookup)
 
 
 def slowly(entry: CachedGrant, action: str, args: dict[str, Any]) -> Decision:
@@ -127,9 +127,9 @@ def test_a_call_that_is_allowed_fast_is_allowed_by_the_engine(
             event("answered" if found else "declined")
             if found is not None:
                 assert found == slowly(entry, action, given_args)
-                untold = entry.try_allow(action, given_args, with_budget=False)
-                assert untold is not None
-                assert untold._fields() == (*found._fields()[:3], None, *found._fields()[4:])
+                without_budget = entry.try_allow(action, given_args, with_budget=False)
+                assert without_budget is not None
+                assert without_budget._fields() == (*found._fields()[:3], None, *found._fields()[4:])
         bare = first.prepared.without_arguments.get(action)
         if bare is not None:
             assert bare == slowly(first, action, {})

@@ -125,10 +125,10 @@ def test_open_telemetry_gets_an_event_in_the_span_and_a_count() -> None:
     both(sink)
     (span,) = exporter.get_finished_spans()
     assert [event.name for event in span.events] == ["cortex_policy.decision"] * 2
-    told = dict(span.events[1].attributes or {})
-    assert told["cortex_policy.reason"] == "action_not_allowed"
-    assert told["cortex_policy.decision"] is False
-    assert "cortex_policy.version" not in told
+    attributes = dict(span.events[1].attributes or {})
+    assert attributes["cortex_policy.reason"] == "action_not_allowed"
+    assert attributes["cortex_policy.decision"] is False
+    assert "cortex_policy.version" not in attributes
     (metric,) = points(reader)
     assert metric.name == "cortex_policy.decisions"
     counts = {point.attributes["cortex_policy.reason"]: point.value for point in metric.data.data_points}

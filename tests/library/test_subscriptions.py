@@ -32,10 +32,10 @@ def written(root: Path, grant_id: str = "git", **members: object) -> str:
     return digest(text)
 
 
-@pytest.fixture(params=["polled", "told"])
+@pytest.fixture(params=["polled", "watchfiles"])
 def pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for changes only by the clock, or also when `watchfiles` reports one."""
-    if request.param == "told":
+    if request.param == "watchfiles":
         pytest.importorskip("watchfiles", reason="the extra `watch` is not installed")
     else:
         monkeypatch.setitem(sys.modules, "watchfiles", None)
@@ -44,28 +44,28 @@ def pace(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.usefixtures("pace")
 def test_each_write_is_reported_once_with_its_verdict(root: Path) -> None:
     """A change, a new grant, a removed one, and one that only has another form."""
-    told: queue.Queue[GrantChanged] = queue.Queue()
+    changes: queue.Queue[GrantChanged] = queue.Queue()
     before = digest((root / ".cortex" / "policy" / "tools" / "git.json").read_text())
     with PolicyStore(root) as store:
-        store.subscribe(told.put)
+        store.subscribe(changes.put)
         wide = written(root, actions=["tree", "snippet", "search", "push"])
-        assert told.get(timeout=PATIENCE) == GrantChanged("git", before, wide, "widened")
+        assert changes.get(timeout=PATIENCE) == GrantChanged("git", before, wide, "widened")
         narrow = written(root, actions=["tree"])
-        assert told.get(timeout=PATIENCE) == GrantChanged("git", wide, narrow, "narrowed")
+        assert changes.get(timeout=PATIENCE) == GrantChanged("git", wide, narrow, "narrowed")
         alike = written(root, actions=["tree"], note="for the same calls")
-        assert told.get(timeout=PATIENCE) == GrantChanged("git", narrow, alike, "same")
+        assert changes.get(timeout=PATIENCE) == GrantChanged("git", narrow, alike, "same")
         new = written(root, "fresh")
-        assert told.get(timeout=PATIENCE) == GrantChanged("fresh", None, new, "widened")
+        assert changes.get(timeout=PATIENCE) == GrantChanged("fresh", None, new, "widened")
         (root / ".cortex" / "policy" / "tools" / "fresh.json").unlink()
-        assert told.get(timeout=PATIENCE) == GrantChanged("fresh", new, None, "narrowed")
+        assert changes.get(timeout=PATIENCE) == GrantChanged("fresh", new, None, "narrowed")
         time.sleep(4 * polling.INTERVAL_SECONDS)
-        assert told.empty()
+        assert changes.empty()
 
 
 @pytest.mark.usefixtures("pace")
 def test_an_error_of_a_callback_does_not_end_the_subscription(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hook of threads gets it; other subscribers and later changes are not affected."""
-    told: queue.Queue[GrantChanged] = queue.Queue()
+    changes: queue.Queue[GrantChanged] = queue.Queue()
     raised: queue.Queue[threading.ExceptHookArgs] = queue.Queue()
     monkeypatch.setattr(threading, "excepthook", raised.put)
 
@@ -74,24 +74,24 @@ def test_an_error_of_a_callback_does_not_end_the_subscription(root: Path, monkey
 
     with PolicyStore(root) as store:
         store.subscribe(fails)
-        store.subscribe(told.put)
+        store.subscribe(changes.put)
         for number in range(2):
             written(root, tool=f"t{number}")
             assert raised.get(timeout=PATIENCE).exc_type is ZeroDivisionError
-            assert told.get(timeout=PATIENCE).id == "git"
+            assert changes.get(timeout=PATIENCE).id == "git"
 
 
 def test_an_ended_subscription_gets_no_more_changes(root: Path) -> None:
     """The same callback may have another subscription, and ending one twice is harmless."""
-    told: queue.Queue[GrantChanged] = queue.Queue()
+    changes: queue.Queue[GrantChanged] = queue.Queue()
     with PolicyStore(root) as store:
-        end, _ = store.subscribe(told.put), store.subscribe(told.put)
+        end, _ = store.subscribe(changes.put), store.subscribe(changes.put)
         end()
         end()
         written(root, tool="t")
-        assert told.get(timeout=PATIENCE).id == "git"
+        assert changes.get(timeout=PATIENCE).id == "git"
         time.sleep(3 * polling.INTERVAL_SECONDS)
-        assert told.empty()
+        assert changes.empty()
 
 
 def test_a_callback_may_close_the_store(root: Path) -> None:
@@ -110,13 +110,13 @@ def test_a_callback_may_close_the_store(root: Path) -> None:
 
 def test_a_grant_that_is_missing_only_for_a_moment_is_not_reported(root: Path) -> None:
     """`git checkout` removes a file before it writes it."""
-    told: queue.Queue[GrantChanged] = queue.Queue()
+    changes: queue.Queue[GrantChanged] = queue.Queue()
     file = root / ".cortex" / "policy" / "tools" / "git.json"
     with PolicyStore(root) as store:
-        store.subscribe(told.put)
+        store.subscribe(changes.put)
         for number in range(5):
             file.unlink()
             time.sleep(0.01)
             new = written(root, tool=f"t{number}")
-            change = told.get(timeout=PATIENCE)
+            change = changes.get(timeout=PATIENCE)
             assert (change.new, change.old is None) == (new, False)
