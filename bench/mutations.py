@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from cortex_policy.core.decode import grant_from_document
 from cortex_policy.manage.cases.model import CaseFile
-from cortex_policy.manage.cases.parser import read
-from cortex_policy.manage.cases.runner import Subject
-from cortex_policy.manage.cases.scaffold import drafted
-from cortex_policy.manage.cases.serializer import text_of
+from cortex_policy.manage.cases.parser import read_case_file
+from cortex_policy.manage.cases.runner import GrantUnderTest
+from cortex_policy.manage.cases.scaffold import draft_case_file
+from cortex_policy.manage.cases.serializer import to_toml
 from tests.support.mutants import Score, score
 
 TOP = Path(__file__).parent.parent
@@ -28,9 +28,9 @@ def written(document: object, grant_id: str) -> CaseFile:
     """Return the first case file of a grant, as it is read from the disk."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "x.cases.toml")
-        subject = Subject(grant_from_document(document, grant_id), json.dumps(document).encode(), grant_id)
-        path.write_text(text_of(drafted(subject, path.name)[0]))
-        return read(str(path), path.name)
+        subject = GrantUnderTest(grant_from_document(document, grant_id), json.dumps(document).encode(), grant_id)
+        path.write_text(to_toml(draft_case_file(subject, path.name)[0]))
+        return read_case_file(str(path), path.name)
 
 
 def row(path: Path) -> Score:

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 
-from cortex_policy.manage.audit.reader import Tally, lines
+from cortex_policy.manage.audit.reader import ReadCounts, read_logs
 from cortex_policy.manage.diff.grants import compare_bytes
-from cortex_policy.manage.replay.impact import MOST_LINES, told
-from cortex_policy.manage.replay.replay import policy_of, replay
+from cortex_policy.manage.replay.impact import MAX_LINES, impact_sentence
+from cortex_policy.manage.replay.replay import load_policy, replay
 from cortex_policy.state import Root
 
 MOST, MOST_WAITED = 2.5, 0.3
@@ -96,8 +96,8 @@ def decoded(file: Path) -> int:
 
 def replayed(root: Root, file: Path) -> None:
     """Decide each line again."""
-    tally = Tally()
-    replay(root, lines([str(file)], tally), tally, policy_of(root))
+    tally = ReadCounts()
+    replay(root, read_logs([str(file)], tally), tally, load_policy(root))
 
 
 def seconds(call: Callable[[], object]) -> float:
@@ -147,12 +147,14 @@ def main(count: int = 1_000_000, rounds: int = 3) -> int:
 
 def waited(root: Root, file: Path, kind: str) -> float:
     """Print and return the seconds that the line of `edit` and `set` takes with a log of as many lines as it reads."""
-    log(root, file, MOST_LINES, kind)
+    log(root, file, MAX_LINES, kind)
     os.environ["CORTEX_AUDIT_LOG"] = str(file)
     old = json.dumps(GRANT).encode()
     change = compare_bytes("git", old, json.dumps({**GRANT, "fsScope": ["apps"], "rate": {"perMinute": 200}}).encode())
-    found = median(seconds(lambda: told(root, change)) for _ in range(5))
-    print(f"\nThe line of `edit` for {MOST_LINES:,} lines ({kind}): {found * 1000:.0f} ms: {told(root, change)}")
+    found = median(seconds(lambda: impact_sentence(root, change)) for _ in range(5))
+    print(
+        f"\nThe line of `edit` for {MAX_LINES:,} lines ({kind}): {found * 1000:.0f} ms: {impact_sentence(root, change)}"
+    )
     return found
 
 

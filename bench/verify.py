@@ -13,7 +13,7 @@ from replay import decoded
 from cortex_policy.core.audit_chain import chain_first_line, chain_line, digest_at_end
 from cortex_policy.core.audit_event import Event, to_json_line
 from cortex_policy.manage.audit import verify
-from cortex_policy.manage.audit.files import all_opened
+from cortex_policy.manage.audit.files import open_logs
 
 MOST = 1.0  # times `json.loads`
 
@@ -39,9 +39,9 @@ def log(file: Path, count: int, detail: str) -> None:
 
 def verified(file: Path, count: int) -> None:
     """Verify the log; end the run where that finds anything."""
-    with all_opened([str(file)]) as files:
+    with open_logs([str(file)]) as files:
         found = verify.verify(files, None, iter)
-    if found.problems or found.chained != count:
+    if found.breaks or found.chained != count:
         sys.exit(f"not verified: {found}")
 
 

@@ -69,19 +69,24 @@ def print_result(done: "WriteResult", said: str, *, json: bool, root: "Root | No
 
 
 def _print_impact(root: "Root", found: PolicyDiff) -> None:
-    from cortex_policy.manage.replay.impact import told  # noqa: PLC0415 - a command that reads no log need not load it
+    from cortex_policy.manage.replay.impact import impact_sentence  # noqa: PLC0415 - a command that reads no log need not load it
 
-    for past in filter(None, (told(root, change) for change in found.changes)):
+    for past in filter(None, (impact_sentence(root, change) for change in found.changes)):
         typer.echo(printable(past))
 
 
 def _impact_to_json(root: "Root", change: GrantDiff) -> dict[str, object]:
-    from cortex_policy.manage.replay.impact import looked  # noqa: PLC0415 - as above
+    from cortex_policy.manage.replay.impact import _read_impact  # noqa: PLC0415 - as above
 
-    found = looked(root, change)
+    found = _read_impact(root, change)
     if isinstance(found, str):
         return {"past": None, "notes": [found] if found else []}
-    counts = {"calls": found.calls, "no_to_yes": found.opened, "yes_to_no": found.closed, "undecided": found.unknown}
+    counts = {
+        "calls": found.calls,
+        "no_to_yes": found.newly_allowed,
+        "yes_to_no": found.newly_denied,
+        "undecided": found.undecided,
+    }
     return {"past": counts}
 
 

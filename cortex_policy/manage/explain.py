@@ -209,8 +209,8 @@ def _grant_error_steps(error: CortexPolicyError) -> list[RuleStep]:
     if data is None:
         return []
     from cortex_policy.schema.catalog import ERROR  # noqa: PLC0415
-    from cortex_policy.schema.lint import examine  # noqa: PLC0415 - loads pydantic, which costs 136 ms
-    from cortex_policy.schema.problems import placed  # noqa: PLC0415
+    from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - loads pydantic, which costs 136 ms
+    from cortex_policy.schema.problems import locate  # noqa: PLC0415
 
-    found = [one for one in placed(error.file, data, examine(data, grant_id)[1]) if one.severity == ERROR]
+    found = [one for one in locate(error.file, data, lint_grant(data, grant_id)[1]) if one.severity == ERROR]
     return [RuleStep("grant", FAILS, one.message, one.pointer, one.line) for one in found[:_MAX_ERRORS]]

@@ -5,8 +5,8 @@ from contextlib import suppress
 from shlex import quote
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.path_names import shown
-from cortex_policy.schema.problems import Problem, unplaced
+from cortex_policy.manage.path_names import display_path
+from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root
 from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, group_may_write
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Doubts = Iterable[tuple[str, str]]  # as a `Trust` gathers them
 
-MOST_NAMED = 3
+MAX_NAMED = 3
 
 
 def unsafe_files(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[Problem]":
@@ -29,7 +29,7 @@ def unsafe_files(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[
     except FileNotFoundError:
         return
     except GrantError as error:
-        yield unplaced(shown(f"{root.path}/.cortex"), "file-unreadable", error.detail, error.hint)
+        yield file_problem(display_path(f"{root.path}/.cortex"), "file-unreadable", error.detail, error.hint)
         return
     found = dict.fromkeys([*trust.doubts, *of_files])  # whoever looks at a file has opened the directories too
     for kind, what in (
@@ -39,13 +39,13 @@ def unsafe_files(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[
     ):
         paths = [path for found_kind, path in found if found_kind == kind]
         if paths:
-            message = f"{names_of(paths)} {what}, and `check` refuses that"
-            yield unplaced(shown(paths[0]), "file-unsafe", message, _hint(root, kind, paths))
+            message = f"{list_paths(paths)} {what}, and `check` refuses that"
+            yield file_problem(display_path(paths[0]), "file-unsafe", message, _hint(root, kind, paths))
     known = {path for _, path in found}
-    yield from _members_of_groups(root, [path for path in (*_directories(root), *files) if path not in known])
+    yield from _writable_by_groups(root, [path for path in (*_root_directories(root), *files) if path not in known])
 
 
-def warning_of(faults: list[str]) -> list[str]:
+def unsafe_warning(faults: list[str]) -> list[str]:
     """Return one sentence on what a check would refuse, if anything; `faults` are those of a `Trust`."""
     if not faults:
         return []
@@ -53,7 +53,7 @@ def warning_of(faults: list[str]) -> list[str]:
     return [f"{faults[0]}{more}, and `check` refuses that"]
 
 
-def faults_of(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
+def find_unsafe(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
     """Return what is unsafe about the files of these grants, or of all; what cannot be opened is not told here."""
     trust = Trust(root)
     with suppress(FileNotFoundError, GrantError), Directory(trust, "tools") as tools:
@@ -63,17 +63,17 @@ def faults_of(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
     return trust.faults
 
 
-def names_of(paths: list[str]) -> str:
+def list_paths(paths: list[str]) -> str:
     """Return the first few of some paths, and how many more there are."""
-    more = f" and {len(paths) - MOST_NAMED} more" if len(paths) > MOST_NAMED else ""
-    return ", ".join(f"`{shown(path)}`" for path in paths[:MOST_NAMED]) + more
+    more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
+    return ", ".join(f"`{display_path(path)}`" for path in paths[:MAX_NAMED]) + more
 
 
 def _hint(root: Root, kind: str, paths: list[str]) -> str:
     if kind == UNKNOWN:
         return NAMESPACE_HINT
     command = "chmod go-w" if kind == WRITERS else f"chown {os.geteuid()}"
-    mending = f"mend it with `{_mending(command, root.path, paths)}`"
+    mending = f"mend it with `{_fix_command(command, root.path, paths)}`"
     is_whole = kind == OWNER and not root.named and {owner_of(path) for path in paths} == {owner_of(root.path)}
     return f"name the root for `check`: `--root {quote(root.path)}`; or {mending}" if is_whole else mending
 
@@ -86,20 +86,20 @@ def owner_of(path: str) -> int:
         return -1
 
 
-def _mending(command: str, root: str, paths: list[str]) -> str:
-    if len(paths) <= MOST_NAMED:
-        return f"{command} {' '.join(quote(shown(path)) for path in paths)}"
+def _fix_command(command: str, root: str, paths: list[str]) -> str:
+    if len(paths) <= MAX_NAMED:
+        return f"{command} {' '.join(quote(display_path(path)) for path in paths)}"
     program, word = command.split(" ")
-    every = f"{program} -R {word} {quote(shown(f'{root}/.cortex'))}"
-    return f"{every} && {command} {quote(shown(root))}" if root in paths else every
+    every = f"{program} -R {word} {quote(display_path(f'{root}/.cortex'))}"
+    return f"{every} && {command} {quote(display_path(root))}" if root in paths else every
 
 
-def _directories(root: Root) -> "Iterator[str]":
+def _root_directories(root: Root) -> "Iterator[str]":
     for below in ("", "/.cortex", "/.cortex/policy", "/.cortex/policy/tools"):
         yield root.path.rstrip("/") + below or "/"
 
 
-def _members_of_groups(root: Root, paths: list[str]) -> "Iterator[Problem]":
+def _writable_by_groups(root: Root, paths: list[str]) -> "Iterator[Problem]":
     """Name who else is in the groups that may write, each the own one of an owner: `check` does not look them up."""
     groups: dict[int, str] = {}
     for path in paths:
@@ -108,16 +108,16 @@ def _members_of_groups(root: Root, paths: list[str]) -> "Iterator[Problem]":
             if group_may_write(path, status):
                 groups.setdefault(status.st_gid, path)
     for gid, path in groups.items():
-        others = sorted(members(gid) - {name_of(uid) for uid in (0, gid, os.geteuid())})
+        others = sorted(group_members(gid) - {user_name(uid) for uid in (0, gid, os.geteuid())})
         if others:
-            named = ", ".join(f"`{name}`" for name in others[:MOST_NAMED])
-            more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+            named = ", ".join(f"`{name}`" for name in others[:MAX_NAMED])
+            more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
             message = f"{named}{more} can change it: the group {gid} may write it, and has these members"
-            hint = f"take that from the group with `{_mending('chmod go-w', root.path, [path])}`"
-            yield unplaced(shown(path), "file-unsafe", message, hint)
+            hint = f"take that from the group with `{_fix_command('chmod go-w', root.path, [path])}`"
+            yield file_problem(display_path(path), "file-unsafe", message, hint)
 
 
-def members(gid: int) -> set[str]:
+def group_members(gid: int) -> set[str]:
     """Return the names of the users in a group, by its list or as their primary one."""
     import grp  # noqa: PLC0415 - only where a group may write
     import pwd  # noqa: PLC0415
@@ -129,7 +129,7 @@ def members(gid: int) -> set[str]:
     return listed | {user.pw_name for user in pwd.getpwall() if user.pw_gid == gid}
 
 
-def name_of(uid: int) -> str:
+def user_name(uid: int) -> str:
     """Return the name of a user, '' where it has none."""
     import pwd  # noqa: PLC0415 - only where a group may write
 

@@ -3,7 +3,7 @@
 import os
 
 
-def shown(path: str) -> str:
+def display_path(path: str) -> str:
     """Return how an absolute path is shown: from the working directory on, if it lies there."""
     try:
         return path.removeprefix(os.getcwd().rstrip("/") + "/")

@@ -5,9 +5,9 @@ import re
 import stat
 
 from cortex_policy.core.model import GrantError, Value
-from cortex_policy.manage.path_names import shown
+from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.catalog import severity_of
-from cortex_policy.schema.problems import MOST_SHOWN, Problem
+from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem
 from cortex_policy.state import read_all
 from cortex_policy.state.settings import LARGEST, layers, operator_errors
 
@@ -57,7 +57,7 @@ def problem_of(error: GrantError) -> Problem:
     """Return an error of settings as a problem of its file, at the line that it is about."""
     found = _SENTENCE.fullmatch(error.detail)
     place, why = (found[1], found[2]) if found else ("", error.detail)
-    file = shown(place) if place.startswith("/") else place
+    file = display_path(place) if place.startswith("/") else place
     spot = _locate(place, why)
     hint = error.hint.replace(place, file) if place else error.hint
     return Problem(
@@ -98,4 +98,4 @@ def _lines(file: str) -> list[str]:
     except OSError:
         return []
     lines = data.decode(errors="replace").splitlines()
-    return lines if all(len(line) <= MOST_SHOWN for line in lines) else []
+    return lines if all(len(line) <= MAX_LINE_LENGTH for line in lines) else []

@@ -4,15 +4,22 @@ from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import decode
 from cortex_policy.core.json_edit import append_item, replace_value
 from cortex_policy.core.model import GrantError, UsageError, Value
-from cortex_policy.manage.audit.reader import events, unswept
+from cortex_policy.manage.audit.reader import gc_paused, read_events
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.operations import new_grant_text
-from cortex_policy.manage.replay.decider import Deciding
-from cortex_policy.manage.replay.denied_groups import MOST_SCOPES, NEW, RATE, Gathering, Group, merged
-from cortex_policy.manage.replay.replay import WARMING, Example, Open, example_of, policy_of
-from cortex_policy.manage.replay.rules import FULL
+from cortex_policy.manage.replay.decider import CallReplayer
+from cortex_policy.manage.replay.denied_groups import (
+    MAX_SCOPES,
+    NO_GRANT,
+    RATE_TOO_LOW,
+    DenialGrouper,
+    DeniedGroup,
+    merge_scopes,
+)
+from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, CallExample, Undecided, load_policy, to_example
+from cortex_policy.manage.replay.rules import FULL_ARGS_HINT
 from cortex_policy.schema.problems import pointer
 from cortex_policy.state.enforcement import settings_of
 from cortex_policy.state.grants_errors import quoted, root_option
@@ -22,14 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cortex_policy.core.escalation import Escalation
-    from cortex_policy.manage.audit.reader import Tally
+    from cortex_policy.manage.audit.reader import ReadCounts
     from cortex_policy.manage.diff.grants import GrantDiff
     from cortex_policy.manage.replay.decider import Policy
     from cortex_policy.state import Root
 
 UNTYPABLE = "its action or its path holds what nobody can type"
-MOST_SUGGESTIONS = 100
-_MOST_TEXT = 3 << 20  # bytes of grants that are written and compared, each as often as something in it changes
+MAX_SUGGESTIONS = 100
+_MAX_TEXT_BYTES = 3 << 20  # bytes of grants that are written and compared, each as often as something in it changes
 TOO_MANY_CHANGES = "only so many changes are suggested at once, and those for the most calls come first"
 TOO_WIDE = "its paths lie in too many directories for a scope that is no wider than needed"
 
@@ -45,8 +52,8 @@ class Suggestion(Value):
     command: str
     diff: str
     calls: int
-    limited: int
-    example: Example
+    above_rate: int
+    example: CallExample
     escalations: "tuple[Escalation, ...]"
     nearest: str = ""
 
@@ -54,107 +61,107 @@ class Suggestion(Value):
 class Suggestions(Value):
     """What would have helped, the most calls first; what nothing here helps; and how many calls pass by now."""
 
-    found: tuple[Suggestion, ...]
-    helpless: tuple[Open, ...]
+    suggestions: tuple[Suggestion, ...]
+    unfixable: tuple[Undecided, ...]
     denied: int
-    passing: int
+    allowed_now: int
 
 
 def suggest(
-    root: "Root", lines: "Iterable[bytes]", tally: "Tally", since: float = float("-inf"), only: str | None = None
+    root: "Root", lines: "Iterable[bytes]", tally: "ReadCounts", since: float = float("-inf"), only: str | None = None
 ) -> Suggestions:
     """Return what would have allowed the calls that were denied since a time, of all grants or of one."""
-    policy, settings = policy_of(root), settings_of(root.path)
-    gathering = Gathering(Deciding(policy, settings, lambda *_: None), settings, only)
-    with unswept():
-        for at, data in events(lines, root.path, tally):
-            if at >= since - WARMING:
-                gathering.take(at, data, is_asked=at >= since)
-    found, left = _suggestions(root, list(gathering.groups.values()), policy)
+    policy, settings = load_policy(root), settings_of(root.path)
+    gathering = DenialGrouper(CallReplayer(policy, settings, lambda *_: None), settings, only)
+    with gc_paused():
+        for at, data in read_events(lines, root.path, tally):
+            if at >= since - WARM_UP_SECONDS:
+                gathering.add(at, data, is_asked=at >= since)
+    found, left = _build_suggestions(root, list(gathering.groups.values()), policy)
     helpless = [
-        Open(grant_id, why, "" if is_full else FULL, count)
+        Undecided(grant_id, why, "" if is_full else FULL_ARGS_HINT, count)
         for (grant_id, why, is_full), count in gathering.helpless.items()
     ]  # fmt: skip
-    helpless += [Open(grant_id, why, "", count) for (grant_id, why), count in left.items()]
+    helpless += [Undecided(grant_id, why, "", count) for (grant_id, why), count in left.items()]
     helpless.sort(key=lambda one: -one.count)
-    return Suggestions(tuple(found), tuple(helpless), gathering.denied, gathering.passing)
+    return Suggestions(tuple(found), tuple(helpless), gathering.denied, gathering.allowed_now)
 
 
-def _suggestions(
-    root: "Root", groups: list[Group], policy: "Policy"
+def _build_suggestions(
+    root: "Root", groups: list[DeniedGroup], policy: "Policy"
 ) -> tuple[list[Suggestion], dict[tuple[str, str], int]]:
     """Return the changes for the most calls, and how many calls of a grant have none, by why."""
     found, left, size = list[Suggestion](), dict[tuple[str, str], int](), 0
     for group in sorted(groups, key=lambda one: -one.calls):
-        known = policy.get(group.id)
+        known = policy.get(group.grant_id)
         text = known if isinstance(known, bytes) else None
         size += len(text or b"") * (1 + sum(map(len, group.declared.values())))
-        is_too_much = len(found) == MOST_SUGGESTIONS or size > _MOST_TEXT
-        made = TOO_MANY_CHANGES if is_too_much else _suggestion(root, group, text, policy)
+        is_too_much = len(found) == MAX_SUGGESTIONS or size > _MAX_TEXT_BYTES
+        made = TOO_MANY_CHANGES if is_too_much else _build_suggestion(root, group, text, policy)
         if isinstance(made, str):
-            left[group.id, made] = left.get((group.id, made), 0) + group.calls
+            left[group.grant_id, made] = left.get((group.grant_id, made), 0) + group.calls
         else:
             found.append(made)
     return found, left
 
 
-def _suggestion(root: "Root", group: Group, text: bytes | None, policy: "Policy") -> Suggestion | str:
-    scopes = merged(tuple(group.scopes))
-    if len(scopes) > MOST_SCOPES:
+def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, policy: "Policy") -> Suggestion | str:
+    scopes = merge_scopes(tuple(group.scopes))
+    if len(scopes) > MAX_SCOPES:
         return TOO_WIDE
     values = (value for values in group.declared.values() for value in values if isinstance(value, str))
     if not all(map(str.isprintable, (*group.actions, *scopes, *values))):
         return UNTYPABLE
-    rate = group.peak if group.kind in (RATE, NEW) else None
-    tool = group.id if group.kind == NEW else None
+    rate = group.peak if group.kind in (RATE_TOO_LOW, NO_GRANT) else None
+    tool = group.grant_id if group.kind == NO_GRANT else None
     wanted = set_fields.GrantEdit(rate, tool=tool, allow=tuple(group.actions), add_scopes=scopes)
     try:
-        new = new_grant_text(wanted) if text is None else _redeclared(text.decode(), group, wanted)
+        new = new_grant_text(wanted) if text is None else _edit_text(text.decode(), group, wanted)
     except (UsageError, GrantError) as error:
         return error.detail
-    change = compare_bytes(group.id, text, new.encode())
-    before = set(_known(text))
+    change = compare_bytes(group.grant_id, text, new.encode())
+    before = set(_known_escalations(text))
     return Suggestion(
         change,
         _command(root, group, wanted),
-        unified_diff(group.id, text, new.encode()),
+        unified_diff(group.grant_id, text, new.encode()),
         group.fitting,
         group.calls - group.fitting,
-        example_of(group.first),
+        to_example(group.first),
         tuple(one for one in change.escalations if one not in before),
         _nearest(group, change, policy),
     )
 
 
-def _nearest(group: Group, change: "GrantDiff", policy: "Policy") -> str:
-    if group.kind == NEW:
-        return closest_word(group.id, list(policy))
+def _nearest(group: DeniedGroup, change: "GrantDiff", policy: "Policy") -> str:
+    if group.kind == NO_GRANT:
+        return closest_word(group.grant_id, list(policy))
     known = change.old.grant.actions if change.old.grant is not None else ()
     return next((near for action in group.actions if (near := closest_word(action, known))), "")
 
 
-def _known(text: bytes | None) -> "tuple[Escalation, ...]":
+def _known_escalations(text: bytes | None) -> "tuple[Escalation, ...]":
     return compare_bytes("", None, text).escalations if text is not None else ()
 
 
-def _redeclared(text: str, group: Group, wanted: set_fields.GrantEdit) -> str:
+def _edit_text(text: str, group: DeniedGroup, wanted: set_fields.GrantEdit) -> str:
     new = set_fields.apply_edit(text, wanted).text if wanted != set_fields.GrantEdit() else text
     for (name, keyword), values in group.declared.items():
         for value in values:
             at = pointer("args", name, keyword)
             new = append_item(new, at, value) if keyword == "enum" else replace_value(new, at, value)
-    decode(new.encode(), group.id)
+    decode(new.encode(), group.grant_id)
     return new
 
 
-def _command(root: "Root", group: Group, wanted: set_fields.GrantEdit) -> str:
+def _command(root: "Root", group: DeniedGroup, wanted: set_fields.GrantEdit) -> str:
     where = root_option(root)
     if group.declared:
-        return f"cortex-policy edit {group.id}{where}"
-    verb, scope = ("new", "scope") if group.kind == NEW else ("set", "add-scope")
+        return f"cortex-policy edit {group.grant_id}{where}"
+    verb, scope = ("new", "scope") if group.kind == NO_GRANT else ("set", "add-scope")
     words = [("allow", action) for action in wanted.allow]
     words += [("rate", str(wanted.rate))] if wanted.rate is not None else []
     words += [(scope, each) for each in wanted.add_scopes]
     # a word that starts with a dash would be read as an option
     options = "".join(f" --{name}{'=' if word[:1] == '-' else ' '}{quoted(word)}" for name, word in words)
-    return f"cortex-policy {verb} {group.id}{options}{where}"
+    return f"cortex-policy {verb} {group.grant_id}{options}{where}"

@@ -19,7 +19,7 @@ class Rule(Value):
     sentence: str
     why: str
     example: str = ""
-    mended: str = ""
+    fixed_example: str = ""
 
 
 RULES = (
@@ -86,19 +86,19 @@ def severity_of(code: str) -> str:
 def rule_of(code: str) -> Rule:
     """Return the rule of a code; raise UsageError where there is none, with the nearest."""
     if code not in _BY_CODE:
-        raise _unknown(code)
+        raise _unknown_rule_error(code)
     return _BY_CODE[code]
 
 
-def codes_of(word: str) -> frozenset[str]:
+def expand_code(word: str) -> frozenset[str]:
     """Return the codes that a code or a group stands for; raise UsageError for none."""
     codes = frozenset(code for code in _BY_CODE if code == word or code.startswith(f"{word}-"))
     if not codes:
-        raise _unknown(word)
+        raise _unknown_rule_error(word)
     return codes
 
 
-def _unknown(word: str) -> UsageError:
+def _unknown_rule_error(word: str) -> UsageError:
     from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
 
     groups = dict.fromkeys(code.partition("-")[0] for code in _BY_CODE)

@@ -9,15 +9,15 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from cortex_policy.core.decode import whole_number
-from cortex_policy.schema.document_errors import fault_of, foreign
-from cortex_policy.schema.problems import MOST_FOUND
+from cortex_policy.schema.document_errors import finding_for_non_grant, finding_of_error
+from cortex_policy.schema.problems import MAX_FINDINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.schema.problems import Finding
 
 
-def _whole(value: object) -> object:
+def _to_integer(value: object) -> object:
     """Return the integer that a JSON number stands for, as `30.0` does; anything else as it is."""
     number = whole_number(value)
     return value if number is None else number
@@ -28,7 +28,7 @@ class RateDocument(BaseModel):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="allow", title="Rate")
 
-    per_minute: Annotated[int, BeforeValidator(_whole)] = Field(
+    per_minute: Annotated[int, BeforeValidator(_to_integer)] = Field(
         alias="perMinute", ge=1, description="Calls of each action that any 60 seconds may hold."
     )
 
@@ -52,26 +52,26 @@ class GrantDocument(BaseModel):
     )
 
 
-def faults(document: Any) -> "tuple[Finding, ...]":
+def find_document_errors(document: Any) -> "tuple[Finding, ...]":
     """Return all that keeps a decoded value from being a grant, or the one thing that shows it was not meant as one."""
-    other = foreign(document)
+    other = finding_for_non_grant(document)
     if other is not None:
         return (other,)
     try:
-        GrantDocument.model_validate({key: _shortened(value) for key, value in document.items()})
+        GrantDocument.model_validate({key: _shorten(value) for key, value in document.items()})
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False)
-        return tuple(fault_of(document, dict(one)) for one in found)
+        return tuple(finding_of_error(document, dict(one)) for one in found)
     message = "the model takes what the decoder refuses"
     raise AssertionError(message)
 
 
-def _shortened(value: Any) -> Any:
+def _shorten(value: Any) -> Any:
     """Return an array of strings up to the last wrong element that is told: each error takes a KiB."""
     if not isinstance(value, list):
         return value
     wrong = [index for index, part in enumerate(value) if not isinstance(part, str)]
-    return value[: wrong[MOST_FOUND - 1] + 1] if len(wrong) > MOST_FOUND else value
+    return value[: wrong[MAX_FINDINGS - 1] + 1] if len(wrong) > MAX_FINDINGS else value
 
 
 def json_schema() -> dict[str, Any]:

@@ -5,20 +5,20 @@ from difflib import get_close_matches
 
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.schema.problems import Finding, pointer
-from cortex_policy.schema.rules.keys import KNOWN, is_like_per_minute, meant
+from cortex_policy.schema.rules.keys import GRANT_KEYS, is_like_per_minute, similar_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MOST_SHOWN = 40
-_REQUIRED = {
+MAX_SHOWN = 40
+_EXAMPLE_MEMBERS = {
     "tool": '"tool": "NAME"',
     "actions": '"actions": ["ACTION"]',
     "rate": '"rate": {"perMinute": 30}',
     "perMinute": '"perMinute": 30',
 }
-_MUST_BE = {
+_EXPECTED = {
     ("tool",): "a string that is not empty",
     ("actions",): "an array of strings",
     ("fsScope",): "an array of strings",
@@ -27,20 +27,20 @@ _MUST_BE = {
     ("rate",): 'an object like {"perMinute": 30}',
     ("rate", "perMinute"): "an integer of at least 1",
 }
-_KINDS: "dict[type, str]" = {dict: "an object", list: "an array", bool: "a boolean", str: "a string"}
-_TELLING = frozenset(KNOWN) - {"args"}  # which other files have too
-_VALUES = ("string_too_short", "greater_than_equal", "literal_error")
-_OF_TOOLS = re.compile("tool|grant", re.IGNORECASE)
-_SEE = "see what a grant looks like with `cortex-policy schema`"
+_TYPE_NAMES: "dict[type, str]" = {dict: "an object", list: "an array", bool: "a boolean", str: "a string"}
+_DISTINCTIVE_KEYS = frozenset(GRANT_KEYS) - {"args"}  # which other files have too
+_VALUE_ERRORS = ("string_too_short", "greater_than_equal", "literal_error")
+_GRANT_SCHEMA = re.compile("tool|grant", re.IGNORECASE)
+_SCHEMA_HINT = "see what a grant looks like with `cortex-policy schema`"
 
 
-def foreign(document: object) -> Finding | None:
+def finding_for_non_grant(document: object) -> Finding | None:
     """Return the one finding for a value that was never meant as a grant, None for one that may have been."""
     if not isinstance(document, dict):
-        said = _KINDS.get(type(document), "null" if document is None else "a number")
-        return Finding("shape-other", f"a grant is a JSON object, and this is {said}", _SEE)
+        said = _TYPE_NAMES.get(type(document), "null" if document is None else "a number")
+        return Finding("shape-other", f"a grant is a JSON object, and this is {said}", _SCHEMA_HINT)
     link = document.get("$schema")
-    if not document or any(meant(key) in _TELLING for key in document):
+    if not document or any(similar_key(key) in _DISTINCTIVE_KEYS for key in document):
         return None
     if (isinstance(link, str) and "json-schema.org" in link) or {
         "properties",
@@ -49,36 +49,36 @@ def foreign(document: object) -> Finding | None:
     } & document.keys():
         hint = "a schema says what grants look like, and stands elsewhere; make a grant with `cortex-policy new ID`"
         return Finding("shape-schema", "it is a JSON Schema, not a grant", hint)
-    if isinstance(link, str) and _OF_TOOLS.search(link):
+    if isinstance(link, str) and _GRANT_SCHEMA.search(link):
         return None  # it says what it means to be
     hint = "a grant has `tool`, `actions` and `rate`; make one with `cortex-policy new ID`, or move this file away"
-    return Finding("shape-other", f"it is JSON, but no tool grant: it has {_listed(document)}", hint)
+    return Finding("shape-other", f"it is JSON, but no tool grant: it has {_list_keys(document)}", hint)
 
 
-def fault_of(document: "Mapping[str, object]", error: "Mapping[str, object]") -> Finding:
+def finding_of_error(document: "Mapping[str, object]", error: "Mapping[str, object]") -> Finding:
     """Return the finding for an error of the model: a key that is missing, or a value that is wrong."""
     steps = error["loc"]
     if not isinstance(steps, tuple):
         message = "an error without a place"
         raise AssertionError(message)  # noqa: TRY004 - a bug of ours
     if error["type"] == "missing":
-        return _missing(document, steps)
+        return _missing_key_finding(document, steps)
     value = error["input"]
-    code = "shape-value" if error["type"] in _VALUES or isinstance(value, float) else "shape-type"
-    must_be = _MUST_BE.get(steps, "a string")
+    code = "shape-value" if error["type"] in _VALUE_ERRORS or isinstance(value, float) else "shape-type"
+    must_be = _EXPECTED.get(steps, "a string")
     kind = "the string " if isinstance(value, str) and code == "shape-type" else ""
-    message = f"`{_label(steps)}` is {kind}{_said(value)}, and must be {must_be}"
-    return Finding(code, message, _instead(steps, value), pointer(*steps))
+    message = f"`{_label(steps)}` is {kind}{_describe_value(value)}, and must be {must_be}"
+    return Finding(code, message, _suggestion(steps, value), pointer(*steps))
 
 
-def _missing(document: "Mapping[str, object]", steps: tuple[object, ...]) -> Finding:
+def _missing_key_finding(document: "Mapping[str, object]", steps: tuple[object, ...]) -> Finding:
     key = str(steps[-1])
     if len(steps) == 1:
-        near = [one for one in document if one not in KNOWN and meant(one) == key]
+        near = [one for one in document if one not in GRANT_KEYS and similar_key(one) == key]
     else:
         rate = document["rate"]
         near = [one for one in rate if is_like_per_minute(one)] if isinstance(rate, dict) else []
-    hint = f"add {_REQUIRED[key]}"
+    hint = f"add {_EXAMPLE_MEMBERS[key]}"
     if near:
         hint = f"`{near[0]}` is another key: did you mean `{key}`?"
     return Finding("shape-missing", f"`{_label(steps)}` is missing", hint, pointer(*steps[:-1]))
@@ -89,34 +89,34 @@ def _label(steps: tuple[object, ...]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
 
 
-def _said(value: object) -> str:
+def _describe_value(value: object) -> str:
     """Say what stands there: a word or number as it is, a container by its kind."""
     if value == "":
         return "empty"
     if isinstance(value, str):
-        return f"`{value[:MOST_SHOWN]}{'...' if len(value) > MOST_SHOWN else ''}`"
+        return f"`{value[:MAX_SHOWN]}{'...' if len(value) > MAX_SHOWN else ''}`"
     if value is None or isinstance(value, bool):
         return str(value).lower().replace("none", "null")
     if isinstance(value, int | float):
         return f"{value:.15g}" if isinstance(value, float) or abs(value) < 1 << 53 else "a giant number"
-    return _KINDS[type(value)]
+    return _TYPE_NAMES[type(value)]
 
 
-def _instead(steps: tuple[object, ...], value: object) -> str:
+def _suggestion(steps: tuple[object, ...], value: object) -> str:
     """Propose what was meant, where that can be guessed."""
     if isinstance(value, str):
         if steps == ("dataClass",):
             near = get_close_matches(value.lower(), DATA_CLASSES, 1)
-            return f"did you mean `{near[0]}`?" if near else _SEE
+            return f"did you mean `{near[0]}`?" if near else _SCHEMA_HINT
         if steps == ("rate", "perMinute") and value.isdecimal():
-            return f"write {value[:MOST_SHOWN]} without quotes"
+            return f"write {value[:MAX_SHOWN]} without quotes"
         if steps in {("actions",), ("fsScope",)}:
-            return f'write ["{value[:MOST_SHOWN]}"]'
+            return f'write ["{value[:MAX_SHOWN]}"]'
     if steps == ("rate",) and isinstance(value, int) and not isinstance(value, bool):
-        return f'write {{"perMinute": {_said(value)}}}'
-    return _SEE
+        return f'write {{"perMinute": {_describe_value(value)}}}'
+    return _SCHEMA_HINT
 
 
-def _listed(document: "Mapping[str, object]") -> str:
-    keys = [f"`{key[:MOST_SHOWN]}`" for key in document]
+def _list_keys(document: "Mapping[str, object]") -> str:
+    keys = [f"`{key[:MAX_SHOWN]}`" for key in document]
     return ", ".join(keys[:3]) + (" and more" if len(keys) > 3 else "")  # noqa: PLR2004 - enough to recognise it

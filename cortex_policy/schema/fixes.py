@@ -5,25 +5,25 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.json_edit import remove_value, rename_key
 from cortex_policy.core.model import GrantError, UsageError, Value
 
-_MOST_READ = 1 << 20  # bytes, in all repairs of one file: each reads the whole of it several times
+_MAX_BYTES_READ = 1 << 20  # bytes, in all repairs of one file: each reads the whole of it several times
 
 
-class Mend(Value):
+class Fix(Value):
     """What is wrong at a JSON Pointer goes, or its key gets another name."""
 
     pointer: str
-    key: str | None = None
+    new_key: str | None = None
 
 
-def affordable(data: bytes) -> int:
+def max_fixes(data: bytes) -> int:
     """Return how many repairs of a file are tried in one run: all of a grant as they are, one of a giant."""
-    return max(1, _MOST_READ // max(1, len(data)))
+    return max(1, _MAX_BYTES_READ // max(1, len(data)))
 
 
-def mended(text: str, mend: Mend) -> str | None:
+def apply_fix(text: str, mend: Fix) -> str | None:
     """Return the text as repaired; None where that would allow more than before, and is an operator's to decide."""
     try:
-        new = remove_value(text, mend.pointer) if mend.key is None else rename_key(text, mend.pointer, mend.key)
+        new = remove_value(text, mend.pointer) if mend.new_key is None else rename_key(text, mend.pointer, mend.new_key)
         meaning = compare_grants(decode(text.encode()), decode(new.encode()))
     except (GrantError, UsageError):  # nobody knows what was meant
         return None

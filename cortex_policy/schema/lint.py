@@ -6,30 +6,36 @@ from itertools import chain
 from cortex_policy.core.decode import MalformedError, decode_json, grant_from_document
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.scope_prefix import normalize_scope_cached
-from cortex_policy.schema.fixes import Mend, affordable, mended
-from cortex_policy.schema.problems import MOST_FOUND, Finding
-from cortex_policy.schema.rules.arguments import catastrophic_patterns, unenforceable
-from cortex_policy.schema.rules.keys import idle_keys, tool_of_id, unknown_keys
-from cortex_policy.schema.rules.parsed_grant import Subject
-from cortex_policy.schema.rules.scopes import covered_scopes, dead_scopes, escalating_scopes, odd_actions, wide_grants
+from cortex_policy.schema.fixes import Fix, apply_fix, max_fixes
+from cortex_policy.schema.problems import MAX_FINDINGS, Finding
+from cortex_policy.schema.rules.arguments import catastrophic_patterns, unenforceable_declarations
+from cortex_policy.schema.rules.keys import tool_id_mismatch, unenforced_keys, unknown_keys
+from cortex_policy.schema.rules.parsed_grant import ParsedGrant
+from cortex_policy.schema.rules.scopes import (
+    escalating_scopes,
+    missing_scopes,
+    redundant_scopes,
+    suspicious_actions,
+    unmatchable_scopes,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-FOREIGN = ("shape-other", "shape-schema")
-MOST_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
-RULES_OF_KEYS = (unknown_keys, idle_keys)  # which tell of a document that is no grant yet, too
-RULES_OF_GRANTS = (
-    tool_of_id, odd_actions, dead_scopes, covered_scopes, wide_grants, escalating_scopes,
-    unenforceable, catastrophic_patterns,
+NON_GRANT_CODES = ("shape-other", "shape-schema")
+MAX_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
+KEY_RULES = (unknown_keys, unenforced_keys)  # which tell of a document that is no grant yet, too
+GRANT_RULES = (
+    tool_id_mismatch, suspicious_actions, unmatchable_scopes, redundant_scopes, missing_scopes, escalating_scopes,
+    unenforceable_declarations, catastrophic_patterns,
 )  # fmt: skip
 
 
-def examine(
+def lint_grant(
     data: bytes, grant_id: str = "", called: str = "ID", root: str = ""
-) -> tuple[Subject | None, tuple[Finding, ...]]:
+) -> tuple[ParsedGrant | None, tuple[Finding, ...]]:
     """Decode the bytes of a grant as `check` does; return it, if it is one, and all that is wrong or doubtful.
 
     The id is the stem of its file, and `called` how a command names it: its id, where it lies in its place.
@@ -40,40 +46,42 @@ def examine(
     except MalformedError:
         from cortex_policy.schema.syntax import diagnose  # noqa: PLC0415 - most files are sound
 
-        return None, diagnose.faults(data)
+        return None, diagnose.find_syntax_errors(data)
     try:
         grant = grant_from_document(document, grant_id)
     except GrantError:
-        from cortex_policy.schema.document import faults  # noqa: PLC0415 - pydantic costs 136 ms
+        from cortex_policy.schema.document import find_document_errors  # noqa: PLC0415 - pydantic costs 136 ms
 
-        found = faults(document)
-        return None, found if found[0].code in FOREIGN else tuple(first_of_each(chain(found, _of_keys(document))))
-    subject = Subject(document, grant, called, tuple(map(normalize_scope_cached, grant.fs_scope)), root)
-    more = chain.from_iterable(rule(subject) for rule in RULES_OF_GRANTS)
-    return subject, tuple(first_of_each(chain(_of_keys(document), more)))
-
-
-def _of_keys(document: "dict[str, Any]") -> "Iterator[Finding]":
-    return chain.from_iterable(rule(document) for rule in RULES_OF_KEYS)
+        found = find_document_errors(document)
+        return None, found if found[0].code in NON_GRANT_CODES else tuple(
+            limit_per_code(chain(found, _key_findings(document)))
+        )
+    subject = ParsedGrant(document, grant, called, tuple(map(normalize_scope_cached, grant.fs_scope)), root)
+    more = chain.from_iterable(rule(subject) for rule in GRANT_RULES)
+    return subject, tuple(limit_per_code(chain(_key_findings(document), more)))
 
 
-def first_of_each(findings: "Iterable[Finding]") -> "Iterator[Finding]":
+def _key_findings(document: "dict[str, Any]") -> "Iterator[Finding]":
+    return chain.from_iterable(rule(document) for rule in KEY_RULES)
+
+
+def limit_per_code(findings: "Iterable[Finding]") -> "Iterator[Finding]":
     """Yield findings, of each code no more than anybody reads: those of one must not hide those of another."""
     seen: Counter[str] = Counter()
     for finding in findings:
         seen[finding.code] += 1
-        if seen[finding.code] <= MOST_FOUND:
+        if seen[finding.code] <= MAX_FINDINGS:
             yield finding
 
 
-def repaired(data: bytes, codes: frozenset[str]) -> bytes:
+def apply_fixes(data: bytes, codes: frozenset[str]) -> bytes:
     """Return the bytes of a grant with the certain repairs of these codes; what does not load stays as it is."""
-    left = affordable(data)
-    for _ in range(MOST_ROUNDS):
+    left = max_fixes(data)
+    for _ in range(MAX_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
-        mends = [one.mend for one in examine(data)[1] if one.mend is not None and one.code in codes]
-        for mend in sorted(mends, key=_from_the_end)[:left]:
-            text = mended(text, mend) or text
+        mends = [one.fix for one in lint_grant(data)[1] if one.fix is not None and one.code in codes]
+        for mend in sorted(mends, key=_last_first)[:left]:
+            text = apply_fix(text, mend) or text
         left = max(0, left - len(mends))
         before, data = data, text.encode("utf-8", "surrogateescape")
         if data == before or not left:
@@ -81,7 +89,7 @@ def repaired(data: bytes, codes: frozenset[str]) -> bytes:
     return data
 
 
-def _from_the_end(mend: Mend) -> tuple[str, int]:
+def _last_first(mend: Fix) -> tuple[str, int]:
     """Order repairs so that none moves what a later one points at."""
     parent, _, step = mend.pointer.rpartition("/")
     return parent, -int(step) if step.isdecimal() else 0

@@ -3,16 +3,16 @@
 from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree
 from cortex_policy.core.model import Value
 from cortex_policy.schema.catalog import ERROR, severity_of
-from cortex_policy.schema.fixes import affordable, mended
+from cortex_policy.schema.fixes import apply_fix, max_fixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cortex_policy.schema.fixes import Mend
+    from cortex_policy.schema.fixes import Fix
 
-MOST_FOUND = 100  # in one file
-MOST_SHOWN = 100  # characters of a line
+MAX_FINDINGS = 100  # in one file
+MAX_LINE_LENGTH = 100  # characters of a line
 
 
 class Finding(Value):
@@ -28,7 +28,7 @@ class Finding(Value):
     pointer: str = ""
     at_key: bool = False
     span: tuple[int, int] | None = None
-    mend: "Mend | None" = None
+    fix: "Fix | None" = None
 
 
 class Replacement(Value):
@@ -80,42 +80,42 @@ def pointer(*steps: object) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
-def unplaced(file: str, code: str, message: str, hint: str = "") -> Problem:
+def file_problem(file: str, code: str, message: str, hint: str = "") -> Problem:
     """Return a problem of a whole file or directory."""
     return Problem(file, 1, 1, 1, 1, "", code, severity_of(code), message, hint)
 
 
-def placed(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[Problem, ...]:
+def locate(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[Problem, ...]:
     """Return findings as problems of a file, in the order of its lines."""
     text = data.decode("utf-8", "replace")
     try:
         root = parse_tree(text)
     except JsonSyntaxError:
         root = None  # what was found there has a span
-    left = affordable(data)
+    left = max_fixes(data)
     problems = []
     for finding in findings:
-        mend = finding.mend if left else None
+        mend = finding.fix if left else None
         left -= mend is not None
-        problems.append(_problem(file, text, root, finding, mend))
+        problems.append(_locate_finding(file, text, root, finding, mend))
     return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.code)))
 
 
-def _problem(file: str, text: str, root: JsonNode | None, finding: Finding, mend: "Mend | None") -> Problem:
-    start, end = finding.span or _span(root, finding)
+def _locate_finding(file: str, text: str, root: JsonNode | None, finding: Finding, mend: "Fix | None") -> Problem:
+    start, end = finding.span or _text_span(root, finding)
     line, column = line_and_column(text, start)
     first = text.rfind("\n", 0, start) + 1
     last = text.find("\n", start)
     whole = text[first : last if last >= 0 else None].removesuffix("\r")
-    shown = max(0, column - 1 - MOST_SHOWN // 2) if len(whole) > MOST_SHOWN else 0
+    shown = max(0, column - 1 - MAX_LINE_LENGTH // 2) if len(whole) > MAX_LINE_LENGTH else 0
     return Problem(
         file, line, column, *line_and_column(text, max(start, end)), finding.pointer, finding.code,
         severity_of(finding.code), finding.message, finding.hint,
-        _replacement(text, mend), whole[shown : shown + MOST_SHOWN], shown + 1,
+        _replacement(text, mend), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
     )  # fmt: skip
 
 
-def _span(root: JsonNode | None, finding: Finding) -> tuple[int, int]:
+def _text_span(root: JsonNode | None, finding: Finding) -> tuple[int, int]:
     if root is None:
         return 0, 0
     node = node_at(root, finding.pointer)
@@ -124,8 +124,8 @@ def _span(root: JsonNode | None, finding: Finding) -> tuple[int, int]:
     return (node.start, node.end) if finding.pointer else (node.start, node.start + 1)
 
 
-def _replacement(text: str, mend: "Mend | None") -> Replacement | None:
-    new = mended(text, mend) if mend is not None else None
+def _replacement(text: str, mend: "Fix | None") -> Replacement | None:
+    new = apply_fix(text, mend) if mend is not None else None
     if new is None:
         return None
     shorter = min(len(text), len(new))

@@ -14,7 +14,7 @@ from conftest import CALLER, by_caller
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage import emergency_stop, stamp
-from cortex_policy.manage.cases.scaffold import begin
+from cortex_policy.manage.cases.scaffold import write_first_cases
 from cortex_policy.manage.editing import operations
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.history import log, undo
@@ -75,7 +75,7 @@ WRITES: dict[str, Callable[[Root], object]] = {
     "stamp write": stamp.write_stamp,
     "init": lambda root: (shutil.rmtree(f"{root.path}/.cortex"), init_root.init_root(root.path)),
     "init --pre-commit": lambda root: init_root.init_root(root.path, with_hooks=True),
-    "test --init": lambda root: begin(root, "git"),
+    "test --init": lambda root: write_first_cases(root, "git"),
     "config set --project": lambda root: set_value(SettingsFile(PROJECT, root), "sensitive", "ask", yes),
 }
 
@@ -163,7 +163,7 @@ def test_a_root_that_a_link_leads_to_by_now_is_not_written(theirs: Root, root: P
     for write in (
         lambda: operations.edit_grant(inner, "git", GrantEdit(rate=7), yes),
         lambda: stamp.write_stamp(inner),
-        lambda: begin(inner, "git"),
+        lambda: write_first_cases(inner, "git"),
         lambda: emergency_stop.resume_root(inner),
     ):
         with pytest.raises(NotDone, match="was replaced meanwhile"):

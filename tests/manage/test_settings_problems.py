@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.settings_problems import CODE, settings_error, settings_warnings
-from cortex_policy.manage.validation.suppressions import Exemptions, Wanted
-from cortex_policy.manage.validation.validate import targets, validate
+from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
+from cortex_policy.manage.validation.validate import find_targets, validate
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.state.settings import layers
 
@@ -26,8 +26,8 @@ def config(root: Path, tmp_path: Path) -> Path:
 
 def look(*words: str) -> Report:
     """Validate what the words name."""
-    where = targets(words, None)
-    return validate(where, Exemptions(where, Wanted()), lambda results, _: results)
+    where = find_targets(words, None)
+    return validate(where, Suppressions(where, RuleSelection()), lambda results, _: results)
 
 
 def told() -> list[Problem]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.ecma_regex import SharedSteps
-from cortex_policy.manage.audit.reader import Tally
+from cortex_policy.manage.audit.reader import ReadCounts
 from cortex_policy.manage.replay.replay import replay
 from cortex_policy.manage.suggest import TOO_WIDE, Suggestions, suggest
 from cortex_policy.state import Root
@@ -33,12 +33,12 @@ def tree(tmp_path: Path) -> Path:
 
 def suggested(tree: Path, lines: list[str], only: str | None = None) -> Suggestions:
     """Look for what would have allowed the calls of a log."""
-    return suggest(Root(str(tree), named=False), [line.encode() for line in lines], Tally(), only=only)
+    return suggest(Root(str(tree), named=False), [line.encode() for line in lines], ReadCounts(), only=only)
 
 
 def commands(done: Suggestions) -> list[tuple[str, int]]:
     """Return what an operator would type, and how many calls it is for."""
-    return [(one.command.removeprefix("cortex-policy "), one.calls) for one in done.found]
+    return [(one.command.removeprefix("cortex-policy "), one.calls) for one in done.suggestions]
 
 
 def on_paths(*paths: str) -> list[str]:
@@ -69,7 +69,7 @@ def test_the_smallest_change_is_named(tree: Path, lines: list[str], expected: li
     """By the command that makes it."""
     done = suggested(tree, lines)
     assert commands(done) == expected
-    assert done.helpless == ()
+    assert done.unfixable == ()
 
 
 @pytest.mark.parametrize(("lines", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
@@ -77,12 +77,12 @@ def test_what_is_suggested_would_have_allowed_them(tree: Path, lines: list[str],
     """Replayed on the texts of its diffs, every call passes; none is applied."""
     before = (tree / ".cortex" / "policy" / "tools" / "git.json").read_bytes()
     assert expected
-    for one in suggested(tree, lines).found:
+    for one in suggested(tree, lines).suggestions:
         policy = {one.change.name: one.change.new.grant}
         early = [event(-100, "nothing", "action_not_allowed"), *lines]  # so that the log knows of all hits
-        done = replay(Root("/r", named=True), [line.encode() for line in early], Tally(), policy)  # type: ignore[arg-type]
-        assert done.opened == one.calls
-        assert not done.closed
+        done = replay(Root("/r", named=True), [line.encode() for line in early], ReadCounts(), policy)  # type: ignore[arg-type]
+        assert done.newly_allowed == one.calls
+        assert not done.newly_denied
         assert one.diff
     assert (tree / ".cortex" / "policy" / "tools" / "git.json").read_bytes() == before
 
@@ -109,22 +109,22 @@ HELPLESS = [
 def test_what_no_change_should_allow_or_nobody_knows_is_said(tree: Path, line: str) -> None:
     """Never a scope that is wider than its paths need, and never a guess."""
     done = suggested(tree, [line])
-    assert done.found == ()
-    assert [one.count for one in done.helpless] == [1]
+    assert done.suggestions == ()
+    assert [one.count for one in done.unfixable] == [1]
     assert done.denied == 1
 
 
 def test_directories_without_a_common_one_are_too_wide(tree: Path) -> None:
     """The root is no scope."""
     done = suggested(tree, on_paths(*(f"{top}/x" for top in "abcdefgh")))
-    assert (done.found, [one.why for one in done.helpless]) == ((), [TOO_WIDE])
+    assert (done.suggestions, [one.why for one in done.unfixable]) == ((), [TOO_WIDE])
 
 
 def test_a_bound_moves_as_far_as_the_furthest_call(tree: Path) -> None:
     """And an `enum` takes each value once."""
     lines = [event(n, "tree", "argument_not_allowed", args={"depth": depth}) for n, depth in enumerate((5, 9, 7))]
     lines += [event(n, "tree", "argument_not_allowed", args={"mode": mode}) for n, mode in enumerate("xyx")]
-    depth, mode = suggested(tree, lines).found
+    depth, mode = suggested(tree, lines).suggestions
     assert '+      "maximum": 9' in depth.diff
     assert mode.change.new.grant is not None
     assert mode.change.new.grant.args["mode"] == {"enum": ["fast", "x", "y"]}
@@ -133,29 +133,29 @@ def test_a_bound_moves_as_far_as_the_furthest_call(tree: Path) -> None:
 def test_a_scope_that_others_run_is_a_warning(tree: Path) -> None:
     """As `diff` says it; what the grant covers already is not told again."""
     done = suggested(tree, on_paths(".github/workflows/ci.yml"))
-    assert [one.path for one in done.found[0].escalations] == [".github/workflows"]
+    assert [one.path for one in done.suggestions[0].escalations] == [".github/workflows"]
 
 
 def test_calls_above_the_rate_are_told_apart(tree: Path) -> None:
     """A change allows no more of them than the rate does."""
     lines = [on_path(n, "push", "docs/x", "action_not_allowed") for n in range(5)]
-    only = suggested(tree, lines).found[0]
-    assert (only.calls, only.limited) == (3, 2)
+    only = suggested(tree, lines).suggestions[0]
+    assert (only.calls, only.above_rate) == (3, 2)
 
 
 def test_what_passes_by_now_needs_nothing(tree: Path) -> None:
     """Other grants are left out where one is named."""
     lines = [on_path(0, "tree", "docs/x", "path_outside_scope"), event(0, "x", "grant_not_found", grant="other")]
     done = suggested(tree, lines, "git")
-    assert (done.found, done.denied, done.passing) == ((), 1, 1)
+    assert (done.suggestions, done.denied, done.allowed_now) == ((), 1, 1)
 
 
 def test_what_may_have_been_mistyped_is_asked_back(tree: Path) -> None:
     """A grant or an action that reads like one that is there: then nothing need be allowed."""
     lines = [event(0, "tre", "action_not_allowed"), event(1, "tree", "grant_not_found", grant="gti")]
-    assert [one.nearest for one in suggested(tree, lines).found] == ["tree", "git"]
+    assert [one.nearest for one in suggested(tree, lines).suggestions] == ["tree", "git"]
     lines = [event(0, "push", "action_not_allowed"), event(1, "tree", "grant_not_found", grant="llm")]
-    assert [one.nearest for one in suggested(tree, lines).found] == ["", ""]
+    assert [one.nearest for one in suggested(tree, lines).suggestions] == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_what_may_have_been_mistyped_is_asked_back(tree: Path) -> None:
 def test_what_nobody_can_type_is_not_suggested(tree: Path, line: str) -> None:
     """Whoever wrote it into the log meant a terminal, or the shell of whoever copies the command."""
     done = suggested(tree, [line])
-    assert (done.found, [one.count for one in done.helpless]) == ((), [1])
+    assert (done.suggestions, [one.count for one in done.unfixable]) == ((), [1])
 
 
 def test_nothing_is_suggested_for_what_takes_too_many_steps(tree: Path) -> None:
@@ -174,5 +174,5 @@ def test_nothing_is_suggested_for_what_takes_too_many_steps(tree: Path) -> None:
     lines = [event(n, "tree", DENIED[1], args={"mode": "slow", "name": "b" * (n + 99)}) for n in range(3)]
     with SharedSteps(0):
         done = suggested(tree, lines)
-    assert done.found == ()
-    assert {"steps in patterns" in one.why for one in done.helpless} == {True}
+    assert done.suggestions == ()
+    assert {"steps in patterns" in one.why for one in done.unfixable} == {True}

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.schema.catalog import ERROR, NOTE, RULES, WARNING, Rule, codes_of, rule_of
-from cortex_policy.schema.lint import examine
+from cortex_policy.schema.catalog import ERROR, NOTE, RULES, WARNING, Rule, expand_code, rule_of
+from cortex_policy.schema.lint import lint_grant
 
 GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
 WITH_EXAMPLE = [rule for rule in RULES if rule.example and rule.code != "key-schema"]  # that one needs a directory
@@ -23,17 +23,17 @@ def text_of(example: str) -> bytes:
 def test_the_example_of_a_rule_is_found_by_it_and_by_no_other_of_its_group(rule: Rule) -> None:
     """So that what `rule` shows is true."""
     if rule.code.startswith(("syntax", "shape")):
-        found = {one.code for one in examine(text_of(rule.example))[1]}
+        found = {one.code for one in lint_grant(text_of(rule.example))[1]}
         assert rule.code in found
         return
-    found = {one.code for one in examine(text_of(rule.example))[1]}
+    found = {one.code for one in lint_grant(text_of(rule.example))[1]}
     assert {code for code in found if code.partition("-")[0] == rule.code.partition("-")[0]} == {rule.code}
 
 
-@pytest.mark.parametrize("rule", [rule for rule in WITH_EXAMPLE if rule.mended], ids=lambda rule: rule.code)
+@pytest.mark.parametrize("rule", [rule for rule in WITH_EXAMPLE if rule.fixed_example], ids=lambda rule: rule.code)
 def test_the_mended_example_is_not_found(rule: Rule) -> None:
     """So that what `rule` proposes helps."""
-    assert rule.code not in {one.code for one in examine(text_of(rule.mended))[1]}
+    assert rule.code not in {one.code for one in lint_grant(text_of(rule.fixed_example))[1]}
 
 
 def test_codes_are_unique_and_say_their_group() -> None:
@@ -46,8 +46,8 @@ def test_codes_are_unique_and_say_their_group() -> None:
 
 def test_a_word_stands_for_a_code_or_a_group() -> None:
     """Both are what people type."""
-    assert codes_of("scope-dead") == {"scope-dead"}
-    assert {"scope-dead", "scope-covered"} < codes_of("scope")
+    assert expand_code("scope-dead") == {"scope-dead"}
+    assert {"scope-dead", "scope-covered"} < expand_code("scope")
     assert rule_of("scope-dead").severity == ERROR
 
 
@@ -56,7 +56,7 @@ def test_a_word_stands_for_a_code_or_a_group() -> None:
 )
 def test_an_unknown_code_is_told_with_the_nearest(word: str, near: str) -> None:
     """A typo in a configuration must not select nothing in silence."""
-    for ask in (codes_of, rule_of):
+    for ask in (expand_code, rule_of):
         with pytest.raises(UsageError) as caught:
             ask(word)
         assert near.partition("-")[0] in caught.value.hint

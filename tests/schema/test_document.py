@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from cortex_policy.core.decode import decode, decode_json
 from cortex_policy.core.json_tree import node_at, parse_tree
 from cortex_policy.core.model import GrantError
-from cortex_policy.schema.document import GrantDocument, faults, json_schema
+from cortex_policy.schema.document import GrantDocument, find_document_errors, json_schema
 from tests.support.chance import chance
 from tests.support.json_documents import grants, pointers
 
@@ -77,7 +77,7 @@ CASES: list[tuple[Any, list[tuple[str, str, str, str]]]] = [
 @pytest.mark.parametrize(("document", "expected"), CASES)
 def test_all_that_is_wrong_is_told_at_its_place(document: Any, expected: list[tuple[str, str, str, str]]) -> None:
     """In our words, with what would do."""
-    found = faults(document)
+    found = find_document_errors(document)
     assert [(one.code, one.pointer) for one in found] == [(code, at) for code, at, _, _ in expected]
     for one, (_, _, message, hint) in zip(found, expected, strict=True):
         assert message in one.message
@@ -144,7 +144,7 @@ def test_model_decoder_and_schema_agree(document: Any, random: Random, changes: 
     text = json.dumps(document)
     value = decode_json(text.encode())
     if is_refused(document):
-        found = faults(value)
+        found = find_document_errors(value)
         assert found
         assert all(node_at(parse_tree(text), one.pointer) for one in found)
         assert not SCHEMA.is_valid(value)
@@ -173,4 +173,4 @@ def test_the_schema_is_one() -> None:
 def test_a_model_that_takes_what_the_decoder_refuses_is_a_bug() -> None:
     """It must not end as a grant without problems."""
     with pytest.raises(AssertionError):
-        faults(GRANT)
+        find_document_errors(GRANT)

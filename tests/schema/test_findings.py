@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from cortex_policy.core.compare.grants import NARROWED, SAME, compare_grants
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.schema.catalog import RULES
-from cortex_policy.schema.lint import examine, repaired
-from cortex_policy.schema.problems import placed
+from cortex_policy.schema.lint import apply_fixes, lint_grant
+from cortex_policy.schema.problems import locate
 
 EVERY = frozenset(rule.code for rule in RULES)
 GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
@@ -20,7 +20,7 @@ GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
 def found(grant_id: str = "t", **keys: object) -> list[tuple[str, str]]:
     """Return the code and the place of what is found in a grant with these keys."""
     data = json.dumps(GRANT | keys).encode()
-    return [(one.code, one.pointer) for one in examine(data, grant_id, grant_id)[1]]
+    return [(one.code, one.pointer) for one in lint_grant(data, grant_id, grant_id)[1]]
 
 
 CASES: list[tuple[dict[str, object], list[tuple[str, str]]]] = [
@@ -94,7 +94,7 @@ def test_keys_are_told_of_what_does_not_load_too() -> None:
     assert found(rate=5, fsscope=[], enabled=False) == [
         ("shape-type", "/rate"), ("key-unknown", "/fsscope"), ("key-idle", "/enabled"),
     ]  # fmt: skip
-    assert [one.code for one in examine(b'{"version": 1, "enabled": false}')[1]] == ["shape-other"]
+    assert [one.code for one in lint_grant(b'{"version": 1, "enabled": false}')[1]] == ["shape-other"]
 
 
 @pytest.mark.parametrize(
@@ -114,10 +114,10 @@ def test_keys_are_told_of_what_does_not_load_too() -> None:
 )
 def test_a_scope_that_never_matches_comes_with_why_and_what_would(scope: str, why: str, command: str) -> None:
     """As a command that can be typed, and never as a fix: it would allow more than nothing."""
-    (one,) = examine(json.dumps(GRANT | {"fsScope": [scope]}).encode(), "t", "t", "/srv/r")[1]
+    (one,) = lint_grant(json.dumps(GRANT | {"fsScope": [scope]}).encode(), "t", "t", "/srv/r")[1]
     assert why in one.message
     assert command in one.hint
-    assert one.mend is None
+    assert one.fix is None
 
 
 MENDED = [
@@ -135,19 +135,19 @@ MENDED = [
 def test_a_repair_changes_what_is_wrong_and_nothing_else(before: str, after: str) -> None:
     """To the byte, and never to more than was allowed."""
     head, tail = '{\r\n  "tool": "t",\n  ', ',\n  "rate": {"perMinute": 3.0}\n}'
-    assert repaired((head + before + tail).encode(), EVERY) == (head + after + tail).encode()
+    assert apply_fixes((head + before + tail).encode(), EVERY) == (head + after + tail).encode()
 
 
 def test_only_what_was_chosen_is_repaired() -> None:
     """`--ignore` leaves it alone."""
     data = json.dumps(GRANT | {"actions": ["a", "a", ""]}).encode()
-    assert json.loads(repaired(data, EVERY - {"action-empty"}))["actions"] == ["a", ""]
+    assert json.loads(apply_fixes(data, EVERY - {"action-empty"}))["actions"] == ["a", ""]
 
 
 def test_what_does_not_load_is_not_repaired() -> None:
     """It allows nothing, so any repair would allow more."""
     for data in (b'{"tool": "t",}', b"\xff", b'{"actions": ["a", "a"]}'):
-        assert repaired(data, EVERY) == data
+        assert apply_fixes(data, EVERY) == data
 
 
 actions = st.lists(st.sampled_from(["a", "b", "", " a", "write", "x*"]), max_size=5)
@@ -158,15 +158,15 @@ scopes = st.lists(st.sampled_from(["docs", "docs/", "docs/a", "", "/x", "a/**", 
 def test_no_repair_ever_allows_more(names: list[str], prefixes: list[str], scope_key: str, class_key: str) -> None:
     """Proven by the same comparison that asks an operator."""
     data = json.dumps(GRANT | {"actions": names, scope_key: prefixes, class_key: "public"}).encode()
-    new = repaired(data, EVERY)
+    new = apply_fixes(data, EVERY)
     assert compare_grants(decode(data), decode(new)).verdict in {SAME, NARROWED}
-    assert repaired(new, EVERY) == new
+    assert apply_fixes(new, EVERY) == new
 
 
 def test_a_giant_of_nothing_but_problems_is_told_in_part() -> None:
     """Else it would take for ever."""
     data = json.dumps(GRANT | {"actions": ["a"] * 100_000, "fsScope": ["b"] * 50_000}).encode()
-    assert Counter(one.code for one in placed("f", data, examine(data)[1])) == {
+    assert Counter(one.code for one in locate("f", data, lint_grant(data)[1])) == {
         "action-twice": 100,
         "scope-covered": 100,
     }
@@ -189,8 +189,8 @@ def test_a_giant_takes_seconds(keys: dict[str, object]) -> None:
     """It took hours, and so would have held up whoever waits for the gate."""
     data = json.dumps(GRANT | keys, separators=(",", ":")).encode()
     assert len(data) <= MAX_BYTES
-    placed("f", data, examine(data)[1])
-    assert len(repaired(data, EVERY)) <= len(data)
+    locate("f", data, lint_grant(data)[1])
+    assert len(apply_fixes(data, EVERY)) <= len(data)
 
 
 def test_what_is_told_in_part_hides_nothing_else() -> None:
@@ -210,8 +210,8 @@ def test_findings_come_in_the_order_of_the_file_in_every_process() -> None:
 def test_a_key_with_a_rival_is_not_repaired() -> None:
     """Which of both was meant is not certain."""
     data = json.dumps(GRANT | {"scope": ["docs"], "fsscope": ["src"]}).encode()
-    assert repaired(data, EVERY) == data
-    assert [one.fix for one in placed("f", data, examine(data)[1])] == [None, None]
+    assert apply_fixes(data, EVERY) == data
+    assert [one.fix for one in locate("f", data, lint_grant(data)[1])] == [None, None]
 
 
 SLOW = [
@@ -241,7 +241,7 @@ def test_a_pattern_is_not_reported_that_no_value_makes_slow(pattern: str) -> Non
 @pytest.mark.parametrize("pattern", ["a^", "$a", "[]", r"a\bb", "^a{2}b$c", r"\B\b"])
 def test_a_pattern_is_reported_that_nothing_matches(pattern: str) -> None:
     """It denies every call with the argument."""
-    [problem] = examine(json.dumps(GRANT | {"args": {"x": {"pattern": pattern}}}).encode(), "t", "t")[1]
+    [problem] = lint_grant(json.dumps(GRANT | {"args": {"x": {"pattern": pattern}}}).encode(), "t", "t")[1]
     assert problem.code == "arg-pattern"
     assert problem.message == "`x` has a pattern that no value matches"
 
@@ -258,7 +258,7 @@ def test_a_short_value_needs_few_steps() -> None:
 ])  # fmt: skip
 def test_what_is_wrong_with_a_pattern_is_said_with_its_place(pattern: str, why: str) -> None:
     """And that every call is denied."""
-    [problem] = examine(json.dumps(GRANT | {"args": {"x": {"pattern": pattern}}}).encode(), "t", "t")[1]
+    [problem] = lint_grant(json.dumps(GRANT | {"args": {"x": {"pattern": pattern}}}).encode(), "t", "t")[1]
     assert problem.code == "arg-keyword"
     assert f"{why}, so every call with it is denied" in problem.message
 
@@ -266,7 +266,7 @@ def test_what_is_wrong_with_a_pattern_is_said_with_its_place(pattern: str, why: 
 def hints(scope: str) -> list[str]:
     """Return the hints of a grant with this scope."""
     data = json.dumps(GRANT | {"fsScope": [scope]}).encode()
-    return [one.hint for one in examine(data, "t", "t --root /r")[1] if one.code == "scope-dead"]
+    return [one.hint for one in lint_grant(data, "t", "t --root /r")[1] if one.code == "scope-dead"]
 
 
 def test_a_command_in_a_hint_can_be_typed() -> None:

@@ -12,8 +12,8 @@ from conftest import by_caller
 from cortex_policy.core.model import AccessDenied, Settings
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.audit import verify as audit_verify
-from cortex_policy.manage.audit.files import all_opened, with_rotated
-from cortex_policy.manage.audit.verify import Found
+from cortex_policy.manage.audit.files import list_log_files, open_logs
+from cortex_policy.manage.audit.verify import VerifyResult
 from cortex_policy.state.audit_errors import LogError
 from cortex_policy.state.audit_log import Log
 
@@ -42,9 +42,9 @@ def numbers(*logs: Path | str) -> list[int]:
     return [int(line[13:19]) for log in logs for line in Path(log).read_bytes().splitlines() if line.endswith(b"}")]
 
 
-def verify(log: Path) -> Found:
+def verify(log: Path) -> VerifyResult:
     """Verify a log with all that it was rotated to."""
-    with all_opened(with_rotated(str(log))) as files:
+    with open_logs(list_log_files(str(log))) as files:
         return audit_verify.verify(files, None, iter)
 
 
@@ -52,14 +52,14 @@ def test_a_log_that_would_grow_over_the_size_is_rotated(log: Path) -> None:
     """No file is larger, so many are kept, the older ones are dropped, and the chain names what it follows."""
     for number in range(60):
         append(log, number)
-        assert all(Path(name).stat().st_size <= MOST for name in with_rotated(str(log)))
-    names = with_rotated(str(log))
+        assert all(Path(name).stat().st_size <= MOST for name in list_log_files(str(log)))
+    names = list_log_files(str(log))
     assert [name.removeprefix(str(log)) for name in names] == [".3", ".2", ".1", ""]
     found = numbers(*names)
     assert found == list(range(found[0], 60))
     assert found[0] > 0
     report = verify(log)
-    assert report.problems == ()
+    assert report.breaks == ()
     assert len(report.notes) == 1
     assert {stat.S_IMODE(Path(name).stat().st_mode) for name in names} == {0o600}
 
@@ -75,7 +75,7 @@ def test_a_line_that_is_longer_than_the_size_stands_alone(log: Path) -> None:
     """It is not dropped, and no file is empty."""
     for number in range(4):
         append(log, number, most=1)
-    assert [numbers(name) for name in with_rotated(str(log))] == [[0], [1], [2], [3]]
+    assert [numbers(name) for name in list_log_files(str(log))] == [[0], [1], [2], [3]]
 
 
 def test_none_is_kept_where_none_is_wanted(log: Path) -> None:
@@ -84,18 +84,18 @@ def test_none_is_kept_where_none_is_wanted(log: Path) -> None:
         append(log, number, keep=0)
     assert sorted(os.listdir(log.parent)) == ["log", "log.lock"]
     assert numbers(log)[-1] == 9
-    assert verify(log).problems == ()
+    assert verify(log).breaks == ()
 
 
 def test_what_is_more_than_is_kept_is_dropped(log: Path) -> None:
     """Once fewer are to be kept."""
     for number in range(12):
         append(log, number, keep=9, most=1)
-    assert len(with_rotated(str(log))) == 10
+    assert len(list_log_files(str(log))) == 10
     append(log, 12, keep=2, most=1)
     assert sorted(os.listdir(log.parent)) == ["log", "log.1", "log.2", "log.lock"]
-    assert numbers(*with_rotated(str(log))) == [10, 11, 12]
-    assert verify(log).problems == ()
+    assert numbers(*list_log_files(str(log))) == [10, 11, 12]
+    assert verify(log).breaks == ()
 
 
 class Died(BaseException):
@@ -120,11 +120,11 @@ def test_a_rotation_that_was_not_finished_loses_nothing(log: Path, step: int, mo
     if step < 3:
         with pytest.raises(Died):
             append(log, 3, most=1)
-        assert numbers(*with_rotated(str(log))) == [0, 1, 2]
+        assert numbers(*list_log_files(str(log))) == [0, 1, 2]
     monkeypatch.undo()
     append(log, 3, most=1)
-    assert numbers(*with_rotated(str(log))) == [0, 1, 2, 3]
-    assert verify(log).problems == ()
+    assert numbers(*list_log_files(str(log))) == [0, 1, 2, 3]
+    assert verify(log).breaks == ()
 
 
 def test_a_gap_is_filled_before_anything_is_dropped(log: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_gap_is_filled_before_anything_is_dropped(log: Path) -> None:
         append(log, number, most=1)
     Path(f"{log}.2").unlink()
     append(log, 4, most=1)
-    assert [numbers(name) for name in with_rotated(str(log))] == [[0], [2], [3], [4]]
+    assert [numbers(name) for name in list_log_files(str(log))] == [[0], [2], [3], [4]]
 
 
 def test_a_log_that_cannot_be_rotated_is_one_that_cannot_be_written(log: Path) -> None:
@@ -182,7 +182,7 @@ def test_the_file_before_is_read_once_nobody_writes_to_it(log: Path) -> None:
     with Path(f"{log}.1").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         append(log, 1)
-    assert verify(log).problems == ()
+    assert verify(log).breaks == ()
     assert verify(log).chained == 2
 
 
@@ -200,8 +200,8 @@ def test_a_log_that_another_program_moved_while_it_was_rotated_is_rotated(
 
     monkeypatch.setattr(os, "rename", late)
     append(log, 1, most=1)
-    assert numbers(*with_rotated(str(log))) == [0, 1]
-    assert verify(log).problems == ()
+    assert numbers(*list_log_files(str(log))) == [0, 1]
+    assert verify(log).breaks == ()
 
 
 def test_a_first_line_that_was_torn_does_not_part_the_files(log: Path) -> None:
@@ -211,7 +211,7 @@ def test_a_first_line_that_was_torn_does_not_part_the_files(log: Path) -> None:
     log.write_bytes(b'{"specvers')
     append(log, 2)
     found = verify(log)
-    assert (found.problems, found.torn, found.chained) == ((), 1, 2)
+    assert (found.breaks, found.torn, found.chained) == ((), 1, 2)
 
 
 def test_no_call_leads_into_what_was_rotated(root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from test_disks import PAGE, disk, fill, mount
 from cortex_policy.core.model import StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.manage.audit.files import with_rotated
+from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from tests.support.logs import verified
 
@@ -71,7 +71,7 @@ def test_eight_processes_that_rotate_lose_no_line(log: Path, most: int, monkeypa
     each = EACH if most > 1 else 10  # each line moves all that were written
     children = [start(lambda writer=writer: not write_many(writer, each)) for writer in range(WRITERS)]  # type: ignore[misc]
     assert {ended(child) for child in children} == {0}
-    files = [Path(name) for name in with_rotated(str(log))]
+    files = [Path(name) for name in list_log_files(str(log))]
     assert len(files) > WRITERS
     found = [number_of(line) for line in lines(*files)]
     assert sorted(found) == sorted(f"{writer}.{number}" for writer in range(WRITERS) for number in range(each))
@@ -96,7 +96,7 @@ def test_a_writer_that_dies_at_any_step_of_a_rotation_loses_nothing(
         found = [number_of(line) for line in whole(log)]
         assert [number for number in found if number[0] != "1"] == ["0.0", "0.1", "0.2", "2.0", "2.1"]
         assert verified(log).chained == len(found)
-        for name in with_rotated(str(log)):
+        for name in list_log_files(str(log)):
             Path(name).unlink()
         write_many(0, 3)
     assert died > 20
@@ -104,7 +104,7 @@ def test_a_writer_that_dies_at_any_step_of_a_rotation_loses_nothing(
 
 def whole(log: Path) -> list[bytes]:
     """Return the lines that are not torn, of a log and all that it was rotated to."""
-    return [line for line in lines(*map(Path, with_rotated(str(log)))) if line.endswith(b"}")]
+    return [line for line in lines(*map(Path, list_log_files(str(log)))) if line.endswith(b"}")]
 
 
 @pytest.mark.storm
@@ -131,11 +131,11 @@ def test_a_storm_of_kills_leaves_whole_lines(log: Path, most: int, monkeypatch: 
     for child in children:
         os.kill(child, signal.SIGKILL)
         ended(child)
-    files = with_rotated(str(log))
+    files = list_log_files(str(log))
     before = lines(*map(Path, files))
     verified(log)
     enforce(load_grant("many"), "do", {"n": "last"})
-    after = lines(*map(Path, with_rotated(str(log))))
+    after = lines(*map(Path, list_log_files(str(log))))
     assert after[: len(before)] == before
     assert number_of(after[-1]) == "last"
     assert verified(log).chained == len(whole(log))

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cortex_policy.manage.audit import verify
-from cortex_policy.manage.audit.files import all_opened, with_rotated
+from cortex_policy.manage.audit.files import list_log_files, open_logs
 
 START = datetime(2026, 11, 25, 8, tzinfo=UTC)
 
@@ -46,9 +46,9 @@ def place(path: str, **other: str) -> dict[str, str]:
     return {"argument": "path", "given": path, "collapsed": path, "landed": path, "resolved": f"/r/{path}"} | other
 
 
-def verified(log: Path) -> verify.Found:
+def verified(log: Path) -> verify.VerifyResult:
     """Verify a log with all that it was rotated to: nothing in it may look like tampering."""
-    with all_opened(with_rotated(str(log))) as files:
+    with open_logs(list_log_files(str(log))) as files:
         found = verify.verify(files, None, iter)
-    assert found.problems == ()
+    assert found.breaks == ()
     return found

@@ -8,7 +8,7 @@ from cortex_policy.core.compare.grants import SAME, compare_grants
 from cortex_policy.core.decode import DATA_CLASSES, grant_from_document
 from cortex_policy.core.model import Grant, GrantError
 from cortex_policy.manage.cases.model import CaseFile
-from cortex_policy.manage.cases.runner import COMPLETE, Subject, tried
+from cortex_policy.manage.cases.runner import COMPLETENESS_CASE, GrantUnderTest, run_file
 
 Document = dict[str, Any]
 NEW_ACTIONS = ("push", "mutant")
@@ -147,9 +147,9 @@ def score(document: Document, grant_id: str, file: CaseFile) -> Score:
     missed = []
     for mutant in mutants(document, grant_id):
         total, deciding = total + 1, deciding + mutant.decides
-        subject = Subject(mutant.grant, json.dumps(mutant.document).encode(), grant_id)
-        failed = {result.case.name for result in tried(file, subject).failed}
-        by_cases += bool(failed - {COMPLETE})
+        subject = GrantUnderTest(mutant.grant, json.dumps(mutant.document).encode(), grant_id)
+        failed = {result.case.name for result in run_file(file, subject).failed_cases}
+        by_cases += bool(failed - {COMPLETENESS_CASE})
         if not failed:
             missed.append(mutant)
     return Score(total, deciding, by_cases, tuple(missed))

@@ -13,8 +13,8 @@ from cortex_policy.cli.streams import write_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_policy.manage.audit.query import Wanted
-    from cortex_policy.manage.audit.reader import Event, Tally
+    from cortex_policy.manage.audit.query import CallFilter
+    from cortex_policy.manage.audit.reader import Event, ReadCounts
 
 audit_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
 _LOGS_HELP = "Audit logs, also `.gz`; `-` is stdin. Else `audit.file` and what it was rotated to."
@@ -54,15 +54,15 @@ def verify(
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
     from cortex_policy.manage.audit import verify as audit_verify  # noqa: PLC0415
-    from cortex_policy.manage.audit.files import all_opened  # noqa: PLC0415
+    from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
 
-    with all_opened(audit_output.log_files(logs)) as files:
+    with open_logs(audit_output.log_files(logs)) as files:
         found = audit_verify.verify(files, expected, lambda lines: track_progress(lines, what="lines"))
     if json:
         print_json(audit_output.verification_to_json(found))
     else:
         audit_output.print_verification(found)
-    if found.problems:
+    if found.breaks:
         raise typer.Exit(1)
 
 
@@ -89,10 +89,10 @@ def show(
     """
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.audit import query  # noqa: PLC0415
-    from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
+    from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
-    tally = Tally()
-    wanted = query.Wanted(_start_time(since), _root_path(root), grant, query.reason_of(reason), denied)
+    tally = ReadCounts()
+    wanted = query.CallFilter(_start_time(since), _root_path(root), grant, query.parse_reason(reason), denied)
     for event, line in _read_calls(logs, wanted, tally):
         if not write_line(audit_output.event_line(line) if json else audit_output.call_line(event)):
             return
@@ -117,11 +117,11 @@ def stats(
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output import bar_chart  # noqa: PLC0415
     from cortex_policy.manage.audit import query  # noqa: PLC0415
-    from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
+    from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
-    tally = Tally()
-    found = query.stats(
-        _read_calls(logs, query.Wanted(_start_time(since), _root_path(root)), tally), bar_chart.MAX_ROWS
+    tally = ReadCounts()
+    found = query.count_calls(
+        _read_calls(logs, query.CallFilter(_start_time(since), _root_path(root)), tally), bar_chart.MAX_ROWS
     )
     if json:
         print_json(audit_output.stats_to_json(found, tally))
@@ -135,7 +135,7 @@ def _start_time(since: str | None) -> float:
 
     from cortex_policy.manage.audit import reader  # noqa: PLC0415
 
-    return reader.since(since, time()) if since is not None else float("-inf")
+    return reader.parse_since(since, time()) if since is not None else float("-inf")
 
 
 def _root_path(root: str | None) -> str | None:
@@ -144,12 +144,12 @@ def _root_path(root: str | None) -> str | None:
     return find_root(root).path if root is not None else None
 
 
-def _read_calls(logs: list[str] | None, wanted: "Wanted", tally: "Tally") -> "Iterator[tuple[Event, bytes]]":
+def _read_calls(logs: list[str] | None, wanted: "CallFilter", tally: "ReadCounts") -> "Iterator[tuple[Event, bytes]]":
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
     from cortex_policy.manage.audit import query  # noqa: PLC0415
-    from cortex_policy.manage.audit.files import all_opened  # noqa: PLC0415
+    from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
 
-    with all_opened(audit_output.log_files(logs)) as files:
-        lines = query.lines_in(files, tally, lambda some: track_progress(some, what="lines"))
-        yield from query.calls(lines, wanted, tally)
+    with open_logs(audit_output.log_files(logs)) as files:
+        lines = query.read_open_logs(files, tally, lambda some: track_progress(some, what="lines"))
+        yield from query.filter_calls(lines, wanted, tally)

@@ -8,7 +8,7 @@ from cortex_policy.cli.streams import write_line
 
 POLL_SECONDS = 0.2
 OfRootOption = Annotated[
-    str | None, typer.Option("--root", metavar="DIR", help="Only calls of this root, else of all.")
+    str | None, typer.Option("--root", metavar="DIR", help="Only filter_calls of this root, else of all.")
 ]
 
 
@@ -29,14 +29,14 @@ def tail(
     """
     from cortex_policy.cli.output import audit  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.replay import configured_log  # noqa: PLC0415
-    from cortex_policy.manage.audit.query import Wanted, calls  # noqa: PLC0415
-    from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
-    from cortex_policy.manage.audit.tail import last_lines  # noqa: PLC0415
+    from cortex_policy.manage.audit.query import CallFilter, filter_calls  # noqa: PLC0415
+    from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
+    from cortex_policy.manage.audit.tail import tail_log  # noqa: PLC0415
     from cortex_policy.state.grants import find_root  # noqa: PLC0415
 
-    wanted = Wanted(root=find_root(root).path if root is not None else None)
-    lines = last_lines(log or configured_log(None), number, _wait_for_close if follow else None)
-    for event, line in calls(lines, wanted, Tally()):
+    wanted = CallFilter(root=find_root(root).path if root is not None else None)
+    lines = tail_log(log or configured_log(None), number, _wait_for_close if follow else None)
+    for event, line in filter_calls(lines, wanted, ReadCounts()):
         if not write_line(audit.event_line(line) if json else audit.call_line(event)):
             return
 

@@ -61,9 +61,9 @@ def fmt(
 
 
 def _print_warnings(root: "Root", grant_ids: tuple[str, ...]) -> None:
-    from cortex_policy.manage.file_permissions import faults_of, warning_of  # noqa: PLC0415 - as above
+    from cortex_policy.manage.file_permissions import find_unsafe, unsafe_warning  # noqa: PLC0415 - as above
 
-    for warning in warning_of(faults_of(root, grant_ids)):
+    for warning in unsafe_warning(find_unsafe(root, grant_ids)):
         typer.echo(printable(f"warning: {warning}"), err=True)
 
 

@@ -11,7 +11,7 @@ from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.state.writer_lock import NotDone
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.replay.replay import Replay
+    from cortex_policy.manage.replay.replay import ReplayResult
 
 
 class FailOn(StrEnum):
@@ -59,22 +59,22 @@ def replay(
     $ ssh host cat audit.jsonl | cortex-policy replay - --json
     """
     from cortex_policy.cli.output import replay as replay_output  # noqa: PLC0415 - no other command needs them
-    from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
+    from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
     from cortex_policy.manage.replay import replay as call_replay  # noqa: PLC0415
 
-    found, tally = find_inner_root(root), Tally()
+    found, tally = find_inner_root(root), ReadCounts()
     lines, start = replay_output.open_lines(found, logs, since, tally)
-    done = call_replay.replay(found, lines, tally, call_replay.policy_of(found, proposed), start)
+    done = call_replay.replay(found, lines, tally, call_replay.load_policy(found, proposed), start)
     if json:
         print_json(replay_output.replay_to_json(done))
     else:
         replay_output.print_replay(done)
-    if fail_on is not None and done.is_blind:  # a gate that sees nothing lets everything through
+    if fail_on is not None and done.is_inconclusive:  # a gate that sees nothing lets everything through
         raise NotDone("no call of the log could be decided", "see what it is about with `cortex-policy replay --json`")
     if fail_on is not None and _has_failing_flip(done, fail_on):
         raise typer.Exit(1)
 
 
-def _has_failing_flip(done: "Replay", fail_on: FailOn) -> bool:
-    opens, closes = fail_on is not FailOn.DENY and done.opened, fail_on is not FailOn.ALLOW and done.closed
+def _has_failing_flip(done: "ReplayResult", fail_on: FailOn) -> bool:
+    opens, closes = fail_on is not FailOn.DENY and done.newly_allowed, fail_on is not FailOn.ALLOW and done.newly_denied
     return bool(opens or closes)

@@ -23,9 +23,9 @@ def rule(
     $ cortex-policy rule
     $ cortex-policy rule scope-dead
     """
-    from cortex_policy.schema.catalog import RULES, codes_of  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.schema.catalog import RULES, expand_code  # noqa: PLC0415 - no other command needs it
 
-    codes = codes_of(code) if code is not None else frozenset(one.code for one in RULES)
+    codes = expand_code(code) if code is not None else frozenset(one.code for one in RULES)
     rules = [one for one in RULES if one.code in codes]
     if json:
         print_json({"rules": [_rule_to_json(one) for one in rules]})
@@ -39,11 +39,12 @@ def rule(
 
 def _explain(rule: "Rule") -> str:
     lines = [f"{rule.code} ({rule.severity}): {rule.sentence}", "", f"Why: {rule.why}."]
-    for label, text in (("Found in:", rule.example), ("Mended:", rule.mended)):
+    for label, text in (("Found in:", rule.example), ("Mended:", rule.fixed_example)):
         if text:
             lines += ["", label, *(f"    {line}" for line in text.split("\n"))]
     return "\n".join(lines)
 
 
 def _rule_to_json(rule: "Rule") -> dict[str, object]:
-    return {name: getattr(rule, name) for name in rule.__match_args__}
+    # the JSON member is older than the name of the field
+    return {"mended" if name == "fixed_example" else name: getattr(rule, name) for name in rule.__match_args__}

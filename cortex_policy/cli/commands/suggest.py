@@ -12,7 +12,7 @@ from cortex_policy.core.text import plural, printable
 from cortex_policy.state.grants import check_id
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.audit.reader import Tally
+    from cortex_policy.manage.audit.reader import ReadCounts
     from cortex_policy.manage.suggest import Suggestion, Suggestions
 
 
@@ -36,10 +36,10 @@ def suggest(
     $ cortex-policy suggest /var/log/cortex/audit.jsonl --grant git --json
     """
     from cortex_policy.cli.output import replay  # noqa: PLC0415 - no other command needs them
-    from cortex_policy.manage.audit.reader import Tally  # noqa: PLC0415
+    from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
     from cortex_policy.manage.suggest import suggest as run  # noqa: PLC0415
 
-    found, tally = find_inner_root(root), Tally()
+    found, tally = find_inner_root(root), ReadCounts()
     if grant_id is not None:
         check_id(grant_id)
     lines, start = replay.open_lines(found, logs, since, tally)
@@ -50,32 +50,32 @@ def suggest(
         _print_suggestions(done, tally)
 
 
-def _print_suggestions(done: "Suggestions", tally: "Tally") -> None:
+def _print_suggestions(done: "Suggestions", tally: "ReadCounts") -> None:
     from cortex_policy.cli.confirm import print_text  # noqa: PLC0415
     from cortex_policy.cli.output import replay  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.table import print_hints  # noqa: PLC0415
 
-    for one in done.found:
+    for one in done.suggestions:
         for line in _suggestion_lines(one):
             typer.echo(printable(line))
         print_text(one.diff)
         typer.echo("")
-    for each in done.helpless:
+    for each in done.unfixable:
         calls = plural(each.count, "call")
         typer.echo(printable(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
-    helped = sum(one.calls for one in done.found)
-    passing = f", {done.passing} pass by now" if done.passing else ""
-    changes = plural(len(done.found), "change")
+    helped = sum(one.calls for one in done.suggestions)
+    passing = f", {done.allowed_now} pass by now" if done.allowed_now else ""
+    changes = plural(len(done.suggestions), "change")
     typer.echo(f"of {plural(done.denied, 'denied call')}: {changes} for {helped}{passing}")
     for sentence in replay.skipped_sentences(tally.unreadable, tally.elsewhere, 0):
         typer.echo(f"note: {sentence}", err=True)
-    print_hints(each.hint for each in done.helpless)
+    print_hints(each.hint for each in done.unfixable)
 
 
 def _suggestion_lines(one: "Suggestion") -> list[str]:
     from cortex_policy.cli.output.replay import describe_call  # noqa: PLC0415 - as above
 
-    limited = f", {one.limited} more were above the rate" if one.limited else ""
+    limited = f", {one.above_rate} more were above the rate" if one.above_rate else ""
     return [
         f"{one.change.name}: would have allowed {plural(one.calls, 'call')}{limited}: {describe_call(one.example)}",
         *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
@@ -85,31 +85,31 @@ def _suggestion_lines(one: "Suggestion") -> list[str]:
     ]
 
 
-def _suggestions_to_json(done: "Suggestions", tally: "Tally") -> dict[str, Any]:
+def _suggestions_to_json(done: "Suggestions", tally: "ReadCounts") -> dict[str, Any]:
     from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.replay import example_to_json  # noqa: PLC0415
     from cortex_policy.manage.diff.grants import PolicyDiff  # noqa: PLC0415
 
     return {
         "denied": done.denied,
-        "passing": done.passing,
+        "passing": done.allowed_now,
         "unreadable": tally.unreadable,
         "other_roots": tally.elsewhere,
         "suggestions": [
             {
                 "id": one.change.name,
                 "calls": one.calls,
-                "above_rate": one.limited,
+                "above_rate": one.above_rate,
                 "example": example_to_json(one.example),
                 "nearest": one.nearest or None,
                 "command": one.command,
                 "diff": one.diff,
             }
             | {"meaning": diff_to_json(PolicyDiff((one.change,), 0, ()), None)["changes"]}
-            for one in done.found
+            for one in done.suggestions
         ],
         "helpless": [
             {"id": each.grant, "calls": each.count, "why": each.why, "hint": each.hint or None}
-            for each in done.helpless
+            for each in done.unfixable
         ],
     }  # fmt: skip

@@ -13,10 +13,10 @@ from cortex_policy.cli.roots import find_inner_root, inner_root_name
 from cortex_policy.cli.streams import raw_stream
 from cortex_policy.core.model import CortexPolicyError, UsageError, Value
 from cortex_policy.core.text import escape_json, printable
-from cortex_policy.manage.cases.discovery import TESTS, Plan, plan
-from cortex_policy.manage.cases.signals import tidied
-from cortex_policy.manage.cases.suite import Outcome, percent_of
-from cortex_policy.manage.cases.suite import run as run_cases
+from cortex_policy.manage.cases.discovery import TESTS_DIRECTORY, RunPlan, find_case_files
+from cortex_policy.manage.cases.signals import cleanup_on_signal
+from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
+from cortex_policy.manage.cases.suite import run_suite as run_cases
 from cortex_policy.state.writer_lock import NOT_DONE
 
 POLL_SECONDS = 0.25
@@ -38,34 +38,34 @@ def run_test(asked: CaseRunOptions) -> int:
     """Run cases and report; return the exit code."""
     where = parse_destinations([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
     root = asked.root if asked.paths else inner_root_name(asked.root)
-    with tidied():  # scratch roots are removed, however it ends
+    with cleanup_on_signal():  # scratch roots are removed, however it ends
         if asked.watch:
             return _watch(asked, root, where)
-        return _run(plan(asked.paths, root), asked, where)
+        return _run(find_case_files(asked.paths, root), asked, where)
 
 
 def init_cases(grant_id: str, asked: CaseRunOptions) -> int:
     """Write a first case file, and say what it shows of its grant."""
-    from cortex_policy.manage.cases.scaffold import begin as begin_cases  # noqa: PLC0415 - only this needs it
+    from cortex_policy.manage.cases.scaffold import write_first_cases as begin_cases  # noqa: PLC0415 - only this needs it
 
     if asked != CaseRunOptions(root=asked.root, json=asked.json):
         raise UsageError("`--init` writes a case file, and runs none", "leave out all but `--root` and `--json`")
-    with tidied():
+    with cleanup_on_signal():
         done = begin_cases(find_inner_root(asked.root), grant_id)
-    percent = percent_of([done.cover])
+    percent = coverage_percent([done.coverage])
     if asked.json:
-        members = {"file": done.file, "cases": done.cases, "percent": percent, "uncovered": list(done.cover.unmet)}
+        members = {"file": done.file, "cases": done.cases, "percent": percent, "uncovered": list(done.coverage.unmet)}
         sys.stdout.write(escape_json(json.dumps(members)) + "\n")
         return 0
     lines = [f"wrote {done.cases} cases to `{done.file}`, which cover {int(percent)}% of `{grant_id}`"]
-    lines += [f"no case shows that {said}" for said in done.cover.unmet]
+    lines += [f"no case shows that {said}" for said in done.coverage.unmet]
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     return 0
 
 
-def _run(where: Plan, asked: CaseRunOptions, outs: dict[str, str]) -> int:
+def _run(where: RunPlan, asked: CaseRunOptions, outs: dict[str, str]) -> int:
     outcome = run_cases(where, lambda items: track_progress(items, what="case files"))
-    outcome = outcome.filtered(asked.filter) if asked.filter else outcome
+    outcome = outcome.filter(asked.filter) if asked.filter else outcome
     sys.stderr.write("".join(f"warning: {printable(warning)}\n" for warning in outcome.warnings))
     sys.stderr.flush()
     is_written = True
@@ -77,10 +77,10 @@ def _run(where: Plan, asked: CaseRunOptions, outs: dict[str, str]) -> int:
     return _exit_code(outcome, asked) or (0 if is_written else NOT_DONE.exit_code)
 
 
-def _exit_code(outcome: Outcome, asked: CaseRunOptions) -> int:
+def _exit_code(outcome: SuiteResult, asked: CaseRunOptions) -> int:
     """Return the exit code, and say what else than a case makes it one."""
     code = 0 if outcome.passes else 1
-    if asked.filter and not outcome.trials:
+    if asked.filter and not outcome.files:
         sys.stderr.write(printable(f"no case matches `{asked.filter}`") + "\n")
         code = 1
     if asked.fail_under is not None and outcome.percent < asked.fail_under:
@@ -101,7 +101,7 @@ def _watch(asked: CaseRunOptions, root: str | None, outs: dict[str, str]) -> int
     known: object = None
     while True:
         try:
-            where = plan(asked.paths, root)
+            where = find_case_files(asked.paths, root)
             signature = _signature(where)
             if signature != known:
                 known = signature
@@ -117,12 +117,12 @@ def _watch(asked: CaseRunOptions, root: str | None, outs: dict[str, str]) -> int
             return 0
 
 
-def _signature(where: Plan) -> tuple[object, ...]:
+def _signature(where: RunPlan) -> tuple[object, ...]:
     """Return what changes with every grant and case file."""
     roots = {root.path: root for root in (*where.roots, *(target.root for target in where.targets))}
     files = [target.path for target in where.targets]
     for root in roots.values():
-        for directory in (root.tools, root.path + TESTS):
+        for directory in (root.tools, root.path + TESTS_DIRECTORY):
             files += [f"{directory}/{name}" for name in _names(directory)]
     return tuple((file, _file_state(file)) for file in dict.fromkeys(files))
 

@@ -10,13 +10,13 @@ from cortex_policy.cli.roots import inner_root_name
 from cortex_policy.core.model import UsageError, Value
 from cortex_policy.core.text import printable
 from cortex_policy.manage.validation import validate
-from cortex_policy.manage.validation.suppressions import Exemptions, Wanted
+from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.targets import STDIN
 from cortex_policy.state.writer_lock import NOT_DONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.manage.validation.targets import Targets
+    from cortex_policy.manage.validation.targets import ValidationTargets
     from cortex_policy.schema.problems import Report
 
 
@@ -37,11 +37,11 @@ class ValidateOptions(Value):
 def run_validate(asked: ValidateOptions) -> int:
     """Validate, mend if that is asked for, and report; return the exit code."""
     where_to = parse_destinations([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
-    wanted = Wanted(_split_codes(asked.select), _split_codes(asked.ignore))
-    where = validate.targets(asked.paths, asked.root if asked.paths else inner_root_name(asked.root))
+    wanted = RuleSelection(_split_codes(asked.select), _split_codes(asked.ignore))
+    where = validate.find_targets(asked.paths, asked.root if asked.paths else inner_root_name(asked.root))
     if asked.fix and any(target.path == STDIN for target in where.files):
         raise UsageError("standard input cannot be mended", "name a file, or leave out `--fix`")
-    exemptions, is_mended = Exemptions(where, wanted), True
+    exemptions, is_mended = Suppressions(where, wanted), True
     report = validate.validate(where, exemptions, track_progress, strict=asked.strict)
     if asked.fix and any(problem.fix is not None for problem in report.problems):
         is_mended = _apply_fixes(where, report, exemptions, asked.wait_seconds)
@@ -64,13 +64,13 @@ def _write_format(report: "Report", name: str, file: str) -> bool:
     return write_report(text, name, file)
 
 
-def _apply_fixes(where: "Targets", report: "Report", exemptions: Exemptions, wait_seconds: float) -> bool:
+def _apply_fixes(where: "ValidationTargets", report: "Report", exemptions: Suppressions, wait_seconds: float) -> bool:
     """Mend what can be, and say what was; return whether nothing stood in the way."""
     from cortex_policy.cli.prompts import lock_wait  # noqa: PLC0415 - loads Typer
-    from cortex_policy.manage.validation.autofix import repair  # noqa: PLC0415 - only writers need it
+    from cortex_policy.manage.validation.autofix import fix_files  # noqa: PLC0415 - only writers need it
 
     is_mended = True
-    for done in repair(where.files, report, exemptions, lock_wait(wait_seconds)):
+    for done in fix_files(where.files, report, exemptions, lock_wait(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if done.version is not None else ""
             sys.stderr.write(printable(f"mended `{done.file}`{version}") + "\n")

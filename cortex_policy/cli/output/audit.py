@@ -11,13 +11,13 @@ from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, configured_log, skipped_sentences
 from cortex_policy.cli.output.table import print_rows
 from cortex_policy.core.text import escape_json, plural, printable
-from cortex_policy.manage.audit.files import with_rotated
-from cortex_policy.manage.audit.reader import in_order
+from cortex_policy.manage.audit.files import list_log_files
+from cortex_policy.manage.audit.reader import oldest_first
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.audit.query import Stats
-    from cortex_policy.manage.audit.reader import Event, Tally
-    from cortex_policy.manage.audit.verify import Found, Problem
+    from cortex_policy.manage.audit.query import CallStats
+    from cortex_policy.manage.audit.reader import Event, ReadCounts
+    from cortex_policy.manage.audit.verify import ChainBreak, VerifyResult
 
 COLUMNS = ("GRANT", "ACTION", "REASON", "CALLS")
 MAX_KINDS_SHOWN = 20  # on a terminal
@@ -25,7 +25,7 @@ MAX_KINDS_SHOWN = 20  # on a terminal
 
 def log_files(logs: list[str] | None) -> list[str]:
     """Return the named logs, else the configured one and those that it was rotated to, the oldest first."""
-    return in_order(logs) if logs else with_rotated(configured_log(None))
+    return oldest_first(logs) if logs else list_log_files(configured_log(None))
 
 
 def call_line(event: "Event") -> str:
@@ -49,18 +49,18 @@ def event_line(line: bytes) -> str:
     return escape_json(text if printable(text) == text and text.isascii() else json.dumps(json.loads(line)))
 
 
-def print_skipped(tally: "Tally") -> None:
+def print_skipped(tally: "ReadCounts") -> None:
     """Say which lines were no calls of the root that was asked for."""
     for sentence in skipped_sentences(tally.unreadable, tally.elsewhere, 0):
         typer.echo(f"note: {sentence}", err=True)
 
 
-def print_verification(found: "Found") -> None:
+def print_verification(found: "VerifyResult") -> None:
     """Print where the chain does not hold, what was read, and its head."""
-    for problem in found.problems:
+    for problem in found.breaks:
         typer.echo(printable(f"{problem.file}:{problem.line}: {_break_text(problem)}"))
-    if found.more:
-        typer.echo(f"and {plural(found.more, 'problem')} more")
+    if found.more_breaks:
+        typer.echo(f"and {plural(found.more_breaks, 'problem')} more")
     for note in found.notes:
         typer.echo(printable(f"note: {note}"), err=True)
     without = f", {found.unchained} without a digest" if found.unchained else ""
@@ -71,15 +71,15 @@ def print_verification(found: "Found") -> None:
     typer.echo(f"head: {found.head or 'none'}")
 
 
-def _break_text(problem: "Problem") -> str:
+def _break_text(problem: "ChainBreak") -> str:
     to = f"(to line {problem.end_line}) " if problem.end_line != problem.line else ""
     return f"{to}{problem.why}"
 
 
-def verification_to_json(found: "Found") -> dict[str, Any]:
+def verification_to_json(found: "VerifyResult") -> dict[str, Any]:
     """Return a verification as it is printed in JSON."""
     return {
-        "status": "fail" if found.problems else "ok",
+        "status": "fail" if found.breaks else "ok",
         "files": list(found.files),
         "lines": found.lines,
         "chained": found.chained,
@@ -89,14 +89,14 @@ def verification_to_json(found: "Found") -> dict[str, Any]:
         "head": found.head or None,
         "problems": [
             {"file": one.file, "line": one.line, "end_line": one.end_line, "message": one.why}
-            for one in found.problems
+            for one in found.breaks
         ],
-        "more_problems": found.more,
+        "more_problems": found.more_breaks,
         "notes": list(found.notes),
     }  # fmt: skip
 
 
-def print_stats(found: "Stats") -> None:
+def print_stats(found: "CallStats") -> None:
     """Print how many calls there were: bars and a table on a terminal, else a row with tabs for each number."""
     rows: list[tuple[str, ...]] = [(*kind, str(count)) for kind, count in found.kinds]
     if not sys.stdout.isatty():
@@ -119,7 +119,7 @@ def _terminal_width() -> int:
     return shutil.get_terminal_size().columns
 
 
-def stats_to_json(found: "Stats", tally: "Tally") -> dict[str, Any]:
+def stats_to_json(found: "CallStats", tally: "ReadCounts") -> dict[str, Any]:
     """Return the numbers as they are printed in JSON."""
     return {
         "lines": tally.lines,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cortex_policy.manage.audit.query import Span, Stats
+    from cortex_policy.manage.audit.query import CallStats, TimeSpan
 
 MAX_ROWS = 24
 _MIN_CELLS = 4
@@ -14,7 +14,7 @@ _UNITS = ((_DAY, "day"), (_HOUR, "hour"), (_MINUTE, "minute"), (1, "second"))
 _BAR_CHARACTERS = (("█", "░"), ("#", "."))  # allowed, denied; the second where the first cannot be printed
 
 
-def bar_lines(found: "Stats", width: int) -> list[str]:
+def bar_lines(found: "CallStats", width: int) -> list[str]:
     """Return the lines of a plot, none wider than the width where that leaves room for a bar at all."""
     marks = _bar_characters()
     labels = [_time_label(span.at, found) for span in found.spans]
@@ -40,7 +40,7 @@ def _format_time(at: float, form: str) -> str:
         return str(int(at))
 
 
-def _time_label(at: int, found: "Stats") -> str:
+def _time_label(at: int, found: "CallStats") -> str:
     first, width = found.spans[0].at, found.span_seconds
     if width >= _DAY:
         return _format_time(at, "%Y-%m-%d")
@@ -48,7 +48,7 @@ def _time_label(at: int, found: "Stats") -> str:
     return _format_time(at, clock if at // _DAY == first // _DAY == found.spans[-1].at // _DAY else f"%m-%d {clock}")
 
 
-def _bar(span: "Span", most: int, cells: int, marks: tuple[str, str]) -> str:
+def _bar(span: "TimeSpan", most: int, cells: int, marks: tuple[str, str]) -> str:
     """Draw what was allowed and then what was denied: whatever there was has a cell at least."""
     denied = max(1, round(cells * span.denied / most)) if span.denied else 0
     allowed = max(1, round(cells * span.allowed / most)) if span.allowed else 0

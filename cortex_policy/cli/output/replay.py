@@ -10,25 +10,27 @@ from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.output.table import print_hints, print_rows
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import plural, printable
-from cortex_policy.manage.audit.files import with_rotated
-from cortex_policy.manage.audit.reader import Tally, lines, since
+from cortex_policy.manage.audit.files import list_log_files
+from cortex_policy.manage.audit.reader import ReadCounts, parse_since, read_logs
 from cortex_policy.state.settings import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_policy.manage.replay.replay import Example, Flip, Replay
+    from cortex_policy.manage.replay.replay import CallExample, Flip, ReplayResult
     from cortex_policy.state import Root
 
 COLUMNS = ("ANSWER", "GRANT", "REASON", "CALLS", "FOR EXAMPLE")
 MAX_ARGS_SHOWN = 100  # characters of the arguments of an example
 
 
-def open_lines(root: "Root", logs: list[str] | None, when: str | None, tally: Tally) -> "tuple[Iterator[bytes], float]":
+def open_lines(
+    root: "Root", logs: list[str] | None, when: str | None, tally: ReadCounts
+) -> "tuple[Iterator[bytes], float]":
     """Return the lines of the named logs, else of the configured one and its older ones, and the time asked for."""
-    start = since(when, time()) if when is not None else float("-inf")
-    names = logs or with_rotated(configured_log(root))
-    return track_progress(lines(names, tally), what="lines"), start
+    start = parse_since(when, time()) if when is not None else float("-inf")
+    names = logs or list_log_files(configured_log(root))
+    return track_progress(read_logs(names, tally), what="lines"), start
 
 
 def configured_log(root: "Root | None") -> str:
@@ -40,22 +42,22 @@ def configured_log(root: "Root | None") -> str:
     raise UsageError("no audit log is configured", hint)
 
 
-def print_replay(done: "Replay") -> None:
+def print_replay(done: "ReplayResult") -> None:
     """Print what flips, what cannot be decided, and what was read."""
     print_rows(COLUMNS, [_row(flip) for flip in done.flips])
     for one in done.undecided:
         calls = plural(one.count, "call")
         typer.echo(printable(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
     typer.echo(f"of {plural(done.calls, 'call')}: {flips_summary(done)}, {done.same} as before")
-    for sentence in skipped_sentences(done.unreadable, done.elsewhere, done.earlier):
+    for sentence in skipped_sentences(done.unreadable, done.other_roots, done.earlier):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(one.hint for one in done.undecided)
 
 
-def flips_summary(done: "Replay") -> str:
+def flips_summary(done: "ReplayResult") -> str:
     """Say how many answers flip, and how many nobody can give."""
-    unknown = f", {done.unknown} undecided" if done.unknown else ""
-    return f"{done.opened} no -> yes, {done.closed} yes -> no{unknown}"
+    unknown = f", {done.undecided_calls} undecided" if done.undecided_calls else ""
+    return f"{done.newly_allowed} no -> yes, {done.newly_denied} yes -> no{unknown}"
 
 
 def skipped_sentences(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
@@ -73,24 +75,24 @@ def _row(flip: "Flip") -> tuple[str, ...]:
     return answer, flip.grant, f"{flip.before} -> {flip.after}", str(flip.count), describe_call(flip.example)
 
 
-def describe_call(example: "Example") -> str:
+def describe_call(example: "CallExample") -> str:
     """Say a call in one line, with its arguments as far as they are known."""
     args = "" if example.args is None else json.dumps(example.args, ensure_ascii=False)
     shown = args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."
     return " ".join(filter(None, (example.action, "" if args in ("{}", "[]") else shown, f"at {example.time}")))
 
 
-def replay_to_json(done: "Replay") -> dict[str, Any]:
+def replay_to_json(done: "ReplayResult") -> dict[str, Any]:
     """Return what is printed as JSON."""
     return {
         "lines": done.lines,
         "calls": done.calls,
         "same": done.same,
-        "no_to_yes": done.opened,
-        "yes_to_no": done.closed,
-        "undecided": done.unknown,
+        "no_to_yes": done.newly_allowed,
+        "yes_to_no": done.newly_denied,
+        "undecided": done.undecided_calls,
         "unreadable": done.unreadable,
-        "other_roots": done.elsewhere,
+        "other_roots": done.other_roots,
         "earlier": done.earlier,
         "flips": [
             {
@@ -109,6 +111,6 @@ def replay_to_json(done: "Replay") -> dict[str, Any]:
     }
 
 
-def example_to_json(one: "Example") -> dict[str, object]:
+def example_to_json(one: "CallExample") -> dict[str, object]:
     """Return a call as it is printed in JSON."""
     return {"action": one.action, "args": one.args, "time": one.time}

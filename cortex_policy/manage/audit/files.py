@@ -3,7 +3,7 @@
 import os
 from contextlib import ExitStack, contextmanager
 
-from cortex_policy.manage.audit.reader import STDIN, in_order, opened
+from cortex_policy.manage.audit.reader import STDIN, oldest_first, open_log
 from cortex_policy.state.audit_rotated_names import rotated, unpacked
 from cortex_policy.state.writer_lock import NotDone
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 
-def with_rotated(file: str) -> list[str]:
+def list_log_files(file: str) -> list[str]:
     """Return the names of a log and of those before it, the oldest first, as in `log.2.gz`, `log.1`, `log`.
 
     Where some have numbers and some have dates, the time of their first event tells. Where nothing came since it was
@@ -25,13 +25,13 @@ def with_rotated(file: str) -> list[str]:
         raise NotDone(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
     before = [name for name in (*reversed(dated), *reversed(numbered)) if name.removesuffix(".gz") == unpacked(name)]
     if numbered and dated:
-        before = in_order(before)
+        before = oldest_first(before)
     # where there is nothing at all, opening it says so
     return [*before, *([file] if os.path.lexists(file) or not before else [])]
 
 
 @contextmanager
-def all_opened(names: "Sequence[str]") -> "Iterator[list[tuple[str, BinaryIO]]]":
+def open_logs(names: "Sequence[str]") -> "Iterator[list[tuple[str, BinaryIO]]]":
     """Open logs, the oldest of which is named first; raise NotDone.
 
     The newest is opened first and none twice, so that none is missed that is renamed meanwhile.
@@ -43,14 +43,14 @@ def all_opened(names: "Sequence[str]") -> "Iterator[list[tuple[str, BinaryIO]]]"
             is_gone = name != STDIN and not os.path.lexists(name)
             if is_gone and len(names) > 1 and (found or name != names[0]):
                 continue  # it was dropped or renamed meanwhile
-            file = stack.enter_context(opened(name))
-            if (identity := identity_of(file)) not in seen:
+            file = stack.enter_context(open_log(name))
+            if (identity := file_identity(file)) not in seen:
                 seen.add(identity)
                 found.append((name, file))
         yield found[::-1]
 
 
-def identity_of(file: "BinaryIO") -> tuple[int, int]:
+def file_identity(file: "BinaryIO") -> tuple[int, int]:
     """Return what stays as it is when a file is renamed."""
     status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino

@@ -1,25 +1,25 @@
 """What an audit log says: the calls that are asked for, and how many there were of each kind over time."""
 
 from cortex_policy.core.model import REASONS, UsageError, Value
-from cortex_policy.manage.audit.reader import events, lines_of, unswept
+from cortex_policy.manage.audit.reader import gc_paused, read_events, read_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, BinaryIO
 
-    from cortex_policy.manage.audit.reader import Event, Tally
+    from cortex_policy.manage.audit.reader import Event, ReadCounts
 
     Calls = Iterable[tuple[float, dict[str, Any], bytes]]  # when, `data` with its time, and the line
 
-MOST_SPANS = 4096  # kept while a log is read
-MOST_KINDS = 10_000  # of grant, action and reason
+MAX_SPANS = 4096  # kept while a log is read
+MAX_KINDS = 10_000  # of grant, action and reason
 OTHERS = ("(others)", "(others)", "(others)")
 _DAY = 86_400
-_ROUND = (1, 5, 10, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, _DAY)  # each goes into the next
+_ROUND_WIDTHS = (1, 5, 10, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, _DAY)  # each goes into the next
 
 
-class Wanted(Value):
+class CallFilter(Value):
     """Which calls are asked for: since when, of a root, of a grant, with a reason, and whether only what was denied."""
 
     start: float = float("-inf")
@@ -28,7 +28,7 @@ class Wanted(Value):
     reason: str | None = None
     denied: bool = False
 
-    def holds(self, at: float, data: "dict[str, Any]") -> bool:
+    def matches(self, at: float, data: "dict[str, Any]") -> bool:
         """Whether a call is one of them."""
         return (
             at >= self.start
@@ -38,7 +38,7 @@ class Wanted(Value):
         )
 
 
-class Span(Value):
+class TimeSpan(Value):
     """How many calls were allowed and denied in a span of time, which begins at a second since the epoch."""
 
     at: int
@@ -46,7 +46,7 @@ class Span(Value):
     denied: int
 
 
-class Stats(Value):
+class CallStats(Value):
     """Counts of calls: over time, in spans of equal length, and by (grant, action, reason), the most first."""
 
     calls: int
@@ -54,11 +54,11 @@ class Stats(Value):
     first: float | None
     last: float | None
     span_seconds: int
-    spans: tuple[Span, ...]
+    spans: tuple[TimeSpan, ...]
     kinds: "tuple[tuple[tuple[str, str, str], int], ...]"
 
 
-def reason_of(word: str | None) -> str | None:
+def parse_reason(word: str | None) -> str | None:
     """Return a word that is a reason, or none; raise UsageError for another."""
     words = [str(reason) for reason in REASONS]
     if word is not None and word not in words:
@@ -66,7 +66,7 @@ def reason_of(word: str | None) -> str | None:
     return word
 
 
-def calls(lines: "Iterable[bytes]", wanted: Wanted, tally: "Tally") -> "Iterator[tuple[Event, bytes]]":
+def filter_calls(lines: "Iterable[bytes]", wanted: CallFilter, tally: "ReadCounts") -> "Iterator[tuple[Event, bytes]]":
     """Yield the calls that are asked for, each with its line; what is no call is counted."""
     line = b""
 
@@ -76,25 +76,25 @@ def calls(lines: "Iterable[bytes]", wanted: Wanted, tally: "Tally") -> "Iterator
             line = one
             yield one
 
-    for event in events(remembered(), wanted.root, tally):
-        if wanted.holds(*event):
+    for event in read_events(remembered(), wanted.root, tally):
+        if wanted.matches(*event):
             yield event, line
 
 
-def lines_in(
-    files: "Iterable[tuple[str, BinaryIO]]", tally: "Tally", tracked: "Callable[[Any], Iterable[Any]]"
+def read_open_logs(
+    files: "Iterable[tuple[str, BinaryIO]]", tally: "ReadCounts", tracked: "Callable[[Any], Iterable[Any]]"
 ) -> "Iterator[bytes]":
     """Yield the lines of open logs."""
-    return iter(tracked(line for _, file in files for line in lines_of(file, tally)))
+    return iter(tracked(line for _, file in files for line in read_log(file, tally)))
 
 
-def stats(found: "Iterable[tuple[Event, bytes]]", most_spans: int) -> Stats:
+def count_calls(found: "Iterable[tuple[Event, bytes]]", most_spans: int) -> CallStats:
     """Count calls by kind, and over time in at most so many spans of a round length."""
     counter = _Counter()
-    with unswept():
+    with gc_paused():
         for (at, data), _ in found:
-            counter.take(at, data)
-    return counter.stats(most_spans)
+            counter.add(at, data)
+    return counter.result(most_spans)
 
 
 class _Counter:
@@ -104,20 +104,20 @@ class _Counter:
         self._first: float | None = None
         self._last: float | None = None
 
-    def take(self, at: float, data: "dict[str, Any]") -> None:
+    def add(self, at: float, data: "dict[str, Any]") -> None:
         """Count a call; the spans grow so that there are never more than are kept."""
         self._first = at if self._first is None or at < self._first else self._first
         self._last = at if self._last is None or at > self._last else self._last
         self._spans.setdefault(int(at // self._width), [0, 0])[not data["decision"]] += 1
-        while len(self._spans) > MOST_SPANS:
-            self._widen()
+        while len(self._spans) > MAX_SPANS:
+            self._widen_spans()
         kind = (data["grant"], data["action"], str(data["reason"]))
-        if kind not in self._kinds and len(self._kinds) >= MOST_KINDS:
+        if kind not in self._kinds and len(self._kinds) >= MAX_KINDS:
             kind = OTHERS
         self._kinds[kind] = self._kinds.get(kind, 0) + 1
 
-    def _widen(self) -> None:
-        width = next((one for one in _ROUND if one > self._width), self._width * 2)
+    def _widen_spans(self) -> None:
+        width = next((one for one in _ROUND_WIDTHS if one > self._width), self._width * 2)
         spans = dict[int, list[int]]()
         for number, (allowed, denied) in self._spans.items():
             one = spans.setdefault(number * self._width // width, [0, 0])
@@ -125,17 +125,17 @@ class _Counter:
             one[1] += denied
         self._width, self._spans = width, spans
 
-    def stats(self, most_spans: int) -> Stats:
+    def result(self, most_spans: int) -> CallStats:
         """Return the counts; spans in which nothing was asked are there, too."""
         kinds = tuple(sorted(self._kinds.items(), key=lambda one: (-one[1], one[0])))
         if self._first is None or self._last is None:
-            return Stats(0, 0, None, None, 1, (), kinds)
+            return CallStats(0, 0, None, None, 1, (), kinds)
         while int(self._last // self._width) - int(self._first // self._width) >= most_spans:
-            self._widen()
+            self._widen_spans()
         width = self._width
         numbers = range(int(self._first // width), int(self._last // width) + 1)
         counts = [self._spans.get(number, [0, 0]) for number in numbers]
-        spans = tuple(Span(number * width, *count) for number, count in zip(numbers, counts, strict=True))
+        spans = tuple(TimeSpan(number * width, *count) for number, count in zip(numbers, counts, strict=True))
         allowed = sum(span.allowed for span in spans)
         total = allowed + sum(span.denied for span in spans)
-        return Stats(total, allowed, self._first, self._last, width, spans, kinds)
+        return CallStats(total, allowed, self._first, self._last, width, spans, kinds)

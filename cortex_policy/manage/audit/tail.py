@@ -3,8 +3,8 @@
 import os
 from contextlib import ExitStack, suppress
 
-from cortex_policy.manage.audit.files import all_opened, identity_of, with_rotated
-from cortex_policy.manage.audit.reader import LARGEST
+from cortex_policy.manage.audit.files import file_identity, list_log_files, open_logs
+from cortex_policy.manage.audit.reader import MAX_LINE_BYTES
 from cortex_policy.state.audit_rotated_names import unpacked
 
 TYPE_CHECKING = False
@@ -13,39 +13,39 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _BLOCK = 1 << 16
-_MOST = 1 << 26  # bytes in which the last lines are looked for
+_MAX_BYTES = 1 << 26  # bytes in which the last lines are looked for
 
 
-def last_lines(file: str, most: int, is_over: "Callable[[], bool] | None" = None) -> "Iterator[bytes]":
+def tail_log(file: str, most: int, is_over: "Callable[[], bool] | None" = None) -> "Iterator[bytes]":
     """Yield the last lines of a log and of those before it; then what is written, until it is over, if ever.
 
     `is_over` is asked whenever there is nothing to read, and is the one to wait. Raises NotDone.
     """
-    names = [name for name in with_rotated(file) if unpacked(name) == name]
-    with all_opened(names) as files:
+    names = [name for name in list_log_files(file) if unpacked(name) == name]
+    with open_logs(names) as files:
         found: list[bytes] = []
         position = 0
         for _, log in reversed(files):
             if len(found) >= most and position:
                 break
-            lines, end = _last(log, most - len(found))
+            lines, end = _last_lines(log, most - len(found))
             found[:0], position = lines, position or end
         current = os.fdopen(os.dup(files[-1][1].fileno()), "rb")
     with current:
         yield from found
         if is_over is not None:
             current.seek(position)
-            yield from _coming(file, current, is_over)
+            yield from _new_lines(file, current, is_over)
 
 
-def _last(log: "BinaryIO", most: int) -> tuple[list[bytes], int]:
+def _last_lines(log: "BinaryIO", most: int) -> tuple[list[bytes], int]:
     """Return the last whole lines, and where they end."""
     descriptor, size = log.fileno(), _BLOCK
     end = os.fstat(descriptor).st_size
     while True:
         start = max(0, end - size)
         data = os.pread(descriptor, end - start, start)
-        if not start or data.count(b"\n") > most or size >= _MOST:
+        if not start or data.count(b"\n") > most or size >= _MAX_BYTES:
             break
         size *= 2
     *lines, rest = data.split(b"\n")
@@ -54,48 +54,48 @@ def _last(log: "BinaryIO", most: int) -> tuple[list[bytes], int]:
     return kept, end - len(rest)
 
 
-def _coming(file: str, current: "BinaryIO", is_over: "Callable[[], bool]") -> "Iterator[bytes]":
+def _new_lines(file: str, current: "BinaryIO", is_over: "Callable[[], bool]") -> "Iterator[bytes]":
     """Yield whole lines as they are written, also into the files that take the place of this one."""
     with ExitStack() as stack:
         while True:
-            yield from _rest(current)
-            newer = _newer(file, current)
+            yield from _rest_of_log(current)
+            newer = _open_newer_logs(file, current)
             if newer:
-                yield from _rest(current)  # nobody writes to it any more
+                yield from _rest_of_log(current)  # nobody writes to it any more
                 for log in newer:
                     stack.callback(log.close)
-                    yield from _rest(log)
+                    yield from _rest_of_log(log)
                 current = newer[-1]
             elif is_over():
                 return
 
 
-def _rest(log: "BinaryIO") -> "Iterator[bytes]":
+def _rest_of_log(log: "BinaryIO") -> "Iterator[bytes]":
     """Yield the whole lines up to the end; what is not ended yet is left for later."""
     if os.fstat(log.fileno()).st_size < log.tell():
         log.seek(0)  # it was cut
-    while line := log.readline(LARGEST):
+    while line := log.readline(MAX_LINE_BYTES):
         if line.endswith(b"\n"):
             yield line
-        elif len(line) < LARGEST:
+        elif len(line) < MAX_LINE_BYTES:
             log.seek(-len(line), os.SEEK_CUR)
             return
 
 
-def _newer(file: str, current: "BinaryIO") -> "list[BinaryIO]":
+def _open_newer_logs(file: str, current: "BinaryIO") -> "list[BinaryIO]":
     """Open the files that came after this one, the oldest first; none while it stands at its name."""
-    seen, found = {identity_of(current)}, []
-    for name in reversed(with_rotated(file)):
+    seen, found = {file_identity(current)}, []
+    for name in reversed(list_log_files(file)):
         log: BinaryIO | None = None
         if unpacked(name) == name:
             with suppress(OSError):  # it is renamed this moment
                 log = open(name, "rb")  # noqa: SIM115 - closed by whoever reads it
         if log is None:
             continue
-        identity = identity_of(log)
+        identity = file_identity(log)
         if identity in seen:
             log.close()
-            if identity == identity_of(current):
+            if identity == file_identity(current):
                 break
             continue
         seen.add(identity)

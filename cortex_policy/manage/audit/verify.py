@@ -21,18 +21,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any, BinaryIO
 
-LONGEST = 1 << 26  # bytes of a line in memory
-LONGEST_EVENT = 1 << 21  # bytes of a line without a digest that may be an event
-MOST = 1000  # problems that are named
-MOST_STATES = 1000  # of a digest, within lines of other programs
-MOST_NAMED = 5  # of these
+MAX_LINE_BYTES = 1 << 26  # bytes of a line in memory
+MAX_EVENT_BYTES = 1 << 21  # bytes of a line without a digest that may be an event
+MAX_BREAKS = 1000  # problems that are named
+MAX_STATES = 1000  # of a digest, within lines of other programs
+MAX_NAMED = 5  # of these
 EVENT, TORN, OTHER = range(3)  # what a line without a digest is: from before there were chains, half done, of others
-_HEAD = b'{"specversion":"1.0","id":"'  # of each line of ours
-_SIGNS = (b'"specversion":"1.0"', b'"source":"cortex.policy/', b', "chain":"sha256:')  # one byte spoils one of them
+_LINE_START = b'{"specversion":"1.0","id":"'  # of each line of ours
+_EVENT_MARKS = (
+    b'"specversion":"1.0"',
+    b'"source":"cortex.policy/',
+    b', "chain":"sha256:',
+)  # one byte spoils one of them
 _BROKEN = "does not follow the line before: it was changed, or lines before it are missing or moved"
 
 
-class Problem(Value):
+class ChainBreak(Value):
     """Where a chain does not hold: from a line to another, which is the same mostly."""
 
     file: str
@@ -41,7 +45,7 @@ class Problem(Value):
     why: str
 
 
-class Found(Value):
+class VerifyResult(Value):
     """What a verification found; `head` is the last digest, '' where no line is chained.
 
     Lines are chained, unchained, torn, or of others.
@@ -54,26 +58,26 @@ class Found(Value):
     torn: int
     others: int
     head: str
-    problems: tuple[Problem, ...]
-    more: int  # problems that are not named
+    breaks: tuple[ChainBreak, ...]
+    more_breaks: int  # problems that are not named
     notes: tuple[str, ...]
 
 
 def verify(
     files: "Iterable[tuple[str, BinaryIO]]", expected: str | None, tracked: "Callable[[Any], Iterable[Any]]"
-) -> Found:
+) -> VerifyResult:
     """Follow the chain through open logs, the oldest first; raise UsageError where the expected digest is none."""
-    chain, names = _Chain(_digest_of(expected)), []
+    chain, names = _ChainVerifier(_parse_digest(expected)), []
     for name, file in files:
         names.append(name)
-        chain.open(name)
-        for line in tracked(_lines(file)):
-            chain.take(line)
-        chain.close()
-    return chain.found(tuple(names))
+        chain.start_file(name)
+        for line in tracked(_read_lines(file)):
+            chain.add_line(line)
+        chain.end_file()
+    return chain.result(tuple(names))
 
 
-def _digest_of(word: str | None) -> str | None:
+def _parse_digest(word: str | None) -> str | None:
     if word is None:
         return None
     digits = word.removeprefix(PREFIX).lower()
@@ -82,15 +86,15 @@ def _digest_of(word: str | None) -> str | None:
     return digits
 
 
-def _lines(file: "BinaryIO") -> "Iterator[bytes]":
+def _read_lines(file: "BinaryIO") -> "Iterator[bytes]":
     try:
-        while line := file.readline(LONGEST):
+        while line := file.readline(MAX_LINE_BYTES):
             yield line
     except (EOFError, zlib.error, gzip.BadGzipFile):
         yield b"\0"  # it was cut off: as a line that is
 
 
-class _Chain:
+class _ChainVerifier:
     """The links met so far."""
 
     def __init__(self, expected: str | None) -> None:
@@ -107,17 +111,17 @@ class _Chain:
         self._others: list[int] = []  # the first lines of others in this file
         self._of_others = 0  # how many there were before it
         self._is_behind_packed = False
-        self._problems: list[Problem] = []
+        self._problems: list[ChainBreak] = []
         self._notes: list[str] = []
 
-    def open(self, file: str) -> None:
+    def start_file(self, file: str) -> None:
         """Begin a file."""
         self._is_behind_packed = unpacked(self._file) != self._file
         self._file, self._number, self._others = file, 0, []
         self._of_others = self._counts[OTHER]
         self._restart("")
 
-    def take(self, line: bytes) -> None:
+    def add_line(self, line: bytes) -> None:
         """Take the next line, with its newline."""
         self._number += 1
         text = line.removesuffix(b"\n")
@@ -127,30 +131,32 @@ class _Chain:
             return
         part = hashed_part(text)
         self._chained += 1
-        if not self._before or not self._goes_on(part, digest):
-            self._judge(part, digest)
+        if not self._before or not self._continues(part, digest):
+            self._check_start(part, digest)
         self._is_met = self._is_met or digest == self._expected
         self._restart(digest)
 
-    def close(self) -> None:
+    def end_file(self) -> None:
         """End a file: what no chained line came after is covered by none."""
         for number, fault, kind in self._aside:
             if kind == EVENT and (self._before or self._ended):
-                self._tell(number, number, "has no digest, and comes after lines that do")
+                self._add_break(number, number, "has no digest, and comes after lines that do")
             elif fault:
-                self._tell(number, number, fault)
+                self._add_break(number, number, fault)
             elif kind == TORN:
                 self._notes.append(f"`{self._file}` ends within line {number}")
         self._count_aside()
-        self._name_others(self._counts[OTHER] - self._of_others)
+        self._note_others(self._counts[OTHER] - self._of_others)
         self._lines += self._number
         self._ended = self._before or self._ended
 
-    def found(self, files: tuple[str, ...]) -> Found:
+    def result(self, files: tuple[str, ...]) -> VerifyResult:
         """Return what came of it."""
         if self._expected is not None and not self._is_met:
-            self._tell(self._number, self._number, f"is the last, and none has the digest {PREFIX}{self._expected}")
-        return Found(
+            self._add_break(
+                self._number, self._number, f"is the last, and none has the digest {PREFIX}{self._expected}"
+            )
+        return VerifyResult(
             files, self._lines, self._chained, self._counts[EVENT], self._counts[TORN], self._counts[OTHER],
             f"{PREFIX}{self._ended}" if self._ended else "", tuple(self._problems), self._more, tuple(self._notes),
         )  # fmt: skip
@@ -166,8 +172,8 @@ class _Chain:
             self._since = self._since or sha256(self._before.encode())
             self._keep_state(self._since.copy(), kind)
             self._since.update(line)
-        self._aside.append((self._number, _fault_of_last(line) if kind == TORN else "", kind))
-        if len(self._aside) > MOST:  # a log of an earlier version
+        self._aside.append((self._number, _torn_line_error(line) if kind == TORN else "", kind))
+        if len(self._aside) > MAX_BREAKS:  # a log of an earlier version
             self._count(*self._aside.pop(1))
 
     def _keep_state(self, state: "Any", kind: int) -> None:
@@ -175,7 +181,7 @@ class _Chain:
         if kind != OTHER:
             self._states = []
             return
-        if len(self._states) == MOST_STATES:
+        if len(self._states) == MAX_STATES:
             del self._states[1]
         self._states.append(state)
 
@@ -186,17 +192,17 @@ class _Chain:
 
     def _count(self, number: int, _: str, kind: int) -> None:
         self._counts[kind] += 1
-        if kind == OTHER and len(self._others) < MOST_NAMED:
+        if kind == OTHER and len(self._others) < MAX_NAMED:
             self._others.append(number)
 
-    def _name_others(self, count: int) -> None:
+    def _note_others(self, count: int) -> None:
         if count:
             more = f" and {count - len(self._others)} more" if count > len(self._others) else ""
             numbers = ", ".join(map(str, self._others))
             lines, are = ("line", "is") if count == 1 else ("lines", "are")
             self._notes.append(f"`{self._file}`: {lines} {numbers}{more} {are} of another program")
 
-    def _goes_on(self, part: bytes, digest: str) -> bool:
+    def _continues(self, part: bytes, digest: str) -> bool:
         """Whether a line follows the one before it; events in between that no digest was made for are told.
 
         Another program may write between two lines at any time, as between the look at the end and the write.
@@ -206,33 +212,35 @@ class _Chain:
             return False
         for number, _, kind in self._aside:
             if kind == EVENT:
-                self._tell(number, number, "has no digest, and is between lines that do")
+                self._add_break(number, number, "has no digest, and is between lines that do")
         return True
 
-    def _judge(self, part: bytes, digest: str) -> None:
+    def _check_start(self, part: bytes, digest: str) -> None:
         """Look at a line that does not go on: it begins a chain, or does not hold."""
         follows, first = previous_digest(part), self._aside[0][0] if self._aside else self._number
         if follows is None:
-            self._tell(first, self._number, _BROKEN if self._before else "goes on from lines that are missing")
+            self._add_break(first, self._number, _BROKEN if self._before else "goes on from lines that are missing")
         elif sha256(part).hexdigest() != digest:
-            self._tell(first, self._number, "was changed")
+            self._add_break(first, self._number, "was changed")
         elif self._before:
-            self._tell(first, self._number, "begins a chain anew, and what came before is not held by it")
+            self._add_break(first, self._number, "begins a chain anew, and what came before is not held by it")
         elif not self._ended:
-            self._begin(follows)
+            self._begin_chain(follows)
         elif not follows and self._is_behind_packed:
             self._notes.append(f"`{self._file}` names no file before it, which was packed by then")
         elif follows != self._ended:
-            self._tell(self._number, self._number, "does not follow the file before: lines between them are missing")
+            self._add_break(
+                self._number, self._number, "does not follow the file before: lines between them are missing"
+            )
 
-    def _begin(self, follows: str) -> None:
+    def _begin_chain(self, follows: str) -> None:
         if follows:
             self._is_met = self._is_met or follows == self._expected
             self._notes.append(f"`{self._file}` goes on from an earlier file, which was not read")
 
-    def _tell(self, line: int, end_line: int, why: str) -> None:
-        if len(self._problems) < MOST:
-            self._problems.append(Problem(self._file, line, end_line, why))
+    def _add_break(self, line: int, end_line: int, why: str) -> None:
+        if len(self._problems) < MAX_BREAKS:
+            self._problems.append(ChainBreak(self._file, line, end_line, why))
         else:
             self._more += 1
 
@@ -246,13 +254,13 @@ def _digest_after(state: "Any", part: bytes) -> str:
 def _kind_of(line: bytes) -> int:
     """Say what a line without a digest is; what was ours and was changed is no line of another program."""
     text = line.strip(b"\0\r\n ")
-    is_ours = _HEAD.startswith(text[: len(_HEAD)]) if text else b"\0" in line  # what a crash may leave
-    if not is_ours and not any(sign in text for sign in _SIGNS):
+    is_ours = _LINE_START.startswith(text[: len(_LINE_START)]) if text else b"\0" in line  # what a crash may leave
+    if not is_ours and not any(sign in text for sign in _EVENT_MARKS):
         return OTHER
     return EVENT if _is_event(text) else TORN
 
 
-def _fault_of_last(line: bytes) -> str:
+def _torn_line_error(line: bytes) -> str:
     """Say what is wrong with a torn line if no chained one follows it, '' for one that is only cut off."""
     if line.endswith(b"\n"):
         return "is no event, and no line after it says that it was there"
@@ -260,7 +268,7 @@ def _fault_of_last(line: bytes) -> str:
 
 
 def _is_event(text: bytes) -> bool:
-    if len(text) > LONGEST_EVENT:  # nobody made it, and what is decoded is many times as large
+    if len(text) > MAX_EVENT_BYTES:  # nobody made it, and what is decoded is many times as large
         return False
     try:
         document = json.loads(text)

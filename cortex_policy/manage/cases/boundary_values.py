@@ -4,7 +4,7 @@ from math import inf
 
 from cortex_policy.core.arguments import argument_violation, declaration_error
 from cortex_policy.core.compare.declarations import KEYWORDS
-from cortex_policy.manage.cases.regex_samples import samples
+from cortex_policy.manage.cases.regex_samples import sample_texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     Declaration = dict[str, Any]
 
-MOST = 1_000  # characters or items of a value that people are to read
-_ONE_OF_EACH: "dict[str, Any]" = {
+MAX_SIZE = 1_000  # characters or items of a value that people are to read
+_ONE_OF_EACH_TYPE: "dict[str, Any]" = {
     "string": "text", "integer": 1, "number": 0.5, "boolean": True, "array": [], "object": {}, "null": None,
 }  # fmt: skip
-_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_LENGTHS = ("minLength", "maxLength")
-_SIZES = ("minItems", "maxItems")
-_LISTED = 3  # values of a list that others are tried beside
+_NUMBER_KEYWORDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_LENGTH_KEYWORDS = ("minLength", "maxLength")
+_SIZE_KEYWORDS = ("minItems", "maxItems")
+_MAX_LISTED = 3  # values of a list that others are tried beside
 _STEP = 0.01  # beside a bound of numbers that need not be whole
 
 
@@ -29,59 +29,63 @@ def meets(declaration: object, value: object) -> bool:
     return not argument_violation({"": declaration}, {"": value})
 
 
-def enforced(declaration: "Declaration") -> list[str]:
+def enforced_keywords(declaration: "Declaration") -> list[str]:
     """Return the keywords that can deny a value by themselves."""
     return [keyword for keyword in declaration if keyword in KEYWORDS - {"format", "items"}]
 
 
-def is_far(keyword: str, bound: object) -> bool:
+def is_bound_too_large(keyword: str, bound: object) -> bool:
     """Whether what misses a keyword is longer than what is read off it here."""
-    return keyword in (*_LENGTHS, *_SIZES) and isinstance(bound, int | float) and bound >= MOST
+    return keyword in (*_LENGTH_KEYWORDS, *_SIZE_KEYWORDS) and isinstance(bound, int | float) and bound >= MAX_SIZE
 
 
-def meeting(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
+def valid_values(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
     """Return values that meet a declaration: all that it lists, else those at its bounds, and one of each type."""
     if not isinstance(declaration, dict) or declaration_error(declaration, 0):
         return []
     # what it lists meets that, and a list may be long
     rest = {keyword: bound for keyword, bound in declaration.items() if keyword != "enum" or "const" in declaration}
-    return _distinct(value for value in _candidates(declaration, words) if meets(rest, value))
+    return _without_duplicates(value for value in _candidates(declaration, words) if meets(rest, value))
 
 
-def missing(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
+def invalid_values(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
     """Yield (keyword, value): a value that misses it, and nothing else where that can be; `items.` leads inside."""
     if not isinstance(declaration, dict) or declaration_error(declaration, 0):
         return
-    for keyword in enforced(declaration):
+    for keyword in enforced_keywords(declaration):
         rest = {name: bound for name, bound in declaration.items() if name != keyword}
-        near = [value for value in _near(keyword, declaration, words) if misses(declaration, keyword, value)]
+        near = [
+            value
+            for value in _values_near_keyword(keyword, declaration, words)
+            if violates(declaration, keyword, value)
+        ]
         alone = [value for value in near if meets(rest, value)]
         # null that a type names meets every other keyword, so that each kind just misses a type
-        for value in _distinct(near if keyword == "type" else alone or near[:1]):
+        for value in _without_duplicates(near if keyword == "type" else alone or near[:1]):
             yield keyword, value
     if "items" in declaration:
-        good = meeting(declaration["items"], words)
-        for keyword, value in missing(declaration["items"], words):
-            for array in _filled([value], good, max(1, declaration.get("minItems", 0))):
+        good = valid_values(declaration["items"], words)
+        for keyword, value in invalid_values(declaration["items"], words):
+            for array in _fill_array([value], good, max(1, declaration.get("minItems", 0))):
                 yield f"items.{keyword}", array
 
 
-def misses(declaration: object, keyword: str, value: object) -> bool:
+def violates(declaration: object, keyword: str, value: object) -> bool:
     """Whether a value misses this keyword, and is of the kind that the keyword speaks of."""
     if not isinstance(declaration, dict):
         return False
     if keyword.startswith("items."):
         inner = keyword.removeprefix("items.")
-        return isinstance(value, list) and any(misses(declaration.get("items"), inner, part) for part in value)
-    return keyword in declaration and _speaks_of(keyword, value) and not meets({keyword: declaration[keyword]}, value)
+        return isinstance(value, list) and any(violates(declaration.get("items"), inner, part) for part in value)
+    return keyword in declaration and _applies_to(keyword, value) and not meets({keyword: declaration[keyword]}, value)
 
 
-def _speaks_of(keyword: str, value: object) -> bool:
-    if keyword in _NUMBERS:
+def _applies_to(keyword: str, value: object) -> bool:
+    if keyword in _NUMBER_KEYWORDS:
         return isinstance(value, int | float) and not isinstance(value, bool)
-    if keyword in (*_LENGTHS, "pattern"):
+    if keyword in (*_LENGTH_KEYWORDS, "pattern"):
         return isinstance(value, str)
-    return isinstance(value, list) if keyword in _SIZES else True
+    return isinstance(value, list) if keyword in _SIZE_KEYWORDS else True
 
 
 def _candidates(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[Any]":
@@ -91,116 +95,118 @@ def _candidates(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator
     if "enum" in declaration:
         yield from declaration["enum"]
         return
-    yield from _texts(declaration, words)
-    yield from _numbers(declaration)
-    yield from _arrays(declaration, words)
+    yield from _text_candidates(declaration, words)
+    yield from _number_candidates(declaration)
+    yield from _array_candidates(declaration, words)
     types = declaration.get("type", "string")
     for word in [types] if isinstance(types, str) else types:
-        yield _ONE_OF_EACH[word]
+        yield _ONE_OF_EACH_TYPE[word]
 
 
-def _texts(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[str]":
-    patterned = samples(declaration["pattern"]) if "pattern" in declaration else []
-    for keyword in _LENGTHS:
-        if (length := declaration.get(keyword, inf)) <= MOST:
-            yield from (_sized(seed, int(length)) for seed in (*patterned, "x"))
+def _text_candidates(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[str]":
+    patterned = sample_texts(declaration["pattern"]) if "pattern" in declaration else []
+    for keyword in _LENGTH_KEYWORDS:
+        if (length := declaration.get(keyword, inf)) <= MAX_SIZE:
+            yield from (_text_of_length(seed, int(length)) for seed in (*patterned, "x"))
     yield from patterned
     yield from words or ("text",)
 
 
-def _sized(seed: str, length: int) -> str:
+def _text_of_length(seed: str, length: int) -> str:
     """Return a text of this length that begins and ends as the seed does."""
     middle = len(seed) // 2
     filler = seed[middle : middle + 1] or "x"
     return seed[:length] if len(seed) >= length else seed[:middle] + filler * (length - len(seed)) + seed[middle:]
 
 
-def _numbers(declaration: "Declaration") -> "Iterator[float]":
-    for keyword in _NUMBERS:
+def _number_candidates(declaration: "Declaration") -> "Iterator[float]":
+    for keyword in _NUMBER_KEYWORDS:
         if keyword in declaration:
             bound = declaration[keyword]
-            yield from (bound, *_beside(bound))
+            yield from (bound, *_numbers_beside(bound))
     yield from (1, 0)
 
 
-def _beside(bound: float) -> tuple[float, ...]:
+def _numbers_beside(bound: float) -> tuple[float, ...]:
     """Return the numbers next to a bound, whole ones and others."""
     return (
         (bound - 1, bound + 1, bound - _STEP, bound + _STEP) if bound == bound // 1 else (bound - _STEP, bound + _STEP)
     )
 
 
-def _arrays(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[list[Any]]":
-    parts = meeting(declaration["items"], words) if "items" in declaration else list(words or ("text",))
-    for keyword in _SIZES:
+def _array_candidates(declaration: "Declaration", words: tuple[str, ...]) -> "Iterator[list[Any]]":
+    parts = valid_values(declaration["items"], words) if "items" in declaration else list(words or ("text",))
+    for keyword in _SIZE_KEYWORDS:
         if keyword in declaration:
-            yield from _filled([], parts, declaration[keyword])
+            yield from _fill_array([], parts, declaration[keyword])
     for part in parts:
-        yield from _filled([part], [part], max(1, declaration.get("minItems", 0)))
+        yield from _fill_array([part], [part], max(1, declaration.get("minItems", 0)))
 
 
-def _filled(start: "list[Any]", parts: "list[Any]", size: float) -> "Iterator[list[Any]]":
+def _fill_array(start: "list[Any]", parts: "list[Any]", size: float) -> "Iterator[list[Any]]":
     """Yield an array of this size, filled with the first of some parts, unless it is too long for people to read."""
     more = size - len(start)
     if more <= 0:
         yield start
-    elif parts and _weight(start) + more * _weight(parts[0]) <= MOST:
+    elif parts and _size_of(start) + more * _size_of(parts[0]) <= MAX_SIZE:
         yield [*start, *parts[:1] * int(more)]
 
 
-def _weight(value: "Any") -> int:
+def _size_of(value: "Any") -> int:
     """Return about how many characters a value takes."""
     if isinstance(value, dict | list):
-        return 1 + sum(map(_weight, value.values() if isinstance(value, dict) else value))
+        return 1 + sum(map(_size_of, value.values() if isinstance(value, dict) else value))
     return 1 + len(value) if isinstance(value, str) else 1
 
 
-def _near(keyword: str, declaration: "Declaration", words: tuple[str, ...]) -> "list[Any]":
+def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[str, ...]) -> "list[Any]":
     """Return values around a keyword, some of which miss it."""
     bound = declaration[keyword]
     if keyword == "type":
         rest = {name: value for name, value in declaration.items() if name != keyword}
         return list(
-            {_kind(value): value for value in (*_ONE_OF_EACH.values(), *reversed(meeting(rest, words)))}.values()
+            {
+                _type_of(value): value for value in (*_ONE_OF_EACH_TYPE.values(), *reversed(valid_values(rest, words)))
+            }.values()
         )
     if keyword in ("enum", "const"):
-        known = bound[:_LISTED] if keyword == "enum" else [bound]
-        return [near for value in known for near in _beside_value(value)] + [*_ONE_OF_EACH.values()]
-    if keyword in _NUMBERS:
-        return [bound, *_beside(bound)]
-    good = meeting({name: value for name, value in declaration.items() if name != keyword}, words)
+        known = bound[:_MAX_LISTED] if keyword == "enum" else [bound]
+        return [near for value in known for near in _values_beside(value)] + [*_ONE_OF_EACH_TYPE.values()]
+    if keyword in _NUMBER_KEYWORDS:
+        return [bound, *_numbers_beside(bound)]
+    good = valid_values({name: value for name, value in declaration.items() if name != keyword}, words)
     if keyword == "pattern":
-        return _beside_pattern(str(bound), good)
+        return _texts_beside_pattern(str(bound), good)
     length = int(bound) + (-1 if keyword.startswith("min") else 1)
-    if not 0 <= length <= MOST:
+    if not 0 <= length <= MAX_SIZE:
         return []
-    if keyword in _LENGTHS:
-        seeds = samples(declaration["pattern"]) if "pattern" in declaration else []
-        return [_sized(seed, length) for seed in (*seeds, "x")]
-    parts = meeting(declaration["items"], words) if "items" in declaration else ["text"]
-    return list(_filled([], parts, length))
+    if keyword in _LENGTH_KEYWORDS:
+        seeds = sample_texts(declaration["pattern"]) if "pattern" in declaration else []
+        return [_text_of_length(seed, length) for seed in (*seeds, "x")]
+    parts = valid_values(declaration["items"], words) if "items" in declaration else ["text"]
+    return list(_fill_array([], parts, length))
 
 
-def _kind(value: object) -> str:
+def _type_of(value: object) -> str:
     """Return the word of the narrowest type that a value has."""
-    return next(word for word in ("integer", *_ONE_OF_EACH) if meets({"type": word}, value))
+    return next(word for word in ("integer", *_ONE_OF_EACH_TYPE) if meets({"type": word}, value))
 
 
-def _beside_value(value: "Any") -> "list[Any]":
+def _values_beside(value: "Any") -> "list[Any]":
     if isinstance(value, str):
         return [f"{value}x", value.upper(), value[:-1]]
     return [value + 1, value - 1] if isinstance(value, int | float) and not isinstance(value, bool) else []
 
 
-def _beside_pattern(pattern: str, good: "list[Any]") -> list[str]:
+def _texts_beside_pattern(pattern: str, good: "list[Any]") -> list[str]:
     """Return texts that a pattern without its anchors, or with another letter in it, would take; then any."""
     found = []
-    for seed in samples(pattern)[:2]:
+    for seed in sample_texts(pattern)[:2]:
         found += [f"!{seed}", f"{seed}!", f"{seed}\n", seed.upper(), seed[1:], seed[:-1]]
     return [*found, *(value for value in good if isinstance(value, str)), "", "0", "_", "!", "?!"]
 
 
-def _distinct(values: "Any") -> "list[Any]":
+def _without_duplicates(values: "Any") -> "list[Any]":
     seen: dict[str, Any] = {}
     for value in values:
         seen.setdefault(repr(value), value)

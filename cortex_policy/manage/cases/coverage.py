@@ -20,18 +20,24 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import may_be_path
 from cortex_policy.core.scope_prefix import PathSet
-from cortex_policy.manage.cases.boundary_values import enforced, is_far, meeting, misses, missing
+from cortex_policy.manage.cases.boundary_values import (
+    enforced_keywords,
+    invalid_values,
+    is_bound_too_large,
+    valid_values,
+    violates,
+)
 from cortex_policy.manage.cases.model import Case
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-MOST_WORDS = 100
-MOST_DEMANDS = 5_000  # of a grant
+MAX_WORDS = 100
+MAX_REQUIREMENTS = 5_000  # of a grant
 
 
-class Seen(Value):
+class PassedCase(Value):
     """A case that passed: its call, and the decision that it got."""
 
     case: Case
@@ -44,12 +50,12 @@ class Evidence:
 
     has_obligations: bool
     has_path: bool
-    is_back: bool
-    is_used_up: bool
-    inside: PathSet
-    beside: PathSet
+    is_budget_restored: bool
+    is_budget_used_up: bool
+    allowed_paths: PathSet
+    denied_paths: PathSet
 
-    def __init__(self, calls: "Iterable[Seen]") -> None:
+    def __init__(self, calls: "Iterable[PassedCase]") -> None:
         """Look at each call once."""
         self.reasons: set[str] = set()
         self.allowed: set[str] = set()  # actions
@@ -57,7 +63,7 @@ class Evidence:
         self.missed: dict[str, list[object]] = {}  # values by argument, where one of them did not
         self._inside: list[str] = []  # paths that were allowed
         self._beside: list[str] = []  # and such that were denied
-        self.has_path = self.has_obligations = self.is_used_up = self.is_back = False
+        self.has_path = self.has_obligations = self.is_budget_used_up = self.is_budget_restored = False
         self._ends: set[str] = set()  # actions of which nothing was left
         self._limited: set[str] = set()
         for seen in calls:
@@ -65,16 +71,16 @@ class Evidence:
             self._note_arguments(seen)
             self._note_paths(seen)
             self._note_budget(seen)
-        self.inside, self.beside = PathSet(self._inside), PathSet(self._beside)
+        self.allowed_paths, self.denied_paths = PathSet(self._inside), PathSet(self._beside)
 
-    def _note_arguments(self, seen: Seen) -> None:
+    def _note_arguments(self, seen: PassedCase) -> None:
         for name, value in seen.request.args.items():
             if seen.decision.reason == ARGUMENT_NOT_ALLOWED:
                 self.missed.setdefault(name, []).append(value)
             elif seen.decision.reason != ACTION_NOT_ALLOWED:
-                self.passed.setdefault(name, set()).add(canonical(value))
+                self.passed.setdefault(name, set()).add(json_equality_key(value))
 
-    def _note_paths(self, seen: Seen) -> None:
+    def _note_paths(self, seen: PassedCase) -> None:
         decision = seen.decision
         if decision.allowed:
             self.has_path = self.has_path or bool(seen.request.paths)
@@ -82,27 +88,27 @@ class Evidence:
         elif decision.reason == PATH_OUTSIDE_SCOPE:
             self._beside += [place.normalized for place in seen.request.paths if place.normalized is not None]
 
-    def _note_budget(self, seen: Seen) -> None:
+    def _note_budget(self, seen: PassedCase) -> None:
         action, decision = seen.request.action, seen.decision
         if decision.allowed:
             self.allowed.add(action)
             self.has_obligations = self.has_obligations or bool(seen.case.obligations)
-            self.is_back = self.is_back or action in self._limited
+            self.is_budget_restored = self.is_budget_restored or action in self._limited
             if seen.case.remaining == 0:
                 self._ends.add(action)
         elif decision.reason == RATE_LIMITED and decision.retryable:
             self._limited.add(action)
-            self.is_used_up = self.is_used_up or action in self._ends
+            self.is_budget_used_up = self.is_budget_used_up or action in self._ends
 
 
-class Demand(NamedTuple):
+class Requirement(NamedTuple):
     """One thing that cases can show of a grant, as the end of `no case shows that ...`."""
 
-    said: str
+    sentence: str
     is_met: "Callable[[Evidence], bool]"
 
 
-class Cover(Value):
+class Coverage(Value):
     """What the cases of a grant show of it, and what they do not; `is_tested` where it has a case file at all."""
 
     grant_id: str
@@ -112,117 +118,119 @@ class Cover(Value):
     unmet: tuple[str, ...]
 
 
-def covered(grant: Grant, file: str, runs: "Iterable[Iterable[Seen]]") -> Cover:
+def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCase]]") -> Coverage:
     """Say what the cases of some files, each with its own clock, show of a grant."""
     files = [Evidence(calls) for calls in runs]
     met, unmet = list[str](), list[str]()
-    wanted = demands(grant)
+    wanted = requirements(grant)
     with SharedSteps() as steps:
-        for demand in islice(wanted, MOST_DEMANDS):
+        for demand in islice(wanted, MAX_REQUIREMENTS):
             is_met = any(map(demand.is_met, files))
             if steps.is_used_up:
                 break
-            (met if is_met else unmet).append(demand.said)
+            (met if is_met else unmet).append(demand.sentence)
     if steps.is_used_up:
         unmet.append(f"the rest is as meant: its patterns take more than {MAX_SHARED_STEPS:,} steps to look further")
     elif next(wanted, None) is not None:
-        unmet.append(f"the rest is as meant: no more than {MOST_DEMANDS:,} things are looked for")
-    return Cover(grant.id, file, bool(files), tuple(met), tuple(unmet))
+        unmet.append(f"the rest is as meant: no more than {MAX_REQUIREMENTS:,} things are looked for")
+    return Coverage(grant.id, file, bool(files), tuple(met), tuple(unmet))
 
 
-def demands(grant: Grant) -> "Iterator[Demand]":
+def requirements(grant: Grant) -> "Iterator[Requirement]":
     """Yield all that cases can show of a grant."""
     for action in dict.fromkeys(grant.actions):
-        yield Demand(f"`{action}` is allowed", partial(_allows, action))
-    yield Demand("another action is denied", lambda shown: ACTION_NOT_ALLOWED in shown.reasons)
+        yield Requirement(f"`{action}` is allowed", partial(_has_allowed, action))
+    yield Requirement("another action is denied", lambda shown: ACTION_NOT_ALLOWED in shown.reasons)
     for name, declaration in grant.args.items():
-        yield from _argument(grant, name, declaration)
+        yield from _argument_requirements(grant, name, declaration)
     if grant.actions:
-        yield from _paths(grant)
+        yield from _path_requirements(grant)
         if grant.data_class == "sensitive":
-            yield Demand("an allowed call has its obligations", lambda shown: shown.has_obligations)
-        yield Demand(f"{grant.rate.per_minute} calls a minute are allowed, and no more", lambda shown: shown.is_used_up)
-        yield Demand("a used up budget comes back", lambda shown: shown.is_back)
+            yield Requirement("an allowed call has its obligations", lambda shown: shown.has_obligations)
+        yield Requirement(
+            f"{grant.rate.per_minute} calls a minute are allowed, and no more", lambda shown: shown.is_budget_used_up
+        )
+        yield Requirement("a used up budget comes back", lambda shown: shown.is_budget_restored)
 
 
-def prefixes(grant: Grant) -> list[str]:
+def outermost_prefixes(grant: Grant) -> list[str]:
     """Return the scopes as they are compared, without those that never match or lie in another one."""
     known = dict.fromkeys(prefix for prefix in map(normalize_scope, grant.fs_scope) if prefix is not None)
     every = PathSet(known)
     return [prefix for prefix in known if every.is_outermost(prefix)]
 
 
-def values_of(grant: Grant, name: str) -> "list[object]":
+def valid_values_of(grant: Grant, name: str) -> "list[object]":
     """Return what to try as an argument, so that it meets its declaration."""
-    return meeting(grant.args[name], _words(grant, name))
+    return valid_values(grant.args[name], _likely_texts(grant, name))
 
 
-def misses_of(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
+def invalid_values_of(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
     """Yield (keyword, value): what to try as an argument, so that it misses this keyword of its declaration."""
-    return missing(grant.args[name], _words(grant, name))
+    return invalid_values(grant.args[name], _likely_texts(grant, name))
 
 
-def canonical(value: object) -> str:
+def json_equality_key(value: object) -> str:
     """Return a text that two values share where they are equal to JSON Schema, which knows one kind of numbers."""
     if isinstance(value, dict):
-        return f"{{{','.join(sorted(f'{name!r}:{canonical(part)}' for name, part in value.items()))}}}"
+        return f"{{{','.join(sorted(f'{name!r}:{json_equality_key(part)}' for name, part in value.items()))}}}"
     if isinstance(value, list | tuple):
-        return f"[{','.join(map(canonical, value))}]"
+        return f"[{','.join(map(json_equality_key, value))}]"
     return repr(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
 
 
-def _words(grant: Grant, name: str) -> tuple[str, ...]:
+def _likely_texts(grant: Grant, name: str) -> tuple[str, ...]:
     """Return texts that may be allowed as an argument, none where any may."""
-    return tuple(prefixes(grant)[:MOST_WORDS]) if may_be_path(grant, name) else ()
+    return tuple(outermost_prefixes(grant)[:MAX_WORDS]) if may_be_path(grant, name) else ()
 
 
-def _allows(action: str, shown: Evidence) -> bool:
+def _has_allowed(action: str, shown: Evidence) -> bool:
     return action in shown.allowed
 
 
-def _argument(grant: Grant, name: str, declaration: object) -> "Iterator[Demand]":
+def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Iterator[Requirement]":
     if declaration_error(declaration, 0) or not isinstance(declaration, dict):
-        yield Demand(f"no `{name}` is taken", lambda shown: name in shown.missed)
+        yield Requirement(f"no `{name}` is taken", lambda shown: name in shown.missed)
         return
     # what nobody can show is not asked for: an argument that no value meets, a keyword that every value meets
-    is_void, missed = accepts_nothing(grant.args, name), {keyword for keyword, _ in misses_of(grant, name)}
-    for keyword in enforced(declaration):
+    is_void, missed = accepts_nothing(grant.args, name), {keyword for keyword, _ in invalid_values_of(grant, name)}
+    for keyword in enforced_keywords(declaration):
         if not is_void:
-            yield Demand(f"a `{name}` meets its `{keyword}`", lambda shown: name in shown.passed)
-        if keyword in missed or is_far(keyword, declaration[keyword]):
-            yield Demand(f"a `{name}` misses its `{keyword}`", partial(_misses, declaration, name, keyword))
+            yield Requirement(f"a `{name}` meets its `{keyword}`", lambda shown: name in shown.passed)
+        if keyword in missed or is_bound_too_large(keyword, declaration[keyword]):
+            yield Requirement(f"a `{name}` misses its `{keyword}`", partial(_has_violation, declaration, name, keyword))
     for keyword in sorted(missed - declaration.keys()):  # those inside
-        yield Demand(f"a `{name}` misses its `{keyword}`", partial(_misses, declaration, name, keyword))
+        yield Requirement(f"a `{name}` misses its `{keyword}`", partial(_has_violation, declaration, name, keyword))
     if "enum" in declaration:
-        for value in values_of(grant, name):
-            yield Demand(f"`{name}` may be {value!r:.80}", partial(_takes, name, canonical(value)))
+        for value in valid_values_of(grant, name):
+            yield Requirement(f"`{name}` may be {value!r:.80}", partial(_has_taken, name, json_equality_key(value)))
 
 
-def _takes(name: str, value: str, shown: Evidence) -> bool:
+def _has_taken(name: str, value: str, shown: Evidence) -> bool:
     return value in shown.passed.get(name, ())
 
 
-def _misses(declaration: object, name: str, keyword: str, shown: Evidence) -> bool:
-    return any(misses(declaration, keyword, value) for value in shown.missed.get(name, ()))
+def _has_violation(declaration: object, name: str, keyword: str, shown: Evidence) -> bool:
+    return any(violates(declaration, keyword, value) for value in shown.missed.get(name, ()))
 
 
-def _paths(grant: Grant) -> "Iterator[Demand]":
-    known = prefixes(grant)
+def _path_requirements(grant: Grant) -> "Iterator[Requirement]":
+    known = outermost_prefixes(grant)
     for prefix in known:
-        yield Demand(f"a path in `{prefix}` is allowed", partial(_is_inside, prefix))
-        yield Demand(f"a path beside `{prefix}` is denied", partial(_is_beside, prefix))
+        yield Requirement(f"a path in `{prefix}` is allowed", partial(_has_path_inside, prefix))
+        yield Requirement(f"a path beside `{prefix}` is denied", partial(_has_path_beside, prefix))
     if not grant.fs_scope:
-        yield Demand("any path is allowed", lambda shown: shown.has_path)
+        yield Requirement("any path is allowed", lambda shown: shown.has_path)
     elif not known:
-        yield Demand("no path is allowed", lambda shown: PATH_OUTSIDE_SCOPE in shown.reasons)
+        yield Requirement("no path is allowed", lambda shown: PATH_OUTSIDE_SCOPE in shown.reasons)
 
 
-def _is_inside(prefix: str, shown: Evidence) -> bool:
-    return shown.inside.count_in(prefix) > 0
+def _has_path_inside(prefix: str, shown: Evidence) -> bool:
+    return shown.allowed_paths.count_in(prefix) > 0
 
 
-def _is_beside(prefix: str, shown: Evidence) -> bool:
+def _has_path_beside(prefix: str, shown: Evidence) -> bool:
     """Whether a path was denied that lies in the directory in which the scope lies, and not in the scope."""
-    around, beside = prefix.rpartition("/")[0], shown.beside
+    around, beside = prefix.rpartition("/")[0], shown.denied_paths
     others = beside.count_in(around) - beside.has(around) if around else len(beside)
     return others > beside.count_in(prefix)

@@ -18,9 +18,9 @@ from cortex_policy.core.model import (
 from cortex_policy.core.path_arguments import may_be_path
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.boundary_values import meets
-from cortex_policy.manage.cases.coverage import misses_of, prefixes, values_of
-from cortex_policy.manage.cases.model import MOST_HITS, MOST_TIMES, NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.cases.sandbox import Scratch, Tree, scratch
+from cortex_policy.manage.cases.coverage import invalid_values_of, outermost_prefixes, valid_values_of
+from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
+from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, sandbox
 from cortex_policy.state.paths import places
 
 TYPE_CHECKING = False
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Reason
 
 MINUTE_NS = int(WINDOW_SECONDS) * NANOSECONDS
-OUTSIDE = "outside"  # a directory of the tree that no scope covers, and links lead to
-MOST_WISHES = 2_000
-_MOST_STEPS = MAX_SHARED_STEPS // 4  # the cases are run again, and then compared with what there is to show
-_MOST_DIRECTORIES = MOST_WISHES // 5  # each scope has at least so many wishes, so that none of a later one is tried
-_LONGEST, _DEEPEST = 1000, 40  # characters and parts of a directory
-_MOST_PARTS = 2_000  # of all directories: each is made, and a call that is tried goes through some
+OUTSIDE_DIRECTORY = "outside"  # a directory of the tree that no scope covers, and links lead to
+MAX_CANDIDATES = 2_000
+_MAX_STEPS = MAX_SHARED_STEPS // 4  # the cases are run again, and then compared with what there is to show
+_MAX_DIRECTORIES = MAX_CANDIDATES // 5  # each scope has at least so many wishes, so that none of a later one is tried
+_MAX_LENGTH, _MAX_DEPTH = 1000, 40  # characters and parts of a directory
+_MAX_PARTS = 2_000  # of all directories: each is made, and a call that is tried goes through some
 _LINK = "out-of-scope"
 _OTHER_ACTIONS = ("write", "delete", "push", "exec")
 _PATH_NAMES = ("path", "file", "source", "destination", "cwd")
 
 
-class Wish(Value):
+class Candidate(Value):
     """A call that a case file should have, with what must come of it."""
 
     name: str
@@ -50,79 +50,79 @@ class Wish(Value):
     expect: "Reason"
 
 
-def first_cases(grant: Grant, file: str) -> CaseFile:
+def generate_cases(grant: Grant, file: str) -> CaseFile:
     """Return cases that all pass on a grant, and show what can be shown of it."""
-    tree = _tree(grant)
+    tree = _build_tree(grant)
     wishes = []
-    with scratch(tree) as root, SharedSteps(_MOST_STEPS) as steps:
-        for wish in islice(_wishes(grant), MOST_WISHES):
-            answer = _tried(grant, wish, root)
+    with sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
+        for wish in islice(_candidates(grant), MAX_CANDIDATES):
+            answer = _decide(grant, wish, root)
             if steps.is_used_up:  # what is written is what was seen
                 break
             if answer == wish.expect:
                 wishes.append(wish)
-    return CaseFile(file, grant.id, tree=tree, cases=tuple(_paced(grant, wishes)))
+    return CaseFile(file, grant.id, tree=tree, cases=tuple(_with_clock(grant, wishes)))
 
 
-def _tried(grant: Grant, wish: Wish, root: Scratch) -> "Reason":
-    request = Request(wish.action, wish.args, places(grant, root.origin, wish.args, root.guarded, root.path))
+def _decide(grant: Grant, wish: Candidate, root: Sandbox) -> "Reason":
+    request = Request(wish.action, wish.args, places(grant, root.origin, wish.args, root.protected, root.path))
     refused = check_rules(grant, request)
     return ALLOWED if refused is None else refused.reason
 
 
-def _tree(grant: Grant) -> Tree:
+def _build_tree(grant: Grant) -> FileTree:
     """Return a directory for each scope, with a link in it that leads out of all of them."""
-    known = prefixes(grant)
+    known = outermost_prefixes(grant)
     if not known:
-        return Tree()
-    outside = _free(OUTSIDE, known)
-    made, left = list[str](), _MOST_PARTS
-    for prefix in filter(_is_made, known[:_MOST_DIRECTORIES]):
+        return FileTree()
+    outside = _unused_word(OUTSIDE_DIRECTORY, known)
+    made, left = list[str](), _MAX_PARTS
+    for prefix in filter(_is_creatable, known[:_MAX_DIRECTORIES]):
         left -= prefix.count("/") + 1
         if left < 0:
             break
         made.append(prefix)
     links = [(f"{prefix}/{_LINK}", "../" * (prefix.count("/") + 1) + outside) for prefix in made]
-    return Tree((*made, outside), (), tuple(links))
+    return FileTree((*made, outside), (), tuple(links))
 
 
-def _is_made(prefix: str) -> bool:
+def _is_creatable(prefix: str) -> bool:
     """Whether a directory of this name is put into the tree: what lies very deep need not be there."""
-    return "\0" not in prefix and len(prefix) <= _LONGEST and prefix.count("/") < _DEEPEST
+    return "\0" not in prefix and len(prefix) <= _MAX_LENGTH and prefix.count("/") < _MAX_DEPTH
 
 
-def _free(word: str, taken: "Iterable[str]") -> str:
+def _unused_word(word: str, taken: "Iterable[str]") -> str:
     known = set(taken)
     while word in known:
         word += "x"
     return word
 
 
-def _wishes(grant: Grant) -> "Iterator[Wish]":
-    yield from _of_actions(grant)
+def _candidates(grant: Grant) -> "Iterator[Candidate]":
+    yield from _action_candidates(grant)
     if not grant.actions:
         return
     action = grant.actions[0]
-    path = _path_name(grant)
+    path = _path_argument(grant)
     if path:
-        yield from _of_paths(grant, action, path)
+        yield from _path_candidates(grant, action, path)
     for name in grant.args:
-        yield from _of_argument(grant, action, name)
+        yield from _argument_candidates(grant, action, name)
 
 
-def _of_actions(grant: Grant) -> "Iterator[Wish]":
+def _action_candidates(grant: Grant) -> "Iterator[Candidate]":
     for action in dict.fromkeys(grant.actions):
-        yield Wish(f"{action or 'an empty action'} is allowed", action, {}, ALLOWED)
+        yield Candidate(f"{action or 'an empty action'} is allowed", action, {}, ALLOWED)
     near = [f"{grant.actions[0]}x", grant.actions[0].upper()] if grant.actions else []
     for action in dict.fromkeys((*near, *_OTHER_ACTIONS, "")):
         if action not in grant.actions:
-            yield Wish(f"{action or 'an empty action'} is not allowed", action, {}, ACTION_NOT_ALLOWED)
+            yield Candidate(f"{action or 'an empty action'} is not allowed", action, {}, ACTION_NOT_ALLOWED)
 
 
-def _path_name(grant: Grant) -> str:
+def _path_argument(grant: Grant) -> str:
     """Return the name of an argument that takes any path."""
     declared = [name for name in grant.args if may_be_path(grant, name)]
-    probes = (OUTSIDE, *prefixes(grant))
+    probes = (OUTSIDE_DIRECTORY, *outermost_prefixes(grant))
     for name in (*_PATH_NAMES, *declared):
         is_text = name not in grant.args or all(meets(grant.args[name], probe) for probe in probes)
         if is_text and may_be_path(grant, name):
@@ -130,15 +130,15 @@ def _path_name(grant: Grant) -> str:
     return ""
 
 
-def _of_paths(grant: Grant, action: str, name: str) -> "Iterator[Wish]":
-    def wish(said: str, path: str, expect: "Reason") -> Wish:
-        return Wish(said, action, {name: path}, expect)
+def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidate]":
+    def wish(said: str, path: str, expect: "Reason") -> Candidate:
+        return Candidate(said, action, {name: path}, expect)
 
-    for prefix in prefixes(grant):
+    for prefix in outermost_prefixes(grant):
         yield wish(f"{prefix} is in scope", prefix, ALLOWED)
         yield wish(f"what lies in {prefix} is in scope", f"{prefix}/new", ALLOWED)
         yield wish(f"a name that only begins like {prefix} is not", f"{prefix}x", PATH_OUTSIDE_SCOPE)
-        yield wish(f"a `..` leads out of {prefix}", f"{prefix}/../{OUTSIDE}", PATH_OUTSIDE_SCOPE)
+        yield wish(f"a `..` leads out of {prefix}", f"{prefix}/../{OUTSIDE_DIRECTORY}", PATH_OUTSIDE_SCOPE)
         yield wish(f"a link leads out of {prefix}", f"{prefix}/{_LINK}/new", PATH_OUTSIDE_SCOPE)
         around = prefix.rpartition("/")[0]
         if around:
@@ -149,24 +149,26 @@ def _of_paths(grant: Grant, action: str, name: str) -> "Iterator[Wish]":
     for scope in dict.fromkeys(grant.fs_scope):
         if normalize_scope(scope) is None:
             yield wish(f"the scope {scope} never matches", scope, PATH_OUTSIDE_SCOPE)
-    yield wish("a path in no scope is denied", OUTSIDE, PATH_OUTSIDE_SCOPE)
+    yield wish("a path in no scope is denied", OUTSIDE_DIRECTORY, PATH_OUTSIDE_SCOPE)
     yield wish("what governs grants is denied", ".cortex/policy/tools", PATH_OUTSIDE_SCOPE)
 
 
-def _of_argument(grant: Grant, action: str, name: str) -> "Iterator[Wish]":
-    for value in values_of(grant, name):
+def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidate]":
+    for value in valid_values_of(grant, name):
         for expect, said in ((ALLOWED, "is taken"), (PATH_OUTSIDE_SCOPE, "is taken, and outside of every scope")):
-            yield Wish(f"{name} {_shown(value)} {said}", action, {name: value}, expect)
-    for keyword, value in misses_of(grant, name):
-        yield Wish(f"{name} {_shown(value)} misses its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED)
-    yield Wish(f"{name} cannot be given", action, {name: "text"}, ARGUMENT_NOT_ALLOWED)
+            yield Candidate(f"{name} {_short_json(value)} {said}", action, {name: value}, expect)
+    for keyword, value in invalid_values_of(grant, name):
+        yield Candidate(
+            f"{name} {_short_json(value)} misses its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED
+        )
+    yield Candidate(f"{name} cannot be given", action, {name: "text"}, ARGUMENT_NOT_ALLOWED)
     if may_be_path(grant, name):
-        for path in (".cortex/policy", OUTSIDE):
+        for path in (".cortex/policy", OUTSIDE_DIRECTORY):
             for value in (path, [path]):
-                yield Wish(f"{name} {_shown(value)} is a path", action, {name: value}, PATH_OUTSIDE_SCOPE)
+                yield Candidate(f"{name} {_short_json(value)} is a path", action, {name: value}, PATH_OUTSIDE_SCOPE)
 
 
-def _shown(value: object) -> str:
+def _short_json(value: object) -> str:
     """Return a value as it is named in the name of a case."""
     import json  # noqa: PLC0415 - only who writes cases needs it
 
@@ -174,53 +176,58 @@ def _shown(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - so that a name fits in a line
 
 
-def _paced(grant: Grant, wishes: "list[Wish]") -> "Iterator[Case]":
+def _with_clock(grant: Grant, wishes: "list[Candidate]") -> "Iterator[Case]":
     """Make cases of calls, in such a way that none is kept from being allowed by those before it."""
     first = next((wish for wish in wishes if wish.expect is ALLOWED), None)
     duties = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
     used: dict[str, int] = {}
     names: set[str] = set()
-    for wish in _distinct(wishes):
+    for wish in _distinct_calls(wishes):
         advance = 0
         if wish.expect is ALLOWED:
             if used.get(wish.action, 0) >= grant.rate.per_minute:
                 advance, used = MINUTE_NS, {}
             used[wish.action] = used.get(wish.action, 0) + 1
-        name, tool, obligations = _unique(wish.name, names), None, None
+        name, tool, obligations = _unique_name(wish.name, names), None, None
         if wish is first:
             tool, obligations = grant.tool, duties
         yield Case(name, wish.action, wish.args, wish.expect, 0, None, obligations, tool, advance_ns=advance)
-    if first is not None and grant.rate.per_minute <= MOST_HITS:
-        yield from _driven(grant.rate.per_minute, first.action, names)
+    if first is not None and grant.rate.per_minute <= MAX_HITS:
+        yield from _exhaust_budget(grant.rate.per_minute, first.action, names)
 
 
-def _distinct(wishes: "list[Wish]") -> "Iterable[Wish]":
+def _distinct_calls(wishes: "list[Candidate]") -> "Iterable[Candidate]":
     """Return each call once; what it is called first counts."""
-    calls: dict[str, Wish] = {}
+    calls: dict[str, Candidate] = {}
     for wish in wishes:
         calls.setdefault(repr((wish.action, wish.args)), wish)
     return calls.values()
 
 
-def _driven(limit: int, action: str, names: set[str]) -> "Iterator[Case]":
+def _exhaust_budget(limit: int, action: str, names: set[str]) -> "Iterator[Case]":
     """Drive a budget to its end and back."""
-    times, cost = (limit, 1) if limit <= MOST_TIMES else (1, limit)
-    name = _unique(f"the budget of {action} is used up", names)
+    times, cost = (limit, 1) if limit <= MAX_TIMES else (1, limit)
+    name = _unique_name(f"the budget of {action} is used up", names)
     yield Case(name, action, {}, ALLOWED, remaining=0, times=times, cost=cost, advance_ns=MINUTE_NS)
-    yield Case(_unique(f"one more {action} is too many", names), action, {}, RATE_LIMITED)
+    yield Case(_unique_name(f"one more {action} is too many", names), action, {}, RATE_LIMITED)
     yield Case(
-        _unique("a second before a minute has passed, too", names),
+        _unique_name("a second before a minute has passed, too", names),
         action,
         {},
         RATE_LIMITED,
         advance_ns=59 * NANOSECONDS,
     )
     yield Case(
-        _unique("a minute later it is back", names), action, {}, ALLOWED, remaining=limit - 1, advance_ns=NANOSECONDS
+        _unique_name("a minute later it is back", names),
+        action,
+        {},
+        ALLOWED,
+        remaining=limit - 1,
+        advance_ns=NANOSECONDS,
     )
 
 
-def _unique(name: str, names: set[str]) -> str:
+def _unique_name(name: str, names: set[str]) -> str:
     plain = "".join(letter if letter.isprintable() else f"U+{ord(letter):04X}" for letter in name)
     word, number = plain, 2
     while word in names:

@@ -9,10 +9,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.json_tree import JsonNode
 
-_LONG = re.compile(r'"""[\s\S]*?"""|' + r"'''[\s\S]*?'''")
+_MULTILINE_STRING = re.compile(r'"""[\s\S]*?"""|' + r"'''[\s\S]*?'''")
 
 
-class Lines:
+class LineNumbers:
     """The lines of a text by the keys and indexes that lead to a value."""
 
     def __init__(self, text: str, *, is_json: bool) -> None:
@@ -27,20 +27,20 @@ class Lines:
         if not is_json:
             self._read_toml()
 
-    def of(self, at: tuple[object, ...]) -> int:
+    def line_of(self, at: tuple[object, ...]) -> int:
         """Return the line of a value, or of the nearest around it that can be told; from 1."""
         if self._node is not None:
             pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in at)
             node = node_at(self._node, pointer) if at else self._node
             return bisect_left(self._newlines, node.outer_start) + 1
-        return self._of_toml(at)
+        return self._line_in_toml(at)
 
     def _read_toml(self) -> None:
-        blanked = _LONG.sub(lambda found: "\n" * found[0].count("\n"), self._text)
+        blanked = _MULTILINE_STRING.sub(lambda found: "\n" * found[0].count("\n"), self._text)
         self._lines = blanked.split("\n")
         cases = 0
         for number, line in enumerate(self._lines, 1):
-            steps = _header(line)
+            steps = _table_keys(line)
             if line.lstrip().startswith("[[") and steps:
                 steps, cases = (*steps, cases), cases + 1
             elif steps[:1] == ("case",) and cases:
@@ -48,31 +48,31 @@ class Lines:
             if steps:
                 self._sections.setdefault(steps, number)
 
-    def _of_toml(self, at: tuple[object, ...]) -> int:
+    def _line_in_toml(self, at: tuple[object, ...]) -> int:
         if not at:
             return 1
         if at in self._sections:
             return self._sections[at]
         if at not in self._known:
-            self._known[at] = self._found(at)
+            self._known[at] = self._find_member(at)
         return self._known[at]
 
-    def _found(self, at: tuple[object, ...]) -> int:
+    def _find_member(self, at: tuple[object, ...]) -> int:
         above = at[:-1]
         start = self._sections.get(above, 0) if above else 0
         if above and not start:
-            return self._of_toml(above)
+            return self._line_in_toml(above)
         member = re.compile(rf"\s*[\"']?{re.escape(str(at[-1]))}[\"']?\s*[=.]")
         for number in range(start + 1, len(self._lines) + 1):
             line = self._lines[number - 1]
             if member.match(line):
                 return number
-            if _header(line):
+            if _table_keys(line):
                 break
         return start or 1
 
 
-def _header(line: str) -> tuple[object, ...]:
+def _table_keys(line: str) -> tuple[object, ...]:
     """Return the keys of the table that begins in a line, none where none does."""
     text = line.strip()
     inner, end, _ = text.lstrip("[").partition("]")

@@ -11,20 +11,20 @@ from cortex_policy.core.model import (
     Settings,
     Value,
 )
-from cortex_policy.manage.cases.sandbox import Tree
+from cortex_policy.manage.cases.sandbox import FileTree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TOML, JSON = ".cases.toml", ".cases.json"
-MOST_TIMES = 10_000
-MOST_SECONDS = 86_400  # a day
-MOST_CASES = 10_000  # of a file
-MOST_CALLS = 250_000  # that they make
-MOST_HITS = 10**18
+TOML_SUFFIX, JSON_SUFFIX = ".cases.toml", ".cases.json"
+MAX_TIMES = 10_000
+MAX_SECONDS = 86_400  # a day
+MAX_CASES = 10_000  # of a file
+MAX_CALLS = 250_000  # that they make
+MAX_HITS = 10**18
 NANOSECONDS = 10**9
-EXPECTED: dict[str, Reason] = {
+EXPECTABLE_REASONS: dict[str, Reason] = {
     str(reason): reason
     for reason in (
         ALLOWED, ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, APPROVAL_REQUIRED, RATE_LIMITED,
@@ -49,7 +49,7 @@ class Case(Value):
     advance_ns: int = 0
 
 
-class Flaw(Value):
+class CaseFileError(Value):
     """What keeps a case file, or a part of it, from being run."""
 
     file: str
@@ -64,14 +64,14 @@ class CaseFile(Value):
     file: str
     grant_id: str = ""
     settings: Settings = Settings()
-    tree: Tree = Tree()
+    tree: FileTree = FileTree()
     cases: tuple[Case, ...] = ()
     is_complete: bool = False
     grant_line: int = 1
     complete_line: int = 1
-    flaws: tuple[Flaw, ...] = ()
+    errors: tuple[CaseFileError, ...] = ()
 
 
 def is_case_file(name: str) -> bool:
     """Whether a file is called like one with cases."""
-    return name.endswith((TOML, JSON))
+    return name.endswith((TOML_SUFFIX, JSON_SUFFIX))

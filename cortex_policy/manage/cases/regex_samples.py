@@ -9,18 +9,18 @@ if TYPE_CHECKING:
     from cortex_policy.core.ecma_nodes import PatternNode
 
 _LETTERS = "ab1_- AZ./:@x\u00e9"
-_COMMON = ("text", "a", "docs", "a-b", "1", "2026-01-01", "v1.0.0", "https://example.org", "a@example.org", "")
-MOST_LETTERS = 1_000
+_COMMON_TEXTS = ("text", "a", "docs", "a-b", "1", "2026-01-01", "v1.0.0", "https://example.org", "a@example.org", "")
+MAX_LENGTH = 1_000
 
 
-def samples(pattern: str) -> list[str]:
+def sample_texts(pattern: str) -> list[str]:
     """Return some texts that match an ECMA pattern, the likeliest first; none where none is found."""
     try:
         regex, body = compile_pattern(pattern), parse_pattern(pattern).body
     except (PatternError, PatternLimitError):
         return []
-    texts = [text for more in (0, 1, 2) if len(text := _text(body, more)) <= MOST_LETTERS]
-    return [text for text in dict.fromkeys([*texts, *_COMMON]) if _matches(regex, text)]
+    texts = [text for more in (0, 1, 2) if len(text := _sample(body, more)) <= MAX_LENGTH]
+    return [text for text in dict.fromkeys([*texts, *_COMMON_TEXTS]) if _matches(regex, text)]
 
 
 def _matches(regex: Regex, text: str) -> bool:
@@ -30,24 +30,24 @@ def _matches(regex: Regex, text: str) -> bool:
         return False
 
 
-def _text(node: "PatternNode", more: int) -> str:
+def _sample(node: "PatternNode", more: int) -> str:
     """Return a text that a part may match: with `more`, other letters, more rounds and later branches."""
     match node:
         case CharacterSet():
-            letters = _letters(node.bounds)
+            letters = _sample_letters(node.bounds)
             return letters[more % len(letters)] if letters else ""
         case Series():
-            return "".join(_text(part, more) for part in node.parts)
+            return "".join(_sample(part, more) for part in node.parts)
         case Choice():
-            return _text(node.parts[min(more, len(node.parts) - 1)], more)
+            return _sample(node.parts[min(more, len(node.parts) - 1)], more)
         case Repeat():
             times = node.least + more if node.most is None else min(node.least + more, node.most)
-            text = _text(node.parts[0], more)
-            return text * min(times, MOST_LETTERS // max(len(text), 1) + 1)  # no more than shows that it is too long
+            text = _sample(node.parts[0], more)
+            return text * min(times, MAX_LENGTH // max(len(text), 1) + 1)  # no more than shows that it is too long
     return ""  # an assertion: whoever samples sees whether it holds
 
 
-def _letters(bounds: tuple[int, ...]) -> list[str]:
+def _sample_letters(bounds: tuple[int, ...]) -> list[str]:
     """Return letters that a set has: those that people know, then the ends of its ranges."""
     ranges = [*zip(bounds[::2], bounds[1::2], strict=True)]
     known = [letter for letter in _LETTERS if any(low <= ord(letter) < behind for low, behind in ranges)]

@@ -8,9 +8,9 @@ from cortex_policy.core.explanation import explain
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request, Value
 from cortex_policy.core.rule_steps import DENIED_BY, DENIES, RuleStep
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
-from cortex_policy.manage.cases.coverage import Seen, covered
-from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, Flaw
-from cortex_policy.manage.cases.sandbox import scratch
+from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
+from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileError
+from cortex_policy.manage.cases.sandbox import sandbox
 from cortex_policy.state.paths import places
 from cortex_policy.state.writer_lock import NotDone
 
@@ -18,14 +18,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_policy.manage.cases.sandbox import Scratch
+    from cortex_policy.manage.cases.sandbox import Sandbox
 
 MOST_WHYS = 100  # failed cases of a file that are explained
 _MOST_EXPLAINED = 2 << 20  # bytes of the grant that this reads: an explanation reads all of them
-COMPLETE = "complete"  # how the case is called that a file with `complete = true` has at its end
+COMPLETENESS_CASE = "complete"  # how the case is called that a file with `complete = true` has at its end
 
 
-class Subject(Value):
+class GrantUnderTest(Value):
     """A grant, its text, and how its file is shown."""
 
     grant: Grant
@@ -33,7 +33,7 @@ class Subject(Value):
     file: str
 
 
-class Why(Value):
+class FailureReason(Value):
     """The rule that decided, and what would have come nearest to another decision, '' for nothing."""
 
     step: RuleStep
@@ -41,84 +41,84 @@ class Why(Value):
     nearest: str = ""
 
 
-class Result(Value):
+class CaseResult(Value):
     """What came of a case: the reason of its last decision, and each way in which that is not as expected."""
 
     case: Case
-    got: Reason | None = None
-    wrong: tuple[str, ...] = ()
-    why: Why | None = None
+    actual: Reason | None = None
+    failures: tuple[str, ...] = ()
+    why: FailureReason | None = None
 
 
-class Trial(Value):
+class FileResult(Value):
     """What came of a file: its results in their order, why others have none, and what was seen to be as expected."""
 
     file: str
     grant_id: str
-    results: tuple[Result, ...] = ()
-    flaws: tuple[Flaw, ...] = ()
-    seen: tuple[Seen, ...] = ()
+    results: tuple[CaseResult, ...] = ()
+    errors: tuple[CaseFileError, ...] = ()
+    passed_cases: tuple[PassedCase, ...] = ()
 
     @property
-    def failed(self) -> tuple[Result, ...]:
+    def failed_cases(self) -> tuple[CaseResult, ...]:
         """The cases that are not as expected."""
-        return tuple(result for result in self.results if result.wrong)
+        return tuple(result for result in self.results if result.failures)
 
 
-def tried(file: CaseFile, subject: Subject) -> Trial:
+def run_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
     """Run the cases of a file on a grant; raise NotDone where its tree cannot be made, or patterns take too much."""
     results = []
-    with scratch(file.tree) as root, SharedSteps() as steps:
-        run = _Run(file, subject, root)
+    with sandbox(file.tree) as root, SharedSteps() as steps:
+        run = _CaseRunner(file, subject, root)
         for case in file.cases:
-            results.append(run.result(case))
+            results.append(run.run(case))
             if steps.is_used_up:
                 why = f"up to `{case.name:.100}` the cases take more than {MAX_SHARED_STEPS:,} steps in patterns"
                 raise NotDone(why, "give shorter values, or have fewer of these cases")
-    if file.is_complete and not any(result.wrong for result in results):
-        results += _incomplete(file, subject, run.seen)
-    return Trial(file.file, file.grant_id, tuple(results), (), tuple(run.seen))
+    if file.is_complete and not any(result.failures for result in results):
+        results += _missing_coverage(file, subject, run.seen)
+    return FileResult(file.file, file.grant_id, tuple(results), (), tuple(run.seen))
 
 
-def _incomplete(file: CaseFile, subject: Subject, seen: list[Seen]) -> "Iterator[Result]":
+def _missing_coverage(file: CaseFile, subject: GrantUnderTest, seen: list[PassedCase]) -> "Iterator[CaseResult]":
     """Yield what no case of a file shows, though it says that its cases are complete, as one case that failed."""
-    cover = covered(subject.grant, subject.file, [tuple(seen)])
+    cover = measure_coverage(subject.grant, subject.file, [tuple(seen)])
     if cover.unmet:
         wrong = tuple(f"no case shows that {said}" for said in cover.unmet)
-        yield Result(Case(COMPLETE, "", {}, ALLOWED, file.complete_line), None, wrong)
+        yield CaseResult(Case(COMPLETENESS_CASE, "", {}, ALLOWED, file.complete_line), None, wrong)
 
 
-class _Run:
+class _CaseRunner:
     """The clock and the budgets of one file, and what was seen so far."""
 
-    def __init__(self, file: CaseFile, subject: Subject, root: "Scratch") -> None:
+    def __init__(self, file: CaseFile, subject: GrantUnderTest, root: "Sandbox") -> None:
         """Begin with nothing used."""
-        self.seen: list[Seen] = []
+        self.seen: list[PassedCase] = []
         self._settings, self._subject, self._root = file.settings, subject, root
         self._now = 0  # nanoseconds
         self._hits: dict[str, deque[tuple[int, int]]] = {}  # by action: when, and how many
         self._used: dict[str, int] = {}  # by action: all of them
         self._whys, self._most_whys = 0, min(MOST_WHYS, _MOST_EXPLAINED // max(1, len(subject.text)))
 
-    def result(self, case: Case) -> Result:
+    def run(self, case: Case) -> CaseResult:
         """Make the calls of a case, until one of them is not as expected."""
         self._now += case.advance_ns
-        request = self._request(case)
+        request = self._build_request(case)
         refused = check_rules(self._subject.grant, request, self._settings)
         # what other rules refuse is refused again, however often it is called
         calls = case.times if refused is None else 1
         call, is_last = 0, False
         while not is_last:
             call += 1
-            decision = refused if refused is not None else self._taken(request)
+            decision = refused if refused is not None else self._decide_by_rate(request)
             is_last = call == calls or not decision.allowed  # what counts nothing is denied again each time
-            wrong = tuple(self._wrong(case, decision, call, is_last=is_last))
+            wrong = tuple(self._find_failures(case, decision, call, is_last=is_last))
             if wrong:
-                return Result(case, decision.reason, wrong, self._why(case, request, decision))
+                return CaseResult(case, decision.reason, wrong, self._explain_failure(case, request, decision))
             # a call that fits is answered as the one before it: only the first and the last are decided
             call += 0 if is_last else self._repeat(request, calls - call - 1)
-        self.seen.append(Seen(case, request, decision))
-        return Result(case, decision.reason)
+        self.seen.append(PassedCase(case, request, decision))
+        return CaseResult(case, decision.reason)
 
     def _repeat(self, request: Request, most: int) -> int:
         """Count the call that was just allowed again, as often as it fits; return how often."""
@@ -129,25 +129,25 @@ class _Run:
         self._used[request.action] = used + times * request.cost
         return times
 
-    def _request(self, case: Case) -> Request:
+    def _build_request(self, case: Case) -> Request:
         root = self._root
-        there = places(self._subject.grant, root.origin, case.args, root.guarded, root.start(case.cwd))
+        there = places(self._subject.grant, root.origin, case.args, root.protected, root.start_directory(case.cwd))
         return Request(case.action, case.args, there, case.cost)
 
-    def _taken(self, request: Request) -> Decision:
+    def _decide_by_rate(self, request: Request) -> Decision:
         """Decide by the rate alone, and count what is allowed."""
         grant, hits = self._subject.grant, self._hits.setdefault(request.action, deque())
         while hits and self._now - hits[0][0] >= WINDOW_SECONDS * NANOSECONDS:
             self._used[request.action] -= hits.popleft()[1]
         limit, cost, used = grant.rate.per_minute, request.cost, self._used.get(request.action, 0)
         if used + cost > limit:
-            return decide_rate(grant, request, self._full(hits, used, limit, cost))
+            return decide_rate(grant, request, self._full_budget(hits, used, limit, cost))
         now, before = hits.pop() if hits and hits[-1][0] == self._now else (self._now, 0)
         hits.append((now, before + cost))
         self._used[request.action] = used + cost
         return decide_rate(grant, request, Budget(limit, used + cost, limit - used - cost, 0.0, cost))
 
-    def _full(self, hits: deque[tuple[int, int]], used: int, limit: int, cost: int) -> Budget:
+    def _full_budget(self, hits: deque[tuple[int, int]], used: int, limit: int, cost: int) -> Budget:
         """Return a budget without room for a cost, as `counted` does, without a look at each hit for each call."""
         in_the_way = used + cost - limit
         # INVARIANT: the difference is taken in whole nanoseconds, so that a window is exactly as long as it says
@@ -157,7 +157,7 @@ class _Run:
                 return Budget(limit, used, max(0, limit - used), (at - self._now) / NANOSECONDS + WINDOW_SECONDS, 0)
         return Budget(limit, used, max(0, limit - used), None, 0)
 
-    def _wrong(self, case: Case, decision: Decision, call: int, *, is_last: bool) -> "Iterator[str]":
+    def _find_failures(self, case: Case, decision: Decision, call: int, *, is_last: bool) -> "Iterator[str]":
         nth = f" in call {call} of {case.times}" if case.times > 1 else ""
         if decision.reason != case.expect:
             yield f"expected `{case.expect}`, got `{decision.reason}`{nth}"
@@ -166,11 +166,11 @@ class _Run:
         if is_last and case.remaining is not None and left != case.remaining:
             yield f"expected {case.remaining} remaining, got {'none, as nothing was counted' if left is None else left}"
         if case.obligations is not None and decision.obligations != case.obligations:
-            yield f"expected {_duties(case.obligations)}, got {_duties(decision.obligations)}"
+            yield f"expected {_obligations_text(case.obligations)}, got {_obligations_text(decision.obligations)}"
         if case.tool is not None and self._subject.grant.tool != case.tool:
             yield f"expected the budget of `{case.tool}`, got that of `{self._subject.grant.tool}`"
 
-    def _why(self, case: Case, request: Request, decision: Decision) -> Why | None:
+    def _explain_failure(self, case: Case, request: Request, decision: Decision) -> FailureReason | None:
         """Return the step that denied; where none did, the one that was expected to, or the last; None after many."""
         if self._whys == self._most_whys:
             return None
@@ -181,10 +181,10 @@ class _Run:
         if not denying and not expected:
             return None
         step = (denying or expected)[0]
-        hidden = self._root.hidden
+        hidden = self._root.hide_path
         seen = RuleStep(step.rule, step.verdict, hidden(step.message), step.pointer, step.line)
-        return Why(seen, self._subject.file, hidden(told.nearest))
+        return FailureReason(seen, self._subject.file, hidden(told.nearest))
 
 
-def _duties(obligations: tuple[str, ...]) -> str:
+def _obligations_text(obligations: tuple[str, ...]) -> str:
     return f"the obligations {', '.join(obligations)}" if obligations else "no obligation"

@@ -4,7 +4,7 @@ import os
 from contextlib import contextmanager
 
 from cortex_policy.core.model import Origin, Value
-from cortex_policy.manage.cases.signals import undisturbed
+from cortex_policy.manage.cases.signals import defer_signals
 from cortex_policy.state.paths import Guarded
 from cortex_policy.state.writer_lock import NotDone
 
@@ -12,12 +12,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_MOST_PARTS, _MOST_BYTES = 20_000, 4_000  # each prefix of a path is made
-SHOWN = "<root>"  # how it is called in what is printed: its real name is another one in each run
+_MAX_PARTS, _MAX_LENGTH = 20_000, 4_000  # each prefix of a path is made
+ROOT_PLACEHOLDER = "<root>"  # how it is called in what is printed: its real name is another one in each run
 _TOOLS = ".cortex/policy/tools"
 
 
-class Tree(Value):
+class FileTree(Value):
     """What stands in a scratch root beside its `.cortex/policy`: relative paths, and where links lead."""
 
     directories: tuple[str, ...] = ()
@@ -28,18 +28,18 @@ class Tree(Value):
         """Return every directory of the tree, those around what it names too."""
         named = [path.rstrip("/") for path in self.directories]
         names = [*named, *self.files, *(path for path, _ in self.links)]
-        return frozenset([*named, *(around for name in names for around in _around(name))])
+        return frozenset([*named, *(around for name in names for around in _parents_of(name))])
 
-    def faults(self) -> "Iterator[str]":
+    def find_errors(self) -> "Iterator[str]":
         """Say what could not be made, or would be made elsewhere than in the scratch root."""
         links, targets = zip(*self.links, strict=True) if self.links else ((), ())
         ends = [*self.files, *links]
         every = (*self.directories, *ends)
-        if any(len(path) > _MOST_BYTES for path in every) or sum(path.count("/") + 1 for path in every) > _MOST_PARTS:
-            yield f"its paths have more than {_MOST_PARTS:,} parts, or one has more than {_MOST_BYTES:,} characters"
+        if any(len(path) > _MAX_LENGTH for path in every) or sum(path.count("/") + 1 for path in every) > _MAX_PARTS:
+            yield f"its paths have more than {_MAX_PARTS:,} parts, or one has more than {_MAX_LENGTH:,} characters"
             return
         for path in every:
-            if not _is_plain(path.removesuffix("/") if path in self.directories else path):
+            if not _is_tree_path(path.removesuffix("/") if path in self.directories else path):
                 yield f"`{path}` is no path of a tree"
         for target in targets:
             if "\0" in target:
@@ -52,64 +52,64 @@ class Tree(Value):
             seen.add(path)
 
 
-def _around(path: str) -> "Iterator[str]":
+def _parents_of(path: str) -> "Iterator[str]":
     parts = path.split("/")
     return ("/".join(parts[:upto]) for upto in range(1, len(parts)))
 
 
-def _is_plain(path: str) -> bool:
+def _is_tree_path(path: str) -> bool:
     return "\0" not in path and not any(part in ("", ".", "..") for part in path.split("/"))
 
 
-class Scratch(Value):
+class Sandbox(Value):
     """A scratch root that stands: its path, and what `places` needs to know of it."""
 
     path: str
     origin: Origin
-    guarded: Guarded
+    protected: Guarded
 
-    def start(self, cwd: str) -> str:
+    def start_directory(self, cwd: str) -> str:
         """Return where relative paths of a case start."""
         return os.path.realpath(f"{self.path}/{cwd}") if cwd else self.path
 
-    def hidden(self, text: str) -> str:
+    def hide_path(self, text: str) -> str:
         """Return a text without the name of the scratch root."""
-        return text.replace(self.path, SHOWN).replace(os.path.dirname(self.path), f"{SHOWN}/..")
+        return text.replace(self.path, ROOT_PLACEHOLDER).replace(os.path.dirname(self.path), f"{ROOT_PLACEHOLDER}/..")
 
 
 @contextmanager
-def scratch(tree: Tree) -> "Iterator[Scratch]":
+def sandbox(tree: FileTree) -> "Iterator[Sandbox]":
     """Make a scratch root, and remove it whatever happens; raise NotDone where the disk refuses."""
     from tempfile import TemporaryDirectory  # noqa: PLC0415 - 14 ms, and only this needs it
 
-    with undisturbed() as disturbed:
+    with defer_signals() as disturbed:
         try:
             directory = TemporaryDirectory(prefix="cortex-policy-", ignore_cleanup_errors=True)
         except OSError as error:
             raise NotDone(f"no temporary directory: {(error.strerror or str(error)).lower()}", "see TMPDIR") from None
         with directory as top, disturbed():
-            yield _standing(f"{os.path.realpath(top)}/root", tree)
+            yield _build(f"{os.path.realpath(top)}/root", tree)
 
 
-def _standing(root: str, tree: Tree) -> Scratch:
+def _build(root: str, tree: FileTree) -> Sandbox:
     try:
-        _make(root, tree)
+        _create_tree(root, tree)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "cannot be named so here"
         raise NotDone(f"the tree cannot be made: {why.lower()}") from None
     identities = [_identity(path) for path in (root, f"{root}/.cortex/policy", f"{root}/{_TOOLS}")]
-    return Scratch(root, Origin(root, "", "", *identities), Guarded(frozenset(identities[1:]), ()))
+    return Sandbox(root, Origin(root, "", "", *identities), Guarded(frozenset(identities[1:]), ()))
 
 
-def _make(root: str, tree: Tree) -> None:
-    _make_directories(root, [_TOOLS, *sorted(tree.all_directories())])
+def _create_tree(root: str, tree: FileTree) -> None:
+    _create_directories(root, [_TOOLS, *sorted(tree.all_directories())])
     for file in tree.files:
         os.close(os.open(f"{root}/{file}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     for link, target in tree.links:
         os.symlink(target, f"{root}/{link}")
 
 
-def _make_directories(root: str, names: "Iterable[str]") -> None:
+def _create_directories(root: str, names: "Iterable[str]") -> None:
     os.mkdir(root, 0o700)
     for name in names:
         os.makedirs(f"{root}/{name}", 0o700, exist_ok=True)

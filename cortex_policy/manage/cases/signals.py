@@ -16,11 +16,11 @@ _DEFAULTS: "dict[signal.Signals, Any]" = {
 }  # fmt: skip
 
 
-class _Ended(BaseException):
+class _SignalReceived(BaseException):
     """A signal that would have ended this process at once."""
 
 
-class _Ending:
+class _SignalHandler:
     """The handler of signals that end a process: by an exception, as soon as nothing is undisturbed any more."""
 
     def __init__(self) -> None:
@@ -34,19 +34,19 @@ class _Ending:
     def __call__(self, number: int, _: "FrameType | None") -> None:
         self.came = self.came or number
         if not self.held:
-            self.leave()
+            self.interrupt()
 
-    def leave(self) -> "Never":
+    def interrupt(self) -> "Never":
         """Leave what runs, as by an exception; a second signal ends the process at once."""
         self.restore()
-        raise KeyboardInterrupt if self.came == signal.SIGINT else _Ended
+        raise KeyboardInterrupt if self.came == signal.SIGINT else _SignalReceived
 
     @contextmanager
-    def disturbed(self) -> "Iterator[None]":
+    def allow_signals(self) -> "Iterator[None]":
         """Let no signal wait within the block."""
         self.held = False
         if self.came:
-            self.leave()
+            self.interrupt()
         try:
             yield
         finally:
@@ -59,31 +59,31 @@ class _Ending:
 
 
 @contextmanager
-def tidied() -> "Iterator[None]":
+def cleanup_on_signal() -> "Iterator[None]":
     """Leave the block as by an exception where a signal is to end this process, which then dies of that signal."""
-    ending = _Ending()
+    ending = _SignalHandler()
     try:
         yield
-    except _Ended:
+    except _SignalReceived:
         os.kill(os.getpid(), ending.came)
     finally:
         ending.restore()
 
 
 @contextmanager
-def undisturbed() -> "Iterator[Callable[[], AbstractContextManager[None]]]":
+def defer_signals() -> "Iterator[Callable[[], AbstractContextManager[None]]]":
     """Let a signal of `tidied` wait for the end of the block, or for a block within it of what is yielded here.
 
     So what is made before that one is removed behind it: `with undisturbed() as disturbed`, then `with disturbed()`.
     """
     ending = signal.getsignal(signal.SIGTERM)
-    if not isinstance(ending, _Ending):
+    if not isinstance(ending, _SignalHandler):
         yield nullcontext
         return
     ending.held = True
     try:
-        yield ending.disturbed
+        yield ending.allow_signals
     finally:
         ending.held = False
     if ending.came:
-        ending.leave()
+        ending.interrupt()

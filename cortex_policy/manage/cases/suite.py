@@ -2,12 +2,12 @@
 
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import CortexPolicyError, GrantError, Value
-from cortex_policy.manage.cases.coverage import Cover, covered
-from cortex_policy.manage.cases.model import Flaw
-from cortex_policy.manage.cases.parser import read
-from cortex_policy.manage.cases.runner import Subject, Trial, tried
-from cortex_policy.manage.file_permissions import warning_of
-from cortex_policy.manage.path_names import shown
+from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
+from cortex_policy.manage.cases.model import CaseFileError
+from cortex_policy.manage.cases.parser import read_case_file
+from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_file
+from cortex_policy.manage.file_permissions import unsafe_warning
+from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.settings_problems import settings_warnings
 from cortex_policy.state import Root
 from cortex_policy.state.grants import Directory, Trust, with_context
@@ -16,86 +16,88 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cortex_policy.manage.cases.discovery import Plan, Target
+    from cortex_policy.manage.cases.discovery import CaseFileTarget, RunPlan
 
-    Track = Callable[[list[Target]], Iterable[Target]]  # yields files, and sees how far their reader is
+    Track = Callable[[list[CaseFileTarget]], Iterable[CaseFileTarget]]  # yields files, and sees how far their reader is
 
 
-class Outcome(Value):
+class SuiteResult(Value):
     """What came of all files, what no case shows of their grants, and what an operator should know beside."""
 
-    trials: tuple[Trial, ...]
-    covers: tuple[Cover, ...]
+    files: tuple[FileResult, ...]
+    coverage: tuple[Coverage, ...]
     warnings: tuple[str, ...] = ()
 
     @property
     def passes(self) -> bool:
         """Whether every case of every file is as expected."""
-        return not any(one.flaws or one.failed for one in self.trials)
+        return not any(one.errors or one.failed_cases for one in self.files)
 
     @property
     def percent(self) -> float:
         """How much of what the grants allow and deny is shown by cases that pass."""
-        return percent_of(self.covers)
+        return coverage_percent(self.coverage)
 
-    def filtered(self, text: str) -> "Outcome":
+    def filter(self, text: str) -> "SuiteResult":
         """Return the outcome with the cases only whose name, or whose file, holds a text; flaws stay."""
         kept = [
-            Trial(
+            FileResult(
                 one.file, one.grant_id, tuple(r for r in one.results if text in r.case.name or text in one.file),
-                one.flaws, one.seen,
-            ) for one in self.trials
+                one.errors, one.passed_cases,
+            ) for one in self.files
         ]  # fmt: skip
-        return Outcome(tuple(one for one in kept if one.results or one.flaws), self.covers, self.warnings)
+        return SuiteResult(tuple(one for one in kept if one.results or one.errors), self.coverage, self.warnings)
 
 
-def percent_of(covers: "Iterable[Cover]") -> float:
+def coverage_percent(covers: "Iterable[Coverage]") -> float:
     """Return how much of what is to be shown is shown; all of it where there is nothing."""
     counts = [(len(cover.met), len(cover.met) + len(cover.unmet)) for cover in covers]
     every = sum(number for _, number in counts)
     return 100 * sum(met for met, _ in counts) / every if every else 100.0
 
 
-def run(plan: "Plan", track: "Track" = iter) -> Outcome:
+def run_suite(plan: "RunPlan", track: "Track" = iter) -> SuiteResult:
     """Run every case file of a plan; what cannot be run is told, and the others are run all the same."""
-    grants = Grants()
-    tested = [_tested(target, grants) for target in track(list(plan.targets))]
-    runs: dict[tuple[str, str], list[Trial]] = {}
+    grants = GrantLoader()
+    tested = [_run_target(target, grants) for target in track(list(plan.targets))]
+    runs: dict[tuple[str, str], list[FileResult]] = {}
     for root in plan.roots:
         runs |= {(root.path, grant_id): [] for grant_id in grants.ids(root)}
     roots = {root.path: root for root in (*plan.roots, *(target.root for target in plan.targets))}
     for target, one in zip(plan.targets, tested, strict=True):
         runs.setdefault((target.root.path, one.grant_id), []).append(one)
     covers = [cover for (path, grant_id), ones in sorted(runs.items())
-              if (cover := grants.cover(roots[path], grant_id, ones)) is not None]  # fmt: skip
-    strangers = [Trial(flaw.file, "", flaws=(flaw,)) for flaw in plan.flaws]
-    return Outcome((*strangers, *tested), tuple(covers), (*settings_warnings(roots), *grants.warnings))
+              if (cover := grants.measure(roots[path], grant_id, ones)) is not None]  # fmt: skip
+    strangers = [FileResult(flaw.file, "", errors=(flaw,)) for flaw in plan.errors]
+    return SuiteResult((*strangers, *tested), tuple(covers), (*settings_warnings(roots), *grants.warnings))
 
 
-def _tested(target: "Target", grants: "Grants") -> Trial:
-    file = read(target.path, target.shown)
-    if file.flaws:
-        return Trial(file.file, file.grant_id, flaws=file.flaws)
+def _run_target(target: "CaseFileTarget", grants: "GrantLoader") -> FileResult:
+    file = read_case_file(target.path, target.shown)
+    if file.errors:
+        return FileResult(file.file, file.grant_id, errors=file.errors)
     try:
-        return tried(file, grants.subject(target.root, file.grant_id))
+        return run_file(file, grants.load(target.root, file.grant_id))
     except CortexPolicyError as error:
         why = f"`{file.grant_id}`: {error}"
-        return Trial(file.file, file.grant_id, flaws=(Flaw(file.file, file.grant_line, why, error.hint),))
+        return FileResult(
+            file.file, file.grant_id, errors=(CaseFileError(file.file, file.grant_line, why, error.hint),)
+        )
 
 
-class Grants:
+class GrantLoader:
     """The grants of roots, each read once; what no check would believe is told as a warning, and read."""
 
     def __init__(self) -> None:
         """Begin with none."""
         self._warnings: dict[str, None] = {}
         self._unsafe: dict[str, None] = {}
-        self._known: dict[tuple[str, str], Subject | GrantError] = {}
+        self._known: dict[tuple[str, str], GrantUnderTest | GrantError] = {}
 
     @property
     def warnings(self) -> list[str]:
         """What could not be tested, and, once for all of it, what no check trusts."""
-        return [*self._warnings, *warning_of([*self._unsafe])]
+        return [*self._warnings, *unsafe_warning([*self._unsafe])]
 
     def ids(self, root: Root) -> list[str]:
         """List the grants of a root."""
@@ -105,7 +107,7 @@ class Grants:
         except FileNotFoundError:
             return []
 
-    def subject(self, root: Root, grant_id: str) -> Subject:
+    def load(self, root: Root, grant_id: str) -> GrantUnderTest:
         """Return a grant; raise GrantError where there is none, or it does not decode."""
         key = (root.path, grant_id)
         if key not in self._known:
@@ -115,17 +117,17 @@ class Grants:
             raise known
         return known
 
-    def cover(self, root: Root, grant_id: str, tested: list[Trial]) -> Cover | None:
+    def measure(self, root: Root, grant_id: str, tested: list[FileResult]) -> Coverage | None:
         """Say what cases show of a grant; None where it cannot be read, which is told."""
         try:
-            subject = self.subject(root, grant_id)
+            subject = self.load(root, grant_id)
         except GrantError as error:
             if not tested:  # else its case file has told so
                 self._warnings[f"`{grant_id}` cannot be tested: {error}"] = None
             return None
-        return covered(subject.grant, subject.file, [one.seen for one in tested])
+        return measure_coverage(subject.grant, subject.file, [one.passed_cases for one in tested])
 
-    def _read(self, root: Root, grant_id: str) -> Subject | GrantError:
+    def _read(self, root: Root, grant_id: str) -> GrantUnderTest | GrantError:
         trust = Trust(root)
         try:
             with Directory(trust, "tools") as tools:
@@ -134,4 +136,4 @@ class Grants:
         except (FileNotFoundError, GrantError) as error:
             return with_context(error, trust, grant_id)
         self._unsafe |= dict.fromkeys(trust.faults)
-        return Subject(grant, data, shown(f"{root.tools}/{grant_id}.json"))
+        return GrantUnderTest(grant, data, display_path(f"{root.tools}/{grant_id}.json"))

@@ -8,7 +8,7 @@ from cortex_policy.core.escalation import Escalation, escalations
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Value
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, grants_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
-from cortex_policy.manage.file_permissions import warning_of
+from cortex_policy.manage.file_permissions import unsafe_warning
 from cortex_policy.state import Root
 from cortex_policy.state.grants import Directory, Trust, check_id, find_root, read_grant
 
@@ -67,7 +67,7 @@ def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyD
     """Compare two grants, each named by its id or its file; raise GrantError where one is not there."""
     (before, faults), (after, more) = _read_side(old, root), _read_side(new, root)
     return PolicyDiff(
-        (_compare_versions(new, before, after),), 0, tuple(warning_of(list(dict.fromkeys([*faults, *more]))))
+        (_compare_versions(new, before, after),), 0, tuple(unsafe_warning(list(dict.fromkeys([*faults, *more]))))
     )
 
 
@@ -97,7 +97,7 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
         for name in touched
     )
     settings = _settings_diffs(root, revision) if grant_id is None else ()
-    return PolicyDiff((*changes, *settings), len(names) - len(touched), tuple(warning_of(faults)), notes)
+    return PolicyDiff((*changes, *settings), len(names) - len(touched), tuple(unsafe_warning(faults)), notes)
 
 
 def _settings_diffs(root: Root, revision: str) -> tuple[GrantDiff, ...]:

@@ -6,11 +6,11 @@ from typing import Protocol
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import Value
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
-from cortex_policy.manage.replay.impact import told
+from cortex_policy.manage.replay.impact import impact_sentence
 from cortex_policy.manage.transaction.writer import Writer, write_transaction
 from cortex_policy.schema.catalog import NOTE
-from cortex_policy.schema.lint import examine
-from cortex_policy.schema.problems import Problem, placed
+from cortex_policy.schema.lint import lint_grant
+from cortex_policy.schema.problems import Problem, locate
 from cortex_policy.state import Root
 from cortex_policy.state.edit_draft import Draft, left
 from cortex_policy.state.grants import Trust, check_id, with_context
@@ -82,7 +82,12 @@ def run_edit_session(root: Root, grant_id: str, patience: Patience, screen: Edit
             screen.say(f"note: an earlier session left its text in `{path}`")
         draft = Draft(file, original, MAX_BYTES + 1)
         session = EditSession(
-            grant_id, original, draft, screen, lambda new: writer.write(grant_id, original, new), partial(told, root)
+            grant_id,
+            original,
+            draft,
+            screen,
+            lambda new: writer.write(grant_id, original, new),
+            partial(impact_sentence, root),
         )
         try:
             return session.run()
@@ -186,8 +191,8 @@ class EditSession:
 
     def _problems(self, text: bytes) -> tuple[bool, tuple[Problem, ...]]:
         """Return whether a text is a grant, and what is wrong or doubtful about it."""
-        subject, findings = examine(text, self._id, self._id)
-        found = placed(f"{self._id}.json", text, findings)
+        subject, findings = lint_grant(text, self._id, self._id)
+        found = locate(f"{self._id}.json", text, findings)
         return subject is not None, tuple(one for one in found if one.severity != NOTE)
 
     def _read(self) -> bytes | None:

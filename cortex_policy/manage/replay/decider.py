@@ -7,9 +7,9 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import matching_scope, path_syntax_error
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings, budget_key
-from cortex_policy.manage.replay.rate import Windows
+from cortex_policy.manage.replay.rate import RateReplay
 from cortex_policy.manage.replay.relevant_grant import GrantParts
-from cortex_policy.manage.replay.rules import Beyond, Unknown, is_full, judged
+from cortex_policy.manage.replay.rules import Undecidable, Unknown, decide_recorded, has_full_args
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     Policy = Mapping[str, TextOrError] | Mapping[str, Grant | GrantError]  # each grant by its id
 
-_ABSENT = GrantError(GRANT_NOT_FOUND, "")
-_PLAIN = set(PATH_MEMBERS[:5])  # members of a path without a fault
-_OF_ANY_TEXT = frozenset(("type", "format", "title", "description"))  # keywords that all texts meet, or none
-SLOW = Beyond(f"up to it the calls take more than {MAX_SHARED_STEPS:,} steps in patterns")
-MOST_KNOWN, _LONGEST_KNOWN = 20_000, 2048  # answers that are remembered, and bytes of what names one
+_GRANT_NOT_FOUND = GrantError(GRANT_NOT_FOUND, "")
+_PLAIN_PATH_MEMBERS = set(PATH_MEMBERS[:5])  # members of a path without a fault
+_SAME_FOR_ANY_TEXT = frozenset(("type", "format", "title", "description"))  # keywords that all texts meet, or none
+TOO_SLOW = Undecidable(f"up to it the calls take more than {MAX_SHARED_STEPS:,} steps in patterns")
+MAX_CACHED, _MAX_KEY_BYTES = 20_000, 2048  # answers that are remembered, and bytes of what names one
 
 
-class Deciding:
+class CallReplayer:
     """Decides calls again, in the order of a log; `settle` is told each ticket with its answer, somewhat later."""
 
     def __init__(
@@ -36,20 +36,20 @@ class Deciding:
     ) -> None:
         """Take the grants, what is set, and what is told of each answer."""
         self._policy, self._settings, self._settle = policy, settings, settle
-        self._windows = Windows(settle, explained)
+        self._windows = RateReplay(settle, explained)
         self._loaded: dict[str, Grant | GrantError] = {}
         self._parts: dict[str, GrantParts] = {}
         self._known: dict[bytes, Reason | Unknown | None] = {}
         self.steps: SharedSteps = SharedSteps()
 
-    def take(self, at: float, data: "dict[str, Any]", ticket: object) -> None:
+    def decide(self, at: float, data: "dict[str, Any]", ticket: object) -> None:
         """Decide one call."""
-        self.enter(at, data, ticket, self.judged(data))
+        self.add(at, data, ticket, self.decide_by_rules(data))
 
-    def enter(self, at: float, data: "dict[str, Any]", ticket: object, answer: "Reason | Unknown | None") -> None:
+    def add(self, at: float, data: "dict[str, Any]", ticket: object, answer: "Reason | Unknown | None") -> None:
         """Take one call that every rule but the rate has answered so."""
         windows = self._windows
-        windows.pass_time(at)
+        windows.advance(at)
         if isinstance(answer, Reason):
             self._settle(ticket, answer)
             return
@@ -57,9 +57,9 @@ class Deciding:
         if isinstance(grant, Grant):
             key = budget_key(grant.tool, data["action"])
             if answer is None:
-                windows.enter(at, key, grant.rate.per_minute, data, ticket)
+                windows.add(at, key, grant.rate.per_minute, data, ticket)
                 return
-            windows.may_hit(at, key, data)
+            windows.add_possible(at, key, data)
         if answer is not None:
             self._settle(ticket, answer)
 
@@ -73,8 +73,8 @@ class Deciding:
         if found is None:
             text = self._policy.get(grant_id)
             if text is None:
-                return _ABSENT  # never remembered: a log may name any number of them
-            found = self._loaded[grant_id] = loaded(text, grant_id)
+                return _GRANT_NOT_FOUND  # never remembered: a log may name any number of them
+            found = self._loaded[grant_id] = decode_or_error(text, grant_id)
         return found
 
     def part_for(self, data: "dict[str, Any]", grant: Grant) -> Grant:
@@ -84,43 +84,43 @@ class Deciding:
             self._parts[name] = GrantParts(grant)
         return self._parts[name].part_for(data)
 
-    def judged(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
+    def decide_by_rules(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
         """Decide a call by every rule but the rate, at once where the same was asked before."""
-        key = same_as(data)
+        key = decision_key(data)
         if key is None:
-            return self._judged(self._met(data), data)
+            return self._decide_within_steps(self._relevant_grant(data), data)
         if key not in self._known:
-            self._remember(key, self._judged_alike(data))
+            self._cache_answer(key, self._decide_like_others(data))
         return self._known[key]
 
-    def _judged_alike(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
+    def _decide_like_others(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
         """Decide a call, at once where one was asked before whose paths are treated alike."""
-        grant = self._met(data)
-        plain = _plain_paths(grant, data) if isinstance(grant, Grant) and "paths" in data else None
-        key = same_as(data, plain) if plain is not None else None
+        grant = self._relevant_grant(data)
+        plain = _answers_by_path(grant, data) if isinstance(grant, Grant) and "paths" in data else None
+        key = decision_key(data, plain) if plain is not None else None
         if key is None:
-            return self._judged(grant, data)
+            return self._decide_within_steps(grant, data)
         if key not in self._known:
-            self._remember(key, self._judged(grant, data))
+            self._cache_answer(key, self._decide_within_steps(grant, data))
         return self._known[key]
 
-    def _judged(self, grant: "Grant | GrantError", data: "dict[str, Any]") -> "Reason | Unknown | None":
+    def _decide_within_steps(self, grant: "Grant | GrantError", data: "dict[str, Any]") -> "Reason | Unknown | None":
         with self.steps as steps:
             before = steps.skipped_searches
-            answer = judged(grant, data, self._settings)
-            return answer if steps.skipped_searches == before else SLOW
+            answer = decide_recorded(grant, data, self._settings)
+            return answer if steps.skipped_searches == before else TOO_SLOW
 
-    def _met(self, data: "dict[str, Any]") -> "Grant | GrantError":
+    def _relevant_grant(self, data: "dict[str, Any]") -> "Grant | GrantError":
         grant = self.grant(data["grant"])
         return self.part_for(data, grant) if isinstance(grant, Grant) else grant
 
-    def _remember(self, key: bytes, answer: "Reason | Unknown | None") -> None:
-        if len(self._known) >= MOST_KNOWN:
+    def _cache_answer(self, key: bytes, answer: "Reason | Unknown | None") -> None:
+        if len(self._known) >= MAX_CACHED:
             self._known.clear()
         self._known[key] = answer
 
 
-def same_as(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> bytes | None:
+def decision_key(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> bytes | None:
     """Return what is equal for calls that every rule but the rate answers alike; None where that is too long.
 
     Plain paths stand for those that their grant treats alike.
@@ -129,23 +129,23 @@ def same_as(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> by
     if plain is not None:
         said: Any = data["args"] | plain, None, None
     else:
-        said = (data["args"], data.get("paths")) if is_full(data) else list(data["args"])
+        said = (data["args"], data.get("paths")) if has_full_args(data) else list(data["args"])
     try:
         key = dumps((data["grant"], data["action"], data["reason"].exit_code, said), 2)
     except ValueError:  # nested deeper than it goes
         return None
-    return key if len(key) <= _LONGEST_KNOWN else None
+    return key if len(key) <= _MAX_KEY_BYTES else None
 
 
-def _plain_paths(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | None":
+def _answers_by_path(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | None":
     """Return for each path of a call what its answer depends on, where that is less than the path itself.
 
     It is where it has one spelling, stands right in an argument, and no declaration looks at more than its type.
     """
     found: dict[str, Any] = {}
     args, paths = data["args"], data["paths"]
-    for place in paths if is_full(data) and isinstance(paths, list) else (None,):
-        if not isinstance(place, dict) or place.keys() != _PLAIN:
+    for place in paths if has_full_args(data) and isinstance(paths, list) else (None,):
+        if not isinstance(place, dict) or place.keys() != _PLAIN_PATH_MEMBERS:
             return None
         name, given, *spellings, resolved = map(place.get, PATH_MEMBERS[:5])
         if not isinstance(name, str) or not isinstance(resolved, str) or args.get(name) != given:
@@ -153,13 +153,13 @@ def _plain_paths(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | None
         if not isinstance(given, str) or spellings != [given, given]:
             return None
         declaration = grant.args.get(name, {})
-        if not isinstance(declaration, dict) or not _OF_ANY_TEXT.issuperset(declaration):
+        if not isinstance(declaration, dict) or not _SAME_FOR_ANY_TEXT.issuperset(declaration):
             return None
         found[name] = [matching_scope(grant.fs_scope, given), path_syntax_error(given)]
     return found
 
 
-def loaded(text: "TextOrError | Grant", grant_id: str) -> "Grant | GrantError":
+def decode_or_error(text: "TextOrError | Grant", grant_id: str) -> "Grant | GrantError":
     """Return the grant that a text is, or why it is none."""
     if not isinstance(text, bytes):
         return text

@@ -16,10 +16,15 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import may_be_path, path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
-from cortex_policy.manage.replay.decider import MOST_KNOWN, SLOW, Deciding, same_as
-from cortex_policy.manage.replay.missing_permissions import Needs, Redeclared, directories, needs
-from cortex_policy.manage.replay.rate import add, aged, cost_of
-from cortex_policy.manage.replay.rules import is_full, is_told
+from cortex_policy.manage.replay.decider import MAX_CACHED, TOO_SLOW, CallReplayer, decision_key
+from cortex_policy.manage.replay.missing_permissions import (
+    ArgumentChange,
+    MissingPermissions,
+    find_missing_permissions,
+    smallest_scopes,
+)
+from cortex_policy.manage.replay.rate import add_hits, cost_of, drop_expired_hits
+from cortex_policy.manage.replay.rules import has_full_args, is_beyond_log
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.paths import collapse
 
@@ -29,16 +34,16 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Settings
 
-MOST_GROUPS = 200  # of what calls lack; a log may name any grant and action
-MOST_SCOPES = 5  # directories of one group that are named one by one
-_MOST_DIRECTORIES = 1000
-_MOST_VALUES = 10  # of an `enum`
-_NOTHING = Grant("", "-", (), Rate(1), {})
-TOO_MANY = "the log holds too many kinds of denied calls"
-RATE, NEW = "rate", "new"
+MAX_GROUPS = 200  # of what calls lack; a log may name any grant and action
+MAX_SCOPES = 5  # directories of one group that are named one by one
+_MAX_DIRECTORIES = 1000
+_MAX_VALUES = 10  # of an `enum`
+_EMPTY_GRANT = Grant("", "-", (), Rate(1), {})
+TOO_MANY_GROUPS = "the log holds too many kinds of denied calls"
+RATE_TOO_LOW, NO_GRANT = "rate", "new"
 
 
-class Window:
+class HitWindow:
     """The hits of the last minute, by the times of the log."""
 
     def __init__(self) -> None:
@@ -46,59 +51,59 @@ class Window:
         self._hits: deque[list[Any]] = deque()
         self._used = 0
 
-    def demand(self, at: float, cost: int) -> int:
+    def total_with(self, at: float, cost: int) -> int:
         """Return what the window would hold with these hits."""
-        self._used -= aged(self._hits, at - WINDOW_SECONDS)
+        self._used -= drop_expired_hits(self._hits, at - WINDOW_SECONDS)
         return self._used + cost
 
-    def take(self, at: float, cost: int) -> None:
+    def add(self, at: float, cost: int) -> None:
         """Count them."""
-        add(self._hits, at, cost)
+        add_hits(self._hits, at, cost)
         self._used += cost
 
 
-class Group:
+class DeniedGroup:
     """Denied calls that lack the same: how many, the first one, and what would do for all of them."""
 
     first: "dict[str, Any]"
-    id: str
+    grant_id: str
     kind: str
 
     def __init__(self, grant_id: str, kind: str, first: "dict[str, Any]") -> None:
         """Start with no call."""
-        self.id, self.kind, self.first = grant_id, kind, first
+        self.grant_id, self.kind, self.first = grant_id, kind, first
         self.calls = self.fitting = self.peak = 0
         self.actions: dict[str, None] = {}
         self.scopes: dict[str, None] = {}
         self.declared: dict[tuple[str, str], list[object]] = {}
-        self.taken: dict[str, Window] = {}
+        self.taken: dict[str, HitWindow] = {}
 
-    def add(self, found: Needs) -> bool:
+    def add(self, found: MissingPermissions) -> bool:
         """Take what one more call lacks; false where that is too much to name."""
         self.actions |= dict.fromkeys(found.actions)
         self.scopes |= {scope: None for scope in found.scopes if matching_scope(tuple(self.scopes), scope) is None}
-        if len(self.scopes) > _MOST_DIRECTORIES:
-            self.scopes = dict.fromkeys(merged(tuple(self.scopes)))
-        return all(self._redeclare(one) for one in found.declared)
+        if len(self.scopes) > _MAX_DIRECTORIES:
+            self.scopes = dict.fromkeys(merge_scopes(tuple(self.scopes)))
+        return all(self._add_argument_change(one) for one in found.arguments)
 
-    def _redeclare(self, change: Redeclared) -> bool:
+    def _add_argument_change(self, change: ArgumentChange) -> bool:
         values = self.declared.setdefault((change.name, change.keyword), [])
         if change.keyword != "enum":
             further = min if change.keyword.startswith("min") else max
             values[:] = [further([*values, change.value])]  # type: ignore[type-var] # a bound is a number
         elif not any(type(value) is type(change.value) and value == change.value for value in values):
-            if len(values) == _MOST_VALUES:
+            if len(values) == _MAX_VALUES:
                 return False
             values.append(change.value)
         return True
 
 
-def merged(scopes: tuple[str, ...]) -> tuple[str, ...]:
+def merge_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
     """Return few scopes that hold many directories: where they are too many, what those of one top have in common."""
     widest = [
         scope for scope in scopes if matching_scope(tuple(other for other in scopes if other != scope), scope) is None
     ]
-    if len(widest) <= MOST_SCOPES:
+    if len(widest) <= MAX_SCOPES:
         return tuple(widest)
     tops: dict[str, list[str]] = {}
     for scope in widest:
@@ -106,129 +111,131 @@ def merged(scopes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(os.path.commonpath(below) for below in tops.values())
 
 
-class Gathering:
+class DenialGrouper:
     """Takes the calls of a log, and gathers those that were denied and still would be."""
 
     denied: int
-    passing: int
+    allowed_now: int
 
-    def __init__(self, deciding: Deciding, settings: "Settings", only: str | None) -> None:
+    def __init__(self, deciding: CallReplayer, settings: "Settings", only: str | None) -> None:
         """Take what decides by today's grants, what is set, and the one grant that is asked about."""
         self._deciding, self._settings, self._only = deciding, settings, only
-        self._windows: dict[str, Window] = {}
-        self._needs: dict[bytes | None, Needs | str] = {}
-        self.groups: dict[object, Group] = {}
+        self._windows: dict[str, HitWindow] = {}
+        self._needs: dict[bytes | None, MissingPermissions | str] = {}
+        self.groups: dict[object, DeniedGroup] = {}
         self.helpless: dict[tuple[str, str, bool], int] = {}
-        self.denied = self.passing = 0
+        self.denied = self.allowed_now = 0
 
-    def take(self, at: float, data: "dict[str, Any]", *, is_asked: bool) -> None:
+    def add(self, at: float, data: "dict[str, Any]", *, is_asked: bool) -> None:
         """Take one call."""
         if self._only not in {None, data["grant"]}:
             return
         grant = self._deciding.grant(data["grant"])
-        answer = self._deciding.judged(data)
+        answer = self._deciding.decide_by_rules(data)
         is_denied = is_asked and data["reason"] is not ALLOWED
         self.denied += is_denied
         if isinstance(grant, GrantError):
             if is_denied:
-                self._take_absent(at, data, grant)
+                self._add_without_grant(at, data, grant)
         elif answer is None:
-            self._take_passing(at, data, grant, is_denied=is_denied)
+            self._add_allowed(at, data, grant, is_denied=is_denied)
         elif is_denied:
-            self._take_denied(at, data, grant)
+            self._add_denied(at, data, grant)
 
-    def _take_passing(self, at: float, data: "dict[str, Any]", grant: Grant, *, is_denied: bool) -> None:
+    def _add_allowed(self, at: float, data: "dict[str, Any]", grant: Grant, *, is_denied: bool) -> None:
         window, cost = self._window(grant.tool, data["action"]), cost_of(data)
-        demand = window.demand(at, cost)
+        demand = window.total_with(at, cost)
         if "peek" not in data:
-            window.take(at, cost)
+            window.add(at, cost)
         if is_denied and demand > grant.rate.per_minute and data["reason"] is RATE_LIMITED:
-            group = self._group(data, RATE)
+            group = self._group(data, RATE_TOO_LOW)
             if group is not None:
                 group.calls, group.fitting, group.peak = group.calls + 1, group.fitting + 1, max(group.peak, demand)
         elif is_denied and data["reason"] is RATE_LIMITED:
-            self._give_up(data, "the hits that the log knows do not fill its rate")
+            self._mark_unfixable(data, "the hits that the log knows do not fill its rate")
         elif is_denied:
-            self.passing += 1
+            self.allowed_now += 1
 
-    def _take_denied(self, at: float, data: "dict[str, Any]", grant: Grant) -> None:
-        key = same_as(data)
+    def _add_denied(self, at: float, data: "dict[str, Any]", grant: Grant) -> None:
+        key = decision_key(data)
         found = self._needs.get(key) if key is not None else None
         if found is None:
             with self._deciding.steps as steps:
                 before = steps.skipped_searches
-                found = needs(self._deciding.part_for(data, grant), data, self._settings)
-                found = found if steps.skipped_searches == before else SLOW
-            if len(self._needs) >= MOST_KNOWN:
+                found = find_missing_permissions(self._deciding.part_for(data, grant), data, self._settings)
+                found = found if steps.skipped_searches == before else TOO_SLOW
+            if len(self._needs) >= MAX_CACHED:
                 self._needs.clear()
             self._needs[key] = found
         if isinstance(found, str):
-            self._give_up(data, found)
+            self._mark_unfixable(data, found)
             return
-        declared = tuple((one.name, one.keyword) for one in found.declared)
+        declared = tuple((one.name, one.keyword) for one in found.arguments)
         group = self._group(data, (found.actions, bool(found.scopes), declared))
         if group is not None and group.add(found):
             self._count(group, at, data, self._window(grant.tool, data["action"]), grant.rate.per_minute)
 
-    def _count(self, group: Group, at: float, data: "dict[str, Any]", base: Window, limit: int) -> None:
+    def _count(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
         """Count a call of a group, and whether it would have fit beside what passes already."""
-        cost, own = cost_of(data), group.taken.setdefault(data["action"], Window())
-        demand = base.demand(at, 0) + own.demand(at, cost)
+        cost, own = cost_of(data), group.taken.setdefault(data["action"], HitWindow())
+        demand = base.total_with(at, 0) + own.total_with(at, cost)
         group.calls += 1
         group.peak = max(group.peak, demand)
         if demand <= limit:
             group.fitting += 1
             if "peek" not in data:
-                own.take(at, cost)
+                own.add(at, cost)
 
-    def _take_absent(self, at: float, data: "dict[str, Any]", error: GrantError) -> None:
+    def _add_without_grant(self, at: float, data: "dict[str, Any]", error: GrantError) -> None:
         if error.reason != GRANT_NOT_FOUND or not is_grant_id(data["grant"]) or not data["action"]:
             why = "no grant can have this id" if error.reason == GRANT_NOT_FOUND else f"{error.reason.message}: mend it"
-            self._give_up(data, why)
+            self._mark_unfixable(data, why)
             return
-        scopes = _scopes_as_text(data)
+        scopes = _scopes_of_unresolved(data)
         if isinstance(scopes, str):
-            self._give_up(data, scopes)
-        elif (group := self._group(data, (NEW, bool(scopes)))) is not None:
-            group.add(Needs((data["action"],), scopes))
-            self._count(group, at, data, Window(), 1 << 62)
+            self._mark_unfixable(data, scopes)
+        elif (group := self._group(data, (NO_GRANT, bool(scopes)))) is not None:
+            group.add(MissingPermissions((data["action"],), scopes))
+            self._count(group, at, data, HitWindow(), 1 << 62)
 
-    def _window(self, tool: str, action: str) -> Window:
-        return self._windows.setdefault(budget_key(tool, action), Window())
+    def _window(self, tool: str, action: str) -> HitWindow:
+        return self._windows.setdefault(budget_key(tool, action), HitWindow())
 
-    def _group(self, data: "dict[str, Any]", kind: object) -> Group | None:
+    def _group(self, data: "dict[str, Any]", kind: object) -> DeniedGroup | None:
         key = (data["grant"], kind)
         group = self.groups.get(key)
         if group is None:
-            if len(self.groups) >= MOST_GROUPS:
-                self._give_up(data, TOO_MANY)
+            if len(self.groups) >= MAX_GROUPS:
+                self._mark_unfixable(data, TOO_MANY_GROUPS)
                 return None
-            name = kind if isinstance(kind, str) else NEW if isinstance(kind, tuple) and kind[0] == NEW else ""
-            group = self.groups[key] = Group(data["grant"], name, data)
+            name = (
+                kind if isinstance(kind, str) else NO_GRANT if isinstance(kind, tuple) and kind[0] == NO_GRANT else ""
+            )
+            group = self.groups[key] = DeniedGroup(data["grant"], name, data)
         return group
 
-    def _give_up(self, data: "dict[str, Any]", why: str) -> None:
-        key = data["grant"], why, is_told(data, why)
-        if key not in self.helpless and len(self.helpless) >= MOST_GROUPS:
-            key = "(others)", TOO_MANY, True
+    def _mark_unfixable(self, data: "dict[str, Any]", why: str) -> None:
+        key = data["grant"], why, is_beyond_log(data, why)
+        if key not in self.helpless and len(self.helpless) >= MAX_GROUPS:
+            key = "(others)", TOO_MANY_GROUPS, True
         self.helpless[key] = self.helpless.get(key, 0) + 1
 
 
-def _scopes_as_text(data: "dict[str, Any]") -> tuple[str, ...] | str:
+def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:
     """Return the directories of the paths of a call that met no grant, so that nobody resolved them."""
-    if not is_full(data):
-        is_pathless = not any(may_be_path(_NOTHING, str(name)) for name in data["args"])
+    if not has_full_args(data):
+        is_pathless = not any(may_be_path(_EMPTY_GRANT, str(name)) for name in data["args"])
         return () if is_pathless else "the log does not hold the paths that a new grant would need as scopes"
     root, cwd = data.get("root"), data["cwd"]
     found: dict[str, None] = {}
-    for argument, given, is_path in path_arguments(_NOTHING, data["args"]):
+    for argument, given, is_path in path_arguments(_EMPTY_GRANT, data["args"]):
         if not is_path:
             continue
         if given is None or not isinstance(root, str) or not isinstance(cwd, str):
             return "a path of it is none"
         path, below = collapse(given if given.startswith("/") else f"{cwd}/{given}"), root.rstrip("/") + "/"
         relative = path.removeprefix(below) if path.startswith(below) else None
-        scopes = directories(ResolvedPath(argument, given, relative, relative, path))
+        scopes = smallest_scopes(ResolvedPath(argument, given, relative, relative, path))
         if isinstance(scopes, str):
             return scopes
         found |= dict.fromkeys(scopes)

@@ -8,9 +8,9 @@ the same tool, which share its budgets, are left out.
 import os
 
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError, Value
-from cortex_policy.manage.audit.files import with_rotated
-from cortex_policy.manage.audit.reader import Tally, events, tail, unswept
-from cortex_policy.manage.replay.decider import Deciding
+from cortex_policy.manage.audit.files import list_log_files
+from cortex_policy.manage.audit.reader import ReadCounts, gc_paused, read_events, read_last_lines
+from cortex_policy.manage.replay.decider import CallReplayer
 from cortex_policy.manage.replay.rules import Unknown
 from cortex_policy.state.audit_rotated_names import unpacked
 from cortex_policy.state.enforcement import settings_of
@@ -28,79 +28,81 @@ if TYPE_CHECKING:
 
     Answers = dict[int, Reason | Unknown]
 
-MOST_LINES, MOST_BYTES = 10_000, 8 << 20
+MAX_LINES, MAX_BYTES = 10_000, 8 << 20
 
 
-class Hindsight(Value):
+class EditImpact(Value):
     """Of so many calls, how many answers an edit flips to yes, to no, and how many nobody can give."""
 
     calls: int
-    opened: int
-    closed: int
-    unknown: int
+    newly_allowed: int
+    newly_denied: int
+    undecided: int
 
     @property
     def sentence(self) -> str:
         """Say it in one line."""
-        unknown = f", {self.unknown} undecided" if self.unknown else ""
+        unknown = f", {self.undecided} undecided" if self.undecided else ""
         calls = "call" if self.calls == 1 else f"{self.calls} calls"
-        return f"of the last {calls}: {self.opened} no -> yes, {self.closed} yes -> no{unknown}"
+        return f"of the last {calls}: {self.newly_allowed} no -> yes, {self.newly_denied} yes -> no{unknown}"
 
 
-def told(root: "Root", change: "GrantDiff") -> str:
+def impact_sentence(root: "Root", change: "GrantDiff") -> str:
     """Say what a change would have meant for the last calls, or why nobody can; '' where no log is kept."""
-    found = looked(root, change)
-    if isinstance(found, Hindsight):
+    found = _read_impact(root, change)
+    if isinstance(found, EditImpact):
         return found.sentence
     return f"note: {found}" if found else ""
 
 
-def looked(root: "Root", change: "GrantDiff") -> Hindsight | str:
+def _read_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
     """Return what a change would have meant for the last calls, or why nobody can say; '' where there are none."""
     try:
         named = value_of("audit.file", root.path)
         if not isinstance(named, str):
             return ""
-        with unswept():
-            found = hindsight(root, change, tail(named, _before(named), MOST_LINES, MOST_BYTES))
+        with gc_paused():
+            found = estimate_impact(
+                root, change, read_last_lines(named, _unpacked_rotations(named), MAX_LINES, MAX_BYTES)
+            )
     except (OSError, CortexPolicyError) as error:  # an edit needs no log
         why = getattr(error, "strerror", None) or str(error)
         return f"the audit log says nothing of this change: {why.lower()}"
     return found if found.calls else ""
 
 
-def _before(log: str) -> list[str]:
+def _unpacked_rotations(log: str) -> list[str]:
     """Return what a log was rotated to and was not packed, the newest last."""
-    names = with_rotated(log) if os.path.isdir(os.path.dirname(log)) else []
+    names = list_log_files(log) if os.path.isdir(os.path.dirname(log)) else []
     return [name for name in names if name != log and unpacked(name) == name]
 
 
-def hindsight(root: "Root", change: "GrantDiff", lines: list[bytes]) -> Hindsight:
+def estimate_impact(root: "Root", change: "GrantDiff", lines: list[bytes]) -> EditImpact:
     """Decide the calls of a grant among these lines by both of its texts."""
     name, settings = change.name, settings_of(root.path)
     quoted = f'"{name}"'.encode()  # an id is spelled in one way: most lines of others need not be decoded
-    found = events((line for line in lines if quoted in line), root.path, Tally())
+    found = read_events((line for line in lines if quoted in line), root.path, ReadCounts())
     calls = [call for call in found if call[1]["grant"] == name]
-    old, new = _grant(change.old), _grant(change.new)
-    before = _decided(name, calls, old, new, settings)
+    old, new = _grant_or_error(change.old), _grant_or_error(change.new)
+    before = _replay_calls(name, calls, old, new, settings)
     # what its old text denied by the known hits alone, no hits before the log's first line denied
     limited = [number for number, answer in before.items() if answer is RATE_LIMITED]
-    after = _decided(name, calls, new, old, settings, frozenset(limited))
+    after = _replay_calls(name, calls, new, old, settings, frozenset(limited))
     pairs = [(before[number], after[number]) for number in range(len(calls))]
-    unknown = sum(_is_open(*pair) for pair in pairs)
-    sure = [(was is ALLOWED, now is ALLOWED) for was, now in pairs if not _is_open(was, now)]
-    return Hindsight(len(calls), sure.count((False, True)), sure.count((True, False)), unknown)
+    unknown = sum(_is_undecided(*pair) for pair in pairs)
+    sure = [(was is ALLOWED, now is ALLOWED) for was, now in pairs if not _is_undecided(was, now)]
+    return EditImpact(len(calls), sure.count((False, True)), sure.count((True, False)), unknown)
 
 
-def _is_open(before: "Reason | Unknown", after: "Reason | Unknown") -> bool:
+def _is_undecided(before: "Reason | Unknown", after: "Reason | Unknown") -> bool:
     return isinstance(before, Unknown) or isinstance(after, Unknown)
 
 
-def _grant(version: "GrantVersion") -> "Grant | GrantError":
+def _grant_or_error(version: "GrantVersion") -> "Grant | GrantError":
     return version.grant if version.grant is not None else GrantError(GRANT_NOT_FOUND, version.problem)
 
 
-def _decided(
+def _replay_calls(
     name: str,
     calls: "list[Event]",
     grant: "Grant | GrantError",
@@ -109,21 +111,21 @@ def _decided(
     explained: "Container[int]" = (),
 ) -> "Answers":
     answers: Answers = {}
-    deciding = Deciding({name: grant}, settings, answers.__setitem__, explained)
-    is_alike = isinstance(grant, Grant) and isinstance(other, Grant) and _rules(grant) == _rules(other)
+    deciding = CallReplayer({name: grant}, settings, answers.__setitem__, explained)
+    is_alike = isinstance(grant, Grant) and isinstance(other, Grant) and _rules_key(grant) == _rules_key(other)
     for number, (at, data) in enumerate(calls):
-        answer = deciding.judged(data)
+        answer = deciding.decide_by_rules(data)
         if isinstance(answer, Unknown) and is_alike and isinstance(other, Grant) and data["action"] in other.actions:
-            answer = _as_then(data)
-        deciding.enter(at, data, number, answer)
+            answer = _recorded_answer(data)
+        deciding.add(at, data, number, answer)
     deciding.finish()
     return answers
 
 
-def _rules(grant: Grant) -> "tuple[Any, ...]":
+def _rules_key(grant: Grant) -> "tuple[Any, ...]":
     return grant.tool, repr(grant.args), grant.fs_scope, grant.data_class  # to Python `1`, `1.0` and `true` are equal
 
 
-def _as_then(data: "dict[str, Any]") -> "Reason | None":
+def _recorded_answer(data: "dict[str, Any]") -> "Reason | None":
     reason: Reason = data["reason"]
     return None if reason in (ALLOWED, RATE_LIMITED) else reason

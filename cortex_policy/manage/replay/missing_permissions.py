@@ -12,7 +12,7 @@ from cortex_policy.core.model import (
     Value,
 )
 from cortex_policy.core.path_arguments import path_arguments
-from cortex_policy.manage.replay.rules import Unknown, is_full, judged, recorded_places
+from cortex_policy.manage.replay.rules import Unknown, decide_recorded, has_full_args, recorded_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ _MEASURES = {
     "minimum": lambda value: value, "maximum": lambda value: value, "minLength": len, "maxLength": len,
     "minItems": len, "maxItems": len,
 }  # fmt: skip
-_LONGEST = 200  # characters of a value that is added to an `enum`
-_MOST_STEPS = 8  # arguments of one call, and then some
+_MAX_ENUM_LENGTH = 200  # characters of a value that is added to an `enum`
+_MAX_CHANGES = 8  # arguments of one call, and then some
 
 
-class Redeclared(Value):
+class ArgumentChange(Value):
     """A keyword of an argument's declaration, with the value that would do: one more for `enum`, else the bound."""
 
     name: str
@@ -38,35 +38,35 @@ class Redeclared(Value):
     value: object
 
 
-class Needs(Value):
+class MissingPermissions(Value):
     """What one call lacks."""
 
     actions: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
-    declared: tuple[Redeclared, ...] = ()
+    arguments: tuple[ArgumentChange, ...] = ()
 
 
-def needs(grant: Grant, data: "dict[str, Any]", settings: "Settings") -> Needs | str:
+def find_missing_permissions(grant: Grant, data: "dict[str, Any]", settings: "Settings") -> MissingPermissions | str:
     """Return what would let every rule but the rate pass, or a sentence that says why nothing here does."""
-    found = Needs()
-    for _ in range(_MOST_STEPS):
-        answer = judged(with_needs(grant, found), data, settings)
+    found = MissingPermissions()
+    for _ in range(_MAX_CHANGES):
+        answer = decide_recorded(with_permissions(grant, found), data, settings)
         if answer is None:
             return found
         if isinstance(answer, Unknown):
             return str(answer)
-        more = _more(found, with_needs(grant, found), data, answer)
+        more = _add_missing(found, with_permissions(grant, found), data, answer)
         if isinstance(more, str):
             return more
         found = more
     return "too much of it would have to change"
 
 
-def with_needs(grant: Grant, found: Needs) -> Grant:
+def with_permissions(grant: Grant, found: MissingPermissions) -> Grant:
     """Return a grant that has what was lacking."""
     args = dict(grant.args)
-    for one in found.declared:
-        args[one.name] = redeclared(args[one.name], one)
+    for one in found.arguments:
+        args[one.name] = change_declaration(args[one.name], one)
     return Grant(
         grant.id,
         grant.tool,
@@ -78,54 +78,70 @@ def with_needs(grant: Grant, found: Needs) -> Grant:
     )
 
 
-def redeclared(declaration: object, change: Redeclared) -> "dict[str, Any]":
+def change_declaration(declaration: object, change: ArgumentChange) -> "dict[str, Any]":
     """Return a declaration that lets the value through."""
     assert isinstance(declaration, dict)  # noqa: S101 - nothing else is ever proposed to be changed
     value = [*declaration["enum"], change.value] if change.keyword == "enum" else change.value
     return declaration | {change.keyword: value}
 
 
-def _more(found: Needs, grant: Grant, data: "dict[str, Any]", answer: str) -> Needs | str:
+def _add_missing(
+    found: MissingPermissions, grant: Grant, data: "dict[str, Any]", answer: str
+) -> MissingPermissions | str:
     if answer == ACTION_NOT_ALLOWED:
         action = data["action"]
-        return Needs((action,), found.scopes, found.declared) if action else "an action has a name"
-    if answer == ARGUMENT_NOT_ALLOWED and is_full(data):
-        change = _widened(grant.args, data["args"])
-        return change if isinstance(change, str) else Needs(found.actions, found.scopes, (*found.declared, change))
-    if answer == PATH_OUTSIDE_SCOPE and is_full(data):
-        scopes = _scopes(grant, data)
-        return scopes if isinstance(scopes, str) else Needs(found.actions, found.scopes + scopes, found.declared)
+        return MissingPermissions((action,), found.scopes, found.arguments) if action else "an action has a name"
+    if answer == ARGUMENT_NOT_ALLOWED and has_full_args(data):
+        change = _smallest_change(grant.args, data["args"])
+        return (
+            change
+            if isinstance(change, str)
+            else MissingPermissions(found.actions, found.scopes, (*found.arguments, change))
+        )
+    if answer == PATH_OUTSIDE_SCOPE and has_full_args(data):
+        scopes = _missing_scopes(grant, data)
+        return (
+            scopes
+            if isinstance(scopes, str)
+            else MissingPermissions(found.actions, found.scopes + scopes, found.arguments)
+        )
     return "a human approves it, not a grant" if answer == APPROVAL_REQUIRED else f"{answer.replace('_', ' ')}"
 
 
-def _widened(declarations: "Mapping[str, object]", args: "dict[str, Any]") -> Redeclared | str:
+def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]") -> ArgumentChange | str:
     """Return the one smallest change of the first declaration that is missed; where there are two, neither."""
     for name, value in args.items():
         declaration = declarations.get(name)
         if name not in declarations or not argument_violation(declarations, {name: value}):
             continue
-        tries = _tries(name, declaration, value) if isinstance(declaration, dict) else []
-        fit = [one for one in tries if not argument_violation({name: redeclared(declaration, one)}, {name: value})]
+        tries = _possible_changes(name, declaration, value) if isinstance(declaration, dict) else []
+        fit = [
+            one for one in tries if not argument_violation({name: change_declaration(declaration, one)}, {name: value})
+        ]
         if len(fit) == 1:
             return fit[0]
         return f"argument `{name}` misses its declaration, and no one change of that is the obvious one"
     return "an argument is not declared, or holds an object, which the settings deny"
 
 
-def _tries(name: str, declaration: "dict[str, Any]", value: object) -> list[Redeclared]:
+def _possible_changes(name: str, declaration: "dict[str, Any]", value: object) -> list[ArgumentChange]:
     found = []
-    if isinstance(declaration.get("enum"), list) and isinstance(value, str | int) and len(str(value)) <= _LONGEST:
-        found.append(Redeclared(name, "enum", value))
+    if (
+        isinstance(declaration.get("enum"), list)
+        and isinstance(value, str | int)
+        and len(str(value)) <= _MAX_ENUM_LENGTH
+    ):
+        found.append(ArgumentChange(name, "enum", value))
     for keyword, measure in _MEASURES.items():
         is_sized = keyword in ("minimum", "maximum") or isinstance(value, str | list)
         if keyword in declaration and is_sized:
-            found.append(Redeclared(name, keyword, measure(value)))
+            found.append(ArgumentChange(name, keyword, measure(value)))
     return found
 
 
-def _scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
+def _missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
     """Return the directories of the paths that are in no scope."""
-    known = {(place.argument, place.given): place for place in recorded_places(data)}
+    known = {(place.argument, place.given): place for place in recorded_paths(data)}
     found: dict[str, None] = {}
     for argument, given, is_path in path_arguments(grant, data["args"]):
         if not is_path:
@@ -135,14 +151,14 @@ def _scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
             return "a path of it is none"
         if not scope_violation(grant.fs_scope, place):
             continue
-        scopes = directories(place)
+        scopes = smallest_scopes(place)
         if isinstance(scopes, str):
             return scopes
         found |= dict.fromkeys(scopes)
     return tuple(found) or "a path is required"
 
 
-def directories(place: ResolvedPath) -> list[str] | str:
+def smallest_scopes(place: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that hold a path in both spellings, or why there are none."""
     if place.protected_reason:
         return "a path that governs grants is in no scope"

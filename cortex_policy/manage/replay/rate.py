@@ -16,7 +16,7 @@ from itertools import takewhile
 
 from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Reason
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
-from cortex_policy.manage.replay.rules import Beyond, Unknown
+from cortex_policy.manage.replay.rules import Undecidable, Unknown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     Answer = Reason | Unknown
     Settle = Callable[[Any, Answer], None]
 
-LAG = 0.25  # seconds
+MAX_LAG = 0.25  # seconds
 _BY_RATE = (ALLOWED, RATE_LIMITED)
-_LONG = WINDOW_SECONDS + LAG
-_SHORT = WINDOW_SECONDS - 4 * LAG
-_GRAIN = 0.01  # hits so near each other count as one of their sum: a window holds a bounded number of them
-START = Beyond("the log starts less than a minute before, and the hits of that minute are not known")
-DOUBTFUL = Unknown("calls that are undecided themselves may have taken the last of its rate")
+_LONG_WINDOW = WINDOW_SECONDS + MAX_LAG
+_SHORT_WINDOW = WINDOW_SECONDS - 4 * MAX_LAG
+_GRAIN_SECONDS = 0.01  # hits so near each other count as one of their sum: a window holds a bounded number of them
+LOG_TOO_SHORT = Undecidable("the log starts less than a minute before, and the hits of that minute are not known")
+BUDGET_UNKNOWN = Unknown("calls that are undecided themselves may have taken the last of its rate")
 
 
-class _Budget:
+class _BudgetBounds:
     """What the windows of one `tool:action` hold: [time, hits], and their sums; `coming` are hits not counted yet.
 
     Of the possible hits, the doubtful ones are those of calls that nobody can decide.
@@ -49,38 +49,38 @@ class _Budget:
         self.doubtful: deque[list[Any]] = deque()
         self.high = self.low = self.doubt = self.coming = 0
 
-    def age(self, at: float) -> None:
+    def drop_expired(self, at: float) -> None:
         """Drop what has left the windows by then."""
-        self.high -= aged(self.possible, at - _LONG)
-        self.low -= aged(self.certain, at - _SHORT)
-        self.doubt -= aged(self.doubtful, at - _LONG)
+        self.high -= drop_expired_hits(self.possible, at - _LONG_WINDOW)
+        self.low -= drop_expired_hits(self.certain, at - _SHORT_WINDOW)
+        self.doubt -= drop_expired_hits(self.doubtful, at - _LONG_WINDOW)
 
-    def may_hit(self, at: float, cost: int) -> None:
+    def add_possible(self, at: float, cost: int) -> None:
         """Count hits that may have been taken."""
         self.high += cost
         self.doubt += cost
-        add(self.possible, at, cost)
-        add(self.doubtful, at, cost)
+        add_hits(self.possible, at, cost)
+        add_hits(self.doubtful, at, cost)
 
-    def hit(self, at: float, cost: int) -> None:
+    def add_certain(self, at: float, cost: int) -> None:
         """Count hits that were taken."""
         self.high += cost
-        add(self.possible, at, cost)
+        add_hits(self.possible, at, cost)
         self.low += cost
         last = self.certain[-1] if self.certain else None
-        if last is not None and last[0] <= at <= last[0] + _GRAIN:
+        if last is not None and last[0] <= at <= last[0] + _GRAIN_SECONDS:
             last[1] += cost
         else:
             self.certain.append([at, cost])  # leaves with the first
 
-    def by_the_log(self, at: float) -> tuple[int, int]:
+    def hits_by_log_time(self, at: float) -> tuple[int, int]:
         """Return the hits of the minute by the log's own times: without those that are doubtful, and with them."""
-        gone = takewhile(lambda one: one[0] - _GRAIN <= at - WINDOW_SECONDS, self.possible)
+        gone = takewhile(lambda one: one[0] - _GRAIN_SECONDS <= at - WINDOW_SECONDS, self.possible)
         most = self.high - sum(cost for _, cost in gone)
         return most - self.doubt, most
 
 
-def aged(hits: "deque[list[Any]]", until: float) -> int:
+def drop_expired_hits(hits: "deque[list[Any]]", until: float) -> int:
     """Drop the hits that leave by then, and return how many they were."""
     gone = 0
     while hits and hits[0][0] <= until:
@@ -88,16 +88,16 @@ def aged(hits: "deque[list[Any]]", until: float) -> int:
     return gone
 
 
-def add(hits: "deque[list[Any]]", at: float, cost: int) -> None:
+def add_hits(hits: "deque[list[Any]]", at: float, cost: int) -> None:
     """Add hits to those just before, which leave with the last of them."""
     last = hits[-1] if hits else None
-    if last is not None and last[0] - _GRAIN <= at <= last[0]:
+    if last is not None and last[0] - _GRAIN_SECONDS <= at <= last[0]:
         last[1] += cost
     else:
-        hits.append([at + _GRAIN, cost])
+        hits.append([at + _GRAIN_SECONDS, cost])
 
 
-class Windows:
+class RateReplay:
     """Decides by the rate what every other rule lets pass; each answer comes once what was logged soon after is read.
 
     `explained` holds tickets of calls that the known hits alone denied: at these no hit is missing.
@@ -106,71 +106,71 @@ class Windows:
     def __init__(self, settle: "Settle", explained: "Container[Any]" = ()) -> None:
         """Take what is told of each answer, with the ticket of its call."""
         self._settle, self._explained = settle, explained
-        self._budgets: dict[str, _Budget] = {}
-        self._waiting: deque[tuple[float, _Budget, int, dict[str, Any], int, Any]] = deque()
+        self._budgets: dict[str, _BudgetBounds] = {}
+        self._waiting: deque[tuple[float, _BudgetBounds, int, dict[str, Any], int, Any]] = deque()
         self._latest = self._start = float("-inf")
 
-    def pass_time(self, at: float) -> None:
+    def advance(self, at: float) -> None:
         """Answer what waited long enough; a clock that was set back starts anew, with all that it knows no more."""
         if at > self._latest:
             if self._start == float("-inf"):
                 self._start = at
             self._latest = at
-            self._answer(at - 2 * LAG)
-        elif at < self._latest - LAG:
+            self._answer_until(at - 2 * MAX_LAG)
+        elif at < self._latest - MAX_LAG:
             self.finish()
             self._budgets.clear()
             self._start = self._latest = at
 
-    def enter(self, at: float, key: str, limit: int, data: "dict[str, Any]", ticket: object) -> None:
+    def add(self, at: float, key: str, limit: int, data: "dict[str, Any]", ticket: object) -> None:
         """Take a call that every other rule lets pass."""
-        budget = self._budgets.get(key) or self._budgets.setdefault(key, _Budget())
+        budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
         cost = cost_of(data)
         if data["reason"] is ALLOWED and "peek" not in data:
             budget.coming += cost
         self._waiting.append((at, budget, limit, data, cost, ticket))
 
-    def may_hit(self, at: float, key: str, data: "dict[str, Any]") -> None:
+    def add_possible(self, at: float, key: str, data: "dict[str, Any]") -> None:
         """Take a call of which nobody knows whether it passes."""
         if "peek" not in data:
-            budget = self._budgets.get(key) or self._budgets.setdefault(key, _Budget())
-            budget.age(at - 4 * LAG)  # no call that waits is older
-            budget.may_hit(at, cost_of(data))
+            budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
+            budget.drop_expired(at - 4 * MAX_LAG)  # no call that waits is older
+            budget.add_possible(at, cost_of(data))
 
     def finish(self) -> None:
         """Answer all that waits."""
-        self._answer(float("inf"))
+        self._answer_until(float("inf"))
 
-    def _answer(self, until: float) -> None:
+    def _answer_until(self, until: float) -> None:
         waiting = self._waiting
         while waiting and waiting[0][0] < until:
             at, budget, limit, data, cost, ticket = waiting.popleft()
             is_peek, recorded = "peek" in data, data["reason"]
             if recorded is ALLOWED and not is_peek:
                 budget.coming -= cost
-            budget.age(at)
+            budget.drop_expired(at)
             if budget.high + budget.coming + cost <= limit:
-                answer = self._fitting(at, recorded, ticket)
+                answer = self._answer_with_room(at, recorded, ticket)
             elif budget.low + cost > limit and not (is_peek and recorded is ALLOWED):  # it may have looked earlier
                 answer = RATE_LIMITED
             else:
-                answer = recorded if recorded in _BY_RATE else _by_the_log(budget, at, cost, limit)
+                answer = recorded if recorded in _BY_RATE else _answer_by_log_time(budget, at, cost, limit)
             if not is_peek and answer is ALLOWED:
-                budget.hit(at, cost)
+                budget.add_certain(at, cost)
             elif not is_peek and answer is not RATE_LIMITED:
-                budget.may_hit(at, cost)
+                budget.add_possible(at, cost)
             self._settle(ticket, answer)
 
-    def _fitting(self, at: float, recorded: Reason, ticket: object) -> "Answer":
+    def _answer_with_room(self, at: float, recorded: Reason, ticket: object) -> "Answer":
         """Answer a call for which the known hits leave room: hits before the log's start may have denied it."""
-        is_blind = recorded is RATE_LIMITED and at < self._start + _LONG and ticket not in self._explained
-        return START if is_blind else ALLOWED
+        is_blind = recorded is RATE_LIMITED and at < self._start + _LONG_WINDOW and ticket not in self._explained
+        return LOG_TOO_SHORT if is_blind else ALLOWED
 
 
-def _by_the_log(budget: _Budget, at: float, cost: int, limit: int) -> "Answer":
+def _answer_by_log_time(budget: _BudgetBounds, at: float, cost: int, limit: int) -> "Answer":
     """Answer a call about which the rate was not asked then, by the times of the log as they stand."""
-    least, most = budget.by_the_log(at)
-    return ALLOWED if most + cost <= limit else RATE_LIMITED if least + cost > limit else DOUBTFUL
+    least, most = budget.hits_by_log_time(at)
+    return ALLOWED if most + cost <= limit else RATE_LIMITED if least + cost > limit else BUDGET_UNKNOWN
 
 
 def cost_of(data: "dict[str, Any]") -> int:

@@ -3,7 +3,7 @@
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import Grant
 from cortex_policy.core.scope_prefix import normalized_scopes
-from cortex_policy.manage.replay.rules import recorded_places
+from cortex_policy.manage.replay.rules import recorded_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,6 @@ class GrantParts:
         )
 
     def _scopes_for(self, data: "dict[str, Any]") -> tuple[str, ...]:
-        spellings = [path for place in recorded_places(data) for path in (place.normalized, place.resolved_inside)]
+        spellings = [path for place in recorded_paths(data) for path in (place.normalized, place.resolved_inside)]
         found = (self._scopes.outermost_around(path) for path in spellings if path is not None)
         return tuple(dict.fromkeys((*self._one_scope, *(scope for scope in found if scope is not None))))

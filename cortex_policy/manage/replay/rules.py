@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     Static = "Reason | Unknown | None"
 
-FULL = 'set `audit.args = "full"`, so that later calls can be decided again'
+FULL_ARGS_HINT = 'set `audit.args = "full"`, so that later calls can be decided again'
 _PASSED_PATHS = (ALLOWED, RATE_LIMITED, APPROVAL_REQUIRED)  # what came after the path rule
 # what decided instead of these were not the grants: a stop, a mode, the state
-_BY_GRANTS = (
+_GRANT_REASONS = (
     *_PASSED_PATHS, ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, GRANT_NOT_FOUND, GRANT_INVALID,
 )  # fmt: skip
 _TEXT = (str, type(None))
@@ -43,44 +43,46 @@ class Unknown(str):
     __slots__ = ()
 
 
-class Beyond(Unknown):
+class Undecidable(Unknown):
     """Why a call cannot be decided again that no log could tell."""
 
     __slots__ = ()
 
 
-REQUIRED = Beyond("a path was required then, perhaps by the call itself")
-DETOUR = Unknown("the log does not say where a path of it leads under these scopes")
-APPROVAL = Beyond("nobody knows if it was approved")
+PATH_REQUIRED = Undecidable("a path was required then, perhaps by the call itself")
+UNRESOLVED_PATH = Unknown("the log does not say where a path of it leads under these scopes")
+UNKNOWN_APPROVAL = Undecidable("nobody knows if it was approved")
 
 
-def is_full(data: "dict[str, Any]") -> bool:
+def has_full_args(data: "dict[str, Any]") -> bool:
     """Whether an event holds the arguments themselves, and the paths as they were resolved."""
     return "cwd" in data and type(data["args"]) is dict
 
 
-def is_told(data: "dict[str, Any]", why: str) -> bool:
+def is_beyond_log(data: "dict[str, Any]", why: str) -> bool:
     """Whether a fuller log would not help with what cannot be decided."""
-    return is_full(data) or isinstance(why, Beyond)
+    return has_full_args(data) or isinstance(why, Undecidable)
 
 
-def judged(found: "Grant | GrantError", data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
+def decide_recorded(
+    found: "Grant | GrantError", data: "dict[str, Any]", settings: Settings
+) -> "Reason | Unknown | None":
     """Decide an event by every rule but the rate: None where all pass."""
     if isinstance(found, GrantError):
         return found.reason
     if data["action"] not in found.actions:
         return ACTION_NOT_ALLOWED
-    answer = (_from_values if is_full(data) else _from_names)(found, data, settings)
-    if answer is None and data["reason"] not in _BY_GRANTS:
-        return Beyond(f"{data['reason'].message} then, which is not for a grant to say")
+    answer = (_decide_with_values if has_full_args(data) else _decide_with_names)(found, data, settings)
+    if answer is None and data["reason"] not in _GRANT_REASONS:
+        return Undecidable(f"{data['reason'].message} then, which is not for a grant to say")
     return answer
 
 
-def _from_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
+def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
     """Ask the engine with what is unknown at its worst, and where that is a no, at its best."""
     recorded, args = data["reason"], data["args"]
-    approved, paths = _approved(recorded), [*path_arguments(grant, args)]
-    places = tuple(_places(grant, paths, data))
+    approved, paths = _was_approved(recorded), [*path_arguments(grant, args)]
+    places = tuple(_worst_and_best_paths(grant, paths, data))
     # a call may have asked for `--require-path` by itself
     strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None and is_path for _, given, is_path in paths)
     is_lost = any(bad is not good for bad, good in places)
@@ -90,15 +92,15 @@ def _from_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "R
         best = Request(data["action"], args, tuple([place for _, place in places]), 1, approved is not False)
         no = check_rules(grant, best, settings)
         if no is None:
-            return DETOUR if is_lost else REQUIRED if strict else APPROVAL
+            return UNRESOLVED_PATH if is_lost else PATH_REQUIRED if strict else UNKNOWN_APPROVAL
     return None if no is None else no.reason
 
 
-def _places(
+def _worst_and_best_paths(
     grant: Grant, paths: "list[tuple[str, str | None, bool]]", data: "dict[str, Any]"
 ) -> "Iterator[tuple[ResolvedPath, ResolvedPath]]":
     """Yield the place of each path that a grant sees, at its worst and at its best."""
-    known = {(place.argument, place.given): place for place in recorded_places(data)} if paths else {}
+    known = {(place.argument, place.given): place for place in recorded_paths(data)} if paths else {}
     for argument, given, _ in paths:
         if given is None:
             continue
@@ -124,7 +126,7 @@ def _may_depend_on_scopes(place: ResolvedPath) -> bool:
     return place.resolved is not None and place.normalized != place.resolved_inside and ".." in place.given.split("/")
 
 
-def recorded_places(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
+def recorded_paths(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
     """Yield the paths of a call as they were resolved then; what is none is passed over."""
     found = data.get("paths")
     for one in found if isinstance(found, list) else ():
@@ -136,14 +138,14 @@ def recorded_places(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
                 yield ResolvedPath(*members)  # type: ignore[arg-type] # they were looked at
 
 
-def _approved(recorded: Reason) -> bool | None:
+def _was_approved(recorded: Reason) -> bool | None:
     """Whether a human had approved a call, None where nobody knows."""
     if recorded in (ALLOWED, RATE_LIMITED):
         return True  # or it need not be
     return False if recorded == APPROVAL_REQUIRED else None
 
 
-def _from_names(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
+def _decide_with_names(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
     names = [name for name in data["args"] if isinstance(name, str)]
     declared = [name for name in names if name in grant.args]
     if any(accepts_nothing(grant.args, name) for name in declared):
@@ -152,31 +154,31 @@ def _from_names(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Re
         return Unknown("`undeclared_args` is asked of its values, and the log does not hold them")
     if declared:
         return Unknown(f"argument `{declared[0]}` is declared, and the log does not hold its value")
-    return _from_names_of_paths(grant, names, data["reason"], settings)
+    return _decide_paths_by_names(grant, names, data["reason"], settings)
 
 
-def _from_names_of_paths(
+def _decide_paths_by_names(
     grant: Grant, names: list[str], recorded: Reason, settings: Settings
 ) -> "Reason | Unknown | None":
     if not names:
         if settings.require_path:
             return PATH_OUTSIDE_SCOPE
         if recorded == PATH_OUTSIDE_SCOPE:
-            return REQUIRED
-        return _from_approval(grant, recorded, settings)
+            return PATH_REQUIRED
+        return _decide_approval(grant, recorded, settings)
     if grant.fs_scope:
         return Unknown("scopes are asked of its paths, and the log does not hold them")
     if recorded not in _PASSED_PATHS:
         return Unknown("the log does not hold its paths, which may lead to what governs grants")
     if settings.require_path:  # an argument that is called `path` may be null, or an empty list
         return Unknown("a path is required, and the log does not say if one was given")
-    return _from_approval(grant, recorded, settings)
+    return _decide_approval(grant, recorded, settings)
 
 
-def _from_approval(grant: Grant, recorded: Reason, settings: Settings) -> "Reason | Unknown | None":
+def _decide_approval(grant: Grant, recorded: Reason, settings: Settings) -> "Reason | Unknown | None":
     if grant.data_class != "sensitive" or settings.sensitive == "allow":
         return None
-    approved = _approved(recorded) if settings.sensitive == "ask" else False
+    approved = _was_approved(recorded) if settings.sensitive == "ask" else False
     if approved is None:
-        return APPROVAL
+        return UNKNOWN_APPROVAL
     return None if approved else APPROVAL_REQUIRED

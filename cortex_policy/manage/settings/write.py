@@ -22,7 +22,7 @@ from cortex_policy.manage.diff.grants import settings_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
 from cortex_policy.manage.settings.toml_edit import UNSET, set_in_text
 from cortex_policy.manage.validation.suppressions import check_codes
-from cortex_policy.schema.catalog import codes_of
+from cortex_policy.schema.catalog import expand_code
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.atomic_write import replace, sweep
 from cortex_policy.state.file_attributes import ROOT
@@ -107,7 +107,7 @@ def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", pa
     if not setting.accepts(value):
         raise UsageError(f"`{name}` cannot be `{text}`", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():
-        codes_of(code)
+        expand_code(code)
     return _rewrite(target, name, value, consent, patience)
 
 

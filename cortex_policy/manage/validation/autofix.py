@@ -6,7 +6,7 @@ from functools import partial
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import CortexPolicyError, GrantError, Value
 from cortex_policy.manage.transaction.writer import write_transaction
-from cortex_policy.schema.lint import repaired
+from cortex_policy.schema.lint import apply_fixes
 from cortex_policy.state import Root, read_all
 from cortex_policy.state.atomic_write import replace
 from cortex_policy.state.writer_lock import NotDone
@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cortex_policy.manage.validation.suppressions import Exemptions
-    from cortex_policy.manage.validation.targets import Target
+    from cortex_policy.manage.validation.suppressions import Suppressions
+    from cortex_policy.manage.validation.targets import ValidationTarget
     from cortex_policy.schema.problems import Report
     from cortex_policy.state.writer_lock import Patience
 
@@ -24,7 +24,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
-class Repair(Value):
+class FixResult(Value):
     """A file that was to be repaired, the version of its stamp, and the error where it was not."""
 
     file: str
@@ -32,29 +32,29 @@ class Repair(Value):
     error: CortexPolicyError | None = None
 
 
-def repair(
-    files: "tuple[Target, ...]", report: "Report", exemptions: "Exemptions", patience: "Patience"
-) -> "Iterator[Repair]":
+def fix_files(
+    files: "tuple[ValidationTarget, ...]", report: "Report", exemptions: "Suppressions", patience: "Patience"
+) -> "Iterator[FixResult]":
     """Repair each file that has a problem with a fix, and yield what came of it."""
     fixable = {problem.file for problem in report.problems if problem.fix is not None}
     for target in files:
         if target.shown in fixable:
-            write, codes = _in_place if target.is_in_place else _elsewhere, exemptions.codes_for(target.shown)
+            write, codes = _fix_grant if target.is_in_place else _fix_other_file, exemptions.codes_for(target.shown)
             try:
-                yield Repair(target.shown, write(target, partial(repaired, codes=codes), patience))
+                yield FixResult(target.shown, write(target, partial(apply_fixes, codes=codes), patience))
             except (GrantError, NotDone) as error:
-                yield Repair(target.shown, error=error)
+                yield FixResult(target.shown, error=error)
             except OSError as error:
-                yield Repair(target.shown, error=NotDone((error.strerror or str(error)).lower()))
+                yield FixResult(target.shown, error=NotDone((error.strerror or str(error)).lower()))
 
 
-def _in_place(target: "Target", mend: "Callable[[bytes], bytes]", patience: "Patience") -> int | None:
+def _fix_grant(target: "ValidationTarget", mend: "Callable[[bytes], bytes]", patience: "Patience") -> int | None:
     with write_transaction(Root(target.root, named=True), patience, "validate --fix") as writer:
         old = writer.grants.read(target.id)
-        return writer.write(target.id, old, _mended(old, mend)) if old is not None else None
+        return writer.write(target.id, old, _apply_fixes(old, mend)) if old is not None else None
 
 
-def _elsewhere(target: "Target", mend: "Callable[[bytes], bytes]", _: "Patience") -> None:
+def _fix_other_file(target: "ValidationTarget", mend: "Callable[[bytes], bytes]", _: "Patience") -> None:
     """Repair a file that is no root's: nobody locks or stamps it."""
     directory = os.open(os.path.dirname(target.path), _DIRECTORY)
     try:
@@ -65,12 +65,12 @@ def _elsewhere(target: "Target", mend: "Callable[[bytes], bytes]", _: "Patience"
             if _read(directory, name) != old:
                 raise NotDone("it was changed meanwhile", "look at it, then try again")
 
-        replace(directory, name, _mended(old, mend), look=look)
+        replace(directory, name, _apply_fixes(old, mend), look=look)
     finally:
         os.close(directory)
 
 
-def _mended(old: bytes, mend: "Callable[[bytes], bytes]") -> bytes:
+def _apply_fixes(old: bytes, mend: "Callable[[bytes], bytes]") -> bytes:
     """Return other bytes than the old ones, which may be but the start of a file that grew since it was looked at."""
     new = mend(old)
     if new == old:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.regular_files import read_regular
-from cortex_policy.manage.validation.targets import STDIN, Target, option_of
-from cortex_policy.manage.validation.tree_rules import Tree, schema_link
-from cortex_policy.schema.lint import examine, first_of_each
-from cortex_policy.schema.problems import Problem, placed, unplaced
+from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_if_needed
+from cortex_policy.manage.validation.tree_rules import WorkingTree, broken_schema_link
+from cortex_policy.schema.lint import limit_per_code, lint_grant
+from cortex_policy.schema.problems import Problem, file_problem, locate
 from cortex_policy.state import read_all
 from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.stamp import digest_of
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from typing import Self
 
     from cortex_policy.schema.problems import Finding
-    from cortex_policy.schema.rules.parsed_grant import Subject
+    from cortex_policy.schema.rules.parsed_grant import ParsedGrant
     from cortex_policy.state import Root
 
 
-class Looked(NamedTuple):
+class FileReport(NamedTuple):
     """What was found in a file, what names the budgets of its grant, its digest, and doubts about who may write it."""
 
     problems: tuple[Problem, ...] = ()
@@ -36,7 +36,7 @@ class Looked(NamedTuple):
     doubts: tuple[tuple[str, str], ...] = ()
 
 
-class Inspector:
+class FileInspector:
     """Looks at one file after another, and keeps open what many of them lie in."""
 
     def __init__(self, as_checked: "Callable[[str], Root]") -> None:
@@ -46,7 +46,7 @@ class Inspector:
         self._directories: dict[str, Directory] = {}
         self._options: dict[str, str] = {}
         self._trusts: dict[str, Trust] = {}
-        self._trees: dict[str, Tree] = {}
+        self._trees: dict[str, WorkingTree] = {}
 
     def __enter__(self) -> "Self":
         """Open nothing yet."""
@@ -56,7 +56,7 @@ class Inspector:
         """Close what was opened."""
         self._open.close()
 
-    def look(self, target: Target) -> Looked:
+    def inspect(self, target: ValidationTarget) -> FileReport:
         """Say all that is to be said of one file; what cannot be read is a problem too."""
         trust = self._trust(target.root)
         known = len(trust.doubts)
@@ -64,19 +64,19 @@ class Inspector:
             data = self.read(target)
         except FileNotFoundError:
             hint = "name a file, a directory, or `-` for standard input"
-            return Looked((unplaced(target.shown, "file-missing", "it is not there", hint),))
+            return FileReport((file_problem(target.shown, "file-missing", "it is not there", hint),))
         except (OSError, GrantError, ValueError) as error:
-            return Looked((_unreadable(target, error),))
-        subject, findings = examine(data, target.id, self._called(target), target.root)
+            return FileReport((_unreadable_problem(target, error),))
+        subject, findings = lint_grant(data, target.id, self._id_in_commands(target), target.root)
         if subject is not None:
-            findings = tuple(first_of_each(chain(findings, self._surrounding(target, subject))))
-        problems = placed(target.shown, data, findings) if findings else ()
+            findings = tuple(limit_per_code(chain(findings, self._tree_findings(target, subject))))
+        problems = locate(target.shown, data, findings) if findings else ()
         if not target.is_in_place and subject is not None:
-            problems = (*_misplaced(target), *problems)
+            problems = (*_location_problems(target), *problems)
         tool, actions = (subject.grant.tool, subject.grant.actions) if subject is not None else ("", ())
-        return Looked(problems, tool, actions, digest_of(data), tuple(trust.doubts[known:]))
+        return FileReport(problems, tool, actions, digest_of(data), tuple(trust.doubts[known:]))
 
-    def read(self, target: Target) -> bytes:
+    def read(self, target: ValidationTarget) -> bytes:
         """Return the bytes of a file, at most one more than a grant may have; that of a root as `check` reads it."""
         if target.is_in_place:
             return self._directory(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
@@ -90,17 +90,17 @@ class Inspector:
             self._directories[root] = opened
         return self._directories[root]
 
-    def _called(self, target: Target) -> str:
+    def _id_in_commands(self, target: ValidationTarget) -> str:
         """Return how a command that is typed here names the grant of a file."""
         if not target.is_in_place:
             return "ID"
         if target.root not in self._options:
-            self._options[target.root] = option_of(target.root)
+            self._options[target.root] = root_option_if_needed(target.root)
         return target.id + self._options[target.root]
 
-    def _tree(self, root: str) -> Tree:
+    def _tree(self, root: str) -> WorkingTree:
         if root not in self._trees:
-            self._trees[root] = Tree(root)
+            self._trees[root] = WorkingTree(root)
         return self._trees[root]
 
     def _trust(self, root: str) -> Trust:
@@ -108,27 +108,27 @@ class Inspector:
             self._trusts[root] = Trust(self._as_checked(root))
         return self._trusts[root]
 
-    def _surrounding(self, target: Target, subject: "Subject") -> "Iterator[Finding]":
+    def _tree_findings(self, target: ValidationTarget, subject: "ParsedGrant") -> "Iterator[Finding]":
         if "$schema" in subject.document and target.path != STDIN:
-            yield from schema_link(subject, os.path.dirname(target.path))
+            yield from broken_schema_link(subject, os.path.dirname(target.path))
         if target.root:
-            yield from self._tree(target.root).scopes(subject)
+            yield from self._tree(target.root).check_scopes(subject)
 
 
-def _unreadable(target: Target, error: Exception) -> Problem:
+def _unreadable_problem(target: ValidationTarget, error: Exception) -> Problem:
     if isinstance(error, GrantError):
-        return unplaced(target.shown, "file-unreadable", error.detail, error.hint)
+        return file_problem(target.shown, "file-unreadable", error.detail, error.hint)
     why = getattr(error, "strerror", None) or str(error)
-    return unplaced(target.shown, "file-unreadable", why.lower(), "look at it with `ls -l`")
+    return file_problem(target.shown, "file-unreadable", why.lower(), "look at it with `ls -l`")
 
 
-def _misplaced(target: Target) -> "Iterator[Problem]":
+def _location_problems(target: ValidationTarget) -> "Iterator[Problem]":
     """Say where a file lies that no check finds; a directory `tools` may be on its way to where it is found."""
     if target.path == STDIN:
         return
     if not target.id:
         hint = "a name is letters, digits, `.`, `_` and `-`, starts with a letter or digit, and ends in `.json`"
-        yield unplaced(target.shown, "file-name", "no check can name it", hint)
+        yield file_problem(target.shown, "file-name", "no check can name it", hint)
     elif os.path.basename(os.path.dirname(target.path)) != "tools":
         hint = f"checks read `.cortex/policy/tools/{target.id}.json`"
-        yield unplaced(target.shown, "file-outside", "it lies where no check finds it", hint)
+        yield file_problem(target.shown, "file-outside", "it lies where no check finds it", hint)

@@ -15,33 +15,33 @@ if TYPE_CHECKING:
     Item = TypeVar("Item")
     Result = TypeVar("Result")
 
-BATCH = 128
-FEWEST = 4 * BATCH  # below, a fork costs more than it saves
+BATCH_SIZE = 128
+MIN_PARALLEL = 4 * BATCH_SIZE  # below, a fork costs more than it saves
 
 
-def spread(items: "Sequence[Item]", work: "Callable[[Item], Result]") -> "Iterator[Result]":
+def parallel_map(items: "Sequence[Item]", work: "Callable[[Item], Result]") -> "Iterator[Result]":
     """Yield the result of each item, in order; results must be small and picklable."""
     crowd = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if len(items) < FEWEST or crowd == 1:
+    if len(items) < MIN_PARALLEL or crowd == 1:
         yield from map(work, items)
         return
     started: list[tuple[int, BinaryIO]] = []
     try:
         for number in range(crowd):
-            started.append(_started(items, work, number, crowd))  # noqa: PERF401 - each must be ended, if one fails
+            started.append(_start_worker(items, work, number, crowd))  # noqa: PERF401 - each must be ended, if one fails
     except OSError:  # a job may have few processes or descriptors: one does all the work, too
-        _end(started)
+        _stop_workers(started)
     try:
-        for batch in range(-(-len(items) // BATCH) if started else 0):
-            yield from _received(started[batch % crowd][1])
+        for batch in range(-(-len(items) // BATCH_SIZE) if started else 0):
+            yield from _receive_results(started[batch % crowd][1])
     finally:
         alone = not started
-        _end(started)
+        _stop_workers(started)
     if alone:
         yield from map(work, items)
 
 
-def _end(started: "list[tuple[int, BinaryIO]]") -> None:
+def _stop_workers(started: "list[tuple[int, BinaryIO]]") -> None:
     """End those who were started, and forget them."""
     for _, pipe in started:
         pipe.close()  # whoever still writes ends by that
@@ -49,7 +49,7 @@ def _end(started: "list[tuple[int, BinaryIO]]") -> None:
         os.waitpid(started.pop()[0], 0)
 
 
-def _started(
+def _start_worker(
     items: "Sequence[Item]", work: "Callable[[Item], Result]", number: int, crowd: int
 ) -> "tuple[int, BinaryIO]":
     reading, writing = os.pipe()
@@ -65,15 +65,15 @@ def _started(
     os.close(reading)
     gc.disable()  # nothing made here is a cycle, and what was made before would be copied
     with suppress(BaseException):  # INVARIANT: a child never leaves this function; the pipe has said why
-        _send(items, work, range(number * BATCH, len(items), crowd * BATCH), writing)
+        _send_results(items, work, range(number * BATCH_SIZE, len(items), crowd * BATCH_SIZE), writing)
     os._exit(0)
 
 
-def _send(items: "Sequence[Item]", work: "Callable[[Item], Result]", starts: range, descriptor: int) -> None:
+def _send_results(items: "Sequence[Item]", work: "Callable[[Item], Result]", starts: range, descriptor: int) -> None:
     with open(descriptor, "wb") as pipe:
         for start in starts:
             try:
-                results: list[Result] | str = [work(item) for item in items[start : start + BATCH]]
+                results: list[Result] | str = [work(item) for item in items[start : start + BATCH_SIZE]]
             except Exception:  # noqa: BLE001 - a bug, and it is the parent that ends as one
                 from traceback import format_exc  # noqa: PLC0415 - nobody else needs it
 
@@ -82,7 +82,7 @@ def _send(items: "Sequence[Item]", work: "Callable[[Item], Result]", starts: ran
             pipe.flush()
 
 
-def _received(pipe: "BinaryIO") -> "list[Result]":
+def _receive_results(pipe: "BinaryIO") -> "list[Result]":
     try:
         results: list[Result] | str = pickle.load(pipe)  # noqa: S301 - from our own child
     except EOFError:

@@ -5,9 +5,9 @@ from contextlib import suppress
 from shlex import quote
 
 from cortex_policy.core.model import GrantError, budget_key
-from cortex_policy.manage.path_names import shown
-from cortex_policy.manage.validation.targets import TOOLS, option_of
-from cortex_policy.schema.problems import Finding, Problem, placed, unplaced
+from cortex_policy.manage.path_names import display_path
+from cortex_policy.manage.validation.targets import TOOLS, root_option_if_needed
+from cortex_policy.schema.problems import Finding, Problem, file_problem, locate
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import NEW
@@ -17,18 +17,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_policy.manage.validation.grant_file import Inspector, Looked
-    from cortex_policy.manage.validation.targets import Target
+    from cortex_policy.manage.validation.grant_file import FileInspector, FileReport
+    from cortex_policy.manage.validation.targets import ValidationTarget
 
-    Pair = tuple[Target, Looked]
+    Pair = tuple[ValidationTarget, FileReport]
 
-_OURS = frozenset(("tools", "tests", "stamp.json", "history", "config.toml", "stop", ".lock"))
+_POLICY_FILES = frozenset(("tools", "tests", "stamp.json", "history", "config.toml", "stop", ".lock"))
 _READ_BY_OTHERS = (".git", "README")  # what git and people keep anywhere
-MOST_NAMED = 3
-_LARGEST = 1 << 16  # bytes of a file for git
+MAX_NAMED = 3
+_MAX_GITIGNORE_BYTES = 1 << 16  # bytes of a file for git
 
 
-def shared_budgets(looked: "list[Pair]", inspector: "Inspector") -> "Iterator[Problem]":
+def shared_budgets(looked: "list[Pair]", inspector: "FileInspector") -> "Iterator[Problem]":
     """Find grants of one root that count an action in the same budget."""
     first: dict[str, str] = {}  # the grant that has a budget first
     for target, one in looked:
@@ -41,76 +41,78 @@ def shared_budgets(looked: "list[Pair]", inspector: "Inspector") -> "Iterator[Pr
             finding = Finding("budget-shared", message, "name another tool, if each is to have its own", "/tool")
             with suppress(OSError, GrantError):  # gone, or changed, since it was looked at
                 data = inspector.read(target)
-                yield from placed(target.shown, data, [finding])
+                yield from locate(target.shown, data, [finding])
 
 
-def problems_of_root(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
+def root_problems(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
     """Find what is wrong with a root as a whole, beside the grants that were looked at."""
     if not looked:
-        hint = f"make one with `cortex-policy new ID{option_of(root)}`"
-        yield unplaced(shown(root + TOOLS), "file-none", "there are no grants in it", hint)
-    yield from _strays(root)
-    yield from _not_ignored(root)
-    yield from _unstamped(root, looked)
+        hint = f"make one with `cortex-policy new ID{root_option_if_needed(root)}`"
+        yield file_problem(display_path(root + TOOLS), "file-none", "there are no grants in it", hint)
+    yield from _stray_files(root)
+    yield from _gitignore_problems(root)
+    yield from _stamp_problems(root, looked)
 
 
-def _strays(root: str) -> "Iterator[Problem]":
-    for directory, is_known in ((f"{root}/.cortex/policy", _is_ours), (root + TOOLS, _is_grant)):
+def _stray_files(root: str) -> "Iterator[Problem]":
+    for directory, is_known in ((f"{root}/.cortex/policy", _is_policy_file), (root + TOOLS, _is_grant)):
         try:
             entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
         except OSError:
             continue  # what cannot be opened is told as such
         for entry in entries:
             if not entry.name.startswith((NEW, *_READ_BY_OTHERS)) and not is_known(entry.name):
-                yield _stray(entry)
+                yield _stray_problem(entry)
 
 
-def _is_ours(name: str) -> bool:
-    return name in _OURS
+def _is_policy_file(name: str) -> bool:
+    return name in _POLICY_FILES
 
 
 def _is_grant(name: str) -> bool:
     return name.endswith(".json") and is_grant_id(name[:-5])
 
 
-def _stray(entry: "os.DirEntry[str]") -> Problem:
-    path, name = shown(entry.path), entry.name
+def _stray_problem(entry: "os.DirEntry[str]") -> Problem:
+    path, name = display_path(entry.path), entry.name
     if name.startswith(".edit-"):
-        return unplaced(
+        return file_problem(
             path, "file-stray", "a session of `edit` left its text here", f"look at it, then `rm {quote(path)}`"
         )
     if name.endswith(".json") and os.path.dirname(entry.path).endswith(TOOLS):
         hint = "an id is letters, digits, `.`, `_` and `-`, and starts with a letter or digit"
-        return unplaced(path, "file-name", "no check can name it", hint)
+        return file_problem(path, "file-name", "no check can name it", hint)
     message = "nothing below it is read" if entry.is_dir(follow_symlinks=False) else "it is not read"
-    return unplaced(path, "file-stray", message, "a grant is `.cortex/policy/tools/<id>.json`; move it there, or away")
+    return file_problem(
+        path, "file-stray", message, "a grant is `.cortex/policy/tools/<id>.json`; move it there, or away"
+    )
 
 
-def _not_ignored(root: str) -> "Iterator[Problem]":
+def _gitignore_problems(root: str) -> "Iterator[Problem]":
     """Find what the `.gitignore` of a policy directory, where there is one, lets git take."""
     text = None
     with suppress(FileNotFoundError, GrantError), Directory(Trust(Root(root, named=True))) as policy:
-        text = policy.read(git_ignore.NAME, _LARGEST).decode("utf-8", "replace")
+        text = policy.read(git_ignore.NAME, _MAX_GITIGNORE_BYTES).decode("utf-8", "replace")
     if text is not None and (missing := git_ignore.missing(text)):
-        file = shown(f"{root}/.cortex/policy/{git_ignore.NAME}")
+        file = display_path(f"{root}/.cortex/policy/{git_ignore.NAME}")
         names = ", ".join(f"`{name}`" for name in missing)
         lines = " ".join(map(quote, missing))
-        yield unplaced(
+        yield file_problem(
             file, "file-ignore", f"it does not ignore {names}", f"add them: `printf '%s\\n' {lines} >> {quote(file)}`"
         )
 
 
-def _unstamped(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
-    file = shown(stamps.stamp_file(root))
-    command = f"`cortex-policy stamp write{option_of(root)}`"
+def _stamp_problems(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
+    file = display_path(stamps.stamp_file(root))
+    command = f"`cortex-policy stamp write{root_option_if_needed(root)}`"
     try:
         stamp = stamps.read(Root(root, named=True))
     except GrantError as error:
-        yield unplaced(file, "stamp-broken", error.detail, error.hint)
+        yield file_problem(file, "stamp-broken", error.detail, error.hint)
         return
     if stamp is None:
         if looked:
-            yield unplaced(file, "stamp-missing", "there is no stamp", f"write one with {command}")
+            yield file_problem(file, "stamp-missing", "there is no stamp", f"write one with {command}")
         return
     digests = {target.id: one.digest for target, one in looked}
     names = {target.id: target.shown for target, _ in looked}
@@ -118,4 +120,4 @@ def _unstamped(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
         if not stamp.accepts(grant_id, digests.get(grant_id)):
             what = "is stamped, and is not there" if grant_id not in names else "is not as it was stamped"
             hint = f"look at the grants, then accept them with {command}"
-            yield unplaced(names.get(grant_id, file), "stamp-differs", f"`{grant_id}` {what}", hint)
+            yield file_problem(names.get(grant_id, file), "stamp-differs", f"`{grant_id}` {what}", hint)

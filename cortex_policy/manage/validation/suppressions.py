@@ -7,10 +7,10 @@ from shlex import quote
 
 from cortex_policy.core.model import GrantError, UsageError, Value
 from cortex_policy.core.settings import PROJECT
-from cortex_policy.manage.path_names import shown
+from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.settings_problems import operator_problems, problem_of
-from cortex_policy.schema.catalog import RULES, codes_of
-from cortex_policy.schema.problems import Problem, unplaced
+from cortex_policy.schema.catalog import RULES, expand_code
+from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root
 from cortex_policy.state.grants import Directory, Trust
 from cortex_policy.state.settings import LARGEST, NAME, file_of, layer
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    from cortex_policy.manage.validation.targets import Targets
+    from cortex_policy.manage.validation.targets import ValidationTargets
 
 _LONGEST = 500  # characters of a pattern: to make one ready is quadratic work
-EVERY = frozenset(rule.code for rule in RULES)
-_UNSEEN = frozenset(
-    chain.from_iterable(map(codes_of, ("syntax", "shape", "file-missing", "file-unreadable", "settings-invalid")))
+ALL_CODES = frozenset(rule.code for rule in RULES)
+_ALWAYS_SELECTED = frozenset(
+    chain.from_iterable(map(expand_code, ("syntax", "shape", "file-missing", "file-unreadable", "settings-invalid")))
 )
 
 
-class Wanted(Value):
+class RuleSelection(Value):
     """Which problems are reported: by the words of the command, else by what each project says."""
 
     select: tuple[str, ...] = ()
@@ -39,60 +39,60 @@ class Wanted(Value):
     @property
     def codes(self) -> frozenset[str]:
         """The codes that the words ask for."""
-        return chosen(self.select, self.ignore)
+        return select_codes(self.select, self.ignore)
 
 
-class Exemptions:
+class Suppressions:
     """What each root of some targets keeps from being reported."""
 
-    def __init__(self, where: "Targets", wanted: Wanted) -> None:
+    def __init__(self, where: "ValidationTargets", wanted: RuleSelection) -> None:
         """Read the settings of each root; what is wrong with them is a problem like others."""
         roots = dict.fromkeys([*where.roots, *(target.root for target in where.files if target.root)])
         self.problems: list[Problem] = operator_problems() if roots else []  # a draft is nobody's to check yet
         self._wanted, self._codes, self._whole = wanted, wanted.codes, where.roots
-        self._projects = {root: self._project(root) for root in roots}
+        self._projects = {root: self._load_project(root) for root in roots}
 
     def codes_for(self, file: str) -> frozenset[str]:
         """Return the codes that are reported of a file."""
         project = self._project_of(file)
         if project is None:
             return self._codes
-        return project.codes.difference(*(codes_of(word) for _, word in project.suppressing(file)))
+        return project.codes.difference(*(expand_code(word) for _, word in project.pairs_for(file)))
 
-    def report(self, found: "Iterable[Problem]") -> "Iterator[Problem]":
+    def filter_problems(self, found: "Iterable[Problem]") -> "Iterator[Problem]":
         """Yield the problems that are reported, and a note for each suppression that none met."""
         used: set[tuple[str, str, str]] = set()
         for one in chain(found, self.problems):
             project = self._project_of(one.file)
             if one.code not in (self._codes if project is None else project.codes):
                 continue
-            met = project.meeting(one) if project is not None else ()
+            met = project.matching(one) if project is not None else ()
             used.update(met)
             if not met:
                 yield one
-        yield from self._unused(used)
+        yield from self._unused_suppressions(used)
 
-    def _unused(self, used: set[tuple[str, str, str]]) -> "Iterator[Problem]":
+    def _unused_suppressions(self, used: set[tuple[str, str, str]]) -> "Iterator[Problem]":
         for root in self._whole:
             project = self._projects[root]
             for pattern, word in project.suppressions:
-                is_told = "settings-unused" in project.codes and codes_of(word) <= project.codes
+                is_told = "settings-unused" in project.codes and expand_code(word) <= project.codes
                 if is_told and (root, pattern, word) not in used:
                     message = f"`{word}` is suppressed for `{pattern}`, and not found there"
-                    yield unplaced(shown(file_of(PROJECT, root)), "settings-unused", message, "remove it")
+                    yield file_problem(display_path(file_of(PROJECT, root)), "settings-unused", message, "remove it")
 
-    def _project(self, root: str) -> "_Project":
+    def _load_project(self, root: str) -> "_Project":
         try:
-            values = self._read(root)
+            values = self._read_settings(root)
         except GrantError as error:
             self.problems.append(problem_of(error))
             values = {}
         select = self._wanted.select or values.get("validate.select", ())
         ignore = self._wanted.ignore or values.get("validate.ignore", ())
         pairs = [(pattern, word) for pattern, words in values.get("validate.suppress", {}).items() for word in words]
-        return _Project(root, chosen(select, ignore), tuple(pairs))
+        return _Project(root, select_codes(select, ignore), tuple(pairs))
 
-    def _read(self, root: str) -> "Mapping[str, Any]":
+    def _read_settings(self, root: str) -> "Mapping[str, Any]":
         trust, file = Trust(Root(root, named=True)), file_of(PROJECT, root)
         try:
             with Directory(trust) as policy:
@@ -102,7 +102,9 @@ class Exemptions:
         if any(path == file for _, path in trust.doubts):  # for `check`; a clone may have any modes
             why = "others could change it, and `check` refuses that"
             self.problems.append(
-                unplaced(shown(file), "file-unsafe", why, f"mend it with `chmod go-w {quote(shown(file))}`")
+                file_problem(
+                    display_path(file), "file-unsafe", why, f"mend it with `chmod go-w {quote(display_path(file))}`"
+                )
             )
         values = layer(PROJECT, file, data).values
         check_codes(file, values)
@@ -124,12 +126,12 @@ class _Project(Value):
     codes: frozenset[str]
     suppressions: tuple[tuple[str, str], ...]
 
-    def meeting(self, problem: Problem) -> "list[tuple[str, str, str]]":
+    def matching(self, problem: Problem) -> "list[tuple[str, str, str]]":
         """Return the root with each pattern and code that keep a problem from being reported."""
-        pairs = self.suppressing(problem.file)
-        return [(self.root, *pair) for pair in pairs if problem.code in codes_of(pair[1])]
+        pairs = self.pairs_for(problem.file)
+        return [(self.root, *pair) for pair in pairs if problem.code in expand_code(pair[1])]
 
-    def suppressing(self, file: str) -> list[tuple[str, str]]:
+    def pairs_for(self, file: str) -> list[tuple[str, str]]:
         """Return the pairs whose pattern matches a file: its name, or its path from the root on."""
         if not self.suppressions:
             return []
@@ -139,14 +141,14 @@ class _Project(Value):
         return [pair for pair in self.suppressions if fnmatchcase(whole if "/" in pair[0] else name, pair[0])]
 
 
-def chosen(select: "Iterable[str]", ignore: "Iterable[str]") -> frozenset[str]:
+def select_codes(select: "Iterable[str]", ignore: "Iterable[str]") -> frozenset[str]:
     """Return the codes to report, by codes and groups; none selected are all. Raise UsageError for an unknown one.
 
     INVARIANT: what kept a file from being looked at is among those selected, or that file would be called valid.
     """
-    named = frozenset(chain.from_iterable(map(codes_of, select)))
-    selected = named | _UNSEEN if named else EVERY
-    return selected.difference(*map(codes_of, ignore))
+    named = frozenset(chain.from_iterable(map(expand_code, select)))
+    selected = named | _ALWAYS_SELECTED if named else ALL_CODES
+    return selected.difference(*map(expand_code, ignore))
 
 
 def check_codes(file: str, values: "Mapping[str, Any]") -> None:
@@ -157,6 +159,6 @@ def check_codes(file: str, values: "Mapping[str, Any]") -> None:
     lists = (values.get("validate.select", ()), values.get("validate.ignore", ()))
     for code in chain(*lists, *values.get("validate.suppress", {}).values()):
         try:
-            codes_of(code)
+            expand_code(code)
         except UsageError as error:
             raise invalid(file, error.detail, error.hint) from None

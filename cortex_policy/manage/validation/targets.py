@@ -4,8 +4,8 @@ import os
 from typing import NamedTuple
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
-from cortex_policy.manage.path_names import shown
-from cortex_policy.schema.problems import Problem, unplaced
+from cortex_policy.manage.path_names import display_path
+from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root
 from cortex_policy.state.grants import Directory, Trust, find_root, is_grant_id, may_hold_policy
 
@@ -18,7 +18,7 @@ TOOLS = "/.cortex/policy/tools"
 _POLICY = ("/.cortex", "/.cortex/policy", TOOLS)
 
 
-class Target(NamedTuple):
+class ValidationTarget(NamedTuple):
     """A file to validate: its path, how it is shown, the root whose grant or whose tree it is, '' for none, and its id.
 
     The id is '' where its name can be none.
@@ -31,56 +31,58 @@ class Target(NamedTuple):
     id: str = ""
 
 
-class Targets(Value):
+class ValidationTargets(Value):
     """The files to validate, the roots that are to be looked at as a whole, and what was wrong on the way to them."""
 
-    files: tuple[Target, ...]
+    files: tuple[ValidationTarget, ...]
     roots: tuple[str, ...]
     problems: tuple[Problem, ...]
-    named: str = ""
+    named_root: str = ""
 
-    def as_checked(self, path: str) -> Root:
+    def root_for_check(self, path: str) -> Root:
         """Return a root as a check that is typed here finds it: naming it makes its owner a trusted one."""
-        return Root(path, named=True) if path == self.named else as_found(path)
+        return Root(path, named=True) if path == self.named_root else root_as_found(path)
 
 
-def of_root(root: Root) -> Targets:
+def root_targets(root: Root) -> ValidationTargets:
     """Return the grants of a root."""
-    return Targets(tuple(_in_tools(root.path)), (root.path,), (), root.path if root.named else "")
+    return ValidationTargets(tuple(_tools_targets(root.path)), (root.path,), (), root.path if root.named else "")
 
 
-def of_words(words: tuple[str, ...], root: Root | None) -> Targets:
+def named_targets(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
     """Return the files that are named, and those in the directories that are, each once.
 
     The tree of `root` is the one for files that are no grants of a root of their own.
     """
-    found: dict[str, Target] = {}
+    found: dict[str, ValidationTarget] = {}
     roots: dict[str, None] = {}
     problems: list[Problem] = []
     for word in words:
-        files, more = _of_directory(word, problems) if os.path.isdir(word) else ([_of_file(word)], ())
+        files, more = _directory_targets(word, problems) if os.path.isdir(word) else ([_file_target(word)], ())
         for target in files:
             there = target if target.root or root is None else target._replace(root=root.path)
             found.setdefault(there.path, there)
         roots.update(dict.fromkeys(more))
-    return Targets(tuple(found.values()), tuple(roots), tuple(problems), root.path if root is not None else "")
+    return ValidationTargets(
+        tuple(found.values()), tuple(roots), tuple(problems), root.path if root is not None else ""
+    )
 
 
-def option_of(root: str) -> str:
+def root_option_if_needed(root: str) -> str:
     """Return what a command that is typed here must be given to find a root, '' where it finds it by itself."""
-    if _found(root) is not None:
+    if _find_same_root(root) is not None:
         return ""
     from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - few run it from elsewhere
 
     return root_option(Root(root, named=True))
 
 
-def as_found(path: str) -> Root:
+def root_as_found(path: str) -> Root:
     """Return a root as a command that is typed here finds it, named where it would have to name it."""
-    return _found(path) or Root(path, named=True)
+    return _find_same_root(path) or Root(path, named=True)
 
 
-def _found(path: str) -> Root | None:
+def _find_same_root(path: str) -> Root | None:
     try:
         found = find_root()
     except GrantError:
@@ -88,7 +90,7 @@ def _found(path: str) -> Root | None:
     return found if found.path == path else None
 
 
-def absolute(word: str) -> str:
+def absolute_path(word: str) -> str:
     """Return the absolute path of a word as the kernel reads it: a link comes before the `..` that follows it."""
     try:
         path = os.path.abspath(word)
@@ -100,27 +102,29 @@ def absolute(word: str) -> str:
     return path
 
 
-def _of_file(word: str) -> Target:
+def _file_target(word: str) -> ValidationTarget:
     if word == STDIN:
-        return Target(STDIN, "<stdin>")
-    path, grant_id = absolute(word), _id(word)
+        return ValidationTarget(STDIN, "<stdin>")
+    path, grant_id = absolute_path(word), _grant_id(word)
     seen = os.path.normpath(word)
     if os.path.abspath(seen) != path:
         seen = path
     top = _root_of(os.path.dirname(path))
-    return Target(path, seen, top or "", top is not None and bool(grant_id), grant_id)
+    return ValidationTarget(path, seen, top or "", top is not None and bool(grant_id), grant_id)
 
 
-def _of_directory(word: str, problems: list[Problem]) -> "tuple[list[Target], tuple[str, ...]]":
+def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[ValidationTarget], tuple[str, ...]]":
     """Return the grants of the roots in a directory, or whose policy it is; where there are none, its JSON files.
 
     INVARIANT: a root is known by the name in it, link or not, so that what `check` refuses is not passed over.
     """
-    top = absolute(word)
-    roots, others = _roots_around(top), []
+    top = absolute_path(word)
+    roots, others = _roots_of_policy(top), []
 
     def tell(error: OSError) -> None:
-        problems.append(unplaced(shown(error.filename), "file-unreadable", (error.strerror or str(error)).lower()))
+        problems.append(
+            file_problem(display_path(error.filename), "file-unreadable", (error.strerror or str(error)).lower())
+        )
 
     for directory, below, names in os.walk(top, onerror=tell):
         below[:] = sorted(name for name in below if name != ".git")
@@ -128,14 +132,14 @@ def _of_directory(word: str, problems: list[Problem]) -> "tuple[list[Target], tu
             roots.append(os.path.realpath(directory))
         others += [f"{directory.rstrip('/')}/{name}" for name in sorted(names) if name.endswith(".json")]
     if roots:
-        return [target for root in roots for target in _in_tools(root)], tuple(roots)
+        return [target for root in roots for target in _tools_targets(root)], tuple(roots)
     if not others:
         hint = "name another directory, or make a grant with `cortex-policy new ID`"
-        problems.append(unplaced(os.path.normpath(word), "file-missing", "there is no grant in it", hint))
-    return [Target(path, shown(path), id=_id(path)) for path in others], ()
+        problems.append(file_problem(os.path.normpath(word), "file-missing", "there is no grant in it", hint))
+    return [ValidationTarget(path, display_path(path), id=_grant_id(path)) for path in others], ()
 
 
-def _roots_around(directory: str) -> list[str]:
+def _roots_of_policy(directory: str) -> list[str]:
     """Return the root whose policy, or part of it, a directory is."""
     tops = [directory[: -len(end)] or "/" for end in _POLICY if directory.endswith(end)]
     return [os.path.realpath(top) for top in tops if may_hold_policy(top)]
@@ -145,7 +149,7 @@ def _root_of(directory: str) -> str | None:
     return os.path.realpath(directory[: -len(TOOLS)] or "/") if directory.endswith(TOOLS) else None
 
 
-def _in_tools(root: str) -> "Iterator[Target]":
+def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
     trust = Trust(Root(root, named=True))
     try:
         with Directory(trust, "tools") as tools:
@@ -153,12 +157,12 @@ def _in_tools(root: str) -> "Iterator[Target]":
     except (FileNotFoundError, GrantError):  # what stands in the way is told of the root
         return
     directory = trust.root.tools
-    seen = shown(directory)
+    seen = display_path(directory)
     for grant_id in ids:
         name = f"/{grant_id}.json"
-        yield Target(directory + name, seen + name, root, is_in_place=True, id=grant_id)
+        yield ValidationTarget(directory + name, seen + name, root, is_in_place=True, id=grant_id)
 
 
-def _id(path: str) -> str:
+def _grant_id(path: str) -> str:
     stem = os.path.basename(path).removesuffix(".json")
     return stem if is_grant_id(stem) and path.endswith(".json") else ""

@@ -12,10 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_policy.schema.rules.parsed_grant import Subject
+    from cortex_policy.schema.rules.parsed_grant import ParsedGrant
 
 
-class Tree:
+class WorkingTree:
     """The tree of a root; what it says of a scope is kept, since many grants have the same ones."""
 
     def __init__(self, root: str) -> None:
@@ -24,13 +24,13 @@ class Tree:
         self._known: dict[str, tuple[str, str, str]] = {}
         self._listed: dict[str, dict[str, str]] = {}
 
-    def scopes(self, subject: "Subject") -> "Iterator[Finding]":
+    def check_scopes(self, subject: "ParsedGrant") -> "Iterator[Finding]":
         """Find scopes that lead to nothing, or through a link out of every scope."""
         scopes = subject.grant.fs_scope
         for index, (scope, prefix) in enumerate(zip(scopes, subject.prefixes, strict=True)):
             if prefix is None:
                 continue
-            code, told, hint = self._known.get(prefix) or self._known.setdefault(prefix, self._look(prefix))
+            code, told, hint = self._known.get(prefix) or self._known.setdefault(prefix, self._check_prefix(prefix))
             if code == "scope-link":
                 if matching_scope(scopes, told) is not None:
                     continue
@@ -38,7 +38,7 @@ class Tree:
             if code:
                 yield Finding(code, f"`{scope}` {told}", hint, pointer("fsScope", index))
 
-    def _look(self, prefix: str) -> tuple[str, str, str]:
+    def _check_prefix(self, prefix: str) -> tuple[str, str, str]:
         """Return the code, what to say, and a hint; where it is a link, what it leads to, relative to the root."""
         if "\0" in prefix:
             return "", "", ""  # no path of a scoped grant holds one
@@ -53,11 +53,11 @@ class Tree:
                 )
             to = landed[len(self._root) + 1 :]
             return "scope-link", to, f"add `{to}` too, if that is meant"
-        near = self._in_another_case(prefix)
+        near = self._spelling_in_tree(prefix)
         if near:
             if normalize("NFC", near) == normalize("NFC", prefix):
                 told = form_difference("the tree's", prefix, near)
-                return "scope-absent", f"does not exist: {told}", _as_json(near)
+                return "scope-absent", f"does not exist: {told}", _json_hint(near)
             return "scope-case", f"is spelled `{near}` in the tree, and case counts", f"did you mean `{near}`?"
         return (
             "scope-absent",
@@ -65,12 +65,12 @@ class Tree:
             "make it, or correct its name; a scope is relative to the root",
         )
 
-    def _in_another_case(self, prefix: str) -> str:
+    def _spelling_in_tree(self, prefix: str) -> str:
         """Return how the tree spells a path, '' where it is not there in any case."""
         spelled = ""
         for step in prefix.split("/"):
             names = self._names(spelled)
-            name = names.get(step) or names.get(_folded(step))
+            name = names.get(step) or names.get(_fold_name(step))
             if name is None:
                 return ""
             spelled = f"{spelled}/{name}".lstrip("/")
@@ -83,21 +83,21 @@ class Tree:
                 names = sorted(os.listdir(f"{self._root}/{directory}"), reverse=True)  # of two, the first is proposed
             except OSError:
                 names = []
-            self._listed[directory] = {_folded(name): name for name in names} | {name: name for name in names}
+            self._listed[directory] = {_fold_name(name): name for name in names} | {name: name for name in names}
         return self._listed[directory]
 
 
-def _folded(name: str) -> str:
+def _fold_name(name: str) -> str:
     """Return how a name reads, whatever its case and its Unicode normal form."""
     return normalize("NFC", normalize("NFC", name).casefold())
 
 
-def _as_json(name: str) -> str:
+def _json_hint(name: str) -> str:
     """Return the hint to write a name that reads like another one."""
     return f"write it as {json_text(name)}, which is JSON for the name in the tree"
 
 
-def schema_link(subject: "Subject", directory: str) -> "Iterator[Finding]":
+def broken_schema_link(subject: "ParsedGrant", directory: str) -> "Iterator[Finding]":
     """Find a `$schema` that names a file which is not there."""
     link = subject.document.get("$schema")
     if not isinstance(link, str) or "\0" in link or not link or "://" in link:

@@ -5,11 +5,11 @@ from itertools import chain
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage.file_permissions import unsafe_files
 from cortex_policy.manage.settings_problems import CODE
-from cortex_policy.manage.validation.grant_file import Inspector
-from cortex_policy.manage.validation.process_pool import spread
-from cortex_policy.manage.validation.root_rules import problems_of_root, shared_budgets
-from cortex_policy.manage.validation.suppressions import Exemptions
-from cortex_policy.manage.validation.targets import STDIN, Targets, of_root, of_words
+from cortex_policy.manage.validation.grant_file import FileInspector
+from cortex_policy.manage.validation.process_pool import parallel_map
+from cortex_policy.manage.validation.root_rules import root_problems, shared_budgets
+from cortex_policy.manage.validation.suppressions import Suppressions
+from cortex_policy.manage.validation.targets import STDIN, ValidationTargets, named_targets, root_targets
 from cortex_policy.schema.catalog import ERROR, WARNING
 from cortex_policy.schema.problems import Problem, Report
 from cortex_policy.state.grants import find_root
@@ -18,35 +18,39 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from cortex_policy.manage.validation.grant_file import Looked
+    from cortex_policy.manage.validation.grant_file import FileReport
     from cortex_policy.manage.validation.root_rules import Pair
 
-    Track = Callable[[Iterable[Looked], int], Iterable[Looked]]  # yields what was looked at, and sees how far it is
+    Track = Callable[
+        [Iterable[FileReport], int], Iterable[FileReport]
+    ]  # yields what was looked at, and sees how far it is
 
 
-def targets(words: tuple[str, ...], root: str | None) -> Targets:
+def find_targets(words: tuple[str, ...], root: str | None) -> ValidationTargets:
     """Return what these words name; no words at all are the grants of the root."""
     if words.count(STDIN) > 1:
         raise UsageError("`-` is standard input, and can be read once")
-    return of_words(words, find_root(root) if root is not None else None) if words else of_root(find_root(root))
+    return (
+        named_targets(words, find_root(root) if root is not None else None) if words else root_targets(find_root(root))
+    )
 
 
-def validate(where: Targets, exemptions: Exemptions, track: "Track", *, strict: bool = False) -> Report:
+def validate(where: ValidationTargets, exemptions: Suppressions, track: "Track", *, strict: bool = False) -> Report:
     """Look at all of it but what is exempt; `strict` makes errors of warnings."""
-    with Inspector(where.as_checked) as inspector:
-        results = track(spread(where.files, inspector.look), len(where.files))
+    with FileInspector(where.root_for_check) as inspector:
+        results = track(parallel_map(where.files, inspector.inspect), len(where.files))
         looked = list(zip(where.files, results, strict=True))
-        found = chain(where.problems, _found(where, looked, inspector))
-        problems = [_raised(one) if strict else one for one in exemptions.report(found)]
-    return Report(len(looked), tuple(sorted(problems, key=_order)))
+        found = chain(where.problems, _find_problems(where, looked, inspector))
+        problems = [_as_error(one) if strict else one for one in exemptions.filter_problems(found)]
+    return Report(len(looked), tuple(sorted(problems, key=_sort_key)))
 
 
-def _order(problem: Problem) -> tuple[object, ...]:
+def _sort_key(problem: Problem) -> tuple[object, ...]:
     """Sort by place; settings that cannot be trusted are said first, since every check answers 27 meanwhile."""
     return problem.code != CODE, problem.file, problem.line, problem.column, problem.code
 
 
-def _found(where: Targets, looked: "list[Pair]", inspector: Inspector) -> "Iterator[Problem]":
+def _find_problems(where: ValidationTargets, looked: "list[Pair]", inspector: FileInspector) -> "Iterator[Problem]":
     for _, one in looked:
         yield from one.problems
     grants: dict[str, list[Pair]] = {root: [] for root in where.roots}
@@ -56,12 +60,12 @@ def _found(where: Targets, looked: "list[Pair]", inspector: Inspector) -> "Itera
     for root, ones in grants.items():
         yield from shared_budgets(ones, inspector)
         files, doubts = [target.path for target, _ in ones], [doubt for _, one in ones for doubt in one.doubts]
-        yield from unsafe_files(where.as_checked(root), files, doubts)
+        yield from unsafe_files(where.root_for_check(root), files, doubts)
         if root in where.roots:
-            yield from problems_of_root(root, ones)
+            yield from root_problems(root, ones)
 
 
-def _raised(problem: Problem) -> Problem:
+def _as_error(problem: Problem) -> Problem:
     if problem.severity != WARNING:
         return problem
     return Problem(**{name: getattr(problem, name) for name in problem.__match_args__} | {"severity": ERROR})

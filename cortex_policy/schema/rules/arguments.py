@@ -6,26 +6,32 @@ from cortex_policy.core.arguments import declaration_error
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
 from cortex_policy.schema.problems import Finding, pointer
-from cortex_policy.schema.rules.backtracking import TooMuchWorkError, Work
-from cortex_policy.schema.rules.slow_patterns import LONGEST, MOST_WAYS, has_too_many_steps, never_matches, slow_value
+from cortex_policy.schema.rules.backtracking import TooMuchWorkError, WorkLimit
+from cortex_policy.schema.rules.slow_patterns import (
+    MAX_VALUE_LENGTH,
+    MAX_WAYS,
+    exceeds_step_limit,
+    find_slow_value,
+    never_matches,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cortex_policy.core.ecma_regex_parser import Pattern
-    from cortex_policy.schema.rules.parsed_grant import Subject
+    from cortex_policy.schema.rules.parsed_grant import ParsedGrant
 
 _HINTS = {
     "format": 'the formats are "path" and "not-path"',
     "pattern": "write ECMA with the flag `u`: no needless backslashes, and lookahead only at the very start",
     "type": "the types are string, number, integer, boolean, array, object and null",
 }
-_MOST_WORK = 4_000_000  # for a grant: some seconds
-_SHOWN = 24  # characters of a value
+_MAX_WORK = 4_000_000  # for a grant: some seconds
+_MAX_SHOWN = 24  # characters of a value
 
 
-def unenforceable(subject: "Subject") -> "Iterator[Finding]":
+def unenforceable_declarations(subject: "ParsedGrant") -> "Iterator[Finding]":
     """Find declarations that deny every call with the argument."""
     if subject.grant.args.get("type") == "object" and isinstance(subject.grant.args.get("properties"), dict):
         message = "`args` is the JSON Schema of an object, and must name each argument itself"
@@ -33,15 +39,15 @@ def unenforceable(subject: "Subject") -> "Iterator[Finding]":
         return
     for name, declaration in subject.grant.args.items():
         if declaration_error(declaration, 0):
-            yield from _broken(name, declaration, ("args", name))
+            yield from _declaration_findings(name, declaration, ("args", name))
 
 
-def catastrophic_patterns(subject: "Subject") -> "Iterator[Finding]":
+def catastrophic_patterns(subject: "ParsedGrant") -> "Iterator[Finding]":
     """Find patterns that are slow, in other readers of the grant or here, and patterns that nothing matches."""
-    work = Work(_MOST_WORK)
+    work = WorkLimit(_MAX_WORK)
     for name, declaration in subject.grant.args.items():
-        for steps, declared in _patterns(declaration, ("args", name)):
-            found, spent = _slow(*declared)
+        for steps, declared in _find_patterns(declaration, ("args", name)):
+            found, spent = _check_pattern(*declared)
             if found:
                 yield Finding("arg-pattern", f"`{name}` has a pattern {found[0]}", found[1], pointer(*steps))
             try:
@@ -52,51 +58,49 @@ def catastrophic_patterns(subject: "Subject") -> "Iterator[Finding]":
                 return
 
 
-def _broken(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator[Finding]":
+def _declaration_findings(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator[Finding]":
     if not isinstance(declaration, dict):
         message = f"`{name}` is declared by something that is no object, so every call with it is denied"
         yield Finding("arg-keyword", message, 'declare it as in {"type": "string"}', pointer(*steps))
         return
     for keyword, value in declaration.items():
         if keyword == "items":
-            yield from _broken(name, value, (*steps, keyword))
+            yield from _declaration_findings(name, value, (*steps, keyword))
         elif declaration_error({keyword: value}, 0):
             message = f"`{name}` {declaration_error({keyword: value}, 0)}, so every call with it is denied"
             known = f"what can be enforced: {', '.join(sorted(KEYWORDS))}"
             yield Finding("arg-keyword", message, _HINTS.get(keyword, known), pointer(*steps, keyword))
 
 
-def _patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ...], tuple[str, int]]]":
+def _find_patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ...], tuple[str, int]]]":
     """Yield the way to each pattern, the pattern, and how long a value is at most that it is to match."""
     if isinstance(declaration, dict):
-        pattern, longest = declaration.get("pattern"), declaration.get("maxLength", LONGEST)
+        pattern, longest = declaration.get("pattern"), declaration.get("maxLength", MAX_VALUE_LENGTH)
         if isinstance(pattern, str) and not declaration_error({"maxLength": longest}, 0):
-            yield (*steps, "pattern"), (pattern, int(min(longest, LONGEST)))
-        yield from _patterns(declaration.get("items"), (*steps, "items"))
+            yield (*steps, "pattern"), (pattern, int(min(longest, MAX_VALUE_LENGTH)))
+        yield from _find_patterns(declaration.get("items"), (*steps, "items"))
 
 
 @lru_cache(200)
-def _slow(pattern: str, longest: int) -> tuple[tuple[str, str] | None, int]:
+def _check_pattern(pattern: str, longest: int) -> tuple[tuple[str, str] | None, int]:
     """Return what is wrong with a pattern and what would help, None where nothing is known; and the work it was."""
-    work = Work(_MOST_WORK // 4)
+    work = WorkLimit(_MAX_WORK // 4)
     try:
-        return _problem(compile_pattern(pattern).pattern, longest, work), work.most - work.left
+        return _pattern_problem(compile_pattern(pattern).pattern, longest, work), work.most - work.left
     except PatternError:  # told as what cannot be enforced
         return None, 0
     except TooMuchWorkError:
         return None, work.most
 
 
-def _problem(parsed: "Pattern", longest: int, work: Work) -> tuple[str, str] | None:
+def _pattern_problem(parsed: "Pattern", longest: int, work: WorkLimit) -> tuple[str, str] | None:
     if never_matches(parsed, work):
         return "that no value matches", "every value of the argument is denied; say so with `enum: []` if that is meant"
-    if has_too_many_steps(parsed, longest, work):
+    if exceeds_step_limit(parsed, longest, work):
         what = f"that needs more than {MAX_STEPS:,} steps for a value of {longest:,} characters, which is then denied"
         return what, "let fewer parts of it be open at one time, or give a `maxLength`"
-    if value := slow_value(parsed, work):
-        shown = f"`{value[:_SHOWN]}{'...' if len(value) > _SHOWN else ''}`"
-        what = (
-            f"for which engines that backtrack try over {MOST_WAYS:,} ways with {len(value):,} characters, as {shown}"
-        )
+    if value := find_slow_value(parsed, work):
+        shown = f"`{value[:_MAX_SHOWN]}{'...' if len(value) > _MAX_SHOWN else ''}`"
+        what = f"for which engines that backtrack try over {MAX_WAYS:,} ways with {len(value):,} characters, as {shown}"
         return what, "others who read the grant may hang: let each part match in one way only, and begin with `^`"
     return None

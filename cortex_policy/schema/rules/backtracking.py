@@ -9,15 +9,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-_MAKING, _ADDING = 200, 10  # moves that take about as long as what is done once for a pattern, and for a letter
-_LETTERS = 24  # that stand for the classes of characters
+_BUILD_COST, _LETTER_COST = (
+    200,
+    10,
+)  # moves that take about as long as what is done once for a pattern, and for a letter
+_MAX_LETTERS = 24  # that stand for the classes of characters
 
 
 class TooMuchWorkError(Exception):
     """More was looked at than may be."""
 
 
-class Work:
+class WorkLimit:
     """What may still be looked at, in moves from a position to another."""
 
     most: int
@@ -34,7 +37,7 @@ class Work:
             raise TooMuchWorkError
 
 
-class _Ways(int):
+class _Positions(int):
     """Positions as bits, like all sets of them; `twice` are those to which several ways lead."""
 
     twice: int
@@ -44,17 +47,17 @@ class _Ways(int):
         ways.twice = twice
         return ways
 
-    def __or__(self, other: int) -> "_Ways":
+    def __or__(self, other: int) -> "_Positions":
         mine, theirs = int(self), int(other)
-        return _Ways(mine | theirs, self.twice | getattr(other, "twice", 0) | mine & theirs)
+        return _Positions(mine | theirs, self.twice | getattr(other, "twice", 0) | mine & theirs)
 
     __ror__ = __or__
 
-    def __lshift__(self, places: int) -> "_Ways":
-        return _Ways(int(self) << places, self.twice << places)
+    def __lshift__(self, places: int) -> "_Positions":
+        return _Positions(int(self) << places, self.twice << places)
 
 
-class Text:
+class TriedText:
     """A text, the ways that are open behind it, by position, and the ways that were tried so far."""
 
     text: str
@@ -71,7 +74,7 @@ class Text:
 class WayCounter:
     """The ways through one part of a pattern."""
 
-    work: Work
+    work: WorkLimit
     match: int
     follow: list[int]
     kinds: dict[int, str]
@@ -79,46 +82,46 @@ class WayCounter:
     first: list[tuple[int, int]]
     is_anchored: bool
 
-    def __init__(self, node: PatternNode, work: Work, *, is_anchored: bool) -> None:
+    def __init__(self, node: PatternNode, work: WorkLimit, *, is_anchored: bool) -> None:
         """Find them; each move of counting is spent of the work."""
-        work.spend(_MAKING + node.size)
+        work.spend(_BUILD_COST + node.size)
         self.work = work
-        positions = Positions(node.size, _Ways(1))
+        positions = Positions(node.size, _Positions(1))
         self.match = node.size
         first = node.build(positions, 0, positions.one << node.size)
         self.follow = [*positions.follow, 0]
         self.kinds = {
             place: leaf.kind
-            for leaf, bits in positions.leaves.items() if isinstance(leaf, Assertion) for place in _places(bits)
+            for leaf, bits in positions.leaves.items() if isinstance(leaf, Assertion) for place in _positions_in(bits)
         }  # fmt: skip
         self.automaton = Automaton(node, is_anchored=is_anchored)
         self.edges: dict[int, list[tuple[int, int]]] = {}
         self.first = self._edges(first)
         self.is_anchored = is_anchored
 
-    def start(self) -> Text:
+    def start(self) -> TriedText:
         """Return the empty text."""
-        return Text("", dict(self.first), 0)
+        return TriedText("", dict(self.first), 0)
 
-    def add(self, text: Text, letter: str) -> Text | None:
+    def add(self, text: TriedText, letter: str) -> TriedText | None:
         """Return a text with one letter more; None where no way is open behind it, or one has led to a match."""
-        self.work.spend(_ADDING + len(text.ways))
+        self.work.spend(_LETTER_COST + len(text.ways))
         before = EDGE if not text.text else _is_word(text.text[-1])
-        ways = self._passed(text.ways, before, _is_word(letter))
+        ways = self._pass_assertions(text.ways, before, _is_word(letter))
         accepted = self.automaton.positions_by_class[self.automaton.classes[ord(letter)]]
         found: dict[int, int] = {}
         for place, count in ways.items():
             if accepted >> place & 1:
-                self._lead(found, place, count)
+                self._follow_edges(found, place, count)
         if not self.is_anchored:
             for place, count in self.first:
                 if self.kinds.get(place) != "^":
                     found[place] = found.get(place, 0) + count
         if not found or self.match in ways or self.match in found:
             return None
-        return Text(text.text + letter, found, text.tried + sum(found.values()))
+        return TriedText(text.text + letter, found, text.tried + sum(found.values()))
 
-    def _lead(self, found: dict[int, int], place: int, count: int) -> None:
+    def _follow_edges(self, found: dict[int, int], place: int, count: int) -> None:
         edges = self.edges.get(place)
         if edges is None:
             edges = self.edges[place] = self._edges(self.follow[place])
@@ -128,9 +131,9 @@ class WayCounter:
 
     def _edges(self, follow: int) -> list[tuple[int, int]]:
         twice = getattr(follow, "twice", 0)
-        return [(place, 1 + (twice >> place & 1)) for place in _places(int(follow))]
+        return [(place, 1 + (twice >> place & 1)) for place in _positions_in(int(follow))]
 
-    def _passed(self, ways: dict[int, int], before: int, behind: int) -> dict[int, int]:
+    def _pass_assertions(self, ways: dict[int, int], before: int, behind: int) -> dict[int, int]:
         """Return ways with those through the assertions that hold, each passed once."""
         left, passed = [place for place in ways if place in self.kinds], set[int]()
         ways = dict(ways) if left else ways
@@ -140,12 +143,12 @@ class WayCounter:
             kind, count = self.kinds[place], ways.pop(place, 0)
             is_border = (before > 0) != (behind > 0)
             if kind != "$" and (before == EDGE if kind == "^" else is_border == (kind == "\\b")):
-                self._lead(ways, place, count)
+                self._follow_edges(ways, place, count)
                 left += [one for one in ways if one in self.kinds and one not in passed and one not in left]
         return ways
 
 
-def letters_of(automaton: Automaton) -> str:
+def sample_letters(automaton: Automaton) -> str:
     """Return a character of each class, one that people can read if there is one."""
     classes = automaton.classes
     found: dict[str, str] = {}
@@ -153,14 +156,14 @@ def letters_of(automaton: Automaton) -> str:
         if low < behind:
             code = next((code for code in (97, 48, 33) if low <= code < behind), max(low, min(33, behind - 1)))
             found.setdefault(name, chr(code))
-    return "".join(found.values())[:_LETTERS]
+    return "".join(found.values())[:_MAX_LETTERS]
 
 
 def _is_word(letter: str) -> bool:
     return letter.isascii() and (letter.isalnum() or letter == "_")
 
 
-def _places(bits: int) -> "Iterator[int]":
+def _positions_in(bits: int) -> "Iterator[int]":
     while bits:
         bit = bits & -bits
         bits ^= bit

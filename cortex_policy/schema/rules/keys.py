@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from functools import cache
 from itertools import chain
 
-from cortex_policy.schema.fixes import Mend
+from cortex_policy.schema.fixes import Fix
 from cortex_policy.schema.problems import Finding, pointer
 
 TYPE_CHECKING = False
@@ -14,45 +14,48 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from cortex_policy.schema.rules.parsed_grant import Subject
+    from cortex_policy.schema.rules.parsed_grant import ParsedGrant
 
-KNOWN = ("tool", "actions", "args", "dataClass", "rate", "fsScope")
+GRANT_KEYS = ("tool", "actions", "args", "dataClass", "rate", "fsScope")
 PER_MINUTE = "perMinute"
-_KNOWN = frozenset(KNOWN)
-ENFORCED = "only tool, actions, args, dataClass, rate.perMinute and fsScope are enforced"
-_LISTED = "list what is allowed in `actions` and `fsScope` instead"
-_REMOVED = "take the grant away instead, with `cortex-policy remove`"
-_PER_MINUTE = 'the one rate is "perMinute"'
+_GRANT_KEY_SET = frozenset(GRANT_KEYS)
+ENFORCED_HINT = "only tool, actions, args, dataClass, rate.perMinute and fsScope are enforced"
+_LIST_HINT = "list what is allowed in `actions` and `fsScope` instead"
+_REMOVE_HINT = "take the grant away instead, with `cortex-policy remove`"
+_RATE_HINT = 'the one rate is "perMinute"'
 # what reads like a restriction, without case, `_` and `-`, and what to do instead
-_IDLE = {
-    **dict.fromkeys(("enabled", "disabled", "disable", "active", "inactive", "paused", "revoked"), _REMOVED),
-    **dict.fromkeys(("expires", "expiry", "expiresat", "notafter", "notbefore", "validuntil", "until"), _REMOVED),
-    **dict.fromkeys(("deny", "denied", "denylist", "denyactions", "block", "blocked", "blocklist"), _LISTED),
-    **dict.fromkeys(("except", "exceptions", "exclude", "excludes", "excluded", "forbid", "forbidden", "not"), _LISTED),
-    **dict.fromkeys(("readonly", "users", "roles", "groups", "hosts", "requires", "when", "condition"), ENFORCED),
+_UNENFORCED = {
+    **dict.fromkeys(("enabled", "disabled", "disable", "active", "inactive", "paused", "revoked"), _REMOVE_HINT),
+    **dict.fromkeys(("expires", "expiry", "expiresat", "notafter", "notbefore", "validuntil", "until"), _REMOVE_HINT),
+    **dict.fromkeys(("deny", "denied", "denylist", "denyactions", "block", "blocked", "blocklist"), _LIST_HINT),
+    **dict.fromkeys(("except", "exceptions", "exclude", "excludes", "excluded"), _LIST_HINT),
+    **dict.fromkeys(("forbid", "forbidden", "not"), _LIST_HINT),
+    **dict.fromkeys(("readonly", "users", "roles", "groups", "hosts", "requires", "when", "condition"), ENFORCED_HINT),
     **dict.fromkeys(("approval", "requireapproval", "requiresapproval"), 'class "sensitive" asks for approval'),
-    **dict.fromkeys(("limit", "limits", "quota", "quotas", "maxcalls", "burst"), _PER_MINUTE),
-    **dict.fromkeys(("persecond", "perhour", "perday", "ratelimit", "ratelimits"), _PER_MINUTE),
+    **dict.fromkeys(("limit", "limits", "quota", "quotas", "maxcalls", "burst"), _RATE_HINT),
+    **dict.fromkeys(("persecond", "perhour", "perday", "ratelimit", "ratelimits"), _RATE_HINT),
 }  # fmt: skip
 # and what begins like one: `denyPaths`, `max_bytes`
-_IDLE_BEGINNINGS = {
-    **dict.fromkeys(("deny", "denied", "disallow", "disallowed", "block", "blocked", "exclude", "excluded"), _LISTED),
-    **dict.fromkeys(("forbid", "forbidden", "except", "allow", "allowed", "only"), _LISTED),
-    **dict.fromkeys(("max", "min", "limit"), ENFORCED),
+_UNENFORCED_PREFIXES = {
+    **dict.fromkeys(
+        ("deny", "denied", "disallow", "disallowed", "block", "blocked", "exclude", "excluded"), _LIST_HINT
+    ),
+    **dict.fromkeys(("forbid", "forbidden", "except", "allow", "allowed", "only"), _LIST_HINT),
+    **dict.fromkeys(("max", "min", "limit"), ENFORCED_HINT),
 }
 _FIRST_WORD = re.compile("[A-Za-z][a-z]*")
 _ALIASES = {"scope": "fsScope", "scopes": "fsScope", "paths": "fsScope", "class": "dataClass", "arguments": "args"}
-_NORMAL = {known.lower(): known for known in KNOWN} | _ALIASES
-_CLOSE = 0.85  # `agents` is no `args`
+_KEY_BY_NORMAL_FORM = {known.lower(): known for known in GRANT_KEYS} | _ALIASES
+_MIN_LIKENESS = 0.85  # `agents` is no `args`
 
 
 def unknown_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
     """Find keys that look like one of a grant's."""
-    known_by_key = {key: meant(key) for key in _unknown(document)}
+    known_by_key = {key: similar_key(key) for key in _unrecognized_keys(document)}
     rivals = Counter([*known_by_key.values(), *document])
     for key, known in known_by_key.items():
         if known:
-            mend = Mend(pointer(key), known) if rivals[known] == 1 else None
+            mend = Fix(pointer(key), known) if rivals[known] == 1 else None
             yield _unknown_key((key,), known, mend)
     rate = document.get("rate")
     for key in rate if isinstance(rate, dict) else ():
@@ -60,29 +63,31 @@ def unknown_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
             yield _unknown_key(("rate", key), PER_MINUTE, None)
 
 
-def _unknown_key(steps: tuple[str, ...], known: str, mend: Mend | None) -> Finding:
+def _unknown_key(steps: tuple[str, ...], known: str, mend: Fix | None) -> Finding:
     message = f"`{steps[-1]}` means nothing: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
-    return Finding("key-unknown", message, f"did you mean `{known}`?", pointer(*steps), at_key=True, mend=mend)
+    return Finding("key-unknown", message, f"did you mean `{known}`?", pointer(*steps), at_key=True, fix=mend)
 
 
-def idle_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
+def unenforced_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
     """Find keys that read like a restriction and restrict nothing."""
     rate = document.get("rate")
     below = (("rate", key) for key in rate if key != PER_MINUTE) if isinstance(rate, dict) else ()
-    for steps in chain(((key,) for key in _unknown(document)), below):
-        hint = _restriction(steps[-1])
+    for steps in chain(((key,) for key in _unrecognized_keys(document)), below):
+        hint = _restriction_hint(steps[-1])
         if hint is not None:
             message = f"`{steps[-1]}` restricts nothing: no check knows it"
             yield Finding("key-idle", message, hint, pointer(*steps), at_key=True)
 
 
-def _restriction(key: str) -> str | None:
+def _restriction_hint(key: str) -> str | None:
     """Return what to do instead of a key that reads like a restriction."""
     first = _FIRST_WORD.match(key)
-    return _IDLE.get(_normal(key)) or (_IDLE_BEGINNINGS.get(first[0].lower()) if first is not None else None)
+    return _UNENFORCED.get(_normalize(key)) or (
+        _UNENFORCED_PREFIXES.get(first[0].lower()) if first is not None else None
+    )
 
 
-def tool_of_id(subject: "Subject") -> "Iterator[Finding]":
+def tool_id_mismatch(subject: "ParsedGrant") -> "Iterator[Finding]":
     """Find a tool that is called otherwise than its file."""
     grant = subject.grant
     if grant.id and grant.id != grant.tool:
@@ -90,25 +95,25 @@ def tool_of_id(subject: "Subject") -> "Iterator[Finding]":
         yield Finding("tool-id", f"the id `{grant.id}` is not the tool `{grant.tool}`", hint, "/tool")
 
 
-def _unknown(document: "Mapping[str, Any]") -> "Iterator[str]":
+def _unrecognized_keys(document: "Mapping[str, Any]") -> "Iterator[str]":
     """Yield the keys that no grant has, in the order of the file: that of a set is another in each process."""
-    return (key for key in document if key not in _KNOWN)
+    return (key for key in document if key not in _GRANT_KEY_SET)
 
 
 @cache  # the same few keys stand in file after file
-def meant(key: str) -> str:
+def similar_key(key: str) -> str:
     """Return the key of a grant that another one looks like, '' for none."""
-    if key in _KNOWN:
+    if key in _GRANT_KEY_SET:
         return key
-    near = get_close_matches(_normal(key), _NORMAL, 1, _CLOSE)
-    return _NORMAL[near[0]] if near and _normal(key) not in _IDLE else ""
+    near = get_close_matches(_normalize(key), _KEY_BY_NORMAL_FORM, 1, _MIN_LIKENESS)
+    return _KEY_BY_NORMAL_FORM[near[0]] if near and _normalize(key) not in _UNENFORCED else ""
 
 
 @cache
 def is_like_per_minute(key: str) -> bool:
     """Whether the key of a rate is, or looks like, the one there is."""
-    return bool(get_close_matches(_normal(key), [PER_MINUTE.lower()], 1, _CLOSE))
+    return bool(get_close_matches(_normalize(key), [PER_MINUTE.lower()], 1, _MIN_LIKENESS))
 
 
-def _normal(key: str) -> str:
+def _normalize(key: str) -> str:
     return key.lower().replace("_", "").replace("-", "")

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from cortex_policy.core.model import Grant
 
 
-class Subject(NamedTuple):
+class ParsedGrant(NamedTuple):
     """A decoded grant document and its grant, which knows the id of its file, '' where it has none.
 
     `called` is how a command that changes it would name it; `root` is the directory its scopes start at, '' where that
@@ -15,6 +15,6 @@ class Subject(NamedTuple):
 
     document: dict[str, Any]
     grant: Grant
-    called: str
+    id_in_commands: str
     prefixes: tuple[str | None, ...]
     root: str = ""

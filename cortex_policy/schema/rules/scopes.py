@@ -5,51 +5,53 @@ from shlex import quote
 
 from cortex_policy.core.escalation import escalations, looks_like_writing
 from cortex_policy.core.scope_prefix import suggest_prefix
-from cortex_policy.schema.fixes import Mend
+from cortex_policy.schema.fixes import Fix
 from cortex_policy.schema.problems import Finding, pointer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cortex_policy.schema.rules.parsed_grant import Subject
+    from cortex_policy.schema.rules.parsed_grant import ParsedGrant
 
-_GLOBS = frozenset("*?[]{}")
-_GUARDED = ".cortex/policy"
+_GLOB_CHARACTERS = frozenset("*?[]{}")
+_PROTECTED = ".cortex/policy"
 
 
-def odd_actions(subject: "Subject") -> "Iterator[Finding]":
+def suspicious_actions(subject: "ParsedGrant") -> "Iterator[Finding]":
     """Find actions that nobody means."""
     actions = subject.grant.actions
     if not actions:
-        hint = f"allow one with `cortex-policy set {subject.called} --allow ACTION`"
+        hint = f"allow one with `cortex-policy set {subject.id_in_commands} --allow ACTION`"
         yield Finding("action-none", "there are no actions, so it allows nothing", hint, "/actions")
     seen: set[str] = set()
     for index, action in enumerate(actions):
         if action in seen:
-            yield _odd("action-twice", f"`{action}` stands twice", "once is enough", index, is_too_many=True)
+            yield _action_finding("action-twice", f"`{action}` stands twice", "once is enough", index, is_too_many=True)
         elif not action:
-            yield _odd("action-empty", "an action has no name", "remove it", index, is_too_many=True)
+            yield _action_finding("action-empty", "an action has no name", "remove it", index, is_too_many=True)
         elif action != action.strip():
-            yield _odd("action-blank", f"`{action}` has blanks around it", f"did you mean `{action.strip()}`?", index)
+            yield _action_finding(
+                "action-blank", f"`{action}` has blanks around it", f"did you mean `{action.strip()}`?", index
+            )
         elif "*" in action:
             hint = "list each action: they are compared to the letter"
-            yield _odd("action-glob", f"`{action}` allows the action of that name and no other", hint, index)
+            yield _action_finding("action-glob", f"`{action}` allows the action of that name and no other", hint, index)
         seen.add(action)
 
 
-def dead_scopes(subject: "Subject") -> "Iterator[Finding]":
+def unmatchable_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
     """Find scopes that no path can ever be in."""
     for index, (scope, prefix) in enumerate(zip(subject.grant.fs_scope, subject.prefixes, strict=True)):
         if prefix is None:
-            message = f"`{scope}` can never match: {_why(scope)}"
-            yield Finding("scope-dead", message, _instead(subject, scope), pointer("fsScope", index))
-        elif prefix == _GUARDED or prefix.startswith(_GUARDED + "/"):
+            message = f"`{scope}` can never match: {_why_unmatchable(scope)}"
+            yield Finding("scope-dead", message, _scope_hint(subject, scope), pointer("fsScope", index))
+        elif prefix == _PROTECTED or prefix.startswith(_PROTECTED + "/"):
             message = f"`{scope}` lies in what governs the grants, which no grant lets its tool touch"
             yield Finding("scope-guarded", message, "remove it: all in it is denied", pointer("fsScope", index))
 
 
-def covered_scopes(subject: "Subject") -> "Iterator[Finding]":
+def redundant_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
     """Find scopes that another one covers; of two that say the same, the later one."""
     scopes, prefixes = subject.grant.fs_scope, subject.prefixes
     spelled = dict(zip(reversed(prefixes), reversed(scopes), strict=True))
@@ -58,22 +60,22 @@ def covered_scopes(subject: "Subject") -> "Iterator[Finding]":
     for index, prefix in enumerate(prefixes):
         if prefix is None:
             continue
-        wider = next((above for above in _above(prefix, lengths) if above in spelled), None)
+        wider = next((above for above in _parent_directories(prefix, lengths) if above in spelled), None)
         if wider is not None or prefix in seen:
             message = f"`{scopes[index]}` " + (
                 f"is covered by `{spelled[wider]}`" if wider is not None else "stands twice"
             )
             at = pointer("fsScope", index)
-            yield Finding("scope-covered", message, "remove it: nothing changes", at, mend=Mend(at))
+            yield Finding("scope-covered", message, "remove it: nothing changes", at, fix=Fix(at))
         seen.add(prefix)
 
 
-def wide_grants(subject: "Subject") -> "Iterator[Finding]":
+def missing_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
     """Find grants that reach any path although they write, or touch sensitive data."""
     grant = subject.grant
     if grant.fs_scope:
         return
-    hint = f"say where with `cortex-policy set {subject.called} --add-scope PATH`"
+    hint = f"say where with `cortex-policy set {subject.id_in_commands} --add-scope PATH`"
     for index, action in enumerate(grant.actions):
         if looks_like_writing(action):
             message = f"`{action}` looks like writing, and may be done on any path"
@@ -83,7 +85,7 @@ def wide_grants(subject: "Subject") -> "Iterator[Finding]":
         yield Finding("scope-sensitive", "its data is sensitive, and it may be asked for any path", hint, "/dataClass")
 
 
-def escalating_scopes(subject: "Subject") -> "Iterator[Finding]":
+def escalating_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
     """Find scopes that cover what others run."""
     places = {prefix: index for index, prefix in reversed(list(enumerate(subject.prefixes)))}
     for one in escalations(subject.grant):
@@ -92,23 +94,23 @@ def escalating_scopes(subject: "Subject") -> "Iterator[Finding]":
             yield Finding("scope-escalation", one.sentence, hint, pointer("fsScope", places[one.scope]))
 
 
-def _odd(code: str, message: str, hint: str, index: int, *, is_too_many: bool = False) -> Finding:
+def _action_finding(code: str, message: str, hint: str, index: int, *, is_too_many: bool = False) -> Finding:
     at = pointer("actions", index)
-    return Finding(code, message, hint, at, mend=Mend(at) if is_too_many else None)
+    return Finding(code, message, hint, at, fix=Fix(at) if is_too_many else None)
 
 
-def _above(prefix: str, lengths: list[int]) -> "Iterator[str]":
+def _parent_directories(prefix: str, lengths: list[int]) -> "Iterator[str]":
     """Yield the directories that a path lies in and whose names have one of these lengths: all would be quadratic."""
     for length in takewhile(len(prefix).__gt__, lengths):
         if prefix[length] == "/":
             yield prefix[:length]
 
 
-def _why(scope: str) -> str:
+def _why_unmatchable(scope: str) -> str:
     reasons = {
         "it is empty": not scope.strip("/"),
         "it is absolute, and scopes are relative to the root": scope.startswith("/"),
-        "scopes are prefixes, not patterns": not _GLOBS.isdisjoint(scope),
+        "scopes are prefixes, not patterns": not _GLOB_CHARACTERS.isdisjoint(scope),
         "it has blanks around it": scope != scope.strip(),
         "it has a backslash": "\\" in scope,
         "it has a `.` or `..` in it": not {".", ".."}.isdisjoint(scope.split("/")),
@@ -116,17 +118,17 @@ def _why(scope: str) -> str:
     return next((reason for reason, holds in reasons.items() if holds), "it has an empty component")
 
 
-def _instead(subject: "Subject", scope: str) -> str:
+def _scope_hint(subject: "ParsedGrant", scope: str) -> str:
     """Say what would match; it allows more than nothing, so it is for an operator to decide."""
-    called, root = subject.called, subject.root.rstrip("/")
+    called, root = subject.id_in_commands, subject.root.rstrip("/")
     prefix = suggest_prefix(scope.removeprefix(root) if scope.startswith(f"{root}/") else scope)
     if not scope.isprintable():  # no command that is shown could be typed
         return f"remove it with `cortex-policy edit {called}`; without any scope, any path is allowed"
-    command = f"cortex-policy set {called}{_option('remove', scope)}"
+    command = f"cortex-policy set {called}{_scope_option('remove', scope)}"
     if prefix is None:
         return f"remove it with `{command}`; without any scope, any path is allowed"
-    return f"the prefix `{prefix}` would match all below it: `{command}{_option('add', prefix)}`"
+    return f"the prefix `{prefix}` would match all below it: `{command}{_scope_option('add', prefix)}`"
 
 
-def _option(verb: str, scope: str) -> str:
+def _scope_option(verb: str, scope: str) -> str:
     return f" --{verb}-scope{'=' if scope.startswith('-') else ' '}{quote(scope)}"

@@ -7,26 +7,26 @@ that are tried are those behind which most ways are open.
 from cortex_policy.core.ecma_automaton import DEAD, Automaton
 from cortex_policy.core.ecma_regex import PatternLimitError, Steps, search_part
 from cortex_policy.core.ecma_regex_parser import Pattern
-from cortex_policy.schema.rules.backtracking import Text, WayCounter, Work, letters_of
+from cortex_policy.schema.rules.backtracking import TriedText, WayCounter, WorkLimit, sample_letters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_WAYS = 1_000_000  # for one value: what takes more is slow
-LONGEST = 4_096  # characters of a value that a caller may well give
-_STEPS, _WIDTH = 200, 6  # characters that are tried in a row, and texts at a time
-_MOST_STATES = 300  # of an automaton, that are looked at
+MAX_WAYS = 1_000_000  # for one value: what takes more is slow
+MAX_VALUE_LENGTH = 4_096  # characters of a value that a caller may well give
+_SEARCH_DEPTH, _SEARCH_WIDTH = 200, 6  # characters that are tried in a row, and texts at a time
+_MAX_STATES = 300  # of an automaton, that are looked at
 _PATIENCE = 16  # characters in which the ways may not grow
 
 
-def never_matches(parsed: Pattern, work: Work) -> bool:
+def never_matches(parsed: Pattern, work: WorkLimit) -> bool:
     """Whether it is certain that no value matches."""
     automaton = Automaton(parsed.body)
     known, left = {id(automaton.start): automaton.start}, [automaton.start]
     while left:
         state = left.pop()
-        if len(known) > _MOST_STATES or automaton.accepts(state, ""):
+        if len(known) > _MAX_STATES or automaton.accepts(state, ""):
             return False
         for name in () if state is DEAD else automaton.positions_by_class:
             work.spend(state.weight)
@@ -37,34 +37,34 @@ def never_matches(parsed: Pattern, work: Work) -> bool:
     return True
 
 
-def has_too_many_steps(parsed: Pattern, length: int, work: Work) -> bool:
+def exceeds_step_limit(parsed: Pattern, length: int, work: WorkLimit) -> bool:
     """Whether some value of this length, one letter again and again, needs more steps than a check takes."""
     parts = [Automaton(node) for node, _ in (*parsed.lookaheads, (parsed.body, True))]
-    return any(_search(part, letter * length, work) is None for part in parts for letter in letters_of(part))
+    return any(_search(part, letter * length, work) is None for part in parts for letter in sample_letters(part))
 
 
-def slow_value(parsed: Pattern, work: Work) -> str:
+def find_slow_value(parsed: Pattern, work: WorkLimit) -> str:
     """Return a value for which an engine that backtracks tries over a million ways; '' where none is found."""
     parts = [*parsed.lookaheads, (parsed.body, True)] if parsed.is_anchored else [(parsed.body, True)]
     earlier: list[tuple[Automaton, bool]] = []
     for node, holds in parts:
         counter = WayCounter(node, work, is_anchored=parsed.is_anchored)
         first = Automaton(node, is_anchored=True)
-        for value in _slow_values(counter):
+        for value in _candidate_values(counter):
             is_reached = all(_search(automaton, value, work) == wanted for automaton, wanted in earlier)
-            if is_reached and _fails(first, value, work, is_anchored=parsed.is_anchored):
+            if is_reached and _never_matches_text(first, value, work, is_anchored=parsed.is_anchored):
                 return value
         earlier.append((first, holds))
     return ""
 
 
-def _fails(automaton: Automaton, text: str, work: Work, *, is_anchored: bool) -> bool:
+def _never_matches_text(automaton: Automaton, text: str, work: WorkLimit, *, is_anchored: bool) -> bool:
     """Whether each of the first attempts at a text, and one in its middle, ends without a match."""
     starts = (0,) if is_anchored else (0, 1, 2, len(text) // 2)
     return not any(_search(automaton, text[start:], work) for start in starts)
 
 
-def _search(automaton: Automaton, text: str, work: Work) -> bool | None:
+def _search(automaton: Automaton, text: str, work: WorkLimit) -> bool | None:
     """Whether a text holds a match, None where a check would not say."""
     steps = Steps()
     try:
@@ -75,32 +75,32 @@ def _search(automaton: Automaton, text: str, work: Work) -> bool | None:
         work.spend(steps.taken)
 
 
-def _slow_values(counter: WayCounter) -> "Iterator[str]":
+def _candidate_values(counter: WayCounter) -> "Iterator[str]":
     """Yield texts behind which too many ways were tried, and each with one character more, that they may not match."""
-    for text in _slow_texts(counter):
-        for last in ("", "!", *letters_of(counter.automaton)):
+    for text in _candidate_texts(counter):
+        for last in ("", "!", *sample_letters(counter.automaton)):
             yield text + last
 
 
-def _slow_texts(counter: WayCounter) -> "Iterator[str]":
+def _candidate_texts(counter: WayCounter) -> "Iterator[str]":
     """Yield texts behind which too many ways were tried: short ones first, then ones that repeat something."""
-    letters, texts = letters_of(counter.automaton), [counter.start()]
+    letters, texts = sample_letters(counter.automaton), [counter.start()]
     seeds = list(letters)
     most, patience = 1, _PATIENCE
     seen: set[frozenset[int]] = set()
-    for _ in range(_STEPS):
-        longer: dict[frozenset[int], Text] = {}
+    for _ in range(_SEARCH_DEPTH):
+        longer: dict[frozenset[int], TriedText] = {}
         for text in texts:
             for letter in letters:
                 if (more := counter.add(text, letter)) is None:
                     continue
-                if more.tried > MOST_WAYS:
+                if more.tried > MAX_WAYS:
                     yield more.text
                     return
                 key = frozenset(more.ways)
                 if key not in longer or longer[key].open < more.open:
                     longer[key] = more
-        texts = sorted(longer.values(), key=lambda text: text.open, reverse=True)[:_WIDTH]
+        texts = sorted(longer.values(), key=lambda text: text.open, reverse=True)[:_SEARCH_WIDTH]
         is_new = not seen.issuperset(longer)
         seen.update(longer)
         patience = _PATIENCE if is_new or (texts and texts[0].open > most) else patience - 1
@@ -108,18 +108,18 @@ def _slow_texts(counter: WayCounter) -> "Iterator[str]":
         if not texts or not patience:
             break
     seeds += [text.text for text in texts[:3]]
-    yield from filter(None, (_repeated(counter, seed) for seed in seeds))
+    yield from filter(None, (_repeat_until_slow(counter, seed) for seed in seeds))
 
 
-def _repeated(counter: WayCounter, seed: str) -> str:
+def _repeat_until_slow(counter: WayCounter, seed: str) -> str:
     """Return a seed again and again, if that opens more and more ways, until too many were tried; else ''."""
     text, at_last_look = counter.start(), 0
-    for count in range(1, LONGEST):
+    for count in range(1, MAX_VALUE_LENGTH):
         more = counter.add(text, seed[count % len(seed) - 1])
         if more is None:
             return ""
         text = more
-        if text.tried > MOST_WAYS:
+        if text.tried > MAX_WAYS:
             return text.text
         if count.bit_count() == 1 and count >= _PATIENCE:  # each time that it has doubled
             if text.open < at_last_look * 3 // 2:

@@ -4,49 +4,54 @@ import re
 
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_tree import JsonSyntaxError, parse_tree
-from cortex_policy.schema.syntax.findings import Notes
-from cortex_policy.schema.syntax.parser import Reader
-from cortex_policy.schema.syntax.tokens import Words
+from cortex_policy.schema.syntax.findings import Findings
+from cortex_policy.schema.syntax.parser import TolerantParser
+from cortex_policy.schema.syntax.tokens import Tokenizer
 from cortex_policy.schema.syntax.wrapping import (
     Wrapping,
+    find_wrapping,
     note_conflicts,
-    note_other,
-    note_rest,
+    note_other_format,
+    note_trailing_text,
     note_wrapping,
-    wrapping,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.schema.problems import Finding
 
-_MARKS = ((b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
-_WITHOUT_MARK = "remove it: `tail -c +4 FILE > NEW && mv NEW FILE`"
+_ENCODING_MARKS = (
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
+_REMOVE_MARK_HINT = "remove it: `tail -c +4 FILE > NEW && mv NEW FILE`"
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f]")
 _C1 = re.compile(rb"[\x80-\x9f]")
 
 
-def faults(data: bytes) -> "tuple[Finding, ...]":
+def find_syntax_errors(data: bytes) -> "tuple[Finding, ...]":
     """Return why `decode_json` refuses bytes, in the order of the text; nothing for those that it takes."""
     try:
         decode_json(data)
     except MalformedError as refusal:
-        notes = Notes()
+        notes = Findings()
         _note_bytes(data, notes)
         if not notes:
             _note_refusal(data.decode("utf-8", "replace"), refusal, notes)
-        return notes.findings()
+        return notes.in_order()
     return ()
 
 
-def _note_bytes(data: bytes, notes: Notes) -> None:
+def _note_bytes(data: bytes, notes: Findings) -> None:
     if len(data) > MAX_BYTES:
         message = f"{len(data):,} bytes are more than a grant may have, {MAX_BYTES:,}"
         notes.add("syntax-limit", (0, 1), message, "a grant is small: is this the right file?")
     elif not data.strip(b"\0 \t\r\n"):
         _note_empty(data, notes)
-    elif wide := _wide(data):
-        notes.add("syntax-encoding", (0, 1), f"it is {wide[:6]}, not UTF-8", _converted(wide))
+    elif wide := _wide_encoding(data):
+        notes.add("syntax-encoding", (0, 1), f"it is {wide[:6]}, not UTF-8", _convert_hint(wide))
     elif _CONTROL.search(data) and not _is_utf8(data):
         notes.add("syntax-encoding", (0, 1), "it is no text", "is this the right file?")
     else:
@@ -54,7 +59,7 @@ def _note_bytes(data: bytes, notes: Notes) -> None:
         _note_text(data.decode("utf-8", "replace"), notes)
 
 
-def _note_empty(data: bytes, notes: Notes) -> None:
+def _note_empty(data: bytes, notes: Findings) -> None:
     if b"\0" in data:
         message, hint = "it holds nothing but NUL bytes", "it was lost while it was written: restore it"
     else:
@@ -65,9 +70,9 @@ def _note_empty(data: bytes, notes: Notes) -> None:
     notes.add("syntax-json", (0, 0), message, hint)
 
 
-def _wide(data: bytes) -> str:
+def _wide_encoding(data: bytes) -> str:
     """Return the name of an encoding of more than a byte a character, '' where it is none."""
-    for mark, name in _MARKS:
+    for mark, name in _ENCODING_MARKS:
         if data.startswith(mark):
             return name
     if len(data) % 2 == 0 and data[1::2].count(0) * 2 > len(data) // 2:
@@ -79,7 +84,7 @@ def _is_utf8(data: bytes) -> bool:
     return b"\xef\xbf\xbd" in data or "\ufffd" not in data.decode("utf-8", "replace")
 
 
-def _note_encoding(data: bytes, notes: Notes) -> None:
+def _note_encoding(data: bytes, notes: Findings) -> None:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -87,45 +92,45 @@ def _note_encoding(data: bytes, notes: Notes) -> None:
         meant = data[error.start : error.start + 1].decode(name, "replace")
         start = len(data[: error.start].decode("utf-8"))
         message = f"byte {error.start + 1} is not UTF-8, it would be `{meant}` in {likely}"
-        notes.add("syntax-encoding", (start, start + 1), message, _converted(name))
+        notes.add("syntax-encoding", (start, start + 1), message, _convert_hint(name))
 
 
-def _converted(encoding: str) -> str:
+def _convert_hint(encoding: str) -> str:
     return f"convert it: `iconv -f {encoding} -t UTF-8 FILE > NEW && mv NEW FILE`"
 
 
-def _note_text(text: str, notes: Notes) -> None:
+def _note_text(text: str, notes: Findings) -> None:
     start = 0
     if text.startswith("\ufeff"):
         start = 1
-        notes.add("syntax-bom", (0, 1), "it starts with a byte order mark", _WITHOUT_MARK)
+        notes.add("syntax-bom", (0, 1), "it starts with a byte order mark", _REMOVE_MARK_HINT)
     readable = note_conflicts(text, notes)
     if readable is not None:
         _note_json(readable, start, notes)
 
 
-def _note_json(text: str, start: int, notes: Notes) -> None:
-    first = Words(text, Notes(), start).skip()
+def _note_json(text: str, start: int, notes: Findings) -> None:
+    first = Tokenizer(text, Findings(), start).skip_blanks()
     blanks = len(text[start:]) - len(text[start:].lstrip())
     # `#!` is no comment, and comments above what is no JSON are not comments in JSON
-    around = wrapping(text, start + blanks) or wrapping(text, first)
+    around = find_wrapping(text, start + blanks) or find_wrapping(text, first)
     if around is not None:
         _note_wrapped(text, around, notes)
-    elif not note_other(text, first, notes):
-        reader = Reader(text, notes, start).read()
+    elif not note_other_format(text, first, notes):
+        reader = TolerantParser(text, notes, start).read()
         if reader.end is not None:
-            note_rest(reader, notes)
+            note_trailing_text(reader, notes)
 
 
-def _note_wrapped(text: str, around: Wrapping, notes: Notes) -> None:
+def _note_wrapped(text: str, around: Wrapping, notes: Findings) -> None:
     end = None
     # where its quotes are escaped, each of them would be a follow-up
-    if around.begin is not None and not text.startswith("\\", around.begin + 1):
-        end = Reader(text, notes, around.begin).read().end
+    if around.json_start is not None and not text.startswith("\\", around.json_start + 1):
+        end = TolerantParser(text, notes, around.json_start).read().end
     note_wrapping(text, around, end, notes)
 
 
-def _note_refusal(text: str, refusal: MalformedError, notes: Notes) -> None:
+def _note_refusal(text: str, refusal: MalformedError, notes: Findings) -> None:
     """Note what the strict readers say, for a cause that is not recognised."""
     try:
         parse_tree(text)

@@ -3,21 +3,21 @@
 from cortex_policy.core.json_tree import line_and_column
 from cortex_policy.schema.problems import Finding
 
-MOST_FOUND = 100
-MOST_QUOTED = 40  # characters of the file in a message
+MAX_FINDINGS = 100
+MAX_QUOTED = 40  # characters of the file in a message
 
 
-def shown(part: str) -> str:
+def quote(part: str) -> str:
     """Return a part of the file as a message quotes it."""
-    return f"`{part}`" if len(part) <= MOST_QUOTED else f"`{part[: MOST_QUOTED - 1]}…`"
+    return f"`{part}`" if len(part) <= MAX_QUOTED else f"`{part[: MAX_QUOTED - 1]}…`"
 
 
-def where(text: str, offset: int) -> str:
+def position_text(text: str, offset: int) -> str:
     """Return a place as a message names it."""
     return "line {} column {}".format(*line_and_column(text, offset))
 
 
-class Notes:
+class Findings:
     """Collect findings in the order in which they are met."""
 
     def __init__(self) -> None:
@@ -29,25 +29,25 @@ class Notes:
         return len(self._findings)
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Whether there are so many that nobody reads more."""
-        return len(self._findings) >= MOST_FOUND
+        return len(self._findings) >= MAX_FINDINGS
 
     def add(self, code: str, span: tuple[int, int], message: str, hint: str = "") -> None:
         """Note one finding."""
-        if not self.full:
+        if not self.is_full:
             self._findings.append(Finding(code, message, hint, span=span))
 
-    def add_habit(self, habit: str, code: str, span: tuple[int, int], message: str, hint: str) -> None:
+    def add_repeated(self, habit: str, code: str, span: tuple[int, int], message: str, hint: str) -> None:
         """Note what a writer does everywhere once: at its first place, counting the others."""
         if habit in self._habits:
             index, others = self._habits[habit]
             self._habits[habit] = (index, others + 1)
-        elif not self.full:
+        elif not self.is_full:
             self._habits[habit] = (len(self._findings), 0)
             self.add(code, span, message, hint)
 
-    def drop(self, own: range) -> None:
+    def remove(self, own: range) -> None:
         """Drop some findings by their numbers, as they were noted."""
         del self._findings[own.start : own.stop]
         self._habits = {
@@ -56,7 +56,7 @@ class Notes:
             if index not in own
         }
 
-    def findings(self) -> tuple[Finding, ...]:
+    def in_order(self) -> tuple[Finding, ...]:
         """Return what was noted, in the order of the text."""
         found = list(self._findings)
         for index, others in self._habits.values():

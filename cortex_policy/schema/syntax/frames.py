@@ -1,36 +1,36 @@
 """The open objects and arrays of a text that is nearly JSON."""
 
-from cortex_policy.schema.syntax.findings import Notes, shown, where
-from cortex_policy.schema.syntax.tokens import Word
+from cortex_policy.schema.syntax.findings import Findings, position_text, quote
+from cortex_policy.schema.syntax.tokens import Token
 
 # what a frame awaits
 ITEM, COLON, VALUE, NEXT = "item", "colon", "value", "next"
-_NO_KEY = Word("", 0, 0)
+_MISSING_KEY = Token("", 0, 0)
 
 
 class Frame:
     """An open object or array, or the whole text (no kind), and how far it has been read."""
 
-    at: int
+    start: int
     count: int
     end: int
     indent: int
-    key: "Word"
+    key: "Token"
     kind: str
 
-    __slots__ = ("at", "awaits", "commas", "count", "end", "indent", "key", "keys", "kind")
+    __slots__ = ("awaits", "commas", "count", "end", "indent", "key", "keys", "kind", "start")
 
     def __init__(self, kind: str, at: int, indent: int) -> None:
         """Await the first item, or the one value of the text."""
         self.kind = kind
-        self.at = at
+        self.start = at
         self.indent = indent  # of the line it opens on
         self.awaits = ITEM if kind else VALUE
         self.commas: list[int] = []  # since the last item: the first two and the last
         self.count = 0
         self.end = at + 1  # of the last item
         self.keys: dict[str, int] = {}
-        self.key = _NO_KEY
+        self.key = _MISSING_KEY
 
     def add_comma(self, offset: int) -> None:
         """Remember a comma: the first, the second and the last are enough."""
@@ -38,7 +38,7 @@ class Frame:
         self.awaits = ITEM
 
 
-def note_commas(frame: Frame, closer: str, notes: Notes) -> None:
+def note_commas(frame: Frame, closer: str, notes: Findings) -> None:
     """Note the commas that stand between no two items; a closer follows, or an item."""
     surplus = frame.commas if closer or not frame.count else frame.commas[1:]
     frame.commas = []
@@ -47,17 +47,17 @@ def note_commas(frame: Frame, closer: str, notes: Notes) -> None:
         notes.add("syntax-comma", (surplus[0], surplus[-1] + 1), what, "delete it")
 
 
-def note_key(frame: Frame, word: Word, text: str, notes: Notes) -> None:
+def note_duplicate_key(frame: Frame, word: Token, text: str, notes: Findings) -> None:
     """Note a key that its object has already."""
     first = frame.keys.setdefault(word.text, word.start)
-    if first != word.start and not notes.full:
-        message = f"the key {shown(word.text)} stands twice, first at {where(text, first)}"
+    if first != word.start and not notes.is_full:
+        message = f"the key {quote(word.text)} stands twice, first at {position_text(text, first)}"
         notes.add("syntax-key", (word.start, word.end), message, "delete one of them")
 
 
-def note_valueless(frame: Frame, notes: Notes) -> None:
+def note_missing_value(frame: Frame, notes: Findings) -> None:
     """Note that no value follows the last key."""
     key = frame.key
     frame.count += 1
-    message = f"the key {shown(key.text)} has no value"
+    message = f"the key {quote(key.text)} has no value"
     notes.add("syntax-json", (key.start, key.end), message, "write `: ` and a value after it")

@@ -4,16 +4,16 @@ import json
 import re
 
 from cortex_policy.core.decode import MAX_DIGITS
-from cortex_policy.schema.syntax.findings import Notes, shown
+from cortex_policy.schema.syntax.findings import Findings, quote
 
 Span = tuple[int, int]
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
 _WORDS = {"true": "true", "false": "false", "null": "null", "none": "null", "nil": "null", "undefined": "null",
           "yes": "true", "on": "true", "no": "false", "off": "false"}  # fmt: skip
-_NO_NUMBERS = ("nan", "inf", "infinity")
+_NON_NUMBERS = ("nan", "inf", "infinity")
 _HEX = "[0-9a-fA-F]"
-_INSIDE = re.compile(  # in this order: each backslash is read with what it escapes
+_STRING_PARTS = re.compile(  # in this order: each backslash is read with what it escapes
     rf"\\u[dD][89abAB]{_HEX}{{2}}\\u[dD][c-fC-F]{_HEX}{{2}}"
     rf"|(?P<lone>\\u[dD][89a-fA-F]{_HEX}{{2}})"
     rf'|\\u{_HEX}{{4}}|\\["\\/bfnrt]'
@@ -23,7 +23,7 @@ _INSIDE = re.compile(  # in this order: each backslash is read with what it esca
 _CONTROLS = {"\n": ("a line break", "\\n"), "\r": ("a carriage return", "\\r"), "\t": ("a tab", "\\t")}
 
 
-def unescaped(content: str) -> str:
+def unescape(content: str) -> str:
     """Return what stands between quotes as the text it means, or as it is written where it means none."""
     if "\\" not in content:
         return content
@@ -33,29 +33,29 @@ def unescaped(content: str) -> str:
         return content
 
 
-def note_word(word: str, span: Span, notes: Notes) -> bool:
+def note_word(word: str, span: Span, notes: Findings) -> bool:
     """Note a bare word that means a value and is not how JSON writes it; say whether it is one."""
     low = word.lower()
-    if low.lstrip("+-") in _NO_NUMBERS:
-        notes.add("syntax-number", span, f"{shown(word)} is not a number of JSON", "write a number")
+    if low.lstrip("+-") in _NON_NUMBERS:
+        notes.add("syntax-number", span, f"{quote(word)} is not a number of JSON", "write a number")
         return True
     if word not in ("true", "false", "null") and low in _WORDS:
         hint = f"JSON writes `{_WORDS[low]}`"
-        notes.add_habit(f"word {word}", "syntax-json", span, f"{shown(word)} is not JSON", hint)
+        notes.add_repeated(f"word {word}", "syntax-json", span, f"{quote(word)} is not JSON", hint)
     return low in _WORDS
 
 
-def note_number(digits: str, span: Span, notes: Notes) -> None:
+def note_number(digits: str, span: Span, notes: Findings) -> None:
     """Note what is wrong with a number, nothing for one of JSON."""
     if not _NUMBER.fullmatch(digits):
-        notes.add("syntax-number", span, f"{shown(digits)} is not a number of JSON", _number_hint(digits))
+        notes.add("syntax-number", span, f"{quote(digits)} is not a number of JSON", _number_hint(digits))
     elif digits.lstrip("-").isdigit():
         length = len(digits.lstrip("-"))
         if length > MAX_DIGITS:
             message = f"an integer of {length:,} digits, more than {MAX_DIGITS:,}"
             notes.add("syntax-number", span, message, "write a smaller one")
     elif float(digits) in (float("inf"), float("-inf")):
-        notes.add("syntax-number", span, f"{shown(digits)} is too large for a number", "write a smaller one")
+        notes.add("syntax-number", span, f"{quote(digits)} is too large for a number", "write a smaller one")
 
 
 def _number_hint(digits: str) -> str:
@@ -66,28 +66,28 @@ def _number_hint(digits: str) -> str:
     bare = f"0{bare}" if not bare[:1].isdigit() else bare
     repaired = sign + re.sub(r"\.(?![0-9])", "", bare)
     return (
-        f"write {shown(repaired)}"
+        f"write {quote(repaired)}"
         if _NUMBER.fullmatch(repaired)
-        else f"write {shown(chr(34) + digits + chr(34))} if it is a text"
+        else f"write {quote(chr(34) + digits + chr(34))} if it is a text"
     )
 
 
-def note_inside(text: str, span: Span, notes: Notes, *, double: bool = True) -> None:
+def note_string_content(text: str, span: Span, notes: Findings, *, double: bool = True) -> None:
     """Note what stands in a string and cannot, the first of each kind; the span is that of its content."""
     seen = set()
-    for match in _INSIDE.finditer(text, *span):
+    for match in _STRING_PARTS.finditer(text, *span):
         kind = match.lastgroup
         if kind and kind not in seen and (double or match[0] != r"\'"):
             seen.add(kind)
             _NOTERS[kind](match, span, notes)
 
 
-def _note_lone(match: re.Match[str], _: Span, notes: Notes) -> None:
+def _note_lone_surrogate(match: re.Match[str], _: Span, notes: Findings) -> None:
     hint = "write the character itself, or both halves of its pair"
     notes.add("syntax-string", match.span(), f"`{match[0]}` is half of a character, a lone surrogate", hint)
 
 
-def _note_escape(match: re.Match[str], _: Span, notes: Notes) -> None:
+def _note_escape(match: re.Match[str], _: Span, notes: Findings) -> None:
     escaped = match[0][1:]
     hint = (
         f"write `{escaped}` without the backslash" if escaped in ("'", "`", "$") else "write `\\\\` for one backslash"
@@ -95,7 +95,7 @@ def _note_escape(match: re.Match[str], _: Span, notes: Notes) -> None:
     notes.add("syntax-json", match.span(), f"`{match[0]}` is not an escape of JSON", hint)
 
 
-def _note_control(match: re.Match[str], span: Span, notes: Notes) -> None:
+def _note_control(match: re.Match[str], span: Span, notes: Findings) -> None:
     unnamed = (f"the control character U+{ord(match[0]):04X}", f"\\u{ord(match[0]):04x}")
     name, escape = _CONTROLS.get(match[0], unnamed)
     # a line break cannot be underlined: what stands before it is
@@ -103,4 +103,4 @@ def _note_control(match: re.Match[str], span: Span, notes: Notes) -> None:
     notes.add("syntax-json", place, f"{name} in a string", f"write `{escape}`")
 
 
-_NOTERS = {"lone": _note_lone, "escape": _note_escape, "control": _note_control}
+_NOTERS = {"lone": _note_lone_surrogate, "escape": _note_escape, "control": _note_control}

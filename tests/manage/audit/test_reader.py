@@ -10,8 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.audit.files import with_rotated
-from cortex_policy.manage.audit.reader import LARGEST, Tally, events, lines, since, tail
+from cortex_policy.manage.audit.files import list_log_files
+from cortex_policy.manage.audit.reader import (
+    MAX_LINE_BYTES,
+    ReadCounts,
+    parse_since,
+    read_events,
+    read_last_lines,
+    read_logs,
+)
 from cortex_policy.state.writer_lock import NotDone
 from tests.support.logs import START, event
 
@@ -19,10 +26,10 @@ NOW = 1_800_000_000.0
 GOOD = event(0, "tree")
 
 
-def read(*found: bytes) -> tuple[int, Tally]:
+def read(*found: bytes) -> tuple[int, ReadCounts]:
     """Return how many calls these lines are, and what was counted."""
-    tally = Tally()
-    return len(list(events(found, "/r", tally))), tally
+    tally = ReadCounts()
+    return len(list(read_events(found, "/r", tally))), tally
 
 
 UNREADABLE = [
@@ -64,7 +71,7 @@ def test_times_are_read_in_any_spelling() -> None:
     """With a `Z`, an offset, or fewer digits."""
     spelled = ["2026-11-25T08:00:00.500000Z", "2026-11-25T09:00:00.5+01:00", "2026-11-25T08:00:00.500Z"]
     found = [GOOD.replace("2026-11-25T08:00:00.000000Z", time).encode() for time in spelled]
-    assert {at for at, _ in events(found, "/r", Tally())} == {START.timestamp() + 0.5}
+    assert {at for at, _ in read_events(found, "/r", ReadCounts())} == {START.timestamp() + 0.5}
 
 
 @pytest.mark.parametrize(
@@ -79,22 +86,22 @@ def test_times_are_read_in_any_spelling() -> None:
 )
 def test_a_time_is_a_while_ago_or_a_date(word: str, at: float) -> None:
     """As people write it."""
-    assert since(word, NOW) == at
+    assert parse_since(word, NOW) == at
 
 
 @pytest.mark.parametrize("word", ["", "yesterday", "-1h", "24", "1.5h", "h", "9" * 40 + "d"])
 def test_another_word_is_no_time(word: str) -> None:
     """It is said how to say it."""
     with pytest.raises(UsageError):
-        since(word, NOW)
+        parse_since(word, NOW)
 
 
 def test_a_line_that_is_too_long_is_dropped_as_it_comes(tmp_path: Path) -> None:
     """However long, and with or without an end."""
-    file, tally = tmp_path / "log", Tally()
-    long = b"x" * (LARGEST + 10)
-    file.write_bytes(b"a\n" + long + b"\n\nb\n" + long + b"y" * LARGEST + b"\nc\n" + long)
-    assert list(lines([str(file)], tally)) == [b"a", b"b", b"c"]
+    file, tally = tmp_path / "log", ReadCounts()
+    long = b"x" * (MAX_LINE_BYTES + 10)
+    file.write_bytes(b"a\n" + long + b"\n\nb\n" + long + b"y" * MAX_LINE_BYTES + b"\nc\n" + long)
+    assert list(read_logs([str(file)], tally)) == [b"a", b"b", b"c"]
     assert (tally.lines, tally.unreadable) == (3, 3)
 
 
@@ -106,7 +113,7 @@ def test_lines_come_whole_wherever_blocks_end(parts: list[bytes]) -> None:
     whole = b"\n".join(parts)
     before, reader._BLOCK = reader._BLOCK, 3  # noqa: SLF001
     try:
-        assert list(reader._lines(io.BytesIO(whole), Tally())) == parts  # noqa: SLF001
+        assert list(reader._split_lines(io.BytesIO(whole), ReadCounts())) == parts  # noqa: SLF001
     finally:
         reader._BLOCK = before  # noqa: SLF001
 
@@ -117,34 +124,34 @@ def test_rotated_logs_are_read_in_the_order_of_their_times(tmp_path: Path) -> No
     Path(names[0]).write_text(event(200, "c"))
     Path(names[1]).write_text(event(100, "b"))
     Path(names[2]).write_bytes(gzip.compress(event(0, "a").encode()))
-    found = [data["action"] for _, data in events(lines(names, Tally()), "/r", Tally())]
+    found = [data["action"] for _, data in read_events(read_logs(names, ReadCounts()), "/r", ReadCounts())]
     assert found == ["a", "b", "c"]
 
 
 def test_a_packed_log_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     """It counts as one line that cannot be read."""
-    file, tally = tmp_path / "log.gz", Tally()
+    file, tally = tmp_path / "log.gz", ReadCounts()
     file.write_bytes(gzip.compress(f"{GOOD}\n".encode() * 9)[:-6])
-    assert len(list(lines([str(file)], tally))) <= 9
+    assert len(list(read_logs([str(file)], tally))) <= 9
     assert tally.unreadable == 1
     file.write_bytes(b"not packed")
-    assert list(lines([str(file)], tally)) == []
+    assert list(read_logs([str(file)], tally)) == []
 
 
 @pytest.mark.parametrize("name", ["absent", ".", "absent.gz", "nul\0"])
 def test_a_log_that_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
     """Named, and nothing is half reported."""
     with pytest.raises(NotDone):
-        list(lines([str(tmp_path / name)], Tally()))
+        list(read_logs([str(tmp_path / name)], ReadCounts()))
 
 
 def test_the_tail_holds_whole_lines_only(tmp_path: Path) -> None:
     """So many at most, out of so many bytes."""
     file = tmp_path / "log"
     file.write_bytes(b"aaa\nbbb\n\nccc\n")
-    assert tail(str(file), [], 9, 100) == [b"aaa", b"bbb", b"ccc"]
-    assert tail(str(file), [], 2, 100) == [b"bbb", b"ccc"]
-    assert tail(str(file), [], 9, 8) == [b"ccc"]
+    assert read_last_lines(str(file), [], 9, 100) == [b"aaa", b"bbb", b"ccc"]
+    assert read_last_lines(str(file), [], 2, 100) == [b"bbb", b"ccc"]
+    assert read_last_lines(str(file), [], 9, 8) == [b"ccc"]
 
 
 def test_what_was_rotated_away_comes_before_the_log(tmp_path: Path) -> None:
@@ -153,11 +160,11 @@ def test_what_was_rotated_away_comes_before_the_log(tmp_path: Path) -> None:
     for name in ("audit.jsonl.2.gz", "audit.jsonl.10", "audit.jsonl.1", "audit.jsonl.old", "audit_jsonl.3", "b.1"):
         (tmp_path / name).touch()
     rotated = [f"{log}.10", f"{log}.2.gz", f"{log}.1"]
-    assert with_rotated(str(log)) == rotated
+    assert list_log_files(str(log)) == rotated
     log.touch()
-    assert with_rotated(str(log)) == [*rotated, str(log)]
+    assert list_log_files(str(log)) == [*rotated, str(log)]
     with pytest.raises(NotDone, match="no such file"):
-        with_rotated("/nowhere/log")
+        list_log_files("/nowhere/log")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +187,7 @@ def test_a_log_is_found_by_all_names_of_rotation(tmp_path: Path, names: list[str
     log = tmp_path / "audit.jsonl"
     for name in (*reversed(names), "", ".lock", "-old", ".bak", "-20261127x", "2", ".1~", "-7", "-20261126.zst"):
         Path(f"{log}{name}").touch()
-    assert with_rotated(str(log)) == [*(f"{log}{name}" for name in names), str(log)]
+    assert list_log_files(str(log)) == [*(f"{log}{name}" for name in names), str(log)]
 
 
 def test_a_time_may_stand_before_the_extension(tmp_path: Path) -> None:
@@ -189,7 +196,7 @@ def test_a_time_may_stand_before_the_extension(tmp_path: Path) -> None:
     names = ["audit-20261127.jsonl.gz", "audit-20261128.jsonl", "audit-20261129-1764400000.jsonl"]
     for name in (*names, log.name, "audit.2.jsonl", "audit-2.jsonl", "audit-20261129.txt", "audit-20261127x.jsonl"):
         (tmp_path / name).touch()
-    assert with_rotated(str(log)) == [*(str(tmp_path / name) for name in names), str(log)]
+    assert list_log_files(str(log)) == [*(str(tmp_path / name) for name in names), str(log)]
 
 
 def test_numbers_and_dates_together_are_read_by_their_first_event(tmp_path: Path) -> None:
@@ -197,7 +204,7 @@ def test_numbers_and_dates_together_are_read_by_their_first_event(tmp_path: Path
     log = tmp_path / "audit.jsonl"
     for seconds, name in ((0, ".2"), (60, "-20261127"), (120, ".1"), (180, "-20261128"), (240, "")):
         Path(f"{log}{name}").write_text(f'{{"torn\n{event(seconds, "tree")}\n')
-    assert [name.removeprefix(str(log)) for name in with_rotated(str(log))] == [
+    assert [name.removeprefix(str(log)) for name in list_log_files(str(log))] == [
         ".2",
         "-20261127",
         ".1",
@@ -210,8 +217,8 @@ def test_the_last_lines_go_on_where_the_log_was_rotated(tmp_path: Path) -> None:
     """Into the one before, and no further; so many in all."""
     log = tmp_path / "audit.jsonl"
     (tmp_path / "audit.jsonl.1").write_bytes(b"1\n2\n3\n")
-    assert tail(str(log), [f"{log}.1"], 9, 99) == [b"1", b"2", b"3"]
+    assert read_last_lines(str(log), [f"{log}.1"], 9, 99) == [b"1", b"2", b"3"]
     log.write_bytes(b"4\n5\n")
-    assert tail(str(log), [f"{log}.1"], 4, 99) == [b"2", b"3", b"4", b"5"]
-    assert tail(str(log), [f"{log}.1"], 2, 99) == [b"4", b"5"]
-    assert tail(str(log), [f"{log}.1"], 9, 5) == [b"3", b"4", b"5"]
+    assert read_last_lines(str(log), [f"{log}.1"], 4, 99) == [b"2", b"3", b"4", b"5"]
+    assert read_last_lines(str(log), [f"{log}.1"], 2, 99) == [b"4", b"5"]
+    assert read_last_lines(str(log), [f"{log}.1"], 9, 5) == [b"3", b"4", b"5"]

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import Settings, UsageError
 from cortex_policy.manage.audit import verify as audit_verify
-from cortex_policy.manage.audit.files import all_opened, with_rotated
-from cortex_policy.manage.audit.tail import last_lines
-from cortex_policy.manage.audit.verify import Found
+from cortex_policy.manage.audit.files import list_log_files, open_logs
+from cortex_policy.manage.audit.tail import tail_log
+from cortex_policy.manage.audit.verify import VerifyResult
 from cortex_policy.state.audit_log import Log
 from cortex_policy.state.audit_record import record
 from cortex_policy.state.enforcement import Trail
@@ -32,15 +32,15 @@ def write(log: Path, lines: int, *, most: int = 0, keep: int = 1000) -> None:
         one.close()
 
 
-def verify(*logs: Path | str, expected: str | None = None) -> Found:
+def verify(*logs: Path | str, expected: str | None = None) -> VerifyResult:
     """Verify some files."""
-    with all_opened([str(log) for log in logs]) as files:
+    with open_logs([str(log) for log in logs]) as files:
         return audit_verify.verify(files, expected, iter)
 
 
-def where(found: Found) -> list[tuple[int, int]]:
+def where(found: VerifyResult) -> list[tuple[int, int]]:
     """Return the lines of the problems."""
-    return [(problem.line, problem.end_line) for problem in found.problems]
+    return [(problem.line, problem.end_line) for problem in found.breaks]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scratch") / "log"
 
 
-def tampered(scratch: Path, lines: Iterable[bytes]) -> Found:
+def tampered(scratch: Path, lines: Iterable[bytes]) -> VerifyResult:
     """Verify these lines."""
     scratch.write_bytes(b"".join(lines))
     return verify(scratch)
@@ -66,7 +66,7 @@ def tampered(scratch: Path, lines: Iterable[bytes]) -> Found:
 def test_what_was_written_verifies(scratch: Path, written: list[bytes]) -> None:
     """And the head is the digest of the last line."""
     found = tampered(scratch, written)
-    assert (found.problems, found.notes) == ((), ())
+    assert (found.breaks, found.notes) == ((), ())
     assert (found.lines, found.chained, found.unchained, found.torn) == (12, 12, 0, 0)
     assert found.head.encode() in written[-1]
 
@@ -80,9 +80,9 @@ def test_a_changed_byte_is_found_at_its_line(scratch: Path, written: list[bytes]
     line[at] ^= data.draw(st.integers(1, 255))
     found = tampered(scratch, [*written[:number], bytes(line), *written[number + 1 :]])
     is_last_newline = number == len(written) - 1 and at == len(line) - 1
-    assert found.problems or (is_last_newline and found.notes)
-    if found.problems:
-        first = found.problems[0]
+    assert found.breaks or (is_last_newline and found.notes)
+    if found.breaks:
+        first = found.breaks[0]
         assert first.line <= number + 1 <= first.end_line + 1
         assert first.line >= number
 
@@ -95,11 +95,11 @@ def test_missing_lines_are_found_where_they_were(scratch: Path, written: list[by
     found = tampered(scratch, [*written[:first], *written[last:]])
     if last < len(written):
         assert where(found)[0] == (first + 1, first + 1)
-        assert len(found.problems) == 1
+        assert len(found.breaks) == 1
     else:
-        assert not found.problems
+        assert not found.breaks
         head = verify_head(written)
-        assert verify(scratch, expected=head).problems
+        assert verify(scratch, expected=head).breaks
 
 
 def verify_head(written: list[bytes]) -> str:
@@ -133,12 +133,12 @@ def test_a_log_that_is_cut_within_a_line_ends_there(scratch: Path, written: list
     found = tampered(scratch, [text[:end]])
     whole = text[:end].count(b"\n")
     is_torn = not text[:end].endswith(b"\n") and text[end : end + 1] != b"\n"
-    assert not found.problems
+    assert not found.breaks
     assert found.torn == is_torn
     assert found.notes == ((f"`{scratch}` ends within line {whole + 1}",) if is_torn else ())
     write(scratch, 2)
     found = verify(scratch)
-    assert (found.problems, found.torn, found.notes) == ((), int(is_torn), ())
+    assert (found.breaks, found.torn, found.notes) == ((), int(is_torn), ())
 
 
 def test_torn_lines_are_covered_by_the_next(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_torn_lines_are_covered_by_the_next(tmp_path: Path) -> None:
             file.write(torn)
         write(log, 2)
     found = verify(log)
-    assert (found.problems, found.torn, found.chained) == ((), 3, 8)
+    assert (found.breaks, found.torn, found.chained) == ((), 3, 8)
     lines = log.read_bytes().splitlines(keepends=True)
     assert where(tampered(log, [*lines[:2], *lines[3:]])) == [(3, 3)]
     assert where(tampered(log, [*lines[:2], b"x" + lines[2], *lines[3:]])) == [(3, 4)]
@@ -163,7 +163,7 @@ def test_lines_of_an_earlier_version_come_first(tmp_path: Path, written: list[by
     log.write_bytes(old * 3000)
     write(log, 3)
     found = verify(log)
-    assert (found.problems, found.unchained, found.chained) == ((), 3000, 3)
+    assert (found.breaks, found.unchained, found.chained) == ((), 3000, 3)
     with log.open("ab") as file:
         file.write(old)
     assert where(verify(log)) == [(3004, 3004)]
@@ -173,24 +173,24 @@ def test_lines_of_an_earlier_version_come_first(tmp_path: Path, written: list[by
     assert found.unchained == 3001
     log.write_bytes(old * 2)
     found = verify(log)
-    assert (found.problems, found.head, found.unchained) == ((), "", 2)
-    assert verify(log, expected="sha256:" + "0" * 64).problems
+    assert (found.breaks, found.head, found.unchained) == ((), "", 2)
+    assert verify(log, expected="sha256:" + "0" * 64).breaks
 
 
 def test_a_chain_goes_through_rotated_files(tmp_path: Path) -> None:
     """A file that is missing, changed or out of order is found at the file that follows it."""
     log = tmp_path / "log"
     write(log, 40, most=2000)
-    names = with_rotated(str(log))
+    names = list_log_files(str(log))
     assert len(names) > 5
     found = verify(*names)
-    assert (found.problems, found.notes, found.chained) == ((), (), 40)
-    assert [problem.file for problem in verify(*names[:2], *names[3:]).problems] == [names[3]]
+    assert (found.breaks, found.notes, found.chained) == ((), (), 40)
+    assert [problem.file for problem in verify(*names[:2], *names[3:]).breaks] == [names[3]]
     assert verify(*names[2:]).notes == (f"`{names[2]}` goes on from an earlier file, which was not read",)
-    assert [problem.file for problem in verify(*names[:-2], names[-1], names[-2]).problems] == [names[-1], names[-2]]
+    assert [problem.file for problem in verify(*names[:-2], names[-1], names[-2]).breaks] == [names[-1], names[-2]]
     data = Path(names[2]).read_bytes()
     Path(names[2]).write_bytes(data[: data.rindex(b"\n", 0, -1) + 1])
-    assert [(one.file, one.line) for one in verify(*names).problems] == [(names[3], 1)]
+    assert [(one.file, one.line) for one in verify(*names).breaks] == [(names[3], 1)]
 
 
 def test_a_head_that_was_kept_is_found_again(tmp_path: Path) -> None:
@@ -199,13 +199,13 @@ def test_a_head_that_was_kept_is_found_again(tmp_path: Path) -> None:
     write(log, 3)
     head = verify(log).head
     write(log, 3, most=1500)
-    names = with_rotated(str(log))
+    names = list_log_files(str(log))
     assert len(names) > 1
     for word in (head, head.removeprefix("sha256:"), head.upper().replace("SHA256", "sha256")):
-        assert not verify(*names, expected=word).problems
+        assert not verify(*names, expected=word).breaks
     last = verify(*names[:-1]).head
-    assert not verify(names[-1], expected=last).problems  # it says what it follows
-    assert verify(names[-1], expected=head).problems or head == last
+    assert not verify(names[-1], expected=last).breaks  # it says what it follows
+    assert verify(names[-1], expected=head).breaks or head == last
     with pytest.raises(UsageError, match="is no digest"):
         verify(log, expected="sha256:1234")
 
@@ -219,7 +219,7 @@ def test_what_is_no_log_ends_a_verification_in_words(tmp_path: Path, make: Calla
     log.write_bytes(make())
     found = verify(log)
     assert found.chained == 0
-    assert len(found.problems) <= audit_verify.MOST
+    assert len(found.breaks) <= audit_verify.MAX_BREAKS
     assert found.lines == make().count(b"\n") + (not make().endswith(b"\n") and bool(make()))
     assert os.path.getsize(log) == len(make())
 
@@ -236,7 +236,7 @@ def test_lines_of_another_program_break_no_chain(
     for at, line in sorted(added, reverse=True):
         lines.insert(at, line)
     found = tampered(scratch, lines)
-    assert (found.problems, found.chained, found.others) == ((), 12, len(added))
+    assert (found.breaks, found.chained, found.others) == ((), 12, len(added))
     assert len(found.notes) == bool(added)
     assert all("of another program" in note for note in found.notes)
 
@@ -251,11 +251,11 @@ def test_lines_of_another_program_before_a_line_is_written_are_held_by_it(tmp_pa
     write(log, 1)
     lines = log.read_bytes().splitlines(keepends=True)
     found = verify(log)
-    assert (found.problems, found.others, found.chained, found.torn) == ((), 6, 7, 0)
+    assert (found.breaks, found.others, found.chained, found.torn) == ((), 6, 7, 0)
     assert found.notes == (f"`{log}`: lines 3, 6, 7, 10, 11 and 1 more are of another program",)
-    assert tampered(log, [*lines[:3], *FOREIGN * 50, *lines[3:]]).problems == ()
+    assert tampered(log, [*lines[:3], *FOREIGN * 50, *lines[3:]]).breaks == ()
     lines = [line for line in lines if line != FOREIGN[0]]  # what a line holds cannot be taken away
-    assert tampered(log, lines).problems
+    assert tampered(log, lines).breaks
 
 
 def test_a_file_whose_forerunner_was_packed_begins_a_chain(tmp_path: Path) -> None:
@@ -268,12 +268,12 @@ def test_a_file_whose_forerunner_was_packed_begins_a_chain(tmp_path: Path) -> No
     data = older.read_bytes()
     older.unlink()
     write(log, 2)
-    with all_opened(with_rotated(str(log))) as files:
+    with open_logs(list_log_files(str(log))) as files:
         found = audit_verify.verify(files, None, iter)
-    assert (found.problems, found.chained) == ((), 5)
+    assert (found.breaks, found.chained) == ((), 5)
     assert found.notes == (f"`{log}` names no file before it, which was packed by then",)
     older.write_bytes(data)
-    assert [(one.file, one.line) for one in verify(older, log).problems] == [(str(log), 1)]
+    assert [(one.file, one.line) for one in verify(older, log).breaks] == [(str(log), 1)]
 
 
 @pytest.mark.parametrize("name", ["-20261129", ".2026-11-29", ".1"])
@@ -286,8 +286,8 @@ def test_a_new_file_names_the_end_of_the_last_one_by_whatever_name(tmp_path: Pat
     write(log, 2)
     log.rename(f"{log}{name}")
     write(log, 2)
-    found = verify(*with_rotated(str(log)))
-    assert (found.problems, found.notes, found.chained) == ((), (), 6)
+    found = verify(*list_log_files(str(log)))
+    assert (found.breaks, found.notes, found.chained) == ((), (), 6)
 
 
 def test_long_lines_of_others_are_not_kept_in_memory(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_long_lines_of_others_are_not_kept_in_memory(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 40 << 20
     finally:
         tracemalloc.stop()
-    assert (len(found.problems), found.others) == (30, 30)
+    assert (len(found.breaks), found.others) == (30, 30)
 
 
 def test_a_long_line_at_the_end_of_a_log_is_not_kept_in_memory(tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_a_long_line_at_the_end_of_a_log_is_not_kept_in_memory(tmp_path: Path) -
         file.write(b"\nlast\n")
     tracemalloc.start()
     try:
-        assert list(last_lines(str(log), 10)) == [b"last"]
+        assert list(tail_log(str(log), 10)) == [b"last"]
         assert tracemalloc.get_traced_memory()[1] < 200 << 20
     finally:
         tracemalloc.stop()

@@ -8,10 +8,10 @@ from conftest import GIT
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import REASONS
-from cortex_policy.manage.cases.coverage import Cover, covered
+from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.cases.runner import Subject, tried
-from cortex_policy.manage.cases.suite import percent_of
+from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
+from cortex_policy.manage.cases.suite import coverage_percent
 
 WORDS = {str(reason): reason for reason in REASONS}
 ONE = {"tool": "t", "actions": ["a"], "rate": {"perMinute": 2}}
@@ -23,18 +23,18 @@ def case(expect: str, action: str = "a", **members: Any) -> Case:
     return Case("x", action, members.pop("args", {}), WORDS[expect], **members)
 
 
-def cover(grant: dict[str, Any], *files: list[Case]) -> Cover:
+def cover(grant: dict[str, Any], *files: list[Case]) -> Coverage:
     """Say what the cases of some files show of a grant."""
     data = json.dumps(grant).encode()
-    subject = Subject(decode(data, "git"), data, "git.json")
-    runs = [tried(CaseFile("x", "git", cases=tuple(cases)), subject).seen for cases in files]
-    return covered(subject.grant, "git.json", runs)
+    subject = GrantUnderTest(decode(data, "git"), data, "git.json")
+    runs = [run_file(CaseFile("x", "git", cases=tuple(cases)), subject).passed_cases for cases in files]
+    return measure_coverage(subject.grant, "git.json", runs)
 
 
 def test_a_grant_without_cases_is_untested() -> None:
     """All of it."""
     found = cover(GIT)
-    assert (found.is_tested, found.met, percent_of([found])) == (False, (), 0)
+    assert (found.is_tested, found.met, coverage_percent([found])) == (False, (), 0)
 
 
 def test_only_cases_that_pass_count() -> None:
@@ -106,4 +106,4 @@ def test_sensitive_data_is_to_be_seen_with_its_obligation() -> None:
 
 def test_nothing_to_show_is_all_of_it() -> None:
     """As for a root without grants."""
-    assert percent_of([]) == 100
+    assert coverage_percent([]) == 100

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.decode import decode
-from cortex_policy.manage.cases.coverage import Cover
+from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.model import CaseFile
-from cortex_policy.manage.cases.parser import read
-from cortex_policy.manage.cases.runner import Subject, tried
-from cortex_policy.manage.cases.scaffold import begin, drafted
-from cortex_policy.manage.cases.serializer import text_of
+from cortex_policy.manage.cases.parser import read_case_file
+from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
+from cortex_policy.manage.cases.scaffold import draft_case_file, write_first_cases
+from cortex_policy.manage.cases.serializer import to_toml
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NotDone
 from tests.support.json_documents import grants
@@ -28,18 +28,18 @@ FILES = [*(TOP / ".cortex/policy/tools").glob("*.json"), *(TOP / "tests/examples
 IDLE = {"every-key": {"argument repo: no minLength", "argument repo: minLength 0"}}
 
 
-def subject(document: dict[str, Any]) -> Subject:
+def subject(document: dict[str, Any]) -> GrantUnderTest:
     """Return a grant as it is read for its cases."""
     data = json.dumps(document).encode()
-    return Subject(decode(data, "git"), data, "git.json")
+    return GrantUnderTest(decode(data, "git"), data, "git.json")
 
 
-def first(document: dict[str, Any], directory: Path) -> tuple[CaseFile, Cover]:
+def first(document: dict[str, Any], directory: Path) -> tuple[CaseFile, Coverage]:
     """Return the first cases of a grant, as they are read back, and what they show."""
-    made, cover = drafted(subject(document), "x")
+    made, cover = draft_case_file(subject(document), "x")
     file = directory / "git.cases.toml"
-    file.write_text(text_of(made), encoding="utf-8")
-    return read(str(file), "x"), cover
+    file.write_text(to_toml(made), encoding="utf-8")
+    return read_case_file(str(file), "x"), cover
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -47,8 +47,8 @@ def test_each_change_that_allows_other_calls_is_noticed(path: Path, tmp_path: Pa
     """Each action, scope, bound and value, dropped, added or moved; and the first cases cover the grant."""
     document = json.loads(path.read_bytes())
     file, cover = first(document, tmp_path)
-    assert (file.flaws, cover.unmet, file.is_complete) == ((), (), True)
-    assert not tried(file, subject(document)).failed
+    assert (file.errors, cover.unmet, file.is_complete) == ((), (), True)
+    assert not run_file(file, subject(document)).failed_cases
     found = score(document, "git", file)
     assert found.total > 1
     assert {mutant.said for mutant in found.missed_deciding} == IDLE.get(path.stem, set())
@@ -79,8 +79,8 @@ def test_arguments_of_every_kind_are_covered(name: str, tmp_path: Path) -> None:
     """Each keyword met and missed."""
     document = GIT | {"args": {"file_or_not": DECLARATIONS[name]}}
     file, cover = first(document, tmp_path)
-    assert (file.flaws, cover.unmet) == ((), ())
-    assert not tried(file, subject(document)).failed
+    assert (file.errors, cover.unmet) == ((), ())
+    assert not run_file(file, subject(document)).failed_cases
 
 
 @given(grants)
@@ -90,8 +90,8 @@ def test_whatever_a_grant_says_its_first_cases_pass(
 ) -> None:
     """As they are read back, however odd its words are."""
     file, _ = first(document, tmp_path_factory.getbasetemp())
-    assert not file.flaws
-    assert not tried(file, subject(document)).failed
+    assert not file.errors
+    assert not run_file(file, subject(document)).failed_cases
 
 
 @given(st.sampled_from([1, 2, 3, 10_000, 10_001, 10**9, 10**18, 10**30]))
@@ -99,11 +99,11 @@ def test_whatever_a_grant_says_its_first_cases_pass(
 def test_rates_of_any_size_are_driven_to_their_end(tmp_path_factory: pytest.TempPathFactory, rate: int) -> None:
     """A rate that no case can say is the one thing that is left, and told."""
     file, cover = first(GIT | {"rate": {"perMinute": rate}}, tmp_path_factory.getbasetemp())
-    assert not tried(file, subject(GIT | {"rate": {"perMinute": rate}})).failed
+    assert not run_file(file, subject(GIT | {"rate": {"perMinute": rate}})).failed_cases
     assert bool(cover.unmet) == (rate > 10**18)
     near = subject(GIT | {"rate": {"perMinute": rate + 1}})
     assert compare_grants(near.grant, subject(GIT).grant).fields
-    assert bool(tried(file, near).failed) == (rate <= 10**18)
+    assert bool(run_file(file, near).failed_cases) == (rate <= 10**18)
 
 
 GIANTS: dict[str, Any] = {
@@ -121,29 +121,29 @@ def test_giants_are_left_to_people(name: str, tmp_path: Path) -> None:
     file, cover = first(document, tmp_path)
     assert cover.unmet
     assert not file.is_complete
-    assert not tried(file, subject(document)).failed
+    assert not run_file(file, subject(document)).failed_cases
 
 
 def test_it_is_never_written_over_another(root: Path) -> None:
     """Neither in TOML nor in JSON; and a directory that is a link is not written into."""
     where = Root(str(root), named=True)
     tests = root / ".cortex" / "policy" / "tests"
-    made = begin(where, "git")
+    made = write_first_cases(where, "git")
     file = tests / "git.cases.toml"
     assert made.file == ".cortex/policy/tests/git.cases.toml"
     before = file.read_bytes()
     with pytest.raises(NotDone, match="is there already"):
-        begin(where, "git")
+        write_first_cases(where, "git")
     assert file.read_bytes() == before
     file.rename(tests / "git.cases.json")
     with pytest.raises(NotDone, match=r"git\.cases\.json` is there already"):
-        begin(where, "git")
+        write_first_cases(where, "git")
     assert sorted(path.name for path in tests.iterdir()) == ["git.cases.json"]
     (tests / "git.cases.json").unlink()
     tests.rmdir()
     tests.symlink_to(root / "docs")
     with pytest.raises(NotDone, match="cannot be written"):
-        begin(where, "git")
+        write_first_cases(where, "git")
     assert not list((root / "docs").glob("*.toml"))
 
 

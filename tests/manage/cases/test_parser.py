@@ -9,8 +9,8 @@ from types import FrameType
 import pytest
 
 from cortex_policy.core.closest_match import closest_word
-from cortex_policy.manage.cases.model import MOST_CASES, CaseFile
-from cortex_policy.manage.cases.parser import read
+from cortex_policy.manage.cases.model import MAX_CASES, CaseFile
+from cortex_policy.manage.cases.parser import read_case_file
 
 HEAD = 'grant = "git"\n'
 CASE = '\n[[case]]\nname = "a"\naction = "tree"\nexpect = "allowed"\n'
@@ -20,7 +20,7 @@ def given(directory: Path, text: str, suffix: str = "toml") -> CaseFile:
     """Read a case file with this text."""
     file = directory / f"x.cases.{suffix}"
     file.write_text(text)
-    return read(str(file), "x")
+    return read_case_file(str(file), "x")
 
 
 def test_very_many_flaws_are_not_looked_for(tmp_path: Path) -> None:
@@ -33,7 +33,7 @@ def test_very_many_flaws_are_not_looked_for(tmp_path: Path) -> None:
 
     sys.setprofile(count)
     try:
-        flaws = given(tmp_path, HEAD + "".join(f"a{index} = 1\n" for index in range(5_000)) + CASE).flaws
+        flaws = given(tmp_path, HEAD + "".join(f"a{index} = 1\n" for index in range(5_000)) + CASE).errors
     finally:
         sys.setprofile(None)
     assert "it has more flaws" in flaws[0].message
@@ -74,7 +74,7 @@ FLAWS = {
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, name: str) -> None:
     """And only that."""
     text, line, message, hint = FLAWS[name]
-    flaws = given(tmp_path, text).flaws
+    flaws = given(tmp_path, text).errors
     assert [flaw.line for flaw in flaws] == [line], flaws
     assert flaws[0].message.startswith(message)
     assert hint in flaws[0].hint
@@ -85,17 +85,17 @@ def test_json_says_the_same_as_toml(tmp_path: Path) -> None:
     members = {"name": "a", "action": "tree", "args": {"n": None}, "expect": "allowed", "advance_seconds": 0.5}
     file = given(tmp_path, json.dumps({"grant": "git", "case": [members]}, indent=1), "json")
     toml = given(tmp_path, HEAD + CASE + "args = '{\"n\": null}'\nadvance_seconds = 0.5\n")
-    assert not file.flaws
-    assert not toml.flaws
+    assert not file.errors
+    assert not toml.errors
     assert (file.cases[0].args, file.cases[0].advance_ns) == (toml.cases[0].args, toml.cases[0].advance_ns)
     assert toml.cases[0].args == {"n": None}
-    (flaw,) = given(tmp_path, json.dumps({"grant": "git", "case": [members | {"x": 1}]}, indent=1), "json").flaws
+    (flaw,) = given(tmp_path, json.dumps({"grant": "git", "case": [members | {"x": 1}]}, indent=1), "json").errors
     assert flaw.line == 12
 
 
 def test_a_key_that_stands_twice_in_json_is_refused(tmp_path: Path) -> None:
     """As in a grant: readers differ in which one counts."""
-    assert "duplicate key" in given(tmp_path, '{"grant": "a", "grant": "b", "case": []}', "json").flaws[0].message
+    assert "duplicate key" in given(tmp_path, '{"grant": "a", "grant": "b", "case": []}', "json").errors[0].message
 
 
 def test_lines_are_found_around_long_texts_and_tables_of_arguments(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_lines_are_found_around_long_texts_and_tables_of_arguments(tmp_path: Pat
     text = HEAD + CASE + '[case.args]\npath = """\n[[case]]\nname = 1\n"""\n' + CASE.replace('"a"', '"b"') + "x = 1\n"
     file = given(tmp_path, text)
     assert [case.line for case in file.cases] == [3, 13]
-    assert [(flaw.line, flaw.message) for flaw in file.flaws] == [(17, "`x` means nothing here")]
+    assert [(flaw.line, flaw.message) for flaw in file.errors] == [(17, "`x` means nothing here")]
 
 
 def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "d.cases.toml").mkdir()
     (tmp_path / "big.cases.toml").write_bytes(b"#" * (1 << 20) + b"#")
     for name in ("pipe", "d", "none", "big"):
-        assert read(str(tmp_path / f"{name}.cases.toml"), name).flaws, name
+        assert read_case_file(str(tmp_path / f"{name}.cases.toml"), name).errors, name
 
 
 def test_a_device_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,17 +126,17 @@ def test_a_device_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         return real(path, flags)
 
     monkeypatch.setattr(os, "open", spy)
-    assert read(str(tmp_path / "x.cases.toml"), "x").flaws
+    assert read_case_file(str(tmp_path / "x.cases.toml"), "x").errors
     assert not opened
 
 
 def test_too_many_cases_are_told(tmp_path: Path) -> None:
     """Rather than run for ever."""
-    cases = [{"name": str(number), "action": "", "expect": "allowed"} for number in range(MOST_CASES + 1)]
-    assert "more than" in given(tmp_path, json.dumps({"grant": "git", "case": cases}), "json").flaws[0].message
+    cases = [{"name": str(number), "action": "", "expect": "allowed"} for number in range(MAX_CASES + 1)]
+    assert "more than" in given(tmp_path, json.dumps({"grant": "git", "case": cases}), "json").errors[0].message
 
 
 def test_headers_full_of_blanks_take_no_time(tmp_path: Path) -> None:
     """A line is read once."""
-    (flaw,) = given(tmp_path, HEAD + "[" + " " * 500_000 + "tree]\n").flaws
+    (flaw,) = given(tmp_path, HEAD + "[" + " " * 500_000 + "tree]\n").errors
     assert flaw.message == "`case` is missing"

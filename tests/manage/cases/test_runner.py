@@ -11,12 +11,19 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.model import REASONS, Settings
 from cortex_policy.library.functions import load_grant
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile
-from cortex_policy.manage.cases.runner import COMPLETE, MOST_WHYS, Result, Subject, Trial, tried
-from cortex_policy.manage.cases.sandbox import Tree
+from cortex_policy.manage.cases.runner import (
+    COMPLETENESS_CASE,
+    MOST_WHYS,
+    CaseResult,
+    FileResult,
+    GrantUnderTest,
+    run_file,
+)
+from cortex_policy.manage.cases.sandbox import FileTree
 from cortex_policy.state.enforcement import ask
 
 WORDS = {str(reason): reason for reason in REASONS}
-Run = Callable[..., Trial]
+Run = Callable[..., FileResult]
 
 
 def case(expect: str, action: str = "tree", after: float = 0, **members: Any) -> Case:
@@ -25,15 +32,15 @@ def case(expect: str, action: str = "tree", after: float = 0, **members: Any) ->
     return Case(name, action, members.pop("args", {}), WORDS[expect], advance_ns=round(after * NANOSECONDS), **members)
 
 
-def run(*cases: Case, grant: dict[str, Any] = GIT, **members: Any) -> Trial:
+def run(*cases: Case, grant: dict[str, Any] = GIT, **members: Any) -> FileResult:
     """Run cases on a grant."""
     data = json.dumps(grant, indent=2).encode()
-    return tried(CaseFile("x", "git", cases=cases, **members), Subject(decode(data, "git"), data, "git.json"))
+    return run_file(CaseFile("x", "git", cases=cases, **members), GrantUnderTest(decode(data, "git"), data, "git.json"))
 
 
-def wrong(tested: Trial) -> list[Result]:
+def wrong(tested: FileResult) -> list[CaseResult]:
     """Return what is not as expected."""
-    return list(tested.failed)
+    return list(tested.failed_cases)
 
 
 def test_a_budget_is_driven_to_its_end_and_back() -> None:
@@ -60,7 +67,7 @@ def test_a_cost_takes_as_many_hits() -> None:
 def test_the_first_of_several_calls_that_is_not_as_expected_is_named() -> None:
     """With the rule, its line, and how much was left."""
     (found,) = wrong(run(case("allowed", times=31)))
-    assert found.wrong == ("expected `allowed`, got `rate_limited` in call 31 of 31",)
+    assert found.failures == ("expected `allowed`, got `rate_limited` in call 31 of 31",)
     assert found.why is not None
     assert (found.why.step.rule, found.why.file) == ("rate", "git.json")
     lines = json.dumps(GIT, indent=2).split("\n")
@@ -94,12 +101,12 @@ def test_what_let_a_call_pass_is_told_where_it_should_not_have() -> None:
 )  # fmt: skip
 def test_whatever_else_is_not_as_expected_is_told(made: Case, said: str) -> None:
     """One by one."""
-    assert [found.wrong for found in wrong(run(made))] == [(said,)]
+    assert [found.failures for found in wrong(run(made))] == [(said,)]
 
 
 def test_paths_are_resolved_in_the_tree_of_the_file() -> None:
     """Links before `..`, from the working directory of the case, and never in the tree of the process."""
-    tree = Tree(
+    tree = FileTree(
         ("docs/a", "elsewhere"),
         (),
         (("docs/out", "../elsewhere"), ("in", "docs"), ("docs/policy", "../.cortex/policy")),
@@ -119,10 +126,12 @@ def test_paths_are_resolved_in_the_tree_of_the_file() -> None:
 
 def test_messages_do_not_name_the_temporary_directory() -> None:
     """It is another one in each run."""
-    tree = Tree(("docs",), (), (("docs/out", "../elsewhere"),))
-    results = [run(case("allowed", args={"path": path}), tree=tree).failed for path in ("docs/out/x", "docs/../../x")]
+    tree = FileTree(("docs",), (), (("docs/out", "../elsewhere"),))
+    results = [
+        run(case("allowed", args={"path": path}), tree=tree).failed_cases for path in ("docs/out/x", "docs/../../x")
+    ]
     assert results == [
-        run(case("allowed", args={"path": path}), tree=tree).failed for path in ("docs/out/x", "docs/../../x")
+        run(case("allowed", args={"path": path}), tree=tree).failed_cases for path in ("docs/out/x", "docs/../../x")
     ]
     assert "cortex-policy-" not in repr([result.why for found in results for result in found])
 
@@ -140,8 +149,8 @@ def test_settings_are_those_of_the_file() -> None:
 def test_a_complete_file_fails_where_it_shows_less_than_the_grant() -> None:
     """As one more case; but not on top of one that failed."""
     (found,) = wrong(run(case("allowed"), is_complete=True, complete_line=2))
-    assert (found.case.name, found.case.line) == (COMPLETE, 2)
-    assert "no case shows that `search` is allowed" in found.wrong
+    assert (found.case.name, found.case.line) == (COMPLETENESS_CASE, 2)
+    assert "no case shows that `search` is allowed" in found.failures
     assert [result.case.name for result in wrong(run(case("rate_limited", name="x"), is_complete=True))] == ["x"]
 
 
@@ -154,7 +163,7 @@ def test_a_case_gets_the_decision_that_a_check_gets(path: str) -> None:
     """In a tree like the root's own."""
     grant = load_grant("git")
     expected = ask(grant, "tree", {"path": path}, peek=True)
-    tree = Tree(
+    tree = FileTree(
         ("docs", "packages/a"), (), (("docs/link", "/etc"), ("docs/link-to-etc", "/etc"), ("docs/dangling-link-to-etc-x", "../etc/x"))
     )  # fmt: skip
     assert not wrong(run(case(str(expected.reason), args={"path": path}), tree=tree))
@@ -165,18 +174,18 @@ def test_calls_in_a_row_are_decided_as_one_after_the_other() -> None:
     for times, cost, expect in ((3, 4, "allowed"), (7, 4, "allowed"), (8, 4, "allowed"), (9, 31, "rate_limited")):
         alone = [case(expect, name=str(index), cost=cost) for index in range(times)]
         row, others = run(case(expect, cost=cost, times=times)), run(*alone)
-        assert bool(row.failed) == bool(others.failed)
-        if row.seen:
-            assert row.seen[0].decision == others.seen[-1].decision
-        if row.failed:
-            assert f"in call {int(others.failed[0].case.name) + 1} of {times}" in row.failed[0].wrong[0]
+        assert bool(row.failed_cases) == bool(others.failed_cases)
+        if row.passed_cases:
+            assert row.passed_cases[0].decision == others.passed_cases[-1].decision
+        if row.failed_cases:
+            assert f"in call {int(others.failed_cases[0].case.name) + 1} of {times}" in row.failed_cases[0].failures[0]
 
 
 def test_of_very_many_arguments_the_first_are_named() -> None:
     """And how many more there are."""
     (found,) = wrong(run(case("argument_not_allowed", args={f"y{index}": 1 for index in range(5_000)})))
     assert found.why is not None
-    assert len(found.why.step.said) < 4_000
+    assert len(found.why.step.message) < 4_000
 
 
 def test_of_a_large_grant_fewer_failures_are_explained() -> None:

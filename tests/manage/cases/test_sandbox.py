@@ -6,33 +6,33 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.cases.sandbox import Tree, scratch
+from cortex_policy.manage.cases.sandbox import FileTree, sandbox
 from cortex_policy.state.writer_lock import NotDone
 
 HOSTILE = [
-    Tree(directories=("/etc/x",)),
-    Tree(directories=("../x",)),
-    Tree(directories=("a/../../x",)),
-    Tree(directories=(".",)),
-    Tree(directories=("",)),
-    Tree(directories=("a\0b",)),
-    Tree(files=("a/",)),
-    Tree(files=("a", "a/b")),
-    Tree(files=("a", "a")),
-    Tree(files=("a//b",)),
-    Tree(links=(("a", "/srv"), ("a/x", "y"))),
-    Tree(directories=("a/b",), links=(("a", "/srv"),)),
-    Tree(files=("a/b",), links=(("a", "/srv"),)),
-    Tree(files=("a",), links=(("a", "/srv"),)),
-    Tree(links=(("a", "b\0c"),)),
-    Tree(links=(("../a", "b"),)),
+    FileTree(directories=("/etc/x",)),
+    FileTree(directories=("../x",)),
+    FileTree(directories=("a/../../x",)),
+    FileTree(directories=(".",)),
+    FileTree(directories=("",)),
+    FileTree(directories=("a\0b",)),
+    FileTree(files=("a/",)),
+    FileTree(files=("a", "a/b")),
+    FileTree(files=("a", "a")),
+    FileTree(files=("a//b",)),
+    FileTree(links=(("a", "/srv"), ("a/x", "y"))),
+    FileTree(directories=("a/b",), links=(("a", "/srv"),)),
+    FileTree(files=("a/b",), links=(("a", "/srv"),)),
+    FileTree(files=("a",), links=(("a", "/srv"),)),
+    FileTree(links=(("a", "b\0c"),)),
+    FileTree(links=(("../a", "b"),)),
 ]
 
 
 @pytest.mark.parametrize("tree", HOSTILE, ids=repr)
-def test_a_tree_that_could_leave_its_directory_is_refused(tree: Tree) -> None:
+def test_a_tree_that_could_leave_its_directory_is_refused(tree: FileTree) -> None:
     """Absolute, with `..`, with NUL, twice, or below a link."""
-    assert list(tree.faults())
+    assert list(tree.find_errors())
 
 
 @pytest.fixture
@@ -46,9 +46,9 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_tree_stands_as_it_says_and_is_removed(temporary: Path) -> None:
     """Links keep the text of their target."""
-    tree = Tree(("docs/a/", "empty"), ("src/x.py",), (("docs/out", "../../outside"), ("etc", "/etc")))
-    assert not list(tree.faults())
-    with scratch(tree) as root:
+    tree = FileTree(("docs/a/", "empty"), ("src/x.py",), (("docs/out", "../../outside"), ("etc", "/etc")))
+    assert not list(tree.find_errors())
+    with sandbox(tree) as root:
         top = Path(root.path)
         assert top.is_relative_to(temporary)
         assert (top / "docs" / "a").is_dir()
@@ -56,21 +56,21 @@ def test_a_tree_stands_as_it_says_and_is_removed(temporary: Path) -> None:
         assert (top / "docs" / "out").readlink() == Path("../../outside")
         assert (top / "etc").is_symlink()
         assert (top / ".cortex" / "policy" / "tools").is_dir()
-        assert root.start("docs/a") == f"{root.path}/docs/a"
-        assert str(temporary) not in root.hidden(f"`{root.path}/x` and `{top.parent}`")
+        assert root.start_directory("docs/a") == f"{root.path}/docs/a"
+        assert str(temporary) not in root.hide_path(f"`{root.path}/x` and `{top.parent}`")
     assert not list(temporary.iterdir())
 
 
 def test_it_is_removed_after_an_interrupt_too(temporary: Path) -> None:
     """Whatever ends it."""
-    with pytest.raises(KeyboardInterrupt), scratch(Tree(("a",), ("b/c",))):
+    with pytest.raises(KeyboardInterrupt), sandbox(FileTree(("a",), ("b/c",))):
         raise KeyboardInterrupt
     assert not list(temporary.iterdir())
 
 
 def test_a_name_that_the_disk_refuses_is_told(temporary: Path) -> None:
     """And leaves nothing."""
-    with pytest.raises(NotDone, match="the tree cannot be made"), scratch(Tree(("x" * 300,))):
+    with pytest.raises(NotDone, match="the tree cannot be made"), sandbox(FileTree(("x" * 300,))):
         pass
     assert not list(temporary.iterdir())
 
@@ -78,5 +78,5 @@ def test_a_name_that_the_disk_refuses_is_told(temporary: Path) -> None:
 def test_without_a_temporary_directory_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is nobody's fault but the machine's."""
     monkeypatch.setattr(tempfile, "tempdir", os.fspath(tmp_path / "gone"))
-    with pytest.raises(NotDone, match="no temporary directory"), scratch(Tree()):
+    with pytest.raises(NotDone, match="no temporary directory"), sandbox(FileTree()):
         pass

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.diff.grants import compare_bytes
-from cortex_policy.manage.replay.impact import MOST_LINES, hindsight, told
+from cortex_policy.manage.replay.impact import MAX_LINES, estimate_impact, impact_sentence
 from cortex_policy.state import Root
 from tests.support.logs import event, on_path
 
@@ -32,7 +32,7 @@ CASES = [
 def test_both_texts_are_asked(lines: list[str], change: dict[str, object], sentence: str) -> None:
     """What earlier edits changed is none of this one's doing."""
     new = compare_bytes("git", json.dumps(GRANT).encode(), json.dumps({**GRANT, **change}).encode())
-    found = hindsight(Root("/r", named=True), new, [line.encode() for line in lines])
+    found = estimate_impact(Root("/r", named=True), new, [line.encode() for line in lines])
     assert (found.sentence if found.calls else "") == sentence
 
 
@@ -46,7 +46,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def said(root: Path) -> str:
     """Say what to allow `push` would have meant."""
     wider = json.dumps({**GRANT, "actions": ["tree", "push"]}).encode()
-    return told(Root(str(root), named=True), compare_bytes("git", json.dumps(GRANT).encode(), wider))
+    return impact_sentence(Root(str(root), named=True), compare_bytes("git", json.dumps(GRANT).encode(), wider))
 
 
 def test_an_edit_needs_no_log(root: Path, log: Path) -> None:
@@ -66,8 +66,8 @@ def test_an_edit_needs_no_log(root: Path, log: Path) -> None:
 
 def test_only_the_end_of_a_long_log_is_read(root: Path, log: Path) -> None:
     """So many lines, and so many bytes."""
-    log.write_text("".join(f"{event(n, 'push', 'action_not_allowed')}\n" for n in range(MOST_LINES + 10)))
-    assert said(root) == f"of the last {MOST_LINES} calls: 501 no -> yes, 0 yes -> no"
+    log.write_text("".join(f"{event(n, 'push', 'action_not_allowed')}\n" for n in range(MAX_LINES + 10)))
+    assert said(root) == f"of the last {MAX_LINES} calls: 501 no -> yes, 0 yes -> no"
 
 
 def test_settings_that_are_wrong_break_no_edit(root: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import Grant, Rate, Settings
-from cortex_policy.manage.audit.reader import Tally, events
+from cortex_policy.manage.audit.reader import ReadCounts, read_events
 from cortex_policy.manage.replay.relevant_grant import GrantParts
-from cortex_policy.manage.replay.rules import judged
+from cortex_policy.manage.replay.rules import decide_recorded
 from tests.support.logs import event, place
 
 WORDS = st.sampled_from(["a", "b", "c"])
@@ -31,6 +31,8 @@ def test_the_part_answers_as_the_whole(  # noqa: PLR0913, PLR0917 - all that an 
     grant = Grant("git", "git", tuple(actions), Rate(1), args, "internal", tuple(scopes))
     known = [place(path, collapsed=collapsed, landed=landed)]
     line = event(0, action, reason, args={"path": path, "x": "a"} if full else ["path"], paths=known, full=full)
-    [(_, data)] = events([line.encode()], None, Tally())
+    [(_, data)] = read_events([line.encode()], None, ReadCounts())
     settings = Settings(undeclared_args=undeclared)
-    assert judged(GrantParts(grant).part_for(data), data, settings) == judged(grant, data, settings), json.dumps(data)
+    assert decide_recorded(GrantParts(grant).part_for(data), data, settings) == decide_recorded(
+        grant, data, settings
+    ), json.dumps(data)

@@ -12,10 +12,10 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import ALLOWED, Request, ResolvedPath, UsageError
-from cortex_policy.manage.audit.reader import Tally, since
-from cortex_policy.manage.replay.rate import LAG, Windows
-from cortex_policy.manage.replay.replay import MOST_GROUPS, Replay, policy_of, replay
-from cortex_policy.manage.replay.rules import recorded_places
+from cortex_policy.manage.audit.reader import ReadCounts, parse_since
+from cortex_policy.manage.replay.rate import MAX_LAG, RateReplay
+from cortex_policy.manage.replay.replay import MAX_GROUPS, ReplayResult, load_policy, replay
+from cortex_policy.manage.replay.rules import recorded_paths
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NotDone
 from tests.support.json_documents import MANY
@@ -29,12 +29,12 @@ def changed(**members: object) -> dict[str, bytes]:
     return {"git": json.dumps({**GRANT, **members}).encode()}
 
 
-def replayed(lines: list[str], policy: dict[str, bytes] | None = None, since: float = float("-inf")) -> Replay:
+def replayed(lines: list[str], policy: dict[str, bytes] | None = None, since: float = float("-inf")) -> ReplayResult:
     """Replay lines in a root without settings."""
-    return replay(Root("/r", named=True), [line.encode() for line in lines], Tally(), policy or changed(), since)
+    return replay(Root("/r", named=True), [line.encode() for line in lines], ReadCounts(), policy or changed(), since)
 
 
-def flips(done: Replay) -> list[tuple[str, str, int]]:
+def flips(done: ReplayResult) -> list[tuple[str, str, int]]:
     """Return what flips, in short."""
     return [(str(flip.before), str(flip.after), flip.count) for flip in done.flips]
 
@@ -55,7 +55,7 @@ def test_a_change_flips_what_it_decides(line: str, change: dict[str, object], af
     """Each rule, in both directions."""
     done = replayed([line], changed(**change))
     assert [flip[1:] for flip in flips(done)] == [(after, 1)]
-    assert (done.calls, done.unknown) == (1, 0)
+    assert (done.calls, done.undecided_calls) == (1, 0)
 
 
 def test_flips_to_yes_come_first_each_with_its_first_call() -> None:
@@ -75,7 +75,7 @@ def test_flips_to_yes_come_first_each_with_its_first_call() -> None:
 )
 def test_a_grant_that_is_not_there_denies(policy: dict[str, bytes], after: str) -> None:
     """Absent or invalid."""
-    done = replay(Root("/r", named=True), [on_path(0, "tree", "docs/x").encode()], Tally(), policy)
+    done = replay(Root("/r", named=True), [on_path(0, "tree", "docs/x").encode()], ReadCounts(), policy)
     assert flips(done) == [("allowed", after, 1)]
 
 
@@ -97,7 +97,7 @@ UNKNOWN = [
 def test_what_the_log_does_not_say_is_undecided(line: str, change: dict[str, object]) -> None:
     """Neither a flip nor the same."""
     done = replayed([line], changed(**change))
-    assert (done.flips, done.same, done.unknown) == ((), 0, 1)
+    assert (done.flips, done.same, done.undecided_calls) == ((), 0, 1)
     assert done.undecided[0].why
 
 
@@ -125,7 +125,7 @@ def test_what_no_value_can_change_is_decided(line: str, change: dict[str, object
     """By names alone, or by what holds of a path under any scope."""
     done = replayed([line, event(100, "other", "action_not_allowed")], changed(**change))
     if after is None:
-        assert done.unknown <= ("rate_limited" in line)  # the log may start in mid-window
+        assert done.undecided_calls <= ("rate_limited" in line)  # the log may start in mid-window
         assert not done.flips
     else:
         assert flips(done) == [("allowed", after, 1)]
@@ -143,7 +143,7 @@ def test_a_smaller_rate_limits_and_a_larger_one_lets_pass() -> None:
 def test_a_denial_by_rate_in_the_first_minute_of_a_log_is_left_open() -> None:
     """Hits from before its first line may have filled the window."""
     done = replayed([event(0, "tree", "rate_limited")])
-    assert (done.flips, done.unknown) == ((), 1)
+    assert (done.flips, done.undecided_calls) == ((), 1)
     assert "log starts" in done.undecided[0].why
 
 
@@ -156,7 +156,7 @@ def test_a_peek_takes_nothing() -> None:
 def test_calls_before_the_time_that_was_asked_for_count_by_their_hits_alone() -> None:
     """They are not reported."""
     lines = [event(100 + n, "tree") for n in range(3)] + [event(104, "tree")]
-    start = since("2026-11-25T08:01:43.500000Z", 0.0)
+    start = parse_since("2026-11-25T08:01:43.500000Z", 0.0)
     done = replayed(lines, since=start)
     assert (flips(done), done.calls, done.earlier) == ([("allowed", "rate_limited", 1)], 1, 3)
 
@@ -175,25 +175,25 @@ def test_a_path_of_a_log_may_be_anything(member: str, value: object) -> None:
     done = replayed([line])
     assert done.calls == 1
     if value in (1, [], {"a": 1}):
-        assert done.unknown == 1
+        assert done.undecided_calls == 1
 
 
 def test_paths_that_a_grant_treats_alike_are_told_apart_where_it_does_not() -> None:
     """By scope, by spelling, and by what its declaration says of values."""
     lines = [on_path(n, "tree", path) for n, path in enumerate(("docs/x", "docs/y", "src/x", "docs/ ", "docs/z"))]
-    assert replayed(lines, changed(rate={"perMinute": 9})).closed == 2
+    assert replayed(lines, changed(rate={"perMinute": 9})).newly_denied == 2
     pattern = {"path": {"type": "string", "pattern": "x$"}}
-    assert replayed(lines, changed(rate={"perMinute": 9}, args=pattern)).closed == 4
-    assert replayed(lines, changed(rate={"perMinute": 9}, args={"path": {"type": "integer"}})).closed == 5
+    assert replayed(lines, changed(rate={"perMinute": 9}, args=pattern)).newly_denied == 4
+    assert replayed(lines, changed(rate={"perMinute": 9}, args={"path": {"type": "integer"}})).newly_denied == 5
 
 
 def test_what_a_window_holds_is_bounded() -> None:
     """Also where every call is undecided."""
-    windows = Windows(lambda *_: None)
+    windows = RateReplay(lambda *_: None)
     data = {"reason": ALLOWED, "args": []}
     for number in range(100_000):
-        windows.pass_time(number / 10)
-        windows.may_hit(number / 10, ("git", "tree"), data)
+        windows.advance(number / 10)
+        windows.add_possible(number / 10, ("git", "tree"), data)
     (budget,) = windows._budgets.values()  # noqa: SLF001 - nothing else shows it
     assert len(budget.possible) + len(budget.doubtful) < 2_000
     assert budget.high < 1_000
@@ -202,33 +202,33 @@ def test_what_a_window_holds_is_bounded() -> None:
 def test_calls_that_are_too_long_to_be_remembered_are_each_decided() -> None:
     """None answers for another."""
     lines = [event(n, "tree", args={"n": n, "long": "x" * 5000}) for n in range(3)]
-    assert replayed(lines, changed(args={"n": {"maximum": 1}}, rate={"perMinute": 9})).closed == 1
+    assert replayed(lines, changed(args={"n": {"maximum": 1}}, rate={"perMinute": 9})).newly_denied == 1
 
 
 def test_any_number_of_grants_in_a_log_makes_a_bounded_report() -> None:
     """A hostile log may name a new one in each line."""
-    done = replayed([event(0, "tree", grant=f"g{n}") for n in range(MOST_GROUPS + 50)])
-    assert len(done.flips) <= MOST_GROUPS + 1
-    assert done.closed == MOST_GROUPS + 50
+    done = replayed([event(0, "tree", grant=f"g{n}") for n in range(MAX_GROUPS + 50)])
+    assert len(done.flips) <= MAX_GROUPS + 1
+    assert done.newly_denied == MAX_GROUPS + 50
 
 
 def test_a_clock_that_was_set_back_is_no_error() -> None:
     """What was in the windows is not known then, and a denial by rate stays open."""
     lines = [event(10_000 + n, "tree") for n in range(3)] + [event(0, "tree"), event(1, "tree", "rate_limited")]
     done = replayed(lines)
-    assert (done.flips, done.unknown) == ((), 1)
+    assert (done.flips, done.undecided_calls) == ((), 1)
 
 
 def test_a_directory_a_root_and_a_revision_are_policies(tmp_path: Path, root: Path) -> None:
     """And nothing else is."""
     (tmp_path / "git.json").write_text("{}")
-    assert policy_of(Root(str(root), named=True), str(tmp_path)) == {"git": b"{}"}
-    assert set(policy_of(Root("/r", named=True), str(root))) == {"git", "model-gateway"}
+    assert load_policy(Root(str(root), named=True), str(tmp_path)) == {"git": b"{}"}
+    assert set(load_policy(Root("/r", named=True), str(root))) == {"git", "model-gateway"}
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError):
-        policy_of(Root(str(root), named=True), str(tmp_path / "empty"))
+        load_policy(Root(str(root), named=True), str(tmp_path / "empty"))
     with pytest.raises(NotDone):
-        policy_of(Root(str(root), named=True), "nowhere")
+        load_policy(Root(str(root), named=True), "nowhere")
 
 
 calls = st.lists(
@@ -238,8 +238,8 @@ calls = st.lists(
         st.sampled_from(["docs/x", "docs/y", "docs/z", "src/x"]),
         st.sampled_from([1, 1, 1, 2, 3]),  # cost
         st.sampled_from([False, False, False, True]),  # peek
-        st.sampled_from([0.0, LAG]) | st.floats(0, LAG),  # until it is logged
-        st.sampled_from([0.0, LAG]) | st.floats(0, LAG),  # until it stands in the log
+        st.sampled_from([0.0, MAX_LAG]) | st.floats(0, MAX_LAG),  # until it is logged
+        st.sampled_from([0.0, MAX_LAG]) | st.floats(0, MAX_LAG),  # until it stands in the log
     ),
     min_size=2,
     max_size=40,
@@ -298,10 +298,10 @@ def test_a_full_log_is_decided_as_the_engine_decides(
     for number, (action, args) in enumerate(asked):
         found = [place(args["path"])] if "path" in args else []
         lines.append(event(number, action, "grant_invalid", args=args, paths=found))
-        spelled = tuple(recorded_places({"paths": found}))
+        spelled = tuple(recorded_paths({"paths": found}))
         expected.append(decide(decode(text), Request(action, args, spelled)).allowed)
     done = replayed(lines, {"git": text})
-    assert (done.opened, done.unknown) == (sum(expected), 0)
+    assert (done.newly_allowed, done.undecided_calls) == (sum(expected), 0)
 
 
 def test_a_directory_may_hold_anything(tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_a_directory_may_hold_anything(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.json")
     (tmp_path / "zero.json").symlink_to("/dev/zero")
     (tmp_path / "directory.json").mkdir()
-    found = policy_of(Root("/r", named=True), str(tmp_path))
+    found = load_policy(Root("/r", named=True), str(tmp_path))
     assert {name for name, text in found.items() if isinstance(text, bytes)} == {"git"}
     assert found.keys() == {"git", "pipe", "zero", "directory"}
 
@@ -331,5 +331,5 @@ def test_no_name_of_an_argument_proves_that_a_path_was_given(tmp_path: Path) -> 
     (tmp_path / ".cortex" / "policy").mkdir(parents=True)
     (tmp_path / ".cortex" / "policy" / "config.toml").write_text("require_path = true\n")
     root = Root(str(tmp_path), named=True)
-    done = replay(root, [event(0, "tree", args=["path"], full=False).encode()], Tally(), changed(fsScope=[]))
-    assert (done.same, done.unknown, done.flips) == (0, 1, ())
+    done = replay(root, [event(0, "tree", args=["path"], full=False).encode()], ReadCounts(), changed(fsScope=[]))
+    assert (done.same, done.undecided_calls, done.flips) == (0, 1, ())

@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from cortex_policy.manage.validation.process_pool import BATCH, FEWEST, spread
+from cortex_policy.manage.validation.process_pool import BATCH_SIZE, MIN_PARALLEL, parallel_map
 from cortex_policy.state.writer_lock import NotDone
 
-MANY = range(FEWEST + BATCH + 1)
+MANY = range(MIN_PARALLEL + BATCH_SIZE + 1)
 
 
 @pytest.fixture
@@ -37,19 +37,19 @@ def test_results_come_in_order(monkeypatch: pytest.MonkeyPatch, started: list[in
     """However many processes there are, and none stays."""
     for crowd in (1, 2, 3, 7):
         monkeypatch.setattr(os, "sched_getaffinity", lambda _, crowd=crowd: set(range(crowd)), raising=False)
-        assert list(spread(MANY, lambda item: (item, -item))) == [(item, -item) for item in MANY]
+        assert list(parallel_map(MANY, lambda item: (item, -item))) == [(item, -item) for item in MANY]
     assert none_stays(started)
 
 
 def test_few_things_are_not_worth_a_process() -> None:
     """A fork costs more than it saves."""
-    assert set(spread(range(FEWEST - 1), lambda _: os.getpid())) == {os.getpid()}
+    assert set(parallel_map(range(MIN_PARALLEL - 1), lambda _: os.getpid())) == {os.getpid()}
 
 
 def test_many_are_worked_on_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there are processors."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
-    workers = set(spread(MANY, lambda _: os.getpid()))
+    workers = set(parallel_map(MANY, lambda _: os.getpid()))
     assert len(workers) == 2
     assert os.getpid() not in workers
 
@@ -58,7 +58,7 @@ def test_a_bug_there_ends_as_one_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """With where it was; it must not end as a finding, or as nothing."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        list(spread(MANY, lambda item: 1 // (item - 400)))
+        list(parallel_map(MANY, lambda item: 1 // (item - 400)))
 
 
 @pytest.mark.parametrize("call", ["fork", "pipe"])
@@ -76,7 +76,7 @@ def test_where_no_process_can_be_started_one_does_it(
         return real()
 
     monkeypatch.setattr(os, call, third)
-    assert list(spread(MANY, lambda item: -item)) == [-item for item in MANY]
+    assert list(parallel_map(MANY, lambda item: -item)) == [-item for item in MANY]
     assert none_stays(started)
     assert len(os.listdir("/dev/fd")) == before
 
@@ -91,13 +91,13 @@ def test_a_process_that_is_killed_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         return item
 
     with pytest.raises(NotDone, match="was ended"):
-        list(spread(MANY, work))
+        list(parallel_map(MANY, work))
 
 
 def test_who_stops_listening_leaves_nobody_behind(monkeypatch: pytest.MonkeyPatch, started: list[int]) -> None:
     """Results larger than a pipe, and a reader that goes after the first."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
-    results = spread(MANY, lambda item: str(item) * 10_000)
+    results = parallel_map(MANY, lambda item: str(item) * 10_000)
     assert next(results).startswith("0")
     results.close()
     assert none_stays(started)

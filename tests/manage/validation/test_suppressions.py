@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.validation.autofix import repair
-from cortex_policy.manage.validation.suppressions import Exemptions, Wanted
-from cortex_policy.manage.validation.validate import targets, validate
+from cortex_policy.manage.validation.autofix import fix_files
+from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
+from cortex_policy.manage.validation.validate import find_targets, validate
 from cortex_policy.schema.problems import Report
 from cortex_policy.state.writer_lock import AT_ONCE
 
@@ -31,13 +31,13 @@ def config(root: Path) -> Path:
     return root / ".cortex/policy/config.toml"
 
 
-def look(*words: str, wanted: Wanted = Wanted()) -> Report:  # noqa: B008 - it never changes
+def look(*words: str, wanted: RuleSelection = RuleSelection()) -> Report:  # noqa: B008 - it never changes
     """Validate what the words name."""
-    where = targets(words, None)
-    return validate(where, Exemptions(where, wanted), lambda results, _: results)
+    where = find_targets(words, None)
+    return validate(where, Suppressions(where, wanted), lambda results, _: results)
 
 
-def found(*words: str, wanted: Wanted = Wanted()) -> set[tuple[str, str]]:  # noqa: B008
+def found(*words: str, wanted: RuleSelection = RuleSelection()) -> set[tuple[str, str]]:  # noqa: B008
     """Return the name and the code of each problem."""
     return {(Path(one.file).name, one.code) for one in look(*words, wanted=wanted).problems}
 
@@ -58,8 +58,8 @@ def test_a_project_selects_and_ignores(config: Path) -> None:
     """By codes and groups; what the command says instead wins."""
     config.write_text('[validate]\nselect = ["scope", "stamp", "action"]\nignore = ["scope-absent"]\n')
     assert {code for _, code in found()} == {"action-twice", "stamp-missing"}
-    assert {code for _, code in found(wanted=Wanted(("key",)))} == {"key-idle"}
-    assert {code for _, code in found(wanted=Wanted((), ("stamp",)))} == {"action-twice", "scope-absent"}
+    assert {code for _, code in found(wanted=RuleSelection(("key",)))} == {"key-idle"}
+    assert {code for _, code in found(wanted=RuleSelection((), ("stamp",)))} == {"action-twice", "scope-absent"}
 
 
 @pytest.mark.parametrize("pattern", ["git.json", "g*.json", ".cortex/policy/tools/g*", ".cortex/policy/tools/git.json"])
@@ -80,7 +80,7 @@ def test_a_suppression_in_vain_is_noted(config: Path) -> None:
         "`key` is suppressed for `old.json`, and not found there", "`scope-dead` is suppressed for `git.json`, and not found there",
     }  # fmt: skip
     assert not [code for _, code in found(".cortex/policy/tools/hg.json") if code == "settings-unused"]
-    assert not [code for _, code in found(wanted=Wanted(("stamp",))) if code == "settings-unused"]
+    assert not [code for _, code in found(wanted=RuleSelection(("stamp",))) if code == "settings-unused"]
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,10 @@ def test_modes_are_a_warning_as_elsewhere(config: Path) -> None:
 def test_what_is_suppressed_is_not_repaired(config: Path) -> None:
     """A repair is for what is reported."""
     config.write_text('[validate.suppress]\n"git.json" = ["action-twice"]\n')
-    where = targets((), None)
-    exemptions = Exemptions(where, Wanted())
+    where = find_targets((), None)
+    exemptions = Suppressions(where, RuleSelection())
     report = validate(where, exemptions, lambda results, _: results)
-    assert all(done.error is None for done in repair(where.files, report, exemptions, AT_ONCE))
+    assert all(done.error is None for done in fix_files(where.files, report, exemptions, AT_ONCE))
     assert ("git.json", "settings-unused") not in found()
     assert json.loads((config.parent / "tools/git.json").read_text())["actions"] == ["tree", "tree"]
 
@@ -124,7 +124,7 @@ def test_an_unknown_code_is_usage_where_there_is_no_root(tmp_path: Path) -> None
     """It is said before anything is looked at."""
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(UsageError, match="no rule `nope`"):
-        look(str(tmp_path / "x.json"), wanted=Wanted(("nope",)))
+        look(str(tmp_path / "x.json"), wanted=RuleSelection(("nope",)))
 
 
 def test_a_pattern_of_a_giant_is_refused(config: Path) -> None:

@@ -6,15 +6,15 @@ import pytest
 from conftest import by_caller
 
 from cortex_policy.core.model import GrantError
-from cortex_policy.manage.validation.suppressions import Exemptions, Wanted
-from cortex_policy.manage.validation.targets import of_root, of_words
-from cortex_policy.manage.validation.validate import targets, validate
+from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
+from cortex_policy.manage.validation.targets import named_targets, root_targets
+from cortex_policy.manage.validation.validate import find_targets, validate
 from cortex_policy.state import Root
 
 
 def names(*words: str, root: Root | None = None) -> list[str]:
     """Return how the files are shown."""
-    return [target.shown for target in of_words(words, root).files]
+    return [target.shown for target in named_targets(words, root).files]
 
 
 def make(directory: Path, *ids: str) -> Path:
@@ -28,7 +28,7 @@ def make(directory: Path, *ids: str) -> Path:
 
 def test_no_words_are_the_grants_of_the_root(root: Path) -> None:
     """Sorted, with the root to be looked at as a whole."""
-    where = targets((), None)
+    where = find_targets((), None)
     assert [target.shown for target in where.files] == [
         ".cortex/policy/tools/git.json",
         ".cortex/policy/tools/model-gateway.json",
@@ -38,7 +38,7 @@ def test_no_words_are_the_grants_of_the_root(root: Path) -> None:
 
 def test_a_root_without_a_directory_of_grants_has_none(tmp_path: Path) -> None:
     """It may be new."""
-    assert of_root(Root(str(tmp_path), named=True)).files == ()
+    assert root_targets(Root(str(tmp_path), named=True)).files == ()
 
 
 def test_a_directory_stands_for_the_grants_of_every_root_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_a_directory_stands_for_the_grants_of_every_root_in_it(tmp_path: Path, m
     assert names("b", "a/.cortex/policy") == [
         "b/c/.cortex/policy/tools/x.json", "a/.cortex/policy/tools/x.json", "a/.cortex/policy/tools/y.json",
     ]  # fmt: skip
-    assert of_words((".",), None).roots == (str(tmp_path / "a"), str(tmp_path / "b" / "c"))
+    assert named_targets((".",), None).roots == (str(tmp_path / "a"), str(tmp_path / "b" / "c"))
 
 
 def test_a_directory_without_a_root_stands_for_its_json_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_a_directory_without_a_root_stands_for_its_json_files(tmp_path: Path, mo
 
 def test_a_directory_without_any_is_a_problem(tmp_path: Path) -> None:
     """A gate that looks at nothing must say so."""
-    (problem,) = of_words((str(tmp_path),), None).problems
+    (problem,) = named_targets((str(tmp_path),), None).problems
     assert (problem.code, problem.severity) == ("file-missing", "error")
 
 
@@ -79,13 +79,13 @@ def test_a_file_in_its_place_knows_its_root_and_its_id(root: Path) -> None:
         "docs/../.cortex/policy/tools/./git.json",
         str(root / ".cortex/policy/tools/git.json"),
     ):
-        (target,) = of_words((word,), None).files
+        (target,) = named_targets((word,), None).files
         assert (target.root, target.is_in_place, target.id) == (str(root), True, "git")
 
 
 def test_another_file_belongs_to_the_root_that_is_named(root: Path, tmp_path: Path) -> None:
     """Its scopes are looked up there; standard input has no id."""
-    where = of_words((str(tmp_path / "x.json"), "-"), Root(str(root), named=True))
+    where = named_targets((str(tmp_path / "x.json"), "-"), Root(str(root), named=True))
     assert [(one.root, one.is_in_place, one.id) for one in where.files] == [
         (str(root), False, "x"),
         (str(root), False, ""),
@@ -99,7 +99,9 @@ def test_a_root_that_is_reached_by_a_link_is_not_passed_over(tmp_path: Path, lin
     (tmp_path / "b" / link).parent.mkdir(parents=True)
     (tmp_path / "b" / link).symlink_to(tmp_path / "a" / link)
     report = validate(
-        where := of_words((str(tmp_path / "b"),), None), Exemptions(where, Wanted()), lambda results, _: results
+        where := named_targets((str(tmp_path / "b"),), None),
+        Suppressions(where, RuleSelection()),
+        lambda results, _: results,
     )
     assert ("file-unreadable", "error") in [(one.code, one.severity) for one in report.problems]
 
@@ -108,7 +110,9 @@ def test_a_file_beside_the_grants_is_read_by_its_own_name(root: Path) -> None:
     """One whose name is no id was said not to be there."""
     file = root / ".cortex/policy/tools/x.JSON"
     file.write_text("{")
-    report = validate(where := of_words((str(file),), None), Exemptions(where, Wanted()), lambda results, _: results)
+    report = validate(
+        where := named_targets((str(file),), None), Suppressions(where, RuleSelection()), lambda results, _: results
+    )
     assert [one.code for one in report.problems] == ["syntax-json"]
 
 
@@ -119,7 +123,7 @@ def test_a_link_comes_before_the_dots_that_follow_it(tmp_path: Path, monkeypatch
     for name in ("x.json", "far/x.json"):
         (tmp_path / name).write_text("{}")
     monkeypatch.chdir(tmp_path)
-    (target,) = of_words(("link/../x.json",), None).files
+    (target,) = named_targets(("link/../x.json",), None).files
     assert (target.path, target.shown) == (str(tmp_path / "far" / "x.json"), str(tmp_path / "far" / "x.json"))
 
 
@@ -130,7 +134,7 @@ def test_a_working_directory_that_is_gone_is_told(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
     with pytest.raises(GrantError, match="working directory"):
-        of_words(("x.json",), None)
+        named_targets(("x.json",), None)
     assert names(str(tmp_path / "a")) == [str(tmp_path / "a/.cortex/policy/tools/x.json")]
     monkeypatch.chdir(tmp_path)
 
@@ -138,7 +142,7 @@ def test_a_working_directory_that_is_gone_is_told(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("name", ["x.txt", ".json", "-.json", "a b.json", "x.json.orig"])
 def test_a_name_that_can_be_none_is_no_id(name: str) -> None:
     """No check can name it."""
-    assert of_words((name if name != "-.json" else "./-.json",), None).files[0].id == ""
+    assert named_targets((name if name != "-.json" else "./-.json",), None).files[0].id == ""
 
 
 def test_a_file_is_looked_at_once(root: Path) -> None:
@@ -149,13 +153,13 @@ def test_a_file_is_looked_at_once(root: Path) -> None:
 def test_a_root_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """As for every command."""
     with pytest.raises(GrantError):
-        targets((), str(tmp_path))
+        find_targets((), str(tmp_path))
 
 
 def test_a_directory_that_cannot_be_read_is_a_problem_and_not_the_end(own: Path) -> None:
     """What lies beside it is looked at all the same."""
     (own / "closed").mkdir(mode=0o700)
     with by_caller():
-        where = of_words((str(own),), None)
+        where = named_targets((str(own),), None)
     assert [(one.code, one.message) for one in where.problems] == [("file-unreadable", "permission denied")]
     assert [target.id for target in where.files] == ["git"]

@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.validation.tree_rules import Tree, schema_link
-from cortex_policy.schema.lint import examine
-from cortex_policy.schema.rules.parsed_grant import Subject
+from cortex_policy.manage.validation.tree_rules import WorkingTree, broken_schema_link
+from cortex_policy.schema.lint import lint_grant
+from cortex_policy.schema.rules.parsed_grant import ParsedGrant
 
 
-def subject(*scopes: str, **keys: object) -> Subject:
+def subject(*scopes: str, **keys: object) -> ParsedGrant:
     """Return a grant with these scopes."""
     grant = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 1}, "fsScope": scopes}
-    found, _ = examine(json.dumps(grant | keys).encode())
+    found, _ = lint_grant(json.dumps(grant | keys).encode())
     assert found is not None
     return found
 
 
 def told(root: Path, *scopes: str) -> list[tuple[str, str]]:
     """Return the codes, and where each is."""
-    return [(one.code, one.pointer) for one in Tree(str(root)).scopes(subject(*scopes))]
+    return [(one.code, one.pointer) for one in WorkingTree(str(root)).check_scopes(subject(*scopes))]
 
 
 def test_a_scope_that_is_there_is_no_problem(root: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_scope_that_leads_to_nothing_is_told(root: Path) -> None:
 
 def test_a_scope_in_another_case_is_told_with_the_right_one(root: Path) -> None:
     """At any depth."""
-    (one,) = Tree(str(root)).scopes(subject("Packages/A"))
+    (one,) = WorkingTree(str(root)).check_scopes(subject("Packages/A"))
     assert (one.code, one.hint) == ("scope-case", "did you mean `packages/a`?")
 
 
@@ -66,7 +66,7 @@ def test_a_hostile_scope_is_no_error(root: Path, scope: str) -> None:
 ])  # fmt: skip
 def test_a_schema_link_to_a_file_that_is_not_there_is_told(root: Path, link: object, *, is_told: bool) -> None:
     """One to the web cannot be looked up here."""
-    found = list(schema_link(subject(**{"$schema": link}), str(root / ".cortex" / "policy" / "tools")))
+    found = list(broken_schema_link(subject(**{"$schema": link}), str(root / ".cortex" / "policy" / "tools")))
     assert [one.code for one in found] == ["key-schema"] * is_told
 
 
@@ -77,7 +77,7 @@ def test_a_schema_link_to_a_file_that_is_not_there_is_told(root: Path, link: obj
 def test_a_scope_in_another_normal_form_is_told_as_that(root: Path, scope: str, there: str, forms: str) -> None:
     """Both look the same, so the hint spells the one in the tree in ASCII."""
     (root / "docs" / there).mkdir()
-    (found,) = Tree(str(root)).scopes(subject(f"docs/{scope}"))
+    (found,) = WorkingTree(str(root)).check_scopes(subject(f"docs/{scope}"))
     assert found.code == "scope-absent"
     assert found.message.endswith(f"another Unicode normal form: {forms}")
     assert json.dumps(f"docs/{there}") in found.hint

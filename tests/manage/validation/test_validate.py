@@ -11,16 +11,16 @@ from conftest import CALLER, GIT, by_caller
 from cortex_policy.core.model import UsageError
 from cortex_policy.manage import file_permissions
 from cortex_policy.manage import stamp as manage_stamp
-from cortex_policy.manage.validation.autofix import repair
-from cortex_policy.manage.validation.suppressions import Exemptions, Wanted, chosen
-from cortex_policy.manage.validation.targets import Targets
-from cortex_policy.manage.validation.validate import targets, validate
+from cortex_policy.manage.validation.autofix import fix_files
+from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions, select_codes
+from cortex_policy.manage.validation.targets import ValidationTargets
+from cortex_policy.manage.validation.validate import find_targets, validate
 from cortex_policy.schema.catalog import ERROR, RULES
 from cortex_policy.schema.problems import Report
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import AT_ONCE, NotDone
 
-EVERY = Exemptions(Targets((), (), ()), Wanted())
+EVERY = Suppressions(ValidationTargets((), (), ()), RuleSelection())
 SOUND = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
 
 
@@ -38,11 +38,11 @@ def look(
     *words: str,
     root: str | None = None,
     strict: bool = False,
-    wanted: Wanted = Wanted(),  # noqa: B008 - it never changes
+    wanted: RuleSelection = RuleSelection(),  # noqa: B008 - it never changes
 ) -> Report:
     """Validate what the words name."""
-    where = targets(words, root)
-    return validate(where, Exemptions(where, wanted), lambda results, _: results, strict=strict)
+    where = find_targets(words, root)
+    return validate(where, Suppressions(where, wanted), lambda results, _: results, strict=strict)
 
 
 def found(*words: str) -> list[tuple[str, str]]:
@@ -229,7 +229,7 @@ def test_a_giant_of_scopes_that_are_not_there_takes_seconds(root: Path) -> None:
     """Each was placed, and the directory listed for each."""
     scopes = [f"p{number}" for number in range(90_000)]
     (root / "giant.json").write_text(json.dumps(SOUND | {"fsScope": scopes}, separators=(",", ":")))
-    report = validate(targets(("giant.json",), str(root)), EVERY, lambda results, _: results)
+    report = validate(find_targets(("giant.json",), str(root)), EVERY, lambda results, _: results)
     assert sum(one.code == "scope-absent" for one in report.problems) == 100
 
 
@@ -255,18 +255,18 @@ def test_strict_makes_errors_of_warnings_and_of_nothing_else(tools: Path) -> Non
 
 def test_codes_are_selected_and_ignored_by_group_or_by_name() -> None:
     """What is ignored wins."""
-    assert chosen((), ()) == {rule.code for rule in RULES}
-    assert chosen(("scope-dead", "stamp"), ("stamp-missing",)) == {
-        "scope-dead", "stamp-broken", "stamp-differs", *chosen(("syntax", "shape", "file-missing", "file-unreadable", "settings-invalid"), ())
+    assert select_codes((), ()) == {rule.code for rule in RULES}
+    assert select_codes(("scope-dead", "stamp"), ("stamp-missing",)) == {
+        "scope-dead", "stamp-broken", "stamp-differs", *select_codes(("syntax", "shape", "file-missing", "file-unreadable", "settings-invalid"), ())
     }  # fmt: skip
     with pytest.raises(UsageError):
-        chosen(("nope",), ())
+        select_codes(("nope",), ())
 
 
 def test_only_chosen_codes_count(tools: Path) -> None:
     """For the exit code too."""
     (tools / "git.json").write_text(json.dumps(SOUND | {"fsScope": ["a/**"]}))
-    assert look(wanted=Wanted((), ("scope-dead", "stamp"))) == Report(1, ())
+    assert look(wanted=RuleSelection((), ("scope-dead", "stamp"))) == Report(1, ())
 
 
 def test_many_files_are_looked_at_as_one_is(tools: Path) -> None:
@@ -285,13 +285,13 @@ def test_a_repair_is_a_write_with_a_stamp(tools: Path) -> None:
     """Under the lock; what differs from its stamp is left, and said."""
     grant = SOUND | {"actions": ["tree", "tree"]}
     (tools / "git.json").write_text(json.dumps(grant))
-    where = targets((), None)
-    (refused,) = repair(where.files, look(), EVERY, AT_ONCE)
+    where = find_targets((), None)
+    (refused,) = fix_files(where.files, look(), EVERY, AT_ONCE)
     assert refused.error is not None
     assert refused.error.exit_code == 23
     assert json.loads((tools / "git.json").read_text()) == grant
     manage_stamp.write_stamp(Root(str(tools.parent.parent.parent), named=True))
-    (done,) = repair(where.files, look(), EVERY, AT_ONCE)
+    (done,) = fix_files(where.files, look(), EVERY, AT_ONCE)
     assert (done.error, done.version) == (None, 3)
     assert json.loads((tools / "git.json").read_text()) == SOUND
     assert look().problems == ()
@@ -306,7 +306,7 @@ def test_a_file_that_grew_since_it_was_looked_at_is_left(tools: Path) -> None:
         report = look(str(file))
         file.write_text(grown)
         manage_stamp.write_stamp(Root(str(tools.parent.parent.parent), named=True))
-        (done,) = repair(targets((str(file),), None).files, report, EVERY, AT_ONCE)
+        (done,) = fix_files(find_targets((str(file),), None).files, report, EVERY, AT_ONCE)
         assert isinstance(done.error, NotDone)
         assert file.read_text() == grown
 
@@ -318,8 +318,8 @@ def test_a_file_elsewhere_is_repaired_too() -> None:
     draft.mkdir()
     (draft / "x.json").write_text(json.dumps(SOUND | {"tool": "x", "actions": ["a", "a"]}))
     (draft / "x.json").chmod(0o640)
-    where = targets(("tools/x.json",), None)
-    (done,) = repair(where.files, look("tools/x.json"), EVERY, AT_ONCE)
+    where = find_targets(("tools/x.json",), None)
+    (done,) = fix_files(where.files, look("tools/x.json"), EVERY, AT_ONCE)
     assert (done.file, done.error, done.version) == ("tools/x.json", None, None)
     assert json.loads((draft / "x.json").read_text())["actions"] == ["a"]
     assert (draft / "x.json").stat().st_mode & 0o777 == 0o640
@@ -328,7 +328,7 @@ def test_a_file_elsewhere_is_repaired_too() -> None:
 def test_standard_input_can_be_read_once() -> None:
     """It is empty the second time."""
     with pytest.raises(UsageError):
-        targets(("-", "-"), None)
+        find_targets(("-", "-"), None)
 
 
 def test_the_project_s_own_grants_have_no_errors() -> None:
@@ -354,7 +354,7 @@ def test_a_checkout_of_another_user_is_refused_where_the_root_is_not_named(
 
 def test_members_of_a_group_that_may_write_are_named(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`check` trusts the owner's own group, by its number; who else is in it is looked up here."""
-    monkeypatch.setattr(file_permissions, "members", lambda gid: {"mallory"} if gid == CALLER else set())
+    monkeypatch.setattr(file_permissions, "group_members", lambda gid: {"mallory"} if gid == CALLER else set())
     (own / ".cortex/policy/tools/git.json").chmod(0o664)
     monkeypatch.chdir(own)
     report = look(root=str(own))

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_tree import JsonSyntaxError, line_and_column, parse_tree
 from cortex_policy.schema.catalog import RULES
-from cortex_policy.schema.problems import placed
-from cortex_policy.schema.syntax.diagnose import faults
-from cortex_policy.schema.syntax.findings import MOST_FOUND, Notes
-from cortex_policy.schema.syntax.parser import Reader
+from cortex_policy.schema.problems import locate
+from cortex_policy.schema.syntax.diagnose import find_syntax_errors
+from cortex_policy.schema.syntax.findings import MAX_FINDINGS, Findings
+from cortex_policy.schema.syntax.parser import TolerantParser
 from tests.support.json_documents import MANY, documents, grant_texts
 
 Expected = list[tuple[str, int, int, str]]
@@ -218,14 +218,14 @@ def stop_of(text: str) -> int:
 def check(data: bytes) -> None:
     """Check what holds of the findings of any bytes."""
     text = data.decode("utf-8", "replace")
-    findings = faults(data)
+    findings = find_syntax_errors(data)
     assert bool(findings) == is_refused(data)
     spans = [finding.span or (-1, -1) for finding in findings]
     assert spans == sorted(spans, key=lambda span: span[0])
     assert all(0 <= start <= end <= len(text) for start, end in spans)
     assert all(finding.code.startswith("syntax-") and finding.message for finding in findings)
-    assert len(findings) <= MOST_FOUND
-    assert len(placed("x", data, findings)) == len(findings)
+    assert len(findings) <= MAX_FINDINGS
+    assert len(locate("x", data, findings)) == len(findings)
     is_other = any(finding.code in ABOUT_ALL or finding.message.startswith("it ") for finding in findings)
     assert is_other or not findings or spans[0][0] <= stop_of(text), "the first mistake is among those that were found"
 
@@ -234,7 +234,9 @@ def check(data: bytes) -> None:
 def test_a_cause_is_named_and_placed(data: bytes) -> None:
     """Each at its line and column, nothing beside."""
     text = data.decode("utf-8", "replace")
-    found = [(one.code, *line_and_column(text, (one.span or (0, 0))[0]), one.message) for one in faults(data)]
+    found = [
+        (one.code, *line_and_column(text, (one.span or (0, 0))[0]), one.message) for one in find_syntax_errors(data)
+    ]
     expected = CASES[data]
     assert len(found) == len(expected), found
     for (code, line, column, message), (name, *place_of, start) in zip(found, expected, strict=True):
@@ -246,15 +248,15 @@ def test_a_cause_is_named_and_placed(data: bytes) -> None:
 def test_a_case_keeps_what_holds_for_all(data: bytes) -> None:
     """Places inside of the text, in its order."""
     check(data)
-    assert all(finding.hint for finding in faults(data))
+    assert all(finding.hint for finding in find_syntax_errors(data))
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.code.startswith("syntax-") and rule.example])
 def test_a_rule_finds_its_own_example(rule: object) -> None:
-    """And nothing in the mended one."""
-    example_of, mended, code = (getattr(rule, name) for name in ("example", "mended", "code"))
-    assert [finding.code for finding in faults(example_of.encode())] == [code]
-    assert not faults(mended.encode())
+    """And nothing in the fixed one."""
+    example, corrected, code = (getattr(rule, name) for name in ("example", "fixed_example", "code"))
+    assert [finding.code for finding in find_syntax_errors(example.encode())] == [code]
+    assert not find_syntax_errors(corrected.encode())
 
 
 def slips() -> Iterator[str]:
@@ -270,13 +272,13 @@ def test_one_slip_is_one_finding() -> None:
     """Whichever character of a grant is missing or stands twice, no finding follows from another."""
     wrong = [text for text in slips() if is_refused(text.encode())]
     assert len(wrong) > 200
-    assert [text for text in wrong if len(faults(text.encode())) != 1] == []
+    assert [text for text in wrong if len(find_syntax_errors(text.encode())) != 1] == []
 
 
 def test_a_missing_bracket_is_said_with_what_mends_it() -> None:
     """The hint can be typed."""
-    assert faults(b'{"a": [1, {"b": 2')[0].hint.startswith("write `}]}` at the end")
-    suspect = faults(b'{\n  "rate": {\n    "perMinute": 30,\n  "a": []\n}\n')[0]
+    assert find_syntax_errors(b'{"a": [1, {"b": 2')[0].hint.startswith("write `}]}` at the end")
+    suspect = find_syntax_errors(b'{\n  "rate": {\n    "perMinute": 30,\n  "a": []\n}\n')[0]
     assert suspect.hint == "write `}` before the `}` at line 5 column 1"
 
 
@@ -289,12 +291,12 @@ def test_a_missing_bracket_is_said_with_what_mends_it() -> None:
 )  # fmt: skip
 def test_a_hint_says_what_to_write(text: str, hint: str) -> None:
     """As JSON writes it."""
-    assert faults(text.encode())[0].hint.startswith(hint)
+    assert find_syntax_errors(text.encode())[0].hint.startswith(hint)
 
 
 def test_a_long_part_is_shortened() -> None:
     """To 40 characters in a message."""
-    assert faults(b"[" + b"a" * 99 + b"]")[0].message == f"`{'a' * 39}…` has no quotes"
+    assert find_syntax_errors(b"[" + b"a" * 99 + b"]")[0].message == f"`{'a' * 39}…` has no quotes"
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
@@ -302,22 +304,22 @@ def test_a_long_part_is_shortened() -> None:
 def test_hostile_text_is_explained(piece: str, before: str) -> None:
     """A mebibyte of anything ends with findings, not in recursion."""
     data = (before + piece * ((MAX_BYTES - 4) // len(piece.encode()))).encode()
-    assert 1 <= len(faults(data)) <= MOST_FOUND
+    assert 1 <= len(find_syntax_errors(data)) <= MAX_FINDINGS
 
 
 def test_many_brackets_that_do_not_pair_are_explained() -> None:
     """Each kind left open within the other."""
     third = MAX_BYTES // 3
-    assert faults(b"[" * third + b"{" * third + b"]" * third)
-    assert faults(b"{" + b"[" * third + b"}" * third)
+    assert find_syntax_errors(b"[" * third + b"{" * third + b"]" * third)
+    assert find_syntax_errors(b"{" + b"[" * third + b"}" * third)
 
 
 @MANY
 @given(documents)
 def test_nothing_is_found_in_json(text: str) -> None:
     """The tolerant reader repairs nothing there, and reads to the end of the value."""
-    notes = Notes()
-    reader = Reader(text, notes).read()
+    notes = Findings()
+    reader = TolerantParser(text, notes).read()
     assert not notes
     assert reader.end == len(text.rstrip(" \t\r\n"))
 

@@ -7,9 +7,9 @@ from cortex_policy.cli.output.cases import json_line, junit, text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cortex_policy.manage.cases.suite import Outcome
+    from cortex_policy.manage.cases.suite import SuiteResult
 
-FORMATS: "dict[str, Callable[[Outcome], str]]" = {
+FORMATS: "dict[str, Callable[[SuiteResult], str]]" = {
     "text": text.render_results,
     "json": json_line.render_results,
     "junit": junit.render_results,

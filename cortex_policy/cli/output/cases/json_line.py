@@ -3,44 +3,44 @@
 import json
 
 from cortex_policy.core.text import escape_json
-from cortex_policy.manage.cases.coverage import Cover
-from cortex_policy.manage.cases.runner import Result, Trial
-from cortex_policy.manage.cases.suite import Outcome, percent_of
+from cortex_policy.manage.cases.coverage import Coverage
+from cortex_policy.manage.cases.runner import CaseResult, FileResult
+from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
 
 
-def render_results(outcome: Outcome) -> str:
+def render_results(outcome: SuiteResult) -> str:
     """Return one line."""
-    results = [result for one in outcome.trials for result in one.results]
-    failed = sum(bool(result.wrong) for result in results)
+    results = [result for one in outcome.files for result in one.results]
+    failed = sum(bool(result.failures) for result in results)
     return escape_json(json.dumps({
         "status": "ok" if outcome.passes else "fail",
         "passed": len(results) - failed,
         "failed": failed,
         "percent": outcome.percent,
-        "files": [_file(one) for one in outcome.trials],
-        "grants": [_grant(cover) for cover in outcome.covers],
+        "files": [_file(one) for one in outcome.files],
+        "grants": [_grant(cover) for cover in outcome.coverage],
         "warnings": list(outcome.warnings),
     })) + "\n"  # fmt: skip
 
 
-def _file(one: Trial) -> dict[str, object]:
+def _file(one: FileResult) -> dict[str, object]:
     return {
         "file": one.file,
         "grant": one.grant_id or None,
-        "problems": [{"line": flaw.line, "message": flaw.message, "hint": flaw.hint or None} for flaw in one.flaws],
+        "problems": [{"line": flaw.line, "message": flaw.message, "hint": flaw.hint or None} for flaw in one.errors],
         "cases": [_case(result) for result in one.results],
     }
 
 
-def _case(result: Result) -> dict[str, object]:
+def _case(result: CaseResult) -> dict[str, object]:
     why = result.why
     return {
         "name": result.case.name,
         "line": result.case.line,
-        "status": "fail" if result.wrong else "ok",
+        "status": "fail" if result.failures else "ok",
         "expect": str(result.case.expect),
-        "reason": str(result.got) if result.got is not None else None,
-        "wrong": list(result.wrong),
+        "reason": str(result.actual) if result.actual is not None else None,
+        "wrong": list(result.failures),
         "rule": why.step.rule if why is not None else None,
         "said": why.step.message if why is not None else None,
         "grant_file": why.file if why is not None else None,
@@ -49,11 +49,11 @@ def _case(result: Result) -> dict[str, object]:
     }
 
 
-def _grant(cover: Cover) -> dict[str, object]:
+def _grant(cover: Coverage) -> dict[str, object]:
     return {
         "id": cover.grant_id,
         "file": cover.file,
         "tested": cover.is_tested,
-        "percent": percent_of([cover]),
+        "percent": coverage_percent([cover]),
         "uncovered": list(cover.unmet),
     }

@@ -4,22 +4,22 @@ from xml.etree import ElementTree as ET
 
 from cortex_policy.cli.output.cases.text import failure_lines, file_error_text
 from cortex_policy.cli.output.junit_xml import suites_xml, xml_text
-from cortex_policy.manage.cases.suite import Outcome
+from cortex_policy.manage.cases.suite import SuiteResult
 
 _NO_CASE = "no case"
 
 
-def render_results(outcome: Outcome) -> str:
+def render_results(outcome: SuiteResult) -> str:
     """Return one suite; a service that finds no test takes the job for broken, so that none at all is one."""
     cases = []
-    for one in outcome.trials:
+    for one in outcome.files:
         file = xml_text(one.file)
         for result in one.results:
-            lines = [*map(xml_text, failure_lines(result))] if result.wrong else []
+            lines = [*map(xml_text, failure_lines(result))] if result.failures else []
             cases.append(_case(file, xml_text(result.case.name), lines))
-        if one.flaws:
-            cases.append(_case(file, file, [file_error_text(flaw) for flaw in one.flaws]))
-    gaps = [f"{cover.file}: no case shows that {said}" for cover in outcome.covers for said in cover.unmet]
+        if one.errors:
+            cases.append(_case(file, file, [file_error_text(flaw) for flaw in one.errors]))
+    gaps = [f"{cover.file}: no case shows that {said}" for cover in outcome.coverage for said in cover.unmet]
     return suites_xml("test", cases or [_case(_NO_CASE, _NO_CASE, [])], "\n".join(map(xml_text, gaps)))
 
 

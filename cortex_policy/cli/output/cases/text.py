@@ -4,38 +4,42 @@ import os
 
 from cortex_policy.cli.explanation import nearest_phrase
 from cortex_policy.core.text import escape, plural, printable
-from cortex_policy.manage.cases.coverage import Cover
-from cortex_policy.manage.cases.model import Flaw
-from cortex_policy.manage.cases.runner import COMPLETE, Result, Trial
-from cortex_policy.manage.cases.suite import Outcome, percent_of
-from cortex_policy.manage.validation.targets import TOOLS, option_of
+from cortex_policy.manage.cases.coverage import Coverage
+from cortex_policy.manage.cases.model import CaseFileError
+from cortex_policy.manage.cases.runner import COMPLETENESS_CASE, CaseResult, FileResult
+from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
+from cortex_policy.manage.validation.targets import TOOLS, root_option_if_needed
 
 _MAX_UNCOVERED = 10  # of a grant
 _RED, _YELLOW = "1;31", "1;33"
 
 
-def render_results(outcome: Outcome, *, colour: bool = False) -> str:
+def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
     """Return a passage for each case that failed and each grant that is not whole, and the summary as the last line."""
-    passages = [failure_text(one, result, colour=colour) for one in outcome.trials for result in one.failed]
-    passages += [file_error_text(flaw, colour=colour) for one in outcome.trials for flaw in one.flaws]
-    told = {one.grant_id for one in outcome.trials for result in one.failed if result.case.name == COMPLETE}
+    passages = [failure_text(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
+    passages += [file_error_text(flaw, colour=colour) for one in outcome.files for flaw in one.errors]
+    told = {
+        one.grant_id for one in outcome.files for result in one.failed_cases if result.case.name == COMPLETENESS_CASE
+    }
     passages += [
-        _uncovered_text(cover, colour=colour) for cover in outcome.covers if cover.unmet and cover.grant_id not in told
+        _uncovered_text(cover, colour=colour)
+        for cover in outcome.coverage
+        if cover.unmet and cover.grant_id not in told
     ]
     text = "".join(f"{text}\n\n" for text in passages) + f"{results_summary(outcome)}\n"
     return text if colour else escape(text)
 
 
-def failure_text(one: Trial, result: Result, *, colour: bool = False) -> str:
+def failure_text(one: FileResult, result: CaseResult, *, colour: bool = False) -> str:
     """Return what is wrong with a case, the rule that decided, and what would have come nearest."""
     place = f"{printable(one.file)}:{result.case.line}"
     head = f"{place}: {_colour('failed', _RED, colour=colour)}: {printable(result.case.name)}"
     return "\n".join([head, *(f"  {printable(line)}" for line in failure_lines(result))])
 
 
-def failure_lines(result: Result) -> list[str]:
+def failure_lines(result: CaseResult) -> list[str]:
     """Return each way in which a case is not as expected, and why."""
-    lines, why = list(result.wrong), result.why
+    lines, why = list(result.failures), result.why
     if why is not None:
         place = f"{why.file}:{why.step.line}" if why.step.line else why.file
         lines.append(f"{why.step.rule}: {why.step.message} [{place}]")
@@ -44,36 +48,36 @@ def failure_lines(result: Result) -> list[str]:
     return lines
 
 
-def file_error_text(flaw: Flaw, *, colour: bool = False) -> str:
+def file_error_text(flaw: CaseFileError, *, colour: bool = False) -> str:
     """Return what keeps a case file from being run."""
     head = f"{printable(flaw.file)}:{flaw.line}: {_colour('error', _RED, colour=colour)}: {printable(flaw.message)}"
     return f"{head}\n  hint: {printable(flaw.hint)}" if flaw.hint else head
 
 
-def results_summary(outcome: Outcome) -> str:
+def results_summary(outcome: SuiteResult) -> str:
     """Return how many cases there were, how many failed, and how much of the grants they show."""
     cases, failed = (sum(map(len, found)) for found in _cases(outcome))
-    broken = sum(bool(one.flaws) for one in outcome.trials)
-    parts = [f"{plural(cases, 'case')} in {plural(len(outcome.trials), 'file')}"]
+    broken = sum(bool(one.errors) for one in outcome.files)
+    parts = [f"{plural(cases, 'case')} in {plural(len(outcome.files), 'file')}"]
     well = "none failed" if broken else "all pass"
     parts.append(f"{failed} failed" if failed else well if cases else "nothing was tested")
     parts += [f"{plural(broken, 'file')} could not be run"] if broken else []
-    coverage = f"; coverage {int(outcome.percent)}%" if outcome.covers else ""
+    coverage = f"; coverage {int(outcome.percent)}%" if outcome.coverage else ""
     return ", ".join(parts) + coverage
 
 
-def _cases(outcome: Outcome) -> tuple[list[tuple[Result, ...]], list[tuple[Result, ...]]]:
-    return [one.results for one in outcome.trials], [one.failed for one in outcome.trials]
+def _cases(outcome: SuiteResult) -> tuple[list[tuple[CaseResult, ...]], list[tuple[CaseResult, ...]]]:
+    return [one.results for one in outcome.files], [one.failed_cases for one in outcome.files]
 
 
-def _uncovered_text(cover: Cover, *, colour: bool) -> str:
+def _uncovered_text(cover: Coverage, *, colour: bool) -> str:
     file = printable(cover.file)
     if not cover.is_tested:
         head = f"{file}: {_colour('untested', _YELLOW, colour=colour)}"
         root = os.path.abspath(cover.file).removesuffix(f"{TOOLS}/{cover.grant_id}.json")
-        command = printable(f"cortex-policy test --init {cover.grant_id}{option_of(root)}")
+        command = printable(f"cortex-policy test --init {cover.grant_id}{root_option_if_needed(root)}")
         return f"{head}\n  hint: write its first cases with `{command}`"
-    share = _colour(f"{int(percent_of([cover]))}% covered", _YELLOW, colour=colour)
+    share = _colour(f"{int(coverage_percent([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; no case shows that"]
     lines += [f"  {printable(said)}" for said in cover.unmet[:_MAX_UNCOVERED]]
     more = len(cover.unmet) - _MAX_UNCOVERED

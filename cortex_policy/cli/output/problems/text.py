@@ -7,7 +7,7 @@ from unicodedata import category, east_asian_width
 from cortex_policy.cli.output.problems.shared import has_location, severity_counts
 from cortex_policy.core.text import escape, plural, printable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
-from cortex_policy.schema.problems import MOST_SHOWN, Problem, Report
+from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem, Report
 
 _STYLES = {ERROR: "1;31", WARNING: "1;33", NOTE: "1;36"}
 _ELLIPSIS = "..."
@@ -66,7 +66,7 @@ def _line_and_span(problem: Problem) -> tuple[str, int, int]:
     source = problem.source
     start = min(max(0, problem.column - problem.source_column), len(source))
     tail = ""
-    if len(source) >= MOST_SHOWN and start < MOST_SHOWN - len(_ELLIPSIS):
+    if len(source) >= MAX_LINE_LENGTH and start < MAX_LINE_LENGTH - len(_ELLIPSIS):
         source, tail = source[: -len(_ELLIPSIS)], _ELLIPSIS  # so much was cut off, if nothing else was before
     last = problem.end_column - problem.source_column if problem.end_line == problem.line else len(source.rstrip())
     head = _ELLIPSIS if problem.source_column > 1 else ""

@@ -11,29 +11,31 @@ from cortex_policy.cli.output.cases import FORMATS
 from cortex_policy.cli.output.cases.text import render_results, results_summary
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import ALLOWED
-from cortex_policy.manage.cases.coverage import covered
-from cortex_policy.manage.cases.model import Case, CaseFile, Flaw
-from cortex_policy.manage.cases.runner import Subject, Trial, tried
-from cortex_policy.manage.cases.suite import Outcome
+from cortex_policy.manage.cases.coverage import measure_coverage
+from cortex_policy.manage.cases.model import Case, CaseFile, CaseFileError
+from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_file
+from cortex_policy.manage.cases.suite import SuiteResult
 
 JENKINS = XMLSchema(Path(__file__).parent.parent / "problems" / "jenkins-junit.xsd")
 DATA = json.dumps(GIT, indent=2).encode()
-SUBJECT = Subject(decode(DATA, "git"), DATA, "git.json")
+SUBJECT = GrantUnderTest(decode(DATA, "git"), DATA, "git.json")
 HOSTILE = "a\x1b[31m\u202e\0::error::##[x]"
 
 
-def outcome() -> Outcome:
+def outcome() -> SuiteResult:
     """Return the outcome of a file with a case that passes and one that fails, and of one that cannot be run."""
     cases = (Case("good", "tree", {}, ALLOWED, 3), Case(HOSTILE, HOSTILE, {"path": HOSTILE}, ALLOWED, 9))
-    trial = tried(CaseFile("a.cases.toml", "git", cases=cases), SUBJECT)
-    broken = Trial(HOSTILE, "", flaws=(Flaw(HOSTILE, 4, HOSTILE, HOSTILE),))
-    return Outcome((trial, broken), (covered(SUBJECT.grant, "git.json", [trial.seen]),), (HOSTILE,))
+    trial = run_file(CaseFile("a.cases.toml", "git", cases=cases), SUBJECT)
+    broken = FileResult(HOSTILE, "", flaws=(CaseFileError(HOSTILE, 4, HOSTILE, HOSTILE),))
+    return SuiteResult(
+        (trial, broken), (measure_coverage(SUBJECT.grant, "git.json", [trial.passed_cases]),), (HOSTILE,)
+    )
 
 
 def test_the_summary_counts() -> None:
     """Cases, files, and what could not be run."""
     assert results_summary(outcome()).startswith("2 cases in 2 files, 1 failed, 1 file could not be run; coverage ")
-    assert results_summary(Outcome((), ())) == "0 cases in 0 files, nothing was tested"
+    assert results_summary(SuiteResult((), ())) == "0 cases in 0 files, nothing was tested"
 
 
 def test_text_has_no_escapes_unless_it_is_coloured() -> None:
@@ -62,4 +64,4 @@ def test_junit_is_what_services_read() -> None:
     root = ET.fromstring(FORMATS["junit"](outcome()))  # noqa: S314 - our own
     JENKINS.validate(root)
     assert [len(case) for case in root[0].iter("testcase")] == [0, 1, 1]
-    JENKINS.validate(ET.fromstring(FORMATS["junit"](Outcome((), ()))))  # noqa: S314
+    JENKINS.validate(ET.fromstring(FORMATS["junit"](SuiteResult((), ()))))  # noqa: S314

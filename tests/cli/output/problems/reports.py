@@ -5,8 +5,8 @@ import os
 from hypothesis import strategies as st
 
 from cortex_policy.schema.catalog import RULES
-from cortex_policy.schema.fixes import Mend
-from cortex_policy.schema.problems import Finding, Problem, Replacement, Report, placed, unplaced
+from cortex_policy.schema.fixes import Fix
+from cortex_policy.schema.problems import Finding, Problem, Replacement, Report, file_problem, locate
 
 GRANT = """{
 \t"tool": "日本 git",
@@ -20,7 +20,7 @@ GRANT = """{
 """
 FOUND = (
     Finding("tool-id", "the tool is `日本 git`, the file `git`", pointer="/tool"),
-    Finding("action-twice", "the action `tree` stands twice", pointer="/actions/1", mend=Mend("/actions/1")),
+    Finding("action-twice", "the action `tree` stands twice", pointer="/actions/1", fix=Fix("/actions/1")),
     Finding("key-unknown", "`fsscope` is no key of a grant", "did you mean `fsScope`?", "/fsscope"),
     Finding("scope-dead", "the scope `docs/**` can never match", "write `docs`", "/fsScope/0"),
 )
@@ -29,10 +29,10 @@ TOOLS = ".cortex/policy/tools"
 REAL = Report(
     5,
     (
-        *placed(f"{TOOLS}/git.json", GRANT.encode(), FOUND),
-        unplaced(f"{TOOLS}/hg.json", "file-unsafe", "everyone may write to it", CHMOD),
-        unplaced(f"{TOOLS}/svn.json", "file-unsafe", "everyone may write to it", CHMOD),
-        unplaced(".cortex/policy/stamp.json", "stamp-missing", "there is no stamp"),
+        *locate(f"{TOOLS}/git.json", GRANT.encode(), FOUND),
+        file_problem(f"{TOOLS}/hg.json", "file-unsafe", "everyone may write to it", CHMOD),
+        file_problem(f"{TOOLS}/svn.json", "file-unsafe", "everyone may write to it", CHMOD),
+        file_problem(".cortex/policy/stamp.json", "stamp-missing", "there is no stamp"),
     ),
 )
 HOSTILE = "a\n::error::b\r%0A\x1b[31m\u202ec\0]]>&<\"'{0}[d](http://e)##[stop-commands]f,g:h\ufffe\udcff\x85\u2028`"

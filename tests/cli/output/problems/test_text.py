@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from cortex_policy.cli.output.problems.text import render_report
 from cortex_policy.core.text import printable
-from cortex_policy.schema.problems import MOST_SHOWN, Finding, Problem, Report, placed
+from cortex_policy.schema.problems import MAX_LINE_LENGTH, Finding, Problem, Report, locate
 
 GOLDEN = """\
 .cortex/policy/tools/git.json:2:10: note: the tool is `日本 git`, the file `git` [tool-id]
@@ -106,7 +106,7 @@ def test_a_place_of_many_lines_is_marked_to_the_end_of_its_first() -> None:
 def test_a_long_line_is_cut_where_nothing_is_meant() -> None:
     """Dots stand for what is left out."""
     text = "[" + "1, " * 99 + '"b", ' + "2, " * 99 + "3]"
-    (problem,) = placed("a", text.encode(), [Finding("shape-type", "it is wrong", pointer="/99")])
+    (problem,) = locate("a", text.encode(), [Finding("shape-type", "it is wrong", pointer="/99")])
     line, marks = rows(problem)
     assert line.startswith("...")
     assert line.endswith("...")
@@ -115,8 +115,8 @@ def test_a_long_line_is_cut_where_nothing_is_meant() -> None:
 
 def test_a_line_that_just_fits_is_whole_where_its_end_is_meant() -> None:
     """Dots would hide it."""
-    source = "x" * MOST_SHOWN
-    assert rows(line_of(source, MOST_SHOWN - 1, MOST_SHOWN)) == (source, " " * (MOST_SHOWN - 1) + "^")
+    source = "x" * MAX_LINE_LENGTH
+    assert rows(line_of(source, MAX_LINE_LENGTH - 1, MAX_LINE_LENGTH)) == (source, " " * (MAX_LINE_LENGTH - 1) + "^")
 
 
 def test_a_hint_may_have_lines() -> None:
