@@ -8,7 +8,7 @@ from cortex_policy.cli.streams import write_line
 
 POLL_SECONDS = 0.2
 OfRootOption = Annotated[
-    str | None, typer.Option("--root", metavar="DIR", help="Only filter_calls of this root, else of all.")
+    str | None, typer.Option("--root", metavar="DIR", help="Only calls of this root, else of all.")
 ]
 
 

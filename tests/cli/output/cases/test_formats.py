@@ -26,7 +26,7 @@ def outcome() -> SuiteResult:
     """Return the outcome of a file with a case that passes and one that fails, and of one that cannot be run."""
     cases = (Case("good", "tree", {}, ALLOWED, 3), Case(HOSTILE, HOSTILE, {"path": HOSTILE}, ALLOWED, 9))
     trial = run_file(CaseFile("a.cases.toml", "git", cases=cases), SUBJECT)
-    broken = FileResult(HOSTILE, "", flaws=(CaseFileError(HOSTILE, 4, HOSTILE, HOSTILE),))
+    broken = FileResult(HOSTILE, "", errors=(CaseFileError(HOSTILE, 4, HOSTILE, HOSTILE),))
     return SuiteResult(
         (trial, broken), (measure_coverage(SUBJECT.grant, "git.json", [trial.passed_cases]),), (HOSTILE,)
     )
