@@ -8,7 +8,7 @@ from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError, Value
 from cortex_policy.core.path_arguments import NO, YES, path_likelihood
 from cortex_policy.state import read_all
-from cortex_policy.state.enforcement import Trail, admit
+from cortex_policy.state.enforcement import AuditedCall, load_for_call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,11 +108,11 @@ def _decide_until_settled(
         deadline = time.monotonic() + call.wait_seconds
         asked = {**arguments.values, **arguments.untyped}
         is_kept = call.command != "explain"  # an explanation is not recorded
-        with Trail(call.grant, call.action, asked, call.cost, peek=call.peek, is_kept=is_kept) as trail:
+        with AuditedCall(call.grant, call.action, asked, call.cost, peek=call.peek, is_kept=is_kept) as trail:
             while True:
-                grant, settings = admit(call.grant, call.root, require_path=call.require_path)
+                grant, settings = load_for_call(call.grant, call.root, require_path=call.require_path)
                 args = {**arguments.values, **_coerce_all(grant, arguments.untyped)}
-                decision = trail.ask(grant, args, settings)
+                decision = trail.decide(grant, args, settings)
                 left = deadline - time.monotonic() if call.wait_seconds else 0.0
                 delay = _retry_delay(decision)
                 if delay is None or left <= 0:

@@ -9,7 +9,7 @@ from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.prompts import ask_widening, ask_yes_no
 from cortex_policy.core.text import escape, printable
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def widening_prompt_for_all(*, allowed: bool, json: bool, root: "Root | None" = 
             if root is not None:
                 _print_impact(root, found)
         elif widens(found.verdict) and not allowed:  # nobody says yes to what was not shown
-            raise NotDone("it may allow more than before", "say yes with `--allow-widening`")
+            raise NotDoneError("it may allow more than before", "say yes with `--allow-widening`")
         ask_widening(found.verdict, allowed=allowed)
 
     return show_and_ask

@@ -21,7 +21,7 @@ from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import readable_diff
 from cortex_policy.manage.editing.editor_command import command_to_open
 from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +79,7 @@ class EditScreen:
         """Ask for the word that lets a grant be widened."""
         try:
             ask_widening(change.meaning.verdict, allowed=False)
-        except NotDone:
+        except NotDoneError:
             self.say("it was not saved")
             return False
         return True

@@ -10,7 +10,7 @@ import typer
 from cortex_policy.cli.options import reject_nan
 from cortex_policy.core.compare.grants import widens
 from cortex_policy.core.text import printable
-from cortex_policy.state.writer_lock import NotDone, Patience
+from cortex_policy.state.writer_lock import LockWait, NotDoneError
 
 WideningOption = Annotated[
     bool, typer.Option("--allow-widening", help="Save what may allow more than before, without being asked.")
@@ -26,7 +26,7 @@ WaitOption = Annotated[
 def ask_yes_no(question: str, *, yes: bool) -> None:
     """Ask on a terminal; raise NotDone for anything but a yes."""
     if not yes and _read_answer(f"{question} [y/N]", "--yes").lower() not in {"y", "yes"}:
-        raise NotDone("cancelled")
+        raise NotDoneError("cancelled")
 
 
 def ask_widening(verdict: str, *, allowed: bool) -> None:
@@ -34,12 +34,12 @@ def ask_widening(verdict: str, *, allowed: bool) -> None:
     if allowed or not widens(verdict):
         return
     if _read_answer("it may allow more than before; type `widen` to save it", "--allow-widening") != "widen":
-        raise NotDone("cancelled")
+        raise NotDoneError("cancelled")
 
 
-def lock_wait(wait_seconds: float) -> Patience:
+def lock_wait(wait_seconds: float) -> LockWait:
     """Return how long to wait for another writer; who sits at a terminal is told for whom."""
-    return Patience(wait_seconds, _print_on_terminal)
+    return LockWait(wait_seconds, _print_on_terminal)
 
 
 def is_attended() -> bool:
@@ -53,13 +53,13 @@ def ask_text(question: str, default: str = "") -> str:
     line = _read_line()
     if not line:
         typer.echo(err=True)
-        raise NotDone("cancelled")
+        raise NotDoneError("cancelled")
     return line.strip() or default
 
 
 def _read_answer(question: str, option: str) -> str:
     if not is_attended():
-        raise NotDone("nobody is there to be asked", f"say it with `{option}`")
+        raise NotDoneError("nobody is there to be asked", f"say it with `{option}`")
     with suppress(termios.error):
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is no answer to it
     typer.echo(f"{printable(question)}: ", nl=False, err=True)

@@ -16,7 +16,7 @@ from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.path_lookup import RootName
 from cortex_policy.state import OPEN_DIRECTORY, Root, boot_id, read_all, sha256, state_directory
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.enforcement import settings_of
+from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.ledger import open_state
 
 TYPE_CHECKING = False
@@ -67,7 +67,7 @@ class ReaderAcknowledger:
             if identity == self._identity:
                 return
             was_stable = is_stable(identity)
-            stamp = stamps.read(root)
+            stamp = stamps.read_stamp(root)
             if stamp is not None:
                 self._write(stamp)
                 self._identity = identity if was_stable else None
@@ -166,7 +166,7 @@ def _read_acknowledgement(descriptor: int) -> Acknowledgement | None:
 def _open_directory(root: Root) -> int:
     """Open the directory of the rate state; raise StateError if it cannot be used."""
     status = os.stat(root.path)
-    state_dir = state_directory(settings_of(root.path).state_dir)
+    state_dir = state_directory(effective_settings(root.path).state_dir)
     os.close(open_state((status.st_dev, status.st_ino), boot_id(), state_dir))  # creates and checks it
     return os.open(state_dir, OPEN_DIRECTORY)
 

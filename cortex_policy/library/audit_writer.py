@@ -7,8 +7,8 @@ from time import time_ns
 from cortex_policy.core.audit_event import trace_id
 from cortex_policy.core.audit_line import UNKNOWN_CALLER, Caller, LineTemplate
 from cortex_policy.core.model import StateError
-from cortex_policy.state.audit_log import Log
-from cortex_policy.state.audit_record import version_of
+from cortex_policy.state.audit_log import AuditLog
+from cortex_policy.state.audit_record import stamp_version
 from cortex_policy.state.paths import working_directory
 
 TYPE_CHECKING = False
@@ -32,10 +32,10 @@ class AuditWriter:
 
     def __init__(self) -> None:
         """Open nothing yet."""
-        self._log: Log | None = None
+        self._log: AuditLog | None = None
         self._version: tuple[int, int | None] = 0, None  # of the stamp, behind the generation in which it was read
 
-    def open(self, settings: "Settings") -> Log | None:
+    def open(self, settings: "Settings") -> AuditLog | None:
         """Open the log of these settings.
 
         If that fails, raise LogError, or return None if the settings ignore errors of the log.
@@ -45,9 +45,9 @@ class AuditWriter:
             return log
         try:
             if log is None:
-                self._log = log = Log(settings, sha256)
+                self._log = log = AuditLog(settings, sha256)
             else:
-                log.use(settings)
+                log.reopen(settings)
         except StateError:
             if settings.audit_on_error != "ignore":
                 raise
@@ -55,7 +55,7 @@ class AuditWriter:
         return log
 
     def write(
-        self, log: Log, entry: "CachedGrant", action: str, args: "Mapping[str, object]", answer: "Decision"
+        self, log: AuditLog, entry: "CachedGrant", action: str, args: "Mapping[str, object]", answer: "Decision"
     ) -> None:
         """Write the decision of an ordinary call; raise LogError if that fails, unless the settings ignore it."""
         form = entry.lines.get(action) or self._line_form(entry, action)
@@ -85,7 +85,7 @@ class AuditWriter:
         """Read the version of the stamp. It is valid for a generation: nothing in its directory changes in one."""
         origin = entry.grant.origin
         generation = entry.generation  # INVARIANT: it starts before the stamp is read
-        version = version_of(origin.root if origin is not None else None)
+        version = stamp_version(origin.root if origin is not None else None)
         self._version = generation, version
         return version
 

@@ -5,11 +5,17 @@ from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Requ
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
 from cortex_policy.library.cache import Cache, CachedGrant, StoreStats
 from cortex_policy.library.path_lookup import RootName
-from cortex_policy.state import shortage
-from cortex_policy.state.enforcement import Trail, admit_from, believed, refuse_stop_of_host, settings_of
+from cortex_policy.state import shortage_error
+from cortex_policy.state.enforcement import (
+    AuditedCall,
+    check_emergency_stop_of_host,
+    effective_settings,
+    load_for_call_from,
+    require_stamp,
+)
 from cortex_policy.state.grants import check_id, read_grant
 from cortex_policy.state.mapped_ledger import FileBudgets
-from cortex_policy.state.paths import guarded, places
+from cortex_policy.state.paths import protected_paths, resolve_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +56,7 @@ class Decider:
             entry = self._cache.get_verified(grant_id)
             return entry.grant if entry is not None else self._read_grant(grant_id, self._load).grant
         except OSError as error:
-            raise shortage(error) or error from None
+            raise shortage_error(error) or error from None
 
     def decide(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
@@ -70,7 +76,7 @@ class Decider:
         try:
             return self._decide_in_full(entry, grant_id, action, args, cost)
         except OSError as error:
-            raise shortage(error) or error from None
+            raise shortage_error(error) or error from None
 
     def enforce(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
@@ -120,8 +126,8 @@ class Decider:
         grant, plain = entry.grant, exact_arguments(args)
         origin = grant.origin
         assert origin is not None  # noqa: S101 - it was read from a file
-        protected = entry.preconditions.protected if entry.preconditions else guarded(origin, entry.settings)
-        request = Request(action, plain, places(grant, origin, plain, protected), cost)
+        protected = entry.preconditions.protected if entry.preconditions else protected_paths(origin, entry.settings)
+        request = Request(action, plain, resolve_paths(grant, origin, plain, protected), cost)
         decision = check_rules(grant, request, entry.settings)  # not `... or ...`: a denial is false
         if decision is None:
             decision = decide_rate(grant, request, _full_budget(grant, cost))
@@ -134,9 +140,9 @@ class Decider:
         grant_id, action = exact_text(grant_id, "an id"), exact_text(action, "an action")
         cost, plain = exact_count(cost, "cost"), exact_arguments(args)
         try:
-            with Trail(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as trail:
+            with AuditedCall(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as trail:
                 entry = entry or self._read_grant(grant_id, self._load_for_call)
-                decision = trail.ask(entry.grant, plain, entry.settings, self._budgets_of(entry))
+                decision = trail.decide(entry.grant, plain, entry.settings, self._budgets_of(entry))
         except AccessDenied:
             self._refusals += 1
             raise
@@ -183,13 +189,13 @@ class Decider:
         return self._cache.read(name, lambda: load(name))
 
     def _load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
-        refuse_stop_of_host()
-        return admit_from(self.root.resolve(), grant_id)
+        check_emergency_stop_of_host()
+        return load_for_call_from(self.root.resolve(), grant_id)
 
     def _load(self, grant_id: str) -> "tuple[Grant, Settings]":
         root = self.root.resolve()
         grant = read_grant(root, grant_id)
-        return grant, believed(grant, settings_of(root.path))
+        return grant, require_stamp(grant, effective_settings(root.path))
 
     def _budgets_of(self, entry: CachedGrant) -> "FileBudgets | MemoryBudgets":
         if self._caller_budgets is not None:

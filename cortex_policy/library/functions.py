@@ -4,9 +4,9 @@ from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import denial
 from cortex_policy.core.plain_objects import exact_grant
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_path, exact_text
-from cortex_policy.state import shortage
-from cortex_policy.state.emergency_stop import refuse_since
-from cortex_policy.state.enforcement import Trail, believed, refuse_stop_of_host, settings_of
+from cortex_policy.state import shortage_error
+from cortex_policy.state.emergency_stop import deny_if_stopped_since
+from cortex_policy.state.enforcement import AuditedCall, check_emergency_stop_of_host, effective_settings, require_stamp
 from cortex_policy.state.grants import check_id, find_root, read_grant
 
 TYPE_CHECKING = False
@@ -31,9 +31,9 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
     try:
         policy_root = find_root(path)
         grant = read_grant(policy_root, grant_id)
-        believed(grant, settings_of(policy_root.path))
+        require_stamp(grant, effective_settings(policy_root.path))
     except OSError as error:
-        raise shortage(error) or error from None
+        raise shortage_error(error) or error from None
     return grant
 
 
@@ -63,14 +63,14 @@ def enforce(
     """
     grant, action, cost = exact_grant(grant), exact_text(action, "an action"), exact_count(cost, "cost")
     plain = exact_arguments(args)
-    with Trail(grant.id, action, plain, cost, peek=False, sinks=sinks) as trail:
+    with AuditedCall(grant.id, action, plain, cost, peek=False, sinks=sinks) as trail:
         trail.grant = grant
-        refuse_stop_of_host()
+        check_emergency_stop_of_host()
         settings = DEFAULTS
         if grant.origin is not None:
-            refuse_since(grant.origin)
-            settings = believed(grant, settings_of(grant.origin.root))
-        decision = trail.ask(grant, plain, settings, budgets)
+            deny_if_stopped_since(grant.origin)
+            settings = require_stamp(grant, effective_settings(grant.origin.root))
+        decision = trail.decide(grant, plain, settings, budgets)
     if not decision:
         raise denial(decision)
     return decision

@@ -10,7 +10,7 @@ from stat import S_IFLNK
 
 from cortex_policy.core.model import Decision, ResolvedPath
 from cortex_policy.core.prepared_grant import PreparedGrant, is_plain_path
-from cortex_policy.state.paths import ENTER, MAX_COMPONENTS
+from cortex_policy.state.paths import MAX_COMPONENTS, OPEN_COMPONENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _is_without_links(absolute: str, preconditions: "Preconditions") -> bool:
     """
     *above, last = absolute[preconditions.plain_root_length :].split("/")
     try:
-        directory = os.open(preconditions.plain_root or "", ENTER)
+        directory = os.open(preconditions.plain_root or "", OPEN_COMPONENT)
     except OSError:
         return False
     try:
@@ -124,7 +124,7 @@ def _is_without_links(absolute: str, preconditions: "Preconditions") -> bool:
         if (status.st_dev, status.st_ino) != preconditions.identities[0]:
             return False
         for name in above:
-            child = os.open(name, ENTER, dir_fd=directory)
+            child = os.open(name, OPEN_COMPONENT, dir_fd=directory)
             os.close(directory)
             directory = child
             if _is_protected(os.fstat(directory), preconditions):

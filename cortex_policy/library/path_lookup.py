@@ -7,7 +7,7 @@ from cortex_policy.core.model import Value
 from cortex_policy.library.inotify import APPEARED, ITSELF
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.paths import Guarded, beginnings
+from cortex_policy.state.paths import ProtectedPaths, rotated_prefixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _exists(path: str, directory: str, visit: "Visit") -> bool:
     return True  # it appeared just now
 
 
-def find_plain_root(root: str, protected: Guarded) -> str | None:
+def find_plain_root(root: str, protected: ProtectedPaths) -> str | None:
     """Return the root with a `/` if ordinary paths can be resolved below it, else None (`Preconditions.plain_root`)."""
     top = f"{root.rstrip('/')}/"
     if not root.isascii():
@@ -99,7 +99,7 @@ def find_plain_root(root: str, protected: Guarded) -> str | None:
             return None
         if folded.startswith(other):
             return None
-    if any(folded.startswith(beginnings(log)) for log in protected.logs):
+    if any(folded.startswith(rotated_prefixes(log)) for log in protected.logs):
         return None  # a rotated log could get this name
     for above in _ancestors(root):
         status = os.lstat(above)

@@ -14,10 +14,10 @@ from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
 from cortex_policy.library.path_lookup import RootName, find_plain_root, walk
 from cortex_policy.state import Root, settings_directories
-from cortex_policy.state.enforcement import refuse_stop, refuse_stop_of_host, settings_of
-from cortex_policy.state.grants import Directory, Trust
+from cortex_policy.state.enforcement import check_emergency_stop, check_emergency_stop_of_host, effective_settings
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.ledger_directory import is_local
-from cortex_policy.state.paths import Guarded, guarded
+from cortex_policy.state.paths import ProtectedPaths, protected_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Preconditions(Value):
     root: Root
     identities: tuple[tuple[int, int], ...]
     settings: Settings
-    protected: Guarded
+    protected: ProtectedPaths
     stamp: Identity | None
     plain_root: str | None
     plain_root_length: int = 0
@@ -183,16 +183,16 @@ class PreconditionWatcher:
 
 def read_preconditions(name: RootName) -> Preconditions:
     """Read all preconditions; raise CortexPolicyError or OSError if one of them denies, or cannot be read."""
-    refuse_stop_of_host()
+    check_emergency_stop_of_host()
     root = name.resolve()
-    trust = Trust(root)
-    with Directory(trust) as policy:
-        refuse_stop(policy)
+    trust = TrustCheck(root)
+    with PolicyDirectory(trust) as policy:
+        check_emergency_stop(policy)
         policy.descend("tools")
-    trust.settle()
-    settings = settings_of(root.path)
+    trust.raise_if_unsafe()
+    settings = effective_settings(root.path)
     top, _, above, last = identities = tuple(policy.identities)
-    protected = guarded(Origin(root.path, "", "", top, above, last), settings)
+    protected = protected_paths(Origin(root.path, "", "", top, above, last), settings)
     stamp = _stamp_identity(root) if settings.stamp == "require" else None
     plain_root = find_plain_root(root.path, protected)
     return Preconditions(root, identities, settings, protected, stamp, plain_root, len(plain_root or ""))

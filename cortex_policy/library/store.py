@@ -8,7 +8,7 @@ from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageEr
 from cortex_policy.core.plain_values import exact_path, exact_text
 from cortex_policy.library.decider import Decider
 from cortex_policy.library.path_lookup import find_root_name
-from cortex_policy.state.grants import Directory, Trust
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,10 +165,10 @@ class PolicyStore(Decider):
         self._polling = self._executor = self._subscriptions = None
 
     def _grant_ids(self) -> list[str]:
-        trust = Trust(self.root.resolve())
+        trust = TrustCheck(self.root.resolve())
         try:
-            with Directory(trust, "tools") as tools:
-                trust.settle()
+            with PolicyDirectory(trust, "tools") as tools:
+                trust.raise_if_unsafe()
                 return tools.grant_ids()[: self._cache.max_grants]
         except FileNotFoundError:
             return []

@@ -9,9 +9,9 @@ from cortex_policy.core.audit_event import timestamp
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings, Value
 from cortex_policy.manage.transaction.record import current_author
-from cortex_policy.state.approval_store import Docket
-from cortex_policy.state.enforcement import settings_of
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.approval_store import ApprovalStore
+from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class AnswerResult(Value):
 def list_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
     """Return what waits and what was answered lately, of all roots or of one; raise StateError."""
     with _open_store() as docket:
-        found = [_details(matter, docket) for matter in docket.matters]
+        found = [_details(matter, docket) for matter in docket.requests]
     return tuple(plea for plea in found if root is None or plea.root == json_safe(os.path.realpath(root)))
 
 
@@ -88,32 +88,34 @@ def answer_request(request_id: str, root: str | None = None, *, approved: bool) 
     A no also takes back a yes that was not used yet; a yes takes back no no.
     """
     with _open_store() as docket:
-        matter = next((one for one in docket.matters if one.id == request_id), None)
+        matter = next((one for one in docket.requests if one.id == request_id), None)
         plea = _details(matter, docket) if matter is not None else None
         if plea is None or (root is not None and plea.root != json_safe(os.path.realpath(root))):
             raise _unknown_request_error(request_id)
         if plea.status == (APPROVED if approved else DENIED):
             return AnswerResult(plea, is_changed=False)
         if plea.status in _CLOSED:
-            raise NotDone(f"`{request_id}` {_CLOSED[plea.status]}", "see what waits with `cortex-policy approvals`")
+            raise NotDoneError(
+                f"`{request_id}` {_CLOSED[plea.status]}", "see what waits with `cortex-policy approvals`"
+            )
         docket.add(_answer_line(request_id, docket, approved=approved))
     return AnswerResult(get_request(request_id), is_changed=True)
 
 
-def _open_store() -> Docket:
-    return Docket(_settings(), makes=False, is_operator=True)
+def _open_store() -> ApprovalStore:
+    return ApprovalStore(_settings(), makes=False, is_operator=True)
 
 
 def _settings() -> Settings:
-    return settings_of(None)
+    return effective_settings(None)
 
 
-def _unknown_request_error(request_id: str) -> NotDone:
+def _unknown_request_error(request_id: str) -> NotDoneError:
     hint = "see what waits with `cortex-policy approvals`, as the user whose call it is, or with the same settings"
-    return NotDone(f"no request `{request_id}`", hint)
+    return NotDoneError(f"no request `{request_id}`", hint)
 
 
-def _answer_line(request_id: str, docket: Docket, *, approved: bool) -> bytes:
+def _answer_line(request_id: str, docket: ApprovalStore, *, approved: bool) -> bytes:
     who = current_author()
     return to_line({
         "type": "decision",
@@ -127,7 +129,7 @@ def _answer_line(request_id: str, docket: Docket, *, approved: bool) -> bytes:
     })  # fmt: skip
 
 
-def _details(matter: ApprovalRequest, docket: Docket) -> RequestDetails:
+def _details(matter: ApprovalRequest, docket: ApprovalStore) -> RequestDetails:
     members, shown = matter.members, matter.members.get("proposal")
     told: Mapping[str, object] = shown if matter.call and isinstance(shown, dict) else {}
     status, left = _status(matter, docket)
@@ -143,7 +145,7 @@ def _details(matter: ApprovalRequest, docket: Docket) -> RequestDetails:
     )  # fmt: skip
 
 
-def _status(matter: ApprovalRequest, docket: Docket) -> tuple[str, float | None]:
+def _status(matter: ApprovalRequest, docket: ApprovalStore) -> tuple[str, float | None]:
     if matter.call:
         how = request_status(matter, docket.clock, docket.timeout_seconds)
         return how.status, how.left_ns / _SECOND if how.is_live else None

@@ -8,9 +8,9 @@ from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_id, read_grant
 from cortex_policy.state.ledger import Ledger, open_state
-from cortex_policy.state.ledger_directory import unusable
-from cortex_policy.state.ledger_maintenance import drop, remove_all
-from cortex_policy.state.ledger_ring import Key
+from cortex_policy.state.ledger_directory import unusable_error
+from cortex_policy.state.ledger_maintenance import remove_all_budgets, remove_budget
+from cortex_policy.state.ledger_ring import BudgetKey
 from cortex_policy.state.settings import find_state_directory
 
 TYPE_CHECKING = False
@@ -92,14 +92,14 @@ def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple
     actions, tool, boot = actions_of(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
 
     def forget(directory: int) -> tuple[str, ...]:
-        return tuple(word for word in actions if drop(directory, Key(boot, tool, word).name))
+        return tuple(word for word in actions if remove_budget(directory, BudgetKey(boot, tool, word).name))
 
     return _in_state(root, forget)
 
 
 def purge_budgets(root: Root) -> int:
     """Remove all rate state of a root, whatever files are there; return their number."""
-    return _in_state(root, remove_all)
+    return _in_state(root, remove_all_budgets)
 
 
 def ledger_of(root: Root) -> Ledger:
@@ -122,4 +122,4 @@ def _in_state(root: Root, work: "Callable[[int], T]") -> "T":
         finally:
             os.close(directory)
     except OSError as error:
-        raise unusable(error, ledger.state_dir) from None
+        raise unusable_error(error, ledger.state_dir) from None

@@ -9,10 +9,10 @@ from cortex_policy import state as host
 from cortex_policy.core.model import Value
 from cortex_policy.core.text import printable
 from cortex_policy.state import Root
-from cortex_policy.state.atomic_write import settle
-from cortex_policy.state.emergency_stop import MOST_SAID, NAME, Stop, of_host, of_policy, of_root
-from cortex_policy.state.grants import Directory, Trust
-from cortex_policy.state.writer_lock import NotDone, check_straight
+from cortex_policy.state.atomic_write import sync_directory
+from cortex_policy.state.emergency_stop import MAX_REASON_BYTES, NAME, EmergencyStop, host_stop, policy_stop, root_stop
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.writer_lock import NotDoneError, check_not_replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,20 +25,20 @@ _OTHERWISE = "stop the whole host with `sudo mkdir -p /etc/cortex-policy && sudo
 class StopResult(Value):
     """The stop that stands, and whether it is a new one."""
 
-    stop: Stop
+    stop: EmergencyStop
     is_changed: bool
 
 
 class ResumeResult(Value):
     """What is known of the stop that was ended, if one was."""
 
-    stop: Stop | None
+    stop: EmergencyStop | None
     is_changed: bool
 
 
-def active_stops(root: Root) -> tuple[Stop, ...]:
+def active_stops(root: Root) -> tuple[EmergencyStop, ...]:
     """Return the stops that deny every call of a root: the host's first."""
-    return tuple(filter(None, (of_host(host.SYSTEM_SETTINGS), of_root(root))))
+    return tuple(filter(None, (host_stop(host.SYSTEM_SETTINGS), root_stop(root))))
 
 
 def stop_root(root: Root, reason: str = "") -> StopResult:
@@ -49,36 +49,36 @@ def stop_root(root: Root, reason: str = "") -> StopResult:
     """
     with _open_policy(root, _OTHERWISE) as policy:
         is_made = _create_stop(policy.descriptor, reason)
-    stop = of_root(root)
+    stop = root_stop(root)
     if stop is None:
-        raise NotDone(f"`{policy.path}/{NAME}` was removed meanwhile, or the directory replaced", "try again")
+        raise NotDoneError(f"`{policy.path}/{NAME}` was removed meanwhile, or the directory replaced", "try again")
     return StopResult(stop, is_made)
 
 
 def resume_root(root: Root) -> ResumeResult:
     """End the stop of a root, whoever made it; raise NotDone where it cannot be removed."""
     with _open_policy(root, f"see why with `ls -ld {quoted(f'{root.path}/.cortex/policy/{NAME}')}`") as policy:
-        check_straight(policy)
-        ended = of_policy(policy)
+        check_not_replaced(policy)
+        ended = policy_stop(policy)
         with suppress(FileNotFoundError):  # there is none, or another operator was faster
             mode = os.stat(NAME, dir_fd=policy.descriptor, follow_symlinks=False).st_mode
             remove = os.rmdir if stat.S_ISDIR(mode) else os.unlink
             remove(NAME, dir_fd=policy.descriptor)
-            settle(policy.descriptor)
+            sync_directory(policy.descriptor)
             return ResumeResult(ended, is_changed=True)
     return ResumeResult(None, is_changed=False)
 
 
 @contextmanager
-def _open_policy(root: Root, hint: str) -> "Iterator[Directory]":
+def _open_policy(root: Root, hint: str) -> "Iterator[PolicyDirectory]":
     """Open the policy directory, whatever its modes and owners, and word what the disk refuses in it."""
-    policy = Directory(Trust(root))
+    policy = PolicyDirectory(TrustCheck(root))
     try:
         with policy:
             yield policy
     except OSError as error:
         file = error.filename if os.path.isabs(str(error.filename)) else f"{policy.path}/{NAME}"
-        raise NotDone(f"`{file}`: {(error.strerror or str(error)).lower()}", hint) from None
+        raise NotDoneError(f"`{file}`: {(error.strerror or str(error)).lower()}", hint) from None
 
 
 def _create_stop(policy: int, reason: str) -> bool:
@@ -94,11 +94,11 @@ def _create_stop(policy: int, reason: str) -> bool:
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    settle(policy)
+    sync_directory(policy)
     return True
 
 
 def _reason_line(reason: str) -> bytes:
     """Return a reason as one line that every reader shows whole."""
     text = printable(" ".join(reason.split()))
-    return text.encode()[: MOST_SAID - 1].decode(errors="ignore").encode() + b"\n" if text else b""
+    return text.encode()[: MAX_REASON_BYTES - 1].decode(errors="ignore").encode() + b"\n" if text else b""

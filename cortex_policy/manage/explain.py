@@ -25,9 +25,9 @@ from cortex_policy.core.model import (
 from cortex_policy.core.operator_commands import command, with_root
 from cortex_policy.core.rule_steps import DENIES, FAILS, NOT_ASKED, RULES, RuleStep
 from cortex_policy.state import Root, sha256
-from cortex_policy.state.approval_store import docket_file
-from cortex_policy.state.enforcement import requested
-from cortex_policy.state.grants import Directory, Trust
+from cortex_policy.state.approval_store import approvals_file
+from cortex_policy.state.enforcement import build_request
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.users import Owner, owner_of
 
 TYPE_CHECKING = False
@@ -87,7 +87,7 @@ def _decide_without_rate(
 ) -> Decision | None:
     """Return a decision by all rules but the rate, which could not be asked; None where it was not that alone."""
     try:
-        request = requested(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
+        request = build_request(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
     except CortexPolicyError:
         return None
     if request is None or check_rules(grant, request, settings) is not None:
@@ -118,7 +118,7 @@ def _file_of_remedy(decided: _DecidedCall) -> str:
     """Return the path of what an operator's command would change."""
     decision = decided.decision
     if _waits_for_human(decision):
-        return docket_file(decided.settings)
+        return approvals_file(decided.settings)
     if decision.reason is APPROVAL_REQUIRED and (written := _sensitive_setting(decided.root)) is not None:
         return written.source
     if decision.reason is RATE_LIMITED and decision.retryable:
@@ -131,7 +131,7 @@ def _file_of_remedy(decided: _DecidedCall) -> str:
 
 def _read_decided_bytes(root: str, grant_id: str, digest: str | None) -> bytes | None:
     """Return the bytes that were decided on, None where the file holds others by now, or cannot be read."""
-    with suppress(OSError, GrantError), Directory(Trust(Root(root, named=True)), "tools") as tools:
+    with suppress(OSError, GrantError), PolicyDirectory(TrustCheck(Root(root, named=True)), "tools") as tools:
         data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
         if sha256(data).hexdigest() == digest:
             return data
@@ -141,10 +141,10 @@ def _read_decided_bytes(root: str, grant_id: str, digest: str | None) -> bytes |
 def _sensitive_setting(root: str) -> "SettingValue | None":
     """Return where it is set what becomes of calls for sensitive data, None where nobody can know."""
     from cortex_policy.core.settings import resolve_setting  # noqa: PLC0415 - only where something is set
-    from cortex_policy.state.settings import layers  # noqa: PLC0415
+    from cortex_policy.state.settings import read_layers  # noqa: PLC0415
 
     try:
-        winner = resolve_setting(layers(root, asks_all=False), "sensitive").effective
+        winner = resolve_setting(read_layers(root, asks_all=False), "sensitive").effective
     except CortexPolicyError:  # they changed since, and cannot be believed any more
         return None
     return winner if winner.source else None
@@ -164,9 +164,9 @@ def _is_audit_error(error: CortexPolicyError) -> bool:
     """Whether it is the audit log that could not be written."""
     if error.reason is not STATE_UNAVAILABLE:
         return False
-    from cortex_policy.state.audit_errors import LogError  # noqa: PLC0415 - few calls fail so
+    from cortex_policy.state.audit_errors import AuditLogError  # noqa: PLC0415 - few calls fail so
 
-    return isinstance(error, LogError)
+    return isinstance(error, AuditLogError)
 
 
 def _explain_failure(call: "Call", error: CortexPolicyError, stage: str = "") -> CallExplanation:

@@ -8,7 +8,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root
-from cortex_policy.state.grants import Directory, Trust
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, group_may_write
 
 TYPE_CHECKING = False
@@ -22,9 +22,9 @@ MAX_NAMED = 3
 
 def unsafe_files(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[Problem]":
     """Find what others could change, with the one command for each kind; doubts about the files are known already."""
-    trust = Trust(root)
+    trust = TrustCheck(root)
     try:
-        with Directory(trust, "tools"):
+        with PolicyDirectory(trust, "tools"):
             pass
     except FileNotFoundError:
         return
@@ -55,8 +55,8 @@ def unsafe_warning(faults: list[str]) -> list[str]:
 
 def find_unsafe(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
     """Return what is unsafe about the files of these grants, or of all; what cannot be opened is not told here."""
-    trust = Trust(root)
-    with suppress(FileNotFoundError, GrantError), Directory(trust, "tools") as tools:
+    trust = TrustCheck(root)
+    with suppress(FileNotFoundError, GrantError), PolicyDirectory(trust, "tools") as tools:
         for grant_id in grant_ids or tools.grant_ids():
             with suppress(FileNotFoundError, GrantError):
                 tools.read(f"{grant_id}.json", 0)

@@ -4,7 +4,7 @@ from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError, Value
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Directory, Trust, check_id, read_grant
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, read_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ class GrantRow(Value):
 def grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
     """Return every grant of a root, sorted by id; a broken one is a row, never the end of the list."""
     try:
-        with Directory(Trust(root), "tools") as tools:
+        with PolicyDirectory(TrustCheck(root), "tools") as tools:
             ids = tools.grant_ids()
     except FileNotFoundError:
         return ()
     try:
-        stamp = stamps.read(root)
+        stamp = stamps.read_stamp(root)
     except GrantError:  # a broken stamp stamps nothing; `stamp_problem` says what is wrong with it
         stamp = None
     return tuple(_row(root, grant_id, stamp) for grant_id in track(ids))
@@ -40,7 +40,7 @@ def grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
 def stamp_error(root: Root) -> GrantError | None:
     """Return why the stamp of a root cannot be read, None where it can, or there is none."""
     try:
-        stamps.read(root)
+        stamps.read_stamp(root)
     except GrantError as error:
         return error
     return None
@@ -73,7 +73,7 @@ def _row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> GrantRow:
 def _decode_unsafe(root: Root, grant_id: str) -> Grant | None:
     """Decode a grant that no check would believe, so that an operator can see what it says."""
     try:
-        with Directory(Trust(root), "tools") as tools:
+        with PolicyDirectory(TrustCheck(root), "tools") as tools:
             return decode(tools.read(f"{grant_id}.json", MAX_BYTES + 1), grant_id)
     except (FileNotFoundError, GrantError):
         return None  # the row says why

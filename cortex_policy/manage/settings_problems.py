@@ -9,7 +9,7 @@ from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.catalog import severity_of
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem
 from cortex_policy.state import read_all
-from cortex_policy.state.settings import LARGEST, layers, operator_errors
+from cortex_policy.state.settings import MAX_BYTES, operator_errors, read_layers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class _Location(Value):
 def settings_error(root: str) -> GrantError | None:
     """Return why every check of a root answers 27, None where the settings can be trusted and read."""
     try:
-        layers(root, asks_all=False)
+        read_layers(root, asks_all=False)
     except GrantError as error:
         return error
     return None
@@ -92,7 +92,7 @@ def _lines(file: str) -> list[str]:
     try:
         descriptor = os.open(file, _FLAGS)
         try:
-            data = read_all(descriptor, LARGEST) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+            data = read_all(descriptor, MAX_BYTES) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
         finally:
             os.close(descriptor)
     except OSError:

@@ -11,11 +11,11 @@ from cortex_policy.manage.transaction.record import entry_for_stamp, history_lim
 from cortex_policy.manage.transaction.recovery import digest_grants, recover, supported_version
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import replace
-from cortex_policy.state.grants import Directory, Trust
+from cortex_policy.state.atomic_write import atomic_replace
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history import History
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience, locked
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError, hold_writer_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,48 +33,48 @@ class StampMismatch(Value):
     problem: str
 
 
-def write_stamp(root: Root, patience: Patience = AT_ONCE) -> tuple[Stamp, bool]:
+def write_stamp(root: Root, patience: LockWait = NO_WAIT) -> tuple[Stamp, bool]:
     """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
-    with locked(root, patience) as lock:
+    with hold_writer_lock(root, patience) as lock:
         history = History(lock, history_limits(root))
         with suppress(CortexPolicyError):  # what is broken, or not for us, is told below or made anew
             recover(root, lock, history)
         file, grants = stamps.stamp_file(root.path), _digests_if_present(lock.tools())
         data = _read_bytes(lock.policy, file)
         try:
-            old = stamps.decode(data, root)
+            old = stamps.decode_stamp(data, root)
         except GrantError:  # broken, by a merge or a hand: the version goes on, the rest is made anew
             old = None
         if old is not None and old.grants == grants and not old.pending:
             return old, False
         last = _last_version(data, file) if old is None else supported_version(old, file)
         if last + 1 not in stamps.VERSIONS:
-            raise NotDone(f"the version in `{file}` cannot go up any more", _removal_hint(file))
+            raise NotDoneError(f"the version in `{file}` cannot go up any more", _removal_hint(file))
         new = Stamp(last + 1, grants, {})
         history.begin(entry_for_stamp(old, new))
         try:
-            replace(lock.policy.descriptor, "stamp.json", stamps.encode(new), look=lock.check)
+            atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(new), look=lock.check)
         except BaseException:
             history.abandon(old)
             raise
         history.finish(new)
-        git_ignore.make(lock.policy.descriptor)
+        git_ignore.create_git_ignore(lock.policy.descriptor)
         return new, True
 
 
-def _digests_if_present(opening: "AbstractContextManager[Directory]", track: "Track" = iter) -> dict[str, str]:
+def _digests_if_present(opening: "AbstractContextManager[PolicyDirectory]", track: "Track" = iter) -> dict[str, str]:
     """Return the digests of a directory that is still to be opened, none where it is not there."""
     with suppress(FileNotFoundError), opening as tools:
         return digest_grants(tools, track)
     return {}
 
 
-def _read_bytes(policy: Directory, file: str) -> bytes:
+def _read_bytes(policy: PolicyDirectory, file: str) -> bytes:
     """Return the bytes of the stamp; raise NotDone for what is no file of its own, and is not ours to remove."""
     try:
-        return stamps.read_bytes(policy) or b""
+        return stamps.read_stamp_bytes(policy) or b""
     except GrantError as error:
-        raise NotDone(error.detail, _removal_hint(file) if error.hint else "") from None
+        raise NotDoneError(error.detail, _removal_hint(file) if error.hint else "") from None
 
 
 def _last_version(data: bytes, file: str) -> int:
@@ -86,7 +86,7 @@ def _last_version(data: bytes, file: str) -> int:
     # a grant may be called `format` too: what follows is a digest then, or a pair of them
     for word in re.findall(r'"format"\s*:\s*(?!\[|"sha256:)([^\s,}]+)', text):
         if word != str(stamps.FORMAT):
-            raise NotDone(f"`{file}` is of format {word}, which this program does not know", stamps.NEWER)
+            raise NotDoneError(f"`{file}` is of format {word}, which this program does not know", stamps.NEWER)
     numbers = re.findall(r'"version"\s*:\s*([0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)', text)
     return max((int(min(float(number), stamps.VERSIONS.stop)) for number in numbers), default=0)
 
@@ -97,11 +97,11 @@ def _removal_hint(file: str) -> str:
 
 def unsafe_stamp_error(root: Root) -> GrantError | None:
     """Return the error that a check would raise for the modes and owners of the stamp, and of what it stands in."""
-    trust = Trust(root)
+    trust = TrustCheck(root)
     try:
-        with suppress(FileNotFoundError), Directory(trust) as policy:
+        with suppress(FileNotFoundError), PolicyDirectory(trust) as policy:
             policy.read("stamp.json", 0)
-        trust.settle()
+        trust.raise_if_unsafe()
     except GrantError as error:
         return error
     return None
@@ -110,14 +110,14 @@ def unsafe_stamp_error(root: Root) -> GrantError | None:
 def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]:
     """Return what differs between the grants and their stamp, sorted by id."""
     try:
-        stamp = stamps.read(root)
+        stamp = stamps.read_stamp(root)
     except GrantError as error:
         if error.reason is not STAMP_MISMATCH or error.hint == stamps.NEWER:  # it may be sound, for all we know
             raise
         return (StampMismatch("", error.detail),)
     if stamp is None:
         return (StampMismatch("", "there is no stamp"),)
-    found = _digests_if_present(Directory(Trust(root), "tools"), track)
+    found = _digests_if_present(PolicyDirectory(TrustCheck(root), "tools"), track)
     names = sorted({*found, *stamp.grants, *stamp.pending})
     return tuple(
         StampMismatch(grant_id, _mismatch(grant_id, found, stamp))
@@ -130,12 +130,12 @@ def wait_for_version(root: Root, version: int, timeout_seconds: float | None = N
     """Return the stamp once its version is at least this one; raise NotDone at the time-out, None for none."""
     deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
     while True:
-        stamp = stamps.read(root)
+        stamp = stamps.read_stamp(root)
         if stamp is not None and stamp.version >= version:
             return stamp
         if deadline is not None and not monotonic() < deadline:
             last = f"at version {stamp.version}" if stamp is not None else "not there"
-            raise NotDone(f"the stamp is {last}, not at version {version} yet")
+            raise NotDoneError(f"the stamp is {last}, not at version {version} yet")
         sleep(POLL_SECONDS)
 
 
@@ -161,15 +161,15 @@ def wait_for_readers(
         if readers and all(each.version >= wanted for each in readers):
             return readers
         if deadline is not None and not monotonic() < deadline:
-            raise NotDone(_late_readers(name, readers, wanted))
+            raise NotDoneError(_late_readers(name, readers, wanted))
         sleep(POLL_SECONDS)
 
 
 def _stamp_version(root: Root) -> int:
-    stamp = stamps.read(root)
+    stamp = stamps.read_stamp(root)
     if stamp is None:
         message = "there is no stamp, so there is no version to wait for"
-        raise NotDone(message, "write one with `cortex-policy stamp write`")
+        raise NotDoneError(message, "write one with `cortex-policy stamp write`")
     return stamp.version
 
 

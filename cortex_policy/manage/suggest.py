@@ -21,7 +21,7 @@ from cortex_policy.manage.replay.denied_groups import (
 from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, CallExample, Undecided, load_policy, to_example
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT
 from cortex_policy.schema.problems import pointer
-from cortex_policy.state.enforcement import settings_of
+from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants_errors import quoted, root_option
 
 TYPE_CHECKING = False
@@ -71,7 +71,7 @@ def suggest(
     root: "Root", lines: "Iterable[bytes]", tally: "ReadCounts", since: float = float("-inf"), only: str | None = None
 ) -> Suggestions:
     """Return what would have allowed the calls that were denied since a time, of all grants or of one."""
-    policy, settings = load_policy(root), settings_of(root.path)
+    policy, settings = load_policy(root), effective_settings(root.path)
     gathering = DenialGrouper(CallReplayer(policy, settings, lambda *_: None), settings, only)
     with gc_paused():
         for at, data in read_events(lines, root.path, tally):

@@ -31,9 +31,9 @@ SYSTEM_SETTINGS = "/etc/cortex-policy"
 STATE_DIR = "CORTEX_POLICY_STATE_DIR"
 CLOCK = time.CLOCK_MONOTONIC_RAW if sys.platform == "darwin" else time.CLOCK_BOOTTIME
 BOOT_PREFIX = 8  # how many digits of the name of a root's state say which boot it is of
-SPINS, YIELDS, LONGEST_LOCK_WAIT = 20, 20, 1.0
-USUAL_OVERFLOW_UID, NO_USER = 65534, -1
-MORE_FILES = "raise the limit of open files (`ulimit -n`), or close some"
+SPINS, YIELDS, MAX_LOCK_WAIT = 20, 20, 1.0
+DEFAULT_OVERFLOW_UID, NO_USER = 65534, -1
+OPEN_FILES_HINT = "raise the limit of open files (`ulimit -n`), or close some"
 
 
 class Root(Value):
@@ -53,7 +53,7 @@ def state_error(detail: str, hint: str = "") -> StateError:
     return StateError(STATE_UNAVAILABLE, detail, hint)
 
 
-def shortage(error: BaseException | None) -> StateError | None:
+def shortage_error(error: BaseException | None) -> StateError | None:
     """Return the error for a lack of descriptors or memory, None for any other: to load a module takes one, too."""
     if not isinstance(error, OSError):
         return None
@@ -61,7 +61,7 @@ def shortage(error: BaseException | None) -> StateError | None:
 
     if error.errno not in (EMFILE, ENFILE, ENOMEM):
         return None
-    return state_error(os.strerror(error.errno).lower(), MORE_FILES if error.errno != ENOMEM else "")
+    return state_error(os.strerror(error.errno).lower(), OPEN_FILES_HINT if error.errno != ENOMEM else "")
 
 
 def sha256_hex(data: bytes) -> str:
@@ -93,7 +93,7 @@ def settings_directories() -> tuple[str, str]:
     if named.startswith("/"):
         return SYSTEM_SETTINGS, f"{named}/cortex-policy"
     below = "Library/Application Support" if sys.platform == "darwin" else ".config"
-    return SYSTEM_SETTINGS, f"{home()}/{below}/cortex-policy"
+    return SYSTEM_SETTINGS, f"{home_directory()}/{below}/cortex-policy"
 
 
 def may_hold_settings(directory: str) -> bool:
@@ -105,23 +105,23 @@ def may_hold_settings(directory: str) -> bool:
     return True
 
 
-def home() -> str:
+def home_directory() -> str:
     """Return the home of the caller, '' where there is none: it is absolute, and never in the working directory."""
     found = os.path.expanduser("~")  # INVARIANT: else whoever writes in the working directory sets what counts
     return found.rstrip("/") if found.startswith("/") else ""
 
 
-def usual_state_directory() -> str:
+def default_state_directory() -> str:
     """Return where rate state lives if nobody says otherwise: one place, with or without a login."""
     if sys.platform == "darwin":
-        return f"{home()}/Library/Caches/cortex-policy"
+        return f"{home_directory()}/Library/Caches/cortex-policy"
     return f"/dev/shm/cortex-policy-{os.geteuid()}"  # noqa: S108 - checked when it is opened
 
 
 def state_directory(path: str | None) -> str:
     """Return the state directory that settings name, the usual one for None; raise StateError unless it is absolute."""
     if path is None:
-        return usual_state_directory()
+        return default_state_directory()
     if not path.startswith("/") or "\0" in path:
         raise state_error(f"{STATE_DIR} is not absolute", "set it to an absolute path, or unset it")
     return path
@@ -139,7 +139,7 @@ def overflow_uid() -> int:
             with open("/proc/sys/kernel/overflowuid", "rb", buffering=0) as file:
                 _overflow_uids.append(int(file.read(16)))
         except (OSError, ValueError):
-            return USUAL_OVERFLOW_UID
+            return DEFAULT_OVERFLOW_UID
     return _overflow_uids[0]
 
 
@@ -171,7 +171,7 @@ def wait_for_lock(descriptor: int) -> None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if waited >= LONGEST_LOCK_WAIT:
+            if waited >= MAX_LOCK_WAIT:
                 raise state_error("another process holds it", "look for a stopped process") from None
             if attempt < SPINS:
                 continue
@@ -185,26 +185,26 @@ def wait_for_lock(descriptor: int) -> None:
             return
 
 
-_held: dict[int, int] = {}  # what is locked for one shot, and by which thread
+_locks_held: dict[int, int] = {}  # what is locked for one shot, and by which thread
 
 
 def lock_file(descriptor: int, *, waits: bool = True) -> None:
     """Lock a file for one shot; raise BlockingIOError where another has it and this one does not wait."""
-    _held[descriptor] = get_ident()
+    _locks_held[descriptor] = get_ident()
     try:
         if waits:
             wait_for_lock(descriptor)
         else:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BaseException:
-        _held.pop(descriptor, None)
+        _locks_held.pop(descriptor, None)
         raise
 
 
 def unlock_file(descriptor: int) -> None:
     """Unlock a file; to close it is not enough: a child that was forked in between may have it open for long."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)
-    _held.pop(descriptor, None)
+    _locks_held.pop(descriptor, None)
 
 
 def unlock_and_close(descriptor: int) -> None:
@@ -213,15 +213,15 @@ def unlock_and_close(descriptor: int) -> None:
     os.close(descriptor)
 
 
-def _close_held() -> None:
+def _close_locks_of_other_threads() -> None:
     """Close in a child what other threads of its parent have locked: they are not there to unlock it."""
-    for descriptor, thread in list(_held.items()):
+    for descriptor, thread in list(_locks_held.items()):
         if thread != get_ident():
-            del _held[descriptor]
+            del _locks_held[descriptor]
             os.close(descriptor)
 
 
-os.register_at_fork(after_in_child=_close_held)
+os.register_at_fork(after_in_child=_close_locks_of_other_threads)
 
 
 def is_at_its_name(descriptor: int) -> bool:

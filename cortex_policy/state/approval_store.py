@@ -9,8 +9,8 @@ from cortex_policy import state as host
 from cortex_policy.core.approvals import Clock, lines_to_keep, parse_requests
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import lock_file, read_all, sha256, state_directory, unlock_and_close
-from cortex_policy.state.atomic_write import replace
-from cortex_policy.state.grants import doubts
+from cortex_policy.state.atomic_write import atomic_replace
+from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.ledger import open_directory
 
 TYPE_CHECKING = False
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Settings
 
 NAME = "approvals.jsonl"
-LARGEST = 1 << 23
-LONGEST_TIMEOUT = 366 * 86400  # seconds; what is set may be larger than any float
-TRIES = 100  # of opening a file that others keep replacing
-_PRUNED = 1 << 15  # bytes of lines that are of no use any more
+MAX_BYTES = 1 << 23
+MAX_TIMEOUT = 366 * 86400  # seconds; what is set may be larger than any float
+MAX_TRIES = 100  # of opening a file that others keep replacing
+_MIN_PRUNED = 1 << 15  # bytes of lines that are of no use any more
 _MODE = 0o600
 _LINKS = (errno.ELOOP, errno.EMLINK)
 _OPEN = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
-class DocketError(StateError):
+class ApprovalStoreError(StateError):
     """The file of approvals cannot be read or written: exit 24."""
 
     def __init__(self, file: str, why: str, hint: str = "") -> None:
@@ -42,7 +42,7 @@ class DocketError(StateError):
         return self.detail
 
 
-def clock_of_boot() -> Clock:
+def boot_clock() -> Clock:
     """Return the time since boot, and a mark of this boot and its clock."""
     import time  # noqa: PLC0415 - loaded by the interpreter anyway
 
@@ -50,12 +50,12 @@ def clock_of_boot() -> Clock:
     return Clock(boot, time.clock_gettime_ns(host.CLOCK))
 
 
-def docket_file(settings: "Settings") -> str:
+def approvals_file(settings: "Settings") -> str:
     """Return the file that is set, or the one beside the rate state; raise StateError for a bad name of that."""
     return settings.approvals_file or f"{state_directory(settings.state_dir)}/{NAME}"
 
 
-class Docket:
+class ApprovalStore:
     """An open docket: locked, judged and read, until the block ends.
 
     What nobody may have written but the caller and root is believed. `makes` says whether a file that is not there is
@@ -68,26 +68,26 @@ class Docket:
 
     def __init__(self, settings: "Settings", *, makes: bool = True, is_operator: bool = False) -> None:
         """Take what is set."""
-        self.file = docket_file(settings)
-        self.timeout_seconds = min(settings.approvals_timeout_seconds, LONGEST_TIMEOUT)
+        self.file = approvals_file(settings)
+        self.timeout_seconds = min(settings.approvals_timeout_seconds, MAX_TIMEOUT)
         self._base = None if settings.approvals_file is not None else state_directory(settings.state_dir)
         self._makes, self._is_operator = makes, is_operator
         self._directory = self._descriptor = -1
         self._data = b""
         self._before = self._after = 0  # how long the file was before the last line, and behind it
-        self.matters: list[ApprovalRequest] = []
+        self.requests: list[ApprovalRequest] = []
         self.clock = Clock("", 0)
 
     def __enter__(self) -> "Self":
         """Open, lock and read it; raise StateError."""
         if host.fcntl is None:
-            raise DocketError(self.file, "this platform has no file locks")
+            raise ApprovalStoreError(self.file, "this platform has no file locks")
         try:
             self._open()
         except BaseException as error:
             self.__exit__()
             if isinstance(error, OSError):
-                raise self._failed(error) from None
+                raise self._os_error(error) from None
             raise
         return self
 
@@ -100,19 +100,19 @@ class Docket:
             directory, self._directory = self._directory, -1
             os.close(directory)
 
-    def add(self, line: bytes, most: int = LARGEST) -> None:
+    def add(self, line: bytes, most: int = MAX_BYTES) -> None:
         """Append a line, and drop those that are of no use any more; raise StateError where that is too much."""
-        lines = lines_to_keep(self.matters, self.clock, self.timeout_seconds)
-        is_worth_it = len(self._data) - len(lines) >= _PRUNED
+        lines = lines_to_keep(self.requests, self.clock, self.timeout_seconds)
+        is_worth_it = len(self._data) - len(lines) >= _MIN_PRUNED
         if len(line) + len(lines if is_worth_it else self._data) > most:
-            raise DocketError(self.file, "it is full", "answer what waits: `cortex-policy approvals`")
+            raise ApprovalStoreError(self.file, "it is full", "answer what waits: `cortex-policy approvals`")
         if not is_worth_it:
             self.append(line)
             return
         try:
-            replace(self._directory, os.path.basename(self.file), lines + line, _MODE)
+            atomic_replace(self._directory, os.path.basename(self.file), lines + line, _MODE)
         except OSError as error:
-            raise self._failed(error) from None
+            raise self._os_error(error) from None
 
     def append(self, line: bytes) -> None:
         """Append a whole line in one write, or nothing; raise StateError."""
@@ -123,12 +123,12 @@ class Docket:
             if os.write(self._descriptor, line) != len(line):
                 os.ftruncate(self._descriptor, size)
                 hint = f"see how much with `df {quote(os.path.dirname(self.file))}`"
-                raise DocketError(self.file, "no space left for a line", hint)
+                raise ApprovalStoreError(self.file, "no space left for a line", hint)
             self._after = size + len(line)
         except OSError as error:
-            raise self._failed(error) from None
+            raise self._os_error(error) from None
 
-    def take_back(self) -> None:
+    def undo_append(self) -> None:
         """Remove the line that was appended last; raise StateError.
 
         It stays where another program, which knows no lock, has written behind it.
@@ -137,7 +137,7 @@ class Docket:
             if os.fstat(self._descriptor).st_size == self._after:
                 os.ftruncate(self._descriptor, self._before)
         except OSError as error:
-            raise self._failed(error) from None
+            raise self._os_error(error) from None
 
     def _open(self) -> None:
         directory = os.path.dirname(self.file)
@@ -145,10 +145,10 @@ class Docket:
             self._directory = open_directory(self._base, None, self._base)
         else:
             self._directory = os.open(directory, _DIRECTORY)
-        for _ in range(TRIES):
-            descriptor = self._opened()
+        for _ in range(MAX_TRIES):
+            descriptor = self._open_or_create()
             if descriptor < 0:
-                self.clock = clock_of_boot()
+                self.clock = boot_clock()
                 return
             self._descriptor = descriptor
             if self._is_locked():
@@ -156,27 +156,27 @@ class Docket:
                 return
             self._descriptor = -1
             unlock_and_close(descriptor)
-        raise DocketError(self.file, "it is replaced again and again")
+        raise ApprovalStoreError(self.file, "it is replaced again and again")
 
-    def _opened(self) -> int:
+    def _open_or_create(self) -> int:
         """Open the file or make it; -1 where there is none, and none is made."""
         name = os.path.basename(self.file)
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             try:
                 return os.open(name, _OPEN, dir_fd=self._directory)
             except FileNotFoundError:
                 if not self._makes:
                     return -1
             try:
-                return self._made(name)
+                return self._create(name)
             except FileExistsError:  # another one made it
                 continue
-        raise DocketError(self.file, "it is replaced again and again")
+        raise ApprovalStoreError(self.file, "it is replaced again and again")
 
-    def _made(self, name: str) -> int:
-        from cortex_policy.state.ledger_directory import refuse_network  # noqa: PLC0415 - once in the life of a file
+    def _create(self, name: str) -> int:
+        from cortex_policy.state.ledger_directory import require_local_file_system  # noqa: PLC0415 - once in the life of a file
 
-        refuse_network(self._directory, os.path.dirname(self.file))
+        require_local_file_system(self._directory, os.path.dirname(self.file))
         descriptor = os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, _MODE, dir_fd=self._directory)
         try:
             os.fchmod(descriptor, _MODE)  # whatever the umask
@@ -187,7 +187,7 @@ class Docket:
 
     def _is_locked(self) -> bool:
         """Lock what was opened, and say whether it is still what stands at the name."""
-        self._judge()
+        self._check_safe()
         lock_file(self._descriptor)
         try:
             at_name = os.stat(os.path.basename(self.file), dir_fd=self._directory, follow_symlinks=False)
@@ -197,39 +197,43 @@ class Docket:
         # one look at the name and the links: what is written to has no other name
         if (at_name.st_dev, at_name.st_ino) != (opened.st_dev, opened.st_ino) or at_name.st_nlink > 1:
             return False
-        self._judge()
+        self._check_safe()
         return True
 
-    def _judge(self) -> None:
+    def _check_safe(self) -> None:
         """Raise DocketError for what others than the caller and root could have written, or replaced."""
         opened, above = os.fstat(self._descriptor), os.fstat(self._directory)
         owners = {0, os.geteuid()} | ({opened.st_uid} if self._is_operator and os.geteuid() == 0 else set())
         directory, name = quote(os.path.dirname(self.file)), quote(self.file)
         if not stat.S_ISREG(opened.st_mode):
-            raise DocketError(self.file, "it is not a regular file", f"look at it with `ls -l {name}`")
-        for _, sentence in doubts(self._descriptor, opened, owners):
-            raise DocketError(self.file, f"it {sentence}", f"remove it with `rm {name}`: anybody may have approved")
+            raise ApprovalStoreError(self.file, "it is not a regular file", f"look at it with `ls -l {name}`")
+        for _, sentence in find_trust_problems(self._descriptor, opened, owners):
+            raise ApprovalStoreError(
+                self.file, f"it {sentence}", f"remove it with `rm {name}`: anybody may have approved"
+            )
         if opened.st_nlink > 1:
-            raise DocketError(self.file, "it has more than one link", f"remove it with `rm {name}`")
-        for _, sentence in doubts(self._directory, above, owners, is_sticky_safe=True):
+            raise ApprovalStoreError(self.file, "it has more than one link", f"remove it with `rm {name}`")
+        for _, sentence in find_trust_problems(self._directory, above, owners, is_sticky_safe=True):
             hint = f"mend it with `chmod go-w {directory}`, or name another: `cortex-policy config set approvals.file`"
-            raise DocketError(self.file, f"others can replace it: {directory} {sentence}", hint)
+            raise ApprovalStoreError(self.file, f"others can replace it: {directory} {sentence}", hint)
 
     def _read(self) -> None:
-        self.clock = clock_of_boot()  # inside the lock, so that no line is of later
-        self._data = read_all(self._descriptor, LARGEST + 1)
-        if len(self._data) > LARGEST:
+        self.clock = boot_clock()  # inside the lock, so that no line is of later
+        self._data = read_all(self._descriptor, MAX_BYTES + 1)
+        if len(self._data) > MAX_BYTES:
             hint = f"move it away with `mv {quote(self.file)} {quote(self.file + '.old')}`"
-            raise DocketError(self.file, f"it is larger than {LARGEST} bytes", hint)
-        self.matters = parse_requests(self._data)
+            raise ApprovalStoreError(self.file, f"it is larger than {MAX_BYTES} bytes", hint)
+        self.requests = parse_requests(self._data)
 
-    def _failed(self, error: OSError) -> DocketError:
+    def _os_error(self, error: OSError) -> ApprovalStoreError:
         directory, name = os.path.dirname(self.file), quote(self.file)
         if error.errno in _LINKS and os.path.islink(self.file):
-            return DocketError(self.file, "it is a link", f"remove it with `rm {name}`")
+            return ApprovalStoreError(self.file, "it is a link", f"remove it with `rm {name}`")
         if error.errno == errno.EISDIR or self.file.endswith("/"):
-            return DocketError(self.file, "it is a directory", "name a file in it")
+            return ApprovalStoreError(self.file, "it is a directory", "name a file in it")
         if isinstance(error, FileNotFoundError):
-            return DocketError(self.file, "its directory does not exist", f"make it with `mkdir -p {quote(directory)}`")
+            return ApprovalStoreError(
+                self.file, "its directory does not exist", f"make it with `mkdir -p {quote(directory)}`"
+            )
         why = os.strerror(error.errno or 0).lower()
-        return DocketError(self.file, why, f"see why with `ls -ld {quote(directory)} {name}`")
+        return ApprovalStoreError(self.file, why, f"see why with `ls -ld {quote(directory)} {name}`")

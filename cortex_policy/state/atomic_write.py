@@ -9,13 +9,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NEW = ".new-"  # begins the name of a file that is not whole yet
+TEMPORARY_PREFIX = ".new-"  # begins the name of a file that is not whole yet
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRONG_KINDS = (errno.ELOOP, errno.EMLINK, errno.ENXIO)
 
 
-def replace(
+def atomic_replace(
     directory: int, name: str, data: bytes, mode: int = 0o644, look: "Callable[[], None]" = lambda: None
 ) -> None:
     """Replace a file of an open directory atomically; keep its owner, mode, access control list and attributes.
@@ -24,7 +24,7 @@ def replace(
     before it happens, and raises to prevent it. Raises OSError, which names the file, where nothing was changed.
     """
     try:
-        old = _opened(directory, name)
+        old = _open_old(directory, name)
         try:
             _replace(directory, name, data, mode, old, look)
         finally:
@@ -32,16 +32,16 @@ def replace(
                 os.close(old)
     except OSError as error:
         raise OSError(error.errno, error.strerror, name) from None
-    settle(directory)
+    sync_directory(directory)
 
 
-def create(directory: int, name: str, data: bytes, mode: int = 0o644) -> None:
+def atomic_create(directory: int, name: str, data: bytes, mode: int = 0o644) -> None:
     """Make a file in an open directory, whole or not at all, and never in the place of another.
 
     Raises OSError, which names the file; FileExistsError where the name is taken.
     """
     try:
-        temporary = _made(directory, data, mode, None)
+        temporary = _write_temporary(directory, data, mode, None)
         try:
             # unlike a rename, it replaces nothing; a link that somebody put there instead is not followed
             os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
@@ -50,25 +50,25 @@ def create(directory: int, name: str, data: bytes, mode: int = 0o644) -> None:
                 os.unlink(temporary, dir_fd=directory)
     except OSError as error:
         raise OSError(error.errno, error.strerror, name) from None
-    settle(directory)
+    sync_directory(directory)
 
 
-def settle(directory: int) -> None:
+def sync_directory(directory: int) -> None:
     """Let what was done in a directory outlive a loss of power; where the disk cannot, it is done all the same."""
     with suppress(OSError):
         os.fsync(directory)
 
 
-def sweep(directory: int) -> None:
+def remove_temporaries(directory: int) -> None:
     """Remove what killed writers left, for who holds their lock: nobody else makes such a file."""
     with suppress(OSError):
         for name in os.listdir(directory):
-            if name.startswith(NEW):
+            if name.startswith(TEMPORARY_PREFIX):
                 with suppress(OSError):  # another user's, or no file at all: in nobody's way
                     os.unlink(name, dir_fd=directory)
 
 
-def _opened(directory: int, name: str) -> int | None:
+def _open_old(directory: int, name: str) -> int | None:
     """Open what is to be replaced, None where there is nothing; raise OSError for what is no regular file."""
     try:
         descriptor = os.open(name, _OLD, dir_fd=directory)
@@ -85,7 +85,7 @@ def _opened(directory: int, name: str) -> int | None:
 
 
 def _replace(directory: int, name: str, data: bytes, mode: int, old: int | None, look: "Callable[[], None]") -> None:
-    temporary = _made(directory, data, mode, old)
+    temporary = _write_temporary(directory, data, mode, old)
     try:
         look()
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
@@ -95,13 +95,13 @@ def _replace(directory: int, name: str, data: bytes, mode: int, old: int | None,
         raise
 
 
-def _made(directory: int, data: bytes, mode: int, old: int | None) -> str:
+def _write_temporary(directory: int, data: bytes, mode: int, old: int | None) -> str:
     """Make a whole file under a name of its own, like the old one where there is one; return its name."""
-    temporary = f"{NEW}{os.getpid()}-{os.urandom(8).hex()}"
+    temporary = f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(8).hex()}"
     descriptor = os.open(temporary, _NEW, 0o600, dir_fd=directory)
     try:
-        _fill(descriptor, data)
-        _dress(descriptor, directory, mode, old)
+        _write_all(descriptor, data)
+        _set_attributes(descriptor, directory, mode, old)
         os.fsync(descriptor)
     except BaseException:
         with suppress(OSError):
@@ -112,26 +112,26 @@ def _made(directory: int, data: bytes, mode: int, old: int | None) -> str:
     return temporary
 
 
-def _fill(descriptor: int, data: bytes) -> None:
+def _write_all(descriptor: int, data: bytes) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
 
 
-def _dress(descriptor: int, directory: int, mode: int, old: int | None) -> None:
+def _set_attributes(descriptor: int, directory: int, mode: int, old: int | None) -> None:
     """Give a new file its attributes, its owner, and last its mode, which bounds what the attributes allow."""
     from cortex_policy.state.file_attributes import (  # noqa: PLC0415 - a check that asks for approval writes no file
-        attributes,
-        give_attributes,
         kept_mode,
+        read_attributes,
         safe_mode,
         safe_owner,
+        set_attributes,
     )
 
     status = None
     if old is not None:
         status = os.fstat(old)
         mode = kept_mode(old, status)
-        give_attributes(descriptor, attributes(old))
+        set_attributes(descriptor, read_attributes(old))
     created = os.fstat(descriptor)  # its group is the directory's where that is setgid
     owner, made_with = safe_owner(directory, status), (created.st_uid, created.st_gid)
     if owner not in (None, made_with):

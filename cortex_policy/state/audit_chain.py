@@ -5,31 +5,31 @@ import os
 from cortex_policy.core.audit_chain import chain_first_line, chain_line, last_digest
 from cortex_policy.core.model import StateError
 from cortex_policy.state import OPEN_FILE, lock_file, sha256_hex, unlock_and_close
-from cortex_policy.state.audit_file import is_ours
-from cortex_policy.state.audit_rotated_names import rotated, unpacked
+from cortex_policy.state.audit_file import is_safe_file
+from cortex_policy.state.audit_rotated_names import rotated_logs, uncompressed_name
 
-SEARCHED = 4 << 20  # bytes from the end: more than the longest line that a writer leaves half done
+SEARCHED_BYTES = 4 << 20  # bytes from the end: more than the longest line that a writer leaves half done
 
 
-def linked(text: bytes, descriptor: int, size: int, file: str) -> bytes:
+def chain_line_to_files(text: bytes, descriptor: int, size: int, file: str) -> bytes:
     """Return the line with its digest, and with a newline before it where a dead writer left none."""
-    start = max(0, size - SEARCHED)
-    data = _read(descriptor, start, size)
+    start = max(0, size - SEARCHED_BYTES)
+    data = _read_range(descriptor, start, size)
     torn = b"\n" if data and not data.endswith(b"\n") else b""
     before, end = last_digest(data)
     if before:
         return torn + chain_line(text, before, (data[end:] + torn)[1:], sha256_hex)
-    return torn + chain_first_line(text, None if start else _end_before(file), sha256_hex)
+    return torn + chain_first_line(text, None if start else _digest_before(file), sha256_hex)
 
 
-def _end_before(file: str) -> str | None:
+def _digest_before(file: str) -> str | None:
     """Return the digest that ends the files before this one; None where they have none, or it cannot be known."""
     try:
         found = _newest_first(file)
     except OSError:
         return None
     for name in found:
-        end = None if name != unpacked(name) else _end_of(name)
+        end = None if name != uncompressed_name(name) else _last_digest_of(name)
         if end != "":
             return end
     return None
@@ -37,33 +37,33 @@ def _end_before(file: str) -> str | None:
 
 def _newest_first(file: str) -> list[str]:
     """Return the names of files before this one; a rename leaves the time of the last write as it is."""
-    numbered, dated = rotated(file)
+    numbered, dated = rotated_logs(file)
     if not (numbered and dated):
         return numbered or dated
     return sorted([*numbered, *dated], key=lambda name: os.lstat(name).st_mtime_ns, reverse=True)
 
 
-def _end_of(rotated: str) -> str | None:
+def _last_digest_of(rotated: str) -> str | None:
     """Return the digest that ends a file, once no other writer is at work in it; '' where it holds torn lines alone."""
     try:
         descriptor = os.open(rotated, OPEN_FILE)
     except OSError:
         return None
     try:
-        if not is_ours(descriptor):
+        if not is_safe_file(descriptor):
             return None
-        _outwait(descriptor)
+        _wait_for_writer(descriptor)
         size = os.fstat(descriptor).st_size
-        found, _ = last_digest(_read(descriptor, max(0, size - SEARCHED), size))
+        found, _ = last_digest(_read_range(descriptor, max(0, size - SEARCHED_BYTES), size))
     except OSError:
         return None
     else:
-        return found or (None if size > SEARCHED else "")
+        return found or (None if size > SEARCHED_BYTES else "")
     finally:
         unlock_and_close(descriptor)
 
 
-def _outwait(descriptor: int) -> None:
+def _wait_for_writer(descriptor: int) -> None:
     """Wait for a writer that is still at work; after a second it can only be a reader."""
     try:
         lock_file(descriptor)
@@ -71,7 +71,7 @@ def _outwait(descriptor: int) -> None:
         return
 
 
-def _read(descriptor: int, start: int, end: int) -> bytes:
+def _read_range(descriptor: int, start: int, end: int) -> bytes:
     parts = []
     while start < end and (part := os.pread(descriptor, end - start, start)):
         parts.append(part)

@@ -6,7 +6,7 @@ import stat
 from shlex import quote
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
-from cortex_policy.state.grants import doubts
+from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import copy_command
 
@@ -15,7 +15,7 @@ _NO_FILE = "name a regular file, and pass on what it gets with `cortex-policy au
 _DEVICES = ("/dev/", "/proc/", "/sys/")
 
 
-class LogError(StateError):
+class AuditLogError(StateError):
     """The audit log cannot be written: exit 24."""
 
     def __init__(self, file: str, why: str, hint: str = "") -> None:
@@ -26,46 +26,46 @@ class LogError(StateError):
         return self.detail
 
 
-def failed(file: str, error: OSError) -> LogError:
+def os_error(file: str, error: OSError) -> AuditLogError:
     """Return the error for a file that cannot be opened, locked or written."""
     directory = os.path.dirname(file)
     if error.errno == errno.ENOENT:
-        return LogError(file, "its directory does not exist", f"make it with `mkdir -p {quote(directory)}`")
+        return AuditLogError(file, "its directory does not exist", f"make it with `mkdir -p {quote(directory)}`")
     if error.errno in _LINKS and os.path.islink(file):
         if file.startswith(_DEVICES):
-            return LogError(file, "it is not a regular file", _NO_FILE)
-        return LogError(file, "it is a link", f"name the file it leads to, or remove it with `rm {quote(file)}`")
+            return AuditLogError(file, "it is not a regular file", _NO_FILE)
+        return AuditLogError(file, "it is a link", f"name the file it leads to, or remove it with `rm {quote(file)}`")
     if error.errno == errno.EISDIR:
         inside = f"{file.rstrip('/')}/audit.jsonl"
-        return LogError(file, "it is a directory", f"name a file in it: `{inside}`")
+        return AuditLogError(file, "it is a directory", f"name a file in it: `{inside}`")
     if error.errno == errno.ENXIO:
-        return LogError(file, "it is not a regular file", _NO_FILE)
+        return AuditLogError(file, "it is not a regular file", _NO_FILE)
     hint = f"see why with `ls -ld {quote(directory)} {quote(file)}` and `df {quote(directory)}`"
-    return LogError(file, os.strerror(error.errno or 0).lower(), hint)
+    return AuditLogError(file, os.strerror(error.errno or 0).lower(), hint)
 
 
-def unsafe(file: str, descriptor: int) -> LogError:
+def unsafe_file_error(file: str, descriptor: int) -> AuditLogError:
     """Return the error for what is no plain file, or one that another could have written."""
     status, name = os.fstat(descriptor), quote(file)
     mode = status.st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
-        return LogError(file, "it is a device", _NO_FILE)
+        return AuditLogError(file, "it is a device", _NO_FILE)
     if not stat.S_ISREG(mode):
         kind = "a FIFO" if stat.S_ISFIFO(mode) else "not a regular file"
-        return LogError(file, f"it is {kind}", _NO_FILE)
-    for kind, sentence in doubts(descriptor, status, (os.geteuid(), 0)):
+        return AuditLogError(file, f"it is {kind}", _NO_FILE)
+    for kind, sentence in find_trust_problems(descriptor, status, (os.geteuid(), 0)):
         cures = {OWNER: f"mend it with `chown {os.geteuid()} {name}`", UNKNOWN: NAMESPACE_HINT}
-        return LogError(file, f"it {sentence}", cures.get(kind, f"mend it with `chmod go-w {name}`"))
+        return AuditLogError(file, f"it {sentence}", cures.get(kind, f"mend it with `chmod go-w {name}`"))
     command = copy_command(file, "-p ")
     cure = f"mend it with `{command}`" if command else f"put a file of its own at `{file}`"
-    return LogError(file, "it has more than one link", cure)
+    return AuditLogError(file, "it has more than one link", cure)
 
 
-def held(lock: str, file: str) -> LogError:
+def lock_timeout_error(lock: str, file: str) -> AuditLogError:
     """Return the error for a log whose lock another process holds for more than a second."""
-    return LogError(file, "another process holds its lock", f"see which with `fuser {quote(lock)}`")
+    return AuditLogError(file, "another process holds its lock", f"see which with `fuser {quote(lock)}`")
 
 
-def partial(file: str) -> LogError:
+def short_write_error(file: str) -> AuditLogError:
     """Return the error for a line of which only a part fitted, and was taken back."""
-    return LogError(file, "no space left for a line", f"see how much with `df {quote(os.path.dirname(file))}`")
+    return AuditLogError(file, "no space left for a line", f"see how much with `df {quote(os.path.dirname(file))}`")

@@ -11,12 +11,12 @@ import stat
 from time import monotonic, sleep
 
 from cortex_policy.state import fcntl, wait_for_lock
-from cortex_policy.state.grants import doubts
+from cortex_policy.state.grants import find_trust_problems
 
-ENDING = ".lock"
-PATIENCE = 0.1  # seconds for a writer that locks the log alone; longer than any takes, unless it was stopped
-TRIES = 100  # of opening a file that others keep replacing
-IDENTITY = 6  # of what `stat` tells: mode, inode, device, links, owner and group
+LOCK_SUFFIX = ".lock"
+WRITER_WAIT = 0.1  # seconds for a writer that locks the log alone; longer than any takes, unless it was stopped
+MAX_TRIES = 100  # of opening a file that others keep replacing
+IDENTITY_FIELDS = 6  # of what `stat` tells: mode, inode, device, links, owner and group
 _LOCK = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _OPEN = _LOCK | os.O_APPEND
 _MODE, _SHARED = 0o600, 0o660
@@ -30,27 +30,27 @@ if TYPE_CHECKING:
 def open_log(file: str) -> int:
     """Open a log to append to it, and make it where it is not there; raise OSError, or LogError."""
     if fcntl is None:
-        raise log_error(file, "this platform has no file locks")
-    for _ in range(TRIES):
+        raise audit_log_error(file, "this platform has no file locks")
+    for _ in range(MAX_TRIES):
         try:
             return os.open(file, _OPEN)
         except FileNotFoundError:
             pass
         try:
-            return _made(file)
+            return _create_log(file)
         except FileExistsError:  # another one made it
             continue
-    raise log_error(file, "it is replaced again and again")
+    raise audit_log_error(file, "it is replaced again and again")
 
 
-def log_error(file: str, why: str) -> "StateError":
+def audit_log_error(file: str, why: str) -> "StateError":
     """Return the LogError that says why a log cannot be written."""
-    from cortex_policy.state.audit_errors import LogError  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.audit_errors import AuditLogError  # noqa: PLC0415 - only a failure needs it
 
-    return LogError(file, why)
+    return AuditLogError(file, why)
 
 
-def _made(file: str) -> int:
+def _create_log(file: str) -> int:
     descriptor = os.open(file, _OPEN | os.O_CREAT | os.O_EXCL, _MODE)
     try:
         os.fchmod(descriptor, _MODE)  # whatever the umask
@@ -60,33 +60,33 @@ def _made(file: str) -> int:
     return descriptor
 
 
-def is_ours(descriptor: int) -> bool:
+def is_safe_file(descriptor: int) -> bool:
     """Whether an open object is a plain file that nobody else could have written."""
     status = os.fstat(descriptor)
     # no link at all: it was just renamed over, which is noticed under the lock
     is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
-    return is_plain and not doubts(descriptor, status, (os.geteuid(), 0))
+    return is_plain and not find_trust_problems(descriptor, status, (os.geteuid(), 0))
 
 
-def judge(file: str, descriptor: int) -> tuple[float, ...]:
+def check_identity(file: str, descriptor: int) -> tuple[float, ...]:
     """Return the identity of an open log; raise LogError unless nobody else could have written it.
 
     What an ACL says is in no status: where one counts, the identity is one that no status has.
     """
-    if not is_ours(descriptor):
-        from cortex_policy.state.audit_errors import unsafe  # noqa: PLC0415 - only a failure needs it
+    if not is_safe_file(descriptor):
+        from cortex_policy.state.audit_errors import unsafe_file_error  # noqa: PLC0415 - only a failure needs it
 
-        raise unsafe(file, descriptor)
+        raise unsafe_file_error(file, descriptor)
     status = os.fstat(descriptor)
-    return (0, *status[1:IDENTITY]) if status.st_mode & stat.S_IWGRP else status[:IDENTITY]
+    return (0, *status[1:IDENTITY_FIELDS]) if status.st_mode & stat.S_IWGRP else status[:IDENTITY_FIELDS]
 
 
 def open_lock(file: str, log: os.stat_result) -> int:
     """Open the lock of a log, and make it where there is none; return -1 where there is none to have."""
-    name = file + ENDING
+    name = file + LOCK_SUFFIX
     try:
-        descriptor = _opened_or_made(name, log)
-        if is_lock(descriptor, log):
+        descriptor = _open_or_create_lock(name, log)
+        if is_safe_lock(descriptor, log):
             return descriptor
     except OSError:
         return -1
@@ -94,9 +94,9 @@ def open_lock(file: str, log: os.stat_result) -> int:
     return -1
 
 
-def outwait(lock: int, log: int) -> bool:
+def try_lock_log(lock: int, log: int) -> bool:
     """Wait a moment for whoever holds the log, without its lock; say whether it is locked now, as the lock is."""
-    until = monotonic() + PATIENCE
+    until = monotonic() + WRITER_WAIT
     while monotonic() < until:
         fcntl.flock(lock, fcntl.LOCK_UN)
         sleep(_NAP)
@@ -109,7 +109,7 @@ def outwait(lock: int, log: int) -> bool:
     return False
 
 
-def is_lock(descriptor: int, log: os.stat_result) -> bool:
+def is_safe_lock(descriptor: int, log: os.stat_result) -> bool:
     """Whether those alone can hold it who may write the log."""
     lock = os.fstat(descriptor)
     # a log that is mounted alone has other neighbours in each container
@@ -118,23 +118,23 @@ def is_lock(descriptor: int, log: os.stat_result) -> bool:
         return False
     if not lock.st_mode & stat.S_IRWXG:
         return True
-    from cortex_policy.state.permissions import acl_of  # noqa: PLC0415 - only where a group writes the log
+    from cortex_policy.state.permissions import read_acl  # noqa: PLC0415 - only where a group writes the log
 
-    return bool(log.st_mode & stat.S_IWGRP) and lock.st_gid == log.st_gid and not acl_of(descriptor)
+    return bool(log.st_mode & stat.S_IWGRP) and lock.st_gid == log.st_gid and not read_acl(descriptor)
 
 
-def _opened_or_made(name: str, log: os.stat_result) -> int:
+def _open_or_create_lock(name: str, log: os.stat_result) -> int:
     try:
         return os.open(name, _LOCK)
     except FileNotFoundError:
         pass
     try:
-        return _made_lock(name, log)
+        return _create_lock(name, log)
     except FileExistsError:  # another one made it
         return os.open(name, _LOCK)
 
 
-def _made_lock(name: str, log: os.stat_result) -> int:
+def _create_lock(name: str, log: os.stat_result) -> int:
     """Make the lock, for whoever may write the log."""
     descriptor = os.open(name, _LOCK | os.O_CREAT | os.O_EXCL, _MODE)
     is_made = False
@@ -143,7 +143,7 @@ def _made_lock(name: str, log: os.stat_result) -> int:
         if made.st_uid != log.st_uid or (is_shared and made.st_gid != log.st_gid):
             os.fchown(descriptor, log.st_uid, log.st_gid)
         os.fchmod(descriptor, _SHARED if is_shared else _MODE)  # whatever the umask
-        is_made = is_lock(descriptor, log)
+        is_made = is_safe_lock(descriptor, log)
     finally:
         if not is_made:
             os.unlink(name)

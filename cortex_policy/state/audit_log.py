@@ -10,7 +10,16 @@ from cortex_policy import state as host
 from cortex_policy.core.audit_chain import CLOSING, DIGEST, LENGTH, chain_ending, digest_at_end
 from cortex_policy.core.model import StateError
 from cortex_policy.state import sha256
-from cortex_policy.state.audit_file import ENDING, IDENTITY, TRIES, judge, log_error, open_lock, open_log, outwait
+from cortex_policy.state.audit_file import (
+    IDENTITY_FIELDS,
+    LOCK_SUFFIX,
+    MAX_TRIES,
+    audit_log_error,
+    check_identity,
+    open_lock,
+    open_log,
+    try_lock_log,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,15 +35,15 @@ if TYPE_CHECKING:
             """Return it in hexadecimal."""
 
 
-_END = LENGTH + 1  # bytes: a digest with the newline behind it
-_HURRY = 60.0  # seconds
+_TAIL_LENGTH = LENGTH + 1  # bytes: a digest with the newline behind it
+_NO_WAIT_SECONDS = 60.0  # seconds
 _lstat, _pread, _write = os.lstat, os.pread, os.write
 if host.fcntl is not None:
     _flock, _TRY, _UNLOCK = host.fcntl.flock, host.fcntl.LOCK_EX | host.fcntl.LOCK_NB, host.fcntl.LOCK_UN
-_logs: "set[ref[Log]]" = set()
+_logs: "set[ref[AuditLog]]" = set()
 
 
-class Log:
+class AuditLog:
     """An audit log, open and judged; it is locked for as long as a line takes.
 
     Any number of threads may ask it. A child of a fork opens the file again: a descriptor that two processes have is
@@ -72,88 +81,88 @@ class Log:
         self._turn, self._writer = allocate_lock(), 0
         self._hurries_until = 0.0  # past whoever has locked the log itself
         _logs.add(ref(self, _logs.discard))
-        self.use(settings)
+        self.reopen(settings)
 
     def __del__(self) -> None:
-        self._shut()
+        self._close_files()
 
-    def use(self, settings: "Settings") -> None:
+    def reopen(self, settings: "Settings") -> None:
         """Open the file that is set now; raise LogError."""
-        self._ask(settings, None)
+        self._open_or_append(settings, None)
 
     def append(self, text: bytes) -> None:
         """Append a line, chained to the one before it, once a full log was rotated; raise LogError."""
-        self._ask(None, text)
+        self._open_or_append(None, text)
 
     def close(self) -> None:
         """Close the file. The next line opens it again."""
         if self._writer != get_ident():  # else a signal came in the middle of a line, which needs it
             with self._turn:
-                self._shut()
+                self._close_files()
 
-    def leave_to_parent(self) -> None:
+    def reset_after_fork(self) -> None:
         """Begin again in a child of a fork, in which no other thread goes on."""
         self._turn, self._writer = allocate_lock(), 0
-        self._shut()
+        self._close_files()
 
-    def _ask(self, settings: "Settings | None", text: bytes | None) -> None:
+    def _open_or_append(self, settings: "Settings | None", text: bytes | None) -> None:
         """Open a file, or append a line, while no other thread does; raise LogError, with nothing open, on failure."""
         thread = get_ident()
         since = monotonic()
         if self._writer == thread:  # a signal came in the middle of a line, and asks for another
-            raise self._held()
+            raise self._lock_timeout()
         with self._turn:
             self._writer = thread
             try:
                 if text is None:
-                    self._begin(settings or self.settings)
-                elif self.descriptor < 0 or not self._is_appended(text, since):
-                    self._append_again(text, since)
+                    self._configure(settings or self.settings)
+                elif self.descriptor < 0 or not self._try_append(text, since):
+                    self._reopen_and_append(text, since)
             except BaseException as error:  # noqa: BLE001 - whatever it is, it goes on from here
-                failure = self._failure(error)
-                self._shut()
+                failure = self._as_log_error(error)
+                self._close_files()
                 raise failure from None
             finally:
                 self._writer = 0
 
-    def _failure(self, error: BaseException) -> BaseException:
+    def _as_log_error(self, error: BaseException) -> BaseException:
         """Return what a failure is called here."""
         if isinstance(error, OSError):
-            from cortex_policy.state.audit_errors import failed  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.audit_errors import os_error  # noqa: PLC0415 - only a failure needs it
 
-            return failed(self.file, error)
-        return self._held() if type(error) is StateError else error  # a lock that was not to have for a second
+            return os_error(self.file, error)
+        return self._lock_timeout() if type(error) is StateError else error  # a lock that was not to have for a second
 
-    def _begin(self, settings: "Settings") -> None:
-        self._shut()
+    def _configure(self, settings: "Settings") -> None:
+        self._close_files()
         self.settings, self._most = settings, settings.audit_max_bytes
         self.file = settings.audit_file or ""
-        self._name, self._lock_name = os.fsencode(self.file), self.file + ENDING  # a name in bytes is found faster
+        self._name, self._lock_name = os.fsencode(self.file), self.file + LOCK_SUFFIX  # a name in bytes is found faster
         self._open()
 
     def _open(self) -> None:
         self.descriptor = open_log(self.file)
-        self._judged = judge(self.file, self.descriptor)
+        self._judged = check_identity(self.file, self.descriptor)
         self._lock = open_lock(self.file, os.fstat(self.descriptor))
         if self._lock >= 0:
-            self._lock_judged = os.fstat(self._lock)[:IDENTITY]
+            self._lock_judged = os.fstat(self._lock)[:IDENTITY_FIELDS]
 
-    def _shut(self) -> None:
+    def _close_files(self) -> None:
         for descriptor in (self.descriptor, self._lock):
             if descriptor >= 0:
                 os.close(descriptor)
         self.descriptor = self._lock = -1
 
-    def _append_again(self, text: bytes, since: float) -> None:
+    def _reopen_and_append(self, text: bytes, since: float) -> None:
         """Append to the file that is at the name by now."""
-        for _ in range(TRIES):
-            self._shut()
+        for _ in range(MAX_TRIES):
+            self._close_files()
             self._open()
-            if self._is_appended(text, since):
+            if self._try_append(text, since):
                 return
-        raise log_error(self.file, "it is replaced again and again")
+        raise audit_log_error(self.file, "it is replaced again and again")
 
-    def _is_appended(self, text: bytes, since: float) -> bool:  # noqa: C901 - each call of its own costs 1 % of a line
+    def _try_append(self, text: bytes, since: float) -> bool:  # noqa: C901 - each call of its own costs 1 % of a line
         """Append a line in one write, or nothing; False where log or lock are not the ones at their names any more."""
         log = self.descriptor
         lock = self._lock
@@ -164,14 +173,16 @@ class Log:
                     _flock(lock, _TRY)
                 _flock(log, _TRY)
             except BlockingIOError:
-                is_locked = self._wait(log, lock, since)
+                is_locked = self._wait_for_locks(log, lock, since)
             status = _lstat(self._name)
-            if (status[:IDENTITY] != self._judged or not is_locked) and not self._is_same(status, is_locked=is_locked):
+            if (status[:IDENTITY_FIELDS] != self._judged or not is_locked) and not self._is_current(
+                status, is_locked=is_locked
+            ):
                 return False
             size = status.st_size
-            if self._most and self._is_rotated(size, len(text)):
+            if self._most and self._rotate_if_full(size, len(text)):
                 return False
-            end = _pread(log, _END, size - _END if size > _END else 0)
+            end = _pread(log, _TAIL_LENGTH, size - _TAIL_LENGTH if size > _TAIL_LENGTH else 0)
             before = (
                 self._before if end == self._end else digest_at_end(end[:-1]).encode() if end[-1:] == b"\n" else b""
             )
@@ -180,10 +191,10 @@ class Log:
                 end = chain_ending(self._sha256(before + body).hexdigest())
                 text = body + end
             else:
-                text = self._linked(text, size)
-                end = text[-_END:]
+                text = self._chain_line_to_files(text, size)
+                end = text[-_TAIL_LENGTH:]
             if _write(log, text) != len(text):
-                raise self._taken_back(size)
+                raise self._undo_short_write(size)
             self._end = end
             self._before = end[DIGEST]
         except FileNotFoundError:  # at the name of one of them
@@ -194,13 +205,13 @@ class Log:
                 _flock(lock, _UNLOCK)
         return True
 
-    def _wait(self, log: int, lock: int, since: float) -> bool:
+    def _wait_for_locks(self, log: int, lock: int, since: float) -> bool:
         """Wait for both locks, or the log's alone; False where a reader has that one, which stops nobody.
 
         Raises StateError after a second, which no honest line takes.
         """
-        if monotonic() - since > host.LONGEST_LOCK_WAIT:  # for another thread
-            raise self._held()
+        if monotonic() - since > host.MAX_LOCK_WAIT:  # for another thread
+            raise self._lock_timeout()
         host.wait_for_lock(lock if lock >= 0 else log)
         if lock < 0:
             return True
@@ -209,25 +220,25 @@ class Log:
         except BlockingIOError:
             if monotonic() < self._hurries_until:
                 return False
-            if not outwait(lock, log):
-                self._hurries_until = monotonic() + _HURRY
+            if not try_lock_log(lock, log):
+                self._hurries_until = monotonic() + _NO_WAIT_SECONDS
                 return False
         return True
 
-    def _is_same(self, status: os.stat_result, *, is_locked: bool) -> bool:
+    def _is_current(self, status: os.stat_result, *, is_locked: bool) -> bool:
         """Judge the log again where it was changed; False where log or lock are not the ones at their names.
 
         Who has locked the log itself has it alone, whatever became of the lock beside it.
         """
-        if not is_locked and _lstat(self._lock_name)[:IDENTITY] != self._lock_judged:
+        if not is_locked and _lstat(self._lock_name)[:IDENTITY_FIELDS] != self._lock_judged:
             return False
         # one look at the name tells both: another name of the file could be taken away before the next look
         if status.st_nlink > 1 or status[stat.ST_INO : stat.ST_DEV + 1] != self._judged[stat.ST_INO : stat.ST_DEV + 1]:
             return False
-        self._judged = judge(self.file, self.descriptor)
+        self._judged = check_identity(self.file, self.descriptor)
         return True
 
-    def _is_rotated(self, size: int, more: int) -> bool:
+    def _rotate_if_full(self, size: int, more: int) -> bool:
         """Rotate the log if it would be too large."""
         if not size or size + more + LENGTH <= self._most:
             return False
@@ -236,39 +247,39 @@ class Log:
         rotate(self.file, self.settings.audit_keep)
         return True
 
-    def _linked(self, text: bytes, size: int) -> bytes:
+    def _chain_line_to_files(self, text: bytes, size: int) -> bytes:
         """Chain a line in a new file, or after a writer that died in the middle of its line."""
-        from cortex_policy.state.audit_chain import linked  # noqa: PLC0415 - once in a while
+        from cortex_policy.state.audit_chain import chain_line_to_files  # noqa: PLC0415 - once in a while
 
-        return linked(text, self.descriptor, size, self.file)
+        return chain_line_to_files(text, self.descriptor, size, self.file)
 
-    def _taken_back(self, size: int) -> StateError:
+    def _undo_short_write(self, size: int) -> StateError:
         os.ftruncate(self.descriptor, size)
-        from cortex_policy.state.audit_errors import partial  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.audit_errors import short_write_error  # noqa: PLC0415 - only a failure needs it
 
-        return partial(self.file)
+        return short_write_error(self.file)
 
-    def _held(self) -> StateError:
-        from cortex_policy.state.audit_errors import held  # noqa: PLC0415 - only a failure needs it
+    def _lock_timeout(self) -> StateError:
+        from cortex_policy.state.audit_errors import lock_timeout_error  # noqa: PLC0415 - only a failure needs it
 
-        return held(self._lock_name if self._lock >= 0 else self.file, self.file)
+        return lock_timeout_error(self._lock_name if self._lock >= 0 else self.file, self.file)
 
 
-def opened(settings: "Settings") -> Log | None:
+def open_audit_log(settings: "Settings") -> AuditLog | None:
     """Open the audit log that is set; raise LogError where it cannot be, None where that is ignored."""
     try:
-        return Log(settings)
+        return AuditLog(settings)
     except StateError:
         if settings.audit_on_error != "ignore":
             raise
         return None
 
 
-def _leave_to_parent() -> None:
+def _reset_after_fork() -> None:
     for one in list(_logs):
         log = one()
         if log is not None:
-            log.leave_to_parent()
+            log.reset_after_fork()
 
 
-os.register_at_fork(after_in_child=_leave_to_parent)
+os.register_at_fork(after_in_child=_reset_after_fork)

@@ -3,15 +3,15 @@
 import errno
 import os
 
-from cortex_policy.state.audit_errors import failed
-from cortex_policy.state.audit_log import Log
+from cortex_policy.state.audit_errors import os_error
+from cortex_policy.state.audit_log import AuditLog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.model import Settings
 
 
-def foresee(settings: "Settings") -> None:
+def check_writable(settings: "Settings") -> None:
     """Raise LogError where a call would be answered so, as its line could not be written.
 
     What only a write finds out, as a full disk, is not seen.
@@ -20,10 +20,10 @@ def foresee(settings: "Settings") -> None:
     if file is None or settings.audit_on_error == "ignore":
         return
     if os.path.lexists(file):
-        Log(settings).close()
+        AuditLog(settings).close()
         return
     directory = os.path.dirname(file)
     if not os.path.isdir(directory):
-        raise failed(file, OSError(errno.ENOENT, ""))
+        raise os_error(file, OSError(errno.ENOENT, ""))
     if not os.access(directory, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise failed(file, OSError(errno.EACCES, ""))
+        raise os_error(file, OSError(errno.EACCES, ""))

@@ -8,7 +8,7 @@ from cortex_policy.core.audit_event import FULL, Event, to_cloudevent, to_json_l
 from cortex_policy.core.decode import MalformedError, decode_json, whole_number
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
 from cortex_policy.state import read_all, sha256_hex
-from cortex_policy.state.paths import guarded, places, working_directory
+from cortex_policy.state.paths import protected_paths, resolve_paths, working_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.audit_sink import Sink
     from cortex_policy.core.model import Decision, Grant, ResolvedPath, Settings
-    from cortex_policy.state.audit_log import Log
+    from cortex_policy.state.audit_log import AuditLog
 
     class AnsweredCall(Protocol):
         """A call, with the grant and the settings it was decided by, and the decision, if there is one."""
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 
 _STAMP = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-LARGEST_STAMP = 1 << 24
+MAX_STAMP_BYTES = 1 << 24
 _HEAD = b'{\n  "format": 1,\n  "version": '  # of a stamp as it is written here
 _MOST_DIGITS = 16
 
 
-def record(
-    call: "AnsweredCall", error: CortexPolicyError | None, log: "Log | None", sinks: "Iterable[Sink]" = ()
+def emit_event(
+    call: "AnsweredCall", error: CortexPolicyError | None, log: "AuditLog | None", sinks: "Iterable[Sink]" = ()
 ) -> None:
     """Hand on what came of a call, to the log first; raise StateError where one fails, unless that is ignored."""
     detail, is_ignored = call.settings.audit_args, call.settings.audit_on_error == "ignore"
-    event = _event(call, error, with_places=detail == FULL)
+    event = _event_of(call, error, with_places=detail == FULL)
     if log is not None:
         try:
             log.append(to_json_line(event, detail, sha256_hex))
@@ -55,15 +55,15 @@ def record(
             sink.record(to_cloudevent(event, detail, sha256_hex))
         except Exception as failure:
             if not is_ignored:
-                raise _failed(sink, failure) from failure
+                raise _sink_error(sink, failure) from failure
 
 
-def _failed(sink: "Sink", failure: Exception) -> StateError:
+def _sink_error(sink: "Sink", failure: Exception) -> StateError:
     why = f"audit sink `{type(sink).__name__}`: {type(failure).__name__}: {failure}"
     return StateError(STATE_UNAVAILABLE, why, "mend the sink, or set `audit.on_error` to `ignore`")
 
 
-def _event(call: "AnsweredCall", error: CortexPolicyError | None, *, with_places: bool) -> Event:
+def _event_of(call: "AnsweredCall", error: CortexPolicyError | None, *, with_places: bool) -> Event:
     grant, decision = call.grant, call.decision
     is_allowed = error is None and bool(decision)
     reason = error.reason if error is not None else decision.reason if decision is not None else ""
@@ -72,13 +72,13 @@ def _event(call: "AnsweredCall", error: CortexPolicyError | None, *, with_places
     return Event(
         os.urandom(16).hex(), time_ns(), call.grant_id, grant.tool if grant is not None else call.grant_id,
         str(call.action), call.args, is_allowed, reason, call.cost, call.peek,
-        _places(call) if with_places else None, root, working_directory(), version_of(root),
+        _resolved_paths(call) if with_places else None, root, working_directory(), stamp_version(root),
         os.environ.get("CORTEX_RUN_ID", ""), trace_id(os.environ.get("TRACEPARENT", "")),
         decision.approval.id if decision is not None and decision.approval is not None else None,
     )  # fmt: skip
 
 
-def _places(call: "AnsweredCall") -> "tuple[ResolvedPath, ...] | None":
+def _resolved_paths(call: "AnsweredCall") -> "tuple[ResolvedPath, ...] | None":
     """Return the paths of a call as they were resolved for its answer, which may have come before any was."""
     decision, origin = call.decision, call.grant.origin if call.grant is not None else None
     if decision is not None and decision.paths:
@@ -86,12 +86,12 @@ def _places(call: "AnsweredCall") -> "tuple[ResolvedPath, ...] | None":
     if call.grant is None or origin is None:
         return None
     try:
-        return places(call.grant, origin, call.args, guarded(origin, call.settings))
+        return resolve_paths(call.grant, origin, call.args, protected_paths(origin, call.settings))
     except StateError:  # no descriptor was left: what is answered says so
         return None
 
 
-def version_of(root: str | None) -> int | None:
+def stamp_version(root: str | None) -> int | None:
     """Return the version in the stamp of a root, None where there is none; it judges nothing and fails nothing."""
     if root is None:
         return None
@@ -100,17 +100,17 @@ def version_of(root: str | None) -> int | None:
     except (OSError, ValueError):
         return None
     try:
-        return _version_in(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        return _read_version(descriptor) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
     except (OSError, MalformedError):
         return None
     finally:
         os.close(descriptor)
 
 
-def _version_in(descriptor: int) -> int | None:
+def _read_version(descriptor: int) -> int | None:
     head = os.read(descriptor, 1 << 12)
     digits, comma, _ = head.removeprefix(_HEAD).partition(b",\n")
     if head.startswith(_HEAD) and comma and digits.isdigit() and len(digits) <= _MOST_DIGITS:
         return int(digits)
-    document = decode_json(head + read_all(descriptor, LARGEST_STAMP), LARGEST_STAMP)  # laid out by another program
+    document = decode_json(head + read_all(descriptor, MAX_STAMP_BYTES), MAX_STAMP_BYTES)  # laid out by another program
     return whole_number(document.get("version")) if isinstance(document, dict) else None

@@ -8,12 +8,12 @@ stands before the end, as in `audit-20261129.jsonl`. A number there is another l
 
 import os
 
-PACKED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z")
-_MOST_DIGITS = 7  # of a number; a date has more
-_BETWEEN = "-._:T"  # in a date
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z")
+_MAX_DIGITS = 7  # of a number; a date has more
+_SEPARATORS = "-._:T"  # in a date
 
 
-def rotated(file: str) -> tuple[list[str], list[str]]:
+def rotated_logs(file: str) -> tuple[list[str], list[str]]:
     """Return the names with a number, and those with a time, the newest first; raise OSError."""
     directory, name = os.path.split(file)
     stem, extension = os.path.splitext(name)
@@ -21,28 +21,28 @@ def rotated(file: str) -> tuple[list[str], list[str]]:
     dated: list[tuple[list[int], str]] = []
     for other in os.listdir(directory or "."):
         if other.startswith((f"{name}.", f"{name}-")):
-            parts = _parts(unpacked(other)[len(name) :])
-            if len(parts) == 1 and len(parts[0]) <= _MOST_DIGITS and other[len(name)] == ".":
+            parts = _numbers_in(uncompressed_name(other)[len(name) :])
+            if len(parts) == 1 and len(parts[0]) <= _MAX_DIGITS and other[len(name)] == ".":
                 numbered.append((int(parts[0]), other))
-            elif sum(map(len, parts)) > _MOST_DIGITS:
+            elif sum(map(len, parts)) > _MAX_DIGITS:
                 dated.append(([int(part) for part in parts], other))
-        elif other.startswith((f"{stem}.", f"{stem}-")) and unpacked(other).endswith(extension):
-            parts = _parts(unpacked(other)[len(stem) : -len(extension)])
-            if sum(map(len, parts)) > _MOST_DIGITS:
+        elif other.startswith((f"{stem}.", f"{stem}-")) and uncompressed_name(other).endswith(extension):
+            parts = _numbers_in(uncompressed_name(other)[len(stem) : -len(extension)])
+            if sum(map(len, parts)) > _MAX_DIGITS:
                 dated.append(([int(part) for part in parts], other))
     newest_first = [other for _, other in sorted(numbered)], [other for _, other in sorted(dated, reverse=True)]
     by_number, by_time = ([os.path.join(directory, other) for other in names] for names in newest_first)
     return by_number, by_time
 
 
-def unpacked(name: str) -> str:
+def uncompressed_name(name: str) -> str:
     """Return a name without what says that it is packed."""
-    return next((name.removesuffix(end) for end in PACKED if name.endswith(end)), name)
+    return next((name.removesuffix(end) for end in COMPRESSED if name.endswith(end)), name)
 
 
-def _parts(ending: str) -> list[str]:
+def _numbers_in(ending: str) -> list[str]:
     """Return the numbers in the end of a name, none where it is made of anything else."""
-    for mark in _BETWEEN:
+    for mark in _SEPARATORS:
         ending = ending.replace(mark, " ")
     parts = ending.split()
     return parts if all(part.isascii() and part.isdigit() for part in parts) else []

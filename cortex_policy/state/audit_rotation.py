@@ -3,7 +3,7 @@
 import os
 from shlex import quote
 
-from cortex_policy.state.audit_errors import LogError
+from cortex_policy.state.audit_errors import AuditLogError
 
 
 def rotate(file: str, keep: int) -> None:
@@ -16,7 +16,7 @@ def rotate(file: str, keep: int) -> None:
         if keep == 0:
             os.unlink(file)
             return
-        _drop(file, keep + 1)
+        _remove_older(file, keep + 1)
         gap = next((number for number in range(1, keep) if not os.path.lexists(f"{file}.{number}")), keep)
         for number in range(gap, 1, -1):
             os.rename(f"{file}.{number - 1}", f"{file}.{number}")
@@ -26,10 +26,10 @@ def rotate(file: str, keep: int) -> None:
     except OSError as error:
         directory = quote(os.path.dirname(file))
         hint = f"see why with `ls -la {directory}`, or set `audit.max_bytes` to 0"
-        raise LogError(file, f"cannot be rotated: {os.strerror(error.errno or 0).lower()}", hint) from None
+        raise AuditLogError(file, f"cannot be rotated: {os.strerror(error.errno or 0).lower()}", hint) from None
 
 
-def _drop(file: str, number: int) -> None:
+def _remove_older(file: str, number: int) -> None:
     """Remove what was kept when more were."""
     while os.path.lexists(f"{file}.{number}"):
         os.unlink(f"{file}.{number}")

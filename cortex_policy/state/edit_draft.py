@@ -12,8 +12,8 @@ import tempfile
 from contextlib import suppress
 
 from cortex_policy.state import read_all, sha256
-from cortex_policy.state.safe_directories import is_ours_alone
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.safe_directories import is_private_path
+from cortex_policy.state.writer_lock import NotDoneError
 
 PLACES = ("/var/tmp", "/tmp")  # noqa: S108 - a directory of its own is made there
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -28,7 +28,7 @@ class Draft:
 
     def __init__(self, file: str, text: bytes, most: int) -> None:
         """Copy the text of a file; `most` is how much of the copy is read. Raise NotDone where that cannot be."""
-        self.path, self._most = f"{_made(file)}/{os.path.basename(file)}", most
+        self.path, self._most = f"{_make_directory(file)}/{os.path.basename(file)}", most
         try:
             self._write(text)
         except BaseException:
@@ -41,18 +41,18 @@ class Draft:
             return self._read()
         except FileNotFoundError:
             self._write(last)
-            raise NotDone("the editor removed the file; it is there again with its last text") from None
+            raise NotDoneError("the editor removed the file; it is there again with its last text") from None
         except OSError as error:
             why = "is a link" if error.errno in _LINKS else f"cannot be read: {(error.strerror or str(error)).lower()}"
-            raise NotDone(f"`{self.path}` {why}") from None
+            raise NotDoneError(f"`{self.path}` {why}") from None
 
-    def settle(self, *known: bytes) -> bool:
+    def remove_unless_changed(self, *known: bytes) -> bool:
         """Remove it where its text is empty or known; return whether it was left."""
         try:
             text = self._read()
         except FileNotFoundError:
             text = b""
-        except (OSError, NotDone):
+        except (OSError, NotDoneError):
             return True
         if text.strip() and text not in known:
             return True
@@ -68,7 +68,7 @@ class Draft:
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-                raise NotDone(f"`{self.path}` is not a regular file, or has more than one link")
+                raise NotDoneError(f"`{self.path}` is not a regular file, or has more than one link")
             return read_all(descriptor, self._most)
         finally:
             os.close(descriptor)
@@ -82,10 +82,10 @@ class Draft:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise NotDone(f"`{self.path}`: {(error.strerror or str(error)).lower()}") from None
+            raise NotDoneError(f"`{self.path}`: {(error.strerror or str(error)).lower()}") from None
 
 
-def left(file: str) -> list[str]:
+def leftover_drafts(file: str) -> list[str]:
     """Return the paths of the copies of a file that earlier sessions of the caller left."""
     name, found = os.path.basename(file), []
     for place in _places():
@@ -102,7 +102,7 @@ def _is_ours(copy: str) -> bool:
         return False
 
 
-def _made(file: str) -> str:
+def _make_directory(file: str) -> str:
     """Make a directory for the copy of a file, which nobody else enters."""
     why = "nobody but you and root may be able to write in it"
     for place in _places():
@@ -110,13 +110,13 @@ def _made(file: str) -> str:
             return tempfile.mkdtemp(prefix=_prefix(file), dir=place)
         except OSError as error:
             why = f"`{place}`: {(error.strerror or str(error)).lower()}"
-    raise NotDone(f"there is no directory for a private copy: {why}", "name one of your own in `TMPDIR`")
+    raise NotDoneError(f"there is no directory for a private copy: {why}", "name one of your own in `TMPDIR`")
 
 
 def _places() -> list[str]:
     named = os.environ.get("TMPDIR", "")
     places = [os.path.normpath(named)] if os.path.isabs(named) else []
-    return [place for place in dict.fromkeys((*places, *PLACES)) if os.path.isdir(place) and is_ours_alone(place)]
+    return [place for place in dict.fromkeys((*places, *PLACES)) if os.path.isdir(place) and is_private_path(place)]
 
 
 def _prefix(file: str) -> str:

@@ -6,8 +6,8 @@ from time import gmtime, localtime, strftime
 
 from cortex_policy.core.model import STOPPED, AccessDenied, Decision, GrantError, Value
 from cortex_policy.state import Root, exists_or_unknown, read_all
-from cortex_policy.state.grants import Directory, Trust
-from cortex_policy.state.users import user
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.users import user_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Origin
 
 NAME = "stop"
-MOST_SAID = 400  # bytes of a reason
+MAX_REASON_BYTES = 400  # bytes of a reason
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
-class Stop(Value):
+class EmergencyStop(Value):
     """An emergency stop: its file, whose that is, when it was written, and the first line in it.
 
     `fault` says why nobody can know whether it stands, which stops all the same.
@@ -39,7 +39,7 @@ class Stop(Value):
         """Say all that is known of it."""
         if self.fault is not None:
             return self.fault
-        since = _moment("since %Y-%m-%d %H:%M", localtime, self.stopped_at)
+        since = _format_time("since %Y-%m-%d %H:%M", localtime, self.stopped_at)
         by = f"by {self.by}" if self.by is not None else None
         said = " ".join(filter(None, ("on this host" if self.is_of_host else None, by, since)))
         return f"{said}: {self.reason}" if self.reason else said
@@ -47,7 +47,7 @@ class Stop(Value):
     @property
     def timestamp(self) -> str | None:
         """When it was written, as programs read it."""
-        return _moment("%Y-%m-%dT%H:%M:%SZ", gmtime, self.stopped_at)
+        return _format_time("%Y-%m-%dT%H:%M:%SZ", gmtime, self.stopped_at)
 
     @property
     def hint(self) -> str:
@@ -59,30 +59,30 @@ class Stop(Value):
         return f"who runs this host ends it with `sudo rm {self.file}`" if self.is_of_host else ""
 
 
-class Stopped(AccessDenied):
+class EmergencyStopped(AccessDenied):
     """A call was denied by an emergency stop: exit 15."""
 
     root: str | None
     hint: str
 
-    def __init__(self, stop: Stop, root: Root | None = None) -> None:
+    def __init__(self, stop: EmergencyStop, root: Root | None = None) -> None:
         """Say what is known of the stop, and how it is ended."""
         super().__init__(Decision(STOPPED, stop.sentence))
         self.root = root.path if root is not None else None
-        self.hint = stop.hint or f"an operator ends it with `{resuming(root)}`"
+        self.hint = stop.hint or f"an operator ends it with `{resume_command(root)}`"
 
 
-def host_stopped(directory: str) -> Stopped:
+def host_denial(directory: str) -> EmergencyStopped:
     """Return the denial by the stop of the host, whose directory this is."""
-    return Stopped(of_host(directory) or Stop(f"{directory}/{NAME}", is_of_host=True))
+    return EmergencyStopped(host_stop(directory) or EmergencyStop(f"{directory}/{NAME}", is_of_host=True))
 
 
-def stopped(policy: Directory) -> Stopped:
+def policy_denial(policy: PolicyDirectory) -> EmergencyStopped:
     """Return the denial by the stop in an open policy directory."""
-    return Stopped(of_policy(policy) or Stop(f"{policy.path}/{NAME}"), policy.trust.root)
+    return EmergencyStopped(policy_stop(policy) or EmergencyStop(f"{policy.path}/{NAME}"), policy.trust.root)
 
 
-def refuse_since(origin: "Origin") -> None:
+def deny_if_stopped_since(origin: "Origin") -> None:
     """Raise AccessDenied where a stop stands in the root of a loaded grant, or nobody can know."""
     why = ""
     try:
@@ -98,24 +98,24 @@ def refuse_since(origin: "Origin") -> None:
             os.close(policy)
     except OSError:
         why = "cannot be opened"
-    raise _stopped_since(origin.root, why)
+    raise _denial_since(origin.root, why)
 
 
-def _stopped_since(path: str, fault: str) -> Stopped:
+def _denial_since(path: str, fault: str) -> EmergencyStopped:
     """Return the denial by the stop of a root, or by what hides whether it has one."""
     root, policy = Root(path, named=True), f"{path.rstrip('/')}/.cortex/policy"
-    unknown = Stop(f"{policy}/{NAME}", fault=f"`{policy}` {fault}" if fault else None)
-    return Stopped(of_root(root) or unknown, root)
+    unknown = EmergencyStop(f"{policy}/{NAME}", fault=f"`{policy}` {fault}" if fault else None)
+    return EmergencyStopped(root_stop(root) or unknown, root)
 
 
-def refuse_hidden(root: Root) -> None:
+def deny_if_unreadable(root: Root) -> None:
     """Raise AccessDenied where a stop stands in a policy directory that cannot be opened, or may stand there."""
-    stop = _hidden(root)
+    stop = _unreadable_stop(root)
     if stop is not None:
-        raise Stopped(stop, root)
+        raise EmergencyStopped(stop, root)
 
 
-def resuming(root: Root | None) -> str:
+def resume_command(root: Root | None) -> str:
     """Return the command that ends the stop of a root."""
     if root is None or not root.named:
         return "cortex-policy resume"
@@ -124,29 +124,29 @@ def resuming(root: Root | None) -> str:
     return f"cortex-policy resume{root_option(root)}"
 
 
-def of_host(directory: str) -> Stop | None:
+def host_stop(directory: str) -> EmergencyStop | None:
     """Return the stop of the host, whose directory this is; None where there is none."""
     file = f"{directory}/{NAME}"
     if os.path.islink(directory) and not os.path.isdir(directory):
-        return Stop(file, is_of_host=True, fault=f"`{directory}` is a link that leads nowhere")
-    return _seen(file, is_of_host=True)
+        return EmergencyStop(file, is_of_host=True, fault=f"`{directory}` is a link that leads nowhere")
+    return _look_up(file, is_of_host=True)
 
 
-def of_policy(policy: Directory) -> Stop | None:
+def policy_stop(policy: PolicyDirectory) -> EmergencyStop | None:
     """Return the stop in an open policy directory, None where there is none."""
-    return _seen(f"{policy.path}/{NAME}", policy.descriptor)
+    return _look_up(f"{policy.path}/{NAME}", policy.descriptor)
 
 
-def of_root(root: Root) -> Stop | None:
+def root_stop(root: Root) -> EmergencyStop | None:
     """Return the stop of a root, None where there is none; ask the path where no check would open the directory."""
     try:
-        with Directory(Trust(root)) as policy:
-            return of_policy(policy)
+        with PolicyDirectory(TrustCheck(root)) as policy:
+            return policy_stop(policy)
     except (OSError, GrantError):
-        return _hidden(root)
+        return _unreadable_stop(root)
 
 
-def _hidden(root: Root) -> Stop | None:
+def _unreadable_stop(root: Root) -> EmergencyStop | None:
     file = f"{root.path.rstrip('/')}/.cortex/policy/{NAME}"
     try:
         os.lstat(file)
@@ -154,10 +154,10 @@ def _hidden(root: Root) -> Stop | None:
         return None
     except OSError:
         pass  # told below
-    return _seen(file)
+    return _look_up(file)
 
 
-def _seen(file: str, directory: int | None = None, *, is_of_host: bool = False) -> Stop | None:
+def _look_up(file: str, directory: int | None = None, *, is_of_host: bool = False) -> EmergencyStop | None:
     """Look at a stop by its name, in an open directory where one is given; None where there is none."""
     name = file if directory is None else NAME
     try:
@@ -166,9 +166,9 @@ def _seen(file: str, directory: int | None = None, *, is_of_host: bool = False) 
         return None
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
-        return Stop(file, is_of_host, fault=f"`{file}` cannot be examined: {why}")
+        return EmergencyStop(file, is_of_host, fault=f"`{file}` cannot be examined: {why}")
     reason = _first_line(name, directory) if stat.S_ISREG(status.st_mode) else None
-    return Stop(file, is_of_host, user(status.st_uid), status.st_mtime, reason)
+    return EmergencyStop(file, is_of_host, user_name(status.st_uid), status.st_mtime, reason)
 
 
 def _first_line(name: str, directory: int | None) -> str | None:
@@ -178,17 +178,17 @@ def _first_line(name: str, directory: int | None) -> str | None:
     except OSError:
         return None
     try:
-        data = read_all(descriptor, MOST_SAID + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        data = read_all(descriptor, MAX_REASON_BYTES + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
     except OSError:
         return None
     finally:
         os.close(descriptor)
-    lines = data[:MOST_SAID].decode("utf-8", "replace").strip().splitlines() or [""]
-    is_cut = len(data) > MOST_SAID and len(lines) == 1
+    lines = data[:MAX_REASON_BYTES].decode("utf-8", "replace").strip().splitlines() or [""]
+    is_cut = len(data) > MAX_REASON_BYTES and len(lines) == 1
     return (f"{lines[0]} ..." if is_cut else lines[0].rstrip()) or None
 
 
-def _moment(form: str, clock: "Callable[[float], struct_time]", moment: float | None) -> str | None:
+def _format_time(form: str, clock: "Callable[[float], struct_time]", moment: float | None) -> str | None:
     try:
         return strftime(form, clock(moment)) if moment is not None else None
     except (OSError, OverflowError, ValueError):  # a file may claim any time

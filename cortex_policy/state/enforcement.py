@@ -17,18 +17,18 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.state import (
     STATE_DIR,
+    default_state_directory,
     exists_or_unknown,
     may_hold_settings,
     settings_directories,
-    shortage,
-    usual_state_directory,
+    shortage_error,
 )
 from cortex_policy.state.grants import check_id, find_root, read_grant
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.paths import guarded, places
+from cortex_policy.state.paths import protected_paths, resolve_paths
 
-_PLACES_IN_ENVIRONMENT = ("CORTEX_POLICY_ROOT", STATE_DIR)
-_SHARED = ("CORTEX_AUDIT_LOG", "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS")  # with other programs
+_LOCATION_VARIABLES = ("CORTEX_POLICY_ROOT", STATE_DIR)
+_SHARED_VARIABLES = ("CORTEX_AUDIT_LOG", "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS")  # with other programs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,83 +38,83 @@ if TYPE_CHECKING:
     from cortex_policy.core.audit_sink import Sink
     from cortex_policy.core.model import Decision, Grant, Origin
     from cortex_policy.state import Root
-    from cortex_policy.state.audit_log import Log
-    from cortex_policy.state.grants import Directory
+    from cortex_policy.state.audit_log import AuditLog
+    from cortex_policy.state.grants import PolicyDirectory
     from cortex_policy.state.memory_budgets import MemoryBudgets
 
 
-def settings_of(root: str | None, *, require_path: bool = False) -> Settings:
+def effective_settings(root: str | None, *, require_path: bool = False) -> Settings:
     """Return what is set for a root, or by operators alone; raise GrantError (settings_invalid)."""
     directories = [*settings_directories(), *([f"{root.rstrip('/')}/.cortex/policy"] if root is not None else [])]
     variables = {variable: os.environ[variable] for variable in os.environ if _is_setting(variable)}
     if not variables and not any(map(may_hold_settings, directories)):
         state_dir = os.environ.get(STATE_DIR)
         return Settings(
-            require_path=require_path, state_dir=usual_state_directory() if state_dir is None else state_dir
+            require_path=require_path, state_dir=default_state_directory() if state_dir is None else state_dir
         )
     if root is None or require_path:
-        from cortex_policy.state.settings import effective  # noqa: PLC0415 - only where something is set
+        from cortex_policy.state.settings import read_effective_settings  # noqa: PLC0415 - only where something is set
 
-        return effective(root, require_path=require_path)
-    from cortex_policy.state.settings_cache import settled  # noqa: PLC0415 - only where something is set
+        return read_effective_settings(root, require_path=require_path)
+    from cortex_policy.state.settings_cache import cached_settings  # noqa: PLC0415 - only where something is set
 
-    return settled(root, variables)
+    return cached_settings(root, variables)
 
 
 def _is_setting(variable: str) -> bool:
     if variable.startswith("CORTEX_POLICY_"):
-        return variable not in _PLACES_IN_ENVIRONMENT
-    return variable in _SHARED
+        return variable not in _LOCATION_VARIABLES
+    return variable in _SHARED_VARIABLES
 
 
-def refuse_stop_of_host() -> None:
+def check_emergency_stop_of_host() -> None:
     """Raise AccessDenied where an emergency stop of the whole host stands."""
     # in a directory that is a link to nowhere, a mount that is gone perhaps, nobody knows what stood
     is_lost = os.path.islink(host.SYSTEM_SETTINGS) and not os.path.isdir(host.SYSTEM_SETTINGS)
     if is_lost or exists_or_unknown(f"{host.SYSTEM_SETTINGS}/stop"):
-        from cortex_policy.state.emergency_stop import host_stopped  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import host_denial  # noqa: PLC0415 - only a denial needs it
 
-        raise host_stopped(host.SYSTEM_SETTINGS)
+        raise host_denial(host.SYSTEM_SETTINGS)
 
 
-def refuse_stop(policy: "Directory") -> None:
+def check_emergency_stop(policy: "PolicyDirectory") -> None:
     """Raise AccessDenied where an emergency stop stands in an open policy directory."""
     if exists_or_unknown("stop", policy.descriptor):
-        from cortex_policy.state.emergency_stop import stopped  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import policy_denial  # noqa: PLC0415 - only a denial needs it
 
-        raise stopped(policy)
+        raise policy_denial(policy)
 
 
-def believed(grant: "Grant", settings: Settings) -> Settings:
+def require_stamp(grant: "Grant", settings: Settings) -> Settings:
     """Return the settings; raise GrantError (stamp_mismatch) where they require a stamp, and it differs."""
     if settings.stamp == "require":
-        from cortex_policy.state.stamp import check_stamped  # noqa: PLC0415 - only where it is asked for
+        from cortex_policy.state.stamp import check_stamp  # noqa: PLC0415 - only where it is asked for
 
-        check_stamped(grant)
+        check_stamp(grant)
     return settings
 
 
-def admit(grant_id: str, named: str | None = None, *, require_path: bool = False) -> "tuple[Grant, Settings]":
+def load_for_call(grant_id: str, named: str | None = None, *, require_path: bool = False) -> "tuple[Grant, Settings]":
     """Load a grant for a call, with what is set; raise AccessDenied where an emergency stop stands, before all else."""
     check_id(grant_id)
-    refuse_stop_of_host()
-    return admit_from(find_root(named), grant_id, require_path=require_path)
+    check_emergency_stop_of_host()
+    return load_for_call_from(find_root(named), grant_id, require_path=require_path)
 
 
-def admit_from(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
+def load_for_call_from(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
     """Do the same for a root that was found, once no stop of the host stands."""
     try:
-        grant = read_grant(root, grant_id, refuse_stop)
+        grant = read_grant(root, grant_id, check_emergency_stop)
     except GrantError as error:
         if error.reason is GRANT_UNSAFE:  # the policy directory may be what could not be opened
-            from cortex_policy.state.emergency_stop import refuse_hidden  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.emergency_stop import deny_if_unreadable  # noqa: PLC0415 - only a failure needs it
 
-            refuse_hidden(root)
+            deny_if_unreadable(root)
         raise
-    return grant, believed(grant, settings_of(root.path, require_path=require_path))
+    return grant, require_stamp(grant, effective_settings(root.path, require_path=require_path))
 
 
-def ask(
+def decide_and_consume(
     grant: "Grant",
     action: str,
     args: "Mapping[str, object]",
@@ -134,15 +134,15 @@ def ask(
         raise GrantError(GRANT_INVALID, "it was not loaded from a root", "use `load_grant`")
     if settings.state_dir is None:
         settings = _with_state_directory(settings)
-    request = requested(grant, origin, action, args, settings, cost)
+    request = build_request(grant, origin, action, args, settings, cost)
     decision = check_rules(grant, request, settings)
     counted = Ledger(origin.root_identity, settings.state_dir or "") if budgets is None else budgets
     if decision is not None:
         if decision.reason is not APPROVAL_REQUIRED or settings.sensitive != "ask":
             return decision
-        from cortex_policy.state.approval_check import answered  # noqa: PLC0415 - only where a human is asked
+        from cortex_policy.state.approval_check import decide_with_approval  # noqa: PLC0415 - only where a human is asked
 
-        return answered(grant, origin, request, settings, counted, decision, peek=peek)
+        return decide_with_approval(grant, origin, request, settings, counted, decision, peek=peek)
     take = counted.peek if peek else counted.take
     return decide_rate(grant, request, take(grant.tool, action, grant.rate.per_minute, cost))
 
@@ -153,14 +153,14 @@ def _with_state_directory(settings: Settings) -> Settings:
     return Settings(**{**vars(settings), "state_dir": find_state_directory()})
 
 
-def requested(
+def build_request(
     grant: "Grant", origin: "Origin", action: str, args: "Mapping[str, object]", settings: Settings, cost: int = 1
 ) -> Request:
     """Return what a call asks for, its paths resolved."""
-    return Request(action, args, places(grant, origin, args, guarded(origin, settings)), cost)
+    return Request(action, args, resolve_paths(grant, origin, args, protected_paths(origin, settings)), cost)
 
 
-class Trail:
+class AuditedCall:
     """One call on its way to an answer, which the audit log and the sinks get, if any, whatever the answer is.
 
     The log is opened before any budget is consumed, and written when the block ends: in a StateError where it cannot
@@ -184,13 +184,13 @@ class Trail:
         self.settings = DEFAULTS
         self.grant: Grant | None = None
         self.decision: Decision | None = None
-        self._log: Log | None = None
+        self._log: AuditLog | None = None
 
     def __enter__(self) -> "Self":
         """Begin."""
         return self
 
-    def ask(
+    def decide(
         self,
         grant: "Grant",
         args: "Mapping[str, object]",
@@ -199,60 +199,60 @@ class Trail:
     ) -> "Decision":
         """Decide the call by a grant, and note it."""
         self.grant, self.args, self.settings = grant, args, settings
-        self._open(settings)
-        self.decision = ask(
+        self._open_log(settings)
+        self.decision = decide_and_consume(
             grant, self.action, args, cost=self.cost, peek=self.peek, settings=settings, budgets=budgets
         )
         return self.decision
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Write the answer down; raise StateError for what this process has run out of."""
-        lack = shortage(error)
+        lack = shortage_error(error)
         try:
-            self._end(lack or error)
+            self._finish(lack or error)
         except OSError as another:
-            raise shortage(another) or another from None
+            raise shortage_error(another) or another from None
         finally:
-            self._close()
+            self._close_log()
         if lack is not None:
             raise lack from None
 
-    def _end(self, error: BaseException | None) -> None:
+    def _finish(self, error: BaseException | None) -> None:
         if error is None:
-            self._record(None)
+            self._emit(None)
         elif isinstance(error, CortexPolicyError) and _is_answer(error):
             self._open_for_failure()
-            self._record(error)
+            self._emit(error)
 
-    def _record(self, error: CortexPolicyError | None) -> None:
+    def _emit(self, error: CortexPolicyError | None) -> None:
         if self._log is not None or self._sinks:
-            from cortex_policy.state.audit_record import record  # noqa: PLC0415 - only where somebody wants it
+            from cortex_policy.state.audit_record import emit_event  # noqa: PLC0415 - only where somebody wants it
 
-            record(self, error, self._log, self._sinks)
+            emit_event(self, error, self._log, self._sinks)
 
-    def _open(self, settings: Settings) -> None:
-        self._close()
+    def _open_log(self, settings: Settings) -> None:
+        self._close_log()
         if settings.audit_file is not None and self._is_kept:
-            from cortex_policy.state.audit_log import opened  # noqa: PLC0415 - only where a log is set
+            from cortex_policy.state.audit_log import open_audit_log  # noqa: PLC0415 - only where a log is set
 
-            self._log = opened(settings)
+            self._log = open_audit_log(settings)
         elif settings.audit_file is not None:
-            from cortex_policy.state.audit_preflight import foresee  # noqa: PLC0415 - as above
+            from cortex_policy.state.audit_preflight import check_writable  # noqa: PLC0415 - as above
 
-            foresee(settings)
+            check_writable(settings)
 
     def _open_for_failure(self) -> None:
         """Open the log of a call that failed before the settings of its root were read."""
         if self._log is None:
             try:
-                settings = settings_of(None)
+                settings = effective_settings(None)
                 if self.settings is DEFAULTS:
                     self.settings = settings  # they say how much is recorded
-                self._open(settings)
+                self._open_log(settings)
             except GrantError:  # nobody can know the log, and the answer is a no already
                 return
 
-    def _close(self) -> None:
+    def _close_log(self) -> None:
         if self._log is not None:  # at once: an exception may keep this alive for long
             self._log.close()
             self._log = None

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 
-from cortex_policy.state.permissions import WRITERS, find_doubts, is_private_group
+from cortex_policy.state.permissions import WRITERS, explain_trust_problems, is_private_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ ROOT = 0
 ACCESS_LIST = "system.posix_acl_access"
 _PLAIN = stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH
 _LABEL = "security.selinux"
-_KERNELS = ("security.", "trusted.")  # capabilities, hashes, labels: the kernel gives a new file its own
+_KERNEL_PREFIXES = ("security.", "trusted.")  # capabilities, hashes, labels: the kernel gives a new file its own
 _UNKNOWN = (errno.ENOTSUP, errno.ENOSYS)
 
 
@@ -36,7 +36,7 @@ def kept_mode(descriptor: int, status: os.stat_result) -> int:
     Where there is an access control list the group's bit is its mask, which may let the caller or root write.
     """
     owners = (status.st_uid, os.geteuid(), ROOT)
-    writers = [sentence for kind, sentence in find_doubts(descriptor, status, owners) if kind == WRITERS]
+    writers = [sentence for kind, sentence in explain_trust_problems(descriptor, status, owners) if kind == WRITERS]
     is_shared = len(writers) > bool(status.st_mode & stat.S_IWOTH)  # by more than the bit of everyone, which goes
     return status.st_mode & (_PLAIN if is_shared else _PLAIN | stat.S_IWGRP)
 
@@ -54,7 +54,7 @@ def safe_owner(directory: int, old: os.stat_result | None) -> tuple[int, int] | 
     return None if old is None else (old.st_uid, old.st_gid)
 
 
-def attributes(descriptor: int) -> dict[str, bytes]:
+def read_attributes(descriptor: int) -> dict[str, bytes]:
     """Return the extended attributes of an open file that its replacement must have as well."""
     if not hasattr(os, "listxattr"):  # Linux alone has it
         return {}
@@ -64,15 +64,17 @@ def attributes(descriptor: int) -> dict[str, bytes]:
         if error.errno in _UNKNOWN:
             return {}
         raise
-    return {name: os.getxattr(descriptor, name) for name in names if name == _LABEL or not name.startswith(_KERNELS)}
+    return {
+        name: os.getxattr(descriptor, name) for name in names if name == _LABEL or not name.startswith(_KERNEL_PREFIXES)
+    }
 
 
-def give_attributes(descriptor: int, wanted: "Mapping[str, bytes]") -> None:
+def set_attributes(descriptor: int, wanted: "Mapping[str, bytes]") -> None:
     """Give an open new file these attributes, and drop an access control list that it inherited beyond them.
 
     Raises OSError, which names the attribute, where one cannot be kept. A label is kept if that is permitted.
     """
-    given = attributes(descriptor)
+    given = read_attributes(descriptor)
     if ACCESS_LIST in given and ACCESS_LIST not in wanted:
         os.removexattr(descriptor, ACCESS_LIST)
     for name, value in wanted.items():

@@ -3,24 +3,24 @@
 from contextlib import suppress
 from fnmatch import fnmatchcase
 
-from cortex_policy.state.atomic_write import NEW, create
+from cortex_policy.state.atomic_write import TEMPORARY_PREFIX, atomic_create
 
 NAME = ".gitignore"
-IGNORED = (".lock", ".edit-*", "stop", "history/")
-_TEXT = "".join(f"{name}\n" for name in (*IGNORED, f"{NEW}*")).encode()
+IGNORED_NAMES = (".lock", ".edit-*", "stop", "history/")
+_TEXT = "".join(f"{name}\n" for name in (*IGNORED_NAMES, f"{TEMPORARY_PREFIX}*")).encode()
 
 
-def make(policy: int) -> None:
+def create_git_ignore(policy: int) -> None:
     """Make the file in an open policy directory where there is none; one that exists is never changed."""
     with suppress(OSError):  # FileExistsError: somebody else's words count. No other error is worth a write
-        create(policy, NAME, _TEXT)
+        atomic_create(policy, NAME, _TEXT)
 
 
-def missing(text: str) -> tuple[str, ...]:
+def missing_names(text: str) -> tuple[str, ...]:
     """Return the names that the text of such a file does not ignore."""
     lines = [line.strip() for line in text.splitlines()]
     patterns = [_pattern(line) for line in lines if line and not line.startswith(("#", "!"))]
-    return tuple(name for name in IGNORED if not any(fnmatchcase(name.rstrip("/"), each) for each in patterns))
+    return tuple(name for name in IGNORED_NAMES if not any(fnmatchcase(name.rstrip("/"), each) for each in patterns))
 
 
 def _pattern(line: str) -> str:

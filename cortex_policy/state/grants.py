@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 
-_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def check_id(word: str) -> None:
@@ -39,9 +39,9 @@ def find_root(named: str | None = None) -> Root:
         raise GrantError(ROOT_NOT_FOUND, detail, "name one with `--root DIR`") from None
     roots = roots_above(here)
     if len(roots) != 1:
-        from cortex_policy.state.grants_errors import not_one_root  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.grants_errors import root_error  # noqa: PLC0415 - only a failure needs it
 
-        raise not_one_root(here, roots)
+        raise root_error(here, roots)
     return Root(roots[0], named=False)
 
 
@@ -77,7 +77,7 @@ def may_hold_policy(directory: str) -> bool:
     return True
 
 
-def doubts(
+def find_trust_problems(
     descriptor: int, status: os.stat_result, owners: "Container[int]", *, is_sticky_safe: bool = False
 ) -> list[tuple[str, str]]:
     """Return why others than these owners may have written an open object, none where they cannot have.
@@ -86,14 +86,14 @@ def doubts(
     is for a directory in which the sticky bit protects what is there already.
     """
     uid = status.st_uid
-    if uid in owners and not status.st_mode & _OTHERS and uid != overflow_uid():
+    if uid in owners and not status.st_mode & _WRITABLE_BY_OTHERS and uid != overflow_uid():
         return []
-    from cortex_policy.state.permissions import find_doubts  # noqa: PLC0415 - only where the mode is not the answer
+    from cortex_policy.state.permissions import explain_trust_problems  # noqa: PLC0415 - only where the mode is not the answer
 
-    return find_doubts(descriptor, status, owners, is_sticky_safe=is_sticky_safe)
+    return explain_trust_problems(descriptor, status, owners, is_sticky_safe=is_sticky_safe)
 
 
-class Trust:
+class TrustCheck:
     """Judges each opened object, and gathers what is wrong so that one command mends all of it."""
 
     def __init__(self, root: Root) -> None:
@@ -105,45 +105,45 @@ class Trust:
         self.others: set[int] = set()  # owners who are not trusted
         self.root_owner = -1
 
-    def judge(self, path: str, descriptor: int, status: os.stat_result, *, is_root: bool = False) -> None:
+    def inspect(self, path: str, descriptor: int, status: os.stat_result, *, is_root: bool = False) -> None:
         """Note why others may have written one open object."""
         if is_root:
             self.root_owner = status.st_uid
             if self.root.named:
                 self.owners.add(status.st_uid)
-        for kind, sentence in doubts(descriptor, status, self.owners, is_sticky_safe=is_root):
+        for kind, sentence in find_trust_problems(descriptor, status, self.owners, is_sticky_safe=is_root):
             self.faults.append(f"`{path}` {sentence}")
             self.doubts.append((kind, path))
             if status.st_uid not in self.owners:
                 self.others.add(status.st_uid)
 
-    def copy(self) -> "Trust":
+    def copy(self) -> "TrustCheck":
         """Return a judge with the same owners, who has found nothing yet."""
-        other = Trust(self.root)
+        other = TrustCheck(self.root)
         other.owners, other.root_owner = self.owners, self.root_owner
         return other
 
-    def settle(self) -> None:
+    def raise_if_unsafe(self) -> None:
         """Raise GrantError (grant_unsafe) if anything was noted, with the one command that mends it."""
         if self.faults:
-            raise self.refusal()
+            raise self.unsafe_error()
 
-    def refusal(self, path: str = "", kind: str = "", error: OSError | None = None) -> GrantError:
+    def unsafe_error(self, path: str = "", kind: str = "", error: OSError | None = None) -> GrantError:
         """Return the error for all that was noted and, at a path, for what is no `kind` or has an error of its own."""
-        from cortex_policy.state.grants_errors import refusal  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.grants_errors import unsafe_error  # noqa: PLC0415 - only a failure needs it
 
         stranger = self.root_owner if not self.root.named and self.others == {self.root_owner} else None
-        return refusal(self.root.path, self.faults, self.doubts, stranger, path, kind, error)
+        return unsafe_error(self.root.path, self.faults, self.doubts, stranger, path, kind, error)
 
 
-class Directory:
+class PolicyDirectory:
     """`.cortex/policy` of a root, or a directory below it, opened step by step from the root without following links.
 
     What is judged is what was opened, so nothing can be swapped between check and use. Links and wrong kinds are
     refused (GrantError, 22), modes and owners are noted in the trust. FileNotFoundError names what is not there.
     """
 
-    def __init__(self, trust: Trust, *below: str) -> None:
+    def __init__(self, trust: TrustCheck, *below: str) -> None:
         """Name the way down."""
         self.trust = trust
         self.path = ""
@@ -176,7 +176,7 @@ class Directory:
         path = f"{self.path.rstrip('/')}/{name}" if self.path else name
         self._descriptors.append(self._open(path, name, OPEN_DIRECTORY))
         status = os.fstat(self.descriptor)
-        self.trust.judge(path, self.descriptor, status, is_root=not self.path)
+        self.trust.inspect(path, self.descriptor, status, is_root=not self.path)
         self.identities.append((status.st_dev, status.st_ino))
         self.path = path
 
@@ -187,7 +187,7 @@ class Directory:
             error.filename = path
             raise
         except OSError as error:
-            raise self.trust.refusal(path, "file" if flags == OPEN_FILE else "directory", error) from None
+            raise self.trust.unsafe_error(path, "file" if flags == OPEN_FILE else "directory", error) from None
 
     def read(self, name: str, most: int) -> bytes:
         """Read at most so many bytes of a file."""
@@ -195,12 +195,12 @@ class Directory:
         descriptor = self._open(path, name, OPEN_FILE)
         try:
             status = os.fstat(descriptor)
-            self.trust.judge(path, descriptor, status)
+            self.trust.inspect(path, descriptor, status)
             if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and status.st_uid != 0):
-                raise self.trust.refusal(path, "file")
+                raise self.trust.unsafe_error(path, "file")
             return read_all(descriptor, most)
         except OSError as error:
-            raise self.trust.refusal(path, "file", error) from None
+            raise self.trust.unsafe_error(path, "file", error) from None
         finally:
             os.close(descriptor)
 
@@ -209,25 +209,25 @@ class Directory:
         try:
             names = os.listdir(self.descriptor)
         except OSError as error:
-            raise self.trust.refusal(self.path, "directory", error) from None
+            raise self.trust.unsafe_error(self.path, "directory", error) from None
         return sorted(name[:-5] for name in names if name.endswith(".json") and is_grant_id(name[:-5]))
 
 
-def read_grant(root: Root, grant_id: str, look: "Callable[[Directory], None]" = lambda _: None) -> Grant:
+def read_grant(root: Root, grant_id: str, look: "Callable[[PolicyDirectory], None]" = lambda _: None) -> Grant:
     """Read and decode one grant by descriptors; raise GrantError (20, 21, 22), which says what was known by then.
 
     `look` sees the policy directory before anything in it is read, and raises to prevent that.
     """
     check_id(grant_id)
-    trust, file, data = Trust(root), f"{root.tools}/{grant_id}.json", None
+    trust, file, data = TrustCheck(root), f"{root.tools}/{grant_id}.json", None
     try:
-        with Directory(trust) as tools:
+        with PolicyDirectory(trust) as tools:
             look(tools)
             tools.descend("tools")
             data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
             if sys.platform == "darwin" and grant_id not in tools.grant_ids():  # file systems there ignore case
                 raise FileNotFoundError(None, None, file)  # noqa: TRY301 - as if it had not been found
-        trust.settle()
+        trust.raise_if_unsafe()
         grant = decode(data, grant_id)
     except (FileNotFoundError, GrantError) as error:
         raise with_context(error, trust, grant_id, data) from None
@@ -237,7 +237,7 @@ def read_grant(root: Root, grant_id: str, look: "Callable[[Directory], None]" = 
 
 
 def with_context(
-    error: GrantError | FileNotFoundError, trust: Trust, grant_id: str, data: bytes | None = None
+    error: GrantError | FileNotFoundError, trust: TrustCheck, grant_id: str, data: bytes | None = None
 ) -> GrantError:
     """Return the error for a grant that was not read, with what is known of it by now."""
     from cortex_policy.state import grants_errors  # noqa: PLC0415 - only a failure needs it
@@ -246,17 +246,17 @@ def with_context(
     if isinstance(error, GrantError):
         failure = error
     elif trust.faults:
-        failure = trust.refusal()
+        failure = trust.unsafe_error()
     elif error.filename == file:
-        failure = grants_errors.unknown_grant(trust.root, grant_id, _ids_in(trust.root))
+        failure = grants_errors.unknown_grant_error(trust.root, grant_id, _existing_ids(trust.root))
     else:
-        failure = grants_errors.not_found(error.filename)
-    return grants_errors.with_context(failure, trust.root, file, data)
+        failure = grants_errors.missing_error(error.filename)
+    return grants_errors.add_context(failure, trust.root, file, data)
 
 
-def _ids_in(root: Root) -> list[str]:
+def _existing_ids(root: Root) -> list[str]:
     try:
-        with Directory(Trust(root), "tools") as tools:
+        with PolicyDirectory(TrustCheck(root), "tools") as tools:
             return tools.grant_ids()
     except FileNotFoundError:
         return []

@@ -14,17 +14,17 @@ from cortex_policy.core.model import (
     ROOT_NOT_FOUND,
     GrantError,
 )
-from cortex_policy.state import MORE_FILES, Root, sha256
+from cortex_policy.state import OPEN_FILES_HINT, Root, sha256
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
-from cortex_policy.state.users import copy_command, user
+from cortex_policy.state.users import copy_command, user_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Doubts = list[tuple[str, str]]
-MOST_SHOWN = 20  # known ids in a hint
-MOST_ROOTS = 3
+Problems = list[tuple[str, str]]
+MAX_SHOWN_IDS = 20  # known ids in a hint
+MAX_SHOWN_ROOTS = 3
 _MOUNTED = (
     "it is mounted from a ConfigMap or Secret, which holds links: let an init container copy the files, or mount each "
     "with `subPath` and `defaultMode: 0444`"
@@ -39,22 +39,22 @@ def root_option(root: Root) -> str:
     return f" --root {quoted(root.path)}" if root.named else ""
 
 
-def not_one_root(here: str, roots: list[str]) -> GrantError:
+def root_error(here: str, roots: list[str]) -> GrantError:
     """Return the error for no root on the way up, or more than one."""
     if roots:
-        pins = " or ".join(f"`--root {quoted(root)}`" for root in roots[:MOST_ROOTS])
+        pins = " or ".join(f"`--root {quoted(root)}`" for root in roots[:MAX_SHOWN_ROOTS])
         hint = f"name one with {pins}, or with CORTEX_POLICY_ROOT; a check never chooses"
         return GrantError(ROOT_AMBIGUOUS, " and ".join(f"`{root}`" for root in roots), hint)
     hint = "make one there with `cortex-policy init`, or name the root with `--root DIR` or CORTEX_POLICY_ROOT"
     if (
         "PRE_COMMIT" in os.environ
     ):  # its hooks run at the top of a repository, where no root is to be made beside others
-        words = " or ".join(f"`args: [--root, {_in_yaml(root)}]`" for root in _roots_below(here) or ["DIR"])
+        words = " or ".join(f"`args: [--root, {_quote_yaml(root)}]`" for root in _roots_below(here) or ["DIR"])
         hint = f"name the root of the hook in .pre-commit-config.yaml: {words}"
     return GrantError(ROOT_NOT_FOUND, f"neither `{here}` nor a directory above it holds .cortex/policy", hint)
 
 
-def _in_yaml(word: str) -> str:
+def _quote_yaml(word: str) -> str:
     """Return a word as a list of YAML takes it for itself: in double quotes where it holds more than a plain name."""
     if word.isascii() and word.replace("/", "").replace("_", "").replace("-", "").replace(".", "").isalnum():
         return word
@@ -72,13 +72,13 @@ def _roots_below(here: str, depth: int = 3) -> list[str]:
             found.append(name)
         is_deep = name != os.curdir and name.count("/") + 1 >= depth
         below[:] = [] if is_deep else sorted(each for each in below if not each.startswith("."))
-        if len(found) >= MOST_ROOTS:
+        if len(found) >= MAX_SHOWN_ROOTS:
             break
     return found
 
 
-def refusal(
-    root: str, faults: list[str], doubts: Doubts, stranger: int | None, path: str, kind: str, error: OSError | None
+def unsafe_error(
+    root: str, faults: list[str], doubts: Problems, stranger: int | None, path: str, kind: str, error: OSError | None
 ) -> GrantError:
     """Return the error (grant_unsafe) for all that is wrong, with the one command that mends what a command can.
 
@@ -88,9 +88,9 @@ def refusal(
     faults, commands, advice = list(faults), [], []
     if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
         faults.append(f"`{path}`: {os.strerror(error.errno or 0).lower()}")
-        advice += [MORE_FILES] if error.errno in _DESCRIPTORS else []
+        advice += [OPEN_FILES_HINT] if error.errno in _DESCRIPTORS else []
     elif path:
-        fault, is_mended_by_a_copy = _fault(path, kind)
+        fault, is_mended_by_a_copy = _wrong_kind(path, kind)
         faults.append(f"`{path}` {fault}")
         if is_mended_by_a_copy and (command := copy_command(path)):
             commands.append(command)
@@ -101,25 +101,27 @@ def refusal(
         advice.append(NAMESPACE_HINT)
     if commands:
         advice.insert(0, f"mend it with `{' && '.join(commands)}`")
-    naming = _naming(root, stranger) if stranger is not None and len(faults) == len(_paths(doubts, OWNER)) else ""
+    naming = (
+        _hint_to_name_root(root, stranger) if stranger is not None and len(faults) == len(_paths(doubts, OWNER)) else ""
+    )
     return GrantError(GRANT_UNSAFE, "; ".join(faults), naming + "; ".join(advice))
 
 
-def _commands(doubts: Doubts) -> "Iterator[str]":
+def _commands(doubts: Problems) -> "Iterator[str]":
     for kind, command in ((OWNER, f"chown {os.geteuid()}"), (WRITERS, "chmod go-w")):
         if paths := _paths(doubts, kind):
             yield f"{command} {' '.join(map(quoted, paths))}"
 
 
-def _paths(doubts: Doubts, kind: str) -> list[str]:
+def _paths(doubts: Problems, kind: str) -> list[str]:
     """Return what there is such a doubt about, each once."""
     return list(dict.fromkeys(path for found, path in doubts if found == kind))
 
 
-def _naming(root: str, owner: int) -> str:
+def _hint_to_name_root(root: str, owner: int) -> str:
     """Return the first half of a hint where it is enough to name the root: a checkout of somebody else, and no more."""
     name = f"`--root {quoted(root)}` or CORTEX_POLICY_ROOT"
-    return f"if {user(owner)} may say what is allowed, name the root with {name}; else "
+    return f"if {user_name(owner)} may say what is allowed, name the root with {name}; else "
 
 
 def _is_mounted_by_kubernetes(path: str) -> bool:
@@ -127,7 +129,7 @@ def _is_mounted_by_kubernetes(path: str) -> bool:
     return os.path.islink(path) and os.readlink(path).startswith("..data/")
 
 
-def _fault(path: str, kind: str) -> tuple[str, bool]:
+def _wrong_kind(path: str, kind: str) -> tuple[str, bool]:
     """Say what is wrong with what stands at a path, by its name: it is refused already, this is about words."""
     if kind == "directory":
         return "is a link, or not a directory", False
@@ -138,7 +140,7 @@ def _fault(path: str, kind: str) -> tuple[str, bool]:
     return "is not a regular file", False
 
 
-def with_context(error: GrantError, root: Root, file: str, data: bytes | None) -> GrantError:
+def add_context(error: GrantError, root: Root, file: str, data: bytes | None) -> GrantError:
     """Return the error with the root and, if it was found, the file and the hash of what was read of it."""
     error.root = root.path
     if error.reason is GRANT_NOT_FOUND:
@@ -151,16 +153,16 @@ def with_context(error: GrantError, root: Root, file: str, data: bytes | None) -
     return error
 
 
-def not_found(path: str) -> GrantError:
+def missing_error(path: str) -> GrantError:
     """Return the error for a directory that is missing."""
     return GrantError(GRANT_NOT_FOUND, f"`{path}` does not exist")
 
 
-def unknown_grant(root: Root, grant_id: str, known: list[str]) -> GrantError:
+def unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantError:
     """Return the error for a grant that does not exist, with the ids of those that do."""
     close = get_close_matches(grant_id, known, 1)
     hint = f"did you mean `{close[0]}`? " if close else ""
-    shown = ", ".join(known[:MOST_SHOWN]) + (" ..." if len(known) > MOST_SHOWN else "")
+    shown = ", ".join(known[:MAX_SHOWN_IDS]) + (" ..." if len(known) > MAX_SHOWN_IDS else "")
     hint += f"known grants: {shown}" if known else "there are no grants here yet"
     new = f"cortex-policy new {grant_id}{root_option(root)}"
     return GrantError(GRANT_NOT_FOUND, "", f"{hint}; an operator makes it with `{new}`")

@@ -12,24 +12,24 @@ from time import time
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError, Value
 from cortex_policy.state import Root, history_entry
-from cortex_policy.state.atomic_write import replace, settle
-from cortex_policy.state.grants import Directory, Trust
-from cortex_policy.state.history_entry import Entry
+from cortex_policy.state.atomic_write import atomic_replace, sync_directory
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.safe_directories import make_directory
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cortex_policy.state.stamp import Stamp
-    from cortex_policy.state.writer_lock import Lock
+    from cortex_policy.state.writer_lock import WriterLock
 
 PENDING, IGNORED, NAME = "pending.json", ".gitignore", "history"
 _NAME = re.compile(r"([0-9]{8,18})-v([0-9]{1,16})\.json")
 _OURS = (PENDING, IGNORED)
 DAY = 86_400
-MOST_BYTES = 96 << 20  # of all entries that are read, the last first
+MAX_BYTES = 96 << 20  # of all entries that are read, the last first
 
 
 class Limits(Value):
@@ -43,7 +43,7 @@ class Limits(Value):
     days: int = 90
 
 
-class Damage(Value):
+class CorruptEntry(Value):
     """A file in the history that is no entry, and why."""
 
     file: str
@@ -53,7 +53,7 @@ class Damage(Value):
 class History:
     """Records the writes of a root, while its lock is held."""
 
-    def __init__(self, lock: "Lock", limits: Limits) -> None:
+    def __init__(self, lock: "WriterLock", limits: Limits) -> None:
         """Take the lock, and what is to be kept."""
         self._lock, self._limits = lock, limits
 
@@ -62,7 +62,7 @@ class History:
         """Whether anything is kept."""
         return self._limits.entries > 0
 
-    def begin(self, entry: Entry) -> None:
+    def begin(self, entry: HistoryEntry) -> None:
         """Write down what is about to be written; raise NotDone where that cannot be, since there were no way back."""
         if not self.is_on:
             return
@@ -70,18 +70,22 @@ class History:
         try:
             make_directory(policy.descriptor, NAME, 0o700)
             with self._lock.below(NAME) as directory:
-                if not _stands(directory, IGNORED):
-                    replace(directory.descriptor, IGNORED, b"*\n", 0o600)
-                replace(directory.descriptor, PENDING, history_entry.encode(entry), 0o600, self._lock.check)
+                if not _exists(directory, IGNORED):
+                    atomic_replace(directory.descriptor, IGNORED, b"*\n", 0o600)
+                atomic_replace(
+                    directory.descriptor, PENDING, history_entry.encode_entry(entry), 0o600, self._lock.check
+                )
         except OSError as error:
             file = os.path.join(policy.path, NAME, error.filename or "")
             detail = f"`{file}`: {(error.strerror or str(error)).lower()}"
-            raise NotDone(detail, "nothing is written without a way back; make room for it, then try again") from None
+            raise NotDoneError(
+                detail, "nothing is written without a way back; make room for it, then try again"
+            ) from None
 
-    def pending(self) -> Entry | None:
+    def pending(self) -> HistoryEntry | None:
         """Return the entry of a write that was begun, None where there is none that can be read."""
         with suppress(FileNotFoundError, GrantError), self._lock.below(NAME) as directory:
-            return _entry(directory, PENDING)
+            return _read_or_none(directory, PENDING)
         return None
 
     def conclude(self, stamp: "Stamp | None") -> None:
@@ -92,19 +96,19 @@ class History:
         self._lock.check()  # else it may be another writer's
         with suppress(OSError), self._lock.below(NAME) as directory:
             try:
-                entry = _entry(directory, PENDING)
+                entry = _read_or_none(directory, PENDING)
             except GrantError:  # a link, or no file at all: the next write tells it
                 return
-            known = made(entry, stamp) if entry is not None and stamp is not None else None
+            known = committed_entry(entry, stamp) if entry is not None and stamp is not None else None
             if known is None:
                 os.unlink(PENDING, dir_fd=directory.descriptor)
                 return
             if known != entry:
-                replace(directory.descriptor, PENDING, history_entry.encode(known), 0o600)
-            last = max((number for number, _ in _numbered(directory)), default=0)
+                atomic_replace(directory.descriptor, PENDING, history_entry.encode_entry(known), 0o600)
+            last = max((number for number, _ in _numbered_names(directory)), default=0)
             name = f"{last + 1:08}-v{known.version}.json"
             os.rename(PENDING, name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
-            settle(directory.descriptor)
+            sync_directory(directory.descriptor)
 
     def finish(self, stamp: "Stamp") -> None:
         """Name the entry of the write that was just made, and remove what is too much; else the next writer does."""
@@ -120,7 +124,7 @@ class History:
     def _prune(self) -> None:
         # the oldest first; the last write stays, however old it is
         with suppress(OSError), self._lock.below(NAME) as directory:
-            names = [name for _, name in _numbered(directory)]
+            names = [name for _, name in _numbered_names(directory)]
             excess = max(len(names) - max(self._limits.entries, 0), 0)
             before = time() - self._limits.days * DAY
             for place, name in enumerate(names):
@@ -130,92 +134,92 @@ class History:
                 os.unlink(name, dir_fd=directory.descriptor)
 
 
-def made(entry: Entry, stamp: "Stamp") -> Entry | None:
+def committed_entry(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry | None:
     """Return an entry, as far as its write is the last one that a stamp knows; None where it is not.
 
     A hand that edits what an interrupted rename has made leaves half of it to us.
     """
     changes = tuple(one for one in entry.changes if stamp.grants.get(one.id) == one.new)
-    if entry.version != stamp.version or not (changes or entry.is_blind):
+    if entry.version != stamp.version or not (changes or entry.has_unknown_previous):
         return None
     if changes == entry.changes:
         return entry
     verdict = "widened" if any(one.new is not None for one in changes) else "narrowed"  # it is no rename any more
-    return Entry(entry.version, entry.written_at, entry.author, entry.command, verdict, "", changes)
+    return HistoryEntry(entry.version, entry.written_at, entry.author, entry.command, verdict, "", changes)
 
 
-def read(root: Root, stamp: "Stamp | None") -> "Iterator[Entry | Damage]":
+def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | CorruptEntry]":
     """Yield what was written, the last first, and what is no entry; take no lock."""
-    with suppress(FileNotFoundError), Directory(Trust(root), NAME) as directory:
-        known = _made(directory, stamp)
+    with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), NAME) as directory:
+        known = _committed_pending(directory, stamp)
         if known is not None:
             yield known
-        numbered = _numbered(directory)
-        left = MOST_BYTES
+        numbered = _numbered_names(directory)
+        left = MAX_BYTES
         for _, name in reversed(numbered):
             with suppress(FileNotFoundError):  # pruned since it was listed
                 left -= os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False).st_size
                 if left < 0:
-                    more = f"neither it nor what is older is read: the history is larger than {MOST_BYTES >> 20} MiB"
-                    yield Damage(f"{directory.path}/{name}", more)
+                    more = f"neither it nor what is older is read: the history is larger than {MAX_BYTES >> 20} MiB"
+                    yield CorruptEntry(f"{directory.path}/{name}", more)
                     break
-                found = _found(directory, name)
+                found = _read_or_report(directory, name)
                 if found != known:  # it got its name since
                     yield found
         ours = {*(name for _, name in numbered), *_OURS}
         for name in sorted(set(os.listdir(directory.descriptor)) - ours):
             if not name.startswith(".new-"):
-                yield Damage(f"{directory.path}/{name}", "it is no entry")
+                yield CorruptEntry(f"{directory.path}/{name}", "it is no entry")
 
 
-def _made(directory: Directory, stamp: "Stamp | None") -> Entry | None:
+def _committed_pending(directory: PolicyDirectory, stamp: "Stamp | None") -> HistoryEntry | None:
     """Return the entry of a write that was made, and whose writer did not come to give it its name."""
     with suppress(FileNotFoundError):
-        pending = _found(directory, PENDING)
-        if isinstance(pending, Entry) and stamp is not None:
-            return made(pending, stamp)
+        pending = _read_or_report(directory, PENDING)
+        if isinstance(pending, HistoryEntry) and stamp is not None:
+            return committed_entry(pending, stamp)
     return None
 
 
-def doubt(root: Root) -> GrantError | None:
+def unsafe_history_error(root: Root) -> GrantError | None:
     """Return the error for a history that others can write to: what they put there would come back as a grant."""
-    trust = Trust(root)
+    trust = TrustCheck(root)
     top = f"{root.path.rstrip('/')}/.cortex/policy/{NAME}"
     try:
-        with suppress(FileNotFoundError), Directory(trust, NAME) as directory:
-            for _, name in _numbered(directory):
+        with suppress(FileNotFoundError), PolicyDirectory(trust, NAME) as directory:
+            for _, name in _numbered_names(directory):
                 with suppress(FileNotFoundError, GrantError):  # a link is told as damage
                     directory.read(name, 0)
     except GrantError as error:
         return error
-    return trust.refusal() if any(path.startswith(top) for _, path in trust.doubts) else None
+    return trust.unsafe_error() if any(path.startswith(top) for _, path in trust.doubts) else None
 
 
-def is_own(root: Root) -> bool:
+def is_owned_by_caller(root: Root) -> bool:
     """Whether the history belongs to the caller, so that nobody else but root could have written it."""
-    with Directory(Trust(root), NAME) as directory:
+    with PolicyDirectory(TrustCheck(root), NAME) as directory:
         return os.fstat(directory.descriptor).st_uid == os.geteuid()
 
 
-def _found(directory: Directory, name: str) -> "Entry | Damage":
+def _read_or_report(directory: PolicyDirectory, name: str) -> "HistoryEntry | CorruptEntry":
     file = f"{directory.path}/{name}"
     try:
-        entry = history_entry.decode(directory.read(name, history_entry.LARGEST + 1))
+        entry = history_entry.decode_entry(directory.read(name, history_entry.MAX_ENTRY_BYTES + 1))
     except (MalformedError, CortexPolicyError) as error:
-        return Damage(file, error.detail if isinstance(error, CortexPolicyError) else str(error))
+        return CorruptEntry(file, error.detail if isinstance(error, CortexPolicyError) else str(error))
     match = _NAME.fullmatch(name)
-    return Damage(file, "its name and its version differ") if match and int(match[2]) != entry.version else entry
+    return CorruptEntry(file, "its name and its version differ") if match and int(match[2]) != entry.version else entry
 
 
-def _entry(directory: Directory, name: str) -> Entry | None:
+def _read_or_none(directory: PolicyDirectory, name: str) -> HistoryEntry | None:
     """Return an entry, None for what is none; raise GrantError for a link, or no file of its own."""
     try:
-        return history_entry.decode(directory.read(name, history_entry.LARGEST + 1))
+        return history_entry.decode_entry(directory.read(name, history_entry.MAX_ENTRY_BYTES + 1))
     except MalformedError:
         return None
 
 
-def _numbered(directory: Directory) -> list[tuple[int, str]]:
+def _numbered_names(directory: PolicyDirectory) -> list[tuple[int, str]]:
     try:
         names = os.listdir(directory.descriptor)
     except OSError as error:
@@ -223,7 +227,7 @@ def _numbered(directory: Directory) -> list[tuple[int, str]]:
     return sorted((int(match[1]), name) for name in names if (match := _NAME.fullmatch(name)))
 
 
-def _stands(directory: Directory, name: str) -> bool:
+def _exists(directory: PolicyDirectory, name: str) -> bool:
     try:
         os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
     except FileNotFoundError:

@@ -7,23 +7,23 @@ from base64 import b64decode, b64encode
 from cortex_policy.core.decode import MalformedError, decode_json, whole_number
 from cortex_policy.core.model import Value
 from cortex_policy.state.grants import is_grant_id
-from cortex_policy.state.stamp import VERSIONS, digest_of
+from cortex_policy.state.stamp import VERSIONS, grant_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 FORMAT = 1
-LARGEST = 1 << 23  # a grant of a mebibyte, each of its characters escaped
+MAX_ENTRY_BYTES = 1 << 23  # a grant of a mebibyte, each of its characters escaped
 MODES = 0o775  # more is never recorded
-MOST_LISTED = 1000  # grants that one entry names
-MOST_SAID = 500  # characters of what widened
+MAX_GRANTS = 1000  # grants that one entry names
+MAX_WIDENED_LENGTH = 500  # characters of what widened
 _COMMAND = re.compile(r"[a-z][a-z -]{0,31}")
 _WRITTEN_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _VERDICTS = (None, "same", "narrowed", "widened", "both")
 
 
-class Kept(Value):
+class GrantChange(Value):
     """One grant of a write: its digests before and after, None for absent, and the bytes and mode of before.
 
     Without bytes it was absent, or what it was is not known to the history.
@@ -53,7 +53,7 @@ class Author(Value):
         return f"{self.sudo_user} as {self.user}" if self.sudo_user else self.user
 
 
-class Entry(Value):
+class HistoryEntry(Value):
     """One write: the version that it led to, when, by whom, by which command, and what it meant.
 
     Blind is one that stamped grants which nobody had stamped before: what they had been is not known.
@@ -65,8 +65,8 @@ class Entry(Value):
     command: str
     verdict: str | None
     widened: str
-    changes: tuple[Kept, ...]
-    is_blind: bool = False
+    changes: tuple[GrantChange, ...]
+    has_unknown_previous: bool = False
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class Entry(Value):
         return tuple(one.id for one in self.changes)
 
 
-def encode(entry: Entry) -> bytes:
+def encode_entry(entry: HistoryEntry) -> bytes:
     """Return the bytes of an entry."""
     author = entry.author
     members = {
@@ -87,13 +87,13 @@ def encode(entry: Entry) -> bytes:
         "command": entry.command,
         "verdict": entry.verdict,
         "widened": entry.widened,
-        "blind": entry.is_blind,
-        "grants": [_members(one) for one in entry.changes],
+        "blind": entry.has_unknown_previous,
+        "grants": [_change_members(one) for one in entry.changes],
     }
     return json.dumps(members, indent=1).encode() + b"\n"
 
 
-def _members(one: Kept) -> "dict[str, Any]":
+def _change_members(one: GrantChange) -> "dict[str, Any]":
     members: dict[str, Any] = {"id": one.id, "old": one.old, "new": one.new}
     if one.data is not None:
         members["mode"] = one.mode
@@ -104,24 +104,24 @@ def _members(one: Kept) -> "dict[str, Any]":
     return members
 
 
-def decode(data: bytes) -> Entry:
+def decode_entry(data: bytes) -> HistoryEntry:
     """Decode an entry; raise Malformed with the cause for what no `encode` wrote."""
-    document = decode_json(data, LARGEST)
+    document = decode_json(data, MAX_ENTRY_BYTES)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise MalformedError("it is no entry of a format that this program knows")
-    version, grants, words = whole_number(document.get("version")), document.get("grants"), _words(document)
+    version, grants, words = whole_number(document.get("version")), document.get("grants"), _decode_words(document)
     if version is None or version not in VERSIONS or not isinstance(grants, list) or words is None:
         raise MalformedError("it is not as it was written")
-    if len(grants) > MOST_LISTED:
+    if len(grants) > MAX_GRANTS:
         raise MalformedError("it names more grants than one write has")
-    changes = tuple(map(_kept, grants))
+    changes = tuple(map(_decode_change, grants))
     if len({one.id for one in changes}) < len(changes):
         raise MalformedError("it names a grant twice")
     when, author, command, verdict, widened = words
-    return Entry(version, when, author, command, verdict, widened, changes, document.get("blind") is True)
+    return HistoryEntry(version, when, author, command, verdict, widened, changes, document.get("blind") is True)
 
 
-def _words(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, str] | None:
+def _decode_words(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, str] | None:
     texts = [document.get(name) for name in ("written_at", "command", "user", "widened")]
     uid, behind, verdict = document.get("uid"), document.get("sudo_user"), document.get("verdict")
     if not isinstance(uid, int) or not isinstance(behind, str | None) or verdict not in _VERDICTS:
@@ -134,18 +134,18 @@ def _words(document: "dict[str, Any]") -> tuple[str, Author, str, str | None, st
     return when, Author(user, uid, behind), command, verdict, widened
 
 
-def _kept(member: object) -> Kept:
+def _decode_change(member: object) -> GrantChange:
     if not isinstance(member, dict) or not isinstance(grant_id := member.get("id"), str) or not is_grant_id(grant_id):
         raise MalformedError("it names what can be no grant")
-    old, new, mode, data = member.get("old"), member.get("new"), member.get("mode", 0o644), _bytes(member)
-    if not _is_side(old) or not _is_side(new) or not isinstance(mode, int) or mode & ~MODES:
+    old, new, mode, data = member.get("old"), member.get("new"), member.get("mode", 0o644), _decode_bytes(member)
+    if not _is_digest_or_none(old) or not _is_digest_or_none(new) or not isinstance(mode, int) or mode & ~MODES:
         raise MalformedError(f"what it says of `{grant_id}` is not as it was written")
-    if data is not None and digest_of(data) != old:  # INVARIANT: an entry never brings back other bytes
+    if data is not None and grant_digest(data) != old:  # INVARIANT: an entry never brings back other bytes
         raise MalformedError(f"the bytes of `{grant_id}` do not belong to their digest")
-    return Kept(grant_id, old, new, data, mode)
+    return GrantChange(grant_id, old, new, data, mode)
 
 
-def _bytes(member: "dict[str, Any]") -> bytes | None:
+def _decode_bytes(member: "dict[str, Any]") -> bytes | None:
     text, packed = member.get("text"), member.get("base64")
     if isinstance(text, str):
         return text.encode()
@@ -155,5 +155,5 @@ def _bytes(member: "dict[str, Any]") -> bytes | None:
         raise MalformedError("its bytes are not as they were written") from None
 
 
-def _is_side(value: object) -> bool:
+def _is_digest_or_none(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.startswith("sha256:"))

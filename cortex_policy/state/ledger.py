@@ -15,9 +15,9 @@ from cortex_policy.state import (
     unlock_and_close,
 )
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.ledger_ring import OPEN, SWEEP_MARKER, Damaged, Key, Ring, open_file
+from cortex_policy.state.ledger_ring import OPEN_STATE_FILE, SWEEP_MARKER, BudgetKey, DamagedFile, Ring, open_file
 
-LARGEST_LIMIT = 1 << 44
+MAX_LIMIT = 1 << 44
 
 
 def open_state(root_identity: tuple[int, int], boot: bytes, state_dir: str) -> int:
@@ -37,20 +37,20 @@ def open_directory(name: str, parent: int | None, shown: str) -> int:
     try:
         descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
-        from cortex_policy.state.ledger_directory import make_directory  # noqa: PLC0415 - once in a directory's life
+        from cortex_policy.state.ledger_directory import make_state_directory  # noqa: PLC0415 - once in a directory's life
 
-        make_directory(name, parent, shown)
+        make_state_directory(name, parent, shown)
         descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
     except OSError as error:
-        from cortex_policy.state.ledger_directory import strange  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.ledger_directory import wrong_kind_error  # noqa: PLC0415 - only a failure needs it
 
-        raise strange(error, shown, parent) from None
+        raise wrong_kind_error(error, shown, parent) from None
     status = os.fstat(descriptor)
     if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-        from cortex_policy.state.ledger_directory import open_to_others  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.ledger_directory import unsafe_directory_error  # noqa: PLC0415 - only a failure needs it
 
         os.close(descriptor)
-        raise open_to_others(shown, status)
+        raise unsafe_directory_error(shown, status)
     return descriptor
 
 
@@ -83,25 +83,25 @@ class Ledger:
             tool, action, limit, cost = exact_budget_call(tool, action, limit, cost)
         if fcntl is None:
             raise state_error("this platform has no file locks")
-        if min(limit, LARGEST_LIMIT) < cost:
+        if min(limit, MAX_LIMIT) < cost:
             return Budget(limit, 0, limit, None, 0)
         try:
             return self._asked(tool, action, limit, cost, consume=consume)
         except OSError as error:
-            from cortex_policy.state.ledger_directory import unusable  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import unusable_error  # noqa: PLC0415 - only a failure needs it
 
-            raise unusable(error, self.state_dir) from None
+            raise unusable_error(error, self.state_dir) from None
 
     def _asked(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         boot = boot_id()
-        key = Key(boot, tool, action)
+        key = BudgetKey(boot, tool, action)
         directory = open_state(self.root_identity, boot, self.state_dir)
         try:
             descriptor = open_file(directory, key.name)
             if descriptor is None and consume:
-                from cortex_policy.state.ledger_maintenance import create  # noqa: PLC0415 - once in a key's life
+                from cortex_policy.state.ledger_maintenance import create_budget  # noqa: PLC0415 - once in a key's life
 
-                descriptor = create(directory, key, min(limit, LARGEST_LIMIT))
+                descriptor = create_budget(directory, key, min(limit, MAX_LIMIT))
             if descriptor is None:
                 return Budget(limit, 0, limit, 0.0, 0)
             try:
@@ -111,59 +111,61 @@ class Ledger:
         finally:
             os.close(directory)
 
-    def _decided(self, descriptor: int, directory: int, key: Key, limit: int, cost: int, *, consume: bool) -> Budget:
-        counted, held = min(limit, LARGEST_LIMIT), descriptor
+    def _decided(
+        self, descriptor: int, directory: int, key: BudgetKey, limit: int, cost: int, *, consume: bool
+    ) -> Budget:
+        counted, held = min(limit, MAX_LIMIT), descriptor
         try:
             ring = Ring(descriptor, key.identity)
             # INVARIANT: what is not rebuilt holds more than the limit, so that nothing is taken
-            if consume and ring.is_too_small(counted) and _is_rebuilt(ring, counted):
-                from cortex_policy.state.ledger_maintenance import rebuild  # noqa: PLC0415 - only where a limit was edited
+            if consume and ring.is_too_small(counted) and _can_rebuild(ring, counted):
+                from cortex_policy.state.ledger_maintenance import rebuild_budget  # noqa: PLC0415 - only where a limit was edited
 
-                held = rebuild(directory, key, ring, counted, rings.now_ticks())
+                held = rebuild_budget(directory, key, ring, counted, rings.now_ticks())
                 ring = Ring(held, key.identity)
             return self._weighed(ring, directory, limit, cost, consume=consume)
-        except Damaged:
-            from cortex_policy.state.ledger_maintenance import close  # noqa: PLC0415 - only where there is damage
+        except DamagedFile:
+            from cortex_policy.state.ledger_maintenance import quarantine  # noqa: PLC0415 - only where there is damage
 
             # INVARIANT: the file at the name is still locked, so that nobody maps it before it is broken
-            close(directory, key, held, counted, rings.now_ticks())
+            quarantine(directory, key, held, counted, rings.now_ticks())
             raise state_error("it was damaged, and is closed for one minute", "try again in a minute") from None
         finally:
             if held != descriptor:
                 unlock_and_close(held)
 
     def _weighed(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
-        counted, now = min(limit, LARGEST_LIMIT), rings.now_ticks()
+        counted, now = min(limit, MAX_LIMIT), rings.now_ticks()
         wait = ring.wait_ticks(counted, cost, now)
         consumed = cost if consume and not wait else 0
         if consumed:
-            ring.take(cost, now)
+            ring.add(cost, now)
             wait = ring.wait_ticks(counted, 1, now)  # until one more fits
         used = ring.used(counted, now)
         if consumed and consumed == used:  # its window was empty: so may be others
-            _sweep_where_due(directory, now)
+            _sweep_if_due(directory, now)
         seconds = (wait << rings.TICK_BITS) / 1e9
         return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
 
 
-def _is_rebuilt(ring: Ring, limit: int) -> bool:
+def _can_rebuild(ring: Ring, limit: int) -> bool:
     """Whether a file is replaced by one for another limit; not where that would copy more slots than any file has."""
-    return ring.used(limit, rings.now_ticks()) // rings.grain(limit) <= rings.EXACT_LIMIT
+    return ring.used(limit, rings.now_ticks()) // rings.hits_per_slot(limit) <= rings.EXACT_LIMIT
 
 
-def _sweep_where_due(directory: int, now: int) -> None:
+def _sweep_if_due(directory: int, now: int) -> None:
     try:
         if _is_sweep_due(directory, now):
-            from cortex_policy.state.ledger_maintenance import sweep  # noqa: PLC0415 - once a minute at the most
+            from cortex_policy.state.ledger_maintenance import remove_idle_budgets  # noqa: PLC0415 - once a minute at the most
 
-            sweep(directory, now)
+            remove_idle_budgets(directory, now)
     except OSError:
         return  # the hit is taken, and is answered so
 
 
 def _is_sweep_due(directory: int, now: int) -> bool:
     try:
-        descriptor = os.open(SWEEP_MARKER, OPEN, dir_fd=directory)
+        descriptor = os.open(SWEEP_MARKER, OPEN_STATE_FILE, dir_fd=directory)
     except FileNotFoundError:
         return True
     try:

@@ -7,7 +7,7 @@ import sys
 from shlex import quote
 
 from cortex_policy.core.model import StateError
-from cortex_policy.state import BOOT_PREFIX, MORE_FILES, state_error
+from cortex_policy.state import BOOT_PREFIX, OPEN_FILES_HINT, state_error
 
 _LOCAL = frozenset((
     "ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "ramfs", "overlay", "zfs", "f2fs", "bcachefs", "jfs", "devtmpfs",
@@ -19,17 +19,17 @@ _ESCAPES = ((b"\\040", b" "), (b"\\011", b"\t"), (b"\\012", b"\n"), (b"\\134", b
 _ELSEWHERE = "name a local directory of your own with CORTEX_POLICY_STATE_DIR"
 
 
-def unusable(error: OSError, shown: str) -> StateError:
+def unusable_error(error: OSError, shown: str) -> StateError:
     """Return the error for state that cannot be opened, made or written, with a hint for this place."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return state_error(os.strerror(error.errno).lower(), MORE_FILES)
+        return state_error(os.strerror(error.errno).lower(), OPEN_FILES_HINT)
     named = error.filename if isinstance(error.filename, str) else ""
     if named.startswith(("/proc/sys/", "/proc/self/")):  # which boot this is, and what is mounted
         return state_error(f"`{named}`: {os.strerror(error.errno or 0).lower()}", "mount /proc here")
     return state_error(f"`{shown}`: {os.strerror(error.errno or 0).lower()}", _ELSEWHERE)
 
 
-def strange(error: OSError, shown: str = "", parent: int | None = None) -> Exception:
+def wrong_kind_error(error: OSError, shown: str = "", parent: int | None = None) -> Exception:
     """Return what to raise for what is no directory of state, where it is shown, or no file of it."""
     if shown and error.errno in (*_WRONG_KINDS, errno.EACCES):
         try:
@@ -37,7 +37,7 @@ def strange(error: OSError, shown: str = "", parent: int | None = None) -> Excep
         except OSError:  # it lies where nobody may look, or is gone
             return error
         if status.st_uid != os.geteuid():
-            return _foreign(shown, status.st_uid)
+            return _foreign_owner_error(shown, status.st_uid)
     if error.errno not in _WRONG_KINDS:
         return error
     if shown:
@@ -47,52 +47,52 @@ def strange(error: OSError, shown: str = "", parent: int | None = None) -> Excep
     return state_error("a state file is not a plain file of ours", "drop it with `cortex-policy rate purge`")
 
 
-def open_to_others(shown: str, status: os.stat_result) -> StateError:
+def unsafe_directory_error(shown: str, status: os.stat_result) -> StateError:
     """Return the error for a directory of state that is not ours alone."""
     if status.st_uid != os.geteuid():
-        return _foreign(shown, status.st_uid)
+        return _foreign_owner_error(shown, status.st_uid)
     return state_error(f"`{shown}` is open to others", f"mend it with `chmod 700 {quote(shown)}`")
 
 
-def _foreign(shown: str, owner: int) -> StateError:
+def _foreign_owner_error(shown: str, owner: int) -> StateError:
     """Return the error for a name that another user owns: to count elsewhere would be a second budget."""
-    from cortex_policy.state.users import user  # noqa: PLC0415 - it loads `pwd`
+    from cortex_policy.state.users import user_name  # noqa: PLC0415 - it loads `pwd`
 
     hint = f"root looks at it, then removes it with `rm -r {quote(shown)}`; or {_ELSEWHERE}"
-    return state_error(f"`{shown}` belongs to {user(owner)}", hint)
+    return state_error(f"`{shown}` belongs to {user_name(owner)}", hint)
 
 
-def make_directory(name: str, parent: int | None, shown: str) -> None:
+def make_state_directory(name: str, parent: int | None, shown: str) -> None:
     """Make a directory of state unless another process just did."""
     if parent is not None:  # before there is anything below it, so that one who is killed here skips nothing
-        refuse_network(parent, shown)
-        _forget_other_boots(parent, name)
+        require_local_file_system(parent, shown)
+        _remove_other_boots(parent, name)
     try:
         os.mkdir(name, 0o700, dir_fd=parent)
     except FileExistsError:
         return
 
 
-def refuse_network(descriptor: int, shown: str) -> None:
+def require_local_file_system(descriptor: int, shown: str) -> None:
     """Raise StateError where a directory does not lie on a local file system: `flock` excludes nobody elsewhere."""
     if sys.platform != "linux":
         return
-    kind = _kind(os.readlink(f"/proc/self/fd/{descriptor}"))
+    kind = _file_system_of(os.readlink(f"/proc/self/fd/{descriptor}"))
     if kind not in _LOCAL:
         raise state_error(f"`{shown}` lies on `{kind}`, which is not known to be local", "name a local directory")
 
 
 def is_local(path: str) -> bool:
     """Whether a directory is known to lie on a local file system, of which this kernel sees each change."""
-    return sys.platform == "linux" and _kind(path) in _LOCAL
+    return sys.platform == "linux" and _file_system_of(path) in _LOCAL
 
 
-def _kind(path: str) -> str:
+def _file_system_of(path: str) -> str:
     with open("/proc/self/mountinfo", "rb") as mounts:
-        return file_system(os.fsencode(path), mounts.read())
+        return find_file_system(os.fsencode(path), mounts.read())
 
 
-def file_system(path: bytes, mounts: bytes) -> str:
+def find_file_system(path: bytes, mounts: bytes) -> str:
     """Return the type of the file system that a path lies on, by the longest mount point above it."""
     best, kind = -1, b""
     for line in mounts.split(b"\n")[:-1]:  # a name may hold what else ends a line elsewhere
@@ -106,15 +106,15 @@ def file_system(path: bytes, mounts: bytes) -> str:
     return kind.decode("ascii", "replace")
 
 
-def _forget_other_boots(parent: int, name: str) -> None:
+def _remove_other_boots(parent: int, name: str) -> None:
     """Remove the directories of earlier boots: beside one of this boot, their names begin with another mark."""
     for other in os.listdir(parent):
         is_ours = len(other) == len(name) and set(other) <= set("0123456789abcdef")
         if is_ours and other[:BOOT_PREFIX] != name[:BOOT_PREFIX]:
-            _remove(parent, other)
+            _remove_directory(parent, other)
 
 
-def _remove(parent: int, name: str) -> None:
+def _remove_directory(parent: int, name: str) -> None:
     from shutil import rmtree  # noqa: PLC0415 - only where there was another boot
 
     try:

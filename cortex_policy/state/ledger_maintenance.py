@@ -14,25 +14,25 @@ from cortex_policy.state.ledger_ring import (
     SWEEP_MARKER,
     WINDOW_TICKS,
     WORD,
-    Damaged,
-    Key,
+    BudgetKey,
+    DamagedFile,
     Ring,
-    grain,
-    magic,
+    hits_per_slot,
+    magic_word,
     open_file,
 )
 
 _NEW = ".new-"  # the process id of the maker follows
 
 
-def create(directory: int, key: Key, limit: int) -> int:
+def create_budget(directory: int, key: BudgetKey, limit: int) -> int:
     """Make the file of a key unless another process just did; return it open and locked."""
     while True:
         lock_file(directory)
         try:
             os.stat(key.name, dir_fd=directory, follow_symlinks=False)
         except FileNotFoundError:
-            return _published(directory, key, _ring(key, limit, []))
+            return _publish(directory, key, _ring_bytes(key, limit, []))
         finally:
             unlock_file(directory)
         descriptor = open_file(directory, key.name)
@@ -40,39 +40,47 @@ def create(directory: int, key: Key, limit: int) -> int:
             return descriptor
 
 
-def close(directory: int, key: Key, damaged: int, limit: int, now: int) -> None:
+def quarantine(directory: int, key: BudgetKey, damaged: int, limit: int, now: int) -> None:
     """Replace a damaged file, which is open and locked, by an empty one that is closed for one window."""
-    _break(damaged)
-    unlock_and_close(_published(directory, key, _ring(key, limit, [], closed=now + WINDOW_TICKS)))
+    _mark_broken(damaged)
+    unlock_and_close(_publish(directory, key, _ring_bytes(key, limit, [], closed=now + WINDOW_TICKS)))
 
 
-def rebuild(directory: int, key: Key, ring: Ring, limit: int, now: int) -> int:
+def rebuild_budget(directory: int, key: BudgetKey, ring: Ring, limit: int, now: int) -> int:
     """Replace a file by one that holds a new limit, its live hits copied; return it open and locked."""
-    hits, step = ring.used(limit, now), grain(limit)
+    hits, step = ring.used(limit, now), hits_per_slot(limit)
     oldest, mask = ring.head - hits, (1 << ring.bits) - 1
     slots = memoryview(os.pread(ring.descriptor, WORD << ring.bits, HEADER)).cast("q")
     # a slot of several hits takes the time of the newest of them, and so does what is left over
-    live = [slots[((oldest + min(first + step, hits) - 1) // ring.grain) & mask] for first in range(0, hits, step)]
-    return _published(directory, key, _ring(key, limit, live, closed=ring.closed, head=hits), ring)
+    live = [
+        slots[((oldest + min(first + step, hits) - 1) // ring.hits_per_slot) & mask] for first in range(0, hits, step)
+    ]
+    return _publish(directory, key, _ring_bytes(key, limit, live, closed=ring.closed, head=hits), ring)
 
 
-def _ring(key: Key, limit: int, live: list[int], *, closed: int = 0, head: int = 0) -> memoryview:
+def _ring_bytes(key: BudgetKey, limit: int, live: list[int], *, closed: int = 0, head: int = 0) -> memoryview:
     """Return the bytes of a file for a limit, with these sealed words in its first slots."""
-    step = grain(limit)
+    step = hits_per_slot(limit)
     bits = max(2, (limit // step + 2).bit_length(), len(live).bit_length())
-    header = [magic(), key.identity, *map(key.seal, (bits, step, closed, time_namespace())), NOTHING, key.seal(head)]
+    header = [
+        magic_word(),
+        key.identity,
+        *map(key.seal, (bits, step, closed, time_namespace())),
+        NOTHING,
+        key.seal(head),
+    ]
     blank = key.seal(0).to_bytes(WORD, sys.byteorder)
-    return memoryview(_packed([*header, *live]) + blank * ((1 << bits) - len(live)))
+    return memoryview(_pack_words([*header, *live]) + blank * ((1 << bits) - len(live)))
 
 
-def _packed(words: list[int]) -> bytes:
+def _pack_words(words: list[int]) -> bytes:
     packed = memoryview(bytearray(WORD * len(words))).cast("q")
     for index, word in enumerate(words):
         packed[index] = word
     return packed.tobytes()
 
 
-def _published(directory: int, key: Key, data: memoryview, old: Ring | None = None) -> int:
+def _publish(directory: int, key: BudgetKey, data: memoryview, old: Ring | None = None) -> int:
     """Put a file at the name of a key, in place of an old one; return it open and locked."""
     temporary = f"{_NEW}{os.getpid()}-{os.urandom(8).hex()}"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -82,7 +90,7 @@ def _published(directory: int, key: Key, data: memoryview, old: Ring | None = No
         while data:
             data = data[os.write(descriptor, data) :]
         if old is not None:
-            old.leave()
+            old.mark_removed()
         # INVARIANT: a file at its name is always complete; anything shorter is damage
         os.rename(temporary, key.name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
@@ -92,20 +100,20 @@ def _published(directory: int, key: Key, data: memoryview, old: Ring | None = No
     return descriptor
 
 
-def drop(directory: int, name: str) -> bool:
+def remove_budget(directory: int, name: str) -> bool:
     """Remove the file at a name, so that its budget starts anew; return whether there was one."""
     descriptor = open_file(directory, name)
     if descriptor is None:
         return False
     try:
-        _leave(descriptor)
+        _mark_removed(descriptor)
         os.unlink(name, dir_fd=directory)
     finally:
         unlock_and_close(descriptor)
     return True
 
 
-def remove_all(directory: int) -> int:
+def remove_all_budgets(directory: int) -> int:
     """Remove whatever lies in a root's directory, of any kind; return how many budgets or strangers that were."""
     removed = 0
     for name in os.listdir(directory):
@@ -114,7 +122,7 @@ def remove_all(directory: int) -> int:
             _remove(directory, name, status)
             removed += name != SWEEP_MARKER
         else:
-            removed += drop(directory, name)
+            removed += remove_budget(directory, name)
     return removed
 
 
@@ -131,20 +139,20 @@ def _remove(directory: int, name: str, status: os.stat_result) -> None:
         os.unlink(name, dir_fd=directory)
 
 
-def _leave(descriptor: int) -> None:
+def _mark_removed(descriptor: int) -> None:
     """Tell those who have a file open that it goes from its name; a damaged one too."""
     try:
-        Ring(descriptor).leave()
-    except (Damaged, StateError):  # StateError: another layout
-        _break(descriptor)
+        Ring(descriptor).mark_removed()
+    except (DamagedFile, StateError):  # StateError: another layout
+        _mark_broken(descriptor)
 
 
-def _break(descriptor: int) -> None:
+def _mark_broken(descriptor: int) -> None:
     """Make whoever has a damaged file mapped look at its name again; one that was cut gets that long for it."""
     os.pwrite(descriptor, BROKEN.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
 
 
-def sweep(directory: int, now: int) -> None:
+def remove_idle_budgets(directory: int, now: int) -> None:
     """Remove every file in which nothing counts any more, and what makers left that were killed."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     note = os.open(SWEEP_MARKER, flags, 0o600, dir_fd=directory)
@@ -161,13 +169,13 @@ def sweep(directory: int, now: int) -> None:
 
 def _remove_orphan(directory: int, name: str) -> None:
     try:
-        if not _lives(int(name.split("-")[1])):
+        if not _is_alive(int(name.split("-")[1])):
             os.unlink(name, dir_fd=directory)
     except (ValueError, OverflowError, OSError):
         return  # none of ours, or another sweep was here
 
 
-def _lives(process: int) -> bool:
+def _is_alive(process: int) -> bool:
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -184,9 +192,9 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
         lock_file(descriptor, waits=False)
         # INVARIANT: no ring is read from a file that is gone: that would revive it for those who have it mapped
         if is_at_its_name(descriptor) and (ring := Ring(descriptor)).is_idle(now):
-            ring.leave()
+            ring.mark_removed()
             os.unlink(name, dir_fd=directory)
-    except (OSError, Damaged, StateError):
+    except (OSError, DamagedFile, StateError):
         return  # in use, or to be noticed by whoever asks for it
     finally:
         unlock_and_close(descriptor)

@@ -28,14 +28,14 @@ AT_MAGIC, AT_IDENTITY, AT_BITS, AT_GRAIN, AT_CLOSED, AT_CLOCK, AT_KEPT, AT_HEAD 
 # no sealed word leaves 0 when divided by PRIME. As the head they say: look at the file's name again; it is broken
 GONE, BROKEN = 0, PRIME
 NOTHING = PRIME  # what AT_KEPT holds unless the file is being left
-MOST_BITS = 30
-MOST_HEAD = 1 << 46  # twice as much is the largest value that a word can hold
+MAX_BITS = 30
+MAX_HEAD = 1 << 46  # twice as much is the largest value that a word can hold
 SWEEP_MARKER = ".swept"  # its bytes are the tick of the last sweep
-TRIES = 100  # of opening a file that others keep replacing
-OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+MAX_TRIES = 100  # of opening a file that others keep replacing
+OPEN_STATE_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class Damaged(Exception):
+class DamagedFile(Exception):
     """A word of the file is not what was written there."""
 
 
@@ -44,12 +44,12 @@ def now_ticks() -> int:
     return time.clock_gettime_ns(CLOCK) >> TICK_BITS
 
 
-def grain(limit: int) -> int:
+def hits_per_slot(limit: int) -> int:
     """Return how many hits a slot stands for."""
     return 1 if limit <= EXACT_LIMIT else -(-limit // COARSE_SLOTS)
 
 
-class Key:
+class BudgetKey:
     """What names a budget on disk, and what its words are sealed with."""
 
     identity: int
@@ -62,14 +62,14 @@ class Key:
         self.name = sha256(b"key " + boot + key).hexdigest()[:40]
         sealed = sha256(b"seal %d " % time_namespace() + boot + key).digest()
         self.identity = int.from_bytes(sealed[:WORD], "big") >> 1
-        self.tag = tag_of(self.identity)
+        self.tag = seal_tag(self.identity)
 
     def seal(self, value: int) -> int:
         """Return the word that stores a value; any flipped bit of it shows."""
         return value * PRIME + self.tag
 
 
-def tag_of(identity: int) -> int:
+def seal_tag(identity: int) -> int:
     """Return what the words of a file are sealed with."""
     return 1 + identity % (PRIME - 1)
 
@@ -80,7 +80,7 @@ class Ring:
     bits: int
     clock: int
     closed: int
-    grain: int
+    hits_per_slot: int
     head: int
     identity: int
     tag: int
@@ -90,17 +90,17 @@ class Ring:
         self.descriptor = descriptor
         words = memoryview(os.pread(descriptor, HEADER, 0))
         if len(words) != HEADER:
-            raise Damaged
+            raise DamagedFile
         header = words.cast("q")
         _check_layout(header[AT_MAGIC])
         self.identity = header[AT_IDENTITY]
         if identity not in (None, self.identity):
-            raise Damaged
-        self.tag = tag_of(self.identity)
-        self.bits, self.grain, self.closed, self.clock = map(self.unseal, header[AT_BITS:AT_KEPT])
-        size = HEADER + (WORD << min(self.bits, MOST_BITS))
-        if self.bits > MOST_BITS or not self.grain or os.fstat(descriptor).st_size != size:
-            raise Damaged
+            raise DamagedFile
+        self.tag = seal_tag(self.identity)
+        self.bits, self.hits_per_slot, self.closed, self.clock = map(self.unseal, header[AT_BITS:AT_KEPT])
+        size = HEADER + (WORD << min(self.bits, MAX_BITS))
+        if self.bits > MAX_BITS or not self.hits_per_slot or os.fstat(descriptor).st_size != size:
+            raise DamagedFile
         self.head = self.unseal(header[AT_KEPT if header[AT_HEAD] == GONE else AT_HEAD])
         if header[AT_KEPT] != NOTHING:  # whoever was about to leave this file died before it did
             self.unseal(header[AT_KEPT])
@@ -111,20 +111,22 @@ class Ring:
         """Return the value of a word; raise Damaged where it is none of this file."""
         value, tag = divmod(word, PRIME)
         if tag != self.tag or value < 0:
-            raise Damaged
+            raise DamagedFile
         return value
 
     def slot(self, hit: int) -> int:
         """Return the tick at which a hit was taken (or one of the few that share its slot), 0 for never."""
-        index = (hit // self.grain) & ((1 << self.bits) - 1)
+        index = (hit // self.hits_per_slot) & ((1 << self.bits) - 1)
         data = os.pread(self.descriptor, WORD, HEADER + WORD * index)
         if len(data) != WORD:
-            raise Damaged
+            raise DamagedFile
         return self.unseal(memoryview(data).cast("q")[0])
 
     def is_too_small(self, limit: int) -> bool:
         """Whether the file is too short, or counts too coarsely, for a limit."""
-        return limit >= (self.grain << self.bits) - self.grain or self.grain > grain(limit)
+        return limit >= (self.hits_per_slot << self.bits) - self.hits_per_slot or self.hits_per_slot > hits_per_slot(
+            limit
+        )
 
     def wait_ticks(self, limit: int, cost: int, now: int) -> int:
         """Return how long until `cost` more hits fit into `limit`: one read, however large the limit is."""
@@ -137,22 +139,22 @@ class Ring:
         # a tick of the future can only be damage or another clock: it is inside the window too
         return max(0, taken + WINDOW_TICKS - now) if taken else 0
 
-    def take(self, cost: int, now: int) -> None:
+    def add(self, cost: int, now: int) -> None:
         """Store the hits, then the head: a torn one lies beyond the head and is never looked at."""
         word = (now * PRIME + self.tag).to_bytes(WORD, sys.byteorder)
-        first, last = self.head // self.grain, (self.head + cost - 1) // self.grain
+        first, last = self.head // self.hits_per_slot, (self.head + cost - 1) // self.hits_per_slot
         size = 1 << self.bits
         while first <= last:
             run = min(last - first + 1, size - first % size)
             self._write(word * run, HEADER + WORD * (first % size))
             first += run
         self.head += cost
-        if self.head >= MOST_HEAD:  # go back by whole turns, of which one is left for `used` to look at
-            turn = self.grain << self.bits
+        if self.head >= MAX_HEAD:  # go back by whole turns, of which one is left for `used` to look at
+            turn = self.hits_per_slot << self.bits
             self.head = turn + self.head % turn
         self._store(AT_HEAD, self.head)
 
-    def leave(self) -> None:
+    def mark_removed(self) -> None:
         """Say, under the lock, that the file is about to go from its name, to all who have it open."""
         self._store(AT_KEPT, self.head)  # first, so that a crash here loses no hit
         self._write(GONE.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
@@ -161,7 +163,7 @@ class Ring:
         """Count the hits in the window by halving, as the ring is ordered."""
         if now < self.closed:
             return limit
-        low, high = max(0, self.head - ((1 << self.bits) - 1) * self.grain), self.head
+        low, high = max(0, self.head - ((1 << self.bits) - 1) * self.hits_per_slot), self.head
         while low < high:
             middle = (low + high) // 2
             taken = self.slot(middle)
@@ -184,7 +186,7 @@ class Ring:
             raise OSError(28, "short write")
 
 
-def magic() -> int:
+def magic_word() -> int:
     """Return the word that every file begins with."""
     return (MAGIC << 16 | LAYOUT) * PRIME + MAGIC_TAG
 
@@ -192,22 +194,22 @@ def magic() -> int:
 def _check_layout(word: int) -> None:
     value, tag = divmod(word, PRIME)
     if tag != MAGIC_TAG or value >> 16 != MAGIC:
-        raise Damaged
+        raise DamagedFile
     if value & 0xFFFF != LAYOUT:
         raise state_error("it was made by another version of this program", "drop it with `cortex-policy rate purge`")
 
 
 def open_file(directory: int, name: str) -> int | None:
     """Open and lock the file at a name, None where there is none; raise StateError, or OSError."""
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         try:
-            descriptor = os.open(name, OPEN, dir_fd=directory)
+            descriptor = os.open(name, OPEN_STATE_FILE, dir_fd=directory)
         except FileNotFoundError:
             return None
         except OSError as error:
-            from cortex_policy.state.ledger_directory import strange  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.ledger_directory import wrong_kind_error  # noqa: PLC0415 - only a failure needs it
 
-            raise strange(error) from None
+            raise wrong_kind_error(error) from None
         try:
             lock_file(descriptor)
             if is_at_its_name(descriptor):

@@ -9,7 +9,7 @@ from weakref import WeakSet
 from cortex_policy.core.model import Budget, StateError
 from cortex_policy.core.plain_values import exact_budget_call
 from cortex_policy.state import CLOCK, boot_id, fcntl, unlock_and_close, unlock_file, wait_for_lock
-from cortex_policy.state.ledger import LARGEST_LIMIT, Ledger, open_state
+from cortex_policy.state.ledger import MAX_LIMIT, Ledger, open_state
 from cortex_policy.state.ledger_ring import (
     AT_HEAD,
     COARSE_SLOTS,
@@ -19,8 +19,8 @@ from cortex_policy.state.ledger_ring import (
     TICK_BITS,
     WINDOW_TICKS,
     WORD,
-    Damaged,
-    Key,
+    BudgetKey,
+    DamagedFile,
     Ring,
     now_ticks,
     open_file,
@@ -31,8 +31,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-MOST_OPEN = 64  # files that are kept open, two descriptors each
-AHEAD = 64  # hits: as the ring is ordered, all fit where the last of them does
+MAX_OPEN = 64  # files that are kept open, two descriptors each
+LOOK_AHEAD = 64  # hits: as the ring is ordered, all fit where the last of them does
 _SPAN = WINDOW_TICKS * PRIME  # a window, as the difference of two sealed words
 _SECOND = (10**9 >> TICK_BITS) * PRIME
 _TRY, _UNLOCK = fcntl.LOCK_EX | fcntl.LOCK_NB, fcntl.LOCK_UN
@@ -51,7 +51,7 @@ class _File:
         "denied_limit",
         "denied_until",
         "descriptor",
-        "grain",
+        "hits_per_slot",
         "least",
         "look_at",
         "mask",
@@ -67,12 +67,12 @@ class _File:
         self.words = memoryview(mapping).cast("q")
         slots, self.mask = self.words[HEADER // WORD :], (1 << ring.bits) - 1
         self.slots: memoryview[int] | _CoarseSlots = slots
-        if ring.grain > 1:
-            self.slots, self.mask = _CoarseSlots(slots, ring.grain, self.mask), -1
-        self.tag, self.grain = ring.tag, ring.grain
+        if ring.hits_per_slot > 1:
+            self.slots, self.mask = _CoarseSlots(slots, ring.hits_per_slot, self.mask), -1
+        self.tag, self.hits_per_slot = ring.tag, ring.hits_per_slot
         # the limits that it counts: above all hits fit in, below it counts too coarsely
-        self.most = min((ring.grain << ring.bits) - ring.grain, LARGEST_LIMIT + 1)
-        self.least = max(EXACT_LIMIT, (ring.grain - 1) * COARSE_SLOTS) + 1 if ring.grain > 1 else 1
+        self.most = min((ring.hits_per_slot << ring.bits) - ring.hits_per_slot, MAX_LIMIT + 1)
+        self.least = max(EXACT_LIMIT, (ring.hits_per_slot - 1) * COARSE_SLOTS) + 1 if ring.hits_per_slot > 1 else 1
         self.look_at = now_ticks() * PRIME + ring.tag + _SECOND  # then its name is looked up again
         self.denied_limit = self.denied_head = self.denied_until = 0
 
@@ -96,7 +96,7 @@ class _CoarseSlots:
         self._slots[hit // self._grain & self._mask] = word
 
 
-def _hits(file: _File) -> "Generator[bool, int, None]":  # noqa: C901, PLR0912 - a call inside costs 3 %
+def _take_hits(file: _File) -> "Generator[bool, int, None]":  # noqa: C901, PLR0912 - a call inside costs 3 %
     """Say for each limit that is sent whether a hit fits, and take it; end where the file must be opened again.
 
     All that a hit needs is in local variables of a generator, the fastest there are. It answers one at a time: what is
@@ -144,7 +144,7 @@ def _hits(file: _File) -> "Generator[bool, int, None]":  # noqa: C901, PLR0912 -
                         answer = False
                         continue
                 if head >= ahead:
-                    ahead = head + min(AHEAD, limit - file.grain)
+                    ahead = head + min(LOOK_AHEAD, limit - file.hits_per_slot)
                     newest = slots[(ahead - 1 - limit) & mask]
                     if newest == tag or (newest % prime == tag and newest <= stamp - _SPAN):
                         free = ahead
@@ -186,15 +186,15 @@ class FileBudgets(Ledger):
         try:
             ask = self._kept[tool][action][0]
         except KeyError:
-            return self._opened(self._kept, tool, action, limit)
+            return self._reopen(self._kept, tool, action, limit)
         try:
             return ask(limit)
         except StopIteration:  # its file is gone, damaged, or was opened a second ago
-            return self._opened(self._kept, tool, action, limit)
+            return self._reopen(self._kept, tool, action, limit)
         except ValueError as error:
             if not _is_in_use(error):
                 raise
-        return self._hit_beside(tool, action, limit)
+        return self._hit_in_this_thread(tool, action, limit)
 
     def denial(self, tool: str, action: str, limit: int) -> Budget | None:
         """Return what `take` would say to a thread whose `hit` was just denied; None where the file must be asked."""
@@ -202,7 +202,7 @@ class FileBudgets(Ledger):
         for kept in (self._local.__dict__.get("kept", {}), self._kept):
             _, file = kept.get(tool, {}).get(action, (None, None))
             if file is not None and file.denied_until and _is_still_full(file, limit):
-                return _told(file, limit)
+                return _budget_of_denial(file, limit)
         return None
 
     def forget(self) -> None:
@@ -210,14 +210,14 @@ class FileBudgets(Ledger):
         self._kept: _Kept = {}
         self._local = _local()  # files of threads that found another one in the middle of a hit
 
-    def _hit_beside(self, tool: str, action: str, limit: int) -> bool:
+    def _hit_in_this_thread(self, tool: str, action: str, limit: int) -> bool:
         """Take a hit by a file of this thread alone."""
         kept: _Kept = self._local.__dict__.setdefault("kept", {})
         ask, _ = kept.get(tool, {}).get(action, (None, None))
         try:
-            return self._opened(kept, tool, action, limit) if ask is None else ask(limit)
+            return self._reopen(kept, tool, action, limit) if ask is None else ask(limit)
         except StopIteration:
-            return self._opened(kept, tool, action, limit)
+            return self._reopen(kept, tool, action, limit)
         except ValueError as error:
             if not _is_in_use(error):
                 raise
@@ -225,40 +225,40 @@ class FileBudgets(Ledger):
             self.take(tool, action, limit).consumed == 1
         )  # a signal came in the middle of a hit, and asks for another
 
-    def _opened(self, kept: _Kept, tool: str, action: str, limit: int) -> bool:
+    def _reopen(self, kept: _Kept, tool: str, action: str, limit: int) -> bool:
         """Answer as any process does, then keep the file open for the next hit."""
         tool, action, limit, _ = exact_budget_call(tool, action, limit, 1)
         kept.get(tool, {}).pop(action, None)
         consumed = self.take(tool, action, limit).consumed
-        while sum(map(len, list(kept.values()))) >= MOST_OPEN:
-            _drop_first(kept)
-        file = self._mapped(tool, action)
+        while sum(map(len, list(kept.values()))) >= MAX_OPEN:
+            _close_oldest(kept)
+        file = self._map_file(tool, action)
         if file is not None:
-            kept[tool] = kept.pop(tool, {}) | {action: (_asked(file), file)}  # the last of all
+            kept[tool] = kept.pop(tool, {}) | {action: (_start_hits(file), file)}  # the last of all
         return consumed == 1
 
-    def _mapped(self, tool: str, action: str) -> _File | None:
+    def _map_file(self, tool: str, action: str) -> _File | None:
         """Map the file of a key; None where it must be asked each time: closed, or no descriptor left."""
         try:
             boot = boot_id()
-            key = Key(boot, tool, action)
+            key = BudgetKey(boot, tool, action)
             directory = open_state(self.root_identity, boot, self.state_dir)
             try:
                 descriptor = open_file(directory, key.name)
             finally:
                 os.close(directory)
-            return _file(descriptor, key) if descriptor is not None else None
+            return _to_file(descriptor, key) if descriptor is not None else None
         except (OSError, StateError, ValueError):  # the hit itself is decided; the next one goes the same long way
             return None
 
 
-def _file(descriptor: int, key: Key) -> _File | None:
+def _to_file(descriptor: int, key: BudgetKey) -> _File | None:
     try:
         ring = Ring(descriptor, key.identity)
         is_kept = ring.closed <= now_ticks()
         mapping = mmap.mmap(descriptor, HEADER + (WORD << ring.bits)) if is_kept else None
         unlock_file(descriptor)
-    except Damaged:
+    except DamagedFile:
         mapping = None  # the next hit notices it, and says so
     except BaseException:
         unlock_and_close(descriptor)
@@ -269,8 +269,8 @@ def _file(descriptor: int, key: Key) -> _File | None:
     return _File(descriptor, mapping, ring)
 
 
-def _asked(file: _File) -> "Callable[[int], bool]":
-    hits = _hits(file)
+def _start_hits(file: _File) -> "Callable[[int], bool]":
+    hits = _take_hits(file)
     next(hits)
     return hits.send
 
@@ -280,7 +280,7 @@ def _is_in_use(error: ValueError) -> bool:
     return error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 
-def _drop_first(kept: _Kept) -> None:
+def _close_oldest(kept: _Kept) -> None:
     """Close the file that was opened before all others; another thread may do so too."""
     for tool in list(kept)[:1]:
         actions = kept.get(tool, {})
@@ -298,21 +298,21 @@ def _is_still_full(file: _File, limit: int) -> bool:
     return now < file.denied_until and now < file.look_at
 
 
-def _told(file: _File, limit: int) -> Budget | None:
+def _budget_of_denial(file: _File, limit: int) -> Budget | None:
     """Return what a denial that still holds says of the budget; None where the file must be asked."""
     full, head, until, tag = file.denied_limit, file.denied_head, file.denied_until, file.tag
     now = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + tag
-    before = file.slots[(head // PRIME - limit - file.grain) & file.mask]
+    before = file.slots[(head // PRIME - limit - file.hits_per_slot) & file.mask]
     # a limit that was lowered leaves more hits in the window than it allows
     if limit != full or (before != tag and before > now - _SPAN) or now >= until:
         return None
     return Budget(limit, limit, 0, ((until - now) // PRIME << TICK_BITS) / 1e9, 0)
 
 
-def _forget_all() -> None:
+def _forget_after_fork() -> None:
     """Drop what a fork made shared: a descriptor that two processes have is one lock for both."""
     for budgets in _alive:
         budgets.forget()
 
 
-os.register_at_fork(after_in_child=_forget_all)
+os.register_at_fork(after_in_child=_forget_after_fork)

@@ -10,8 +10,8 @@ from cortex_policy.core.plain_values import exact_budget_call
 from cortex_policy.state import CLOCK
 from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS
 
-MOST_HITS = 1 << 24  # of one key in a minute; a caller names the cost, and each hit takes memory
-_SMALLEST = 16  # slots of a new ring
+MAX_HITS = 1 << 24  # of one key in a minute; a caller names the cost, and each hit takes memory
+_MIN_SLOTS = 16  # slots of a new ring
 _NEVER = -(1 << 62)  # the tick of a slot that no hit has taken yet
 _alive: "WeakSet[MemoryBudgets]" = WeakSet()
 
@@ -22,8 +22,8 @@ class _Ring:
     __slots__ = ("good_until", "head", "lock", "mask", "ticks")
 
     def __init__(self, good_until: int) -> None:
-        self.ticks = [_NEVER] * _SMALLEST
-        self.mask = _SMALLEST - 1
+        self.ticks = [_NEVER] * _MIN_SLOTS
+        self.mask = _MIN_SLOTS - 1
         self.head = 0
         self.lock = allocate_lock()
         self.good_until = good_until  # the next sweep; 0 once it was swept, for those who still hold it
@@ -36,8 +36,8 @@ class _Ring:
         # INVARIANT: a slot is overwritten only when its hit has left the window, so that any limit can be asked next
         size = len(self.ticks)
         while cost > size or self.ticks[(self.head + cost - 1) & self.mask] > horizon:
-            if max(size, cost) >= MOST_HITS:
-                why = f"budgets in memory hold at most {MOST_HITS:,} hits of a minute"
+            if max(size, cost) >= MAX_HITS:
+                why = f"budgets in memory hold at most {MAX_HITS:,} hits of a minute"
                 raise StateError(STATE_UNAVAILABLE, why, "count in files: name no `budgets`")
             start = self.head & self.mask
             self.ticks = [_NEVER] * size + self.ticks[start:] + self.ticks[:start]
@@ -105,13 +105,13 @@ class MemoryBudgets:
 
         Raises StateError where a minute would hold more hits than fit into memory.
         """
-        return self._asked(tool, action, limit, cost, consume=True)
+        return self._decide(tool, action, limit, cost, consume=True)
 
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Say what `take` would; consume nothing."""
-        return self._asked(tool, action, limit, cost, consume=False)
+        return self._decide(tool, action, limit, cost, consume=False)
 
-    def _asked(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
+    def _decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         tool, action, limit, cost = exact_budget_call(tool, action, limit, cost)
         if limit < cost:
             return Budget(limit, 0, limit, None, 0)

@@ -4,19 +4,19 @@ import os
 import sys
 from errno import EMFILE, ENAMETOOLONG, ENFILE, ENOMEM
 
-from cortex_policy.state import MORE_FILES, state_error
+from cortex_policy.state import OPEN_FILES_HINT, state_error
 
 
-def reason(error: OSError) -> str:
+def failure_reason(error: OSError) -> str:
     """Say why a path cannot be followed; raise StateError where this process has run out of something."""
     why = os.strerror(error.errno or 0).lower()
     if error.errno in (EMFILE, ENFILE, ENOMEM):
-        hint = MORE_FILES if error.errno != ENOMEM else ""
+        hint = OPEN_FILES_HINT if error.errno != ENOMEM else ""
         raise state_error(f"a path cannot be resolved: {why}", hint) from None
     return why
 
 
-def is_absent(error: OSError) -> bool:
+def is_name_too_long(error: OSError) -> bool:
     """Whether a component cannot exist: it is too long for its file system."""
     return error.errno == ENAMETOOLONG
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 MAX_LINKS = 40
 MAX_COMPONENTS = 1024  # that exist, on one way
 # without O_PATH a directory must be readable to be entered
-ENTER = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_COMPONENT = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 Identity = tuple[int, int]
 
 
-class Guarded(Value):
+class ProtectedPaths(Value):
     """What governs a grant: directories by (device, inode), and files that may not exist yet by absolute path.
 
     `holder` is `.cortex`: it is guarded itself, by whatever name, and not what else lies in it.
@@ -35,7 +35,7 @@ class Guarded(Value):
     holder: Identity | None = None
 
 
-def guarded(origin: "Origin", settings: "Settings") -> Guarded:
+def protected_paths(origin: "Origin", settings: "Settings") -> ProtectedPaths:
     """Return what no path of a call may lead to: it governs the grant, or remembers its calls."""
     identities = {origin.policy_identity, origin.tools_identity}
     kept = [file for file in (settings.audit_file, settings.approvals_file) if file is not None]
@@ -50,7 +50,9 @@ def guarded(origin: "Origin", settings: "Settings") -> Guarded:
     holder = _identity_of(f"{origin.root.rstrip('/')}/.cortex")
     log = settings.audit_file
     logs = () if log is None else (log, os.path.realpath(log))  # and what they are rotated to
-    return Guarded(frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])), logs, holder)
+    return ProtectedPaths(
+        frozenset(identities), tuple(dict.fromkeys([*names, *map(os.path.realpath, names)])), logs, holder
+    )
 
 
 def _identity_of(name: str) -> tuple[int, int] | None:
@@ -61,19 +63,19 @@ def _identity_of(name: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-class Unfollowed(Exception):
+class UnresolvablePath(Exception):
     """A way cannot be followed, so that it may lead to what governs grants; says why."""
 
 
-def places(
-    grant: "Grant", origin: "Origin", args: "Mapping[str, object]", guarded: Guarded, start: str | None = None
+def resolve_paths(
+    grant: "Grant", origin: "Origin", args: "Mapping[str, object]", guarded: ProtectedPaths, start: str | None = None
 ) -> tuple[ResolvedPath, ...]:
     """Resolve every path argument of a call from the caller's working directory, or from `start`.
 
     Raises StateError where this process has no descriptor or memory left to look with.
     """
     found = {(argument, given): 1 for argument, given, _ in path_arguments(grant, args) if given is not None}
-    return tuple(_place(argument, given, origin, guarded, grant.fs_scope, start) for argument, given in found)
+    return tuple(_resolve_path(argument, given, origin, guarded, grant.fs_scope, start) for argument, given in found)
 
 
 def working_directory() -> str | None:
@@ -96,8 +98,8 @@ def collapse(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def _place(
-    argument: str, given: str, origin: "Origin", guarded: Guarded, scopes: tuple[str, ...], start: str | None
+def _resolve_path(
+    argument: str, given: str, origin: "Origin", guarded: ProtectedPaths, scopes: tuple[str, ...], start: str | None
 ) -> ResolvedPath:
     text, nul, _ = given.partition("\0")  # what C reads of it
     here = None if text.startswith("/") else working_directory() if start is None else start
@@ -110,32 +112,32 @@ def _place(
     except UnicodeEncodeError:
         return ResolvedPath(argument, given, error="is no path of this system")
     collapsed = collapse(absolute)
-    inside = _relative(collapsed, origin)
-    guard = _guard_by_name(collapsed, guarded, origin)
+    inside = _inside_root(collapsed, origin)
+    guard = _protection_by_name(collapsed, guarded, origin)
     try:
-        way = _Way(absolute, guarded, origin.root_identity[0])
+        way = _PathWalk(absolute, guarded, origin.root_identity[0])
         # a program that collapses a path before it opens it follows other links than the kernel
-        other = way if collapsed == absolute else _Way(collapsed, guarded, origin.root_identity[0])
-    except Unfollowed as error:
+        other = way if collapsed == absolute else _PathWalk(collapsed, guarded, origin.root_identity[0])
+    except UnresolvablePath as error:
         why = f"cannot be resolved: {error}"
         return ResolvedPath(argument, given, inside, error=why, protected_reason=guard or why)
     resolved, followed = way.path, other.path
     if way.is_met or other.is_met:
         guard = f"leads to `{resolved if way.is_met else followed}`, which governs grants"
-    guard = guard or _guard_by_name(resolved, guarded, origin) or _guard_by_name(followed, guarded, origin)
+    guard = guard or _protection_by_name(resolved, guarded, origin) or _protection_by_name(followed, guarded, origin)
     if why := way.fault or other.fault:
         return ResolvedPath(argument, given, inside, error=f"cannot be resolved: {why}", protected_reason=guard)
-    landed, fault = _inside(resolved, origin.root), "holds a NUL" if nul else ""
+    landed, fault = _below(resolved, origin.root), "holds a NUL" if nul else ""
     if (
         followed != resolved
         and matching_scope(scopes, inside)
-        and not matching_scope(scopes, _inside(followed, origin.root))
+        and not matching_scope(scopes, _below(followed, origin.root))
     ):
         fault = fault or f"leads to `{followed}` once its `..` are collapsed, which is in no scope"
     return ResolvedPath(argument, given, inside, landed, resolved, fault, guard)
 
 
-class _Way:
+class _PathWalk:
     """A way as the kernel follows it, one component at a time from the directory that it has reached.
 
     `path` is where it ends. `fault` says why the kernel finds nothing there; from there on it goes as a program goes
@@ -143,7 +145,7 @@ class _Way:
     Unfollowed where it cannot be followed.
     """
 
-    def __init__(self, path: str, guarded: Guarded, device: int) -> None:
+    def __init__(self, path: str, guarded: ProtectedPaths, device: int) -> None:
         self.fault = ""
         self._identities, self._device = guarded.identities, device
         self._links = self._components = 0
@@ -151,7 +153,7 @@ class _Way:
         self._trail: list[tuple[str, Identity, bool]] = []
         self._below: list[str] = []
         # INVARIANT: one descriptor, that of the last directory of the trail; below it is what is absent, or one file
-        self._here = _entered("/", None)
+        self._here = _open_component("/", None)
         try:
             self._trail.append(self._point("", os.fstat(self._here)))
             self._is_file = self._is_met_file = False
@@ -168,15 +170,15 @@ class _Way:
             if self._below and (self._is_file or part == ".."):
                 self.fault = self.fault or f"`{self._below[-1]}` {_NO_DIRECTORY[self._is_file]}"
             if part == "..":
-                self._leave()
+                self._go_up()
         elif self._below:
             if self._is_file:
                 self.fault = self.fault or f"`{self._below[-1]}` {_NO_DIRECTORY[True]}"
             self._below.append(part)
         else:
-            self._look_at(part)
+            self._visit(part)
 
-    def _leave(self) -> None:
+    def _go_up(self) -> None:
         if self._below:
             self._below.pop()
             self._is_file = self._is_file and bool(self._below)
@@ -186,26 +188,26 @@ class _Way:
             status = os.fstat(self._here)
             if (status.st_dev, status.st_ino) != self._trail[-1][1]:
                 message = "a directory on its way was moved meanwhile"
-                raise Unfollowed(message)
+                raise UnresolvablePath(message)
 
-    def _look_at(self, part: str) -> None:
+    def _visit(self, part: str) -> None:
         try:
             status = os.stat(part, dir_fd=self._here, follow_symlinks=False)
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                from cortex_policy.state.path_errors import is_absent, reason  # noqa: PLC0415 - few ways fail
+                from cortex_policy.state.path_errors import failure_reason, is_name_too_long  # noqa: PLC0415 - few ways fail
 
-                if not is_absent(error):
-                    raise Unfollowed(reason(error)) from None
-                self.fault = self.fault or reason(error)
+                if not is_name_too_long(error):
+                    raise UnresolvablePath(failure_reason(error)) from None
+                self.fault = self.fault or failure_reason(error)
             self._below.append(part)
             return
         self._components += 1
         if self._components > MAX_COMPONENTS:
             message = f"more than {MAX_COMPONENTS} components"
-            raise Unfollowed(message)
+            raise UnresolvablePath(message)
         if stat.S_ISLNK(status.st_mode):
-            self._follow(part, status.st_dev)
+            self._follow_link(part, status.st_dev)
         elif stat.S_ISDIR(status.st_mode):
             if self._left:
                 self._enter(part)
@@ -215,29 +217,29 @@ class _Way:
             self._below.append(part)
             self._is_file, self._is_met_file = True, (status.st_dev, status.st_ino) in self._identities
 
-    def _follow(self, link: str, device: int) -> None:
+    def _follow_link(self, link: str, device: int) -> None:
         self._links += 1
         if self._links > MAX_LINKS:
             message = "too many links"
-            raise Unfollowed(message)
+            raise UnresolvablePath(message)
         if device != self._device:
             from cortex_policy.state.path_errors import process_link_fault  # noqa: PLC0415 - few links are elsewhere
 
             if fault := process_link_fault(link, device):
-                raise Unfollowed(fault)
+                raise UnresolvablePath(fault)
         try:
             target = os.readlink(link, dir_fd=self._here)
         except OSError as error:
-            from cortex_policy.state.path_errors import reason  # noqa: PLC0415 - few ways fail
+            from cortex_policy.state.path_errors import failure_reason  # noqa: PLC0415 - few ways fail
 
-            raise Unfollowed(reason(error)) from None
+            raise UnresolvablePath(failure_reason(error)) from None
         if target.startswith("/"):
             self._enter("/")
             del self._trail[1:]
         self._left.extend(_parts(target))
 
     def _enter(self, name: str) -> None:
-        entered = _entered(name, self._here)
+        entered = _open_component(name, self._here)
         os.close(self._here)
         self._here = entered
 
@@ -256,25 +258,25 @@ def _parts(path: str) -> list[str]:
     return [".", *parts] if path.endswith("/") else parts
 
 
-def _entered(name: str, directory: int | None) -> int:
+def _open_component(name: str, directory: int | None) -> int:
     try:
-        return os.open(name, ENTER, dir_fd=directory)
+        return os.open(name, OPEN_COMPONENT, dir_fd=directory)
     except OSError as error:
-        from cortex_policy.state.path_errors import reason  # noqa: PLC0415 - few ways fail
+        from cortex_policy.state.path_errors import failure_reason  # noqa: PLC0415 - few ways fail
 
-        raise Unfollowed(reason(error)) from None
+        raise UnresolvablePath(failure_reason(error)) from None
 
 
-def _inside(path: str, root: str) -> str | None:
+def _below(path: str, root: str) -> str | None:
     if path == root:
         return ""
     prefix = root.rstrip("/") + "/"
     return path[len(prefix) :] if path.startswith(prefix) else None
 
 
-def _relative(collapsed: str, origin: "Origin") -> str | None:
+def _inside_root(collapsed: str, origin: "Origin") -> str | None:
     """Spell a collapsed path relative to the root, which may have been reached through links."""
-    inside = _inside(collapsed, origin.root)
+    inside = _below(collapsed, origin.root)
     if inside is not None:
         return inside
     ancestor, parts = "", [part for part in collapsed.split("/") if part]
@@ -289,20 +291,20 @@ def _relative(collapsed: str, origin: "Origin") -> str | None:
     return None
 
 
-def beginnings(log: str) -> tuple[str, ...]:
+def rotated_prefixes(log: str) -> tuple[str, ...]:
     """Return how the names begin to which a log may be rotated, without case: a time may stand before its extension."""
     name = log.casefold()
     stem = os.path.splitext(name)[0]
     return (f"{name}.", f"{name}-", *(f"{stem}{mark}{digit}" for mark in ".-" for digit in "0123456789"))
 
 
-def _guard_by_name(path: str, guarded: Guarded, origin: "Origin") -> str:
+def _protection_by_name(path: str, guarded: ProtectedPaths, origin: "Origin") -> str:
     """Say what a path would govern; compared without case, as some file systems do."""
     folded, holder = path.casefold(), f"{origin.root.rstrip('/')}/.cortex"
     for name in (f"{holder}/policy", *guarded.paths):
         if folded == name.casefold() or folded.startswith(name.casefold() + "/"):
             return f"lies in `{name}`, which governs grants"
     for name in guarded.logs:
-        if folded.startswith(beginnings(name)):
+        if folded.startswith(rotated_prefixes(name)):
             return f"lies beside `{name}`, which remembers calls"
     return f"is `{holder}`, which holds what governs grants" if folded == holder.casefold() else ""

@@ -21,7 +21,7 @@ _WRITE = 2
 _NO_ACL = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
-def find_doubts(
+def explain_trust_problems(
     target: int | str, status: os.stat_result, owners: "Container[int]", *, is_sticky_safe: bool = False
 ) -> list[tuple[str, str]]:
     """Return each doubt about an object, open or by its path; see `grants.doubts`, which asks this.
@@ -58,11 +58,11 @@ def is_private_group(gid: int, owner: int) -> bool:
         owner = 0
     if gid != owner or sys.platform != "linux":
         return gid == owner
-    outside = _outside(gid, "gid_map")
-    return outside is not None and outside == _outside(owner, "uid_map")
+    outside = _outer_id(gid, "gid_map")
+    return outside is not None and outside == _outer_id(owner, "uid_map")
 
 
-def _outside(number: int, name: str) -> int | None:
+def _outer_id(number: int, name: str) -> int | None:
     """Return the number that a user or group has outside of this user namespace, None where nobody knows."""
     try:
         with open(f"/proc/self/{name}", "rb") as lines:
@@ -79,11 +79,11 @@ def group_may_write(target: int | str, status: os.stat_result) -> bool:
     """Whether an object's group may write it, by its mode and ACL; raise OSError or ValueError if nobody knows."""
     if not status.st_mode & stat.S_IWGRP:
         return False
-    entries = _acl_entries(acl_of(target))
+    entries = _acl_entries(read_acl(target))
     return not entries or _OWN_GROUP in entries
 
 
-def acl_of(target: int | str) -> bytes:
+def read_acl(target: int | str) -> bytes:
     """Return the POSIX ACL of an open object or a name as the kernel gives it, b'' where there is none."""
     if sys.platform != "linux":
         return b""
@@ -100,7 +100,7 @@ def _other_writers(target: int | str, status: os.stat_result, owners: "Container
         yield "is writable by everyone"
     if status.st_mode & stat.S_IWGRP:  # where there is an ACL, this bit is its mask
         try:
-            entries = _acl_entries(acl_of(target))
+            entries = _acl_entries(read_acl(target))
         except (OSError, ValueError):
             yield "has an ACL that cannot be read"
             return

@@ -26,7 +26,7 @@ def find_all_roots(named: str | None = None) -> list[Root]:
     return [Root(path, named=True) for path in roots_above(os.getcwd())]
 
 
-def refuse_ambiguous(named: str | None) -> None:
+def raise_if_ambiguous(named: str | None) -> None:
     """Raise GrantError (root_ambiguous) where several roots are above and none is named; none at all is no error."""
     try:
         if named is None:

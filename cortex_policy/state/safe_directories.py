@@ -4,11 +4,11 @@ import os
 from contextlib import suppress
 
 from cortex_policy.state.file_attributes import ROOT, safe_owner
-from cortex_policy.state.permissions import find_doubts
+from cortex_policy.state.permissions import explain_trust_problems
 
 _BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # may be searched, not read
-_MOST_LINKS = 40
+_MAX_LINKS = 40
 
 
 def make_directory(parent: int, name: str, mode: int = 0o755) -> None:
@@ -17,10 +17,10 @@ def make_directory(parent: int, name: str, mode: int = 0o755) -> None:
         os.mkdir(name, mode, dir_fd=parent)
         owner = safe_owner(parent, None)
         if owner is not None:
-            _give(parent, name, owner)
+            _change_owner(parent, name, owner)
 
 
-def _give(parent: int, name: str, owner: tuple[int, int]) -> None:
+def _change_owner(parent: int, name: str, owner: tuple[int, int]) -> None:
     descriptor = os.open(name, _BELOW, dir_fd=parent)
     try:
         # only the one that was just made: another that is root's may have been moved there since
@@ -35,7 +35,7 @@ def open_below(parent: int, name: str) -> int:
     return os.open(name, _BELOW, dir_fd=parent)
 
 
-def open_straight(path: str) -> int:
+def open_without_links(path: str) -> int:
     """Open a directory by its absolute path, no component of which may be a link."""
     descriptor, names = os.open("/", _STEP), [name for name in path.split("/") if name]
     for name in (*names, "."):
@@ -47,7 +47,7 @@ def open_straight(path: str) -> int:
     return descriptor
 
 
-def is_ours_alone(path: str) -> bool:
+def is_private_path(path: str) -> bool:
     """Whether the caller and root alone decide what an absolute path leads to, and what happens to the names in it.
 
     Links are followed, and must be theirs too. A directory with the sticky bit protects what is theirs in it.
@@ -59,7 +59,7 @@ def is_ours_alone(path: str) -> bool:
             file = os.path.dirname(reached) if name == ".." else os.path.join(reached, name)
             if name in ("", "."):
                 continue
-            if not _is_ours(reached) or os.lstat(file).st_uid not in (ROOT, os.geteuid()):
+            if not _is_private(reached) or os.lstat(file).st_uid not in (ROOT, os.geteuid()):
                 return False
             if not os.path.islink(file):
                 reached = file
@@ -67,12 +67,12 @@ def is_ours_alone(path: str) -> bool:
             target, links = os.readlink(file), links + 1
             reached = "/" if target.startswith("/") else reached
             names += target.split("/")[::-1]
-            if links > _MOST_LINKS:
+            if links > _MAX_LINKS:
                 return False
-        return _is_ours(reached)
+        return _is_private(reached)
     except OSError:
         return False
 
 
-def _is_ours(path: str) -> bool:
-    return not find_doubts(path, os.lstat(path), (ROOT, os.geteuid()), is_sticky_safe=True)
+def _is_private(path: str) -> bool:
+    return not explain_trust_problems(path, os.lstat(path), (ROOT, os.geteuid()), is_sticky_safe=True)

@@ -30,12 +30,12 @@ from cortex_policy.state import (
     OPEN_FILE,
     STATE_DIR,
     Root,
+    default_state_directory,
     may_hold_settings,
     read_all,
     settings_directories,
-    usual_state_directory,
 )
-from cortex_policy.state.grants import Directory, Trust, doubts
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_trust_problems
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,24 +43,24 @@ if TYPE_CHECKING:
     from typing import Any
 
 NAME = "config.toml"
-LARGEST = 1 << 16
-STILL = 20_000_000  # nanoseconds since the last change
-TRIES = 50
+MAX_BYTES = 1 << 16
+STABLE_NS = 20_000_000  # nanoseconds since the last change
+MAX_TRIES = 50
 ROOT_USER = 0
 _VALIDATION = "validate."  # of no interest to a check
 
 
-def effective(root: str | None, *, require_path: bool = False) -> Settings:
+def read_effective_settings(root: str | None, *, require_path: bool = False) -> Settings:
     """Return what a check of a root goes by, or of none that is known yet; raise GrantError (settings_invalid)."""
     options = {"require_path": True} if require_path else {}
-    found = layers(root, options, asks_all=False)
+    found = read_layers(root, options, asks_all=False)
     named = {name for layer in found for name in layer.values}  # the others need not be weighed
     values: dict[str, Any] = {
         field: resolve_setting(found, name).effective.value
         for field in Settings.__match_args__
         if (name := field.replace("audit_", "audit.").replace("approvals_", "approvals.")) in named
     }
-    return Settings(**{"state_dir": usual_state_directory(), **values})
+    return Settings(**{"state_dir": default_state_directory(), **values})
 
 
 def find_state_directory() -> str:
@@ -71,25 +71,29 @@ def find_state_directory() -> str:
     named = os.environ.get(STATE_DIR)
     system, user = settings_directories()
     if may_hold_settings(system) or (named is None and may_hold_settings(user)):  # the first may lock it
-        value = resolve_setting([*_of_operators(), _variables({STATE_DIR: named})], "state_dir").effective.value
+        value = resolve_setting(
+            [*_operator_layers(), _variables_layer({STATE_DIR: named})], "state_dir"
+        ).effective.value
         named = value if isinstance(value, str) else None
-    return usual_state_directory() if named is None else named
+    return default_state_directory() if named is None else named
 
 
-def value_of(name: str, root: str | None = None) -> object:
+def read_setting(name: str, root: str | None = None) -> object:
     """Return what counts of one setting; raise GrantError (settings_invalid) where any cannot be believed."""
-    return resolve_setting(layers(root), name).effective.value
+    return resolve_setting(read_layers(root), name).effective.value
 
 
 def history_keep(root: str) -> int:
     """Return how many writes can be undone, 0 where no history is kept."""
-    value = value_of("history.keep", root)
+    value = read_setting("history.keep", root)
     return value if isinstance(value, int) else 0
 
 
-def layers(root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True) -> list[Layer]:
+def read_layers(
+    root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True
+) -> list[Layer]:
     """Read all places, the weakest first; a check does not ask what is set for `validate` alone."""
-    found = [*_shared(), *_of_operators(), _variables(os.environ)]
+    found = [*_shared_layers(), *_operator_layers(), _variables_layer(os.environ)]
     if options:
         sources = {name: f"--{name.replace('_', '-')}" for name in options}
         found.append(Layer(OPTION, options, sources))
@@ -98,7 +102,7 @@ def layers(root: str | None, options: "Mapping[str, object] | None" = None, *, a
     return found
 
 
-def _shared() -> list[Layer]:
+def _shared_layers() -> list[Layer]:
     """Return the variables that every program here knows, which count where nothing else says the same."""
     found: list[Layer] = []
     for variable, name in SHARED_VARIABLES.items():
@@ -107,9 +111,9 @@ def _shared() -> list[Layer]:
             continue
         value = parse_shared_variable(variable, text)
         if not setting.accepts(value):
-            from cortex_policy.state.settings_errors import no_variable  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it
 
-            raise no_variable(variable, text, setting)
+            raise wrong_variable_error(variable, text, setting)
         found.append(Layer(ENVIRONMENT, {name: value}, {name: variable}))
     return found
 
@@ -117,7 +121,12 @@ def _shared() -> list[Layer]:
 def operator_errors() -> list[GrantError]:
     """Return what is wrong with the settings that count for every root, an error of each place at most."""
     errors = []
-    for read in (_shared, lambda: _of_file(SYSTEM), lambda: _of_file(USER), lambda: _variables(os.environ)):
+    for read in (
+        _shared_layers,
+        lambda: _file_layer(SYSTEM),
+        lambda: _file_layer(USER),
+        lambda: _variables_layer(os.environ),
+    ):
         try:
             read()
         except GrantError as error:
@@ -125,53 +134,59 @@ def operator_errors() -> list[GrantError]:
     return errors
 
 
-def _of_operators() -> list[Layer]:
-    return [_of_file(place) for place in (SYSTEM, USER)]
+def _operator_layers() -> list[Layer]:
+    return [_file_layer(place) for place in (SYSTEM, USER)]
 
 
 def _of_project(root: str, *, asks_all: bool) -> Layer:
-    return _of_file(PROJECT, root, asks_all=asks_all)
+    return _file_layer(PROJECT, root, asks_all=asks_all)
 
 
-def _of_file(place: str, root: str | None = None, *, asks_all: bool = True) -> Layer:
-    data = read_file(place, root)
-    return Layer(place, {}, {}) if data is None else layer(place, file_of(place, root), data, asks_all=asks_all)
+def _file_layer(place: str, root: str | None = None, *, asks_all: bool = True) -> Layer:
+    data = read_settings_file(place, root)
+    return (
+        Layer(place, {}, {})
+        if data is None
+        else decode_layer(place, settings_file(place, root), data, asks_all=asks_all)
+    )
 
 
-def directory_of(place: str, root: str | None) -> str:
+def settings_directory(place: str, root: str | None) -> str:
     """Return the directory in which the settings file of a place stands."""
     if place == PROJECT:
         return f"{root or ''}".rstrip("/") + "/.cortex/policy"
     return settings_directories()[place == USER]
 
 
-def file_of(place: str, root: str | None) -> str:
+def settings_file(place: str, root: str | None) -> str:
     """Return the settings file of a place."""
-    return f"{directory_of(place, root)}/{NAME}"
+    return f"{settings_directory(place, root)}/{NAME}"
 
 
-def read_file(place: str, root: str | None = None) -> bytes | None:
+def read_settings_file(place: str, root: str | None = None) -> bytes | None:
     """Read the settings file of a place, None where there is none; raise GrantError (settings_invalid)."""
-    directory = directory_of(place, root)
+    directory = settings_directory(place, root)
     if not may_hold_settings(directory):
         return None
     try:
-        with opened(place, root) as descriptor:
-            return read_in(place, f"{directory}/{NAME}", descriptor)
+        with open_settings_directory(place, root) as descriptor:
+            return read_file_in(place, f"{directory}/{NAME}", descriptor)
     except OSError as error:
-        from cortex_policy.state.settings_errors import unreadable  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import unreadable_error  # noqa: PLC0415 - only a failure needs it
 
-        raise unreadable(f"{directory}/{NAME}", error) from None
+        raise unreadable_error(f"{directory}/{NAME}", error) from None
 
 
-class opened:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
+class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
     """Open the directory of a place, without following links where it could lead, once it was judged."""
 
     def __init__(self, place: str, root: str | None) -> None:
         """Name it."""
-        self._place, self._path = place, directory_of(place, root)
+        self._place, self._path = place, settings_directory(place, root)
         # what leads there was judged when the grant was read
-        self._policy = Directory(Trust(Root(root, named=True))) if place == PROJECT and root is not None else None
+        self._policy = (
+            PolicyDirectory(TrustCheck(Root(root, named=True))) if place == PROJECT and root is not None else None
+        )
         self._descriptor = -1
 
     def __enter__(self) -> int:
@@ -180,7 +195,7 @@ class opened:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
             return self._policy.__enter__().descriptor
         self._descriptor = os.open(self._path, OPEN_DIRECTORY)
         try:
-            _judge(self._place, self._path, self._descriptor, os.fstat(self._descriptor))
+            _check_safe(self._place, self._path, self._descriptor, os.fstat(self._descriptor))
         except BaseException:
             self.__exit__()
             raise
@@ -194,82 +209,82 @@ class opened:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
             os.close(self._descriptor)
 
 
-def read_in(place: str, file: str, directory: int) -> bytes:
+def read_file_in(place: str, file: str, directory: int) -> bytes:
     """Read the file of a place from its open directory, once it was judged, and lies still.
 
     Half a text is as good TOML as the whole, and says less: who writes into it right now is waited for.
     """
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         descriptor = os.open(NAME, OPEN_FILE, dir_fd=directory)
         try:
             status, owner = os.fstat(descriptor), os.fstat(directory).st_uid if place == PROJECT else ROOT_USER
-            _judge(place, file, descriptor, status, owner)
-            data = read_all(descriptor, LARGEST + 1)
-            if _lies_still(status, os.fstat(descriptor)):
+            _check_safe(place, file, descriptor, status, owner)
+            data = read_all(descriptor, MAX_BYTES + 1)
+            if _is_stable(status, os.fstat(descriptor)):
                 return data
         finally:
             os.close(descriptor)
-        sleep(STILL / 1e9)
-    from cortex_policy.state.settings_errors import invalid  # noqa: PLC0415 - only a failure needs it
+        sleep(STABLE_NS / 1e9)
+    from cortex_policy.state.settings_errors import invalid_error  # noqa: PLC0415 - only a failure needs it
 
-    raise invalid(file, "it is being written all the time", "try again")
+    raise invalid_error(file, "it is being written all the time", "try again")
 
 
-def _lies_still(before: os.stat_result, after: os.stat_result) -> bool:
+def _is_stable(before: os.stat_result, after: os.stat_result) -> bool:
     is_same = (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (
         after.st_size, after.st_mtime_ns, after.st_ctime_ns
     )  # fmt: skip
-    return is_same and not 0 <= time_ns() - after.st_ctime_ns < STILL
+    return is_same and not 0 <= time_ns() - after.st_ctime_ns < STABLE_NS
 
 
-def _judge(place: str, path: str, descriptor: int, status: os.stat_result, owner: int = ROOT_USER) -> None:
+def _check_safe(place: str, path: str, descriptor: int, status: os.stat_result, owner: int = ROOT_USER) -> None:
     """Raise GrantError for what another could have written: the system's settings are root's alone."""
     owners = {ROOT_USER} if place == SYSTEM else {ROOT_USER, os.geteuid(), owner}
     is_known = stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink == 1)
-    found = doubts(descriptor, status, owners)
+    found = find_trust_problems(descriptor, status, owners)
     if place == SYSTEM and status.st_mode & stat.S_IWGRP:  # it binds whoever is in group 0, too
         found = [*found, ("writers", f"is writable by group {status.st_gid}")]
     if found or not is_known:
-        from cortex_policy.state.settings_errors import unsafe  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import unsafe_settings_error  # noqa: PLC0415 - only a failure needs it
 
-        raise unsafe(path, status, found)
+        raise unsafe_settings_error(path, status, found)
 
 
-def layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -> Layer:
+def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -> Layer:
     """Return what the bytes of a settings file say; raise GrantError (settings_invalid)."""
-    if len(data) > LARGEST:
-        from cortex_policy.state.settings_errors import invalid  # noqa: PLC0415 - only a failure needs it
+    if len(data) > MAX_BYTES:
+        from cortex_policy.state.settings_errors import invalid_error  # noqa: PLC0415 - only a failure needs it
 
-        raise invalid(file, f"it is larger than {LARGEST} bytes")
+        raise invalid_error(file, f"it is larger than {MAX_BYTES} bytes")
     try:
         values = flatten(decode_toml(data))
     except MalformedError as error:
-        from cortex_policy.state.settings_errors import invalid  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import invalid_error  # noqa: PLC0415 - only a failure needs it
 
-        raise invalid(file, str(error), f"mend `{file}`") from None
+        raise invalid_error(file, str(error), f"mend `{file}`") from None
     locked = values.pop(LOCKED, []) if place == SYSTEM else []
     if place == PROJECT and not asks_all:
         values = {name: value for name, value in values.items() if not name.startswith(_VALIDATION)}
     for name, value in values.items():
         setting = BY_NAME.get(name)
         if setting is None or place not in setting.places or not setting.accepts(value):
-            from cortex_policy.state.settings_errors import refused  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.settings_errors import wrong_key_error  # noqa: PLC0415 - only a failure needs it
 
-            raise refused(place, file, name, value)
-    return Layer(place, values, dict.fromkeys(values, file), _locks(file, locked, values))
+            raise wrong_key_error(place, file, name, value)
+    return Layer(place, values, dict.fromkeys(values, file), _decode_locks(file, locked, values))
 
 
-def _locks(file: str, locked: object, values: "Mapping[str, object]") -> tuple[str, ...]:
+def _decode_locks(file: str, locked: object, values: "Mapping[str, object]") -> tuple[str, ...]:
     if isinstance(locked, list) and all(isinstance(name, str) and name in values for name in locked):
         return tuple(locked)
     names = ", ".join(f'"{name}"' for name in values)
     hint = f"name what it sets, as in `{LOCKED} = [{names}]`"
-    from cortex_policy.state.settings_errors import invalid  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.settings_errors import invalid_error  # noqa: PLC0415 - only a failure needs it
 
-    raise invalid(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
+    raise invalid_error(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
 
 
-def _variables(environment: "Mapping[str, str | None]") -> Layer:
+def _variables_layer(environment: "Mapping[str, str | None]") -> Layer:
     """Return what the environment says; raise GrantError for a variable of ours that is no setting, or no value."""
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
@@ -281,8 +296,8 @@ def _variables(environment: "Mapping[str, str | None]") -> Layer:
         value = parse_value(setting, text) if setting is not None else None
         # a state directory that is none is the ledger's to refuse
         if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):
-            from cortex_policy.state.settings_errors import no_variable  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it
 
-            raise no_variable(variable, text, setting)
+            raise wrong_variable_error(variable, text, setting)
         values[setting.name], sources[setting.name] = value, variable
     return Layer(ENVIRONMENT, values, sources)

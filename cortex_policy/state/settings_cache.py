@@ -12,57 +12,57 @@ from cortex_policy.state import (
     OPEN_DIRECTORY,
     OPEN_FILE,
     STATE_DIR,
+    default_state_directory,
     may_hold_settings,
     read_all,
     settings_directories,
     sha256,
-    usual_state_directory,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    Seen = tuple[int | bytes, ...]
+    FileState = tuple[int | bytes, ...]
 
 FORMAT = 2  # goes up with each change of what settings mean
 NAME = "config.toml"
 PREFIX = "settings-"
-LARGEST = 1 << 16
-DEPENDED = 8  # how many parts of what was seen a copy depends on; the others are times
-MARK = 8  # how many digits of a name tell of the files and variables
-MOST = 64  # copies, of as many roots
+MAX_BYTES = 1 << 16
+COMPARED_FIELDS = 8  # how many parts of what was seen a copy depends on; the others are times
+SOURCE_DIGITS = 8  # how many digits of a name tell of the files and variables
+MAX_COPIES = 64  # copies, of as many roots
 _NEW = ".new-settings-"
 _WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def settled(root: str, variables: "dict[str, str]") -> Settings:
+def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
     """Return what a check of a root goes by, and these variables; raise GrantError (settings_invalid)."""
     system, user = settings_directories()
-    directory = -1 if may_hold_settings(system) else _state()
+    directory = -1 if may_hold_settings(system) else _open_state_directory()
     if directory < 0:  # who could lock something is read each time: the environment names where copies are
-        return _read(root)
+        return _read_settings(root)
     try:
-        before = _look(root, user)
-        name = _name(root, user, variables, before)
-        found = _recalled(directory, name)
+        before = _snapshot(root, user)
+        name = _copy_name(root, user, variables, before)
+        found = _load(directory, name)
         if found is None:
-            found = _read(root)
-            if _look(root, user) == before:  # else what was read may not be what the name says
+            found = _read_settings(root)
+            if _snapshot(root, user) == before:  # else what was read may not be what the name says
                 _store(directory, name, found)
         return found
     finally:
         os.close(directory)
 
 
-def _read(root: str) -> Settings:
-    from cortex_policy.state.settings import effective  # noqa: PLC0415 - only where there is no copy
+def _read_settings(root: str) -> Settings:
+    from cortex_policy.state.settings import read_effective_settings  # noqa: PLC0415 - only where there is no copy
 
-    return effective(root)
+    return read_effective_settings(root)
 
 
-def _state() -> int:
+def _open_state_directory() -> int:
     """Open the directory of rate state; -1 where it is not there, or not ours alone, which the ledger tells."""
     named = os.environ.get(STATE_DIR)
-    where = usual_state_directory() if named is None else named
+    where = default_state_directory() if named is None else named
     try:
         directory = os.open(where, OPEN_DIRECTORY) if where.startswith("/") else -1
     except (OSError, ValueError):
@@ -76,29 +76,29 @@ def _state() -> int:
     return -1
 
 
-def _look(root: str, user: str) -> "list[Seen]":
+def _snapshot(root: str, user: str) -> "list[FileState]":
     """Return what tells the settings files, and the directories that lead to them, from all they may become."""
     holder = f"{root.rstrip('/')}/.cortex"
     policy = f"{holder}/policy"
-    return [*map(_directory, (user, holder, policy)), *map(_file, (f"{user}/{NAME}", f"{policy}/{NAME}"))]
+    return [*map(_directory_state, (user, holder, policy)), *map(_file_state, (f"{user}/{NAME}", f"{policy}/{NAME}"))]
 
 
-def _directory(name: str) -> "Seen":
+def _directory_state(name: str) -> "FileState":
     try:
-        return _trusted(name, os.lstat(name))
+        return _permissions_of(name, os.lstat(name))
     except OSError as error:
         return (error.errno or 0,)
 
 
-def _file(name: str) -> "Seen":
+def _file_state(name: str) -> "FileState":
     try:
         descriptor = os.open(name, OPEN_FILE)
     except OSError as error:
         return (error.errno or 0,)
     try:
         status = os.fstat(descriptor)
-        trusted = _trusted(descriptor, status)
-        data = read_all(descriptor, LARGEST + 1)
+        trusted = _permissions_of(descriptor, status)
+        data = read_all(descriptor, MAX_BYTES + 1)
     except OSError as error:  # a directory
         return (error.errno or 0,)
     finally:
@@ -106,24 +106,31 @@ def _file(name: str) -> "Seen":
     return (*trusted, status.st_nlink, data, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _trusted(target: int | str, status: os.stat_result) -> "Seen":
+def _permissions_of(target: int | str, status: os.stat_result) -> "FileState":
     """Return all that tells who may write an object."""
     acl = b""
     if status.st_mode & 0o020:
-        from cortex_policy.state.permissions import acl_of  # noqa: PLC0415 - only where a group may write
+        from cortex_policy.state.permissions import read_acl  # noqa: PLC0415 - only where a group may write
 
-        acl = acl_of(target)
+        acl = read_acl(target)
     return (status.st_dev, status.st_ino, status.st_mode, status.st_uid, status.st_gid, acl)
 
 
-def _name(root: str, user: str, variables: "dict[str, str]", seen: "list[Seen]") -> str:
+def _copy_name(root: str, user: str, variables: "dict[str, str]", seen: "list[FileState]") -> str:
     sources = (root, user, os.environ.get(STATE_DIR), sorted(variables.items()))
-    depends = (FORMAT, Settings.__match_args__, os.geteuid(), os.getegid(), sources, [one[:DEPENDED] for one in seen])
-    mark = sha256(repr(sources).encode()).hexdigest()[:MARK]
+    depends = (
+        FORMAT,
+        Settings.__match_args__,
+        os.geteuid(),
+        os.getegid(),
+        sources,
+        [one[:COMPARED_FIELDS] for one in seen],
+    )
+    mark = sha256(repr(sources).encode()).hexdigest()[:SOURCE_DIGITS]
     return f"{PREFIX}{mark}-{sha256(repr(depends).encode()).hexdigest()[:32]}"
 
 
-def _recalled(directory: int, name: str) -> Settings | None:
+def _load(directory: int, name: str) -> Settings | None:
     """Return what a copy says, None where there is none, or it is none of ours."""
     try:
         descriptor = os.open(name, OPEN_FILE, dir_fd=directory)
@@ -131,7 +138,7 @@ def _recalled(directory: int, name: str) -> Settings | None:
         return None
     try:
         status = os.fstat(descriptor)
-        members = decode_json(read_all(descriptor, LARGEST)) if status.st_uid == os.geteuid() else None
+        members = decode_json(read_all(descriptor, MAX_BYTES)) if status.st_uid == os.geteuid() else None
         is_whole = isinstance(members, dict) and tuple(members) == Settings.__match_args__
         return Settings(**members) if is_whole else None  # type: ignore[arg-type] # as `_store` wrote them
     except (OSError, MalformedError):  # a disk that lost power, perhaps
@@ -164,9 +171,9 @@ def _store(directory: int, name: str, found: Settings) -> None:
 def _prune(directory: int, name: str) -> None:
     """Remove the copies of these sources, to which nothing leads now, those of a crash, and all where they are many."""
     others = [other for other in os.listdir(directory) if other.startswith((PREFIX, _NEW))]
-    of_these = name[: len(PREFIX) + MARK]
+    of_these = name[: len(PREFIX) + SOURCE_DIGITS]
     for other in others:
-        if other.startswith((of_these, _NEW)) or len(others) > MOST:
+        if other.startswith((of_these, _NEW)) or len(others) > MAX_COPIES:
             try:
                 os.unlink(other, dir_fd=directory)
             except OSError:  # another process was faster

@@ -9,71 +9,71 @@ from shlex import quote
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, settings_by_variable
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
-from cortex_policy.state.users import copy_command, user
+from cortex_policy.state.users import copy_command, user_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PREFIX = "CORTEX_POLICY_"
-MOST_SHOWN = 60  # characters of a value
+MAX_SHOWN = 60  # characters of a value
 _LINKS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
 
-def invalid(where: str, why: str, hint: str = "") -> GrantError:
+def invalid_error(where: str, why: str, hint: str = "") -> GrantError:
     """Return the error (settings_invalid) for a file or a variable."""
     return GrantError(SETTINGS_INVALID, f"`{where}`: {why}", hint)
 
 
-def unsafe(path: str, status: os.stat_result, found: "list[tuple[str, str]]") -> GrantError:
+def unsafe_settings_error(path: str, status: os.stat_result, found: "list[tuple[str, str]]") -> GrantError:
     """Return the error for a file or directory that another could have written."""
     for kind, sentence in found:
         owner = 0 if path.startswith("/etc/") else os.geteuid()
         cures = {OWNER: f"mend it with `chown {owner} {quote(path)}`", UNKNOWN: NAMESPACE_HINT}
-        return invalid(path, f"it {sentence}", cures.get(kind, f"mend it with `chmod go-w {quote(path)}`"))
+        return invalid_error(path, f"it {sentence}", cures.get(kind, f"mend it with `chmod go-w {quote(path)}`"))
     if stat.S_ISREG(status.st_mode):
         command = copy_command(path)
         cure = f"mend it with `{command}`" if command else f"put a file of its own at `{path}`"
-        return invalid(path, "it has more than one link", cure)
-    return invalid(path, "it is not a regular file", f"put a real file at `{path}`, or remove what is there")
+        return invalid_error(path, "it has more than one link", cure)
+    return invalid_error(path, "it is not a regular file", f"put a real file at `{path}`, or remove what is there")
 
 
-def unreadable(file: str, error: OSError) -> GrantError:
+def unreadable_error(file: str, error: OSError) -> GrantError:
     """Return the error for a file that cannot be opened or read."""
     if error.errno in _LINKS:
-        return invalid(file, "it is a link, or lies behind one", f"put a real file at `{file}`")
+        return invalid_error(file, "it is a link, or lies behind one", f"put a real file at `{file}`")
     hint = f"make it readable, or remove `{file}`"
     if error.errno == errno.EACCES and not file.startswith("/etc/"):  # HOME is another user's, as `sudo -E` leaves it
-        hint = f"set HOME or XDG_CONFIG_HOME to a directory of {user(os.geteuid())}, or {hint}"
-    return invalid(file, (error.strerror or str(error)).lower(), hint)
+        hint = f"set HOME or XDG_CONFIG_HOME to a directory of {user_name(os.geteuid())}, or {hint}"
+    return invalid_error(file, (error.strerror or str(error)).lower(), hint)
 
 
-def refused(place: str, file: str, name: str, value: object) -> GrantError:
+def wrong_key_error(place: str, file: str, name: str, value: object) -> GrantError:
     """Return the error for a key that a file cannot hold, or not with this value."""
     setting = BY_NAME.get(name)
     if setting is None:
         is_misplaced_lock = name == LOCKED
         if is_misplaced_lock:
-            return invalid(file, f"`{LOCKED}` stands in the system's file alone", f"remove it from `{file}`")
-        return invalid(file, f"there is no setting `{name}`", meant(name, _names_of(place)))
+            return invalid_error(file, f"`{LOCKED}` stands in the system's file alone", f"remove it from `{file}`")
+        return invalid_error(file, f"there is no setting `{name}`", did_you_mean(name, _names_at(place)))
     if place not in setting.places:
         where = ", ".join(setting.places)
-        return invalid(file, f"`{name}` cannot be set by the {place}", f"it can be set by: {where}")
+        return invalid_error(file, f"`{name}` cannot be set by the {place}", f"it can be set by: {where}")
     # `"true"` is not `true`
     is_quoted = isinstance(value, str) and setting.kind in (SWITCH, NUMBER)
-    said = f"the text {shown(value)}" if is_quoted else shown(value)
-    return invalid(file, f"`{name}` is {said}", f"it must be {setting.expected}")
+    said = f"the text {quote_value(value)}" if is_quoted else quote_value(value)
+    return invalid_error(file, f"`{name}` is {said}", f"it must be {setting.expected}")
 
 
-def no_variable(variable: str, text: str, setting: Setting | None) -> GrantError:
+def wrong_variable_error(variable: str, text: str, setting: Setting | None) -> GrantError:
     """Return the error for a variable that is no setting, or not one with this value."""
     if setting is None:
-        return invalid(variable, "it is no setting", _meant_variable(variable))
-    what = f"it is {shown(text)}" if text else "it is empty"
-    return invalid(variable, what, f"it must be {setting.expected}; unset it to leave it to others")
+        return invalid_error(variable, "it is no setting", _variable_hint(variable))
+    what = f"it is {quote_value(text)}" if text else "it is empty"
+    return invalid_error(variable, what, f"it must be {setting.expected}; unset it to leave it to others")
 
 
-def _meant_variable(variable: str) -> str:
+def _variable_hint(variable: str) -> str:
     """Return a hint at the variable that was meant: all begin alike, so that only what follows is compared."""
     words = {name.removeprefix(_PREFIX): name for name in (*settings_by_variable(), f"{_PREFIX}ROOT")}
     close = get_close_matches(variable.removeprefix(_PREFIX), words, 1)
@@ -82,19 +82,19 @@ def _meant_variable(variable: str) -> str:
     )
 
 
-def meant(word: str, known: "Iterable[str]") -> str:
+def did_you_mean(word: str, known: "Iterable[str]") -> str:
     """Return a hint at the name that was meant."""
     close = get_close_matches(word, known := list(known), 1)
     return f"did you mean `{close[0]}`?" if close else f"the settings are {', '.join(known)}"
 
 
-def shown(value: object) -> str:
+def quote_value(value: object) -> str:
     """Return a value as it is quoted in a sentence."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     kind = "a list" if isinstance(value, list) else "a table" if isinstance(value, dict) else "of another type"
-    return f"`{text:.{MOST_SHOWN}}`" if isinstance(value, str | int | float) else kind
+    return f"`{text:.{MAX_SHOWN}}`" if isinstance(value, str | int | float) else kind
 
 
-def _names_of(place: str) -> list[str]:
+def _names_at(place: str) -> list[str]:
     names = [name for name, setting in BY_NAME.items() if place in setting.places]
     return [*names, LOCKED] if place == SYSTEM else names

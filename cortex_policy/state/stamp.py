@@ -3,7 +3,7 @@
 from cortex_policy.core.decode import MalformedError, decode_json, whole_number
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
 from cortex_policy.state import Root, sha256
-from cortex_policy.state.grants import Directory, Trust, is_grant_id
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, is_grant_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Grant
 
 FORMAT = 1
-LARGEST = 1 << 24  # 100,000 grants
+MAX_BYTES = 1 << 24  # 100,000 grants
 MEMBERS = ("format", "version", "checksum", "grants", "pending")
 NEWER = "use the program that wrote it, or upgrade this one"
 VERSIONS = range(1, 1 << 53)  # whole numbers in every reader's language
@@ -36,14 +36,14 @@ class Stamp(Value):
         return digest == self.grants.get(grant_id) or digest in self.pending.get(grant_id, ())
 
 
-def digest_of(data: bytes) -> str:
+def grant_digest(data: bytes) -> str:
     """Return the digest of a grant's bytes."""
     return f"sha256:{sha256(data).hexdigest()}"
 
 
 def checksum(grants: "Mapping[str, str]") -> str:
     """Return the checksum over the sorted lines `<id> <digest>` (contracts, section 6)."""
-    return digest_of("".join(f"{grant_id} {grants[grant_id]}\n" for grant_id in sorted(grants)).encode())
+    return grant_digest("".join(f"{grant_id} {grants[grant_id]}\n" for grant_id in sorted(grants)).encode())
 
 
 def stamp_file(root: str) -> str:
@@ -51,7 +51,7 @@ def stamp_file(root: str) -> str:
     return f"{root.rstrip('/')}/.cortex/policy/stamp.json"
 
 
-def encode(stamp: Stamp) -> bytes:
+def encode_stamp(stamp: Stamp) -> bytes:
     """Return the bytes of a stamp: one grant a line, sorted, so that a merge touches few lines."""
     import json  # noqa: PLC0415 - 8 ms, and only writers need it
 
@@ -63,52 +63,52 @@ def encode(stamp: Stamp) -> bytes:
     return f'{{\n{head}  "grants": {grants}{pending}\n}}\n'.encode()
 
 
-def read_bytes(policy: Directory) -> bytes | None:
+def read_stamp_bytes(policy: PolicyDirectory) -> bytes | None:
     """Return the bytes of the stamp in a policy directory, None where there is none."""
     try:
-        return policy.read("stamp.json", LARGEST + 1)
+        return policy.read("stamp.json", MAX_BYTES + 1)
     except FileNotFoundError:
         return None
 
 
-def read(root: Root) -> Stamp | None:
+def read_stamp(root: Root) -> Stamp | None:
     """Read the stamp, None where there is none; raise GrantError (22, 23) where it is unsafe to read or broken."""
     try:
-        with Directory(Trust(root)) as policy:
-            data = read_bytes(policy)
+        with PolicyDirectory(TrustCheck(root)) as policy:
+            data = read_stamp_bytes(policy)
     except FileNotFoundError:
         return None
-    return decode(data, root) if data is not None else None
+    return decode_stamp(data, root) if data is not None else None
 
 
-def check_stamped(grant: "Grant") -> None:
+def check_stamp(grant: "Grant") -> None:
     """Raise GrantError (stamp_mismatch) for a grant that its stamp does not accept, or where there is no stamp."""
     origin = grant.origin
     if origin is None:
         return  # it was never read, and is asked nothing
     root = Root(origin.root, named=True)  # what leads there was judged when the grant was read
     try:
-        stamp = _trusted(root)
+        stamp = _read_safe(root)
         if stamp is not None and stamp.accepts(grant.id, f"sha256:{origin.sha256}"):
             return
-        raise _mismatch(stamp, grant.id, root)
+        raise _mismatch_error(stamp, grant.id, root)
     except GrantError as error:
         error.root, error.file, error.sha256 = origin.root, origin.file, origin.sha256
         raise
 
 
-def _trusted(root: Root) -> Stamp | None:
-    trust = Trust(root)
+def _read_safe(root: Root) -> Stamp | None:
+    trust = TrustCheck(root)
     try:
-        with Directory(trust) as policy:
-            data = read_bytes(policy)
+        with PolicyDirectory(trust) as policy:
+            data = read_stamp_bytes(policy)
     except FileNotFoundError:
         return None
-    trust.settle()
-    return decode(data, root) if data is not None else None
+    trust.raise_if_unsafe()
+    return decode_stamp(data, root) if data is not None else None
 
 
-def _mismatch(stamp: Stamp | None, grant_id: str, root: Root) -> GrantError:
+def _mismatch_error(stamp: Stamp | None, grant_id: str, root: Root) -> GrantError:
     from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
 
     command = f"cortex-policy stamp write{root_option(root)}"
@@ -120,29 +120,29 @@ def _mismatch(stamp: Stamp | None, grant_id: str, root: Root) -> GrantError:
     return GrantError(STAMP_MISMATCH, why, f"an operator {first}accepts the grants with `{command}`")
 
 
-def decode(data: bytes, root: Root) -> Stamp:
+def decode_stamp(data: bytes, root: Root) -> Stamp:
     """Decode the stamp of a root; raise GrantError (stamp_mismatch), which names the file, where it is broken."""
     try:
-        return _decoded(decode_json(data, LARGEST))
+        return _decode_document(decode_json(data, MAX_BYTES))
     except MalformedError as error:
         from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - only a failure needs it
 
         command = f"cortex-policy stamp write{root_option(root)}"
-        hint = NEWER if isinstance(error, _Newer) else f"make a new one with `{command}`"
+        hint = NEWER if isinstance(error, _NewerFormat) else f"make a new one with `{command}`"
         raise GrantError(STAMP_MISMATCH, f"`{stamp_file(root.path)}`: {error}", hint) from None
 
 
-class _Newer(MalformedError):
+class _NewerFormat(MalformedError):
     """A stamp of another format than ours."""
 
 
-def _decoded(document: object) -> Stamp:
+def _decode_document(document: object) -> Stamp:
     if not isinstance(document, dict) or "format" not in document:
         message = "it is no stamp"
         raise MalformedError(message)
     if document["format"] != FORMAT:
         message = "it is of a format that this program does not know"
-        raise _Newer(message)
+        raise _NewerFormat(message)
     version, grants, pending = (
         whole_number(document.get("version")),
         document.get("grants", {}),

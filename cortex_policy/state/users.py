@@ -22,15 +22,15 @@ def owner_of(path: str) -> Owner:
         directory = os.path.dirname(directory)
     effective = os.access in os.supports_effective_ids
     if os.access(directory, os.W_OK | os.X_OK, effective_ids=effective):
-        return Owner(user(os.geteuid()), is_caller=True, directory=directory)
+        return Owner(user_name(os.geteuid()), is_caller=True, directory=directory)
     try:
         owner = os.stat(directory).st_uid
     except OSError:  # it is gone
         owner = 0
-    return Owner(user(owner), is_caller=False, directory=directory)
+    return Owner(user_name(owner), is_caller=False, directory=directory)
 
 
-def user(number: int) -> str:
+def user_name(number: int) -> str:
     """Return the name of a user, else their number."""
     try:
         return pwd.getpwuid(number).pw_name

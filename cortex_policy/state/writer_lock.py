@@ -2,17 +2,17 @@
 
 import json
 import os
-import pwd
 import stat
 from contextlib import contextmanager, suppress
 from time import localtime, monotonic, sleep, strftime, time
 
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, Value
 from cortex_policy.state import Root
-from cortex_policy.state.atomic_write import sweep
+from cortex_policy.state.atomic_write import remove_temporaries
 from cortex_policy.state.file_attributes import safe_owner
-from cortex_policy.state.grants import Directory, Trust
-from cortex_policy.state.safe_directories import open_straight
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.safe_directories import open_without_links
+from cortex_policy.state.users import user_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 POLL_SECONDS = 0.05
-MOST_SAID = 1024  # bytes that a holder says of itself
+MAX_HOLDER_BYTES = 1024  # bytes that a holder says of itself
 
 
-class NotDone(CortexPolicyError):
+class NotDoneError(CortexPolicyError):
     """A write was refused or could not be made; nothing changed: exit 3."""
 
     def __init__(self, detail: str, hint: str = "") -> None:
@@ -31,90 +31,90 @@ class NotDone(CortexPolicyError):
         super().__init__(NOT_DONE, detail, hint)
 
 
-def _nobody(_: str) -> None:
+def _ignore(_: str) -> None:
     """Tell nobody."""
 
 
-class Patience(Value):
+class LockWait(Value):
     """How long another writer is waited for, and who is told once that it is, and for whom."""
 
     seconds: float = 0.0
-    tell: "Callable[[str], None]" = staticmethod(_nobody)
+    on_wait: "Callable[[str], None]" = staticmethod(_ignore)
 
 
-AT_ONCE = Patience()
+NO_WAIT = LockWait()
 
 
-class Lock:
+class WriterLock:
     """The writers' lock while it is held, and the open policy directory in which it stands."""
 
-    policy: "Directory"
+    policy: "PolicyDirectory"
 
-    def __init__(self, policy: Directory, descriptor: int) -> None:
+    def __init__(self, policy: PolicyDirectory, descriptor: int) -> None:
         """Take both, open."""
         self.policy, self._descriptor = policy, descriptor
 
     def check(self) -> None:
         """Raise NotDone where it excludes nobody any more: another lock, or none, stands where others look for it."""
-        with suppress(FileNotFoundError), Directory(Trust(self.policy.trust.root)) as policy:
-            if _stands(self._descriptor, policy):
+        with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(self.policy.trust.root)) as policy:
+            if _is_current(self._descriptor, policy):
                 return
-        raise NotDone(f"`{self.policy.path}/.lock` was removed or replaced while it was held", "try again")
+        raise NotDoneError(f"`{self.policy.path}/.lock` was removed or replaced while it was held", "try again")
 
     @contextmanager
-    def below(self, name: str) -> "Iterator[Directory]":
+    def below(self, name: str) -> "Iterator[PolicyDirectory]":
         """Open a directory that must lie in the policy directory of this lock."""
-        with Directory(Trust(self.policy.trust.root), name) as directory:
+        with PolicyDirectory(TrustCheck(self.policy.trust.root), name) as directory:
             if directory.identities[:-1] != self.policy.identities:
-                raise NotDone(f"`{self.policy.path}` was replaced while its lock was held", "try again")
+                raise NotDoneError(f"`{self.policy.path}` was replaced while its lock was held", "try again")
             yield directory
 
-    def tools(self) -> "AbstractContextManager[Directory]":
+    def tools(self) -> "AbstractContextManager[PolicyDirectory]":
         """Open the directory of the grants."""
         return self.below("tools")
 
 
 @contextmanager
-def locked(root: Root, patience: Patience = AT_ONCE) -> "Iterator[Lock]":
+def hold_writer_lock(root: Root, patience: LockWait = NO_WAIT) -> "Iterator[WriterLock]":
     """Hold the writers' lock of a root, with nothing left of killed writers.
 
     Raise NotDone where another holds it, or the disk refuses a write; GrantError (22) where a link is on the way.
     """
-    policy = Directory(Trust(root))
+    policy = PolicyDirectory(TrustCheck(root))
     try:
         with policy:
-            check_straight(policy)
-            descriptor = _locked(policy, patience)
+            check_not_replaced(policy)
+            descriptor = _acquire(policy, patience)
             try:
-                _sign(descriptor)
-                lock = Lock(policy, descriptor)
-                sweep(policy.descriptor)
+                _write_holder(descriptor)
+                lock = WriterLock(policy, descriptor)
+                remove_temporaries(policy.descriptor)
                 for name in ("tools", "history"):
                     with suppress(FileNotFoundError), lock.below(name) as directory:
-                        sweep(directory.descriptor)
+                        remove_temporaries(directory.descriptor)
                 yield lock
             finally:
                 os.close(descriptor)
     except OSError as error:
         file = os.path.join(policy.path, error.filename or ".lock")
-        raise NotDone(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
 
 
-def check_straight(directory: Directory) -> None:
+def check_not_replaced(directory: PolicyDirectory) -> None:
     """Raise NotDone where a link led to the root since its path was resolved, as somebody else may have wanted."""
     path = directory.trust.root.path
     with suppress(OSError):
-        descriptor = open_straight(path)
+        descriptor = open_without_links(path)
         try:
             status = os.fstat(descriptor)
         finally:
             os.close(descriptor)
         if (status.st_dev, status.st_ino) == directory.identities[0]:
             return
-    raise NotDone(f"`{path}` was replaced meanwhile", "try again")
+    raise NotDoneError(f"`{path}` was replaced meanwhile", "try again")
 
 
-def _opened(policy: Directory) -> int:
+def _open_lock_file(policy: PolicyDirectory) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(".lock", flags, 0o600, dir_fd=policy.descriptor)
     status = os.fstat(descriptor)
@@ -124,15 +124,15 @@ def _opened(policy: Directory) -> int:
     return descriptor
 
 
-def _locked(policy: Directory, patience: Patience) -> int:
+def _acquire(policy: PolicyDirectory, patience: LockWait) -> int:
     """Lock the file that stands there: one that was removed while we waited for it is nobody's lock any more."""
     deadline = monotonic() + patience.seconds
     while True:
-        descriptor = _opened(policy)
+        descriptor = _open_lock_file(policy)
         try:
-            lock(descriptor, _holder, patience, deadline)
-            if _stands(descriptor, policy):
-                _give(descriptor, policy)
+            acquire_lock(descriptor, _describe_holder, patience, deadline)
+            if _is_current(descriptor, policy):
+                _give_to_owner(descriptor, policy)
                 return descriptor
         except BaseException:
             os.close(descriptor)
@@ -140,8 +140,8 @@ def _locked(policy: Directory, patience: Patience) -> int:
         os.close(descriptor)
 
 
-def lock(
-    descriptor: int, holder: "Callable[[int], str]", patience: Patience = AT_ONCE, deadline: float | None = None
+def acquire_lock(
+    descriptor: int, holder: "Callable[[int], str]", patience: LockWait = NO_WAIT, deadline: float | None = None
 ) -> None:
     """Lock what is open, a file or a directory; raise NotDone, naming its holder, where that takes too long."""
     from filelock import lock_descriptor  # noqa: PLC0415 - 50 ms, and only a writer needs it
@@ -149,14 +149,14 @@ def lock(
     is_told, deadline = False, monotonic() + patience.seconds if deadline is None else deadline
     while not lock_descriptor(descriptor, blocking=False):
         if not deadline > monotonic():  # not a number is no time to wait
-            raise NotDone(holder(descriptor), "wait with `--wait 60`")
+            raise NotDoneError(holder(descriptor), "wait with `--wait 60`")
         if not is_told:
-            patience.tell(f"{holder(descriptor)}; waiting at most {patience.seconds:g} seconds")
+            patience.on_wait(f"{holder(descriptor)}; waiting at most {patience.seconds:g} seconds")
             is_told = True
         sleep(POLL_SECONDS)
 
 
-def _stands(descriptor: int, policy: Directory) -> bool:
+def _is_current(descriptor: int, policy: PolicyDirectory) -> bool:
     try:
         standing = os.stat(".lock", dir_fd=policy.descriptor, follow_symlinks=False)
     except FileNotFoundError:
@@ -165,7 +165,7 @@ def _stands(descriptor: int, policy: Directory) -> bool:
     return standing.st_nlink == 1 and os.path.samestat(standing, os.fstat(descriptor))
 
 
-def _give(descriptor: int, policy: Directory) -> None:
+def _give_to_owner(descriptor: int, policy: PolicyDirectory) -> None:
     """Let the owner of the directory lock it too, after root did."""
     status = os.fstat(descriptor)
     owner = safe_owner(policy.descriptor, status)
@@ -173,27 +173,19 @@ def _give(descriptor: int, policy: Directory) -> None:
         os.fchown(descriptor, *owner)
 
 
-def _sign(descriptor: int) -> None:
+def _write_holder(descriptor: int) -> None:
     """Write who holds the lock and since when, for those who find it held; it is never read while the lock is free."""
-    who = {"user": user(), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
+    who = {"user": user_name(os.geteuid()), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
     text = json.dumps(who).encode()
     with suppress(OSError):  # a full disk stops the write itself, and this is only what others are told
         os.pwrite(descriptor, text + b"\n", 0)  # first the new text, then its end: never without a holder
         os.ftruncate(descriptor, len(text) + 1)
 
 
-def user() -> str:
-    """Return the name of who runs this."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return f"user {os.geteuid()}"
-
-
-def _holder(descriptor: int) -> str:
+def _describe_holder(descriptor: int) -> str:
     """Say who holds the lock and since when, as far as it said so."""
     try:
-        who = json.loads(os.pread(descriptor, MOST_SAID, 0).splitlines()[0])
+        who = json.loads(os.pread(descriptor, MAX_HOLDER_BYTES, 0).splitlines()[0])
         elsewhere = "" if who["host"] == os.uname().nodename else f" on {who['host']}"
         since, today = localtime(who["since"]), strftime("%Y-%m-%d")
         began = strftime("%H:%M" if strftime("%Y-%m-%d", since) == today else "%Y-%m-%d %H:%M", since)

@@ -12,7 +12,7 @@ from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import GrantError
 from cortex_policy.state import settings_directories, settings_errors
-from cortex_policy.state.enforcement import settings_of
+from cortex_policy.state.enforcement import effective_settings
 
 USED_LATER = settings_errors  # the caller may not be able to read our modules
 
@@ -63,7 +63,7 @@ def test_without_a_home_nothing_in_the_working_directory_is_taken_for_settings(
         file.parent.mkdir(parents=True)
         file.write_text('sensitive = "deny"\n')
     assert all(directory.startswith("/") for directory in settings_directories())
-    assert settings_of(None).sensitive == "allow"
+    assert effective_settings(None).sensitive == "allow"
 
 
 def test_the_home_of_another_user_is_named_as_what_is_wrong(
@@ -76,7 +76,7 @@ def test_the_home_of_another_user_is_named_as_what_is_wrong(
     os.chown(theirs, 4321, 4321)
     with by_caller(), pytest.raises(GrantError) as caught:  # noqa: PT012 - the variable is the caller's
         monkeypatch.setenv("XDG_CONFIG_HOME", str(theirs))
-        settings_of(None)
+        effective_settings(None)
     assert caught.value.exit_code == 27
     assert f"set HOME or XDG_CONFIG_HOME to a directory of user {CALLER}, or " in caught.value.hint
     assert tmp_path.is_dir()

@@ -80,7 +80,7 @@ def drafts(git: Path) -> list[Path]:
 def version(git: Path) -> int:
     """Return the version of the stamp, which must belong to the grants."""
     own = Root(str(git.parent.parent.parent.parent), named=False)
-    stamp = stamps.read(own)
+    stamp = stamps.read_stamp(own)
     assert stamp is not None
     assert manage_stamp.verify_stamp(own) == ()
     return stamp.version

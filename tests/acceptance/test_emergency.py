@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.state import Root
-from cortex_policy.state.writer_lock import locked
+from cortex_policy.state.writer_lock import hold_writer_lock
 from tests.support.command import PROGRAM, Done, process_of
 from tests.support.command import run_command as run
 from tests.support.doors import FAST, TYPER
@@ -134,7 +134,7 @@ def test_a_stop_needs_nothing_else_to_be_in_order(root: Path, stop: Path) -> Non
     (root / ".cortex").chmod(0o777)
     (root / ".cortex" / "policy" / "config.toml").touch()
     (root / ".cortex" / "policy" / "stamp.json").write_text("{")
-    with locked(Root(str(root), named=True)):
+    with hold_writer_lock(Root(str(root), named=True)):
         assert "stopped by " in run("stop").stdout
         run("check", "git", "tree", code=15)
         run("resume")

@@ -13,7 +13,7 @@ from conftest import CALLER, by_caller
 
 from cortex_policy.check import Call
 from cortex_policy.manage import explain
-from cortex_policy.state.users import owner_of, user
+from cortex_policy.state.users import owner_of, user_name
 from tests.support.answers import answer
 from tests.support.command import PROGRAM
 from tests.support.command import result_of as run
@@ -210,7 +210,7 @@ def test_a_directory_that_is_not_there_yet_is_that_of_its_parent(tmp_path: Path)
     """And a user without a name has a number."""
     steward = owner_of(str(tmp_path / "a" / "b" / "c.json"))
     assert (steward.directory, steward.is_caller) == (str(tmp_path), True)
-    assert user(CALLER) == f"user {CALLER}"
+    assert user_name(CALLER) == f"user {CALLER}"
 
 
 @pytest.mark.usefixtures("root")

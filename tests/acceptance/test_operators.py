@@ -209,10 +209,8 @@ def test_stamp_wait_ends_when_the_version_is_there(root: Path) -> None:
 
 def test_a_lock_that_is_held_is_waited_for(root: Path) -> None:
     """At most as long as is said."""
-    held = (
-        "import sys, time; from cortex_policy.state import Root; from cortex_policy.state.writer_lock import locked\n"
-    )
-    held += "with locked(Root(sys.argv[1], named=True)): print(flush=True); time.sleep(3)"
+    held = "import sys, time; from cortex_policy.state import Root; from cortex_policy.state.writer_lock import hold_writer_lock\n"
+    held += "with hold_writer_lock(Root(sys.argv[1], named=True)): print(flush=True); time.sleep(3)"
     holder = subprocess.Popen([sys.executable, "-c", held, str(root)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     holder.stdout.readline()
@@ -223,8 +221,8 @@ def test_a_lock_that_is_held_is_waited_for(root: Path) -> None:
 
 def test_who_waits_at_a_terminal_is_told_for_whom(root: Path) -> None:
     """Once, and how long at most."""
-    held = "import sys; from cortex_policy.state import Root; from cortex_policy.state.writer_lock import locked\n"
-    held += "with locked(Root(sys.argv[1], named=True)): print(flush=True); sys.stdin.read()"
+    held = "import sys; from cortex_policy.state import Root; from cortex_policy.state.writer_lock import hold_writer_lock\n"
+    held += "with hold_writer_lock(Root(sys.argv[1], named=True)): print(flush=True); sys.stdin.read()"
     words = [sys.executable, "-c", held, str(root)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

@@ -24,7 +24,7 @@ from cortex_policy.core.settings import (
 from cortex_policy.core.settings import (
     resolve_setting as weighed,
 )
-from cortex_policy.state.settings import layers
+from cortex_policy.state.settings import read_layers
 from tests.support.doors import FAST, TYPER, code_of_enforce
 
 STEPS = (SYSTEM, USER, ENVIRONMENT)  # each wins over those before it
@@ -109,7 +109,7 @@ def test_the_nearest_place_wins_and_the_project_only_tightens(
             continue
         for place, value in said.items():
             stage.put(place, setting, value)
-        standing = weighed(layers(str(stage.root), stage.options), setting.name)
+        standing = weighed(read_layers(str(stage.root), stage.options), setting.name)
         winner, expected = expected_of(setting, said)
         assert standing.effective.value == expected
         assert standing.effective.place == winner
@@ -136,13 +136,13 @@ def test_a_lock_of_the_system_wins_over_all_that_could_loosen(stage: Stage, tmp_
         stage.put(SYSTEM, setting, held, lock=True)
         stage.put(USER, setting, other)
         stage.put(ENVIRONMENT, setting, other)
-        standing = weighed(layers(str(stage.root)), setting.name)
+        standing = weighed(read_layers(str(stage.root)), setting.name)
         assert (standing.effective.value, standing.effective.place, standing.is_locked) == (held, SYSTEM, True)
         assert [one.place for one in standing.overridden] == [USER, ENVIRONMENT]
     if PROJECT in setting.places:
         stage.put(SYSTEM, setting, first, lock=True)
         stage.put(PROJECT, setting, last)
-        assert weighed(layers(str(stage.root)), setting.name).effective.place == PROJECT
+        assert weighed(read_layers(str(stage.root)), setting.name).effective.place == PROJECT
 
 
 # what a call answers where a setting has a value

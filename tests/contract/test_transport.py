@@ -19,10 +19,10 @@ from cortex_policy.core import model
 from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError, Value, denial
 from cortex_policy.manage.diff.git_revisions import NoCommitsError
 from cortex_policy.state import Root
-from cortex_policy.state.approval_store import DocketError
-from cortex_policy.state.audit_errors import LogError
-from cortex_policy.state.emergency_stop import Stop, Stopped
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.approval_store import ApprovalStoreError
+from cortex_policy.state.audit_errors import AuditLogError
+from cortex_policy.state.emergency_stop import EmergencyStop, EmergencyStopped
+from cortex_policy.state.writer_lock import NotDoneError
 
 WAYS: list[Callable[[object], object]] = [
     copy.copy,
@@ -54,11 +54,11 @@ ERRORS: list[CortexPolicyError] = [
     cortex_policy.StateError(model.STATE_UNAVAILABLE, "what"),
     AccessDenied(Decision(model.RATE_LIMITED, "none left", (), BUDGET)),
     denial(NO),
-    Stopped(Stop("/etc/stop", is_of_host=True), Root("/r", named=True)),
+    EmergencyStopped(EmergencyStop("/etc/stop", is_of_host=True), Root("/r", named=True)),
     UsageError("what", "how"),
-    LogError("/log", "is full", "df"),
-    DocketError("/docket", "is full"),
-    NotDone("somebody else writes", "wait"),
+    AuditLogError("/log", "is full", "df"),
+    ApprovalStoreError("/docket", "is full"),
+    NotDoneError("somebody else writes", "wait"),
     NoCommitsError("no commit", "commit"),
 ]
 

@@ -13,7 +13,7 @@ from cortex_policy.library.acknowledgements import active_acknowledgements
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.stamp import wait_for_readers
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.command import result_of
 
 PATIENCE = 20.0
@@ -50,9 +50,9 @@ def test_a_write_is_acknowledged_by_each_process_of_a_reader(state: Path) -> Non
 @pytest.mark.usefixtures("stamped")
 def test_waiting_for_a_version_that_no_reader_uses_times_out() -> None:
     """The message says which reader uses which version, or that there is none."""
-    with pytest.raises(NotDone, match="no process has acknowledged"):
+    with pytest.raises(NotDoneError, match="no process has acknowledged"):
         wait_for_readers(find_root(), "gateway", None, 0)
-    with PolicyStore(reader="gateway"), pytest.raises(NotDone, match=f"process {os.getpid()} runs version 1"):
+    with PolicyStore(reader="gateway"), pytest.raises(NotDoneError, match=f"process {os.getpid()} runs version 1"):
         wait_for_readers(find_root(), "gateway", 2, 0)
     done = result_of("stamp", "wait", "--reader", "gateway", "--timeout", "0")
     assert (done.returncode, done.stdout) == (3, "")

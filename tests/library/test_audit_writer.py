@@ -18,7 +18,7 @@ from cortex_policy.core.model import AccessDenied, StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.state import audit_log
-from cortex_policy.state.audit_errors import LogError
+from cortex_policy.state.audit_errors import AuditLogError
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from tests.support.logs import verified
 
@@ -182,7 +182,7 @@ def test_a_log_that_can_no_longer_be_trusted_denies(log: Path, store: PolicyStor
         log.rename(f"{log}.away")
         (log.mkdir if harm == "directory" else lambda: log.symlink_to("away"))()
     for _ in range(5):
-        with pytest.raises(LogError):
+        with pytest.raises(AuditLogError):
             store.enforce("git", "tree")
     if harm == "open":
         log.chmod(0o600)
@@ -341,7 +341,7 @@ def test_a_call_in_a_signal_handler_in_the_middle_of_a_line_is_denied_and_does_n
             is_within[0] = True
             try:
                 store.enforce("git", "tree")
-            except LogError as error:
+            except AuditLogError as error:
                 caught.append(error)
         return sha256(data)
 
@@ -370,4 +370,4 @@ def test_nothing_stays_open(log: Path, root: Path, is_closed: bool) -> None:
         del store
         gc.collect()
     assert not {str(log), f"{log}.lock"} & set(opened_here())
-    assert not host._held  # noqa: SLF001 - what a fork would close
+    assert not host._locks_held  # noqa: SLF001 - what a fork would close

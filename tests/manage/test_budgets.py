@@ -14,7 +14,7 @@ from cortex_policy.core.model import RATE_LIMITED, GrantError, StateError, Usage
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.budgets import BudgetStatus, grant_budgets, list_budgets, purge_budgets, reset_budgets
 from cortex_policy.state import Root
-from cortex_policy.state.enforcement import ask
+from cortex_policy.state.enforcement import decide_and_consume
 from cortex_policy.state.grants import read_grant
 from tests.support.command import PROGRAM, result_of, run_command
 from tests.support.terminal import Terminal
@@ -25,7 +25,7 @@ def used(root: Path) -> Root:
     """Use a budget three times."""
     found = Root(str(root), named=False)
     for _ in range(3):
-        assert ask(read_grant(found, "git"), "tree", {})
+        assert decide_and_consume(read_grant(found, "git"), "tree", {})
     return found
 
 
@@ -159,7 +159,7 @@ def test_a_watch_in_a_pipe_tells_each_change_until_nobody_reads(used: Root) -> N
         assert [watch.stdout.readline().strip() for _ in range(3)] == [
             "git tree: 3 of 30 used", "git snippet: 0 of 30 used", "git search: 0 of 30 used",
         ]  # fmt: skip
-        assert ask(read_grant(used, "git"), "snippet", {})
+        assert decide_and_consume(read_grant(used, "git"), "snippet", {})
         assert watch.stdout.readline() == "git snippet: 1 of 30 used\n"
         watch.stdout.close()
         assert watch.wait(timeout=20) == 0
@@ -243,7 +243,7 @@ def test_the_denial_after_damage_says_so(used: Root, state: Path) -> None:
     (file,) = files(state)
     os.truncate(file, 10)
     tree(used)
-    decision = ask(read_grant(used, "git"), "tree", {})
+    decision = decide_and_consume(read_grant(used, "git"), "tree", {})
     assert (decision.reason, decision.retryable) == (RATE_LIMITED, True)
     assert "closed for a minute after damage" in decision.message
 

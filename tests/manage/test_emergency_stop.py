@@ -10,20 +10,20 @@ from cortex_policy import state as host
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state import Root
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 
 def test_who_may_not_write_is_told_how_the_host_is_stopped(own: Path) -> None:
     """And changes nothing, neither to stop nor to resume."""
     found, policy = Root(str(own), named=True), own / ".cortex" / "policy"
     os.chown(policy, 0, 0)
-    with by_caller(), pytest.raises(NotDone, match="permission denied") as caught:
+    with by_caller(), pytest.raises(NotDoneError, match="permission denied") as caught:
         emergency_stop.stop_root(found)
     assert "sudo touch /etc/cortex-policy/stop" in caught.value.hint
     assert not (policy / "stop").exists()
     (policy / "stop").touch()
     with by_caller():
-        with pytest.raises(NotDone, match="permission denied"):
+        with pytest.raises(NotDoneError, match="permission denied"):
             emergency_stop.resume_root(found)
         assert emergency_stop.stop_root(found).is_changed is False
     assert (policy / "stop").exists()
@@ -33,13 +33,13 @@ def test_what_is_gone_meanwhile_is_told(root: Path, monkeypatch: pytest.MonkeyPa
     """A stop that does not stand when it is looked for is not done; no policy directory, neither."""
     found = Root(str(root), named=True)
     with monkeypatch.context() as patch:
-        patch.setattr(emergency_stop, "of_root", lambda _: None)
-        with pytest.raises(NotDone, match="was removed meanwhile, or the directory replaced"):
+        patch.setattr(emergency_stop, "root_stop", lambda _: None)
+        with pytest.raises(NotDoneError, match="was removed meanwhile, or the directory replaced"):
             emergency_stop.stop_root(found)
     assert emergency_stop.resume_root(found).is_changed
     (root / ".cortex" / "policy").rename(root / "away")
     for call in (emergency_stop.stop_root, emergency_stop.resume_root):
-        with pytest.raises(NotDone, match=f"`{root}/.cortex/policy`: no such file"):
+        with pytest.raises(NotDoneError, match=f"`{root}/.cortex/policy`: no such file"):
             call(found)
 
 

@@ -24,7 +24,7 @@ from cortex_policy.manage.settings.write import SettingsFile, set_value
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.writer_lock import NotDone, locked
+from cortex_policy.state.writer_lock import NotDoneError, hold_writer_lock
 from tests.support.roots import grant_file
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root writes in the root of another user")
@@ -60,8 +60,8 @@ def remember(root: Root, grant_id: str, data: bytes, mode: int) -> None:
     with by_caller():
         (policy / "history").mkdir(mode=0o700)
         (policy / "history" / "00000001-v2.json").write_text(json.dumps(entry))
-        now = {"git": stamps.digest_of(grant_file(root).read_bytes())}
-        (policy / "stamp.json").write_bytes(stamps.encode(stamps.Stamp(2, now, {})))
+        now = {"git": stamps.grant_digest(grant_file(root).read_bytes())}
+        (policy / "stamp.json").write_bytes(stamps.encode_stamp(stamps.Stamp(2, now, {})))
 
 
 WRITES: dict[str, Callable[[Root], object]] = {
@@ -95,7 +95,7 @@ def test_what_root_writes_is_the_owners_and_they_go_on(theirs: Root, write: str)
 def test_a_mode_that_no_write_recorded_is_no_entry(theirs: Root, mode: int) -> None:
     """No set-user-ID program comes back."""
     remember(theirs, "x", GIVES.encode(), mode)
-    with pytest.raises(NotDone, match="the history does not know"):
+    with pytest.raises(NotDoneError, match="the history does not know"):
         undo_writes(theirs, UndoRequest(), yes)
     assert not grant_file(theirs, "x").exists()
 
@@ -118,7 +118,7 @@ def test_only_a_grant_comes_back(theirs: Root, data: bytes) -> None:
         lambda: undo.preview_undo(theirs, UndoRequest()),
         lambda: log.grant_at(theirs, "x", 1),
     ):
-        with pytest.raises(NotDone, match="is no grant"):
+        with pytest.raises(NotDoneError, match="is no grant"):
             ask()
     assert not grant_file(theirs, "x").exists()
     with by_caller():
@@ -166,7 +166,7 @@ def test_a_root_that_a_link_leads_to_by_now_is_not_written(theirs: Root, root: P
         lambda: write_first_cases(inner, "git"),
         lambda: emergency_stop.resume_root(inner),
     ):
-        with pytest.raises(NotDone, match="was replaced meanwhile"):
+        with pytest.raises(NotDoneError, match="was replaced meanwhile"):
             write()
     assert {path: path.lstat().st_mtime_ns for path in root.rglob("*")} == before
 
@@ -178,7 +178,7 @@ def test_a_lock_with_another_name_is_never_written(theirs: Root) -> None:
     lock = Path(theirs.tools).parent / ".lock"
     try:
         os.link(other, lock)
-        with pytest.raises(NotDone, match="more than one link"), locked(theirs):
+        with pytest.raises(NotDoneError, match="more than one link"), hold_writer_lock(theirs):
             pass
         assert (other.read_text(), other.stat().st_uid) == ("precious\n", 0)
     finally:
@@ -196,7 +196,7 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(theirs: Root) -> None:
     os.mkfifo(grant_file(theirs))
     (Path(theirs.tools).parent / ".lock").unlink()
     os.mkfifo(Path(theirs.tools).parent / ".lock")
-    with pytest.raises(NotDone, match="is not a regular file"), locked(theirs):
+    with pytest.raises(NotDoneError, match="is not a regular file"), hold_writer_lock(theirs):
         pass
 
 
@@ -213,7 +213,7 @@ def test_root_s_own_settings_are_not_where_another_user_leads_them(
     os.chown(own / "link", CALLER, CALLER, follow_symlinks=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(own / way))
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(NotDone, match="another user decides where") as caught:
+    with pytest.raises(NotDoneError, match="another user decides where") as caught:
         set_value(SettingsFile(USER), "sensitive", "ask", yes)
     assert "XDG_CONFIG_HOME" in caught.value.hint
     assert list(system.iterdir()) == []

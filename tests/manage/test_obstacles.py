@@ -14,7 +14,7 @@ from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.state import Root, atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.roots import grant_file
 
 NEW = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
@@ -50,17 +50,17 @@ def failing(monkeypatch: pytest.MonkeyPatch, word: str, error: OSError | None = 
 def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """The grant is looked at again just before it is replaced; the edit is told as one afterwards."""
     manage_stamp.write_stamp(own)
-    old, real = grant_file(own, "git").read_bytes(), atomic_write.replace
+    old, real = grant_file(own, "git").read_bytes(), atomic_write.atomic_replace
 
     def edited(directory: int, name: str, *rest: object, **named: object) -> None:
         real(directory, name, *rest, **named)  # type: ignore[arg-type]
         if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
             grant_file(own, "git").write_bytes(old + b" ")
 
-    monkeypatch.setattr(transaction_writer, "replace", edited)
+    monkeypatch.setattr(transaction_writer, "atomic_replace", edited)
     with (
         transaction_writer.write_transaction(own) as writer,
-        pytest.raises(NotDone, match="changed by hand in the meantime"),
+        pytest.raises(NotDoneError, match="changed by hand in the meantime"),
     ):
         writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
             "git", *["x"] * (act == "rename"), old
@@ -73,16 +73,16 @@ def test_a_hand_edit_between_two_steps_is_not_overwritten(own: Root, monkeypatch
 def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither by a new one nor by one that is renamed."""
     manage_stamp.write_stamp(own)
-    old, real = grant_file(own, "git").read_bytes(), atomic_write.replace
+    old, real = grant_file(own, "git").read_bytes(), atomic_write.atomic_replace
 
     def made(*args: object, **named: object) -> None:
         real(*args, **named)  # type: ignore[arg-type]
         if b"pending" in Path(stamps.stamp_file(own.path)).read_bytes():
             grant_file(own, "other").write_bytes(b"{}")
 
-    monkeypatch.setattr(transaction_writer, "replace", made)
+    monkeypatch.setattr(transaction_writer, "atomic_replace", made)
     for act in ("write", "rename"):
-        with transaction_writer.write_transaction(own) as writer, pytest.raises(NotDone, match="is there already"):
+        with transaction_writer.write_transaction(own) as writer, pytest.raises(NotDoneError, match="is there already"):
             writer.write("other", None, NEW) if act == "write" else writer.rename("git", "other", old)
         assert (grant_file(own, "git").read_bytes(), grant_file(own, "other").read_bytes()) == (old, b"{}")
         grant_file(own, "other").unlink()
@@ -96,7 +96,7 @@ def test_the_grant_is_named_where_the_disk_refuses_it(own: Root, monkeypatch: py
     word = "unlink" if act == "remove" else "rename"
     with (
         failing(monkeypatch, word),
-        pytest.raises(NotDone) as caught,
+        pytest.raises(NotDoneError) as caught,
         transaction_writer.write_transaction(own) as writer,
     ):
         writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
@@ -141,10 +141,10 @@ def test_the_first_write_changes_nothing_where_another_grant_cannot_be_stamped(o
 def test_a_pending_name_that_is_no_id_is_a_broken_stamp(own: Root, name: str) -> None:
     """Nothing outside of the grants is looked at, and nothing of it is carried over."""
     manage_stamp.write_stamp(own)
-    stamp = stamps.read(own)
+    stamp = stamps.read_stamp(own)
     assert stamp is not None
     Path(stamps.stamp_file(own.path)).write_bytes(
-        stamps.encode(stamps.Stamp(1, stamp.grants, {name: ("sha256:", None)}))
+        stamps.encode_stamp(stamps.Stamp(1, stamp.grants, {name: ("sha256:", None)}))
     )
     with pytest.raises(GrantError) as caught, transaction_writer.write_transaction(own):
         pass
@@ -155,7 +155,7 @@ def test_a_pending_name_that_is_no_id_is_a_broken_stamp(own: Root, name: str) ->
 @pytest.mark.parametrize("below", [".", "tools"])
 def test_what_a_killed_writer_left_is_gone_after_the_next_stamp(own: Root, below: str) -> None:
     """A stamp is a write too; what cannot be removed is in nobody's way."""
-    left = Path(own.tools, "..", below, f"{atomic_write.NEW}1-2")
+    left = Path(own.tools, "..", below, f"{atomic_write.TEMPORARY_PREFIX}1-2")
     left.write_text("half")
     manage_stamp.write_stamp(own)
     assert not left.exists()
@@ -175,7 +175,7 @@ def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: 
     import fcntl  # noqa: PLC0415 - not everywhere
 
     fcntl.flock(held[0], fcntl.LOCK_EX)
-    real = writer_lock._opened  # noqa: SLF001 - the instant between two steps
+    real = writer_lock._open_lock_file  # noqa: SLF001 - the instant between two steps
 
     def opened(policy: object) -> int:
         descriptor = real(policy)  # type: ignore[arg-type]
@@ -183,11 +183,11 @@ def test_a_lock_file_that_was_removed_is_not_waited_for(own: Root, monkeypatch: 
             lock.unlink()
         return descriptor
 
-    monkeypatch.setattr(writer_lock, "_opened", opened)
+    monkeypatch.setattr(writer_lock, "_open_lock_file", opened)
     monkeypatch.setattr(writer_lock, "sleep", gone)
-    with writer_lock.locked(own, writer_lock.Patience(5)):
+    with writer_lock.hold_writer_lock(own, writer_lock.LockWait(5)):
         assert lock.exists()
-        with pytest.raises(NotDone, match="has been writing grants since"), writer_lock.locked(own):
+        with pytest.raises(NotDoneError, match="has been writing grants since"), writer_lock.hold_writer_lock(own):
             pass
 
 
@@ -224,7 +224,7 @@ def test_a_lock_that_excludes_nobody_any_more_saves_nothing(
     old, before = grant_file(own, "git").read_bytes(), texts(own)
     with transaction_writer.write_transaction(own) as writer:
         happens(Path(own.tools).parent)
-        with pytest.raises(NotDone, match="while it was held"):
+        with pytest.raises(NotDoneError, match="while it was held"):
             writer.write("git", old, NEW) if act == "write" else getattr(writer, act)(
                 "git", *["x"] * (act == "rename"), old
             )
@@ -238,14 +238,14 @@ def test_no_stamp_is_written_under_a_lock_that_is_gone(
     """Another writer may have made a later one."""
     manage_stamp.write_stamp(own)
     grant_file(own, "other").write_bytes(NEW)
-    before, real = texts(own), stamps.encode
+    before, real = texts(own), stamps.encode_stamp
 
     def encoded(stamp: stamps.Stamp) -> bytes:
         happens(Path(own.tools).parent)
         return real(stamp)
 
-    monkeypatch.setattr(stamps, "encode", encoded)
-    with pytest.raises(NotDone, match="while it was held"):
+    monkeypatch.setattr(stamps, "encode_stamp", encoded)
+    with pytest.raises(NotDoneError, match="while it was held"):
         manage_stamp.write_stamp(own)
     assert texts(own) == before
 
@@ -253,15 +253,19 @@ def test_no_stamp_is_written_under_a_lock_that_is_gone(
 def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds its lock gone in the midst of a write leaves everything as it stands by then."""
     manage_stamp.write_stamp(own)
-    old, real, stamp = grant_file(own, "git").read_bytes(), atomic_write.replace, Path(stamps.stamp_file(own.path))
+    old, real, stamp = (
+        grant_file(own, "git").read_bytes(),
+        atomic_write.atomic_replace,
+        Path(stamps.stamp_file(own.path)),
+    )
 
     def overtaken(directory: int, name: str, *rest: object, **named: object) -> None:
         real(directory, name, *rest, **named)  # type: ignore[arg-type]
         removed(stamp.parent)
         stamp.write_bytes(stamp.read_bytes().replace(b'"git": [', b'"other": ['))
 
-    monkeypatch.setattr(transaction_writer, "replace", overtaken)
-    with pytest.raises(NotDone, match="while it was held"), transaction_writer.write_transaction(own) as writer:
+    monkeypatch.setattr(transaction_writer, "atomic_replace", overtaken)
+    with pytest.raises(NotDoneError, match="while it was held"), transaction_writer.write_transaction(own) as writer:
         writer.write("git", old, NEW)
     assert b'"other": [' in stamp.read_bytes()
     assert grant_file(own, "git").read_bytes() == old
@@ -269,20 +273,20 @@ def test_what_another_writer_has_begun_is_not_healed(own: Root, monkeypatch: pyt
 
 def test_grants_are_not_looked_for_beside_another_lock(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory that is swapped between the lock and its grants is not written to, nor is anything in it removed."""
-    policy, real = Path(own.tools).parent, writer_lock._sign  # noqa: SLF001 - the instant between two steps
+    policy, real = Path(own.tools).parent, writer_lock._write_holder  # noqa: SLF001 - the instant between two steps
 
     def signed(descriptor: int) -> None:
         real(descriptor)
         swapped(policy)
-        (policy / "tools" / f"{atomic_write.NEW}1-2").write_text("of another writer")
+        (policy / "tools" / f"{atomic_write.TEMPORARY_PREFIX}1-2").write_text("of another writer")
 
-    monkeypatch.setattr(writer_lock, "_sign", signed)
+    monkeypatch.setattr(writer_lock, "_write_holder", signed)
     with (
-        pytest.raises(NotDone, match="was replaced while its lock was held"),
+        pytest.raises(NotDoneError, match="was replaced while its lock was held"),
         transaction_writer.write_transaction(own),
     ):
         pass
-    assert (policy / "tools" / f"{atomic_write.NEW}1-2").exists()
+    assert (policy / "tools" / f"{atomic_write.TEMPORARY_PREFIX}1-2").exists()
 
 
 def test_who_lost_the_lock_leaves_the_stamp_to_the_next(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,9 +301,9 @@ def test_who_lost_the_lock_leaves_the_stamp_to_the_next(own: Root, monkeypatch: 
             assert second.write("model-gateway", other, NEW) == 3
 
     with transaction_writer.write_transaction(own) as writer:
-        monkeypatch.setattr(transaction_writer, "settle", overtaken)
+        monkeypatch.setattr(transaction_writer, "sync_directory", overtaken)
         assert writer.write("git", old, NEW) is None
-    stamp = stamps.read(own)
+    stamp = stamps.read_stamp(own)
     assert stamp is not None
     assert (stamp.version, stamp.pending, differing(own)) == (3, {}, [])
 
@@ -331,6 +335,6 @@ def test_a_lock_that_git_took_or_replaced_excludes_nobody(own: Root, words: tupl
         git(*words)
         with transaction_writer.write_transaction(own):
             pass
-        with pytest.raises(NotDone, match="while it was held"):
+        with pytest.raises(NotDoneError, match="while it was held"):
             writer.write("git", old, NEW)
     assert grant_file(own, "git").read_bytes() == old

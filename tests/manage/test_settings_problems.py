@@ -11,7 +11,7 @@ from cortex_policy.manage.settings_problems import CODE, settings_error, setting
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.validate import find_targets, validate
 from cortex_policy.schema.problems import Problem, Report
-from cortex_policy.state.settings import layers
+from cortex_policy.state.settings import read_layers
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_any_text_has_a_place_in_it(config: Path, text: str) -> None:
     """Whatever is in the file: it is told where a check would answer 27, and nowhere else."""
     config.write_text(text, newline="")
     try:
-        layers(None)
+        read_layers(None)
     except GrantError:
         (one,) = told()
         lines = text.splitlines() or [""]

@@ -16,7 +16,7 @@ from cortex_policy.manage.listing import grant_rows
 from cortex_policy.manage.stamp import StampMismatch, verify_stamp, write_stamp
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.command import result_of
 from tests.support.roots import grant_file
 
@@ -36,7 +36,7 @@ def states(root: Root) -> dict[str, str]:
 
 def test_the_first_write_stamps_every_grant_as_version_1(stamped: Root) -> None:
     """And a second one has nothing to do."""
-    stamp = stamps.read(stamped)
+    stamp = stamps.read_stamp(stamped)
     assert stamp is not None
     assert (stamp.version, set(stamp.grants)) == (1, {"git", "model-gateway"})
     assert verify_stamp(stamped) == ()
@@ -62,7 +62,7 @@ def test_a_hand_edit_is_found_and_accepted_as_the_next_version(stamped: Root) ->
 
 def test_equal_trees_have_equal_checksums(stamped: Root) -> None:
     """The checksum covers ids and digests, in no order of the disk."""
-    stamp = stamps.read(stamped)
+    stamp = stamps.read_stamp(stamped)
     assert stamp is not None
     assert stamps.checksum(dict(reversed(stamp.grants.items()))) == stamp.checksum
     assert stamps.checksum({**stamp.grants, "x": "sha256:0"}) != stamp.checksum
@@ -97,7 +97,7 @@ def test_a_version_at_its_end_never_goes_back(stamped: Root, version: str) -> No
     file.write_text(file.read_text().replace('"version": 1', f'"version": {version}'))
     grant_file(stamped, "git").write_text("{}")
     before = file.read_bytes()
-    with pytest.raises(NotDone, match="cannot go up") as caught:
+    with pytest.raises(NotDoneError, match="cannot go up") as caught:
         write_stamp(stamped)
     assert f"rm -r {file}" in caught.value.hint
     assert file.read_bytes() == before
@@ -110,7 +110,7 @@ def test_the_stamp_of_a_newer_program_is_left_alone(stamped: Root, broken: str, 
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text(broken + file.read_text().replace('"format": 1', f'"format": {word}'))
     before = file.read_bytes()
-    with pytest.raises(NotDone, match="does not know"):
+    with pytest.raises(NotDoneError, match="does not know"):
         write_stamp(stamped)
     assert file.read_bytes() == before
     if not broken:
@@ -126,7 +126,7 @@ def test_members_of_a_newer_program_are_not_dropped(stamped: Root) -> None:
     assert verify_stamp(stamped) == ()
     assert write_stamp(stamped)[1] is False
     grant_file(stamped, "git").write_text("{}")
-    with pytest.raises(NotDone, match="`signature`"):
+    with pytest.raises(NotDoneError, match="`signature`"):
         write_stamp(stamped)
 
 
@@ -156,9 +156,9 @@ def test_what_is_no_stamp_is_never_written_over(stamped: Root, kind: str) -> Non
         case _:
             os.mkfifo(file)
     with pytest.raises(GrantError) as refused:
-        stamps.read(stamped)
+        stamps.read_stamp(stamped)
     assert refused.value.exit_code == 22
-    with pytest.raises(NotDone) as caught:
+    with pytest.raises(NotDoneError) as caught:
         write_stamp(stamped)
     subprocess.run(["sh", "-c", caught.value.hint.split("`")[1]], check=True)
     assert twin.exists()
@@ -176,7 +176,7 @@ def test_a_stamp_that_was_changed_by_hand_is_not_believed(stamped: Root, old: st
     file = Path(stamps.stamp_file(stamped.path))
     file.write_text(file.read_text().replace(old, new, 1))
     with pytest.raises(GrantError) as caught:
-        stamps.read(stamped)
+        stamps.read_stamp(stamped)
     assert caught.value.exit_code == 23
 
 
@@ -192,11 +192,11 @@ def test_either_digest_of_an_interrupted_write_is_accepted() -> None:
 def test_encoding_and_reading_agree(stamped: Root) -> None:
     """Pending writes included."""
     stamp = stamps.Stamp(3, {"git": "sha256:old"}, {"git": ("sha256:old", None)})
-    Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode(stamp))
-    assert stamps.read(stamped) == stamp
+    Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode_stamp(stamp))
+    assert stamps.read_stamp(stamped) == stamp
     empty = stamps.Stamp(1, {}, {})
-    Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode(empty))
-    assert stamps.read(stamped) == empty
+    Path(stamps.stamp_file(stamped.path)).write_bytes(stamps.encode_stamp(empty))
+    assert stamps.read_stamp(stamped) == empty
 
 
 def test_a_writer_that_finds_the_lock_held_does_nothing(stamped: Root) -> None:
@@ -205,7 +205,7 @@ def test_a_writer_that_finds_the_lock_held_does_nothing(stamped: Root) -> None:
     before = Path(stamps.stamp_file(stamped.path)).read_bytes()
     with Path(stamped.path, ".cortex", "policy", ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(NotDone) as caught:
+        with pytest.raises(NotDoneError) as caught:
             write_stamp(stamped)
     assert caught.value.exit_code == 3
     assert Path(stamps.stamp_file(stamped.path)).read_bytes() == before
@@ -236,7 +236,7 @@ def test_grants_in_no_real_directory_are_refused(
     assert (caught.value.exit_code, caught.value.hint) == (22, f"put a real directory at `{tools}`")
 
 
-@pytest.mark.parametrize("work", [write_stamp, verify_stamp, stamps.read])
+@pytest.mark.parametrize("work", [write_stamp, verify_stamp, stamps.read_stamp])
 def test_nothing_is_read_or_written_through_a_link(stamped: Root, work: Callable[[Root], object]) -> None:
     """The policy directory of somebody else stays as it is."""
     policy = Path(stamped.path, ".cortex", "policy")
@@ -270,7 +270,7 @@ def test_a_refusal_of_the_disk_names_the_stamp(own: Path) -> None:
     os.chown(stamp, 23456, -1)
     grant_file(found, "git").write_text("{}")
     before = stamp.read_bytes()
-    with by_caller(), pytest.raises(NotDone) as caught:
+    with by_caller(), pytest.raises(NotDoneError) as caught:
         write_stamp(found)
     assert caught.value.detail == f"`{stamp}`: operation not permitted"
     assert stamp.read_bytes() == before

@@ -26,8 +26,8 @@ from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.approvals import answer_request, list_requests
 from cortex_policy.state import approval_check, approval_store
-from cortex_policy.state.approval_store import DocketError
-from cortex_policy.state.enforcement import ask, settings_of
+from cortex_policy.state.approval_store import ApprovalStoreError
+from cortex_policy.state.enforcement import decide_and_consume, effective_settings
 from cortex_policy.state.memory_budgets import MemoryBudgets
 
 RECORDS = {"tool": "records", "actions": ["read"], "rate": {"perMinute": 2}, "dataClass": "sensitive"}
@@ -58,7 +58,7 @@ def waits(**args: object) -> str:
 
 def peeked(**args: object) -> Any:
     """Decide a call and consume nothing."""
-    return ask(load_grant("records"), "read", args, peek=True, settings=settings_of(os.getcwd()))
+    return decide_and_consume(load_grant("records"), "read", args, peek=True, settings=effective_settings(os.getcwd()))
 
 
 def lines(file: Path) -> list[dict[str, Any]]:
@@ -234,37 +234,33 @@ def test_a_timeout_of_any_size_is_no_bug(tmp_path: Path) -> None:
     directory.mkdir(parents=True)
     (directory / "config.toml").write_text(f"approvals.timeout_seconds = {10**400}\n")
     answer_request(waits(), approved=True)
-    assert peeked().approval.expires_in_seconds <= approval_store.LONGEST_TIMEOUT
+    assert peeked().approval.expires_in_seconds <= approval_store.MAX_TIMEOUT
     assert read()
 
 
 def test_an_answer_ends_with_its_time_whatever_the_wall_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is counted from the boot, and another boot begins anew."""
-    clock = approval_store.clock_of_boot
+    clock = approval_store.boot_clock
     first, second = waits(n=1), waits(n=2)
     answer_request(first, approved=True)
     answer_request(second, approved=True)
     monkeypatch.setattr(approval_check, "time_ns", lambda: 0)
-    monkeypatch.setattr(
-        approval_store, "clock_of_boot", lambda: type(clock())(clock().boot, clock().now_ns + 299 * 10**9)
-    )
+    monkeypatch.setattr(approval_store, "boot_clock", lambda: type(clock())(clock().boot, clock().now_ns + 299 * 10**9))
     assert read(n=1)
-    monkeypatch.setattr(
-        approval_store, "clock_of_boot", lambda: type(clock())(clock().boot, clock().now_ns + 300 * 10**9)
-    )
+    monkeypatch.setattr(approval_store, "boot_clock", lambda: type(clock())(clock().boot, clock().now_ns + 300 * 10**9))
     waits(n=2)
-    monkeypatch.setattr(approval_store, "clock_of_boot", lambda: type(clock())("another", clock().now_ns))
+    monkeypatch.setattr(approval_store, "boot_clock", lambda: type(clock())("another", clock().now_ns))
     waits(n=2)
 
 
 def test_a_flood_is_bounded(file: Path, root: Path) -> None:
     """So many calls of a grant wait at a time; another grant is in nobody's way, nor is what is known already."""
-    known = [waits(n=n) for n in range(approval_check.MOST_WAITING)]
+    known = [waits(n=n) for n in range(approval_check.MAX_WAITING)]
     for n in range(100, 200):
         with pytest.raises(ApprovalRequired, match="already wait for a human") as caught:
             read(n=n)
         assert caught.value.request_id is None
-    assert len(lines(file)) == approval_check.MOST_WAITING
+    assert len(lines(file)) == approval_check.MAX_WAITING
     assert waits(n=3) == known[3]
     (root / ".cortex/policy/tools/other.json").write_text(json.dumps(RECORDS))
     with pytest.raises(ApprovalRequired, match="request `"):
@@ -333,7 +329,7 @@ def foreign(file: Path) -> None:
 def huge(file: Path) -> None:
     """Be larger than any of ours."""
     with file.open("wb") as opened:
-        opened.truncate(approval_store.LARGEST + 1)
+        opened.truncate(approval_store.MAX_BYTES + 1)
     file.chmod(0o600)
 
 
@@ -359,7 +355,7 @@ def test_a_file_that_nobody_can_believe_is_a_no(file: Path, make: Callable[[Path
     grant = load_grant("records")
     make(file)
     before = file.lstat().st_size
-    with pytest.raises(DocketError, match=why) as caught:
+    with pytest.raises(ApprovalStoreError, match=why) as caught:
         enforce(grant, "read")
     assert caught.value.exit_code == 24
     assert caught.value.hint
@@ -369,7 +365,7 @@ def test_a_file_that_nobody_can_believe_is_a_no(file: Path, make: Callable[[Path
 def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says how to."""
     monkeypatch.setenv("CORTEX_HITL_STORE", str(tmp_path / "gone" / "hitl"))
-    with pytest.raises(DocketError, match="its directory does not exist") as caught:
+    with pytest.raises(ApprovalStoreError, match="its directory does not exist") as caught:
         read()
     assert caught.value.hint == f"make it with `mkdir -p {tmp_path}/gone`"
 
@@ -380,7 +376,7 @@ def test_an_approval_of_a_foreign_user_is_not_believed(file: Path) -> None:
         pytest.skip("only root can be somebody else")
     answer_request(waits(), approved=True)
     os.chown(file, CALLER, CALLER)
-    with pytest.raises(DocketError, match="belongs to user"):
+    with pytest.raises(ApprovalStoreError, match="belongs to user"):
         read()
     os.chown(file, 0, 0)
     assert read()
@@ -487,15 +483,15 @@ def test_a_variable_of_the_original_that_says_nothing_clear_is_a_no(
 def test_variables_of_the_original_are_the_weakest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A setting at any place wins, and a lock of the system over all."""
     monkeypatch.setenv("CORTEX_HITL_TIMEOUT_MS", "2500")
-    assert settings_of(os.getcwd()).approvals_timeout_seconds == 2
+    assert effective_settings(os.getcwd()).approvals_timeout_seconds == 2
     monkeypatch.setenv("CORTEX_POLICY_APPROVALS_FILE", str(tmp_path / "mine"))
-    assert settings_of(os.getcwd()).approvals_file == str(tmp_path / "mine")
+    assert effective_settings(os.getcwd()).approvals_file == str(tmp_path / "mine")
     if os.geteuid() != 0:
         pytest.skip("only root can write settings of the system")
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/config.toml").write_text(f'locked = ["approvals.file"]\napprovals.file = "{tmp_path}/etc/a"\n')
     monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
-    assert settings_of(os.getcwd()).approvals_file == f"{tmp_path}/etc/a"
+    assert effective_settings(os.getcwd()).approvals_file == f"{tmp_path}/etc/a"
 
 
 def test_a_full_disk_or_a_held_lock_is_a_no(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -504,7 +500,7 @@ def test_a_full_disk_or_a_held_lock_is_a_no(file: Path, monkeypatch: pytest.Monk
     before, write = file.read_bytes(), os.write
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[: len(data) // 2]))
-        with pytest.raises(DocketError, match="no space left"):
+        with pytest.raises(ApprovalStoreError, match="no space left"):
             read()
     assert file.read_bytes() == before
     with file.open() as held:

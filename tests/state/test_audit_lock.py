@@ -16,8 +16,8 @@ from cortex_policy.core.model import AccessDenied, Settings
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.state import audit_file, audit_log
-from cortex_policy.state.audit_errors import LogError
-from cortex_policy.state.audit_log import Log
+from cortex_policy.state.audit_errors import AuditLogError
+from cortex_policy.state.audit_log import AuditLog
 from tests.support.logs import verified
 
 LINE = b'{"data":{"n":1}}\n'
@@ -36,9 +36,9 @@ def lock_of(log: Path) -> Path:
     return Path(f"{log}.lock")
 
 
-def opened(log: Path) -> Log:
+def opened(log: Path) -> AuditLog:
     """Open it for lines."""
-    return Log(Settings(audit_file=str(log)))
+    return AuditLog(Settings(audit_file=str(log)))
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def test_who_holds_the_lock_is_waited_for_and_given_up(log: Path) -> None:
     one = opened(log)
     one.append(LINE)
     before = log.read_bytes()
-    with held(lock_of(log)), pytest.raises(LogError, match="another process holds its lock") as caught:
+    with held(lock_of(log)), pytest.raises(AuditLogError, match="another process holds its lock") as caught:
         one.append(LINE)
     assert f"fuser {log}.lock" in caught.value.hint
     assert log.read_bytes() == before
@@ -113,7 +113,7 @@ def test_what_others_could_hold_is_no_lock(log: Path, make: Callable[[Path], obj
     make(lock_of(log))
     one = opened(log)
     one.append(LINE)
-    with held(log), pytest.raises(LogError, match="another process holds its lock") as caught:
+    with held(log), pytest.raises(AuditLogError, match="another process holds its lock") as caught:
         one.append(LINE)
     assert f"fuser {log}`" in caught.value.hint
     assert verified(log).chained == 1
@@ -127,10 +127,10 @@ def test_a_lock_of_another_user_is_none(log: Path) -> None:
     os.chown(lock_of(log), 4711, 4711)
     opened(log).append(LINE)
     with lock_of(log).open("rb") as lock:
-        assert not audit_file.is_lock(lock.fileno(), log.stat())
+        assert not audit_file.is_safe_lock(lock.fileno(), log.stat())
         os.chown(lock_of(log), 0, 0)
         os.chown(log, CALLER, CALLER)
-        assert audit_file.is_lock(lock.fileno(), log.stat())
+        assert audit_file.is_safe_lock(lock.fileno(), log.stat())
 
 
 def test_without_a_right_to_the_directory_the_log_itself_is_locked(own: Path) -> None:
@@ -143,7 +143,7 @@ def test_without_a_right_to_the_directory_the_log_itself_is_locked(own: Path) ->
         one = opened(log)
         one.append(LINE)
         assert not lock_of(log).exists()
-        with held(log), pytest.raises(LogError, match="another process holds its lock") as caught:
+        with held(log), pytest.raises(AuditLogError, match="another process holds its lock") as caught:
             one.append(LINE)
         assert f"fuser {log}`" in caught.value.hint
         one.append(LINE)
@@ -199,7 +199,7 @@ def test_a_lock_that_goes_parts_no_writers(log: Path, away: Callable[[Path], obj
     away(lock_of(log))
     new = opened(log)
 
-    def write(one: Log) -> None:
+    def write(one: AuditLog) -> None:
         for _ in range(EACH):
             one.append(LINE)
 
@@ -219,7 +219,7 @@ def test_who_has_an_old_lock_looks_for_the_new_one_where_a_reader_is_in_the_way(
     new = opened(log)
     with held(log):
         new.append(LINE)
-        with held(lock_of(log)), pytest.raises(LogError, match="another process holds its lock"):
+        with held(lock_of(log)), pytest.raises(AuditLogError, match="another process holds its lock"):
             old.append(LINE)
         old.append(LINE)
     assert verified(log).chained == 3
@@ -228,7 +228,7 @@ def test_who_has_an_old_lock_looks_for_the_new_one_where_a_reader_is_in_the_way(
 def test_a_reader_costs_a_store_one_wait(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And no other for a minute."""
     waits = []
-    monkeypatch.setattr(audit_log, "outwait", lambda *words: bool(waits.append(words)))
+    monkeypatch.setattr(audit_log, "try_lock_log", lambda *words: bool(waits.append(words)))
     one = opened(log)
     with held(log):
         for _ in range(5):

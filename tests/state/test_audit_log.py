@@ -18,10 +18,10 @@ from conftest import CALLER, by_caller
 from cortex_policy import state as host
 from cortex_policy.core.model import AccessDenied, CortexPolicyError, Grant, Rate, Settings, StateError, UsageError
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.state.audit_errors import LogError
-from cortex_policy.state.audit_log import Log, opened
-from cortex_policy.state.audit_record import record
-from cortex_policy.state.enforcement import Trail
+from cortex_policy.state.audit_errors import AuditLogError
+from cortex_policy.state.audit_log import AuditLog, open_audit_log
+from cortex_policy.state.audit_record import emit_event
+from cortex_policy.state.enforcement import AuditedCall
 from tests.support.acls import USER, granting, put_acl
 
 Make = Callable[[Path], object]
@@ -51,9 +51,9 @@ def tree(**args: object) -> object:
     return enforce(load_grant("git"), "tree", args)
 
 
-def refused(action: str = "tree") -> LogError:
+def refused(action: str = "tree") -> AuditLogError:
     """Return why the log cannot be written."""
-    with pytest.raises(LogError) as caught:
+    with pytest.raises(AuditLogError) as caught:
         enforce(load_grant("git"), action)
     assert caught.value.exit_code == 24
     return caught.value
@@ -251,9 +251,9 @@ def test_a_file_of_another_user_is_refused(log: Path, own: Path) -> None:
     assert _opening(log).hint == f"mend it with `chmod go-w {log}`"
 
 
-def _opening(log: Path) -> LogError:
-    with pytest.raises(LogError) as caught:
-        Log(Settings(audit_file=str(log)))
+def _opening(log: Path) -> AuditLogError:
+    with pytest.raises(AuditLogError) as caught:
+        AuditLog(Settings(audit_file=str(log)))
     return caught.value
 
 
@@ -312,14 +312,14 @@ def test_a_line_that_does_not_fit_is_taken_back(log: Path, more: int) -> None:
     assert log.read_bytes() == before
 
 
-def written(log: Log, action: str = "a") -> None:
+def written(log: AuditLog, action: str = "a") -> None:
     """Write one event."""
-    record(Trail("git", action, {}, 1, peek=False), None, log)
+    emit_event(AuditedCall("git", action, {}, 1, peek=False), None, log)
 
 
 def test_a_log_renamed_away_gets_no_more_lines(log: Path) -> None:
     """It may be compressed by now; a new file stands at the name, its owner's alone."""
-    one = Log(Settings(audit_file=str(log)))
+    one = AuditLog(Settings(audit_file=str(log)))
     written(one)
     log.rename(f"{log}.1")
     written(one)
@@ -335,10 +335,10 @@ def test_a_log_renamed_away_gets_no_more_lines(log: Path) -> None:
 
 def test_what_took_the_place_of_the_log_meanwhile_is_judged(log: Path) -> None:
     """A link is none, whatever stood there when the call began."""
-    one = Log(Settings(audit_file=str(log)))
+    one = AuditLog(Settings(audit_file=str(log)))
     log.unlink()
     log.symlink_to("/etc/passwd")
-    with pytest.raises(LogError, match="it is a link"):
+    with pytest.raises(AuditLogError, match="it is a link"):
         written(one)
     one.close()
 
@@ -347,19 +347,19 @@ def test_a_directory_that_went_meanwhile_is_told(log: Path, tmp_path: Path) -> N
     """Whether it is gone or something else stands there, and nothing stays locked."""
     directory = tmp_path / "logs"
     directory.mkdir()
-    one = Log(Settings(audit_file=f"{directory}/log"))
+    one = AuditLog(Settings(audit_file=f"{directory}/log"))
     directory.rename(log)
-    with pytest.raises(LogError, match="its directory does not exist"):
+    with pytest.raises(AuditLogError, match="its directory does not exist"):
         written(one)
     one.close()
     log.rename(directory)
-    one = Log(Settings(audit_file=f"{directory}/log"))
+    one = AuditLog(Settings(audit_file=f"{directory}/log"))
     directory.rename(log)
     directory.write_text("")
-    with pytest.raises(LogError, match="not a directory"):
+    with pytest.raises(AuditLogError, match="not a directory"):
         written(one)
     one.close()
-    assert not host._held  # noqa: SLF001 - what a fork would close
+    assert not host._locks_held  # noqa: SLF001 - what a fork would close
 
 
 def test_nothing_stays_open(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -375,11 +375,11 @@ def test_nothing_stays_open(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept.append(refused())  # type: ignore[arg-type]
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_ON_ERROR", "ignore")
     tree()
-    assert opened(Settings(audit_file=str(log), audit_on_error="ignore")) is None
+    assert open_audit_log(Settings(audit_file=str(log), audit_on_error="ignore")) is None
     with suppress(UsageError):
         enforce(load_grant("git"), "tree", cost=0)
     assert sorted(os.listdir("/dev/fd")) == before
-    assert not host._held  # noqa: SLF001 - what a fork would close
+    assert not host._locks_held  # noqa: SLF001 - what a fork would close
     assert len(kept) == 2
 
 
@@ -395,5 +395,5 @@ def test_no_call_leads_into_the_log(log: Path, root: Path) -> None:
     assert [one["data"]["reason"] for one in events(log)] == ["path_outside_scope"] * 5
     os.link(log, root / "other")
     # what has a second name is refused before any path is looked at
-    with pytest.raises(LogError, match="more than one link"):
+    with pytest.raises(AuditLogError, match="more than one link"):
         enforce(grant, "chat", {"path": "other"})

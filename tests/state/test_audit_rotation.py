@@ -14,8 +14,8 @@ from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage.audit import verify as audit_verify
 from cortex_policy.manage.audit.files import list_log_files, open_logs
 from cortex_policy.manage.audit.verify import VerifyResult
-from cortex_policy.state.audit_errors import LogError
-from cortex_policy.state.audit_log import Log
+from cortex_policy.state.audit_errors import AuditLogError
+from cortex_policy.state.audit_log import AuditLog
 
 LINE = b'{"data":{"n":%06d}}\n'
 MOST = 1000
@@ -30,7 +30,7 @@ def log(tmp_path: Path) -> Path:
 
 def append(log: Path, number: int, keep: int = 3, most: int = MOST) -> None:
     """Append a line with a number."""
-    one = Log(Settings(audit_file=str(log), audit_max_bytes=most, audit_keep=keep))
+    one = AuditLog(Settings(audit_file=str(log), audit_max_bytes=most, audit_keep=keep))
     try:
         one.append(LINE % number)
     finally:
@@ -144,7 +144,7 @@ def test_a_log_that_cannot_be_rotated_is_one_that_cannot_be_written(log: Path) -
     append(log, 1, most=1)  # it is moved on, as anything there is
     assert sorted(os.listdir(log.parent)) == ["log", "log.1", "log.2", "log.lock"]
     for keep in (1, 2):
-        with pytest.raises(LogError, match="cannot be rotated: is a directory") as caught:
+        with pytest.raises(AuditLogError, match="cannot be rotated: is a directory") as caught:
             append(log, 2, keep=keep, most=1)
         assert "`audit.max_bytes`" in caught.value.hint
     assert [numbers(f"{log}.1"), numbers(log)] == [[0], [1]]
@@ -160,7 +160,7 @@ def test_a_directory_that_nobody_may_write_to_stops_rotation(own: Path) -> None:
     own.chmod(0o755)
     with by_caller():
         append(log, 1)
-        with pytest.raises(LogError, match="cannot be rotated: permission denied"):
+        with pytest.raises(AuditLogError, match="cannot be rotated: permission denied"):
             append(log, 2, most=1)
 
 

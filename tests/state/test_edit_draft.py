@@ -9,9 +9,9 @@ import pytest
 from conftest import CALLER, by_caller
 
 from cortex_policy.state import edit_draft
-from cortex_policy.state.edit_draft import Draft, left
-from cortex_policy.state.safe_directories import is_ours_alone
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.edit_draft import Draft, leftover_drafts
+from cortex_policy.state.safe_directories import is_private_path
+from cortex_policy.state.writer_lock import NotDoneError
 
 FILE = "/srv/repo/.cortex/policy/tools/git.json"
 
@@ -26,8 +26,12 @@ def test_a_copy_has_the_name_of_its_file_in_a_directory_of_its_own(drafts_place:
         0o600,
         0o700,
     )
-    assert left(FILE) == sorted([draft.path, other.path])
-    assert left("/other/.cortex/policy/tools/git.json") == left("/srv/repo/.cortex/policy/tools/gi.json") == []
+    assert leftover_drafts(FILE) == sorted([draft.path, other.path])
+    assert (
+        leftover_drafts("/other/.cortex/policy/tools/git.json")
+        == leftover_drafts("/srv/repo/.cortex/policy/tools/gi.json")
+        == []
+    )
 
 
 def test_what_is_known_or_empty_is_removed_with_all_that_lies_beside_it(drafts_place: Path) -> None:
@@ -39,9 +43,9 @@ def test_what_is_known_or_empty_is_removed_with_all_that_lies_beside_it(drafts_p
             Path(draft.path).unlink()
         else:
             Path(draft.path).write_bytes(text)
-        assert not draft.settle(b"old", b"new")
+        assert not draft.remove_unless_changed(b"old", b"new")
         assert list(drafts_place.iterdir()) == []
-    assert Draft(FILE, b"text", 9).settle(b"old", b"new")
+    assert Draft(FILE, b"text", 9).remove_unless_changed(b"old", b"new")
 
 
 @pytest.mark.parametrize("kind", ["link", "second name", "pipe", "directory"])
@@ -59,9 +63,9 @@ def test_what_is_no_text_is_left_and_not_read(drafts_place: Path, kind: str) -> 
         os.mkfifo(path)
     else:
         path.mkdir()
-    with pytest.raises(NotDone):
+    with pytest.raises(NotDoneError):
         draft.read(b"last")
-    assert draft.settle()
+    assert draft.remove_unless_changed()
     assert path.lstat()
 
 
@@ -86,7 +90,7 @@ def test_without_a_place_nothing_is_edited(tmp_path: Path, monkeypatch: pytest.M
     """And it is said how to name one."""
     monkeypatch.setattr(edit_draft, "PLACES", ())
     monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
-    with pytest.raises(NotDone, match="no directory for a private copy") as caught:
+    with pytest.raises(NotDoneError, match="no directory for a private copy") as caught:
         Draft(FILE, b"text", 9)
     assert "TMPDIR" in caught.value.hint
 
@@ -97,14 +101,14 @@ def test_a_directory_is_ours_alone_if_all_that_leads_there_is(tmp_path: Path) ->
     inner.mkdir(parents=True)
     (tmp_path / "link").symlink_to("a")
     (tmp_path / "loop").symlink_to("loop")
-    assert is_ours_alone(str(inner))
-    assert is_ours_alone(str(tmp_path / "link" / "b"))
-    assert not is_ours_alone(str(tmp_path / "loop" / "b"))
-    assert not is_ours_alone(str(tmp_path / "missing"))
+    assert is_private_path(str(inner))
+    assert is_private_path(str(tmp_path / "link" / "b"))
+    assert not is_private_path(str(tmp_path / "loop" / "b"))
+    assert not is_private_path(str(tmp_path / "missing"))
     for mode, expected in ((0o777, False), (0o1777, True), (0o757, False), (0o755, True)):
         (tmp_path / "a").chmod(mode)
-        assert is_ours_alone(str(inner)) is expected
-        assert is_ours_alone(str(tmp_path / "a")) is expected
+        assert is_private_path(str(inner)) is expected
+        assert is_private_path(str(tmp_path / "a")) is expected
 
 
 def test_another_user_s_directory_is_not_ours(tmp_path: Path) -> None:
@@ -113,10 +117,10 @@ def test_another_user_s_directory_is_not_ours(tmp_path: Path) -> None:
         pytest.skip("only root can give a directory away")
     inner = tmp_path / "other" / "inner"
     inner.mkdir(parents=True)
-    assert is_ours_alone(str(inner))
+    assert is_private_path(str(inner))
     os.chown(inner.parent, CALLER, CALLER)
-    assert not is_ours_alone(str(inner.parent))
-    assert not is_ours_alone(str(inner))
+    assert not is_private_path(str(inner.parent))
+    assert not is_private_path(str(inner))
 
 
 def test_a_place_that_cannot_be_listed_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +133,7 @@ def test_a_place_that_cannot_be_listed_is_no_error(monkeypatch: pytest.MonkeyPat
         with by_caller():
             draft = Draft(FILE, b"text", 9)
             assert draft.path.startswith(f"{place}/")
-            assert draft.path not in left(FILE)
+            assert draft.path not in leftover_drafts(FILE)
             draft.remove()
     finally:
         place.chmod(0o700)

@@ -105,7 +105,7 @@ def test_a_name_is_a_stop_whatever_it_names(root: Path, kind: str) -> None:
     assert said.exit_code == 15
     assert said.err.startswith("git tree: emergency stop: by ")
     assert all(line.isprintable() for line in said.err.splitlines())
-    assert len(said.err) < 3 * emergency_stop.MOST_SAID
+    assert len(said.err) < 3 * emergency_stop.MAX_REASON_BYTES
     for budgets in (None, MemoryBudgets()):
         with pytest.raises(AccessDenied) as caught:
             enforce(grant, "tree", {"path": "docs/x"}, budgets=budgets)
@@ -274,8 +274,8 @@ def test_what_is_known_of_a_stop(root: Path) -> None:
     """Its first line, cut where it is long; its owner, with a name or without; its time, if that is one."""
     file, where = policy(root) / "stop", Root(str(root), named=False)
 
-    def seen() -> emergency_stop.Stop:
-        found = emergency_stop.of_root(where)
+    def seen() -> emergency_stop.EmergencyStop:
+        found = emergency_stop.root_stop(where)
         assert found is not None
         return found
 
@@ -285,16 +285,16 @@ def test_what_is_known_of_a_stop(root: Path) -> None:
     assert seen().timestamp == "1970-01-01T00:00:00Z"
     assert seen().sentence.endswith(": the token leaked")
     file.write_text("é" * 1000)
-    assert len(seen().reason or "") == emergency_stop.MOST_SAID // 2 + len(" ...")
+    assert len(seen().reason or "") == emergency_stop.MAX_REASON_BYTES // 2 + len(" ...")
     file.write_text(" \n\n")
     assert seen().reason is None
-    assert emergency_stop.Stop("f", by="a", stopped_at=1e300).sentence == "by a"
-    assert emergency_stop.Stop("f", by="a", stopped_at=1e300).timestamp is None
+    assert emergency_stop.EmergencyStop("f", by="a", stopped_at=1e300).sentence == "by a"
+    assert emergency_stop.EmergencyStop("f", by="a", stopped_at=1e300).timestamp is None
     if os.geteuid() == 0:
         os.chown(file, STRANGER, -1)
         assert seen().by == f"user {STRANGER}"
     file.unlink()
-    assert emergency_stop.of_root(where) is None
+    assert emergency_stop.root_stop(where) is None
 
 
 @pytest.mark.usefixtures("root")

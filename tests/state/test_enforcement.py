@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.model import AccessDenied, Budget, CortexPolicyError, GrantError, UsageError
 from cortex_policy.library.functions import enforce, load_grant
-from cortex_policy.state.enforcement import ask
+from cortex_policy.state.enforcement import decide_and_consume
 
 
 class BytesPath:
@@ -45,8 +45,8 @@ arguments = st.dictionaries(
 def test_any_arguments_and_any_text_as_a_path_get_an_answer(args: dict[str, object], action: str) -> None:
     """Surrogates, NUL, names that are too long: yes or no, and no exception but our own."""
     scoped, open_to_all = load_grant("git"), load_grant("model-gateway")
-    assert ask(scoped, action, args, peek=True).reason.exit_code in {0, 10, 11, 12}
-    assert ask(open_to_all, "chat", args, peek=True).reason.exit_code in {0, 12}
+    assert decide_and_consume(scoped, action, args, peek=True).reason.exit_code in {0, 10, 11, 12}
+    assert decide_and_consume(open_to_all, "chat", args, peek=True).reason.exit_code in {0, 12}
     try:
         enforce(scoped, action, args)
     except CortexPolicyError as error:
@@ -82,7 +82,7 @@ def test_only_a_yes_consumes() -> None:
         with pytest.raises(AccessDenied) as caught:
             enforce(grant, action, args)
         assert caught.value.exit_code == caught.value.decision.reason.exit_code
-    ask(grant, "tree", {}, peek=True)
+    decide_and_consume(grant, "tree", {}, peek=True)
     assert enforce(grant, "tree", {"path": "docs"}).budget == Budget(30, 1, 29, 0.0, 1)
 
 

@@ -13,8 +13,8 @@ from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.init.root import init_root
 from cortex_policy.manage.settings.write import SettingsFile, set_value
 from cortex_policy.state import Root
-from cortex_policy.state.git_ignore import IGNORED, missing
-from cortex_policy.state.writer_lock import locked
+from cortex_policy.state.git_ignore import IGNORED_NAMES, missing_names
+from cortex_policy.state.writer_lock import hold_writer_lock
 
 SAMPLES = {".lock": ".lock", ".edit-*": ".edit-git-1.json", "stop": "stop", "history/": "history/00000001-v2.json"}
 
@@ -52,7 +52,7 @@ def test_the_first_writer_makes_it(root: Path, write: str, other: str) -> None:
 
 def test_whoever_writes_nothing_makes_none(root: Path) -> None:
     """A look takes the lock as well."""
-    with locked(Root(str(root), named=False)):
+    with hold_writer_lock(Root(str(root), named=False)):
         pass
     assert not (root / ".cortex" / "policy" / ".gitignore").exists()
 
@@ -73,4 +73,4 @@ def test_what_it_lacks_is_what_git_would_take(tmp_path: Path, text: str) -> None
         (tmp_path / sample).touch()
     words = ["git", "-C", tmp_path, "ls-files", "-o", "--exclude-standard"]
     listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert missing(text) == tuple(name for name in IGNORED if SAMPLES[name] in listed)
+    assert missing_names(text) == tuple(name for name in IGNORED_NAMES if SAMPLES[name] in listed)

@@ -17,10 +17,10 @@ from cortex_policy.manage.transaction import record
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history, history_entry
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.history import Damage, Limits
-from cortex_policy.state.history_entry import Author, Entry, Kept
-from cortex_policy.state.stamp import digest_of
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.history import CorruptEntry, Limits
+from cortex_policy.state.history_entry import Author, GrantChange, HistoryEntry
+from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.writer_lock import NotDoneError
 
 
 @pytest.fixture
@@ -49,22 +49,22 @@ def write(root: Root, times: int = 1) -> None:
             writer.write("git", old, old + b" ")
 
 
-def found(root: Root) -> list[Entry | Damage]:
+def found(root: Root) -> list[HistoryEntry | CorruptEntry]:
     """Return what the history says."""
-    return list(history.read(root, stamps.read(root)))
+    return list(history.read_history(root, stamps.read_stamp(root)))
 
 
-def entry(data: bytes | None = b"x", version: int = 7) -> Entry:
+def entry(data: bytes | None = b"x", version: int = 7) -> HistoryEntry:
     """Return an entry that replaced these bytes."""
-    old = None if data is None else digest_of(data)
-    kept = (Kept("git", old, digest_of(b"y"), data, 0o640 if data is not None else 0o644),)
-    return Entry(version, "2026-01-02T03:04:05Z", Author("ann", 7, None), "set", "widened", "adds push", kept)
+    old = None if data is None else grant_digest(data)
+    kept = (GrantChange("git", old, grant_digest(b"y"), data, 0o640 if data is not None else 0o644),)
+    return HistoryEntry(version, "2026-01-02T03:04:05Z", Author("ann", 7, None), "set", "widened", "adds push", kept)
 
 
 @given(st.one_of(st.none(), st.binary(), st.text().map(str.encode)))
 def test_bytes_come_back_identical(data: bytes | None) -> None:
     """Whatever they are; so does all the rest."""
-    assert history_entry.decode(history_entry.encode(entry(data))) == entry(data)
+    assert history_entry.decode_entry(history_entry.encode_entry(entry(data))) == entry(data)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_bytes_come_back_identical(data: bytes | None) -> None:
 )
 def test_hostile_bytes_come_back_identical(data: bytes) -> None:
     """No text at all, a byte order mark, what JSON escapes, and the largest grant at its longest."""
-    assert history_entry.decode(history_entry.encode(entry(data))) == entry(data)
+    assert history_entry.decode_entry(history_entry.encode_entry(entry(data))) == entry(data)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_hostile_bytes_come_back_identical(data: bytes) -> None:
 def test_what_was_not_written_so_is_no_entry(change: dict[str, object]) -> None:
     """Above all bytes that do not belong to their digest."""
     with pytest.raises(MalformedError):
-        history_entry.decode(json.dumps(json.loads(history_entry.encode(entry())) | change).encode())
+        history_entry.decode_entry(json.dumps(json.loads(history_entry.encode_entry(entry())) | change).encode())
 
 
 def test_each_write_is_a_private_file_that_git_ignores(own: Root) -> None:
@@ -103,7 +103,7 @@ def test_each_write_is_a_private_file_that_git_ignores(own: Root) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in past(own).iterdir()} == {0o600}
     assert (past(own) / ".gitignore").read_text() == "*\n"
     last = found(own)[0]
-    assert isinstance(last, Entry)
+    assert isinstance(last, HistoryEntry)
     assert (last.version, last.command, last.verdict, last.ids) == (3, "set", "same", ("git",))
 
 
@@ -140,16 +140,16 @@ def test_order_is_that_of_the_writes_not_of_versions(own: Root) -> None:
     write(own, 2)
     Path(stamps.stamp_file(own.path)).unlink()
     write(own, 1)
-    assert [one.version for one in found(own) if isinstance(one, Entry)] == [1, 3, 2, 1]
+    assert [one.version for one in found(own) if isinstance(one, HistoryEntry)] == [1, 3, 2, 1]
 
 
 def test_an_entry_without_its_write_is_dropped(own: Root) -> None:
     """It was never made, and nobody is told that it was."""
     write(own)
-    stamp = stamps.read(own)
+    stamp = stamps.read_stamp(own)
     assert stamp is not None
-    (past(own) / "pending.json").write_bytes(history_entry.encode(entry(version=stamp.version + 1)))
-    assert [one.version for one in found(own) if isinstance(one, Entry)] == [2, 1]
+    (past(own) / "pending.json").write_bytes(history_entry.encode_entry(entry(version=stamp.version + 1)))
+    assert [one.version for one in found(own) if isinstance(one, HistoryEntry)] == [2, 1]
     with write_transaction(own):
         assert not (past(own) / "pending.json").exists()
     assert names(own) == ["00000001-v1.json", "00000002-v2.json"]
@@ -159,7 +159,7 @@ def test_an_entry_whose_write_was_made_is_told_before_it_has_its_name(own: Root)
     """And gets it from the next writer."""
     write(own)
     (past(own) / "00000002-v2.json").rename(past(own) / "pending.json")
-    assert [one.version for one in found(own) if isinstance(one, Entry)] == [2, 1]
+    assert [one.version for one in found(own) if isinstance(one, HistoryEntry)] == [2, 1]
     with write_transaction(own):
         assert names(own) == ["00000001-v1.json", "00000002-v2.json"]
 
@@ -178,12 +178,12 @@ def hard_link(file: Path) -> None:
 
 def torn(file: Path) -> None:
     """Put half an entry there."""
-    file.write_bytes(history_entry.encode(entry())[:40])
+    file.write_bytes(history_entry.encode_entry(entry())[:40])
 
 
 def other_version(file: Path) -> None:
     """Put an entry there that says another version than its name."""
-    file.write_bytes(history_entry.encode(entry(version=8)))
+    file.write_bytes(history_entry.encode_entry(entry(version=8)))
 
 
 @pytest.mark.parametrize("kind", [link, hard_link, torn, other_version, Path.mkdir, os.mkfifo])
@@ -192,9 +192,9 @@ def test_what_is_no_entry_is_told_and_never_followed(own: Root, kind: Callable[[
     write(own)
     kind(past(own) / "00000009-v7.json")
     told = found(own)
-    assert isinstance(told[0], Damage)
+    assert isinstance(told[0], CorruptEntry)
     assert told[0].file.endswith("00000009-v7.json")
-    assert [one.version for one in told if isinstance(one, Entry)] == [2, 1]
+    assert [one.version for one in told if isinstance(one, HistoryEntry)] == [2, 1]
     write(own)
 
 
@@ -204,7 +204,7 @@ def test_no_write_goes_through_what_stands_in_the_place_of_an_entry(own: Root, k
     write(own)
     kind(past(own) / "pending.json")
     before = Path(own.tools, "git.json").read_bytes()
-    with pytest.raises(NotDone, match="is not a regular file"):
+    with pytest.raises(NotDoneError, match="is not a regular file"):
         write(own)
     assert Path(own.tools, "git.json").read_bytes() == before
 
@@ -231,9 +231,9 @@ def test_a_linked_history_is_never_written_through(own: Root, tmp_path: Path) ->
 def test_a_history_that_others_can_write_is_doubted(own: Root) -> None:
     """What they put there would come back as a grant."""
     write(own)
-    assert history.doubt(own) is None
+    assert history.unsafe_history_error(own) is None
     past(own).chmod(0o777)
-    doubt = history.doubt(own)
+    doubt = history.unsafe_history_error(own)
     assert doubt is not None
     assert "history` is writable by everyone" in doubt.detail
     assert "chmod go-w" in doubt.hint
@@ -243,9 +243,9 @@ def test_a_history_that_is_too_large_is_read_no_further(own: Root, monkeypatch: 
     """The last writes are known; the first file that is not read is named."""
     write(own, 5)
     sizes = [(past(own) / name).stat().st_size for name in names(own)]
-    monkeypatch.setattr(history, "MOST_BYTES", sizes[-1] + sizes[-2])
+    monkeypatch.setattr(history, "MAX_BYTES", sizes[-1] + sizes[-2])
     *known, damage = found(own)
     assert len(known) == 2
-    assert isinstance(damage, Damage)
+    assert isinstance(damage, CorruptEntry)
     assert damage.file.endswith(names(own)[-3])
     assert "the history is larger than" in damage.problem

@@ -16,7 +16,7 @@ from cortex_policy import state as host
 from cortex_policy.core.model import StateError
 from cortex_policy.state import ledger, ledger_maintenance, ledger_ring, mapped_ledger
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.ledger_ring import Key
+from cortex_policy.state.ledger_ring import BudgetKey
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.settings import find_state_directory
 
@@ -42,7 +42,7 @@ def directory() -> Iterator[int]:
 
 def name(action: str) -> str:
     """Return the name of a file."""
-    return Key(host.boot_id(), "t", action).name
+    return BudgetKey(host.boot_id(), "t", action).name
 
 
 def test_mapped_and_unmapped_hits_are_one_budget(budgets: FileBudgets) -> None:
@@ -96,7 +96,7 @@ def test_a_fork_does_not_share_a_lock(budgets: FileBudgets) -> None:
 
 def test_a_handle_of_a_dropped_file_opens_the_new_one(budgets: FileBudgets, directory: int) -> None:
     """Neither the dropper nor the one who has it mapped counts in a file that is gone."""
-    assert ledger_maintenance.drop(directory, name("a"))
+    assert ledger_maintenance.remove_budget(directory, name("a"))
     other = FileBudgets(ROOT)
     assert sum(asker.hit("t", "a", 10) for asker in [other, budgets] * 10) == 10
 
@@ -142,9 +142,9 @@ def test_no_more_files_stay_open_than_it_says(budgets: FileBudgets) -> None:
     """Many keys are counted exactly with few descriptors."""
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(2):
-        assert all(budgets.hit("t", str(key), 2) for key in range(mapped_ledger.MOST_OPEN + 20))
-    assert not any(budgets.hit("t", str(key), 2) for key in range(mapped_ledger.MOST_OPEN + 20))
-    assert len(os.listdir("/proc/self/fd")) <= before + 2 * mapped_ledger.MOST_OPEN
+        assert all(budgets.hit("t", str(key), 2) for key in range(mapped_ledger.MAX_OPEN + 20))
+    assert not any(budgets.hit("t", str(key), 2) for key in range(mapped_ledger.MAX_OPEN + 20))
+    assert len(os.listdir("/proc/self/fd")) <= before + 2 * mapped_ledger.MAX_OPEN
 
 
 def test_a_limit_below_one_admits_nothing(budgets: FileBudgets) -> None:
@@ -339,7 +339,7 @@ def test_a_head_that_went_back_by_whole_turns_lets_no_more_hits_pass(
         assert budgets.take("t", "turns", limit, cost).consumed == cost
         now += 60_100_000_000
     assert [budgets.hit("t", "turns", limit) for _ in range(2)] == [True, True]
-    monkeypatch.setattr(ledger_ring, "MOST_HEAD", 140)
+    monkeypatch.setattr(ledger_ring, "MAX_HEAD", 140)
     assert budgets.take("t", "turns", limit).consumed == 1
     assert sum(budgets.hit("t", "turns", limit) for _ in range(100)) == limit - 3
 

@@ -120,7 +120,7 @@ def test_a_cost_that_would_take_all_memory_is_refused(monkeypatch: pytest.Monkey
     budgets = MemoryBudgets()
     with pytest.raises(StateError, match="16,777,216"):
         budgets.take("t", "a", 1 << 40, 1 << 39)
-    monkeypatch.setattr(memory_budgets, "MOST_HITS", 64)
+    monkeypatch.setattr(memory_budgets, "MAX_HITS", 64)
     assert sum(budgets.hit("t", "a", 1 << 40) for _ in range(64)) == 64
     with pytest.raises(StateError):
         budgets.hit("t", "a", 1 << 40)

@@ -136,12 +136,16 @@ class Files(Budgets):
     @rule()
     def sweep(self) -> None:
         """Remove what is idle, while others have it mapped."""
-        self.in_state(lambda directory: ledger_maintenance.sweep(directory, self.now))
+        self.in_state(lambda directory: ledger_maintenance.remove_idle_budgets(directory, self.now))
 
     @rule(key=KEYS)
     def drop(self, key: str) -> None:
         """Give a budget back, while others have it mapped."""
-        self.in_state(lambda directory: ledger_maintenance.drop(directory, rings.Key(host.boot_id(), TOOL, key).name))
+        self.in_state(
+            lambda directory: ledger_maintenance.remove_budget(
+                directory, rings.BudgetKey(host.boot_id(), TOOL, key).name
+            )
+        )
         self.logs[key] = Log()
 
     @rule(which=st.integers(0, 1))

@@ -14,7 +14,7 @@ from conftest import by_caller
 from cortex_policy.core.model import AccessDenied, StateError
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.library.store import PolicyStore
-from cortex_policy.state.enforcement import ask
+from cortex_policy.state.enforcement import decide_and_consume
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.paths import MAX_COMPONENTS, MAX_LINKS
 
@@ -35,7 +35,7 @@ def deep(start: int, length: int) -> tuple[int, str]:
 def is_allowed(path: str, grant: str = "model-gateway") -> bool:
     """Whether every door lets a path through; they agree."""
     loaded = load_grant(grant)
-    found = bool(ask(loaded, loaded.actions[0], {"path": path}, peek=True))
+    found = bool(decide_and_consume(loaded, loaded.actions[0], {"path": path}, peek=True))
     with PolicyStore() as store:
         assert bool(store.decide(grant, loaded.actions[0], {"path": path})) == found
     return found
@@ -134,8 +134,10 @@ def test_a_directory_that_may_not_be_entered_denies(own: Path, monkeypatch: pyte
     with by_caller():
         grant = load_grant("free", own)
         for path in ("work/private/link", "work/private/nothing", "work/private/../private/link"):
-            assert "permission denied" in ask(grant, "a", {"path": path}, peek=True).detail
-        assert ask(grant, "a", {"path": "work/private"}, peek=True, budgets=MemoryBudgets())  # it can be named
+            assert "permission denied" in decide_and_consume(grant, "a", {"path": path}, peek=True).detail
+        assert decide_and_consume(
+            grant, "a", {"path": "work/private"}, peek=True, budgets=MemoryBudgets()
+        )  # it can be named
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="proc is a file system of Linux")
@@ -151,14 +153,14 @@ def test_a_link_of_a_process_denies(path: str) -> None:
 
 PROC = """
 import os, subprocess, sys
-from cortex_policy.state.enforcement import ask
+from cortex_policy.state.enforcement import decide_and_consume
 from cortex_policy.library.functions import load_grant
 subprocess.run(["mount", "-t", "proc", "proc", "docs/proc"], check=True)
 outcomes = []
 for way in ("self/root", "self", "1/cwd/x", "self/status", "uptime"):
     for grant in ("git", "model-gateway"):
         found = load_grant(grant)
-        outcomes.append(bool(ask(found, found.actions[0], {"path": f"docs/proc/{way}"}, peek=True)))
+        outcomes.append(bool(decide_and_consume(found, found.actions[0], {"path": f"docs/proc/{way}"}, peek=True)))
 print(outcomes)
 """
 
@@ -204,12 +206,12 @@ def test_without_a_descriptor_nobody_can_decide() -> None:
             taken.append(os.open("/", os.O_RDONLY))
     except OSError:
         with pytest.raises(StateError, match="too many open files"):
-            ask(grant, "tree", {"path": "docs/x"}, peek=True)
+            decide_and_consume(grant, "tree", {"path": "docs/x"}, peek=True)
     finally:
         for descriptor in taken:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-    assert ask(grant, "tree", {"path": "docs/x"}, peek=True)
+    assert decide_and_consume(grant, "tree", {"path": "docs/x"}, peek=True)
 
 
 def test_no_descriptor_is_left_open(root: Path) -> None:
@@ -217,7 +219,7 @@ def test_no_descriptor_is_left_open(root: Path) -> None:
     (root / "docs" / "loop").symlink_to("loop")
     grant, before = load_grant("git"), len(os.listdir("/dev/fd"))
     for path in ("docs/x", "docs/loop", "docs/../x", "docs/link/passwd", "/proc/self/cwd", "docs/" + "y" * 300):
-        ask(grant, "tree", {"path": path}, peek=True)
+        decide_and_consume(grant, "tree", {"path": path}, peek=True)
     assert len(os.listdir("/dev/fd")) == before
 
 
@@ -236,7 +238,7 @@ def test_renames_while_a_way_is_followed_lead_nowhere_else(root: Path) -> None:
     thread.start()
     try:
         for _ in range(2000):
-            for place, _ in ask(grant, "tree", {"path": "docs/a/git.json"}, peek=True).paths:
+            for place, _ in decide_and_consume(grant, "tree", {"path": "docs/a/git.json"}, peek=True).paths:
                 assert place.protected_reason or place.resolved in (None, str(root / "docs" / "a" / "git.json"))
     finally:
         done.set()

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from cortex_policy import state as host
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.state import Root, audit_errors, grants_errors, permissions, settings_errors, stamp
-from cortex_policy.state.approval_store import Docket
-from cortex_policy.state.audit_log import Log
-from cortex_policy.state.enforcement import settings_of
-from cortex_policy.state.grants import doubts, read_grant
+from cortex_policy.state.approval_store import ApprovalStore
+from cortex_policy.state.audit_log import AuditLog
+from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state.grants import find_trust_problems, read_grant
 from tests.support.acls import NAMED_GROUP, USER, granting, put_acl
 
 USED_LATER = (audit_errors, grants_errors, settings_errors)  # the caller may not be able to read our modules
@@ -30,7 +30,7 @@ def doubts_of(path: Path, owners: tuple[int, ...], *, is_sticky_safe: bool = Fal
     """Return the sentences about one object."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        found = doubts(descriptor, os.fstat(descriptor), owners, is_sticky_safe=is_sticky_safe)
+        found = find_trust_problems(descriptor, os.fstat(descriptor), owners, is_sticky_safe=is_sticky_safe)
     finally:
         os.close(descriptor)
     return [sentence for _, sentence in found]
@@ -72,11 +72,11 @@ def test_the_mode_of_a_file_with_an_acl_shows_the_mask_and_no_group(file: Path) 
 def test_an_acl_that_is_none_is_a_doubt(data: bytes) -> None:
     """Whatever a file system answers, and never an error of Python's."""
     status = os.stat_result((0o100664, 1, 1, 1, 1000, 1000, 0, 0, 0, 0))
-    original, permissions.acl_of = permissions.acl_of, lambda _: data
+    original, permissions.read_acl = permissions.read_acl, lambda _: data
     try:
-        found = doubts(-1, status, (1000,))
+        found = find_trust_problems(-1, status, (1000,))
     finally:
-        permissions.acl_of = original
+        permissions.read_acl = original
     is_plain = not data or (data[:4] == b"\2\0\0\0" and len(data) % 8 == 4)
     assert is_plain or [sentence for _, sentence in found] == ["has an ACL that cannot be read"]
 
@@ -164,19 +164,19 @@ def test_whatever_leads_to_a_grant_is_refused_where_others_may_write_it(
 
 def use_log(own: Path) -> None:
     """Open the audit log."""
-    Log(settings_of(str(own))).close()
+    AuditLog(effective_settings(str(own))).close()
 
 
 def use_approvals(own: Path) -> None:
     """Open the file of approvals."""
-    with Docket(settings_of(str(own))):
+    with ApprovalStore(effective_settings(str(own))):
         pass
 
 
 FILES = {
-    ".cortex/policy/stamp.json": (22, lambda own: stamp.check_stamped(read_grant(Root(str(own), named=True), "git"))),
-    ".cortex/policy/config.toml": (27, lambda own: settings_of(str(own))),
-    "cortex-policy/config.toml": (27, lambda own: settings_of(str(own))),
+    ".cortex/policy/stamp.json": (22, lambda own: stamp.check_stamp(read_grant(Root(str(own), named=True), "git"))),
+    ".cortex/policy/config.toml": (27, lambda own: effective_settings(str(own))),
+    "cortex-policy/config.toml": (27, lambda own: effective_settings(str(own))),
     "log": (24, use_log),
     "approvals": (24, use_approvals),
 }
@@ -196,8 +196,8 @@ def test_whatever_else_decides_is_refused_where_others_may_write_it(
     monkeypatch.setenv("CORTEX_AUDIT_LOG", str(own / "log"))
     monkeypatch.setenv("CORTEX_HITL_STORE", str(own / "approvals"))
     if name.endswith("stamp.json"):
-        grants = {path.stem: stamp.digest_of(path.read_bytes()) for path in file.parent.glob("tools/*.json")}
-        file.write_bytes(stamp.encode(stamp.Stamp(1, grants, {})))
+        grants = {path.stem: stamp.grant_digest(path.read_bytes()) for path in file.parent.glob("tools/*.json")}
+        file.write_bytes(stamp.encode_stamp(stamp.Stamp(1, grants, {})))
 
     def use_by_caller() -> None:
         with by_caller():
@@ -256,7 +256,7 @@ def test_the_overflow_user_is_trusted_where_no_namespace_hides_anybody(file: Pat
     """There it is the user `nobody`, as good as any other."""
     status = os.stat_result((0o100644, 1, 1, 1, host.overflow_uid(), 0, 0, 0, 0, 0))
     whole = Path("/proc/self/uid_map").read_text().split() == permissions.WHOLE_RANGE
-    assert bool(doubts(-1, status, (host.overflow_uid(),))) == (not whole)
+    assert bool(find_trust_problems(-1, status, (host.overflow_uid(),))) == (not whole)
     assert file.exists()
 
 

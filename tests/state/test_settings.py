@@ -14,8 +14,8 @@ from cortex_policy.core.model import AccessDenied, GrantError, Settings
 from cortex_policy.library.functions import enforce, load_grant
 from cortex_policy.manage import stamp
 from cortex_policy.state import Root, settings, settings_directories
-from cortex_policy.state.enforcement import admit, settings_of
-from cortex_policy.state.settings import LARGEST, value_of
+from cortex_policy.state.enforcement import effective_settings, load_for_call
+from cortex_policy.state.settings import MAX_BYTES, read_setting
 
 PLACES = ("system", "user", "project")
 
@@ -55,9 +55,9 @@ def refused(root: Path) -> GrantError:
 
 def test_where_nothing_is_set_the_defaults_count(root: Path, files: dict[str, Path]) -> None:
     """Directories without a file are nothing, and so is an empty file."""
-    assert settings_of(str(root)) == nothing_set()
+    assert effective_settings(str(root)) == nothing_set()
     files["user"].write_text("")
-    assert settings_of(str(root)) == nothing_set()
+    assert effective_settings(str(root)) == nothing_set()
 
 
 def rewrite(file: Path, text: str) -> None:
@@ -109,21 +109,21 @@ def test_a_change_counts_at_once(root: Path, file: Path, edit: Any) -> None:
     for _ in range(10):
         for text, value in ((no, "deny"), (yes, "ask")):
             edit(file, text)
-            assert settings_of(str(root)).sensitive == value
+            assert effective_settings(str(root)).sensitive == value
 
 
 def test_modes_and_removal_count_at_once_too(root: Path, file: Path) -> None:
     """A file that others can write is refused while they can."""
     file.write_text("require_path = true\n")
     for _ in range(5):
-        assert settings_of(str(root)).require_path
+        assert effective_settings(str(root)).require_path
         file.chmod(0o646)
         assert "chmod go-w" in refused(root).hint
         file.chmod(0o644)
     aside = file.rename(file.with_name("aside"))
-    assert not settings_of(str(root)).require_path
+    assert not effective_settings(str(root)).require_path
     aside.rename(file)
-    assert settings_of(str(root)).require_path
+    assert effective_settings(str(root)).require_path
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o646, 0o622])
@@ -155,7 +155,7 @@ def test_the_file_of_the_system_is_roots_and_of_its_group_nobody_writes_it(root:
     files["system"].chmod(0o644)
     files["user"].write_text("")
     files["user"].chmod(0o664)
-    assert settings_of(str(root)) == nothing_set()
+    assert effective_settings(str(root)) == nothing_set()
 
 
 def test_a_stranger_is_not_believed(root: Path, file: Path) -> None:
@@ -197,7 +197,7 @@ def test_a_directory_behind_a_link_is_not_believed(root: Path, tmp_path: Path, f
         ("require_path = 'true'", "`require_path` is the text `true`", "true or false"), ("require_path = 1", "`require_path` is `1`", "true or false"),
         ("stamp = true", "`stamp` is `true`", "`off` or `require`"), ("sensitive = ['ask']", "`sensitive` is a list", "`deny`"),
         ("[sensitive]\nx = 1", "`sensitive` is a table", ""), ('"history.keep" = 1', 'no setting `"history.keep"`', ""),
-        ("[histroy]", "no setting `histroy`", ""), ("a = 1979-05-27", "no setting `a`", ""), ("\ufeff", "not TOML", ""), ("x = 1\n" * 20000, f"larger than {LARGEST}", ""),
+        ("[histroy]", "no setting `histroy`", ""), ("a = 1979-05-27", "no setting `a`", ""), ("\ufeff", "not TOML", ""), ("x = 1\n" * 20000, f"larger than {MAX_BYTES}", ""),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_what_to_do(root: Path, file: Path, text: str, why: str, hint: str) -> None:
@@ -229,7 +229,7 @@ def test_a_project_sets_nothing_that_is_not_its_business(root: Path, files: dict
 def test_a_check_does_not_look_into_what_is_for_validate(root: Path, files: dict[str, Path]) -> None:
     """A code that a newer program knows must not stop every call."""
     files["project"].write_text('[validate]\nignore = ["from-tomorrow"]\nnew = {}\n')
-    assert settings_of(str(root)) == nothing_set()
+    assert effective_settings(str(root)) == nothing_set()
     files["user"].write_text('[validate]\nignore = ["key"]\n')
     refused(root)
 
@@ -269,8 +269,8 @@ def test_a_number_may_be_as_long_in_a_variable_as_in_a_file(monkeypatch: pytest.
     """Ten gigabytes are no mistake."""
     monkeypatch.setenv("CORTEX_POLICY_AUDIT_MAX_BYTES", "10000000000")
     monkeypatch.setenv("CORTEX_HITL_TIMEOUT_MS", "10000000000")
-    assert value_of("audit.max_bytes") == 10_000_000_000
-    assert value_of("approvals.timeout_seconds") == 10_000_000
+    assert read_setting("audit.max_bytes") == 10_000_000_000
+    assert read_setting("approvals.timeout_seconds") == 10_000_000
 
 
 @pytest.mark.parametrize("home", ["relative", "", "~", "./"])
@@ -285,7 +285,7 @@ def test_no_settings_of_the_user_lie_below_the_working_directory(
         directory.mkdir(parents=True)
         (directory / "config.toml").write_text("require_path = true\n")
     assert settings_directories()[1] in ("/.config/cortex-policy", "/Library/Application Support/cortex-policy")
-    assert value_of("require_path") is False
+    assert read_setting("require_path") is False
 
 
 def test_the_audit_log_is_set_by_operators_alone(
@@ -293,9 +293,9 @@ def test_the_audit_log_is_set_by_operators_alone(
 ) -> None:
     """`CORTEX_AUDIT_LOG` counts where no setting names a file; a word that is no absolute path is refused."""
     monkeypatch.setenv("CORTEX_AUDIT_LOG", "/var/log/x")
-    assert settings_of(str(root)).audit_file == settings_of(None).audit_file == "/var/log/x"
+    assert effective_settings(str(root)).audit_file == effective_settings(None).audit_file == "/var/log/x"
     files["user"].write_text("[audit]\nfile = '/var/log/y'\nargs = 'full'\non_error = 'ignore'\n")
-    found = settings_of(None)
+    found = effective_settings(None)
     assert (found.audit_file, found.audit_args, found.audit_on_error) == ("/var/log/y", "full", "ignore")
     for text in ("", "log", "~/log"):
         monkeypatch.setenv("CORTEX_AUDIT_LOG", text)
@@ -324,7 +324,7 @@ def test_a_required_stamp_is_compared(root: Path, files: dict[str, Path]) -> Non
         assert "stamp write" in caught.value.hint
         assert caught.value.file == str(grant)
         stamp.write_stamp(Root(str(root), named=True))
-        assert admit("git")[1].stamp == "require"
+        assert load_for_call("git")[1].stamp == "require"
     (policy / "tools/new.json").write_text(grant.read_text())
     with pytest.raises(GrantError, match="`new` is not as it was stamped"):
         load_grant("new")
@@ -354,9 +354,9 @@ def test_a_grant_that_was_loaded_before_is_no_way_round_a_setting(root: Path, fi
 
 def test_what_is_set_is_told_of_the_rest_too(files: dict[str, Path]) -> None:
     """For whoever needs one value."""
-    assert value_of("history.keep") == 100
+    assert read_setting("history.keep") == 100
     files["user"].write_text("history.keep = 0\n")
-    assert value_of("history.keep") == 0
+    assert read_setting("history.keep") == 0
 
 
 def test_the_settings_stay_out_of_reach_of_every_grant(root: Path, files: dict[str, Path], tmp_path: Path) -> None:
@@ -374,7 +374,7 @@ def test_half_a_file_is_never_believed(root: Path, file: Path) -> None:
     with ThreadPoolExecutor(1) as pool, file.open("r+") as stream:
         for _ in range(10):
             stream.truncate(0)
-            answer = pool.submit(settings_of, str(root))
+            answer = pool.submit(effective_settings, str(root))
             for line in ('stamp = "off"\n', 'sensitive = "deny"\n'):
                 time.sleep(0.005)
                 stream.seek(0, os.SEEK_END)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from cortex_policy import state as host
 from cortex_policy.core.model import GrantError, Settings
-from cortex_policy.state.enforcement import settings_of
-from cortex_policy.state.settings import effective
+from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state.settings import read_effective_settings
 
 TEXTS = (
     "",
@@ -40,7 +40,7 @@ def copies(state: Path) -> list[Path]:
 
 def kept(root: Path, state: Path) -> Path:
     """Have a copy made, and return it."""
-    settings_of(str(root))
+    effective_settings(str(root))
     (copy,) = copies(state)
     return copy
 
@@ -59,10 +59,10 @@ def test_a_copy_is_what_counts_until_a_file_is_touched(root: Path, state: Path, 
     copy = kept(root, state)
     assert copy.stat().st_mode & 0o777 == 0o600
     copy.write_text(copy.read_text().replace('"ask"', '"deny"'))
-    assert settings_of(str(root)).sensitive == "deny"
-    assert settings_of(str(root), require_path=True) == effective(str(root), require_path=True)
+    assert effective_settings(str(root)).sensitive == "deny"
+    assert effective_settings(str(root), require_path=True) == read_effective_settings(str(root), require_path=True)
     files[0].write_text('sensitive= "ask"\n')
-    assert settings_of(str(root)).sensitive == "ask"
+    assert effective_settings(str(root)).sensitive == "ask"
 
 
 def rewritten(file: Path, text: str) -> None:
@@ -130,9 +130,9 @@ def test_whatever_is_done_to_a_file_counts_at_once(
     """A copy may have been made just before, or not."""
     for edit, which, text, is_kept in edits:
         if is_kept:
-            answer(settings_of, root)
+            answer(effective_settings, root)
         edit(files[which], text)
-        assert answer(settings_of, root) == answer(effective, root)
+        assert answer(effective_settings, root) == answer(read_effective_settings, root)
 
 
 def test_a_root_has_one_copy_and_all_have_few(root: Path, state: Path, files: tuple[Path, Path]) -> None:
@@ -156,7 +156,7 @@ def test_where_the_system_sets_something_no_copy_counts(
     kept(root, state)
     (tmp_path / "etc").mkdir(mode=0o755)
     (tmp_path / "etc/config.toml").write_text('locked = ["sensitive"]\nsensitive = "ask"\n')
-    assert settings_of(str(root)).sensitive == "ask"
+    assert effective_settings(str(root)).sensitive == "ask"
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o770])
@@ -168,7 +168,7 @@ def test_a_directory_that_is_not_ours_alone_holds_no_copies(
     copy = kept(root, state)
     copy.write_text(copy.read_text().replace('"deny"', '"allow"'))
     state.chmod(mode)
-    assert settings_of(str(root)).sensitive == "deny"
+    assert effective_settings(str(root)).sensitive == "deny"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sensitive": "allow"}', "\0" * 90])
@@ -176,7 +176,7 @@ def test_a_copy_that_is_not_whole_is_none(root: Path, state: Path, files: tuple[
     """A disk may lose power, and an older program know fewer settings."""
     files[0].write_text('sensitive = "deny"\n')
     kept(root, state).write_text(text)
-    assert settings_of(str(root)).sensitive == "deny"
+    assert effective_settings(str(root)).sensitive == "deny"
 
 
 def test_copies_are_for_one_state_directory(
@@ -189,7 +189,7 @@ def test_copies_are_for_one_state_directory(
     other.mkdir(mode=0o700)
     shutil.copytree(state, other, dirs_exist_ok=True)
     monkeypatch.setenv("CORTEX_POLICY_STATE_DIR", str(other))
-    assert settings_of(str(root)).state_dir == str(other)
+    assert effective_settings(str(root)).state_dir == str(other)
 
 
 @pytest.mark.parametrize("named", ["", "relative"])
@@ -201,5 +201,5 @@ def test_a_name_of_the_state_directory_that_is_none_leads_nowhere(
     (tmp_path / "relative").mkdir(mode=0o700)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CORTEX_POLICY_STATE_DIR", named)
-    assert settings_of(str(root)).state_dir == named
+    assert effective_settings(str(root)).state_dir == named
     assert not copies(tmp_path / "relative")

@@ -9,7 +9,7 @@ from platformdirs.api import PlatformDirsABC
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
-from cortex_policy.state import settings_directories, usual_state_directory
+from cortex_policy.state import default_state_directory, settings_directories
 
 SYSTEMS = {"linux": Unix, "darwin": MacOS}
 
@@ -48,4 +48,4 @@ def test_rate_state_on_a_mac_is_in_its_caches(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert usual_state_directory() == directories(MacOS).user_cache_dir
+    assert default_state_directory() == directories(MacOS).user_cache_dir

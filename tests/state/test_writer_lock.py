@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.state import Root, writer_lock
-from cortex_policy.state.writer_lock import NotDone, locked
+from cortex_policy.state import Root, users
+from cortex_policy.state.writer_lock import NotDoneError, hold_writer_lock
 
 HOLDER = """
 import sys
 from cortex_policy.state import Root
-from cortex_policy.state.writer_lock import locked
-with locked(Root(sys.argv[1], named=False)):
+from cortex_policy.state.writer_lock import hold_writer_lock
+with hold_writer_lock(Root(sys.argv[1], named=False)):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -49,9 +49,9 @@ def held(own: Root) -> Iterator[subprocess.Popen[str]]:
 def test_who_comes_second_is_told_who_was_first(own: Root, lock: Path) -> None:
     """By user, process and time, and how to wait."""
     with held(own) as holder:
-        with pytest.raises(NotDone) as caught, locked(own):
+        with pytest.raises(NotDoneError) as caught, hold_writer_lock(own):
             pass
-        user = writer_lock.user()
+        user = users.user_name(os.geteuid())
         assert caught.value.detail.startswith(f"{user} (pid {holder.pid}) has been writing grants since ")
         assert caught.value.detail[-3] == ":"
         assert caught.value.hint == "wait with `--wait 60`"
@@ -59,8 +59,8 @@ def test_who_comes_second_is_told_who_was_first(own: Root, lock: Path) -> None:
         who = json.loads(lock.read_text())
         lock.write_text(json.dumps({**who, "host": "elsewhere", "since": 0}))
         with (
-            pytest.raises(NotDone, match=rf"\(pid {holder.pid} on elsewhere\) .* since (1970-01-01|1969-12-31) "),
-            locked(own),
+            pytest.raises(NotDoneError, match=rf"\(pid {holder.pid} on elsewhere\) .* since (1970-01-01|1969-12-31) "),
+            hold_writer_lock(own),
         ):
             pass
 
@@ -72,7 +72,7 @@ def test_a_holder_that_says_nothing_of_use_holds_it_all_the_same(own: Root, lock
     """What it says is only said."""
     with held(own):
         lock.write_text(text)
-        with pytest.raises(NotDone, match="another process is writing grants"), locked(own):
+        with pytest.raises(NotDoneError, match="another process is writing grants"), hold_writer_lock(own):
             pass
 
 
@@ -82,7 +82,7 @@ def test_what_a_dead_holder_said_is_in_nobodys_way(own: Root, lock: Path) -> Non
         pass
     assert holder.pid == json.loads(lock.read_text())["pid"]
     lock.write_text(lock.read_text() + "x" * 5000)
-    with locked(own):
+    with hold_writer_lock(own):
         assert json.loads(lock.read_text())["pid"] == os.getpid()
 
 
@@ -91,7 +91,7 @@ def test_a_lock_that_is_a_second_name_of_another_file_is_not_written(own: Root, 
     other = Path(own.path, "other")
     other.write_text("kept")
     lock.hardlink_to(other)
-    with pytest.raises(NotDone, match="more than one link"), locked(own):
+    with pytest.raises(NotDoneError, match="more than one link"), hold_writer_lock(own):
         pass
     assert other.read_text() == "kept"
 
@@ -106,7 +106,7 @@ def test_who_cannot_say_so_writes_all_the_same(own: Root, monkeypatch: pytest.Mo
         raise KeyError
 
     monkeypatch.setattr(os, "pwrite", refusing)
-    monkeypatch.setattr(writer_lock.pwd, "getpwuid", nameless)
-    with locked(own) as held_lock:
+    monkeypatch.setattr(users.pwd, "getpwuid", nameless)
+    with hold_writer_lock(own) as held_lock:
         assert held_lock.policy.path
-    assert writer_lock.user() == f"user {os.geteuid()}"
+    assert users.user_name(os.geteuid()) == f"user {os.geteuid()}"

@@ -20,7 +20,7 @@ from cortex_policy.core.model import StateError
 from cortex_policy.state import boot_id, ledger_maintenance
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger, open_state
-from cortex_policy.state.ledger_ring import Key
+from cortex_policy.state.ledger_ring import BudgetKey
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.settings import find_state_directory
 
@@ -87,8 +87,8 @@ class Place(NamedTuple):
     def tool(self, group: int, number: int) -> str:
         return f"{GROUPS[group].name}{number}"
 
-    def key(self, group: int, number: int) -> Key:
-        return Key(boot_id(), self.tool(group, number), "a")
+    def key(self, group: int, number: int) -> BudgetKey:
+        return BudgetKey(boot_id(), self.tool(group, number), "a")
 
     def pick(self, chance: random.Random, group: int | None = None) -> tuple[int, int]:
         """Choose a key."""
@@ -198,7 +198,7 @@ class Caller:
         while time.monotonic() < self.until:
             directory = self.place.directory()
             self.counters.add(self.slot, "sweeps")
-            ledger_maintenance.sweep(directory, rings.now_ticks())
+            ledger_maintenance.remove_idle_budgets(directory, rings.now_ticks())
             os.close(directory)
 
     def drops(self, chance: random.Random) -> None:
@@ -210,7 +210,7 @@ class Caller:
             # with an end that a stop cannot move: until that it is done, or the process is dead
             self.notebook.write(Event(group, number, before, 1 << 62, 0, 0))
             try:
-                if ledger_maintenance.drop(directory, self.place.key(group, number).name):
+                if ledger_maintenance.remove_budget(directory, self.place.key(group, number).name):
                     self.counters.add(self.slot, "drops")
             except StateError:
                 self.counters.add(self.slot, "unknown")  # held by a stopped process

@@ -9,8 +9,8 @@ from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.settings.toml_edit import set_in_text
 from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
 from cortex_policy.state import Root
-from cortex_policy.state.settings import layers
-from cortex_policy.state.writer_lock import Patience
+from cortex_policy.state.settings import read_layers
+from cortex_policy.state.writer_lock import LockWait
 
 NAME, VALUES, PLACES = "sensitive", ("allow", "ask", "deny"), (USER, PROJECT)
 # long, so that a half of it would be seen to be one
@@ -57,8 +57,8 @@ def configure(root: Root, chance: random.Random) -> bool:
     """Do what `config set` or `config unset` does, at random; return whether it wrote."""
     where, value = target(chance.choice(PLACES), root), chance.choice((*VALUES, None))
     if value is None:
-        return unset_value(where, NAME, agree, Patience(5))
-    return set_value(where, NAME, value, agree, Patience(5))
+        return unset_value(where, NAME, agree, LockWait(5))
+    return set_value(where, NAME, value, agree, LockWait(5))
 
 
 def read(root: Root, place: str) -> str:
@@ -79,5 +79,5 @@ def faults(root: Root) -> list[str]:
             wrong.append(f"the settings of the {place} were {text!r}, and are {read(root, place)!r}")
     if os.listdir(Path(target(USER, root).file).parent) != ["config.toml"]:
         wrong.append("a file is left beside the settings of the user")
-    layers(root.path)  # raises for what cannot be read
+    read_layers(root.path)  # raises for what cannot be read
     return wrong

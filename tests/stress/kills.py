@@ -18,7 +18,7 @@ from cortex_policy.manage.history import undo
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import NEW
+from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
 
 PATIENCE = 60.0
 COMMANDS = (
@@ -46,7 +46,7 @@ class Commands:
     def kill(self, number: int, seconds: float) -> float:
         """Start one and kill it after so many seconds, then let the next command heal; return how long it took."""
         filled = self._prepared(number)
-        stamp = stamps.read(self.root)
+        stamp = stamps.read_stamp(self.root)
         before, began = stamp.version if stamp is not None else 0, time.monotonic()
         words = [word.format(**filled) for word in self.words]
         process = subprocess.Popen(
@@ -78,17 +78,17 @@ class Commands:
         """Wait for the first file that it writes, or its end; return how long to wait from then on."""
         end = time.monotonic() + 10 * seconds
         while process.poll() is None and time.monotonic() < end:
-            if any(name.startswith(NEW) for directory in self.watched for name in os.listdir(directory)):
+            if any(name.startswith(TEMPORARY_PREFIX) for directory in self.watched for name in os.listdir(directory)):
                 return self.chance.random() * 0.0003
         return 1.0
 
     def _look(self, before: int) -> None:
         left = self._left()
-        stamp = stamps.read(self.root)
+        stamp = stamps.read_stamp(self.root)
         self.counts["interrupted"] += bool(left) or (stamp is not None and bool(stamp.pending))
         with write_transaction(self.root):
             pass
-        stamp = stamps.read(self.root)
+        stamp = stamps.read_stamp(self.root)
         assert stamp is not None
         self._must(not self._left(), "a temporary file is left")
         self._must(0 <= stamp.version - before <= self.most and not stamp.pending, f"from version {before} to {stamp}")
@@ -100,7 +100,7 @@ class Commands:
             decode(path.read_bytes())
 
     def _left(self) -> list[Path]:
-        return [path for path in self.policy.rglob("*") if path.name.startswith(NEW)]
+        return [path for path in self.policy.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
 
     def _must(self, holds: bool, sentence: str) -> None:
         if not holds:
@@ -113,7 +113,7 @@ class GoingBack(Commands):
     most = len(SET)
 
     def _prepared(self, number: int) -> dict[str, object]:
-        stamp = stamps.read(self.root)
+        stamp = stamps.read_stamp(self.root)
         assert stamp is not None
         self.version, self.old = stamp.version, self._files()
         for grant_id in SET:
@@ -152,7 +152,7 @@ class Configuring(Commands):
         return {"value": value}
 
     def _look(self, before: int) -> None:
-        left = [name for name in os.listdir(self.file.parent) if name.startswith(NEW)]
+        left = [name for name in os.listdir(self.file.parent) if name.startswith(TEMPORARY_PREFIX)]
         text = self.file.read_text()
         self._must(text in (self.old, self.new), f"the settings are {text!r}")
         faults = configured.faults(self.root)

@@ -18,9 +18,9 @@ from cortex_policy.manage.history import undo
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.state import Root, atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Directory
-from cortex_policy.state.stamp import digest_of
-from cortex_policy.state.writer_lock import NOT_DONE, Patience
+from cortex_policy.state.grants import PolicyDirectory
+from cortex_policy.state.stamp import grant_digest
+from cortex_policy.state.writer_lock import NOT_DONE, LockWait
 
 SET = ("set-0", "set-1", "set-2")
 STILL = ("still-0", "still-1")
@@ -73,8 +73,8 @@ class Watched(transaction_writer.Writer):
     evidence: Evidence
 
     def recover(self) -> None:
-        data = stamps.read_bytes(self._policy)
-        if data is not None and stamps.decode(data, self.root).pending:
+        data = stamps.read_stamp_bytes(self._policy)
+        if data is not None and stamps.decode_stamp(data, self.root).pending:
             self.numbers.add("healed by workers")
         super().recover()
 
@@ -102,13 +102,13 @@ class Worker:
         Watched.numbers, Watched.evidence = self.numbers, self.evidence
         transaction_writer.Writer = Watched  # type: ignore[misc]
         writer_lock.POLL_SECONDS = 0.0003
-        settle = atomic_write.settle
+        settle = atomic_write.sync_directory
 
         def noted(directory: int) -> None:
             self.evidence.note("done", os.getpid(), time.monotonic_ns())
             settle(directory)
 
-        atomic_write.settle = transaction_writer.settle = noted
+        atomic_write.sync_directory = transaction_writer.sync_directory = noted
         try:
             while True:
                 self._work(chance)
@@ -129,7 +129,7 @@ class Worker:
 
     def _once(self, act: Callable[[transaction_writer.Writer, random.Random], None], chance: random.Random) -> None:
         try:
-            with transaction_writer.write_transaction(self.root, Patience(5)) as writer:
+            with transaction_writer.write_transaction(self.root, LockWait(5)) as writer:
                 act(writer, chance)
         except CortexPolicyError as error:
             if error.reason not in {NOT_DONE, STAMP_MISMATCH}:
@@ -146,13 +146,13 @@ class Worker:
         self.numbers.add(f"set {grant_id}")
 
     def _go_back(self, chance: random.Random) -> None:
-        stamp = stamps.read(self.root)
+        stamp = stamps.read_stamp(self.root)
         if stamp is not None:
             self._undo(undo.UndoRequest(None, max(stamp.version - chance.randrange(1, 6), 1)), "gone back by workers")
 
     def _undo(self, wanted: undo.UndoRequest, counted: str = "undone by workers") -> None:
         try:
-            done = undo.undo_writes(self.root, wanted, lambda _: None, Patience(5))
+            done = undo.undo_writes(self.root, wanted, lambda _: None, LockWait(5))
         except CortexPolicyError as error:
             if error.reason not in {NOT_DONE, STAMP_MISMATCH}:
                 raise
@@ -179,7 +179,7 @@ class Worker:
             writer.write(self.fresh, None, self._noted(text_of(self.fresh, chance.randrange(1, 9)).encode()))
 
     def _noted(self, data: bytes) -> bytes:
-        self.evidence.note("made", digest_of(data))
+        self.evidence.note("made", grant_digest(data))
         return data
 
 
@@ -199,7 +199,7 @@ def edit_by_hand(root: Root, evidence: Evidence, number: str, grant_id: str, in_
     try:
         text = file.read_bytes().decode()
         new = f"{HEAD}{number}{text[len(HEAD + NUMBER) :]}".encode()
-        evidence.note("made", digest_of(new))
+        evidence.note("made", grant_digest(new))
         if in_place:
             with file.open("r+b", buffering=0) as stream:
                 os.pwrite(stream.fileno(), number.encode(), len(HEAD))
@@ -219,7 +219,7 @@ def read_always(root: Root, numbers: Numbers, evidence: Evidence) -> None:
     last = 0
     try:
         while True:
-            stamp = stamps.read(root)  # its checksum belongs to its grants, or it does not decode
+            stamp = stamps.read_stamp(root)  # its checksum belongs to its grants, or it does not decode
             if (
                 stamp is None
                 or stamp.version < last
@@ -241,10 +241,10 @@ def read_always(root: Root, numbers: Numbers, evidence: Evidence) -> None:
 
 
 def _read_one(root: Root, grant_id: str) -> None:
-    from cortex_policy.state.grants import Trust  # noqa: PLC0415 - nothing else here reads so
+    from cortex_policy.state.grants import TrustCheck  # noqa: PLC0415 - nothing else here reads so
 
     try:
-        with Directory(Trust(root), "tools") as tools:
+        with PolicyDirectory(TrustCheck(root), "tools") as tools:
             decode(tools.read(f"{grant_id}.json", MAX_BYTES))
     except FileNotFoundError:
         assert grant_id in MOVED

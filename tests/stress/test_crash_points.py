@@ -10,7 +10,7 @@ from processes import ALLOWED, DENIED, UNKNOWN, Death, DeathByDeath, answer, in_
 from cortex_policy.state import boot_id, ledger_maintenance, mapped_ledger
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger, open_state
-from cortex_policy.state.ledger_ring import WINDOW_TICKS, Key
+from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetKey
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.settings import find_state_directory
 
@@ -21,7 +21,7 @@ FRESH = count()
 
 def name_of(tool: str) -> str:
     """Return the name of a tool's state file."""
-    return Key(boot_id(), tool, "a").name
+    return BudgetKey(boot_id(), tool, "a").name
 
 
 def directory() -> int:
@@ -158,7 +158,7 @@ def test_a_drop_that_dies_has_dropped_all_or_nothing() -> None:
     tool = ""
 
     def drop() -> bool:
-        return ledger_maintenance.drop(directory(), name_of(tool))
+        return ledger_maintenance.remove_budget(directory(), name_of(tool))
 
     death = DeathByDeath(drop, torn=False)
     while not death.is_over:
@@ -173,19 +173,21 @@ def test_a_drop_that_dies_has_dropped_all_or_nothing() -> None:
 def test_a_sweep_that_dies_hurts_neither_idle_budgets_nor_live_ones() -> None:
     """Killed at each call of a sweep over idle and live files that services have mapped."""
     idle = live = ""
-    death = DeathByDeath(lambda: ledger_maintenance.sweep(directory(), rings.now_ticks()), torn=False)
+    death = DeathByDeath(lambda: ledger_maintenance.remove_idle_budgets(directory(), rings.now_ticks()), torn=False)
     while not death.is_over:
         idle, live = f"idle{next(FRESH)}", f"live{next(FRESH)}"
         services = [mapped(live, 2), mapped(live, 0)]
         past(idle, *[1] * LIMIT)
         for service in services:
-            files = {tool: service._mapped(tool, "a") for tool in (idle, live)}
-            service._kept = {tool: {"a": (mapped_ledger._asked(file), file)} for tool, file in files.items() if file}
+            files = {tool: service._map_file(tool, "a") for tool in (idle, live)}
+            service._kept = {
+                tool: {"a": (mapped_ledger._start_hits(file), file)} for tool, file in files.items() if file
+            }
         death.die()
         assert drained(idle, services).count(ALLOWED) == LIMIT
         assert drained(live, services).count(ALLOWED) == LIMIT - 2
         for tool in (idle, live):
-            ledger_maintenance.drop(directory(), name_of(tool))
+            ledger_maintenance.remove_budget(directory(), name_of(tool))
     assert death.at > 20
 
 
@@ -213,10 +215,10 @@ def test_a_service_that_dies_between_its_stores_is_counted_or_not(at: int) -> No
     def work() -> bool:
         service = mapped(tool, 0)
         assert service.hit(tool, "a", LIMIT)
-        file, death = service._mapped(tool, "a"), Death(at)
+        file, death = service._map_file(tool, "a"), Death(at)
         assert file is not None
         file.words, file.slots = Store(file.words, death), Store(file.slots, death)  # type: ignore[assignment]
-        service._kept[tool]["a"] = mapped_ledger._asked(file), file
+        service._kept[tool]["a"] = mapped_ledger._start_hits(file), file
         return service.hit(tool, "a", LIMIT) and service.hit(tool, "a", LIMIT)
 
     assert in_child(work) == (ALLOWED if at > 3 else -9)
@@ -232,7 +234,7 @@ def test_what_killed_makers_left_is_swept(state: Path) -> None:
     while not death.is_over:
         death.die()
         left |= {path.name for path in state.rglob(".new-*")}
-        ledger_maintenance.drop(directory(), name_of("orphan"))
+        ledger_maintenance.remove_budget(directory(), name_of("orphan"))
     assert left
-    ledger_maintenance.sweep(directory(), rings.now_ticks())
+    ledger_maintenance.remove_idle_budgets(directory(), rings.now_ticks())
     assert not list(state.rglob(".new-*"))

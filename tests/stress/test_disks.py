@@ -14,8 +14,8 @@ from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import NEW
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
+from cortex_policy.state.writer_lock import NotDoneError
 
 PAGE = 4096
 
@@ -51,7 +51,7 @@ def fill(disk: Path, pages: int) -> None:
 
 def version(root: Root) -> int:
     """Return the version of the stamp, from which nothing differs."""
-    stamp = stamps.read(root)
+    stamp = stamps.read_stamp(root)
     assert stamp is not None
     assert manage_stamp.verify_stamp(root) == ()
     return stamp.version
@@ -77,7 +77,7 @@ def test_a_full_disk_refuses_a_write_or_the_last_step_of_it(disk: Path, pages: i
     try:
         with write_transaction(root) as writer:
             done = writer.write(SET[0], old, new)
-    except NotDone as error:
+    except NotDoneError as error:
         refused = error.detail
     if refused:
         pending = str(Path(root.tools).parent / "history" / "pending.json")
@@ -90,7 +90,7 @@ def test_a_full_disk_refuses_a_write_or_the_last_step_of_it(disk: Path, pages: i
         assert done in ((2 if stamped else 1), None)
     if stamped:
         version(root)  # readers accept it as it stands
-    assert not [path for path in disk.rglob("*") if path.name.startswith(NEW)]
+    assert not [path for path in disk.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
     (disk / "filler").unlink()
     with write_transaction(root):
         now = file.read_bytes()
@@ -109,7 +109,7 @@ def test_a_full_disk_refuses_a_stamp(disk: Path) -> None:
     assert done.returncode == 3
     assert f"`{Path(root.tools).parent}/history/pending.json`: no space left on device" in done.stderr
     assert Path(stamps.stamp_file(root.path)).read_bytes() == before
-    assert not [path for path in disk.rglob("*") if path.name.startswith(NEW)]
+    assert not [path for path in disk.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
     (disk / "filler").unlink()
     assert run(root, "stamp", "write").returncode == 0
     assert version(root) == 2
@@ -123,7 +123,7 @@ def test_a_read_only_disk_refuses_all(disk: Path, locked: bool) -> None:
     if not locked:
         lock.unlink()
     assert mount("-o", "remount,ro", str(disk)) == ""
-    with pytest.raises(NotDone) as caught, write_transaction(root):
+    with pytest.raises(NotDoneError) as caught, write_transaction(root):
         pass
     assert caught.value.detail == f"`{lock}`: read-only file system"
     done = run(root, "stamp", "write")

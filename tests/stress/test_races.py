@@ -20,7 +20,7 @@ from cortex_policy.core.model import StateError
 from cortex_policy.state import boot_id, ledger, ledger_directory, ledger_maintenance, mapped_ledger
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger, open_state
-from cortex_policy.state.ledger_ring import WINDOW_TICKS, Key
+from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetKey
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.settings import find_state_directory
@@ -38,14 +38,14 @@ def place(state: Path) -> Path:
 
 def file_of(state: Path, tool: str) -> Path:
     """Return where a tool's state file is."""
-    return place(state) / Key(boot_id(), tool, "a").name
+    return place(state) / BudgetKey(boot_id(), tool, "a").name
 
 
 def sweep() -> None:
     """Sweep the root."""
     directory = open_state(ROOT, boot_id(), find_state_directory())
     try:
-        ledger_maintenance.sweep(directory, rings.now_ticks())
+        ledger_maintenance.remove_idle_budgets(directory, rings.now_ticks())
     finally:
         os.close(directory)
 
@@ -53,7 +53,7 @@ def sweep() -> None:
 def drop(tool: str) -> None:
     """Drop a budget."""
     directory = open_state(ROOT, boot_id(), find_state_directory())
-    ledger_maintenance.drop(directory, Key(boot_id(), tool, "a").name)
+    ledger_maintenance.remove_budget(directory, BudgetKey(boot_id(), tool, "a").name)
     os.close(directory)
 
 
@@ -69,7 +69,7 @@ def test_a_sweep_revives_no_file_that_was_replaced_while_it_opened_it(monkeypatc
     """It opened the old file by name; meanwhile an edit replaced it, and a service still has it mapped."""
     service = FileBudgets(ROOT)
     assert service.hit("t", "a", 6)
-    name, opened, lock = Key(boot_id(), "t", "a").name, os.open, host.fcntl.flock
+    name, opened, lock = BudgetKey(boot_id(), "t", "a").name, os.open, host.fcntl.flock
     seen: list[int] = []
 
     def slow_open(path: Any, flags: int, *args: Any, **named: Any) -> int:
@@ -100,18 +100,18 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
     with file_of(state, "t").open("r+b") as file:
         file.seek(64 + 8 * 3)
         file.write(b"\xff")
-    other, closed = FileBudgets(ROOT), ledger_maintenance.close
+    other, closed = FileBudgets(ROOT), ledger_maintenance.quarantine
 
     def slow_close(*args: Any) -> None:
-        monkeypatch.setattr(host, "LONGEST_LOCK_WAIT", 0.001)
+        monkeypatch.setattr(host, "MAX_LOCK_WAIT", 0.001)
         try:
-            file = other._mapped("t", "a")
+            file = other._map_file("t", "a")
             if file is not None:
-                other._kept = {"t": {"a": (mapped_ledger._asked(file), file)}}
+                other._kept = {"t": {"a": (mapped_ledger._start_hits(file), file)}}
         finally:
             closed(*args)
 
-    monkeypatch.setattr(ledger_maintenance, "close", slow_close)
+    monkeypatch.setattr(ledger_maintenance, "quarantine", slow_close)
     with pytest.raises(StateError):
         Ledger(ROOT, find_state_directory()).take("t", "a", 50)
     assert other.hit("t", "a", 50) is False
@@ -196,7 +196,7 @@ def test_housekeeping_that_fails_changes_no_answer(state: Path, monkeypatch: pyt
         def full(*_: object) -> None:
             raise OSError(28, "full")
 
-        monkeypatch.setattr(ledger_maintenance, "sweep", full)
+        monkeypatch.setattr(ledger_maintenance, "remove_idle_budgets", full)
     assert in_child(lambda: Ledger(ROOT, find_state_directory()).take("u", "a", 3)) == ALLOWED
     assert in_child(lambda: FileBudgets(ROOT).hit("v", "a", 3)) == ALLOWED
 
@@ -243,7 +243,7 @@ def test_a_budget_of_any_size_can_be_used_up_for_ever(monkeypatch: pytest.Monkey
     now = [50_000_000]
     monkeypatch.setattr(rings, "now_ticks", lambda: now[0])
     limit = 10**30
-    most = ledger.LARGEST_LIMIT
+    most = ledger.MAX_LIMIT
     for _ in range(40):
         assert Ledger(ROOT, find_state_directory()).take("t", "a", limit, most // 2).consumed == most // 2
         now[0] += WINDOW_TICKS // 2
@@ -256,7 +256,7 @@ def test_a_budget_of_any_size_can_be_used_up_for_ever(monkeypatch: pytest.Monkey
 def test_a_network_file_system_is_refused_by_whoever_comes_first(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the operator made the directory, and where the one who asked first was killed."""
     assert state.is_dir()
-    monkeypatch.setattr(ledger_directory, "file_system", lambda *_: "nfs4")
+    monkeypatch.setattr(ledger_directory, "find_file_system", lambda *_: "nfs4")
     for _ in range(2):
         with pytest.raises(StateError, match="nfs4"):
             Ledger(ROOT, find_state_directory()).take("t", "a", 1)

@@ -11,7 +11,7 @@ from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.settings.write import SettingsFile, set_value, unset_value
 from cortex_policy.state import Root
-from cortex_policy.state.enforcement import settings_of
+from cortex_policy.state.enforcement import effective_settings
 
 OLD = '# by hand\nsensitive = "ask"\n'
 NEW = '# by hand\nsensitive = "deny"\n'
@@ -40,7 +40,7 @@ def test_a_writer_of_settings_that_dies_leaves_one_of_both(
         text = file.read_text()
         assert text in (OLD, NEW)
         seen.add(text)
-        assert settings_of(str(root)).sensitive in ("ask", "deny")
+        assert effective_settings(str(root)).sensitive in ("ask", "deny")
         file.write_text(OLD)
         assert set_value(target, "stamp", "require", yes)
         assert unset_value(target, "stamp", yes)

@@ -10,7 +10,7 @@ from writes import crash, end, made, spawn
 
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.transaction.writer import write_transaction
-from cortex_policy.state.stamp import digest_of
+from cortex_policy.state.stamp import grant_digest
 
 
 @pytest.mark.parametrize("kills", [80, pytest.param(150, marks=pytest.mark.storm)])
@@ -40,14 +40,14 @@ def test_a_reader_sees_no_version_go_back(tmp_path: Path, writes: int) -> None:
         Evidence(tmp_path / "evidence"),
     )
     reader = spawn(lambda: read_always(root, numbers, evidence))
-    states = {digest_of(path.read_bytes()) for path in Path(root.tools).iterdir()}
+    states = {grant_digest(path.read_bytes()) for path in Path(root.tools).iterdir()}
     with write_transaction(root) as writer:
         for number in range(writes):
             grant_id = SET[number % len(SET)]
             old = writer.grants.read(grant_id) or b""
             new = apply_edit(old.decode(), GrantEdit(rate=2000 + number), grant_id).text.encode()
             assert writer.write(grant_id, old, new) == number + 2
-            states.add(digest_of(new))
+            states.add(grant_digest(new))
     end(reader)
     lines = evidence.lines()
     assert [line for line in lines if line[0] == "fault"] == []

@@ -36,9 +36,9 @@ from cortex_policy.manage.history.log import entries_newest_first
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import NEW
-from cortex_policy.state.history_entry import Entry
-from cortex_policy.state.stamp import digest_of
+from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
+from cortex_policy.state.history_entry import HistoryEntry
+from cortex_policy.state.stamp import grant_digest
 
 WORKERS = 3
 GAP = 0.02  # seconds between two events, at most
@@ -105,7 +105,7 @@ class Run:
         self.version, self.rates = 1, dict.fromkeys(SET, 1000)
         self.stood, self.grants = self._files(), self._stamp().grants  # when all was looked at last
         for data in self._files().values():
-            evidence.note("made", digest_of(data))
+            evidence.note("made", grant_digest(data))
 
     def until(self, kills: int) -> None:
         """Go on until so many processes were killed; a reader watches all the while."""
@@ -162,15 +162,18 @@ class Run:
 
     def _look(self, before: dict[str, int], edited: set[str], began: int) -> None:
         """Let the next command heal, then hold everything against what may be."""
-        stamp = stamps.read(self.root)
+        stamp = stamps.read_stamp(self.root)
         self.counts["healed by the next command"] += stamp is not None and bool(stamp.pending)
         if self.numbers.get("settings begun") > before["settings begun"]:
             self.faults += [f"after {self.counts['kills']} kills: {fault}" for fault in configured.faults(self.root)]
         with write_transaction(self.root):
             pass
         policy, files = Path(self.root.tools).parent, self._files()
-        self._must(not [name for name in policy.rglob("*") if name.name.startswith(NEW)], "a temporary file is left")
-        stamp = stamps.read(self.root)
+        self._must(
+            not [name for name in policy.rglob("*") if name.name.startswith(TEMPORARY_PREFIX)],
+            "a temporary file is left",
+        )
+        stamp = stamps.read_stamp(self.root)
         if stamp is None or stamp.pending:
             raise AssertionError(stamp)
         self._must(not (policy / "history" / "pending.json").exists(), "an entry is pending still")
@@ -183,16 +186,16 @@ class Run:
             self._look_at(grant_id, data, before, edited)
 
     def _stamp(self) -> stamps.Stamp:
-        stamp = stamps.read(self.root)
+        stamp = stamps.read_stamp(self.root)
         if stamp is None:
             raise AssertionError
         return stamp
 
     def _look_at_history(self, stamp: stamps.Stamp) -> None:
         """Hold the entries since the last look against the two states that they must lead from and to."""
-        found = list(history.read(self.root, stamp))
-        self._must(all(isinstance(one, Entry) for one in found), f"{found} are not all entries")
-        since = [one for one in found if isinstance(one, Entry) and one.version > self.version]
+        found = list(history.read_history(self.root, stamp))
+        self._must(all(isinstance(one, HistoryEntry) for one in found), f"{found} are not all entries")
+        since = [one for one in found if isinstance(one, HistoryEntry) and one.version > self.version]
         back = [one for one in entries_newest_first(stamp, found) if one.version > self.version]
         self._must(since == back, f"{since} are not {back}")
         expected = list(range(stamp.version, self.version, -1))
@@ -259,7 +262,7 @@ class Run:
 
     def _accept(self) -> None:
         for data in self._files().values():  # a hand that changes a number in place does not know the rest
-            self.evidence.note("made", digest_of(data))
+            self.evidence.note("made", grant_digest(data))
         stamp, changed = manage_stamp.write_stamp(self.root)
         self._must(changed and stamp.version == self.version + 1, "a hand edit could not be accepted")
         self.version = stamp.version

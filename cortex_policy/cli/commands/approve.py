@@ -8,7 +8,7 @@ from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.core.text import printable
-from cortex_policy.state.roots import refuse_ambiguous
+from cortex_policy.state.roots import raise_if_ambiguous
 
 RequestArgument = Annotated[
     str, typer.Argument(metavar="ID", help="Id of the request, as the denial names it.", show_default=False)
@@ -34,7 +34,7 @@ def approve(
     from cortex_policy.cli.output.approvals import request_text  # noqa: PLC0415 - no other command needs these
     from cortex_policy.manage.approvals import get_request  # noqa: PLC0415
 
-    refuse_ambiguous(root)
+    raise_if_ambiguous(root)
     plea = get_request(request_id, root)
     if not yes:
         typer.echo(request_text(plea), nl=False, err=True)
@@ -57,7 +57,7 @@ def _answer(request_id: str, root: str | None, *, approved: bool, json: bool) ->
     from cortex_policy.cli.output.approvals import request_to_json  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import answer_request  # noqa: PLC0415
 
-    refuse_ambiguous(root)
+    raise_if_ambiguous(root)
     done = answer_request(request_id, root, approved=approved)
     plea = done.request
     if json:

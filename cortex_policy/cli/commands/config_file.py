@@ -13,7 +13,7 @@ from cortex_policy.cli.roots import find_inner_root, inner_root_name
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.core.text import printable
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,11 +131,11 @@ def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
     from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
 
     if not is_attended():
-        raise NotDone("nobody is there to edit: it needs a terminal", "use `cortex-policy config set`")
+        raise NotDoneError("nobody is there to edit: it needs a terminal", "use `cortex-policy config set`")
     terminal = EditScreen(choose_editor(os.environ, configured_editor(target.root)), os.path.basename(target.file))
     outcome = run(target, lock_wait(wait_seconds), terminal)
     if outcome.status == "cancelled":
-        raise NotDone("cancelled")
+        raise NotDoneError("cancelled")
     if outcome.status == "saved":
         typer.echo(printable(f"saved `{target.file}`"))
 

@@ -9,7 +9,7 @@ from cortex_policy.cli.options import RootOption
 from cortex_policy.cli.prompts import WaitOption, is_attended, lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 
 def edit(
@@ -39,12 +39,12 @@ def edit(
 
     if not is_attended():
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
-        raise NotDone("nobody is there to edit: it needs a terminal", hint)
+        raise NotDoneError("nobody is there to edit: it needs a terminal", hint)
     found = find_inner_root(root)
     terminal = EditScreen(choose_editor(os.environ, configured_editor(found)), f"{grant_id}.json")
     outcome = run(found, grant_id, lock_wait(wait_seconds), terminal)
     if outcome.status == "cancelled":
-        raise NotDone("cancelled")
+        raise NotDoneError("cancelled")
     if outcome.status == "saved":
         stamped = "the next write finishes its stamp" if outcome.version is None else f"version {outcome.version}"
         typer.echo(printable(f"saved `{grant_id}`, {stamped}"))

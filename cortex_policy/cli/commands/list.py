@@ -10,7 +10,7 @@ from cortex_policy.core.text import printable
 from cortex_policy.manage.emergency_stop import active_stops
 from cortex_policy.manage.listing import GrantRow, grant_rows, stamp_error
 from cortex_policy.manage.settings_problems import settings_error
-from cortex_policy.state.emergency_stop import resuming
+from cortex_policy.state.emergency_stop import resume_command
 
 COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 
@@ -45,7 +45,7 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     broken = stamp_error(found)
     if broken is not None:
         typer.echo(printable(f"stamp: {broken.detail}"), err=True)
-    ending = [stop.hint or f"an operator ends the stop with `{resuming(found)}`" for stop in stops]
+    ending = [stop.hint or f"an operator ends the stop with `{resume_command(found)}`" for stop in stops]
     print_hints(
         [
             unset.hint if unset is not None else "",

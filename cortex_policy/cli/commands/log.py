@@ -10,7 +10,7 @@ from cortex_policy.cli.output.table import print_json, print_rows, print_warning
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.history import log as history_log
-from cortex_policy.state.history_entry import Entry
+from cortex_policy.state.history_entry import HistoryEntry
 
 COLUMNS = ("VERSION", "WHEN", "WHO", "WHAT", "MEANING")
 
@@ -49,20 +49,20 @@ def log(
         typer.echo(printable(f"no write{of} is known{why}"), err=True)
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _row(entry: HistoryEntry) -> tuple[str, ...]:
     what = f"{entry.command} {', '.join(entry.ids)}".strip()
     return (str(entry.version), entry.written_at, str(entry.author), what, _meaning(entry))
 
 
-def _meaning(entry: Entry) -> str:
-    if entry.is_blind:
+def _meaning(entry: HistoryEntry) -> str:
+    if entry.has_unknown_previous:
         return "stamped as they stood; no way back"
     if entry.verdict is None:
         return "edited by hand, and accepted"
     return f"{entry.verdict}: {entry.widened}" if entry.widened else entry.verdict
 
 
-def _log_to_json(found: history_log.HistoryLog, entries: list[Entry]) -> dict[str, object]:
+def _log_to_json(found: history_log.HistoryLog, entries: list[HistoryEntry]) -> dict[str, object]:
     return {
         "entries": [_entry_to_json(entry) for entry in entries],
         "problems": [{"file": damage.file, "problem": damage.problem} for damage in found.corrupt_entries],
@@ -70,7 +70,7 @@ def _log_to_json(found: history_log.HistoryLog, entries: list[Entry]) -> dict[st
     }
 
 
-def _entry_to_json(entry: Entry) -> dict[str, object]:
+def _entry_to_json(entry: HistoryEntry) -> dict[str, object]:
     return {
         "version": entry.version,
         "written_at": entry.written_at,
@@ -83,5 +83,5 @@ def _entry_to_json(entry: Entry) -> dict[str, object]:
         "grants": [
             {"id": one.id, "old": one.old, "new": one.new, "kept": one.is_known} for one in entry.changes
         ],
-        "blind": entry.is_blind,
+        "blind": entry.has_unknown_previous,
     }  # fmt: skip

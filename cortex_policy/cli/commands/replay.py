@@ -8,7 +8,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 if TYPE_CHECKING:
     from cortex_policy.manage.replay.replay import ReplayResult
@@ -70,7 +70,9 @@ def replay(
     else:
         replay_output.print_replay(done)
     if fail_on is not None and done.is_inconclusive:  # a gate that sees nothing lets everything through
-        raise NotDone("no call of the log could be decided", "see what it is about with `cortex-policy replay --json`")
+        raise NotDoneError(
+            "no call of the log could be decided", "see what it is about with `cortex-policy replay --json`"
+        )
     if fail_on is not None and _has_failing_flip(done, fail_on):
         raise typer.Exit(1)
 

@@ -36,7 +36,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp show --json
     """
     found = find_inner_root(root)
-    stamp, doubt = stamps.read(found), manage_stamp.unsafe_stamp_error(found)
+    stamp, doubt = stamps.read_stamp(found), manage_stamp.unsafe_stamp_error(found)
     if json:
         print_json({"stamp": _stamp_to_json(stamp), "warning": doubt.detail if doubt else None})
         return

@@ -9,7 +9,7 @@ from cortex_policy.cli.output.table import print_hints, print_json, stop_to_json
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import printable
 from cortex_policy.manage import emergency_stop
-from cortex_policy.state.emergency_stop import resuming
+from cortex_policy.state.emergency_stop import resume_command
 from cortex_policy.state.roots import find_all_roots
 
 if TYPE_CHECKING:
@@ -63,4 +63,4 @@ def _print_result(root: "Root", done: emergency_stop.StopResult, reason: str, *,
     typer.echo(printable(f"stopped {sentence}" if done.is_changed else f"nothing to do: stopped {sentence}"))
     is_lost = reason and (not done.is_changed or done.stop.reason is None)
     lost = f"your reason is not kept; a reason is the first line of `{done.stop.file}`" if is_lost else ""
-    print_hints([f"end it with `{resuming(root)}`", lost])
+    print_hints([f"end it with `{resume_command(root)}`", lost])

@@ -12,7 +12,7 @@ from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import plural, printable
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, parse_since, read_logs
-from cortex_policy.state.settings import value_of
+from cortex_policy.state.settings import read_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def open_lines(
 
 def configured_log(root: "Root | None") -> str:
     """Return the audit log of the settings; raise UsageError where there is none."""
-    named = value_of("audit.file", root.path if root is not None else None)
+    named = read_setting("audit.file", root.path if root is not None else None)
     if isinstance(named, str):
         return named
     hint = "name one, or set one with `cortex-policy config set audit.file /var/log/cortex/audit.jsonl`"

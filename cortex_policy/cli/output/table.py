@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import GrantError
     from cortex_policy.manage.budgets import BudgetStatus
-    from cortex_policy.state.emergency_stop import Stop
+    from cortex_policy.state.emergency_stop import EmergencyStop
 
 
 def json_line(value: object, indent: int | None = None) -> str:
@@ -55,7 +55,7 @@ def settings_error_to_json(error: "GrantError | None") -> dict[str, object] | No
     return None if error is None else {"problem": error.detail, "hint": error.hint or None}
 
 
-def stop_to_json(stop: "Stop | None") -> dict[str, object] | None:
+def stop_to_json(stop: "EmergencyStop | None") -> dict[str, object] | None:
     """Return an emergency stop as it is printed in JSON, None where there is none."""
     if stop is None:
         return None

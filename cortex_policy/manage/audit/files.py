@@ -4,8 +4,8 @@ import os
 from contextlib import ExitStack, contextmanager
 
 from cortex_policy.manage.audit.reader import STDIN, oldest_first, open_log
-from cortex_policy.state.audit_rotated_names import rotated, unpacked
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.audit_rotated_names import rotated_logs, uncompressed_name
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,10 +20,12 @@ def list_log_files(file: str) -> list[str]:
     rotated the log itself is left out, and so is what is packed in another way. Raises NotDone.
     """
     try:
-        numbered, dated = rotated(file)
+        numbered, dated = rotated_logs(file)
     except OSError as error:
-        raise NotDone(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
-    before = [name for name in (*reversed(dated), *reversed(numbered)) if name.removesuffix(".gz") == unpacked(name)]
+        raise NotDoneError(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
+    before = [
+        name for name in (*reversed(dated), *reversed(numbered)) if name.removesuffix(".gz") == uncompressed_name(name)
+    ]
     if numbered and dated:
         before = oldest_first(before)
     # where there is nothing at all, opening it says so

@@ -13,7 +13,7 @@ from itertools import chain
 from json import JSONDecoder
 
 from cortex_policy.core.model import REASONS, UsageError
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _first_event_time(name: str) -> float:
     try:
         with open_log(name) as file:
             return next(map(_event_time, filter(_event_time, file.readlines(_MAX_BYTES_TO_FIRST_EVENT))), 0.0)
-    except (NotDone, EOFError, OSError, zlib.error):
+    except (NotDoneError, EOFError, OSError, zlib.error):
         return 0.0
 
 
@@ -164,7 +164,7 @@ def open_log(name: str) -> "Iterator[BinaryIO]":
         if isinstance(error, gzip.BadGzipFile):
             raise
         why = getattr(error, "strerror", None) or str(error)
-        raise NotDone(f"`{name}`: {why.lower()}") from None
+        raise NotDoneError(f"`{name}`: {why.lower()}") from None
 
 
 def _split_lines(file: "BinaryIO", tally: ReadCounts) -> "Iterator[bytes]":

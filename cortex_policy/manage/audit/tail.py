@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 
 from cortex_policy.manage.audit.files import file_identity, list_log_files, open_logs
 from cortex_policy.manage.audit.reader import MAX_LINE_BYTES
-from cortex_policy.state.audit_rotated_names import unpacked
+from cortex_policy.state.audit_rotated_names import uncompressed_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def tail_log(file: str, most: int, is_over: "Callable[[], bool] | None" = None) 
 
     `is_over` is asked whenever there is nothing to read, and is the one to wait. Raises NotDone.
     """
-    names = [name for name in list_log_files(file) if unpacked(name) == name]
+    names = [name for name in list_log_files(file) if uncompressed_name(name) == name]
     with open_logs(names) as files:
         found: list[bytes] = []
         position = 0
@@ -87,7 +87,7 @@ def _open_newer_logs(file: str, current: "BinaryIO") -> "list[BinaryIO]":
     seen, found = {file_identity(current)}, []
     for name in reversed(list_log_files(file)):
         log: BinaryIO | None = None
-        if unpacked(name) == name:
+        if uncompressed_name(name) == name:
             with suppress(OSError):  # it is renamed this moment
                 log = open(name, "rb")  # noqa: SIM115 - closed by whoever reads it
         if log is None:

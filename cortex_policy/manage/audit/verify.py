@@ -14,7 +14,7 @@ from cortex_policy.core.audit_chain import (
     previous_digest,
 )
 from cortex_policy.core.model import UsageError, Value
-from cortex_policy.state.audit_rotated_names import unpacked
+from cortex_policy.state.audit_rotated_names import uncompressed_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class _ChainVerifier:
 
     def start_file(self, file: str) -> None:
         """Begin a file."""
-        self._is_behind_packed = unpacked(self._file) != self._file
+        self._is_behind_packed = uncompressed_name(self._file) != self._file
         self._file, self._number, self._others = file, 0, []
         self._of_others = self._counts[OTHER]
         self._restart("")

@@ -9,7 +9,7 @@ from cortex_policy.manage.validation.targets import absolute_path
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.roots import find_inner_root
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _file_targets(path: str, named: str | None) -> list[CaseFileTarget]:
 
 def _directory_targets(top: str, named: str | None) -> "Iterator[CaseFileTarget]":
     def stop(error: OSError) -> None:
-        raise NotDone(f"`{error.filename}`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{error.filename}`: {(error.strerror or str(error)).lower()}") from None
 
     for directory, below, names in os.walk(top, onerror=stop):
         below[:] = sorted(name for name in below if name != ".git")
@@ -85,7 +85,7 @@ def _targets_in(directory: str, root: Root) -> "Iterator[CaseFileTarget]":
     except FileNotFoundError:
         return
     except OSError as error:
-        raise NotDone(f"`{directory}`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{directory}`: {(error.strerror or str(error)).lower()}") from None
     for name in filter(is_case_file, names):
         yield CaseFileTarget(f"{directory}/{name}", display_path(f"{directory}/{name}"), root)
 

@@ -21,7 +21,7 @@ from cortex_policy.manage.cases.boundary_values import meets
 from cortex_policy.manage.cases.coverage import invalid_values_of, outermost_prefixes, valid_values_of
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, sandbox
-from cortex_policy.state.paths import places
+from cortex_policy.state.paths import resolve_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def generate_cases(grant: Grant, file: str) -> CaseFile:
 
 
 def _decide(grant: Grant, wish: Candidate, root: Sandbox) -> "Reason":
-    request = Request(wish.action, wish.args, places(grant, root.origin, wish.args, root.protected, root.path))
+    request = Request(wish.action, wish.args, resolve_paths(grant, root.origin, wish.args, root.protected, root.path))
     refused = check_rules(grant, request)
     return ALLOWED if refused is None else refused.reason
 

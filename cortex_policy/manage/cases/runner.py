@@ -11,8 +11,8 @@ from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileError
 from cortex_policy.manage.cases.sandbox import sandbox
-from cortex_policy.state.paths import places
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.paths import resolve_paths
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def run_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
             results.append(run.run(case))
             if steps.is_used_up:
                 why = f"up to `{case.name:.100}` the cases take more than {MAX_SHARED_STEPS:,} steps in patterns"
-                raise NotDone(why, "give shorter values, or have fewer of these cases")
+                raise NotDoneError(why, "give shorter values, or have fewer of these cases")
     if file.is_complete and not any(result.failures for result in results):
         results += _missing_coverage(file, subject, run.seen)
     return FileResult(file.file, file.grant_id, tuple(results), (), tuple(run.seen))
@@ -131,7 +131,9 @@ class _CaseRunner:
 
     def _build_request(self, case: Case) -> Request:
         root = self._root
-        there = places(self._subject.grant, root.origin, case.args, root.protected, root.start_directory(case.cwd))
+        there = resolve_paths(
+            self._subject.grant, root.origin, case.args, root.protected, root.start_directory(case.cwd)
+        )
         return Request(case.action, case.args, there, case.cost)
 
     def _decide_by_rate(self, request: Request) -> Decision:

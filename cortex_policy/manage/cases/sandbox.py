@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from cortex_policy.core.model import Origin, Value
 from cortex_policy.manage.cases.signals import defer_signals
-from cortex_policy.state.paths import Guarded
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.paths import ProtectedPaths
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Sandbox(Value):
 
     path: str
     origin: Origin
-    protected: Guarded
+    protected: ProtectedPaths
 
     def start_directory(self, cwd: str) -> str:
         """Return where relative paths of a case start."""
@@ -86,7 +86,9 @@ def sandbox(tree: FileTree) -> "Iterator[Sandbox]":
         try:
             directory = TemporaryDirectory(prefix="cortex-policy-", ignore_cleanup_errors=True)
         except OSError as error:
-            raise NotDone(f"no temporary directory: {(error.strerror or str(error)).lower()}", "see TMPDIR") from None
+            raise NotDoneError(
+                f"no temporary directory: {(error.strerror or str(error)).lower()}", "see TMPDIR"
+            ) from None
         with directory as top, disturbed():
             yield _build(f"{os.path.realpath(top)}/root", tree)
 
@@ -96,9 +98,9 @@ def _build(root: str, tree: FileTree) -> Sandbox:
         _create_tree(root, tree)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "cannot be named so here"
-        raise NotDone(f"the tree cannot be made: {why.lower()}") from None
+        raise NotDoneError(f"the tree cannot be made: {why.lower()}") from None
     identities = [_identity(path) for path in (root, f"{root}/.cortex/policy", f"{root}/{_TOOLS}")]
-    return Sandbox(root, Origin(root, "", "", *identities), Guarded(frozenset(identities[1:]), ()))
+    return Sandbox(root, Origin(root, "", "", *identities), ProtectedPaths(frozenset(identities[1:]), ()))
 
 
 def _create_tree(root: str, tree: FileTree) -> None:

@@ -14,10 +14,10 @@ from cortex_policy.manage.cases.serializer import to_toml
 from cortex_policy.manage.cases.suite import GrantLoader
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.state import Root
-from cortex_policy.state.atomic_write import create
-from cortex_policy.state.grants import Directory, Trust, check_id
+from cortex_policy.state.atomic_write import atomic_create
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
 from cortex_policy.state.safe_directories import make_directory, open_below
-from cortex_policy.state.writer_lock import NotDone, check_straight
+from cortex_policy.state.writer_lock import NotDoneError, check_not_replaced
 
 
 class FirstCases(Value):
@@ -35,21 +35,23 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
     entries = len(subject.grant.actions) + len(subject.grant.args) + len(subject.grant.fs_scope)
     if entries > MAX_CANDIDATES:
         why = f"`{grant_id}` has {entries:,} actions, arguments and scopes, and first cases are for {MAX_CANDIDATES:,}"
-        raise NotDone(why, "write cases of what matters by hand")
+        raise NotDoneError(why, "write cases of what matters by hand")
     names = [f"{grant_id}{suffix}" for suffix in (TOML_SUFFIX, JSON_SUFFIX)]
     file, cover = draft_case_file(subject, display_path(f"{root.path}{TESTS_DIRECTORY}/{names[0]}"))
     data = to_toml(file).encode()
     if len(data) > MAX_BYTES:
-        raise NotDone(f"`{file.file}` would be larger than {MAX_BYTES} bytes", "write cases of what matters by hand")
+        raise NotDoneError(
+            f"`{file.file}` would be larger than {MAX_BYTES} bytes", "write cases of what matters by hand"
+        )
     try:
-        with Directory(Trust(root)) as policy:
-            check_straight(policy)
+        with PolicyDirectory(TrustCheck(root)) as policy:
+            check_not_replaced(policy)
             _write(policy.descriptor, names, data)
     except FileExistsError as error:
         where = display_path(f"{root.path}{TESTS_DIRECTORY}/{error.filename}")
-        raise NotDone(f"`{where}` is there already", f"run it with `cortex-policy test {quote(where)}`") from None
+        raise NotDoneError(f"`{where}` is there already", f"run it with `cortex-policy test {quote(where)}`") from None
     except OSError as error:
-        raise NotDone(f"`{file.file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{file.file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
     return FirstCases(file.file, len(file.cases), cover)
 
 
@@ -68,7 +70,7 @@ def _write(policy: int, names: list[str], data: bytes) -> None:
         for name in names:
             if _exists(directory, name):
                 raise FileExistsError(None, "exists", name)
-        create(directory, names[0], data)
+        atomic_create(directory, names[0], data)
     finally:
         os.close(directory)
 

@@ -10,7 +10,7 @@ from cortex_policy.manage.file_permissions import unsafe_warning
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.settings_problems import settings_warnings
 from cortex_policy.state import Root
-from cortex_policy.state.grants import Directory, Trust, with_context
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, with_context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class GrantLoader:
     def ids(self, root: Root) -> list[str]:
         """List the grants of a root."""
         try:
-            with Directory(Trust(root), "tools") as tools:
+            with PolicyDirectory(TrustCheck(root), "tools") as tools:
                 return tools.grant_ids()
         except FileNotFoundError:
             return []
@@ -128,9 +128,9 @@ class GrantLoader:
         return measure_coverage(subject.grant, subject.file, [one.passed_cases for one in tested])
 
     def _read(self, root: Root, grant_id: str) -> GrantUnderTest | GrantError:
-        trust = Trust(root)
+        trust = TrustCheck(root)
         try:
-            with Directory(trust, "tools") as tools:
+            with PolicyDirectory(trust, "tools") as tools:
                 data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
             grant = decode(data, grant_id)
         except (FileNotFoundError, GrantError) as error:

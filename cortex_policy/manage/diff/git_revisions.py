@@ -7,7 +7,7 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_INVALID, GRANT_UNSAFE, GrantError, UsageError
 from cortex_policy.state import Root
 from cortex_policy.state.grants import is_grant_id
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _FILE_MODES = (b"100644", b"100755", b"100664")
 _HEADS = ("HEAD", "@")
 
 
-class NoCommitsError(NotDone):
+class NoCommitsError(NotDoneError):
     """The branch has no commit yet: what comes first is compared with nothing."""
 
 
@@ -81,7 +81,7 @@ def _tree_id(root: str, revision: str) -> str:
     if revision in _HEADS and _is_unborn(root):
         raise NoCommitsError(f"`{revision}` has no commit yet")
     message = f"git knows no revision `{revision}` in `{root}`"
-    raise NotDone(message, "name a branch, a tag or a commit; in a shallow clone, fetch it first")
+    raise NotDoneError(message, "name a branch, a tag or a commit; in a shallow clone, fetch it first")
 
 
 def _is_unborn(root: str) -> bool:
@@ -111,7 +111,7 @@ def _read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
         header = output[at:end].split()
         if header[1] != b"blob":
             message = f"git has no object {header[0].decode()}"
-            raise NotDone(message, "in a partial clone, fetch it first")
+            raise NotDoneError(message, "in a partial clone, fetch it first")
         size = int(header[2])
         texts.append(output[end + 1 : end + 1 + size])
         at = end + 1 + size + 1
@@ -127,7 +127,7 @@ def _run_git(root: str, *words: str, given: bytes = b"") -> "subprocess.Complete
         )
     except OSError as error:
         message = f"`git` cannot be run: {os.strerror(error.errno or 0).lower()}"
-        raise NotDone(message) from None
+        raise NotDoneError(message) from None
 
 
 def _output(done: "subprocess.CompletedProcess[bytes]") -> bytes:
@@ -136,6 +136,6 @@ def _output(done: "subprocess.CompletedProcess[bytes]") -> bytes:
     return done.stdout
 
 
-def _git_error(done: "subprocess.CompletedProcess[bytes]") -> NotDone:
+def _git_error(done: "subprocess.CompletedProcess[bytes]") -> NotDoneError:
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"it ended with {done.returncode}"]
-    return NotDone(f"git: {lines[0].removeprefix('fatal: ')}")
+    return NotDoneError(f"git: {lines[0].removeprefix('fatal: ')}")

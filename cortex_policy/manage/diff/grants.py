@@ -10,7 +10,7 @@ from cortex_policy.manage.diff.git_revisions import NoCommitsError, grants_at_re
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
 from cortex_policy.manage.file_permissions import unsafe_warning
 from cortex_policy.state import Root
-from cortex_policy.state.grants import Directory, Trust, check_id, find_root, read_grant
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, find_root, read_grant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,8 +118,8 @@ def read_grants(
 ) -> "tuple[dict[str, TextOrError], list[str]]":
     """Return the text of the grants as they stand, and what is unsafe about their files, which only `check` refuses."""
     found: dict[str, TextOrError] = {}
-    trust = Trust(root)
-    with suppress(FileNotFoundError), Directory(trust, "tools") as tools:
+    trust = TrustCheck(root)
+    with suppress(FileNotFoundError), PolicyDirectory(trust, "tools") as tools:
         faults = list(trust.faults)
         for name in track(tools.grant_ids()):
             if grant_id in {None, name}:
@@ -131,7 +131,7 @@ def read_grants(
     return found, trust.faults
 
 
-def _text_or_error(tools: Directory, name: str) -> "TextOrError":
+def _text_or_error(tools: PolicyDirectory, name: str) -> "TextOrError":
     try:
         return tools.read(f"{name}.json", MAX_BYTES + 1)
     except GrantError as error:

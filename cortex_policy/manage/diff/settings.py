@@ -6,8 +6,8 @@ from cortex_policy.core.compare.grants import NARROWED, WIDENED, FieldComparison
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, USER, Layer, resolve_setting
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, settings_at_revision
-from cortex_policy.state.grants import Directory, Trust
-from cortex_policy.state.settings import LARGEST, NAME, file_of, layer, read_file
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, read_settings_file, settings_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def _higher_layers(place: str) -> "Iterator[Layer]":
         return
     system = Layer(SYSTEM, {}, {})
     with suppress(GrantError):  # it may have locked anything, or nothing
-        data = read_file(SYSTEM)
-        system = system if data is None else layer(SYSTEM, file_of(SYSTEM, None), data)
+        data = read_settings_file(SYSTEM)
+        system = system if data is None else decode_layer(SYSTEM, settings_file(SYSTEM, None), data)
     # a user may say less than the system, and the project holds for them too; what is locked they cannot
     names = system.values if place == USER else system.locked
     yield Layer(SYSTEM, {name: system.values[name] for name in names}, system.sources, system.locked)
@@ -54,7 +54,7 @@ def _higher_layers(place: str) -> "Iterator[Layer]":
 def _effective_values(place: str, file: str, data: bytes | None, above: "list[Layer]") -> "Values":
     """Return what counts where a file has such a text, None where it is wrong."""
     try:
-        own = layer(place, file, data) if data is not None else Layer(place, {}, {})
+        own = decode_layer(place, file, data) if data is not None else Layer(place, {}, {})
     except GrantError:
         return None
     values = {setting.name: resolve_setting([*above, own], setting.name).effective.value for setting in SETTINGS}
@@ -101,8 +101,8 @@ def _values_at_revision(root: "Root", revision: str) -> "Values":
 def _current_values(root: "Root") -> "Values":
     try:
         # INVARIANT: whatever its mode: a clone of CI may have any, and a gate must not take weaker for wrong
-        with Directory(Trust(root)) as policy:
-            return _parse_values(root, policy.read(NAME, LARGEST + 1))
+        with PolicyDirectory(TrustCheck(root)) as policy:
+            return _parse_values(root, policy.read(NAME, MAX_BYTES + 1))
     except FileNotFoundError:
         return {}
     except GrantError:
@@ -113,6 +113,6 @@ def _parse_values(root: "Root", data: bytes | None) -> "Values":
     if data is None:
         return {}
     try:
-        return layer(PROJECT, file_of(PROJECT, root.path), data).values
+        return decode_layer(PROJECT, settings_file(PROJECT, root.path), data).values
     except GrantError:
         return None

@@ -5,7 +5,7 @@ import re
 import shlex
 import shutil
 
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ def choose_editor(environment: "Mapping[str, str]", setting: str | None = None) 
         try:
             words = shlex.split(text)
         except ValueError as error:
-            raise NotDone(f"`{name}` cannot be read: {str(error).lower()}") from None
+            raise NotDoneError(f"`{name}` cannot be read: {str(error).lower()}") from None
         if words:
             return words
     for name in FALLBACKS:
         if shutil.which(name, path=environment.get("PATH")):
             return [name]
-    raise NotDone("no editor was found", "name one in `$VISUAL` or `$EDITOR`")
+    raise NotDoneError("no editor was found", "name one in `$VISUAL` or `$EDITOR`")
 
 
 def command_to_open(words: list[str], file: str, line: int) -> list[str]:

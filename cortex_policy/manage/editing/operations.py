@@ -8,9 +8,9 @@ from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.formatting import format_grant_text
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
-from cortex_policy.state.grants import Directory, Trust, check_id, is_grant_id, read_grant
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, is_grant_id, read_grant
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def preview_edit(root: Root, grant_id: str, wanted: set_fields.GrantEdit) -> Wri
 
 
 def edit_grant(
-    root: Root, grant_id: str, wanted: set_fields.GrantEdit, consent: "Consent", patience: Patience = AT_ONCE
+    root: Root, grant_id: str, wanted: set_fields.GrantEdit, consent: "Consent", patience: LockWait = NO_WAIT
 ) -> WriteResult:
     """Make a change to a grant; one that holds already writes nothing, and asks nobody."""
     check_id(grant_id)
@@ -71,7 +71,7 @@ def new_grant_text(wanted: set_fields.GrantEdit) -> str:
     return format_grant_text(set_fields.apply_edit(_NEW_GRANT, wanted).text)
 
 
-def create_grant(root: Root, grant_id: str, text: str, consent: "Consent", patience: Patience = AT_ONCE) -> WriteResult:
+def create_grant(root: Root, grant_id: str, text: str, consent: "Consent", patience: LockWait = NO_WAIT) -> WriteResult:
     """Write a new grant."""
     check_new_id(grant_id)
     with write_transaction(root, patience, "new") as writer:
@@ -79,7 +79,7 @@ def create_grant(root: Root, grant_id: str, text: str, consent: "Consent", patie
         return _write(writer, grant_id, None, text.encode(), consent)
 
 
-def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", patience: Patience = AT_ONCE) -> WriteResult:
+def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", patience: LockWait = NO_WAIT) -> WriteResult:
     """Write the bytes of a grant as a new one."""
     check_id(grant_id)
     check_new_id(other)
@@ -90,7 +90,7 @@ def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", patien
         return _write(writer, other, None, data, consent, writer.grants.mode(grant_id))
 
 
-def remove_grant(root: Root, grant_id: str, consent: "Consent", patience: Patience = AT_ONCE) -> WriteResult:
+def remove_grant(root: Root, grant_id: str, consent: "Consent", patience: LockWait = NO_WAIT) -> WriteResult:
     """Remove a grant, whether it is valid or not."""
     check_id(grant_id)
     with write_transaction(root, patience, "remove") as writer:
@@ -101,7 +101,7 @@ def remove_grant(root: Root, grant_id: str, consent: "Consent", patience: Patien
         return WriteResult(found.change, found.diff, is_written=True, version=writer.remove(grant_id, old))
 
 
-def rename_grant(root: Root, grant_id: str, other: str, patience: Patience = AT_ONCE) -> WriteResult:
+def rename_grant(root: Root, grant_id: str, other: str, patience: LockWait = NO_WAIT) -> WriteResult:
     """Give a grant another id; it allows what it allowed, so nobody is asked."""
     check_id(grant_id)
     check_new_id(other)
@@ -125,13 +125,13 @@ def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatRe
             yield FormatResult(grant_id, None, error)
 
 
-def format_grants(root: Root, grant_ids: tuple[str, ...], patience: Patience = AT_ONCE) -> "Iterator[FormatResult]":
+def format_grants(root: Root, grant_ids: tuple[str, ...], patience: LockWait = NO_WAIT) -> "Iterator[FormatResult]":
     """Write each grant in its canonical layout, and yield what became of it; one that cannot be is passed over."""
     with write_transaction(root, patience, "fmt") as writer:
         for grant_id in _ids_or_all(root, grant_ids):
             try:
                 written = _format_grant(writer, grant_id)
-            except (GrantError, NotDone) as error:
+            except (GrantError, NotDoneError) as error:
                 yield FormatResult(grant_id, None, error)
             else:
                 yield FormatResult(grant_id, written)
@@ -145,7 +145,7 @@ def _format_grant(writer: "Writer", grant_id: str) -> WriteResult:
     try:
         return _write(writer, grant_id, old, new)
     except OSError as error:  # told of this grant alone: those before it are written
-        raise NotDone(f"`{error.filename}`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{error.filename}`: {(error.strerror or str(error)).lower()}") from None
 
 
 def check_new_id(word: str) -> None:
@@ -187,7 +187,7 @@ def _read(writer: "Writer", grant_id: str) -> bytes:
 
 def _read_without_lock(root: Root, grant_id: str) -> bytes:
     try:
-        with Directory(Trust(root), "tools") as tools:
+        with PolicyDirectory(TrustCheck(root), "tools") as tools:
             return tools.read(f"{grant_id}.json", MAX_BYTES + 1)
     except FileNotFoundError:
         raise _missing_error(root, grant_id) from None
@@ -198,7 +198,7 @@ def _missing_error(root: Root, grant_id: str) -> Exception:
         read_grant(root, grant_id)  # it knows what ids there are
     except GrantError as error:
         return error
-    return NotDone(f"`{grant_id}` was made just now", "look at it, then try again")
+    return NotDoneError(f"`{grant_id}` was made just now", "look at it, then try again")
 
 
 def _refuse_existing(writer: "Writer", grant_id: str) -> None:
@@ -206,8 +206,10 @@ def _refuse_existing(writer: "Writer", grant_id: str) -> None:
         raise _exists_error(writer.root, grant_id)
 
 
-def _exists_error(root: Root, grant_id: str) -> NotDone:
-    return NotDone(f"`{grant_id}` is there already", f"see it with `cortex-policy show {grant_id}{root_option(root)}`")
+def _exists_error(root: Root, grant_id: str) -> NotDoneError:
+    return NotDoneError(
+        f"`{grant_id}` is there already", f"see it with `cortex-policy show {grant_id}{root_option(root)}`"
+    )
 
 
 def _refuse_invalid(root: Root, grant_id: str, data: bytes) -> None:
@@ -245,7 +247,7 @@ def _ids_or_all(root: Root, grant_ids: tuple[str, ...]) -> tuple[str, ...]:
     if grant_ids:
         return tuple(dict.fromkeys(grant_ids))
     try:
-        with Directory(Trust(root), "tools") as tools:
+        with PolicyDirectory(TrustCheck(root), "tools") as tools:
             return tuple(tools.grant_ids())
     except FileNotFoundError:
         return ()

@@ -12,9 +12,9 @@ from cortex_policy.schema.catalog import NOTE
 from cortex_policy.schema.lint import lint_grant
 from cortex_policy.schema.problems import Problem, locate
 from cortex_policy.state import Root
-from cortex_policy.state.edit_draft import Draft, left
-from cortex_policy.state.grants import Trust, check_id, with_context
-from cortex_policy.state.writer_lock import NotDone, Patience
+from cortex_policy.state.edit_draft import Draft, leftover_drafts
+from cortex_policy.state.grants import TrustCheck, check_id, with_context
+from cortex_policy.state.writer_lock import LockWait, NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class _Review(Value):
     change: GrantDiff | None = None
 
 
-def run_edit_session(root: Root, grant_id: str, patience: Patience, screen: EditorUI) -> EditResult:
+def run_edit_session(root: Root, grant_id: str, patience: LockWait, screen: EditorUI) -> EditResult:
     """Let an operator edit a grant while the writers' lock is held.
 
     Raises NotDone or GrantError for what stands in the way. Whatever ends it, the grant is the old one or the new one,
@@ -78,7 +78,7 @@ def run_edit_session(root: Root, grant_id: str, patience: Patience, screen: Edit
     with write_transaction(root, patience, "edit") as writer:
         original = _read_original(writer, grant_id)
         file = f"{root.tools}/{grant_id}.json"
-        for path in left(file):
+        for path in leftover_drafts(file):
             screen.say(f"note: an earlier session left its text in `{path}`")
         draft = Draft(file, original, MAX_BYTES + 1)
         session = EditSession(
@@ -92,7 +92,7 @@ def run_edit_session(root: Root, grant_id: str, patience: Patience, screen: Edit
         try:
             return session.run()
         finally:
-            if session.may_still_be_open or draft.settle(original, session.saved):
+            if session.may_still_be_open or draft.remove_unless_changed(original, session.saved):
                 screen.say(f"the text was left in `{draft.path}`")
 
 
@@ -101,9 +101,9 @@ def _read_original(writer: Writer, grant_id: str) -> bytes:
     root = writer.root
     original, file = writer.grants.read(grant_id), f"{root.tools}/{grant_id}.json"
     if original is None:
-        raise with_context(FileNotFoundError(None, None, file), Trust(root), grant_id)
+        raise with_context(FileNotFoundError(None, None, file), TrustCheck(root), grant_id)
     if len(original) > MAX_BYTES:
-        raise NotDone(f"`{file}` is larger than {MAX_BYTES} bytes", "mend it by hand")
+        raise NotDoneError(f"`{file}` is larger than {MAX_BYTES} bytes", "mend it by hand")
     writer.grants.check_permissions(grant_id)
     writer.check_stamped(grant_id, original)
     return original
@@ -199,15 +199,15 @@ class EditSession:
         """Read the copy; None, said why, where it is not there or is no file of its own."""
         try:
             return self._draft.read(self._last)
-        except NotDone as error:
+        except NotDoneError as error:
             self._screen.say(error.detail)
         return None
 
 
-def background_editor_error() -> NotDone:
+def background_editor_error() -> NotDoneError:
     """Return the error for an editor that ended at once and changed nothing: it may still have the text open."""
     hint = "an editor that goes on in the background must be told to wait, as in `EDITOR='code --wait'`"
-    return NotDone(ENDED_AT_ONCE, hint)
+    return NotDoneError(ENDED_AT_ONCE, hint)
 
 
 def _first_line(found: tuple[Problem, ...]) -> int:

@@ -7,13 +7,13 @@ from cortex_policy.manage.transaction.record import is_valid_grant
 from cortex_policy.manage.transaction.recovery import digest_or_none
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Directory, Trust, check_id
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.history import Damage
-from cortex_policy.state.history_entry import Entry, Kept
+from cortex_policy.state.history import CorruptEntry
+from cortex_policy.state.history_entry import GrantChange, HistoryEntry
 from cortex_policy.state.settings import history_keep
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ LOG_HINT = "see what is known with `cortex-policy log"
 class HistoryLog(Value):
     """What was written, the last first, what is no entry, who else could write there, and whether anything is kept."""
 
-    entries: tuple[Entry, ...]
-    corrupt_entries: tuple[Damage, ...]
+    entries: tuple[HistoryEntry, ...]
+    corrupt_entries: tuple[CorruptEntry, ...]
     unsafe_error: GrantError | None
     is_enabled: bool = True
 
@@ -46,13 +46,13 @@ def read_log(root: Root, grant_id: str | None = None) -> HistoryLog:
     if grant_id is not None:
         check_id(grant_id)
     try:
-        stamp = stamps.read(root)
+        stamp = stamps.read_stamp(root)
     except GrantError:  # a broken one is told by what needs it
         stamp = None
-    found = tuple(history.read(root, stamp))
-    written = tuple(one for one in found if isinstance(one, Entry) and _concerns(one, grant_id))
-    damages = tuple(one for one in found if isinstance(one, Damage))
-    return HistoryLog(written, damages, history.doubt(root), bool(written) or _is_enabled(root))
+    found = tuple(history.read_history(root, stamp))
+    written = tuple(one for one in found if isinstance(one, HistoryEntry) and _concerns(one, grant_id))
+    damages = tuple(one for one in found if isinstance(one, CorruptEntry))
+    return HistoryLog(written, damages, history.unsafe_history_error(root), bool(written) or _is_enabled(root))
 
 
 def _is_enabled(root: Root) -> bool:
@@ -65,9 +65,9 @@ def _is_enabled(root: Root) -> bool:
 def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     """Return a grant as it was at a version; raise GrantError (20) where there was none, NotDone where nobody knows."""
     check_id(grant_id)
-    stamp = stamps.read(root)
+    stamp = stamps.read_stamp(root)
     if stamp is None:
-        raise NotDone("there is no stamp, and so no version", f"make one with `{_stamp_command(root)}`")
+        raise NotDoneError("there is no stamp, and so no version", f"make one with `{_stamp_command(root)}`")
     kept = _first_change_after(root, stamp, grant_id, version)
     if kept is not None and kept.data is not None:
         require_trusted_text(root, grant_id, kept.data)
@@ -76,11 +76,15 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
         hint = f"{LOG_HINT} {grant_id}{root_option(root)}`"
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
     return GrantAtVersion(
-        grant_id, version, text, compare_bytes(grant_id, None, text), history.doubt(root) if kept else None
+        grant_id,
+        version,
+        text,
+        compare_bytes(grant_id, None, text),
+        history.unsafe_history_error(root) if kept else None,
     )
 
 
-def entries_newest_first(stamp: Stamp, found: "Iterable[Entry | Damage]") -> "Iterator[Entry]":
+def entries_newest_first(stamp: Stamp, found: "Iterable[HistoryEntry | CorruptEntry]") -> "Iterator[HistoryEntry]":
     """Yield the writes that led to a stamp, the last first, as far as each leads from state to state.
 
     Others are of another branch, or of a stamp that was removed since. Behind a blind one nothing is known.
@@ -88,30 +92,34 @@ def entries_newest_first(stamp: Stamp, found: "Iterable[Entry | Damage]") -> "It
     state: dict[str, str | None] = {**stamp.grants}
     version = stamp.version
     for entry in found:
-        if not isinstance(entry, Entry) or entry.version != version:
+        if not isinstance(entry, HistoryEntry) or entry.version != version:
             continue
         if all(state.get(one.id) == one.new for one in entry.changes):
             yield entry
-            if entry.is_blind:
+            if entry.has_unknown_previous:
                 return
             state |= {one.id: one.old for one in entry.changes}
             version -= 1
 
 
-def entries_since(root: Root, stamp: Stamp, version: int, found: "Iterable[Entry | Damage]") -> tuple[Entry, ...]:
+def entries_since(
+    root: Root, stamp: Stamp, version: int, found: "Iterable[HistoryEntry | CorruptEntry]"
+) -> tuple[HistoryEntry, ...]:
     """Return the writes after a version, the last first; raise NotDone where not all of them are known."""
     if version > stamp.version:
-        raise NotDone(f"the stamp is at version {stamp.version}, not at version {version} yet")
+        raise NotDoneError(f"the stamp is at version {stamp.version}, not at version {version} yet")
     reached, entries = stamp.version, []
     for entry in entries_newest_first(stamp, found):
         if reached <= version:
             break
-        if entry.is_blind:
-            raise NotDone(f"version {entry.version} stamped what stood there: what it was before, nobody knows")
+        if entry.has_unknown_previous:
+            raise NotDoneError(f"version {entry.version} stamped what stood there: what it was before, nobody knows")
         entries.append(entry)
         reached -= 1
     if reached > version:
-        raise NotDone(f"the history does not reach back to version {version}: {_end_of_history(root, stamp, reached)}")
+        raise NotDoneError(
+            f"the history does not reach back to version {version}: {_end_of_history(root, stamp, reached)}"
+        )
     return tuple(entries)
 
 
@@ -122,7 +130,7 @@ def _end_of_history(root: Root, stamp: Stamp, reached: int) -> str:
     return f"what it knows begins after version {reached}; {see}"
 
 
-def require_content(root: Root, one: Kept, entry: Entry) -> None:
+def require_content(root: Root, one: GrantChange, entry: HistoryEntry) -> None:
     """Raise NotDone for a grant whose bytes the history does not have."""
     if not one.is_known:
         why = (
@@ -131,20 +139,22 @@ def require_content(root: Root, one: Kept, entry: Entry) -> None:
         option = root_option(root)
         known = f"see `cortex-policy log {one.id}{option}`, then `cortex-policy undo --to VERSION{option}`"
         hint = f"an older text may be known: {known}"
-        raise NotDone(f"version {entry.version} {why} `{one.id}`: what it was before, nobody has", hint)
+        raise NotDoneError(f"version {entry.version} {why} `{one.id}`: what it was before, nobody has", hint)
 
 
 def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
     """Raise NotDone for a text that is no grant, from a history that another user can write."""
-    if not (is_valid_grant(text) or history.is_own(root)):
+    if not (is_valid_grant(text) or history.is_owned_by_caller(root)):
         hint = "whoever owns the history can bring it back"
-        raise NotDone(f"what the history has of `{grant_id}` is no grant, and another user could have written it", hint)
+        raise NotDoneError(
+            f"what the history has of `{grant_id}` is no grant, and another user could have written it", hint
+        )
 
 
-def _first_change_after(root: Root, stamp: Stamp, grant_id: str, version: int) -> Kept | None:
+def _first_change_after(root: Root, stamp: Stamp, grant_id: str, version: int) -> GrantChange | None:
     """Return what the first write after a version replaced; None where the grant was not written since."""
     found = None
-    for entry in entries_since(root, stamp, version, history.read(root, stamp)):
+    for entry in entries_since(root, stamp, version, history.read_history(root, stamp)):
         for one in entry.changes:
             if one.id == grant_id:
                 found = one, entry
@@ -156,18 +166,18 @@ def _first_change_after(root: Root, stamp: Stamp, grant_id: str, version: int) -
 
 def _current_text(root: Root, stamp: Stamp, grant_id: str) -> bytes | None:
     try:
-        with Directory(Trust(root), "tools") as tools:
+        with PolicyDirectory(TrustCheck(root), "tools") as tools:
             text: bytes | None = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
     except FileNotFoundError:
         text = None
     if digest_or_none(text) != stamp.grants.get(grant_id):
         hint = f"look at it, then accept it with `{_stamp_command(root)}`"
-        raise NotDone(f"`{grant_id}` was not written since, and differs from its stamp", hint)
+        raise NotDoneError(f"`{grant_id}` was not written since, and differs from its stamp", hint)
     return text
 
 
-def _concerns(entry: Entry, grant_id: str | None) -> bool:
-    return grant_id is None or grant_id in entry.ids or entry.is_blind
+def _concerns(entry: HistoryEntry, grant_id: str | None) -> bool:
+    return grant_id is None or grant_id in entry.ids or entry.has_unknown_previous
 
 
 def _stamp_command(root: Root) -> str:

@@ -16,10 +16,10 @@ from cortex_policy.manage.transaction.recovery import digest_or_none
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.grants import Directory, Trust, check_id
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.history_entry import Entry, Kept
-from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience
+from cortex_policy.state.history_entry import GrantChange, HistoryEntry
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ def combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
 
 def preview_undo(root: Root, wanted: UndoRequest) -> UndoResult:
     """Return what `undone` would write; take no lock."""
-    stamp = stamps.read(root)
+    stamp = stamps.read_stamp(root)
     if stamp is not None and stamp.pending:
-        raise NotDone("a write is going on, or was interrupted and is finished by the next", "try again")
+        raise NotDoneError("a write is going on, or was interrupted and is finished by the next", "try again")
     version, steps = _plan(root, stamp, wanted, lambda grant_id: _read_without_lock(root, grant_id))
     return UndoResult(version, tuple(step.preview() for step in steps))
 
 
-def undo_writes(root: Root, wanted: UndoRequest, consent: "Consent", patience: Patience = AT_ONCE) -> UndoResult:
+def undo_writes(root: Root, wanted: UndoRequest, consent: "Consent", patience: LockWait = NO_WAIT) -> UndoResult:
     """Go back, in one write for each grant, each complete in itself; what was changed last goes back first.
 
     Consent is asked for once, of all of it. What stops it on the way leaves the grants before it brought back, and the
@@ -123,7 +123,7 @@ def _run_step(writer: "Writer", step: UndoStep) -> int | None:
 def _as_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
     if isinstance(error, CortexPolicyError):
         return error
-    return NotDone(f"`{error.filename}`: {(error.strerror or str(error)).lower()}")
+    return NotDoneError(f"`{error.filename}`: {(error.strerror or str(error)).lower()}")
 
 
 def _plan(root: Root, stamp: "Stamp | None", wanted: UndoRequest, read: "Read") -> tuple[int, tuple[UndoStep, ...]]:
@@ -134,38 +134,42 @@ def _plan(root: Root, stamp: "Stamp | None", wanted: UndoRequest, read: "Read") 
             raise UsageError("an id and `--to` do not go together", "leave out one of them")
     if stamp is None:
         hint = f"make one with `cortex-policy stamp write{root_option(root)}`"
-        raise NotDone("there is no stamp, so nobody knows which write was the last", hint)
-    if unsafe := history.doubt(root):
+        raise NotDoneError("there is no stamp, so nobody knows which write was the last", hint)
+    if unsafe := history.unsafe_history_error(root):
         raise unsafe
     if wanted.version is not None:
-        entries, version = entries_since(root, stamp, wanted.version, history.read(root, stamp)), wanted.version
+        entries, version = entries_since(root, stamp, wanted.version, history.read_history(root, stamp)), wanted.version
     else:
         entry = _last_entry(root, stamp, wanted.id)
         entries, version = (entry,), entry.version - 1
     return version, _steps(root, entries, read)
 
 
-def _last_entry(root: Root, stamp: "Stamp", grant_id: str | None) -> Entry:
+def _last_entry(root: Root, stamp: "Stamp", grant_id: str | None) -> HistoryEntry:
     """Return the last write of the root, or of a grant that no later write stands in front of."""
     later: dict[str, int] = {}
-    for entry in entries_newest_first(stamp, history.read(root, stamp)):
+    for entry in entries_newest_first(stamp, history.read_history(root, stamp)):
         if grant_id is None or grant_id in entry.ids:
             for other in entry.ids:
                 if other in later:
                     hint = f"undo that first with `cortex-policy undo {other}{root_option(root)}`"
-                    raise NotDone(f"version {entry.version} wrote `{other}` too, as did version {later[other]}", hint)
+                    raise NotDoneError(
+                        f"version {entry.version} wrote `{other}` too, as did version {later[other]}", hint
+                    )
             if not entry.changes:
-                raise NotDone(f"version {entry.version} stamped what stood there: what it was before, nobody knows")
+                raise NotDoneError(
+                    f"version {entry.version} stamped what stood there: what it was before, nobody knows"
+                )
             return entry
         later |= {other: later.get(other, entry.version) for other in entry.ids}
     what = f"how version {stamp.version} was made" if grant_id is None else f"a write of `{grant_id}` that led here"
-    raise NotDone(f"the history does not know {what}", f"{LOG_HINT}{root_option(root)}`")
+    raise NotDoneError(f"the history does not know {what}", f"{LOG_HINT}{root_option(root)}`")
 
 
-def _steps(root: Root, entries: tuple[Entry, ...], read: "Read") -> tuple[UndoStep, ...]:
+def _steps(root: Root, entries: tuple[HistoryEntry, ...], read: "Read") -> tuple[UndoStep, ...]:
     """Return what becomes of each grant that was written, the last one first; where two are a rename, one step."""
     now: dict[str, str | None] = {}
-    then: dict[str, tuple[Kept, Entry]] = {}
+    then: dict[str, tuple[GrantChange, HistoryEntry]] = {}
     for entry in entries:
         for one in entry.changes:
             now.setdefault(one.id, one.new)
@@ -216,7 +220,7 @@ def _join_renames(steps: list[UndoStep]) -> tuple[UndoStep, ...]:
 
 def _read_without_lock(root: Root, grant_id: str) -> bytes | None:
     try:
-        with Directory(Trust(root), "tools") as tools:
+        with PolicyDirectory(TrustCheck(root), "tools") as tools:
             return tools.read(f"{grant_id}.json", MAX_BYTES + 1)
     except FileNotFoundError:
         return None

@@ -12,9 +12,9 @@ from typing import NamedTuple
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import Value
 from cortex_policy.state import read_all
-from cortex_policy.state.atomic_write import create
-from cortex_policy.state.safe_directories import open_straight
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.atomic_write import atomic_create
+from cortex_policy.state.safe_directories import open_without_links
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,11 +98,13 @@ def find_repository(path: str) -> str:
     top = path
     while not os.path.lexists(f"{top.rstrip('/')}/.git"):
         if top == "/":
-            raise NotDone(f"`{path}` is in no git repository", "make one with `git init`, and ask for its hooks again")
+            raise NotDoneError(
+                f"`{path}` is in no git repository", "make one with `git init`, and ask for its hooks again"
+            )
         top = os.path.dirname(top)
     may_write = os.access(top, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
     if not may_write and not os.path.lexists(f"{top.rstrip('/')}/{CONFIGURATION}"):
-        raise NotDone(f"`{top}` cannot be written to")
+        raise NotDoneError(f"`{top}` cannot be written to")
     return top
 
 
@@ -111,15 +113,15 @@ def configure_hooks(root: "Root", top: str) -> HookConfiguration:
     file, below = f"{top.rstrip('/')}/{CONFIGURATION}", os.path.relpath(root.path, top)
     block = indent(_hooks_block(below), "  ")
     try:
-        directory = open_straight(top)
+        directory = open_without_links(top)
         try:
-            create(directory, CONFIGURATION, f"repos:\n{block}".encode())
+            atomic_create(directory, CONFIGURATION, f"repos:\n{block}".encode())
         except FileExistsError:
             return _existing_configuration(file, below, directory)
         finally:
             os.close(directory)
     except OSError as error:
-        raise NotDone(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
     return HookConfiguration(file, MADE, block)
 
 

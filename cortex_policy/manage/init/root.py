@@ -9,8 +9,8 @@ from cortex_policy.manage.init.pre_commit import MADE, HookConfiguration, config
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.grants import may_hold_policy
-from cortex_policy.state.safe_directories import make_directory, open_below, open_straight
-from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience
+from cortex_policy.state.safe_directories import make_directory, open_below, open_without_links
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError
 
 EXAMPLE = "example"
 _EXAMPLE_EDIT = GrantEdit(rate=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))
@@ -24,7 +24,7 @@ class InitResult(Value):
     hooks: HookConfiguration | None = None
 
 
-def init_root(named: str | None = None, patience: Patience = AT_ONCE, *, with_hooks: bool = False) -> InitResult:
+def init_root(named: str | None = None, patience: LockWait = NO_WAIT, *, with_hooks: bool = False) -> InitResult:
     """Make what is missing of a root, in the directory that is named or the working directory; overwrite nothing.
 
     Raises NotDone where a directory above it is a root already: below it, no check could tell which one is meant.
@@ -40,19 +40,19 @@ def init_root(named: str | None = None, patience: Patience = AT_ONCE, *, with_ho
     return InitResult(root, (*made, hooks.file) if hooks.status == MADE else tuple(made), hooks)
 
 
-def _create_missing(root: Root, patience: Patience) -> list[str]:
+def _create_missing(root: Root, patience: LockWait) -> list[str]:
     path, ignoring = root.path, f"{root.path.rstrip('/')}/.cortex/policy/{git_ignore.NAME}"
     had_tools, had_ignoring = os.path.isdir(root.tools), os.path.lexists(ignoring)
     try:
         _make_directories(path)
     except OSError as error:
-        raise NotDone(f"`{path}/.cortex/policy`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{path}/.cortex/policy`: {(error.strerror or str(error)).lower()}") from None
     made = [] if had_tools else [root.tools]
     with write_transaction(root, patience, "init") as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):
             writer.write(EXAMPLE, None, new_grant_text(_EXAMPLE_EDIT).encode())
             made.append(f"{root.tools}/{EXAMPLE}.json")
-        git_ignore.make(writer.policy.descriptor)
+        git_ignore.create_git_ignore(writer.policy.descriptor)
     return [*made, ignoring] if os.path.lexists(ignoring) and not had_ignoring else made
 
 
@@ -82,12 +82,12 @@ def _refuse_outer(path: str) -> None:
         above = os.path.dirname(above)
         if may_hold_policy(above):
             hint = f"keep its grants there: a root inside `{above}` would be ambiguous"
-            raise NotDone(f"`{above}` is a root already, or cannot be examined", hint)
+            raise NotDoneError(f"`{above}` is a root already, or cannot be examined", hint)
 
 
 def _make_directories(path: str) -> None:
     """Make both directories without following a link on the way; `writing` refuses the links that are there."""
-    above = open_straight(path)
+    above = open_without_links(path)
     try:
         make_directory(above, ".cortex")
         below = open_below(above, ".cortex")

@@ -12,9 +12,9 @@ from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, gc_paused, read_events, read_last_lines
 from cortex_policy.manage.replay.decider import CallReplayer
 from cortex_policy.manage.replay.rules import Unknown
-from cortex_policy.state.audit_rotated_names import unpacked
-from cortex_policy.state.enforcement import settings_of
-from cortex_policy.state.settings import value_of
+from cortex_policy.state.audit_rotated_names import uncompressed_name
+from cortex_policy.state.enforcement import effective_settings
+from cortex_policy.state.settings import read_setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def impact_sentence(root: "Root", change: "GrantDiff") -> str:
 def _read_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
     """Return what a change would have meant for the last calls, or why nobody can say; '' where there are none."""
     try:
-        named = value_of("audit.file", root.path)
+        named = read_setting("audit.file", root.path)
         if not isinstance(named, str):
             return ""
         with gc_paused():
@@ -74,12 +74,12 @@ def _read_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
 def _unpacked_rotations(log: str) -> list[str]:
     """Return what a log was rotated to and was not packed, the newest last."""
     names = list_log_files(log) if os.path.isdir(os.path.dirname(log)) else []
-    return [name for name in names if name != log and unpacked(name) == name]
+    return [name for name in names if name != log and uncompressed_name(name) == name]
 
 
 def estimate_impact(root: "Root", change: "GrantDiff", lines: list[bytes]) -> EditImpact:
     """Decide the calls of a grant among these lines by both of its texts."""
-    name, settings = change.name, settings_of(root.path)
+    name, settings = change.name, effective_settings(root.path)
     quoted = f'"{name}"'.encode()  # an id is spelled in one way: most lines of others need not be decoded
     found = read_events((line for line in lines if quoted in line), root.path, ReadCounts())
     calls = [call for call in found if call[1]["grant"] == name]

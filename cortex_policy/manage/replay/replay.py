@@ -10,7 +10,7 @@ from cortex_policy.manage.diff.grants import read_grant_file, read_grants
 from cortex_policy.manage.replay.decider import CallReplayer
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, Unknown, is_beyond_log
 from cortex_policy.state import Root
-from cortex_policy.state.enforcement import settings_of
+from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants import find_root, is_grant_id, may_hold_policy
 
 TYPE_CHECKING = False
@@ -104,7 +104,7 @@ def replay(
     What is set now counts. Raises GrantError (settings_invalid) where nobody knows what that is.
     """
     groups = _AnswerGroups()
-    deciding, earlier = CallReplayer(policy, settings_of(root.path), groups.add), 0
+    deciding, earlier = CallReplayer(policy, effective_settings(root.path), groups.add), 0
     with gc_paused():
         for at, data in read_events(lines, root.path, tally):
             if at >= since:

@@ -13,9 +13,9 @@ from cortex_policy.manage.editing.session import (
     background_editor_error,
 )
 from cortex_policy.manage.settings.write import SettingsFile, check_settings_text, install_text, widening_of
-from cortex_policy.state.edit_draft import Draft, left
-from cortex_policy.state.settings import LARGEST, read_file
-from cortex_policy.state.writer_lock import NotDone, Patience
+from cortex_policy.state.edit_draft import Draft, leftover_drafts
+from cortex_policy.state.settings import MAX_BYTES, read_settings_file
+from cortex_policy.state.writer_lock import LockWait, NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"\(at line (\d+)")
 
 
-def run_settings_session(target: SettingsFile, patience: Patience, screen: "EditorUI") -> EditResult:
+def run_settings_session(target: SettingsFile, patience: LockWait, screen: "EditorUI") -> EditResult:
     """Let an operator edit the settings of a place; a text that was not saved is left and named."""
-    original = read_file(target.place, target.root_path)
-    for path in left(target.file):
+    original = read_settings_file(target.place, target.root_path)
+    for path in leftover_drafts(target.file):
         screen.say(f"note: an earlier session left its text in `{path}`")
-    draft = Draft(target.file, original or b"", LARGEST + 1)
+    draft = Draft(target.file, original or b"", MAX_BYTES + 1)
     session = _Session(target, original, draft, screen, patience)
     try:
         return session.run()
     finally:
-        if session.may_still_be_open or draft.settle(original or b"", session.saved):
+        if session.may_still_be_open or draft.remove_unless_changed(original or b"", session.saved):
             screen.say(f"the text was left in `{draft.path}`")
 
 
 class _Session:
     def __init__(
-        self, target: SettingsFile, original: bytes | None, draft: Draft, screen: "EditorUI", patience: Patience
+        self, target: SettingsFile, original: bytes | None, draft: Draft, screen: "EditorUI", patience: LockWait
     ) -> None:
         self._target, self._original, self._draft = target, original, draft
         self._screen, self._patience = screen, patience
@@ -90,7 +90,7 @@ class _Session:
     def _read(self) -> bytes | None:
         try:
             self._last = self._draft.read(self._last)
-        except NotDone as error:
+        except NotDoneError as error:
             self._screen.say(error.detail)
             return None
         return self._last

@@ -8,7 +8,7 @@ import tomli_w
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.settings import flatten
 from cortex_policy.core.toml import decode_toml
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def set_in_text(text: str, name: str, value: object) -> str:
         if _has_values(candidate, wanted):
             return candidate
     if "#" in text:
-        raise NotDone("its comments would be lost", "use `cortex-policy config edit`")
+        raise NotDoneError("its comments would be lost", "use `cortex-policy config edit`")
     return tomli_w.dumps(_nest(wanted)).replace("\n", _line_ending(text))
 
 

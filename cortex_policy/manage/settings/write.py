@@ -24,23 +24,23 @@ from cortex_policy.manage.settings.toml_edit import UNSET, set_in_text
 from cortex_policy.manage.validation.suppressions import check_codes
 from cortex_policy.schema.catalog import expand_code
 from cortex_policy.state import Root, git_ignore
-from cortex_policy.state.atomic_write import replace, sweep
+from cortex_policy.state.atomic_write import atomic_replace, remove_temporaries
 from cortex_policy.state.file_attributes import ROOT
 from cortex_policy.state.grants import ROOT_NOT_FOUND, find_root
-from cortex_policy.state.safe_directories import is_ours_alone
+from cortex_policy.state.safe_directories import is_private_path
 from cortex_policy.state.settings import (
     NAME,
-    directory_of,
-    file_of,
-    layer,
-    layers,
-    opened,
-    read_file,
-    read_in,
-    value_of,
+    decode_layer,
+    open_settings_directory,
+    read_file_in,
+    read_layers,
+    read_setting,
+    read_settings_file,
+    settings_directory,
+    settings_file,
 )
-from cortex_policy.state.settings_errors import meant
-from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience, lock, locked
+from cortex_policy.state.settings_errors import did_you_mean
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError, acquire_lock, hold_writer_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class SettingsFile(Value):
     @property
     def file(self) -> str:
         """Where it stands."""
-        return file_of(self.place, self.root_path)
+        return settings_file(self.place, self.root_path)
 
 
 def root_or_none(named: str | None) -> Root | None:
@@ -85,16 +85,16 @@ def find_setting(name: str) -> Setting:
     """Return a setting by its name; raise UsageError for one that there is not."""
     setting = BY_NAME.get(name)
     if setting is None:
-        raise UsageError(f"there is no setting `{name}`", meant(name, BY_NAME))
+        raise UsageError(f"there is no setting `{name}`", did_you_mean(name, BY_NAME))
     return setting
 
 
 def resolve_settings(root: Root | None) -> list[EffectiveSetting]:
     """Return what each setting is, where that stands, and what it hid."""
-    return resolve_all(layers(root.path if root is not None else None))
+    return resolve_all(read_layers(root.path if root is not None else None))
 
 
-def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", patience: Patience = AT_ONCE) -> bool:
+def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", patience: LockWait = NO_WAIT) -> bool:
     """Write a setting; return whether that changed the file. Raise UsageError for what cannot be set so.
 
     Consent is asked for where it may allow more than before.
@@ -111,10 +111,12 @@ def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", pa
     return _rewrite(target, name, value, consent, patience)
 
 
-def unset_value(target: SettingsFile, name: str, consent: "Consent", patience: Patience = AT_ONCE) -> bool:
+def unset_value(target: SettingsFile, name: str, consent: "Consent", patience: LockWait = NO_WAIT) -> bool:
     """Remove a setting; return whether it was there. Consent is asked for where that may allow more than before."""
     _check_place(target, find_setting(name))
-    return read_file(target.place, target.root_path) is not None and _rewrite(target, name, UNSET, consent, patience)
+    return read_settings_file(target.place, target.root_path) is not None and _rewrite(
+        target, name, UNSET, consent, patience
+    )
 
 
 def widening_of(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
@@ -125,10 +127,10 @@ def widening_of(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDi
 
 def check_settings_text(target: SettingsFile, data: bytes) -> None:
     """Raise GrantError (settings_invalid) for a text that cannot be the settings of a place."""
-    check_codes(target.file, layer(target.place, target.file, data).values)
+    check_codes(target.file, decode_layer(target.place, target.file, data).values)
 
 
-def install_text(target: SettingsFile, original: bytes | None, data: bytes, patience: Patience = AT_ONCE) -> None:
+def install_text(target: SettingsFile, original: bytes | None, data: bytes, patience: LockWait = NO_WAIT) -> None:
     """Put a text in the place of the one that was read; raise NotDone where that is another by now."""
     check_settings_text(target, data)
     with _lock_directory(target, patience) as held:
@@ -141,9 +143,9 @@ def _check_place(target: SettingsFile, setting: Setting) -> None:
         raise UsageError(f"`{setting.name}` cannot be set by the {target.place}", f"it can be set by: {where}")
 
 
-def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent", patience: Patience) -> bool:
+def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent", patience: LockWait) -> bool:
     with _lock_directory(target, patience) as held:
-        original = read_file(target.place, target.root_path)
+        original = read_settings_file(target.place, target.root_path)
         after = _edit_text(target, original or b"", name, value)
         if after == (original or b""):
             return False
@@ -157,17 +159,19 @@ def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent",
 
 def _check_not_locked(target: SettingsFile, original: bytes | None, name: str, value: object) -> None:
     """Raise NotDone where a setting would go whose lock stays."""
-    if value is UNSET and name in layer(target.place, target.file, original or b"").locked:
+    if value is UNSET and name in decode_layer(target.place, target.file, original or b"").locked:
         hint = f"take it out of `{LOCKED}` with `cortex-policy config edit --{target.place}`"
-        raise NotDone(f"`{name}` is locked in `{target.file}` itself", hint)
+        raise NotDoneError(f"`{name}` is locked in `{target.file}` itself", hint)
 
 
 def _edit_text(target: SettingsFile, before: bytes, name: str, value: object) -> bytes:
     check_settings_text(target, before)
     try:
         return set_in_text(before.decode(), name, value).encode()
-    except NotDone as error:
-        raise NotDone(f"`{target.file}`: {error.detail}", f"{error.hint.removesuffix('`')} --{target.place}`") from None
+    except NotDoneError as error:
+        raise NotDoneError(
+            f"`{target.file}`: {error.detail}", f"{error.hint.removesuffix('`')} --{target.place}`"
+        ) from None
 
 
 def _replace(target: SettingsFile, held: "LockedDirectory", original: bytes | None, data: bytes) -> None:
@@ -177,51 +181,51 @@ def _replace(target: SettingsFile, held: "LockedDirectory", original: bytes | No
     def look() -> None:
         is_held()
         if _current_text(target, directory) != original:
-            raise NotDone(f"`{target.file}` was changed in the meantime", "try again")
+            raise NotDoneError(f"`{target.file}` was changed in the meantime", "try again")
 
-    replace(directory, NAME, data, PRIVATE_MODE if target.place not in (SYSTEM, PROJECT) else PUBLIC_MODE, look)
+    atomic_replace(directory, NAME, data, PRIVATE_MODE if target.place not in (SYSTEM, PROJECT) else PUBLIC_MODE, look)
     if target.place == PROJECT:
-        git_ignore.make(directory)
+        git_ignore.create_git_ignore(directory)
 
 
 def _current_text(target: SettingsFile, directory: int) -> bytes | None:
     try:
-        return read_in(target.place, target.file, directory)
+        return read_file_in(target.place, target.file, directory)
     except FileNotFoundError:
         return None
 
 
 @contextmanager
-def _lock_directory(target: SettingsFile, patience: Patience) -> "Iterator[LockedDirectory]":
+def _lock_directory(target: SettingsFile, patience: LockWait) -> "Iterator[LockedDirectory]":
     """Open the directory of a settings file, and return with it what raises once others may write there too."""
     try:
         if target.root is not None and target.place == PROJECT:
-            with locked(target.root, patience) as held:
+            with hold_writer_lock(target.root, patience) as held:
                 yield held.policy.descriptor, held.check
             return
         path = _directory(target)
-        if os.geteuid() == ROOT and not is_ours_alone(_existing_part(path)):
-            raise NotDone(f"another user decides where `{path}` leads to", "name another with `XDG_CONFIG_HOME`")
+        if os.geteuid() == ROOT and not is_private_path(_existing_part(path)):
+            raise NotDoneError(f"another user decides where `{path}` leads to", "name another with `XDG_CONFIG_HOME`")
         os.makedirs(path, PUBLIC_MODE | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
-        with opened(target.place, target.root_path) as directory:
+        with open_settings_directory(target.place, target.root_path) as directory:
             # the directory itself: nothing is left behind
-            lock(directory, lambda _: f"another process is writing `{target.file}`", patience)
-            sweep(directory)
+            acquire_lock(directory, lambda _: f"another process is writing `{target.file}`", patience)
+            remove_temporaries(directory)
             yield directory, lambda: None
     except OSError as error:
-        raise NotDone(f"`{target.file}`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{target.file}`: {(error.strerror or str(error)).lower()}") from None
 
 
 def _directory(target: SettingsFile) -> str:
     """Return the directory that checks read; raise NotDone if platformdirs names another one for the user."""
-    path = directory_of(target.place, target.root_path)
+    path = settings_directory(target.place, target.root_path)
     if target.place == USER:
         from platformdirs import user_config_dir  # noqa: PLC0415 - 20 ms
 
         named = user_config_dir("cortex-policy", appauthor=False)
         if os.path.normpath(named) != os.path.normpath(path):
             message = f"checks read settings from `{path}`, but this system keeps them in `{named}`"
-            raise NotDone(message, "set XDG_CONFIG_HOME to an absolute path")
+            raise NotDoneError(message, "set XDG_CONFIG_HOME to an absolute path")
     return path
 
 
@@ -235,6 +239,6 @@ def _existing_part(path: str) -> str:
 def configured_editor(root: Root | None) -> str | None:
     """Return the editor that is set; settings that are wrong do not stand in the way of mending them."""
     with suppress(CortexPolicyError):
-        value = value_of("editor", root.path if root is not None else None)
+        value = read_setting("editor", root.path if root is not None else None)
         return value if isinstance(value, str) else None
     return None

@@ -12,13 +12,13 @@ from cortex_policy.state.permissions import WRITERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cortex_policy.state.grants import Directory
+    from cortex_policy.state.grants import PolicyDirectory
 
 
 class GrantFiles:
     """Reads the grants in a directory that is open, while its owner holds the writers' lock."""
 
-    def __init__(self, tools: "Directory") -> None:
+    def __init__(self, tools: "PolicyDirectory") -> None:
         """Take the open directory of the grants."""
         self._tools = tools
 

@@ -9,10 +9,10 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.state import Root
 from cortex_policy.state.history import Limits
-from cortex_policy.state.history_entry import MOST_LISTED, MOST_SAID, Author, Entry, Kept
+from cortex_policy.state.history_entry import MAX_GRANTS, MAX_WIDENED_LENGTH, Author, GrantChange, HistoryEntry
 from cortex_policy.state.settings import history_keep
-from cortex_policy.state.stamp import Stamp, digest_of
-from cortex_policy.state.writer_lock import user
+from cortex_policy.state.stamp import Stamp, grant_digest
+from cortex_policy.state.users import user_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def entry_for_write(
     meaning: GrantComparison | None = None,
     *,
     is_own: bool = True,
-) -> Entry:
+) -> HistoryEntry:
     """Return the entry of a write that is about to be made; without a meaning it is that of its one grant.
 
     In the root of another user only the text of a grant is kept: a file that root could read may be any other.
@@ -50,35 +50,37 @@ def entry_for_write(
         _history_change(grant_id, old, new, modes.get(grant_id, 0o644), is_own=is_own)
         for grant_id, (old, new) in changes.items()
     )
-    return Entry(version, _now(), current_author(), command, meaning.verdict, widened[:MOST_SAID], kept)
+    return HistoryEntry(version, _now(), current_author(), command, meaning.verdict, widened[:MAX_WIDENED_LENGTH], kept)
 
 
-def entry_for_stamp(old: Stamp | None, new: Stamp) -> Entry:
+def entry_for_stamp(old: Stamp | None, new: Stamp) -> HistoryEntry:
     """Return the entry of a stamp that accepts grants as they stand: what they were before, nobody has."""
     changes = tuple(
-        Kept(grant_id, old.grants.get(grant_id), new.grants.get(grant_id))
+        GrantChange(grant_id, old.grants.get(grant_id), new.grants.get(grant_id))
         for grant_id in sorted({*old.grants, *new.grants})
         if old.grants.get(grant_id) != new.grants.get(grant_id)
     ) if old is not None else ()  # fmt: skip
-    is_blind = old is None or len(changes) > MOST_LISTED
-    return Entry(new.version, _now(), current_author(), STAMP_COMMAND, None, "", () if is_blind else changes, is_blind)
+    is_blind = old is None or len(changes) > MAX_GRANTS
+    return HistoryEntry(
+        new.version, _now(), current_author(), STAMP_COMMAND, None, "", () if is_blind else changes, is_blind
+    )
 
 
 def current_author() -> Author:
     """Return who runs this, and for whom if they say so."""
     behind = os.environ.get("SUDO_USER", "")[:_SUDO_LENGTH] if os.geteuid() == 0 else ""
-    return Author(user(), os.geteuid(), behind or None)
+    return Author(user_name(os.geteuid()), os.geteuid(), behind or None)
 
 
 def _now() -> str:
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
 
 
-def _history_change(grant_id: str, old: bytes | None, new: bytes | None, mode: int, *, is_own: bool) -> Kept:
-    before, after = (None if side is None else digest_of(side) for side in (old, new))
+def _history_change(grant_id: str, old: bytes | None, new: bytes | None, mode: int, *, is_own: bool) -> GrantChange:
+    before, after = (None if side is None else grant_digest(side) for side in (old, new))
     # of more than a grant may have, nobody read the rest
     is_kept = old is not None and len(old) <= MAX_BYTES and (is_own or is_valid_grant(old))
-    return Kept(grant_id, before, after, old if is_kept else None, mode)
+    return GrantChange(grant_id, before, after, old if is_kept else None, mode)
 
 
 def is_valid_grant(data: bytes) -> bool:

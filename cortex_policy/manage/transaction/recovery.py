@@ -5,25 +5,25 @@ from contextlib import suppress
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import replace
-from cortex_policy.state.grants import Directory
+from cortex_policy.state.atomic_write import atomic_replace
+from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.history import History
-from cortex_policy.state.stamp import Stamp, digest_of
-from cortex_policy.state.writer_lock import Lock, NotDone
+from cortex_policy.state.stamp import Stamp, grant_digest
+from cortex_policy.state.writer_lock import NotDoneError, WriterLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cortex_policy.manage.listing import Track
-    from cortex_policy.state.history_entry import Entry
+    from cortex_policy.state.history_entry import HistoryEntry
 
     GrantBytes = Mapping[
         str, tuple[bytes | None, bytes | None]
     ]  # what grants are, and what they become; None is absent
 
 
-def recover(root: Root, lock: Lock, history: History) -> None:
+def recover(root: Root, lock: WriterLock, history: History) -> None:
     """Let the stamp and the history say which state stands, for who holds the lock."""
     stamp = current_stamp(root, lock.policy)
     if stamp is None:
@@ -39,7 +39,7 @@ def recover(root: Root, lock: Lock, history: History) -> None:
     history.conclude(stamp)
 
 
-def _finish_first_write(lock: Lock, entry: "Entry | None") -> Stamp | None:
+def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp | None:
     """Finish the first write of a root, which no stamp says is pending; None where it was not made."""
     if entry is None or entry.version != 1 or not entry.changes:
         return None
@@ -50,21 +50,21 @@ def _finish_first_write(lock: Lock, entry: "Entry | None") -> Stamp | None:
     return None
 
 
-def _write_stamp(lock: Lock, stamp: Stamp) -> Stamp:
-    replace(lock.policy.descriptor, "stamp.json", stamps.encode(stamp), 0o644, lock.check)
+def _write_stamp(lock: WriterLock, stamp: Stamp) -> Stamp:
+    atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, lock.check)
     return stamp
 
 
-def _current_digest(lock: Lock, grant_id: str) -> str | None:
+def _current_digest(lock: WriterLock, grant_id: str) -> str | None:
     with suppress(FileNotFoundError), lock.tools() as tools:
-        return digest_of(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
+        return grant_digest(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
     return None
 
 
-def current_stamp(root: Root, policy: Directory) -> Stamp | None:
+def current_stamp(root: Root, policy: PolicyDirectory) -> Stamp | None:
     """Return the stamp, None where there is none; raise GrantError (22, 23) or NotDone for one that is not for us."""
-    data = stamps.read_bytes(policy)
-    stamp = stamps.decode(data, root) if data is not None else None
+    data = stamps.read_stamp_bytes(policy)
+    stamp = stamps.decode_stamp(data, root) if data is not None else None
     if stamp is not None:
         supported_version(stamp, stamps.stamp_file(root.path))
     return stamp
@@ -74,16 +74,16 @@ def supported_version(old: Stamp, file: str) -> int:
     """Return the version of a stamp; raise NotDone where a newer program wrote more into it than we know."""
     if old.unknown:
         names = ", ".join(f"`{name}`" for name in old.unknown)
-        raise NotDone(f"`{file}` holds {names}, which this program does not know", stamps.NEWER)
+        raise NotDoneError(f"`{file}` holds {names}, which this program does not know", stamps.NEWER)
     return old.version
 
 
-def digest_grants(tools: Directory, track: "Track" = iter) -> dict[str, str]:
+def digest_grants(tools: PolicyDirectory, track: "Track" = iter) -> dict[str, str]:
     """Return the digest of each grant's bytes; raise GrantError for one that is a link or no regular file."""
     found: dict[str, str] = {}
     for grant_id in track(tools.grant_ids()):
         with suppress(FileNotFoundError):  # removed since it was listed
-            found[grant_id] = digest_of(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
+            found[grant_id] = grant_digest(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
     return found
 
 
@@ -99,4 +99,4 @@ def merge_digests(grants: "Mapping[str, str]", new: "Mapping[str, str | None]") 
 
 def digest_or_none(data: bytes | None) -> str | None:
     """Return the digest of a grant, None where there is none."""
-    return None if data is None else digest_of(data)
+    return None if data is None else grant_digest(data)

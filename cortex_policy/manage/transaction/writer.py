@@ -21,13 +21,13 @@ from cortex_policy.manage.transaction.recovery import (
 )
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import replace, settle
-from cortex_policy.state.grants import Directory
+from cortex_policy.state.atomic_write import atomic_replace, sync_directory
+from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import History
 from cortex_policy.state.safe_directories import make_directory
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.writer_lock import AT_ONCE, Lock, NotDone, Patience, locked
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError, WriterLock, hold_writer_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def write_transaction(root: Root, patience: Patience = AT_ONCE, command: str = "write") -> "Iterator[Writer]":
+def write_transaction(root: Root, patience: LockWait = NO_WAIT, command: str = "write") -> "Iterator[Writer]":
     """Hold the writers' lock, and recover the last write; raise NotDone if another holds the lock, or the disk fails.
 
     The history records the command as the cause of the writes.
     """
-    with locked(root, patience) as lock:
+    with hold_writer_lock(root, patience) as lock:
         make_directory(lock.policy.descriptor, "tools")
         with lock.tools() as tools:
             writer = Writer(root, lock, tools, command)
@@ -58,14 +58,14 @@ class Writer:
     root: Root
     grants: GrantFiles
 
-    def __init__(self, root: Root, lock: Lock, tools: Directory, command: str) -> None:
+    def __init__(self, root: Root, lock: WriterLock, tools: PolicyDirectory, command: str) -> None:
         """Take the lock, the open directory of the grants, and the command for the history."""
         self.grants = GrantFiles(tools)
         self.root, self._lock, self._policy, self._tools = root, lock, lock.policy, tools
         self._command, self._history = command, History(lock, history_limits(root))
 
     @property
-    def policy(self) -> Directory:
+    def policy(self) -> PolicyDirectory:
         """The open directory that holds the lock."""
         return self._policy
 
@@ -79,7 +79,7 @@ class Writer:
         self.grants.check_permissions(grant_id)
 
         def step(verify: "Verify") -> None:
-            replace(self._tools.descriptor, f"{grant_id}.json", new, mode, verify)
+            atomic_replace(self._tools.descriptor, f"{grant_id}.json", new, mode, verify)
 
         return self._commit({grant_id: (old, new)}, step)
 
@@ -122,14 +122,14 @@ class Writer:
             raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hint)
 
     def _write_stamp(self, stamp: Stamp) -> None:
-        replace(self._policy.descriptor, "stamp.json", stamps.encode(stamp), 0o644, self._lock.check)
+        atomic_replace(self._policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, self._lock.check)
 
     def _check_unchanged(self, changes: "GrantBytes") -> None:
         self._lock.check()
         for grant_id, (old, _) in changes.items():
             if self.grants.read(grant_id) != old:
                 what = "is there already" if old is None else "was changed by hand in the meantime"
-                raise NotDone(f"`{grant_id}` {what}", "look at it, then try again")
+                raise NotDoneError(f"`{grant_id}` {what}", "look at it, then try again")
 
     def _commit(
         self, changes: "GrantBytes", step: "Callable[[Verify], None]", meaning: GrantComparison | None = None
@@ -146,7 +146,7 @@ class Writer:
             if isinstance(error, OSError):
                 raise OSError(error.errno, error.strerror, f"tools/{next(iter(changes))}.json") from None
             raise
-        settle(self._tools.descriptor)
+        sync_directory(self._tools.descriptor)
         grants = merge_digests(stamp.grants, {grant_id: digest_or_none(new) for grant_id, (_, new) in changes.items()})
         return self._finish(Stamp(stamp.version + 1, grants, {}))
 
@@ -158,7 +158,7 @@ class Writer:
                 self._check_digest(stamp, grant_id, old)
         before = stamp or Stamp(0, digest_grants(self._tools), {})  # the first write stamps every grant
         if before.version + 1 not in stamps.VERSIONS:
-            raise NotDone("the version of the stamp cannot go up any more")
+            raise NotDoneError("the version of the stamp cannot go up any more")
         self._begin_history(before.version + 1, changes, meaning)
         if stamp is not None:
             try:
@@ -185,8 +185,8 @@ class Writer:
     def _finish(self, stamp: Stamp) -> int | None:
         try:
             self._write_stamp(stamp)
-        except (OSError, NotDone):  # the disk is full, or the lock is lost and another writer may have finished it
+        except (OSError, NotDoneError):  # the disk is full, or the lock is lost and another writer may have finished it
             return None
         self._history.finish(stamp)
-        git_ignore.make(self._policy.descriptor)
+        git_ignore.create_git_ignore(self._policy.descriptor)
         return stamp.version

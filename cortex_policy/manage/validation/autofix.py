@@ -8,8 +8,8 @@ from cortex_policy.core.model import CortexPolicyError, GrantError, Value
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.schema.lint import apply_fixes
 from cortex_policy.state import Root, read_all
-from cortex_policy.state.atomic_write import replace
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.atomic_write import atomic_replace
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.validation.suppressions import Suppressions
     from cortex_policy.manage.validation.targets import ValidationTarget
     from cortex_policy.schema.problems import Report
-    from cortex_policy.state.writer_lock import Patience
+    from cortex_policy.state.writer_lock import LockWait
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
@@ -33,7 +33,7 @@ class FixResult(Value):
 
 
 def fix_files(
-    files: "tuple[ValidationTarget, ...]", report: "Report", exemptions: "Suppressions", patience: "Patience"
+    files: "tuple[ValidationTarget, ...]", report: "Report", exemptions: "Suppressions", patience: "LockWait"
 ) -> "Iterator[FixResult]":
     """Repair each file that has a problem with a fix, and yield what came of it."""
     fixable = {problem.file for problem in report.problems if problem.fix is not None}
@@ -42,19 +42,19 @@ def fix_files(
             write, codes = _fix_grant if target.is_in_place else _fix_other_file, exemptions.codes_for(target.shown)
             try:
                 yield FixResult(target.shown, write(target, partial(apply_fixes, codes=codes), patience))
-            except (GrantError, NotDone) as error:
+            except (GrantError, NotDoneError) as error:
                 yield FixResult(target.shown, error=error)
             except OSError as error:
-                yield FixResult(target.shown, error=NotDone((error.strerror or str(error)).lower()))
+                yield FixResult(target.shown, error=NotDoneError((error.strerror or str(error)).lower()))
 
 
-def _fix_grant(target: "ValidationTarget", mend: "Callable[[bytes], bytes]", patience: "Patience") -> int | None:
+def _fix_grant(target: "ValidationTarget", mend: "Callable[[bytes], bytes]", patience: "LockWait") -> int | None:
     with write_transaction(Root(target.root, named=True), patience, "validate --fix") as writer:
         old = writer.grants.read(target.id)
         return writer.write(target.id, old, _apply_fixes(old, mend)) if old is not None else None
 
 
-def _fix_other_file(target: "ValidationTarget", mend: "Callable[[bytes], bytes]", _: "Patience") -> None:
+def _fix_other_file(target: "ValidationTarget", mend: "Callable[[bytes], bytes]", _: "LockWait") -> None:
     """Repair a file that is no root's: nobody locks or stamps it."""
     directory = os.open(os.path.dirname(target.path), _DIRECTORY)
     try:
@@ -63,9 +63,9 @@ def _fix_other_file(target: "ValidationTarget", mend: "Callable[[bytes], bytes]"
 
         def look() -> None:
             if _read(directory, name) != old:
-                raise NotDone("it was changed meanwhile", "look at it, then try again")
+                raise NotDoneError("it was changed meanwhile", "look at it, then try again")
 
-        replace(directory, name, _apply_fixes(old, mend), look=look)
+        atomic_replace(directory, name, _apply_fixes(old, mend), look=look)
     finally:
         os.close(directory)
 
@@ -74,7 +74,7 @@ def _apply_fixes(old: bytes, mend: "Callable[[bytes], bytes]") -> bytes:
     """Return other bytes than the old ones, which may be but the start of a file that grew since it was looked at."""
     new = mend(old)
     if new == old:
-        raise NotDone("there is nothing to mend in it any more", "it was changed meanwhile: look at it")
+        raise NotDoneError("there is nothing to mend in it any more", "it was changed meanwhile: look at it")
     return new
 
 

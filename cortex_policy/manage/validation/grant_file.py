@@ -13,8 +13,8 @@ from cortex_policy.manage.validation.tree_rules import WorkingTree, broken_schem
 from cortex_policy.schema.lint import limit_per_code, lint_grant
 from cortex_policy.schema.problems import Problem, file_problem, locate
 from cortex_policy.state import read_all
-from cortex_policy.state.grants import Directory, Trust
-from cortex_policy.state.stamp import digest_of
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.stamp import grant_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ class FileInspector:
         """Take how a check that is typed here finds a root."""
         self._as_checked = as_checked
         self._open = ExitStack()
-        self._directories: dict[str, Directory] = {}
+        self._directories: dict[str, PolicyDirectory] = {}
         self._options: dict[str, str] = {}
-        self._trusts: dict[str, Trust] = {}
+        self._trusts: dict[str, TrustCheck] = {}
         self._trees: dict[str, WorkingTree] = {}
 
     def __enter__(self) -> "Self":
@@ -74,7 +74,7 @@ class FileInspector:
         if not target.is_in_place and subject is not None:
             problems = (*_location_problems(target), *problems)
         tool, actions = (subject.grant.tool, subject.grant.actions) if subject is not None else ("", ())
-        return FileReport(problems, tool, actions, digest_of(data), tuple(trust.doubts[known:]))
+        return FileReport(problems, tool, actions, grant_digest(data), tuple(trust.doubts[known:]))
 
     def read(self, target: ValidationTarget) -> bytes:
         """Return the bytes of a file, at most one more than a grant may have; that of a root as `check` reads it."""
@@ -84,9 +84,9 @@ class FileInspector:
             return read_all(0, MAX_BYTES + 1)
         return read_regular(target.path, MAX_BYTES + 1)
 
-    def _directory(self, root: str) -> Directory:
+    def _directory(self, root: str) -> PolicyDirectory:
         if root not in self._directories:
-            opened = self._open.enter_context(Directory(self._trust(root), "tools"))
+            opened = self._open.enter_context(PolicyDirectory(self._trust(root), "tools"))
             self._directories[root] = opened
         return self._directories[root]
 
@@ -103,9 +103,9 @@ class FileInspector:
             self._trees[root] = WorkingTree(root)
         return self._trees[root]
 
-    def _trust(self, root: str) -> Trust:
+    def _trust(self, root: str) -> TrustCheck:
         if root not in self._trusts:
-            self._trusts[root] = Trust(self._as_checked(root))
+            self._trusts[root] = TrustCheck(self._as_checked(root))
         return self._trusts[root]
 
     def _tree_findings(self, target: ValidationTarget, subject: "ParsedGrant") -> "Iterator[Finding]":

@@ -5,7 +5,7 @@ import os
 import pickle
 from contextlib import suppress
 
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _receive_results(pipe: "BinaryIO") -> "list[Result]":
         results: list[Result] | str = pickle.load(pipe)  # noqa: S301 - from our own child
     except EOFError:
         message = "a process that had a part of the work was ended"
-        raise NotDone(message, "try again") from None
+        raise NotDoneError(message, "try again") from None
     if isinstance(results, str):
         raise RuntimeError(results)  # noqa: TRY004 - a bug, told as it was in the child
     return results

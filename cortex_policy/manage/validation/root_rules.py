@@ -10,8 +10,8 @@ from cortex_policy.manage.validation.targets import TOOLS, root_option_if_needed
 from cortex_policy.schema.problems import Finding, Problem, file_problem, locate
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import NEW
-from cortex_policy.state.grants import Directory, Trust, is_grant_id
+from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, is_grant_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _stray_files(root: str) -> "Iterator[Problem]":
         except OSError:
             continue  # what cannot be opened is told as such
         for entry in entries:
-            if not entry.name.startswith((NEW, *_READ_BY_OTHERS)) and not is_known(entry.name):
+            if not entry.name.startswith((TEMPORARY_PREFIX, *_READ_BY_OTHERS)) and not is_known(entry.name):
                 yield _stray_problem(entry)
 
 
@@ -91,9 +91,9 @@ def _stray_problem(entry: "os.DirEntry[str]") -> Problem:
 def _gitignore_problems(root: str) -> "Iterator[Problem]":
     """Find what the `.gitignore` of a policy directory, where there is one, lets git take."""
     text = None
-    with suppress(FileNotFoundError, GrantError), Directory(Trust(Root(root, named=True))) as policy:
+    with suppress(FileNotFoundError, GrantError), PolicyDirectory(TrustCheck(Root(root, named=True))) as policy:
         text = policy.read(git_ignore.NAME, _MAX_GITIGNORE_BYTES).decode("utf-8", "replace")
-    if text is not None and (missing := git_ignore.missing(text)):
+    if text is not None and (missing := git_ignore.missing_names(text)):
         file = display_path(f"{root}/.cortex/policy/{git_ignore.NAME}")
         names = ", ".join(f"`{name}`" for name in missing)
         lines = " ".join(map(quote, missing))
@@ -106,7 +106,7 @@ def _stamp_problems(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
     file = display_path(stamps.stamp_file(root))
     command = f"`cortex-policy stamp write{root_option_if_needed(root)}`"
     try:
-        stamp = stamps.read(Root(root, named=True))
+        stamp = stamps.read_stamp(Root(root, named=True))
     except GrantError as error:
         yield file_problem(file, "stamp-broken", error.detail, error.hint)
         return

@@ -12,9 +12,9 @@ from cortex_policy.manage.settings_problems import operator_problems, problem_of
 from cortex_policy.schema.catalog import RULES, expand_code
 from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root
-from cortex_policy.state.grants import Directory, Trust
-from cortex_policy.state.settings import LARGEST, NAME, file_of, layer
-from cortex_policy.state.settings_errors import invalid
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, settings_file
+from cortex_policy.state.settings_errors import invalid_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,9 @@ class Suppressions:
                 is_told = "settings-unused" in project.codes and expand_code(word) <= project.codes
                 if is_told and (root, pattern, word) not in used:
                     message = f"`{word}` is suppressed for `{pattern}`, and not found there"
-                    yield file_problem(display_path(file_of(PROJECT, root)), "settings-unused", message, "remove it")
+                    yield file_problem(
+                        display_path(settings_file(PROJECT, root)), "settings-unused", message, "remove it"
+                    )
 
     def _load_project(self, root: str) -> "_Project":
         try:
@@ -93,10 +95,10 @@ class Suppressions:
         return _Project(root, select_codes(select, ignore), tuple(pairs))
 
     def _read_settings(self, root: str) -> "Mapping[str, Any]":
-        trust, file = Trust(Root(root, named=True)), file_of(PROJECT, root)
+        trust, file = TrustCheck(Root(root, named=True)), settings_file(PROJECT, root)
         try:
-            with Directory(trust) as policy:
-                data = policy.read(NAME, LARGEST + 1)
+            with PolicyDirectory(trust) as policy:
+                data = policy.read(NAME, MAX_BYTES + 1)
         except FileNotFoundError:
             return {}
         if any(path == file for _, path in trust.doubts):  # for `check`; a clone may have any modes
@@ -106,7 +108,7 @@ class Suppressions:
                     display_path(file), "file-unsafe", why, f"mend it with `chmod go-w {quote(display_path(file))}`"
                 )
             )
-        values = layer(PROJECT, file, data).values
+        values = decode_layer(PROJECT, file, data).values
         check_codes(file, values)
         return values
 
@@ -155,10 +157,12 @@ def check_codes(file: str, values: "Mapping[str, Any]") -> None:
     """Raise GrantError (settings_invalid) where `validate` is told of rules that there are not."""
     for pattern in values.get("validate.suppress", {}):
         if len(pattern) > _LONGEST:
-            raise invalid(file, f"`{pattern[:40]}...` in `validate.suppress` is longer than {_LONGEST} characters")
+            raise invalid_error(
+                file, f"`{pattern[:40]}...` in `validate.suppress` is longer than {_LONGEST} characters"
+            )
     lists = (values.get("validate.select", ()), values.get("validate.ignore", ()))
     for code in chain(*lists, *values.get("validate.suppress", {}).values()):
         try:
             expand_code(code)
         except UsageError as error:
-            raise invalid(file, error.detail, error.hint) from None
+            raise invalid_error(file, error.detail, error.hint) from None

@@ -7,7 +7,7 @@ from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root
-from cortex_policy.state.grants import Directory, Trust, find_root, is_grant_id, may_hold_policy
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_root, is_grant_id, may_hold_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,9 +150,9 @@ def _root_of(directory: str) -> str | None:
 
 
 def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
-    trust = Trust(Root(root, named=True))
+    trust = TrustCheck(Root(root, named=True))
     try:
-        with Directory(trust, "tools") as tools:
+        with PolicyDirectory(trust, "tools") as tools:
             ids = tools.grant_ids()
     except (FileNotFoundError, GrantError):  # what stands in the way is told of the root
         return

@@ -19,7 +19,7 @@ from cortex_policy.manage.audit.reader import (
     read_last_lines,
     read_logs,
 )
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.logs import START, event
 
 NOW = 1_800_000_000.0
@@ -141,7 +141,7 @@ def test_a_packed_log_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path)
 @pytest.mark.parametrize("name", ["absent", ".", "absent.gz", "nul\0"])
 def test_a_log_that_cannot_be_read_is_an_error(tmp_path: Path, name: str) -> None:
     """Named, and nothing is half reported."""
-    with pytest.raises(NotDone):
+    with pytest.raises(NotDoneError):
         list(read_logs([str(tmp_path / name)], ReadCounts()))
 
 
@@ -163,7 +163,7 @@ def test_what_was_rotated_away_comes_before_the_log(tmp_path: Path) -> None:
     assert list_log_files(str(log)) == rotated
     log.touch()
     assert list_log_files(str(log)) == [*rotated, str(log)]
-    with pytest.raises(NotDone, match="no such file"):
+    with pytest.raises(NotDoneError, match="no such file"):
         list_log_files("/nowhere/log")
 
 

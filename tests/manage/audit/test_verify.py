@@ -16,19 +16,19 @@ from cortex_policy.manage.audit import verify as audit_verify
 from cortex_policy.manage.audit.files import list_log_files, open_logs
 from cortex_policy.manage.audit.tail import tail_log
 from cortex_policy.manage.audit.verify import VerifyResult
-from cortex_policy.state.audit_log import Log
-from cortex_policy.state.audit_record import record
-from cortex_policy.state.enforcement import Trail
+from cortex_policy.state.audit_log import AuditLog
+from cortex_policy.state.audit_record import emit_event
+from cortex_policy.state.enforcement import AuditedCall
 
 
 def write(log: Path, lines: int, *, most: int = 0, keep: int = 1000) -> None:
     """Write some events, of different lengths."""
     settings = Settings(audit_file=str(log), audit_args="full", audit_max_bytes=most, audit_keep=keep)
     for number in range(lines):
-        one = Log(settings)
-        trail = Trail("git", "tree", {"n": number, "text": "x" * (number % 50)}, 1, peek=False)
+        one = AuditLog(settings)
+        trail = AuditedCall("git", "tree", {"n": number, "text": "x" * (number % 50)}, 1, peek=False)
         trail.settings = settings
-        record(trail, None, one)
+        emit_event(trail, None, one)
         one.close()
 
 

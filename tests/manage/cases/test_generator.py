@@ -18,7 +18,7 @@ from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
 from cortex_policy.manage.cases.scaffold import draft_case_file, write_first_cases
 from cortex_policy.manage.cases.serializer import to_toml
 from cortex_policy.state import Root
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.json_documents import grants
 from tests.support.mutants import score
 
@@ -132,17 +132,17 @@ def test_it_is_never_written_over_another(root: Path) -> None:
     file = tests / "git.cases.toml"
     assert made.file == ".cortex/policy/tests/git.cases.toml"
     before = file.read_bytes()
-    with pytest.raises(NotDone, match="is there already"):
+    with pytest.raises(NotDoneError, match="is there already"):
         write_first_cases(where, "git")
     assert file.read_bytes() == before
     file.rename(tests / "git.cases.json")
-    with pytest.raises(NotDone, match=r"git\.cases\.json` is there already"):
+    with pytest.raises(NotDoneError, match=r"git\.cases\.json` is there already"):
         write_first_cases(where, "git")
     assert sorted(path.name for path in tests.iterdir()) == ["git.cases.json"]
     (tests / "git.cases.json").unlink()
     tests.rmdir()
     tests.symlink_to(root / "docs")
-    with pytest.raises(NotDone, match="cannot be written"):
+    with pytest.raises(NotDoneError, match="cannot be written"):
         write_first_cases(where, "git")
     assert not list((root / "docs").glob("*.toml"))
 

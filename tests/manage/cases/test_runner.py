@@ -20,7 +20,7 @@ from cortex_policy.manage.cases.runner import (
     run_file,
 )
 from cortex_policy.manage.cases.sandbox import FileTree
-from cortex_policy.state.enforcement import ask
+from cortex_policy.state.enforcement import decide_and_consume
 
 WORDS = {str(reason): reason for reason in REASONS}
 Run = Callable[..., FileResult]
@@ -162,7 +162,7 @@ PATHS = ["docs", "docs/x", "docsx", "docs/../packages/a", "docs/link/x", "packag
 def test_a_case_gets_the_decision_that_a_check_gets(path: str) -> None:
     """In a tree like the root's own."""
     grant = load_grant("git")
-    expected = ask(grant, "tree", {"path": path}, peek=True)
+    expected = decide_and_consume(grant, "tree", {"path": path}, peek=True)
     tree = FileTree(
         ("docs", "packages/a"), (), (("docs/link", "/etc"), ("docs/link-to-etc", "/etc"), ("docs/dangling-link-to-etc-x", "../etc/x"))
     )  # fmt: skip

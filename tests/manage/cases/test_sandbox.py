@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.cases.sandbox import FileTree, sandbox
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 HOSTILE = [
     FileTree(directories=("/etc/x",)),
@@ -70,7 +70,7 @@ def test_it_is_removed_after_an_interrupt_too(temporary: Path) -> None:
 
 def test_a_name_that_the_disk_refuses_is_told(temporary: Path) -> None:
     """And leaves nothing."""
-    with pytest.raises(NotDone, match="the tree cannot be made"), sandbox(FileTree(("x" * 300,))):
+    with pytest.raises(NotDoneError, match="the tree cannot be made"), sandbox(FileTree(("x" * 300,))):
         pass
     assert not list(temporary.iterdir())
 
@@ -78,5 +78,5 @@ def test_a_name_that_the_disk_refuses_is_told(temporary: Path) -> None:
 def test_without_a_temporary_directory_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is nobody's fault but the machine's."""
     monkeypatch.setattr(tempfile, "tempdir", os.fspath(tmp_path / "gone"))
-    with pytest.raises(NotDone, match="no temporary directory"), sandbox(FileTree()):
+    with pytest.raises(NotDoneError, match="no temporary directory"), sandbox(FileTree()):
         pass

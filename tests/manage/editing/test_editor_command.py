@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.editing.editor_command import choose_editor, command_to_open
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 
 def program(directory: Path, name: str, target: str = "") -> Path:
@@ -23,13 +23,13 @@ def test_the_operator_chooses() -> None:
     """VISUAL before EDITOR, with arguments; blank ones are none."""
     assert choose_editor({"VISUAL": "code --wait", "EDITOR": "vi"}) == ["code", "--wait"]
     assert choose_editor({"VISUAL": " ", "EDITOR": "'/my editors/ed' -p x"}) == ["/my editors/ed", "-p", "x"]
-    with pytest.raises(NotDone, match="`\\$EDITOR` cannot be read: no closing quotation"):
+    with pytest.raises(NotDoneError, match="`\\$EDITOR` cannot be read: no closing quotation"):
         choose_editor({"EDITOR": "'vi"})
 
 
 def test_one_that_is_installed_is_the_fallback(tmp_path: Path) -> None:
     """The first of the list; without any, how to name one."""
-    with pytest.raises(NotDone) as caught:
+    with pytest.raises(NotDoneError) as caught:
         choose_editor({"PATH": str(tmp_path)})
     assert "$EDITOR" in caught.value.hint
     for name in ("ed", "nano"):

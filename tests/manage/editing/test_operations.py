@@ -16,7 +16,7 @@ from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.transaction import writer
 from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 TEXT = operations.new_grant_text(GrantEdit(30, None, "t", ("read",)))
 Act = Callable[[Root, "operations.Consent"], WriteResult]
@@ -42,7 +42,7 @@ def standing(root: Root) -> dict[str, bytes]:
 
 def nobody(_: Meant) -> None:
     """Say no."""
-    raise NotDone("no")
+    raise NotDoneError("no")
 
 
 def unasked(_: Meant) -> None:
@@ -69,9 +69,9 @@ def test_a_no_changes_nothing(here: Root, name: str) -> None:
 
     def no(change: Meant) -> None:
         seen.append((change.name, change.status, change.meaning.verdict))
-        raise NotDone("no")
+        raise NotDoneError("no")
 
-    with pytest.raises(NotDone):
+    with pytest.raises(NotDoneError):
         ACTS[name](here, no)
     assert standing(here) == before
     assert seen == [
@@ -163,7 +163,7 @@ def test_no_grant_is_overwritten(here: Root) -> None:
         lambda: operations.rename_grant(here, "git", "git"),
         lambda: operations.check_absent(here, "git"),
     ):
-        with pytest.raises(NotDone, match="is there already"):
+        with pytest.raises(NotDoneError, match="is there already"):
             act()
     assert standing(here) == before
     operations.check_absent(here, "other")
@@ -264,7 +264,7 @@ def test_fmt_refuses_a_layout_that_would_be_too_large(here: Root) -> None:
 
 def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(here: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those before it are written, and told as such."""
-    real, calls = atomic_write.replace, [0]
+    real, calls = atomic_write.atomic_replace, [0]
 
     def refusing(*args: object, **named: object) -> None:
         calls[0] += 1
@@ -272,11 +272,11 @@ def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(here: Root, monkeypatc
             raise OSError(28, "No space left on device", "stamp.json")
         real(*args, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(writer, "replace", refusing)
+    monkeypatch.setattr(writer, "atomic_replace", refusing)
     first, second = operations.format_grants(here, ())
     assert first.result is not None
     assert first.result.version == 1
-    assert isinstance(second.error, NotDone)
+    assert isinstance(second.error, NotDoneError)
     assert second.error.detail == "`stamp.json`: no space left on device"
     assert stamp.verify_stamp(here) == ()
 
@@ -289,9 +289,9 @@ def test_a_root_without_tools_has_nothing_to_lay_out(here: Root) -> None:
 
 def test_waiting_for_a_version(here: Root) -> None:
     """At once where it is there, else until it is, or until the time-out."""
-    with pytest.raises(NotDone, match="the stamp is not there, not at version 1 yet"):
+    with pytest.raises(NotDoneError, match="the stamp is not there, not at version 1 yet"):
         stamp.wait_for_version(here, 1, 0)
     stamp.write_stamp(here)
-    assert stamp.wait_for_version(here, 1) == stamps.read(here)
-    with pytest.raises(NotDone, match="at version 1, not at version 2 yet"):
+    assert stamp.wait_for_version(here, 1) == stamps.read_stamp(here)
+    with pytest.raises(NotDoneError, match="at version 1, not at version 2 yet"):
         stamp.wait_for_version(here, 2, 0.1)

@@ -14,7 +14,7 @@ from cortex_policy.manage.editing.session import EditResult, run_edit_session
 from cortex_policy.schema.problems import Problem
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.writer_lock import NotDone, Patience
+from cortex_policy.state.writer_lock import LockWait, NotDoneError
 from tests.support.roots import grant_file
 
 Step = Callable[[Path], str | None]
@@ -93,7 +93,7 @@ def rate(number: int) -> Step:
 def run(own: Root, *steps: Step | str | BaseException) -> tuple[EditResult, list[str]]:
     """Run a session to its end."""
     script = Script(*steps)
-    outcome = run_edit_session(own, "git", Patience(), script)
+    outcome = run_edit_session(own, "git", LockWait(), script)
     assert not script.steps
     return outcome, script.seen
 
@@ -153,7 +153,7 @@ def test_unchanged_is_nothing_to_do(own: Root) -> None:
     assert outcome == EditResult("unchanged")
     assert seen == ["edit 0", "`git` is unchanged"]
     assert not drafts(own)
-    stamp = stamps.read(own)
+    stamp = stamps.read_stamp(own)
     assert stamp is not None
     assert stamp.version == 1
 
@@ -198,8 +198,8 @@ def test_a_hand_edit_meanwhile_is_kept_and_so_is_the_text(own: Root) -> None:
         grant_file(own).write_text("by hand")
 
     script = Script(both, "s")
-    with pytest.raises(NotDone, match="was changed by hand in the meantime"):
-        run_edit_session(own, "git", Patience(), script)
+    with pytest.raises(NotDoneError, match="was changed by hand in the meantime"):
+        run_edit_session(own, "git", LockWait(), script)
     (draft,) = drafts(own)
     assert script.seen[-1] == f"the text was left in `{draft}`"
     assert json.loads(draft.read_text())["rate"] == {"perMinute": 7}
@@ -213,8 +213,8 @@ def test_a_disk_that_refuses_the_save_takes_no_text(own: Root, monkeypatch: pyte
     def refusing(*_: object) -> None:
         raise OSError(28, "no space left on device", "x")
 
-    monkeypatch.setattr("cortex_policy.manage.transaction.writer.replace", refusing)
-    with pytest.raises(NotDone, match="no space left"):
+    monkeypatch.setattr("cortex_policy.manage.transaction.writer.atomic_replace", refusing)
+    with pytest.raises(NotDoneError, match="no space left"):
         run(own, rate(7), "s")
     assert grant_file(own).read_bytes() == before
     assert len(drafts(own)) == 1
@@ -232,7 +232,7 @@ def test_a_disk_that_takes_no_copy_starts_no_editor(own: Root, monkeypatch: pyte
     monkeypatch.setattr(os, "write", refusing)
     grant_file(own).write_bytes(grant_file(own).read_bytes()[:17])
     Path(stamps.stamp_file(own.path)).unlink()
-    with pytest.raises(NotDone, match=r"git\.json`: no space left"):
+    with pytest.raises(NotDoneError, match=r"git\.json`: no space left"):
         run(own)
     assert not drafts(own)
 
@@ -326,9 +326,9 @@ def test_what_cannot_be_saved_is_not_edited(own: Root) -> None:
     assert caught.value.exit_code == 23
     for wrong in ("gti", "../x"):
         with pytest.raises(GrantError) as caught:
-            run_edit_session(own, wrong, Patience(), Script())
+            run_edit_session(own, wrong, LockWait(), Script())
         assert caught.value.exit_code == 20
     grant_file(own).write_bytes(b" " * ((1 << 20) + 1))
-    with pytest.raises(NotDone, match="larger than"):
+    with pytest.raises(NotDoneError, match="larger than"):
         run(own)
     assert not drafts(own)

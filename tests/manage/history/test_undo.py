@@ -24,7 +24,7 @@ from cortex_policy.manage.history.undo import UndoRequest, UndoResult
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 Texts = dict[str, bytes]
 A, B = b'{"tool": "a", "actions": ["x"], "rate": {"perMinute": 1}}', b"\xff no grant at all"
@@ -54,7 +54,7 @@ def texts(root: Root) -> Texts:
 
 def version(root: Root) -> int:
     """Return the version of the stamp, which belongs to the grants."""
-    stamp = stamps.read(root)
+    stamp = stamps.read_stamp(root)
     assert stamp is not None
     assert manage_stamp.verify_stamp(root) == ()
     return stamp.version
@@ -165,7 +165,7 @@ def test_a_rename_is_undone_as_one_write(own: Root) -> None:
     assert (texts(own), version(own)) == (before, 3)
     undo(own, "x")
     set_rate(own, "x", 9)
-    with pytest.raises(NotDone, match="version 4 wrote `x` too, as did version 5") as caught:
+    with pytest.raises(NotDoneError, match="version 4 wrote `x` too, as did version 5") as caught:
         undo(own, "git")
     assert caught.value.hint == "undo that first with `cortex-policy undo x`"
     done = undo(own, to=1)
@@ -212,12 +212,12 @@ def test_nobody_is_asked_for_what_would_be_refused(own: Root) -> None:
         assert "stamp write" in caught.value.hint
     assert texts(own) == before
     manage_stamp.write_stamp(own)
-    with pytest.raises(NotDone, match="version 3 accepted a hand edit of `git`: what it was before, nobody has"):
+    with pytest.raises(NotDoneError, match="version 3 accepted a hand edit of `git`: what it was before, nobody has"):
         undo(own)
-    with pytest.raises(NotDone, match="nobody has"):
+    with pytest.raises(NotDoneError, match="nobody has"):
         undo(own, to=2)
     assert undo(own, to=1).steps  # that text is known
-    with pytest.raises(NotDone, match="version 1 stamped what stood there"):
+    with pytest.raises(NotDoneError, match="version 1 stamped what stood there"):
         undo(own, to=0)
 
 
@@ -239,20 +239,20 @@ def test_where_the_history_ends_is_said(own: Root) -> None:
     kept = file.read_bytes()
     file.write_bytes(b"{")
     assert history_undo.preview_undo(own, UndoRequest()).version == 3
-    with pytest.raises(NotDone, match="does not reach back to version 2: what it knows begins after version 3"):
+    with pytest.raises(NotDoneError, match="does not reach back to version 2: what it knows begins after version 3"):
         undo(own, to=2)
-    with pytest.raises(NotDone, match="a write of `model-gateway`"):
+    with pytest.raises(NotDoneError, match="a write of `model-gateway`"):
         undo(own, "model-gateway")
     entry = json.loads(kept)
     entry["grants"][0]["new"] = "sha256:another"
     file.write_text(json.dumps(entry))
-    with pytest.raises(NotDone, match="begins after version 3"):
+    with pytest.raises(NotDoneError, match="begins after version 3"):
         log.grant_at(own, "git", 2)
     file.write_bytes(kept)
     next(Path(own.path).rglob("00000004-v4.json")).unlink()
-    with pytest.raises(NotDone, match="does not know how version 4 was made"):
+    with pytest.raises(NotDoneError, match="does not know how version 4 was made"):
         undo(own)
-    with pytest.raises(NotDone, match="is at version 4, not at version 5 yet"):
+    with pytest.raises(NotDoneError, match="is at version 4, not at version 5 yet"):
         undo(own, to=5)
 
 
@@ -286,7 +286,7 @@ def test_a_text_too_large_to_read_is_not_pretended_to_be_kept(own: Root) -> None
     Path(own.tools, "x.json").write_bytes(b" " * ((1 << 20) + 5))
     manage_stamp.write_stamp(own)
     put(own, "x", None)
-    with pytest.raises(NotDone, match="too large to keep"):
+    with pytest.raises(NotDoneError, match="too large to keep"):
         undo(own)
 
 
@@ -327,9 +327,9 @@ def test_a_refusal_changes_nothing(own: Root) -> None:
     before = texts(own)
 
     def refuse(_: PolicyDiff) -> None:
-        raise NotDone("cancelled")
+        raise NotDoneError("cancelled")
 
-    with pytest.raises(NotDone):
+    with pytest.raises(NotDoneError):
         history_undo.undo_writes(own, UndoRequest(), refuse)
     assert (texts(own), version(own)) == (before, 2)
 
@@ -348,7 +348,7 @@ def test_an_entry_that_no_write_makes_is_damage(own: Root) -> None:
     for file in history.glob("0*"):
         file.unlink()
     (history / "00000001-v1.json").write_text(json.dumps(entry))
-    with pytest.raises(NotDone, match="the history does not know"):
+    with pytest.raises(NotDoneError, match="the history does not know"):
         history_undo.preview_undo(own, UndoRequest())
 
 

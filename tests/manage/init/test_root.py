@@ -16,7 +16,7 @@ from cortex_policy.manage.init.pre_commit import HOOKS
 from cortex_policy.manage.init.root import init_root
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_only_what_is_missing_is_made(empty: Path) -> None:
 
 def test_below_a_root_none_is_made(root: Path) -> None:
     """Not by its name either: it would be ambiguous."""
-    with pytest.raises(NotDone, match="is a root already"):
+    with pytest.raises(NotDoneError, match="is a root already"):
         init_root(str(root / "docs"))
     assert list((root / "docs").glob(".cortex")) == []
     assert init_root().created == (str(root / ".cortex/policy/.gitignore"),)
@@ -78,7 +78,7 @@ def test_a_directory_above_that_cannot_be_examined_counts_as_a_root(own: Path) -
     (own / "docs").mkdir()
     os.chown(own / "docs", CALLER, CALLER)
     (own / ".cortex").chmod(0)
-    with by_caller(), pytest.raises(NotDone, match="cannot be examined"):
+    with by_caller(), pytest.raises(NotDoneError, match="cannot be examined"):
         init_root(str(own / "docs"))
     assert list((own / "docs").iterdir()) == []
 
@@ -109,7 +109,7 @@ def test_nothing_is_made_through_a_link(empty: Path, tmp_path: Path, link: str) 
     (tmp_path / "elsewhere").mkdir()
     (empty / link).parent.mkdir(parents=True, exist_ok=True)
     (empty / link).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises((NotDone, GrantError)):
+    with pytest.raises((NotDoneError, GrantError)):
         init_root()
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
@@ -117,7 +117,7 @@ def test_nothing_is_made_through_a_link(empty: Path, tmp_path: Path, link: str) 
 def test_a_disk_that_refuses_is_told(empty: Path) -> None:
     """A file stands in the way."""
     (empty / ".cortex").touch()
-    with pytest.raises(NotDone, match="not a directory"):
+    with pytest.raises(NotDoneError, match="not a directory"):
         init_root()
 
 
@@ -190,7 +190,7 @@ def test_a_root_below_is_named_in_the_hooks_of_its_repository(repository: Path, 
 
 def test_without_a_repository_nothing_is_made(empty: Path) -> None:
     """Its hooks would be looked for by nobody."""
-    with pytest.raises(NotDone, match="in no git repository"):
+    with pytest.raises(NotDoneError, match="in no git repository"):
         init_root(with_hooks=True)
     assert list(empty.iterdir()) == []
 
@@ -202,6 +202,6 @@ def test_where_nothing_can_be_written_nothing_is_made(own: Path) -> None:
     (own / "docs").mkdir()
     os.chown(own, 0, 0)
     os.chown(own / "docs", CALLER, CALLER)
-    with by_caller(), pytest.raises(NotDone, match="cannot be written to"):
+    with by_caller(), pytest.raises(NotDoneError, match="cannot be written to"):
         init_root(str(own / "docs"), with_hooks=True)
     assert list((own / "docs").iterdir()) == []

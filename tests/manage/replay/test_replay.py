@@ -17,7 +17,7 @@ from cortex_policy.manage.replay.rate import MAX_LAG, RateReplay
 from cortex_policy.manage.replay.replay import MAX_GROUPS, ReplayResult, load_policy, replay
 from cortex_policy.manage.replay.rules import recorded_paths
 from cortex_policy.state import Root
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.json_documents import MANY
 from tests.support.logs import event, on_path, place
 
@@ -227,7 +227,7 @@ def test_a_directory_a_root_and_a_revision_are_policies(tmp_path: Path, root: Pa
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError):
         load_policy(Root(str(root), named=True), str(tmp_path / "empty"))
-    with pytest.raises(NotDone):
+    with pytest.raises(NotDoneError):
         load_policy(Root(str(root), named=True), "nowhere")
 
 

@@ -27,7 +27,7 @@ from cortex_policy.manage.settings.write import (
     unset_value,
 )
 from cortex_policy.state import Root
-from cortex_policy.state.writer_lock import AT_ONCE, NotDone, Patience, locked
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError, hold_writer_lock
 
 MINE = SettingsFile(USER)
 
@@ -50,7 +50,7 @@ def test_a_home_that_is_not_absolute_is_refused(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setenv("HOME", "somewhere")
-    with pytest.raises(NotDone, match="this system keeps them in"):
+    with pytest.raises(NotDoneError, match="this system keeps them in"):
         set_value(MINE, "history.keep", "30", yes)
     assert not os.listdir()
 
@@ -124,7 +124,7 @@ def test_a_lock_cannot_lose_what_it_locks(mine: Path) -> None:
     set_value(target, "stamp", "require", yes)
     file = Path(target.file)
     file.write_text('locked = ["stamp"]  # ours\n' + file.read_text())
-    with pytest.raises(NotDone, match="`stamp` is locked in") as caught:
+    with pytest.raises(NotDoneError, match="`stamp` is locked in") as caught:
         unset_value(target, "stamp", yes)
     assert caught.value.hint == "take it out of `locked` with `cortex-policy config edit --system`"
     assert set_value(target, "stamp", "off", yes)
@@ -136,9 +136,9 @@ def test_another_write_in_between_is_noticed(mine: Path) -> None:
     set_value(MINE, "stamp", "require", yes)
     before = mine.read_bytes()
     set_value(MINE, "sensitive", "ask", yes)
-    with pytest.raises(NotDone, match="changed in the meantime"):
+    with pytest.raises(NotDoneError, match="changed in the meantime"):
         install_text(MINE, before, b"")
-    with pytest.raises(NotDone, match="changed in the meantime"):
+    with pytest.raises(NotDoneError, match="changed in the meantime"):
         install_text(MINE, None, b"")
     assert b"sensitive" in mine.read_bytes()
     assert os.listdir(mine.parent) == ["config.toml"]
@@ -149,17 +149,17 @@ def test_writers_exclude_each_other(mine: Path, root: Path) -> None:
     set_value(MINE, "stamp", "require", yes)
     descriptor = os.open(mine.parent, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
-    with pytest.raises(NotDone, match="another process is writing"):
+    with pytest.raises(NotDoneError, match="another process is writing"):
         set_value(MINE, "stamp", "off", yes)
     told: list[str] = []
-    with pytest.raises(NotDone, match="another process is writing"):
-        unset_value(MINE, "stamp", yes, Patience(0.1, told.append))
+    with pytest.raises(NotDoneError, match="another process is writing"):
+        unset_value(MINE, "stamp", yes, LockWait(0.1, told.append))
     assert told == [f"another process is writing `{mine}`; waiting at most 0.1 seconds"]
-    patience = Patience(30, lambda _: os.close(descriptor))  # they end once they are waited for
+    patience = LockWait(30, lambda _: os.close(descriptor))  # they end once they are waited for
     assert set_value(MINE, "stamp", "off", yes, patience)
     here = Root(str(root), named=True)
-    with locked(here), pytest.raises(NotDone, match="writing grants"):
-        set_value(SettingsFile(PROJECT, here), "stamp", "require", yes, AT_ONCE)
+    with hold_writer_lock(here), pytest.raises(NotDoneError, match="writing grants"):
+        set_value(SettingsFile(PROJECT, here), "stamp", "require", yes, NO_WAIT)
 
 
 def test_a_link_is_not_written_through(mine: Path, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_mixed_endings_stay_mixed() -> None:
 def test_comments_that_would_be_lost_are_not() -> None:
     """What is too tangled for a change of lines is left to an editor; without comments it is written anew."""
     tangled = "history = {keep = 3} # x\n"
-    with pytest.raises(NotDone, match="comments would be lost"):
+    with pytest.raises(NotDoneError, match="comments would be lost"):
         set_in_text(tangled, "history.keep", 4)
     assert tomllib.loads(set_in_text("history = {keep = 3}\n", "history.keep", 4)) == {"history": {"keep": 4}}
 
@@ -252,7 +252,7 @@ def test_a_change_changes_one_setting_and_no_comment(parts: list[tuple[str, str]
     name, value = change
     try:
         after = set_in_text(text, name, value)
-    except NotDone:
+    except NotDoneError:
         return
     wanted = (
         {**before, name: value} if value is not None else {key: part for key, part in before.items() if key != name}
@@ -308,7 +308,7 @@ class Screen:
 def test_a_text_is_saved_when_it_is_valid(mine: Path) -> None:
     """What is wrong is said, and can only be edited again."""
     screen: Any = Screen("sensitve = 1\n", "sensitive = \n", 'sensitive = "ask"\n', keys=EDIT + EDIT + DIFF + SAVE)
-    assert run_settings_session(MINE, AT_ONCE, screen).status == "saved"
+    assert run_settings_session(MINE, NO_WAIT, screen).status == "saved"
     assert mine.read_text() == 'sensitive = "ask"\n'
     assert "did you mean `sensitive`?" in screen.said
     assert "not TOML" in screen.said
@@ -318,7 +318,7 @@ def test_a_text_is_saved_when_it_is_valid(mine: Path) -> None:
 def test_a_text_that_is_given_up_is_left_and_named(mine: Path) -> None:
     """The file is as before."""
     screen: Any = Screen("sensitve = 1\n", keys=EXIT)
-    assert run_settings_session(MINE, AT_ONCE, screen).status == "cancelled"
+    assert run_settings_session(MINE, NO_WAIT, screen).status == "cancelled"
     assert screen.asked == EDIT + EXIT
     assert not mine.exists()
     left = Path(screen.said.partition("left in `")[2].partition("`")[0])
@@ -330,7 +330,7 @@ def test_nothing_changed_is_nothing_done(mine: Path) -> None:
     """And leaves nothing."""
     set_value(MINE, "stamp", "require", yes)
     screen: Any = Screen(None, keys="")
-    assert run_settings_session(MINE, AT_ONCE, screen).status == "unchanged"
+    assert run_settings_session(MINE, NO_WAIT, screen).status == "unchanged"
     assert "left in" not in screen.said
     assert "require" in mine.read_text()
 
@@ -348,7 +348,7 @@ def test_an_editor_that_fails_or_removes_its_file_saves_nothing(mine: Path) -> N
         return ""
 
     screen: Any = Screen(lambda _: "the editor ended with status 1", remove, link, keys=EDIT + EDIT + EXIT)
-    assert run_settings_session(MINE, AT_ONCE, screen).status == "cancelled"
+    assert run_settings_session(MINE, NO_WAIT, screen).status == "cancelled"
     assert not mine.exists()
 
 
@@ -357,7 +357,7 @@ def test_a_file_that_cannot_be_read_as_settings_can_be_mended(mine: Path) -> Non
     mine.parent.mkdir(parents=True)
     mine.write_text("sensitive = ")
     screen: Any = Screen('sensitive = "ask"\n', keys=SAVE)
-    assert run_settings_session(MINE, AT_ONCE, screen).status == "saved"
+    assert run_settings_session(MINE, NO_WAIT, screen).status == "saved"
 
 
 def test_what_loosens_is_shown_and_asked_for(mine: Path) -> None:
@@ -365,23 +365,23 @@ def test_what_loosens_is_shown_and_asked_for(mine: Path) -> None:
     set_value(MINE, "sensitive", "deny", yes)
     screen: Any = Screen('sensitive = "ask"\n', keys=SAVE + DIFF + SAVE)
     screen.agrees = [False, True]
-    assert run_settings_session(MINE, AT_ONCE, screen).status == "saved"
+    assert run_settings_session(MINE, NO_WAIT, screen).status == "saved"
     assert screen.said.startswith("sensitive: deny becomes ask\n")
     assert screen.agrees == []
     screen = Screen('sensitive = "deny"\n', keys=SAVE)
-    assert run_settings_session(MINE, AT_ONCE, screen).status == "saved"
+    assert run_settings_session(MINE, NO_WAIT, screen).status == "saved"
     assert (screen.said, screen.agrees) == ("", [True])
     screen = Screen("", keys=SAVE + EXIT)
     screen.agrees = [False]
-    assert run_settings_session(MINE, AT_ONCE, screen).status == "cancelled"
+    assert run_settings_session(MINE, NO_WAIT, screen).status == "cancelled"
     assert mine.read_text() == 'sensitive = "deny"\n'
 
 
 def test_an_editor_that_goes_on_in_the_background_keeps_its_settings(mine: Path) -> None:
     """It changed nothing yet; one that is as fast and wrote is asked about as any other."""
     screen: Any = Screen(lambda _: ENDED_AT_ONCE, keys="")
-    with pytest.raises(NotDone, match="the editor ended at once") as caught:
-        run_settings_session(MINE, AT_ONCE, screen)
+    with pytest.raises(NotDoneError, match="the editor ended at once") as caught:
+        run_settings_session(MINE, NO_WAIT, screen)
     assert "code --wait" in caught.value.hint
     left = Path(screen.said.partition("left in `")[2].partition("`")[0])
     assert left.read_text() == ""
@@ -392,4 +392,4 @@ def test_an_editor_that_goes_on_in_the_background_keeps_its_settings(mine: Path)
         return ENDED_AT_ONCE
 
     screen = Screen(write, keys=SAVE)
-    assert run_settings_session(MINE, AT_ONCE, screen).status == "saved"
+    assert run_settings_session(MINE, NO_WAIT, screen).status == "saved"

@@ -9,7 +9,7 @@ from cortex_policy.manage.history import log, undo
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.stamp import Stamp, digest_of
+from cortex_policy.state.stamp import Stamp, grant_digest
 
 OLD, NEW, HAND = (b'{"tool": "%s"}' % word for word in (b"old", b"new", b"hand"))
 
@@ -27,17 +27,17 @@ def healed(root: Root, pending: dict[str, tuple[bytes | None, bytes | None]], no
     """Return the version after healing, and what is reported."""
     manage_stamp.write_stamp(root)
     pairs = {
-        grant_id: tuple(None if side is None else digest_of(side) for side in pair)
+        grant_id: tuple(None if side is None else grant_digest(side) for side in pair)
         for grant_id, pair in pending.items()
     }
-    interrupted = Stamp(1, {"git": digest_of(OLD)}, pairs)  # type: ignore[arg-type]
-    Path(stamps.stamp_file(root.path)).write_bytes(stamps.encode(interrupted))
+    interrupted = Stamp(1, {"git": grant_digest(OLD)}, pairs)  # type: ignore[arg-type]
+    Path(stamps.stamp_file(root.path)).write_bytes(stamps.encode_stamp(interrupted))
     Path(root.tools, "git.json").unlink()
     for grant_id, data in now.items():
         Path(root.tools, f"{grant_id}.json").write_bytes(data)
     with write_transaction(root):
         pass
-    stamp = stamps.read(root)
+    stamp = stamps.read_stamp(root)
     assert stamp is not None
     assert not stamp.pending
     return [str(stamp.version), *(finding.id for finding in manage_stamp.verify_stamp(root))]

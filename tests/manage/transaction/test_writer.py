@@ -14,8 +14,8 @@ from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.manage.transaction.writer import Writer
 from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.history_entry import Entry
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.history_entry import HistoryEntry
+from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.roots import grant_file
 
 
@@ -27,7 +27,7 @@ def own(root: Path) -> Root:
 
 def version(root: Root) -> int:
     """Return the version of the stamp, which belongs to the grants."""
-    stamp = stamps.read(root)
+    stamp = stamps.read_stamp(root)
     assert stamp is not None
     assert manage_stamp.verify_stamp(root) == ()
     assert not stamp.pending
@@ -97,11 +97,11 @@ def test_bytes_that_somebody_changed_meanwhile_are_never_overwritten(own: Root) 
     old = grant_file(own, "git").read_bytes()
     with transaction_writer.write_transaction(own) as writer:
         for wrong in (None, old + b" "):
-            with pytest.raises(NotDone):
+            with pytest.raises(NotDoneError):
                 writer.write("git", wrong, b"{}")
-        with pytest.raises(NotDone):
+        with pytest.raises(NotDoneError):
             writer.rename("git", "model-gateway", old)
-        with pytest.raises(NotDone):
+        with pytest.raises(NotDoneError):
             writer.remove("missing", b"{}")
     assert grant_file(own, "git").read_bytes() == old
 
@@ -132,7 +132,7 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, 
         manage_stamp.write_stamp(own)
     for step in range(1, 160):
         before = {path.name: path.read_bytes() for path in Path(own.tools).iterdir()}
-        last = stamps.read(own)
+        last = stamps.read_stamp(own)
         child = os.fork()
         if child == 0:
             gc.disable()  # it would copy all that the tests hold
@@ -143,8 +143,10 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, 
         died = os.waitpid(child, 0)[1] != 0
         with transaction_writer.write_transaction(own):
             after = {path.name: path.read_bytes() for path in Path(own.tools).iterdir()}
-            assert not [path for path in Path(own.path).rglob("*") if path.name.startswith(atomic_write.NEW)]
-            stamp = stamps.read(own)
+            assert not [
+                path for path in Path(own.path).rglob("*") if path.name.startswith(atomic_write.TEMPORARY_PREFIX)
+            ]
+            stamp = stamps.read_stamp(own)
             if stamp is not None:
                 assert manage_stamp.verify_stamp(own) == ()
                 assert stamp.version == (last.version if last else 0) + (after != before)
@@ -164,8 +166,8 @@ def test_a_kill_between_any_two_steps_leaves_a_whole_state(own: Root, act: Act, 
 def replaced(root: Root, stamp: stamps.Stamp) -> dict[str, bytes | None]:
     """Return the bytes that a write replaced which the history knows to have led to this version."""
     assert not list(Path(root.path).rglob("pending.json"))
-    found = list(history.read(root, stamp))
-    assert not [one for one in found if not isinstance(one, Entry)]
+    found = list(history.read_history(root, stamp))
+    assert not [one for one in found if not isinstance(one, HistoryEntry)]
     last = [
         one for one in entries_newest_first(stamp, found) if one.version == stamp.version and one.command == "write"
     ]
@@ -197,10 +199,10 @@ def die_at(step: int) -> None:
 def test_a_hand_edit_after_an_interrupted_write_is_told_as_one(own: Root) -> None:
     """The pending digests hide nothing that is neither of them."""
     manage_stamp.write_stamp(own)
-    stamp = stamps.read(own)
+    stamp = stamps.read_stamp(own)
     assert stamp is not None
     pending = stamps.Stamp(1, stamp.grants, {"git": (stamp.grants["git"], "sha256:other")})
-    Path(stamps.stamp_file(own.path)).write_bytes(stamps.encode(pending))
+    Path(stamps.stamp_file(own.path)).write_bytes(stamps.encode_stamp(pending))
     grant_file(own, "git").write_bytes(b"{}")
     with transaction_writer.write_transaction(own):
         pass
@@ -213,7 +215,7 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
 ) -> None:
     """The first step or the grant refused: nothing is changed. The last refused: the next write finishes it."""
     manage_stamp.write_stamp(own)
-    before, calls, real = grant_file(own, "git").read_bytes(), [0], atomic_write.replace
+    before, calls, real = grant_file(own, "git").read_bytes(), [0], atomic_write.atomic_replace
 
     def refusing(*args: object, **named: object) -> None:
         calls[0] += 1
@@ -222,9 +224,12 @@ def test_a_disk_that_refuses_changes_nothing_or_leaves_it_to_the_next_write(
         real(*args, **named)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(transaction_writer, "replace", refusing)
+        patch.setattr(transaction_writer, "atomic_replace", refusing)
         if step < 3:
-            with pytest.raises(NotDone, match="no space left"), transaction_writer.write_transaction(own) as writer:
+            with (
+                pytest.raises(NotDoneError, match="no space left"),
+                transaction_writer.write_transaction(own) as writer,
+            ):
                 put(writer)
             assert grant_file(own, "git").read_bytes() == before
             assert version(own) == 1

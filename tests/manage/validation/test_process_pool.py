@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from cortex_policy.manage.validation.process_pool import BATCH_SIZE, MIN_PARALLEL, parallel_map
-from cortex_policy.state.writer_lock import NotDone
+from cortex_policy.state.writer_lock import NotDoneError
 
 MANY = range(MIN_PARALLEL + BATCH_SIZE + 1)
 
@@ -90,7 +90,7 @@ def test_a_process_that_is_killed_is_told(monkeypatch: pytest.MonkeyPatch) -> No
             os.kill(os.getpid(), signal.SIGKILL)
         return item
 
-    with pytest.raises(NotDone, match="was ended"):
+    with pytest.raises(NotDoneError, match="was ended"):
         list(parallel_map(MANY, work))
 
 

@@ -18,7 +18,7 @@ from cortex_policy.manage.history import log, undo
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.atomic_write import NEW
+from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
 from cortex_policy.state.grants import read_grant
 
 DATA = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'
@@ -63,7 +63,7 @@ def test_a_directory_made_for_nothing_allows_nothing(tmp_path: Path) -> None:
     with pytest.raises(GrantError) as caught:
         read_grant(root, "t")
     assert caught.value.reason is GRANT_NOT_FOUND
-    assert stamps.read(root) is None
+    assert stamps.read_stamp(root) is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a group away")
@@ -84,7 +84,7 @@ def test_a_directory_that_hands_its_group_down_makes_grants_of_that_group(own: P
 def test_what_another_user_left_stops_nobody(own: Path) -> None:
     """In a sticky directory it cannot be removed."""
     root = Root(str(own), named=False)
-    left = Path(root.tools, f"{NEW}1-2")
+    left = Path(root.tools, f"{TEMPORARY_PREFIX}1-2")
     left.write_text("half")
     Path(root.tools).chmod(0o1755)
     os.chown(root.tools, 0, CALLER)
@@ -151,7 +151,7 @@ def test_an_interrupt_at_any_line_leaves_a_whole_state(root: Path, act: Callable
         assert stamp.verify_stamp(found) == (), step
         with write_transaction(found):
             assert stamp.verify_stamp(found) == (), step
-        assert not [path for path in root.rglob("*") if path.name.startswith(NEW)]
+        assert not [path for path in root.rglob("*") if path.name.startswith(TEMPORARY_PREFIX)]
         for path in Path(found.tools).iterdir():
             path.unlink()
         for path, data in texts.items():

@@ -10,7 +10,7 @@ from cortex_policy.manage.validation.autofix import fix_files
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.validate import find_targets, validate
 from cortex_policy.schema.problems import Report
-from cortex_policy.state.writer_lock import AT_ONCE
+from cortex_policy.state.writer_lock import NO_WAIT
 
 DOUBTFUL = {
     "tool": "git",
@@ -115,7 +115,7 @@ def test_what_is_suppressed_is_not_repaired(config: Path) -> None:
     where = find_targets((), None)
     exemptions = Suppressions(where, RuleSelection())
     report = validate(where, exemptions, lambda results, _: results)
-    assert all(done.error is None for done in fix_files(where.files, report, exemptions, AT_ONCE))
+    assert all(done.error is None for done in fix_files(where.files, report, exemptions, NO_WAIT))
     assert ("git.json", "settings-unused") not in found()
     assert json.loads((config.parent / "tools/git.json").read_text())["actions"] == ["tree", "tree"]
 

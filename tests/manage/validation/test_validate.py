@@ -18,7 +18,7 @@ from cortex_policy.manage.validation.validate import find_targets, validate
 from cortex_policy.schema.catalog import ERROR, RULES
 from cortex_policy.schema.problems import Report
 from cortex_policy.state import Root
-from cortex_policy.state.writer_lock import AT_ONCE, NotDone
+from cortex_policy.state.writer_lock import NO_WAIT, NotDoneError
 
 EVERY = Suppressions(ValidationTargets((), (), ()), RuleSelection())
 SOUND = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
@@ -286,12 +286,12 @@ def test_a_repair_is_a_write_with_a_stamp(tools: Path) -> None:
     grant = SOUND | {"actions": ["tree", "tree"]}
     (tools / "git.json").write_text(json.dumps(grant))
     where = find_targets((), None)
-    (refused,) = fix_files(where.files, look(), EVERY, AT_ONCE)
+    (refused,) = fix_files(where.files, look(), EVERY, NO_WAIT)
     assert refused.error is not None
     assert refused.error.exit_code == 23
     assert json.loads((tools / "git.json").read_text()) == grant
     manage_stamp.write_stamp(Root(str(tools.parent.parent.parent), named=True))
-    (done,) = fix_files(where.files, look(), EVERY, AT_ONCE)
+    (done,) = fix_files(where.files, look(), EVERY, NO_WAIT)
     assert (done.error, done.version) == (None, 3)
     assert json.loads((tools / "git.json").read_text()) == SOUND
     assert look().problems == ()
@@ -306,8 +306,8 @@ def test_a_file_that_grew_since_it_was_looked_at_is_left(tools: Path) -> None:
         report = look(str(file))
         file.write_text(grown)
         manage_stamp.write_stamp(Root(str(tools.parent.parent.parent), named=True))
-        (done,) = fix_files(find_targets((str(file),), None).files, report, EVERY, AT_ONCE)
-        assert isinstance(done.error, NotDone)
+        (done,) = fix_files(find_targets((str(file),), None).files, report, EVERY, NO_WAIT)
+        assert isinstance(done.error, NotDoneError)
         assert file.read_text() == grown
 
 
@@ -319,7 +319,7 @@ def test_a_file_elsewhere_is_repaired_too() -> None:
     (draft / "x.json").write_text(json.dumps(SOUND | {"tool": "x", "actions": ["a", "a"]}))
     (draft / "x.json").chmod(0o640)
     where = find_targets(("tools/x.json",), None)
-    (done,) = fix_files(where.files, look("tools/x.json"), EVERY, AT_ONCE)
+    (done,) = fix_files(where.files, look("tools/x.json"), EVERY, NO_WAIT)
     assert (done.file, done.error, done.version) == ("tools/x.json", None, None)
     assert json.loads((draft / "x.json").read_text())["actions"] == ["a"]
     assert (draft / "x.json").stat().st_mode & 0o777 == 0o640
