@@ -16,7 +16,7 @@ import typer
 from cortex_policy.cli.output.diff import print_diff
 from cortex_policy.cli.output.problems.text import problem_texts
 from cortex_policy.cli.prompts import ask_widening
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import os_error_text, printable
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import readable_diff
 from cortex_policy.manage.editing.editor_command import command_to_open
@@ -52,8 +52,8 @@ class EditScreen:
             with _restore_terminal(), _handle_signals(lambda *_: None, signal.SIGINT, signal.SIGQUIT):
                 status = subprocess.run(command_to_open(self._editor, path, line), check=False).returncode
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            return f"the editor `{self._editor[0]}` does not start: {why.lower()}"
+            why = os_error_text(error)
+            return f"the editor `{self._editor[0]}` does not start: {why}"
         if status < 0:
             return f"the editor was ended by signal {-status}"
         if status > 0:

@@ -6,7 +6,7 @@ import sys
 
 from cortex_policy.cli.streams import open_streams, stdout_error
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.core.text import one_line
+from cortex_policy.core.text import one_line, os_error_text
 from cortex_policy.state.writer_lock import NOT_DONE
 
 TYPE_CHECKING = False
@@ -31,7 +31,7 @@ def run_guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = la
     sys.stdout.flush()
     lost = stdout_error()
     if code == 0 and lost is not None and lost.errno != errno.EPIPE and not changes():
-        sys.stderr.write(f"cortex-policy: the output cannot be written: {(lost.strerror or str(lost)).lower()}\n")
+        sys.stderr.write(f"cortex-policy: the output cannot be written: {os_error_text(lost)}\n")
         code = NOT_DONE.exit_code
     sys.stderr.flush()
     return code

@@ -6,6 +6,7 @@ from cortex_policy.core.closest_match import closest_scope, closest_value, close
 from cortex_policy.core.engine import check_paths, normalize_scope, path_syntax_error
 from cortex_policy.core.model import Value
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
+from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_form import equivalent_scope, equivalent_word, form_difference
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ def _action(case: "ExplainContext") -> Advice:
     )
     if near == equivalent_word(action, actions):
         return Advice(near, actions, remedy, form_difference("the action", action, near) if near else "")
-    advice = f"did you mean `{near}`? an operator can allow `{action}` beside it" if near else ""
+    advice = f"{did_you_mean(near)} an operator can allow `{action}` beside it" if near else ""
     return Advice(near, actions, remedy, advice)
 
 

@@ -31,8 +31,8 @@ class Violation(Value):
     allowed: str
 
 
-def closest_word(word: str, words: "Sequence[str]") -> str:
-    """Return the word that reads most like another, '' where none comes near."""
+def closest_word(word: str, words: "Sequence[str]", most: int = _MAX_WORDS) -> str:
+    """Return the word that is most like another, '' if none is close; compare at most `most` words."""
     if same := equivalent_word(word, words):
         return same
 
@@ -40,7 +40,7 @@ def closest_word(word: str, words: "Sequence[str]") -> str:
         pair = word[:_MAX_LENGTH].casefold(), other[:_MAX_LENGTH].casefold()
         return SequenceMatcher(None, *pair, autojunk=False).ratio()
 
-    best = max(words[:_MAX_WORDS], key=likeness, default="")
+    best = max(words[:most], key=likeness, default="")
     return best if best and likeness(best) >= _MIN_LIKENESS else ""
 
 

@@ -26,9 +26,18 @@ class MalformedError(ValueError):
     """Text that is not the JSON we accept; says why, and where if that is known."""
 
 
+ID_HINT = "an id is letters, digits, `.`, `_` and `-`, and starts with a letter or digit"
+
+
 def is_grant_id(word: str) -> bool:
     """Whether a word can name a grant at all."""
     return 0 < len(word) <= MAX_ID_LENGTH and word[0] in _LETTERS and _ID_CHARACTERS.issuperset(word)
+
+
+def grant_id_of_file(name: str) -> str:
+    """Return the id of the grant in a file of this name, '' if the name is not `ID.json`."""
+    grant_id = name.removesuffix(".json")
+    return grant_id if grant_id != name and is_grant_id(grant_id) else ""
 
 
 def _unique_members(pairs: "list[tuple[str, Any]]") -> "dict[str, Any]":

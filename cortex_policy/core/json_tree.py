@@ -77,6 +77,11 @@ def line_and_column(text: str, offset: int) -> tuple[int, int]:
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
 
 
+def json_pointer(*steps: object) -> str:
+    """Return the JSON Pointer of keys and indexes."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
 def split_pointer(pointer: str) -> tuple[str, ...]:
     """Return the unescaped steps of a JSON Pointer; raise UsageError where it is none."""
     first, *rest = pointer.split("/")

@@ -3,6 +3,7 @@
 from cortex_policy.core.arguments import argument_violation, format_value
 from cortex_policy.core.closest_match import Violation, closest_scope, first_violation
 from cortex_policy.core.engine import check_paths, matching_scope, path_syntax_error, undeclared_violation
+from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -60,17 +61,12 @@ class ExplainContext(Value):
         return DENIED_BY.get(self.decision.reason, "")
 
 
-def pointer(*parts: str | int) -> str:
-    """Return the JSON Pointer of a way down."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
-
-
 def _action(case: ExplainContext) -> "Iterator[RuleStep]":
     action, actions = case.request.action, case.grant.actions
     if case.rule == "action":
         yield RuleStep("action", DENIES, f"`{action}` is not in `actions`", "/actions")
     else:
-        yield RuleStep("action", PASSES, f"`{action}` is in `actions`", pointer("actions", actions.index(action)))
+        yield RuleStep("action", PASSES, f"`{action}` is in `actions`", json_pointer("actions", actions.index(action)))
 
 
 def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
@@ -79,10 +75,10 @@ def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
         why = argument_violation(declared, given)
         if why:
             miss = first_violation(declared, given)
-            yield RuleStep("arguments", DENIES, _violation_sentence(miss, why), pointer("args", *miss.keys))
+            yield RuleStep("arguments", DENIES, _violation_sentence(miss, why), json_pointer("args", *miss.keys))
         else:
             why = undeclared_violation(case.grant, given, case.settings)
-            yield RuleStep("arguments", DENIES, why, pointer("args") if declared else "")
+            yield RuleStep("arguments", DENIES, why, json_pointer("args") if declared else "")
         return
     known, free, paths = list[str](), list[str](), list[str]()
     for name, value in given.items():
@@ -92,7 +88,7 @@ def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
         *([f"{_names(free)} not declared, so any value will do"] if free else []),
         *([f"{_names(paths)} left to the path rule"] if paths else []),
     ]
-    way = pointer("args", known[0]) if len(known) == 1 else pointer("args") if known else ""
+    way = json_pointer("args", known[0]) if len(known) == 1 else json_pointer("args") if known else ""
     yield RuleStep("arguments", PASSES, "; ".join(said) or "the call has none", way)
 
 
@@ -138,15 +134,15 @@ def _resolved_path_step(scopes: tuple[str, ...], there: "ResolvedPath", why: str
         if scope is None:
             return RuleStep("path", PASSES, f"`{there.given}` may be anywhere: the grant has no `fsScope`")
         return RuleStep(
-            "path", PASSES, f"`{there.given}` lies in scope `{scope}`", pointer("fsScope", scopes.index(scope))
+            "path", PASSES, f"`{there.given}` lies in scope `{scope}`", json_pointer("fsScope", scopes.index(scope))
         )
     is_plain = not (there.error or there.protected_reason or path_syntax_error(there.given))
     more = _spellings(scopes, there) if is_plain else ""
-    near = "" if there.protected_reason else closest_scope(scopes, there)
-    way = (
-        pointer("fsScope", scopes.index(near)) if near else "/fsScope" if scopes and not there.protected_reason else ""
-    )
-    return RuleStep("path", DENIES, f"`{there.given}` {why}{more}", way)
+    if there.protected_reason or not scopes:
+        return RuleStep("path", DENIES, f"`{there.given}` {why}{more}")
+    near = closest_scope(scopes, there)
+    pointer = json_pointer("fsScope", scopes.index(near)) if near else "/fsScope"
+    return RuleStep("path", DENIES, f"`{there.given}` {why}{more}", pointer)
 
 
 def _spellings(scopes: tuple[str, ...], there: "ResolvedPath") -> str:

@@ -46,6 +46,16 @@ def truncate(text: str, most: int = MAX_MESSAGE_BYTES) -> str:
     return f" ... {len(data) - len(start) - len(end):,} bytes more ... ".join(ends)
 
 
+def os_error_text(error: Exception) -> str:
+    """Say in lower case what the system answered, such as `permission denied`."""
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def did_you_mean(name: str) -> str:
+    """Return a hint at the name that was meant, '' for no name."""
+    return f"did you mean `{name}`?" if name else ""
+
+
 def one_line(text: str) -> str:
     """Return a message or a hint as it is printed: in one line, escaped, and not longer than it may be."""
     return truncate(printable(truncate(text)))

@@ -4,7 +4,7 @@ import os
 from threading import Lock
 
 from cortex_policy.core.compare.grants import compare_grants
-from cortex_policy.core.decode import is_grant_id
+from cortex_policy.core.decode import grant_id_of_file
 from cortex_policy.core.model import CortexPolicyError, Grant, GrantError, Value
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.path_lookup import RootName
@@ -117,7 +117,7 @@ def _grant_ids(root: Root | None) -> list[str]:
         names = os.listdir(root.tools) if root is not None else []
     except OSError:
         return []
-    return [name[:-5] for name in names if name.endswith(".json") and is_grant_id(name[:-5])]
+    return list(filter(None, map(grant_id_of_file, names)))
 
 
 def _identity(root: Root | None, grant_id: str) -> Identity | None:

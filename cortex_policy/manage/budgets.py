@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, Budget, Grant, GrantError, StateError, UsageError, Value
-from cortex_policy.core.text import join_words
+from cortex_policy.core.text import join_words, os_error_text
 from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_id, read_grant
@@ -107,7 +107,7 @@ def ledger_of(root: Root) -> Ledger:
     try:
         status = os.stat(root.path)
     except OSError as error:
-        detail = f"`{root.path}`: {os.strerror(error.errno or 0).lower()}"
+        detail = f"`{root.path}`: {os_error_text(error)}"
         raise GrantError(ROOT_NOT_FOUND, detail) from None
     return Ledger((status.st_dev, status.st_ino), find_state_directory())
 

@@ -7,7 +7,7 @@ from shlex import quote as quoted
 
 from cortex_policy import state as host
 from cortex_policy.core.model import Value
-from cortex_policy.core.text import printable
+from cortex_policy.core.text import os_error_text, printable
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import sync_directory
 from cortex_policy.state.emergency_stop import MAX_REASON_BYTES, NAME, EmergencyStop, host_stop, policy_stop, root_stop
@@ -78,7 +78,7 @@ def _open_policy(root: Root, hint: str) -> "Iterator[PolicyDirectory]":
             yield policy
     except OSError as error:
         file = error.filename if os.path.isabs(str(error.filename)) else f"{policy.path}/{NAME}"
-        raise NotDoneError(f"`{file}`: {(error.strerror or str(error)).lower()}", hint) from None
+        raise NotDoneError(f"`{file}`: {os_error_text(error)}", hint) from None
 
 
 def _create_stop(policy: int, reason: str) -> bool:

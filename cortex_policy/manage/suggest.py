@@ -3,6 +3,7 @@
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import decode
 from cortex_policy.core.json_edit import append_item, replace_value
+from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError, UsageError, Value
 from cortex_policy.manage.audit.reader import gc_paused, read_events
 from cortex_policy.manage.diff.grants import compare_bytes
@@ -20,7 +21,6 @@ from cortex_policy.manage.replay.denied_groups import (
 )
 from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, CallExample, Undecided, load_policy, to_example
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT
-from cortex_policy.schema.problems import pointer
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants_errors import quoted, root_option
 
@@ -148,7 +148,7 @@ def _edit_text(text: str, group: DeniedGroup, wanted: set_fields.GrantEdit) -> s
     new = set_fields.apply_edit(text, wanted).text if wanted != set_fields.GrantEdit() else text
     for (name, keyword), values in group.declared.items():
         for value in values:
-            at = pointer("args", name, keyword)
+            at = json_pointer("args", name, keyword)
             new = append_item(new, at, value) if keyword == "enum" else replace_value(new, at, value)
     decode(new.encode(), group.grant_id)
     return new

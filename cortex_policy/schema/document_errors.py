@@ -1,10 +1,12 @@
 """What keeps a decoded value from being a grant, in our words."""
 
 import re
-from difflib import get_close_matches
 
+from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.schema.problems import Finding, pointer
+from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.text import did_you_mean
+from cortex_policy.schema.problems import Finding
 from cortex_policy.schema.rules.keys import GRANT_KEYS, is_like_per_minute, similar_key
 
 TYPE_CHECKING = False
@@ -68,7 +70,7 @@ def finding_of_error(document: "Mapping[str, object]", error: "Mapping[str, obje
     must_be = _EXPECTED.get(steps, "a string")
     kind = "the string " if isinstance(value, str) and code == "shape-type" else ""
     message = f"`{_label(steps)}` is {kind}{_describe_value(value)}, and must be {must_be}"
-    return Finding(code, message, _suggestion(steps, value), pointer(*steps))
+    return Finding(code, message, _suggestion(steps, value), json_pointer(*steps))
 
 
 def _missing_key_finding(document: "Mapping[str, object]", steps: tuple[object, ...]) -> Finding:
@@ -80,8 +82,8 @@ def _missing_key_finding(document: "Mapping[str, object]", steps: tuple[object, 
         near = [one for one in rate if is_like_per_minute(one)] if isinstance(rate, dict) else []
     hint = f"add {_EXAMPLE_MEMBERS[key]}"
     if near:
-        hint = f"`{near[0]}` is another key: did you mean `{key}`?"
-    return Finding("shape-missing", f"`{_label(steps)}` is missing", hint, pointer(*steps[:-1]))
+        hint = f"`{near[0]}` is another key: {did_you_mean(key)}"
+    return Finding("shape-missing", f"`{_label(steps)}` is missing", hint, json_pointer(*steps[:-1]))
 
 
 def _label(steps: tuple[object, ...]) -> str:
@@ -106,8 +108,7 @@ def _suggestion(steps: tuple[object, ...], value: object) -> str:
     """Propose what was meant, where that can be guessed."""
     if isinstance(value, str):
         if steps == ("dataClass",):
-            near = get_close_matches(value.lower(), DATA_CLASSES, 1)
-            return f"did you mean `{near[0]}`?" if near else _SCHEMA_HINT
+            return did_you_mean(closest_word(value, DATA_CLASSES)) or _SCHEMA_HINT
         if steps == ("rate", "perMinute") and value.isdecimal():
             return f"write {value[:MAX_SHOWN]} without quotes"
         if steps in {("actions",), ("fsScope",)}:

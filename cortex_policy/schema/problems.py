@@ -75,11 +75,6 @@ class Report(Value):
         return "fail" if any(problem.severity == ERROR for problem in self.problems) else "ok"
 
 
-def pointer(*steps: object) -> str:
-    """Return the JSON Pointer of keys and indexes."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
-
-
 def file_problem(file: str, code: str, message: str, hint: str = "") -> Problem:
     """Return a problem of a whole file or directory."""
     return Problem(file, 1, 1, 1, 1, "", code, severity_of(code), message, hint)

@@ -235,5 +235,7 @@ class ApprovalStore:
             return ApprovalStoreError(
                 self.file, "its directory does not exist", f"make it with `mkdir -p {quote(directory)}`"
             )
-        why = os.strerror(error.errno or 0).lower()
+        from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - only a failure needs it
+
+        why = os_error_text(error)
         return ApprovalStoreError(self.file, why, f"see why with `ls -ld {quote(directory)} {name}`")

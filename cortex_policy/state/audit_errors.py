@@ -6,6 +6,7 @@ import stat
 from shlex import quote
 
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
+from cortex_policy.core.text import os_error_text
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import copy_command
@@ -41,7 +42,7 @@ def os_error(file: str, error: OSError) -> AuditLogError:
     if error.errno == errno.ENXIO:
         return AuditLogError(file, "it is not a regular file", _NO_FILE)
     hint = f"see why with `ls -ld {quote(directory)} {quote(file)}` and `df {quote(directory)}`"
-    return AuditLogError(file, os.strerror(error.errno or 0).lower(), hint)
+    return AuditLogError(file, os_error_text(error), hint)
 
 
 def unsafe_file_error(file: str, descriptor: int) -> AuditLogError:

@@ -11,6 +11,7 @@ import stat
 import tempfile
 from contextlib import suppress
 
+from cortex_policy.core.text import os_error_text
 from cortex_policy.state import read_all, sha256
 from cortex_policy.state.safe_directories import is_private_path
 from cortex_policy.state.writer_lock import NotDoneError
@@ -43,7 +44,7 @@ class Draft:
             self._write(last)
             raise NotDoneError("the editor removed the file; it is there again with its last text") from None
         except OSError as error:
-            why = "is a link" if error.errno in _LINKS else f"cannot be read: {(error.strerror or str(error)).lower()}"
+            why = "is a link" if error.errno in _LINKS else f"cannot be read: {os_error_text(error)}"
             raise NotDoneError(f"`{self.path}` {why}") from None
 
     def remove_unless_changed(self, *known: bytes) -> bool:
@@ -82,7 +83,7 @@ class Draft:
             finally:
                 os.close(descriptor)
         except OSError as error:
-            raise NotDoneError(f"`{self.path}`: {(error.strerror or str(error)).lower()}") from None
+            raise NotDoneError(f"`{self.path}`: {os_error_text(error)}") from None
 
 
 def leftover_drafts(file: str) -> list[str]:
@@ -109,7 +110,7 @@ def _make_directory(file: str) -> str:
         try:
             return tempfile.mkdtemp(prefix=_prefix(file), dir=place)
         except OSError as error:
-            why = f"`{place}`: {(error.strerror or str(error)).lower()}"
+            why = f"`{place}`: {os_error_text(error)}"
     raise NotDoneError(f"there is no directory for a private copy: {why}", "name one of your own in `TMPDIR`")
 
 

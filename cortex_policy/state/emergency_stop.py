@@ -165,7 +165,9 @@ def _look_up(file: str, directory: int | None = None, *, is_of_host: bool = Fals
     except FileNotFoundError:
         return None
     except OSError as error:
-        why = os.strerror(error.errno or 0).lower()
+        from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - only a failure needs it
+
+        why = os_error_text(error)
         return EmergencyStop(file, is_of_host, fault=f"`{file}` cannot be examined: {why}")
     reason = _first_line(name, directory) if stat.S_ISREG(status.st_mode) else None
     return EmergencyStop(file, is_of_host, user_name(status.st_uid), status.st_mtime, reason)

@@ -4,7 +4,7 @@ import os
 import stat
 import sys
 
-from cortex_policy.core.decode import MAX_BYTES, decode, is_grant_id
+from cortex_policy.core.decode import ID_HINT, MAX_BYTES, decode, grant_id_of_file, is_grant_id
 from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin
 from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, overflow_uid, read_all, sha256
 
@@ -20,8 +20,7 @@ _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 def check_id(word: str) -> None:
     """Raise GrantError (grant_not_found) for a word that can name no grant; touch no disk."""
     if not is_grant_id(word):
-        hint = "an id is letters, digits, `.`, `_` and `-`, and starts with a letter or digit"
-        raise GrantError(GRANT_NOT_FOUND, f"`{word}` cannot be an id", hint)
+        raise GrantError(GRANT_NOT_FOUND, f"`{word}` cannot be an id", ID_HINT)
 
 
 def find_root(named: str | None = None) -> Root:
@@ -35,7 +34,9 @@ def find_root(named: str | None = None) -> Root:
     try:
         here = os.getcwd()
     except OSError as error:
-        detail = f"the working directory cannot be read: {os.strerror(error.errno or 0)}"
+        from cortex_policy.core.text import os_error_text  # noqa: PLC0415 - only a failure needs it
+
+        detail = f"the working directory cannot be read: {os_error_text(error)}"
         raise GrantError(ROOT_NOT_FOUND, detail, "name one with `--root DIR`") from None
     roots = roots_above(here)
     if len(roots) != 1:
@@ -210,7 +211,7 @@ class PolicyDirectory:
             names = os.listdir(self.descriptor)
         except OSError as error:
             raise self.trust.unsafe_error(self.path, "directory", error) from None
-        return sorted(name[:-5] for name in names if name.endswith(".json") and is_grant_id(name[:-5]))
+        return sorted(filter(None, map(grant_id_of_file, names)))
 
 
 def read_grant(root: Root, grant_id: str, look: "Callable[[PolicyDirectory], None]" = lambda _: None) -> Grant:

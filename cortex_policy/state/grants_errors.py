@@ -2,9 +2,9 @@
 
 import errno
 import os
-from difflib import get_close_matches
 from shlex import quote as quoted
 
+from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import (
     GRANT_INVALID,
@@ -14,6 +14,7 @@ from cortex_policy.core.model import (
     ROOT_NOT_FOUND,
     GrantError,
 )
+from cortex_policy.core.text import did_you_mean, os_error_text
 from cortex_policy.state import OPEN_FILES_HINT, Root, sha256
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
 from cortex_policy.state.users import copy_command, user_name
@@ -87,7 +88,7 @@ def unsafe_error(
     """
     faults, commands, advice = list(faults), [], []
     if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
-        faults.append(f"`{path}`: {os.strerror(error.errno or 0).lower()}")
+        faults.append(f"`{path}`: {os_error_text(error)}")
         advice += [OPEN_FILES_HINT] if error.errno in _DESCRIPTORS else []
     elif path:
         fault, is_mended_by_a_copy = _wrong_kind(path, kind)
@@ -160,8 +161,8 @@ def missing_error(path: str) -> GrantError:
 
 def unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantError:
     """Return the error for a grant that does not exist, with the ids of those that do."""
-    close = get_close_matches(grant_id, known, 1)
-    hint = f"did you mean `{close[0]}`? " if close else ""
+    meant = did_you_mean(closest_word(grant_id, known, len(known)))
+    hint = f"{meant} " if meant else ""
     shown = ", ".join(known[:MAX_SHOWN_IDS]) + (" ..." if len(known) > MAX_SHOWN_IDS else "")
     hint += f"known grants: {shown}" if known else "there are no grants here yet"
     new = f"cortex-policy new {grant_id}{root_option(root)}"

@@ -11,6 +11,7 @@ from time import time
 
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError, Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.state import Root, history_entry
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -77,7 +78,7 @@ class History:
                 )
         except OSError as error:
             file = os.path.join(policy.path, NAME, error.filename or "")
-            detail = f"`{file}`: {(error.strerror or str(error)).lower()}"
+            detail = f"`{file}`: {os_error_text(error)}"
             raise NotDoneError(
                 detail, "nothing is written without a way back; make room for it, then try again"
             ) from None
@@ -223,7 +224,7 @@ def _numbered_names(directory: PolicyDirectory) -> list[tuple[int, str]]:
     try:
         names = os.listdir(directory.descriptor)
     except OSError as error:
-        raise GrantError(GRANT_UNSAFE, f"`{directory.path}`: {(error.strerror or '').lower()}") from None
+        raise GrantError(GRANT_UNSAFE, f"`{directory.path}`: {os_error_text(error)}") from None
     return sorted((int(match[1]), name) for name in names if (match := _NAME.fullmatch(name)))
 
 

@@ -7,6 +7,7 @@ import sys
 from shlex import quote
 
 from cortex_policy.core.model import StateError
+from cortex_policy.core.text import os_error_text
 from cortex_policy.state import BOOT_PREFIX, OPEN_FILES_HINT, state_error
 
 _LOCAL = frozenset((
@@ -22,11 +23,11 @@ _ELSEWHERE = "name a local directory of your own with CORTEX_POLICY_STATE_DIR"
 def unusable_error(error: OSError, shown: str) -> StateError:
     """Return the error for state that cannot be opened, made or written, with a hint for this place."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
-        return state_error(os.strerror(error.errno).lower(), OPEN_FILES_HINT)
+        return state_error(os_error_text(error), OPEN_FILES_HINT)
     named = error.filename if isinstance(error.filename, str) else ""
     if named.startswith(("/proc/sys/", "/proc/self/")):  # which boot this is, and what is mounted
-        return state_error(f"`{named}`: {os.strerror(error.errno or 0).lower()}", "mount /proc here")
-    return state_error(f"`{shown}`: {os.strerror(error.errno or 0).lower()}", _ELSEWHERE)
+        return state_error(f"`{named}`: {os_error_text(error)}", "mount /proc here")
+    return state_error(f"`{shown}`: {os_error_text(error)}", _ELSEWHERE)
 
 
 def wrong_kind_error(error: OSError, shown: str = "", parent: int | None = None) -> Exception:

@@ -4,12 +4,13 @@ import os
 import sys
 from errno import EMFILE, ENAMETOOLONG, ENFILE, ENOMEM
 
+from cortex_policy.core.text import os_error_text
 from cortex_policy.state import OPEN_FILES_HINT, state_error
 
 
 def failure_reason(error: OSError) -> str:
     """Say why a path cannot be followed; raise StateError where this process has run out of something."""
-    why = os.strerror(error.errno or 0).lower()
+    why = os_error_text(error)
     if error.errno in (EMFILE, ENFILE, ENOMEM):
         hint = OPEN_FILES_HINT if error.errno != ENOMEM else ""
         raise state_error(f"a path cannot be resolved: {why}", hint) from None

@@ -3,11 +3,12 @@
 import errno
 import os
 import stat
-from difflib import get_close_matches
 from shlex import quote
 
+from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, settings_by_variable
+from cortex_policy.core.text import did_you_mean, os_error_text
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import copy_command, user_name
 
@@ -45,7 +46,7 @@ def unreadable_error(file: str, error: OSError) -> GrantError:
     hint = f"make it readable, or remove `{file}`"
     if error.errno == errno.EACCES and not file.startswith("/etc/"):  # HOME is another user's, as `sudo -E` leaves it
         hint = f"set HOME or XDG_CONFIG_HOME to a directory of {user_name(os.geteuid())}, or {hint}"
-    return invalid_error(file, (error.strerror or str(error)).lower(), hint)
+    return invalid_error(file, os_error_text(error), hint)
 
 
 def wrong_key_error(place: str, file: str, name: str, value: object) -> GrantError:
@@ -55,7 +56,7 @@ def wrong_key_error(place: str, file: str, name: str, value: object) -> GrantErr
         is_misplaced_lock = name == LOCKED
         if is_misplaced_lock:
             return invalid_error(file, f"`{LOCKED}` stands in the system's file alone", f"remove it from `{file}`")
-        return invalid_error(file, f"there is no setting `{name}`", did_you_mean(name, _names_at(place)))
+        return invalid_error(file, f"there is no setting `{name}`", known_name_hint(name, _names_at(place)))
     if place not in setting.places:
         where = ", ".join(setting.places)
         return invalid_error(file, f"`{name}` cannot be set by the {place}", f"it can be set by: {where}")
@@ -76,16 +77,14 @@ def wrong_variable_error(variable: str, text: str, setting: Setting | None) -> G
 def _variable_hint(variable: str) -> str:
     """Return a hint at the variable that was meant: all begin alike, so that only what follows is compared."""
     words = {name.removeprefix(_PREFIX): name for name in (*settings_by_variable(), f"{_PREFIX}ROOT")}
-    close = get_close_matches(variable.removeprefix(_PREFIX), words, 1)
-    return (
-        f"did you mean `{words[close[0]]}`?" if close else "unset it; `cortex-policy config list` shows what there is"
-    )
+    close = closest_word(variable.removeprefix(_PREFIX), list(words))
+    return did_you_mean(words.get(close, "")) or "unset it; `cortex-policy config list` shows what there is"
 
 
-def did_you_mean(word: str, known: "Iterable[str]") -> str:
+def known_name_hint(word: str, known: "Iterable[str]") -> str:
     """Return a hint at the name that was meant."""
-    close = get_close_matches(word, known := list(known), 1)
-    return f"did you mean `{close[0]}`?" if close else f"the settings are {', '.join(known)}"
+    known = list(known)
+    return did_you_mean(closest_word(word, known)) or f"the settings are {', '.join(known)}"
 
 
 def quote_value(value: object) -> str:

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from time import localtime, monotonic, sleep, strftime, time
 
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import remove_temporaries
 from cortex_policy.state.file_attributes import safe_owner
@@ -97,7 +98,7 @@ def hold_writer_lock(root: Root, patience: LockWait = NO_WAIT) -> "Iterator[Writ
                 os.close(descriptor)
     except OSError as error:
         file = os.path.join(policy.path, error.filename or ".lock")
-        raise NotDoneError(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{file}`: {os_error_text(error)}") from None
 
 
 def check_not_replaced(directory: PolicyDirectory) -> None:

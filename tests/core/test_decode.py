@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import decode, whole_number
+from cortex_policy.core.decode import decode, grant_id_of_file, whole_number
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 
 MINIMAL = '{"tool": "t", "actions": ["a"], "rate": {"perMinute": 30}}'
@@ -127,3 +127,12 @@ def test_decode_never_accepts_what_the_rules_refuse(document: dict[str, object])
     assert all(isinstance(action, str) for action in document["actions"])  # type: ignore[attr-defined]
     assert whole_number(document["rate"]["perMinute"]) == grant.rate.per_minute >= 1  # type: ignore[index]
     assert grant.data_class in {"public", "internal", "sensitive"}
+
+
+@pytest.mark.parametrize(
+    ("name", "grant_id"),
+    [("git.json", "git"), ("git.json.json", "git.json"), ("git", ""), (".json", ""), ("-x.json", ""), ("git.JSON", "")],
+)
+def test_a_file_name_has_the_id_of_its_grant(name: str, grant_id: str) -> None:
+    """Only `ID.json` has one."""
+    assert grant_id_of_file(name) == grant_id

@@ -6,6 +6,7 @@ import sys
 from cortex_policy.cli.exit_guard import print_error
 from cortex_policy.cli.streams import raw_stream, styled_stream
 from cortex_policy.core.model import UsageError
+from cortex_policy.core.text import os_error_text
 from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
@@ -46,6 +47,6 @@ def write_report(text: str, name: str, file: str) -> bool:
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
     except OSError as error:
-        print_error(NotDoneError(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}"))
+        print_error(NotDoneError(f"`{file}` cannot be written: {os_error_text(error)}"))
         return False
     return True

@@ -3,6 +3,7 @@
 import os
 from contextlib import ExitStack, contextmanager
 
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.audit.reader import STDIN, oldest_first, open_log
 from cortex_policy.state.audit_rotated_names import rotated_logs, uncompressed_name
 from cortex_policy.state.writer_lock import NotDoneError
@@ -22,7 +23,7 @@ def list_log_files(file: str) -> list[str]:
     try:
         numbered, dated = rotated_logs(file)
     except OSError as error:
-        raise NotDoneError(f"`{file}`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{file}`: {os_error_text(error)}") from None
     before = [
         name for name in (*reversed(dated), *reversed(numbered)) if name.removesuffix(".gz") == uncompressed_name(name)
     ]

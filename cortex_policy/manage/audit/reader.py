@@ -13,6 +13,7 @@ from itertools import chain
 from json import JSONDecoder
 
 from cortex_policy.core.model import REASONS, UsageError
+from cortex_policy.core.text import os_error_text
 from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
@@ -163,8 +164,8 @@ def open_log(name: str) -> "Iterator[BinaryIO]":
     except (OSError, ValueError) as error:
         if isinstance(error, gzip.BadGzipFile):
             raise
-        why = getattr(error, "strerror", None) or str(error)
-        raise NotDoneError(f"`{name}`: {why.lower()}") from None
+        why = os_error_text(error)
+        raise NotDoneError(f"`{name}`: {why}") from None
 
 
 def _split_lines(file: "BinaryIO", tally: ReadCounts) -> "Iterator[bytes]":

@@ -3,6 +3,7 @@
 import os
 
 from cortex_policy.core.model import Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFileError, is_case_file
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.validation.targets import absolute_path
@@ -71,7 +72,7 @@ def _file_targets(path: str, named: str | None) -> list[CaseFileTarget]:
 
 def _directory_targets(top: str, named: str | None) -> "Iterator[CaseFileTarget]":
     def stop(error: OSError) -> None:
-        raise NotDoneError(f"`{error.filename}`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{error.filename}`: {os_error_text(error)}") from None
 
     for directory, below, names in os.walk(top, onerror=stop):
         below[:] = sorted(name for name in below if name != ".git")
@@ -85,7 +86,7 @@ def _targets_in(directory: str, root: Root) -> "Iterator[CaseFileTarget]":
     except FileNotFoundError:
         return
     except OSError as error:
-        raise NotDoneError(f"`{directory}`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{directory}`: {os_error_text(error)}") from None
     for name in filter(is_case_file, names):
         yield CaseFileTarget(f"{directory}/{name}", display_path(f"{directory}/{name}"), root)
 

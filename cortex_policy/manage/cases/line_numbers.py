@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_left
 
-from cortex_policy.core.json_tree import node_at, parse_tree
+from cortex_policy.core.json_tree import json_pointer, node_at, parse_tree
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class LineNumbers:
     def line_of(self, at: tuple[object, ...]) -> int:
         """Return the line of a value, or of the nearest around it that can be told; from 1."""
         if self._node is not None:
-            pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in at)
+            pointer = json_pointer(*at)
             node = node_at(self._node, pointer) if at else self._node
             return bisect_left(self._newlines, node.outer_start) + 1
         return self._line_in_toml(at)

@@ -7,6 +7,7 @@ from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MalformedError, decode_json, is_grant_id
 from cortex_policy.core.model import Settings, shorten
 from cortex_policy.core.settings import BY_NAME
+from cortex_policy.core.text import did_you_mean, os_error_text
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.manage.cases.line_numbers import LineNumbers
 from cortex_policy.manage.cases.model import (
@@ -45,7 +46,7 @@ def read_case_file(path: str, shown: str) -> CaseFile:
     except MalformedError as error:
         return CaseFile(shown, errors=(CaseFileError(shown, 1, str(error)),))
     except OSError as error:
-        return CaseFile(shown, errors=(CaseFileError(shown, 1, (error.strerror or str(error)).lower()),))
+        return CaseFile(shown, errors=(CaseFileError(shown, 1, os_error_text(error)),))
     return _CaseFileParser(shown, LineNumbers(data.decode(), is_json=path.endswith(JSON_SUFFIX))).parse(document)
 
 
@@ -235,4 +236,4 @@ class _CaseFileParser:
 
 def _name_hint(word: str, known: "Mapping[str, object]") -> str:
     near = closest_word(word.lower(), list(known))
-    return f"did you mean `{near}`?" if near else f"there is {', '.join(known)}"
+    return did_you_mean(near) if near else f"there is {', '.join(known)}"

@@ -4,6 +4,7 @@ import os
 from contextlib import contextmanager
 
 from cortex_policy.core.model import Origin, Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.signals import defer_signals
 from cortex_policy.state.paths import ProtectedPaths
 from cortex_policy.state.writer_lock import NotDoneError
@@ -86,9 +87,7 @@ def sandbox(tree: FileTree) -> "Iterator[Sandbox]":
         try:
             directory = TemporaryDirectory(prefix="cortex-policy-", ignore_cleanup_errors=True)
         except OSError as error:
-            raise NotDoneError(
-                f"no temporary directory: {(error.strerror or str(error)).lower()}", "see TMPDIR"
-            ) from None
+            raise NotDoneError(f"no temporary directory: {os_error_text(error)}", "see TMPDIR") from None
         with directory as top, disturbed():
             yield _build(f"{os.path.realpath(top)}/root", tree)
 

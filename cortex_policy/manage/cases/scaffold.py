@@ -5,6 +5,7 @@ from shlex import quote
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.discovery import TESTS_DIRECTORY
 from cortex_policy.manage.cases.generator import MAX_CANDIDATES, generate_cases
@@ -51,7 +52,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
         where = display_path(f"{root.path}{TESTS_DIRECTORY}/{error.filename}")
         raise NotDoneError(f"`{where}` is there already", f"run it with `cortex-policy test {quote(where)}`") from None
     except OSError as error:
-        raise NotDoneError(f"`{file.file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{file.file}` cannot be written: {os_error_text(error)}") from None
     return FirstCases(file.file, len(file.cases), cover)
 
 

@@ -5,6 +5,7 @@ import subprocess
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_INVALID, GRANT_UNSAFE, GrantError, UsageError
+from cortex_policy.core.text import os_error_text
 from cortex_policy.state import Root
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.writer_lock import NotDoneError
@@ -126,7 +127,7 @@ def _run_git(root: str, *words: str, given: bytes = b"") -> "subprocess.Complete
             [*_GIT, "-C", root, *words], input=given, capture_output=True, check=False, env=environment | _ENVIRONMENT
         )
     except OSError as error:
-        message = f"`git` cannot be run: {os.strerror(error.errno or 0).lower()}"
+        message = f"`git` cannot be run: {os_error_text(error)}"
         raise NotDoneError(message) from None
 
 

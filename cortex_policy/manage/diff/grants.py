@@ -6,6 +6,7 @@ from cortex_policy.core.compare.grants import SAME, GrantComparison, combine_ver
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.escalation import Escalation, escalations
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, grants_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
 from cortex_policy.manage.file_permissions import unsafe_warning
@@ -155,7 +156,7 @@ def read_grant_file(name: str) -> bytes:
         with open(name, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise GrantError(GRANT_NOT_FOUND, f"`{name}`: {(error.strerror or str(error)).lower()}") from None
+        raise GrantError(GRANT_NOT_FOUND, f"`{name}`: {os_error_text(error)}") from None
 
 
 def _differs(old: "TextOrError | None", new: "TextOrError | None") -> bool:

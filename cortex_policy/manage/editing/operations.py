@@ -1,7 +1,8 @@
 """What operators do to grants: each is one write, whose meaning is put to whoever must consent before it is made."""
 
-from cortex_policy.core.decode import MAX_BYTES, decode
+from cortex_policy.core.decode import ID_HINT, MAX_BYTES, decode
 from cortex_policy.core.model import GRANT_INVALID, CortexPolicyError, GrantError, UsageError, Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
 from cortex_policy.manage.editing import set_fields
@@ -145,14 +146,13 @@ def _format_grant(writer: "Writer", grant_id: str) -> WriteResult:
     try:
         return _write(writer, grant_id, old, new)
     except OSError as error:  # told of this grant alone: those before it are written
-        raise NotDoneError(f"`{error.filename}`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{error.filename}`: {os_error_text(error)}") from None
 
 
 def check_new_id(word: str) -> None:
     """Raise UsageError for a word that can name no grant."""
     if not is_grant_id(word):
-        hint = "an id is letters, digits, `.`, `_` and `-`, and starts with a letter or digit"
-        raise UsageError(f"`{word}` cannot be an id", hint)
+        raise UsageError(f"`{word}` cannot be an id", ID_HINT)
 
 
 def check_absent(root: Root, grant_id: str) -> None:

@@ -6,7 +6,7 @@ from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.json_edit import append_item, insert_member, remove_items, replace_value
 from cortex_policy.core.model import Grant, Rate, UsageError, Value
 from cortex_policy.core.scope_prefix import suggest_prefix
-from cortex_policy.core.text import join_words
+from cortex_policy.core.text import did_you_mean, join_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _scope_hint(scope: str) -> str:
     prefix = suggest_prefix(scope)
     if prefix is None:
         return "scopes are paths below the root; an empty fsScope allows any path"
-    return f"scopes are plain path prefixes, relative to the root; did you mean `{prefix}`?"
+    return f"scopes are plain path prefixes, relative to the root; {did_you_mean(prefix)}"
 
 
 def _edit_actions(actions: tuple[str, ...], wanted: GrantEdit) -> tuple[str, ...]:
@@ -128,8 +128,8 @@ def _list_hint(what: str, word: str, known: tuple[str, ...]) -> str:
 
 
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    close = closest_word(word, known)
-    return f"did you mean `{close}`? " if close else ""
+    meant = did_you_mean(closest_word(word, known))
+    return f"{meant} " if meant else ""
 
 
 def _rewrite(text: str, before: Grant, after: Grant) -> str:

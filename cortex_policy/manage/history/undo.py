@@ -2,6 +2,7 @@
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, UsageError, Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import PolicyDiff, compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
 from cortex_policy.manage.editing.operations import WriteResult
@@ -123,7 +124,7 @@ def _run_step(writer: "Writer", step: UndoStep) -> int | None:
 def _as_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
     if isinstance(error, CortexPolicyError):
         return error
-    return NotDoneError(f"`{error.filename}`: {(error.strerror or str(error)).lower()}")
+    return NotDoneError(f"`{error.filename}`: {os_error_text(error)}")
 
 
 def _plan(root: Root, stamp: "Stamp | None", wanted: UndoRequest, read: "Read") -> tuple[int, tuple[UndoStep, ...]]:

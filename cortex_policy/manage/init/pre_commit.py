@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.state import read_all
 from cortex_policy.state.atomic_write import atomic_create
 from cortex_policy.state.safe_directories import open_without_links
@@ -121,7 +122,7 @@ def configure_hooks(root: "Root", top: str) -> HookConfiguration:
         finally:
             os.close(directory)
     except OSError as error:
-        raise NotDoneError(f"`{file}` cannot be written: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{file}` cannot be written: {os_error_text(error)}") from None
     return HookConfiguration(file, MADE, block)
 
 

@@ -3,6 +3,7 @@
 import os
 
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.editing.operations import new_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.init.pre_commit import MADE, HookConfiguration, configure_hooks, find_repository
@@ -46,7 +47,7 @@ def _create_missing(root: Root, patience: LockWait) -> list[str]:
     try:
         _make_directories(path)
     except OSError as error:
-        raise NotDoneError(f"`{path}/.cortex/policy`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{path}/.cortex/policy`: {os_error_text(error)}") from None
     made = [] if had_tools else [root.tools]
     with write_transaction(root, patience, "init") as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):

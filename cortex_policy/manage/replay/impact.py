@@ -8,6 +8,7 @@ the same tool, which share its budgets, are left out.
 import os
 
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError, Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, gc_paused, read_events, read_last_lines
 from cortex_policy.manage.replay.decider import CallReplayer
@@ -66,8 +67,8 @@ def _read_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
                 root, change, read_last_lines(named, _unpacked_rotations(named), MAX_LINES, MAX_BYTES)
             )
     except (OSError, CortexPolicyError) as error:  # an edit needs no log
-        why = getattr(error, "strerror", None) or str(error)
-        return f"the audit log says nothing of this change: {why.lower()}"
+        why = os_error_text(error)
+        return f"the audit log says nothing of this change: {why}"
     return found if found.calls else ""
 
 

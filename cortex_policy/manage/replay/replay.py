@@ -3,6 +3,7 @@
 import json
 import os
 
+from cortex_policy.core.decode import grant_id_of_file
 from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError, Value
 from cortex_policy.manage.audit.reader import ReadCounts, gc_paused, read_events
 from cortex_policy.manage.diff.git_revisions import grants_at_revision
@@ -11,7 +12,7 @@ from cortex_policy.manage.replay.decider import CallReplayer
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, Unknown, is_beyond_log
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import effective_settings
-from cortex_policy.state.grants import find_root, is_grant_id, may_hold_policy
+from cortex_policy.state.grants import find_root, may_hold_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,11 +137,11 @@ def load_policy(root: Root, proposed: str | None = None) -> "Policy":
 def _read_directory(path: str) -> "Policy":
     found: dict[str, Any] = {}
     for name in os.listdir(path):
-        if name.endswith(".json") and is_grant_id(name[:-5]):
+        if grant_id := grant_id_of_file(name):
             file = f"{path}/{name}"
             # a pipe in a directory that others made would be waited for
             is_file = os.path.isfile(file)
-            found[name[:-5]] = read_grant_file(file) if is_file else GrantError(GRANT_UNSAFE, "it is no regular file")
+            found[grant_id] = read_grant_file(file) if is_file else GrantError(GRANT_UNSAFE, "it is no regular file")
     if not found:
         raise UsageError(f"`{path}` holds no grants", "name a directory of `ID.json` files, a root or a git revision")
     return found

@@ -18,6 +18,7 @@ from cortex_policy.core.settings import (
     parse_value,
     resolve_all,
 )
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import settings_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
 from cortex_policy.manage.settings.toml_edit import UNSET, set_in_text
@@ -39,7 +40,7 @@ from cortex_policy.state.settings import (
     settings_directory,
     settings_file,
 )
-from cortex_policy.state.settings_errors import did_you_mean
+from cortex_policy.state.settings_errors import known_name_hint
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError, acquire_lock, hold_writer_lock
 
 TYPE_CHECKING = False
@@ -85,7 +86,7 @@ def find_setting(name: str) -> Setting:
     """Return a setting by its name; raise UsageError for one that there is not."""
     setting = BY_NAME.get(name)
     if setting is None:
-        raise UsageError(f"there is no setting `{name}`", did_you_mean(name, BY_NAME))
+        raise UsageError(f"there is no setting `{name}`", known_name_hint(name, BY_NAME))
     return setting
 
 
@@ -213,7 +214,7 @@ def _lock_directory(target: SettingsFile, patience: LockWait) -> "Iterator[Locke
             remove_temporaries(directory)
             yield directory, lambda: None
     except OSError as error:
-        raise NotDoneError(f"`{target.file}`: {(error.strerror or str(error)).lower()}") from None
+        raise NotDoneError(f"`{target.file}`: {os_error_text(error)}") from None
 
 
 def _directory(target: SettingsFile) -> str:

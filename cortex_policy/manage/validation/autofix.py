@@ -5,6 +5,7 @@ from functools import partial
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import CortexPolicyError, GrantError, Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.schema.lint import apply_fixes
 from cortex_policy.state import Root, read_all
@@ -45,7 +46,7 @@ def fix_files(
             except (GrantError, NotDoneError) as error:
                 yield FixResult(target.shown, error=error)
             except OSError as error:
-                yield FixResult(target.shown, error=NotDoneError((error.strerror or str(error)).lower()))
+                yield FixResult(target.shown, error=NotDoneError(os_error_text(error)))
 
 
 def _fix_grant(target: "ValidationTarget", mend: "Callable[[bytes], bytes]", patience: "LockWait") -> int | None:

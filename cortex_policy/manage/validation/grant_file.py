@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GrantError
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.regular_files import read_regular
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_if_needed
 from cortex_policy.manage.validation.tree_rules import WorkingTree, broken_schema_link
@@ -118,8 +119,8 @@ class FileInspector:
 def _unreadable_problem(target: ValidationTarget, error: Exception) -> Problem:
     if isinstance(error, GrantError):
         return file_problem(target.shown, "file-unreadable", error.detail, error.hint)
-    why = getattr(error, "strerror", None) or str(error)
-    return file_problem(target.shown, "file-unreadable", why.lower(), "look at it with `ls -l`")
+    why = os_error_text(error)
+    return file_problem(target.shown, "file-unreadable", why, "look at it with `ls -l`")
 
 
 def _location_problems(target: ValidationTarget) -> "Iterator[Problem]":

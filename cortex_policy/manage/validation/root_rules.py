@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from shlex import quote
 
+from cortex_policy.core.decode import ID_HINT, grant_id_of_file
 from cortex_policy.core.model import GrantError, budget_key
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.validation.targets import TOOLS, root_option_if_needed
@@ -11,7 +12,7 @@ from cortex_policy.schema.problems import Finding, Problem, file_problem, locate
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, is_grant_id
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _is_policy_file(name: str) -> bool:
 
 
 def _is_grant(name: str) -> bool:
-    return name.endswith(".json") and is_grant_id(name[:-5])
+    return bool(grant_id_of_file(name))
 
 
 def _stray_problem(entry: "os.DirEntry[str]") -> Problem:
@@ -80,8 +81,7 @@ def _stray_problem(entry: "os.DirEntry[str]") -> Problem:
             path, "file-stray", "a session of `edit` left its text here", f"look at it, then `rm {quote(path)}`"
         )
     if name.endswith(".json") and os.path.dirname(entry.path).endswith(TOOLS):
-        hint = "an id is letters, digits, `.`, `_` and `-`, and starts with a letter or digit"
-        return file_problem(path, "file-name", "no check can name it", hint)
+        return file_problem(path, "file-name", "no check can name it", ID_HINT)
     message = "nothing below it is read" if entry.is_dir(follow_symlinks=False) else "it is not read"
     return file_problem(
         path, "file-stray", message, "a grant is `.cortex/policy/tools/<id>.json`; move it there, or away"

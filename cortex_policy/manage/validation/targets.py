@@ -3,11 +3,13 @@
 import os
 from typing import NamedTuple
 
+from cortex_policy.core.decode import grant_id_of_file
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
+from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_root, is_grant_id, may_hold_policy
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, find_root, may_hold_policy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,7 +97,7 @@ def absolute_path(word: str) -> str:
     try:
         path = os.path.abspath(word)
     except OSError as error:
-        why = f"the working directory cannot be read: {(error.strerror or str(error)).lower()}"
+        why = f"the working directory cannot be read: {os_error_text(error)}"
         raise GrantError(ROOT_NOT_FOUND, why, "name files and directories by absolute paths") from None
     if ".." in word and os.path.realpath(path) != os.path.realpath(word):
         return os.path.realpath(word)
@@ -122,9 +124,7 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
     roots, others = _roots_of_policy(top), []
 
     def tell(error: OSError) -> None:
-        problems.append(
-            file_problem(display_path(error.filename), "file-unreadable", (error.strerror or str(error)).lower())
-        )
+        problems.append(file_problem(display_path(error.filename), "file-unreadable", os_error_text(error)))
 
     for directory, below, names in os.walk(top, onerror=tell):
         below[:] = sorted(name for name in below if name != ".git")
@@ -164,5 +164,4 @@ def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
 
 
 def _grant_id(path: str) -> str:
-    stem = os.path.basename(path).removesuffix(".json")
-    return stem if is_grant_id(stem) and path.endswith(".json") else ""
+    return grant_id_of_file(os.path.basename(path))

@@ -5,8 +5,10 @@ from unicodedata import normalize
 
 from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.json_text import json_text
+from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_form import form_difference
-from cortex_policy.schema.problems import Finding, pointer
+from cortex_policy.schema.problems import Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class WorkingTree:
                     continue
                 told = f"is a link to `{told}`, which no scope covers, so all in it is denied"
             if code:
-                yield Finding(code, f"`{scope}` {told}", hint, pointer("fsScope", index))
+                yield Finding(code, f"`{scope}` {told}", hint, json_pointer("fsScope", index))
 
     def _check_prefix(self, prefix: str) -> tuple[str, str, str]:
         """Return the code, what to say, and a hint; where it is a link, what it leads to, relative to the root."""
@@ -58,7 +60,7 @@ class WorkingTree:
             if normalize("NFC", near) == normalize("NFC", prefix):
                 told = form_difference("the tree's", prefix, near)
                 return "scope-absent", f"does not exist: {told}", _json_hint(near)
-            return "scope-case", f"is spelled `{near}` in the tree, and case counts", f"did you mean `{near}`?"
+            return "scope-case", f"is spelled `{near}` in the tree, and case counts", did_you_mean(near)
         return (
             "scope-absent",
             "does not exist in the tree",

@@ -5,7 +5,8 @@ from functools import lru_cache
 from cortex_policy.core.arguments import declaration_error
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
-from cortex_policy.schema.problems import Finding, pointer
+from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.schema.problems import Finding
 from cortex_policy.schema.rules.backtracking import TooMuchWorkError, WorkLimit
 from cortex_policy.schema.rules.slow_patterns import (
     MAX_VALUE_LENGTH,
@@ -49,19 +50,19 @@ def catastrophic_patterns(subject: "ParsedGrant") -> "Iterator[Finding]":
         for steps, declared in _find_patterns(declaration, ("args", name)):
             found, spent = _check_pattern(*declared)
             if found:
-                yield Finding("arg-pattern", f"`{name}` has a pattern {found[0]}", found[1], pointer(*steps))
+                yield Finding("arg-pattern", f"`{name}` has a pattern {found[0]}", found[1], json_pointer(*steps))
             try:
                 work.spend(spent)
             except TooMuchWorkError:
                 message = f"the patterns behind that of `{name}` are too much work to look for slow ones"
-                yield Finding("arg-pattern", message, "have fewer in one grant", pointer(*steps))
+                yield Finding("arg-pattern", message, "have fewer in one grant", json_pointer(*steps))
                 return
 
 
 def _declaration_findings(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator[Finding]":
     if not isinstance(declaration, dict):
         message = f"`{name}` is declared by something that is no object, so every call with it is denied"
-        yield Finding("arg-keyword", message, 'declare it as in {"type": "string"}', pointer(*steps))
+        yield Finding("arg-keyword", message, 'declare it as in {"type": "string"}', json_pointer(*steps))
         return
     for keyword, value in declaration.items():
         if keyword == "items":
@@ -69,7 +70,7 @@ def _declaration_findings(name: str, declaration: object, steps: tuple[str, ...]
         elif declaration_error({keyword: value}, 0):
             message = f"`{name}` {declaration_error({keyword: value}, 0)}, so every call with it is denied"
             known = f"what can be enforced: {', '.join(sorted(KEYWORDS))}"
-            yield Finding("arg-keyword", message, _HINTS.get(keyword, known), pointer(*steps, keyword))
+            yield Finding("arg-keyword", message, _HINTS.get(keyword, known), json_pointer(*steps, keyword))
 
 
 def _find_patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ...], tuple[str, int]]]":

@@ -6,8 +6,10 @@ from difflib import get_close_matches
 from functools import cache
 from itertools import chain
 
+from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.core.text import did_you_mean
 from cortex_policy.schema.fixes import Fix
-from cortex_policy.schema.problems import Finding, pointer
+from cortex_policy.schema.problems import Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def unknown_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
     rivals = Counter([*known_by_key.values(), *document])
     for key, known in known_by_key.items():
         if known:
-            mend = Fix(pointer(key), known) if rivals[known] == 1 else None
+            mend = Fix(json_pointer(key), known) if rivals[known] == 1 else None
             yield _unknown_key((key,), known, mend)
     rate = document.get("rate")
     for key in rate if isinstance(rate, dict) else ():
@@ -65,7 +67,7 @@ def unknown_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
 
 def _unknown_key(steps: tuple[str, ...], known: str, mend: Fix | None) -> Finding:
     message = f"`{steps[-1]}` means nothing: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
-    return Finding("key-unknown", message, f"did you mean `{known}`?", pointer(*steps), at_key=True, fix=mend)
+    return Finding("key-unknown", message, did_you_mean(known), json_pointer(*steps), at_key=True, fix=mend)
 
 
 def unenforced_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
@@ -76,7 +78,7 @@ def unenforced_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
         hint = _restriction_hint(steps[-1])
         if hint is not None:
             message = f"`{steps[-1]}` restricts nothing: no check knows it"
-            yield Finding("key-idle", message, hint, pointer(*steps), at_key=True)
+            yield Finding("key-idle", message, hint, json_pointer(*steps), at_key=True)
 
 
 def _restriction_hint(key: str) -> str | None:

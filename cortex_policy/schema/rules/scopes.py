@@ -4,9 +4,11 @@ from itertools import takewhile
 from shlex import quote
 
 from cortex_policy.core.escalation import escalations, looks_like_writing
+from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.scope_prefix import suggest_prefix
+from cortex_policy.core.text import did_you_mean
 from cortex_policy.schema.fixes import Fix
-from cortex_policy.schema.problems import Finding, pointer
+from cortex_policy.schema.problems import Finding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def suspicious_actions(subject: "ParsedGrant") -> "Iterator[Finding]":
             yield _action_finding("action-empty", "an action has no name", "remove it", index, is_too_many=True)
         elif action != action.strip():
             yield _action_finding(
-                "action-blank", f"`{action}` has blanks around it", f"did you mean `{action.strip()}`?", index
+                "action-blank", f"`{action}` has blanks around it", did_you_mean(action.strip()), index
             )
         elif "*" in action:
             hint = "list each action: they are compared to the letter"
@@ -45,10 +47,10 @@ def unmatchable_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
     for index, (scope, prefix) in enumerate(zip(subject.grant.fs_scope, subject.prefixes, strict=True)):
         if prefix is None:
             message = f"`{scope}` can never match: {_why_unmatchable(scope)}"
-            yield Finding("scope-dead", message, _scope_hint(subject, scope), pointer("fsScope", index))
+            yield Finding("scope-dead", message, _scope_hint(subject, scope), json_pointer("fsScope", index))
         elif prefix == _PROTECTED or prefix.startswith(_PROTECTED + "/"):
             message = f"`{scope}` lies in what governs the grants, which no grant lets its tool touch"
-            yield Finding("scope-guarded", message, "remove it: all in it is denied", pointer("fsScope", index))
+            yield Finding("scope-guarded", message, "remove it: all in it is denied", json_pointer("fsScope", index))
 
 
 def redundant_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
@@ -65,7 +67,7 @@ def redundant_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
             message = f"`{scopes[index]}` " + (
                 f"is covered by `{spelled[wider]}`" if wider is not None else "stands twice"
             )
-            at = pointer("fsScope", index)
+            at = json_pointer("fsScope", index)
             yield Finding("scope-covered", message, "remove it: nothing changes", at, fix=Fix(at))
         seen.add(prefix)
 
@@ -79,7 +81,7 @@ def missing_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
     for index, action in enumerate(grant.actions):
         if looks_like_writing(action):
             message = f"`{action}` looks like writing, and may be done on any path"
-            yield Finding("scope-none", message, hint, pointer("actions", index))
+            yield Finding("scope-none", message, hint, json_pointer("actions", index))
             break
     if grant.data_class == "sensitive":
         yield Finding("scope-sensitive", "its data is sensitive, and it may be asked for any path", hint, "/dataClass")
@@ -91,11 +93,11 @@ def escalating_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
     for one in escalations(subject.grant):
         if one.scope:
             hint = "name narrower scopes, or let nobody write there"
-            yield Finding("scope-escalation", one.sentence, hint, pointer("fsScope", places[one.scope]))
+            yield Finding("scope-escalation", one.sentence, hint, json_pointer("fsScope", places[one.scope]))
 
 
 def _action_finding(code: str, message: str, hint: str, index: int, *, is_too_many: bool = False) -> Finding:
-    at = pointer("actions", index)
+    at = json_pointer("actions", index)
     return Finding(code, message, hint, at, fix=Fix(at) if is_too_many else None)
 
 

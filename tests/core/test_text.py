@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.text import (
     MAX_MESSAGE_BYTES,
+    did_you_mean,
     escape,
     escape_json,
     escape_xml,
     join_words,
     one_line,
+    os_error_text,
+    plural,
     printable,
     truncate,
 )
@@ -101,3 +104,25 @@ def test_a_message_is_bounded_as_it_is_printed(letter: str) -> None:
     shown = one_line(f"##{letter * 9000}")
     assert len(shown.encode()) < MAX_MESSAGE_BYTES + 100
     assert printable(shown) == shown
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (PermissionError(13, "Permission denied", "f"), "permission denied"), (OSError("Odd"), "odd"),
+        (ValueError("embedded null byte"), "embedded null byte"),
+    ],
+)  # fmt: skip
+def test_what_the_system_answered_is_said_in_lower_case(error: Exception, shown: str) -> None:
+    """An error without a number says what it holds."""
+    assert os_error_text(error) == shown
+
+
+def test_no_name_was_meant() -> None:
+    """Without a close name there is no hint."""
+    assert (did_you_mean("git"), did_you_mean("")) == ("did you mean `git`?", "")
+
+
+def test_a_count_is_plural_unless_it_is_one() -> None:
+    """None are many."""
+    assert [plural(number, "call") for number in (0, 1, 2)] == ["0 calls", "1 call", "2 calls"]
