@@ -102,9 +102,9 @@ class TrustCheck:
         self.root = root
         self.faults: list[str] = []  # sentences
         self.doubts: list[tuple[str, str]] = []  # of the same, the kind and the path
-        self.owners = {os.geteuid(), 0}
+        self.owners: set[int] = {os.geteuid(), 0}
         self.others: set[int] = set()  # owners who are not trusted
-        self.root_owner = -1
+        self.root_owner: int = -1
 
     def inspect(self, path: str, descriptor: int, status: os.stat_result, *, is_root: bool = False) -> None:
         """Note why others may have written one open object."""
@@ -147,7 +147,7 @@ class PolicyDirectory:
     def __init__(self, trust: TrustCheck, *below: str) -> None:
         """Name the way down."""
         self.trust = trust
-        self.path = ""
+        self.path: str = ""
         self.identities: list[tuple[int, int]] = []
         self._names = (trust.root.path, ".cortex", "policy", *below)
         self._descriptors: list[int] = []
