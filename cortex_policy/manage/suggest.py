@@ -5,6 +5,7 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.json_edit import append_item, replace_value
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError, UsageError, Value
+from cortex_policy.core.text import MAX_MESSAGE_BYTES
 from cortex_policy.manage.audit.reader import gc_paused, read_events
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
@@ -109,8 +110,9 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
     scopes = merge_scopes(tuple(group.scopes))
     if len(scopes) > MAX_SCOPES:
         return TOO_WIDE
-    values = (value for values in group.declared.values() for value in values if isinstance(value, str))
-    if not all(map(str.isprintable, (*group.actions, *scopes, *values))):
+    values = [value for values in group.declared.values() for value in values if isinstance(value, str)]
+    words = (*group.actions, *scopes, *values)
+    if not all(map(str.isprintable, words)) or sum(map(len, words)) > MAX_MESSAGE_BYTES // 2:
         return UNTYPABLE
     rate = group.peak if group.kind in (RATE_TOO_LOW, NO_GRANT) else None
     tool = group.grant_id if group.kind == NO_GRANT else None

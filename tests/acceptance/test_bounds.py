@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cortex_policy.core.decode import MAX_BYTES
+from tests.support.command import result_of
 from tests.support.logs import event, on_path, place
 
 PROGRAM = [sys.executable, "-m", "cortex_policy"]
@@ -196,3 +197,20 @@ def test_no_log_keeps_a_command_busy(root: Path, calls: str, shape: str) -> None
         assert code in {0, 1, 3}, (command, code, err[:500])
         assert out + err
         assert "Traceback" not in err
+
+
+LONG = "x" * (MAX_BYTES // 3)
+CASE = {"name": "a case", "action": LONG, "expect": "allowed"}
+
+
+@pytest.mark.parametrize("command", ["replay log", "audit show log", "audit stats log", "test"])
+def test_a_word_of_a_third_of_a_mebibyte_is_cut_in_every_line(root: Path, command: str) -> None:
+    """A terminal and a reader of a job's log see the start, the end, and how much is left out."""
+    tests = root / ".cortex/policy/tests"
+    tests.mkdir()
+    (tests / "git.cases.json").write_text(json.dumps({"grant": "git", "case": [CASE]}))
+    Path("log").write_text("".join(event(n, LONG) + "\n" for n in range(2)))
+    result = result_of(*command.split())
+    assert result.returncode in {0, 1}
+    assert LONG[:100] in result.stdout + result.stderr
+    assert max(map(len, (result.stdout + result.stderr).splitlines())) <= 4_000

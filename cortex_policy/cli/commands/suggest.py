@@ -8,7 +8,7 @@ from cortex_policy.cli.commands.replay import LogsArgument, SinceOption
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import plural, printable
+from cortex_policy.core.text import one_line, plural
 from cortex_policy.state.grants import check_id
 
 if TYPE_CHECKING:
@@ -57,12 +57,12 @@ def _print_suggestions(done: "Suggestions", tally: "ReadCounts") -> None:
 
     for one in done.suggestions:
         for line in _suggestion_lines(one):
-            typer.echo(printable(line))
+            typer.echo(one_line(line))
         print_text(one.diff)
         typer.echo("")
     for each in done.unfixable:
         calls = plural(each.count, "call")
-        typer.echo(printable(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
+        typer.echo(one_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
     helped = sum(one.calls for one in done.suggestions)
     passing = f", {done.allowed_now} pass by now" if done.allowed_now else ""
     changes = plural(len(done.suggestions), "change")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.streams import styled_stream
-from cortex_policy.core.text import escape_json, one_line, printable
+from cortex_policy.core.text import escape_json, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,8 +28,8 @@ def print_json(value: object, indent: int | None = None) -> None:
 
 
 def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print rows of words, aligned under their columns on a terminal, apart by tabs in a pipe."""
-    shown = [tuple(map(printable, row)) for row in rows]
+    """Print rows of words, aligned on a terminal, with tabs in a pipe; a word of more than 4 kB is cut."""
+    shown = [tuple(map(one_line, row)) for row in rows]
     if sys.stdout.isatty():
         _print_table(columns, shown)
     else:

@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy.cli.explanation import nearest_phrase
-from cortex_policy.core.text import escape, plural, printable
+from cortex_policy.core.text import escape, one_line, plural, printable
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.model import CaseFileError
 from cortex_policy.manage.cases.runner import COMPLETENESS_CASE, CaseResult, FileResult
@@ -33,8 +33,8 @@ def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
 def failure_text(one: FileResult, result: CaseResult, *, colour: bool = False) -> str:
     """Return what is wrong with a case, the rule that decided, and what would have come nearest."""
     place = f"{printable(one.file)}:{result.case.line}"
-    head = f"{place}: {_colour('failed', _RED, colour=colour)}: {printable(result.case.name)}"
-    return "\n".join([head, *(f"  {printable(line)}" for line in failure_lines(result))])
+    head = f"{place}: {_colour('failed', _RED, colour=colour)}: {one_line(result.case.name)}"
+    return "\n".join([head, *(f"  {one_line(line)}" for line in failure_lines(result))])
 
 
 def failure_lines(result: CaseResult) -> list[str]:
@@ -50,8 +50,8 @@ def failure_lines(result: CaseResult) -> list[str]:
 
 def file_error_text(flaw: CaseFileError, *, colour: bool = False) -> str:
     """Return what keeps a case file from being run."""
-    head = f"{printable(flaw.file)}:{flaw.line}: {_colour('error', _RED, colour=colour)}: {printable(flaw.message)}"
-    return f"{head}\n  hint: {printable(flaw.hint)}" if flaw.hint else head
+    head = f"{printable(flaw.file)}:{flaw.line}: {_colour('error', _RED, colour=colour)}: {one_line(flaw.message)}"
+    return f"{head}\n  hint: {one_line(flaw.hint)}" if flaw.hint else head
 
 
 def results_summary(outcome: SuiteResult) -> str:
@@ -79,7 +79,7 @@ def _uncovered_text(cover: Coverage, *, colour: bool) -> str:
         return f"{head}\n  hint: write its first cases with `{command}`"
     share = _colour(f"{int(coverage_percent([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; no case shows that"]
-    lines += [f"  {printable(said)}" for said in cover.unmet[:_MAX_UNCOVERED]]
+    lines += [f"  {one_line(said)}" for said in cover.unmet[:_MAX_UNCOVERED]]
     more = len(cover.unmet) - _MAX_UNCOVERED
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
 
