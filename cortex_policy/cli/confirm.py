@@ -76,9 +76,9 @@ def _print_impact(root: "Root", found: PolicyDiff) -> None:
 
 
 def _impact_to_json(root: "Root", change: GrantDiff) -> dict[str, object]:
-    from cortex_policy.manage.replay.impact import _read_impact  # noqa: PLC0415 - as above
+    from cortex_policy.manage.replay.impact import estimate_impact  # noqa: PLC0415 - as above
 
-    found = _read_impact(root, change)
+    found = estimate_impact(root, change)
     if isinstance(found, str):
         return {"past": None, "notes": [found] if found else []}
     counts = {

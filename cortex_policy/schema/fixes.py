@@ -20,10 +20,10 @@ def max_fixes(data: bytes) -> int:
     return max(1, _MAX_BYTES_READ // max(1, len(data)))
 
 
-def apply_fix(text: str, mend: Fix) -> str | None:
+def apply_fix(text: str, fix: Fix) -> str | None:
     """Return the text as repaired; None where that would allow more than before, and is an operator's to decide."""
     try:
-        new = remove_value(text, mend.pointer) if mend.new_key is None else rename_key(text, mend.pointer, mend.new_key)
+        new = remove_value(text, fix.pointer) if fix.new_key is None else rename_key(text, fix.pointer, fix.new_key)
         meaning = compare_grants(decode(text.encode()), decode(new.encode()))
     except (GrantError, UsageError):  # nobody knows what was meant
         return None

@@ -79,17 +79,17 @@ def apply_fixes(data: bytes, codes: frozenset[str]) -> bytes:
     left = max_fixes(data)
     for _ in range(MAX_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
-        mends = [one.fix for one in lint_grant(data)[1] if one.fix is not None and one.code in codes]
-        for mend in sorted(mends, key=_last_first)[:left]:
-            text = apply_fix(text, mend) or text
-        left = max(0, left - len(mends))
+        fixes = [one.fix for one in lint_grant(data)[1] if one.fix is not None and one.code in codes]
+        for fix in sorted(fixes, key=_last_first)[:left]:
+            text = apply_fix(text, fix) or text
+        left = max(0, left - len(fixes))
         before, data = data, text.encode("utf-8", "surrogateescape")
         if data == before or not left:
             break
     return data
 
 
-def _last_first(mend: Fix) -> tuple[str, int]:
+def _last_first(fix: Fix) -> tuple[str, int]:
     """Order repairs so that none moves what a later one points at."""
-    parent, _, step = mend.pointer.rpartition("/")
+    parent, _, step = fix.pointer.rpartition("/")
     return parent, -int(step) if step.isdecimal() else 0

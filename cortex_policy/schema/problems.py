@@ -90,13 +90,13 @@ def locate(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[Probl
     left = max_fixes(data)
     problems = []
     for finding in findings:
-        mend = finding.fix if left else None
-        left -= mend is not None
-        problems.append(_locate_finding(file, text, root, finding, mend))
+        fix = finding.fix if left else None
+        left -= fix is not None
+        problems.append(_locate_finding(file, text, root, finding, fix))
     return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.code)))
 
 
-def _locate_finding(file: str, text: str, root: JsonNode | None, finding: Finding, mend: "Fix | None") -> Problem:
+def _locate_finding(file: str, text: str, root: JsonNode | None, finding: Finding, fix: "Fix | None") -> Problem:
     start, end = finding.span or _text_span(root, finding)
     line, column = line_and_column(text, start)
     first = text.rfind("\n", 0, start) + 1
@@ -106,7 +106,7 @@ def _locate_finding(file: str, text: str, root: JsonNode | None, finding: Findin
     return Problem(
         file, line, column, *line_and_column(text, max(start, end)), finding.pointer, finding.code,
         severity_of(finding.code), finding.message, finding.hint,
-        _replacement(text, mend), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
+        _replacement(text, fix), whole[shown : shown + MAX_LINE_LENGTH], shown + 1,
     )  # fmt: skip
 
 
@@ -119,8 +119,8 @@ def _text_span(root: JsonNode | None, finding: Finding) -> tuple[int, int]:
     return (node.start, node.end) if finding.pointer else (node.start, node.start + 1)
 
 
-def _replacement(text: str, mend: "Fix | None") -> Replacement | None:
-    new = apply_fix(text, mend) if mend is not None else None
+def _replacement(text: str, fix: "Fix | None") -> Replacement | None:
+    new = apply_fix(text, fix) if fix is not None else None
     if new is None:
         return None
     shorter = min(len(text), len(new))

@@ -67,7 +67,7 @@ def _print_suggestions(done: "Suggestions", tally: "ReadCounts") -> None:
     passing = f", {done.allowed_now} pass by now" if done.allowed_now else ""
     changes = plural(len(done.suggestions), "change")
     typer.echo(f"of {plural(done.denied, 'denied call')}: {changes} for {helped}{passing}")
-    for sentence in replay.skipped_sentences(tally.unreadable, tally.elsewhere, 0):
+    for sentence in replay.skipped_sentences(tally.unreadable, tally.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(each.hint for each in done.unfixable)
 
@@ -94,7 +94,7 @@ def _suggestions_to_json(done: "Suggestions", tally: "ReadCounts") -> dict[str, 
         "denied": done.denied,
         "passing": done.allowed_now,
         "unreadable": tally.unreadable,
-        "other_roots": tally.elsewhere,
+        "other_roots": tally.other_roots,
         "suggestions": [
             {
                 "id": one.change.name,

@@ -51,7 +51,7 @@ def event_line(line: bytes) -> str:
 
 def print_skipped(tally: "ReadCounts") -> None:
     """Say which lines were no calls of the root that was asked for."""
-    for sentence in skipped_sentences(tally.unreadable, tally.elsewhere, 0):
+    for sentence in skipped_sentences(tally.unreadable, tally.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
 
 
@@ -124,7 +124,7 @@ def stats_to_json(found: "CallStats", tally: "ReadCounts") -> dict[str, Any]:
     return {
         "lines": tally.lines,
         "unreadable": tally.unreadable,
-        "other_roots": tally.elsewhere,
+        "other_roots": tally.other_roots,
         "calls": found.calls,
         "allowed": found.allowed,
         "denied": found.calls - found.allowed,

@@ -41,7 +41,7 @@ class ReadCounts:
 
     def __init__(self) -> None:
         """Start at none."""
-        self.lines = self.unreadable = self.elsewhere = 0
+        self.lines = self.unreadable = self.other_roots = 0
 
 
 def parse_since(word: str, now: float) -> float:
@@ -94,7 +94,7 @@ def read_events(lines: "Iterable[bytes]", root: str | None, tally: ReadCounts) -
             data["time"] = time
             yield at, data
         else:
-            tally.elsewhere += 1
+            tally.other_roots += 1
 
 
 def _is_call(kind: str, data: "dict[str, Any]") -> bool:

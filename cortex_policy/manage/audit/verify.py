@@ -111,7 +111,7 @@ class _ChainVerifier:
         self._others: list[int] = []  # the first lines of others in this file
         self._of_others = 0  # how many there were before it
         self._is_behind_packed = False
-        self._problems: list[ChainBreak] = []
+        self._breaks: list[ChainBreak] = []
         self._notes: list[str] = []
 
     def start_file(self, file: str) -> None:
@@ -158,7 +158,7 @@ class _ChainVerifier:
             )
         return VerifyResult(
             files, self._lines, self._chained, self._counts[EVENT], self._counts[TORN], self._counts[OTHER],
-            f"{PREFIX}{self._ended}" if self._ended else "", tuple(self._problems), self._more, tuple(self._notes),
+            f"{PREFIX}{self._ended}" if self._ended else "", tuple(self._breaks), self._more, tuple(self._notes),
         )  # fmt: skip
 
     def _restart(self, digest: str) -> None:
@@ -239,8 +239,8 @@ class _ChainVerifier:
             self._notes.append(f"`{self._file}` goes on from an earlier file, which was not read")
 
     def _add_break(self, line: int, end_line: int, why: str) -> None:
-        if len(self._problems) < MAX_BREAKS:
-            self._problems.append(ChainBreak(self._file, line, end_line, why))
+        if len(self._breaks) < MAX_BREAKS:
+            self._breaks.append(ChainBreak(self._file, line, end_line, why))
         else:
             self._more += 1
 

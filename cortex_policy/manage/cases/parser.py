@@ -145,7 +145,7 @@ class _CaseFileParser:
 
     def __init__(self, file: str, lines: LineNumbers) -> None:
         self._file, self._lines = file, lines
-        self._flaws: list[CaseFileError] = []
+        self._errors: list[CaseFileError] = []
 
     def parse(self, document: "Any") -> CaseFile:
         """Return what can be run of it."""
@@ -163,7 +163,7 @@ class _CaseFileParser:
         for case in filter(None, cases):
             first = names.setdefault(case.name, case.line)
             if first != case.line:
-                self._flaws.append(
+                self._errors.append(
                     CaseFileError(self._file, case.line, f"a case is called `{case.name}` in line {first} already")
                 )
         return self._build_file(known, tuple(filter(None, cases)))
@@ -175,13 +175,13 @@ class _CaseFileParser:
         for case in cases:
             if case.cwd and case.cwd.rstrip("/") not in directories:
                 why = shorten(f"`{case.cwd}` is no directory of the tree")
-                self._flaws.append(CaseFileError(self._file, case.line, why, "name it in `directories`"))
+                self._errors.append(CaseFileError(self._file, case.line, why, "name it in `directories`"))
         grant_line, complete_line = (
             self._lines.line_of((name,) if name in known else ()) for name in ("grant", "complete")
         )
         return CaseFile(
             self._file, known.get("grant", ""), settings, tree, cases, known.get("complete", False),
-            grant_line, complete_line, tuple(sorted(self._flaws, key=lambda flaw: flaw.line)),
+            grant_line, complete_line, tuple(sorted(self._errors, key=lambda error: error.line)),
         )  # fmt: skip
 
     def _parse_case(self, document: "dict[str, Any]", index: int) -> Case | None:
@@ -216,7 +216,7 @@ class _CaseFileParser:
                 self._add_error(f"`{name}` is missing", at, f"it is {members[name][1]}")
         known = {}
         for name, value in document.items():
-            if len(self._flaws) > MAX_ERRORS:
+            if len(self._errors) > MAX_ERRORS:
                 break
             if name not in members:
                 self._add_error(f"`{name}` means nothing here", (*at, name), _name_hint(name, members))
@@ -228,10 +228,10 @@ class _CaseFileParser:
         return known
 
     def _add_error(self, message: str, at: tuple[object, ...], hint: str = "") -> None:
-        if len(self._flaws) == MAX_ERRORS:
-            self._flaws.append(CaseFileError(self._file, 1, "it has more flaws, which are not looked for"))
-        if len(self._flaws) < MAX_ERRORS:
-            self._flaws.append(CaseFileError(self._file, self._lines.line_of(at), shorten(message), hint))
+        if len(self._errors) == MAX_ERRORS:
+            self._errors.append(CaseFileError(self._file, 1, "it has more flaws, which are not looked for"))
+        if len(self._errors) < MAX_ERRORS:
+            self._errors.append(CaseFileError(self._file, self._lines.line_of(at), shorten(message), hint))
 
 
 def _name_hint(word: str, known: "Mapping[str, object]") -> str:

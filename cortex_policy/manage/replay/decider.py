@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cortex_policy.manage.diff.git_revisions import TextOrError
-    from cortex_policy.manage.replay.rate import Settle
+    from cortex_policy.manage.replay.rate import OnResult
 
     Policy = Mapping[str, TextOrError] | Mapping[str, Grant | GrantError]  # each grant by its id
 
@@ -29,42 +29,38 @@ MAX_CACHED, _MAX_KEY_BYTES = 20_000, 2048  # answers that are remembered, and by
 
 
 class CallReplayer:
-    """Decides calls again, in the order of a log; `settle` is told each ticket with its answer, somewhat later."""
+    """Decides calls again, in the order of a log; `on_result` is told each call_id with its answer, somewhat later."""
 
     def __init__(
-        self, policy: "Policy", settings: Settings, settle: "Settle", explained: "Container[Any]" = ()
+        self, policy: "Policy", settings: Settings, on_result: "OnResult", known_denials: "Container[Any]" = ()
     ) -> None:
         """Take the grants, what is set, and what is told of each answer."""
-        self._policy, self._settings, self._settle = policy, settings, settle
-        self._windows = RateReplay(settle, explained)
+        self._policy, self._settings, self._on_result = policy, settings, on_result
+        self._windows = RateReplay(on_result, known_denials)
         self._loaded: dict[str, Grant | GrantError] = {}
         self._parts: dict[str, GrantParts] = {}
         self._known: dict[bytes, Reason | Unknown | None] = {}
         self.steps: SharedSteps = SharedSteps()
 
-    def decide(self, at: float, data: "dict[str, Any]", ticket: object) -> None:
-        """Decide one call."""
-        self.add(at, data, ticket, self.decide_by_rules(data))
-
-    def add(self, at: float, data: "dict[str, Any]", ticket: object, answer: "Reason | Unknown | None") -> None:
+    def add(self, at: float, data: "dict[str, Any]", call_id: object, answer: "Reason | Unknown | None") -> None:
         """Take one call that every rule but the rate has answered so."""
         windows = self._windows
         windows.advance(at)
         if isinstance(answer, Reason):
-            self._settle(ticket, answer)
+            self._on_result(call_id, answer)
             return
         grant = self.grant(data["grant"])
         if isinstance(grant, Grant):
             key = budget_key(grant.tool, data["action"])
             if answer is None:
-                windows.add(at, key, grant.rate.per_minute, data, ticket)
+                windows.add(at, key, grant.rate.per_minute, data, call_id)
                 return
             windows.add_possible(at, key, data)
         if answer is not None:
-            self._settle(ticket, answer)
+            self._on_result(call_id, answer)
 
     def finish(self) -> None:
-        """Settle what is still open at the end of a log."""
+        """OnResult what is still open at the end of a log."""
         self._windows.finish()
 
     def grant(self, grant_id: str) -> "Grant | GrantError":

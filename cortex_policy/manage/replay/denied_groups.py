@@ -72,11 +72,11 @@ class DeniedGroup:
     def __init__(self, grant_id: str, kind: str, first: "dict[str, Any]") -> None:
         """Start with no call."""
         self.grant_id, self.kind, self.first = grant_id, kind, first
-        self.calls = self.fitting = self.peak = 0
+        self.calls = self.within_rate = self.peak = 0
         self.actions: dict[str, None] = {}
         self.scopes: dict[str, None] = {}
-        self.declared: dict[tuple[str, str], list[object]] = {}
-        self.taken: dict[str, HitWindow] = {}
+        self.argument_changes: dict[tuple[str, str], list[object]] = {}
+        self.windows: dict[str, HitWindow] = {}
 
     def add(self, found: MissingPermissions) -> bool:
         """Take what one more call lacks; false where that is too much to name."""
@@ -87,7 +87,7 @@ class DeniedGroup:
         return all(self._add_argument_change(one) for one in found.arguments)
 
     def _add_argument_change(self, change: ArgumentChange) -> bool:
-        values = self.declared.setdefault((change.name, change.keyword), [])
+        values = self.argument_changes.setdefault((change.name, change.keyword), [])
         if change.keyword != "enum":
             further = min if change.keyword.startswith("min") else max
             values[:] = [further([*values, change.value])]  # type: ignore[type-var] # a bound is a number
@@ -117,21 +117,21 @@ class DenialGrouper:
     denied: int
     allowed_now: int
 
-    def __init__(self, deciding: CallReplayer, settings: "Settings", only: str | None) -> None:
+    def __init__(self, replayer: CallReplayer, settings: "Settings", only: str | None) -> None:
         """Take what decides by today's grants, what is set, and the one grant that is asked about."""
-        self._deciding, self._settings, self._only = deciding, settings, only
+        self._replayer, self._settings, self._only = replayer, settings, only
         self._windows: dict[str, HitWindow] = {}
-        self._needs: dict[bytes | None, MissingPermissions | str] = {}
+        self._missing: dict[bytes | None, MissingPermissions | str] = {}
         self.groups: dict[object, DeniedGroup] = {}
-        self.helpless: dict[tuple[str, str, bool], int] = {}
+        self.unfixable: dict[tuple[str, str, bool], int] = {}
         self.denied = self.allowed_now = 0
 
     def add(self, at: float, data: "dict[str, Any]", *, is_asked: bool) -> None:
         """Take one call."""
         if self._only not in {None, data["grant"]}:
             return
-        grant = self._deciding.grant(data["grant"])
-        answer = self._deciding.decide_by_rules(data)
+        grant = self._replayer.grant(data["grant"])
+        answer = self._replayer.decide_by_rules(data)
         is_denied = is_asked and data["reason"] is not ALLOWED
         self.denied += is_denied
         if isinstance(grant, GrantError):
@@ -150,7 +150,11 @@ class DenialGrouper:
         if is_denied and demand > grant.rate.per_minute and data["reason"] is RATE_LIMITED:
             group = self._group(data, RATE_TOO_LOW)
             if group is not None:
-                group.calls, group.fitting, group.peak = group.calls + 1, group.fitting + 1, max(group.peak, demand)
+                group.calls, group.within_rate, group.peak = (
+                    group.calls + 1,
+                    group.within_rate + 1,
+                    max(group.peak, demand),
+                )
         elif is_denied and data["reason"] is RATE_LIMITED:
             self._mark_unfixable(data, "the hits that the log knows do not fill its rate")
         elif is_denied:
@@ -158,15 +162,15 @@ class DenialGrouper:
 
     def _add_denied(self, at: float, data: "dict[str, Any]", grant: Grant) -> None:
         key = decision_key(data)
-        found = self._needs.get(key) if key is not None else None
+        found = self._missing.get(key) if key is not None else None
         if found is None:
-            with self._deciding.steps as steps:
+            with self._replayer.steps as steps:
                 before = steps.skipped_searches
-                found = find_missing_permissions(self._deciding.part_for(data, grant), data, self._settings)
+                found = find_missing_permissions(self._replayer.part_for(data, grant), data, self._settings)
                 found = found if steps.skipped_searches == before else TOO_SLOW
-            if len(self._needs) >= MAX_CACHED:
-                self._needs.clear()
-            self._needs[key] = found
+            if len(self._missing) >= MAX_CACHED:
+                self._missing.clear()
+            self._missing[key] = found
         if isinstance(found, str):
             self._mark_unfixable(data, found)
             return
@@ -177,12 +181,12 @@ class DenialGrouper:
 
     def _count(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
         """Count a call of a group, and whether it would have fit beside what passes already."""
-        cost, own = cost_of(data), group.taken.setdefault(data["action"], HitWindow())
+        cost, own = cost_of(data), group.windows.setdefault(data["action"], HitWindow())
         demand = base.total_with(at, 0) + own.total_with(at, cost)
         group.calls += 1
         group.peak = max(group.peak, demand)
         if demand <= limit:
-            group.fitting += 1
+            group.within_rate += 1
             if "peek" not in data:
                 own.add(at, cost)
 
@@ -216,9 +220,9 @@ class DenialGrouper:
 
     def _mark_unfixable(self, data: "dict[str, Any]", why: str) -> None:
         key = data["grant"], why, is_beyond_log(data, why)
-        if key not in self.helpless and len(self.helpless) >= MAX_GROUPS:
+        if key not in self.unfixable and len(self.unfixable) >= MAX_GROUPS:
             key = "(others)", TOO_MANY_GROUPS, True
-        self.helpless[key] = self.helpless.get(key, 0) + 1
+        self.unfixable[key] = self.unfixable.get(key, 0) + 1
 
 
 def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:

@@ -50,20 +50,20 @@ class EditImpact(Value):
 
 def impact_sentence(root: "Root", change: "GrantDiff") -> str:
     """Say what a change would have meant for the last calls, or why nobody can; '' where no log is kept."""
-    found = _read_impact(root, change)
+    found = estimate_impact(root, change)
     if isinstance(found, EditImpact):
         return found.sentence
     return f"note: {found}" if found else ""
 
 
-def _read_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
+def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
     """Return what a change would have meant for the last calls, or why nobody can say; '' where there are none."""
     try:
         named = read_setting("audit.file", root.path)
         if not isinstance(named, str):
             return ""
         with gc_paused():
-            found = estimate_impact(
+            found = compare_decisions(
                 root, change, read_last_lines(named, _unpacked_rotations(named), MAX_LINES, MAX_BYTES)
             )
     except (OSError, CortexPolicyError) as error:  # an edit needs no log
@@ -78,7 +78,7 @@ def _unpacked_rotations(log: str) -> list[str]:
     return [name for name in names if name != log and uncompressed_name(name) == name]
 
 
-def estimate_impact(root: "Root", change: "GrantDiff", lines: list[bytes]) -> EditImpact:
+def compare_decisions(root: "Root", change: "GrantDiff", lines: list[bytes]) -> EditImpact:
     """Decide the calls of a grant among these lines by both of its texts."""
     name, settings = change.name, effective_settings(root.path)
     quoted = f'"{name}"'.encode()  # an id is spelled in one way: most lines of others need not be decoded
@@ -109,17 +109,17 @@ def _replay_calls(
     grant: "Grant | GrantError",
     other: "Grant | GrantError",
     settings: "Settings",
-    explained: "Container[int]" = (),
+    known_denials: "Container[int]" = (),
 ) -> "Answers":
     answers: Answers = {}
-    deciding = CallReplayer({name: grant}, settings, answers.__setitem__, explained)
+    replayer = CallReplayer({name: grant}, settings, answers.__setitem__, known_denials)
     is_alike = isinstance(grant, Grant) and isinstance(other, Grant) and _rules_key(grant) == _rules_key(other)
     for number, (at, data) in enumerate(calls):
-        answer = deciding.decide_by_rules(data)
+        answer = replayer.decide_by_rules(data)
         if isinstance(answer, Unknown) and is_alike and isinstance(other, Grant) and data["action"] in other.actions:
             answer = _recorded_answer(data)
-        deciding.add(at, data, number, answer)
-    deciding.finish()
+        replayer.add(at, data, number, answer)
+    replayer.finish()
     return answers
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     Answer = Reason | Unknown
-    Settle = Callable[[Any, Answer], None]
+    OnResult = Callable[[Any, Answer], None]
 
 MAX_LAG = 0.25  # seconds
 _BY_RATE = (ALLOWED, RATE_LIMITED)
@@ -100,12 +100,12 @@ def add_hits(hits: "deque[list[Any]]", at: float, cost: int) -> None:
 class RateReplay:
     """Decides by the rate what every other rule lets pass; each answer comes once what was logged soon after is read.
 
-    `explained` holds tickets of calls that the known hits alone denied: at these no hit is missing.
+    `known_denials` holds call ids of calls that the known hits alone denied: at these no hit is missing.
     """
 
-    def __init__(self, settle: "Settle", explained: "Container[Any]" = ()) -> None:
-        """Take what is told of each answer, with the ticket of its call."""
-        self._settle, self._explained = settle, explained
+    def __init__(self, on_result: "OnResult", known_denials: "Container[Any]" = ()) -> None:
+        """Take what is told of each answer, with the call_id of its call."""
+        self._on_result, self._known_denials = on_result, known_denials
         self._budgets: dict[str, _BudgetBounds] = {}
         self._waiting: deque[tuple[float, _BudgetBounds, int, dict[str, Any], int, Any]] = deque()
         self._latest = self._start = float("-inf")
@@ -122,13 +122,13 @@ class RateReplay:
             self._budgets.clear()
             self._start = self._latest = at
 
-    def add(self, at: float, key: str, limit: int, data: "dict[str, Any]", ticket: object) -> None:
+    def add(self, at: float, key: str, limit: int, data: "dict[str, Any]", call_id: object) -> None:
         """Take a call that every other rule lets pass."""
         budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
         cost = cost_of(data)
         if data["reason"] is ALLOWED and "peek" not in data:
             budget.coming += cost
-        self._waiting.append((at, budget, limit, data, cost, ticket))
+        self._waiting.append((at, budget, limit, data, cost, call_id))
 
     def add_possible(self, at: float, key: str, data: "dict[str, Any]") -> None:
         """Take a call of which nobody knows whether it passes."""
@@ -144,13 +144,13 @@ class RateReplay:
     def _answer_until(self, until: float) -> None:
         waiting = self._waiting
         while waiting and waiting[0][0] < until:
-            at, budget, limit, data, cost, ticket = waiting.popleft()
+            at, budget, limit, data, cost, call_id = waiting.popleft()
             is_peek, recorded = "peek" in data, data["reason"]
             if recorded is ALLOWED and not is_peek:
                 budget.coming -= cost
             budget.drop_expired(at)
             if budget.high + budget.coming + cost <= limit:
-                answer = self._answer_with_room(at, recorded, ticket)
+                answer = self._answer_with_room(at, recorded, call_id)
             elif budget.low + cost > limit and not (is_peek and recorded is ALLOWED):  # it may have looked earlier
                 answer = RATE_LIMITED
             else:
@@ -159,11 +159,11 @@ class RateReplay:
                 budget.add_certain(at, cost)
             elif not is_peek and answer is not RATE_LIMITED:
                 budget.add_possible(at, cost)
-            self._settle(ticket, answer)
+            self._on_result(call_id, answer)
 
-    def _answer_with_room(self, at: float, recorded: Reason, ticket: object) -> "Answer":
+    def _answer_with_room(self, at: float, recorded: Reason, call_id: object) -> "Answer":
         """Answer a call for which the known hits leave room: hits before the log's start may have denied it."""
-        is_blind = recorded is RATE_LIMITED and at < self._start + _LONG_WINDOW and ticket not in self._explained
+        is_blind = recorded is RATE_LIMITED and at < self._start + _LONG_WINDOW and call_id not in self._known_denials
         return LOG_TOO_SHORT if is_blind else ALLOWED
 
 

@@ -36,30 +36,30 @@ def find_syntax_errors(data: bytes) -> "tuple[Finding, ...]":
     try:
         decode_json(data)
     except MalformedError as refusal:
-        notes = Findings()
-        _note_bytes(data, notes)
-        if not notes:
-            _note_refusal(data.decode("utf-8", "replace"), refusal, notes)
-        return notes.in_order()
+        findings = Findings()
+        _note_bytes(data, findings)
+        if not findings:
+            _note_refusal(data.decode("utf-8", "replace"), refusal, findings)
+        return findings.in_order()
     return ()
 
 
-def _note_bytes(data: bytes, notes: Findings) -> None:
+def _note_bytes(data: bytes, findings: Findings) -> None:
     if len(data) > MAX_BYTES:
         message = f"{len(data):,} bytes are more than a grant may have, {MAX_BYTES:,}"
-        notes.add("syntax-limit", (0, 1), message, "a grant is small: is this the right file?")
+        findings.add("syntax-limit", (0, 1), message, "a grant is small: is this the right file?")
     elif not data.strip(b"\0 \t\r\n"):
-        _note_empty(data, notes)
+        _note_empty(data, findings)
     elif wide := _wide_encoding(data):
-        notes.add("syntax-encoding", (0, 1), f"it is {wide[:6]}, not UTF-8", _convert_hint(wide))
+        findings.add("syntax-encoding", (0, 1), f"it is {wide[:6]}, not UTF-8", _convert_hint(wide))
     elif _CONTROL.search(data) and not _is_utf8(data):
-        notes.add("syntax-encoding", (0, 1), "it is no text", "is this the right file?")
+        findings.add("syntax-encoding", (0, 1), "it is no text", "is this the right file?")
     else:
-        _note_encoding(data, notes)
-        _note_text(data.decode("utf-8", "replace"), notes)
+        _note_encoding(data, findings)
+        _note_text(data.decode("utf-8", "replace"), findings)
 
 
-def _note_empty(data: bytes, notes: Findings) -> None:
+def _note_empty(data: bytes, findings: Findings) -> None:
     if b"\0" in data:
         message, hint = "it holds nothing but NUL bytes", "it was lost while it was written: restore it"
     else:
@@ -67,7 +67,7 @@ def _note_empty(data: bytes, notes: Findings) -> None:
             "it is empty",
             'write a grant, at least `{"tool": "...", "actions": [], "rate": {"perMinute": 1}}`',
         )
-    notes.add("syntax-json", (0, 0), message, hint)
+    findings.add("syntax-json", (0, 0), message, hint)
 
 
 def _wide_encoding(data: bytes) -> str:
@@ -84,7 +84,7 @@ def _is_utf8(data: bytes) -> bool:
     return b"\xef\xbf\xbd" in data or "\ufffd" not in data.decode("utf-8", "replace")
 
 
-def _note_encoding(data: bytes, notes: Findings) -> None:
+def _note_encoding(data: bytes, findings: Findings) -> None:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -92,49 +92,49 @@ def _note_encoding(data: bytes, notes: Findings) -> None:
         meant = data[error.start : error.start + 1].decode(name, "replace")
         start = len(data[: error.start].decode("utf-8"))
         message = f"byte {error.start + 1} is not UTF-8, it would be `{meant}` in {likely}"
-        notes.add("syntax-encoding", (start, start + 1), message, _convert_hint(name))
+        findings.add("syntax-encoding", (start, start + 1), message, _convert_hint(name))
 
 
 def _convert_hint(encoding: str) -> str:
     return f"convert it: `iconv -f {encoding} -t UTF-8 FILE > NEW && mv NEW FILE`"
 
 
-def _note_text(text: str, notes: Findings) -> None:
+def _note_text(text: str, findings: Findings) -> None:
     start = 0
     if text.startswith("\ufeff"):
         start = 1
-        notes.add("syntax-bom", (0, 1), "it starts with a byte order mark", _REMOVE_MARK_HINT)
-    readable = note_conflicts(text, notes)
+        findings.add("syntax-bom", (0, 1), "it starts with a byte order mark", _REMOVE_MARK_HINT)
+    readable = note_conflicts(text, findings)
     if readable is not None:
-        _note_json(readable, start, notes)
+        _note_json(readable, start, findings)
 
 
-def _note_json(text: str, start: int, notes: Findings) -> None:
+def _note_json(text: str, start: int, findings: Findings) -> None:
     first = Tokenizer(text, Findings(), start).skip_blanks()
     blanks = len(text[start:]) - len(text[start:].lstrip())
     # `#!` is no comment, and comments above what is no JSON are not comments in JSON
     around = find_wrapping(text, start + blanks) or find_wrapping(text, first)
     if around is not None:
-        _note_wrapped(text, around, notes)
-    elif not note_other_format(text, first, notes):
-        reader = TolerantParser(text, notes, start).read()
-        if reader.end is not None:
-            note_trailing_text(reader, notes)
+        _note_wrapped(text, around, findings)
+    elif not note_other_format(text, first, findings):
+        parser = TolerantParser(text, findings, start).parse()
+        if parser.end is not None:
+            note_trailing_text(parser, findings)
 
 
-def _note_wrapped(text: str, around: Wrapping, notes: Findings) -> None:
+def _note_wrapped(text: str, around: Wrapping, findings: Findings) -> None:
     end = None
     # where its quotes are escaped, each of them would be a follow-up
     if around.json_start is not None and not text.startswith("\\", around.json_start + 1):
-        end = TolerantParser(text, notes, around.json_start).read().end
-    note_wrapping(text, around, end, notes)
+        end = TolerantParser(text, findings, around.json_start).parse().end
+    note_wrapping(text, around, end, findings)
 
 
-def _note_refusal(text: str, refusal: MalformedError, notes: Findings) -> None:
+def _note_refusal(text: str, refusal: MalformedError, findings: Findings) -> None:
     """Note what the strict readers say, for a cause that is not recognised."""
     try:
         parse_tree(text)
     except JsonSyntaxError as stop:
-        notes.add("syntax-json", (stop.offset, min(stop.offset + 1, len(text))), stop.why)
+        findings.add("syntax-json", (stop.offset, min(stop.offset + 1, len(text))), stop.why)
     else:
-        notes.add("syntax-json", (0, 0), str(refusal))
+        findings.add("syntax-json", (0, 0), str(refusal))

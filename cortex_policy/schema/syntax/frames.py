@@ -38,26 +38,26 @@ class Frame:
         self.awaits = ITEM
 
 
-def note_commas(frame: Frame, closer: str, notes: Findings) -> None:
+def note_commas(frame: Frame, closer: str, findings: Findings) -> None:
     """Note the commas that stand between no two items; a closer follows, or an item."""
     surplus = frame.commas if closer or not frame.count else frame.commas[1:]
     frame.commas = []
     if surplus:
         what = f"a comma before `{closer}`" if closer else "a comma too many"
-        notes.add("syntax-comma", (surplus[0], surplus[-1] + 1), what, "delete it")
+        findings.add("syntax-comma", (surplus[0], surplus[-1] + 1), what, "delete it")
 
 
-def note_duplicate_key(frame: Frame, word: Token, text: str, notes: Findings) -> None:
+def note_duplicate_key(frame: Frame, token: Token, text: str, findings: Findings) -> None:
     """Note a key that its object has already."""
-    first = frame.keys.setdefault(word.text, word.start)
-    if first != word.start and not notes.is_full:
-        message = f"the key {quote(word.text)} stands twice, first at {position_text(text, first)}"
-        notes.add("syntax-key", (word.start, word.end), message, "delete one of them")
+    first = frame.keys.setdefault(token.text, token.start)
+    if first != token.start and not findings.is_full:
+        message = f"the key {quote(token.text)} stands twice, first at {position_text(text, first)}"
+        findings.add("syntax-key", (token.start, token.end), message, "delete one of them")
 
 
-def note_missing_value(frame: Frame, notes: Findings) -> None:
+def note_missing_value(frame: Frame, findings: Findings) -> None:
     """Note that no value follows the last key."""
     key = frame.key
     frame.count += 1
     message = f"the key {quote(key.text)} has no value"
-    notes.add("syntax-json", (key.start, key.end), message, "write `: ` and a value after it")
+    findings.add("syntax-json", (key.start, key.end), message, "write `: ` and a value after it")

@@ -61,10 +61,10 @@ class Tokenizer:
     indent: int
     line_start: int
 
-    def __init__(self, text: str, notes: Findings, start: int = 0) -> None:
+    def __init__(self, text: str, findings: Findings, start: int = 0) -> None:
         """Stand before the first word."""
         self.text = text
-        self.notes = notes
+        self.findings = findings
         self.position = start
         self.indent = 0  # of the line of the last word
         self.is_cut_off = False  # the text ends within a string or a comment
@@ -112,7 +112,7 @@ class Tokenizer:
     def _note_odd_spaces(self, odd: re.Match[str]) -> None:
         name = f"U+{ord(odd[0][0]):04X}"
         message, hint = f"{name} is not a blank of JSON", "write a space; a web page or an editor put it there"
-        self.notes.add_repeated(name, "syntax-json", odd.span(), message, hint)
+        self.findings.add_repeated(name, "syntax-json", odd.span(), message, hint)
         self.position = odd.end()
 
     def _note_comment(self) -> None:
@@ -129,7 +129,7 @@ class Tokenizer:
         quoted = quote(lines[0].rstrip("\r") + "…" * bool(lines[1]))
         message = f"{quoted} is a comment{' that does not end' if self.is_cut_off else ''}"
         hint = 'delete it, or keep what it says in a key: `"$comment": "..."`'
-        self.notes.add("syntax-comment", (start, start + len(said)), message, hint)
+        self.findings.add("syntax-comment", (start, start + len(said)), message, hint)
         self._advance(end)
 
     def _read(self, start: int, *, key: bool) -> Token:
@@ -151,9 +151,9 @@ class Tokenizer:
         if key:
             return self._missing_quotes(start, end, "the key ")
         if match.re is _NUMBER:
-            note_number(word, match.span(), self.notes)
+            note_number(word, match.span(), self.findings)
             return Token("scalar", start, end)
-        if note_word(word, match.span(), self.notes):
+        if note_word(word, match.span(), self.findings):
             return Token("scalar", start, end)
         end = max(end, start + len(self.text[start : _match_end(_BARE_TEXT, self.text, start)].rstrip()))
         return (
@@ -171,7 +171,7 @@ class Tokenizer:
     def _missing_opening_quote(self, start: int, end: int) -> Token:
         word = self.text[start:end]
         message = f"the quote before {quote(word)} is missing"
-        self.notes.add("syntax-quotes", (start, end + 1), message, f"write {quote(_in_quotes(word))}")
+        self.findings.add("syntax-quotes", (start, end + 1), message, f"write {quote(_in_quotes(word))}")
         return Token("string", start, end + 1, word)
 
     def _missing_quotes(self, start: int, end: int, what: str) -> Token:
@@ -179,7 +179,7 @@ class Tokenizer:
         message = f"{what}{quote(word)} has no quotes"
         # keys without quotes are a habit (JavaScript); a value without is a slip
         habit = "bare keys" if what else f"bare at {start}"
-        self.notes.add_repeated(habit, "syntax-quotes", (start, end), message, f"write {quote(_in_quotes(word))}")
+        self.findings.add_repeated(habit, "syntax-quotes", (start, end), message, f"write {quote(_in_quotes(word))}")
         return Token("bare", start, end, word)
 
     def _read_string(self, start: int, *, key: bool) -> Token:
@@ -198,8 +198,10 @@ class Tokenizer:
         if opener != '"':
             kind = _QUOTE_NAMES.get(opener, "typographic quotes")
             hint = f"write {quote(_in_quotes(content))}: JSON has double quotes only"
-            self.notes.add_repeated(kind, "syntax-quotes", (start, close + 1), f"{kind} around {quote(content)}", hint)
-        note_string_content(self.text, (start + 1, close), self.notes, double=opener == '"')
+            self.findings.add_repeated(
+                kind, "syntax-quotes", (start, close + 1), f"{kind} around {quote(content)}", hint
+            )
+        note_string_content(self.text, (start + 1, close), self.findings, double=opener == '"')
         self.line_start = max(self.line_start, self.text.rfind("\n", start, close) + 1)
         return Token("string", start, close + 1, unescape(content))
 
@@ -215,8 +217,8 @@ class Tokenizer:
             last = following
         if last > close:
             message = "a quote within a string is not escaped"
-            self.notes.add("syntax-quotes", (close, close + 1), message, 'write `\\"`')
-        note_string_content(self.text, (start + 1, last), self.notes)
+            self.findings.add("syntax-quotes", (close, close + 1), message, 'write `\\"`')
+        note_string_content(self.text, (start + 1, last), self.findings)
         return Token("string", start, last + 1, self.text[start + 1 : last])
 
     def _multiline_string(self, start: int, body: int, closers: str, *, key: bool) -> Token:
@@ -237,8 +239,8 @@ class Tokenizer:
         hint = f"write {quote(_in_quotes(content))}" + (
             ", and see whether the file was cut off" if self.is_cut_off else ""
         )
-        self.notes.add("syntax-json", (start, end), f"the string {quote(content)} does not end", hint)
-        note_string_content(self.text, (start + 1, end), self.notes, double=self.text[start] == _DOUBLE)
+        self.findings.add("syntax-json", (start, end), f"the string {quote(content)} does not end", hint)
+        note_string_content(self.text, (start + 1, end), self.findings, double=self.text[start] == _DOUBLE)
         return Token("string", start, end, content)
 
 

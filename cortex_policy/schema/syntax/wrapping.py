@@ -61,7 +61,7 @@ class Wrapping(Value):
     json_start: int | None
 
 
-def note_conflicts(text: str, notes: Findings) -> str | None:
+def note_conflicts(text: str, findings: Findings) -> str | None:
     """Note the conflicts of a merge; return the text with one side of each blanked, None where they do not pair."""
     markers = list(_MARKER.finditer(text))
     signs = "".join(marker[0][0] for marker in markers)
@@ -69,7 +69,7 @@ def note_conflicts(text: str, notes: Findings) -> str | None:
     for group in _CONFLICT.finditer(signs):
         first, *_, final = conflict = markers[group.start() : group.end()]
         message = f"a merge conflict between {_side_name(first)} and {_side_name(final)}"
-        notes.add("syntax-conflict", (first.start(), final.end()), message, _CONFLICT_HINT)
+        findings.add("syntax-conflict", (first.start(), final.end()), message, _CONFLICT_HINT)
         ours = slice(first.end(), conflict[1].start())
         pieces += [
             text[last : first.start()],
@@ -81,7 +81,7 @@ def note_conflicts(text: str, notes: Findings) -> str | None:
     strays = _CONFLICT.sub(lambda group: "." * len(group[0]), signs)
     stray = next((marker for marker, sign in zip(markers, strays, strict=True) if sign != "."), None)
     if stray:
-        notes.add("syntax-conflict", stray.span(), f"{quote(stray[0])} is left of a merge conflict", _CONFLICT_HINT)
+        findings.add("syntax-conflict", stray.span(), f"{quote(stray[0])} is left of a merge conflict", _CONFLICT_HINT)
         return None
     return "".join([*pieces, text[last:]])
 
@@ -95,11 +95,11 @@ def _blank_out(part: str) -> str:
     return _NOT_BREAKS.sub(" ", part)
 
 
-def note_other_format(text: str, start: int, notes: Findings) -> bool:
+def note_other_format(text: str, start: int, findings: Findings) -> bool:
     """Note what the text is in place of JSON; say whether that is known."""
     for pattern, message, hint in _OTHER_FORMATS:
         if pattern.match(text, start):
-            notes.add("syntax-json", (start, _line_end(text, start)), message, hint)
+            findings.add("syntax-json", (start, _line_end(text, start)), message, hint)
             return True
     return False
 
@@ -125,41 +125,41 @@ def _find_json(text: str, start: int) -> int | None:
     return found.start() if found else None
 
 
-def note_wrapping(text: str, around: Wrapping, end: int | None, notes: Findings) -> None:
+def note_wrapping(text: str, around: Wrapping, end: int | None, findings: Findings) -> None:
     """Note what stands around JSON, and where that begins and ends."""
     if around.json_start is None:
         span, message = (around.start, _line_end(text, around.start)), f"it is {around.what}, and no JSON is in it"
-        notes.add(around.code, span, message, _OBJECT_HINT)
+        findings.add(around.code, span, message, _OBJECT_HINT)
         return
     message = f"{around.what} stands around the JSON, which begins at {position_text(text, around.json_start)}"
     last = "its last `}`" if end is None else f"the `}}` at {position_text(text, end - 1)}"
     before = text[around.start : around.json_start].strip()
     before = "all" if "\n" in before else quote(before)
     hint = f"delete {before} before it, and all that follows {last}"
-    notes.add(around.code, (around.start, around.json_start), message, hint)
+    findings.add(around.code, (around.start, around.json_start), message, hint)
 
 
-def note_trailing_text(reader: "TolerantParser", notes: Findings) -> None:
+def note_trailing_text(parser: "TolerantParser", findings: Findings) -> None:
     """Note what follows the value that was read to its end, unless that is a follow-up."""
-    text, end = reader.text, reader.end or 0
-    rest = reader.words.skip_blanks()
+    text, end = parser.text, parser.end or 0
+    rest = parser.tokenizer.skip_blanks()
     line = text[rest : _line_end(text, rest)].rstrip()
-    if not line or reader.is_unbalanced:
+    if not line or parser.brackets.is_unbalanced:
         return
-    code, message, hint = _trailing_finding(reader, line, rest)
-    span = (rest, rest + len(line)) if message != _MISSING_BRACE else (reader.start, end)
-    notes.add(code, span, message, hint)
+    code, message, hint = _trailing_finding(parser, line, rest)
+    span = (rest, rest + len(line)) if message != _MISSING_BRACE else (parser.start, end)
+    findings.add(code, span, message, hint)
 
 
-def _trailing_finding(reader: "TolerantParser", line: str, rest: int) -> tuple[str, str, str]:
+def _trailing_finding(parser: "TolerantParser", line: str, rest: int) -> tuple[str, str, str]:
     """Return the code, the message and the hint for a line after the value."""
-    text = reader.text
-    if line[0] == ":" and text[reader.start] not in "{[":
+    text = parser.text
+    if line[0] == ":" and text[parser.start] not in "{[":
         return "syntax-json", _MISSING_BRACE, "write `{` before it, and `}` at the end"
     if line[0] in "}]":
         return "syntax-json", f"`{line[0]}` closes nothing", "delete it"
     if _MEMBERS.match(text, rest):
-        one_each = "\n" not in text[reader.start : reader.end]
+        one_each = "\n" not in text[parser.start : parser.end]
         is_lines = one_each and all(part[:1] in ("{", "") for part in text[rest:].split("\n"))
         what = "JSON Lines, an object a line" if is_lines and line[0] == "{" else "a second value after the first"
         return "syntax-json", what, "a file holds one grant: write each into its own"

@@ -56,7 +56,7 @@ def test_no_line_ends_the_reading(noise: bytes, at: int) -> None:
     text = GOOD.encode()
     found, tally = read(noise, text[:at] + noise + text[at:], text)
     assert tally.lines == 3
-    assert found + tally.unreadable + tally.elsewhere == 3
+    assert found + tally.unreadable + tally.other_roots == 3
 
 
 def test_a_root_is_known_by_its_path_or_its_digest() -> None:
@@ -64,7 +64,7 @@ def test_a_root_is_known_by_its_path_or_its_digest() -> None:
     digest = sha256(b"/r").hexdigest()[:16]
     ours = [event(0, "tree", root=root) for root in ("/r", f"sha256:{digest}", None)]
     found, tally = read(*(line.encode() for line in [*ours, event(0, "tree", root="/other")]))
-    assert (found, tally.elsewhere) == (3, 1)
+    assert (found, tally.other_roots) == (3, 1)
 
 
 def test_times_are_read_in_any_spelling() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.manage.diff.grants import compare_bytes
-from cortex_policy.manage.replay.impact import MAX_LINES, estimate_impact, impact_sentence
+from cortex_policy.manage.replay.impact import MAX_LINES, compare_decisions, impact_sentence
 from cortex_policy.state import Root
 from tests.support.logs import event, on_path
 
@@ -32,7 +32,7 @@ CASES = [
 def test_both_texts_are_asked(lines: list[str], change: dict[str, object], sentence: str) -> None:
     """What earlier edits changed is none of this one's doing."""
     new = compare_bytes("git", json.dumps(GRANT).encode(), json.dumps({**GRANT, **change}).encode())
-    found = estimate_impact(Root("/r", named=True), new, [line.encode() for line in lines])
+    found = compare_decisions(Root("/r", named=True), new, [line.encode() for line in lines])
     assert (found.sentence if found.calls else "") == sentence
 
 

@@ -319,7 +319,7 @@ def test_many_brackets_that_do_not_pair_are_explained() -> None:
 def test_nothing_is_found_in_json(text: str) -> None:
     """The tolerant reader repairs nothing there, and reads to the end of the value."""
     notes = Findings()
-    reader = TolerantParser(text, notes).read()
+    reader = TolerantParser(text, notes).parse()
     assert not notes
     assert reader.end == len(text.rstrip(" \t\r\n"))
 
