@@ -1,11 +1,11 @@
-"""How paths are shown to people."""
+"""Paths as people see them."""
 
 import os
 
 
 def display_path(path: str) -> str:
-    """Return how an absolute path is shown: from the working directory on, if it lies there."""
+    """Return an absolute path as people see it: relative if it is below the working directory."""
     try:
         return path.removeprefix(os.getcwd().rstrip("/") + "/")
-    except OSError:  # it is gone
+    except OSError:  # it was removed
         return path

@@ -81,7 +81,7 @@ def suggest(
     found, left = _build_suggestions(root, list(gathering.groups.values()), policy)
     helpless = [
         Undecided(grant_id, why, "" if is_full else FULL_ARGS_HINT, count)
-        for (grant_id, why, is_full), count in gathering.helpless.items()
+        for (grant_id, why, is_full), count in gathering.unfixable.items()
     ]  # fmt: skip
     helpless += [Undecided(grant_id, why, "", count) for (grant_id, why), count in left.items()]
     helpless.sort(key=lambda one: -one.count)
@@ -96,7 +96,7 @@ def _build_suggestions(
     for group in sorted(groups, key=lambda one: -one.calls):
         known = policy.get(group.grant_id)
         text = known if isinstance(known, bytes) else None
-        size += len(text or b"") * (1 + sum(map(len, group.declared.values())))
+        size += len(text or b"") * (1 + sum(map(len, group.argument_changes.values())))
         is_too_much = len(found) == MAX_SUGGESTIONS or size > _MAX_TEXT_BYTES
         made = TOO_MANY_CHANGES if is_too_much else _build_suggestion(root, group, text, policy)
         if isinstance(made, str):
@@ -110,7 +110,7 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
     scopes = merge_scopes(tuple(group.scopes))
     if len(scopes) > MAX_SCOPES:
         return TOO_WIDE
-    values = [value for values in group.declared.values() for value in values if isinstance(value, str)]
+    values = [value for values in group.argument_changes.values() for value in values if isinstance(value, str)]
     words = (*group.actions, *scopes, *values)
     if not all(map(str.isprintable, words)) or sum(map(len, words)) > MAX_MESSAGE_BYTES // 2:
         return UNTYPABLE
@@ -127,8 +127,8 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
         change,
         _command(root, group, wanted),
         unified_diff(group.grant_id, text, new.encode()),
-        group.fitting,
-        group.calls - group.fitting,
+        group.within_rate,
+        group.calls - group.within_rate,
         to_example(group.first),
         tuple(one for one in change.escalations if one not in before),
         _nearest(group, change, policy),
@@ -148,7 +148,7 @@ def _known_escalations(text: bytes | None) -> "tuple[Escalation, ...]":
 
 def _edit_text(text: str, group: DeniedGroup, wanted: set_fields.GrantEdit) -> str:
     new = set_fields.apply_edit(text, wanted).text if wanted != set_fields.GrantEdit() else text
-    for (name, keyword), values in group.declared.items():
+    for (name, keyword), values in group.argument_changes.items():
         for value in values:
             at = json_pointer("args", name, keyword)
             new = append_item(new, at, value) if keyword == "enum" else replace_value(new, at, value)
@@ -158,7 +158,7 @@ def _edit_text(text: str, group: DeniedGroup, wanted: set_fields.GrantEdit) -> s
 
 def _command(root: "Root", group: DeniedGroup, wanted: set_fields.GrantEdit) -> str:
     where = root_option(root)
-    if group.declared:
+    if group.argument_changes:
         return f"cortex-policy edit {group.grant_id}{where}"
     verb, scope = ("new", "scope") if group.kind == NO_GRANT else ("set", "add-scope")
     words = [("allow", action) for action in wanted.allow]

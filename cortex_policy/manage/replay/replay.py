@@ -105,18 +105,18 @@ def replay(
     What is set now counts. Raises GrantError (settings_invalid) where nobody knows what that is.
     """
     groups = _AnswerGroups()
-    deciding, earlier = CallReplayer(policy, effective_settings(root.path), groups.add), 0
+    replayer, earlier = CallReplayer(policy, effective_settings(root.path), groups.add), 0
     with gc_paused():
         for at, data in read_events(lines, root.path, tally):
             if at >= since:
-                deciding.decide(at, data, data)
+                replayer.add(at, data, data, replayer.decide_by_rules(data))
             else:
                 earlier += 1
                 if at >= since - WARM_UP_SECONDS:
-                    deciding.decide(at, data, None)
-        deciding.finish()
+                    replayer.add(at, data, None, replayer.decide_by_rules(data))
+        replayer.finish()
     return ReplayResult(
-        groups.flips(), groups.undecided(), groups.same, tally.lines, tally.unreadable, tally.elsewhere, earlier
+        groups.flips(), groups.undecided(), groups.same, tally.lines, tally.unreadable, tally.other_roots, earlier
     )
 
 

@@ -49,13 +49,13 @@ def fix_files(
                 yield FixResult(target.shown, error=NotDoneError(os_error_text(error)))
 
 
-def _fix_grant(target: "ValidationTarget", mend: "Callable[[bytes], bytes]", patience: "LockWait") -> int | None:
+def _fix_grant(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", patience: "LockWait") -> int | None:
     with write_transaction(Root(target.root, named=True), patience, "validate --fix") as writer:
         old = writer.grants.read(target.id)
-        return writer.write(target.id, old, _apply_fixes(old, mend)) if old is not None else None
+        return writer.write(target.id, old, _apply_fixes(old, fix)) if old is not None else None
 
 
-def _fix_other_file(target: "ValidationTarget", mend: "Callable[[bytes], bytes]", _: "LockWait") -> None:
+def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", _: "LockWait") -> None:
     """Repair a file that is no root's: nobody locks or stamps it."""
     directory = os.open(os.path.dirname(target.path), _DIRECTORY)
     try:
@@ -66,16 +66,16 @@ def _fix_other_file(target: "ValidationTarget", mend: "Callable[[bytes], bytes]"
             if _read(directory, name) != old:
                 raise NotDoneError("it was changed meanwhile", "look at it, then try again")
 
-        atomic_replace(directory, name, _apply_fixes(old, mend), look=look)
+        atomic_replace(directory, name, _apply_fixes(old, fix), look=look)
     finally:
         os.close(directory)
 
 
-def _apply_fixes(old: bytes, mend: "Callable[[bytes], bytes]") -> bytes:
+def _apply_fixes(old: bytes, fix: "Callable[[bytes], bytes]") -> bytes:
     """Return other bytes than the old ones, which may be but the start of a file that grew since it was looked at."""
-    new = mend(old)
+    new = fix(old)
     if new == old:
-        raise NotDoneError("there is nothing to mend in it any more", "it was changed meanwhile: look at it")
+        raise NotDoneError("there is nothing to fix in it any more", "it was changed meanwhile: look at it")
     return new
 
 

@@ -1,4 +1,4 @@
-"""Look at the file of one grant: its text, and where it lies."""
+"""Inspect the file of one grant: its text and its location."""
 
 import os
 from contextlib import ExitStack
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class FileReport(NamedTuple):
-    """What was found in a file, what names the budgets of its grant, its digest, and doubts about who may write it."""
+    """The problems of a file, the tool and actions of its budgets, its digest, and doubts about who may write it."""
 
     problems: tuple[Problem, ...] = ()
     tool: str = ""
@@ -38,10 +38,10 @@ class FileReport(NamedTuple):
 
 
 class FileInspector:
-    """Looks at one file after another, and keeps open what many of them lie in."""
+    """Inspects files one after another, and keeps open the directories that many of them share."""
 
     def __init__(self, as_checked: "Callable[[str], Root]") -> None:
-        """Take how a check that is typed here finds a root."""
+        """Take the function that finds a root as a check in this directory does."""
         self._as_checked = as_checked
         self._open = ExitStack()
         self._directories: dict[str, PolicyDirectory] = {}
@@ -54,11 +54,11 @@ class FileInspector:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close what was opened."""
+        """Close the directories."""
         self._open.close()
 
     def inspect(self, target: ValidationTarget) -> FileReport:
-        """Say all that is to be said of one file; what cannot be read is a problem too."""
+        """Return the report on one file; a file that cannot be read is a problem too."""
         trust = self._trust(target.root)
         known = len(trust.doubts)
         try:
@@ -78,7 +78,7 @@ class FileInspector:
         return FileReport(problems, tool, actions, grant_digest(data), tuple(trust.doubts[known:]))
 
     def read(self, target: ValidationTarget) -> bytes:
-        """Return the bytes of a file, at most one more than a grant may have; that of a root as `check` reads it."""
+        """Return the bytes of a file, at most one more than a grant may have; read a root's grant as `check` does."""
         if target.is_in_place:
             return self._directory(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
         if target.path == STDIN:
@@ -92,7 +92,7 @@ class FileInspector:
         return self._directories[root]
 
     def _id_in_commands(self, target: ValidationTarget) -> str:
-        """Return how a command that is typed here names the grant of a file."""
+        """Return how a command in this directory names the grant of a file."""
         if not target.is_in_place:
             return "ID"
         if target.root not in self._options:
@@ -124,7 +124,7 @@ def _unreadable_problem(target: ValidationTarget, error: Exception) -> Problem:
 
 
 def _location_problems(target: ValidationTarget) -> "Iterator[Problem]":
-    """Say where a file lies that no check finds; a directory `tools` may be on its way to where it is found."""
+    """Report a file where no check finds it; a directory `tools` may still be on its way into a root."""
     if target.path == STDIN:
         return
     if not target.id:

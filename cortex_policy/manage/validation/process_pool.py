@@ -1,4 +1,4 @@
-"""Work on many things by a few processes, where that pays."""
+"""Share work among processes, if that saves time."""
 
 import gc
 import os
@@ -20,7 +20,7 @@ MIN_PARALLEL = 4 * BATCH_SIZE  # below, a fork costs more than it saves
 
 
 def parallel_map(items: "Sequence[Item]", work: "Callable[[Item], Result]") -> "Iterator[Result]":
-    """Yield the result of each item, in order; results must be small and picklable."""
+    """Yield the result for each item, in order; results must be small and picklable."""
     crowd = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if len(items) < MIN_PARALLEL or crowd == 1:
         yield from map(work, items)
@@ -28,8 +28,8 @@ def parallel_map(items: "Sequence[Item]", work: "Callable[[Item], Result]") -> "
     started: list[tuple[int, BinaryIO]] = []
     try:
         for number in range(crowd):
-            started.append(_start_worker(items, work, number, crowd))  # noqa: PERF401 - each must be ended, if one fails
-    except OSError:  # a job may have few processes or descriptors: one does all the work, too
+            started.append(_start_worker(items, work, number, crowd))  # noqa: PERF401 - if one fails, all must be stopped
+    except OSError:  # a job may have few processes or descriptors: one process can do all the work
         _stop_workers(started)
     try:
         for batch in range(-(-len(items) // BATCH_SIZE) if started else 0):
@@ -42,9 +42,9 @@ def parallel_map(items: "Sequence[Item]", work: "Callable[[Item], Result]") -> "
 
 
 def _stop_workers(started: "list[tuple[int, BinaryIO]]") -> None:
-    """End those who were started, and forget them."""
+    """Stop the workers that were started, and forget them."""
     for _, pipe in started:
-        pipe.close()  # whoever still writes ends by that
+        pipe.close()  # a worker that still writes ends by that
     while started:
         os.waitpid(started.pop()[0], 0)
 
@@ -74,8 +74,8 @@ def _send_results(items: "Sequence[Item]", work: "Callable[[Item], Result]", sta
         for start in starts:
             try:
                 results: list[Result] | str = [work(item) for item in items[start : start + BATCH_SIZE]]
-            except Exception:  # noqa: BLE001 - a bug, and it is the parent that ends as one
-                from traceback import format_exc  # noqa: PLC0415 - nobody else needs it
+            except Exception:  # noqa: BLE001 - a bug: the parent reports it
+                from traceback import format_exc  # noqa: PLC0415 - only a bug needs it
 
                 results = format_exc()
             pickle.dump(results, pipe, pickle.HIGHEST_PROTOCOL)
@@ -89,5 +89,5 @@ def _receive_results(pipe: "BinaryIO") -> "list[Result]":
         message = "a process that had a part of the work was ended"
         raise NotDoneError(message, "try again") from None
     if isinstance(results, str):
-        raise RuntimeError(results)  # noqa: TRY004 - a bug, told as it was in the child
+        raise RuntimeError(results)  # noqa: TRY004 - a bug, reported as in the child
     return results

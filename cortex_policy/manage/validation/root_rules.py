@@ -1,4 +1,4 @@
-"""Problems that show only beside other files: budgets, stamps, modes, and what else lies there."""
+"""Problems that appear only among several files: shared budgets, stamps, file modes and unexpected files."""
 
 import os
 from contextlib import suppress
@@ -30,7 +30,7 @@ _MAX_GITIGNORE_BYTES = 1 << 16  # bytes of a file for git
 
 
 def shared_budgets(looked: "list[Pair]", inspector: "FileInspector") -> "Iterator[Problem]":
-    """Find grants of one root that count an action in the same budget."""
+    """Find grants of one root that share the budget of an action."""
     first: dict[str, str] = {}  # the grant that has a budget first
     for target, one in looked:
         shared: dict[str, str] = {}  # the first of the budgets that are another's as well
@@ -40,13 +40,13 @@ def shared_budgets(looked: "list[Pair]", inspector: "FileInspector") -> "Iterato
         for other, key in sorted(shared.items()):
             message = f"it shares the budget `{key}` with `{other}`"
             finding = Finding("budget-shared", message, "name another tool, if each is to have its own", "/tool")
-            with suppress(OSError, GrantError):  # gone, or changed, since it was looked at
+            with suppress(OSError, GrantError):  # removed or changed since it was inspected
                 data = inspector.read(target)
                 yield from locate(target.shown, data, [finding])
 
 
 def root_problems(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
-    """Find what is wrong with a root as a whole, beside the grants that were looked at."""
+    """Find the problems of a root as a whole, besides those of its grants."""
     if not looked:
         hint = f"make one with `cortex-policy new ID{root_option_if_needed(root)}`"
         yield file_problem(display_path(root + TOOLS), "file-none", "there are no grants in it", hint)
@@ -60,7 +60,7 @@ def _stray_files(root: str) -> "Iterator[Problem]":
         try:
             entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
         except OSError:
-            continue  # what cannot be opened is told as such
+            continue  # reported elsewhere as unreadable
         for entry in entries:
             if not entry.name.startswith((TEMPORARY_PREFIX, *_READ_BY_OTHERS)) and not is_known(entry.name):
                 yield _stray_problem(entry)
@@ -89,7 +89,7 @@ def _stray_problem(entry: "os.DirEntry[str]") -> Problem:
 
 
 def _gitignore_problems(root: str) -> "Iterator[Problem]":
-    """Find what the `.gitignore` of a policy directory, where there is one, lets git take."""
+    """Find lines that the `.gitignore` of a policy directory lacks, if there is one."""
     text = None
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(TrustCheck(Root(root, named=True))) as policy:
         text = policy.read(git_ignore.NAME, _MAX_GITIGNORE_BYTES).decode("utf-8", "replace")

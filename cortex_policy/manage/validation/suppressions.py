@@ -1,4 +1,4 @@
-"""What the settings of projects keep `validate` from reporting, and what they suppress in vain."""
+"""The problems that the settings of projects suppress, and the suppressions that match nothing."""
 
 import os
 from fnmatch import fnmatchcase
@@ -31,36 +31,36 @@ _ALWAYS_SELECTED = frozenset(
 
 
 class RuleSelection(Value):
-    """Which problems are reported: by the words of the command, else by what each project says."""
+    """The rules whose problems are reported: the options of the command, else the settings of each project."""
 
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
 
     @property
     def codes(self) -> frozenset[str]:
-        """The codes that the words ask for."""
+        """The codes that the options select."""
         return select_codes(self.select, self.ignore)
 
 
 class Suppressions:
-    """What each root of some targets keeps from being reported."""
+    """The suppressions in the settings of each root."""
 
     def __init__(self, where: "ValidationTargets", wanted: RuleSelection) -> None:
-        """Read the settings of each root; what is wrong with them is a problem like others."""
+        """Read the settings of each root; their errors are problems like others."""
         roots = dict.fromkeys([*where.roots, *(target.root for target in where.files if target.root)])
-        self.problems: list[Problem] = operator_problems() if roots else []  # a draft is nobody's to check yet
+        self.problems: list[Problem] = operator_problems() if roots else []  # no check reads a draft yet
         self._wanted, self._codes, self._whole = wanted, wanted.codes, where.roots
         self._projects = {root: self._load_project(root) for root in roots}
 
     def codes_for(self, file: str) -> frozenset[str]:
-        """Return the codes that are reported of a file."""
+        """Return the codes that are reported for a file."""
         project = self._project_of(file)
         if project is None:
             return self._codes
         return project.codes.difference(*(expand_code(word) for _, word in project.pairs_for(file)))
 
     def filter_problems(self, found: "Iterable[Problem]") -> "Iterator[Problem]":
-        """Yield the problems that are reported, and a note for each suppression that none met."""
+        """Yield the problems that are not suppressed, and a note for each suppression that matched none."""
         used: set[tuple[str, str, str]] = set()
         for one in chain(found, self.problems):
             project = self._project_of(one.file)
@@ -101,7 +101,7 @@ class Suppressions:
                 data = policy.read(NAME, MAX_BYTES + 1)
         except FileNotFoundError:
             return {}
-        if any(path == file for _, path in trust.doubts):  # for `check`; a clone may have any modes
+        if any(path == file for _, path in trust.doubts):  # `check` trusts no such file; a clone may have any modes
             why = "others could change it, and `check` refuses that"
             self.problems.append(
                 file_problem(
@@ -122,19 +122,19 @@ class Suppressions:
 
 
 class _Project(Value):
-    """A root, the codes that are reported there, and pairs of a pattern and a code that is not."""
+    """A root, the codes that are reported there, and its suppressions: pairs of a pattern and a code."""
 
     root: str
     codes: frozenset[str]
     suppressions: tuple[tuple[str, str], ...]
 
     def matching(self, problem: Problem) -> "list[tuple[str, str, str]]":
-        """Return the root with each pattern and code that keep a problem from being reported."""
+        """Return the suppressions that match a problem, each with the root."""
         pairs = self.pairs_for(problem.file)
         return [(self.root, *pair) for pair in pairs if problem.code in expand_code(pair[1])]
 
     def pairs_for(self, file: str) -> list[tuple[str, str]]:
-        """Return the pairs whose pattern matches a file: its name, or its path from the root on."""
+        """Return the suppressions whose pattern matches the name of a file, or its path below the root."""
         if not self.suppressions:
             return []
         path = os.path.relpath(os.path.realpath(os.path.dirname(os.path.abspath(file))), self.root)
@@ -144,9 +144,9 @@ class _Project(Value):
 
 
 def select_codes(select: "Iterable[str]", ignore: "Iterable[str]") -> frozenset[str]:
-    """Return the codes to report, by codes and groups; none selected are all. Raise UsageError for an unknown one.
+    """Return the codes to report; without a selection, all of them. Raise UsageError for an unknown code or group.
 
-    INVARIANT: what kept a file from being looked at is among those selected, or that file would be called valid.
+    INVARIANT: the problems of a file that could not be read are always selected, or the file would pass as valid.
     """
     named = frozenset(chain.from_iterable(map(expand_code, select)))
     selected = named | _ALWAYS_SELECTED if named else ALL_CODES
@@ -154,7 +154,7 @@ def select_codes(select: "Iterable[str]", ignore: "Iterable[str]") -> frozenset[
 
 
 def check_codes(file: str, values: "Mapping[str, Any]") -> None:
-    """Raise GrantError (settings_invalid) where `validate` is told of rules that there are not."""
+    """Raise GrantError (settings_invalid) if the settings name a rule that does not exist."""
     for pattern in values.get("validate.suppress", {}):
         if len(pattern) > _LONGEST:
             raise invalid_error(

@@ -1,4 +1,4 @@
-"""What `validate` is to look at: from the words of a command to files, each with the root it belongs to."""
+"""Find the files to validate: from the words of a command to files, each with its root."""
 
 import os
 from typing import NamedTuple
@@ -21,9 +21,9 @@ _POLICY = ("/.cortex", "/.cortex/policy", TOOLS)
 
 
 class ValidationTarget(NamedTuple):
-    """A file to validate: its path, how it is shown, the root whose grant or whose tree it is, '' for none, and its id.
+    """A file to validate: its path, its path for people, the root whose grant or tree it is ('' for none), and its id.
 
-    The id is '' where its name can be none.
+    The id is '' if the name of the file is no valid id.
     """
 
     path: str
@@ -34,7 +34,7 @@ class ValidationTarget(NamedTuple):
 
 
 class ValidationTargets(Value):
-    """The files to validate, the roots that are to be looked at as a whole, and what was wrong on the way to them."""
+    """The files to validate, the roots to validate as a whole, and the problems in finding them."""
 
     files: tuple[ValidationTarget, ...]
     roots: tuple[str, ...]
@@ -42,7 +42,7 @@ class ValidationTargets(Value):
     named_root: str = ""
 
     def root_for_check(self, path: str) -> Root:
-        """Return a root as a check that is typed here finds it: naming it makes its owner a trusted one."""
+        """Return a root as a check in this directory finds it: naming a root makes its owner trusted."""
         return Root(path, named=True) if path == self.named_root else root_as_found(path)
 
 
@@ -52,9 +52,9 @@ def root_targets(root: Root) -> ValidationTargets:
 
 
 def named_targets(words: tuple[str, ...], root: Root | None) -> ValidationTargets:
-    """Return the files that are named, and those in the directories that are, each once.
+    """Return the named files and the files in named directories, each once.
 
-    The tree of `root` is the one for files that are no grants of a root of their own.
+    `root` is the tree for files that are not grants of another root.
     """
     found: dict[str, ValidationTarget] = {}
     roots: dict[str, None] = {}
@@ -71,16 +71,16 @@ def named_targets(words: tuple[str, ...], root: Root | None) -> ValidationTarget
 
 
 def root_option_if_needed(root: str) -> str:
-    """Return what a command that is typed here must be given to find a root, '' where it finds it by itself."""
+    """Return the `--root` option that a command in this directory needs to find a root, '' if it needs none."""
     if _find_same_root(root) is not None:
         return ""
-    from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - few run it from elsewhere
+    from cortex_policy.state.grants_errors import root_option  # noqa: PLC0415 - few commands run elsewhere
 
     return root_option(Root(root, named=True))
 
 
 def root_as_found(path: str) -> Root:
-    """Return a root as a command that is typed here finds it, named where it would have to name it."""
+    """Return a root as a command in this directory finds it; as a named one if the command must name it."""
     return _find_same_root(path) or Root(path, named=True)
 
 
@@ -93,7 +93,7 @@ def _find_same_root(path: str) -> Root | None:
 
 
 def absolute_path(word: str) -> str:
-    """Return the absolute path of a word as the kernel reads it: a link comes before the `..` that follows it."""
+    """Return the absolute path of a word as the kernel reads it: it follows a link before the `..` behind it."""
     try:
         path = os.path.abspath(word)
     except OSError as error:
@@ -116,9 +116,9 @@ def _file_target(word: str) -> ValidationTarget:
 
 
 def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[ValidationTarget], tuple[str, ...]]":
-    """Return the grants of the roots in a directory, or whose policy it is; where there are none, its JSON files.
+    """Return the grants of the roots in a directory, or of the root whose policy it is; without roots, its JSON files.
 
-    INVARIANT: a root is known by the name in it, link or not, so that what `check` refuses is not passed over.
+    INVARIANT: the name `.cortex` makes a root, link or not, so that nothing that `check` refuses is skipped.
     """
     top = absolute_path(word)
     roots, others = _roots_of_policy(top), []
@@ -140,7 +140,7 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
 
 
 def _roots_of_policy(directory: str) -> list[str]:
-    """Return the root whose policy, or part of it, a directory is."""
+    """Return the root whose policy directory, or part of it, this directory is."""
     tops = [directory[: -len(end)] or "/" for end in _POLICY if directory.endswith(end)]
     return [os.path.realpath(top) for top in tops if may_hold_policy(top)]
 
@@ -154,7 +154,7 @@ def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
     try:
         with PolicyDirectory(trust, "tools") as tools:
             ids = tools.grant_ids()
-    except (FileNotFoundError, GrantError):  # what stands in the way is told of the root
+    except (FileNotFoundError, GrantError):  # the problems of the root say why
         return
     directory = trust.root.tools
     seen = display_path(directory)

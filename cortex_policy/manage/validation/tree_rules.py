@@ -1,4 +1,4 @@
-"""Rules that need the working tree: where scopes and schema links lead."""
+"""Rules that need the working tree: the targets of scopes and schema links."""
 
 import os
 from unicodedata import normalize
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 class WorkingTree:
-    """The tree of a root; what it says of a scope is kept, since many grants have the same ones."""
+    """The tree of a root; results for scopes are cached, since many grants have the same ones."""
 
     def __init__(self, root: str) -> None:
-        """Name the root."""
+        """Take the root."""
         self._root = root.rstrip("/")
         self._known: dict[str, tuple[str, str, str]] = {}
         self._listed: dict[str, dict[str, str]] = {}
 
     def check_scopes(self, subject: "ParsedGrant") -> "Iterator[Finding]":
-        """Find scopes that lead to nothing, or through a link out of every scope."""
+        """Find scopes that do not exist, or are links to a place out of every scope."""
         scopes = subject.grant.fs_scope
         for index, (scope, prefix) in enumerate(zip(scopes, subject.prefixes, strict=True)):
             if prefix is None:
@@ -41,7 +41,7 @@ class WorkingTree:
                 yield Finding(code, f"`{scope}` {told}", hint, json_pointer("fsScope", index))
 
     def _check_prefix(self, prefix: str) -> tuple[str, str, str]:
-        """Return the code, what to say, and a hint; where it is a link, what it leads to, relative to the root."""
+        """Return the code, the message and a hint; for a link, its target below the root in place of the message."""
         if "\0" in prefix:
             return "", "", ""  # no path of a scoped grant holds one
         path = f"{self._root}/{prefix}"
@@ -68,7 +68,7 @@ class WorkingTree:
         )
 
     def _spelling_in_tree(self, prefix: str) -> str:
-        """Return how the tree spells a path, '' where it is not there in any case."""
+        """Return how the tree spells a path, '' if it does not exist in any case."""
         spelled = ""
         for step in prefix.split("/"):
             names = self._names(spelled)
@@ -79,10 +79,10 @@ class WorkingTree:
         return spelled
 
     def _names(self, directory: str) -> dict[str, str]:
-        """Return the names in a directory, each by itself and by how it reads without case."""
+        """Return the names in a directory, by the name itself and by its form without case."""
         if directory not in self._listed:
             try:
-                names = sorted(os.listdir(f"{self._root}/{directory}"), reverse=True)  # of two, the first is proposed
+                names = sorted(os.listdir(f"{self._root}/{directory}"), reverse=True)  # of two, the first is suggested
             except OSError:
                 names = []
             self._listed[directory] = {_fold_name(name): name for name in names} | {name: name for name in names}
@@ -90,17 +90,17 @@ class WorkingTree:
 
 
 def _fold_name(name: str) -> str:
-    """Return how a name reads, whatever its case and its Unicode normal form."""
+    """Return a name without its case and its Unicode normal form."""
     return normalize("NFC", normalize("NFC", name).casefold())
 
 
 def _json_hint(name: str) -> str:
-    """Return the hint to write a name that reads like another one."""
+    """Return the hint to write a name that looks like another one."""
     return f"write it as {json_text(name)}, which is JSON for the name in the tree"
 
 
 def broken_schema_link(subject: "ParsedGrant", directory: str) -> "Iterator[Finding]":
-    """Find a `$schema` that names a file which is not there."""
+    """Find a `$schema` that names a file that does not exist."""
     link = subject.document.get("$schema")
     if not isinstance(link, str) or "\0" in link or not link or "://" in link:
         return

@@ -1,4 +1,4 @@
-"""Validate grants: every problem of every file, whatever stands in the way of one of them."""
+"""Validate grants: report every problem of every file, even if some files cannot be read."""
 
 from itertools import chain
 
@@ -21,13 +21,11 @@ if TYPE_CHECKING:
     from cortex_policy.manage.validation.grant_file import FileReport
     from cortex_policy.manage.validation.root_rules import Pair
 
-    Track = Callable[
-        [Iterable[FileReport], int], Iterable[FileReport]
-    ]  # yields what was looked at, and sees how far it is
+    Track = Callable[[Iterable[FileReport], int], Iterable[FileReport]]  # yields the reports, and shows the progress
 
 
 def find_targets(words: tuple[str, ...], root: str | None) -> ValidationTargets:
-    """Return what these words name; no words at all are the grants of the root."""
+    """Return the files that these words name; without words, the grants of the root."""
     if words.count(STDIN) > 1:
         raise UsageError("`-` is standard input, and can be read once")
     return (
@@ -36,7 +34,7 @@ def find_targets(words: tuple[str, ...], root: str | None) -> ValidationTargets:
 
 
 def validate(where: ValidationTargets, exemptions: Suppressions, track: "Track", *, strict: bool = False) -> Report:
-    """Look at all of it but what is exempt; `strict` makes errors of warnings."""
+    """Check all files and report the problems that are not suppressed; `strict` turns warnings into errors."""
     with FileInspector(where.root_for_check) as inspector:
         results = track(parallel_map(where.files, inspector.inspect), len(where.files))
         looked = list(zip(where.files, results, strict=True))
@@ -46,7 +44,7 @@ def validate(where: ValidationTargets, exemptions: Suppressions, track: "Track",
 
 
 def _sort_key(problem: Problem) -> tuple[object, ...]:
-    """Sort by place; settings that cannot be trusted are said first, since every check answers 27 meanwhile."""
+    """Sort by position; settings that cannot be trusted come first: every check answers 27 until then."""
     return problem.code != CODE, problem.file, problem.line, problem.column, problem.code
 
 

@@ -57,17 +57,17 @@ def unknown_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
     rivals = Counter([*known_by_key.values(), *document])
     for key, known in known_by_key.items():
         if known:
-            mend = Fix(json_pointer(key), known) if rivals[known] == 1 else None
-            yield _unknown_key((key,), known, mend)
+            fix = Fix(json_pointer(key), known) if rivals[known] == 1 else None
+            yield _unknown_key((key,), known, fix)
     rate = document.get("rate")
     for key in rate if isinstance(rate, dict) else ():
         if key != PER_MINUTE and is_like_per_minute(key):
             yield _unknown_key(("rate", key), PER_MINUTE, None)
 
 
-def _unknown_key(steps: tuple[str, ...], known: str, mend: Fix | None) -> Finding:
+def _unknown_key(steps: tuple[str, ...], known: str, fix: Fix | None) -> Finding:
     message = f"`{steps[-1]}` means nothing: a {'rate' if len(steps) > 1 else 'grant'} has no such key"
-    return Finding("key-unknown", message, did_you_mean(known), json_pointer(*steps), at_key=True, fix=mend)
+    return Finding("key-unknown", message, did_you_mean(known), json_pointer(*steps), at_key=True, fix=fix)
 
 
 def unenforced_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
