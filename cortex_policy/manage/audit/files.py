@@ -1,4 +1,4 @@
-"""The files of an audit log, those that it was rotated to included."""
+"""The files of an audit log, including the rotated ones."""
 
 import os
 from contextlib import ExitStack, contextmanager
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def list_log_files(file: str) -> list[str]:
-    """Return the names of a log and of those before it, the oldest first, as in `log.2.gz`, `log.1`, `log`.
+    """Return the names of a log and of its rotated files, the oldest first, as in `log.2.gz`, `log.1`, `log`.
 
     Where some have numbers and some have dates, the time of their first event tells. Where nothing came since it was
     rotated the log itself is left out, and so is what is packed in another way. Raises NotDone.
@@ -29,15 +29,15 @@ def list_log_files(file: str) -> list[str]:
     ]
     if numbered and dated:
         before = oldest_first(before)
-    # where there is nothing at all, opening it says so
+    # if nothing exists at all, opening it reports that
     return [*before, *([file] if os.path.lexists(file) or not before else [])]
 
 
 @contextmanager
 def open_logs(names: "Sequence[str]") -> "Iterator[list[tuple[str, BinaryIO]]]":
-    """Open logs, the oldest of which is named first; raise NotDone.
+    """Open logs, given the oldest first; raise NotDone.
 
-    The newest is opened first and none twice, so that none is missed that is renamed meanwhile.
+    The newest is opened first and no file twice, so that a file renamed in between is not missed.
     """
     with ExitStack() as stack:
         found: list[tuple[str, BinaryIO]] = []
@@ -45,7 +45,7 @@ def open_logs(names: "Sequence[str]") -> "Iterator[list[tuple[str, BinaryIO]]]":
         for name in reversed(names):
             is_gone = name != STDIN and not os.path.lexists(name)
             if is_gone and len(names) > 1 and (found or name != names[0]):
-                continue  # it was dropped or renamed meanwhile
+                continue  # it was removed or renamed in between
             file = stack.enter_context(open_log(name))
             if (identity := file_identity(file)) not in seen:
                 seen.add(identity)
@@ -54,6 +54,6 @@ def open_logs(names: "Sequence[str]") -> "Iterator[list[tuple[str, BinaryIO]]]":
 
 
 def file_identity(file: "BinaryIO") -> tuple[int, int]:
-    """Return what stays as it is when a file is renamed."""
+    """Return the device and inode of a file, which a rename does not change."""
     status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino

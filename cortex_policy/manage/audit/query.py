@@ -1,4 +1,4 @@
-"""What an audit log says: the calls that are asked for, and how many there were of each kind over time."""
+"""Queries of an audit log: calls by filter, and counts of calls by kind and over time."""
 
 from cortex_policy.core.model import REASONS, UsageError, Value
 from cortex_policy.manage.audit.reader import gc_paused, read_events, read_log
@@ -16,11 +16,11 @@ MAX_SPANS = 4096  # kept while a log is read
 MAX_KINDS = 10_000  # of grant, action and reason
 OTHERS = ("(others)", "(others)", "(others)")
 _DAY = 86_400
-_ROUND_WIDTHS = (1, 5, 10, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, _DAY)  # each goes into the next
+_ROUND_WIDTHS = (1, 5, 10, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, _DAY)  # each divides the next
 
 
 class CallFilter(Value):
-    """Which calls are asked for: since when, of a root, of a grant, with a reason, and whether only what was denied."""
+    """Which calls to show: since a time, of a root, of a grant, with a reason, or only denied ones."""
 
     start: float = float("-inf")
     root: str | None = None
@@ -29,7 +29,7 @@ class CallFilter(Value):
     denied: bool = False
 
     def matches(self, at: float, data: "dict[str, Any]") -> bool:
-        """Whether a call is one of them."""
+        """Whether a call passes the filter."""
         return (
             at >= self.start
             and self.grant in (None, data["grant"])
@@ -39,7 +39,7 @@ class CallFilter(Value):
 
 
 class TimeSpan(Value):
-    """How many calls were allowed and denied in a span of time, which begins at a second since the epoch."""
+    """Numbers of allowed and denied calls in a span of time; `at` is its start in seconds since the epoch."""
 
     at: int
     allowed: int
@@ -59,7 +59,7 @@ class CallStats(Value):
 
 
 def parse_reason(word: str | None) -> str | None:
-    """Return a word that is a reason, or none; raise UsageError for another."""
+    """Return a word if it is a reason, or None; raise UsageError for an unknown reason."""
     words = [str(reason) for reason in REASONS]
     if word is not None and word not in words:
         raise UsageError(f"`{word}` is no reason", f"name one of {', '.join(words)}")
@@ -67,7 +67,7 @@ def parse_reason(word: str | None) -> str | None:
 
 
 def filter_calls(lines: "Iterable[bytes]", wanted: CallFilter, tally: "ReadCounts") -> "Iterator[tuple[Event, bytes]]":
-    """Yield the calls that are asked for, each with its line; what is no call is counted."""
+    """Yield the calls that pass the filter, each with its line; lines without a call are counted."""
     line = b""
 
     def remembered() -> "Iterator[bytes]":
@@ -89,7 +89,7 @@ def read_open_logs(
 
 
 def count_calls(found: "Iterable[tuple[Event, bytes]]", most_spans: int) -> CallStats:
-    """Count calls by kind, and over time in at most so many spans of a round length."""
+    """Count calls by kind, and over time in at most `most_spans` spans of a round length."""
     counter = _Counter()
     with gc_paused():
         for (at, data), _ in found:
@@ -105,7 +105,7 @@ class _Counter:
         self._last: float | None = None
 
     def add(self, at: float, data: "dict[str, Any]") -> None:
-        """Count a call; the spans grow so that there are never more than are kept."""
+        """Count a call; the spans grow so that their number stays bounded."""
         self._first = at if self._first is None or at < self._first else self._first
         self._last = at if self._last is None or at > self._last else self._last
         self._spans.setdefault(int(at // self._width), [0, 0])[not data["decision"]] += 1
@@ -126,7 +126,7 @@ class _Counter:
         self._width, self._spans = width, spans
 
     def result(self, most_spans: int) -> CallStats:
-        """Return the counts; spans in which nothing was asked are there, too."""
+        """Return the counts, including spans without calls."""
         kinds = tuple(sorted(self._kinds.items(), key=lambda one: (-one[1], one[0])))
         if self._first is None or self._last is None:
             return CallStats(0, 0, None, None, 1, (), kinds)

@@ -1,4 +1,4 @@
-"""Past calls, read from audit logs line by line: whatever is no event of ours is counted, never fatal."""
+"""Read past calls from audit logs line by line: a line without an event is counted, never an error."""
 
 import gc
 import gzip
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, BinaryIO
 
-    # when it was logged (seconds since the epoch), and what `data` holds, with its time: the members below are checked
+    # when it was logged (seconds since the epoch), and its `data` with the time: `_is_call` has checked the members
     Event = tuple[float, dict[str, Any]]
 
 MAX_LINE_BYTES = 2 << 20  # bytes of a line
 STDIN = "-"
 _BLOCK = 1 << 18
-_MAX_BYTES_TO_FIRST_EVENT = 1 << 16  # bytes in which the first line is looked for
+_MAX_BYTES_TO_FIRST_EVENT = 1 << 16  # bytes to search for the first event
 _decode = JSONDecoder().raw_decode
 _TYPE_PREFIX = "com.cortex."
 _REASON_BY_WORD = {str(reason): reason for reason in REASONS}
@@ -37,15 +37,15 @@ _UTC_MICROSECONDS = 27  # characters of `2026-11-25T08:28:12.123456Z`
 
 
 class ReadCounts:
-    """What a log held; counted while it is read."""
+    """Numbers of the lines of a log, counted while it is read."""
 
     def __init__(self) -> None:
-        """Start at none."""
+        """Start at zero."""
         self.lines = self.unreadable = self.other_roots = 0
 
 
 def parse_since(word: str, now: float) -> float:
-    """Return the time that `24h`, `90m`, `7d` ago or a time of RFC 3339 is; raise UsageError for another word."""
+    """Return the time of `24h`, `90m` or `7d` ago, or of an RFC 3339 time; raise UsageError for another word."""
     ago = _RELATIVE_TIME.fullmatch(word)
     if ago:
         return now - int(ago[1]) * _SECONDS[ago[2]]
@@ -62,12 +62,12 @@ def _timestamp(text: str) -> float:
 
 
 def root_names(root: str) -> frozenset[str]:
-    """Return what events may call a root: its path, or the digest of it."""
+    """Return the names of a root in events: its path, and the digest of its path."""
     return frozenset((root, f"sha256:{sha256(os.fsencode(root)).hexdigest()[:16]}"))
 
 
 def read_events(lines: "Iterable[bytes]", root: str | None, tally: ReadCounts) -> "Iterator[Event]":
-    """Yield the calls of a root, or of all, in the order of their lines; the rest is counted."""
+    """Yield the calls of a root, or of all roots, in the order of their lines; the other lines are counted."""
     ours, prefix, base = root_names(root) if root is not None else frozenset[str](), "", 0.0
     for line in lines:
         tally.lines += 1
@@ -77,7 +77,7 @@ def read_events(lines: "Iterable[bytes]", root: str | None, tally: ReadCounts) -
             data, time = document["data"], document["time"]
             where = data.get("root")
             known = where is None or root is None or where in ours
-            # most events of a second stand together, so that only its fraction is read
+            # the events of a second follow each other, so that mostly only the fraction is parsed
             if len(time) == _UTC_MICROSECONDS and time[:20] == prefix and time[20:26].isdecimal():
                 at = base + int(time[20:26]) / 1e6
             else:
@@ -86,7 +86,7 @@ def read_events(lines: "Iterable[bytes]", root: str | None, tally: ReadCounts) -
             if end != len(text) or not _is_call(document["type"], data):
                 tally.unreadable += 1
                 continue
-        # of a hostile or torn line anything may be of any type, and nested as deep as it likes
+        # in a hostile or torn line, any value may have any type and any depth
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError):
             tally.unreadable += 1
             continue
@@ -98,7 +98,7 @@ def read_events(lines: "Iterable[bytes]", root: str | None, tally: ReadCounts) -
 
 
 def _is_call(kind: str, data: "dict[str, Any]") -> bool:
-    """Whether it is a decision of ours with what every replay needs; the words of a reason become the reason."""
+    """Whether it is a decision with all that a replay needs; replaces the word of the reason by the reason."""
     reason = data["reason"] = _REASON_BY_WORD[data["reason"]]
     return (
         kind.startswith(_TYPE_PREFIX)
@@ -109,30 +109,30 @@ def _is_call(kind: str, data: "dict[str, Any]") -> bool:
 
 
 def read_logs(files: "Iterable[str]", tally: ReadCounts) -> "Iterator[bytes]":
-    """Yield the lines of logs, the older log first; blank ones are none. Raise NotDone for what cannot be read."""
+    """Yield the lines of logs, the oldest log first, without empty lines; raise NotDone if a log cannot be read."""
     for name in oldest_first(list(files)):
         with open_log(name) as file:
             yield from read_log(file, tally)
 
 
 def read_log(file: "BinaryIO", tally: ReadCounts) -> "Iterator[bytes]":
-    """Yield the lines of an open log; what is cut off is counted as one that cannot be read."""
+    """Yield the lines of an open log; a compressed log that is cut off counts as one unreadable line."""
     try:
         yield from _split_lines(file, tally)
-    except (EOFError, zlib.error, gzip.BadGzipFile):  # what came before holds
+    except (EOFError, zlib.error, gzip.BadGzipFile):  # the lines before are valid
         tally.lines += 1
         tally.unreadable += 1
 
 
 def oldest_first(names: list[str]) -> list[str]:
-    """Sort rotated logs by their first event, so that windows of rates run on from one into the next."""
+    """Sort rotated logs by their first event, so that the windows of rates continue from one log into the next."""
     if len(names) < 2 or any(not os.path.isfile(name) for name in names):  # noqa: PLR2004 - one is in order
         return names
     return sorted(names, key=_first_event_time)
 
 
 def _first_event_time(name: str) -> float:
-    """Return when the first event was logged, 0 where none is found near the beginning."""
+    """Return when the first event was logged, 0 if there is none near the beginning."""
     try:
         with open_log(name) as file:
             return next(map(_event_time, filter(_event_time, file.readlines(_MAX_BYTES_TO_FIRST_EVENT))), 0.0)
@@ -150,7 +150,7 @@ def _event_time(line: bytes) -> float:
 
 @contextmanager
 def open_log(name: str) -> "Iterator[BinaryIO]":
-    """Open a log for reading, unpacked; raise NotDone where it cannot be read."""
+    """Open a log for reading and unpack it; raise NotDone if it cannot be read."""
     try:
         if name == STDIN:
             yield sys.stdin.buffer
@@ -169,7 +169,7 @@ def open_log(name: str) -> "Iterator[BinaryIO]":
 
 
 def _split_lines(file: "BinaryIO", tally: ReadCounts) -> "Iterator[bytes]":
-    """Yield lines, one block in memory at a time; what is longer than any event is dropped as it comes."""
+    """Yield lines, with one block in memory at a time; drop lines that are longer than any event."""
     rest, is_too_long = b"", False
     while block := file.read(_BLOCK):
         first, *found = block.split(b"\n")
@@ -193,14 +193,14 @@ def _split_lines(file: "BinaryIO", tally: ReadCounts) -> "Iterator[bytes]":
 
 
 def _open_nonblocking(name: str, flags: int) -> int:
-    """Open what may be no file: a pipe is not waited for."""
+    """Open a file without waiting, even if it is a pipe."""
     return os.open(name, flags | os.O_NONBLOCK)
 
 
 def read_last_lines(name: str, before: "Sequence[str]", most: int, most_bytes: int) -> list[bytes]:
-    """Return the last lines of a log, at most so many and out of so many bytes; raise OSError.
+    """Return the last lines of a log, at most `most` of the last `most_bytes` bytes; raise OSError.
 
-    Where it holds less, the file that was rotated last, the last of those before it, counts too.
+    If the log holds fewer lines, the newest rotated file is read too.
     """
     found = _last_lines(name, most, most_bytes) if os.path.lexists(name) else []
     with suppress(FileNotFoundError):
@@ -220,7 +220,7 @@ def _last_lines(name: str, most: int, most_bytes: int) -> list[bytes]:
 
 @contextmanager
 def gc_paused() -> "Iterator[None]":
-    """Let the collector look for no cycles: there are none among events, and it would look at each of them."""
+    """Pause the garbage collector: events have no cycles, and it would inspect each of them."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
