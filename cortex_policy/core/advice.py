@@ -1,4 +1,4 @@
-"""What would help a denied call: what is nearest, what is still allowed, and the operator's command."""
+"""What would help a denied call: the closest match, what is allowed, and a command for the operator."""
 
 from cortex_policy.core import operator_commands
 from cortex_policy.core.arguments import argument_violation, format_values
@@ -20,7 +20,7 @@ _MOST_COST = 10**9
 
 
 class Advice(Value):
-    """Whatever of it there is: the nearest that is allowed, all that is, a command, and a sentence."""
+    """The closest allowed value, all allowed values, a command and a sentence; each may be empty."""
 
     nearest: str = ""
     allowed: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Calls that wait for a human, and the answers: lines of JSON, and how each call stands now.
+"""Calls that wait for a human, and the answers: lines of JSON, and the status of each call.
 
 The lines are those of the TypeScript package, with what binds them to a call and to the clock of a boot beside it.
 """
@@ -53,7 +53,7 @@ class ApprovalRequest(Value):
 
 
 class RequestStatus(Value):
-    """How a call stands, and for how long it does."""
+    """The status of a request, and how long it lasts."""
 
     status: str
     left_ns: int = 0
@@ -193,10 +193,10 @@ def _number(members: "dict[str, Any]", name: str) -> int:
 
 
 def request_status(matter: ApprovalRequest, clock: Clock, timeout_seconds: int) -> RequestStatus:
-    """Return how a call stands, by the shorter of its own timeout and that of whoever looks.
+    """Return the status of a request, by the shorter of its own timeout and the timeout that is passed.
 
     A request lives for so long, and so does an answer that was given meanwhile. One of another program, without a time
-    of this boot, lives no longer than the request. One no outweighs every yes. Of another boot nothing counts.
+    of this boot, lives no longer than the request. A denial overrides all approvals. Nothing from another boot counts.
     """
     if matter.is_used:
         return RequestStatus(USED)
@@ -225,7 +225,7 @@ def _time_left(boot: str, at_ns: int, span: int, clock: Clock) -> int:
 
 def lines_to_keep(found: "list[ApprovalRequest]", clock: Clock, timeout_seconds: int) -> bytes:
     """Return the lines that are still of use: what lives, what another program asks, and the last answers."""
-    # INVARIANT: the lines of a call stay or go together, so that no yes outlives the line that says it was used
+    # INVARIANT: the lines of a call stay or go together, so that no approval outlives the line that says it was used
     live, over = set[str](), list[str]()
     for matter in found:
         if not matter.call or request_status(matter, clock, timeout_seconds).is_live:

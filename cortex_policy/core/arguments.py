@@ -1,4 +1,4 @@
-"""The argument rule: JSON-Schema fragments, of which no restriction is skipped in silence (contracts, section 3)."""
+"""The argument rule: JSON-Schema fragments, of which no restriction is ignored silently."""
 
 from cortex_policy.core.decode import MAX_DEPTH
 
@@ -46,7 +46,7 @@ def declared_type(declarations: "Mapping[str, object]", name: str) -> tuple[str,
 
 
 def argument_violation(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> str:
-    """Say which given argument misses its declaration, and how; '' where all meet theirs."""
+    """Say which argument does not match its declaration, and why; '' if all match."""
     work = _PatternWork()
     for name, value in given.items():
         if name in declarations:
@@ -89,7 +89,7 @@ def _is_count(value: object) -> bool:
 
 
 def declaration_error(declaration: object, depth: int) -> str:
-    """Say why a declaration cannot be enforced, '' where it can."""
+    """Say why a declaration cannot be enforced, '' if it can."""
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "is declared by something that is no object"
     for keyword, value in declaration.items():

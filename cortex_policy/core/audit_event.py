@@ -1,4 +1,4 @@
-"""An answered call as a line of the audit log: a CloudEvents 1.0 object (contracts, section 6)."""
+"""An answered call as a line of the audit log: a CloudEvents 1.0 object."""
 
 from time import gmtime, strftime
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 NAMES, FINGERPRINTS, FULL, NOTHING = "names", "fingerprints", "full", "nothing"
-# what is said instead where a line would be longer than most readers take
+# what to record instead if a line would be too long for most readers
 _DETAIL_FALLBACKS = {
     NAMES: (NAMES, NOTHING),
     FINGERPRINTS: (FINGERPRINTS, NOTHING),

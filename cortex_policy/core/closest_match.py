@@ -1,4 +1,4 @@
-"""What comes nearest to a word, a value or a path that was denied."""
+"""The closest allowed word, value or scope for one that was denied."""
 
 from difflib import SequenceMatcher
 
@@ -22,7 +22,7 @@ _MAX_LENGTH = 200  # characters that are compared: the work is their square
 
 
 class Violation(Value):
-    """The keyword that a given argument misses: the way to it below `args`, the value, and what it allows."""
+    """The keyword that an argument violates: its keys below `args`, the value, and what is allowed."""
 
     keys: tuple[str, ...]
     keyword: str
@@ -45,7 +45,7 @@ def closest_word(word: str, words: "Sequence[str]", most: int = _MAX_WORDS) -> s
 
 
 def first_violation(declarations: "Mapping[str, object]", given: "Mapping[str, object]") -> Violation:
-    """Return the first miss of arguments of which some are known not to meet their declaration."""
+    """Return the first violation; some argument must be known to violate its declaration."""
     name = next(
         name for name in given if name in declarations and argument_violation(declarations, {name: given[name]})
     )

@@ -1,4 +1,4 @@
-"""Bytes to Grant, strictly: the one definition of a well-formed grant (contracts, section 1)."""
+"""Bytes to Grant, strictly: the one definition of a well-formed grant."""
 
 from cortex_policy.core.model import GRANT_INVALID, Grant, GrantError, Rate
 
@@ -199,7 +199,7 @@ def decode(data: bytes, grant_id: str = "") -> Grant:
 
 
 def grant_from_document(document: object, grant_id: str = "") -> Grant:
-    """Return the grant that a decoded value is; raise GrantError (grant_invalid) as `decode` does."""
+    """Return the grant of a decoded document; raise GrantError (grant_invalid) as `decode` does."""
     if not isinstance(document, dict):
         raise GrantError(GRANT_INVALID, "a grant is a JSON object")
     problems = [f"`{key}` is missing" for key in ("tool", "actions", "rate") if key not in document]

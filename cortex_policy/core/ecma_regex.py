@@ -1,6 +1,6 @@
 """Search a value for a pattern of ECMAScript with the flag `u`, in work that is linear in the value.
 
-Bounds (contracts, section 3): a value of more than 64 KiB, or that takes more than 300,000 steps, does not match. The
+Bounds: a value of more than 64 KiB, or that takes more than 300,000 steps, does not match. The
 steps are the sum, over its characters, of the positions that are active, those behind an assertion included.
 """
 

@@ -1,4 +1,4 @@
-"""The decision: every rule in its order, and the first that fails decides (contracts, section 3)."""
+"""The decision: every rule in its order, and the first that fails decides."""
 
 from cortex_policy.core.arguments import argument_violation, holds_object, lists_values
 from cortex_policy.core.model import (
@@ -51,7 +51,7 @@ def undeclared_violation(grant: "Grant", args: "Mapping[str, object]", settings:
 
 
 def counts_as_declared(grant: "Grant", name: str, value: object) -> bool:
-    """Whether an argument that is not declared is known all the same: a path, in a grant that limits it."""
+    """Whether an undeclared argument counts as declared: it is a path, and the grant limits paths."""
     return name in ("path", "paths") or (bool(grant.fs_scope) and is_checked_as_path(grant, name, value))
 
 
@@ -65,7 +65,7 @@ def _match_scopes(grant: "Grant", places: "Iterable[ResolvedPath]") -> "tuple[tu
 
 
 def check_paths(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
-    """Yield (argument, path, its place, why it is denied) for each path in the arguments; no why is a yes."""
+    """Yield (argument, path, its place, why it is denied) for each path in the arguments; an empty reason allows it."""
     places = {(place.argument, place.given): place for place in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
         # INVARIANT: each path in the arguments meets a place made for it; a request without one is denied here
@@ -106,7 +106,7 @@ _RULES = (_action, _arguments, _path, _approval)
 
 
 def check_rules(grant: "Grant", request: "Request", settings: Settings = DEFAULTS) -> Decision | None:
-    """Return the no of the first rule that fails before the rate is asked, None where all pass."""
+    """Return the denial of the first rule before the rate that fails, None if all pass."""
     for rule in _RULES:
         decision = rule(grant, request, settings)
         if decision is not None:
@@ -151,7 +151,7 @@ def decide(
     grant, request = plain_objects.exact_grant(grant), plain_objects.exact_request(request)
     refused = check_rules(
         grant, request, plain_objects.exact_settings(settings)
-    )  # never `refused or ...`: a no is false
+    )  # never `refused or ...`: a denial is false
     if refused is not None:
         return refused
     times, limit = plain_values.exact_times(hits), grant.rate.per_minute
@@ -207,7 +207,9 @@ def matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | None:
     if len(scopes) > _FEW_SCOPES:
         return _matching_scope_of_many(scopes, relative)
     for scope in scopes:
-        prefix = scope.removesuffix("/")  # what `usable` makes of it; asked of few, as a grant may have thousands
+        prefix = scope.removesuffix(
+            "/"
+        )  # as `normalize_scope` returns it; called of few, as a grant may have thousands
         if (
             relative.startswith(prefix)
             and relative[len(prefix) :][:1] in ("", "/")

@@ -1,4 +1,4 @@
-"""The whole way of a decision, rule by rule, with the line of the grant that decided, and what would change it."""
+"""Each rule of a decision with the line of the grant that decided, and what would change the answer."""
 
 from cortex_policy.core.advice import ADVISERS, Advice
 from cortex_policy.core.engine import DEFAULTS
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Explanation(Value):
-    """Every step of a decision; for a no what is nearest, what is still allowed, and the operator's command.
+    """Every step of a decision; for a denial what is nearest, what is still allowed, and the operator's command.
 
     `advice` says what else there is to do, above all where no command helps.
     """
@@ -46,7 +46,7 @@ def explain(
 
 
 def _with_line(step: RuleStep, whole: str, tree: "JsonNode | None") -> RuleStep:
-    """Return a step with the line its pointer stands in; the key's line, where the value has one."""
+    """Return a step with the line of its pointer; the line of the key, if the value has one."""
     if not step.pointer or tree is None:
         return step
     line, _ = line_and_column(whole, node_at(tree, step.pointer).outer_start)

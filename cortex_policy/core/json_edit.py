@@ -1,6 +1,6 @@
 """Edits on the text of a JSON document: each changes the value it names and its separators, and no other byte.
 
-What is written looks like what stands beside it. Every function raises Malformed for a text that `decode_json` refuses,
+New text follows the layout around it. Every function raises Malformed for a text that `decode_json` refuses,
 and UsageError for a pointer that names nothing or a value that does not fit.
 """
 
@@ -36,7 +36,7 @@ class Style(Value):
 
 
 def replace_value(text: str, pointer: str, value: object) -> str:
-    """Set the value at a pointer; one that stands there already keeps its spelling."""
+    """Set the value at a pointer; keep the text if the value is the same."""
     root = _tree(text)
     node = node_at(root, pointer)
     if _canonical_text(json.loads(text[node.start : node.end])) == _canonical_text(value):
@@ -77,7 +77,7 @@ def remove_value(text: str, pointer: str) -> str:
         return _splice(text, before[-1].end, node.end, "")
     if after:
         return _splice(text, node.outer_start, after[0].outer_start, "")
-    # INVARIANT: blanks after the bracket alone are those that `_added` found in an empty container: they stay
+    # INVARIANT: whitespace after the bracket alone are those that `_add` found in an empty container: they stay
     start = node.outer_start if node.end == parent.end - 1 else parent.start + 1
     return _splice(text, start, parent.end - 1, "")
 

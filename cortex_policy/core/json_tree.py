@@ -1,4 +1,4 @@
-"""JSON text as a tree of spans: where each value, member and element stands, for edits and for problems."""
+"""JSON text as a tree that knows where each value, member and element is, for edits and for problems."""
 
 import json
 import re
@@ -64,7 +64,7 @@ class JsonNode:
 
 
 def parse_tree(text: str) -> JsonNode:
-    """Return the tree of a JSON text; raise Stopped where it is none, or is nested too deep."""
+    """Return the tree of a JSON text; raise JsonSyntaxError if it is none, or is nested too deep."""
     root = _value(text, _skip(text, 0), 0)
     rest = _skip(text, root.end)
     if rest < len(text):
@@ -108,7 +108,7 @@ def _child(node: JsonNode, step: str) -> JsonNode | None:
 
 
 def _skip(text: str, offset: int) -> int:
-    return _WHITESPACE.match(text, offset).end()  # type: ignore[union-attr] # no blanks match too
+    return _WHITESPACE.match(text, offset).end()  # type: ignore[union-attr] # no whitespace match too
 
 
 def _value(text: str, start: int, depth: int) -> JsonNode:

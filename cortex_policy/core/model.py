@@ -1,4 +1,4 @@
-"""The values that travel between the parts, and the errors that leave them."""
+"""The values that all parts exchange, and the errors that they raise."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class _OldField:
 
 
 class Reason(str):
-    """Name why a decision fell; a stable word with its sentence and exit code (contracts, section 3)."""
+    """Name why a decision fell; a stable word with its sentence and exit code."""
 
     __slots__ = ("exit_code", "message")
     message: str
@@ -170,7 +170,7 @@ class Origin(Value):
 
 
 class Grant(Value):
-    """Let one tool do some actions, on some paths, so often (contracts, section 1)."""
+    """Let one tool do some actions on some paths, so many times a minute."""
 
     id: str
     tool: str
@@ -276,7 +276,7 @@ class Approval(Value):
 
 
 class Decision(Value):
-    """An answer and why; true only where it is a yes.
+    """An answer and why; true only if the call is allowed.
 
     `grant_sha256` is the digest of the very bytes it was made on, where a `PolicyStore` made it. `budget` is None where
     no budget was looked at, or a resident one only said that there was room.
@@ -302,7 +302,7 @@ class Decision(Value):
 
     @property
     def retryable(self) -> bool:
-        """Whether waiting alone can turn this no into a yes."""
+        """Whether the same call can be allowed later without any other change."""
         budget = self.budget
         return self.reason is RATE_LIMITED and budget is not None and budget.retry_after_seconds is not None
 
@@ -342,17 +342,17 @@ class CortexPolicyError(Exception):
 
     @property
     def exit_code(self) -> int:
-        """The exit code of the reason (contracts, section 4)."""
+        """The exit code of the reason."""
         return self.reason.exit_code
 
 
 def _new_error(kind: "type[CortexPolicyError]", args: "tuple[object, ...]") -> CortexPolicyError:
-    """Make an error without its constructor, whose words differ; what it knows is set by who unpickles or copies it."""
+    """Make an error without calling its constructor; `pickle` and `copy` set its attributes."""
     return kind.__new__(kind, *args)
 
 
 class GrantError(CortexPolicyError):
-    """A grant could not be found, believed or read: exit 20-23, 25-27."""
+    """A grant could not be found, trusted or read: exit 20-23, 25-27."""
 
 
 class StateError(CortexPolicyError):
@@ -365,7 +365,7 @@ class AccessDenied(CortexPolicyError):
     decision: Decision
 
     def __init__(self, decision: Decision) -> None:
-        """Say what the decision says."""
+        """Take the reason and the detail of the decision."""
         super().__init__(decision.reason, decision.detail)
         self.decision = decision
 
@@ -380,14 +380,14 @@ class ApprovalRequired(AccessDenied):
         return approval.id if approval is not None else None
 
 
-def denial(decision: Decision) -> AccessDenied:
-    """Return the error for a decision that is a no."""
+def denied_error(decision: Decision) -> AccessDenied:
+    """Return the error for a decision that denies."""
     is_asked = decision.reason is APPROVAL_REQUIRED and HUMAN_APPROVAL in decision.obligations
     return ApprovalRequired(decision) if is_asked else AccessDenied(decision)
 
 
 class UsageError(CortexPolicyError):
-    """The words of a call do not fit together: exit 2."""
+    """The arguments of a call do not fit together: exit 2."""
 
     def __init__(self, detail: str, hint: str = "") -> None:
         """Say which word and why."""

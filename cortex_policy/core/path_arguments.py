@@ -64,7 +64,7 @@ def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tu
     for name, value in args.items():
         sure = path_likelihood(grant, name)
         yield from _paths(name, value, sure, is_inner=False)
-        yield from _nested(name, value, 1, is_inner=sure != NO)
+        yield from _nested_paths(name, value, 1, is_inner=sure != NO)
 
 
 def _paths(label: str, value: object, sure: int, *, is_inner: bool) -> "Iterator[PathArgument]":
@@ -112,7 +112,7 @@ def _texts(label: str, value: object, depth: int) -> "Iterator[PathArgument]":
             yield from _texts(inner, part, depth + 1)
 
 
-def _nested(label: str, value: object, depth: int, *, is_inner: bool) -> "Iterator[PathArgument]":
+def _nested_paths(label: str, value: object, depth: int, *, is_inner: bool) -> "Iterator[PathArgument]":
     if not isinstance(value, dict | list | tuple):
         return
     if depth > MAX_DEPTH:
@@ -122,7 +122,7 @@ def _nested(label: str, value: object, depth: int, *, is_inner: bool) -> "Iterat
     for name, (inner, part) in zip(names, _parts(label, value), strict=True):
         sure = path_likelihood_of_name(name) if name else NO
         yield from _paths(inner, part, sure, is_inner=is_inner)
-        yield from _nested(inner, part, depth + 1, is_inner=is_inner or sure != NO)
+        yield from _nested_paths(inner, part, depth + 1, is_inner=is_inner or sure != NO)
 
 
 def _parts(

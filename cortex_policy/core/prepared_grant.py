@@ -1,6 +1,6 @@
-"""A grant made ready for many calls: what does not change between them is worked out once.
+"""A grant prepared for many calls: what does not change between them is computed once.
 
-It answers ordinary calls alone and declines all others, which the engine decides: whatever it answers, the engine
+It answers only ordinary calls and leaves all others to the engine: whatever it answers, the engine
 would have answered too (a property test holds it to that).
 """
 
@@ -42,7 +42,7 @@ class PreparedGrant:
     )
 
     def __init__(self, grant: "Grant", settings: Settings) -> None:
-        """Work out what every call asks again."""
+        """Compute what every call needs."""
         self._grant = grant
         self.digest = grant.origin.sha256 if grant.origin is not None else None
         is_free = grant.data_class != "sensitive" or settings.sensitive == "allow"
@@ -101,7 +101,7 @@ class PreparedGrant:
         return self._answer(budget, tuple(covered))
 
     def rate_limited(self, yes: Decision, budget: Budget) -> Decision:
-        """Turn a yes into the no of its rate, by a budget that has no room and will have."""
+        """Return the denial by the rate for a call that is allowed otherwise; the budget will have room again."""
         return Decision(RATE_LIMITED, rate_reason(budget), (), budget, yes.paths, self.digest)
 
     def _answer(self, budget: Budget | None, places: "tuple[tuple[ResolvedPath, str | None], ...]") -> Decision:

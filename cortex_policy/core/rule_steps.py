@@ -1,4 +1,4 @@
-"""How a call fares with each rule, in sentences, and where in the grant that stands."""
+"""The result of each rule for a call, in sentences, and the place in the grant that decided."""
 
 from cortex_policy.core.arguments import argument_violation, format_value
 from cortex_policy.core.closest_match import Violation, closest_scope, first_violation
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Decision, Grant, Reason, Request, ResolvedPath, Settings
 
 PASSES, DENIES, NOT_ASKED = "passes", "denies", "not asked"
-FAILS = "fails"  # it could not be asked: never the verdict of a rule, and a no all the same
+FAILS = "fails"  # it could not be asked: never the verdict of a rule, but the call is denied
 RULES = ("action", "arguments", "path", "approval", "rate")
 DENIED_BY: "dict[Reason, str]" = {
     ACTION_NOT_ALLOWED: "action",

@@ -1,4 +1,4 @@
-"""What a scope that never matches was meant to say."""
+"""Scopes as prefixes: a suggestion for one that never matches, and sets of paths."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -16,7 +16,7 @@ _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]+:")
 
 @lru_cache(1000)
 def normalize_scope_cached(scope: str) -> str | None:
-    """Return what `usable` does, for who looks at many grants: the same few scopes stand in one after the other."""
+    """Return what `normalize_scope` returns, from a cache: many grants share the same few scopes."""
     return normalize_scope(scope)
 
 

@@ -12,7 +12,7 @@ CHOICE, SWITCH, NUMBER, PATH, TEXT, CODES, SUPPRESSIONS = KINDS = (
 )  # fmt: skip
 LOCKED = "locked"  # a key of the system's file, and no setting
 PREFIX = "CORTEX_POLICY_"
-OTHER_VARIABLES = (f"{PREFIX}ROOT",)  # variables of our own that are none
+OTHER_VARIABLES = (f"{PREFIX}ROOT",)  # variables of this program that are no settings
 AUDIT_LOG = "CORTEX_AUDIT_LOG"
 HITL_STORE, HITL_TIMEOUT = "CORTEX_HITL_STORE", "CORTEX_HITL_TIMEOUT_MS"
 SHARED_VARIABLES = {AUDIT_LOG: "audit.file", HITL_STORE: "approvals.file", HITL_TIMEOUT: "approvals.timeout_seconds"}
@@ -132,7 +132,7 @@ class SettingValue(Value):
 
 
 class EffectiveSetting(Value):
-    """What a setting is: the value that counts, and those it hid, the nearest first."""
+    """The effective value of a setting, and the values it overrides, the nearest first."""
 
     setting: Setting
     effective: SettingValue
@@ -150,12 +150,12 @@ class Layer(Value):
 
 
 def resolve_all(found: "list[Layer]") -> list[EffectiveSetting]:
-    """Weigh what all places say of each setting."""
+    """Return the effective value of each setting."""
     return [resolve_setting(found, setting.name) for setting in SETTINGS]
 
 
 def resolve_setting(found: "list[Layer]", name: str) -> EffectiveSetting:
-    """Weigh what all places say of a setting."""
+    """Return the effective value of one setting."""
     written = [
         SettingValue(layer.values[name], layer.place, layer.sources[name]) for layer in found if name in layer.values
     ]
@@ -163,7 +163,7 @@ def resolve_setting(found: "list[Layer]", name: str) -> EffectiveSetting:
 
 
 def _resolve(setting: Setting, written: "list[SettingValue]", *, is_locked: bool = False) -> EffectiveSetting:
-    """Weigh all values of a setting, in the order of their places.
+    """Choose among all values of a setting, in the order of their places.
 
     A later one wins, but not over a lock; an option and the project count only where they are stricter, and then over
     a lock too: it is there to keep others from allowing more.

@@ -1,4 +1,4 @@
-"""TOML to a dict: the plain lines that settings are made of without `tomllib` and its 10 ms, all else with it."""
+"""TOML to a dict: the simple lines that settings use without `tomllib` and its 10 ms, everything else with it."""
 
 from cortex_policy.core.decode import MAX_DEPTH, MalformedError
 
@@ -15,7 +15,7 @@ Table = dict[str, "Any"]
 
 
 class _NotSimpleError(Exception):
-    """The text is wrong, or more than the plain reader knows: `tomllib` has the word."""
+    """The text is wrong, or more than the plain reader knows: `tomllib` decides."""
 
 
 def decode_toml(data: bytes) -> Table:

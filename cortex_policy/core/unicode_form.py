@@ -1,4 +1,4 @@
-"""Words that read the same and are not: Unicode writes `é` in two ways, and no rule takes one for the other."""
+"""Words that look the same but differ: Unicode writes `é` in two ways, and no rule treats them as equal."""
 
 from unicodedata import is_normalized, normalize
 

@@ -1,7 +1,16 @@
 """Decisions from memory: the part of a store that an ordinary call needs."""
 
 from cortex_policy.core.engine import check_rules, decide_rate
-from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, StateError, UsageError, denial
+from cortex_policy.core.model import (
+    AccessDenied,
+    Budget,
+    Decision,
+    Grant,
+    Request,
+    StateError,
+    UsageError,
+    denied_error,
+)
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
 from cortex_policy.library.cache import Cache, CachedGrant, StoreStats
 from cortex_policy.library.path_lookup import RootName
@@ -148,7 +157,7 @@ class Decider:
             raise
         if not decision:
             self._refusals += 1
-            raise denial(_with_digest(decision, entry))
+            raise denied_error(_with_digest(decision, entry))
         return _with_digest(decision, entry)
 
     def _count_and_log(

@@ -1,7 +1,7 @@
 """What a program calls without a store: load a grant, and enforce it."""
 
 from cortex_policy.core.engine import DEFAULTS
-from cortex_policy.core.model import denial
+from cortex_policy.core.model import denied_error
 from cortex_policy.core.plain_objects import exact_grant
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_path, exact_text
 from cortex_policy.state import shortage_error
@@ -72,5 +72,5 @@ def enforce(
             settings = require_stamp(grant, effective_settings(grant.origin.root))
         decision = trail.decide(grant, plain, settings, budgets)
     if not decision:
-        raise denial(decision)
+        raise denied_error(decision)
     return decision

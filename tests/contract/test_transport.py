@@ -16,7 +16,7 @@ from conftest import GIT
 import cortex_policy
 from cortex_policy import AccessDenied, ApprovalRequired, CortexPolicyError, Decision, PolicyStore, Reason, load_grant
 from cortex_policy.core import model
-from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError, Value, denial
+from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError, Value, denied_error
 from cortex_policy.manage.diff.git_revisions import NoCommitsError
 from cortex_policy.state import Root
 from cortex_policy.state.approval_store import ApprovalStoreError
@@ -53,7 +53,7 @@ ERRORS: list[CortexPolicyError] = [
     cortex_policy.GrantError(model.GRANT_UNSAFE, "what", "chmod"),
     cortex_policy.StateError(model.STATE_UNAVAILABLE, "what"),
     AccessDenied(Decision(model.RATE_LIMITED, "none left", (), BUDGET)),
-    denial(NO),
+    denied_error(NO),
     EmergencyStopped(EmergencyStop("/etc/stop", is_of_host=True), Root("/r", named=True)),
     UsageError("what", "how"),
     AuditLogError("/log", "is full", "df"),

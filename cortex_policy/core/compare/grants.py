@@ -1,6 +1,6 @@
 """What a change of a grant means: whether it allows more than before, less, or the same.
 
-The sets of allowed calls are compared, and none is ever called inside another unless that is proven: `same` and
+The sets of allowed calls are compared, and a set counts as a subset only if that is proven: `same` and
 `narrowed` are proofs, `widened` and `both` say that there is none. They hold under the default settings, and where
 `require_path` or `undeclared_args` deny more: what counts as a path, or is declared, then lets a call pass.
 """
