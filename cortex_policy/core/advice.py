@@ -48,7 +48,7 @@ def _arguments(case: "ExplainContext") -> Advice:
         return Advice("", known, remedy, advice)
     miss = first_violation(case.grant.args, case.request.args)
     if not miss.allowed:
-        return Advice(remedy=remedy, advice="no value passes until the declaration is mended")
+        return Advice(remedy=remedy, advice="no value passes until the declaration is fixed")
     return Advice(
         closest_value(miss),
         (miss.allowed,),
@@ -84,13 +84,13 @@ def _did_you_mean_scope(near: str, places: "list[ResolvedPath]") -> str:
     """Ask whether another scope was meant, where one is spelled alike and begins otherwise."""
     tops = {(there.normalized or there.given).partition("/")[0] for there in places}
     is_begun = near.partition("/")[0] in tops
-    return "" if is_begun or not near else f"did you mean a path in `{near}`? case counts, too"
+    return "" if is_begun or not near else f"did you mean a path in `{near}`? upper and lower case matter"
 
 
 def _why_no_scope(places: "list[ResolvedPath]") -> str:
     """Say why no scope can let these paths in."""
     if any(path_syntax_error(there.given) for there in places):
-        return "no scope can cover a path that is spelled so: write it from the root or the working directory on"
+        return "no scope can cover a path written like this: write it relative to the root or the working directory"
     if any(there.error for there in places):
         return "no scope can cover a path that cannot be resolved"
     if any(there.normalized is None or there.resolved_inside is None for there in places):

@@ -91,10 +91,10 @@ def _is_count(value: object) -> bool:
 def declaration_error(declaration: object, depth: int) -> str:
     """Say why a declaration cannot be enforced, '' if it can."""
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
-        return "is declared by something that is no object"
+        return "has a declaration that is no object"
     for keyword, value in declaration.items():
         if not _is_enforceable(keyword, value):
-            return f"is declared with `{keyword}`, which cannot be enforced as it stands"
+            return f"is declared with `{keyword}`, which cannot be enforced"
         if keyword == "pattern" and (why := _pattern_error(str(value))):
             return f"is declared with `pattern`, which cannot be enforced: {why}"
         if keyword == "items" and (why := declaration_error(value, depth + 1)):

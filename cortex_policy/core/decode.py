@@ -144,7 +144,7 @@ def _scan_all(text: str) -> "Any":
 
 
 def decode_json(data: bytes, most: int = MAX_BYTES) -> "Any":
-    """Decode one JSON value as strictly as a grant; raise Malformed with the cause."""
+    """Decode one JSON value as strictly as a grant; raise MalformedError with the cause."""
     if len(data) > most:
         message = f"larger than {most} bytes"
         raise MalformedError(message)

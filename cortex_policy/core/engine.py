@@ -75,7 +75,7 @@ def check_paths(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str 
         elif given is None:
             why = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
-            why = "comes unresolved"
+            why = "was not resolved"
         if is_path or why:
             yield argument, given, place, why
 
@@ -180,13 +180,13 @@ def path_syntax_error(given: str) -> str:
     if not given.isprintable() and any(map(_is_control, given)):
         return "holds a control character"
     if given[0] == "~":
-        return "starts with `~`, which nobody expands here"
+        return "starts with `~`, which is not expanded"
     if _has_scheme(given):
         return "is a URL, not a path"
     if "\\" in given:
         return "holds a backslash"
     if given != given.strip():
-        return "has blanks at an end"
+        return "starts or ends with a space"
     return ""
 
 

@@ -38,7 +38,7 @@ WRITING = frozenset((
     "rm", "run", "save", "script", "set", "sh", "shell", "spawn", "stage", "store", "symlink", "sync", "terminal",
     "touch", "truncate", "unlink", "update", "upload", "upsert", "write",
 ))  # fmt: skip
-ANY_PATH = "CI, git, builds, shells and agents run what stands on some"
+ANY_PATH = "CI, git, builds, shells and agents run some of these files"
 # by their first component, so that a scope meets only those it may overlap; without case, as some disks are
 _BY_HEAD: dict[str, list[tuple[list[str], str, str]]] = {}
 for _reason, _paths in RUN_LATER.items():
@@ -59,7 +59,7 @@ class Escalation(Value):
     def sentence(self) -> str:
         """Say it to an operator."""
         what = f"scope `{self.scope}` covers `{self.path}`" if self.scope else "it may write on any path"
-        return f"{what}: {self.reason}, with rights that the tool does not have"
+        return f"{what}: {self.reason}, with more rights than the tool has"
 
 
 def escalations(grant: Grant) -> tuple[Escalation, ...]:

@@ -1,6 +1,6 @@
 """Edits on the text of a JSON document: each changes the value it names and its separators, and no other byte.
 
-New text follows the layout around it. Every function raises Malformed for a text that `decode_json` refuses,
+New text follows the layout around it. Every function raises MalformedError for a text that `decode_json` refuses,
 and UsageError for a pointer that names nothing or a value that does not fit.
 """
 

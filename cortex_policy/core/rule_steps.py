@@ -85,7 +85,7 @@ def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
         (known if name in declared else paths if is_checked_as_path(case.grant, name, value) else free).append(name)
     said = [
         *([f"{_names(known)} as declared"] if known else []),
-        *([f"{_names(free)} not declared, so any value will do"] if free else []),
+        *([f"{_names(free)} not declared, so any value is allowed"] if free else []),
         *([f"{_names(paths)} left to the path rule"] if paths else []),
     ]
     way = json_pointer("args", known[0]) if len(known) == 1 else json_pointer("args") if known else ""
@@ -178,7 +178,7 @@ def _approval(case: ExplainContext) -> "Iterator[RuleStep]":
     elif word == "ask":
         yield RuleStep("approval", PASSES, "`dataClass` is sensitive, and a human has approved this call", way)
     else:
-        said = "`dataClass` is sensitive, which the settings allow; the caller owes a human's approval"
+        said = "`dataClass` is sensitive, which the settings allow; the caller must get a human's approval"
         yield RuleStep("approval", PASSES, said, way)
 
 

@@ -19,7 +19,7 @@ class _NotSimpleError(Exception):
 
 
 def decode_toml(data: bytes) -> Table:
-    """Decode a document; raise Malformed, which says why."""
+    """Decode a document; raise MalformedError, which says why."""
     try:
         text = data.decode()
     except UnicodeDecodeError:

@@ -36,7 +36,7 @@ def test_each_scope_is_named_once_for_each_who_runs_it() -> None:
     ]
     (found,) = escalations(Grant("g", "t", ("x",), Rate(1), {}, fs_scope=(".github",)))
     assert found.sentence == (
-        "scope `.github` covers `.github/workflows`: CI runs it, with rights that the tool does not have"
+        "scope `.github` covers `.github/workflows`: CI runs it, with more rights than the tool has"
     )
     assert named(".github", actions=()) == []
 

@@ -90,7 +90,9 @@ def test_a_yes_passes_every_rule_and_says_by_which_line() -> None:
 def test_what_reads_like_something_allowed_is_asked_back_first() -> None:
     """A word that was mistyped is no reason to allow it; what reads like nothing is not asked about."""
     assert explained("tre")[0].advice == "did you mean `tree`? an operator can allow `tre` beside it"
-    assert explained("tree", None, at("Docs/x"))[0].advice == "did you mean a path in `docs`? case counts, too"
+    assert (
+        explained("tree", None, at("Docs/x"))[0].advice == "did you mean a path in `docs`? upper and lower case matter"
+    )
     assert (explained("push")[0].advice, explained("tree", None, at("packages/b"))[0].advice) == ("", "")
 
 
@@ -117,7 +119,7 @@ DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, 
      ("fast", ('`mode`: one of "fast", "slow"',), "cortex-policy edit git")),
     ({"args": {"tags": ["a", "b"]}}, ("arguments", '`tags` (an item) must match `pattern` ^a, and is "b"', 15),
      ("", ("each item of `tags`: pattern ^a",), "cortex-policy edit git")),
-    ({"args": {"odd": 1}}, ("arguments", "`odd` is declared with `format`, which cannot be enforced as it stands", 18),
+    ({"args": {"odd": 1}}, ("arguments", "`odd` is declared with `format`, which cannot be enforced", 18),
      ("", (), "cortex-policy edit git")),
     ({"args": {"other": 1}, "settings": Settings(undeclared_args="deny")},
      ("arguments", "`other` is not declared in `args`, and the setting `undeclared_args` is `deny`", 7),
@@ -131,11 +133,11 @@ DENIALS: list[tuple[dict[str, Any], tuple[str, str, int], tuple[str, tuple[str, 
     ({"places": [at("docs/link", "/etc")]},
      ("path", LEADS_OUT, 25),
      ("docs", ("docs", "packages/a"), "")),
-    ({"places": [at("~/docs")]}, ("path", "`~/docs` starts with `~`, which nobody expands here", 24),
+    ({"places": [at("~/docs")]}, ("path", "`~/docs` starts with `~`, which is not expanded", 24),
      ("", ("docs", "packages/a"), "")),
     ({"places": [at("docs", protected_reason="governs grants")]}, ("path", "`docs` governs grants", 0), ("", (), "")),
     ({"args": {"path": 3}}, ("path", "argument `path` is neither a path nor an array of paths", 24), ("", ("docs", "packages/a"), "")),
-    ({"args": {"path": "docs"}}, ("path", "`docs` comes unresolved", 24), ("", ("docs", "packages/a"), "")),
+    ({"args": {"path": "docs"}}, ("path", "`docs` was not resolved", 24), ("", ("docs", "packages/a"), "")),
     ({"settings": Settings(require_path=True)},
      ("path", "no path was given, and one is required (`--require-path`, or the settings)", 0),
      ("", ("docs", "packages/a"), "")),

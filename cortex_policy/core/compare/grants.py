@@ -56,7 +56,7 @@ def compare_grants(old: Grant | None, new: Grant | None) -> GrantComparison:
     if after:
         return _whole_grant(WIDENED, f"allowed nothing before; now {describe_grant(new)}")
     if before:
-        return _whole_grant(NARROWED, f"allows nothing any more; before, {describe_grant(old)}")
+        return _whole_grant(NARROWED, f"allows nothing now; before: {describe_grant(old)}")
     return _whole_grant(SAME, "allows nothing, as before")
 
 
@@ -239,8 +239,10 @@ def _declaration_sentence(old: Grant, new: Grant, name: str, verdict: str) -> st
         return f"{why}: no call may give it"
     path = _path_sentence(old, new, name)
     if not isinstance(before, dict) or not isinstance(after, dict):
-        said = f"is declared as {_shorten(_declaration_text(new, name))}" if name in new.args else "is declared no more"
-        said += "; `undeclared_args` lets it pass now" if name in new.args and _becomes_declared(old, new, name) else ""
+        said = (
+            f"is declared as {_shorten(_declaration_text(new, name))}" if name in new.args else "is no longer declared"
+        )
+        said += "; `undeclared_args` allows it now" if name in new.args and _becomes_declared(old, new, name) else ""
         return _join_parts(said, path)
     words = [
         _keyword_sentence(keyword, before, after)
@@ -248,7 +250,7 @@ def _declaration_sentence(old: Grant, new: Grant, name: str, verdict: str) -> st
         if keyword in KEYWORDS and _keyword_text(before, keyword) != _keyword_text(after, keyword)
     ]
     return _join_parts(*words, path) or (
-        "means the same in other words" if verdict == SAME else "is declared otherwise"
+        "means the same in other words" if verdict == SAME else "has a different declaration"
     )
 
 
@@ -267,7 +269,7 @@ def _keyword_text(declaration: dict[str, object], keyword: str) -> str:
 def _path_sentence(old: Grant, new: Grant, name: str) -> str:
     is_no_path = path_likelihood(old, name) == NO, path_likelihood(new, name) == NO
     if is_no_path == (False, True):
-        return "is no path any more: no scope limits it"
+        return "is no longer a path: no scope limits it"
     if is_no_path == (True, False):
         return "counts as a path now" + ("; `require_path` is met by it" if may_be_text(new.args, name) else "")
     return ""

@@ -61,7 +61,7 @@ def catastrophic_patterns(subject: "ParsedGrant") -> "Iterator[Finding]":
 
 def _declaration_findings(name: str, declaration: object, steps: tuple[str, ...]) -> "Iterator[Finding]":
     if not isinstance(declaration, dict):
-        message = f"`{name}` is declared by something that is no object, so every call with it is denied"
+        message = f"`{name}` has a declaration that is no object, so every call with it is denied"
         yield Finding("arg-keyword", message, 'declare it as in {"type": "string"}', json_pointer(*steps))
         return
     for keyword, value in declaration.items():
