@@ -57,7 +57,7 @@ def decide_with_approval(
 
 
 def _current_request(docket: ApprovalStore, call: str) -> "tuple[ApprovalRequest, RequestStatus] | None":
-    """Return what was said of a call and still counts: a no before a yes, and both before a wait."""
+    """Return the request for a call that still counts: a denied one before an approved one, a waiting one last."""
     live: dict[str, tuple[ApprovalRequest, RequestStatus]] = {}
     for matter in docket.requests:
         if matter.call == call:
@@ -77,14 +77,14 @@ def _spend_approval(
     *,
     peek: bool,
 ) -> Decision:
-    """Decide an approved call by its rate, and use the approval up where that is a yes."""
+    """Decide an approved call by its rate, and use the approval up if that allows it."""
     asked = (grant.tool, request.action, grant.rate.per_minute, request.cost)
     decision = decide_rate(grant, request, budgets.peek(*asked))
     approval = Approval(matter.id, how.status, how.left_ns / _SECOND)
     if peek or not decision:
         return _with_approval(decision, approval)
-    # INVARIANT: the line stands before the hit is taken, so that one who dies in between was never allowed, and the
-    # approval is gone. It is taken back only where the answer is certain to be a no
+    # INVARIANT: the line is written before the hit is taken: a process that dies in between was never allowed, and the
+    # approval is gone. The line is removed only if the answer is certain to be a denial
     docket.append(to_line({"type": "spend", "requestId": matter.id, **_time_members(docket)}))
     try:
         decision = decide_rate(grant, request, budgets.take(*asked))
@@ -151,6 +151,6 @@ def _denied_with_request(
 
 
 def _with_approval(decision: Decision, approval: Approval | None, detail: str = "") -> Decision:
-    """Return a decision that also says how the call stands with the human."""
+    """Return a decision that also holds the state of the approval."""
     said = detail or decision.detail
     return Decision(decision.reason, said, decision.obligations, decision.budget, decision.paths, approval=approval)

@@ -1,4 +1,4 @@
-"""The docket: a file of calls that wait for a human, and of the answers; judged, and locked from look to line."""
+"""The approvals file: calls that wait for a human, and the answers; checked, and locked while it is in use."""
 
 import errno
 import os
@@ -56,10 +56,10 @@ def approvals_file(settings: "Settings") -> str:
 
 
 class ApprovalStore:
-    """An open docket: locked, judged and read, until the block ends.
+    """The open approvals file: locked, checked and read, until the block ends.
 
-    What nobody may have written but the caller and root is believed. `makes` says whether a file that is not there is
-    made; an operator who is root also works in files of other users.
+    A file is trusted if only the caller and root may have written it. `makes` says whether a missing file is made; an
+    operator who is root also works in files of other users.
     """
 
     clock: "Clock"
@@ -186,7 +186,7 @@ class ApprovalStore:
         return descriptor
 
     def _is_locked(self) -> bool:
-        """Lock what was opened, and say whether it is still what stands at the name."""
+        """Lock the open file, and say whether it is still the one at its name."""
         self._check_safe()
         lock_file(self._descriptor)
         try:

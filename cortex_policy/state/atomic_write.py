@@ -60,7 +60,7 @@ def sync_directory(directory: int) -> None:
 
 
 def remove_temporaries(directory: int) -> None:
-    """Remove what killed writers left, for who holds their lock: nobody else makes such a file."""
+    """Remove the files that killed writers left. Call it with their lock held: nobody else makes such a file."""
     with suppress(OSError):
         for name in os.listdir(directory):
             if name.startswith(TEMPORARY_PREFIX):
@@ -90,7 +90,7 @@ def _replace(directory: int, name: str, data: bytes, mode: int, old: int | None,
         look()
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
-        with suppress(OSError):  # what went wrong is told, not this; an interrupt may come after the rename
+        with suppress(OSError):  # the first error is reported, not this one; an interrupt may come after the rename
             os.unlink(temporary, dir_fd=directory)
         raise
 

@@ -1,9 +1,9 @@
-"""The file of an audit log and the lock beside it: opened, made and judged (contracts, section 6).
+"""Open, make and check the file of an audit log and the lock beside it.
 
-`flock` asks for no right to write: whoever may read a log could lock it, and stop all calls. So writers exclude each
-other by `LOG.lock`, which only those can open who may write the log. They lock the log as well where nobody holds it
-up: for those who cannot open that file, who find another one at its name, or who run where none can be made. They lock
-the log alone.
+`flock` needs no right to write: a process that may only read a log could lock it, and stop all calls. So writers
+exclude each other by `LOG.lock`, which only those can open who may write the log. They lock the log as well where
+nobody holds it up: for those who cannot open that file, who find another one at its name, or who run where none can
+be made. They lock the log alone.
 """
 
 import os
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def open_log(file: str) -> int:
-    """Open a log to append to it, and make it where it is not there; raise OSError, or LogError."""
+    """Open a log to append to it, and make it where it is not there; raise OSError, or AuditLogError."""
     if fcntl is None:
         raise audit_log_error(file, "this platform has no file locks")
     for _ in range(MAX_TRIES):
@@ -44,7 +44,7 @@ def open_log(file: str) -> int:
 
 
 def audit_log_error(file: str, why: str) -> "StateError":
-    """Return the LogError that says why a log cannot be written."""
+    """Return the AuditLogError that says why a log cannot be written."""
     from cortex_policy.state.audit_errors import AuditLogError  # noqa: PLC0415 - only a failure needs it
 
     return AuditLogError(file, why)
@@ -69,7 +69,7 @@ def is_safe_file(descriptor: int) -> bool:
 
 
 def check_identity(file: str, descriptor: int) -> tuple[float, ...]:
-    """Return the identity of an open log; raise LogError unless nobody else could have written it.
+    """Return the identity of an open log; raise AuditLogError unless nobody else could have written it.
 
     What an ACL says is in no status: where one counts, the identity is one that no status has.
     """
@@ -95,7 +95,7 @@ def open_lock(file: str, log: os.stat_result) -> int:
 
 
 def try_lock_log(lock: int, log: int) -> bool:
-    """Wait a moment for whoever holds the log, without its lock; say whether it is locked now, as the lock is."""
+    """Wait a moment for a process that holds the log without its lock; say whether the log is locked now, too."""
     until = monotonic() + WRITER_WAIT
     while monotonic() < until:
         fcntl.flock(lock, fcntl.LOCK_UN)
@@ -110,7 +110,7 @@ def try_lock_log(lock: int, log: int) -> bool:
 
 
 def is_safe_lock(descriptor: int, log: os.stat_result) -> bool:
-    """Whether those alone can hold it who may write the log."""
+    """Whether only those who may write the log can hold it."""
     lock = os.fstat(descriptor)
     # a log that is mounted alone has other neighbours in each container
     is_beside = stat.S_ISREG(lock.st_mode) and lock.st_dev == log.st_dev
@@ -135,7 +135,7 @@ def _open_or_create_lock(name: str, log: os.stat_result) -> int:
 
 
 def _create_lock(name: str, log: os.stat_result) -> int:
-    """Make the lock, for whoever may write the log."""
+    """Make the lock for all who may write the log."""
     descriptor = os.open(name, _LOCK | os.O_CREAT | os.O_EXCL, _MODE)
     is_made = False
     try:

@@ -1,4 +1,7 @@
-"""The audit log: a file that gets one whole line for each answered call (contracts, section 6)."""
+"""The audit log: a file that gets one whole line for each answered call.
+
+One module of more than 250 lines, as each module costs a check with an audit log time.
+"""
 
 import os
 import stat
@@ -44,7 +47,7 @@ _logs: "set[ref[AuditLog]]" = set()
 
 
 class AuditLog:
-    """An audit log, open and judged; it is locked for as long as a line takes.
+    """An audit log, open and checked; it is locked for as long as a line takes.
 
     Any number of threads may ask it. A child of a fork opens the file again: a descriptor that two processes have is
     one lock for both. `descriptor` is -1 while nothing is open.
@@ -74,12 +77,12 @@ class AuditLog:
     )  # fmt: skip
 
     def __init__(self, settings: "Settings", digest: "Callable[[bytes], Hash]" = sha256) -> None:
-        """Open the file that is set, and make it where it is not there; raise LogError."""
+        """Open the file that is set, and make it where it is not there; raise AuditLogError."""
         self._sha256 = digest
         self.descriptor = self._lock = -1
         self._end = self._before = b""  # of the last line that was written here, and its digest
         self._turn, self._writer = allocate_lock(), 0
-        self._hurries_until = 0.0  # past whoever has locked the log itself
+        self._hurries_until = 0.0  # past a process that has locked the log itself
         _logs.add(ref(self, _logs.discard))
         self.reopen(settings)
 
@@ -87,11 +90,11 @@ class AuditLog:
         self._close_files()
 
     def reopen(self, settings: "Settings") -> None:
-        """Open the file that is set now; raise LogError."""
+        """Open the file that is set now; raise AuditLogError."""
         self._open_or_append(settings, None)
 
     def append(self, text: bytes) -> None:
-        """Append a line, chained to the one before it, once a full log was rotated; raise LogError."""
+        """Append a line, chained to the one before it, once a full log was rotated; raise AuditLogError."""
         self._open_or_append(None, text)
 
     def close(self) -> None:
@@ -106,7 +109,7 @@ class AuditLog:
         self._close_files()
 
     def _open_or_append(self, settings: "Settings | None", text: bytes | None) -> None:
-        """Open a file, or append a line, while no other thread does; raise LogError, with nothing open, on failure."""
+        """Open a file, or append a line, while no other thread does; raise AuditLogError, with nothing open then."""
         thread = get_ident()
         since = monotonic()
         if self._writer == thread:  # a signal came in the middle of a line, and asks for another
@@ -266,7 +269,7 @@ class AuditLog:
 
 
 def open_audit_log(settings: "Settings") -> AuditLog | None:
-    """Open the audit log that is set; raise LogError where it cannot be, None where that is ignored."""
+    """Open the audit log that is set; raise AuditLogError where it cannot be, None where that is ignored."""
     try:
         return AuditLog(settings)
     except StateError:

@@ -1,4 +1,4 @@
-"""Whether the audit log could be written, as far as anybody sees who neither makes nor writes it."""
+"""Check whether the audit log could be written, without making or writing it."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def check_writable(settings: "Settings") -> None:
-    """Raise LogError where a call would be answered so, as its line could not be written.
+    """Raise AuditLogError where a call would be answered so, as its line could not be written.
 
     What only a write finds out, as a full disk, is not seen.
     """

@@ -2,7 +2,7 @@
 
 `log.1` is the newest of those with a number, as here and by `logrotate`; with its `dateext`, and by others, a name ends
 in the time of the rotation: `log-20261129`, `log-20261129-1764400000`, `log.2026-11-29_00-00`; with its `extension`, it
-stands before the end, as in `audit-20261129.jsonl`. A number there is another log: `agent.2.jsonl`. Packed ones end in
+comes before the end, as in `audit-20261129.jsonl`. A number there is another log: `agent.2.jsonl`. Packed ones end in
 `.gz` or the like.
 """
 

@@ -8,10 +8,10 @@ from cortex_policy.state.audit_errors import AuditLogError
 
 
 def rotate(file: str, keep: int) -> None:
-    """Move a log away, whose lock is held, and drop what is more than `keep` old ones; raise LogError.
+    """Move a log away, whose lock is held, and drop what is more than `keep` old ones; raise AuditLogError.
 
     A writer that dies in between leaves a gap in the numbers, which the next one fills: it moves nothing beyond it.
-    A log that another program has moved meanwhile is rotated.
+    A log that another program has just moved counts as rotated.
     """
     try:
         if keep == 0:

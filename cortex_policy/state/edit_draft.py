@@ -28,7 +28,7 @@ class Draft:
     path: str
 
     def __init__(self, file: str, text: bytes, most: int) -> None:
-        """Copy the text of a file; `most` is how much of the copy is read. Raise NotDone where that cannot be."""
+        """Copy the text of a file; At most `most` bytes of it are read. Raise NotDoneError on failure."""
         self.path, self._most = f"{_make_directory(file)}/{os.path.basename(file)}", most
         try:
             self._write(text)
@@ -37,7 +37,7 @@ class Draft:
             raise
 
     def read(self, last: bytes) -> bytes:
-        """Return what the editor left there, or raise NotDone. One that is gone is made again, with the last text."""
+        """Return what the editor left there, or raise NotDoneError; a removed file is made again with that text."""
         try:
             return self._read()
         except FileNotFoundError:

@@ -24,7 +24,7 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 class EmergencyStop(Value):
     """An emergency stop: its file, whose that is, when it was written, and the first line in it.
 
-    `fault` says why nobody can know whether it stands, which stops all the same.
+    `fault` says why nobody can know whether it exists; calls are denied then, too.
     """
 
     file: str
@@ -83,7 +83,7 @@ def policy_denial(policy: PolicyDirectory) -> EmergencyStopped:
 
 
 def deny_if_stopped_since(origin: "Origin") -> None:
-    """Raise AccessDenied where a stop stands in the root of a loaded grant, or nobody can know."""
+    """Raise AccessDenied if the root of a loaded grant has a stop, or nobody can know."""
     why = ""
     try:
         # whatever links lead there: it must be the very directory, whose stop is looked for then
@@ -109,7 +109,7 @@ def _denial_since(path: str, fault: str) -> EmergencyStopped:
 
 
 def deny_if_unreadable(root: Root) -> None:
-    """Raise AccessDenied where a stop stands in a policy directory that cannot be opened, or may stand there."""
+    """Raise AccessDenied if a policy directory that cannot be opened holds a stop, or may hold one."""
     stop = _unreadable_stop(root)
     if stop is not None:
         raise EmergencyStopped(stop, root)
@@ -150,10 +150,10 @@ def _unreadable_stop(root: Root) -> EmergencyStop | None:
     file = f"{root.path.rstrip('/')}/.cortex/policy/{NAME}"
     try:
         os.lstat(file)
-    except NotADirectoryError:  # what stands in the place of a directory is refused as such, and holds nothing
+    except NotADirectoryError:  # a file instead of a directory is refused elsewhere, and holds nothing
         return None
     except OSError:
-        pass  # told below
+        pass  # reported below
     return _look_up(file)
 
 
@@ -174,7 +174,7 @@ def _look_up(file: str, directory: int | None = None, *, is_of_host: bool = Fals
 
 
 def _first_line(name: str, directory: int | None) -> str | None:
-    """Read what stands in a stop; None where it is empty, or cannot be read."""
+    """Return the first line of a stop; None if it is empty or cannot be read."""
     try:
         descriptor = os.open(name, _READ, dir_fd=directory)
     except OSError:

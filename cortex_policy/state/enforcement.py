@@ -1,4 +1,7 @@
-"""The enforcement point: let a call in, ask every rule, consume budget, leave a trail."""
+"""The enforcement point: load the grant of a call, check every rule, consume budget, write the audit log.
+
+One module of more than 250 lines, as each module costs a check time.
+"""
 
 import os
 
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def effective_settings(root: str | None, *, require_path: bool = False) -> Settings:
-    """Return what is set for a root, or by operators alone; raise GrantError (settings_invalid)."""
+    """Return the effective settings for a root, or those of operators alone; raise GrantError (settings_invalid)."""
     directories = [*settings_directories(), *([f"{root.rstrip('/')}/.cortex/policy"] if root is not None else [])]
     variables = {variable: os.environ[variable] for variable in os.environ if _is_setting(variable)}
     if not variables and not any(map(may_hold_settings, directories)):
@@ -68,8 +71,8 @@ def _is_setting(variable: str) -> bool:
 
 
 def check_emergency_stop_of_host() -> None:
-    """Raise AccessDenied where an emergency stop of the whole host stands."""
-    # in a directory that is a link to nowhere, a mount that is gone perhaps, nobody knows what stood
+    """Raise AccessDenied if the whole host has an emergency stop."""
+    # if the directory is a link to nowhere, perhaps to a mount that is gone, nobody knows what it held
     is_lost = os.path.islink(host.SYSTEM_SETTINGS) and not os.path.isdir(host.SYSTEM_SETTINGS)
     if is_lost or exists_or_unknown(f"{host.SYSTEM_SETTINGS}/stop"):
         from cortex_policy.state.emergency_stop import host_denial  # noqa: PLC0415 - only a denial needs it
@@ -78,7 +81,7 @@ def check_emergency_stop_of_host() -> None:
 
 
 def check_emergency_stop(policy: "PolicyDirectory") -> None:
-    """Raise AccessDenied where an emergency stop stands in an open policy directory."""
+    """Raise AccessDenied if an open policy directory has an emergency stop."""
     if exists_or_unknown("stop", policy.descriptor):
         from cortex_policy.state.emergency_stop import policy_denial  # noqa: PLC0415 - only a denial needs it
 
@@ -95,14 +98,14 @@ def require_stamp(grant: "Grant", settings: Settings) -> Settings:
 
 
 def load_for_call(grant_id: str, named: str | None = None, *, require_path: bool = False) -> "tuple[Grant, Settings]":
-    """Load a grant for a call, with what is set; raise AccessDenied where an emergency stop stands, before all else."""
+    """Load a grant and the settings for a call; raise AccessDenied, before all else, if there is an emergency stop."""
     check_id(grant_id)
     check_emergency_stop_of_host()
     return load_for_call_from(find_root(named), grant_id, require_path=require_path)
 
 
 def load_for_call_from(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
-    """Do the same for a root that was found, once no stop of the host stands."""
+    """Load a grant of a root that was found; the caller has looked for a stop of the host."""
     try:
         grant = read_grant(root, grant_id, check_emergency_stop)
     except GrantError as error:
@@ -249,7 +252,7 @@ class AuditedCall:
                 if self.settings is DEFAULTS:
                     self.settings = settings  # they say how much is recorded
                 self._open_log(settings)
-            except GrantError:  # nobody can know the log, and the answer is a no already
+            except GrantError:  # nobody can know the log, and the call is denied already
                 return
 
     def _close_log(self) -> None:

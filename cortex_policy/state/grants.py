@@ -1,4 +1,7 @@
-"""Find the root, trust what was opened, read one grant (contracts, section 2)."""
+"""Find the root, check who may have written what was opened, read one grant.
+
+One module of more than 250 lines, as each module costs a check time.
+"""
 
 import os
 import stat
@@ -83,7 +86,7 @@ def find_trust_problems(
 ) -> list[tuple[str, str]]:
     """Return why others than these owners may have written an open object, none where they cannot have.
 
-    The one judge of grants, directories, settings, stamps, history, approvals, state and audit logs. `is_sticky_safe`
+    The one check for grants, directories, settings, stamps, history, approvals, state and audit logs. `is_sticky_safe`
     is for a directory in which the sticky bit protects what is there already.
     """
     uid = status.st_uid
@@ -95,7 +98,7 @@ def find_trust_problems(
 
 
 class TrustCheck:
-    """Judges each opened object, and gathers what is wrong so that one command mends all of it."""
+    """Checks each opened object, and gathers what is wrong so that one command fixes all of it."""
 
     def __init__(self, root: Root) -> None:
         """Trust the caller, root and, where the root is named, its owner."""
@@ -119,13 +122,13 @@ class TrustCheck:
                 self.others.add(status.st_uid)
 
     def copy(self) -> "TrustCheck":
-        """Return a judge with the same owners, who has found nothing yet."""
+        """Return a check with the same owners that has found nothing yet."""
         other = TrustCheck(self.root)
         other.owners, other.root_owner = self.owners, self.root_owner
         return other
 
     def raise_if_unsafe(self) -> None:
-        """Raise GrantError (grant_unsafe) if anything was noted, with the one command that mends it."""
+        """Raise GrantError (grant_unsafe) if anything was noted, with the one command that fixes it."""
         if self.faults:
             raise self.unsafe_error()
 
@@ -140,7 +143,7 @@ class TrustCheck:
 class PolicyDirectory:
     """`.cortex/policy` of a root, or a directory below it, opened step by step from the root without following links.
 
-    What is judged is what was opened, so nothing can be swapped between check and use. Links and wrong kinds are
+    What is checked is what was opened, so nothing can be swapped between check and use. Links and wrong kinds are
     refused (GrantError, 22), modes and owners are noted in the trust. FileNotFoundError names what is not there.
     """
 
@@ -191,7 +194,7 @@ class PolicyDirectory:
             raise self.trust.unsafe_error(path, "file" if flags == OPEN_FILE else "directory", error) from None
 
     def read(self, name: str, most: int) -> bytes:
-        """Read at most so many bytes of a file."""
+        """Read at most `most` bytes of a file."""
         path = f"{self.path}/{name}"
         descriptor = self._open(path, name, OPEN_FILE)
         try:
@@ -206,7 +209,7 @@ class PolicyDirectory:
             os.close(descriptor)
 
     def grant_ids(self) -> list[str]:
-        """List the ids that stand here, sorted."""
+        """List the ids of the grants in this directory, sorted."""
         try:
             names = os.listdir(self.descriptor)
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What to do about roots and grants that cannot be found or believed: loaded only where something failed."""
+"""What to do about roots and grants that cannot be found or trusted: loaded only if something failed."""
 
 import errno
 import os
@@ -65,7 +65,7 @@ def _quote_yaml(word: str) -> str:
 
 
 def _roots_below(here: str, depth: int = 3) -> list[str]:
-    """Return the first few roots at most so many directories down, relative to `here`: what somebody may have meant."""
+    """Return the first few roots at most `depth` directories down, relative to `here`: one of them may be meant."""
     found: list[str] = []
     for directory, below, _ in os.walk(here):
         name = os.path.relpath(directory, here)
@@ -81,7 +81,7 @@ def _roots_below(here: str, depth: int = 3) -> list[str]:
 def unsafe_error(
     root: str, faults: list[str], doubts: Problems, stranger: int | None, path: str, kind: str, error: OSError | None
 ) -> GrantError:
-    """Return the error (grant_unsafe) for all that is wrong, with the one command that mends what a command can.
+    """Return the error (grant_unsafe) for all that is wrong, with the one command that fixes what a command can.
 
     `faults` are sentences, `doubts` the kind and the path of each. If the root belongs to a `stranger`, and nothing
     else is wrong, it is enough to name it. A `path` is what is no `kind`, or has an error of its own.
@@ -131,7 +131,7 @@ def _is_mounted_by_kubernetes(path: str) -> bool:
 
 
 def _wrong_kind(path: str, kind: str) -> tuple[str, bool]:
-    """Say what is wrong with what stands at a path, by its name: it is refused already, this is about words."""
+    """Say what is wrong with the object at a path, and whether a copy fixes it. It is refused already."""
     if kind == "directory":
         return "is a link, or not a directory", False
     if os.path.islink(path):

@@ -1,4 +1,4 @@
-"""The last writes of a root, one file each, so that there is a way back (contracts, section 6).
+"""The last writes of a root, one file each, so that they can be undone.
 
 An entry is `pending.json` until the stamp has its version, and gets a name of its own then: one that has a name never
 lies. Names count up in the order of the writes, since a clock goes back, and a version may too where git moves a stamp.
@@ -34,7 +34,7 @@ MAX_BYTES = 96 << 20  # of all entries that are read, the last first
 
 
 class Limits(Value):
-    """How much of the past is kept: so many writes, none turns it off, and no older than so many days.
+    """How much of the past is kept: the number of writes (0 turns the history off), and their age in days.
 
     A hundred is a season of a busy root, and some hundred KiB of usual grants. After three months version control knows
     better, and texts that were replaced should not lie about for ever.
@@ -64,7 +64,7 @@ class History:
         return self._limits.entries > 0
 
     def begin(self, entry: HistoryEntry) -> None:
-        """Write down what is about to be written; raise NotDone where that cannot be, since there were no way back."""
+        """Record the write that is about to happen; raise NotDoneError if that fails, as it could not be undone."""
         if not self.is_on:
             return
         policy = self._lock.policy
@@ -98,7 +98,7 @@ class History:
         with suppress(OSError), self._lock.below(NAME) as directory:
             try:
                 entry = _read_or_none(directory, PENDING)
-            except GrantError:  # a link, or no file at all: the next write tells it
+            except GrantError:  # a link, or no file at all: the next write reports it
                 return
             known = committed_entry(entry, stamp) if entry is not None and stamp is not None else None
             if known is None:
@@ -118,7 +118,7 @@ class History:
             self._prune()
 
     def abandon(self, stamp: "Stamp | None") -> None:
-        """Drop the entry of a write that was not made, where that can be: what stood in its way is told, not this."""
+        """Drop the entry of a write that was not made, if possible; the first error is reported, not this one."""
         with suppress(CortexPolicyError):
             self.conclude(stamp)
 
@@ -189,7 +189,7 @@ def unsafe_history_error(root: Root) -> GrantError | None:
     try:
         with suppress(FileNotFoundError), PolicyDirectory(trust, NAME) as directory:
             for _, name in _numbered_names(directory):
-                with suppress(FileNotFoundError, GrantError):  # a link is told as damage
+                with suppress(FileNotFoundError, GrantError):  # a link is reported as damage
                     directory.read(name, 0)
     except GrantError as error:
         return error

@@ -70,13 +70,13 @@ class Ledger:
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Take `cost` hits if they fit into `limit` a minute; raise StateError where that cannot be known."""
-        return self._guarded(tool, action, limit, cost, consume=True)
+        return self._decide(tool, action, limit, cost, consume=True)
 
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
         """Say what `take` would; consume nothing."""
-        return self._guarded(tool, action, limit, cost, consume=False)
+        return self._decide(tool, action, limit, cost, consume=False)
 
-    def _guarded(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
+    def _decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
             from cortex_policy.core.plain_values import exact_budget_call  # noqa: PLC0415 - only from Python
 
@@ -86,13 +86,13 @@ class Ledger:
         if min(limit, MAX_LIMIT) < cost:
             return Budget(limit, 0, limit, None, 0)
         try:
-            return self._asked(tool, action, limit, cost, consume=consume)
+            return self._open_and_decide(tool, action, limit, cost, consume=consume)
         except OSError as error:
             from cortex_policy.state.ledger_directory import unusable_error  # noqa: PLC0415 - only a failure needs it
 
             raise unusable_error(error, self.state_dir) from None
 
-    def _asked(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
+    def _open_and_decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         boot = boot_id()
         key = BudgetKey(boot, tool, action)
         directory = open_state(self.root_identity, boot, self.state_dir)
@@ -105,13 +105,13 @@ class Ledger:
             if descriptor is None:
                 return Budget(limit, 0, limit, 0.0, 0)
             try:
-                return self._decided(descriptor, directory, key, limit, cost, consume=consume)
+                return self._decide_by_file(descriptor, directory, key, limit, cost, consume=consume)
             finally:
                 unlock_and_close(descriptor)
         finally:
             os.close(directory)
 
-    def _decided(
+    def _decide_by_file(
         self, descriptor: int, directory: int, key: BudgetKey, limit: int, cost: int, *, consume: bool
     ) -> Budget:
         counted, held = min(limit, MAX_LIMIT), descriptor
@@ -123,7 +123,7 @@ class Ledger:
 
                 held = rebuild_budget(directory, key, ring, counted, rings.now_ticks())
                 ring = Ring(held, key.identity)
-            return self._weighed(ring, directory, limit, cost, consume=consume)
+            return self._apply(ring, directory, limit, cost, consume=consume)
         except DamagedFile:
             from cortex_policy.state.ledger_maintenance import quarantine  # noqa: PLC0415 - only where there is damage
 
@@ -134,7 +134,7 @@ class Ledger:
             if held != descriptor:
                 unlock_and_close(held)
 
-    def _weighed(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
+    def _apply(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
         counted, now = min(limit, MAX_LIMIT), rings.now_ticks()
         wait = ring.wait_ticks(counted, cost, now)
         consumed = cost if consume and not wait else 0

@@ -1,4 +1,4 @@
-"""What a state directory stands on, looked at once, when a root's directory is made in it."""
+"""Make a root's directory of state, and check once what file system it is on."""
 
 import errno
 import os

@@ -101,7 +101,7 @@ def _publish(directory: int, key: BudgetKey, data: memoryview, old: Ring | None 
 
 
 def remove_budget(directory: int, name: str) -> bool:
-    """Remove the file at a name, so that its budget starts anew; return whether there was one."""
+    """Remove the file at a name, so that its budget starts again; return whether there was one."""
     descriptor = open_file(directory, name)
     if descriptor is None:
         return False
@@ -140,7 +140,7 @@ def _remove(directory: int, name: str, status: os.stat_result) -> None:
 
 
 def _mark_removed(descriptor: int) -> None:
-    """Tell those who have a file open that it goes from its name; a damaged one too."""
+    """Mark a file, even a damaged one, as removed for all who have it open."""
     try:
         Ring(descriptor).mark_removed()
     except (DamagedFile, StateError):  # StateError: another layout
@@ -148,7 +148,7 @@ def _mark_removed(descriptor: int) -> None:
 
 
 def _mark_broken(descriptor: int) -> None:
-    """Make whoever has a damaged file mapped look at its name again; one that was cut gets that long for it."""
+    """Make all who have a damaged file mapped look at its name again; a file that was cut gets long enough for it."""
     os.pwrite(descriptor, BROKEN.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
 
 
@@ -187,7 +187,7 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
     try:
         descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except OSError:
-        return  # gone, or a wrong kind of object: whoever asks for it is told
+        return  # gone, or a wrong kind of object: the next call that uses it reports it
     try:
         lock_file(descriptor, waits=False)
         # INVARIANT: no ring is read from a file that is gone: that would revive it for those who have it mapped
@@ -195,6 +195,6 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
             ring.mark_removed()
             os.unlink(name, dir_fd=directory)
     except (OSError, DamagedFile, StateError):
-        return  # in use, or to be noticed by whoever asks for it
+        return  # in use, or damaged: the next call that uses it notices
     finally:
         unlock_and_close(descriptor)

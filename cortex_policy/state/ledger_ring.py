@@ -18,7 +18,7 @@ from cortex_policy.state import (
 TICK_BITS = 12  # a tick is 4,096 ns
 # INVARIANT: rounded so that a hit frees a few microseconds late, never early
 WINDOW_TICKS = -(-60_000_000_000 // (1 << TICK_BITS)) + 1
-EXACT_LIMIT = 1_000_000  # above, a slot stands for several hits: never over, at most 0.1 % under
+EXACT_LIMIT = 1_000_000  # above, a slot is for several hits: never over, at most 0.1 % under
 COARSE_SLOTS = 1024
 PRIME = 65521
 MAGIC, LAYOUT = 0x43504C, 3  # LAYOUT goes up with every change of what is written here
@@ -27,7 +27,7 @@ WORD, HEADER = 8, 64
 AT_MAGIC, AT_IDENTITY, AT_BITS, AT_GRAIN, AT_CLOSED, AT_CLOCK, AT_KEPT, AT_HEAD = range(8)
 # no sealed word leaves 0 when divided by PRIME. As the head they say: look at the file's name again; it is broken
 GONE, BROKEN = 0, PRIME
-NOTHING = PRIME  # what AT_KEPT holds unless the file is being left
+NOTHING = PRIME  # what AT_KEPT holds unless the file is being removed
 MAX_BITS = 30
 MAX_HEAD = 1 << 46  # twice as much is the largest value that a word can hold
 SWEEP_MARKER = ".swept"  # its bytes are the tick of the last sweep
@@ -45,7 +45,7 @@ def now_ticks() -> int:
 
 
 def hits_per_slot(limit: int) -> int:
-    """Return how many hits a slot stands for."""
+    """Return how many hits share a slot."""
     return 1 if limit <= EXACT_LIMIT else -(-limit // COARSE_SLOTS)
 
 
@@ -102,7 +102,7 @@ class Ring:
         if self.bits > MAX_BITS or not self.hits_per_slot or os.fstat(descriptor).st_size != size:
             raise DamagedFile
         self.head = self.unseal(header[AT_KEPT if header[AT_HEAD] == GONE else AT_HEAD])
-        if header[AT_KEPT] != NOTHING:  # whoever was about to leave this file died before it did
+        if header[AT_KEPT] != NOTHING:  # a process died while it removed this file
             self.unseal(header[AT_KEPT])
             self._store(AT_HEAD, self.head)
             self._write(NOTHING.to_bytes(WORD, sys.byteorder), WORD * AT_KEPT)
@@ -155,7 +155,7 @@ class Ring:
         self._store(AT_HEAD, self.head)
 
     def mark_removed(self) -> None:
-        """Say, under the lock, that the file is about to go from its name, to all who have it open."""
+        """Mark the file, under the lock, as removed for all who have it open."""
         self._store(AT_KEPT, self.head)  # first, so that a crash here loses no hit
         self._write(GONE.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
 
@@ -174,7 +174,7 @@ class Ring:
         return self.head - low
 
     def is_idle(self, now: int) -> bool:
-        """Whether nothing in it counts any more, which only a process with the same clock can tell."""
+        """Whether nothing in it counts any more, which only a process with the same clock can know."""
         newest = self.slot(self.head - 1) if self.head else 0
         return self.clock == time_namespace() and now >= self.closed and newest + WINDOW_TICKS <= now
 

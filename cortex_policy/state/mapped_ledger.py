@@ -86,7 +86,7 @@ class _CoarseSlots:
     __slots__ = ("_grain", "_mask", "_slots")
 
     def __init__(self, slots: "memoryview[int]", grain: int, mask: int) -> None:
-        """Take the slots, how many hits each stands for, and what makes the numbers of slots a ring."""
+        """Take the slots, how many hits share each, and what makes the numbers of slots a ring."""
         self._slots, self._grain, self._mask = slots, grain, mask
 
     def __getitem__(self, hit: int) -> int:

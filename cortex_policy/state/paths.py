@@ -1,4 +1,7 @@
-"""A path argument to a Place: collapsed as text, and resolved as the kernel does (contracts, section 3)."""
+"""Resolve a path argument: collapse it as text, and follow it as the kernel does.
+
+One module of more than 250 lines, as each module costs a check time.
+"""
 
 import os
 import stat
@@ -292,7 +295,7 @@ def _inside_root(collapsed: str, origin: "Origin") -> str | None:
 
 
 def rotated_prefixes(log: str) -> tuple[str, ...]:
-    """Return how the names begin to which a log may be rotated, without case: a time may stand before its extension."""
+    """Return how the names of rotated logs begin, without case: a time may come before the extension."""
     name = log.casefold()
     stem = os.path.splitext(name)[0]
     return (f"{name}.", f"{name}-", *(f"{stem}{mark}{digit}" for mark in ".-" for digit in "0123456789"))

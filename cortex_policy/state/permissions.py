@@ -1,4 +1,4 @@
-"""Who may have written an object, where its mode and owner alone do not say (contracts, section 2)."""
+"""Who may have written an object, if its mode and owner alone do not say."""
 
 import errno
 import os

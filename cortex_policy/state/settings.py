@@ -1,4 +1,7 @@
-"""Read the settings from their places, believe what only their owner could write, and say what counts."""
+"""Read the settings from their places, if only their owners could write them, and resolve them.
+
+One module of more than 250 lines, as each check loads it if the host has settings.
+"""
 
 import os
 import stat
@@ -51,10 +54,10 @@ _VALIDATION = "validate."  # of no interest to a check
 
 
 def read_effective_settings(root: str | None, *, require_path: bool = False) -> Settings:
-    """Return what a check of a root goes by, or of none that is known yet; raise GrantError (settings_invalid)."""
+    """Return the effective settings for a root, or of operators alone; raise GrantError (settings_invalid)."""
     options = {"require_path": True} if require_path else {}
     found = read_layers(root, options, asks_all=False)
-    named = {name for layer in found for name in layer.values}  # the others need not be weighed
+    named = {name for layer in found for name in layer.values}  # the others are not set
     values: dict[str, Any] = {
         field: resolve_setting(found, name).effective.value
         for field in Settings.__match_args__
@@ -79,7 +82,7 @@ def find_state_directory() -> str:
 
 
 def read_setting(name: str, root: str | None = None) -> object:
-    """Return what counts of one setting; raise GrantError (settings_invalid) where any cannot be believed."""
+    """Return the effective value of one setting; raise GrantError (settings_invalid) if any cannot be trusted."""
     return resolve_setting(read_layers(root), name).effective.value
 
 
@@ -152,7 +155,7 @@ def _file_layer(place: str, root: str | None = None, *, asks_all: bool = True) -
 
 
 def settings_directory(place: str, root: str | None) -> str:
-    """Return the directory in which the settings file of a place stands."""
+    """Return the directory of the settings file of a place."""
     if place == PROJECT:
         return f"{root or ''}".rstrip("/") + "/.cortex/policy"
     return settings_directories()[place == USER]
@@ -178,12 +181,12 @@ def read_settings_file(place: str, root: str | None = None) -> bytes | None:
 
 
 class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
-    """Open the directory of a place, without following links where it could lead, once it was judged."""
+    """Open the directory of a place, without following links where it could lead, and check it."""
 
     def __init__(self, place: str, root: str | None) -> None:
         """Name it."""
         self._place, self._path = place, settings_directory(place, root)
-        # what leads there was judged when the grant was read
+        # what leads there was checked when the grant was read
         self._policy = (
             PolicyDirectory(TrustCheck(Root(root, named=True))) if place == PROJECT and root is not None else None
         )
@@ -210,9 +213,9 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
 
 
 def read_file_in(place: str, file: str, directory: int) -> bytes:
-    """Read the file of a place from its open directory, once it was judged, and lies still.
+    """Read the file of a place from its open directory, checked, and once it does not change any more.
 
-    Half a text is as good TOML as the whole, and says less: who writes into it right now is waited for.
+    Half a text is valid TOML too, and says less: so a write that is under way is waited for.
     """
     for _ in range(MAX_TRIES):
         descriptor = os.open(NAME, OPEN_FILE, dir_fd=directory)

@@ -1,4 +1,4 @@
-"""What is set, kept beside the rate state, so that settings are not decoded, judged and weighed by each check.
+"""A copy of the effective settings beside the rate state, so that not each check decodes, checks and resolves them.
 
 A copy is found by a name made of all it depends on: the bytes of the files, who may write them, the variables. Once
 any of that is different, nothing leads to the copy, so that none is ever stale.
@@ -28,14 +28,14 @@ NAME = "config.toml"
 PREFIX = "settings-"
 MAX_BYTES = 1 << 16
 COMPARED_FIELDS = 8  # how many parts of what was seen a copy depends on; the others are times
-SOURCE_DIGITS = 8  # how many digits of a name tell of the files and variables
+SOURCE_DIGITS = 8  # how many digits of a name are the hash of the files and variables
 MAX_COPIES = 64  # copies, of as many roots
 _NEW = ".new-settings-"
 _WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
-    """Return what a check of a root goes by, and these variables; raise GrantError (settings_invalid)."""
+    """Return the effective settings for a root and these variables; raise GrantError (settings_invalid)."""
     system, user = settings_directories()
     directory = -1 if may_hold_settings(system) else _open_state_directory()
     if directory < 0:  # who could lock something is read each time: the environment names where copies are
@@ -60,7 +60,7 @@ def _read_settings(root: str) -> Settings:
 
 
 def _open_state_directory() -> int:
-    """Open the directory of rate state; -1 where it is not there, or not ours alone, which the ledger tells."""
+    """Open the directory of rate state; -1 where it is not there, or not ours alone, which the ledger reports."""
     named = os.environ.get(STATE_DIR)
     where = default_state_directory() if named is None else named
     try:
@@ -77,7 +77,7 @@ def _open_state_directory() -> int:
 
 
 def _snapshot(root: str, user: str) -> "list[FileState]":
-    """Return what tells the settings files, and the directories that lead to them, from all they may become."""
+    """Return the state of the settings files, and of the directories that lead to them: any change of them shows."""
     holder = f"{root.rstrip('/')}/.cortex"
     policy = f"{holder}/policy"
     return [*map(_directory_state, (user, holder, policy)), *map(_file_state, (f"{user}/{NAME}", f"{policy}/{NAME}"))]
@@ -107,7 +107,7 @@ def _file_state(name: str) -> "FileState":
 
 
 def _permissions_of(target: int | str, status: os.stat_result) -> "FileState":
-    """Return all that tells who may write an object."""
+    """Return all that decides who may write an object."""
     acl = b""
     if status.st_mode & 0o020:
         from cortex_policy.state.permissions import read_acl  # noqa: PLC0415 - only where a group may write

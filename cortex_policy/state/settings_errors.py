@@ -1,4 +1,4 @@
-"""What to do about settings that cannot be believed or read: loaded only where something failed."""
+"""What to do about settings that cannot be trusted or read: loaded only if something failed."""
 
 import errno
 import os

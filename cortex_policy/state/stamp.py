@@ -1,4 +1,4 @@
-"""The stamp beside the grants: a version and checksum that tell whoever caches grants when to drop them."""
+"""The stamp beside the grants: a version and checksum, by which a cache of grants knows when to drop them."""
 
 from cortex_policy.core.decode import MalformedError, decode_json, whole_number
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
@@ -42,12 +42,12 @@ def grant_digest(data: bytes) -> str:
 
 
 def checksum(grants: "Mapping[str, str]") -> str:
-    """Return the checksum over the sorted lines `<id> <digest>` (contracts, section 6)."""
+    """Return the checksum over the sorted lines `<id> <digest>`."""
     return grant_digest("".join(f"{grant_id} {grants[grant_id]}\n" for grant_id in sorted(grants)).encode())
 
 
 def stamp_file(root: str) -> str:
-    """Return where the stamp of a root stands."""
+    """Return the file of the stamp of a root."""
     return f"{root.rstrip('/')}/.cortex/policy/stamp.json"
 
 
@@ -86,7 +86,7 @@ def check_stamp(grant: "Grant") -> None:
     origin = grant.origin
     if origin is None:
         return  # it was never read, and is asked nothing
-    root = Root(origin.root, named=True)  # what leads there was judged when the grant was read
+    root = Root(origin.root, named=True)  # what leads there was checked when the grant was read
     try:
         stamp = _read_safe(root)
         if stamp is not None and stamp.accepts(grant.id, f"sha256:{origin.sha256}"):

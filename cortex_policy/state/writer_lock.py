@@ -28,7 +28,7 @@ class NotDoneError(CortexPolicyError):
     """A write was refused or could not be made; nothing changed: exit 3."""
 
     def __init__(self, detail: str, hint: str = "") -> None:
-        """Say what stood in the way."""
+        """Take the reason, and a hint."""
         super().__init__(NOT_DONE, detail, hint)
 
 
@@ -37,7 +37,7 @@ def _ignore(_: str) -> None:
 
 
 class LockWait(Value):
-    """How long another writer is waited for, and who is told once that it is, and for whom."""
+    """How long to wait for another writer, and a function that is called once, with its name, when the wait begins."""
 
     seconds: float = 0.0
     on_wait: "Callable[[str], None]" = staticmethod(_ignore)
@@ -47,7 +47,7 @@ NO_WAIT = LockWait()
 
 
 class WriterLock:
-    """The writers' lock while it is held, and the open policy directory in which it stands."""
+    """The writers' lock while it is held, and the open policy directory that holds its file."""
 
     policy: "PolicyDirectory"
 
@@ -56,7 +56,7 @@ class WriterLock:
         self.policy, self._descriptor = policy, descriptor
 
     def check(self) -> None:
-        """Raise NotDone where it excludes nobody any more: another lock, or none, stands where others look for it."""
+        """Raise NotDoneError if it excludes nobody any more: its file was removed or replaced."""
         with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(self.policy.trust.root)) as policy:
             if _is_current(self._descriptor, policy):
                 return
@@ -79,7 +79,7 @@ class WriterLock:
 def hold_writer_lock(root: Root, patience: LockWait = NO_WAIT) -> "Iterator[WriterLock]":
     """Hold the writers' lock of a root, with nothing left of killed writers.
 
-    Raise NotDone where another holds it, or the disk refuses a write; GrantError (22) where a link is on the way.
+    Raise NotDoneError where another holds it, or the disk refuses a write; GrantError (22) where a link is on the way.
     """
     policy = PolicyDirectory(TrustCheck(root))
     try:
@@ -102,7 +102,7 @@ def hold_writer_lock(root: Root, patience: LockWait = NO_WAIT) -> "Iterator[Writ
 
 
 def check_not_replaced(directory: PolicyDirectory) -> None:
-    """Raise NotDone where a link led to the root since its path was resolved, as somebody else may have wanted."""
+    """Raise NotDoneError where a link led to the root since its path was resolved, as somebody else may have wanted."""
     path = directory.trust.root.path
     with suppress(OSError):
         descriptor = open_without_links(path)
@@ -119,14 +119,14 @@ def _open_lock_file(policy: PolicyDirectory) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(".lock", flags, 0o600, dir_fd=policy.descriptor)
     status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # we write to it: never to what stands elsewhere too
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # we write to it: it must have no other name
         os.close(descriptor)
         raise FileExistsError(None, "is not a regular file, or has more than one link")
     return descriptor
 
 
 def _acquire(policy: PolicyDirectory, patience: LockWait) -> int:
-    """Lock the file that stands there: one that was removed while we waited for it is nobody's lock any more."""
+    """Lock the file at the name: one that was removed while we waited for it is no lock any more."""
     deadline = monotonic() + patience.seconds
     while True:
         descriptor = _open_lock_file(policy)
@@ -144,7 +144,7 @@ def _acquire(policy: PolicyDirectory, patience: LockWait) -> int:
 def acquire_lock(
     descriptor: int, holder: "Callable[[int], str]", patience: LockWait = NO_WAIT, deadline: float | None = None
 ) -> None:
-    """Lock what is open, a file or a directory; raise NotDone, naming its holder, where that takes too long."""
+    """Lock what is open, a file or a directory; raise NotDoneError, naming its holder, where that takes too long."""
     from filelock import lock_descriptor  # noqa: PLC0415 - 50 ms, and only a writer needs it
 
     is_told, deadline = False, monotonic() + patience.seconds if deadline is None else deadline
@@ -175,10 +175,10 @@ def _give_to_owner(descriptor: int, policy: PolicyDirectory) -> None:
 
 
 def _write_holder(descriptor: int) -> None:
-    """Write who holds the lock and since when, for those who find it held; it is never read while the lock is free."""
+    """Write the holder and the time into the lock file, for processes that find it locked."""
     who = {"user": user_name(os.geteuid()), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
     text = json.dumps(who).encode()
-    with suppress(OSError):  # a full disk stops the write itself, and this is only what others are told
+    with suppress(OSError):  # a full disk stops the write itself, and this is only a text for others
         os.pwrite(descriptor, text + b"\n", 0)  # first the new text, then its end: never without a holder
         os.ftruncate(descriptor, len(text) + 1)
 
