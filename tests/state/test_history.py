@@ -128,7 +128,7 @@ def test_nothing_is_kept_where_it_is_off(root: Path, monkeypatch: pytest.MonkeyP
     """Not even the directory."""
     own = Root(str(root), named=False)
     for module in ("transaction.writer", "stamp"):
-        monkeypatch.setattr(f"cortex_policy.manage.{module}.limits", lambda _: Limits(0))
+        monkeypatch.setattr(f"cortex_policy.manage.{module}.history_limits", lambda _: Limits(0))
     manage_stamp.write_stamp(own)
     write(own)
     assert not past(own).exists()
