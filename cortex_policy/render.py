@@ -92,7 +92,7 @@ def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> s
         more = _same_action(call.action, grant.actions)
         return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
-        return f"what arguments may be stands in `args` in {file}; `--explain` names the line"
+        return f"the allowed arguments are declared under `args` in {file}; `--explain` names the line"
     if decision.reason is PATH_OUTSIDE_SCOPE:
         return _path_hint(call, grant, decision, file)
     if decision.reason is RATE_LIMITED:
@@ -113,11 +113,11 @@ def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) ->
         what = "allowed" if decision.paths else "give a path"
         more = _same_scope(grant.fs_scope, decision)
         return f"{what} below: {join_words(scopes)}{more}{allowing and f'; an operator {allowing}'}"
-    return f"no scope of this grant can match; an operator mends `fsScope` in {file}" if grant.fs_scope else ""
+    return f"no scope of this grant can match; an operator fixes `fsScope` in {file}" if grant.fs_scope else ""
 
 
 def _same_action(action: str, actions: tuple[str, ...]) -> str:
-    """Say that an action reads like one that is allowed, '' where it does not."""
+    """Return a note that an action looks like an allowed one, '' if it does not."""
     if action.isascii():
         return ""
     from cortex_policy.core.unicode_form import equivalent_word, form_difference  # noqa: PLC0415 - few words need it
@@ -127,7 +127,7 @@ def _same_action(action: str, actions: tuple[str, ...]) -> str:
 
 
 def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
-    """Say that a path reads as if it were in a scope, '' where it does not."""
+    """Return a note that a path looks as if it were in a scope, '' if it does not."""
     places = [there for there, _ in decision.paths if not f"{there.normalized}{there.resolved_inside}".isascii()]
     if not places:
         return ""
@@ -140,7 +140,7 @@ def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
 
 
 def _command(call: "Call", option: str, words: list[str]) -> str:
-    """Return the command that would allow these words, '' where none can be typed."""
+    """Return a phrase with the command that would allow these words, '' if no command can."""
     command = with_root(set_command(call.grant, option, words), call.root)
     return f"allows it with `{command}`" if command else ""
 
@@ -201,7 +201,7 @@ def _path(place: "ResolvedPath", scope: str | None) -> dict[str, object]:
 
 
 def _rate(grant: "Grant | None", budget: "Budget | None") -> dict[str, object]:
-    if budget is None or budget.retry_after_seconds is None:  # nobody asked the ledger
+    if budget is None or budget.retry_after_seconds is None:  # the ledger was not asked
         limit = grant.rate.per_minute if grant is not None else None
         return {"limit": limit, "used": None, "remaining": None, "retry_after_seconds": None, "consumed": 0}
     return {

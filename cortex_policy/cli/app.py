@@ -1,4 +1,4 @@
-"""The command table, and how Typer is run so that exit codes never lie."""
+"""The table of commands, and how Typer runs them with reliable exit codes."""
 
 import os
 from importlib import import_module
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "cortex-policy"
 USAGE_ERROR = 2
-# each command by its name, and where it is: a module in `commands`, and what that calls it
+# name of each command -> its module in `commands`, and its function or app there
 COMMANDS = {
     "check": ("check", "check"),
     "enforce": ("check", "check"),
@@ -68,7 +68,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
 
 
 def build_app(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
-    """Return the app with these commands alone: all of them take as long to load as Typer does."""
+    """Return the app with only these commands: loading all of them takes as long as loading Typer."""
     app = typer.Typer(
         name=PROGRAM, cls=Group, no_args_is_help=True, add_completion=False, rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -87,7 +87,7 @@ def build_app(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
 
 
 def _help_text(name: str, docstring: str) -> str:
-    """Return the help of a command; an alias has the help of the command it stands for, under its own name."""
+    """Return the help of a command; an alias has the help of its original under its own name."""
     text, original = cleandoc(docstring), ALIASES.get(name)
     if original is None:
         return text
@@ -101,8 +101,8 @@ def program_options(
 ) -> None:  # fmt: skip
     """Check what a tool may do against its grant, and look after the grants.
 
-    A grant is a JSON file, `.cortex/policy/tools/<id>.json`, in the directory you work in or one above it. Whatever
-    cannot be decided is a no: only exit code 0 is yes.
+    A grant is a JSON file, `.cortex/policy/tools/<id>.json`, in the directory you work in or one above it. Only exit
+    code 0 means allowed: a call that cannot be decided is denied.
 
     $ cortex-policy check git tree --path docs/x || exit
     $ cortex-policy list
@@ -111,7 +111,7 @@ def program_options(
 
 
 def run_typer(words: list[str]) -> int:
-    """Run the commands on these words and return the exit code."""
+    """Run one command line with Typer and return its exit code."""
     for name in [name for name in os.environ if name.startswith("_") and "COMPLETE" in name]:
         del os.environ[name]  # they would make Typer print a completion script and exit 0
     noted: list[bool] = []
@@ -119,7 +119,7 @@ def run_typer(words: list[str]) -> int:
 
 
 def is_deciding(words: list[str]) -> bool:
-    """Whether the exit code of these words is an answer."""
+    """Return whether the exit code of this command line is a decision."""
     return bool(words) and words[0] in DECIDING
 
 
@@ -133,7 +133,7 @@ def _invoke(words: list[str], noted: list[bool]) -> int:
     if is_deciding(words) and words[1:] == ["--version"]:
         words = ["--version"]
     if words[:1] in (["--help"], ["--version"]) and words[1:]:  # else a wrapper's `"$@"` could make a call a 0
-        typer.echo(f"{PROGRAM}: {words[0]} stands alone\nhint: see `{PROGRAM} --help`", err=True)
+        typer.echo(f"{PROGRAM}: use {words[0]} on its own\nhint: see `{PROGRAM} --help`", err=True)
         return USAGE_ERROR
     try:
         code = command.main(words, prog_name=PROGRAM, standalone_mode=False, obj=noted)
@@ -144,7 +144,7 @@ def _invoke(words: list[str], noted: list[bool]) -> int:
 
 
 def _print_usage_error(words: list[str], error: Any) -> None:
-    """Print an error of usage in the way that the words ask for: `check` is read by programs too."""
+    """Print a usage error in the format asked for: programs read the output of `check` too."""
     if not is_deciding(words) or not _OUTPUT_OPTIONS.intersection(words):
         typer.echo(_usage_error_text(error, words), err=True)
     elif "--json" in words and not {"-q", "--quiet"}.intersection(words):
@@ -155,7 +155,7 @@ def _print_usage_error(words: list[str], error: Any) -> None:
 
 
 def _usage_error_text(error: Any, words: list[str]) -> str:
-    """Word an error of usage as `check` words its own."""
+    """Return a usage error in the style of `check`."""
     message = str(error.format_message())
     if message.startswith("Usage: "):  # no words at all: the whole help
         return message

@@ -1,4 +1,4 @@
-"""What the commands that write a grant share: its meaning before it is saved, and the report after."""
+"""What the commands that write a grant share: show a change and ask before saving, and report after."""
 
 from typing import TYPE_CHECKING
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 
 def widening_prompt(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[GrantDiff], None]":
-    """Return what shows the meaning of a change, and asks where it may allow more than before.
+    """Return a function that shows a change, and asks for consent if it may allow more than before.
 
-    With a root it says what the change would have meant for the last calls.
+    With a root it also prints the change's effect on the last calls.
     """
     show_and_ask = widening_prompt_for_all(allowed=allowed, json=json, root=root)
     return lambda change: show_and_ask(PolicyDiff((change,), 0, ()))
 
 
 def widening_prompt_for_all(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[PolicyDiff], None]":
-    """Return what does so for several changes, and asks once."""
+    """Return the same for several changes; it asks once."""
 
     def show_and_ask(found: PolicyDiff) -> None:
         if not json:
             print_diff(found)
             if root is not None:
                 _print_impact(root, found)
-        elif widens(found.verdict) and not allowed:  # nobody says yes to what was not shown
-            raise NotDoneError("it may allow more than before", "say yes with `--allow-widening`")
+        elif widens(found.verdict) and not allowed:  # nobody can confirm a change that was not shown
+            raise NotDoneError("it may allow more than before", "add `--allow-widening`")
         ask_widening(found.verdict, allowed=allowed)
 
     return show_and_ask
 
 
 def yes_no_prompt(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDiff], None]":
-    """Return what shows the meaning of a change, and asks for a yes."""
+    """Return a function that shows a change and asks for yes or no."""
 
     def show_and_ask(change: GrantDiff) -> None:
         if not json:
@@ -54,9 +54,9 @@ def yes_no_prompt(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDi
 
 
 def print_result(done: "WriteResult", said: str, *, json: bool, root: "Root | None" = None) -> None:
-    """Print what was done, or one line of JSON: whether it was written, the version, the diff and the meaning.
+    """Print what was done, or one line of JSON with the version, the diff and the meaning.
 
-    With a root JSON has what it would have meant for the last calls, too.
+    With a root the JSON also has the change's effect on the last calls.
     """
     if json:
         members = {"changed": done.is_written, "version": done.version, "diff": done.diff}
@@ -91,7 +91,7 @@ def _impact_to_json(root: "Root", change: GrantDiff) -> dict[str, object]:
 
 
 def print_preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
-    """Print what would be written, and what it would mean, for the last calls too."""
+    """Print what would be written, what it means, and its effect on the last calls."""
     if json:
         print_result(planned, "", json=True, root=root)
     elif planned.diff:
@@ -100,7 +100,7 @@ def print_preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
         print_diff(found)
         _print_impact(root, found)
     else:
-        typer.echo(printable(f"nothing to do: `{planned.change.name}` is so already"))
+        typer.echo(printable(f"nothing to do: `{planned.change.name}` has these values already"))
 
 
 def print_text(text: str) -> None:
@@ -109,5 +109,5 @@ def print_text(text: str) -> None:
 
 
 def version_text(version: int | None) -> str:
-    """Say which version a write is."""
+    """Return a phrase that names the version of a write."""
     return f"version {version}" if version is not None else "to be stamped by the next write: the disk refused it now"

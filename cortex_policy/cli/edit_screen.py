@@ -1,4 +1,4 @@
-"""The terminal that an operator sits at: an editor in its foreground, single keys, and what is shown in between."""
+"""The terminal of an edit session: run the editor, read single keys, print results."""
 
 import os
 import re
@@ -38,14 +38,14 @@ _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-9;?]*.?|O.?|.)?")
 
 
 class EditScreen:
-    """The screen of a session, for one file."""
+    """The screen of an edit session of one file."""
 
     def __init__(self, editor: list[str], name: str) -> None:
-        """Take the words of the editor, and what the file is called in a diff."""
+        """Take the editor's command line, and the file's name in a diff."""
         self._editor, self._name = editor, name
 
     def edit(self, path: str, line: int) -> str:
-        """Run the editor; Ctrl-C belongs to it, and the terminal is as before when it has ended."""
+        """Run the editor, which gets Ctrl-C; restore the terminal when it ends."""
         sys.stdout.flush()
         started = monotonic()
         try:
@@ -61,10 +61,10 @@ class EditScreen:
         return ENDED_AT_ONCE if monotonic() - started < QUICK_EXIT_SECONDS else ""
 
     def ask(self, choices: str) -> str:
-        """Wait for one of the keys; what was typed before the question is no answer."""
+        """Wait for one of the keys; ignore what was typed before the question."""
         question = f"{' '.join(KEY_LABELS[choice] for choice in choices)}: "
 
-        def pose(*_: object) -> None:  # anew after a stop: the shell has reset the terminal
+        def pose(*_: object) -> None:  # again after a stop: the shell has reset the terminal
             tty.setcbreak(0, termios.TCSAFLUSH)  # before it is seen: an answer is never dropped
             typer.echo(question, nl=False, err=True)
 
@@ -89,14 +89,14 @@ class EditScreen:
         typer.echo(printable(sentence), err=True)
 
     def show_problems(self, found: "tuple[Problem, ...]") -> None:
-        """Print each problem with its line and its place in it, as `validate` does."""
+        """Print each problem with its line and a mark, as `validate` does."""
         for passage in problem_texts(found[:MAX_PROBLEMS], colour=False):
             typer.echo(passage, err=True)
         if len(found) > MAX_PROBLEMS:
             self.say(f"and {len(found) - MAX_PROBLEMS} more")
 
     def show_change(self, change: GrantDiff) -> None:
-        """Print what it means, field by field."""
+        """Print what a change means, field by field."""
         print_diff(PolicyDiff((change,), 0, ()))
         sys.stdout.flush()
 
@@ -108,7 +108,7 @@ class EditScreen:
 
 @contextmanager
 def _handle_signals(handler: "Callable[[int, FrameType | None], None]", *numbers: signal.Signals) -> "Iterator[None]":
-    """Take signals meanwhile; a handler, unlike `SIG_IGN`, is not inherited by an editor."""
+    """Handle signals in a block; unlike `SIG_IGN`, an editor does not inherit a handler."""
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
@@ -119,7 +119,7 @@ def _handle_signals(handler: "Callable[[int, FrameType | None], None]", *numbers
 
 @contextmanager
 def _restore_terminal() -> "Iterator[None]":
-    """Leave the terminal as it was; one that is gone needs nothing."""
+    """Restore the terminal's settings after a block; a closed terminal needs nothing."""
     before = None
     with suppress(termios.error):
         before = termios.tcgetattr(0)
@@ -132,7 +132,7 @@ def _restore_terminal() -> "Iterator[None]":
 
 
 def _read_keys() -> "Iterator[str]":
-    """Yield keys until the input ends; a key that sends a sequence, like an arrow, is none."""
+    """Yield keys until the input ends; skip keys that send a sequence, like arrows."""
     while True:
         try:
             pressed = os.read(0, _READ_SIZE).decode("latin-1")

@@ -1,4 +1,4 @@
-"""The exit codes and what they mean (contracts, section 4): for help, man pages and README."""
+"""The exit codes and their meaning, for help, man pages and README."""
 
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ _COMMANDS_OF_CODE = {
     24: (*DECIDING, *_STATE_READERS),
     27: (*DECIDING, *_STATE_READERS, *_WRITERS, "config", "audit", "replay", "suggest"),
 }
-# they change something, or answer by their code: an output that cannot be written is no error of theirs
+# they change something, or their exit code is the answer: an output that cannot be written is not their error
 _CHANGING = frozenset((
     *DECIDING, *_WRITERS, "undo", "stop", "resume", "approve", "deny", "stamp write", "config set", "config unset",
     "config edit", "rate reset", "rate purge",
@@ -37,7 +37,7 @@ _CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",)}
 
 
 def changes_something(command: str, options: "Mapping[str, object]") -> bool:
-    """Whether a command with these options does more than print."""
+    """Return whether a command with these options does more than print."""
     if command in _CHANGING_OPTIONS:
         return any(options[name] for name in _CHANGING_OPTIONS[command])
     return command in _CHANGING and not any(options[name] for name in _DRY_RUN_OPTIONS.get(command, ()))

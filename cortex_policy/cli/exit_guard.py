@@ -1,4 +1,4 @@
-"""What stands around every command: an output that may be gone, and errors that are told and end in their exit code."""
+"""Run every command: print its errors, return their exit code, and handle an output that cannot be written."""
 
 import errno
 import os
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def run_guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = lambda: False) -> int:
-    """Run a command and return its exit code, whatever becomes of what it prints.
+    """Run a command and return its exit code, even if its output cannot be written.
 
-    Where it did nothing but print, an output that could not be written ends with 3, unless its reader went away
-    (contracts, section 4). `changes` says, once the command has run, whether it did more, or answered by its code.
+    If the command only printed and its output could not be written, the exit code is 3, unless the reader closed the
+    pipe. `changes` tells, after the command ran, whether it did more than print, or its exit code is a decision.
     """
-    if sys.stdin is None:  # it was closed; the door has opened it on /dev/null
+    if sys.stdin is None:  # it was closed; `main` has opened it on /dev/null
         sys.stdin = os.fdopen(0, closefd=False)
     open_streams()
     try:
@@ -38,6 +38,6 @@ def run_guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = la
 
 
 def print_error(error: CortexPolicyError) -> None:
-    """Print an error and what helps."""
+    """Print an error and its hint."""
     hint = f"hint: {one_line(error.hint)}\n" if error.hint else ""
     sys.stderr.write(f"cortex-policy: {one_line(str(error))}\n{hint}")

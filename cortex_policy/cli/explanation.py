@@ -1,4 +1,4 @@
-"""How an account reads: each rule in a row with its line, and below what is near, what is allowed, and who can help."""
+"""Render an explanation: a row for each rule with its line, then the nearest value, what is allowed, who can help."""
 
 import os
 import re
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _WIDTH = 80
 _COLUMN = 11
 _MAX_ALLOWED_BYTES = 600  # bytes
-_NO_BREAK = "\0"  # a blank at which no line breaks: none is left in a text that was escaped
+_NO_BREAK = "\0"  # replaces a space at which no line breaks; an escaped text contains none
 _QUOTATION = re.compile("`[^`]*`")
 _STYLES = {PASSES: "32", DENIES: "1;31", FAILS: "1;31"}
 _NO_DENIAL = RuleStep("none denies", PASSES)
@@ -53,7 +53,7 @@ def _deciding_step(told: "CallExplanation") -> RuleStep:
 
 
 def _decision_lines(told: "CallExplanation", outcome: "CallOutcome") -> list[str]:
-    """Name the rule that decided, the file and line it went by, and the exit code with its reason."""
+    """Return the deciding rule, its file and line, and the exit code with its reason."""
     step = _deciding_step(told)
     line = f":{step.line}" if step.line else ""
     answer = outcome.error if outcome.error is not None else outcome.decision
@@ -75,7 +75,7 @@ def _step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
 
 
 def _hanging_indent(head: str, text: str, end: str = "") -> list[str]:
-    """Wrap a text behind its head; no quotation is broken, nor a word without a blank. The end is escaped already."""
+    """Wrap a text behind its head; quotations and long words are not broken. The end is escaped already."""
     glued = _QUOTATION.sub(lambda found: found[0].replace(" ", _NO_BREAK), printable(text))
     lines = wrap(f"{glued} {end}".strip(), _WIDTH - len(head), break_long_words=False, break_on_hyphens=False) or [""]
     heads = [head, *[" " * len(head)] * (len(lines) - 1)]
@@ -83,12 +83,12 @@ def _hanging_indent(head: str, text: str, end: str = "") -> list[str]:
 
 
 def nearest_phrase(rule: str, nearest: str) -> str:
-    """Say what comes nearest by a rule, '' where that is nothing to be given instead."""
+    """Return a phrase that names the nearest allowed value, '' if there is none."""
     return f"{_NEAREST[rule]} `{nearest}`" if nearest and rule in _NEAREST else ""
 
 
 def _advice_rows(told: "CallExplanation") -> list[tuple[str, ...]]:
-    """Return what would help, each with its label; the operator's command stays in one line, to be copied."""
+    """Return what would help, each with its label; the operator's command stays on one line, to be copied."""
     found, rule, steward = told.explanation, _deciding_step(told).rule, told.owner
     near = nearest_phrase(rule, found.nearest)
     allowed = _ALLOWED.get(rule, "") + join_words(found.allowed, _MAX_ALLOWED_BYTES) if found.allowed else ""
@@ -110,7 +110,7 @@ def _owner_phrase(steward: "Owner") -> str:
 
 
 def _relative_path(path: str) -> str:
-    """Return a path from the working directory on, if it lies there."""
+    """Return a path relative to the working directory if it is below it."""
     return path.removeprefix(_working_directory())
 
 

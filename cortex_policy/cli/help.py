@@ -1,4 +1,4 @@
-"""How commands show themselves: prose, then the examples of their docstring line by line, then options."""
+"""The help of commands: prose, then the examples of the docstring line by line, then options."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ _PROMPT = "$ "
 
 
 def split_examples(text: str | None) -> tuple[list[str], list[str]]:
-    """Split a docstring into the paragraphs of its prose, and its examples: the lines after a `$`."""
+    """Split a docstring into its paragraphs and its examples, which are the lines after a `$`."""
     paragraphs = (text or "").strip().split("\n\n")
     prose = [paragraph for paragraph in paragraphs if not paragraph.startswith(_PROMPT)]
     examples = [paragraph for paragraph in paragraphs if paragraph.startswith(_PROMPT)]
@@ -18,12 +18,12 @@ def split_examples(text: str | None) -> tuple[list[str], list[str]]:
 
 
 class _ExamplesHelp:
-    """Help with an `Examples` section; Typer itself runs the lines of a paragraph together."""
+    """Help with an `Examples` section; Typer itself joins the lines of a paragraph."""
 
     help: str | None
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Name arguments plainly; Typer puts them in braces."""
+        """Return the arguments' names without Typer's braces."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]  # type: ignore[misc]
 
     def format_help_text(self, _: Any, formatter: Any) -> None:
@@ -44,7 +44,7 @@ def _write_section(formatter: Any, title: str, lines: list[str]) -> None:
 
 
 class Command(_ExamplesHelp, TyperCommand):
-    """A command, which notes before it runs whether it does more than print."""
+    """A command that records before it runs whether it does more than print."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
@@ -58,7 +58,7 @@ class Group(_ExamplesHelp, TyperGroup):
 
 
 class DecisionCommand(Command):
-    """A command whose exit code is the answer: its help ends with what each means."""
+    """A command whose exit code is the decision: its help ends with all exit codes."""
 
     def format_epilog(self, _: Any, formatter: Any) -> None:
         """Write the exit codes."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 ROOT_HELP = "The directory that holds .cortex/policy."
-JSON_HELP = "Print one line of JSON."
+JSON_HELP = "Output JSON on a single line."
 
 
 def reject_nan(value: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""What is asked before something is done that an operator may regret: on a terminal, else by an option."""
+"""Ask on a terminal before something is done that an operator may regret; elsewhere an option must confirm it."""
 
 import sys
 import termios
@@ -13,24 +13,24 @@ from cortex_policy.core.text import printable
 from cortex_policy.state.writer_lock import LockWait, NotDoneError
 
 WideningOption = Annotated[
-    bool, typer.Option("--allow-widening", help="Save what may allow more than before, without being asked.")
+    bool, typer.Option("--allow-widening", help="Save without asking even if it may allow more than before.")
 ]
 WaitOption = Annotated[
     float,
     typer.Option(
-        "--wait", metavar="SECONDS", min=0, callback=reject_nan, help="Wait at most so long for another writer."
+        "--wait", metavar="SECONDS", min=0, callback=reject_nan, help="Wait up to SECONDS for another writer."
     ),
 ]
 
 
 def ask_yes_no(question: str, *, yes: bool) -> None:
-    """Ask on a terminal; raise NotDone for anything but a yes."""
+    """Ask on a terminal; raise NotDoneError unless the answer is yes."""
     if not yes and _read_answer(f"{question} [y/N]", "--yes").lower() not in {"y", "yes"}:
         raise NotDoneError("cancelled")
 
 
 def ask_widening(verdict: str, *, allowed: bool) -> None:
-    """Ask for the word `widen` where something may allow more than before; raise NotDone for any other."""
+    """Ask for the word `widen` if a change may allow more than before; raise NotDoneError for any other answer."""
     if allowed or not widens(verdict):
         return
     if _read_answer("it may allow more than before; type `widen` to save it", "--allow-widening") != "widen":
@@ -38,17 +38,17 @@ def ask_widening(verdict: str, *, allowed: bool) -> None:
 
 
 def lock_wait(wait_seconds: float) -> LockWait:
-    """Return how long to wait for another writer; who sits at a terminal is told for whom."""
+    """Return how long to wait for another writer; on a terminal, its name is printed."""
     return LockWait(wait_seconds, _print_on_terminal)
 
 
 def is_attended() -> bool:
-    """Whether somebody is there who sees what is shown, and can be asked."""
+    """Return whether a person can see the output and answer: all three streams are a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def ask_text(question: str, default: str = "") -> str:
-    """Ask for a word, the default where the answer is empty; raise NotDone at the end of input."""
+    """Ask for a word; return the default for an empty answer, raise NotDoneError at the end of input."""
     typer.echo(printable(f"{question} [{default}]" if default else question) + ": ", nl=False, err=True)
     line = _read_line()
     if not line:
@@ -59,11 +59,11 @@ def ask_text(question: str, default: str = "") -> str:
 
 def _read_answer(question: str, option: str) -> str:
     if not is_attended():
-        raise NotDoneError("nobody is there to be asked", f"say it with `{option}`")
+        raise NotDoneError("this needs confirmation, and there is no terminal to ask on", f"add `{option}`")
     with suppress(termios.error):
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # what was typed before the question is no answer to it
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)  # drop what was typed before the question
     typer.echo(f"{printable(question)}: ", nl=False, err=True)
-    return _read_line().strip()  # nothing at the end of input, which is no yes
+    return _read_line().strip()  # empty at the end of input, which is not a yes
 
 
 def _print_on_terminal(sentence: str) -> None:
@@ -72,7 +72,7 @@ def _print_on_terminal(sentence: str) -> None:
 
 
 def _read_line() -> str:
-    """Read a line, nothing at the end of input, or where the terminal is gone."""
+    """Read a line; return '' at the end of input or if the terminal is gone."""
     try:
         return sys.stdin.buffer.readline().decode("utf-8", "surrogateescape")
     except OSError:

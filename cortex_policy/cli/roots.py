@@ -1,4 +1,4 @@
-"""The root of a command that looks, proves or writes."""
+"""Find the root of a command that does not decide."""
 
 import sys
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def find_inner_root(named: str | None) -> "Root":
-    """Find it, of several the inner one, and say so on standard error; raise GrantError where there is none."""
+    """Find the innermost root and print a note if there are outer ones; raise GrantError if there is none."""
     root, outer = roots.find_inner_root(named)
     if outer:
         others = " and ".join(f"`{path}`" for path in outer)
@@ -21,7 +21,7 @@ def find_inner_root(named: str | None) -> "Root":
 
 
 def inner_root_name(named: str | None) -> str | None:
-    """Return the same as a name, for what finds the root itself, and says where there is none."""
+    """Return the innermost root as a name for functions that find the root themselves; None if there is none."""
     try:
         root = find_inner_root(named)
     except GrantError as error:

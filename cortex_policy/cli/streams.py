@@ -1,4 +1,4 @@
-"""The two streams by which everything printed leaves: no terminal or job acts on it, and no error of theirs ends us."""
+"""Standard output and error: texts are escaped so that no terminal or CI job acts on them; write errors are kept."""
 
 import errno
 import os
@@ -16,15 +16,15 @@ _STYLE = re.compile(r"(\x1b\[[0-9;]*m)")
 
 
 class RawStream:
-    """A stream that goes on when it cannot be written: its error is kept, and is no error of the answer."""
+    """A stream that records a write error instead of raising it, so that the exit code stays the same."""
 
     def __init__(self, stream: "TextIO") -> None:
-        """Take the stream of Python, which may be closed, full or broken."""
+        """Take Python's stream, which may be closed, full or broken."""
         self._stream = stream
         self.failure: OSError | None = None
 
     def write(self, text: str) -> int:
-        """Write a text as it is."""
+        """Write a text unescaped."""
         try:
             return self._stream.write(text)
         except OSError as error:
@@ -34,7 +34,7 @@ class RawStream:
         return len(text)
 
     def write_bytes(self, data: bytes) -> None:
-        """Write what was asked for byte for byte."""
+        """Write bytes unchanged."""
         self.flush()
         try:
             self._stream.buffer.write(data)
@@ -42,7 +42,7 @@ class RawStream:
             self._record_failure(error)
 
     def flush(self) -> None:
-        """Pass on what was written."""
+        """Flush the stream."""
         try:
             self._stream.flush()
         except OSError as error:
@@ -54,23 +54,23 @@ class RawStream:
         self.failure = self.failure or error
 
     def __getattr__(self, name: str) -> "Any":
-        """Answer for the stream, but hand out no way around this one."""
+        """Return an attribute of the stream, but not its `buffer`, which would bypass this class."""
         if name == "buffer":
             raise AttributeError(name)
         return getattr(self._stream, name)
 
 
 class EscapingStream:
-    """What `print` and its like find as a standard stream."""
+    """The standard stream that `print` uses."""
 
     raw: "RawStream"
 
     def __init__(self, raw: RawStream, *, keeps_styles: bool = False) -> None:
-        """Take where it goes; with styles, colours pass, and nothing else that begins with an escape."""
+        """Take the stream below; with `keeps_styles`, colour sequences pass, and no other escape sequence."""
         self.raw, self._keeps_styles, self._line = raw, keeps_styles, ""
 
     def write(self, text: str) -> int:
-        """Write a text, escaped with what the line holds already."""
+        """Write a text, escaped in the context of its line so far."""
         parts = _STYLE.split(text) if self._keeps_styles else [text]
         for index, part in enumerate(parts):
             self.raw.write(part if index % 2 else self._escape(part))
@@ -84,33 +84,33 @@ class EscapingStream:
         return shown
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Return whether the stream is a terminal."""
         return bool(self.raw.isatty())
 
     def __getattr__(self, name: str) -> "Any":
-        """Answer for the stream below."""
+        """Return an attribute of the stream below."""
         return getattr(self.raw, name)
 
 
 def open_streams() -> None:
-    """Put both streams in the place of Python's, where they are not yet."""
+    """Replace Python's two streams by ours, once."""
     sys.stdout, sys.stderr = _wrap_stream(sys.stdout, 1), _wrap_stream(sys.stderr, 2)
 
 
 def raw_stream(stream: "TextIO") -> "TextIO":
-    """Return the way by which a text leaves as it is: bars that move, commands that a job is meant to read."""
+    """Return the unescaped stream: for progress bars, and for commands that a CI job is meant to read."""
     return stream.raw if isinstance(stream, EscapingStream) else stream  # type: ignore[return-value]
 
 
 def styled_stream(stream: "TextIO") -> "TextIO":
-    """Return the way by which colours pass, for a text whose values are escaped."""
+    """Return a stream that lets colours pass, for a text whose values are escaped already."""
     if not isinstance(stream, EscapingStream):
         return stream
     return EscapingStream(stream.raw, keeps_styles=stream.isatty())  # type: ignore[return-value]
 
 
 def write_bytes(data: bytes) -> None:
-    """Write bytes that were asked for to standard output."""
+    """Write bytes to standard output unchanged."""
     out = sys.stdout
     if isinstance(out, EscapingStream):
         out.raw.write_bytes(data)
@@ -120,14 +120,14 @@ def write_bytes(data: bytes) -> None:
 
 
 def write_line(line: str) -> bool:
-    """Write a line to standard output at once; false once it cannot be written."""
+    """Write a line to standard output at once; return False if it cannot be written."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
     return stdout_error() is None
 
 
 def stdout_error() -> "OSError | None":
-    """Return what kept standard output from being written."""
+    """Return the error that kept standard output from being written."""
     return getattr(sys.stdout, "failure", None)
 
 

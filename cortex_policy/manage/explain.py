@@ -1,4 +1,4 @@
-"""The account of an answer: its explanation, from the bytes it was decided on, and who could change it."""
+"""Explain the outcome of a call from the bytes it was decided on, and find who could change it."""
 
 from contextlib import suppress
 
@@ -41,7 +41,7 @@ _CHANGED_NOTE = "the grant has changed since the decision, so no lines are named
 
 
 class CallExplanation(Value):
-    """An explanation, the grant's file as far as it is known, who may run the command, and what is not known."""
+    """An explanation, the grant's file if known, the owner who may run the command, and a note."""
 
     explanation: Explanation
     file: str | None = None
@@ -50,7 +50,7 @@ class CallExplanation(Value):
 
 
 class _DecidedCall(Value):
-    """A decision beside what it was made of, all of it known."""
+    """A decision and everything it was made from."""
 
     grant: "Grant"
     args: "dict[str, object]"
@@ -64,7 +64,7 @@ def explain_call(outcome: "CallOutcome") -> CallExplanation:
     """Explain a decision, or the error that prevented one."""
     call = outcome.call
     grant, args, settings, error = outcome.grant, outcome.args, outcome.settings, outcome.error
-    if error is not None and _is_audit_error(error):  # it is opened before any rule is asked
+    if error is not None and _is_audit_error(error):  # it is opened before any rule is checked
         return _explain_failure(call, error, "audit")
     origin = grant.origin if grant is not None else None
     if grant is None or args is None or settings is None or origin is None:
@@ -85,7 +85,7 @@ def explain_call(outcome: "CallOutcome") -> CallExplanation:
 def _decide_without_rate(
     call: "Call", grant: "Grant", args: "dict[str, object]", settings: "Settings"
 ) -> Decision | None:
-    """Return a decision by all rules but the rate, which could not be asked; None where it was not that alone."""
+    """Return the decision without the rate rule, whose state is unavailable; None if another rule fails too."""
     try:
         request = build_request(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
     except CortexPolicyError:
@@ -109,13 +109,13 @@ def _explain(call: "Call", decided: _DecidedCall, text: bytes) -> Explanation:
 
 
 def _waits_for_human(decision: Decision) -> bool:
-    """Whether a human was asked for a call and has not answered."""
+    """Return whether a call waits for a human's answer."""
     approval = decision.approval
     return decision.reason is APPROVAL_REQUIRED and approval is not None and approval.status == WAITING
 
 
 def _file_of_remedy(decided: _DecidedCall) -> str:
-    """Return the path of what an operator's command would change."""
+    """Return the path of the file that the operator's command would change."""
     decision = decided.decision
     if _waits_for_human(decision):
         return approvals_file(decided.settings)
@@ -130,7 +130,7 @@ def _file_of_remedy(decided: _DecidedCall) -> str:
 
 
 def _read_decided_bytes(root: str, grant_id: str, digest: str | None) -> bytes | None:
-    """Return the bytes that were decided on, None where the file holds others by now, or cannot be read."""
+    """Return the bytes the decision was made from, None if the file has changed or cannot be read."""
     with suppress(OSError, GrantError), PolicyDirectory(TrustCheck(Root(root, named=True)), "tools") as tools:
         data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
         if sha256(data).hexdigest() == digest:
@@ -139,19 +139,19 @@ def _read_decided_bytes(root: str, grant_id: str, digest: str | None) -> bytes |
 
 
 def _sensitive_setting(root: str) -> "SettingValue | None":
-    """Return where it is set what becomes of calls for sensitive data, None where nobody can know."""
+    """Return the effective `sensitive` setting, None if it is the default or unreadable."""
     from cortex_policy.core.settings import resolve_setting  # noqa: PLC0415 - only where something is set
     from cortex_policy.state.settings import read_layers  # noqa: PLC0415
 
     try:
         winner = resolve_setting(read_layers(root, asks_all=False), "sensitive").effective
-    except CortexPolicyError:  # they changed since, and cannot be believed any more
+    except CortexPolicyError:  # they changed since, and are invalid now
         return None
     return winner if winner.source else None
 
 
 def _unset_command(written: "SettingValue | None") -> tuple[str, str]:
-    """Return the command that takes back what is set, or a sentence that says where."""
+    """Return the command that undoes a setting, and a sentence that says where it is set."""
     if written is None:
         return "", ""
     if written.place == "environment":
@@ -161,7 +161,7 @@ def _unset_command(written: "SettingValue | None") -> tuple[str, str]:
 
 
 def _is_audit_error(error: CortexPolicyError) -> bool:
-    """Whether it is the audit log that could not be written."""
+    """Return whether the error is that the audit log cannot be written."""
     if error.reason is not STATE_UNAVAILABLE:
         return False
     from cortex_policy.state.audit_errors import AuditLogError  # noqa: PLC0415 - few calls fail so
@@ -170,7 +170,7 @@ def _is_audit_error(error: CortexPolicyError) -> bool:
 
 
 def _explain_failure(call: "Call", error: CortexPolicyError, stage: str = "") -> CallExplanation:
-    """Return the account of a call for which no rule was asked."""
+    """Explain a call that failed before any rule was checked."""
     stage = stage or ("stop" if error.reason is STOPPED else str(error.reason).partition("_")[0])
     verdict = DENIES if error.reason is STOPPED else FAILS
     faults = _grant_error_steps(error)
@@ -180,7 +180,7 @@ def _explain_failure(call: "Call", error: CortexPolicyError, stage: str = "") ->
     path = _path_to_fix(error)
     note = ""
     if error.reason is GRANT_UNSAFE:
-        note = "root alone can run that" if "chown " in error.hint else "whoever owns it can mend it, or root"
+        note = "root alone can run that" if "chown " in error.hint else "its owner or root can fix it"
     return CallExplanation(told, error.file, owner_of(path) if path and error.hint else None, note)
 
 
@@ -191,7 +191,7 @@ def _error_message(call: "Call", error: CortexPolicyError) -> str:
 
 
 def _path_to_fix(error: CortexPolicyError) -> str:
-    """Return the path of what is to be written so that a call can be decided, '' where that is not one place."""
+    """Return the path of the file to fix so that the call can be decided, '' if that is not one file."""
     if error.root is None:
         return ""
     policy = f"{error.root.rstrip('/')}/.cortex/policy"
@@ -201,7 +201,7 @@ def _path_to_fix(error: CortexPolicyError) -> str:
 
 
 def _grant_error_steps(error: CortexPolicyError) -> list[RuleStep]:
-    """Return the first places in which a grant is none, as `validate` finds them."""
+    """Return a step for each of the first errors that `validate` finds in the grant."""
     if error.reason is not GRANT_INVALID or error.root is None or error.file is None:
         return []
     grant_id = error.file.rpartition("/")[2].removesuffix(".json")

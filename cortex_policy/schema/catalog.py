@@ -65,7 +65,7 @@ RULES = (
     Rule("file-unreadable", ERROR, "it cannot be read", "what nobody can read allows nothing"),
     Rule("file-unsafe", WARNING, "others could change it", "`check` refuses it, see `cortex-policy check --help`"),
     Rule("file-name", WARNING, "its name is no id", "no check can name it"),
-    Rule("file-stray", WARNING, "it is nothing of ours", "grants are `<id>.json` in `.cortex/policy/tools`, and nothing else is read there"),
+    Rule("file-stray", WARNING, "unexpected file", "grants are `<id>.json` in `.cortex/policy/tools`, and nothing else is read there"),
     Rule("file-outside", NOTE, "it lies outside of `.cortex/policy/tools`", "no check finds it there"),
     Rule("file-none", WARNING, "a root has no grants", "it denies every call, and a gate that looks at nothing lets everything through"),
     Rule("file-ignore", NOTE, "the `.gitignore` beside the grants lacks a line", "git would commit, or remove, what is there for a while or is nobody else's: a writer's lock, a stop, the history, a text that was not saved"),

@@ -69,7 +69,7 @@ def wrong_key_error(place: str, file: str, name: str, value: object) -> GrantErr
 def wrong_variable_error(variable: str, text: str, setting: Setting | None) -> GrantError:
     """Return the error for a variable that is no setting, or not one with this value."""
     if setting is None:
-        return invalid_error(variable, "it is no setting", _variable_hint(variable))
+        return invalid_error(variable, "unknown setting", _variable_hint(variable))
     what = f"it is {quote_value(text)}" if text else "it is empty"
     return invalid_error(variable, what, f"it must be {setting.expected}; unset it to leave it to others")
 

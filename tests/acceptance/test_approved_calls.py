@@ -60,7 +60,7 @@ def test_a_denial_names_the_request_and_the_command_that_approves_it(door: Door)
     refused = run("approve", request_id)
     assert (refused.returncode, refused.stdout) == (3, "")
     assert "  path       docs/x -> " in refused.stderr
-    assert refused.stderr.endswith("nobody is there to be asked\nhint: say it with `--yes`\n")
+    assert refused.stderr.endswith("this needs confirmation, and there is no terminal to ask on\nhint: add `--yes`\n")
     done = run("approve", request_id, "--yes")
     assert (done.returncode, done.stdout) == (0, f"approved {request_id}: records read\n")
     assert run("approve", request_id, "--yes").stdout == f"nothing to do: approved {request_id}: records read\n"

@@ -82,7 +82,7 @@ def test_words_and_files_that_are_none_are_told(log: Path, monkeypatch: pytest.M
     call()
     assert "is no digest" in run("audit", "verify", "--expect", "abc", code=2).stderr
     assert "is no reason" in run("audit", "show", "--reason", "because", code=2).stderr
-    assert "is no time" in run("audit", "stats", "--since", "x", code=2).stderr
+    assert "unknown time" in run("audit", "stats", "--since", "x", code=2).stderr
     assert "no policy root" in run("audit", "show", "--root", "/nowhere", code=25).stderr
     assert run("audit", "verify", str(log.parent), code=3).stderr
     monkeypatch.delenv("CORTEX_AUDIT_LOG")

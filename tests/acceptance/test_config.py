@@ -20,7 +20,7 @@ def test_a_setting_is_set_seen_hidden_and_unset(root: Path, mine: Path) -> None:
     """From the first write to the last; each says what it did in one line."""
     project = root / ".cortex/policy/config.toml"
     done = run("config", "set", "sensitive", "ask")
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"`sensitive` is `ask` in `{mine}`\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"set `sensitive` to `ask` in `{mine}`\n", "")
     assert run("config", "set", "sensitive", "ask").stdout.startswith("nothing to do: ")
     assert run("config", "set", "sensitive", "deny", "--project").returncode == 0
     assert run("config", "get", "sensitive").stdout == "deny\n"
@@ -62,7 +62,7 @@ def test_where_there_is_no_root_the_others_count(tmp_path: Path, mine: Path, mon
     [
         (("set", "sensitve", "ask"), 2, "did you mean `sensitive`?"), (("set", "stamp", "on"), 2, "`off` or `require`"),
         (("get", "stamps"), 2, "did you mean `stamp`?"), (("set", "stamp", "off", "--user", "--project"), 2, "exclude each other"),
-        (("edit",), 3, "it needs a terminal"), (("set", "validate.suppress", "x", "--project"), 2, "config edit --project"),
+        (("edit",), 3, "an editor needs a terminal"), (("set", "validate.suppress", "x", "--project"), 2, "config edit --project"),
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("mine")
@@ -120,8 +120,8 @@ def test_what_loosens_needs_a_word_or_an_option(mine: Path) -> None:
     for words in (("set", "stamp", "off"), ("unset", "stamp")):
         refused = run("config", *words)
         assert (refused.returncode, mine.read_text()) == (3, 'stamp = "require"\n')
-        assert refused.stdout == "config.toml\tstamp\twidened\trequire becomes off\nconfig.toml\tin all\twidened\t\n"
-        assert "say it with `--allow-widening`" in refused.stderr
+        assert refused.stdout == "config.toml\tstamp\twidened\trequire becomes off\nconfig.toml\toverall\twidened\t\n"
+        assert "add `--allow-widening`" in refused.stderr
     for word, code in (("yes", 3), ("widen", 0)):
         terminal = Terminal("config", "unset", "stamp")
         terminal.answer("type `widen` to save it: ", word)
@@ -134,5 +134,5 @@ def test_settings_of_another_place_that_are_wrong_do_not_hide_what_was_written(r
     (root / ".cortex/policy/config.toml").write_text("x = 1\n")
     done = run("config", "set", "sensitive", "ask")
     assert (done.returncode, mine.read_text()) == (0, 'sensitive = "ask"\n')
-    assert "warning: every check is answered with no: " in done.stderr
+    assert "warning: every check is denied: " in done.stderr
     assert "hint: " in done.stderr

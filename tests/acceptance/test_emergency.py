@@ -162,7 +162,7 @@ def test_who_stopped_first_is_who_is_told(stop: Path) -> None:
     ended = json.loads(run("resume", "--json").stdout)
     assert (ended["changed"], ended["ended"]["reason"], ended["stopped"]) == (True, kept, None)
     assert json.loads(run("resume", "--json").stdout)["changed"] is False
-    assert run("resume").stdout.startswith("nothing to do: no stop stands in ")
+    assert run("resume").stdout.startswith("nothing to do: there is no stop in ")
 
 
 @pytest.mark.parametrize("reason", ["the token leaked", "a\nb\x1b[31m\u202e", "é" * 500, "x" * 399, "", "\udcff"])
@@ -244,7 +244,7 @@ def test_the_host_is_stopped(tmp_path: Path, shell: str) -> None:
     run("stop")
     still = on_host(shell, *PROGRAM, "resume", code=0)
     assert "resumed; it was stopped by" in still.stdout
-    assert still.stderr.startswith("stopped still ")
+    assert still.stderr.startswith("still stopped ")
     assert on_host(shell, *PROGRAM, "list", code=0).stderr.startswith("stopped ")
     on_host("true", *PROGRAM, "check", "git", "tree", code=0)
     on_host("mkdir /etc/cortex-policy", *PROGRAM, "check", "git", "tree", code=0)

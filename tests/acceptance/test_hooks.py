@@ -267,7 +267,7 @@ def test_a_layout_of_ones_own_is_shown_and_not_written(repository: Repository) -
     came, said = repository.commit()
     assert came == PASSED | {"fmt": "Failed"}
     assert '+  "tool": "git",' in said
-    assert "hint: lay out with `cortex-policy fmt`" in said
+    assert "hint: format with `cortex-policy fmt`" in said
     assert file.read_bytes() == before
 
 
@@ -351,6 +351,6 @@ def test_a_configuration_that_is_there_is_kept_and_what_to_put_in_it_is_printed(
     assert file.read_text() == before
     file.write_text(before + made["hooks"]["block"])
     kept.run("pre-commit", "validate-config")
-    assert "nothing to do: the hooks stand in" in kept.run("cortex-policy", "init", "--pre-commit")
+    assert "nothing to do: the hooks are in" in kept.run("cortex-policy", "init", "--pre-commit")
     shutil.copy(place.template / file.name, file)
-    assert "nothing to do: the hooks stand in" in kept.run("cortex-policy", "init", "--pre-commit")
+    assert "nothing to do: the hooks are in" in kept.run("cortex-policy", "init", "--pre-commit")

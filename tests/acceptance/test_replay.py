@@ -129,9 +129,9 @@ def test_what_is_suggested_can_be_typed(log: Path) -> None:
     """And then nothing is left to suggest."""
     done = run("suggest", str(log))
     assert "git: would have allowed 2 calls: push" in done.stdout
-    assert done.stdout.endswith("of 2 denied calls: 1 change for 2\n")
+    assert done.stdout.endswith("2 denied calls: 1 change would allow 2 of them\n")
     found = json.loads(run("suggest", str(log), "--grant", "git", "--json").stdout)
     words = shlex.split(found["suggestions"][0]["command"])
     assert words == ["cortex-policy", "set", "git", "--allow", "push"]
     run(*words[1:], "--allow-widening")
-    assert run("suggest", str(log)).stdout == "of 2 denied calls: 0 changes for 0, 2 pass by now\n"
+    assert run("suggest", str(log)).stdout == "2 denied calls: 0 changes would allow 0 of them, 2 are allowed already\n"

@@ -33,7 +33,7 @@ def test_the_log_says_who_did_what_and_what_it_widened(written: Path) -> None:
     assert [line[0] for line in lines] == ["4", "3", "2", "1"]
     assert [line[3] for line in lines] == ["set git", "rename model-gateway, gateway", "set git", "stamp write"]
     assert [line[4] for line in lines] == [
-        "narrowed", "same", "widened: adds push; 30 becomes 60 a minute", "stamped as they stood; no way back",
+        "narrowed", "same", "widened: adds push; 30 becomes 60 a minute", "recorded as found; cannot be undone",
     ]  # fmt: skip
     assert all(line[1].endswith("Z") and line[2] for line in lines)
     assert [line.split("\t")[0] for line in run("log", "gateway").stdout.splitlines()] == ["3", "1"]
@@ -122,7 +122,7 @@ def test_the_word_is_asked_for_on_a_terminal(written: Path) -> None:
         (["--to", "-1"], 2, "--to"),
         (["../x"], 20, "cannot be an id"),
         (["--to", "9"], 3, "the stamp is at version 4, not at version 9 yet"),
-        (["--to", "0"], 3, "version 1 stamped what stood there"),
+        (["--to", "0"], 3, "version 1 recorded existing grants"),
         (["nothing"], 3, "does not know a write of `nothing`"),
     ],
 )
@@ -141,7 +141,7 @@ def test_a_hand_edit_is_looked_at_first(written: Path) -> None:
     run("stamp", "write")
     assert "version 5 accepted a hand edit of `git`" in run("undo", code=3).stderr
     assert "5\t" in run("log", "-n", "1").stdout
-    assert run("log", "-n", "1").stdout.endswith("\tstamp write git\tedited by hand, and accepted\n")
+    assert run("log", "-n", "1").stdout.endswith("\tstamp write git\thand edit, accepted\n")
     run("undo", "--to", "1", "--allow-widening")
 
 

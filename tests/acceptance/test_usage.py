@@ -16,7 +16,7 @@ SAID = [
         "diff git git --fail-on same",
         "cortex-policy diff: invalid value for '--fail-on': 'same' is not one of 'widened'",
     ),
-    ("diff git git --json --markdown", "cortex-policy diff: invalid value: --json and --markdown exclude each other"),
+    ("diff git git --json --markdown", "cortex-policy diff: invalid value: --json and --markdown cannot be combined"),
     ("test --fail-under nan", "cortex-policy test: invalid value for '--fail-under': nan is no number"),
     ("set git --rate 3 --wait NaN", "cortex-policy set: invalid value for '--wait': nan is no number"),
     ("stamp wait --timeout nan", "cortex-policy stamp wait: invalid value for '--timeout': nan is no number"),

@@ -111,14 +111,14 @@ def test_several_formats_come_from_one_run(root: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--output", "xml"], "there is no format `xml`"),
+        (["--output", "xml"], "unknown format `xml`"),
         (["--output", "json", "--output", "text"], "is named once"),
         (["--output", "json=a", "--output", "sarif=a"], "is named once"),
         (["--output", "json="], "is named once"),
         (["--select", "scope-ded"], "did you mean `scope-dead`"),
         (["--ignore", "x"], "there is no rule `x`"),
         (["-", "-"], "can be read once"),
-        (["-", "--fix"], "standard input cannot be mended"),
+        (["-", "--fix"], "standard input cannot be fixed"),
         (["--nope"], "no such option"),
         (["--stric"], "--strict"),
     ],
@@ -175,7 +175,7 @@ def test_fix_mends_what_is_certain_and_says_what_is_left(root: Path) -> None:
     )
     before = (tools / "git.json").read_bytes()
     done = run("--fix", code=1)
-    assert "mended `.cortex/policy/tools/x.json`, version 1" in done.stderr
+    assert "fixed `.cortex/policy/tools/x.json`, version 1" in done.stderr
     assert (
         tools / "x.json"
     ).read_text() == '{"tool": "x",\n "actions": ["a"], "rate": {"perMinute": 1}, "fsScope": ["a/**"]}\n'
@@ -190,7 +190,7 @@ def test_what_cannot_be_mended_is_said(root: Path) -> None:
     run_command("stamp", "write")
     (tools / "x.json").write_text(json.dumps(SOUND | {"actions": ["a", "a"]}))
     done = run("--fix", code=3)
-    assert "not mended: `.cortex/policy/tools/x.json`: grant differs from its stamp" in done.stderr
+    assert "not fixed: `.cortex/policy/tools/x.json`: grant differs from its stamp" in done.stderr
     assert "cortex-policy stamp write" in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""`approvals`: what waits for a human, and what was answered."""
+"""`approvals`: list requests that wait for a human, and the last answers."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,13 +22,13 @@ def approvals(
     ] = None,
     root: RootOption = None,
     *,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on until it is ended, and show what changes.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep running and show what changes.")] = False,
     json: JsonOption = False,
 ) -> None:
     """List the calls that wait for a human.
 
-    It lists the last answers too, of all roots whose calls this user makes; `--root` names one. With `--watch` it draws
-    them on a terminal until `q`; in a pipe it prints a line for each change.
+    It also lists the last answers. It includes all roots whose calls this user makes; `--root` names one. With
+    `--watch` it draws them on a terminal until `q`; in a pipe it prints a line for each change.
 
     $ cortex-policy approvals
     $ cortex-policy approvals 1f0c9a7e

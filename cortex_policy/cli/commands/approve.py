@@ -1,4 +1,4 @@
-"""`approve` and `deny`: a human's answer to a call that waits for one."""
+"""`approve` and `deny`: answer a request that waits for a human."""
 
 from typing import Annotated
 
@@ -24,9 +24,9 @@ def approve(
 ) -> None:
     """Allow one call that waits for a human, once.
 
-    It shows the call and asks; where no terminal is, it takes `--yes`. The approval fits this very call: the same grant
-    as it stands, action, arguments, paths, directory, cost and user. It is used up by the call, and ends with the
-    setting `approvals.timeout_seconds`. The rate still counts.
+    It shows the call and asks; without a terminal it takes `--yes`. The approval fits only this call: the same grant,
+    unchanged, and the same action, arguments, paths, directory, cost and user. The call uses it up, and it expires
+    after the setting `approvals.timeout_seconds`. The rate still counts.
 
     $ cortex-policy approve 1f0c9a7e
     $ cortex-policy approve 1f0c9a7e --yes --json
@@ -43,10 +43,10 @@ def approve(
 
 
 def deny(request_id: RequestArgument, root: RootOption = None, *, json: JsonOption = False) -> None:
-    """Refuse a call that waits for a human.
+    """Deny a call that waits for a human.
 
-    It also takes back an approval that was not used yet. A `check` that waits for the answer ends at once, and the same
-    call is not put to a human again until the setting `approvals.timeout_seconds` is over.
+    It also revokes an approval that was not used yet. A `check` that waits for the answer ends at once. For the time of
+    the setting `approvals.timeout_seconds`, the same call is denied without a new request.
 
     $ cortex-policy deny 1f0c9a7e
     """

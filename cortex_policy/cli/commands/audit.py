@@ -1,4 +1,4 @@
-"""`audit`: whether the log still is what was written, and what it says."""
+"""`audit`: verify the log, follow it, and look up calls."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +29,7 @@ SinceOption = Annotated[
 def audit() -> None:
     """Verify the audit log, follow it, or look calls up.
 
-    The setting `audit.file` names it. Without `--root` the calls of all roots are meant.
+    The setting `audit.file` names it. Without `--root`, calls of all roots are included.
     """
 
 
@@ -38,14 +38,14 @@ def verify(
     logs: LogsArgument = None,
     *,
     expected: Annotated[
-        str | None, typer.Option("--expect", metavar="HEAD", help="Fail where no line has this digest.")
+        str | None, typer.Option("--expect", metavar="HEAD", help="Fail if no line has this digest.")
     ] = None,
     json: JsonOption = False,
 ) -> None:
     """Verify the chain of digests through the log.
 
-    It ends with 1 where lines were changed, lost, moved or doubled. Who can write the file can write all of it anew,
-    or cut its end: keep the head that is printed elsewhere, and expect it next time.
+    The exit code is 1 if lines were changed, lost, moved or doubled. Anyone who can write the file can replace it, or
+    cut its end: keep the printed head elsewhere, and pass it as `--expect` next time.
 
     $ cortex-policy audit verify
     $ cortex-policy audit verify audit.jsonl.1 audit.jsonl
@@ -80,9 +80,9 @@ def show(
         str | None, typer.Option("--reason", metavar="WORD", help="Only answers with this reason.")
     ] = None,
     denied: Annotated[bool, typer.Option("--denied", help="Only calls that were not allowed.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print each event as it was logged, one a line.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the logged events as JSON, one per line.")] = False,
 ) -> None:
-    """List the calls in the log, a line each, the oldest first.
+    """List the calls in the log, one per line, oldest first.
 
     $ cortex-policy audit show --since 24h --denied
     $ cortex-policy audit show --grant git --reason rate_limited --json
@@ -109,7 +109,7 @@ def stats(
 ) -> None:
     """Count the calls in the log, over time and by grant.
 
-    On a terminal with a plot of what was allowed and denied; in a pipe one line for each number. Times are UTC.
+    On a terminal it draws bars of allowed and denied calls; in a pipe it prints one line per number. Times are UTC.
 
     $ cortex-policy audit stats --since 7d
     $ cortex-policy audit stats --json

@@ -1,4 +1,4 @@
-"""`audit tail`: the last calls, and those that come."""
+"""`audit tail`: print the last calls, and follow the log."""
 
 from typing import Annotated
 
@@ -18,9 +18,9 @@ def tail(
     ] = None,
     root: OfRootOption = None,
     *,
-    number: Annotated[int, typer.Option("-n", "--number", metavar="N", min=0, help="Begin with so many lines.")] = 10,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on with each call, through rotations.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print each event as it was logged, one a line.")] = False,
+    number: Annotated[int, typer.Option("-n", "--number", metavar="N", min=0, help="Show the last N lines.")] = 10,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep printing new calls, also after rotations.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the logged events as JSON, one per line.")] = False,
 ) -> None:
     """Show the last calls in the log, and follow it.
 
@@ -42,7 +42,7 @@ def tail(
 
 
 def _wait_for_close() -> bool:
-    """Wait a moment; true once nobody reads what is printed."""
+    """Wait for the poll interval; return True once the reader has closed the pipe."""
     import select  # noqa: PLC0415 - only to follow
 
     reader = select.poll()

@@ -1,4 +1,4 @@
-"""`check`, read by Typer where the words are not plain; the answer comes from the same room."""
+"""`check` and `enforce` for Typer: `main` handles plain command lines itself; both call `decide_call`."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ def check(  # noqa: PLR0913 - the options of a call
     ] = None,
     root: Annotated[list[str] | None, check_options.value_option("DIR", ROOT_HELP)] = None,
     wait: Annotated[
-        list[str] | None, check_options.value_option("SECONDS", "Wait at most so long for budget, 0 to 3600.")
+        list[str] | None, check_options.value_option("SECONDS", "Wait up to SECONDS for budget, 0 to 3600.")
     ] = None,
     cost: Annotated[list[str] | None, check_options.value_option("N", "Count as N calls instead of one.")] = None,
     peek: Annotated[int, check_options.flag_option("--peek", sentence="Decide, but count nothing.")] = 0,
@@ -36,7 +36,7 @@ def check(  # noqa: PLR0913 - the options of a call
     ] = 0,
     explain: Annotated[
         int,
-        check_options.flag_option("--explain", sentence="Also print how each rule went, by which line of the grant."),
+        check_options.flag_option("--explain", sentence="Also print the result of each rule, with its line."),
     ] = 0,
     json: Annotated[int, check_options.flag_option("--json", sentence=JSON_HELP)] = 0,
     quiet: Annotated[
@@ -45,14 +45,14 @@ def check(  # noqa: PLR0913 - the options of a call
 ) -> None:
     """Decide a call, and count it if it is allowed.
 
-    Only exit code 0 is yes. 10-19 is no; 20-29 could not decide, which is a no as well. A no says on stderr which rule
-    denied and what would be allowed.
+    Only exit code 0 means allowed. 10-19 mean denied; 20-29 mean that no decision was possible, which denies the call
+    too. A denial names on stderr the rule that denied and what would be allowed.
 
-    An argument is a path by its name (as `path`, `file`, `dest`, `cwd`, and what ends in the word path, file, dir or
-    folder, as `outputPath` or `log_file`, where it holds text), or by `"format": "path"` in the grant. `--path` is the
-    argument `path`. docs/explain.md has all names.
+    An argument is a path if the grant declares `"format": "path"`, or by its name: `path`, `file`, `dest`, `cwd`, and
+    text in names that end in path, file, dir or folder, such as `outputPath` or `log_file`. `--path` is the argument
+    `path`. docs/explain.md lists all names.
 
-    `--help` and `--version` are understood only as the sole word after `check`.
+    Use `check --help` and `check --version` on their own: with other words they are usage errors.
 
     $ cortex-policy check git tree --path docs/x || exit
     $ cortex-policy check git tree --path docs/x --peek --json

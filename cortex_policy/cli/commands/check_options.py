@@ -1,4 +1,4 @@
-"""Options of a call that may stand once, and take what both doors take."""
+"""Options of a call that may be given once, with the values that `main` accepts too."""
 
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def _single_value(name: str, values: list[T] | None, default: T) -> T:
-    """Return the one value of an option; Typer itself would take the last of several."""
+    """Return the single value of an option, or its default; Typer would take the last of several."""
     if values and len(values) > 1:
         message = f"{name} is given twice."
         raise typer.BadParameter(message)
@@ -18,12 +18,12 @@ def _single_value(name: str, values: list[T] | None, default: T) -> T:
 
 
 def single_text(name: str, values: list[str] | None) -> str | None:
-    """Return the one value of a text option, None where it is not given."""
+    """Return the value of a text option, None if it is not given."""
     return _single_value(name, values, "") if values else None
 
 
 def single_flag(name: str, count: int) -> bool:
-    """Return whether a switch is given."""
+    """Return whether a flag is given; raise if it is given twice."""
     return _single_value(name, [True] * count, default=False)
 
 
@@ -46,10 +46,10 @@ def single_cost(values: list[str] | None) -> int:
 
 
 def value_option(metavar: str, sentence: str) -> object:
-    """Describe an option with a value."""
+    """Declare an option with a value."""
     return typer.Option(metavar=metavar, help=sentence)
 
 
 def flag_option(*names: str, sentence: str) -> object:
-    """Describe a switch, counted so that a second one is noticed."""
+    """Declare a flag; it is counted so that a second one is noticed."""
     return typer.Option(*names, count=True, metavar="", show_default=False, help=sentence)

@@ -1,4 +1,4 @@
-"""`completions`: the script that lets a shell complete commands, options, grant ids and actions."""
+"""`completions`: print the script that completes commands, options, grant ids and actions in a shell."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -9,7 +9,7 @@ from cortex_policy.cli.streams import write_bytes
 
 
 class Shell(StrEnum):
-    """A shell that there is a script for."""
+    """A shell with a completion script."""
 
     BASH = "bash"
     ZSH = "zsh"
@@ -24,8 +24,8 @@ def completions(
 ) -> None:
     """Print the completion script of a shell.
 
-    For where shells do not look by themselves, such as a virtual environment. The line belongs into ~/.bashrc,
-    ~/.zshrc (after compinit) or ~/.config/fish/config.fish.
+    Shells do not find the script in a virtual environment by themselves. Add the line to ~/.bashrc, ~/.zshrc
+    (after compinit) or ~/.config/fish/config.fish.
 
     $ eval "$(cortex-policy completions bash)"
     $ source <(cortex-policy completions zsh)

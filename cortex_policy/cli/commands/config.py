@@ -1,4 +1,4 @@
-"""`config`: what is set, where each value came from, and how to change it."""
+"""`config`: show settings and their sources, and change them."""
 
 from typing import TYPE_CHECKING
 
@@ -21,16 +21,16 @@ config_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
 
 @config_app.callback()
 def config() -> None:
-    """Show and change settings, and say where each came from.
+    """Show and change settings, and show where each came from.
 
-    The system's file, yours, the environment, options: the later wins. The project's file counts last, and only where
-    it is stricter. The system's file may lock what it sets.
+    In order: the system's file, yours, the environment, options; the later wins. The project's file is applied last,
+    and only where it is stricter. The system's file may lock what it sets.
     """
 
 
 @config_app.command("list", cls=Command)
 def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
-    """List the settings, where each came from, and what it hid.
+    """List the settings, their sources, and what they override.
 
     `cortex-policy-config`(5) explains each.
 
@@ -53,7 +53,7 @@ def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
 
 @config_app.command(cls=Command)
 def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False) -> None:
-    """Print the value of a setting that counts.
+    """Print the effective value of a setting.
 
     $ cortex-policy config get sensitive
     $ cortex-policy config get history.keep --json

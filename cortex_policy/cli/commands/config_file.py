@@ -1,4 +1,4 @@
-"""`config set | unset | path | edit`: what is done with one settings file, and the options that name it."""
+"""`config set | unset | path | edit`: commands on one settings file, and the options that name it."""
 
 import os
 from functools import wraps
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from cortex_policy.manage.settings.write import SettingsFile
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the setting.", show_default=False)]
-UserOption = Annotated[bool, typer.Option("--user", help="In your own file, as without any of these.")]
-ProjectOption = Annotated[bool, typer.Option("--project", help="In the file of the root, which can only tighten.")]
-SystemOption = Annotated[bool, typer.Option("--system", help="In the file of the machine, which is root's.")]
+UserOption = Annotated[bool, typer.Option("--user", help="Your user settings, which is the default.")]
+ProjectOption = Annotated[bool, typer.Option("--project", help="The settings of the project, which can only tighten.")]
+SystemOption = Annotated[bool, typer.Option("--system", help="The settings of the system (root only).")]
 
 
 def _settings_file(
@@ -40,7 +40,7 @@ def _settings_file(
 
 
 def takes_settings_file(command: "Callable[..., None]") -> "Callable[..., None]":
-    """Let a command take the options that name a settings file, in the place of its first parameter."""
+    """Replace a command's first parameter by the options that name a settings file."""
     naming, (_, *own) = signature(_settings_file).parameters, signature(command).parameters.values()
     taken = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*naming.values(), *own)]
 
@@ -64,8 +64,8 @@ def set_setting(
 ) -> None:
     """Set a setting in a file; its comments stay.
 
-    A list is written with commas between. Where more would be allowed than before, or less be kept of it, it asks as
-    `set` of grants does.
+    Separate the items of a list by commas. If more would be allowed than before, or less would be recorded, it asks as
+    `set` does for grants.
 
     $ cortex-policy config set require_path true
     $ cortex-policy config set sensitive ask --project
@@ -77,7 +77,7 @@ def set_setting(
     is_changed = set_value(
         target, name, value, widening_prompt(allowed=allow_widening, json=False), lock_wait(wait_seconds)
     )
-    said = f"`{name}` is `{value}` in `{target.file}`"
+    said = f"set `{name}` to `{value}` in `{target.file}`"
     typer.echo(printable(said if is_changed else f"nothing to do: {said}"))
     _print_if_overridden(target, name)
 
@@ -92,7 +92,7 @@ def unset(
 ) -> None:
     """Remove a setting from a file.
 
-    Where more would be allowed than before, it asks as `config set` does.
+    If more would be allowed than before, it asks as `config set` does.
 
     $ cortex-policy config unset require_path
     $ cortex-policy config unset sensitive --project
@@ -107,7 +107,7 @@ def unset(
 
 @takes_settings_file
 def path(target: "SettingsFile") -> None:
-    """Print the path of a settings file, whether it is there or not.
+    """Print the path of a settings file, even if it does not exist.
 
     $ cortex-policy config path
     $ cortex-policy config path --project
@@ -117,10 +117,10 @@ def path(target: "SettingsFile") -> None:
 
 @takes_settings_file
 def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
-    """Edit a settings file, and install it when it is valid.
+    """Edit a settings file, and save it if it is valid.
 
-    It opens `editor` of the settings, `$VISUAL` or `$EDITOR` on a private copy. A text that is not saved is left and
-    named.
+    It opens a private copy in the editor of the setting `editor`, `$VISUAL` or `$EDITOR`. A text that is not saved is
+    kept, and its path is printed.
 
     $ cortex-policy config edit
     $ cortex-policy config edit --project
@@ -131,7 +131,7 @@ def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
     from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
 
     if not is_attended():
-        raise NotDoneError("nobody is there to edit: it needs a terminal", "use `cortex-policy config set`")
+        raise NotDoneError("an editor needs a terminal", "use `cortex-policy config set`")
     terminal = EditScreen(choose_editor(os.environ, configured_editor(target.root)), os.path.basename(target.file))
     outcome = run(target, lock_wait(wait_seconds), terminal)
     if outcome.status == "cancelled":
@@ -141,13 +141,13 @@ def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
 
 
 def _print_if_overridden(target: "SettingsFile", name: str) -> None:
-    """Say what counts instead, where what was set does not."""
+    """Print a note if another source overrides what was set."""
     from cortex_policy.manage.settings.write import resolve_settings  # noqa: PLC0415
 
     try:
         winner = next(one.effective for one in resolve_settings(target.root) if one.setting.name == name)
     except GrantError as error:  # in another place: this one was written all the same
-        typer.echo(printable(f"warning: every check is answered with no: {error.detail}"), err=True)
+        typer.echo(printable(f"warning: every check is denied: {error.detail}"), err=True)
         typer.echo(printable(f"hint: {error.hint}"), err=True)
         return
     if winner.place != target.place:
@@ -161,7 +161,7 @@ def _source_text(written: "SettingValue") -> str:
 
 
 def format_setting(value: Any) -> str:
-    """Return a value as it is typed."""
+    """Return a setting's value as a user types it."""
     if isinstance(value, list):
         return ",".join(value)
     if isinstance(value, dict):

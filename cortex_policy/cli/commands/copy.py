@@ -1,4 +1,4 @@
-"""`copy`: make a grant with the bytes of another."""
+"""`copy`: create a grant with the bytes of another."""
 
 from typing import Annotated
 
@@ -18,10 +18,10 @@ def copy(
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Make a grant with the bytes of another.
+    """Create a grant with the bytes of another.
 
-    Both are grants of the same tool, and share its budgets; `set NEW --tool NAME` parts them. A new grant is asked for
-    as in `new`. No grant is overwritten.
+    Both are grants of the same tool and share its budgets; `set NEW --tool NAME` separates them. It asks for
+    confirmation as `new` does. No grant is overwritten.
 
     $ cortex-policy copy git git-docs
     $ cortex-policy copy git git-docs --allow-widening

@@ -1,4 +1,4 @@
-"""`diff`: whether a change of the grants allows more than before, or less."""
+"""`diff`: report whether a change of grants allows more than before, or less."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -36,14 +36,15 @@ def diff(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Say whether a change allows more than before, or less.
+    """Report whether a change allows more than before, or less.
 
-    It is same, narrowed, widened or both, by the calls that are allowed: `docs` and `docs/` are the same. Whatever is
-    not proven to allow nothing more is widened. An absent or invalid grant allows nothing. An argument that is declared
-    now, or counts as a path now, is widened: `undeclared_args` or `require_path` may have denied the call before.
+    The verdict is same, narrowed, widened or both. It compares the calls that are allowed: `docs` and `docs/` are the
+    same. A change that is not proven to allow nothing more is widened. An absent or invalid grant allows nothing. An
+    argument that is newly declared, or newly a path, is widened: `undeclared_args` or `require_path` may have denied
+    the call before.
 
-    OLD and NEW are ids, or files if they hold a `/` or end in `.json`. A scope that covers CI files, hooks or other
-    things that run with rights of others is a warning.
+    OLD and NEW are ids, or files if they contain a `/` or end in `.json`. A scope that covers CI files, hooks or other
+    files that run with the rights of others causes a warning.
 
     $ cortex-policy diff --against HEAD
     $ cortex-policy diff git --against main
@@ -53,7 +54,7 @@ def diff(
     from cortex_policy.cli.output import diff as diff_output  # noqa: PLC0415 - no other command needs it
 
     if markdown and json:
-        message = "--json and --markdown exclude each other."
+        message = "--json and --markdown cannot be combined."
         raise typer.BadParameter(message)
     found = _compare(old, new, root, revision)
     if json:

@@ -1,4 +1,4 @@
-"""`edit`: change a grant in an editor; it is saved when it loads, and when what it means was seen."""
+"""`edit`: change a grant in an editor; it is saved if it loads, after its meaning was shown."""
 
 import os
 from typing import Annotated
@@ -18,15 +18,15 @@ def edit(
     *,
     wait_seconds: WaitOption = 0.0,
 ) -> None:
-    """Edit a grant in your editor, and save it when it loads.
+    """Edit a grant in your editor, and save it if it loads.
 
-    It opens `editor` of the settings, `$VISUAL` or `$EDITOR` on a private copy, shows what is wrong with it, and what
-    the change means: whether more is allowed than before. Nothing is saved unasked, and a text that is not saved is
-    left and named.
+    It opens a private copy in the editor of the setting `editor`, `$VISUAL` or `$EDITOR`. Then it shows what is wrong
+    with the text and whether it allows more than before. It asks before it saves. A text that is not saved is kept, and
+    its path is printed.
 
-    Nobody else writes grants meanwhile.
+    Nobody else can write grants while you edit.
 
-    An editor that returns while the text is open must be told to wait; the known ones are.
+    An editor that returns while the text is open needs an option to wait; for known editors it is added.
 
     $ cortex-policy edit git
     $ cortex-policy edit git --wait 60
@@ -39,7 +39,7 @@ def edit(
 
     if not is_attended():
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
-        raise NotDoneError("nobody is there to edit: it needs a terminal", hint)
+        raise NotDoneError("an editor needs a terminal", hint)
     found = find_inner_root(root)
     terminal = EditScreen(choose_editor(os.environ, configured_editor(found)), f"{grant_id}.json")
     outcome = run(found, grant_id, lock_wait(wait_seconds), terminal)

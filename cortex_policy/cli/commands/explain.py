@@ -1,4 +1,4 @@
-"""`explain`: the whole way of a decision, which consumes nothing."""
+"""`explain`: explain a decision rule by rule, without counting the call."""
 
 from typing import Annotated
 
@@ -33,11 +33,11 @@ def explain(  # noqa: PLR0913 - the options of a call
 ) -> None:
     """Explain a decision rule by rule, and count nothing.
 
-    Each rule says how it went, and by which line of the grant. For a no it says what comes nearest, what is still
-    allowed, the operator's command, and who may run it. The exit code is that of the decision: only 0 is yes.
+    For each rule it prints the result and the line of the grant. For a denial it prints the nearest allowed value, what
+    is still allowed, the operator's command, and who may run it. The exit code is that of the decision: only 0 means
+    allowed.
 
-    `check --explain` says the same of a call that it counts. `--help` is understood
-    only as the sole word after `explain`.
+    `check --explain` prints the same for a call that it counts. Use `explain --help` on its own.
 
     $ cortex-policy explain git tree --path docs/x
     $ cortex-policy explain git snippet --path docs/x --arg lines=400

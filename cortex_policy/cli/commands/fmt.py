@@ -1,4 +1,4 @@
-"""`fmt`: the canonical layout."""
+"""`fmt`: format grants in the canonical layout."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,14 +22,14 @@ def fmt(
     ] = None,
     root: RootOption = None,
     *,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where a layout differs.")] = False,
-    diff: Annotated[bool, typer.Option("--diff", help="As --check, and print the diff.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a layout differs.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Like --check, and print the diff.")] = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Lay out grants in one canonical form.
+    """Format grants in one canonical layout.
 
-    Blanks change, and nothing else. Each grant is a write of its own. One that is invalid is named and passed over.
+    Only white space changes. Each grant is a write of its own. An invalid grant is reported and skipped.
 
     $ cortex-policy fmt
     $ cortex-policy fmt git --diff
@@ -56,7 +56,7 @@ def fmt(
         raise typer.Exit(code)
     if is_dry and any(laid.differs for laid in seen):
         if not json:
-            typer.echo(printable(f"hint: lay out with `cortex-policy fmt{root_option(found)}`"), err=True)
+            typer.echo(printable(f"hint: format with `cortex-policy fmt{root_option(found)}`"), err=True)
         raise typer.Exit(1)
 
 
@@ -75,9 +75,9 @@ def _print_result(laid: "FormatResult", *, with_diff: bool) -> None:
         if laid.error.hint:
             typer.echo(printable(f"hint: {laid.error.hint}"), err=True)
     elif laid.result is not None and laid.result.is_written:
-        typer.echo(f"laid out `{laid.id}`, {version_text(laid.result.version)}")
+        typer.echo(f"formatted `{laid.id}`, {version_text(laid.result.version)}")
     elif laid.result is not None and laid.differs:
-        typer.echo(f"`{laid.id}` would be laid out anew", err=with_diff)
+        typer.echo(f"`{laid.id}` would be formatted", err=with_diff)
         print_text(laid.result.diff if with_diff else "")
 
 

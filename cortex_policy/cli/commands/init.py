@@ -1,4 +1,4 @@
-"""`init`: make a root, with an example to try."""
+"""`init`: create a root with an example grant."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 def init(
     root: Annotated[
-        str | None, typer.Option("--root", metavar="DIR", help="Make it in DIR, else in the working directory.")
+        str | None, typer.Option("--root", metavar="DIR", help="Create it in DIR, else in the working directory.")
     ] = None,
     *,
     pre_commit: Annotated[
-        bool, typer.Option("--pre-commit", help="Make `.pre-commit-config.yaml` too, or print what to put in it.")
+        bool, typer.Option("--pre-commit", help="Create `.pre-commit-config.yaml` too, or print what to add to it.")
     ] = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Make `.cortex/policy/tools`, with an example grant.
+    """Create `.cortex/policy/tools`, with an example grant.
 
-    The example is harmless, and made where there is no grant yet. Nothing is overwritten. Where a directory above is a
-    root already it makes none: two would be ambiguous.
+    The harmless example is created if there is no grant yet. Nothing is overwritten. If a directory above is a root
+    already, it creates none: two roots would be ambiguous.
 
-    The hooks of pre-commit look at the grants before each commit: are they valid, laid out, stamped, and do they allow
-    more? They run cortex-policy as it is installed.
+    The pre-commit hooks check before each commit that the grants are valid, formatted and stamped, and report whether
+    they allow more. They run the installed cortex-policy.
 
     $ cortex-policy init
     $ cortex-policy init --pre-commit
@@ -60,11 +60,11 @@ def _hook_lines(founded: "InitResult") -> list[str]:
     hooks = founded.hooks
     if hooks is None:
         return []
-    next_lines = ["then let the hooks run before each commit:", "  pre-commit install"]
+    next_lines = ["then enable the hooks:", "  pre-commit install"]
     if hooks.status == "made":
         return next_lines
     if hooks.status == "complete":
-        return [f"nothing to do: the hooks stand in `{hooks.file}`"]
+        return [f"nothing to do: the hooks are in `{hooks.file}`"]
     return [f"kept {hooks.file} as it is; put this under its `repos:`", "", *hooks.block.splitlines(), "", *next_lines]
 
 
@@ -76,7 +76,7 @@ def _result_lines(founded: "InitResult") -> list[str]:
     where = f" --root {quote(founded.root.path)}" if founded.root.named else ""
     made = [f"made {path}" for path in founded.created]
     if f"{founded.root.tools}/example.json" not in founded.created:
-        return [*made, f"see what is there with `cortex-policy list{where}`"]
+        return [*made, f"list the grants with `cortex-policy list{where}`"]
     return [
         *made,
         "next, try the example, and make a grant of your own:",

@@ -1,4 +1,4 @@
-"""`list`: the grants of a root, one a line."""
+"""`list`: list the grants of a root."""
 
 import typer
 
@@ -18,8 +18,8 @@ COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     """List the grants, and what is wrong with them.
 
-    A table on a terminal, else one line a grant with tabs between. What is wrong with a grant goes to stderr, and so
-    do, first, broken settings and an emergency stop.
+    A table on a terminal, else one line per grant, separated by tabs. Broken settings and an emergency stop go to
+    stderr first, then what is wrong with each grant.
 
     $ cortex-policy list
     $ cortex-policy list | cut -f1

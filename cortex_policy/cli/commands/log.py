@@ -1,4 +1,4 @@
-"""`log`: what was written, by whom, and what it meant."""
+"""`log`: list writes of grants, their authors and what they meant."""
 
 from itertools import islice
 from typing import Annotated
@@ -21,14 +21,16 @@ def log(
     ] = None,
     root: RootOption = None,
     *,
-    most: Annotated[int | None, typer.Option("-n", "--number", metavar="N", min=0, help="At most so many.")] = None,
+    most: Annotated[
+        int | None, typer.Option("-n", "--number", metavar="N", min=0, help="Show at most N writes.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """List the writes of grants, the last first.
 
-    When, by whom, and what was allowed then that was not before: a table on a terminal, else one line a write with tabs
-    between. Times are UTC. As many writes are known as the setting `history.keep` says; each drops those before it that
-    are older than 90 days.
+    It prints when and by whom, and what the write allowed in addition: a table on a terminal, else one line per write,
+    separated by tabs. Times are UTC. The setting `history.keep` limits the number of writes; each write drops those
+    older than 90 days.
 
     $ cortex-policy log
     $ cortex-policy log git -n 5
@@ -56,9 +58,9 @@ def _row(entry: HistoryEntry) -> tuple[str, ...]:
 
 def _meaning(entry: HistoryEntry) -> str:
     if entry.has_unknown_previous:
-        return "stamped as they stood; no way back"
+        return "recorded as found; cannot be undone"
     if entry.verdict is None:
-        return "edited by hand, and accepted"
+        return "hand edit, accepted"
     return f"{entry.verdict}: {entry.widened}" if entry.widened else entry.verdict
 
 

@@ -1,4 +1,4 @@
-"""`new`: make a grant, from words or from answers."""
+"""`new`: create a grant from options or from answers."""
 
 from typing import Annotated
 
@@ -20,9 +20,9 @@ def new(  # noqa: PLR0913 - one parameter for each option
     *,
     tool: Annotated[str | None, _option("--tool", "NAME", "The tool, which names the budget; else ID.")] = None,
     allow: Annotated[list[str] | None, _option("--allow", "ACTION", "Allow an action; repeatable.")] = None,
-    rate: Annotated[int | None, _option("--rate", "N", "So many calls a minute, of each action.")] = None,
+    rate: Annotated[int | None, _option("--rate", "N", "Calls per minute allowed for each action.")] = None,
     scope: Annotated[
-        list[str] | None, _option("--scope", "P", "Allow paths below P only; repeatable. Without any, every path.")
+        list[str] | None, _option("--scope", "P", "Allow only paths below P; repeatable. Default: all.")
     ] = None,
     data_class: Annotated[
         str | None, _option("--data-class", "C", "public, internal or sensitive; else internal.")
@@ -31,10 +31,10 @@ def new(  # noqa: PLR0913 - one parameter for each option
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Make a grant.
+    """Create a grant.
 
-    On a terminal it asks for what is missing, if `--allow` or `--rate` is. A new grant allows what was not allowed, so
-    it asks for the word `widen`; elsewhere it takes `--allow-widening`.
+    On a terminal, if `--allow` or `--rate` is missing, it asks for all missing values. A new grant allows what was not
+    allowed before, so it asks for the word `widen`; without a terminal it takes `--allow-widening`.
 
     $ cortex-policy new fs.write
     $ cortex-policy new git --allow tree --rate 30 --scope docs --allow-widening

@@ -1,4 +1,4 @@
-"""The questions of `new`: one for each option that was not given, asked again until the answer fits."""
+"""The questions of `new`: one for each missing option, asked until the answer is valid."""
 
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ DEFAULT_RATE = "30"
 
 
 def ask_missing(grant_id: str, said: GrantEdit) -> GrantEdit:
-    """Ask for what was not said; raise NotDone at the end of input."""
+    """Ask for each missing field; raise NotDoneError at the end of input."""
     tool = (
         said.tool
         if said.tool is not None
@@ -73,5 +73,5 @@ def _parse_data_class(line: str) -> GrantEdit:
 
 
 def _split_words(line: str) -> tuple[str, ...]:
-    """Read words apart by blanks or commas."""
+    """Split a line at spaces and commas."""
     return tuple(line.replace(",", " ").split())

@@ -1,4 +1,4 @@
-"""`rate`: what is left of the budgets, and how an operator gives them back."""
+"""`rate`: show what is left of the budgets, and reset them."""
 
 from typing import Annotated
 
@@ -33,7 +33,7 @@ def rate() -> None:
 def show(grant_id: GrantArgument = None, root: RootOption = None, *, json: JsonOption = False) -> None:
     """Show what is left of each budget.
 
-    NEXT is when a call fits again: now, or in so many seconds.
+    NEXT is when a call is allowed again: now, or the seconds until then.
 
     $ cortex-policy rate show
     $ cortex-policy rate show git --json
@@ -71,7 +71,7 @@ def reset(
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Forget the hits of a grant, so that its budgets start anew.
+    """Reset the budgets of a grant: its counted calls are forgotten.
 
     It asks on a terminal; elsewhere it takes `--yes`.
 
@@ -89,10 +89,10 @@ def reset(
 
 @rate_app.command(cls=Command)
 def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption = False) -> None:
-    """Drop all rate state of this root, whatever lies there.
+    """Delete all rate state of this root.
 
-    Every budget starts anew. It also removes what is no plain file of ours, which every check answers with 24.
-    It asks on a terminal; elsewhere it takes `--yes`.
+    Every budget starts full. It also removes unexpected files there, which make every check exit with 24. It asks on a
+    terminal; elsewhere it takes `--yes`.
 
     $ cortex-policy rate purge --yes
     """

@@ -1,4 +1,4 @@
-"""`rate watch`: live bars on a terminal, a line for each change in a pipe."""
+"""`rate watch`: draw budgets on a terminal, print changes in a pipe."""
 
 from typing import TYPE_CHECKING, Annotated
 

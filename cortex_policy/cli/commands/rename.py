@@ -1,4 +1,4 @@
-"""`rename`: give a grant another id."""
+"""`rename`: change the id of a grant."""
 
 from typing import Annotated
 
@@ -17,9 +17,9 @@ def rename(
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Give a grant another id.
+    """Change the id of a grant.
 
-    Its bytes stay as they are, and so do its tool and the budgets of it. No grant is overwritten.
+    Its bytes, its tool and the tool's budgets stay the same. No grant is overwritten.
 
     $ cortex-policy rename git git-map
     """

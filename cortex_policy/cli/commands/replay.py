@@ -1,4 +1,4 @@
-"""`replay`: past calls on today's grants, or on proposed ones."""
+"""`replay`: decide past calls again with today's grants or proposed ones."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -43,15 +43,17 @@ def replay(
     since: SinceOption = None,
     fail_on: Annotated[
         FailOn | None,
-        typer.Option("--fail-on", metavar="allow|deny|any", help="Exit 1 if a no becomes a yes, a yes a no, or any."),
+        typer.Option(
+            "--fail-on", metavar="allow|deny|any", help="Exit 1 if a call becomes allowed, denied, or either."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Decide past calls again, and say which answers flip.
+    """Decide past calls again, and list the changed answers.
 
-    On today's grants and settings, or on the grants of a branch or a directory. Nothing is counted, written or looked
-    up in the tree. What the log does not say, as arguments by default, is undecided, never guessed:
-    `audit.args = "full"` keeps it.
+    It uses today's grants and settings, or the grants of a branch or a directory. Nothing is counted or written, and no
+    path is looked up. A call whose log line lacks something, such as arguments by default, is reported as undecided:
+    set `audit.args = "full"` to record arguments.
 
     $ cortex-policy replay
     $ cortex-policy replay audit.jsonl --with main --since 24h
@@ -70,9 +72,7 @@ def replay(
     else:
         replay_output.print_replay(done)
     if fail_on is not None and done.is_inconclusive:  # a gate that sees nothing lets everything through
-        raise NotDoneError(
-            "no call of the log could be decided", "see what it is about with `cortex-policy replay --json`"
-        )
+        raise NotDoneError("no call of the log could be decided", "see the reasons with `cortex-policy replay --json`")
     if fail_on is not None and _has_failing_flip(done, fail_on):
         raise typer.Exit(1)
 

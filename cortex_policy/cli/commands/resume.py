@@ -1,4 +1,4 @@
-"""`resume`: the end of a stop."""
+"""`resume`: end an emergency stop."""
 
 import typer
 
@@ -10,9 +10,9 @@ from cortex_policy.state.grants import find_root
 
 
 def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
-    """End the stop of a root, whoever made it.
+    """End the emergency stop of a root.
 
-    It does not ask, and says who made the stop, when and why. A stop of the whole host stays; `list` shows that too.
+    It does not ask. It prints who made the stop, when and why. A stop of the whole host stays; `list` shows it too.
 
     $ cortex-policy resume
     $ cortex-policy resume --json --root /srv/repo
@@ -24,7 +24,7 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
         print_json({**members, "stopped": stop_to_json(left[0] if left else None)})
         return
     ended = f"resumed; it was stopped {done.stop.sentence}" if done.stop is not None else "resumed"
-    typer.echo(printable(ended if done.is_changed else f"nothing to do: no stop stands in {found.path}"))
+    typer.echo(printable(ended if done.is_changed else f"nothing to do: there is no stop in {found.path}"))
     for stop in left:
-        typer.echo(printable(f"stopped still {stop.sentence}"), err=True)
+        typer.echo(printable(f"still stopped {stop.sentence}"), err=True)
     print_hints(stop.hint for stop in left)

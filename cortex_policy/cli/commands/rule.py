@@ -1,4 +1,4 @@
-"""`rule`: what a rule of validation looks for."""
+"""`rule`: explain the rules of `validate`."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,7 +39,7 @@ def rule(
 
 def _explain(rule: "Rule") -> str:
     lines = [f"{rule.code} ({rule.severity}): {rule.sentence}", "", f"Why: {rule.why}."]
-    for label, text in (("Found in:", rule.example), ("Mended:", rule.fixed_example)):
+    for label, text in (("Found in:", rule.example), ("Fixed:", rule.fixed_example)):
         if text:
             lines += ["", label, *(f"    {line}" for line in text.split("\n"))]
     return "\n".join(lines)

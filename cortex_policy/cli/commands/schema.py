@@ -1,4 +1,4 @@
-"""`schema`: what a grant document looks like, for editors and other validators."""
+"""`schema`: print the JSON Schema of a grant, for editors and other validators."""
 
 from cortex_policy.cli.options import JsonOption
 from cortex_policy.cli.output.table import print_json
@@ -7,7 +7,7 @@ from cortex_policy.cli.output.table import print_json
 def schema(*, json: JsonOption = False) -> None:
     """Print the JSON Schema of a grant.
 
-    It says what loads. What is doubtful about a grant that loads, only `validate` knows.
+    It describes which grants load. `validate` also warns about doubtful grants that load.
 
     $ cortex-policy schema > .cortex/grant.schema.json
     """

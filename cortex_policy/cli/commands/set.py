@@ -18,12 +18,12 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
     root: RootOption = None,
     *,
-    rate: Annotated[int | None, _option("--rate", "N", "So many calls a minute, of each action.")] = None,
+    rate: Annotated[int | None, _option("--rate", "N", "Calls per minute allowed for each action.")] = None,
     data_class: Annotated[str | None, _option("--data-class", "C", "public, internal or sensitive.")] = None,
     allow: Annotated[list[str] | None, _option("--allow", "ACTION", "Allow an action; repeatable.")] = None,
-    revoke: Annotated[list[str] | None, _option("--revoke", "ACTION", "Allow it no more; repeatable.")] = None,
+    revoke: Annotated[list[str] | None, _option("--revoke", "ACTION", "Remove an allowed action; repeatable.")] = None,
     add_scope: Annotated[list[str] | None, _option("--add-scope", "P", "Allow paths below P; repeatable.")] = None,
-    remove_scope: Annotated[list[str] | None, _option("--remove-scope", "P", "No longer so; repeatable.")] = None,
+    remove_scope: Annotated[list[str] | None, _option("--remove-scope", "P", "Remove a scope; repeatable.")] = None,
     tool: Annotated[str | None, _option("--tool", "NAME", "The tool, which names the budget.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the diff and what it means; write nothing.")
@@ -34,9 +34,9 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Change a grant in one write.
 
-    Only what is named changes, and no other byte. It says what the change means. Where it may allow more than before
-    it asks on a terminal for the word `widen`; elsewhere it takes `--allow-widening`. Without any scope every path is
-    allowed, so to remove the last one widens.
+    Only the named fields change, and no other byte. It prints what the change means. If it may allow more than before,
+    it asks on a terminal for the word `widen`; without a terminal it takes `--allow-widening`. A grant without scopes
+    allows every path, so removing the last scope widens.
 
     $ cortex-policy set git --rate 60 --dry-run
     $ cortex-policy set git --allow push --allow-widening
@@ -58,5 +58,5 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
         return
     consent = confirm.widening_prompt(allowed=allow_widening, json=json, root=found)
     done = operations.edit_grant(found, grant_id, wanted, consent, lock_wait(wait_seconds))
-    said = f"saved `{grant_id}`" if done.is_written else f"`{grant_id}` is so already"
+    said = f"saved `{grant_id}`" if done.is_written else f"`{grant_id}` has these values already"
     confirm.print_result(done, said, json=json, root=found)

@@ -1,4 +1,4 @@
-"""`show`: one grant, its file, its stamp, and what is left of its budgets."""
+"""`show`: show a grant, its file, its state, and what is left of its budgets."""
 
 import json as json_text
 from typing import Annotated
@@ -23,8 +23,8 @@ def show(
 ) -> None:
     """Show a grant, its file, and what is left of its budgets.
 
-    With `--at` it prints the text of the grant at a version of the stamp, byte for byte; `log` knows the versions.
-    Broken settings, and an emergency stop, come first.
+    With `--at` it prints the text of the grant at a version of the stamp, byte for byte; `log` lists the versions.
+    Broken settings and an emergency stop are printed first.
 
     $ cortex-policy show git
     $ cortex-policy show git --json

@@ -1,4 +1,4 @@
-"""A grant as it was at a version: its exact text, or what it allowed as JSON."""
+"""Print a grant at a past version: its exact text, or JSON."""
 
 import sys
 from base64 import b64encode
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def print_version(root: "Root", grant_id: str, version: int, *, json: bool) -> None:
-    """Print a grant as it was at a version: in a pipe byte for byte."""
+    """Print a grant at a past version; in a pipe byte for byte."""
     past = log.grant_at(root, grant_id, version)
     if json:
         print_json(_version_to_json(past))

@@ -1,4 +1,4 @@
-"""`stamp`: show, verify and write what tells readers which version of the grants they have."""
+"""`stamp`: show, verify and write the version and checksum of the grants."""
 
 from typing import Annotated
 
@@ -23,8 +23,8 @@ stamp_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
 def stamp() -> None:
     """Show, verify or write the version and checksum of the grants.
 
-    A stamp tells whoever caches grants when to drop them, and an operator when one changed by accident. It is no
-    signature.
+    With the stamp, programs that cache grants know when to reload them, and operators see accidental changes. It is not
+    a signature.
     """
 
 
@@ -49,7 +49,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
 
 @stamp_app.command(cls=Command)
 def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
-    """Compare the grants with their stamp; exit 1 where they differ.
+    """Compare the grants with their stamp; exit 1 if they differ.
 
     $ cortex-policy stamp verify
     $ cortex-policy stamp verify --json
@@ -73,7 +73,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
 
 @stamp_app.command(cls=Command)
 def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: JsonOption = False) -> None:
-    """Stamp every grant as it stands, as the next version.
+    """Record the current grants as the next version.
 
     $ cortex-policy stamp write
     """
@@ -96,14 +96,16 @@ def wait(
     ] = None,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="SECONDS", min=0, callback=reject_nan, help="Give up after so long, with 3."),
+        typer.Option(
+            "--timeout", metavar="SECONDS", min=0, callback=reject_nan, help="Give up after SECONDS, with exit code 3."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Wait until the stamp, or a reader, is at a version, or beyond.
+    """Wait until the stamp, or a reader, is at a version or later.
 
-    It takes no lock, and waits without end where no time-out is given. A reader is a service that names itself in
-    `PolicyStore(reader=NAME)`; without a version, it is waited for until it runs the one that stands now.
+    It takes no lock, and without `--timeout` it waits without limit. A reader is a service that names itself in
+    `PolicyStore(reader=NAME)`; without `--version`, the wait is for the current version.
 
     $ cortex-policy stamp wait --version 7 --timeout 30
     $ cortex-policy stamp wait --reader gateway --timeout 30

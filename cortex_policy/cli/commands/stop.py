@@ -1,4 +1,4 @@
-"""`stop`: no to every call of a root, at once."""
+"""`stop`: deny every call of a root at once."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,16 +20,16 @@ def stop(
     root: RootOption = None,
     *,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why, for whoever is denied.", show_default=False)
+        str, typer.Option("--reason", metavar="TEXT", help="The reason, shown with each denial.", show_default=False)
     ] = "",
     json: JsonOption = False,
 ) -> None:
     """Deny every call, at once, until `resume`.
 
-    Every check of this root answers 15, whatever else is wrong with it, and a check that waits ends within a second.
-    Grants can be read and changed meanwhile. The stop is the file `.cortex/policy/stop`: its name alone is what stops,
-    its first line is the reason, and whoever owns it made it. A stop that stands already stays as it is. Without
-    `--root` it stops every root on the way up, and names them.
+    Every check of this root exits with 15, even if something else is wrong too, and a waiting check ends within a
+    second. Grants can still be read and changed. The stop is the file `.cortex/policy/stop`: its existence stops, its
+    first line is the reason, and its owner made the stop. An existing stop is not changed. Without `--root` it stops
+    every root at or above the working directory, and prints them.
 
     The whole host is stopped by `sudo mkdir -p /etc/cortex-policy && sudo touch /etc/cortex-policy/stop`, until that
     file is removed.
@@ -43,7 +43,7 @@ def stop(
     for found in roots:
         try:
             done.append((found, emergency_stop.stop_root(found, reason)))
-        except CortexPolicyError as error:  # the others are stopped all the same
+        except CortexPolicyError as error:  # stop the others anyway
             failed.append(error)
     if json and done:
         first, *others = [_stop_to_json(*one) for one in done]

@@ -1,4 +1,4 @@
-"""`suggest`: the smallest changes that would have allowed denied calls."""
+"""`suggest`: find the smallest changes that would allow denied calls."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,9 +28,9 @@ def suggest(
 ) -> None:
     """Show the smallest changes that would allow denied calls.
 
-    Each with its diff, how many calls it would have allowed, what else it would allow, and the command that makes it.
-    Nothing is applied: that a call was denied does not say that it was meant to be allowed. What the log does not say
-    is never guessed.
+    For each change it prints the diff, how many calls it would have allowed, what else it would allow, and the command
+    that makes it. Nothing is applied: a denied call may have been denied on purpose. What the log does not contain is
+    never guessed.
 
     $ cortex-policy suggest --since 24h
     $ cortex-policy suggest /var/log/cortex/audit.jsonl --grant git --json
@@ -64,9 +64,11 @@ def _print_suggestions(done: "Suggestions", tally: "ReadCounts") -> None:
         calls = plural(each.count, "call")
         typer.echo(one_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
     helped = sum(one.calls for one in done.suggestions)
-    passing = f", {done.allowed_now} pass by now" if done.allowed_now else ""
+    passing = f", {done.passing} are allowed already" if done.allowed_now else ""
     changes = plural(len(done.suggestions), "change")
-    typer.echo(f"of {plural(done.denied, 'denied call')}: {changes} for {helped}{passing}")
+    unhelped = sum(each.count for each in done.unfixable)
+    rest = f", {unhelped} cannot be helped" if unhelped else ""
+    typer.echo(f"{plural(done.denied, 'denied call')}: {changes} would allow {helped} of them{passing}{rest}")
     for sentence in replay.skipped_sentences(tally.unreadable, tally.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(each.hint for each in done.unfixable)
@@ -75,12 +77,12 @@ def _print_suggestions(done: "Suggestions", tally: "ReadCounts") -> None:
 def _suggestion_lines(one: "Suggestion") -> list[str]:
     from cortex_policy.cli.output.replay import describe_call  # noqa: PLC0415 - as above
 
-    limited = f", {one.above_rate} more were above the rate" if one.above_rate else ""
+    limited = f", {one.limited} more would still be denied by the rate" if one.above_rate else ""
     return [
         f"{one.change.name}: would have allowed {plural(one.calls, 'call')}{limited}: {describe_call(one.example)}",
         *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
         *(f"  warning: {each.sentence}" for each in one.escalations),
-        *([f"  note: did they mean `{one.nearest}`? then nothing need be allowed"] if one.nearest else []),
+        *([f"  note: did the caller mean `{one.nearest}`? then no change is needed"] if one.nearest else []),
         f"  to do it: {one.command}",
     ]
 

@@ -1,4 +1,4 @@
-"""`test`: calls with the decision that each must get, and what of the grants no call shows."""
+"""`test`: run test cases of grants and report their coverage."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ def cases(  # noqa: PLR0913 - one parameter for each option
         str | None, typer.Option("--init", metavar="GRANT", help="Write a first case file that covers a grant.")
     ] = None,
     text: Annotated[
-        str | None, typer.Option("--filter", metavar="TEXT", help="Judge only cases whose name or file holds this.")
+        str | None, typer.Option("--filter", metavar="TEXT", help="Run only cases whose name or file contains TEXT.")
     ] = None,
     fail_under: Annotated[
         float | None,
@@ -28,7 +28,7 @@ def cases(  # noqa: PLR0913 - one parameter for each option
             min=0,
             max=100,
             callback=reject_nan,
-            help="Fail where less of the grants is shown.",
+            help="Fail if coverage is below PERCENT.",
         ),
     ] = None,
     output: Annotated[
@@ -38,11 +38,11 @@ def cases(  # noqa: PLR0913 - one parameter for each option
     watch: Annotated[bool, typer.Option("--watch", help="Run again when a grant or a case file changes.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Run the cases of grants, and say what no case shows.
+    """Run the test cases of grants and report their coverage.
 
-    Cases stand in `.cortex/policy/tests/*.cases.toml`: calls, each with the decision that it must get. They run on a
-    clock that stands still until a case advances it, and in a scratch root: rate state, stamp, audit log and settings
-    are not touched. A case that fails ends with 1.
+    Cases are in `.cortex/policy/tests/*.cases.toml`: each is a call with the decision it must get. They run in a
+    temporary root, with a clock that only a case advances: rate state, stamp, audit log and settings are not touched.
+    If a case fails, the exit code is 1.
 
     $ cortex-policy test --init git
     $ cortex-policy test

@@ -1,4 +1,4 @@
-"""The room behind `test`: run, report, and run again where that is asked for."""
+"""Run test cases, report, and run again on changes with `--watch`."""
 
 import json
 import os
@@ -23,7 +23,7 @@ POLL_SECONDS = 0.25
 
 
 class CaseRunOptions(Value):
-    """What `test` is asked for, as it was typed."""
+    """The options of `test` as typed."""
 
     paths: tuple[str, ...] = ()
     root: str | None = None
@@ -45,7 +45,7 @@ def run_test(asked: CaseRunOptions) -> int:
 
 
 def init_cases(grant_id: str, asked: CaseRunOptions) -> int:
-    """Write a first case file, and say what it shows of its grant."""
+    """Write a first case file and print its coverage of the grant."""
     from cortex_policy.manage.cases.scaffold import write_first_cases as begin_cases  # noqa: PLC0415 - only this needs it
 
     if asked != CaseRunOptions(root=asked.root, json=asked.json):
@@ -58,7 +58,7 @@ def init_cases(grant_id: str, asked: CaseRunOptions) -> int:
         sys.stdout.write(escape_json(json.dumps(members)) + "\n")
         return 0
     lines = [f"wrote {done.cases} cases to `{done.file}`, which cover {int(percent)}% of `{grant_id}`"]
-    lines += [f"no case shows that {said}" for said in done.coverage.unmet]
+    lines += [f"not covered: {said}" for said in done.coverage.unmet]
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     return 0
 
@@ -78,7 +78,7 @@ def _run(where: RunPlan, asked: CaseRunOptions, outs: dict[str, str]) -> int:
 
 
 def _exit_code(outcome: SuiteResult, asked: CaseRunOptions) -> int:
-    """Return the exit code, and say what else than a case makes it one."""
+    """Return the exit code; print a reason other than a failed case."""
     code = 0 if outcome.passes else 1
     if asked.filter and not outcome.files:
         sys.stderr.write(printable(f"no case matches `{asked.filter}`") + "\n")
@@ -94,7 +94,7 @@ def _round_down(percent: float) -> str:
 
 
 def _watch(asked: CaseRunOptions, root: str | None, outs: dict[str, str]) -> int:
-    """Run again after each change, until nobody reads any more, or Ctrl-C."""
+    """Run again after each change, until the reader closes the pipe or Ctrl-C."""
     reader = select.poll()
     reader.register(1, 0)  # only errors: the reading end was closed
     draws = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
@@ -118,7 +118,7 @@ def _watch(asked: CaseRunOptions, root: str | None, outs: dict[str, str]) -> int
 
 
 def _signature(where: RunPlan) -> tuple[object, ...]:
-    """Return what changes with every grant and case file."""
+    """Return a value that changes if any grant or case file changes."""
     roots = {root.path: root for root in (*where.roots, *(target.root for target in where.targets))}
     files = [target.path for target in where.targets]
     for root in roots.values():

@@ -1,4 +1,4 @@
-"""`undo`: bring grants back to what they were."""
+"""`undo`: restore earlier versions of grants."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,10 +34,9 @@ def undo(
 ) -> None:
     """Undo the last write, or the last write of a grant.
 
-    It brings back the identical bytes, says what that means, and asks as `set` does. It is a write itself: to undo it
-    does again what was undone. With `--to` each grant that differs is one write, complete in itself, what was written
-    last goes back first; the same again goes on where it was stopped. Hand edits have no way back, nor has what `log`
-    does not list: the setting `history.keep` says how much is kept.
+    It restores the exact bytes, prints what that means, and asks as `set` does. An undo is a write too: undo it to redo
+    the change. `--to` restores grants one by one, newest first; run it again to continue after an interruption. Hand
+    edits cannot be undone, nor can writes that `log` does not list: the setting `history.keep` says how many are kept.
 
     $ cortex-policy undo
     $ cortex-policy undo git --dry-run

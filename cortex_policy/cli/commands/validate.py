@@ -1,4 +1,4 @@
-"""`validate`: what is wrong or doubtful about grants, where, why, and how to mend it."""
+"""`validate`: report errors and warnings in grants, and fix them."""
 
 from typing import Annotated
 
@@ -7,8 +7,8 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.prompts import WaitOption
 
-FORMATS_HELP = "text, json, github, gitlab, sarif or junit, and where to; repeatable."
-CODES_HELP = "these rules or groups, apart by commas; repeatable."
+FORMATS_HELP = "text, json, github, gitlab, sarif or junit, optionally into FILE; repeatable."
+CODES_HELP = "these rules or groups, comma-separated; repeatable."
 Codes = list[str] | None
 
 
@@ -21,22 +21,20 @@ def validate(  # noqa: PLR0913 - one parameter for each option
     ] = None,
     root: RootOption = None,
     *,
-    strict: Annotated[bool, typer.Option("--strict", help="Make errors of warnings.")] = False,
-    fix: Annotated[
-        bool, typer.Option("--fix", help="Make the repairs that are certain and allow nothing more.")
-    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Make the fixes that are certain and allow nothing more.")] = False,
     select: Annotated[Codes, typer.Option("--select", metavar="CODES", help=f"Report only {CODES_HELP}")] = None,
     ignore: Annotated[Codes, typer.Option("--ignore", metavar="CODES", help=f"Report all but {CODES_HELP}")] = None,
     output: Annotated[
-        list[str] | None, typer.Option("--output", metavar="FORMAT[=FILE]", help=f"Print as {FORMATS_HELP}")
+        list[str] | None, typer.Option("--output", metavar="FORMAT[=FILE]", help=f"Report as {FORMATS_HELP}")
     ] = None,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Say what is wrong with grants, and how to mend it.
+    """Report what is wrong with grants, and how to fix it.
 
-    Errors end with 1, doubts alone with 0. What keeps a file from being read is told whatever is selected. A directory
-    stands for the grants of all roots in it, or else for its JSON files. `cortex-policy rule CODE` explains a code.
+    Errors exit with 1, warnings alone with 0. What keeps a file from being read is always reported. A directory means
+    the grants of all roots in it, or else its JSON files. `cortex-policy rule CODE` explains a code.
 
     $ cortex-policy validate
     $ cortex-policy validate --strict --output github --output sarif=grants.sarif

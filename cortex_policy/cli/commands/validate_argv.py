@@ -1,4 +1,4 @@
-"""Plain words of `validate`, read without Typer, whose start takes longer than the work on one file."""
+"""Parse plain `validate` command lines without Typer, whose start takes longer than validating one file."""
 
 from cortex_policy.cli.commands.validate_run import ValidateOptions
 
@@ -12,7 +12,7 @@ _LISTS = {"--select": "select", "--ignore": "ignore", "--output": "output"}
 
 
 def parse_validate_argv(words: list[str]) -> ValidateOptions | None:
-    """Read the words after `validate`; None for whatever is not plain, which Typer reads then."""
+    """Parse the words after `validate`; return None for anything not plain, which Typer then parses."""
     parts: dict[str, Any] = {"paths": ()}
     rest = iter(words)
     for word in rest:
@@ -24,7 +24,7 @@ def parse_validate_argv(words: list[str]) -> ValidateOptions | None:
 
 
 def _parse_option(word: str, rest: "Iterator[str]", parts: "dict[str, Any]") -> bool:
-    """Put one option into the parts; False for what is unknown, given twice or not plain."""
+    """Add one option to the parts; return False if it is unknown, repeated or not plain."""
     if word in _FLAGS:
         parts[_FLAGS[word]] = True
         return True

@@ -1,4 +1,4 @@
-"""The room behind the two doors of `validate`: Typer's, and the plain one that does without its 60 ms."""
+"""Run `validate` for both parsers: Typer's, and `validate_argv`, which saves Typer's 60 ms."""
 
 import sys
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ValidateOptions(Value):
-    """What `validate` is asked for, as it was typed."""
+    """The options of `validate` as typed."""
 
     paths: tuple[str, ...] = ()
     root: str | None = None
@@ -35,12 +35,12 @@ class ValidateOptions(Value):
 
 
 def run_validate(asked: ValidateOptions) -> int:
-    """Validate, mend if that is asked for, and report; return the exit code."""
+    """Validate, fix with `--fix`, report, and return the exit code."""
     where_to = parse_destinations([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
     wanted = RuleSelection(_split_codes(asked.select), _split_codes(asked.ignore))
     where = validate.find_targets(asked.paths, asked.root if asked.paths else inner_root_name(asked.root))
     if asked.fix and any(target.path == STDIN for target in where.files):
-        raise UsageError("standard input cannot be mended", "name a file, or leave out `--fix`")
+        raise UsageError("standard input cannot be fixed", "name a file, or leave out `--fix`")
     exemptions, is_mended = Suppressions(where, wanted), True
     report = validate.validate(where, exemptions, track_progress, strict=asked.strict)
     if asked.fix and any(problem.fix is not None for problem in report.problems):
@@ -59,13 +59,13 @@ def _split_codes(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _write_format(report: "Report", name: str, file: str) -> bool:
-    """Write the report in a format; return whether that could be done: what was found is told all the same."""
+    """Write the report in a format; return whether it could be written."""
     text = render_report(report, colour=True) if uses_colour(name, file) else FORMATS[name](report)
     return write_report(text, name, file)
 
 
 def _apply_fixes(where: "ValidationTargets", report: "Report", exemptions: Suppressions, wait_seconds: float) -> bool:
-    """Mend what can be, and say what was; return whether nothing stood in the way."""
+    """Apply the fixes and report each; return whether all succeeded."""
     from cortex_policy.cli.prompts import lock_wait  # noqa: PLC0415 - loads Typer
     from cortex_policy.manage.validation.autofix import fix_files  # noqa: PLC0415 - only writers need it
 
@@ -73,9 +73,9 @@ def _apply_fixes(where: "ValidationTargets", report: "Report", exemptions: Suppr
     for done in fix_files(where.files, report, exemptions, lock_wait(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if done.version is not None else ""
-            sys.stderr.write(printable(f"mended `{done.file}`{version}") + "\n")
+            sys.stderr.write(printable(f"fixed `{done.file}`{version}") + "\n")
         else:
             hint = f" ({done.error.hint})" if done.error.hint else ""
-            sys.stderr.write(printable(f"not mended: `{done.file}`: {done.error}{hint}") + "\n")
+            sys.stderr.write(printable(f"not fixed: `{done.file}`: {done.error}{hint}") + "\n")
             is_mended = False
     return is_mended

@@ -1,4 +1,4 @@
-"""How a call that waits for a human is shown: in a row, in full, as JSON."""
+"""Render an approval request: as a row, in full, as JSON."""
 
 import pwd
 
@@ -10,14 +10,14 @@ COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY", "ARGUMENTS")
 
 
 def request_row(plea: RequestDetails) -> tuple[str, ...]:
-    """Return a plea as a row."""
+    """Return a request as a row of the table."""
     left = f"{plea.expires_in_seconds:.0f}s" if plea.expires_in_seconds is not None else "-"
     call = f"{plea.grant} {plea.action}" if plea.grant else plea.action
     return plea.id, plea.status, left, call, requester_name(plea), plea.args
 
 
 def requester_name(plea: RequestDetails) -> str:
-    """Return the name of who asks, `-` where nobody says."""
+    """Return the name of the requesting user, `-` if unknown."""
     if plea.uid is None:
         return "-"
     try:
@@ -27,7 +27,7 @@ def requester_name(plea: RequestDetails) -> str:
 
 
 def request_text(plea: RequestDetails) -> str:
-    """Return all that a human needs to answer, control characters escaped."""
+    """Return everything a human needs to answer a request, with control characters escaped."""
     asked = f"{requester_name(plea)} (uid {plea.uid})" if plea.uid is not None else "another program"
     process = f", process {plea.pid}" if plea.pid is not None else ""
     run = f", run {plea.run}" if plea.run else ""
@@ -56,7 +56,7 @@ def _status_text(plea: RequestDetails) -> str:
 
 
 def _json_or_text(text: str | None) -> object:
-    """Return what a text of JSON stands for, and the text where it is none, or more than Python reads."""
+    """Return the value of a JSON text, or the text itself if Python cannot parse it."""
     try:
         return decode_json(text.encode()) if text else None
     except (MalformedError, UnicodeEncodeError):
@@ -64,7 +64,7 @@ def _json_or_text(text: str | None) -> object:
 
 
 def request_to_json(plea: RequestDetails) -> dict[str, object]:
-    """Return a plea as it is printed in JSON; null where unknown."""
+    """Return a request as JSON members; null for what is unknown."""
     return {
         "id": plea.id,
         "status": plea.status,

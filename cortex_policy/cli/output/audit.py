@@ -1,4 +1,4 @@
-"""How calls of an audit log, what became of its chain, and their numbers are printed."""
+"""Print calls of an audit log, the result of its verification, and statistics."""
 
 import json
 import shutil
@@ -24,12 +24,12 @@ MAX_KINDS_SHOWN = 20  # on a terminal
 
 
 def log_files(logs: list[str] | None) -> list[str]:
-    """Return the named logs, else the configured one and those that it was rotated to, the oldest first."""
+    """Return the named logs, or the configured one and its rotated files, oldest first."""
     return oldest_first(logs) if logs else list_log_files(configured_log(None))
 
 
 def call_line(event: "Event") -> str:
-    """Say a call in a line: in columns for a terminal, with tabs for a pipe."""
+    """Return a call as one line: in columns for a terminal, with tabs for a pipe."""
     _, data = event
     answer = "yes" if data["decision"] else "no"
     args = json.dumps(data["args"])
@@ -44,19 +44,19 @@ def call_line(event: "Event") -> str:
 
 
 def event_line(line: bytes) -> str:
-    """Return an event as it stands in the log; one that a terminal could act on, in ASCII."""
+    """Return the line of an event as logged; in ASCII if a terminal could act on it."""
     text = line.decode("ascii", "replace").rstrip("\r\n")
     return escape_json(text if printable(text) == text and text.isascii() else json.dumps(json.loads(line)))
 
 
 def print_skipped(tally: "ReadCounts") -> None:
-    """Say which lines were no calls of the root that was asked for."""
+    """Print how many lines were skipped: unreadable ones, and calls of other roots."""
     for sentence in skipped_sentences(tally.unreadable, tally.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
 
 
 def print_verification(found: "VerifyResult") -> None:
-    """Print where the chain does not hold, what was read, and its head."""
+    """Print where the chain is broken, what was read, and the head."""
     for problem in found.breaks:
         typer.echo(one_line(f"{problem.file}:{problem.line}: {_break_text(problem)}"))
     if found.more_breaks:
@@ -77,7 +77,7 @@ def _break_text(problem: "ChainBreak") -> str:
 
 
 def verification_to_json(found: "VerifyResult") -> dict[str, Any]:
-    """Return a verification as it is printed in JSON."""
+    """Return the result of a verification as JSON members."""
     return {
         "status": "fail" if found.breaks else "ok",
         "files": list(found.files),
@@ -97,7 +97,7 @@ def verification_to_json(found: "VerifyResult") -> dict[str, Any]:
 
 
 def print_stats(found: "CallStats") -> None:
-    """Print how many calls there were: bars and a table on a terminal, else a row with tabs for each number."""
+    """Print call counts: bars and a table on a terminal, else one tab-separated row per number."""
     rows: list[tuple[str, ...]] = [(*kind, str(count)) for kind, count in found.kinds]
     if not sys.stdout.isatty():
         for one in found.spans:
@@ -120,7 +120,7 @@ def _terminal_width() -> int:
 
 
 def stats_to_json(found: "CallStats", tally: "ReadCounts") -> dict[str, Any]:
-    """Return the numbers as they are printed in JSON."""
+    """Return the statistics as JSON members."""
     return {
         "lines": tally.lines,
         "unreadable": tally.unreadable,

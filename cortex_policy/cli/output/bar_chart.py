@@ -1,4 +1,4 @@
-"""Calls over time as bars, as wide as the terminal; they are told apart without colour, too."""
+"""Calls over time as bars, as wide as the terminal and readable without colour."""
 
 import sys
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ _BAR_CHARACTERS = (("█", "░"), ("#", "."))  # allowed, denied; the second wh
 
 
 def bar_lines(found: "CallStats", width: int) -> list[str]:
-    """Return the lines of a plot, none wider than the width where that leaves room for a bar at all."""
+    """Return the lines of a bar chart, within the width if that leaves room for bars."""
     marks = _bar_characters()
     labels = [_time_label(span.at, found) for span in found.spans]
     counts = [f"{span.allowed} / {span.denied}" for span in found.spans]
@@ -29,7 +29,7 @@ def bar_lines(found: "CallStats", width: int) -> list[str]:
 
 
 def utc_text(at: float) -> str:
-    """Return a time of UTC, in seconds since the epoch, in words; the number where no calendar holds it."""
+    """Return seconds since the epoch as UTC text; the number itself if no calendar has that time."""
     return _format_time(at, "%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -49,7 +49,7 @@ def _time_label(at: int, found: "CallStats") -> str:
 
 
 def _bar(span: "TimeSpan", most: int, cells: int, marks: tuple[str, str]) -> str:
-    """Draw what was allowed and then what was denied: whatever there was has a cell at least."""
+    """Return a bar of allowed and then denied calls; each kind that occurred has at least one cell."""
     denied = max(1, round(cells * span.denied / most)) if span.denied else 0
     allowed = max(1, round(cells * span.allowed / most)) if span.allowed else 0
     if allowed + denied > cells:

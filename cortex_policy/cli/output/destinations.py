@@ -1,4 +1,4 @@
-"""Where the formats of a report go: one to standard output, others to files."""
+"""Where each format of a report is written: one to standard output, others to files."""
 
 import os
 import sys
@@ -17,12 +17,12 @@ STDOUT = ""
 
 
 def parse_destinations(words: list[str], formats: "Iterable[str]") -> dict[str, str]:
-    """Return formats and where each goes; raise UsageError for one that is unknown, or two that meet."""
+    """Return each format with its file; raise UsageError for an unknown format or a destination used twice."""
     known, found = list(formats), dict[str, str]()
     for word in words:
         name, equals, file = word.partition("=")
         if name not in known:
-            raise UsageError(f"there is no format `{name}`", f"the formats are {', '.join(known)}")
+            raise UsageError(f"unknown format `{name}`", f"the formats are {', '.join(known)}")
         if name in found or (equals and not file) or file in found.values():
             hint = f"give all but one of them a file, as in `--output {known[-1]}=report`"
             raise UsageError(f"`--output {word}`: each format and each place is named once", hint)
@@ -31,18 +31,18 @@ def parse_destinations(words: list[str], formats: "Iterable[str]") -> dict[str, 
 
 
 def uses_colour(name: str, file: str) -> bool:
-    """Whether a format that goes there is seen by somebody who likes colours."""
+    """Return whether to use colours: for text on a terminal without NO_COLOR."""
     return name == "text" and file == STDOUT and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def write_report(text: str, name: str, file: str) -> bool:
-    """Write a report to where its format goes; return whether it could be, and say why not where that is a file."""
+    """Write a report to its destination; if a file cannot be written, print why and return False."""
     if file == STDOUT:
         out = (
             styled_stream(sys.stdout) if name == "text" else raw_stream(sys.stdout) if name == "github" else sys.stdout
         )
         out.write(text)
-        return True  # an output that cannot be written is told when all is done
+        return True  # an output that cannot be written is reported at the end
     try:
         with open(file, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)

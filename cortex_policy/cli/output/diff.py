@@ -1,4 +1,4 @@
-"""The same differences as rows, as JSON and as Markdown."""
+"""A diff of grants as rows, as JSON and as Markdown."""
 
 from collections import Counter
 
@@ -10,12 +10,12 @@ from cortex_policy.core.text import printable, truncate
 from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion, PolicyDiff
 
 COLUMNS = ("ID", "FIELD", "VERDICT", "WHAT CHANGED")
-OVERALL = "in all"
+OVERALL = "overall"
 MAX_WARNINGS = 100  # that people are shown
 
 
 def print_diff(found: PolicyDiff) -> None:
-    """Print a line for each field that was touched, and what it means in all; notes and warnings go to stderr."""
+    """Print a line for each changed field and the overall verdict; notes and warnings go to stderr."""
     rows = [row for change in found.changes for row in _rows(change)]
     if len(found.changes) != 1 or found.unchanged:
         rows.append(("all grants", OVERALL, found.verdict, _counts_text(found)))
@@ -50,7 +50,7 @@ def _warnings(found: PolicyDiff) -> list[str]:
 
 
 def diff_to_json(found: PolicyDiff, revision: str | None) -> dict[str, object]:
-    """Return what is printed as JSON."""
+    """Return the JSON members."""
     return {
         "verdict": found.verdict,
         "against": revision,
@@ -85,7 +85,7 @@ def _version_to_json(version: GrantVersion) -> dict[str, object]:
 
 
 def diff_to_markdown(found: PolicyDiff, revision: str | None) -> str:
-    """Return a block for a pull request: lists, in which the text of a grant is nothing but text."""
+    """Return Markdown lists for a pull request; text of a grant is escaped."""
     since = f" since {_code_span(revision)}" if revision is not None else ""
     blocks = [[f"### Grants{since}: {_bold(found.verdict)}"], *([_code_span(note)] for note in found.notes)]
     for change in found.changes:
@@ -104,7 +104,7 @@ def _bold(verdict: str) -> str:
 
 
 def _code_span(text: str) -> str:
-    """Return a code span that ends where we end it: with more backticks than the text has in a row."""
+    """Return a code span with more backticks than the text has in a row, so that the text cannot end it."""
     shown = printable(text)
     fence = "`" * (1 + max((len(run) for run in _backtick_runs(shown)), default=0))
     return f"{fence} {shown} {fence}" if "`" in shown else f"{fence}{shown}{fence}"

@@ -1,4 +1,4 @@
-"""A suite of tests as JUnit XML, in the one shape that both Ant's schema and Jenkins' take."""
+"""A suite of tests as JUnit XML, in a form that both Ant's schema and Jenkins accept."""
 
 from xml.etree import ElementTree as ET
 
@@ -11,7 +11,7 @@ _WRITABLE = frozenset(map(chr, (9, 10, *range(0x7F, 0xD800), *range(0xE000, 0xFF
 
 
 def suites_xml(command: str, cases: list[ET.Element], said: str) -> str:
-    """Return the tests of a command as a document, and what else it said as the output of their suite."""
+    """Return the tests of a command as an XML document, with its other output as the suite's output."""
     name = f"cortex-policy.{command}"
     failures = str(sum(len(case) for case in cases))
     numbers = {"id": "0", "package": name, "tests": str(len(cases)), "failures": failures, "errors": "0"}
@@ -27,5 +27,5 @@ def suites_xml(command: str, cases: list[ET.Element], said: str) -> str:
 
 
 def xml_text(value: str) -> str:
-    """Return a value with those characters escaped that XML has no way to write."""
+    """Return a value with the characters escaped that XML cannot contain."""
     return "".join(one if one.isprintable() or one in _WRITABLE else printable(one) for one in value)

@@ -1,4 +1,4 @@
-"""What goes on until it is ended: redrawn on a terminal, a line for each change in a pipe."""
+"""Commands that run until they are ended: redraw on a terminal, print changes in a pipe."""
 
 import os
 import select
@@ -18,14 +18,14 @@ POLL_SECONDS = 0.25
 
 
 def can_redraw() -> bool:
-    """Whether a terminal is there to be drawn on."""
+    """Return whether there is a terminal to redraw on."""
     return sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM") not in ("dumb", "unknown", None)
 
 
 def print_changes(rows: "Callable[[], Iterable[Row]]") -> None:
-    """Write a line for each row that changed, until nobody reads them any more.
+    """Print a line for each row that changed, until the reader closes the pipe.
 
-    A row is what it is of, what tells a change, and its line.
+    A row is its key, the state that decides whether it changed, and its line.
     """
     reader = select.poll()
     reader.register(1, 0)  # only errors: the reading end was closed
@@ -41,7 +41,7 @@ def print_changes(rows: "Callable[[], Iterable[Row]]") -> None:
 
 
 def redraw_until_quit(table: "Callable[[int], Table]") -> None:
-    """Redraw a table of at most so many rows until `q`, Escape or the end of input."""
+    """Redraw a table, which gets its maximum height, until `q`, Escape or the end of input."""
     import termios  # noqa: PLC0415 - only here is a terminal
     import tty  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""How far a command is with many grants: a bar on a terminal, once it has taken a second."""
+"""A progress bar on a terminal for commands that take longer than a second."""
 
 import os
 import sys
@@ -18,12 +18,12 @@ _Item = TypeVar("_Item")
 
 
 def track_progress(items: "Iterable[_Item]", total: int | None = None, *, what: str = "grants") -> "Iterator[_Item]":
-    """Yield the items, and draw on stderr how many are done; in a pipe, a log or a short run nothing is drawn."""
+    """Yield the items and show progress on stderr; nothing is shown in a pipe or a short run."""
     if not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
         yield from items
         return
     bar: Progress | None = None
-    if total is None and hasattr(items, "__len__"):  # of a stream nobody knows how much is to come
+    if total is None and hasattr(items, "__len__"):  # the length of a stream is unknown
         total = len(cast("Sized", items))
     due = monotonic() + DELAY_SECONDS
     try:
@@ -44,7 +44,7 @@ def _start_bar(total: int | None, what: str) -> "Progress":
 
     left = () if total is None else (TimeRemainingColumn(), "left")
     columns = BarColumn(), MofNCompleteColumn(), f"{what}," if left else what, *left
-    # no thread of its own draws it: some who use this fork
+    # no thread redraws it: some callers fork
     bar = Progress(*columns, console=Console(file=raw_stream(sys.stderr)), transient=True, auto_refresh=False)
     bar.add_task("", total=total)
     bar.start()

@@ -1,4 +1,4 @@
-"""What `replay` and `suggest` share: which logs are read, how far it is, and how calls are shown."""
+"""What `replay` and `suggest` share: reading logs with progress, and printing calls."""
 
 import json
 from time import time
@@ -27,14 +27,14 @@ MAX_ARGS_SHOWN = 100  # characters of the arguments of an example
 def open_lines(
     root: "Root", logs: list[str] | None, when: str | None, tally: ReadCounts
 ) -> "tuple[Iterator[bytes], float]":
-    """Return the lines of the named logs, else of the configured one and its older ones, and the time asked for."""
+    """Return the lines of the named logs, or of the configured one and its rotated files, and the start time."""
     start = parse_since(when, time()) if when is not None else float("-inf")
     names = logs or list_log_files(configured_log(root))
     return track_progress(read_logs(names, tally), what="lines"), start
 
 
 def configured_log(root: "Root | None") -> str:
-    """Return the audit log of the settings; raise UsageError where there is none."""
+    """Return the configured audit log; raise UsageError if there is none."""
     named = read_setting("audit.file", root.path if root is not None else None)
     if isinstance(named, str):
         return named
@@ -43,7 +43,7 @@ def configured_log(root: "Root | None") -> str:
 
 
 def print_replay(done: "ReplayResult") -> None:
-    """Print what flips, what cannot be decided, and what was read."""
+    """Print calls whose answer changes, calls that cannot be decided, and counts."""
     print_rows(COLUMNS, [_row(flip) for flip in done.flips])
     for one in done.undecided:
         calls = plural(one.count, "call")
@@ -55,13 +55,13 @@ def print_replay(done: "ReplayResult") -> None:
 
 
 def flips_summary(done: "ReplayResult") -> str:
-    """Say how many answers flip, and how many nobody can give."""
+    """Return the number of answers that change, and of undecided calls."""
     unknown = f", {done.undecided_calls} undecided" if done.undecided_calls else ""
     return f"{done.newly_allowed} no -> yes, {done.newly_denied} yes -> no{unknown}"
 
 
 def skipped_sentences(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
-    """Say which lines of a log were no calls that were asked for."""
+    """Yield a sentence for each kind of skipped line."""
     if unreadable:
         yield f"{plural(unreadable, 'line')} of the log could not be read as a decision"
     if elsewhere:
@@ -76,14 +76,14 @@ def _row(flip: "Flip") -> tuple[str, ...]:
 
 
 def describe_call(example: "CallExample") -> str:
-    """Say a call in one line, with its arguments as far as they are known."""
+    """Return a call in one line, with its arguments if they are known."""
     args = "" if example.args is None else json.dumps(example.args, ensure_ascii=False)
     shown = args if len(args) <= MAX_ARGS_SHOWN else f"{args[:MAX_ARGS_SHOWN]}..."
     return " ".join(filter(None, (example.action, "" if args in ("{}", "[]") else shown, f"at {example.time}")))
 
 
 def replay_to_json(done: "ReplayResult") -> dict[str, Any]:
-    """Return what is printed as JSON."""
+    """Return the JSON members."""
     return {
         "lines": done.lines,
         "calls": done.calls,
@@ -112,5 +112,5 @@ def replay_to_json(done: "ReplayResult") -> dict[str, Any]:
 
 
 def example_to_json(one: "CallExample") -> dict[str, object]:
-    """Return a call as it is printed in JSON."""
+    """Return an example call as JSON members."""
     return {"action": one.action, "args": one.args, "time": one.time}

@@ -1,4 +1,4 @@
-"""The same rows as a table on a terminal, and as plain lines in a pipe."""
+"""Print rows as a table on a terminal and as tab-separated lines in a pipe; print JSON, hints and warnings."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def json_line(value: object, indent: int | None = None) -> str:
-    """Return a value as JSON that neither a terminal nor a job acts on: a reader gets the same value."""
+    """Return a value as JSON, escaped so that no terminal or CI job acts on it; it parses to the same value."""
     return escape_json(json.dumps(value, indent=indent))
 
 
@@ -38,25 +38,25 @@ def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 
 def print_hints(hints: "Iterable[str]") -> None:
-    """Print on stderr what would mend what was printed, each once."""
+    """Print each distinct hint once, on stderr."""
     for hint in dict.fromkeys(filter(None, hints)):
         typer.echo(one_line(f"hint: {hint}"), err=True)
 
 
 def print_warning(doubt: "GrantError | None") -> None:
-    """Print on stderr what is unsafe about what was printed, and what mends it."""
+    """Print a warning and its hint on stderr."""
     if doubt is not None:
         typer.echo(one_line(f"warning: {doubt.detail}"), err=True)
         print_hints([doubt.hint])
 
 
 def settings_error_to_json(error: "GrantError | None") -> dict[str, object] | None:
-    """Return why every check answers 27 as it is printed in JSON, None where the settings are in order."""
+    """Return the error of invalid settings as JSON members, None if the settings are valid."""
     return None if error is None else {"problem": error.detail, "hint": error.hint or None}
 
 
 def stop_to_json(stop: "EmergencyStop | None") -> dict[str, object] | None:
-    """Return an emergency stop as it is printed in JSON, None where there is none."""
+    """Return an emergency stop as JSON members, None if there is none."""
     if stop is None:
         return None
     return {
@@ -70,7 +70,7 @@ def stop_to_json(stop: "EmergencyStop | None") -> dict[str, object] | None:
 
 
 def budget_to_json(one: "BudgetStatus") -> dict[str, object]:
-    """Return a standing as it is printed in JSON."""
+    """Return the status of a budget as JSON members."""
     budget = one.budget
     return {
         "id": one.id,
@@ -91,7 +91,7 @@ def _print_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
     table = Table(box=None, pad_edge=False)
     for column, cells in zip(columns, zip(*rows, strict=True) if rows else [()] * len(columns), strict=True):
-        # nothing is cut off: lists go on in the next line, and words where even that is not enough
+        # nothing is cut off: lists wrap, and words fold where even that is not enough
         table.add_column(column, overflow="fold", no_wrap=not any(", " in cell for cell in cells))
     for row in rows:
         table.add_row(*map(Text, row))

@@ -54,7 +54,7 @@ def compare_grants(old: Grant | None, new: Grant | None) -> GrantComparison:
         fields = tuple(field(old, new) for field in _FIELDS)
         return GrantComparison(combine_verdicts(field.verdict for field in fields), fields)
     if after:
-        return _whole_grant(WIDENED, f"allowed nothing before; now {describe_grant(new)}")
+        return _whole_grant(WIDENED, f"new: {describe_grant(new)}")
     if before:
         return _whole_grant(NARROWED, f"allows nothing now; before: {describe_grant(old)}")
     return _whole_grant(SAME, "allows nothing, as before")

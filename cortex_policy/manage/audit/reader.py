@@ -52,7 +52,7 @@ def parse_since(word: str, now: float) -> float:
     try:
         return _timestamp(word)
     except (ValueError, OverflowError):
-        message = f"`{word}` is no time"
+        message = f"unknown time `{word}`"
         raise UsageError(message, "say how long ago, as in `24h`, `90m` or `7d`, or `2026-11-25T08:00:00Z`") from None
 
 

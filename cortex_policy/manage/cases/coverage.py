@@ -102,7 +102,7 @@ class Evidence:
 
 
 class Requirement(NamedTuple):
-    """One thing that cases can show of a grant, as the end of `no case shows that ...`."""
+    """One thing that cases can show of a grant, as the end of `not covered: ...`."""
 
     sentence: str
     is_met: "Callable[[Evidence], bool]"

@@ -84,7 +84,7 @@ def _missing_coverage(file: CaseFile, subject: GrantUnderTest, seen: list[Passed
     """Yield what no case of a file shows, though it says that its cases are complete, as one case that failed."""
     cover = measure_coverage(subject.grant, subject.file, [tuple(seen)])
     if cover.unmet:
-        wrong = tuple(f"no case shows that {said}" for said in cover.unmet)
+        wrong = tuple(f"not covered: {said}" for said in cover.unmet)
         yield CaseResult(Case(COMPLETENESS_CASE, "", {}, ALLOWED, file.complete_line), None, wrong)
 
 

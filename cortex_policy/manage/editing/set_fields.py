@@ -64,12 +64,15 @@ def apply_edit(text: str, wanted: GrantEdit, grant_id: str = "") -> AppliedEdit:
 
 def _check_edit(wanted: GrantEdit) -> None:
     if wanted.rate is not None and wanted.rate < 1:
-        raise UsageError("a rate is an integer of at least 1", "a grant without actions allows nothing")
+        raise UsageError(
+            "a rate is an integer of at least 1",
+            "to block all calls use `cortex-policy stop`, or remove the actions with `--revoke`",
+        )
     if wanted.tool == "":
         raise UsageError("a tool has a name")
     if wanted.data_class is not None and wanted.data_class not in DATA_CLASSES:
         hint = f"{_did_you_mean(wanted.data_class, DATA_CLASSES)}classes: {', '.join(DATA_CLASSES)}"
-        raise UsageError(f"`{wanted.data_class}` is no data class", hint)
+        raise UsageError(f"unknown data class `{wanted.data_class}`", hint)
     if "" in wanted.allow:
         raise UsageError("an action has a name")
     for scope in wanted.add_scopes:
@@ -113,7 +116,7 @@ def _edit_scopes(scopes: tuple[str, ...], wanted: GrantEdit) -> tuple[str, ...]:
             raise UsageError(f"`{scope}` is a scope already")
     for scope in wanted.remove_scopes:
         if _normalize(scope) not in there:
-            raise UsageError(f"`{scope}` is no scope, so it cannot be removed", _list_hint("scopes", scope, scopes))
+            raise UsageError(f"unknown scope `{scope}`: it cannot be removed", _list_hint("scopes", scope, scopes))
     gone = {_normalize(scope) for scope in wanted.remove_scopes}
     return tuple(scope for scope in scopes + wanted.add_scopes if _normalize(scope) not in gone)
 

@@ -71,7 +71,7 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     kept = _first_change_after(root, stamp, grant_id, version)
     if kept is not None and kept.data is not None:
         require_trusted_text(root, grant_id, kept.data)
-    text = kept.data if kept is not None else _current_text(root, stamp, grant_id)
+    text = kept.data if kept is not None else _current_text(root, stamp, grant_id, version)
     if text is None:
         hint = f"{LOG_HINT} {grant_id}{root_option(root)}`"
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
@@ -113,7 +113,7 @@ def entries_since(
         if reached <= version:
             break
         if entry.has_unknown_previous:
-            raise NotDoneError(f"version {entry.version} stamped what stood there: what it was before, nobody knows")
+            raise NotDoneError(f"version {entry.version} recorded existing grants: the previous content was not kept")
         entries.append(entry)
         reached -= 1
     if reached > version:
@@ -139,7 +139,7 @@ def require_content(root: Root, one: GrantChange, entry: HistoryEntry) -> None:
         option = root_option(root)
         known = f"see `cortex-policy log {one.id}{option}`, then `cortex-policy undo --to VERSION{option}`"
         hint = f"an older text may be known: {known}"
-        raise NotDoneError(f"version {entry.version} {why} `{one.id}`: what it was before, nobody has", hint)
+        raise NotDoneError(f"version {entry.version} {why} `{one.id}`: the previous content was not kept", hint)
 
 
 def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
@@ -164,7 +164,7 @@ def _first_change_after(root: Root, stamp: Stamp, grant_id: str, version: int) -
     return found[0]
 
 
-def _current_text(root: Root, stamp: Stamp, grant_id: str) -> bytes | None:
+def _current_text(root: Root, stamp: Stamp, grant_id: str, version: int) -> bytes | None:
     try:
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
             text: bytes | None = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
@@ -172,7 +172,9 @@ def _current_text(root: Root, stamp: Stamp, grant_id: str) -> bytes | None:
         text = None
     if digest_or_none(text) != stamp.grants.get(grant_id):
         hint = f"look at it, then accept it with `{_stamp_command(root)}`"
-        raise NotDoneError(f"`{grant_id}` was not written since, and differs from its stamp", hint)
+        raise NotDoneError(
+            f"version {version} of `{grant_id}` is not stored: the file was edited by hand after it", hint
+        )
     return text
 
 

@@ -159,7 +159,7 @@ def _last_entry(root: Root, stamp: "Stamp", grant_id: str | None) -> HistoryEntr
                     )
             if not entry.changes:
                 raise NotDoneError(
-                    f"version {entry.version} stamped what stood there: what it was before, nobody knows"
+                    f"version {entry.version} recorded existing grants: the previous content was not kept"
                 )
             return entry
         later |= {other: later.get(other, entry.version) for other in entry.ids}

@@ -156,7 +156,7 @@ class DenialGrouper:
                     max(group.peak, demand),
                 )
         elif is_denied and data["reason"] is RATE_LIMITED:
-            self._mark_unfixable(data, "the hits that the log knows do not fill its rate")
+            self._mark_unfixable(data, "the log is too short to work out the needed rate")
         elif is_denied:
             self.allowed_now += 1
 

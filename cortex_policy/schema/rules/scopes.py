@@ -80,7 +80,7 @@ def missing_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
     hint = f"say where with `cortex-policy set {subject.id_in_commands} --add-scope PATH`"
     for index, action in enumerate(grant.actions):
         if looks_like_writing(action):
-            message = f"`{action}` looks like writing, and may be done on any path"
+            message = f"`{action}` probably writes, and no scope limits it"
             yield Finding("scope-none", message, hint, json_pointer("actions", index))
             break
     if grant.data_class == "sensitive":

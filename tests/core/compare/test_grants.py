@@ -150,7 +150,7 @@ def test_one_that_allows_nothing_is_compared_as_a_whole() -> None:
     )
     (whole,) = compare_grants(None, GRANT).fields
     assert (whole.field, whole.sentence) == (
-        "grant", "allowed nothing before; now git-map may tree, search below docs, 30 a minute, internal",
+        "grant", "new: git-map may tree, search below docs, 30 a minute, internal",
     )  # fmt: skip
     assert describe_grant(changed(fs_scope=(), args={"a": {}})).endswith(
         "on any path, 30 a minute, internal, 1 arguments declared"

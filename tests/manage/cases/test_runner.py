@@ -150,7 +150,7 @@ def test_a_complete_file_fails_where_it_shows_less_than_the_grant() -> None:
     """As one more case; but not on top of one that failed."""
     (found,) = wrong(run(case("allowed"), is_complete=True, complete_line=2))
     assert (found.case.name, found.case.line) == (COMPLETENESS_CASE, 2)
-    assert "no case shows that `search` is allowed" in found.failures
+    assert "not covered: `search` is allowed" in found.failures
     assert [result.case.name for result in wrong(run(case("rate_limited", name="x"), is_complete=True))] == ["x"]
 
 

@@ -258,19 +258,19 @@ def test_the_command_line(root: Path) -> None:
     git(root, "init", "-q")
     commit(root)
     same = run("--against", "HEAD", "--fail-on", "widened")
-    assert (same.returncode, same.stdout, same.stderr) == (0, "all grants\tin all\tsame\t2 unchanged\n", "")
+    assert (same.returncode, same.stdout, same.stderr) == (0, "all grants\toverall\tsame\t2 unchanged\n", "")
     write(root, "git", {**GIT, "actions": ["tree"]})
     narrowed = run("git", "--against", "HEAD", "--fail-on", "widened")
     assert narrowed.returncode == 0
-    assert narrowed.stdout == "git\tactions\tnarrowed\tdrops snippet, search\ngit\tin all\tnarrowed\t\n"
+    assert narrowed.stdout == "git\tactions\tnarrowed\tdrops snippet, search\ngit\toverall\tnarrowed\t\n"
     write(root, "git", {**GIT, "actions": ["tree", "push"], "fsScope": [*GIT["fsScope"], ".github"]})
     both = run("--against", "HEAD", "--fail-on", "widened")
     assert both.returncode == 1
     assert both.stdout.splitlines() == [
         "git\tactions\tboth\tadds push; drops snippet, search",
         "git\tfsScope\twidened\tadds .github",
-        "git\tin all\tboth\t",
-        "all grants\tin all\tboth\t1 changed, 1 unchanged",
+        "git\toverall\tboth\t",
+        "all grants\toverall\tboth\t1 changed, 1 unchanged",
     ]
     assert both.stderr.startswith("warning: git: scope `.github` covers `.github/workflows`: CI runs it")
     assert run("--against", "HEAD").returncode == 0

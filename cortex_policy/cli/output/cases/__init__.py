@@ -1,4 +1,4 @@
-"""What came of cases, in each format: a pure function from the outcome to what is written."""
+"""The results of test cases in each format: pure functions from the outcome to its text."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What came of cases as JSON, for programs."""
+"""The results of test cases as JSON."""
 
 import json
 

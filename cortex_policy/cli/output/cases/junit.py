@@ -1,4 +1,4 @@
-"""What came of cases as JUnit XML: a test for each case, and one for each file that could not be run."""
+"""The results of test cases as JUnit XML: a test for each case, and one for each file that could not be run."""
 
 from xml.etree import ElementTree as ET
 
@@ -10,7 +10,7 @@ _NO_CASE = "no case"
 
 
 def render_results(outcome: SuiteResult) -> str:
-    """Return one suite; a service that finds no test takes the job for broken, so that none at all is one."""
+    """Return one suite; without cases it has one test, since services reject a report without tests."""
     cases = []
     for one in outcome.files:
         file = xml_text(one.file)
@@ -19,7 +19,7 @@ def render_results(outcome: SuiteResult) -> str:
             cases.append(_case(file, xml_text(result.case.name), lines))
         if one.errors:
             cases.append(_case(file, file, [file_error_text(flaw) for flaw in one.errors]))
-    gaps = [f"{cover.file}: no case shows that {said}" for cover in outcome.coverage for said in cover.unmet]
+    gaps = [f"{cover.file}: not covered: {said}" for cover in outcome.coverage for said in cover.unmet]
     return suites_xml("test", cases or [_case(_NO_CASE, _NO_CASE, [])], "\n".join(map(xml_text, gaps)))
 
 

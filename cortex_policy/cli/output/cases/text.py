@@ -1,4 +1,4 @@
-"""What came of cases as an operator reads it: each that failed with the rule that decided, then what none shows."""
+"""The results of test cases for people: failed cases with the rule that decided, then what is not covered."""
 
 import os
 
@@ -15,7 +15,7 @@ _RED, _YELLOW = "1;31", "1;33"
 
 
 def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
-    """Return a passage for each case that failed and each grant that is not whole, and the summary as the last line."""
+    """Return a passage for each failed case and each grant not fully covered, then the summary line."""
     passages = [failure_text(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
     passages += [file_error_text(flaw, colour=colour) for one in outcome.files for flaw in one.errors]
     told = {
@@ -31,14 +31,14 @@ def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
 
 
 def failure_text(one: FileResult, result: CaseResult, *, colour: bool = False) -> str:
-    """Return what is wrong with a case, the rule that decided, and what would have come nearest."""
+    """Return what failed in a case, the rule that decided, and the nearest allowed value."""
     place = f"{printable(one.file)}:{result.case.line}"
     head = f"{place}: {_colour('failed', _RED, colour=colour)}: {one_line(result.case.name)}"
     return "\n".join([head, *(f"  {one_line(line)}" for line in failure_lines(result))])
 
 
 def failure_lines(result: CaseResult) -> list[str]:
-    """Return each way in which a case is not as expected, and why."""
+    """Return how a case differs from what it expects, and why."""
     lines, why = list(result.failures), result.why
     if why is not None:
         place = f"{why.file}:{why.step.line}" if why.step.line else why.file
@@ -49,13 +49,13 @@ def failure_lines(result: CaseResult) -> list[str]:
 
 
 def file_error_text(flaw: CaseFileError, *, colour: bool = False) -> str:
-    """Return what keeps a case file from being run."""
+    """Return the text of an error that keeps a case file from being run."""
     head = f"{printable(flaw.file)}:{flaw.line}: {_colour('error', _RED, colour=colour)}: {one_line(flaw.message)}"
     return f"{head}\n  hint: {one_line(flaw.hint)}" if flaw.hint else head
 
 
 def results_summary(outcome: SuiteResult) -> str:
-    """Return how many cases there were, how many failed, and how much of the grants they show."""
+    """Return the numbers of cases and failures, and the coverage."""
     cases, failed = (sum(map(len, found)) for found in _cases(outcome))
     broken = sum(bool(one.errors) for one in outcome.files)
     parts = [f"{plural(cases, 'case')} in {plural(len(outcome.files), 'file')}"]
@@ -78,7 +78,7 @@ def _uncovered_text(cover: Coverage, *, colour: bool) -> str:
         command = printable(f"cortex-policy test --init {cover.grant_id}{root_option_if_needed(root)}")
         return f"{head}\n  hint: write its first cases with `{command}`"
     share = _colour(f"{int(coverage_percent([cover]))}% covered", _YELLOW, colour=colour)
-    lines = [f"{file}: {share}; no case shows that"]
+    lines = [f"{file}: {share}; not covered:"]
     lines += [f"  {one_line(said)}" for said in cover.unmet[:_MAX_UNCOVERED]]
     more = len(cover.unmet) - _MAX_UNCOVERED
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])

@@ -1,4 +1,4 @@
-"""The formats of a report, each a pure function from the report to what is written, its last newline included."""
+"""The formats of a report: pure functions from the report to its text, with the last newline."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -12,7 +12,7 @@ _PROPERTY = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ","
 
 
 def render_report(report: Report) -> str:
-    """Return a line for each problem, errors first, and no more lines than are shown."""
+    """Return a line for each problem, errors first, up to the number that GitHub shows."""
     kinds = [(severity, [one for one in report.problems if one.severity == severity]) for severity in SEVERITIES]
     return "".join(f"{line}\n" for severity, problems in kinds for line in _lines(severity, problems))
 

@@ -11,14 +11,14 @@ _SEVERITIES = {ERROR: "major", WARNING: "minor", NOTE: "info"}
 
 
 def render_report(report: Report) -> str:
-    """Return an array, a problem a line."""
+    """Return a JSON array with one problem per line."""
     entries = map(_entry, report.problems, fingerprints(report.problems))
     return escape_json("[" + ",\n".join(map(json.dumps, entries)) + "]\n")
 
 
 def _entry(problem: Problem, fingerprint: str) -> dict[str, object]:
     message, *hint = message_lines(problem)
-    # a database stands behind it, which takes no NUL and no half of a character
+    # its database accepts no NUL and no lone surrogate
     path = report_path(problem).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     return {
         "description": f"{message} ({' '.join(hint)})" if hint else message,

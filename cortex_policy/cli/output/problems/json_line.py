@@ -1,4 +1,4 @@
-"""The report as JSON, for programs: contracts, section 7."""
+"""The report as JSON."""
 
 import json
 
@@ -7,7 +7,7 @@ from cortex_policy.schema.problems import Problem, Replacement, Report
 
 
 def render_report(report: Report) -> str:
-    """Return one line; what is not ASCII is escaped, so that even a file name that is no text can be written."""
+    """Return one line of ASCII, so that even a file name that is not UTF-8 can be written."""
     problems = [_problem(problem) for problem in report.problems]
     members = {"status": report.status, "files": report.files, "problems": problems}
     return escape_json(json.dumps(members)) + "\n"

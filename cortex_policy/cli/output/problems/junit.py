@@ -1,7 +1,7 @@
 """The report as JUnit XML.
 
-A file with an error is a test that failed, so that a job is as red as the exit code says; what is no error stands in
-the output of the suite. Files without problems are one test: a service that finds none takes the job for broken.
+A file with an error is a failed test, so that the job fails as the exit code does; warnings and notes are in the
+output of the suite. Files without problems are one test, since services reject a report without tests.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ _SUITE = "cortex-policy.validate"
 
 
 def render_report(report: Report) -> str:
-    """Return a suite with a test for each file that has problems, and one for all others."""
+    """Return a suite with a test for each file with problems, and one for all others."""
     files: dict[str, list[Problem]] = {}
     for problem in report.problems:
         files.setdefault(problem.file, []).append(problem)

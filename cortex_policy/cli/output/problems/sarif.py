@@ -17,7 +17,7 @@ _ESCAPES = {"{": "{{", "}": "}}", "](": "]\\x28"}
 
 
 def render_report(report: Report) -> str:
-    """Return a log of one run, with the rules that found something; what is too much for one is counted in it."""
+    """Return a log of one run, with the rules that found something and the number of results left out."""
     problems, more = report.problems, len(report.problems) - MAX_RESULTS
     if more > 0:
         problems = tuple(sorted(problems, key=lambda one: SEVERITIES.index(one.severity))[:MAX_RESULTS])

@@ -1,4 +1,4 @@
-"""The report as an operator reads it: each problem with its line, its place in it, and how to mend it."""
+"""The report for people: each problem with its line, a mark under its place, and how to fix it."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -16,14 +16,14 @@ _JAMO = range(0x1160, 0x1200)  # vowels and finals: they join the syllable befor
 
 
 def render_report(report: Report, *, colour: bool = False) -> str:
-    """Return the problems and, as the last line, how many there are."""
+    """Return the problems and then the summary line."""
     passages = problem_texts(report.problems, colour=colour)
     text = "\n".join(f"{passage}\n" for passage in [*passages, report_summary(report)])
     return text if colour else escape(text)  # with colours it is for a terminal, by a stream that escapes
 
 
 def problem_texts(problems: Iterable[Problem], *, colour: bool = False) -> list[str]:
-    """Return a passage for each problem; those in a row with the same remedy share one, and it stands at its end."""
+    """Return a passage for each problem; consecutive ones with the same hint share one, with the hint at its end."""
     remedies = groupby(problems, lambda problem: (problem.hint, problem.fix is not None))
     passages = []
     for (hint, is_fixable), alike in remedies:
@@ -34,14 +34,14 @@ def problem_texts(problems: Iterable[Problem], *, colour: bool = False) -> list[
 
 
 def report_summary(report: Report) -> str:
-    """Return how many files there were, and how many problems."""
+    """Return the numbers of files and problems."""
     files = plural(report.files, "file")
     if report.status == "ok":
         files += " is valid" if report.files == 1 else " are valid"
     if not report.problems:
         return files
     fixable = sum(problem.fix is not None for problem in report.problems)
-    fixes = f"; `--fix` mends {fixable} of them" if fixable else ""
+    fixes = f"; `--fix` repairs {fixable} of them" if fixable else ""
     return f"{files}: {severity_counts(report.problems)}{fixes}"
 
 
@@ -62,7 +62,7 @@ def _excerpt(problem: Problem, colour: bool) -> list[str]:  # noqa: FBT001
 
 
 def _line_and_span(problem: Problem) -> tuple[str, int, int]:
-    """Return the line as it is shown, and from which of its columns up to which one the place reaches."""
+    """Return the line as displayed, and the first and last display columns of the place."""
     source = problem.source
     start = min(max(0, problem.column - problem.source_column), len(source))
     tail = ""
@@ -77,7 +77,7 @@ def _line_and_span(problem: Problem) -> tuple[str, int, int]:
 
 
 def _display_text(source: str) -> str:
-    # INVARIANT: what is shown of the start of a line is the start of what is shown of it, else marks stand elsewhere
+    # INVARIANT: a prefix of a line is displayed as a prefix of the displayed line, else marks are misplaced
     return printable(source.replace("\t", _TAB))
 
 
@@ -97,7 +97,7 @@ def _hint(hint: str) -> list[str]:
 
 
 def _fix(number: int, is_fixable: bool) -> list[str]:  # noqa: FBT001
-    return [f"  fix: `--fix` mends {'it' if number == 1 else 'them'}"] if is_fixable else []
+    return [f"  fix: `--fix` repairs {'it' if number == 1 else 'them'}"] if is_fixable else []
 
 
 def _colour(text: str, problem: Problem, colour: bool) -> str:  # noqa: FBT001

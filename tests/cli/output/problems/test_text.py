@@ -20,7 +20,7 @@ GOLDEN = """\
 .cortex/policy/tools/git.json:3:23: warning: the action `tree` stands twice [action-twice]
   3 |   "actions": ["tree", "tree"],
     |                       ^^^^^^
-  fix: `--fix` mends it
+  fix: `--fix` repairs it
 
 .cortex/policy/tools/git.json:5:14: warning: `fsscope` is no key of a grant [key-unknown]
   5 |   "fsscope": [
@@ -38,7 +38,7 @@ GOLDEN = """\
 
 .cortex/policy/stamp.json: note: there is no stamp [stamp-missing]
 
-5 files: 1 error, 4 warnings, 2 notes; `--fix` mends 1 of them
+5 files: 1 error, 4 warnings, 2 notes; `--fix` repairs 1 of them
 """
 COMMANDS = re.compile(r"^\s*::|##\[|##vso\[", re.MULTILINE)
 
@@ -67,7 +67,7 @@ def test_each_problem_stands_with_its_line_and_its_remedy() -> None:
         (Report(1, ()), "1 file is valid"),
         (Report(3, ()), "3 files are valid"),
         (Report(1, REAL.problems[:1]), "1 file is valid: 1 note"),
-        (Report(2, REAL.problems[:4]), "2 files: 1 error, 2 warnings, 1 note; `--fix` mends 1 of them"),
+        (Report(2, REAL.problems[:4]), "2 files: 1 error, 2 warnings, 1 note; `--fix` repairs 1 of them"),
     ],
 )
 def test_the_last_line_counts(report: Report, said: str) -> None:
