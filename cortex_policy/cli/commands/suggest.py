@@ -64,7 +64,7 @@ def _print_suggestions(done: "Suggestions", tally: "ReadCounts") -> None:
         calls = plural(each.count, "call")
         typer.echo(one_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
     helped = sum(one.calls for one in done.suggestions)
-    passing = f", {done.passing} are allowed already" if done.allowed_now else ""
+    passing = f", {done.allowed_now} are allowed already" if done.allowed_now else ""
     changes = plural(len(done.suggestions), "change")
     unhelped = sum(each.count for each in done.unfixable)
     rest = f", {unhelped} cannot be helped" if unhelped else ""
@@ -77,7 +77,7 @@ def _print_suggestions(done: "Suggestions", tally: "ReadCounts") -> None:
 def _suggestion_lines(one: "Suggestion") -> list[str]:
     from cortex_policy.cli.output.replay import describe_call  # noqa: PLC0415 - as above
 
-    limited = f", {one.limited} more would still be denied by the rate" if one.above_rate else ""
+    limited = f", {one.above_rate} more would still be denied by the rate" if one.above_rate else ""
     return [
         f"{one.change.name}: would have allowed {plural(one.calls, 'call')}{limited}: {describe_call(one.example)}",
         *(f"  means: {part.field}: {part.sentence}" for part in one.change.meaning.fields if part.sentence),
