@@ -1,4 +1,4 @@
-"""What waits for a human, and the human's answer."""
+"""List the calls that wait for a human, and answer them."""
 
 import os
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ _CLOSED = {
 
 
 class PathArgument(Value):
-    """A path argument of a call, as given and as it was resolved then; '' where it could not be."""
+    """A path argument of a call, as given and as it was resolved then; '' if it could not be resolved."""
 
     argument: str
     given: str
@@ -34,10 +34,10 @@ class PathArgument(Value):
 
 
 class RequestDetails(Value):
-    """A call that was put to a human: what it is, who asks, and how it stands.
+    """A request for approval: the call, who asks, and its status.
 
-    `expires_in_seconds` says how long it stays so; None where it is over. `grant` is '' where another program asks,
-    which tells no more than its `args`.
+    `expires_in_seconds` says how long the status lasts; None if it is final. `grant` is '' if another program asks;
+    then only `args` describes the call.
     """
 
     id: str
@@ -61,21 +61,21 @@ class RequestDetails(Value):
 
 
 class AnswerResult(Value):
-    """A plea, and whether an answer to it is a new one."""
+    """A request, and whether this answer changed it."""
 
     request: RequestDetails
     is_changed: bool
 
 
 def list_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
-    """Return what waits and what was answered lately, of all roots or of one; raise StateError."""
+    """Return the requests that wait and those answered lately, of all roots or of one; raise StateError."""
     with _open_store() as docket:
         found = [_details(matter, docket) for matter in docket.requests]
     return tuple(plea for plea in found if root is None or plea.root == json_safe(os.path.realpath(root)))
 
 
 def get_request(request_id: str, root: str | None = None) -> RequestDetails:
-    """Return one by its id; raise NotDone where there is none."""
+    """Return a request by its id; raise NotDoneError if there is none."""
     found = next((plea for plea in list_requests(root) if plea.id == request_id), None)
     if found is None:
         raise _unknown_request_error(request_id)
@@ -83,9 +83,9 @@ def get_request(request_id: str, root: str | None = None) -> RequestDetails:
 
 
 def answer_request(request_id: str, root: str | None = None, *, approved: bool) -> AnswerResult:
-    """Answer a call that waits; raise NotDone where it is over, StateError where the answer cannot be written.
+    """Approve or deny a request; raise NotDoneError if it is closed, StateError if the answer cannot be written.
 
-    A no also takes back a yes that was not used yet; a yes takes back no no.
+    A denial also revokes an approval that was not used yet; an approval never revokes a denial.
     """
     with _open_store() as docket:
         matter = next((one for one in docket.requests if one.id == request_id), None)
@@ -149,14 +149,14 @@ def _status(matter: ApprovalRequest, docket: ApprovalStore) -> tuple[str, float 
     if matter.call:
         how = request_status(matter, docket.clock, docket.timeout_seconds)
         return how.status, how.left_ns / _SECOND if how.is_live else None
-    if matter.answers:  # whoever waits for another program takes the first
+    if matter.answers:  # another program takes the first answer
         return (APPROVED if matter.answers[0].approved else DENIED), None
     left = docket.timeout_seconds - _age(_text(matter.members, "ts"))
     return (WAITING, left) if 0 < left <= docket.timeout_seconds else (EXPIRED, None)
 
 
 def _age(stamp: str) -> float:
-    """Return how old a time is, in seconds; older than anything where it is none."""
+    """Return the age of a time stamp in seconds; infinity if it is not a time."""
     try:
         when = datetime.fromisoformat(stamp)
         return time() - (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()

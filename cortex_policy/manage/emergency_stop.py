@@ -1,4 +1,4 @@
-"""Say no to every call of a root at once, and end that again."""
+"""Stop a root: deny every call at once, and resume it."""
 
 import os
 import stat
@@ -23,40 +23,42 @@ _OTHERWISE = "stop the whole host with `sudo mkdir -p /etc/cortex-policy && sudo
 
 
 class StopResult(Value):
-    """The stop that stands, and whether it is a new one."""
+    """The stop in effect, and whether it is new."""
 
     stop: EmergencyStop
     is_changed: bool
 
 
 class ResumeResult(Value):
-    """What is known of the stop that was ended, if one was."""
+    """The stop that was ended, and whether there was one."""
 
     stop: EmergencyStop | None
     is_changed: bool
 
 
 def active_stops(root: Root) -> tuple[EmergencyStop, ...]:
-    """Return the stops that deny every call of a root: the host's first."""
+    """Return the stops that deny every call of a root, the host's first."""
     return tuple(filter(None, (host_stop(host.SYSTEM_SETTINGS), root_stop(root))))
 
 
 def stop_root(root: Root, reason: str = "") -> StopResult:
-    """Deny every call of a root from now on, also where nothing else in it is as it should be.
+    """Deny every call of a root from now on, even if the rest of the root is broken.
 
-    It waits for no lock. A stop that stands already stays as it is: who stopped first, and why, is what matters. Raises
-    NotDone where none can be made.
+    It waits for no lock. An existing stop stays as it is: the first user and reason matter. Raise NotDoneError if no
+    stop can be made.
     """
     with _open_policy(root, _OTHERWISE) as policy:
         is_made = _create_stop(policy.descriptor, reason)
     stop = root_stop(root)
     if stop is None:
-        raise NotDoneError(f"`{policy.path}/{NAME}` was removed meanwhile, or the directory replaced", "try again")
+        raise NotDoneError(
+            f"`{policy.path}/{NAME}` was removed in the meantime, or its directory was replaced", "try again"
+        )
     return StopResult(stop, is_made)
 
 
 def resume_root(root: Root) -> ResumeResult:
-    """End the stop of a root, whoever made it; raise NotDone where it cannot be removed."""
+    """End the stop of a root, whoever made it; raise NotDoneError if it cannot be removed."""
     with _open_policy(root, f"see why with `ls -ld {quoted(f'{root.path}/.cortex/policy/{NAME}')}`") as policy:
         check_not_replaced(policy)
         ended = policy_stop(policy)
@@ -71,7 +73,7 @@ def resume_root(root: Root) -> ResumeResult:
 
 @contextmanager
 def _open_policy(root: Root, hint: str) -> "Iterator[PolicyDirectory]":
-    """Open the policy directory, whatever its modes and owners, and word what the disk refuses in it."""
+    """Open the policy directory, whatever its modes and owners, and turn OSError into NotDoneError."""
     policy = PolicyDirectory(TrustCheck(root))
     try:
         with policy:
@@ -82,7 +84,7 @@ def _open_policy(root: Root, hint: str) -> "Iterator[PolicyDirectory]":
 
 
 def _create_stop(policy: int, reason: str) -> bool:
-    """Make the file of a stop; its name alone is the stop, so that a full disk loses the reason and nothing else."""
+    """Create the file of a stop; its name alone is the stop, so that a full disk loses only the reason."""
     try:
         descriptor = os.open(NAME, _NEW, 0o644, dir_fd=policy)
     except FileExistsError:
@@ -90,7 +92,7 @@ def _create_stop(policy: int, reason: str) -> bool:
     try:
         with suppress(OSError):
             os.write(descriptor, _reason_line(reason))
-            os.fchmod(descriptor, 0o644)  # whoever is denied may read why
+            os.fchmod(descriptor, 0o644)  # a denied caller may read the reason
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
@@ -99,6 +101,6 @@ def _create_stop(policy: int, reason: str) -> bool:
 
 
 def _reason_line(reason: str) -> bytes:
-    """Return a reason as one line that every reader shows whole."""
+    """Return a reason as one printable line of limited length."""
     text = printable(" ".join(reason.split()))
     return text.encode()[: MAX_REASON_BYTES - 1].decode(errors="ignore").encode() + b"\n" if text else b""

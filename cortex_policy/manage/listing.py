@@ -1,4 +1,4 @@
-"""What grants a root has, and what state each is in."""
+"""List the grants of a root, and the state of each."""
 
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError, Value
@@ -10,11 +10,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    Track = Callable[[list[str]], Iterable[str]]  # yields the ids, and sees how far their reader is
+    Track = Callable[[list[str]], Iterable[str]]  # yields the ids, and follows the progress
 
 
 class GrantRow(Value):
-    """One grant of a list; `grant` is None where it does not decode, `problem` empty where nothing is wrong."""
+    """One grant of a list; `grant` is None if it does not decode, `problem` is empty if nothing is wrong."""
 
     id: str
     state: str
@@ -24,7 +24,7 @@ class GrantRow(Value):
 
 
 def grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
-    """Return every grant of a root, sorted by id; a broken one is a row, never the end of the list."""
+    """Return every grant of a root, sorted by id; an invalid grant has a row too."""
     try:
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
             ids = tools.grant_ids()
@@ -32,13 +32,13 @@ def grant_rows(root: Root, track: "Track" = iter) -> tuple[GrantRow, ...]:
         return ()
     try:
         stamp = stamps.read_stamp(root)
-    except GrantError:  # a broken stamp stamps nothing; `stamp_problem` says what is wrong with it
+    except GrantError:  # an invalid stamp covers no grant; `stamp_error` says what is wrong with it
         stamp = None
     return tuple(_row(root, grant_id, stamp) for grant_id in track(ids))
 
 
 def stamp_error(root: Root) -> GrantError | None:
-    """Return why the stamp of a root cannot be read, None where it can, or there is none."""
+    """Return why the stamp of a root cannot be read, None if it can, or if there is none."""
     try:
         stamps.read_stamp(root)
     except GrantError as error:
@@ -47,12 +47,12 @@ def stamp_error(root: Root) -> GrantError | None:
 
 
 def grant_row(root: Root, grant_id: str) -> GrantRow:
-    """Return one grant of a root as a row; raise GrantError (grant_not_found) where there is none."""
+    """Return one grant of a root as a row; raise GrantError (grant_not_found) if it does not exist."""
     check_id(grant_id)
     for row in grant_rows(root):
         if row.id == grant_id:
             return row
-    read_grant(root, grant_id)  # raises, and knows what ids there are
+    read_grant(root, grant_id)  # raises an error that names the ids that exist
     raise GrantError(GRANT_NOT_FOUND, f"`{grant_id}`")
 
 
@@ -71,7 +71,7 @@ def _row(root: Root, grant_id: str, stamp: "stamps.Stamp | None") -> GrantRow:
 
 
 def _decode_unsafe(root: Root, grant_id: str) -> Grant | None:
-    """Decode a grant that no check would believe, so that an operator can see what it says."""
+    """Decode a grant that checks refuse, so that an operator can see it."""
     try:
         with PolicyDirectory(TrustCheck(root), "tools") as tools:
             return decode(tools.read(f"{grant_id}.json", MAX_BYTES + 1), grant_id)

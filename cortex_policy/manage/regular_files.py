@@ -1,4 +1,4 @@
-"""Read a file that somebody named, or put into a checkout: a device or a pipe is never opened."""
+"""Read a file from a command line or a checkout: a device or a pipe is never opened."""
 
 import os
 import stat
@@ -6,15 +6,15 @@ import stat
 from cortex_policy.state import read_all
 
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
-_LOOK = getattr(os, "O_PATH", _READ) | os.O_CLOEXEC  # opens nothing but the name: a device may act by being opened
+_LOOK = getattr(os, "O_PATH", _READ) | os.O_CLOEXEC  # opens only the name: a device may act when it is opened
 
 
 def read_regular(path: str, most: int) -> bytes:
-    """Return the bytes of a regular file, at most so many; raise OSError."""
+    """Return at most `most` bytes of a regular file; raise OSError."""
     found = os.open(path, _LOOK)
     try:
         _check(found)
-        # INVARIANT: the file that was looked at is read, not what stands at its name by now
+        # INVARIANT: read the file that was checked, even if its name leads to another by now
         descriptor = _reopen(found, path)
     finally:
         os.close(found)

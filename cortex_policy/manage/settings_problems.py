@@ -1,4 +1,4 @@
-"""What is wrong with settings: told first by whatever looks at grants, since every check answers 27 meanwhile."""
+"""Problems of settings: commands report them before those of grants, since every check answers 27 because of them."""
 
 import os
 import re
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 CODE = "settings-invalid"
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _SENTENCE = re.compile(r"`(.*?)`: (.*)", re.DOTALL)  # the file or the variable, and why
-_AT = re.compile(r"\(at line ([0-9]+), column ([0-9]+)\)$")  # as tomllib says it
+_AT = re.compile(r"\(at line ([0-9]+), column ([0-9]+)\)$")  # the words of tomllib
 _NAME = re.compile(r"(?:there is no setting )?`([^`]+)`")
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-]+)\s*\]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.\-]+)\s*=")
 
 
 class _Location(Value):
-    """A place in a settings file, and the line that stands there; columns count characters."""
+    """A place in a settings file, and the text of its line; columns count characters."""
 
     line: int = 1
     column: int = 1
@@ -34,7 +34,7 @@ class _Location(Value):
 
 
 def settings_error(root: str) -> GrantError | None:
-    """Return why every check of a root answers 27, None where the settings can be trusted and read."""
+    """Return the error for which every check of a root answers 27, None if the settings are valid."""
     try:
         read_layers(root, asks_all=False)
     except GrantError as error:
@@ -43,7 +43,7 @@ def settings_error(root: str) -> GrantError | None:
 
 
 def settings_warnings(roots: "Iterable[str]") -> list[str]:
-    """Return a sentence for each thing that makes every check of some of these roots answer 27, with what fixes it."""
+    """Return a sentence, with the fix, for each error that makes every check of one of these roots answer 27."""
     errors = filter(None, map(settings_error, roots))
     return list(dict.fromkeys(f"{error}; every check answers 27{error.hint and f'; {error.hint}'}" for error in errors))
 
@@ -54,7 +54,7 @@ def operator_problems() -> list[Problem]:
 
 
 def problem_of(error: GrantError) -> Problem:
-    """Return an error of settings as a problem of its file, at the line that it is about."""
+    """Return an error of settings as a problem at a line of its file."""
     found = _SENTENCE.fullmatch(error.detail)
     place, why = (found[1], found[2]) if found else ("", error.detail)
     file = display_path(place) if place.startswith("/") else place
@@ -76,7 +76,7 @@ def _locate(file: str, why: str) -> _Location:
 
 
 def _locate_setting(name: str, lines: list[str]) -> _Location:
-    """Return where a setting is written, or the table that it is in."""
+    """Return the place of a setting, or of its table."""
     section = ""
     for number, text in enumerate(lines, 1):
         header, key = _HEADER.match(text), _KEY.match(text)
@@ -88,7 +88,7 @@ def _locate_setting(name: str, lines: list[str]) -> _Location:
 
 
 def _lines(file: str) -> list[str]:
-    """Return the lines of a settings file, none where it cannot be read or a line is too long to be shown."""
+    """Return the lines of a settings file; no lines if it cannot be read, or if one is too long to show."""
     try:
         descriptor = os.open(file, _FLAGS)
         try:

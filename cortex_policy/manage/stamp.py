@@ -1,4 +1,4 @@
-"""Write and verify the stamp of a root."""
+"""Write and verify the stamp of a root, and wait for a version of it."""
 
 import re
 from contextlib import suppress
@@ -27,23 +27,23 @@ POLL_SECONDS = 0.05
 
 
 class StampMismatch(Value):
-    """A grant that is not as the stamp says; the id is empty where it is the stamp itself."""
+    """A grant that differs from the stamp; the id is empty if the stamp itself is wrong."""
 
     id: str
     problem: str
 
 
 def write_stamp(root: Root, patience: LockWait = NO_WAIT) -> tuple[Stamp, bool]:
-    """Stamp every grant as it stands; return the stamp, and whether that changed anything."""
+    """Stamp every grant as it is now; return the stamp, and whether it changed."""
     with hold_writer_lock(root, patience) as lock:
         history = History(lock, history_limits(root))
-        with suppress(CortexPolicyError):  # what is broken, or not for us, is told below or made anew
+        with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
             recover(root, lock, history)
         file, grants = stamps.stamp_file(root.path), _digests_if_present(lock.tools())
         data = _read_bytes(lock.policy, file)
         try:
             old = stamps.decode_stamp(data, root)
-        except GrantError:  # broken, by a merge or a hand: the version goes on, the rest is made anew
+        except GrantError:  # broken by a merge or by hand: the version is kept, the rest is made again
             old = None
         if old is not None and old.grants == grants and not old.pending:
             return old, False
@@ -63,14 +63,14 @@ def write_stamp(root: Root, patience: LockWait = NO_WAIT) -> tuple[Stamp, bool]:
 
 
 def _digests_if_present(opening: "AbstractContextManager[PolicyDirectory]", track: "Track" = iter) -> dict[str, str]:
-    """Return the digests of a directory that is still to be opened, none where it is not there."""
+    """Open a directory and return the digests of its grants; no digests if it does not exist."""
     with suppress(FileNotFoundError), opening as tools:
         return digest_grants(tools, track)
     return {}
 
 
 def _read_bytes(policy: PolicyDirectory, file: str) -> bytes:
-    """Return the bytes of the stamp; raise NotDone for what is no file of its own, and is not ours to remove."""
+    """Return the bytes of the stamp; raise NotDoneError if it is not a regular file, which is never removed."""
     try:
         return stamps.read_stamp_bytes(policy) or b""
     except GrantError as error:
@@ -78,12 +78,12 @@ def _read_bytes(policy: PolicyDirectory, file: str) -> bytes:
 
 
 def _last_version(data: bytes, file: str) -> int:
-    """Return the highest version in the text of a broken stamp, conflict markers or not; 0 where there is none.
+    """Return the highest version in the text of a broken stamp, with or without conflict markers; 0 if there is none.
 
-    Raise NotDone where it is not broken, but of a format that only a newer program knows.
+    Raise NotDoneError if the stamp is not broken, but of a format that only a newer program knows.
     """
     text = data.decode("utf-8", "replace")
-    # a grant may be called `format` too: what follows is a digest then, or a pair of them
+    # a grant can be called `format` too: then a digest follows, or a pair of digests
     for word in re.findall(r'"format"\s*:\s*(?!\[|"sha256:)([^\s,}]+)', text):
         if word != str(stamps.FORMAT):
             raise NotDoneError(f"`{file}` is of format {word}, which this program does not know", stamps.NEWER)
@@ -96,7 +96,7 @@ def _removal_hint(file: str) -> str:
 
 
 def unsafe_stamp_error(root: Root) -> GrantError | None:
-    """Return the error that a check would raise for the modes and owners of the stamp, and of what it stands in."""
+    """Return the error that a check raises for the modes and owners of the stamp and its directories."""
     trust = TrustCheck(root)
     try:
         with suppress(FileNotFoundError), PolicyDirectory(trust) as policy:
@@ -108,11 +108,11 @@ def unsafe_stamp_error(root: Root) -> GrantError | None:
 
 
 def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]:
-    """Return what differs between the grants and their stamp, sorted by id."""
+    """Return the grants that differ from the stamp, sorted by id."""
     try:
         stamp = stamps.read_stamp(root)
     except GrantError as error:
-        if error.reason is not STAMP_MISMATCH or error.hint == stamps.NEWER:  # it may be sound, for all we know
+        if error.reason is not STAMP_MISMATCH or error.hint == stamps.NEWER:  # it may be valid for another program
             raise
         return (StampMismatch("", error.detail),)
     if stamp is None:
@@ -127,7 +127,7 @@ def verify_stamp(root: Root, track: "Track" = iter) -> tuple[StampMismatch, ...]
 
 
 def wait_for_version(root: Root, version: int, timeout_seconds: float | None = None) -> Stamp:
-    """Return the stamp once its version is at least this one; raise NotDone at the time-out, None for none."""
+    """Wait until the stamp has at least a version, and return it; raise NotDoneError at the time-out, if any."""
     deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
     while True:
         stamp = stamps.read_stamp(root)
@@ -150,7 +150,7 @@ def wait_for_readers(
 ) -> tuple[Acknowledgement, ...]:
     """Wait until each live process of a reader runs at least a version, and return what they acknowledge.
 
-    At least one process must exist. Without a version it is the one of the stamp now. Raise NotDone at the time-out
+    At least one process must exist. Without a version it is that of the stamp now. Raise NotDoneError at the time-out
     (None: wait without end), and if there is neither a version nor a stamp.
     """
     check_name(name)

@@ -103,9 +103,9 @@ def test_json_is_one_object(root: Path) -> None:
         (("new", "x", "--allow", "a"), 2, "a new grant takes `--allow` and `--rate`"),
         (("new", "../x", "--allow", "a", "--rate", "1"), 2, "`../x` cannot be an id"),
         (("new", "x", "--allow", "a", "--rate", "1"), 3, "add `--allow-widening`"),
-        (("new", "git", "--allow", "a", "--rate", "1", "--allow-widening"), 3, "`git` is there already"),
-        (("copy", "git", "model-gateway", "--allow-widening"), 3, "`model-gateway` is there already"),
-        (("rename", "git", "model-gateway"), 3, "`model-gateway` is there already"),
+        (("new", "git", "--allow", "a", "--rate", "1", "--allow-widening"), 3, "`git` exists already"),
+        (("copy", "git", "model-gateway", "--allow-widening"), 3, "`model-gateway` exists already"),
+        (("rename", "git", "model-gateway"), 3, "`model-gateway` exists already"),
         (("remove", "git"), 3, "add `--yes`"),
         (("init", "--root", "docs"), 3, "is a root already"),
         (("stamp", "wait", "--version", "1", "--timeout", "0.1"), 3, "the stamp is not there"),
@@ -382,7 +382,7 @@ def test_leaving_the_questions_makes_nothing(root: Path, leave: Callable[["pexpe
     assert not grant_file(root, "notes").exists()
     terminal = Terminal("new", "git")
     assert terminal.end()[0] == 3
-    assert "`git` is there already" in terminal.said
+    assert "`git` exists already" in terminal.said
 
 
 def test_a_terminal_sees_no_control_characters(root: Path) -> None:

@@ -34,7 +34,7 @@ def test_what_is_gone_meanwhile_is_told(root: Path, monkeypatch: pytest.MonkeyPa
     found = Root(str(root), named=True)
     with monkeypatch.context() as patch:
         patch.setattr(emergency_stop, "root_stop", lambda _: None)
-        with pytest.raises(NotDoneError, match="was removed meanwhile, or the directory replaced"):
+        with pytest.raises(NotDoneError, match="was removed in the meantime, or its directory was replaced"):
             emergency_stop.stop_root(found)
     assert emergency_stop.resume_root(found).is_changed
     (root / ".cortex" / "policy").rename(root / "away")

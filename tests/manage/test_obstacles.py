@@ -82,7 +82,7 @@ def test_a_grant_made_by_hand_meanwhile_is_not_overwritten(own: Root, monkeypatc
 
     monkeypatch.setattr(transaction_writer, "atomic_replace", made)
     for act in ("write", "rename"):
-        with transaction_writer.write_transaction(own) as writer, pytest.raises(NotDoneError, match="is there already"):
+        with transaction_writer.write_transaction(own) as writer, pytest.raises(NotDoneError, match="exists already"):
             writer.write("other", None, NEW) if act == "write" else writer.rename("git", "other", old)
         assert (grant_file(own, "git").read_bytes(), grant_file(own, "other").read_bytes()) == (old, b"{}")
         grant_file(own, "other").unlink()

@@ -1,4 +1,4 @@
-"""The grants of a git revision, read without running what the repository configures."""
+"""Read the grants and settings of a git revision, without running anything that the repository configures."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    TextOrError = bytes | GrantError  # the text of a grant, or what no check would believe about it
+    TextOrError = bytes | GrantError  # the text of a grant, or why checks refuse it
 
 TOOLS = ".cortex/policy/tools/"
 SETTINGS = ".cortex/policy/config.toml"
-# INVARIANT: whoever may write to the repository must not run anything by being compared: only plumbing is called,
-# which knows no pager, filter or external diff; no fsmonitor, no fetching of objects that are not there
+# INVARIANT: a repository that others can write must not run programs when it is compared: only plumbing commands are
+# called, which use no pager, filter or external diff; no fsmonitor, no fetching of missing objects
 _GIT = (
     "git", "--no-pager", "--no-replace-objects", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
     "-c", "safe.bareRepository=explicit",
@@ -33,14 +33,14 @@ _HEADS = ("HEAD", "@")
 
 
 class NoCommitsError(NotDoneError):
-    """The branch has no commit yet: what comes first is compared with nothing."""
+    """The branch has no commit yet; the first commit is compared with no grants."""
 
 
 def grants_at_revision(root: Root, revision: str, grant_id: str | None = None) -> "dict[str, TextOrError]":
-    """Return the text of each grant of a revision, or of one; none where it has no such directory.
+    """Return the text of each grant of a revision, or of one grant; nothing if the directory is missing.
 
-    Raise UsageError for a word that can be no revision, NotDone where git does not know it, NothingCommitted for the
-    HEAD of a branch without a commit.
+    Raise UsageError if a word cannot be a revision, NotDoneError if git does not know it, NoCommitsError for the HEAD
+    of a branch without a commit.
     """
     tree = _tree_id(root.path, revision)
     found: dict[str, TextOrError] = {}
@@ -49,7 +49,7 @@ def grants_at_revision(root: Root, revision: str, grant_id: str | None = None) -
         if not is_grant_id(name) or grant_id not in {None, name}:
             continue
         if mode not in _FILE_MODES:
-            found[name] = GrantError(GRANT_UNSAFE, "it is a link, or no regular file")
+            found[name] = GrantError(GRANT_UNSAFE, "it is a link, or not a regular file")
         elif size > MAX_BYTES:
             found[name] = GrantError(GRANT_INVALID, f"larger than {MAX_BYTES} bytes")
         else:
@@ -59,19 +59,19 @@ def grants_at_revision(root: Root, revision: str, grant_id: str | None = None) -
 
 
 def settings_at_revision(root: Root, revision: str) -> bytes | None:
-    """Return the project's settings of a revision, None where it has none; raise as `grants_at` does."""
+    """Return the project's settings of a revision, None if it has none; raise as `grants_at_revision` does."""
     listed = _output(_run_git(root.path, "ls-tree", "-z", _tree_id(root.path, revision), SETTINGS))
     if not listed:
         return None
     mode, _, digest = listed.partition(b"\t")[0].split()
     return (
         _read_objects(root.path, [digest.decode()])[0] if mode in _FILE_MODES else b"no file"
-    )  # which is no TOML either
+    )  # which is not TOML, so that it is reported
 
 
 def _tree_id(root: str, revision: str) -> str:
     if not revision or revision.startswith("-") or "\0" in revision:
-        message = f"`{revision}` can be no revision"
+        message = f"`{revision}` cannot be a revision"
         raise UsageError(message, "name a branch, a tag or a commit")
     done = _run_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{tree}}")
     tree = done.stdout.strip().decode("utf-8", "replace")
@@ -86,13 +86,13 @@ def _tree_id(root: str, revision: str) -> str:
 
 
 def _is_unborn(root: str) -> bool:
-    """Whether HEAD names a branch that is not there, rather than one that is broken: that is never nothing."""
+    """Whether HEAD names a branch without a commit; a broken branch does not count as one."""
     names_a_branch = _run_git(root, "symbolic-ref", "--quiet", "HEAD").returncode == 0
     return names_a_branch and _run_git(root, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
 
 
 def _list_grant_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, int]]":
-    """Yield the stem, mode, digest and size of each JSON file; paths are those below the root, wherever it lies."""
+    """Yield the stem, mode, digest and size of each JSON file; paths are relative to the root."""
     for line in _output(_run_git(root, "ls-tree", "-z", "-l", tree, TOOLS)).split(b"\0"):
         meta, _, path = line.partition(b"\t")
         name = os.path.basename(path)
@@ -102,7 +102,7 @@ def _list_grant_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, 
 
 
 def _read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
-    """Return the content of objects, in order: one process for all of them."""
+    """Return the content of objects, in order, from one git process."""
     asked = "".join(f"{digest}\n" for digest in digests).encode()
     if not asked:
         return []
@@ -120,7 +120,7 @@ def _read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
 
 
 def _run_git(root: str, *words: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
-    # what a hook or an agent left in GIT_* may lead to another repository, or write traces
+    # variables GIT_* of a hook or an agent may lead to another repository, or write traces
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         return subprocess.run(

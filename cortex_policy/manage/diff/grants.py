@@ -1,4 +1,4 @@
-"""What changed between two states of grants, and what it means."""
+"""Compare two states of grants, and say what the changes mean."""
 
 from contextlib import suppress
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 class GrantVersion(Value):
-    """One side of a change; without a grant it is absent, or invalid if there is a problem, and allows nothing."""
+    """One side of a diff; `grant` is None if it does not exist, or if it is invalid, which `problem` says."""
 
     grant: Grant | None
     problem: str = ""
-    is_settings: bool = False  # which are compared beside grants
+    is_settings: bool = False  # the settings file, which is compared along with the grants
 
 
 ABSENT = GrantVersion(None)
 
 
 class GrantDiff(Value):
-    """What became of one grant, and what its new version would let the tool change that others run."""
+    """The difference of one grant, and the files run by others that its new version lets the tool change."""
 
     name: str
     old: GrantVersion
@@ -41,16 +41,16 @@ class GrantDiff(Value):
 
     @property
     def status(self) -> str:
-        """Whether it was added, removed, changed or, in all that counts, not touched."""
+        """Added, removed, changed, or unchanged in meaning."""
         if self.meaning.verdict == SAME and self.old == self.new:
             return "unchanged"
         return "added" if self.old == ABSENT else "removed" if self.new == ABSENT else "changed"
 
 
 class PolicyDiff(Value):
-    """The grants that were touched, how many were not, and what is unsafe about the files that were read.
+    """The grants that changed, how many did not, and warnings about unsafe files.
 
-    The notes say what they were compared with, where that is not what was named.
+    The notes say what was compared, if it is not what the caller named.
     """
 
     changes: tuple[GrantDiff, ...]
@@ -60,12 +60,12 @@ class PolicyDiff(Value):
 
     @property
     def verdict(self) -> str:
-        """What all of it means together."""
+        """The verdict on all changes together."""
         return combine_verdicts(change.meaning.verdict for change in self.changes)
 
 
 def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyDiff:
-    """Compare two grants, each named by its id or its file; raise GrantError where one is not there."""
+    """Compare two grants, each named by its id or its file; raise GrantError if one does not exist."""
     (before, faults), (after, more) = _read_side(old, root), _read_side(new, root)
     return PolicyDiff(
         (_compare_versions(new, before, after),), 0, tuple(unsafe_warning(list(dict.fromkeys([*faults, *more]))))
@@ -73,24 +73,24 @@ def compare_ids_or_files(old: str, new: str, root: str | None = None) -> PolicyD
 
 
 def compare_bytes(grant_id: str, old: bytes | None, new: bytes | None) -> GrantDiff:
-    """Say what a write means that replaces these old bytes of a grant by new ones; None stands for no grant."""
+    """Compare the old and new bytes of a grant; None means no grant."""
     return _compare_versions(grant_id, to_grant_version(old), to_grant_version(new))
 
 
 def settings_diff(meaning: GrantComparison) -> GrantDiff:
-    """Return a change of settings, which stands beside those of grants."""
+    """Return the diff of a settings file, to be shown along with those of grants."""
     side = GrantVersion(None, is_settings=True)
     return GrantDiff("config.toml", side, side, meaning, ())
 
 
 def compare_with_revision(root: Root, revision: str, grant_id: str | None = None, track: "Track" = iter) -> PolicyDiff:
-    """Compare the grants as they stand, or one of them, with those of a git revision; before the first are none."""
+    """Compare the current grants, or one of them, with a git revision; before the first commit there are none."""
     if grant_id is not None:
         check_id(grant_id)
     before, notes = _read_revision(root, revision, grant_id)
     after, faults = read_grants(root, grant_id, track)
     if grant_id is not None and not before and not after:
-        read_grant(root, grant_id)  # raises, and knows what ids there are
+        read_grant(root, grant_id)  # raises an error that names the ids that exist
     names = sorted({*before, *after})
     touched = [name for name in names if grant_id is not None or _differs(before.get(name), after.get(name))]
     changes = (
@@ -102,7 +102,7 @@ def compare_with_revision(root: Root, revision: str, grant_id: str | None = None
 
 
 def _settings_diffs(root: Root, revision: str) -> tuple[GrantDiff, ...]:
-    """Return what became of the project's settings, if that changes what a check answers."""
+    """Return the diff of the project's settings, if it changes what a check answers."""
     meaning = compare_settings_with_revision(root, revision)
     return (settings_diff(meaning),) if meaning is not None else ()
 
@@ -117,15 +117,15 @@ def _read_revision(root: Root, revision: str, grant_id: str | None) -> "tuple[di
 def read_grants(
     root: Root, grant_id: str | None = None, track: "Track" = iter
 ) -> "tuple[dict[str, TextOrError], list[str]]":
-    """Return the text of the grants as they stand, and what is unsafe about their files, which only `check` refuses."""
+    """Return the text of the current grants, and what is unsafe about their files, which only `check` refuses."""
     found: dict[str, TextOrError] = {}
     trust = TrustCheck(root)
     with suppress(FileNotFoundError), PolicyDirectory(trust, "tools") as tools:
         faults = list(trust.faults)
         for name in track(tools.grant_ids()):
             if grant_id in {None, name}:
-                tools.trust = trust.copy()  # so that each file has faults of its own
-                with suppress(FileNotFoundError):  # removed since it was listed
+                tools.trust = trust.copy()  # each file has its own faults
+                with suppress(FileNotFoundError):  # removed after the listing
                     found[name] = _text_or_error(tools, name)
                 faults += tools.trust.faults
         return found, faults
@@ -146,7 +146,7 @@ def _read_side(word: str, root: str | None) -> tuple[GrantVersion, list[str]]:
     where = find_root(root)
     found, faults = read_grants(where, word)
     if word not in found:
-        read_grant(where, word)  # raises, and knows what ids there are
+        read_grant(where, word)  # raises an error that names the ids that exist
     return to_grant_version(found.get(word)), faults
 
 
@@ -164,7 +164,7 @@ def _differs(old: "TextOrError | None", new: "TextOrError | None") -> bool:
 
 
 def to_grant_version(found: "TextOrError | None") -> GrantVersion:
-    """Return the side of a change that a text is."""
+    """Return a text, or its error, as one side of a diff."""
     if found is None:
         return ABSENT
     try:

@@ -1,4 +1,4 @@
-"""What a change of settings means: whether more is allowed by what counts then, or less is remembered."""
+"""Compare settings: whether a change allows more calls, or records less of them."""
 
 from contextlib import suppress
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from cortex_policy.core.settings import Setting
     from cortex_policy.state import Root
 
-    Values = Mapping[str, Any] | None  # None: they are wrong, and every check answers 27
+    Values = Mapping[str, Any] | None  # None: they are invalid, and every check answers 27
 
-INVALID_SETTINGS = "every check is answered with no, since the settings are wrong"
+INVALID_SETTINGS = "every check is denied, because the settings are invalid"
 _LOST = {
-    "audit.file": "no call is recorded any more",
+    "audit.file": "calls are no longer recorded",
     "audit.keep": "a full audit log is dropped",
-    "history.keep": "no write can be undone any more",
+    "history.keep": "writes can no longer be undone",
 }
 _STRICTER = {setting.name for setting in SETTINGS if setting.values} - {
     "audit.args"
-}  # which says more, and denies none
+}  # which records more, and denies no call
 
 
 def compare_settings_texts(place: str, file: str, old: bytes | None, new: bytes | None) -> GrantComparison | None:
-    """Return what a new text of a settings file means for all whom it concerns, None where it changes nothing."""
+    """Return what a new text of a settings file means for all its users, None if it changes nothing."""
     above = list(_higher_layers(place))
     before, after = (_effective_values(place, file, data, above) for data in (old, new))
     fields = tuple(_compare_values(before, after))
@@ -39,20 +39,20 @@ def compare_settings_texts(place: str, file: str, old: bytes | None, new: bytes 
 
 
 def _higher_layers(place: str) -> "Iterator[Layer]":
-    """Yield what holds wherever a file does: another user, root or environment has none of the other places."""
+    """Yield the system's values that apply to all users of a file; they have no other layer in common."""
     if place == SYSTEM:
         return
     system = Layer(SYSTEM, {}, {})
-    with suppress(GrantError):  # it may have locked anything, or nothing
+    with suppress(GrantError):  # an invalid system file locks nothing that is known
         data = read_settings_file(SYSTEM)
         system = system if data is None else decode_layer(SYSTEM, settings_file(SYSTEM, None), data)
-    # a user may say less than the system, and the project holds for them too; what is locked they cannot
+    # the project applies to every user, who may override the system's values unless they are locked
     names = system.values if place == USER else system.locked
     yield Layer(SYSTEM, {name: system.values[name] for name in names}, system.sources, system.locked)
 
 
 def _effective_values(place: str, file: str, data: bytes | None, above: "list[Layer]") -> "Values":
-    """Return what counts where a file has such a text, None where it is wrong."""
+    """Return the values in effect with such a text of the file, None if it is invalid."""
     try:
         own = decode_layer(place, file, data) if data is not None else Layer(place, {}, {})
     except GrantError:
@@ -62,7 +62,7 @@ def _effective_values(place: str, file: str, data: bytes | None, above: "list[La
 
 
 def compare_settings_with_revision(root: "Root", revision: str) -> GrantComparison | None:
-    """Return what the project's settings mean beside those of a git revision; None where nothing of a check changed."""
+    """Compare the project's settings with those of a git revision; return None if checks do not change."""
     fields = tuple(_compare_values(_values_at_revision(root, revision), _current_values(root)))
     return GrantComparison(combine_verdicts(field.verdict for field in fields), fields) if fields else None
 
@@ -79,7 +79,7 @@ def _compare_values(old: "Values", new: "Values") -> "Iterator[FieldComparison]"
             yield from _compare_setting(setting, before, after)
     for name in old.get(LOCKED, ()):
         if name not in new.get(LOCKED, ()):
-            yield FieldComparison(name, WIDENED, "is locked no more: others may say what they want")
+            yield FieldComparison(name, WIDENED, "is no longer locked: other files may set it")
 
 
 def _compare_setting(setting: "Setting", before: "Any", after: "Any") -> "Iterator[FieldComparison]":
@@ -100,7 +100,7 @@ def _values_at_revision(root: "Root", revision: str) -> "Values":
 
 def _current_values(root: "Root") -> "Values":
     try:
-        # INVARIANT: whatever its mode: a clone of CI may have any, and a gate must not take weaker for wrong
+        # INVARIANT: read it in any mode: a clone in CI may have any, and a gate must see that settings are weaker
         with PolicyDirectory(TrustCheck(root)) as policy:
             return _parse_values(root, policy.read(NAME, MAX_BYTES + 1))
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Two texts of a grant as a unified diff: one to read, which also shows what no line shows, and one to apply."""
+"""Unified diffs of a grant: one to read, which also shows characters that cannot be seen, and one to apply."""
 
 import re
 from difflib import SequenceMatcher
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     Opcode = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
     Opcodes = list[Opcode]
 
-_MOST_PAIRS = 1_000_000  # of lines that are compared
+_MOST_PAIRS = 1_000_000  # pairs of lines that are compared
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 
 
 def readable_diff(old: bytes, new: bytes, name: str) -> list[str]:
-    """Return the lines of the diff; a carriage return at the end of a line is part of it."""
+    """Return the lines of a diff to read; a carriage return at the end of a line is part of the line."""
     lines = _diff_lines(_lines(old), _lines(new), f"{name} (old)", f"{name} (new)", "")
     return [part for line in lines for part in line.split("\n")]
 
@@ -27,7 +27,7 @@ def _lines(data: bytes) -> list[str]:
 
 
 def unified_diff(grant_id: str, old: bytes | None, new: bytes | None) -> str:
-    """Return a unified diff of two texts of a grant, '' where they are equal; None stands for no grant."""
+    """Return a unified diff of two texts of a grant, '' if they are equal; None means no grant."""
     name = f".cortex/policy/tools/{grant_id}.json"
     before, after = "/dev/null" if old is None else f"a/{name}", "/dev/null" if new is None else f"b/{name}"
     lines = _diff_lines(_whole_lines(old), _whole_lines(new), before, after, "\n")
@@ -39,7 +39,7 @@ def _whole_lines(data: bytes | None) -> list[str]:
 
 
 class _KnownOpcodes(SequenceMatcher[str]):
-    """Steps that are known already, which are only to be grouped."""
+    """Groups opcodes that are known already."""
 
     def __init__(self, steps: "Opcodes") -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class _KnownOpcodes(SequenceMatcher[str]):
 
 
 def _diff_lines(old: list[str], new: list[str], before: str, after: str, end: str) -> "Iterator[str]":
-    """Yield a unified diff; where much differs it is right, and not the smallest."""
+    """Yield a unified diff; for large differences it is correct, but not the smallest."""
     if old != new:
         yield from (f"--- {before}{end}", f"+++ {after}{end}")
     for steps in _KnownOpcodes(_opcodes(old, new)).get_grouped_opcodes() if old != new else ():
@@ -65,7 +65,7 @@ def _diff_lines(old: list[str], new: list[str], before: str, after: str, end: st
 
 
 def _opcodes(old: list[str], new: list[str]) -> "Opcodes":
-    """Return how one list becomes another, the equal start and end aside: the work is the product of what is left."""
+    """Return the opcodes from one list to another; skip equal lines at both ends, since the rest costs a product."""
     most = min(len(old), len(new))
     head = next((at for at in range(most) if old[at] != new[at]), most)
     tail = next((at for at in range(most - head) if old[-1 - at] != new[-1 - at]), most - head)

@@ -1,4 +1,4 @@
-"""Which editor an operator wants, and how it is told to open a file at a line."""
+"""Find the editor of an operator, and the command that opens a file at a line."""
 
 import os
 import re
@@ -15,7 +15,7 @@ FALLBACKS = ("sensible-editor", "editor", "nano", "vi", "ed")
 _TAKES_PLUS = frozenset(("vi", "vim", "nvim", "nano", "pico", "emacs", "emacsclient", "mg", "joe", "micro", "kak"))
 _TAKES_GOTO = frozenset(("code", "codium", "vscodium", "cursor", "windsurf"))
 _JETBRAINS = ("idea", "pycharm", "webstorm", "phpstorm", "goland", "clion", "rider", "rubymine", "rustrover", "studio")
-# what tells an editor to wait until the file is closed: without it, it ends while the file is open
+# the options that make an editor wait until the file is closed; without them it ends while the file is open
 _WAITS = {
     **dict.fromkeys(
         (*_TAKES_GOTO, "subl", "atom", "zed", "zeditor", "mate", "bbedit", "gedit", "xed"), ("--wait", "-w")
@@ -27,7 +27,7 @@ _WAITS = {
 
 
 def choose_editor(environment: "Mapping[str, str]", setting: str | None = None) -> list[str]:
-    """Return the words of the operator's editor, else of one that is installed; raise NotDone where there is none."""
+    """Return the command of the operator's editor, else of an installed one; raise NotDoneError if there is none."""
     named = {"editor": setting or "", **{f"${name}": environment.get(name, "") for name in ("VISUAL", "EDITOR")}}
     for name, text in named.items():
         try:
@@ -43,7 +43,7 @@ def choose_editor(environment: "Mapping[str, str]", setting: str | None = None) 
 
 
 def command_to_open(words: list[str], file: str, line: int) -> list[str]:
-    """Return the words that open a file and wait until it is closed, at a line if the editor takes one; 0 is none."""
+    """Return the command that opens a file and waits until it is closed, at a line if the editor can (0: no line)."""
     names = _editor_names(words[0])
     waits = next((flags for name, flags in _WAITS.items() if name in names), ())
     words = [*words, *(waits[:1] if not {*waits}.intersection(words) else [])]
@@ -55,7 +55,7 @@ def command_to_open(words: list[str], file: str, line: int) -> list[str]:
 
 
 def _editor_names(word: str) -> set[str]:
-    """Return what an editor is called, and what the program is that its name leads to, without what follows a dot."""
+    """Return the name of an editor, and of the program that a link of that name leads to, up to a dot or dash."""
     target = os.path.basename(os.path.realpath(shutil.which(word) or word))
     if target == "busybox":
         return set()

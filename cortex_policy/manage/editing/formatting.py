@@ -1,4 +1,4 @@
-"""The canonical layout of a grant: blanks change, and nothing else."""
+"""The canonical layout of a grant: only spaces and line ends change."""
 
 from cortex_policy.core.decode import decode_json
 from cortex_policy.core.json_tree import JsonNode, parse_tree
@@ -8,16 +8,16 @@ _UNIT = "  "
 
 
 def format_grant_text(text: str) -> str:
-    """Lay out a JSON text: two blanks a level, one key a line, arrays on one line where they fit, LF at its end.
+    """Lay out a JSON text: two spaces a level, one key a line, arrays on one line if they fit, LF at the end.
 
-    Keys keep their order, numbers and strings their spelling. Raises Malformed for a text that `decode_json` refuses.
+    Keys keep their order, numbers and strings their spelling. Raise Malformed if `decode_json` refuses the text.
     """
     decode_json(text.encode())
     return _layout(text, parse_tree(text), 0, 0) + "\n"
 
 
 def _layout(text: str, node: JsonNode, depth: int, taken: int) -> str:
-    """Return a value at a depth; `taken` columns of its line are taken by what stands around it."""
+    """Return a value at a depth; the rest of its line takes `taken` columns."""
     if node.kind not in ("array", "object"):
         return text[node.start : node.end]
     opening, closing = text[node.start], text[node.end - 1]
@@ -36,7 +36,7 @@ def _layout(text: str, node: JsonNode, depth: int, taken: int) -> str:
 
 
 def _on_one_line(text: str, node: JsonNode) -> str | None:
-    """Return an array on one line, None where an object inside asks for lines of its own."""
+    """Return an array on one line, None if an object inside needs lines of its own."""
     if node.kind == "object":
         return None if node.children else "{}"
     if node.kind != "array":

@@ -1,4 +1,4 @@
-"""What operators do to grants: each is one write, whose meaning is put to whoever must consent before it is made."""
+"""Edit, create, copy, remove, rename and format grants: each is one write, and the caller consents before it."""
 
 from cortex_policy.core.decode import ID_HINT, MAX_BYTES, decode
 from cortex_policy.core.model import GRANT_INVALID, CortexPolicyError, GrantError, UsageError, Value
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.transaction.writer import Writer
 
-    Consent = Callable[[GrantDiff], None]  # raises where the answer is no
+    Consent = Callable[[GrantDiff], None]  # raises if the answer is no
 
 _NEW_GRANT = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}, "dataClass": "internal"}'
 
 
 class WriteResult(Value):
-    """What became of a grant: what that means, its text as a unified diff, and whether it was written.
+    """The result for one grant: what the change means, its unified diff, and whether it was written.
 
-    The version is that of the stamp; None where nothing was written, or where the next write finishes the stamp.
+    The version is that of the stamp; None if nothing was written, or if the next write finishes the stamp.
     """
 
     change: GrantDiff
@@ -37,7 +37,7 @@ class WriteResult(Value):
 
 
 class FormatResult(Value):
-    """A grant that was looked at for its layout, or the error that stood in the way."""
+    """The result of formatting one grant, or the error that prevented it."""
 
     id: str
     result: WriteResult | None
@@ -45,12 +45,12 @@ class FormatResult(Value):
 
     @property
     def differs(self) -> bool:
-        """Whether its layout is, or was, not the canonical one."""
+        """Whether its layout is not the canonical one, or was not before the write."""
         return self.result is not None and bool(self.result.diff)
 
 
 def preview_edit(root: Root, grant_id: str, wanted: set_fields.GrantEdit) -> WriteResult:
-    """Return what `edited` would write; take no lock."""
+    """Return what `edit_grant` would write, without a lock."""
     check_id(grant_id)
     old = _read_without_lock(root, grant_id)
     return _preview(grant_id, old, _edit_bytes(root, grant_id, old, wanted))
@@ -59,7 +59,7 @@ def preview_edit(root: Root, grant_id: str, wanted: set_fields.GrantEdit) -> Wri
 def edit_grant(
     root: Root, grant_id: str, wanted: set_fields.GrantEdit, consent: "Consent", patience: LockWait = NO_WAIT
 ) -> WriteResult:
-    """Make a change to a grant; one that holds already writes nothing, and asks nobody."""
+    """Change a grant; if it has these values already, write nothing and ask nobody."""
     check_id(grant_id)
     with write_transaction(root, patience, "set") as writer:
         old = _read(writer, grant_id)
@@ -68,7 +68,7 @@ def edit_grant(
 
 
 def new_grant_text(wanted: set_fields.GrantEdit) -> str:
-    """Return the text of a new grant, in its canonical layout; raise UsageError for what cannot be in one."""
+    """Return the text of a new grant in canonical layout; raise UsageError for a value that a grant cannot have."""
     return format_grant_text(set_fields.apply_edit(_NEW_GRANT, wanted).text)
 
 
@@ -103,7 +103,7 @@ def remove_grant(root: Root, grant_id: str, consent: "Consent", patience: LockWa
 
 
 def rename_grant(root: Root, grant_id: str, other: str, patience: LockWait = NO_WAIT) -> WriteResult:
-    """Give a grant another id; it allows what it allowed, so nobody is asked."""
+    """Give a grant another id; it allows the same, so nobody is asked."""
     check_id(grant_id)
     check_new_id(other)
     with write_transaction(root, patience, "rename") as writer:
@@ -117,7 +117,7 @@ def rename_grant(root: Root, grant_id: str, other: str, patience: LockWait = NO_
 
 
 def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatResult]":
-    """Yield what `laid_out` would write; take no lock. No ids at all are all grants."""
+    """Yield what `format_grants` would write, without a lock; no ids mean all grants."""
     for grant_id in _ids_or_all(root, grant_ids):
         try:
             old = _read_without_lock(root, grant_id)
@@ -127,7 +127,7 @@ def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatRe
 
 
 def format_grants(root: Root, grant_ids: tuple[str, ...], patience: LockWait = NO_WAIT) -> "Iterator[FormatResult]":
-    """Write each grant in its canonical layout, and yield what became of it; one that cannot be is passed over."""
+    """Write each grant in canonical layout, and yield its result; an error of one grant does not stop the others."""
     with write_transaction(root, patience, "fmt") as writer:
         for grant_id in _ids_or_all(root, grant_ids):
             try:
@@ -145,18 +145,18 @@ def _format_grant(writer: "Writer", grant_id: str) -> WriteResult:
         return _preview(grant_id, old, old)
     try:
         return _write(writer, grant_id, old, new)
-    except OSError as error:  # told of this grant alone: those before it are written
+    except OSError as error:  # the error of this grant alone: those before it are written
         raise NotDoneError(f"`{error.filename}`: {os_error_text(error)}") from None
 
 
 def check_new_id(word: str) -> None:
-    """Raise UsageError for a word that can name no grant."""
+    """Raise UsageError if a word cannot be the id of a grant."""
     if not is_grant_id(word):
         raise UsageError(f"`{word}` cannot be an id", ID_HINT)
 
 
 def check_absent(root: Root, grant_id: str) -> None:
-    """Raise NotDone where a grant stands already; take no lock."""
+    """Raise NotDoneError if a grant exists already, without a lock."""
     if grant_id in _ids_or_all(root, ()):
         raise _exists_error(root, grant_id)
 
@@ -166,9 +166,9 @@ def _write(
 ) -> WriteResult:
     found = _preview(grant_id, old, new)
     if found.change.new.grant is None:
-        raise AssertionError("an edit went wrong: nothing was written")  # a bug of ours, and it ends as one
+        raise AssertionError("an edit went wrong: nothing was written")  # a bug in this program
     if consent is not None:
-        writer.grants.check_permissions(grant_id)  # nobody is asked for what would be refused
+        writer.grants.check_permissions(grant_id)  # do not ask about a change that would be refused
         writer.check_stamped(grant_id, old)
         consent(found.change)
     return WriteResult(found.change, found.diff, is_written=True, version=writer.write(grant_id, old, new, mode))
@@ -195,10 +195,10 @@ def _read_without_lock(root: Root, grant_id: str) -> bytes:
 
 def _missing_error(root: Root, grant_id: str) -> Exception:
     try:
-        read_grant(root, grant_id)  # it knows what ids there are
+        read_grant(root, grant_id)  # its error names the ids that exist
     except GrantError as error:
         return error
-    return NotDoneError(f"`{grant_id}` was made just now", "look at it, then try again")
+    return NotDoneError(f"`{grant_id}` was created just now", "look at it, then try again")
 
 
 def _refuse_existing(writer: "Writer", grant_id: str) -> None:
@@ -208,7 +208,7 @@ def _refuse_existing(writer: "Writer", grant_id: str) -> None:
 
 def _exists_error(root: Root, grant_id: str) -> NotDoneError:
     return NotDoneError(
-        f"`{grant_id}` is there already", f"see it with `cortex-policy show {grant_id}{root_option(root)}`"
+        f"`{grant_id}` exists already", f"see it with `cortex-policy show {grant_id}{root_option(root)}`"
     )
 
 
@@ -216,14 +216,14 @@ def _refuse_invalid(root: Root, grant_id: str, data: bytes) -> None:
     try:
         decode(data, grant_id)
     except GrantError:
-        from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - a sound grant needs no rules
+        from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - a valid grant needs no rules
         from cortex_policy.schema.problems import locate  # noqa: PLC0415
 
         first, *more = locate(f"{root.tools}/{grant_id}.json", data, lint_grant(data, grant_id)[1])
         others = f" (and {len(more)} more)" if more else ""
         detail = f"`{first.file}:{first.line}:{first.column}`: {first.message}{others}"
         raise GrantError(
-            GRANT_INVALID, detail, f"mend it with `cortex-policy edit {grant_id}{root_option(root)}`"
+            GRANT_INVALID, detail, f"fix it with `cortex-policy edit {grant_id}{root_option(root)}`"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The loop of `edit`: edit, look at what came of it, ask; nothing that does not load is ever saved."""
+"""The loop of `edit`: open the editor, check the text, ask; a text that is not a valid grant is never saved."""
 
 from functools import partial
 from typing import Protocol
@@ -25,42 +25,42 @@ ENDED_AT_ONCE = "the editor ended at once"
 
 
 class EditorUI(Protocol):
-    """What the loop asks of whoever sits in front of it."""
+    """The screen and keyboard of the operator."""
 
     def edit(self, path: str, line: int) -> str:
-        """Let the operator edit a file, from a line on (0: any); return what went wrong, else nothing.
+        """Let the operator edit a file, from a line on (0: any); return what went wrong, else ''.
 
-        ENDED_AT_ONCE is for an editor that ended sooner than anybody can read.
+        ENDED_AT_ONCE means that the editor ended sooner than anybody can read.
         """
 
     def ask(self, choices: str) -> str:
         """Return one of the choices; EXIT at the end of input."""
 
     def consent(self, change: GrantDiff) -> bool:
-        """Ask whether a change that may allow more is meant."""
+        """Ask the operator to confirm a change that may allow more."""
 
     def say(self, sentence: str) -> None:
         """Show a sentence."""
 
     def show_problems(self, found: tuple[Problem, ...]) -> None:
-        """Show what is wrong or doubtful."""
+        """Show errors and warnings."""
 
     def show_change(self, change: GrantDiff) -> None:
         """Show what a change means."""
 
     def show_diff(self, old: bytes, new: bytes) -> None:
-        """Show what is different."""
+        """Show the difference between two texts."""
 
 
 class EditResult(Value):
-    """How a session ended: saved, unchanged or cancelled; the version is None where the stamp is yet to be finished."""
+    """How a session ended: saved, unchanged or cancelled; the version is None if the next write finishes the stamp."""
 
     status: str
     version: int | None = None
 
 
 class _Review(Value):
-    """What came of the editor: the text that was found, what may be done with it, and where to go on."""
+    """The text after the editor ended, what the operator can do with it, and the line to continue at."""
 
     text: bytes
     choices: str = EDIT + EXIT
@@ -71,8 +71,8 @@ class _Review(Value):
 def run_edit_session(root: Root, grant_id: str, patience: LockWait, screen: EditorUI) -> EditResult:
     """Let an operator edit a grant while the writers' lock is held.
 
-    Raises NotDone or GrantError for what stands in the way. Whatever ends it, the grant is the old one or the new one,
-    and a text that was not saved is left and named.
+    Raise NotDoneError or GrantError if that is impossible. However the session ends, the grant is the old or the new
+    one, and a text that was not saved is kept in a file, whose path is shown.
     """
     check_id(grant_id)
     with write_transaction(root, patience, "edit") as writer:
@@ -97,13 +97,13 @@ def run_edit_session(root: Root, grant_id: str, patience: LockWait, screen: Edit
 
 
 def _read_original(writer: Writer, grant_id: str) -> bytes:
-    """Return the bytes of a grant that can be saved when it was edited; it need not load."""
+    """Return the bytes of a grant that can be saved after editing; it may be invalid."""
     root = writer.root
     original, file = writer.grants.read(grant_id), f"{root.tools}/{grant_id}.json"
     if original is None:
         raise with_context(FileNotFoundError(None, None, file), TrustCheck(root), grant_id)
     if len(original) > MAX_BYTES:
-        raise NotDoneError(f"`{file}` is larger than {MAX_BYTES} bytes", "mend it by hand")
+        raise NotDoneError(f"`{file}` is larger than {MAX_BYTES} bytes", "fix it by hand")
     writer.grants.check_permissions(grant_id)
     writer.check_stamped(grant_id, original)
     return original
@@ -124,7 +124,7 @@ class EditSession:
         save: "Callable[[bytes], int | None]",
         impact_of: "Callable[[GrantDiff], str]" = lambda _: "",
     ) -> None:
-        """Take the grant, the copy, the operator's screen, what saves a text, and what knows the last calls."""
+        """Take the grant, the copy, the operator's screen, what saves a text and what estimates its impact."""
         self._id, self._original, self._draft, self._screen, self._save = grant_id, original, draft, screen, save
         self._impact_of = impact_of
         self._last = original
@@ -169,7 +169,7 @@ class EditSession:
         if failure and not was_fast:
             return _Review(text)
         if not text.strip() and text != self._original:
-            self._screen.say(f"`{self._id}` was emptied, and nothing is not a grant")
+            self._screen.say(f"`{self._id}` was emptied, and an empty file is not a grant")
             return _Review(text)
         loads, found = self._problems(text)
         if text == self._original:
@@ -190,13 +190,13 @@ class EditSession:
         return _Review(text, SAVE + EDIT + DIFF + EXIT, _first_line(found), change)
 
     def _problems(self, text: bytes) -> tuple[bool, tuple[Problem, ...]]:
-        """Return whether a text is a grant, and what is wrong or doubtful about it."""
+        """Return whether a text is a grant, and its errors and warnings."""
         subject, findings = lint_grant(text, self._id, self._id)
         found = locate(f"{self._id}.json", text, findings)
         return subject is not None, tuple(one for one in found if one.severity != NOTE)
 
     def _read(self) -> bytes | None:
-        """Read the copy; None, said why, where it is not there or is no file of its own."""
+        """Read the copy; if it is missing or not a regular file, say so and return None."""
         try:
             return self._draft.read(self._last)
         except NotDoneError as error:
@@ -205,8 +205,8 @@ class EditSession:
 
 
 def background_editor_error() -> NotDoneError:
-    """Return the error for an editor that ended at once and changed nothing: it may still have the text open."""
-    hint = "an editor that goes on in the background must be told to wait, as in `EDITOR='code --wait'`"
+    """Return the error for an editor that ended at once without a change: it may still have the text open."""
+    hint = "if the editor runs in the background, tell it to wait, as in `EDITOR='code --wait'`"
     return NotDoneError(ENDED_AT_ONCE, hint)
 
 

@@ -1,4 +1,4 @@
-"""What `set` does: from the text of a grant and a wanted change to the new text, nothing else touched."""
+"""Change fields in the text of a grant, and leave the rest of the text as it is."""
 
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import DATA_CLASSES, decode, decode_json
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class GrantEdit(Value):
-    """What is to be different, all in one write; None and empty leave as it is."""
+    """The fields to change, all in one write; None and empty change nothing."""
 
     rate: int | None = None
     data_class: str | None = None
@@ -26,7 +26,7 @@ class GrantEdit(Value):
 
 
 class AppliedEdit(Value):
-    """A change made to a text: the new text, and the grant before and after."""
+    """The result of an edit: the new text, and the grant before and after."""
 
     text: str
     before: Grant
@@ -34,15 +34,15 @@ class AppliedEdit(Value):
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether all that was wanted held already, so that there is nothing to write."""
+        """Whether the grant had these values already, so that there is nothing to write."""
         return self.before == self.after
 
 
 def apply_edit(text: str, wanted: GrantEdit, grant_id: str = "") -> AppliedEdit:
-    """Make a change to the text of a grant.
+    """Apply an edit to the text of a grant.
 
-    Raises GrantError for a text that does not decode, and UsageError for a change that does not fit it. What holds
-    already, by a default or in another spelling, is left alone. The text keeps its line endings: read it without
+    Raise GrantError if the text does not decode, UsageError if the edit does not fit it. A value that the grant has
+    already, by default or in another spelling, stays as it is. The text keeps its line endings: read it without
     translating them.
     """
     before = decode(text.encode(), grant_id)
@@ -58,7 +58,7 @@ def apply_edit(text: str, wanted: GrantEdit, grant_id: str = "") -> AppliedEdit:
     )
     new = _rewrite(text, before, after)
     if decode(new.encode(), grant_id) != after:
-        raise AssertionError("an edit went wrong: nothing was written")  # a bug of ours, and it ends as one
+        raise AssertionError("an edit went wrong: nothing was written")  # a bug in this program
     return AppliedEdit(new, before, after)
 
 
@@ -69,12 +69,12 @@ def _check_edit(wanted: GrantEdit) -> None:
             "to block all calls use `cortex-policy stop`, or remove the actions with `--revoke`",
         )
     if wanted.tool == "":
-        raise UsageError("a tool has a name")
+        raise UsageError("the name of a tool is empty")
     if wanted.data_class is not None and wanted.data_class not in DATA_CLASSES:
         hint = f"{_did_you_mean(wanted.data_class, DATA_CLASSES)}classes: {', '.join(DATA_CLASSES)}"
         raise UsageError(f"unknown data class `{wanted.data_class}`", hint)
     if "" in wanted.allow:
-        raise UsageError("an action has a name")
+        raise UsageError("the name of an action is empty")
     for scope in wanted.add_scopes:
         if normalize_scope(scope) is None:
             raise UsageError(f"the scope `{scope}` can never match", _scope_hint(scope))
@@ -110,19 +110,19 @@ def _edit_actions(actions: tuple[str, ...], wanted: GrantEdit) -> tuple[str, ...
 
 
 def _edit_scopes(scopes: tuple[str, ...], wanted: GrantEdit) -> tuple[str, ...]:
-    there = {_normalize(scope) for scope in scopes}
+    present = {_normalize(scope) for scope in scopes}
     for scope in wanted.add_scopes:
-        if _normalize(scope) in there:
+        if _normalize(scope) in present:
             raise UsageError(f"`{scope}` is a scope already")
     for scope in wanted.remove_scopes:
-        if _normalize(scope) not in there:
+        if _normalize(scope) not in present:
             raise UsageError(f"unknown scope `{scope}`: it cannot be removed", _list_hint("scopes", scope, scopes))
-    gone = {_normalize(scope) for scope in wanted.remove_scopes}
-    return tuple(scope for scope in scopes + wanted.add_scopes if _normalize(scope) not in gone)
+    removed = {_normalize(scope) for scope in wanted.remove_scopes}
+    return tuple(scope for scope in scopes + wanted.add_scopes if _normalize(scope) not in removed)
 
 
 def _normalize(scope: str) -> str:
-    """Return what a scope is compared as: `docs` and `docs/` are one, and go together."""
+    """Return the form in which scopes are compared: `docs` and `docs/` are the same scope."""
     return normalize_scope(scope) or scope
 
 
@@ -155,7 +155,7 @@ def _set_member(text: str, key: str, value: str) -> str:
 
 
 def _update_list(text: str, key: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
-    """Add what is new, then remove what is gone: an array that is never empty keeps its style."""
+    """Append the new items, then remove the old: an array that is never empty keeps its style."""
     known, kept = set(before), set(after)
     for word in after:
         if word not in known:

@@ -1,4 +1,4 @@
-"""What the history knows of a root: what was written, and what a grant was at a version."""
+"""Read the history of a root: its writes, and a grant at an earlier version."""
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError, Value
@@ -19,11 +19,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-LOG_HINT = "see what is known with `cortex-policy log"
+LOG_HINT = "see the known writes with `cortex-policy log"
 
 
 class HistoryLog(Value):
-    """What was written, the last first, what is no entry, who else could write there, and whether anything is kept."""
+    """The writes, newest first, corrupt entries, the error if others can write the history, and whether it is on."""
 
     entries: tuple[HistoryEntry, ...]
     corrupt_entries: tuple[CorruptEntry, ...]
@@ -32,7 +32,7 @@ class HistoryLog(Value):
 
 
 class GrantAtVersion(Value):
-    """The text of a grant at a version, what it allowed, and who else could write where it was kept."""
+    """The text of a grant at a version, what it allowed, and the error if others can write the history."""
 
     id: str
     version: int
@@ -42,12 +42,12 @@ class GrantAtVersion(Value):
 
 
 def read_log(root: Root, grant_id: str | None = None) -> HistoryLog:
-    """Return what was written to a root, or to one of its grants; take no lock."""
+    """Return the writes of a root, or of one of its grants, without a lock."""
     if grant_id is not None:
         check_id(grant_id)
     try:
         stamp = stamps.read_stamp(root)
-    except GrantError:  # a broken one is told by what needs it
+    except GrantError:  # commands that need the stamp report it
         stamp = None
     found = tuple(history.read_history(root, stamp))
     written = tuple(one for one in found if isinstance(one, HistoryEntry) and _concerns(one, grant_id))
@@ -58,16 +58,16 @@ def read_log(root: Root, grant_id: str | None = None) -> HistoryLog:
 def _is_enabled(root: Root) -> bool:
     try:
         return history_keep(root.path) > 0
-    except GrantError:  # settings that are wrong are told by what goes by them
+    except GrantError:  # commands that need the settings report them
         return True
 
 
 def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
-    """Return a grant as it was at a version; raise GrantError (20) where there was none, NotDone where nobody knows."""
+    """Return a grant as it was at a version; raise GrantError (20) if there was none, NotDoneError if unknown."""
     check_id(grant_id)
     stamp = stamps.read_stamp(root)
     if stamp is None:
-        raise NotDoneError("there is no stamp, and so no version", f"make one with `{_stamp_command(root)}`")
+        raise NotDoneError("there is no stamp, so there are no versions", f"make one with `{_stamp_command(root)}`")
     kept = _first_change_after(root, stamp, grant_id, version)
     if kept is not None and kept.data is not None:
         require_trusted_text(root, grant_id, kept.data)
@@ -85,9 +85,10 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
 
 
 def entries_newest_first(stamp: Stamp, found: "Iterable[HistoryEntry | CorruptEntry]") -> "Iterator[HistoryEntry]":
-    """Yield the writes that led to a stamp, the last first, as far as each leads from state to state.
+    """Yield the writes that led to a stamp, newest first, as long as each fits the state after it.
 
-    Others are of another branch, or of a stamp that was removed since. Behind a blind one nothing is known.
+    Other entries are from another branch, or from a stamp that was removed since. Nothing is known of the time before
+    an entry that does not name its changes.
     """
     state: dict[str, str | None] = {**stamp.grants}
     version = stamp.version
@@ -105,7 +106,7 @@ def entries_newest_first(stamp: Stamp, found: "Iterable[HistoryEntry | CorruptEn
 def entries_since(
     root: Root, stamp: Stamp, version: int, found: "Iterable[HistoryEntry | CorruptEntry]"
 ) -> tuple[HistoryEntry, ...]:
-    """Return the writes after a version, the last first; raise NotDone where not all of them are known."""
+    """Return the writes after a version, newest first; raise NotDoneError if some are not known."""
     if version > stamp.version:
         raise NotDoneError(f"the stamp is at version {stamp.version}, not at version {version} yet")
     reached, entries = stamp.version, []
@@ -131,7 +132,7 @@ def _end_of_history(root: Root, stamp: Stamp, reached: int) -> str:
 
 
 def require_content(root: Root, one: GrantChange, entry: HistoryEntry) -> None:
-    """Raise NotDone for a grant whose bytes the history does not have."""
+    """Raise NotDoneError if the history does not have the old bytes of a grant."""
     if not one.is_known:
         why = (
             "accepted a hand edit of" if entry.verdict is None else "replaced a text, too large to keep or no grant, of"
@@ -143,7 +144,7 @@ def require_content(root: Root, one: GrantChange, entry: HistoryEntry) -> None:
 
 
 def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
-    """Raise NotDone for a text that is no grant, from a history that another user can write."""
+    """Raise NotDoneError for a text that is not a grant, if another user can write the history."""
     if not (is_valid_grant(text) or history.is_owned_by_caller(root)):
         hint = "whoever owns the history can bring it back"
         raise NotDoneError(
@@ -152,7 +153,7 @@ def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
 
 
 def _first_change_after(root: Root, stamp: Stamp, grant_id: str, version: int) -> GrantChange | None:
-    """Return what the first write after a version replaced; None where the grant was not written since."""
+    """Return what the first write after a version replaced; None if the grant was not written since."""
     found = None
     for entry in entries_since(root, stamp, version, history.read_history(root, stamp)):
         for one in entry.changes:

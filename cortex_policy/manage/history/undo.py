@@ -1,4 +1,4 @@
-"""Go back: bring grants to what they were before a write, or at a version; each is a write like any other."""
+"""Bring grants back to their state before a write, or at a version; each step is a write like any other."""
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, UsageError, Value
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from cortex_policy.state.stamp import Stamp
 
     Read = Callable[[str], bytes | None]
-    Consent = Callable[[PolicyDiff], None]  # raises where the answer is no
+    Consent = Callable[[PolicyDiff], None]  # raises if the answer is no
 
 
 class UndoRequest(Value):
-    """What is to be undone: the last write of all, or of a grant, or all of them after a version."""
+    """What to undo: the last write of the root, the last write of a grant, or all writes after a version."""
 
     id: str | None = None
     version: int | None = None
 
 
 class UndoStep(Value):
-    """One write on the way back: what a grant is now and what it becomes, None for absent; another id is a rename."""
+    """One write of an undo: the old and new bytes of a grant (None: no grant); a new id makes it a rename."""
 
     id: str
     old: bytes | None
@@ -50,14 +50,14 @@ class UndoStep(Value):
     new_id: str = ""
 
     def preview(self) -> WriteResult:
-        """Return what it means, before it is made."""
+        """Return the result of the step, before it is made."""
         if self.new_id:
             return WriteResult(compare_bytes(self.new_id, self.old, self.old), _rename_diff(self.id, self.new_id))
         return WriteResult(compare_bytes(self.id, self.old, self.new), unified_diff(self.id, self.old, self.new))
 
 
 class UndoResult(Value):
-    """What was brought back, step by step, and to which version; the error is what stopped the rest of the steps."""
+    """The steps that were done, and the version they lead to; the error is the one that stopped the rest."""
 
     version: int
     steps: tuple[WriteResult, ...]
@@ -65,29 +65,28 @@ class UndoResult(Value):
 
     @property
     def diff(self) -> PolicyDiff:
-        """What all of it means."""
+        """What all steps mean together."""
         return combine_diffs(self.steps)
 
 
 def combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
-    """Return what some steps mean together."""
+    """Return the changes of some steps as one diff."""
     return PolicyDiff(tuple(step.change for step in steps), 0, ())
 
 
 def preview_undo(root: Root, wanted: UndoRequest) -> UndoResult:
-    """Return what `undone` would write; take no lock."""
+    """Return what `undo_writes` would write, without a lock."""
     stamp = stamps.read_stamp(root)
     if stamp is not None and stamp.pending:
-        raise NotDoneError("a write is going on, or was interrupted and is finished by the next", "try again")
+        raise NotDoneError("a write is running, or was interrupted and the next write finishes it", "try again")
     version, steps = _plan(root, stamp, wanted, lambda grant_id: _read_without_lock(root, grant_id))
     return UndoResult(version, tuple(step.preview() for step in steps))
 
 
 def undo_writes(root: Root, wanted: UndoRequest, consent: "Consent", patience: LockWait = NO_WAIT) -> UndoResult:
-    """Go back, in one write for each grant, each complete in itself; what was changed last goes back first.
+    """Undo writes grant by grant, newest first; each grant is one complete write.
 
-    Consent is asked for once, of all of it. What stops it on the way leaves the grants before it brought back, and the
-    same again goes on from there.
+    Ask for consent once, for all steps. After an error the finished steps stay; to continue, run the same again.
     """
     with write_transaction(root, patience, "undo") as writer:
         version, steps = _plan(root, writer.stamp(), wanted, writer.grants.read)
@@ -128,14 +127,14 @@ def _as_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
 
 
 def _plan(root: Root, stamp: "Stamp | None", wanted: UndoRequest, read: "Read") -> tuple[int, tuple[UndoStep, ...]]:
-    """Return the version that stands afterwards, and the writes that lead there; raise for what is in the way."""
+    """Return the version to go back to, and the steps to it; raise if that is impossible."""
     if wanted.id is not None:
         check_id(wanted.id)
         if wanted.version is not None:
             raise UsageError("an id and `--to` do not go together", "leave out one of them")
     if stamp is None:
         hint = f"make one with `cortex-policy stamp write{root_option(root)}`"
-        raise NotDoneError("there is no stamp, so nobody knows which write was the last", hint)
+        raise NotDoneError("there is no stamp, so the last write is not known", hint)
     if unsafe := history.unsafe_history_error(root):
         raise unsafe
     if wanted.version is not None:
@@ -147,7 +146,7 @@ def _plan(root: Root, stamp: "Stamp | None", wanted: UndoRequest, read: "Read") 
 
 
 def _last_entry(root: Root, stamp: "Stamp", grant_id: str | None) -> HistoryEntry:
-    """Return the last write of the root, or of a grant that no later write stands in front of."""
+    """Return the last write of the root, or of a grant if no later write depends on it."""
     later: dict[str, int] = {}
     for entry in entries_newest_first(stamp, history.read_history(root, stamp)):
         if grant_id is None or grant_id in entry.ids:
@@ -168,7 +167,7 @@ def _last_entry(root: Root, stamp: "Stamp", grant_id: str | None) -> HistoryEntr
 
 
 def _steps(root: Root, entries: tuple[HistoryEntry, ...], read: "Read") -> tuple[UndoStep, ...]:
-    """Return what becomes of each grant that was written, the last one first; where two are a rename, one step."""
+    """Return a step for each grant that was written, newest first; the two halves of a rename are one step."""
     now: dict[str, str | None] = {}
     then: dict[str, tuple[GrantChange, HistoryEntry]] = {}
     for entry in entries:
@@ -187,7 +186,7 @@ def _steps(root: Root, entries: tuple[HistoryEntry, ...], read: "Read") -> tuple
 
 
 def _read_unchanged(root: Root, grant_id: str, expected: str | None, read: "Read") -> bytes | None:
-    """Return a grant, which must be what its last write left; its stamp says so of that write."""
+    """Return a grant; raise GrantError (23) if its bytes are not those of its last write."""
     data = read(grant_id)
     if digest_or_none(data) != expected:
         hint = f"look at it, then accept it with `cortex-policy stamp write{root_option(root)}`"
@@ -196,15 +195,15 @@ def _read_unchanged(root: Root, grant_id: str, expected: str | None, read: "Read
 
 
 def _rename_diff(grant_id: str, other: str) -> str:
-    """Return what git says of a file that has another name."""
+    """Return the rename of a grant as git shows it."""
     old, new = (f".cortex/policy/tools/{name}.json" for name in (grant_id, other))
     return f"diff --git a/{old} b/{new}\nsimilarity index 100%\nrename from {old}\nrename to {new}\n"
 
 
 def _join_renames(steps: list[UndoStep]) -> tuple[UndoStep, ...]:
-    """Make a rename of what leaves one id and comes back by another."""
+    """Join the removal of a text under one id and its return under another into a rename."""
     joined: dict[int, UndoStep] = {}
-    alone: dict[tuple[bool, bytes], list[int]] = {}  # places of what leaves, or comes back, by its text
+    alone: dict[tuple[bool, bytes], list[int]] = {}  # places of steps that remove or bring back a text
     for place, step in enumerate(steps):
         is_gone, text = step.new is None, step.old if step.new is None else step.new if step.old is None else None
         others = alone.get((not is_gone, text), []) if text is not None else []

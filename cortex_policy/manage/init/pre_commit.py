@@ -1,6 +1,6 @@
-"""The hooks of pre-commit: one table for those who refer to this repository, and for a configuration that `init` makes.
+"""The hooks of pre-commit: one table for `.pre-commit-hooks.yaml` and for the configuration that `init` makes.
 
-The first is `.pre-commit-hooks.yaml`, written by scripts/generate.py.
+scripts/generate.py writes `.pre-commit-hooks.yaml`.
 """
 
 import os
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 CONFIGURATION = ".pre-commit-config.yaml"
 MADE, KEPT, COMPLETE = "made", "kept", "complete"
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-# a grant that is a link is none, and to be told of
+# a grant that is a link is refused, and has to be reported
 _OF_GRANTS = ("files: (^|/)\\.cortex/policy/tools/[^/]+\\.json$", "types: []", "types_or: [file, symlink]")
-# what a deleted grant changes: a commit that only deletes has no files to look at, and would skip a filtered hook
+# a commit that only deletes grants has no files to check, and would skip a hook that filters by files
 _ALWAYS = ("always_run: true", "pass_filenames: false")
 
 
 class Hook(NamedTuple):
-    """One hook: what it runs, when, and whether that is about a whole root rather than the files of a commit."""
+    """One hook: what it runs, when, and whether it takes a root rather than the files of a commit."""
 
     id: str
     name: str
@@ -82,7 +82,7 @@ HOOKS = (
 
 
 class HookConfiguration(Value):
-    """The configuration of pre-commit: whether it was made, kept or is complete, and the hooks to have in it."""
+    """The configuration file of pre-commit, whether it was made, kept or is complete, and the hooks for it."""
 
     file: str
     status: str
@@ -90,17 +90,17 @@ class HookConfiguration(Value):
 
 
 def hooks_manifest() -> str:
-    """Return what `.pre-commit-hooks.yaml` says."""
+    """Return the text of `.pre-commit-hooks.yaml`."""
     return "\n".join(line for hook in HOOKS for line in _manifest_lines(hook))
 
 
 def find_repository(path: str) -> str:
-    """Return the top of the git repository around a directory; raise NotDone where a configuration can not be made."""
+    """Return the top of the git repository around a directory; raise NotDoneError if it is not writable."""
     top = path
     while not os.path.lexists(f"{top.rstrip('/')}/.git"):
         if top == "/":
             raise NotDoneError(
-                f"`{path}` is in no git repository", "make one with `git init`, and ask for its hooks again"
+                f"`{path}` is not in a git repository", "make one with `git init`, and ask for its hooks again"
             )
         top = os.path.dirname(top)
     may_write = os.access(top, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
@@ -110,7 +110,7 @@ def find_repository(path: str) -> str:
 
 
 def configure_hooks(root: "Root", top: str) -> HookConfiguration:
-    """Make a configuration with the hooks for a root, at the top of its repository; one that is there is kept."""
+    """Write a configuration with the hooks of a root at the top of its repository; keep an existing one."""
     file, below = f"{top.rstrip('/')}/{CONFIGURATION}", os.path.relpath(root.path, top)
     block = indent(_hooks_block(below), "  ")
     try:
@@ -130,7 +130,7 @@ def _existing_configuration(file: str, below: str, directory: int) -> HookConfig
     text = ""
     with suppress(
         OSError
-    ):  # a link too: where it leads somebody else may have chosen, a device that acts by being opened
+    ):  # a link is not followed: another user may have chosen its target, such as a device that acts when opened
         descriptor = os.open(CONFIGURATION, _READ, dir_fd=directory)
         try:
             text = read_all(descriptor, MAX_BYTES).decode("utf-8", "replace")
@@ -138,12 +138,12 @@ def _existing_configuration(file: str, below: str, directory: int) -> HookConfig
             os.close(descriptor)
     wanted = [f"id: {hook.id}" for hook in HOOKS] + [line.strip() for line in _arguments(below)]
     status = COMPLETE if all(line in text for line in wanted) else KEPT
-    around = re.search(r"^( *)- repo:", text, re.MULTILINE)  # a list goes on as far in as it began
+    around = re.search(r"^( *)- repo:", text, re.MULTILINE)  # the items of a list have one indentation
     return HookConfiguration(file, status, indent(_hooks_block(below), around[1] if around else "  "))
 
 
 def _hooks_block(below: str) -> str:
-    """Return the hooks of a root for a configuration: run as installed, for there may be no repository to refer to."""
+    """Return the hooks of a root for a configuration; they run the installed program."""
     lines = ["- repo: local", "  hooks:"]
     for hook in HOOKS:
         lines += [f"    - id: {hook.id}", f"      name: {hook.name}", f"      entry: {hook.entry}"]

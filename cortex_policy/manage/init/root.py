@@ -1,4 +1,4 @@
-"""Make a root: the directory of its grants, and an example to try."""
+"""Create a root: the directory of its grants, and an example grant to try."""
 
 import os
 
@@ -18,7 +18,7 @@ _EXAMPLE_EDIT = GrantEdit(rate=30, data_class="public", tool=EXAMPLE, allow=("re
 
 
 class InitResult(Value):
-    """A root, what was made for it (absolute paths, none where it was complete), and its hooks if they were wanted."""
+    """A root, the files created for it (absolute paths), and its hooks if they were requested."""
 
     root: Root
     created: tuple[str, ...]
@@ -26,9 +26,9 @@ class InitResult(Value):
 
 
 def init_root(named: str | None = None, patience: LockWait = NO_WAIT, *, with_hooks: bool = False) -> InitResult:
-    """Make what is missing of a root, in the directory that is named or the working directory; overwrite nothing.
+    """Create what a root lacks, in the named directory or the working directory; overwrite nothing.
 
-    Raises NotDone where a directory above it is a root already: below it, no check could tell which one is meant.
+    Raise NotDoneError if a directory above is a root already: checks below it could not tell which root to use.
     """
     path = _resolve_directory(_root_name(named))
     _refuse_outer(path)
@@ -73,7 +73,7 @@ def _resolve_directory(name: str) -> str:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "cannot be read"
         raise GrantError(ROOT_NOT_FOUND, f"`{name}`: {why.lower()}") from None
     if not os.path.isdir(path):
-        raise GrantError(ROOT_NOT_FOUND, f"`{path}` is no directory")
+        raise GrantError(ROOT_NOT_FOUND, f"`{path}` is not a directory")
     return path
 
 
@@ -87,7 +87,7 @@ def _refuse_outer(path: str) -> None:
 
 
 def _make_directories(path: str) -> None:
-    """Make both directories without following a link on the way; `writing` refuses the links that are there."""
+    """Create both directories without following links; `write_transaction` refuses links that exist."""
     above = open_without_links(path)
     try:
         make_directory(above, ".cortex")

@@ -1,4 +1,4 @@
-"""The loop of `config edit`: edit a private copy, check it, ask; what cannot be believed is never installed."""
+"""The loop of `config edit`: edit a private copy, check it, ask; invalid settings are never installed."""
 
 import re
 
@@ -25,7 +25,7 @@ _LINE = re.compile(r"\(at line (\d+)")
 
 
 def run_settings_session(target: SettingsFile, patience: LockWait, screen: "EditorUI") -> EditResult:
-    """Let an operator edit the settings of a place; a text that was not saved is left and named."""
+    """Let an operator edit a settings file; a text that was not saved is kept in a file, whose path is shown."""
     original = read_settings_file(target.place, target.root_path)
     for path in leftover_drafts(target.file):
         screen.say(f"note: an earlier session left its text in `{path}`")
@@ -74,7 +74,7 @@ class _Session:
                 return EditResult("cancelled")
 
     def _ask_operator(self, text: bytes | None) -> str:
-        """Ask what to do with a text, None for one that cannot be saved; what it widens is shown, and a question."""
+        """Ask what to do with a text (None: it cannot be saved); show what it widens, and ask for consent to that."""
         if text is None:
             return self._screen.ask(EDIT + EXIT)
         change = widening_of(self._target, self._original, text)
@@ -96,7 +96,7 @@ class _Session:
         return self._last
 
     def _error_text(self, text: bytes) -> str:
-        """Say why a text cannot be the settings, '' where it can."""
+        """Return why a text cannot be the settings, '' if it can."""
         try:
             check_settings_text(self._target, text)
         except CortexPolicyError as error:

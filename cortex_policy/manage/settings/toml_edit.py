@@ -1,4 +1,4 @@
-"""Change one setting in the text of its file, and leave the rest, comments too, as it was written."""
+"""Change one setting in the text of its file, and leave the rest, comments too, as it is."""
 
 import re
 from itertools import chain
@@ -19,14 +19,14 @@ _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-]+)\s*\]\s*(#.*)?$")
 _PAIR = re.compile(
     r"(\s*([A-Za-z0-9_.\-]+)\s*=\s*)(\"[^\"\\]*\"|'[^']*'|\[[^\]#]*\]|[^#\"'\[{]*[^#\"'\[{\s])(\s*(?:#.*)?)$"
 )
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # TOML knows no other ends of lines, as `splitlines` does
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # TOML has no other line ends, unlike `splitlines`
 _BLANK_OR_COMMENT = re.compile(r"\s*(#.*)?$")
 
 
 def set_in_text(text: str, name: str, value: object) -> str:
-    """Return a text with another value of a setting, ABSENT for none; raise NotDone where comments would be lost.
+    """Return a text with a new value of a setting, UNSET to remove it; raise NotDoneError if comments would be lost.
 
-    Each line keeps its ending, and a new one ends as the line before it does.
+    Each line keeps its line end; a new line gets that of the line before it.
     """
     before = flatten(decode_toml(text.encode()))
     wanted = {key: part for key, part in before.items() if key != name} | ({} if value is UNSET else {name: value})
@@ -41,7 +41,7 @@ def set_in_text(text: str, name: str, value: object) -> str:
 
 
 def toml_literal(value: object) -> str:
-    """Spell a value, a list in one line."""
+    """Return a value as TOML, a list on one line."""
     if isinstance(value, list):
         return f"[{', '.join(map(toml_literal, value))}]"
     return tomli_w.dumps({"x": value}).removeprefix("x = ").removesuffix("\n")
@@ -66,7 +66,7 @@ def _nest(values: dict[str, object]) -> dict[str, object]:
 
 
 def _candidates(text: str, name: str, value: object) -> "Iterator[str]":
-    """Yield texts that may say it, the most natural first."""
+    """Yield texts that may set the value, the most natural first."""
     lines = _LINE.findall(text)
     section, _, key = name.rpartition(".")
     sections = _sections(lines)
@@ -98,10 +98,12 @@ def _sections(lines: list[str]) -> list[str]:
 
 
 def _section_end(lines: list[str], sections: list[str], section: str) -> int:
-    """Return where a section ends: after its last line that says something."""
-    told = (at for at, line in enumerate(lines) if sections[at] == section and not _BLANK_OR_COMMENT.match(line))
-    last = max(chain(told, [-1]))
-    if last < 0:  # the top of a file that has sections alone: before what belongs to the first of them
+    """Return where a section ends: after its last line that is not blank or a comment."""
+    lines_with_content = (
+        at for at, line in enumerate(lines) if sections[at] == section and not _BLANK_OR_COMMENT.match(line)
+    )
+    last = max(chain(lines_with_content, [-1]))
+    if last < 0:  # the top of a file that has only sections: before the first of them and its comments
         return next((at for at, line in enumerate(lines) if sections[at] or not line.strip()), len(lines))
     return last + 1
 
@@ -117,6 +119,6 @@ def _insert(lines: list[str], at: int, new: str, gap: str = "") -> str:
 
 
 def _line_ending(*texts: str) -> str:
-    """Return how the first line ends, of the first text in which it has an end."""
+    """Return the line end of the first line that has one."""
     first = next((line for text in texts for line in _LINE.findall(text)[:1] if line.endswith("\n")), "\n")
     return first[-2:] if first.endswith("\r\n") else "\n"

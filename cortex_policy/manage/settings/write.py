@@ -1,4 +1,4 @@
-"""Change settings: what is written was checked as a whole, and takes the place of the old file at once."""
+"""Change settings: the new file is checked as a whole, and replaces the old one at once."""
 
 import os
 from contextlib import contextmanager, suppress
@@ -49,31 +49,31 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.diff.grants import GrantDiff
 
-    Consent = Callable[[GrantDiff], None]  # raises where the answer is no
+    Consent = Callable[[GrantDiff], None]  # raises if the answer is no
     LockedDirectory = tuple[int, Callable[[], None]]
 
 PRIVATE_MODE, PUBLIC_MODE = 0o600, 0o644
 
 
 class SettingsFile(Value):
-    """The settings file of a place."""
+    """The settings file of a place: system, user or project."""
 
     place: str
     root: Root | None = None
 
     @property
     def root_path(self) -> str | None:
-        """The root of the project, where there is one."""
+        """The path of the project's root, None without a root."""
         return self.root.path if self.root is not None else None
 
     @property
     def file(self) -> str:
-        """Where it stands."""
+        """The path of the file."""
         return settings_file(self.place, self.root_path)
 
 
 def root_or_none(named: str | None) -> Root | None:
-    """Return the root whose project's settings count; None where none was named, and there is none."""
+    """Return the root whose project settings apply; None if none was named and none exists."""
     try:
         return find_root(named)
     except GrantError as error:
@@ -83,7 +83,7 @@ def root_or_none(named: str | None) -> Root | None:
 
 
 def find_setting(name: str) -> Setting:
-    """Return a setting by its name; raise UsageError for one that there is not."""
+    """Return a setting by its name; raise UsageError for an unknown name."""
     setting = BY_NAME.get(name)
     if setting is None:
         raise UsageError(f"there is no setting `{name}`", known_name_hint(name, BY_NAME))
@@ -91,19 +91,19 @@ def find_setting(name: str) -> Setting:
 
 
 def resolve_settings(root: Root | None) -> list[EffectiveSetting]:
-    """Return what each setting is, where that stands, and what it hid."""
+    """Return each setting with its effective value, its source, and the values that this one overrides."""
     return resolve_all(read_layers(root.path if root is not None else None))
 
 
 def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", patience: LockWait = NO_WAIT) -> bool:
-    """Write a setting; return whether that changed the file. Raise UsageError for what cannot be set so.
+    """Write a setting; return whether that changed the file. Raise UsageError for a value that cannot be set.
 
-    Consent is asked for where it may allow more than before.
+    Ask for consent if it may allow more than before.
     """
     setting = find_setting(name)
     _check_place(target, setting)
     if setting.kind == SUPPRESSIONS:
-        raise UsageError(f"`{name}` is no single value", f"use `cortex-policy config edit --{PROJECT}`")
+        raise UsageError(f"`{name}` is not a single value", f"use `cortex-policy config edit --{PROJECT}`")
     value = parse_value(setting, text)
     if not setting.accepts(value):
         raise UsageError(f"`{name}` cannot be `{text}`", f"it must be {setting.expected}")
@@ -113,7 +113,7 @@ def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", pa
 
 
 def unset_value(target: SettingsFile, name: str, consent: "Consent", patience: LockWait = NO_WAIT) -> bool:
-    """Remove a setting; return whether it was there. Consent is asked for where that may allow more than before."""
+    """Remove a setting; return whether the file had it. Ask for consent if that may allow more than before."""
     _check_place(target, find_setting(name))
     return read_settings_file(target.place, target.root_path) is not None and _rewrite(
         target, name, UNSET, consent, patience
@@ -121,18 +121,18 @@ def unset_value(target: SettingsFile, name: str, consent: "Consent", patience: L
 
 
 def widening_of(target: SettingsFile, old: bytes | None, new: bytes) -> "GrantDiff | None":
-    """Return what a new text would mean, where it may allow more than the old one; None where it does not."""
+    """Return what a new text means if it may allow more than the old one, else None."""
     meaning = compare_settings_texts(target.place, target.file, old, new)
     return settings_diff(meaning) if meaning is not None and widens(meaning.verdict) else None
 
 
 def check_settings_text(target: SettingsFile, data: bytes) -> None:
-    """Raise GrantError (settings_invalid) for a text that cannot be the settings of a place."""
+    """Raise GrantError (settings_invalid) if a text cannot be the settings of a place."""
     check_codes(target.file, decode_layer(target.place, target.file, data).values)
 
 
 def install_text(target: SettingsFile, original: bytes | None, data: bytes, patience: LockWait = NO_WAIT) -> None:
-    """Put a text in the place of the one that was read; raise NotDone where that is another by now."""
+    """Replace the text that was read by another; raise NotDoneError if the file has changed since."""
     check_settings_text(target, data)
     with _lock_directory(target, patience) as held:
         _replace(target, held, original, data)
@@ -151,7 +151,7 @@ def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent",
         if after == (original or b""):
             return False
         _check_not_locked(target, original, name, value)
-        check_settings_text(target, after)  # what cannot be installed is not asked about
+        check_settings_text(target, after)  # do not ask about a text that cannot be installed
         if (change := widening_of(target, original, after)) is not None:
             consent(change)
         _replace(target, held, original, after)
@@ -159,7 +159,7 @@ def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent",
 
 
 def _check_not_locked(target: SettingsFile, original: bytes | None, name: str, value: object) -> None:
-    """Raise NotDone where a setting would go whose lock stays."""
+    """Raise NotDoneError if a setting would be removed while its lock stays."""
     if value is UNSET and name in decode_layer(target.place, target.file, original or b"").locked:
         hint = f"take it out of `{LOCKED}` with `cortex-policy config edit --{target.place}`"
         raise NotDoneError(f"`{name}` is locked in `{target.file}` itself", hint)
@@ -176,7 +176,7 @@ def _edit_text(target: SettingsFile, before: bytes, name: str, value: object) ->
 
 
 def _replace(target: SettingsFile, held: "LockedDirectory", original: bytes | None, data: bytes) -> None:
-    """Put a text in the place of what was read, by whoever holds the lock."""
+    """Replace the text that was read, while the lock is held."""
     directory, is_held = held
 
     def look() -> None:
@@ -198,7 +198,7 @@ def _current_text(target: SettingsFile, directory: int) -> bytes | None:
 
 @contextmanager
 def _lock_directory(target: SettingsFile, patience: LockWait) -> "Iterator[LockedDirectory]":
-    """Open the directory of a settings file, and return with it what raises once others may write there too."""
+    """Lock and open the directory of a settings file; yield it, with a function that raises if the lock is lost."""
     try:
         if target.root is not None and target.place == PROJECT:
             with hold_writer_lock(target.root, patience) as held:
@@ -209,7 +209,7 @@ def _lock_directory(target: SettingsFile, patience: LockWait) -> "Iterator[Locke
             raise NotDoneError(f"another user decides where `{path}` leads to", "name another with `XDG_CONFIG_HOME`")
         os.makedirs(path, PUBLIC_MODE | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
         with open_settings_directory(target.place, target.root_path) as directory:
-            # the directory itself: nothing is left behind
+            # lock the directory itself: no lock file is left behind
             acquire_lock(directory, lambda _: f"another process is writing `{target.file}`", patience)
             remove_temporaries(directory)
             yield directory, lambda: None
@@ -218,7 +218,7 @@ def _lock_directory(target: SettingsFile, patience: LockWait) -> "Iterator[Locke
 
 
 def _directory(target: SettingsFile) -> str:
-    """Return the directory that checks read; raise NotDone if platformdirs names another one for the user."""
+    """Return the directory that checks read; raise NotDoneError if platformdirs names another one for the user."""
     path = settings_directory(target.place, target.root_path)
     if target.place == USER:
         from platformdirs import user_config_dir  # noqa: PLC0415 - 20 ms
@@ -238,7 +238,7 @@ def _existing_part(path: str) -> str:
 
 
 def configured_editor(root: Root | None) -> str | None:
-    """Return the editor that is set; settings that are wrong do not stand in the way of mending them."""
+    """Return the editor from the settings; invalid settings give None, so that they can be edited."""
     with suppress(CortexPolicyError):
         value = read_setting("editor", root.path if root is not None else None)
         return value if isinstance(value, str) else None

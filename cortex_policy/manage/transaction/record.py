@@ -1,4 +1,4 @@
-"""What the history says of a write: who made it, when, by which command, and what it means."""
+"""Make the history entry of a write: who wrote, when, by which command, and what it means."""
 
 import os
 from time import gmtime, strftime
@@ -25,7 +25,7 @@ _SUDO_LENGTH = 64
 
 
 def history_limits(root: Root) -> Limits:
-    """Return how much of the past a root keeps; raise GrantError (settings_invalid) where settings are wrong."""
+    """Return how much history a root keeps; raise GrantError (settings_invalid) if settings are invalid."""
     return Limits(history_keep(root.path))
 
 
@@ -38,9 +38,10 @@ def entry_for_write(
     *,
     is_own: bool = True,
 ) -> HistoryEntry:
-    """Return the entry of a write that is about to be made; without a meaning it is that of its one grant.
+    """Return the entry of a write before it is made; without a meaning there must be one change, which gives it.
 
-    In the root of another user only the text of a grant is kept: a file that root could read may be any other.
+    In the root of another user only the text of a valid grant is kept: another file may hold a secret that only root
+    can read.
     """
     if meaning is None:
         ((grant_id, (old, new)),) = changes.items()
@@ -54,7 +55,7 @@ def entry_for_write(
 
 
 def entry_for_stamp(old: Stamp | None, new: Stamp) -> HistoryEntry:
-    """Return the entry of a stamp that accepts grants as they stand: what they were before, nobody has."""
+    """Return the entry of a stamp that accepts the current grants; their previous content is not known."""
     changes = tuple(
         GrantChange(grant_id, old.grants.get(grant_id), new.grants.get(grant_id))
         for grant_id in sorted({*old.grants, *new.grants})
@@ -67,7 +68,7 @@ def entry_for_stamp(old: Stamp | None, new: Stamp) -> HistoryEntry:
 
 
 def current_author() -> Author:
-    """Return who runs this, and for whom if they say so."""
+    """Return the user who runs this, and the user behind sudo."""
     behind = os.environ.get("SUDO_USER", "")[:_SUDO_LENGTH] if os.geteuid() == 0 else ""
     return Author(user_name(os.geteuid()), os.geteuid(), behind or None)
 
@@ -78,13 +79,13 @@ def _now() -> str:
 
 def _history_change(grant_id: str, old: bytes | None, new: bytes | None, mode: int, *, is_own: bool) -> GrantChange:
     before, after = (None if side is None else grant_digest(side) for side in (old, new))
-    # of more than a grant may have, nobody read the rest
+    # a longer file was not read to its end
     is_kept = old is not None and len(old) <= MAX_BYTES and (is_own or is_valid_grant(old))
     return GrantChange(grant_id, before, after, old if is_kept else None, mode)
 
 
 def is_valid_grant(data: bytes) -> bool:
-    """Whether a text is one of a grant."""
+    """Whether a text decodes as a grant."""
     try:
         decode(data)
     except GrantError:

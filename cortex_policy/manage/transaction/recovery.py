@@ -1,4 +1,4 @@
-"""Finish or drop what an interrupted write left: by what stands there, never by what was meant."""
+"""Finish or drop an interrupted write, as the grants on disk show, not as the write intended."""
 
 from contextlib import suppress
 
@@ -18,13 +18,11 @@ if TYPE_CHECKING:
     from cortex_policy.manage.listing import Track
     from cortex_policy.state.history_entry import HistoryEntry
 
-    GrantBytes = Mapping[
-        str, tuple[bytes | None, bytes | None]
-    ]  # what grants are, and what they become; None is absent
+    GrantBytes = Mapping[str, tuple[bytes | None, bytes | None]]  # the old and new bytes of each grant; None: no grant
 
 
 def recover(root: Root, lock: WriterLock, history: History) -> None:
-    """Let the stamp and the history say which state stands, for who holds the lock."""
+    """Make the stamp and the history agree with the grants on disk; the caller holds the lock."""
     stamp = current_stamp(root, lock.policy)
     if stamp is None:
         stamp = _finish_first_write(lock, history.pending())
@@ -32,7 +30,7 @@ def recover(root: Root, lock: WriterLock, history: History) -> None:
         now = {grant_id: _current_digest(lock, grant_id) for grant_id in stamp.pending}
         sides = [(grant_id, *pair) for grant_id, pair in stamp.pending.items() if pair[0] != pair[1]]
         done = {grant_id: new for grant_id, _, new in sides if now[grant_id] == new}
-        # a write is one step: where one grant is the old one, nothing was done. Whatever else is a hand edit
+        # a write is one step: if one grant is still the old one, nothing was done. All else is a hand edit
         if any(now[grant_id] == old for grant_id, old, _ in sides):
             done = {}
         stamp = _write_stamp(lock, Stamp(stamp.version + bool(done), merge_digests(stamp.grants, done), {}))
@@ -40,7 +38,7 @@ def recover(root: Root, lock: WriterLock, history: History) -> None:
 
 
 def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp | None:
-    """Finish the first write of a root, which no stamp says is pending; None where it was not made."""
+    """Finish the first write of a root, which has no stamp yet; return None if it was not made."""
     if entry is None or entry.version != 1 or not entry.changes:
         return None
     if any(_current_digest(lock, one.id) != one.new for one in entry.changes):
@@ -62,7 +60,7 @@ def _current_digest(lock: WriterLock, grant_id: str) -> str | None:
 
 
 def current_stamp(root: Root, policy: PolicyDirectory) -> Stamp | None:
-    """Return the stamp, None where there is none; raise GrantError (22, 23) or NotDone for one that is not for us."""
+    """Return the stamp, None if there is none; raise GrantError (22, 23) or NotDoneError if it cannot be used."""
     data = stamps.read_stamp_bytes(policy)
     stamp = stamps.decode_stamp(data, root) if data is not None else None
     if stamp is not None:
@@ -71,7 +69,7 @@ def current_stamp(root: Root, policy: PolicyDirectory) -> Stamp | None:
 
 
 def supported_version(old: Stamp, file: str) -> int:
-    """Return the version of a stamp; raise NotDone where a newer program wrote more into it than we know."""
+    """Return the version of a stamp; raise NotDoneError if a newer program wrote members unknown to this one."""
     if old.unknown:
         names = ", ".join(f"`{name}`" for name in old.unknown)
         raise NotDoneError(f"`{file}` holds {names}, which this program does not know", stamps.NEWER)
@@ -79,7 +77,7 @@ def supported_version(old: Stamp, file: str) -> int:
 
 
 def digest_grants(tools: PolicyDirectory, track: "Track" = iter) -> dict[str, str]:
-    """Return the digest of each grant's bytes; raise GrantError for one that is a link or no regular file."""
+    """Return the digest of each grant's bytes; raise GrantError if one is a link or not a regular file."""
     found: dict[str, str] = {}
     for grant_id in track(tools.grant_ids()):
         with suppress(FileNotFoundError):  # removed since it was listed
@@ -88,15 +86,15 @@ def digest_grants(tools: PolicyDirectory, track: "Track" = iter) -> dict[str, st
 
 
 def pending_digests(changes: "GrantBytes") -> dict[str, tuple[str | None, str | None]]:
-    """Return what a stamp says of changes that are pending."""
+    """Return the old and new digests that a stamp records for pending changes."""
     return {grant_id: (digest_or_none(old), digest_or_none(new)) for grant_id, (old, new) in changes.items()}
 
 
 def merge_digests(grants: "Mapping[str, str]", new: "Mapping[str, str | None]") -> dict[str, str]:
-    """Return the digests of grants after some were changed; None removes one."""
+    """Return the digests of grants after a change; None removes a grant."""
     return {grant_id: digest for grant_id, digest in {**grants, **new}.items() if digest is not None}
 
 
 def digest_or_none(data: bytes | None) -> str | None:
-    """Return the digest of a grant, None where there is none."""
+    """Return the digest of a grant's bytes, None for no grant."""
     return None if data is None else grant_digest(data)

@@ -128,7 +128,7 @@ class Writer:
         self._lock.check()
         for grant_id, (old, _) in changes.items():
             if self.grants.read(grant_id) != old:
-                what = "is there already" if old is None else "was changed by hand in the meantime"
+                what = "exists already" if old is None else "was changed by hand in the meantime"
                 raise NotDoneError(f"`{grant_id}` {what}", "look at it, then try again")
 
     def _commit(

@@ -148,7 +148,7 @@ def test_invalid_grants_allow_nothing_and_are_shown_as_such(committed: Root) -> 
     then = compare_with_revision(committed, "HEAD")
     assert set(told(then).values()) == {("changed", "widened")}
     assert [change.old.problem.partition(":")[0] for change in then.changes] == [
-        "line 1 column 2", "larger than 1048576 bytes", "it is a link, or no regular file",
+        "line 1 column 2", "larger than 1048576 bytes", "it is a link, or not a regular file",
     ]  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def test_nothing_of_the_repository_or_the_environment_is_run_or_followed(
 @pytest.mark.parametrize(
     ("revision", "code", "said"),
     [
-        ("", 2, "can be no revision"), ("--output=x", 2, "can be no revision"), ("-", 2, "can be no revision"),
+        ("", 2, "cannot be a revision"), ("--output=x", 2, "cannot be a revision"), ("-", 2, "cannot be a revision"),
         ("nowhere", 3, "knows no revision"), ("^HEAD", 3, "knows no revision"), ("HEAD..HEAD", 3, "knows no revision"),
         ("HEAD:.cortex", 3, "knows no revision"), ("$(touch owned)", 3, "knows no revision"), ("HEAD\n", 3, "knows no revision"),
     ],

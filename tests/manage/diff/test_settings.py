@@ -36,7 +36,7 @@ CASES = [
     (None, "widened", ["deny becomes allow", "true becomes false"]),
     (STRICT + 'stamp = "require"\n', "narrowed", ["off becomes require"]),
     ('require_path = true\nstamp = "require"\n', "both", ["deny becomes allow", "off becomes require"]),
-    ("nonsense", "narrowed", ["now every check is answered with no, since the settings are wrong"]),
+    ("nonsense", "narrowed", ["now every check is denied, because the settings are invalid"]),
 ]
 
 
@@ -86,15 +86,15 @@ WEAKER = [
     (USER, "require_path = true", "require_path = false", ["true becomes false"]),
     (PROJECT, 'stamp = "require"', "[validate]", ["require becomes off"]),
     (SYSTEM, "", '[audit]\non_error = "ignore"', ["deny becomes ignore"]),
-    (USER, 'audit.file = "/x"', "", ["no call is recorded any more"]),
-    (USER, "history.keep = 7", "history.keep = 0", ["no write can be undone any more"]),
+    (USER, 'audit.file = "/x"', "", ["calls are no longer recorded"]),
+    (USER, "history.keep = 7", "history.keep = 0", ["writes can no longer be undone"]),
     (
         SYSTEM,
         'locked = ["stamp"]\nstamp = "off"',
         'stamp = "off"',
-        ["is locked no more: others may say what they want"],
+        ["is no longer locked: other files may set it"],
     ),
-    (USER, "nonsense", 'sensitive = "deny"', ["before every check is answered with no, since the settings are wrong"]),
+    (USER, "nonsense", 'sensitive = "deny"', ["before every check is denied, because the settings are invalid"]),
     # of two, one is enough
     (USER, 'sensitive = "ask"', 'stamp = "require"', ["ask becomes allow", "off becomes require"]),
 ]

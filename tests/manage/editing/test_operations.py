@@ -163,7 +163,7 @@ def test_no_grant_is_overwritten(here: Root) -> None:
         lambda: operations.rename_grant(here, "git", "git"),
         lambda: operations.check_absent(here, "git"),
     ):
-        with pytest.raises(NotDoneError, match="is there already"):
+        with pytest.raises(NotDoneError, match="exists already"):
             act()
     assert standing(here) == before
     operations.check_absent(here, "other")

@@ -164,7 +164,7 @@ def test_emptied_is_told_and_nothing_is_left(own: Root, text: str) -> None:
     before = grant_file(own).read_bytes()
     outcome, seen = run(own, put(text) if text else lambda path: path.write_bytes(b"") and None, "x")
     assert outcome.status == "cancelled"
-    assert seen[1:] == ["`git` was emptied, and nothing is not a grant", "ask ex"]
+    assert seen[1:] == ["`git` was emptied, and an empty file is not a grant", "ask ex"]
     assert grant_file(own).read_bytes() == before
     assert not drafts(own)
 

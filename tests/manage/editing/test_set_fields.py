@@ -90,8 +90,8 @@ def test_a_scope_that_never_matches_may_go() -> None:
     ("wanted", "why", "hint"),
     [
         (GrantEdit(rate=0), "a rate is an integer of at least 1", "cortex-policy stop"),
-        (GrantEdit(tool=""), "a tool has a name", ""),
-        (GrantEdit(allow=("",)), "an action has a name", ""),
+        (GrantEdit(tool=""), "the name of a tool is empty", ""),
+        (GrantEdit(allow=("",)), "the name of an action is empty", ""),
         (GrantEdit(data_class="intern"), "unknown data class `intern`", "did you mean `internal`? classes: public"),
         (GrantEdit(data_class="x"), "unknown data class `x`", "classes: public, internal, sensitive"),
         (GrantEdit(allow=("tree",)), "`tree` is allowed already", ""),

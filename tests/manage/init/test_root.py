@@ -190,7 +190,7 @@ def test_a_root_below_is_named_in_the_hooks_of_its_repository(repository: Path, 
 
 def test_without_a_repository_nothing_is_made(empty: Path) -> None:
     """Its hooks would be looked for by nobody."""
-    with pytest.raises(NotDoneError, match="in no git repository"):
+    with pytest.raises(NotDoneError, match="not in a git repository"):
         init_root(with_hooks=True)
     assert list(empty.iterdir()) == []
 
