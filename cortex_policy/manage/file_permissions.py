@@ -1,4 +1,4 @@
-"""What others than its owner could change of a root: `check` refuses it, and those who look at it are warned."""
+"""Files of a root that others than its owner could change: `check` refuses them, other commands warn."""
 
 import os
 from contextlib import suppress
@@ -15,13 +15,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    Doubts = Iterable[tuple[str, str]]  # as a `Trust` gathers them
+    Doubts = Iterable[tuple[str, str]]  # as a `Trust` collects them
 
 MAX_NAMED = 3
 
 
 def unsafe_files(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[Problem]":
-    """Find what others could change, with the one command for each kind; doubts about the files are known already."""
+    """Find what others could change, with one command to fix each kind; `of_files` are doubts about the grants."""
     trust = TrustCheck(root)
     try:
         with PolicyDirectory(trust, "tools"):
@@ -31,7 +31,7 @@ def unsafe_files(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[
     except GrantError as error:
         yield file_problem(display_path(f"{root.path}/.cortex"), "file-unreadable", error.detail, error.hint)
         return
-    found = dict.fromkeys([*trust.doubts, *of_files])  # whoever looks at a file has opened the directories too
+    found = dict.fromkeys([*trust.doubts, *of_files])  # reading a file opens its directories too
     for kind, what in (
         (WRITERS, "can be changed by others"),
         (OWNER, "is somebody else's"),
@@ -46,7 +46,7 @@ def unsafe_files(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[
 
 
 def unsafe_warning(faults: list[str]) -> list[str]:
-    """Return one sentence on what a check would refuse, if anything; `faults` are those of a `Trust`."""
+    """Return one sentence about files that a check would refuse, if any; `faults` are those of a `Trust`."""
     if not faults:
         return []
     more = f" (and {len(faults) - 1} more: `cortex-policy validate`)" if len(faults) > 1 else ""
@@ -54,7 +54,7 @@ def unsafe_warning(faults: list[str]) -> list[str]:
 
 
 def find_unsafe(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
-    """Return what is unsafe about the files of these grants, or of all; what cannot be opened is not told here."""
+    """Return what is unsafe about these grants, or about all; files that cannot be opened are left out."""
     trust = TrustCheck(root)
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(trust, "tools") as tools:
         for grant_id in grant_ids or tools.grant_ids():
@@ -64,7 +64,7 @@ def find_unsafe(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
 
 
 def list_paths(paths: list[str]) -> str:
-    """Return the first few of some paths, and how many more there are."""
+    """Return the first few paths, and the number of the others."""
     more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
     return ", ".join(f"`{display_path(path)}`" for path in paths[:MAX_NAMED]) + more
 
@@ -79,7 +79,7 @@ def _hint(root: Root, kind: str, paths: list[str]) -> str:
 
 
 def owner_of(path: str) -> int:
-    """Return the number of the user whom a path belongs to, -1 where it is gone."""
+    """Return the uid of the owner of a path, -1 if the path does not exist."""
     try:
         return os.lstat(path).st_uid
     except OSError:
@@ -100,7 +100,7 @@ def _root_directories(root: Root) -> "Iterator[str]":
 
 
 def _writable_by_groups(root: Root, paths: list[str]) -> "Iterator[Problem]":
-    """Name who else is in the groups that may write, each the own one of an owner: `check` does not look them up."""
+    """Report other members of the private groups that may write: `check` does not look them up."""
     groups: dict[int, str] = {}
     for path in paths:
         with suppress(OSError, ValueError):
@@ -118,7 +118,7 @@ def _writable_by_groups(root: Root, paths: list[str]) -> "Iterator[Problem]":
 
 
 def group_members(gid: int) -> set[str]:
-    """Return the names of the users in a group, by its list or as their primary one."""
+    """Return the names of the users in a group, including those whose primary group it is."""
     import grp  # noqa: PLC0415 - only where a group may write
     import pwd  # noqa: PLC0415
 
@@ -130,7 +130,7 @@ def group_members(gid: int) -> set[str]:
 
 
 def user_name(uid: int) -> str:
-    """Return the name of a user, '' where it has none."""
+    """Return the name of a user, '' if there is none."""
     import pwd  # noqa: PLC0415 - only where a group may write
 
     try:

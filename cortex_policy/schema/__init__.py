@@ -1,1 +1,1 @@
-"""What a grant document must look like, and what is doubtful about one that does: pure, and explained."""
+"""The form of a grant document, and rules for doubtful ones: pure functions."""

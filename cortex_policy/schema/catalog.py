@@ -9,7 +9,7 @@ ERROR, WARNING, NOTE = "error", "warning", "note"
 
 
 class Rule(Value):
-    """What is looked for, why it matters, a text it finds something in, and what that says once it is mended.
+    """A rule of `validate`: what it finds, why that matters, an example, and the fixed example.
 
     The example of a grant's key is that key alone. Rules about files and directories have none.
     """
@@ -84,14 +84,14 @@ def severity_of(code: str) -> str:
 
 
 def rule_of(code: str) -> Rule:
-    """Return the rule of a code; raise UsageError where there is none, with the nearest."""
+    """Return the rule of a code; raise UsageError for an unknown code, with the nearest one."""
     if code not in _BY_CODE:
         raise _unknown_rule_error(code)
     return _BY_CODE[code]
 
 
 def expand_code(word: str) -> frozenset[str]:
-    """Return the codes that a code or a group stands for; raise UsageError for none."""
+    """Return the codes of a group, or a code itself; raise UsageError for an unknown one."""
     codes = frozenset(code for code in _BY_CODE if code == word or code.startswith(f"{word}-"))
     if not codes:
         raise _unknown_rule_error(word)

@@ -53,7 +53,7 @@ class GrantDocument(BaseModel):
 
 
 def find_document_errors(document: Any) -> "tuple[Finding, ...]":
-    """Return all that keeps a decoded value from being a grant, or the one thing that shows it was not meant as one."""
+    """Return all errors of a value that is no grant, or one finding if it was never meant as a grant."""
     other = finding_for_non_grant(document)
     if other is not None:
         return (other,)

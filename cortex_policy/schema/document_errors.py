@@ -1,4 +1,4 @@
-"""What keeps a decoded value from being a grant, in our words."""
+"""Errors of a decoded value that is no grant, in our words."""
 
 import re
 
@@ -92,7 +92,7 @@ def _label(steps: tuple[object, ...]) -> str:
 
 
 def _describe_value(value: object) -> str:
-    """Say what stands there: a word or number as it is, a container by its kind."""
+    """Describe a value: a word or number as it is, a container by its type."""
     if value == "":
         return "empty"
     if isinstance(value, str):
@@ -105,7 +105,7 @@ def _describe_value(value: object) -> str:
 
 
 def _suggestion(steps: tuple[object, ...], value: object) -> str:
-    """Propose what was meant, where that can be guessed."""
+    """Suggest what was meant, if that can be guessed."""
     if isinstance(value, str):
         if steps == ("dataClass",):
             return did_you_mean(closest_word(value, DATA_CLASSES)) or _SCHEMA_HINT

@@ -1,4 +1,4 @@
-"""Repairs of the text of a grant that are certain, and never let anything through that was denied before."""
+"""Certain fixes of the text of a grant; none of them allows more than before."""
 
 from cortex_policy.core.compare.grants import NARROWED, SAME, compare_grants
 from cortex_policy.core.decode import decode
@@ -9,19 +9,19 @@ _MAX_BYTES_READ = 1 << 20  # bytes, in all repairs of one file: each reads the w
 
 
 class Fix(Value):
-    """What is wrong at a JSON Pointer goes, or its key gets another name."""
+    """A fix: remove the value at a JSON Pointer, or rename its key."""
 
     pointer: str
     new_key: str | None = None
 
 
 def max_fixes(data: bytes) -> int:
-    """Return how many repairs of a file are tried in one run: all of a grant as they are, one of a giant."""
+    """Return how many fixes of a file are tried in one run: all for a usual grant, one for a huge file."""
     return max(1, _MAX_BYTES_READ // max(1, len(data)))
 
 
 def apply_fix(text: str, fix: Fix) -> str | None:
-    """Return the text as repaired; None where that would allow more than before, and is an operator's to decide."""
+    """Return the fixed text; None if it would allow more than before: an operator decides that."""
     try:
         new = remove_value(text, fix.pointer) if fix.new_key is None else rename_key(text, fix.pointer, fix.new_key)
         meaning = compare_grants(decode(text.encode()), decode(new.encode()))

@@ -1,4 +1,4 @@
-"""Everything that is to be said of the bytes of one grant, whatever stands around its file."""
+"""Lint the bytes of one grant: everything that can be found without looking at other files."""
 
 from collections import Counter
 from itertools import chain
@@ -36,7 +36,7 @@ GRANT_RULES = (
 def lint_grant(
     data: bytes, grant_id: str = "", called: str = "ID", root: str = ""
 ) -> tuple[ParsedGrant | None, tuple[Finding, ...]]:
-    """Decode the bytes of a grant as `check` does; return it, if it is one, and all that is wrong or doubtful.
+    """Decode the bytes of a grant as `check` does; return the grant, or None, and all findings.
 
     The id is the stem of its file, and `called` how a command names it: its id, where it lies in its place.
     The root is where its scopes start.
@@ -66,7 +66,7 @@ def _key_findings(document: "dict[str, Any]") -> "Iterator[Finding]":
 
 
 def limit_per_code(findings: "Iterable[Finding]") -> "Iterator[Finding]":
-    """Yield findings, of each code no more than anybody reads: those of one must not hide those of another."""
+    """Yield findings, at most MAX_FINDINGS of each code: those of one code must not hide those of another."""
     seen: Counter[str] = Counter()
     for finding in findings:
         seen[finding.code] += 1
@@ -75,7 +75,7 @@ def limit_per_code(findings: "Iterable[Finding]") -> "Iterator[Finding]":
 
 
 def apply_fixes(data: bytes, codes: frozenset[str]) -> bytes:
-    """Return the bytes of a grant with the certain repairs of these codes; what does not load stays as it is."""
+    """Return the bytes of a grant with the certain fixes of these codes; text that does not decode stays as it is."""
     left = max_fixes(data)
     for _ in range(MAX_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
@@ -90,6 +90,6 @@ def apply_fixes(data: bytes, codes: frozenset[str]) -> bytes:
 
 
 def _last_first(fix: Fix) -> tuple[str, int]:
-    """Order repairs so that none moves what a later one points at."""
+    """Sort fixes so that none moves the target of a later one."""
     parent, _, step = fix.pointer.rpartition("/")
     return parent, -int(step) if step.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""A problem: what a rule found, with its place in the text of a grant."""
+"""A problem: what a rule found, with its position in the text of a grant."""
 
 from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree
 from cortex_policy.core.model import Value
@@ -32,7 +32,7 @@ class Finding(Value):
 
 
 class Replacement(Value):
-    """A repair: the text from the first place up to the second becomes this one."""
+    """A fix as an edit: the text between two positions is replaced."""
 
     line: int
     column: int
@@ -42,7 +42,7 @@ class Replacement(Value):
 
 
 class Problem(Value):
-    """One finding of validation (contracts, section 7); lines and columns start at 1, columns count characters.
+    """One finding of validation (docs/validate.md); lines and columns start at 1, columns count characters.
 
     The end is the place after the last character. `source` is the line, or what surrounds the place in a long one, and
     starts at the column `source_column`.
@@ -64,14 +64,14 @@ class Problem(Value):
 
 
 class Report(Value):
-    """What came of a run: how many files were looked at, and their problems, sorted."""
+    """The result of a run: the number of files, and their problems, sorted."""
 
     files: int
     problems: tuple[Problem, ...]
 
     @property
     def status(self) -> str:
-        """Return `fail` where there is an error, else `ok` (contracts, section 7)."""
+        """Return `fail` if there is an error, else `ok` (docs/validate.md)."""
         return "fail" if any(problem.severity == ERROR for problem in self.problems) else "ok"
 
 

@@ -1,4 +1,4 @@
-"""Values that meet the declaration of an argument, and values that just miss one keyword of it."""
+"""Values that satisfy the declaration of an argument, and values that just violate one keyword of it."""
 
 from math import inf
 
@@ -25,7 +25,7 @@ _STEP = 0.01  # beside a bound of numbers that need not be whole
 
 
 def meets(declaration: object, value: object) -> bool:
-    """Whether a value meets a declaration."""
+    """Whether a value satisfies a declaration."""
     return not argument_violation({"": declaration}, {"": value})
 
 
@@ -35,12 +35,12 @@ def enforced_keywords(declaration: "Declaration") -> list[str]:
 
 
 def is_bound_too_large(keyword: str, bound: object) -> bool:
-    """Whether what misses a keyword is longer than what is read off it here."""
+    """Whether a value that violates a keyword would be too long to generate."""
     return keyword in (*_LENGTH_KEYWORDS, *_SIZE_KEYWORDS) and isinstance(bound, int | float) and bound >= MAX_SIZE
 
 
 def valid_values(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
-    """Return values that meet a declaration: all that it lists, else those at its bounds, and one of each type."""
+    """Return values that satisfy a declaration: all that it lists, or those at its bounds and one of each type."""
     if not isinstance(declaration, dict) or declaration_error(declaration, 0):
         return []
     # what it lists meets that, and a list may be long
@@ -49,7 +49,7 @@ def valid_values(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]
 
 
 def invalid_values(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
-    """Yield (keyword, value): a value that misses it, and nothing else where that can be; `items.` leads inside."""
+    """Yield (keyword, value): the value violates it, and no other one if possible; `items.` means inside an array."""
     if not isinstance(declaration, dict) or declaration_error(declaration, 0):
         return
     for keyword in enforced_keywords(declaration):
@@ -71,7 +71,7 @@ def invalid_values(declaration: object, words: tuple[str, ...] = ()) -> "Iterato
 
 
 def violates(declaration: object, keyword: str, value: object) -> bool:
-    """Whether a value misses this keyword, and is of the kind that the keyword speaks of."""
+    """Whether a value violates this keyword, and has a type that the keyword applies to."""
     if not isinstance(declaration, dict):
         return False
     if keyword.startswith("items."):
@@ -113,7 +113,7 @@ def _text_candidates(declaration: "Declaration", words: tuple[str, ...]) -> "Ite
 
 
 def _text_of_length(seed: str, length: int) -> str:
-    """Return a text of this length that begins and ends as the seed does."""
+    """Return a text of this length with the same start and end as the seed."""
     middle = len(seed) // 2
     filler = seed[middle : middle + 1] or "x"
     return seed[:length] if len(seed) >= length else seed[:middle] + filler * (length - len(seed)) + seed[middle:]
@@ -153,14 +153,14 @@ def _fill_array(start: "list[Any]", parts: "list[Any]", size: float) -> "Iterato
 
 
 def _size_of(value: "Any") -> int:
-    """Return about how many characters a value takes."""
+    """Return the approximate number of characters of a value."""
     if isinstance(value, dict | list):
         return 1 + sum(map(_size_of, value.values() if isinstance(value, dict) else value))
     return 1 + len(value) if isinstance(value, str) else 1
 
 
 def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[str, ...]) -> "list[Any]":
-    """Return values around a keyword, some of which miss it."""
+    """Return values near the bound of a keyword; some of them violate it."""
     bound = declaration[keyword]
     if keyword == "type":
         rest = {name: value for name, value in declaration.items() if name != keyword}
@@ -188,7 +188,7 @@ def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[
 
 
 def _type_of(value: object) -> str:
-    """Return the word of the narrowest type that a value has."""
+    """Return the name of the narrowest type of a value."""
     return next(word for word in ("integer", *_ONE_OF_EACH_TYPE) if meets({"type": word}, value))
 
 
@@ -199,7 +199,7 @@ def _values_beside(value: "Any") -> "list[Any]":
 
 
 def _texts_beside_pattern(pattern: str, good: "list[Any]") -> list[str]:
-    """Return texts that a pattern without its anchors, or with another letter in it, would take; then any."""
+    """Return texts that a pattern without anchors, or with another letter, would match; then some others."""
     found = []
     for seed in sample_texts(pattern)[:2]:
         found += [f"!{seed}", f"{seed}!", f"{seed}\n", seed.upper(), seed[1:], seed[:-1]]

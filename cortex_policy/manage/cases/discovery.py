@@ -1,4 +1,4 @@
-"""Which case files `test` is to run: from the words of a command to files, each with its root."""
+"""Find the case files to run: from the words of a command to files, each with its root."""
 
 import os
 
@@ -20,7 +20,7 @@ TESTS_DIRECTORY = "/.cortex/policy/tests"
 
 
 class CaseFileTarget(Value):
-    """A case file: its path, how it is shown, and the root whose grants it is about."""
+    """A case file: its path, its path for people, and the root of its grants."""
 
     path: str
     shown: str
@@ -28,7 +28,7 @@ class CaseFileTarget(Value):
 
 
 class RunPlan(Value):
-    """The case files to run, the roots of which every grant should have one, and words that named no case file."""
+    """The case files to run, the roots whose grants should all have one, and errors of words without one."""
 
     targets: tuple[CaseFileTarget, ...]
     roots: tuple[Root, ...] = ()
@@ -36,7 +36,7 @@ class RunPlan(Value):
 
 
 def find_case_files(words: tuple[str, ...], named: str | None) -> RunPlan:
-    """Return what these words name; no words at all are the case files of the root."""
+    """Return the case files that these words name; without words, those of the root."""
     if not words:
         root = find_root(named)
         return RunPlan(tuple(_targets_in(root.path + TESTS_DIRECTORY, root)), (root,))
@@ -92,7 +92,7 @@ def _targets_in(directory: str, root: Root) -> "Iterator[CaseFileTarget]":
 
 
 def _root_of(directory: str, named: str | None) -> Root:
-    """Return the root whose tests a directory holds, else the one that is named or found."""
+    """Return the root that a tests directory belongs to, else the one that is named or found."""
     if named is None and directory.endswith(TESTS_DIRECTORY):
         return Root(os.path.realpath(directory[: -len(TESTS_DIRECTORY)] or "/"), named=True)
     return find_inner_root(named)[0]

@@ -1,4 +1,4 @@
-"""A first case file for a grant: what it allows, just misses and limits, each call tried before it is written."""
+"""Generate first cases for a grant: what it allows, what it just denies, its rate; each call is tried first."""
 
 from itertools import islice
 
@@ -42,7 +42,7 @@ _PATH_NAMES = ("path", "file", "source", "destination", "cwd")
 
 
 class Candidate(Value):
-    """A call that a case file should have, with what must come of it."""
+    """A call that a case file should have, with the expected decision."""
 
     name: str
     action: str
@@ -51,7 +51,7 @@ class Candidate(Value):
 
 
 def generate_cases(grant: Grant, file: str) -> CaseFile:
-    """Return cases that all pass on a grant, and show what can be shown of it."""
+    """Return cases that all pass on a grant and cover as much of it as possible."""
     tree = _build_tree(grant)
     wishes = []
     with sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
@@ -71,7 +71,7 @@ def _decide(grant: Grant, wish: Candidate, root: Sandbox) -> "Reason":
 
 
 def _build_tree(grant: Grant) -> FileTree:
-    """Return a directory for each scope, with a link in it that leads out of all of them."""
+    """Return a tree with a directory for each scope, and in it a link out of all scopes."""
     known = outermost_prefixes(grant)
     if not known:
         return FileTree()
@@ -87,7 +87,7 @@ def _build_tree(grant: Grant) -> FileTree:
 
 
 def _is_creatable(prefix: str) -> bool:
-    """Whether a directory of this name is put into the tree: what lies very deep need not be there."""
+    """Whether to create a directory for a scope in the tree: very long or deep ones are left out."""
     return "\0" not in prefix and len(prefix) <= _MAX_LENGTH and prefix.count("/") < _MAX_DEPTH
 
 
@@ -120,7 +120,7 @@ def _action_candidates(grant: Grant) -> "Iterator[Candidate]":
 
 
 def _path_argument(grant: Grant) -> str:
-    """Return the name of an argument that takes any path."""
+    """Return the name of an argument that accepts any path."""
     declared = [name for name in grant.args if may_be_path(grant, name)]
     probes = (OUTSIDE_DIRECTORY, *outermost_prefixes(grant))
     for name in (*_PATH_NAMES, *declared):
@@ -169,7 +169,7 @@ def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[Cand
 
 
 def _short_json(value: object) -> str:
-    """Return a value as it is named in the name of a case."""
+    """Return a value in short form for the name of a case."""
     import json  # noqa: PLC0415 - only who writes cases needs it
 
     text = json.dumps(value)
@@ -177,7 +177,7 @@ def _short_json(value: object) -> str:
 
 
 def _with_clock(grant: Grant, wishes: "list[Candidate]") -> "Iterator[Case]":
-    """Make cases of calls, in such a way that none is kept from being allowed by those before it."""
+    """Turn calls into cases; the clock advances so that no earlier case uses up the budget of a later one."""
     first = next((wish for wish in wishes if wish.expect is ALLOWED), None)
     duties = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
     used: dict[str, int] = {}
@@ -197,7 +197,7 @@ def _with_clock(grant: Grant, wishes: "list[Candidate]") -> "Iterator[Case]":
 
 
 def _distinct_calls(wishes: "list[Candidate]") -> "Iterable[Candidate]":
-    """Return each call once; what it is called first counts."""
+    """Return each call once, with its first name."""
     calls: dict[str, Candidate] = {}
     for wish in wishes:
         calls.setdefault(repr((wish.action, wish.args)), wish)
@@ -205,7 +205,7 @@ def _distinct_calls(wishes: "list[Candidate]") -> "Iterable[Candidate]":
 
 
 def _exhaust_budget(limit: int, action: str, names: set[str]) -> "Iterator[Case]":
-    """Drive a budget to its end and back."""
+    """Yield cases that use up a budget and wait until it is restored."""
     times, cost = (limit, 1) if limit <= MAX_TIMES else (1, limit)
     name = _unique_name(f"the budget of {action} is used up", names)
     yield Case(name, action, {}, ALLOWED, remaining=0, times=times, cost=cost, advance_ns=MINUTE_NS)

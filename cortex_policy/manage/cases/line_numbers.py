@@ -1,4 +1,4 @@
-"""Where a member of a case file stands; `tomllib` does not say."""
+"""Find the line of a member in a case file, which `tomllib` does not report."""
 
 import re
 from bisect import bisect_left
@@ -13,10 +13,10 @@ _MULTILINE_STRING = re.compile(r'"""[\s\S]*?"""|' + r"'''[\s\S]*?'''")
 
 
 class LineNumbers:
-    """The lines of a text by the keys and indexes that lead to a value."""
+    """The line numbers of values, by the keys and indexes that lead to them."""
 
     def __init__(self, text: str, *, is_json: bool) -> None:
-        """Take a text that was decoded."""
+        """Take the text of a file that decodes."""
         self._text = text
         self._node: JsonNode | None = parse_tree(text) if is_json else None
         # a file may have thousands of cases: its newlines are found once
@@ -28,7 +28,7 @@ class LineNumbers:
             self._read_toml()
 
     def line_of(self, at: tuple[object, ...]) -> int:
-        """Return the line of a value, or of the nearest around it that can be told; from 1."""
+        """Return the line of a value, or of the nearest value around it whose line is known; lines start at 1."""
         if self._node is not None:
             pointer = json_pointer(*at)
             node = node_at(self._node, pointer) if at else self._node
@@ -73,7 +73,7 @@ class LineNumbers:
 
 
 def _table_keys(line: str) -> tuple[object, ...]:
-    """Return the keys of the table that begins in a line, none where none does."""
+    """Return the keys of the table whose header is this line, none for another line."""
     text = line.strip()
     inner, end, _ = text.lstrip("[").partition("]")
     return tuple(part.strip(" \t\"'") for part in inner.split(".")) if text[:1] == "[" and end else ()

@@ -1,4 +1,4 @@
-"""Cases: calls of a grant, each with the decision that it must get."""
+"""Cases: calls of a grant, each with the expected decision."""
 
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -33,7 +33,7 @@ EXPECTABLE_REASONS: dict[str, Reason] = {
 
 
 class Case(Value):
-    """A call, and what must come of it; what is None is not looked at. `times` calls in a row must all be alike."""
+    """A call and the expected decision; a member that is None is not checked. All of `times` calls must be alike."""
 
     name: str
     action: str
@@ -50,7 +50,7 @@ class Case(Value):
 
 
 class CaseFileError(Value):
-    """What keeps a case file, or a part of it, from being run."""
+    """An error that keeps a case file, or a part of it, from being run."""
 
     file: str
     line: int
@@ -59,7 +59,7 @@ class CaseFileError(Value):
 
 
 class CaseFile(Value):
-    """The cases of one grant, in the order in which they run, and what kept others from being read."""
+    """The cases of one grant, in the order in which they run, and the errors of its file."""
 
     file: str
     grant_id: str = ""
@@ -73,5 +73,5 @@ class CaseFile(Value):
 
 
 def is_case_file(name: str) -> bool:
-    """Whether a file is called like one with cases."""
+    """Whether a file has the name of a case file."""
     return name.endswith((TOML_SUFFIX, JSON_SUFFIX))

@@ -1,4 +1,4 @@
-"""Read a case file strictly: every flaw is told with its line."""
+"""Parse a case file strictly: every error has its line."""
 
 from itertools import islice
 from math import isfinite
@@ -39,7 +39,7 @@ _MAX_INTEGER: int = 10 ** (MAX_DIGITS - 1)
 
 
 def read_case_file(path: str, shown: str) -> CaseFile:
-    """Read a case file; what is wrong with it stands in its flaws."""
+    """Read a case file; what is wrong with it is in its errors."""
     try:
         data = _read_bytes(path)
         document = decode_json(data) if path.endswith(JSON_SUFFIX) else decode_toml(data)
@@ -97,7 +97,7 @@ def _is_json(value: object, depth: int = 0) -> bool:
 
 
 def _parse_arguments(value: object) -> "dict[str, Any] | None":
-    """Return the arguments of a call, None where these are none; as text they are JSON, which has a null."""
+    """Return the arguments of a call, None if they are invalid; arguments as text are JSON, which has a null."""
     if isinstance(value, str):
         try:
             value = decode_json(value.encode("utf-8", "surrogatepass"))
@@ -141,14 +141,14 @@ _SETTINGS_MEMBERS: "Members" = {
 
 
 class _CaseFileParser:
-    """Reads one document, and gathers all that is wrong with it."""
+    """Parses one document, and collects its errors."""
 
     def __init__(self, file: str, lines: LineNumbers) -> None:
         self._file, self._lines = file, lines
         self._errors: list[CaseFileError] = []
 
     def parse(self, document: "Any") -> CaseFile:
-        """Return what can be run of it."""
+        """Return the file with the cases that can be run."""
         if not isinstance(document, dict):
             self._add_error("it is no object", (), "write members as in `cortex-policy test --init ID`")
             return self._build_file({}, ())
@@ -210,7 +210,7 @@ class _CaseFileParser:
     def _valid_members(
         self, document: "dict[str, Any]", members: "Members", at: tuple[object, ...], required: tuple[str, ...] = ()
     ) -> "dict[str, Any]":
-        """Return the members that are as they must be, and tell of all others."""
+        """Return the valid members, and add an error for each of the others."""
         for name in required:
             if name not in document:
                 self._add_error(f"`{name}` is missing", at, f"it is {members[name][1]}")

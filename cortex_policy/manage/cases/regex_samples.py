@@ -1,4 +1,4 @@
-"""Texts that match a pattern, read off its parts."""
+"""Sample texts that match a pattern, built from its parts."""
 
 from cortex_policy.core.ecma_nodes import CharacterSet, Choice, Repeat, Series
 from cortex_policy.core.ecma_regex import PatternError, PatternLimitError, Regex, compile_pattern
@@ -14,7 +14,7 @@ MAX_LENGTH = 1_000
 
 
 def sample_texts(pattern: str) -> list[str]:
-    """Return some texts that match an ECMA pattern, the likeliest first; none where none is found."""
+    """Return some texts that match an ECMA pattern, the likeliest first; none if none is found."""
     try:
         regex, body = compile_pattern(pattern), parse_pattern(pattern).body
     except (PatternError, PatternLimitError):
@@ -48,7 +48,7 @@ def _sample(node: "PatternNode", more: int) -> str:
 
 
 def _sample_letters(bounds: tuple[int, ...]) -> list[str]:
-    """Return letters that a set has: those that people know, then the ends of its ranges."""
+    """Return letters of a set: common ones first, then the ends of its ranges."""
     ranges = [*zip(bounds[::2], bounds[1::2], strict=True)]
     known = [letter for letter in _LETTERS if any(low <= ord(letter) < behind for low, behind in ranges)]
     return known + [chr(code) for low, behind in ranges for code in (low, behind - 1)]

@@ -1,4 +1,4 @@
-"""Run the cases of one file on one grant: on a frozen clock, one budget, and a scratch root."""
+"""Run the cases of one file on one grant: with a frozen clock, one budget and a sandbox."""
 
 from collections import deque
 
@@ -26,7 +26,7 @@ COMPLETENESS_CASE = "complete"  # how the case is called that a file with `compl
 
 
 class GrantUnderTest(Value):
-    """A grant, its text, and how its file is shown."""
+    """A grant, its text, and the path of its file for people."""
 
     grant: Grant
     text: bytes
@@ -34,7 +34,7 @@ class GrantUnderTest(Value):
 
 
 class FailureReason(Value):
-    """The rule that decided, and what would have come nearest to another decision, '' for nothing."""
+    """The rule that decided, and the nearest call with another decision, '' for none."""
 
     step: RuleStep
     file: str
@@ -42,7 +42,7 @@ class FailureReason(Value):
 
 
 class CaseResult(Value):
-    """What came of a case: the reason of its last decision, and each way in which that is not as expected."""
+    """The result of a case: the reason of its last decision, and how it differs from what was expected."""
 
     case: Case
     actual: Reason | None = None
@@ -61,7 +61,7 @@ class FileResult(Value):
 
     @property
     def failed_cases(self) -> tuple[CaseResult, ...]:
-        """The cases that are not as expected."""
+        """The cases that failed."""
         return tuple(result for result in self.results if result.failures)
 
 
@@ -81,7 +81,7 @@ def run_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
 
 
 def _missing_coverage(file: CaseFile, subject: GrantUnderTest, seen: list[PassedCase]) -> "Iterator[CaseResult]":
-    """Yield what no case of a file shows, though it says that its cases are complete, as one case that failed."""
+    """Yield a failed case for what no case shows, if the file says that its cases are complete."""
     cover = measure_coverage(subject.grant, subject.file, [tuple(seen)])
     if cover.unmet:
         wrong = tuple(f"not covered: {said}" for said in cover.unmet)
@@ -89,10 +89,10 @@ def _missing_coverage(file: CaseFile, subject: GrantUnderTest, seen: list[Passed
 
 
 class _CaseRunner:
-    """The clock and the budgets of one file, and what was seen so far."""
+    """The clock and the budgets of one file, and its passed cases."""
 
     def __init__(self, file: CaseFile, subject: GrantUnderTest, root: "Sandbox") -> None:
-        """Begin with nothing used."""
+        """Start with full budgets."""
         self.seen: list[PassedCase] = []
         self._settings, self._subject, self._root = file.settings, subject, root
         self._now = 0  # nanoseconds
@@ -101,7 +101,7 @@ class _CaseRunner:
         self._whys, self._most_whys = 0, min(MOST_WHYS, _MOST_EXPLAINED // max(1, len(subject.text)))
 
     def run(self, case: Case) -> CaseResult:
-        """Make the calls of a case, until one of them is not as expected."""
+        """Make the calls of a case until one of them fails."""
         self._now += case.advance_ns
         request = self._build_request(case)
         refused = check_rules(self._subject.grant, request, self._settings)
@@ -137,7 +137,7 @@ class _CaseRunner:
         return Request(case.action, case.args, there, case.cost)
 
     def _decide_by_rate(self, request: Request) -> Decision:
-        """Decide by the rate alone, and count what is allowed."""
+        """Decide by the rate alone, and count allowed calls."""
         grant, hits = self._subject.grant, self._hits.setdefault(request.action, deque())
         while hits and self._now - hits[0][0] >= WINDOW_SECONDS * NANOSECONDS:
             self._used[request.action] -= hits.popleft()[1]

@@ -1,4 +1,4 @@
-"""A scratch root in a temporary directory: paths are resolved there by the same code as in a check."""
+"""A sandbox root in a temporary directory: paths are resolved there by the same code as in a check."""
 
 import os
 from contextlib import contextmanager
@@ -19,20 +19,20 @@ _TOOLS = ".cortex/policy/tools"
 
 
 class FileTree(Value):
-    """What stands in a scratch root beside its `.cortex/policy`: relative paths, and where links lead."""
+    """The contents of a sandbox besides its `.cortex/policy`: relative paths, and the targets of links."""
 
     directories: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
 
     def all_directories(self) -> frozenset[str]:
-        """Return every directory of the tree, those around what it names too."""
+        """Return every directory of the tree, including the parents of its paths."""
         named = [path.rstrip("/") for path in self.directories]
         names = [*named, *self.files, *(path for path, _ in self.links)]
         return frozenset([*named, *(around for name in names for around in _parents_of(name))])
 
     def find_errors(self) -> "Iterator[str]":
-        """Say what could not be made, or would be made elsewhere than in the scratch root."""
+        """Yield errors of paths that cannot be created, or would be created outside of the sandbox."""
         links, targets = zip(*self.links, strict=True) if self.links else ((), ())
         ends = [*self.files, *links]
         every = (*self.directories, *ends)
@@ -63,24 +63,24 @@ def _is_tree_path(path: str) -> bool:
 
 
 class Sandbox(Value):
-    """A scratch root that stands: its path, and what `places` needs to know of it."""
+    """A sandbox that exists: its path, and what resolving paths needs to know of it."""
 
     path: str
     origin: Origin
     protected: ProtectedPaths
 
     def start_directory(self, cwd: str) -> str:
-        """Return where relative paths of a case start."""
+        """Return the directory that relative paths of a case start from."""
         return os.path.realpath(f"{self.path}/{cwd}") if cwd else self.path
 
     def hide_path(self, text: str) -> str:
-        """Return a text without the name of the scratch root."""
+        """Return a text without the path of the sandbox."""
         return text.replace(self.path, ROOT_PLACEHOLDER).replace(os.path.dirname(self.path), f"{ROOT_PLACEHOLDER}/..")
 
 
 @contextmanager
 def sandbox(tree: FileTree) -> "Iterator[Sandbox]":
-    """Make a scratch root, and remove it whatever happens; raise NotDone where the disk refuses."""
+    """Create a sandbox, and remove it whatever happens; raise NotDone if the disk refuses."""
     from tempfile import TemporaryDirectory  # noqa: PLC0415 - 14 ms, and only this needs it
 
     with defer_signals() as disturbed:

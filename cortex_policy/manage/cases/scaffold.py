@@ -22,7 +22,7 @@ from cortex_policy.state.writer_lock import NotDoneError, check_not_replaced
 
 
 class FirstCases(Value):
-    """A case file that was written: how many cases it has, and what they show of the grant."""
+    """A case file that was written: its number of cases, and their coverage of the grant."""
 
     file: str
     cases: int
@@ -30,7 +30,7 @@ class FirstCases(Value):
 
 
 def write_first_cases(root: Root, grant_id: str) -> FirstCases:
-    """Write the first cases of a grant; raise NotDone where it has some, GrantError where it cannot be read."""
+    """Write the first cases of a grant; raise NotDone if it has cases, GrantError if it cannot be read."""
     check_id(grant_id)
     subject = GrantLoader().load(root, grant_id)
     entries = len(subject.grant.actions) + len(subject.grant.args) + len(subject.grant.fs_scope)
@@ -57,7 +57,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
 
 
 def draft_case_file(subject: GrantUnderTest, name: str) -> tuple[CaseFile, Coverage]:
-    """Return the first cases of a grant, called complete where they show all that can be shown."""
+    """Return the first cases of a grant, marked complete if they cover everything."""
     cases = generate_cases(subject.grant, name)
     cover = measure_coverage(subject.grant, subject.file, [run_file(cases, subject).passed_cases])
     file = CaseFile(name, cases.grant_id, tree=cases.tree, cases=cases.cases, is_complete=not cover.unmet)

@@ -92,7 +92,7 @@ def _format_value(value: object) -> str:
 
 
 def _format_string(text: str) -> str:
-    """Return a string; what is no letter to see is escaped."""
+    """Return a TOML string; invisible characters are escaped."""
     if '"' in text and "'" not in text and text.isprintable():
         return f"'{text}'"
     if text.isprintable():

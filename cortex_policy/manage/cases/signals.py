@@ -1,4 +1,4 @@
-"""Ends by a signal: what was made is removed first, and nothing is left half made or half removed."""
+"""Clean up when a signal ends the process: nothing is left half created or half removed."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ class _SignalReceived(BaseException):
 
 
 class _SignalHandler:
-    """The handler of signals that end a process: by an exception, as soon as nothing is undisturbed any more."""
+    """Handles signals that end the process: raises an exception, as soon as signals are not deferred."""
 
     def __init__(self) -> None:
         self.held = False
@@ -37,13 +37,13 @@ class _SignalHandler:
             self.interrupt()
 
     def interrupt(self) -> "Never":
-        """Leave what runs, as by an exception; a second signal ends the process at once."""
+        """Raise an exception for the signal; a second signal ends the process at once."""
         self.restore()
         raise KeyboardInterrupt if self.came == signal.SIGINT else _SignalReceived
 
     @contextmanager
     def allow_signals(self) -> "Iterator[None]":
-        """Let no signal wait within the block."""
+        """Do not defer signals within the block."""
         self.held = False
         if self.came:
             self.interrupt()
@@ -53,14 +53,14 @@ class _SignalHandler:
             self.held = True
 
     def restore(self) -> None:
-        """Leave signals to what is usual."""
+        """Restore the default handlers."""
         for number in self._handled:
             signal.signal(number, _DEFAULTS[signal.Signals(number)])
 
 
 @contextmanager
 def cleanup_on_signal() -> "Iterator[None]":
-    """Leave the block as by an exception where a signal is to end this process, which then dies of that signal."""
+    """Leave the block by an exception if a signal is to end the process, which then dies of that signal."""
     ending = _SignalHandler()
     try:
         yield
@@ -72,9 +72,9 @@ def cleanup_on_signal() -> "Iterator[None]":
 
 @contextmanager
 def defer_signals() -> "Iterator[Callable[[], AbstractContextManager[None]]]":
-    """Let a signal of `tidied` wait for the end of the block, or for a block within it of what is yielded here.
+    """Defer a signal of `cleanup_on_signal` to the end of the block, or to an inner block that allows signals.
 
-    So what is made before that one is removed behind it: `with undisturbed() as disturbed`, then `with disturbed()`.
+    So what is created before the inner block is removed: `with defer_signals() as allow`, then `with allow()`.
     """
     ending = signal.getsignal(signal.SIGTERM)
     if not isinstance(ending, _SignalHandler):

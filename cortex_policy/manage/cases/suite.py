@@ -1,4 +1,4 @@
-"""Run the cases of roots, and say what of their grants no case shows."""
+"""Run the case files of roots, and measure how much of their grants they cover."""
 
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import CortexPolicyError, GrantError, Value
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SuiteResult(Value):
-    """What came of all files, what no case shows of their grants, and what an operator should know beside."""
+    """The results of all files, the coverage of their grants, and warnings."""
 
     files: tuple[FileResult, ...]
     coverage: tuple[Coverage, ...]
@@ -35,11 +35,11 @@ class SuiteResult(Value):
 
     @property
     def percent(self) -> float:
-        """How much of what the grants allow and deny is shown by cases that pass."""
+        """The percentage of what the grants allow and deny that passed cases show."""
         return coverage_percent(self.coverage)
 
     def filter(self, text: str) -> "SuiteResult":
-        """Return the outcome with the cases only whose name, or whose file, holds a text; flaws stay."""
+        """Return the result with only the cases whose name or file contains a text; errors stay."""
         kept = [
             FileResult(
                 one.file, one.grant_id, tuple(r for r in one.results if text in r.case.name or text in one.file),
@@ -50,14 +50,14 @@ class SuiteResult(Value):
 
 
 def coverage_percent(covers: "Iterable[Coverage]") -> float:
-    """Return how much of what is to be shown is shown; all of it where there is nothing."""
+    """Return the percentage of requirements that are met, 100 if there are none."""
     counts = [(len(cover.met), len(cover.met) + len(cover.unmet)) for cover in covers]
     every = sum(number for _, number in counts)
     return 100 * sum(met for met, _ in counts) / every if every else 100.0
 
 
 def run_suite(plan: "RunPlan", track: "Track" = iter) -> SuiteResult:
-    """Run every case file of a plan; what cannot be run is told, and the others are run all the same."""
+    """Run every case file of a plan; files that cannot be run are reported, and the others are still run."""
     grants = GrantLoader()
     tested = [_run_target(target, grants) for target in track(list(plan.targets))]
     runs: dict[tuple[str, str], list[FileResult]] = {}
@@ -86,17 +86,17 @@ def _run_target(target: "CaseFileTarget", grants: "GrantLoader") -> FileResult:
 
 
 class GrantLoader:
-    """The grants of roots, each read once; what no check would believe is told as a warning, and read."""
+    """Loads the grants of roots, each once; a grant that no check would trust is loaded with a warning."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without grants."""
         self._warnings: dict[str, None] = {}
         self._unsafe: dict[str, None] = {}
         self._known: dict[tuple[str, str], GrantUnderTest | GrantError] = {}
 
     @property
     def warnings(self) -> list[str]:
-        """What could not be tested, and, once for all of it, what no check trusts."""
+        """Grants that could not be tested, and one warning for all grants that no check trusts."""
         return [*self._warnings, *unsafe_warning([*self._unsafe])]
 
     def ids(self, root: Root) -> list[str]:
@@ -108,7 +108,7 @@ class GrantLoader:
             return []
 
     def load(self, root: Root, grant_id: str) -> GrantUnderTest:
-        """Return a grant; raise GrantError where there is none, or it does not decode."""
+        """Load a grant; raise GrantError if it does not exist or does not decode."""
         key = (root.path, grant_id)
         if key not in self._known:
             self._known[key] = self._read(root, grant_id)
@@ -118,7 +118,7 @@ class GrantLoader:
         return known
 
     def measure(self, root: Root, grant_id: str, tested: list[FileResult]) -> Coverage | None:
-        """Say what cases show of a grant; None where it cannot be read, which is told."""
+        """Return the coverage of a grant; None, and a warning, if it cannot be read."""
         try:
             subject = self.load(root, grant_id)
         except GrantError as error:

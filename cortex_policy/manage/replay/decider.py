@@ -1,4 +1,4 @@
-"""Past calls decided again one after the other: each by the rules, and by the rate that all of them share."""
+"""Decide past calls again, one after the other: each by the rules, and by the rate that they share."""
 
 from marshal import dumps
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     Policy = Mapping[str, TextOrError] | Mapping[str, Grant | GrantError]  # each grant by its id
 
 _GRANT_NOT_FOUND = GrantError(GRANT_NOT_FOUND, "")
-_PLAIN_PATH_MEMBERS = set(PATH_MEMBERS[:5])  # members of a path without a fault
-_SAME_FOR_ANY_TEXT = frozenset(("type", "format", "title", "description"))  # keywords that all texts meet, or none
+_PLAIN_PATH_MEMBERS = set(PATH_MEMBERS[:5])  # members of a path without an error
+_SAME_FOR_ANY_TEXT = frozenset(("type", "format", "title", "description"))  # keywords that accept all strings, or none
 TOO_SLOW = Undecidable(f"up to it the calls take more than {MAX_SHARED_STEPS:,} steps in patterns")
-MAX_CACHED, _MAX_KEY_BYTES = 20_000, 2048  # answers that are remembered, and bytes of what names one
+MAX_CACHED, _MAX_KEY_BYTES = 20_000, 2048  # answers in the cache, and bytes of a key
 
 
 class CallReplayer:
-    """Decides calls again, in the order of a log; `on_result` is told each call_id with its answer, somewhat later."""
+    """Decides calls again, in the order of a log; calls `on_result` with each id and answer, somewhat later."""
 
     def __init__(
         self, policy: "Policy", settings: Settings, on_result: "OnResult", known_denials: "Container[Any]" = ()
     ) -> None:
-        """Take the grants, what is set, and what is told of each answer."""
+        """Take the grants, the settings, and the function that gets each answer."""
         self._policy, self._settings, self._on_result = policy, settings, on_result
         self._windows = RateReplay(on_result, known_denials)
         self._loaded: dict[str, Grant | GrantError] = {}
@@ -43,7 +43,7 @@ class CallReplayer:
         self.steps: SharedSteps = SharedSteps()
 
     def add(self, at: float, data: "dict[str, Any]", call_id: object, answer: "Reason | Unknown | None") -> None:
-        """Take one call that every rule but the rate has answered so."""
+        """Add a call, with the answer of every rule but the rate."""
         windows = self._windows
         windows.advance(at)
         if isinstance(answer, Reason):
@@ -64,24 +64,24 @@ class CallReplayer:
         self._windows.finish()
 
     def grant(self, grant_id: str) -> "Grant | GrantError":
-        """Return a grant, or why there is none."""
+        """Return a grant, or the error of loading it."""
         found = self._loaded.get(grant_id)
         if found is None:
             text = self._policy.get(grant_id)
             if text is None:
-                return _GRANT_NOT_FOUND  # never remembered: a log may name any number of them
+                return _GRANT_NOT_FOUND  # never cached: a log may name any number of grants
             found = self._loaded[grant_id] = decode_or_error(text, grant_id)
         return found
 
     def part_for(self, data: "dict[str, Any]", grant: Grant) -> Grant:
-        """Return what a call meets of its grant."""
+        """Return the part of a grant that matters to a call."""
         name = data["grant"]
         if name not in self._parts:
             self._parts[name] = GrantParts(grant)
         return self._parts[name].part_for(data)
 
     def decide_by_rules(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
-        """Decide a call by every rule but the rate, at once where the same was asked before."""
+        """Decide a call by every rule but the rate; equal calls are answered from the cache."""
         key = decision_key(data)
         if key is None:
             return self._decide_within_steps(self._relevant_grant(data), data)
@@ -90,7 +90,7 @@ class CallReplayer:
         return self._known[key]
 
     def _decide_like_others(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
-        """Decide a call, at once where one was asked before whose paths are treated alike."""
+        """Decide a call; calls whose paths the grant treats alike are answered from the cache."""
         grant = self._relevant_grant(data)
         plain = _answers_by_path(grant, data) if isinstance(grant, Grant) and "paths" in data else None
         key = decision_key(data, plain) if plain is not None else None
@@ -117,26 +117,26 @@ class CallReplayer:
 
 
 def decision_key(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) -> bytes | None:
-    """Return what is equal for calls that every rule but the rate answers alike; None where that is too long.
+    """Return a key that is equal for calls that every rule but the rate answers alike; None if it would be too long.
 
-    Plain paths stand for those that their grant treats alike.
+    `plain` replaces paths by what their answers depend on.
     """
-    # INVARIANT: whatever an answer depends on is in here; version 2 tells equal values by equal bytes
+    # INVARIANT: the key holds all that an answer depends on; marshal version 2 writes equal values as equal bytes
     if plain is not None:
         said: Any = data["args"] | plain, None, None
     else:
         said = (data["args"], data.get("paths")) if has_full_args(data) else list(data["args"])
     try:
         key = dumps((data["grant"], data["action"], data["reason"].exit_code, said), 2)
-    except ValueError:  # nested deeper than it goes
+    except ValueError:  # nested deeper than marshal allows
         return None
     return key if len(key) <= _MAX_KEY_BYTES else None
 
 
 def _answers_by_path(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | None":
-    """Return for each path of a call what its answer depends on, where that is less than the path itself.
+    """Return for each path of a call what its answer depends on; None if that is the path itself.
 
-    It is where it has one spelling, stands right in an argument, and no declaration looks at more than its type.
+    It is less if the path has one spelling, is the whole argument, and its declaration checks only the type.
     """
     found: dict[str, Any] = {}
     args, paths = data["args"], data["paths"]
@@ -156,7 +156,7 @@ def _answers_by_path(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | 
 
 
 def decode_or_error(text: "TextOrError | Grant", grant_id: str) -> "Grant | GrantError":
-    """Return the grant that a text is, or why it is none."""
+    """Return the grant that a text decodes to, or the error."""
     if not isinstance(text, bytes):
         return text
     try:

@@ -1,4 +1,4 @@
-"""Denied calls of a log, gathered by what each of them lacked."""
+"""Denied calls of a log, grouped by the permissions that they lacked."""
 
 import os
 from collections import deque
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Settings
 
-MAX_GROUPS = 200  # of what calls lack; a log may name any grant and action
-MAX_SCOPES = 5  # directories of one group that are named one by one
+MAX_GROUPS = 200  # a log may name any grant and action
+MAX_SCOPES = 5  # directories of one group that are listed one by one
 _MAX_DIRECTORIES = 1000
 _MAX_VALUES = 10  # of an `enum`
 _EMPTY_GRANT = Grant("", "-", (), Rate(1), {})
@@ -47,30 +47,30 @@ class HitWindow:
     """The hits of the last minute, by the times of the log."""
 
     def __init__(self) -> None:
-        """Start with none."""
+        """Start without hits."""
         self._hits: deque[list[Any]] = deque()
         self._used = 0
 
     def total_with(self, at: float, cost: int) -> int:
-        """Return what the window would hold with these hits."""
+        """Return the number of hits in the window with these added."""
         self._used -= drop_expired_hits(self._hits, at - WINDOW_SECONDS)
         return self._used + cost
 
     def add(self, at: float, cost: int) -> None:
-        """Count them."""
+        """Add hits."""
         add_hits(self._hits, at, cost)
         self._used += cost
 
 
 class DeniedGroup:
-    """Denied calls that lack the same: how many, the first one, and what would do for all of them."""
+    """Denied calls that lack the same permissions: their number, the first one, and what would allow them all."""
 
     first: "dict[str, Any]"
     grant_id: str
     kind: str
 
     def __init__(self, grant_id: str, kind: str, first: "dict[str, Any]") -> None:
-        """Start with no call."""
+        """Start without calls."""
         self.grant_id, self.kind, self.first = grant_id, kind, first
         self.calls = self.within_rate = self.peak = 0
         self.actions: dict[str, None] = {}
@@ -79,7 +79,7 @@ class DeniedGroup:
         self.windows: dict[str, HitWindow] = {}
 
     def add(self, found: MissingPermissions) -> bool:
-        """Take what one more call lacks; false where that is too much to name."""
+        """Add what one more call lacks; return False if it is too much to list."""
         self.actions |= dict.fromkeys(found.actions)
         self.scopes |= {scope: None for scope in found.scopes if matching_scope(tuple(self.scopes), scope) is None}
         if len(self.scopes) > _MAX_DIRECTORIES:
@@ -99,7 +99,7 @@ class DeniedGroup:
 
 
 def merge_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return few scopes that hold many directories: where they are too many, what those of one top have in common."""
+    """Return a few scopes that hold all directories; if there are too many, the common path of each top directory."""
     widest = [
         scope for scope in scopes if matching_scope(tuple(other for other in scopes if other != scope), scope) is None
     ]
@@ -112,13 +112,13 @@ def merge_scopes(scopes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class DenialGrouper:
-    """Takes the calls of a log, and gathers those that were denied and still would be."""
+    """Groups the calls of a log that were denied and would still be denied."""
 
     denied: int
     allowed_now: int
 
     def __init__(self, replayer: CallReplayer, settings: "Settings", only: str | None) -> None:
-        """Take what decides by today's grants, what is set, and the one grant that is asked about."""
+        """Take the replayer of today's grants, the settings, and the id of a grant, or None for all grants."""
         self._replayer, self._settings, self._only = replayer, settings, only
         self._windows: dict[str, HitWindow] = {}
         self._missing: dict[bytes | None, MissingPermissions | str] = {}
@@ -127,7 +127,7 @@ class DenialGrouper:
         self.denied = self.allowed_now = 0
 
     def add(self, at: float, data: "dict[str, Any]", *, is_asked: bool) -> None:
-        """Take one call."""
+        """Add one call of the log."""
         if self._only not in {None, data["grant"]}:
             return
         grant = self._replayer.grant(data["grant"])
@@ -180,7 +180,7 @@ class DenialGrouper:
             self._count(group, at, data, self._window(grant.tool, data["action"]), grant.rate.per_minute)
 
     def _count(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
-        """Count a call of a group, and whether it would have fit beside what passes already."""
+        """Count a call of a group, and whether the rate has room for it besides the calls that are allowed already."""
         cost, own = cost_of(data), group.windows.setdefault(data["action"], HitWindow())
         demand = base.total_with(at, 0) + own.total_with(at, cost)
         group.calls += 1
@@ -226,7 +226,7 @@ class DenialGrouper:
 
 
 def _scopes_of_unresolved(data: "dict[str, Any]") -> tuple[str, ...] | str:
-    """Return the directories of the paths of a call that met no grant, so that nobody resolved them."""
+    """Return the scopes for the paths of a call without a grant; its paths were never resolved."""
     if not has_full_args(data):
         is_pathless = not any(may_be_path(_EMPTY_GRANT, str(name)) for name in data["args"])
         return () if is_pathless else "the log does not hold the paths that a new grant would need as scopes"

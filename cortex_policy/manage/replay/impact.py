@@ -1,8 +1,8 @@
-"""What an edit would have changed: the last calls of one grant in the audit log, decided by its old and its new text.
+"""What an edit would have changed: the last calls of a grant in the audit log, decided by its old and new text.
 
-Both texts are asked, not the log: what earlier edits changed is none of this one's doing. A rule that both texts state
-alike answers as it did when the call was logged, wherever the log does not say enough to ask it again. Other grants of
-the same tool, which share its budgets, are left out.
+Both texts decide, not the log: changes by earlier edits do not count. If both texts have the same rules, and the log
+does not say enough to decide a call again, its recorded answer counts. Other grants of
+the same tool, which share its budgets, are ignored.
 """
 
 import os
@@ -33,7 +33,7 @@ MAX_LINES, MAX_BYTES = 10_000, 8 << 20
 
 
 class EditImpact(Value):
-    """Of so many calls, how many answers an edit flips to yes, to no, and how many nobody can give."""
+    """The number of calls, and how many of them an edit newly allows, newly denies, or leaves undecided."""
 
     calls: int
     newly_allowed: int
@@ -42,14 +42,14 @@ class EditImpact(Value):
 
     @property
     def sentence(self) -> str:
-        """Say it in one line."""
+        """The numbers in one line."""
         unknown = f", {self.undecided} undecided" if self.undecided else ""
         calls = "call" if self.calls == 1 else f"{self.calls} calls"
         return f"of the last {calls}: {self.newly_allowed} no -> yes, {self.newly_denied} yes -> no{unknown}"
 
 
 def impact_sentence(root: "Root", change: "GrantDiff") -> str:
-    """Say what a change would have meant for the last calls, or why nobody can; '' where no log is kept."""
+    """Return a sentence on what a change means for the last calls, or why that is unknown; '' without a log."""
     found = estimate_impact(root, change)
     if isinstance(found, EditImpact):
         return found.sentence
@@ -57,7 +57,7 @@ def impact_sentence(root: "Root", change: "GrantDiff") -> str:
 
 
 def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
-    """Return what a change would have meant for the last calls, or why nobody can say; '' where there are none."""
+    """Return what a change means for the last calls, or why that is unknown; '' if there are no calls."""
     try:
         named = read_setting("audit.file", root.path)
         if not isinstance(named, str):
@@ -66,27 +66,27 @@ def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
             found = compare_decisions(
                 root, change, read_last_lines(named, _unpacked_rotations(named), MAX_LINES, MAX_BYTES)
             )
-    except (OSError, CortexPolicyError) as error:  # an edit needs no log
+    except (OSError, CortexPolicyError) as error:  # an edit works without a log
         why = os_error_text(error)
         return f"the audit log says nothing of this change: {why}"
     return found if found.calls else ""
 
 
 def _unpacked_rotations(log: str) -> list[str]:
-    """Return what a log was rotated to and was not packed, the newest last."""
+    """Return the rotated files of a log that are not compressed, the newest last."""
     names = list_log_files(log) if os.path.isdir(os.path.dirname(log)) else []
     return [name for name in names if name != log and uncompressed_name(name) == name]
 
 
 def compare_decisions(root: "Root", change: "GrantDiff", lines: list[bytes]) -> EditImpact:
-    """Decide the calls of a grant among these lines by both of its texts."""
+    """Decide the calls of a grant in these lines by its old and its new text."""
     name, settings = change.name, effective_settings(root.path)
-    quoted = f'"{name}"'.encode()  # an id is spelled in one way: most lines of others need not be decoded
+    quoted = f'"{name}"'.encode()  # an id has one spelling: most lines of other grants need not be decoded
     found = read_events((line for line in lines if quoted in line), root.path, ReadCounts())
     calls = [call for call in found if call[1]["grant"] == name]
     old, new = _grant_or_error(change.old), _grant_or_error(change.new)
     before = _replay_calls(name, calls, old, new, settings)
-    # what its old text denied by the known hits alone, no hits before the log's first line denied
+    # the old text denied these by the known hits alone: no hits from before the log were needed
     limited = [number for number, answer in before.items() if answer is RATE_LIMITED]
     after = _replay_calls(name, calls, new, old, settings, frozenset(limited))
     pairs = [(before[number], after[number]) for number in range(len(calls))]
@@ -124,7 +124,7 @@ def _replay_calls(
 
 
 def _rules_key(grant: Grant) -> "tuple[Any, ...]":
-    return grant.tool, repr(grant.args), grant.fs_scope, grant.data_class  # to Python `1`, `1.0` and `true` are equal
+    return grant.tool, repr(grant.args), grant.fs_scope, grant.data_class  # in Python `1`, `1.0` and `true` are equal
 
 
 def _recorded_answer(data: "dict[str, Any]") -> "Reason | None":

@@ -1,4 +1,4 @@
-"""What a grant lacks to allow one past call: as little as there is, or why no grant should allow it."""
+"""What a grant lacks to allow one past call: the smallest change, or why no grant should allow it."""
 
 from cortex_policy.core.arguments import argument_violation
 from cortex_policy.core.engine import normalize_scope, path_syntax_error, scope_violation
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Settings
 
-# where a bound of these is missed, the value itself or its size is the one smallest move
+# if a value violates one of these bounds, the value or its size is the smallest new bound
 _MEASURES = {
     "minimum": lambda value: value, "maximum": lambda value: value, "minLength": len, "maxLength": len,
     "minItems": len, "maxItems": len,
 }  # fmt: skip
 _MAX_ENUM_LENGTH = 200  # characters of a value that is added to an `enum`
-_MAX_CHANGES = 8  # arguments of one call, and then some
+_MAX_CHANGES = 8  # more than a call has arguments to change
 
 
 class ArgumentChange(Value):
-    """A keyword of an argument's declaration, with the value that would do: one more for `enum`, else the bound."""
+    """A change of one keyword in an argument's declaration: a further value for `enum`, else a new bound."""
 
     name: str
     keyword: str
@@ -39,7 +39,7 @@ class ArgumentChange(Value):
 
 
 class MissingPermissions(Value):
-    """What one call lacks."""
+    """The permissions that one call lacks."""
 
     actions: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class MissingPermissions(Value):
 
 
 def find_missing_permissions(grant: Grant, data: "dict[str, Any]", settings: "Settings") -> MissingPermissions | str:
-    """Return what would let every rule but the rate pass, or a sentence that says why nothing here does."""
+    """Return what every rule but the rate needs to pass, or a sentence that says why no change helps."""
     found = MissingPermissions()
     for _ in range(_MAX_CHANGES):
         answer = decide_recorded(with_permissions(grant, found), data, settings)
@@ -63,7 +63,7 @@ def find_missing_permissions(grant: Grant, data: "dict[str, Any]", settings: "Se
 
 
 def with_permissions(grant: Grant, found: MissingPermissions) -> Grant:
-    """Return a grant that has what was lacking."""
+    """Return a grant with the missing permissions added."""
     args = dict(grant.args)
     for one in found.arguments:
         args[one.name] = change_declaration(args[one.name], one)
@@ -79,7 +79,7 @@ def with_permissions(grant: Grant, found: MissingPermissions) -> Grant:
 
 
 def change_declaration(declaration: object, change: ArgumentChange) -> "dict[str, Any]":
-    """Return a declaration that lets the value through."""
+    """Return a declaration that accepts the value."""
     assert isinstance(declaration, dict)  # noqa: S101 - nothing else is ever proposed to be changed
     value = [*declaration["enum"], change.value] if change.keyword == "enum" else change.value
     return declaration | {change.keyword: value}
@@ -109,7 +109,7 @@ def _add_missing(
 
 
 def _smallest_change(declarations: "Mapping[str, object]", args: "dict[str, Any]") -> ArgumentChange | str:
-    """Return the one smallest change of the first declaration that is missed; where there are two, neither."""
+    """Return the smallest change of the first declaration that is violated, or why there is no single one."""
     for name, value in args.items():
         declaration = declarations.get(name)
         if name not in declarations or not argument_violation(declarations, {name: value}):
@@ -140,7 +140,7 @@ def _possible_changes(name: str, declaration: "dict[str, Any]", value: object) -
 
 
 def _missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | str:
-    """Return the directories of the paths that are in no scope."""
+    """Return scopes for the paths that no scope covers, or why there are none."""
     known = {(place.argument, place.given): place for place in recorded_paths(data)}
     found: dict[str, None] = {}
     for argument, given, is_path in path_arguments(grant, data["args"]):
@@ -159,7 +159,7 @@ def _missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | s
 
 
 def smallest_scopes(place: ResolvedPath) -> list[str] | str:
-    """Return the smallest scopes that hold a path in both spellings, or why there are none."""
+    """Return the smallest scopes that cover a path in both spellings, or why there are none."""
     if place.protected_reason:
         return "a path that governs grants is in no scope"
     if why := path_syntax_error(place.given) or place.error:

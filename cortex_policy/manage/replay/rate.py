@@ -1,14 +1,14 @@
-"""The rate of past calls, counted again in the order of a log, whose times are a little later than the ledger's.
+"""Count the rate of past calls again, in the order of a log whose times are a little later than the ledger's.
 
-What a window held is known within bounds: hits that were certainly in it, and hits that may have been. Where the
-bounds disagree, what the rate answered then stands, and decides by the log's times where another rule answered. So a
-policy that did not change flips nothing:
+The hits in a window are known within bounds: hits that were certainly in it, and hits that may have been. If the
+bounds disagree, the recorded answer of the rate counts; if another rule answered, the log's times decide. So a
+policy that did not change flips no answer:
 
-- A hit is logged at most LAG after it was taken, and stands in the log at most LAG too late or too early.
-- Say calls that were allowed then now fill a window that is 4 LAG shorter than a minute. Their hits and this one's lay
-  within a minute of the ledger, which never takes one too many: so the budget is smaller now.
-- Say a call was limited then, and now all that may have been in a window LAG longer than a minute leaves it room, what
-  was allowed until 2 LAG later included. Then all hits of the ledger's minute are among them: so the budget is larger.
+- A hit is logged at most MAX_LAG after it was counted, so its time in the log is at most MAX_LAG off.
+- If allowed calls now fill a window that is 4 MAX_LAG shorter than a minute, their hits and this one's were
+  within a minute of the ledger, which never allows one too many: so the budget is smaller now.
+- If a call was limited, but now all hits that may be in a window MAX_LAG longer than a minute leave it room, including
+  those allowed until 2 MAX_LAG later, then all hits of the ledger's minute are among them: so the budget is larger.
 """
 
 from collections import deque
@@ -30,15 +30,15 @@ MAX_LAG = 0.25  # seconds
 _BY_RATE = (ALLOWED, RATE_LIMITED)
 _LONG_WINDOW = WINDOW_SECONDS + MAX_LAG
 _SHORT_WINDOW = WINDOW_SECONDS - 4 * MAX_LAG
-_GRAIN_SECONDS = 0.01  # hits so near each other count as one of their sum: a window holds a bounded number of them
+_GRAIN_SECONDS = 0.01  # hits this close count as one entry with their sum: so a window has a bounded number of entries
 LOG_TOO_SHORT = Undecidable("the log starts less than a minute before, and the hits of that minute are not known")
 BUDGET_UNKNOWN = Unknown("calls that are undecided themselves may have taken the last of its rate")
 
 
 class _BudgetBounds:
-    """What the windows of one `tool:action` hold: [time, hits], and their sums; `coming` are hits not counted yet.
+    """Bounds of the windows of one `tool:action`: [time, hits] and their sums; `coming` are hits not counted yet.
 
-    Of the possible hits, the doubtful ones are those of calls that nobody can decide.
+    Of the possible hits, the doubtful ones come from undecided calls.
     """
 
     __slots__ = ("certain", "coming", "doubt", "doubtful", "high", "low", "possible")
@@ -50,20 +50,20 @@ class _BudgetBounds:
         self.high = self.low = self.doubt = self.coming = 0
 
     def drop_expired(self, at: float) -> None:
-        """Drop what has left the windows by then."""
+        """Drop the hits that left the windows."""
         self.high -= drop_expired_hits(self.possible, at - _LONG_WINDOW)
         self.low -= drop_expired_hits(self.certain, at - _SHORT_WINDOW)
         self.doubt -= drop_expired_hits(self.doubtful, at - _LONG_WINDOW)
 
     def add_possible(self, at: float, cost: int) -> None:
-        """Count hits that may have been taken."""
+        """Count hits that may have been counted."""
         self.high += cost
         self.doubt += cost
         add_hits(self.possible, at, cost)
         add_hits(self.doubtful, at, cost)
 
     def add_certain(self, at: float, cost: int) -> None:
-        """Count hits that were taken."""
+        """Count hits that were certainly counted."""
         self.high += cost
         add_hits(self.possible, at, cost)
         self.low += cost
@@ -71,17 +71,17 @@ class _BudgetBounds:
         if last is not None and last[0] <= at <= last[0] + _GRAIN_SECONDS:
             last[1] += cost
         else:
-            self.certain.append([at, cost])  # leaves with the first
+            self.certain.append([at, cost])  # it expires with its first hit
 
     def hits_by_log_time(self, at: float) -> tuple[int, int]:
-        """Return the hits of the minute by the log's own times: without those that are doubtful, and with them."""
+        """Return the hits of the minute by the log's times: without the doubtful ones, and with them."""
         gone = takewhile(lambda one: one[0] - _GRAIN_SECONDS <= at - WINDOW_SECONDS, self.possible)
         most = self.high - sum(cost for _, cost in gone)
         return most - self.doubt, most
 
 
 def drop_expired_hits(hits: "deque[list[Any]]", until: float) -> int:
-    """Drop the hits that leave by then, and return how many they were."""
+    """Drop the hits that expired by this time, and return their number."""
     gone = 0
     while hits and hits[0][0] <= until:
         gone += hits.popleft()[1]
@@ -89,7 +89,7 @@ def drop_expired_hits(hits: "deque[list[Any]]", until: float) -> int:
 
 
 def add_hits(hits: "deque[list[Any]]", at: float, cost: int) -> None:
-    """Add hits to those just before, which leave with the last of them."""
+    """Add hits; an entry just before gets them too and expires with the last of its hits."""
     last = hits[-1] if hits else None
     if last is not None and last[0] - _GRAIN_SECONDS <= at <= last[0]:
         last[1] += cost
@@ -98,20 +98,20 @@ def add_hits(hits: "deque[list[Any]]", at: float, cost: int) -> None:
 
 
 class RateReplay:
-    """Decides by the rate what every other rule lets pass; each answer comes once what was logged soon after is read.
+    """Decides by the rate the calls that every other rule allows; an answer waits for the calls soon after it.
 
-    `known_denials` holds call ids of calls that the known hits alone denied: at these no hit is missing.
+    `known_denials` holds the ids of calls that the known hits alone denied: no hit is missing at these.
     """
 
     def __init__(self, on_result: "OnResult", known_denials: "Container[Any]" = ()) -> None:
-        """Take what is told of each answer, with the call_id of its call."""
+        """Take the function that gets each answer with the id of its call."""
         self._on_result, self._known_denials = on_result, known_denials
         self._budgets: dict[str, _BudgetBounds] = {}
         self._waiting: deque[tuple[float, _BudgetBounds, int, dict[str, Any], int, Any]] = deque()
         self._latest = self._start = float("-inf")
 
     def advance(self, at: float) -> None:
-        """Answer what waited long enough; a clock that was set back starts anew, with all that it knows no more."""
+        """Answer the calls that waited long enough; if the clock was set back, start again without any hits."""
         if at > self._latest:
             if self._start == float("-inf"):
                 self._start = at
@@ -123,7 +123,7 @@ class RateReplay:
             self._start = self._latest = at
 
     def add(self, at: float, key: str, limit: int, data: "dict[str, Any]", call_id: object) -> None:
-        """Take a call that every other rule lets pass."""
+        """Add a call that every other rule allows."""
         budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
         cost = cost_of(data)
         if data["reason"] is ALLOWED and "peek" not in data:
@@ -131,14 +131,14 @@ class RateReplay:
         self._waiting.append((at, budget, limit, data, cost, call_id))
 
     def add_possible(self, at: float, key: str, data: "dict[str, Any]") -> None:
-        """Take a call of which nobody knows whether it passes."""
+        """Add a call that may have been allowed."""
         if "peek" not in data:
             budget = self._budgets.get(key) or self._budgets.setdefault(key, _BudgetBounds())
-            budget.drop_expired(at - 4 * MAX_LAG)  # no call that waits is older
+            budget.drop_expired(at - 4 * MAX_LAG)  # no waiting call is older
             budget.add_possible(at, cost_of(data))
 
     def finish(self) -> None:
-        """Answer all that waits."""
+        """Answer all waiting calls."""
         self._answer_until(float("inf"))
 
     def _answer_until(self, until: float) -> None:
@@ -151,7 +151,9 @@ class RateReplay:
             budget.drop_expired(at)
             if budget.high + budget.coming + cost <= limit:
                 answer = self._answer_with_room(at, recorded, call_id)
-            elif budget.low + cost > limit and not (is_peek and recorded is ALLOWED):  # it may have looked earlier
+            elif budget.low + cost > limit and not (
+                is_peek and recorded is ALLOWED
+            ):  # it may have looked earlier than it was logged
                 answer = RATE_LIMITED
             else:
                 answer = recorded if recorded in _BY_RATE else _answer_by_log_time(budget, at, cost, limit)
@@ -162,18 +164,18 @@ class RateReplay:
             self._on_result(call_id, answer)
 
     def _answer_with_room(self, at: float, recorded: Reason, call_id: object) -> "Answer":
-        """Answer a call for which the known hits leave room: hits before the log's start may have denied it."""
+        """Answer a call that the known hits leave room for; hits before the log's start may have denied it."""
         is_blind = recorded is RATE_LIMITED and at < self._start + _LONG_WINDOW and call_id not in self._known_denials
         return LOG_TOO_SHORT if is_blind else ALLOWED
 
 
 def _answer_by_log_time(budget: _BudgetBounds, at: float, cost: int, limit: int) -> "Answer":
-    """Answer a call about which the rate was not asked then, by the times of the log as they stand."""
+    """Answer a call that the rate did not decide then, by the times of the log."""
     least, most = budget.hits_by_log_time(at)
     return ALLOWED if most + cost <= limit else RATE_LIMITED if least + cost > limit else BUDGET_UNKNOWN
 
 
 def cost_of(data: "dict[str, Any]") -> int:
-    """Return the hits that a call asked for: 1 where its event does not say."""
+    """Return the hits that a call asked for, 1 if its event does not say."""
     cost = data.get("cost", 1)
     return cost if type(cost) is int and cost > 0 else 1

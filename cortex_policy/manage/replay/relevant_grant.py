@@ -1,4 +1,4 @@
-"""The part of a grant that one past call meets, so that a log of calls on a grant of any size is linear in both."""
+"""The part of a grant that matters to one past call: replaying takes time linear in the log and in the grant."""
 
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import Grant
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 
 class GrantParts:
-    """A grant with its actions and scopes in an order in which they are found without a look at each."""
+    """A grant with an index of its actions and scopes."""
 
     def __init__(self, grant: Grant) -> None:
-        """Sort them once."""
+        """Build the index once."""
         self._grant = grant
         self._actions, self._scopes = frozenset(grant.actions), normalized_scopes(grant.fs_scope)
-        # INVARIANT: of a grant with scopes one is always kept: without any all paths would be allowed
+        # INVARIANT: one scope of a grant with scopes is always kept: without scopes, all paths would be allowed
         self._one_scope = tuple(filter(normalize_scope, grant.fs_scope))[:1] or grant.fs_scope[:1]
 
     def part_for(self, data: "dict[str, Any]") -> Grant:
-        """Return a grant that answers this call as the whole one does, for the same reason."""
+        """Return a grant that answers this call as the whole grant does, for the same reason."""
         grant, action = self._grant, data["action"]
         names = (name for name in data["args"] if isinstance(name, str))
         return Grant(

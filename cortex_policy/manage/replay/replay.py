@@ -1,4 +1,4 @@
-"""Past calls decided again on today's grants or on proposed ones, and what that flips."""
+"""Decide past calls again by today's grants or by proposed ones, and report the answers that change."""
 
 import json
 import os
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
     from cortex_policy.manage.replay.decider import Policy
 
-MAX_GROUPS = 1000  # of flips, and of what is unknown; a log may name any grant
+MAX_GROUPS = 1000  # of flips, and of undecided calls; a log may name any grant
 OTHERS = "(others)"
-WARM_UP_SECONDS = 61.0  # seconds of calls before those that are asked for: their hits count
+WARM_UP_SECONDS = 61.0  # seconds of calls before the wanted ones: their hits count
 _MAX_SHOWN = 300  # characters of the arguments of an example
 
 
 class CallExample(Value):
-    """One call of many, as its event tells it."""
+    """One call of a group, as recorded in its event."""
 
     action: str
     args: object
@@ -36,7 +36,7 @@ class CallExample(Value):
 
 
 class Flip(Value):
-    """Calls of a grant that are answered otherwise: for the same reason then, for the same one now, with the first."""
+    """Calls of a grant whose answer changes from one reason to another: their number and the first one."""
 
     grant: str
     before: Reason
@@ -46,12 +46,12 @@ class Flip(Value):
 
     @property
     def allows(self) -> bool:
-        """Whether it is a no that becomes a yes."""
+        """Whether the calls were denied and are now allowed."""
         return self.after is ALLOWED
 
 
 class Undecided(Value):
-    """Calls of a grant that nobody can decide again, why, and what would help."""
+    """Calls of a grant that cannot be decided again, why, and what would help."""
 
     grant: str
     why: str
@@ -60,7 +60,7 @@ class Undecided(Value):
 
 
 class ReplayResult(Value):
-    """What became of the calls of a log: flips to yes first, then what is undecided, and what was read."""
+    """The result of a replay: flips, the newly allowed ones first, undecided calls, and what was read."""
 
     flips: tuple[Flip, ...]
     undecided: tuple[Undecided, ...]
@@ -72,37 +72,37 @@ class ReplayResult(Value):
 
     @property
     def calls(self) -> int:
-        """How many calls were looked at."""
+        """How many calls were replayed."""
         return self.same + self.newly_allowed + self.newly_denied + self.undecided_calls
 
     @property
     def newly_allowed(self) -> int:
-        """How many were denied and would pass."""
+        """How many calls were denied and are now allowed."""
         return sum(flip.count for flip in self.flips if flip.allows)
 
     @property
     def newly_denied(self) -> int:
-        """How many passed and would be denied."""
+        """How many calls were allowed and are now denied."""
         return sum(flip.count for flip in self.flips if not flip.allows)
 
     @property
     def is_inconclusive(self) -> bool:
-        """Whether there were calls, perhaps, and none of them was decided: such a replay shows nothing."""
+        """Whether there may have been calls, but none was decided: such a replay shows nothing."""
         decided = self.calls - self.undecided_calls
         return not decided and bool(self.undecided_calls or self.unreadable or self.other_roots)
 
     @property
     def undecided_calls(self) -> int:
-        """How many cannot be decided again."""
+        """How many calls cannot be decided again."""
         return sum(one.count for one in self.undecided)
 
 
 def replay(
     root: Root, lines: "Iterable[bytes]", tally: ReadCounts, policy: "Policy", since: float = float("-inf")
 ) -> ReplayResult:
-    """Decide again the calls that were logged since a time; the tally counts the lines that are given.
+    """Decide again the calls that were logged since a time; the tally counts the lines.
 
-    What is set now counts. Raises GrantError (settings_invalid) where nobody knows what that is.
+    Today's settings count. Raises GrantError (settings_invalid) if they cannot be read.
     """
     groups = _AnswerGroups()
     replayer, earlier = CallReplayer(policy, effective_settings(root.path), groups.add), 0
@@ -121,7 +121,7 @@ def replay(
 
 
 def load_policy(root: Root, proposed: str | None = None) -> "Policy":
-    """Return the grants of a root as they stand, or those of a directory or a git revision.
+    """Return the current grants of a root, or those of a directory or a git revision.
 
     A directory is one that holds grants, or a root. Raises UsageError or NotDone for a word that is neither.
     """
@@ -139,7 +139,7 @@ def _read_directory(path: str) -> "Policy":
     for name in os.listdir(path):
         if grant_id := grant_id_of_file(name):
             file = f"{path}/{name}"
-            # a pipe in a directory that others made would be waited for
+            # opening a pipe would wait for a writer
             is_file = os.path.isfile(file)
             found[grant_id] = read_grant_file(file) if is_file else GrantError(GRANT_UNSAFE, "it is no regular file")
     if not found:
@@ -148,7 +148,7 @@ def _read_directory(path: str) -> "Policy":
 
 
 class _AnswerGroups:
-    """Gathers what flips, and what is unknown, each with its count and first example."""
+    """Groups flips and undecided calls, each with its count and first example."""
 
     def __init__(self) -> None:
         self._flips: dict[tuple[str, Reason, Reason], list[Any]] = {}
@@ -156,7 +156,7 @@ class _AnswerGroups:
         self.same = 0
 
     def add(self, data: "dict[str, Any] | None", answer: "Reason | Unknown") -> None:
-        """Count one call."""
+        """Count the answer to one call."""
         if data is None:
             return
         before = data["reason"]
@@ -170,12 +170,12 @@ class _AnswerGroups:
             group[0] += 1
 
     def flips(self) -> tuple[Flip, ...]:
-        """Return the flips: those to yes first, the most frequent of each first."""
+        """Return the flips: the newly allowed ones first, then by frequency."""
         found = [Flip(*key, count, to_example(data)) for key, (count, data) in self._flips.items()]
         return tuple(sorted(found, key=lambda flip: (not flip.allows, -flip.count, flip.grant)))
 
     def undecided(self) -> tuple[Undecided, ...]:
-        """Return what is unknown, the most frequent first."""
+        """Return the undecided calls, the most frequent first."""
         found = [
             Undecided(grant, why, "" if full else FULL_ARGS_HINT, count)
             for (grant, why, full), count in self._unknown.items()
@@ -188,7 +188,7 @@ def _bounded_key(groups: "dict[Any, Any]", key: "tuple[Any, ...]") -> "tuple[Any
 
 
 def to_example(data: "dict[str, Any]") -> CallExample:
-    """Return a call as an example; of large arguments only their names are told, if these."""
+    """Return a call as an example; large arguments are reduced to their names, or left out."""
     args = data["args"]
     if isinstance(args, dict) and len(json.dumps(args)) > _MAX_SHOWN:
         args = list(args)

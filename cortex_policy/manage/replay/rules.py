@@ -1,4 +1,4 @@
-"""A past call decided again, every rule but the rate, on what its event says: yes, no or unknown, never a guess."""
+"""Decide a past call again by every rule but the rate, from its event: allowed, denied or unknown, never a guess."""
 
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.compare.declarations import accepts_nothing
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     Static = "Reason | Unknown | None"
 
 FULL_ARGS_HINT = 'set `audit.args = "full"`, so that later calls can be decided again'
-_PASSED_PATHS = (ALLOWED, RATE_LIMITED, APPROVAL_REQUIRED)  # what came after the path rule
-# what decided instead of these were not the grants: a stop, a mode, the state
+_PASSED_PATHS = (ALLOWED, RATE_LIMITED, APPROVAL_REQUIRED)  # the rules after the path rule
+# other reasons do not come from grants: a stop, file modes, the state
 _GRANT_REASONS = (
     *_PASSED_PATHS, ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, GRANT_NOT_FOUND, GRANT_INVALID,
 )  # fmt: skip
@@ -44,7 +44,7 @@ class Unknown(str):
 
 
 class Undecidable(Unknown):
-    """Why a call cannot be decided again that no log could tell."""
+    """Why a call cannot be decided again, for a reason that no log could record."""
 
     __slots__ = ()
 
@@ -55,19 +55,19 @@ UNKNOWN_APPROVAL = Undecidable("nobody knows if it was approved")
 
 
 def has_full_args(data: "dict[str, Any]") -> bool:
-    """Whether an event holds the arguments themselves, and the paths as they were resolved."""
+    """Whether an event holds the values of the arguments, and the resolved paths."""
     return "cwd" in data and type(data["args"]) is dict
 
 
 def is_beyond_log(data: "dict[str, Any]", why: str) -> bool:
-    """Whether a fuller log would not help with what cannot be decided."""
+    """Whether a more detailed log would not help to decide a call."""
     return has_full_args(data) or isinstance(why, Undecidable)
 
 
 def decide_recorded(
     found: "Grant | GrantError", data: "dict[str, Any]", settings: Settings
 ) -> "Reason | Unknown | None":
-    """Decide an event by every rule but the rate: None where all pass."""
+    """Decide an event by every rule but the rate; return None if all pass."""
     if isinstance(found, GrantError):
         return found.reason
     if data["action"] not in found.actions:
@@ -79,11 +79,11 @@ def decide_recorded(
 
 
 def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
-    """Ask the engine with what is unknown at its worst, and where that is a no, at its best."""
+    """Decide with the unknown paths at their worst; if that denies, decide with them at their best."""
     recorded, args = data["reason"], data["args"]
     approved, paths = _was_approved(recorded), [*path_arguments(grant, args)]
     places = tuple(_worst_and_best_paths(grant, paths, data))
-    # a call may have asked for `--require-path` by itself
+    # the call may have been made with `--require-path`
     strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None and is_path for _, given, is_path in paths)
     is_lost = any(bad is not good for bad, good in places)
     worst = Request(data["action"], args, tuple([place for place, _ in places]), 1, approved is True)
@@ -99,7 +99,7 @@ def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings
 def _worst_and_best_paths(
     grant: Grant, paths: "list[tuple[str, str | None, bool]]", data: "dict[str, Any]"
 ) -> "Iterator[tuple[ResolvedPath, ResolvedPath]]":
-    """Yield the place of each path that a grant sees, at its worst and at its best."""
+    """Yield each path that a grant checks, at its worst and at its best."""
     known = {(place.argument, place.given): place for place in recorded_paths(data)} if paths else {}
     for argument, given, _ in paths:
         if given is None:
@@ -122,12 +122,12 @@ def _worst_and_best_paths(
 
 
 def _may_depend_on_scopes(place: ResolvedPath) -> bool:
-    """Whether its `..` lead elsewhere once they are collapsed: that is a fault under some scopes only."""
+    """Whether removing its `..` changes where it leads: that is an error under some scopes only."""
     return place.resolved is not None and place.normalized != place.resolved_inside and ".." in place.given.split("/")
 
 
 def recorded_paths(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
-    """Yield the paths of a call as they were resolved then; what is none is passed over."""
+    """Yield the paths of a call as they were resolved then; malformed ones are skipped."""
     found = data.get("paths")
     for one in found if isinstance(found, list) else ():
         if isinstance(one, dict):
@@ -135,13 +135,13 @@ def recorded_paths(data: "dict[str, Any]") -> "Iterator[ResolvedPath]":
             faults = ("" if fault is None else fault), ("" if guard is None else guard)
             members = argument, given, collapsed, landed, resolved, *faults
             if argument is not None and given is not None and all(isinstance(part, _TEXT) for part in members):
-                yield ResolvedPath(*members)  # type: ignore[arg-type] # they were looked at
+                yield ResolvedPath(*members)  # type: ignore[arg-type] # they were checked
 
 
 def _was_approved(recorded: Reason) -> bool | None:
-    """Whether a human had approved a call, None where nobody knows."""
+    """Whether a human approved a call, None if that is unknown."""
     if recorded in (ALLOWED, RATE_LIMITED):
-        return True  # or it need not be
+        return True  # or it needed no approval
     return False if recorded == APPROVAL_REQUIRED else None
 
 

@@ -1,4 +1,4 @@
-"""Make the repairs that are certain: each a write like any other."""
+"""Apply the fixes that are certain: each is a write like any other."""
 
 import os
 from functools import partial
@@ -26,7 +26,7 @@ _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class FixResult(Value):
-    """A file that was to be repaired, the version of its stamp, and the error where it was not."""
+    """A file to fix: the new version of its stamp, or the error."""
 
     file: str
     version: int | None = None
@@ -36,7 +36,7 @@ class FixResult(Value):
 def fix_files(
     files: "tuple[ValidationTarget, ...]", report: "Report", exemptions: "Suppressions", patience: "LockWait"
 ) -> "Iterator[FixResult]":
-    """Repair each file that has a problem with a fix, and yield what came of it."""
+    """Fix each file that has a fixable problem, and yield the result."""
     fixable = {problem.file for problem in report.problems if problem.fix is not None}
     for target in files:
         if target.shown in fixable:
@@ -56,7 +56,7 @@ def _fix_grant(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", pati
 
 
 def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", _: "LockWait") -> None:
-    """Repair a file that is no root's: nobody locks or stamps it."""
+    """Fix a file outside of any root: it has no lock and no stamp."""
     directory = os.open(os.path.dirname(target.path), _DIRECTORY)
     try:
         name = os.path.basename(target.path)
@@ -72,7 +72,7 @@ def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]",
 
 
 def _apply_fixes(old: bytes, fix: "Callable[[bytes], bytes]") -> bytes:
-    """Return other bytes than the old ones, which may be but the start of a file that grew since it was looked at."""
+    """Return the fixed bytes; raise NotDone if there is nothing to fix (any more)."""
     new = fix(old)
     if new == old:
         raise NotDoneError("there is nothing to fix in it any more", "it was changed meanwhile: look at it")

@@ -71,7 +71,7 @@ def _unknown_key(steps: tuple[str, ...], known: str, fix: Fix | None) -> Finding
 
 
 def unenforced_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
-    """Find keys that read like a restriction and restrict nothing."""
+    """Find keys that look like a restriction but restrict nothing."""
     rate = document.get("rate")
     below = (("rate", key) for key in rate if key != PER_MINUTE) if isinstance(rate, dict) else ()
     for steps in chain(((key,) for key in _unrecognized_keys(document)), below):
@@ -90,7 +90,7 @@ def _restriction_hint(key: str) -> str | None:
 
 
 def tool_id_mismatch(subject: "ParsedGrant") -> "Iterator[Finding]":
-    """Find a tool that is called otherwise than its file."""
+    """Find a tool whose name differs from the id of its file."""
     grant = subject.grant
     if grant.id and grant.id != grant.tool:
         hint = f"calls say `{grant.id}`; budgets and the audit log say `{grant.tool}`"

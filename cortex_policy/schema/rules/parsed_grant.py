@@ -1,4 +1,4 @@
-"""What the rules look at: a document that is a grant, beside the grant it is."""
+"""The input of the rules: a grant with its document."""
 
 from typing import Any, NamedTuple
 

@@ -21,7 +21,7 @@ _PROTECTED = ".cortex/policy"
 
 
 def suspicious_actions(subject: "ParsedGrant") -> "Iterator[Finding]":
-    """Find actions that nobody means."""
+    """Find actions that are probably mistakes."""
     actions = subject.grant.actions
     if not actions:
         hint = f"allow one with `cortex-policy set {subject.id_in_commands} --allow ACTION`"
@@ -43,7 +43,7 @@ def suspicious_actions(subject: "ParsedGrant") -> "Iterator[Finding]":
 
 
 def unmatchable_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
-    """Find scopes that no path can ever be in."""
+    """Find scopes that no path can match."""
     for index, (scope, prefix) in enumerate(zip(subject.grant.fs_scope, subject.prefixes, strict=True)):
         if prefix is None:
             message = f"`{scope}` can never match: {_why_unmatchable(scope)}"
@@ -73,7 +73,7 @@ def redundant_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
 
 
 def missing_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
-    """Find grants that reach any path although they write, or touch sensitive data."""
+    """Find grants without scopes that write or touch sensitive data."""
     grant = subject.grant
     if grant.fs_scope:
         return
@@ -88,7 +88,7 @@ def missing_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
 
 
 def escalating_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
-    """Find scopes that cover what others run."""
+    """Find scopes that cover files that others run."""
     places = {prefix: index for index, prefix in reversed(list(enumerate(subject.prefixes)))}
     for one in escalations(subject.grant):
         if one.scope:

@@ -18,7 +18,7 @@ def position_text(text: str, offset: int) -> str:
 
 
 class Findings:
-    """Collect findings in the order in which they are met."""
+    """Collects findings in the order in which they are found."""
 
     def __init__(self) -> None:
         """Start with none."""
@@ -30,7 +30,7 @@ class Findings:
 
     @property
     def is_full(self) -> bool:
-        """Whether there are so many that nobody reads more."""
+        """Whether there are as many findings as anybody reads."""
         return len(self._findings) >= MAX_FINDINGS
 
     def add(self, code: str, span: tuple[int, int], message: str, hint: str = "") -> None:
@@ -39,7 +39,7 @@ class Findings:
             self._findings.append(Finding(code, message, hint, span=span))
 
     def add_repeated(self, habit: str, code: str, span: tuple[int, int], message: str, hint: str) -> None:
-        """Note what a writer does everywhere once: at its first place, counting the others."""
+        """Note a repeated mistake once, at its first position, and count the others."""
         if habit in self._habits:
             index, others = self._habits[habit]
             self._habits[habit] = (index, others + 1)
@@ -57,7 +57,7 @@ class Findings:
         }
 
     def in_order(self) -> tuple[Finding, ...]:
-        """Return what was noted, in the order of the text."""
+        """Return the findings in the order of the text."""
         found = list(self._findings)
         for index, others in self._habits.values():
             one = found[index]
