@@ -131,16 +131,16 @@ def _answer_line(request_id: str, docket: ApprovalStore, *, approved: bool) -> b
 
 def _details(matter: ApprovalRequest, docket: ApprovalStore) -> RequestDetails:
     members, shown = matter.members, matter.members.get("proposal")
-    told: Mapping[str, object] = shown if matter.call and isinstance(shown, dict) else {}
+    call: Mapping[str, object] = shown if matter.call and isinstance(shown, dict) else {}
     status, left = _status(matter, docket)
     last = matter.answers[-1].members if matter.answers else {}
-    listed = told.get("paths")
+    listed = call.get("paths")
     paths = [part for part in listed if isinstance(part, dict)] if isinstance(listed, list) else []
     return RequestDetails(
-        matter.id, status, left, _text(told, "grant"), _text(told, "sha256"), _text(told, "tool"),
-        _text(told, "action") or _text(members, "node"), _text(told, "args") or json_text(shown),
+        matter.id, status, left, _text(call, "grant"), _text(call, "sha256"), _text(call, "tool"),
+        _text(call, "action") or _text(members, "node"), _text(call, "args") or json_text(shown),
         tuple(PathArgument(_text(part, "argument"), _text(part, "given"), _text(part, "resolved")) for part in paths),
-        _text(told, "cost"), _text(told, "cwd"), _text(told, "root"), _number(members, "uid"), _number(members, "pid"),
+        _text(call, "cost"), _text(call, "cwd"), _text(call, "root"), _number(members, "uid"), _number(members, "pid"),
         _text(members, "runId"), _text(members, "ts"), _text(last, "by"), _text(last, "ts"),
     )  # fmt: skip
 

@@ -25,15 +25,12 @@ _NEW_GRANT = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}, "dataClass"
 
 
 class WriteResult(Value):
-    """The result for one grant: what the change means, its unified diff, and whether it was written.
-
-    The version is that of the stamp; None if nothing was written, or if the next write finishes the stamp.
-    """
+    """The result for one grant: what the change means, its unified diff, and whether it was written."""
 
     change: GrantDiff
     diff: str
     is_written: bool = False
-    version: int | None = None
+    version: int | None = None  # of the stamp; None if nothing was written, or if the next write finishes the stamp
 
 
 class FormatResult(Value):

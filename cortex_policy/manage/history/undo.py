@@ -175,13 +175,13 @@ def _steps(root: Root, entries: tuple[HistoryEntry, ...], read: "Read") -> tuple
             now.setdefault(one.id, one.new)
             then[one.id] = one, entry
     steps = []
-    for grant_id, stands in now.items():
+    for grant_id, current in now.items():
         one, entry = then[grant_id]
-        if one.old != stands:
+        if one.old != current:
             require_content(root, one, entry)
             if one.data is not None:
                 require_trusted_text(root, grant_id, one.data)
-            steps.append(UndoStep(grant_id, _read_unchanged(root, grant_id, stands, read), one.data, one.mode))
+            steps.append(UndoStep(grant_id, _read_unchanged(root, grant_id, current, read), one.data, one.mode))
     return _join_renames(steps)
 
 

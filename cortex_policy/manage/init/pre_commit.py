@@ -44,22 +44,22 @@ class Hook(NamedTuple):
 HOOKS = (
     Hook(
         "cortex-policy-validate", "grants are valid",
-        "Look for what is wrong with the grants of a commit; show the line, and how to mend it. The root is told by"
-        " where a grant lies.",
+        "Look for what is wrong with the grants of a commit; show the line, and how to fix it. The path of a"
+        " grant gives its root.",
         "cortex-policy validate",
         # one process, which forks where it pays: several would not see two grants that share a budget
         (*_OF_GRANTS, "require_serial: true"), takes_root=False,
     ),
     Hook(
         "cortex-policy-fmt", "grants are laid out canonically",
-        "Show what `cortex-policy fmt` would lay out anew. It writes nothing: a write moves the stamp, which would have"
+        "Show what `cortex-policy fmt` would reformat. It writes nothing: a write moves the stamp, which would have"
         " to be staged too.",
         "cortex-policy fmt --check --diff",
         (*_OF_GRANTS, "pass_filenames: false"),
     ),
     Hook(
         "cortex-policy-test", "grants decide as their cases say",
-        "Run the cases of the grants, `.cortex/policy/tests/*.cases.toml`; a grant without cases is told of, and"
+        "Run the cases of the grants, `.cortex/policy/tests/*.cases.toml`; a grant without cases is reported, and"
         " passes.",
         "cortex-policy test",
         (*_ALWAYS, "stages: [pre-commit, pre-merge-commit, pre-push, manual]"),
