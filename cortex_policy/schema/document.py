@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _to_integer(value: object) -> object:
-    """Return the integer that a JSON number stands for, as `30.0` does; anything else as it is."""
+    """Return the integer that a JSON number like `30.0` means; anything else unchanged."""
     number = whole_number(value)
     return value if number is None else number
 
@@ -67,7 +67,7 @@ def find_document_errors(document: Any) -> "tuple[Finding, ...]":
 
 
 def _shorten(value: Any) -> Any:
-    """Return an array of strings up to the last wrong element that is told: each error takes a KiB."""
+    """Return an array of strings up to the last wrong element that is reported: each error takes a KiB."""
     if not isinstance(value, list):
         return value
     wrong = [index for index, part in enumerate(value) if not isinstance(part, str)]

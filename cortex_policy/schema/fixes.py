@@ -25,6 +25,6 @@ def apply_fix(text: str, fix: Fix) -> str | None:
     try:
         new = remove_value(text, fix.pointer) if fix.new_key is None else rename_key(text, fix.pointer, fix.new_key)
         meaning = compare_grants(decode(text.encode()), decode(new.encode()))
-    except (GrantError, UsageError):  # nobody knows what was meant
+    except (GrantError, UsageError):  # the meaning is unknown
         return None
     return new if meaning.verdict in (SAME, NARROWED) else None

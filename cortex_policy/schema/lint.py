@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NON_GRANT_CODES = ("shape-other", "shape-schema")
 MAX_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
-KEY_RULES = (unknown_keys, unenforced_keys)  # which tell of a document that is no grant yet, too
+KEY_RULES = (unknown_keys, unenforced_keys)  # they also check a document that is not a grant yet
 GRANT_RULES = (
     tool_id_mismatch, suspicious_actions, unmatchable_scopes, redundant_scopes, missing_scopes, escalating_scopes,
     unenforceable_declarations, catastrophic_patterns,

@@ -18,7 +18,7 @@ MAX_LINE_LENGTH = 100  # characters of a line
 class Finding(Value):
     """What a rule found, not yet placed: at the value or the key that a JSON Pointer names, else at a span of the text.
 
-    The span is a pair of offsets. The message is one sentence, lower case, with what stands in the file in backticks;
+    The span is a pair of offsets. The message is one sentence, lower case, with text of the file in backticks;
     the hint says what can be done, '' for nothing.
     """
 

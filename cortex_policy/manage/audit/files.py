@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def list_log_files(file: str) -> list[str]:
     """Return the names of a log and of its rotated files, the oldest first, as in `log.2.gz`, `log.1`, `log`.
 
-    Where some have numbers and some have dates, the time of their first event tells. Where nothing came since it was
+    If some have numbers and some have dates, the time of their first event decides. If nothing was logged since it was
     rotated the log itself is left out, and so is what is packed in another way. Raises NotDone.
     """
     try:

@@ -70,13 +70,13 @@ def filter_calls(lines: "Iterable[bytes]", wanted: CallFilter, tally: "ReadCount
     """Yield the calls that pass the filter, each with its line; lines without a call are counted."""
     line = b""
 
-    def remembered() -> "Iterator[bytes]":
+    def remember_line() -> "Iterator[bytes]":
         nonlocal line
         for one in lines:
             line = one
             yield one
 
-    for event in read_events(remembered(), wanted.root, tally):
+    for event in read_events(remember_line(), wanted.root, tally):
         if wanted.matches(*event):
             yield event, line
 

@@ -1,4 +1,4 @@
-"""The last lines of an audit log, and those that come, through its rotations."""
+"""The last lines of an audit log, and its new lines, through rotations."""
 
 import os
 from contextlib import ExitStack, suppress
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 _BLOCK = 1 << 16
-_MAX_BYTES = 1 << 26  # bytes in which the last lines are looked for
+_MAX_BYTES = 1 << 26  # bytes to search for the last lines
 
 
 def tail_log(file: str, most: int, is_over: "Callable[[], bool] | None" = None) -> "Iterator[bytes]":
-    """Yield the last lines of a log and of those before it; then what is written, until it is over, if ever.
+    """Yield the last lines of a log and of its rotated files; then new lines, until `is_over` returns True.
 
-    `is_over` is asked whenever there is nothing to read, and is the one to wait. Raises NotDone.
+    `is_over` is called whenever there is nothing to read, and does the waiting. Raises NotDone.
     """
     names = [name for name in list_log_files(file) if uncompressed_name(name) == name]
     with open_logs(names) as files:
@@ -39,7 +39,7 @@ def tail_log(file: str, most: int, is_over: "Callable[[], bool] | None" = None) 
 
 
 def _last_lines(log: "BinaryIO", most: int) -> tuple[list[bytes], int]:
-    """Return the last whole lines, and where they end."""
+    """Return the last complete lines, and the offset where they end."""
     descriptor, size = log.fileno(), _BLOCK
     end = os.fstat(descriptor).st_size
     while True:
@@ -49,19 +49,19 @@ def _last_lines(log: "BinaryIO", most: int) -> tuple[list[bytes], int]:
             break
         size *= 2
     *lines, rest = data.split(b"\n")
-    lines = lines[1:] if start else lines  # the first may have begun before
+    lines = lines[1:] if start else lines  # the first one may be the end of a line
     kept = lines[-most:] if most else []
     return kept, end - len(rest)
 
 
 def _new_lines(file: str, current: "BinaryIO", is_over: "Callable[[], bool]") -> "Iterator[bytes]":
-    """Yield whole lines as they are written, also into the files that take the place of this one."""
+    """Yield complete lines as they are written, also from the files that replace this one."""
     with ExitStack() as stack:
         while True:
             yield from _rest_of_log(current)
             newer = _open_newer_logs(file, current)
             if newer:
-                yield from _rest_of_log(current)  # nobody writes to it any more
+                yield from _rest_of_log(current)  # no more lines are written to it
                 for log in newer:
                     stack.callback(log.close)
                     yield from _rest_of_log(log)
@@ -71,9 +71,9 @@ def _new_lines(file: str, current: "BinaryIO", is_over: "Callable[[], bool]") ->
 
 
 def _rest_of_log(log: "BinaryIO") -> "Iterator[bytes]":
-    """Yield the whole lines up to the end; what is not ended yet is left for later."""
+    """Yield the complete lines up to the end; an incomplete line is left for later."""
     if os.fstat(log.fileno()).st_size < log.tell():
-        log.seek(0)  # it was cut
+        log.seek(0)  # it was truncated
     while line := log.readline(MAX_LINE_BYTES):
         if line.endswith(b"\n"):
             yield line
@@ -83,13 +83,13 @@ def _rest_of_log(log: "BinaryIO") -> "Iterator[bytes]":
 
 
 def _open_newer_logs(file: str, current: "BinaryIO") -> "list[BinaryIO]":
-    """Open the files that came after this one, the oldest first; none while it stands at its name."""
+    """Open the files that came after this one, the oldest first; none while this one has its name."""
     seen, found = {file_identity(current)}, []
     for name in reversed(list_log_files(file)):
         log: BinaryIO | None = None
         if uncompressed_name(name) == name:
-            with suppress(OSError):  # it is renamed this moment
-                log = open(name, "rb")  # noqa: SIM115 - closed by whoever reads it
+            with suppress(OSError):  # it is being renamed
+                log = open(name, "rb")  # noqa: SIM115 - closed by the caller
         if log is None:
             continue
         identity = file_identity(log)

@@ -1,7 +1,6 @@
-"""Whether the lines of audit logs still follow one another, as each says by its digest of the one before."""
+"""Verify the hash chain of audit logs: each line has a digest of the line before."""
 
 import gzip
-import json
 import zlib
 from hashlib import sha256
 
@@ -10,10 +9,10 @@ from cortex_policy.core.audit_chain import (
     PREFIX,
     digest_at_end,
     hashed_part,
-    is_prefix_of_event,
     previous_digest,
 )
 from cortex_policy.core.model import UsageError, Value
+from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, kind_of, torn_line_error
 from cortex_policy.state.audit_rotated_names import uncompressed_name
 
 TYPE_CHECKING = False
@@ -22,22 +21,14 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
 MAX_LINE_BYTES = 1 << 26  # bytes of a line in memory
-MAX_EVENT_BYTES = 1 << 21  # bytes of a line without a digest that may be an event
-MAX_BREAKS = 1000  # problems that are named
+MAX_BREAKS = 1000  # breaks that are reported one by one
 MAX_STATES = 1000  # of a digest, within lines of other programs
 MAX_NAMED = 5  # of these
-EVENT, TORN, OTHER = range(3)  # what a line without a digest is: from before there were chains, half done, of others
-_LINE_START = b'{"specversion":"1.0","id":"'  # of each line of ours
-_EVENT_MARKS = (
-    b'"specversion":"1.0"',
-    b'"source":"cortex.policy/',
-    b', "chain":"sha256:',
-)  # one byte spoils one of them
 _BROKEN = "does not follow the line before: it was changed, or lines before it are missing or moved"
 
 
 class ChainBreak(Value):
-    """Where a chain does not hold: from a line to another, which is the same mostly."""
+    """A place where the chain is broken: from one line to another, mostly the same."""
 
     file: str
     line: int
@@ -46,9 +37,9 @@ class ChainBreak(Value):
 
 
 class VerifyResult(Value):
-    """What a verification found; `head` is the last digest, '' where no line is chained.
+    """The result of a verification; `head` is the last digest, '' if no line is chained.
 
-    Lines are chained, unchained, torn, or of others.
+    Lines are chained, unchained, torn, or of other programs.
     """
 
     files: tuple[str, ...]
@@ -59,14 +50,14 @@ class VerifyResult(Value):
     others: int
     head: str
     breaks: tuple[ChainBreak, ...]
-    more_breaks: int  # problems that are not named
+    more_breaks: int  # breaks that are not reported one by one
     notes: tuple[str, ...]
 
 
 def verify(
     files: "Iterable[tuple[str, BinaryIO]]", expected: str | None, tracked: "Callable[[Any], Iterable[Any]]"
 ) -> VerifyResult:
-    """Follow the chain through open logs, the oldest first; raise UsageError where the expected digest is none."""
+    """Verify the chain through open logs, the oldest first; raise UsageError if the expected digest is malformed."""
     chain, names = _ChainVerifier(_parse_digest(expected)), []
     for name, file in files:
         names.append(name)
@@ -91,19 +82,19 @@ def _read_lines(file: "BinaryIO") -> "Iterator[bytes]":
         while line := file.readline(MAX_LINE_BYTES):
             yield line
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        yield b"\0"  # it was cut off: as a line that is
+        yield b"\0"  # it was cut off: treat it as a torn line
 
 
 class _ChainVerifier:
-    """The links met so far."""
+    """The chain up to the current line."""
 
     def __init__(self, expected: str | None) -> None:
         self._expected, self._is_met = expected, False
         self._ended = ""  # the digest that ends the files before
         self._before = ""  # the digest of the chained line before, in this file
-        self._since: Any = None  # what was hashed since, where lines without a digest followed it
-        self._states: list[Any] = []  # the same before each of the lines of others that came last
-        # these: number, what is wrong if it is the last, kind. INVARIANT: no text, which others may make of any length
+        self._since: Any = None  # the hash since that line, if lines without a digest followed it
+        self._states: list[Any] = []  # the same hash before each of the last lines of other programs
+        # their number, error if the line is the last, and kind. INVARIANT: no text: others could make it of any length
         self._aside: list[tuple[int, str, int]] = []
         self._file, self._number = "", 0
         self._lines = self._chained = self._more = 0
@@ -115,14 +106,14 @@ class _ChainVerifier:
         self._notes: list[str] = []
 
     def start_file(self, file: str) -> None:
-        """Begin a file."""
+        """Start the next file."""
         self._is_behind_packed = uncompressed_name(self._file) != self._file
         self._file, self._number, self._others = file, 0, []
         self._of_others = self._counts[OTHER]
         self._restart("")
 
     def add_line(self, line: bytes) -> None:
-        """Take the next line, with its newline."""
+        """Add the next line, with its newline."""
         self._number += 1
         text = line.removesuffix(b"\n")
         digest = digest_at_end(text)
@@ -137,7 +128,7 @@ class _ChainVerifier:
         self._restart(digest)
 
     def end_file(self) -> None:
-        """End a file: what no chained line came after is covered by none."""
+        """End a file: the lines after its last chained line are covered by no digest."""
         for number, fault, kind in self._aside:
             if kind == EVENT and (self._before or self._ended):
                 self._add_break(number, number, "has no digest, and comes after lines that do")
@@ -151,7 +142,7 @@ class _ChainVerifier:
         self._ended = self._before or self._ended
 
     def result(self, files: tuple[str, ...]) -> VerifyResult:
-        """Return what came of it."""
+        """Return the result of the verification."""
         if self._expected is not None and not self._is_met:
             self._add_break(
                 self._number, self._number, f"is the last, and none has the digest {PREFIX}{self._expected}"
@@ -166,18 +157,18 @@ class _ChainVerifier:
         self._before, self._since, self._states = digest, None, []
 
     def _set_aside(self, line: bytes) -> None:
-        """Keep a line without a digest in mind."""
-        kind = _kind_of(line)
+        """Remember a line without a digest."""
+        kind = kind_of(line)
         if self._before:
             self._since = self._since or sha256(self._before.encode())
             self._keep_state(self._since.copy(), kind)
             self._since.update(line)
-        self._aside.append((self._number, _torn_line_error(line) if kind == TORN else "", kind))
-        if len(self._aside) > MAX_BREAKS:  # a log of an earlier version
+        self._aside.append((self._number, torn_line_error(line) if kind == TORN else "", kind))
+        if len(self._aside) > MAX_BREAKS:  # a log of an earlier version has many
             self._count(*self._aside.pop(1))
 
     def _keep_state(self, state: "Any", kind: int) -> None:
-        """Keep a digest before a line of others; of too many in a row the first one and the last ones."""
+        """Keep the hash before a line of another program; of too many in a row the first one and the last ones."""
         if kind != OTHER:
             self._states = []
             return
@@ -203,9 +194,9 @@ class _ChainVerifier:
             self._notes.append(f"`{self._file}`: {lines} {numbers}{more} {are} of another program")
 
     def _continues(self, part: bytes, digest: str) -> bool:
-        """Whether a line follows the one before it; events in between that no digest was made for are told.
+        """Whether a line follows the line before it; reports events in between that have no digest.
 
-        Another program may write between two lines at any time, as between the look at the end and the write.
+        Another program may write between two lines at any time, even between our look at the end and our write.
         """
         now = sha256(self._before.encode()) if self._since is None else self._since
         if not any(_digest_after(state, part) == digest for state in (now, *reversed(self._states))):
@@ -216,7 +207,7 @@ class _ChainVerifier:
         return True
 
     def _check_start(self, part: bytes, digest: str) -> None:
-        """Look at a line that does not go on: it begins a chain, or does not hold."""
+        """Check a line that does not continue the chain: it starts a new chain, or is a break."""
         follows, first = previous_digest(part), self._aside[0][0] if self._aside else self._number
         if follows is None:
             self._add_break(first, self._number, _BROKEN if self._before else "goes on from lines that are missing")
@@ -249,29 +240,3 @@ def _digest_after(state: "Any", part: bytes) -> str:
     hashed = state.copy()
     hashed.update(part)
     return str(hashed.hexdigest())
-
-
-def _kind_of(line: bytes) -> int:
-    """Say what a line without a digest is; what was ours and was changed is no line of another program."""
-    text = line.strip(b"\0\r\n ")
-    is_ours = _LINE_START.startswith(text[: len(_LINE_START)]) if text else b"\0" in line  # what a crash may leave
-    if not is_ours and not any(sign in text for sign in _EVENT_MARKS):
-        return OTHER
-    return EVENT if _is_event(text) else TORN
-
-
-def _torn_line_error(line: bytes) -> str:
-    """Say what is wrong with a torn line if no chained one follows it, '' for one that is only cut off."""
-    if line.endswith(b"\n"):
-        return "is no event, and no line after it says that it was there"
-    return "" if is_prefix_of_event(line) else "was changed"
-
-
-def _is_event(text: bytes) -> bool:
-    if len(text) > MAX_EVENT_BYTES:  # nobody made it, and what is decoded is many times as large
-        return False
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(document, dict) and "data" in document

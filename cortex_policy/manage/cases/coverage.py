@@ -38,7 +38,7 @@ MAX_REQUIREMENTS = 5_000  # of a grant
 
 
 class PassedCase(Value):
-    """A case that passed: its call, and the decision that it got."""
+    """A case that passed, with its call and the decision."""
 
     case: Case
     request: Request
@@ -46,7 +46,7 @@ class PassedCase(Value):
 
 
 class Evidence:
-    """What the cases of a file showed, so that each demand looks it up: there may be thousands of both."""
+    """What the passed cases of a file show, indexed: there may be thousands of cases and of requirements."""
 
     has_obligations: bool
     has_path: bool
@@ -56,7 +56,7 @@ class Evidence:
     denied_paths: PathSet
 
     def __init__(self, calls: "Iterable[PassedCase]") -> None:
-        """Look at each call once."""
+        """Index each case once."""
         self.reasons: set[str] = set()
         self.allowed: set[str] = set()  # actions
         self.passed: dict[str, set[str]] = {}  # values by argument, where the arguments met their declarations
@@ -109,7 +109,7 @@ class Requirement(NamedTuple):
 
 
 class Coverage(Value):
-    """What the cases of a grant show of it, and what they do not; `is_tested` where it has a case file at all."""
+    """What the cases of a grant show, and what they do not; `is_tested` if it has a case file."""
 
     grant_id: str
     file: str
@@ -119,7 +119,7 @@ class Coverage(Value):
 
 
 def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCase]]") -> Coverage:
-    """Say what the cases of some files, each with its own clock, show of a grant."""
+    """Return what the cases of some files, each with its own clock, show of a grant."""
     files = [Evidence(calls) for calls in runs]
     met, unmet = list[str](), list[str]()
     wanted = requirements(grant)
@@ -137,7 +137,7 @@ def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCas
 
 
 def requirements(grant: Grant) -> "Iterator[Requirement]":
-    """Yield all that cases can show of a grant."""
+    """Yield everything that cases can show of a grant."""
     for action in dict.fromkeys(grant.actions):
         yield Requirement(f"`{action}` is allowed", partial(_has_allowed, action))
     yield Requirement("another action is denied", lambda shown: ACTION_NOT_ALLOWED in shown.reasons)
@@ -154,24 +154,24 @@ def requirements(grant: Grant) -> "Iterator[Requirement]":
 
 
 def outermost_prefixes(grant: Grant) -> list[str]:
-    """Return the scopes as they are compared, without those that never match or lie in another one."""
+    """Return the normalized scopes, without those that never match or are inside another scope."""
     known = dict.fromkeys(prefix for prefix in map(normalize_scope, grant.fs_scope) if prefix is not None)
     every = PathSet(known)
     return [prefix for prefix in known if every.is_outermost(prefix)]
 
 
 def valid_values_of(grant: Grant, name: str) -> "list[object]":
-    """Return what to try as an argument, so that it meets its declaration."""
+    """Return values of an argument that satisfy its declaration."""
     return valid_values(grant.args[name], _likely_texts(grant, name))
 
 
 def invalid_values_of(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
-    """Yield (keyword, value): what to try as an argument, so that it misses this keyword of its declaration."""
+    """Yield (keyword, value): values of an argument that violate this keyword of its declaration."""
     return invalid_values(grant.args[name], _likely_texts(grant, name))
 
 
 def json_equality_key(value: object) -> str:
-    """Return a text that two values share where they are equal to JSON Schema, which knows one kind of numbers."""
+    """Return a text that is the same for values that JSON Schema calls equal, such as `1` and `1.0`."""
     if isinstance(value, dict):
         return f"{{{','.join(sorted(f'{name!r}:{json_equality_key(part)}' for name, part in value.items()))}}}"
     if isinstance(value, list | tuple):
@@ -180,7 +180,7 @@ def json_equality_key(value: object) -> str:
 
 
 def _likely_texts(grant: Grant, name: str) -> tuple[str, ...]:
-    """Return texts that may be allowed as an argument, none where any may."""
+    """Return texts that may be allowed as an argument; none if any text may."""
     return tuple(outermost_prefixes(grant)[:MAX_WORDS]) if may_be_path(grant, name) else ()
 
 
@@ -192,7 +192,7 @@ def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Ite
     if declaration_error(declaration, 0) or not isinstance(declaration, dict):
         yield Requirement(f"no `{name}` is taken", lambda shown: name in shown.missed)
         return
-    # what nobody can show is not asked for: an argument that no value meets, a keyword that every value meets
+    # no requirement without a possible case: an argument that no value satisfies, a keyword that none violates
     is_void, missed = accepts_nothing(grant.args, name), {keyword for keyword, _ in invalid_values_of(grant, name)}
     for keyword in enforced_keywords(declaration):
         if not is_void:
@@ -230,7 +230,7 @@ def _has_path_inside(prefix: str, shown: Evidence) -> bool:
 
 
 def _has_path_beside(prefix: str, shown: Evidence) -> bool:
-    """Whether a path was denied that lies in the directory in which the scope lies, and not in the scope."""
+    """Whether a path was denied that is in the parent directory of the scope, but not in the scope."""
     around, beside = prefix.rpartition("/")[0], shown.denied_paths
     others = beside.count_in(around) - beside.has(around) if around else len(beside)
     return others > beside.count_in(prefix)

@@ -33,7 +33,9 @@ MINUTE_NS = int(WINDOW_SECONDS) * NANOSECONDS
 OUTSIDE_DIRECTORY = "outside"  # a directory of the tree that no scope covers, and links lead to
 MAX_CANDIDATES = 2_000
 _MAX_STEPS = MAX_SHARED_STEPS // 4  # the cases are run again, and then compared with what there is to show
-_MAX_DIRECTORIES = MAX_CANDIDATES // 5  # each scope has at least so many wishes, so that none of a later one is tried
+_MAX_DIRECTORIES = (
+    MAX_CANDIDATES // 5
+)  # each scope has at least this many candidates, so that none of a later one is tried
 _MAX_LENGTH, _MAX_DEPTH = 1000, 40  # characters and parts of a directory
 _MAX_PARTS = 2_000  # of all directories: each is made, and a call that is tried goes through some
 _LINK = "out-of-scope"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Members = Mapping[str, tuple[Callable[[Any], bool], str]]
 
-MAX_ERRORS = 50  # that are told: to find the line of each takes a look through the file
+MAX_ERRORS = 50  # that are reported: finding the line of each takes a search through the file
 CASE_SETTINGS = ("sensitive", "require_path", "undeclared_args")
 _MAX_INTEGER: int = 10 ** (MAX_DIGITS - 1)
 

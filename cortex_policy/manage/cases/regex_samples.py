@@ -44,7 +44,7 @@ def _sample(node: "PatternNode", more: int) -> str:
             times = node.least + more if node.most is None else min(node.least + more, node.most)
             text = _sample(node.parts[0], more)
             return text * min(times, MAX_LENGTH // max(len(text), 1) + 1)  # no more than shows that it is too long
-    return ""  # an assertion: whoever samples sees whether it holds
+    return ""  # an assertion: the caller checks if it holds
 
 
 def _sample_letters(bounds: tuple[int, ...]) -> list[str]:

@@ -122,7 +122,7 @@ class GrantLoader:
         try:
             subject = self.load(root, grant_id)
         except GrantError as error:
-            if not tested:  # else its case file has told so
+            if not tested:  # else its case file has an error
                 self._warnings[f"`{grant_id}` cannot be tested: {error}"] = None
             return None
         return measure_coverage(subject.grant, subject.file, [one.passed_cases for one in tested])

@@ -153,7 +153,7 @@ class RateReplay:
                 answer = self._answer_with_room(at, recorded, call_id)
             elif budget.low + cost > limit and not (
                 is_peek and recorded is ALLOWED
-            ):  # it may have looked earlier than it was logged
+            ):  # it may have looked earlier than it was logged than it was logged
                 answer = RATE_LIMITED
             else:
                 answer = recorded if recorded in _BY_RATE else _answer_by_log_time(budget, at, cost, limit)

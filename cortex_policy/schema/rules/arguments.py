@@ -88,7 +88,7 @@ def _check_pattern(pattern: str, longest: int) -> tuple[tuple[str, str] | None, 
     work = WorkLimit(_MAX_WORK // 4)
     try:
         return _pattern_problem(compile_pattern(pattern).pattern, longest, work), work.most - work.left
-    except PatternError:  # told as what cannot be enforced
+    except PatternError:  # reported as not enforceable
         return None, 0
     except TooMuchWorkError:
         return None, work.most

@@ -1,4 +1,4 @@
-"""Say why bytes are not JSON: the likely cause first, one finding for each, each where it stands."""
+"""Find why bytes are not JSON: one finding for each cause, with its position, the likely cause first."""
 
 import re
 

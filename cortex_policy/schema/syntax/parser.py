@@ -154,7 +154,7 @@ class TolerantParser:
         self.brackets.inner.key, self.brackets.inner.awaits = key, VALUE
 
     def _close_missing(self, key: Token) -> None:
-        """Close the arrays that a key stands in: it is one of the object around them."""
+        """Close the arrays around a key: it belongs to the object around them."""
         frame = self.brackets.inner
         hint = f"write `]` before the key {quote(key.text)} at {position_text(self.text, key.start)}"
         self.brackets.note_unbalanced((frame.start, frame.start + 1), "`[` is never closed", hint)

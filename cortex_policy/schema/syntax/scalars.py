@@ -24,7 +24,7 @@ _CONTROLS = {"\n": ("a line break", "\\n"), "\r": ("a carriage return", "\\r"), 
 
 
 def unescape(content: str) -> str:
-    """Return what stands between quotes as the text it means, or as it is written where it means none."""
+    """Return the text of a string, given what is between its quotes; unchanged if it is malformed."""
     if "\\" not in content:
         return content
     try:
@@ -73,7 +73,7 @@ def _number_hint(digits: str) -> str:
 
 
 def note_string_content(text: str, span: Span, findings: Findings, *, double: bool = True) -> None:
-    """Note what stands in a string and cannot, the first of each kind; the span is that of its content."""
+    """Note what a string must not contain, the first of each kind; the span is that of its content."""
     seen = set()
     for match in _STRING_PARTS.finditer(text, *span):
         kind = match.lastgroup
@@ -98,7 +98,7 @@ def _note_escape(match: re.Match[str], _: Span, findings: Findings) -> None:
 def _note_control(match: re.Match[str], span: Span, findings: Findings) -> None:
     unnamed = (f"the control character U+{ord(match[0]):04X}", f"\\u{ord(match[0]):04x}")
     name, escape = _CONTROLS.get(match[0], unnamed)
-    # a line break cannot be underlined: what stands before it is
+    # a line break cannot be underlined: the text before it is
     place = (span[0] - 1, match.start()) if match[0] in "\r\n" else match.span()
     findings.add("syntax-json", place, f"{name} in a string", f"write `{escape}`")
 

@@ -1,4 +1,4 @@
-"""The words of a text that is nearly JSON: each is taken for what was meant, and what JSON does not know is noted."""
+"""The tokens of a text that is nearly JSON: each is read as it was meant, and what JSON does not know is noted."""
 
 import re
 from typing import NamedTuple
@@ -44,7 +44,7 @@ class Token(NamedTuple):
 
     @property
     def is_scalar(self) -> bool:
-        """Whether it stands for a value by itself."""
+        """Whether it is a value by itself."""
         return self.kind in ("string", "scalar", "bare")
 
     @property
@@ -54,7 +54,7 @@ class Token(NamedTuple):
 
 
 class Tokenizer:
-    """Read a text word by word, from a place on."""
+    """Reads a text token by token, from an offset on."""
 
     position: int
     is_cut_off: bool
@@ -62,16 +62,14 @@ class Tokenizer:
     line_start: int
 
     def __init__(self, text: str, findings: Findings, start: int = 0) -> None:
-        """Stand before the first word."""
-        self.text = text
-        self.findings = findings
-        self.position = start
+        """Start before the first token."""
+        self.text, self.findings, self.position = text, findings, start
         self.indent = 0  # of the line of the last word
         self.is_cut_off = False  # the text ends within a string or a comment
         self.line_start = 0  # where it starts
 
     def next(self, *, key: bool) -> Token:
-        """Return the word that `skip` led to, read as a key or as a value."""
+        """Return the token at the position of `skip_blanks`, read as a key or as a value."""
         word = self._read(self.position, key=key)
         self.position = word.end
         return word
@@ -86,11 +84,11 @@ class Tokenizer:
 
     @property
     def is_at_end(self) -> bool:
-        """Whether nothing but blanks is left."""
+        """Whether only whitespace is left."""
         return _match_end(_WHITESPACE, self.text, self.position) == len(self.text)
 
     def skip_blanks(self) -> int:
-        """Return where the next word starts, after blanks and comments."""
+        """Skip whitespace and comments; return the offset of the next token."""
         line = self.line_start
         while True:
             self._advance(_match_end(_WHITESPACE, self.text, self.position))

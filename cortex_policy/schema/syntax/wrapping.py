@@ -1,4 +1,4 @@
-"""What stands around JSON that was pasted or merged, or in its place: said in the words of what it is."""
+"""What surrounds JSON that was pasted or merged, or replaces it: named as what it is."""
 
 import re
 
@@ -105,7 +105,7 @@ def note_other_format(text: str, start: int, findings: Findings) -> bool:
 
 
 def find_wrapping(text: str, start: int) -> Wrapping | None:
-    """Return what begins at an offset and stands around JSON, None where it is nothing that is known."""
+    """Return what starts at an offset and surrounds JSON, None if it is nothing known."""
     if text.startswith(_VALUE_STARTS, start):
         return None
     for pattern, what in _SHELL:
@@ -126,7 +126,7 @@ def _find_json(text: str, start: int) -> int | None:
 
 
 def note_wrapping(text: str, around: Wrapping, end: int | None, findings: Findings) -> None:
-    """Note what stands around JSON, and where that begins and ends."""
+    """Note what surrounds JSON, and where the JSON starts and ends."""
     if around.json_start is None:
         span, message = (around.start, _line_end(text, around.start)), f"it is {around.what}, and no JSON is in it"
         findings.add(around.code, span, message, _OBJECT_HINT)
