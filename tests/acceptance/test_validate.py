@@ -73,7 +73,7 @@ def test_json_has_exactly_the_members_of_the_contract(root: Path) -> None:
     (problem,) = json.loads(done.stdout)["problems"]
     assert problem == {
         "file": "x.json", "line": 1, "column": 32, "end_line": 1, "end_column": 35, "pointer": "/actions/1",
-        "code": "action-twice", "severity": "warning", "message": "`a` stands twice", "hint": "once is enough",
+        "code": "action-twice", "severity": "warning", "message": "`a` appears twice", "hint": "once is enough",
         "fix": {"line": 1, "column": 30, "end_line": 1, "end_column": 35, "text": ""},
     }  # fmt: skip
 

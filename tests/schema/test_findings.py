@@ -103,7 +103,7 @@ def test_keys_are_told_of_what_does_not_load_too() -> None:
         ("apps/**/tmp", "not patterns", "cortex-policy set t --remove-scope 'apps/**/tmp' --add-scope apps"),
         ("/docs", "absolute", "cortex-policy set t --remove-scope /docs --add-scope docs"),
         ("a\\b", "backslash", "cortex-policy set t --remove-scope 'a\\b' --add-scope a/b"),
-        (" docs", "blanks", "cortex-policy set t --remove-scope ' docs' --add-scope docs"),
+        (" docs", "spaces", "cortex-policy set t --remove-scope ' docs' --add-scope docs"),
         ("./docs", "`.` or `..`", "cortex-policy set t --remove-scope ./docs --add-scope docs"),
         ("/srv/r/docs", "absolute", "cortex-policy set t --remove-scope /srv/r/docs --add-scope docs"),
         ("file:///docs", "empty component", "cortex-policy set t --remove-scope file:///docs --add-scope docs"),

@@ -29,12 +29,14 @@ def suspicious_actions(subject: "ParsedGrant") -> "Iterator[Finding]":
     seen: set[str] = set()
     for index, action in enumerate(actions):
         if action in seen:
-            yield _action_finding("action-twice", f"`{action}` stands twice", "once is enough", index, is_too_many=True)
+            yield _action_finding(
+                "action-twice", f"`{action}` appears twice", "once is enough", index, is_too_many=True
+            )
         elif not action:
             yield _action_finding("action-empty", "an action has no name", "remove it", index, is_too_many=True)
         elif action != action.strip():
             yield _action_finding(
-                "action-blank", f"`{action}` has blanks around it", did_you_mean(action.strip()), index
+                "action-blank", f"`{action}` has spaces around it", did_you_mean(action.strip()), index
             )
         elif "*" in action:
             hint = "list each action: they are compared to the letter"
@@ -113,7 +115,7 @@ def _why_unmatchable(scope: str) -> str:
         "it is empty": not scope.strip("/"),
         "it is absolute, and scopes are relative to the root": scope.startswith("/"),
         "scopes are prefixes, not patterns": not _GLOB_CHARACTERS.isdisjoint(scope),
-        "it has blanks around it": scope != scope.strip(),
+        "it has spaces around it": scope != scope.strip(),
         "it has a backslash": "\\" in scope,
         "it has a `.` or `..` in it": not {".", ".."}.isdisjoint(scope.split("/")),
     }

@@ -51,7 +51,7 @@ def note_duplicate_key(frame: Frame, token: Token, text: str, findings: Findings
     """Note a key that its object has already."""
     first = frame.keys.setdefault(token.text, token.start)
     if first != token.start and not findings.is_full:
-        message = f"the key {quote(token.text)} stands twice, first at {position_text(text, first)}"
+        message = f"the key {quote(token.text)} appears twice, first at {position_text(text, first)}"
         findings.add("syntax-key", (token.start, token.end), message, "delete one of them")
 
 

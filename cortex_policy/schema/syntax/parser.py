@@ -94,7 +94,9 @@ class TolerantParser:
         if token.kind == "=":
             span = (token.start, token.end)
             sign = self.text[token.start : token.end]
-            self.findings.add_repeated("=", "syntax-json", span, f"`{sign}` stands where JSON has a colon", "write `:`")
+            self.findings.add_repeated(
+                "=", "syntax-json", span, f"`{sign}` is used where JSON has a colon", "write `:`"
+            )
         frame.awaits = VALUE
         if token.kind in (":", "="):
             return True
@@ -165,7 +167,7 @@ class TolerantParser:
 
     def _separator(self, frame: Frame, token: Token) -> None:
         if token.kind == ";":
-            message = "`;` stands where JSON has a comma"
+            message = "`;` is used where JSON has a comma"
             self.findings.add_repeated(";", "syntax-comma", (token.start, token.end), message, "write `,`")
         frame.add_comma(token.start)
 

@@ -131,7 +131,7 @@ def note_wrapping(text: str, around: Wrapping, end: int | None, findings: Findin
         span, message = (around.start, _line_end(text, around.start)), f"it is {around.what}, and no JSON is in it"
         findings.add(around.code, span, message, _OBJECT_HINT)
         return
-    message = f"{around.what} stands around the JSON, which begins at {position_text(text, around.json_start)}"
+    message = f"{around.what} surrounds the JSON, which begins at {position_text(text, around.json_start)}"
     last = "its last `}`" if end is None else f"the `}}` at {position_text(text, end - 1)}"
     before = text[around.start : around.json_start].strip()
     before = "all" if "\n" in before else quote(before)

@@ -35,26 +35,26 @@ WHOLE: dict[str, Expected] = {
 }
 AROUND: dict[str, Expected] = {
     'policy=\'{\n  "tool": "git"\n}\'\n\nmerge "$policy" "tool policy"\n': [
-        ("shell", 1, 1, "a shell assignment stands around the JSON, which begins at line 1 column 9")
+        ("shell", 1, 1, "a shell assignment surrounds the JSON, which begins at line 1 column 9")
     ],
-    'export X=\'{"tool": "git"}\'': [("shell", 1, 1, "a shell assignment stands around the JSON, which begins")],
+    'export X=\'{"tool": "git"}\'': [("shell", 1, 1, "a shell assignment surrounds the JSON, which begins")],
     'cat > x.json <<\'EOF\'\n{"tool": "git",}\nEOF\n': [
-        ("shell", 1, 1, "a heredoc of a shell stands around the JSON, which begins at line 2 column 1"),
+        ("shell", 1, 1, "a heredoc of a shell surrounds the JSON, which begins at line 2 column 1"),
         ("comma", 2, 15, "a comma before `}`"),
     ],
     '#!/bin/sh\n# makes it\nmake() {\n  cat <<EOF\n{"tool": "git"}\nEOF\n}': [
-        ("shell", 1, 1, "a shell script stands around the JSON, which begins at line 5 column 1")
+        ("shell", 1, 1, "a shell script surrounds the JSON, which begins at line 5 column 1")
     ],
     "#!/bin/sh\necho hi\n": [("shell", 1, 1, "it is a shell script, and no JSON is in it")],
     "$(cat git.json)": [("shell", 1, 1, "it is a command substitution of a shell, and no JSON is in it")],
-    'x="{\\"tool\\": 1}"': [("shell", 1, 1, "a shell assignment stands around the JSON")],
-    '$ cat git.json\n{"tool": "git"}\n$ ': [("shell", 1, 1, "a shell command stands around the JSON")],
+    'x="{\\"tool\\": 1}"': [("shell", 1, 1, "a shell assignment surrounds the JSON")],
+    '$ cat git.json\n{"tool": "git"}\n$ ': [("shell", 1, 1, "a shell command surrounds the JSON")],
     '{"tool": "git"}\nEOF\n': [("shell", 2, 1, "`EOF` of a shell is left after the JSON")],
     '{"tool": "git"}\'\n\nmerge "$policy"\n': [("shell", 1, 16, "`'` of a shell is left after the JSON")],
-    'const grant = {"tool": "git"};': [("json", 1, 1, "a program stands around the JSON, which begins at line 1")],
-    '```json\n{"tool": "git"}\n```\n': [("json", 1, 1, "a fence of Markdown stands around the JSON")],
+    'const grant = {"tool": "git"};': [("json", 1, 1, "a program surrounds the JSON, which begins at line 1")],
+    '```json\n{"tool": "git"}\n```\n': [("json", 1, 1, "a fence of Markdown surrounds the JSON")],
     '{"tool": "git"}\n```\n': [("json", 2, 1, "````` of Markdown is left after the JSON")],
-    'Here is the grant:\n{"tool": "git"}': [("json", 1, 1, "prose stands around the JSON, which begins at line 2")],
+    'Here is the grant:\n{"tool": "git"}': [("json", 1, 1, "prose surrounds the JSON, which begins at line 2")],
     '{"tool": "git"}\n{"tool": "hg"}\n': [("json", 2, 1, "JSON Lines, an object a line")],
     '{\n"tool": "git"}\n{"tool": "hg"}\n': [("json", 3, 1, "a second value after the first")],
     '{"tool": "git"},\n{"tool": "hg"}\n': [("json", 1, 16, "a second value after the first")],
@@ -86,12 +86,12 @@ MARKS: dict[str, Expected] = {
     "[1,,2,]": [("comma", 1, 4, "a comma too many"), ("comma", 1, 6, "a comma before `]`")],
     "[,1]": [("comma", 1, 2, "a comma too many")],
     '{"a":1,,}': [("comma", 1, 7, "a comma before `}`")],
-    '{"a": 1; "b": 2; "c": 3}': [("comma", 1, 8, "`;` stands where JSON has a comma, and in 1 more place")],
+    '{"a": 1; "b": 2; "c": 3}': [("comma", 1, 8, "`;` is used where JSON has a comma, and in 1 more place")],
     '{"a": 1\n "b": 2}': [("json", 1, 8, "a comma is missing")],
     '["a" "b"]': [("json", 1, 5, "a comma is missing")],
     '{"a" "b"}': [("json", 1, 5, "a colon is missing after the key `a`")],
     '{"a":: 1}': [("json", 1, 6, "a colon too many")],
-    '{"a" = 1, "b" => 2}': [("json", 1, 6, "`=` stands where JSON has a colon, and in 1 more place")],
+    '{"a" = 1, "b" => 2}': [("json", 1, 6, "`=` is used where JSON has a colon, and in 1 more place")],
     '{"a"}': [("json", 1, 2, "the key `a` has no value")],
     '{"a", "b": }': [("json", 1, 2, "the key `a` has no value"), ("json", 1, 7, "the key `b` has no value")],
     '["a": 1]': [("json", 1, 5, "expecting `,` or `]`, not `:`")],
@@ -139,8 +139,8 @@ TEXTS: dict[str, Expected] = {
         ("string", 1, 3, "`\\ud800` is half of a character"), ("string", 1, 37, "`\\udc00` is half of a character")
     ],
     '{"to\\u006fl": 1,\n "tool": {"tool": 2}, "tool": 3}': [
-        ("key", 2, 2, "the key `tool` stands twice, first at line 1 column 2"),
-        ("key", 2, 23, "the key `tool` stands twice, first at line 1 column 2"),
+        ("key", 2, 2, "the key `tool` appears twice, first at line 1 column 2"),
+        ("key", 2, 23, "the key `tool` appears twice, first at line 1 column 2"),
     ],
     "[NaN, -Infinity, 1e999]": [
         ("number", 1, 2, "`NaN` is not a number of JSON"), ("number", 1, 7, "`-Infinity` is not a number of JSON"),
@@ -155,7 +155,7 @@ TEXTS: dict[str, Expected] = {
     '\ufeff{"a": 1,}': [("bom", 1, 1, "it starts with a byte order mark"), ("comma", 1, 9, "a comma before `}`")],
     '{"a": 1, // one\n "b": [2,], /* two */\n "a": NaN, \'c\': 3}': [
         ("comment", 1, 10, "`// one`"), ("comma", 2, 9, "a comma before `]`"), ("comment", 2, 13, "`/* two */`"),
-        ("key", 3, 2, "the key `a` stands twice"), ("number", 3, 7, "`NaN`"), ("quotes", 3, 12, "single quotes around `c`"),
+        ("key", 3, 2, "the key `a` appears twice"), ("number", 3, 7, "`NaN`"), ("quotes", 3, 12, "single quotes around `c`"),
     ],
 }  # fmt: skip
 BYTES: dict[bytes, Expected] = {
@@ -269,7 +269,7 @@ def slips() -> Iterator[str]:
 
 
 def test_one_slip_is_one_finding() -> None:
-    """Whichever character of a grant is missing or stands twice, no finding follows from another."""
+    """Whichever character of a grant is missing or appears twice, no finding follows from another."""
     wrong = [text for text in slips() if is_refused(text.encode())]
     assert len(wrong) > 200
     assert [text for text in wrong if len(find_syntax_errors(text.encode())) != 1] == []

@@ -20,7 +20,7 @@ GRANT = """{
 """
 FOUND = (
     Finding("tool-id", "the tool is `日本 git`, the file `git`", pointer="/tool"),
-    Finding("action-twice", "the action `tree` stands twice", pointer="/actions/1", fix=Fix("/actions/1")),
+    Finding("action-twice", "the action `tree` appears twice", pointer="/actions/1", fix=Fix("/actions/1")),
     Finding("key-unknown", "`fsscope` is no key of a grant", "did you mean `fsScope`?", "/fsscope"),
     Finding("scope-dead", "the scope `docs/**` can never match", "write `docs`", "/fsScope/0"),
 )

@@ -22,7 +22,7 @@ def test_a_problem_has_all_its_members() -> None:
         "pointer": "/actions/1",
         "code": "action-twice",
         "severity": "warning",
-        "message": "the action `tree` stands twice",
+        "message": "the action `tree` appears twice",
         "hint": None,
         "fix": {"line": 3, "column": 21, "end_line": 3, "end_column": 29, "text": ""},
     }

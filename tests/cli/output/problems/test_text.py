@@ -17,7 +17,7 @@ GOLDEN = """\
   2 |     "tool": "日本 git",
     |             ^^^^^^^^^^
 
-.cortex/policy/tools/git.json:3:23: warning: the action `tree` stands twice [action-twice]
+.cortex/policy/tools/git.json:3:23: warning: the action `tree` appears twice [action-twice]
   3 |   "actions": ["tree", "tree"],
     |                       ^^^^^^
   fix: `--fix` repairs it
