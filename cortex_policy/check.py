@@ -3,9 +3,10 @@
 import os
 import time
 
+from cortex_policy.core import Value
 from cortex_policy.core.arguments import declared_type
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
-from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError, Value
+from cortex_policy.core.model import WAITING, CortexPolicyError, UsageError
 from cortex_policy.core.path_arguments import NO, YES, path_likelihood
 from cortex_policy.state import read_all
 from cortex_policy.state.enforcement import AuditedCall, load_for_call

@@ -2,6 +2,7 @@
 
 import os
 
+from cortex_policy.core import Value
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -9,7 +10,6 @@ from cortex_policy.core.model import (
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
     UsageError,
-    Value,
 )
 from cortex_policy.core.operator_commands import approval_hint, missing_scopes, set_command, with_root
 from cortex_policy.core.text import escape, escape_json, join_words, one_line

@@ -3,9 +3,10 @@
 The lines are those of the TypeScript package, with what binds them to a call and to the clock of a boot beside it.
 """
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.json_text import json_text
-from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Value
+from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

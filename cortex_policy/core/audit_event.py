@@ -2,8 +2,9 @@
 
 from time import gmtime, strftime
 
+from cortex_policy.core import Value
 from cortex_policy.core.json_text import canonical_json, json_text
-from cortex_policy.core.model import ResolvedPath, Value
+from cortex_policy.core.model import ResolvedPath
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 Each is byte for byte what `audit_event.to_json_line` writes of the same call (a property test holds it to that).
 """
 
+from cortex_policy.core import Value
 from cortex_policy.core.audit_event import (
     FINGERPRINTS,
     FULL,
@@ -17,7 +18,6 @@ from cortex_policy.core.audit_event import (
     to_json_line,
 )
 from cortex_policy.core.json_text import json_text
-from cortex_policy.core.model import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from difflib import SequenceMatcher
 
+from cortex_policy.core import Value
 from cortex_policy.core.arguments import argument_violation, declaration_error, format_values
 from cortex_policy.core.engine import matching_scope, normalize_scope
-from cortex_policy.core.model import Value
 from cortex_policy.core.unicode_form import equivalent_scope, equivalent_word
 
 TYPE_CHECKING = False

@@ -3,7 +3,8 @@
 import re
 from functools import lru_cache
 
-from cortex_policy.core.model import Grant, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import Grant
 from cortex_policy.core.scope_prefix import normalize_scope_cached
 
 # relative to the root, or to any directory below it: what runs there, and who runs it

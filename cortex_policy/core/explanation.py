@@ -1,9 +1,10 @@
 """Each rule of a decision with the line of the grant that decided, and what would change the answer."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.advice import ADVISERS, Advice
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.json_tree import line_and_column, node_at, parse_tree
-from cortex_policy.core.model import ALLOWED, Value
+from cortex_policy.core.model import ALLOWED
 from cortex_policy.core.rule_steps import EXPLAINERS, NOT_ASKED, RULES, ExplainContext, RuleStep
 
 TYPE_CHECKING = False

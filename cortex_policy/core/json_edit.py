@@ -8,9 +8,10 @@ import json
 import re
 from itertools import pairwise
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.json_tree import JsonNode, node_at, parse_tree
-from cortex_policy.core.model import UsageError, Value
+from cortex_policy.core.model import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """Grants, requests and settings that a Python caller built or passed, rebuilt from exact fields."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import DATA_CLASSES
-from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath, Settings, UsageError, Value
+from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath, Settings, UsageError
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
 
 TYPE_CHECKING = False

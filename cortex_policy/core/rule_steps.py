@@ -1,5 +1,6 @@
 """The result of each rule for a call, in sentences, and the place in the grant that decided."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.arguments import argument_violation, format_value
 from cortex_policy.core.closest_match import Violation, closest_scope, first_violation
 from cortex_policy.core.engine import check_paths, matching_scope, path_syntax_error, undeclared_violation
@@ -10,7 +11,6 @@ from cortex_policy.core.model import (
     ARGUMENT_NOT_ALLOWED,
     PATH_OUTSIDE_SCOPE,
     RATE_LIMITED,
-    Value,
 )
 from cortex_policy.core.path_arguments import is_checked_as_path
 from cortex_policy.core.text import join_words

@@ -1,6 +1,6 @@
 """The settings, in one table: what reads, checks, writes and explains them takes them from here."""
 
-from cortex_policy.core.model import Value
+from cortex_policy.core import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from contextlib import suppress
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from time import time
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, is_grant_id
-from cortex_policy.core.model import CortexPolicyError, UsageError, Value
+from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.path_lookup import RootName
 from cortex_policy.state import OPEN_DIRECTORY, Root, boot_id, read_all, sha256, state_directory

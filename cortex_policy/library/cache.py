@@ -5,7 +5,8 @@ from _thread import allocate_lock
 from collections import OrderedDict
 from time import monotonic_ns, perf_counter
 
-from cortex_policy.core.model import Decision, Grant, Settings, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import Decision, Grant, Settings
 from cortex_policy.core.prepared_grant import PreparedGrant
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.inotify import FIONREAD, NO_EVENTS, ioctl

@@ -3,7 +3,7 @@
 import os
 from stat import S_ISDIR, S_ISLNK
 
-from cortex_policy.core.model import Value
+from cortex_policy.core import Value
 from cortex_policy.library.inotify import APPEARED, ITSELF
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root

@@ -9,7 +9,8 @@ import os
 from _thread import allocate_lock
 from time import monotonic_ns
 
-from cortex_policy.core.model import CortexPolicyError, Origin, Settings, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import CortexPolicyError, Origin, Settings
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
 from cortex_policy.library.path_lookup import RootName, find_plain_root, walk

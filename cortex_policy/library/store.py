@@ -4,7 +4,8 @@ import os
 from _thread import allocate_lock
 from weakref import WeakSet
 
-from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError
 from cortex_policy.core.plain_values import exact_path, exact_text
 from cortex_policy.library.decider import Decider
 from cortex_policy.library.path_lookup import find_root_name

@@ -3,9 +3,10 @@
 import os
 from threading import Lock
 
+from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.decode import grant_id_of_file
-from cortex_policy.core.model import CortexPolicyError, Grant, GrantError, Value
+from cortex_policy.core.model import CortexPolicyError, Grant, GrantError
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.path_lookup import RootName
 from cortex_policy.library.polling import report_thread_error

@@ -4,10 +4,11 @@ import os
 from datetime import UTC, datetime
 from time import time, time_ns
 
+from cortex_policy.core import Value
 from cortex_policy.core.approvals import ApprovalRequest, json_safe, request_status, to_line
 from cortex_policy.core.audit_event import timestamp
 from cortex_policy.core.json_text import json_text
-from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings, Value
+from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings
 from cortex_policy.manage.transaction.record import current_author
 from cortex_policy.state.approval_store import ApprovalStore
 from cortex_policy.state.enforcement import effective_settings

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from shlex import quote as quoted
 
 from cortex_policy import state as host
-from cortex_policy.core.model import Value
+from cortex_policy.core import Value
 from cortex_policy.core.text import os_error_text, printable
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import sync_directory

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.engine import check_rules
 from cortex_policy.core.explanation import Explanation, explain
@@ -20,7 +21,6 @@ from cortex_policy.core.model import (
     Decision,
     GrantError,
     Request,
-    Value,
 )
 from cortex_policy.core.operator_commands import command, with_root
 from cortex_policy.core.rule_steps import DENIES, FAILS, NOT_ASKED, RULES, RuleStep

@@ -1,7 +1,8 @@
 """List the grants of a root, and the state of each."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES, decode
-from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError, Value
+from cortex_policy.core.model import GRANT_INVALID, GRANT_NOT_FOUND, Grant, GrantError
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, read_grant

@@ -4,7 +4,8 @@ import os
 import re
 import stat
 
-from cortex_policy.core.model import GrantError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.catalog import severity_of
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem

@@ -5,7 +5,8 @@ from contextlib import suppress
 from shlex import quote
 from time import monotonic, sleep
 
-from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
 from cortex_policy.library.acknowledgements import Acknowledgement, active_acknowledgements, check_name
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
 from cortex_policy.manage.transaction.recovery import digest_grants, recover, supported_version

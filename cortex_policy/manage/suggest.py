@@ -1,10 +1,11 @@
 """The smallest changes that would have allowed denied calls: to look at, never applied."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import decode
 from cortex_policy.core.json_edit import append_item, replace_value
 from cortex_policy.core.json_tree import json_pointer
-from cortex_policy.core.model import GrantError, UsageError, Value
+from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.text import MAX_MESSAGE_BYTES
 from cortex_policy.manage.audit.reader import gc_paused, read_events
 from cortex_policy.manage.diff.grants import compare_bytes

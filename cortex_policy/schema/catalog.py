@@ -3,7 +3,8 @@
 A code is the group and the name of what is wrong; `--select` and `--ignore` take a code or a whole group.
 """
 
-from cortex_policy.core.model import UsageError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import UsageError
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 

@@ -1,9 +1,10 @@
 """Certain fixes of the text of a grant; none of them allows more than before."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import NARROWED, SAME, compare_grants
 from cortex_policy.core.decode import decode
 from cortex_policy.core.json_edit import remove_value, rename_key
-from cortex_policy.core.model import GrantError, UsageError, Value
+from cortex_policy.core.model import GrantError, UsageError
 
 _MAX_BYTES_READ = 1 << 20  # bytes, in all repairs of one file: each reads the whole of it several times
 

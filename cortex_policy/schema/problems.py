@@ -1,7 +1,7 @@
 """A problem: what a rule found, with its position in the text of a grant."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.json_tree import JsonNode, JsonSyntaxError, line_and_column, node_at, parse_tree
-from cortex_policy.core.model import Value
 from cortex_policy.schema.catalog import ERROR, severity_of
 from cortex_policy.schema.fixes import apply_fix, max_fixes
 

@@ -23,7 +23,8 @@ try:
 except ImportError:
     from hashlib import sha256
 
-from cortex_policy.core.model import STATE_UNAVAILABLE, StateError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

@@ -4,7 +4,8 @@ import os
 import stat
 from time import gmtime, localtime, strftime
 
-from cortex_policy.core.model import STOPPED, AccessDenied, Decision, GrantError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import STOPPED, AccessDenied, Decision, GrantError
 from cortex_policy.state import Root, exists_or_unknown, read_all
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.users import user_name

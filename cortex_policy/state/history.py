@@ -9,8 +9,9 @@ import re
 from contextlib import suppress
 from time import time
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError
-from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError, Value
+from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import Root, history_entry
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory

@@ -4,8 +4,8 @@ import json
 import re
 from base64 import b64decode, b64encode
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, whole_number
-from cortex_policy.core.model import Value
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.stamp import VERSIONS, grant_digest
 

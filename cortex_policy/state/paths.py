@@ -6,8 +6,9 @@ One module of more than 250 lines, as each module costs a check time.
 import os
 import stat
 
+from cortex_policy.core import Value
 from cortex_policy.core.engine import matching_scope
-from cortex_policy.core.model import ResolvedPath, StateError, Value
+from cortex_policy.core.model import ResolvedPath, StateError
 from cortex_policy.core.path_arguments import path_arguments
 from cortex_policy.state import settings_directories, state_directory
 

@@ -1,7 +1,8 @@
 """The stamp beside the grants: a version and checksum, by which a cache of grants knows when to drop them."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, whole_number
-from cortex_policy.core.model import STAMP_MISMATCH, GrantError, Value
+from cortex_policy.core.model import STAMP_MISMATCH, GrantError
 from cortex_policy.state import Root, sha256
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, is_grant_id
 

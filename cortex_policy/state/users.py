@@ -4,7 +4,7 @@ import os
 import pwd
 from shlex import quote
 
-from cortex_policy.core.model import Value
+from cortex_policy.core import Value
 
 
 class Owner(Value):

@@ -6,7 +6,8 @@ import stat
 from contextlib import contextmanager, suppress
 from time import localtime, monotonic, sleep, strftime, time
 
-from cortex_policy.core.model import NOT_DONE, CortexPolicyError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import NOT_DONE, CortexPolicyError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import remove_temporaries

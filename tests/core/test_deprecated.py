@@ -11,7 +11,7 @@ import pytest
 
 import cortex_policy
 from cortex_policy import AccessDenied, ApprovalRequired, Decision, GrantError, PolicyStore, Request, ResolvedPath
-from cortex_policy.core import model
+from cortex_policy.core import Value, model
 
 NAMES = {
     "Change": "GrantChanged",
@@ -83,7 +83,7 @@ def test_an_old_field_has_the_value_of_the_new_one(value: object, old: str, new:
 
 
 @pytest.mark.parametrize(("value", "old", "new"), FIELDS)
-def test_an_old_keyword_sets_the_new_field(value: model.Value, old: str, new: str) -> None:
+def test_an_old_keyword_sets_the_new_field(value: Value, old: str, new: str) -> None:
     """Beside new ones, in the same call."""
     fields = {name: getattr(value, name) for name in value.__match_args__}
     keywords = {old if name == new else name: field for name, field in fields.items()}
@@ -91,7 +91,7 @@ def test_an_old_keyword_sets_the_new_field(value: model.Value, old: str, new: st
 
 
 @pytest.mark.parametrize(("value", "old", "new"), FIELDS)
-def test_a_field_is_not_given_by_both_names(value: model.Value, old: str, new: str) -> None:
+def test_a_field_is_not_given_by_both_names(value: Value, old: str, new: str) -> None:
     """Nor by its place and an old name; and a keyword that never was one stays an error."""
     fields = {name: getattr(value, name) for name in value.__match_args__}
     with pytest.raises(TypeError):

@@ -11,7 +11,8 @@ from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, us
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root, inner_root_name
 from cortex_policy.cli.streams import raw_stream
-from cortex_policy.core.model import CortexPolicyError, UsageError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.core.text import escape_json, printable
 from cortex_policy.manage.cases.discovery import TESTS_DIRECTORY, RunPlan, find_case_files
 from cortex_policy.manage.cases.signals import cleanup_on_signal

@@ -7,6 +7,7 @@ The sets of allowed calls are compared, and a set counts as a subset only if tha
 
 import json
 
+from cortex_policy.core import Value
 from cortex_policy.core.arguments import declaration_error, declared_type
 from cortex_policy.core.compare.declarations import (
     KEYWORDS,
@@ -18,7 +19,7 @@ from cortex_policy.core.compare.declarations import (
 )
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.engine import normalize_scope
-from cortex_policy.core.model import Grant, Value
+from cortex_policy.core.model import Grant
 from cortex_policy.core.path_arguments import NO, PERHAPS, YES, path_likelihood
 from cortex_policy.core.scope_prefix import normalized_scopes
 

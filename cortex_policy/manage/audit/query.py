@@ -1,6 +1,7 @@
 """Queries of an audit log: calls by filter, and counts of calls by kind and over time."""
 
-from cortex_policy.core.model import REASONS, UsageError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import REASONS, UsageError
 from cortex_policy.manage.audit.reader import gc_paused, read_events, read_log
 
 TYPE_CHECKING = False

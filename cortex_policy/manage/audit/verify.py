@@ -4,6 +4,7 @@ import gzip
 import zlib
 from hashlib import sha256
 
+from cortex_policy.core import Value
 from cortex_policy.core.audit_chain import (
     DIGITS,
     PREFIX,
@@ -11,7 +12,7 @@ from cortex_policy.core.audit_chain import (
     hashed_part,
     previous_digest,
 )
-from cortex_policy.core.model import UsageError, Value
+from cortex_policy.core.model import UsageError
 from cortex_policy.manage.audit.line_kinds import EVENT, OTHER, TORN, kind_of, torn_line_error
 from cortex_policy.state.audit_rotated_names import uncompressed_name
 

@@ -4,6 +4,7 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
+from cortex_policy.core import Value
 from cortex_policy.core.arguments import declaration_error
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
@@ -16,7 +17,6 @@ from cortex_policy.core.model import (
     Decision,
     Grant,
     Request,
-    Value,
 )
 from cortex_policy.core.path_arguments import may_be_path
 from cortex_policy.core.scope_prefix import PathSet

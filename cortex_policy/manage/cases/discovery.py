@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.core.model import Value
+from cortex_policy.core import Value
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFileError, is_case_file
 from cortex_policy.manage.path_names import display_path

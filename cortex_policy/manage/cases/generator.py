@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+from cortex_policy.core import Value
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import check_rules, normalize_scope
 from cortex_policy.core.model import (
@@ -13,7 +14,6 @@ from cortex_policy.core.model import (
     RATE_LIMITED,
     Grant,
     Request,
-    Value,
 )
 from cortex_policy.core.path_arguments import may_be_path
 from cortex_policy.core.sliding_window import WINDOW_SECONDS

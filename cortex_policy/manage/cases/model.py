@@ -1,5 +1,6 @@
 """Cases: calls of a grant, each with the expected decision."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -9,7 +10,6 @@ from cortex_policy.core.model import (
     RATE_LIMITED,
     Reason,
     Settings,
-    Value,
 )
 from cortex_policy.manage.cases.sandbox import FileTree
 

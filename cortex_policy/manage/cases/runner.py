@@ -2,10 +2,11 @@
 
 from collections import deque
 
+from cortex_policy.core import Value
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import check_rules, decide_rate
 from cortex_policy.core.explanation import explain
-from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request, Value
+from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request
 from cortex_policy.core.rule_steps import DENIED_BY, DENIES, RuleStep
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage

@@ -3,7 +3,8 @@
 import os
 from contextlib import contextmanager
 
-from cortex_policy.core.model import Origin, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import Origin
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.signals import defer_signals
 from cortex_policy.state.paths import ProtectedPaths

@@ -3,8 +3,8 @@
 import os
 from shlex import quote
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import Value
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.discovery import TESTS_DIRECTORY

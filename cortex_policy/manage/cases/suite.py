@@ -1,7 +1,8 @@
 """Run the case files of roots, and measure how much of their grants they cover."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES, decode
-from cortex_policy.core.model import CortexPolicyError, GrantError, Value
+from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.model import CaseFileError
 from cortex_policy.manage.cases.parser import read_case_file

@@ -2,10 +2,11 @@
 
 from contextlib import suppress
 
+from cortex_policy.core import Value
 from cortex_policy.core.compare.grants import SAME, GrantComparison, combine_verdicts, compare_grants
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.escalation import Escalation, escalations
-from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Value
+from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, grants_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision

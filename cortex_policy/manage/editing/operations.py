@@ -1,7 +1,8 @@
 """Edit, create, copy, remove, rename and format grants: each is one write, and the caller consents before it."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import ID_HINT, MAX_BYTES, decode
-from cortex_policy.core.model import GRANT_INVALID, CortexPolicyError, GrantError, UsageError, Value
+from cortex_policy.core.model import GRANT_INVALID, CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff

@@ -3,8 +3,8 @@
 from functools import partial
 from typing import Protocol
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import Value
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.replay.impact import impact_sentence
 from cortex_policy.manage.transaction.writer import Writer, write_transaction

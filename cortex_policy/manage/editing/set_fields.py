@@ -1,10 +1,11 @@
 """Change fields in the text of a grant, and leave the rest of the text as it is."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import DATA_CLASSES, decode, decode_json
 from cortex_policy.core.engine import normalize_scope
 from cortex_policy.core.json_edit import append_item, insert_member, remove_items, replace_value
-from cortex_policy.core.model import Grant, Rate, UsageError, Value
+from cortex_policy.core.model import Grant, Rate, UsageError
 from cortex_policy.core.scope_prefix import suggest_prefix
 from cortex_policy.core.text import did_you_mean, join_words
 

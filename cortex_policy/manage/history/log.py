@@ -1,7 +1,8 @@
 """Read the history of a root: its writes, and a grant at an earlier version."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError, Value
+from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.transaction.record import is_valid_grant
 from cortex_policy.manage.transaction.recovery import digest_or_none

@@ -1,7 +1,8 @@
 """Bring grants back to their state before a write, or at a version; each step is a write like any other."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, UsageError, Value
+from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import PolicyDiff, compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff

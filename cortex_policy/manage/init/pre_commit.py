@@ -9,8 +9,8 @@ from contextlib import suppress
 from textwrap import indent, wrap
 from typing import NamedTuple
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import Value
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import read_all
 from cortex_policy.state.atomic_write import atomic_create

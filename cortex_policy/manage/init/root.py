@@ -2,7 +2,8 @@
 
 import os
 
-from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.editing.operations import new_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit

@@ -7,7 +7,8 @@ the same tool, which share its budgets, are ignored.
 
 import os
 
-from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, gc_paused, read_events, read_last_lines

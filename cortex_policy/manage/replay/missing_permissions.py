@@ -1,5 +1,6 @@
 """What a grant lacks to allow one past call: the smallest change, or why no grant should allow it."""
 
+from cortex_policy.core import Value
 from cortex_policy.core.arguments import argument_violation
 from cortex_policy.core.engine import normalize_scope, path_syntax_error, scope_violation
 from cortex_policy.core.model import (
@@ -9,7 +10,6 @@ from cortex_policy.core.model import (
     PATH_OUTSIDE_SCOPE,
     Grant,
     ResolvedPath,
-    Value,
 )
 from cortex_policy.core.path_arguments import path_arguments
 from cortex_policy.manage.replay.rules import Unknown, decide_recorded, has_full_args, recorded_paths

@@ -3,8 +3,9 @@
 import json
 import os
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import grant_id_of_file
-from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError, Value
+from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError
 from cortex_policy.manage.audit.reader import ReadCounts, gc_paused, read_events
 from cortex_policy.manage.diff.git_revisions import grants_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file, read_grants

@@ -3,8 +3,9 @@
 import os
 from functools import partial
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.model import CortexPolicyError, GrantError, Value
+from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.schema.lint import apply_fixes

@@ -5,7 +5,8 @@ from fnmatch import fnmatchcase
 from itertools import chain
 from shlex import quote
 
-from cortex_policy.core.model import GrantError, UsageError, Value
+from cortex_policy.core import Value
+from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.settings_problems import operator_problems, problem_of

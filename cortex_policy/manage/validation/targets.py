@@ -3,8 +3,9 @@
 import os
 from typing import NamedTuple
 
+from cortex_policy.core import Value
 from cortex_policy.core.decode import grant_id_of_file
-from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError, Value
+from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.problems import Problem, file_problem

@@ -2,7 +2,7 @@
 
 import re
 
-from cortex_policy.core.model import Value
+from cortex_policy.core import Value
 from cortex_policy.schema.syntax.findings import Findings, position_text, quote
 
 TYPE_CHECKING = False
