@@ -56,6 +56,8 @@ class Token(NamedTuple):
 class Tokenizer:
     """Reads a text token by token, from an offset on."""
 
+    text: str
+    findings: Findings
     position: int
     is_cut_off: bool
     indent: int
