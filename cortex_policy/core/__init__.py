@@ -1,8 +1,9 @@
 """What an answer is made of: pure, without files, clock, environment or output.
 
-`Value`, which its values are made by, stands here as each check loads this module anyway.
+What values and messages are made by stands here, as each check loads this module anyway.
 """
 
+_MAX_SHORT = 1000  # characters, of at most four bytes each
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, ClassVar, Never, dataclass_transform
@@ -92,3 +93,12 @@ class OldField:
 
         warn(f"{kind.__name__}.{self._old}", self._new)
         return getattr(kind if value is None else value, self._new)
+
+
+def shorten(text: str) -> str:
+    """Return a message or a hint of at most 4 kB."""
+    if len(text) <= _MAX_SHORT:
+        return text
+    from cortex_policy.core.text import truncate  # noqa: PLC0415 - few are so long
+
+    return truncate(text)

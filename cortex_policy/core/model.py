@@ -1,6 +1,6 @@
-"""The values that all parts exchange, and the errors that they raise."""
+"""The values that all parts exchange, and the errors that they raise: one module, as a check pays for each."""
 
-from cortex_policy.core import OldField, Value
+from cortex_policy.core import OldField, Value, shorten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,6 @@ def known_reason(word: str) -> Reason:
     raise ValueError(message)
 
 
-_MAX_SHORT = 1000  # characters, of at most four bytes each
 HUMAN_APPROVAL = "human_approval"  # the one obligation there is
 
 
@@ -138,7 +137,6 @@ class Settings(Value):
     """What an operator sets beside the grants.
 
     `sensitive` is `allow`, `ask` or `deny`, `stamp` is `off` or `require`, `undeclared_args` is `allow` or `deny`.
-
     `state_dir` is where rate state lives, set or not; None where nobody has looked yet. `audit_file` is an absolute
     path, None where nothing is recorded; `audit_args` is `names`, `fingerprints` or `full`, `audit_on_error` `ignore`
     or `deny`. A log that would grow over `audit_max_bytes` is rotated, unless that is 0; `audit_keep` old ones stay.
@@ -157,11 +155,6 @@ class Settings(Value):
     approvals_file: str | None = None
     approvals_timeout_seconds: int = 300
     undeclared_args: str = "allow"
-
-
-def budget_key(tool: str, action: str) -> str:
-    """Return the text that names a budget, joined as the original joins it: two pairs that give one text share it."""
-    return f"{tool}:{action}"
 
 
 class Budget(Value):
@@ -220,22 +213,12 @@ class Decision(Value):
     @property
     def retryable(self) -> bool:
         """Whether the same call can be allowed later without any other change."""
-        budget = self.budget
-        return self.reason is RATE_LIMITED and budget is not None and budget.retry_after_seconds is not None
+        return self.reason is RATE_LIMITED and self.budget is not None and self.budget.retry_after_seconds is not None
 
     @property
     def message(self) -> str:
         """The sentence of the reason, with what it was about."""
         return f"{self.reason.message}: {shorten(self.detail)}" if self.detail else self.reason.message
-
-
-def shorten(text: str) -> str:
-    """Return a message or a hint of at most 4 kB."""
-    if len(text) <= _MAX_SHORT:
-        return text
-    from cortex_policy.core.text import truncate  # noqa: PLC0415 - few are so long
-
-    return truncate(text)
 
 
 class CortexPolicyError(Exception):
@@ -293,14 +276,7 @@ class ApprovalRequired(AccessDenied):
     @property
     def request_id(self) -> str | None:
         """What `cortex-policy approve` takes; None where the call could not be put to a human."""
-        approval = self.decision.approval
-        return approval.id if approval is not None else None
-
-
-def denied_error(decision: Decision) -> AccessDenied:
-    """Return the error for a decision that denies."""
-    is_asked = decision.reason is APPROVAL_REQUIRED and HUMAN_APPROVAL in decision.obligations
-    return ApprovalRequired(decision) if is_asked else AccessDenied(decision)
+        return self.decision.approval.id if self.decision.approval is not None else None
 
 
 class UsageError(CortexPolicyError):

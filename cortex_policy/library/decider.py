@@ -1,18 +1,10 @@
 """Decisions from memory: the part of a store that an ordinary call needs."""
 
 from cortex_policy.core.engine import check_rules, decide_rate
-from cortex_policy.core.model import (
-    AccessDenied,
-    Budget,
-    Decision,
-    Grant,
-    Request,
-    StateError,
-    UsageError,
-    denied_error,
-)
+from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, StateError, UsageError
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
 from cortex_policy.library.cache import Cache, CachedGrant, StoreStats
+from cortex_policy.library.functions import denied_error
 from cortex_policy.library.path_lookup import RootName
 from cortex_policy.state import shortage_error
 from cortex_policy.state.enforcement import (

@@ -1,7 +1,7 @@
 """What a program calls without a store: load a grant, and enforce it."""
 
 from cortex_policy.core.engine import DEFAULTS
-from cortex_policy.core.model import denied_error
+from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, AccessDenied, ApprovalRequired
 from cortex_policy.core.plain_objects import exact_grant
 from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_path, exact_text
 from cortex_policy.state import shortage_error
@@ -74,3 +74,9 @@ def enforce(
     if not decision:
         raise denied_error(decision)
     return decision
+
+
+def denied_error(decision: "Decision") -> AccessDenied:
+    """Return the error for a decision that denies."""
+    is_asked = decision.reason is APPROVAL_REQUIRED and HUMAN_APPROVAL in decision.obligations
+    return ApprovalRequired(decision) if is_asked else AccessDenied(decision)

@@ -4,7 +4,6 @@ import os
 import sys
 import time
 
-from cortex_policy.core.model import budget_key
 from cortex_policy.state import (
     CLOCK,
     is_at_its_name,
@@ -47,6 +46,11 @@ def now_ticks() -> int:
 def hits_per_slot(limit: int) -> int:
     """Return how many hits share a slot."""
     return 1 if limit <= EXACT_LIMIT else -(-limit // COARSE_SLOTS)
+
+
+def budget_key(tool: str, action: str) -> str:
+    """Return the text that names a budget, joined as the original joins it: two pairs that give one text share it."""
+    return f"{tool}:{action}"
 
 
 class BudgetKey:

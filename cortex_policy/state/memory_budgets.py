@@ -5,10 +5,10 @@ from _thread import allocate_lock
 from time import clock_gettime_ns
 from weakref import WeakSet
 
-from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, StateError, budget_key
+from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, StateError
 from cortex_policy.core.plain_values import exact_budget_call
 from cortex_policy.state import CLOCK
-from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS
+from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS, budget_key
 
 MAX_HITS = 1 << 24  # of one key in a minute; a caller names the cost, and each hit takes memory
 _MIN_SLOTS = 16  # slots of a new ring

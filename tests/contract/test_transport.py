@@ -16,7 +16,8 @@ from conftest import GIT
 import cortex_policy
 from cortex_policy import AccessDenied, ApprovalRequired, CortexPolicyError, Decision, PolicyStore, Reason, load_grant
 from cortex_policy.core import Value, model
-from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError, denied_error
+from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError
+from cortex_policy.library.functions import denied_error
 from cortex_policy.manage.diff.git_revisions import NoCommitsError
 from cortex_policy.state import Root
 from cortex_policy.state.approval_store import ApprovalStoreError

@@ -3,9 +3,10 @@
 from itertools import islice
 from math import isfinite
 
+from cortex_policy.core import shorten
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MalformedError, decode_json, is_grant_id
-from cortex_policy.core.model import Settings, shorten
+from cortex_policy.core.model import Settings
 from cortex_policy.core.settings import BY_NAME
 from cortex_policy.core.text import did_you_mean, os_error_text
 from cortex_policy.core.toml import decode_toml

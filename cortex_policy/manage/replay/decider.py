@@ -6,10 +6,11 @@ from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.decode import decode
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import matching_scope, path_syntax_error
-from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings, budget_key
+from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
 from cortex_policy.manage.replay.rate import RateReplay
 from cortex_policy.manage.replay.relevant_grant import GrantParts
 from cortex_policy.manage.replay.rules import Undecidable, Unknown, decide_recorded, has_full_args
+from cortex_policy.state.ledger_ring import budget_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

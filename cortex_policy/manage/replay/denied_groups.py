@@ -4,16 +4,7 @@ import os
 from collections import deque
 
 from cortex_policy.core.engine import matching_scope
-from cortex_policy.core.model import (
-    ALLOWED,
-    GRANT_NOT_FOUND,
-    RATE_LIMITED,
-    Grant,
-    GrantError,
-    Rate,
-    ResolvedPath,
-    budget_key,
-)
+from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Rate, ResolvedPath
 from cortex_policy.core.path_arguments import may_be_path, path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.replay.decider import MAX_CACHED, TOO_SLOW, CallReplayer, decision_key
@@ -26,6 +17,7 @@ from cortex_policy.manage.replay.missing_permissions import (
 from cortex_policy.manage.replay.rate import add_hits, cost_of, drop_expired_hits
 from cortex_policy.manage.replay.rules import has_full_args, is_beyond_log
 from cortex_policy.state.grants import is_grant_id
+from cortex_policy.state.ledger_ring import budget_key
 from cortex_policy.state.paths import collapse
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ from contextlib import suppress
 from shlex import quote
 
 from cortex_policy.core.decode import ID_HINT, grant_id_of_file
-from cortex_policy.core.model import GrantError, budget_key
+from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.validation.targets import TOOLS, root_option_if_needed
 from cortex_policy.schema.problems import Finding, Problem, file_problem, locate
@@ -13,6 +13,7 @@ from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.ledger_ring import budget_key
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
