@@ -1,4 +1,4 @@
-"""Man pages, from the commands and from the tables below (contracts, section 6)."""
+"""Man pages, from the commands and from the tables below."""
 
 import re
 from collections.abc import Iterable
@@ -17,8 +17,8 @@ FILES = (
         "A grant. DIR is the root: the one directory that holds .cortex/policy, at or above the working directory.",
     ),
     ("DIR/.cortex/policy/stamp.json", "The stamp of the grants."),
-    ("DIR/.cortex/policy/.lock", "Locked by whoever writes grants or stamp."),
-    ("DIR/.cortex/policy/stop", "An emergency stop: while this name exists, every check of the root is a no."),
+    ("DIR/.cortex/policy/.lock", "Locked by a command that writes grants or the stamp."),
+    ("DIR/.cortex/policy/stop", "An emergency stop: while this name exists, every check of the root is denied."),
     ("/etc/cortex-policy/stop", "The same for every check on the host."),
     ("STATE/approvals.jsonl", "Calls that wait for a human, and the answers; STATE is the directory of rate state."),
     ("/dev/shm/cortex-policy-UID", "Rate state. On macOS it is in ~/Library/Caches/cortex-policy."),  # noqa: S108 - only named
@@ -27,26 +27,26 @@ ENVIRONMENT = (
     ("CORTEX_POLICY_ROOT", "The absolute path of the root; `--root` wins over it."),
     ("CORTEX_POLICY_STATE_DIR", "The absolute path of the directory of rate state."),
     ("CORTEX_POLICY_*", "Settings, see `cortex-policy-config`(5); one that is none is answered with 27."),
-    ("CORTEX_AUDIT_LOG", "The absolute path of the audit log, where no setting names one."),
-    ("CORTEX_HITL_STORE", "The absolute path of the calls that wait for a human, where no setting names one."),
+    ("CORTEX_AUDIT_LOG", "The absolute path of the audit log, if no setting names one."),
+    ("CORTEX_HITL_STORE", "The absolute path of the file of waiting calls, if no setting names one."),
     (
         "CORTEX_HITL_TIMEOUT_MS",
-        "How long they wait, where no setting says so; in milliseconds, rounded down to seconds.",
+        "How long they wait, if no setting says so; in milliseconds, rounded down to seconds.",
     ),
 )
 SETTINGS_FILES = (
     (f"{SYSTEM_SETTINGS}/config.toml", "The system's, which is root's alone."),
     (
         "~/.config/cortex-policy/config.toml",
-        "The user's; below XDG_CONFIG_HOME where that is absolute, and on macOS in ~/Library/Application Support.",
+        "The user's; below XDG_CONFIG_HOME if that is absolute, and on macOS in ~/Library/Application Support.",
     ),
     ("DIR/.cortex/policy/config.toml", "The project's, which can only tighten."),
 )
 SETTINGS_TEXT = (
-    "Settings are what an operator decides beside the grants. They stand in TOML files and in the environment, and what is wrong with any of them, a key that is none included, makes every check answer 27: no setting is skipped.",
+    "Settings are what an operator decides beside the grants. They are in TOML files and in the environment, and any error in them, also an unknown key, makes every check answer 27: no setting is skipped.",
     "The system's file, the user's, the environment, an option: the later wins. What the system's file names in `locked` wins over all of these. The project's file and options count last, over a lock too, and only where they are stricter.",
-    "A variable is called like its setting: `history.keep` is `CORTEX_POLICY_HISTORY_KEEP`. An empty one is wrong, since nobody knows what was meant; unset it.",
-    "A file is believed where it is a plain file of at most 64 KiB, not a link, that belongs to its user (the system's to root) and that nobody else can write. `cortex-policy config list` says what counts, where it came from and what it hid.",
+    "A variable is called like its setting: `history.keep` is `CORTEX_POLICY_HISTORY_KEEP`. An empty one is an error, since its meaning is unclear; unset it.",
+    "A file is trusted if it is a plain file of at most 64 KiB, not a link, that belongs to its user (the system's to root) and that nobody else can write. `cortex-policy config list` says what counts, where it came from and what it hid.",
 )
 SETTINGS_EXAMPLE = (
     f'{LOCKED} = ["sensitive"]  # in the system\'s file',
@@ -65,7 +65,7 @@ SETTINGS_EXAMPLE = (
 
 
 def man_page(page: Page, date: str) -> str:
-    """Return one man page; the page of a group tells of its subcommands."""
+    """Return one man page; the page of a group lists its subcommands."""
     purpose = page.sentence[0].lower() + page.sentence[1:].rstrip(".")
     codes = exit_codes(page.below[0] if page.below else None)
     sections = (
@@ -91,7 +91,7 @@ def settings_page(date: str) -> str:
     sections = (
         section("NAME", f"{PROGRAM}\\-config \\- settings of {PROGRAM}"),
         section("DESCRIPTION", "\n.PP\n".join(map(roff, SETTINGS_TEXT))),
-        section("SETTINGS", tagged((one.name, _told_of(one)) for one in SETTINGS)),
+        section("SETTINGS", tagged((one.name, _describe(one)) for one in SETTINGS)),
         section(
             LOCKED.upper(),
             roff(f"`{LOCKED}`, in the {SYSTEM}'s file alone, is a list of settings that this file sets."),
@@ -104,8 +104,8 @@ def settings_page(date: str) -> str:
     return "\n".join([title, *sections]) + "\n"
 
 
-def _told_of(setting: Setting) -> str:
-    """Say what a setting does, what it may be, and where it may stand."""
+def _describe(setting: Setting) -> str:
+    """Say what a setting does, its values, and where it may be set."""
     default = f" Without it: {setting.default_text}." if setting.default_text else ""
     variable = f" Its variable is `{setting.variable}`." if setting.variable in settings_by_variable() else ""
     places = "the project alone" if setting.places == (PROJECT,) else ", ".join(setting.places)
@@ -117,17 +117,17 @@ def _places() -> tuple[str, str]:
 
 
 def section(title: str, body: str) -> str:
-    """Return a section, or nothing where it would be empty."""
+    """Return a section, or nothing if it would be empty."""
     return f".SH {title}\n{body}" if body else ""
 
 
 def tagged(entries: Entries) -> str:
-    """Return tagged paragraphs: a name in bold, what it stands for, and what it is."""
+    """Return tagged paragraphs: a name in bold, its placeholder, and what it is."""
     return "\n".join(f".TP\n{_literal(name)}\n{roff(text)}" for name, text in entries)
 
 
 def roff(text: str) -> str:
-    """Escape text for a man page; what stands in backticks becomes bold."""
+    """Escape text for a man page; text in backticks becomes bold."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
     escaped = re.sub(r"`([^`]*)`", r"\\fB\1\\fR", escaped)
     return "\n".join("\\&" + line if line.startswith((".", "'")) else line for line in escaped.split("\n"))

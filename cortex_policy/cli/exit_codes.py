@@ -14,7 +14,7 @@ _GENERAL_CODES = {
     1: "findings: what was validated or tested is wrong, what was verified differs, or what was compared allows more",
     2: "usage",
     3: "not done, nothing was changed",
-    70: "a bug in this program; every exit code but 0 is a no",
+    70: "a bug in this program; every exit code except 0 means: not allowed",
     130: "interrupted",
 }
 DECIDING = ("check", "enforce", "explain")  # their exit codes are answers, and programs read them

@@ -25,7 +25,7 @@ class Reason(str):
         # INVARIANT: only ALLOWED itself allows, so nothing else may come back as ALLOWED from `pickle` or `copy`
         word = str.__str__(self)
         if known_reason(word) is not self:
-            message = f"`{word}` is a reason of its own, which cannot be told from ours elsewhere"
+            message = f"`{word}` is a reason of its own, which cannot be distinguished from ours elsewhere"
             raise ValueError(message)
         return known_reason, (word,)
 

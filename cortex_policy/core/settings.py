@@ -95,7 +95,7 @@ SETTINGS = (
     Setting("undeclared_args", CHOICE, "allow", (*_OPERATOR_PLACES, PROJECT),
             "What becomes of an argument that the grant does not declare: `deny` denies the call.", ("allow", "deny")),
     Setting("stamp", CHOICE, "off", (*_OPERATOR_PLACES, PROJECT),
-            "Whether `check` believes a grant only where it is as its stamp says.", ("off", "require")),
+            "Whether `check` accepts a grant only if it matches its stamp.", ("off", "require")),
     Setting("state_dir", PATH, None, _OPERATOR_PLACES, "The directory of rate state."),
     Setting("editor", TEXT, None, _OPERATOR_PLACES, "The editor of `edit`; without it, `$VISUAL` or `$EDITOR`."),
     Setting("history.keep", NUMBER, 100, _OPERATOR_PLACES,

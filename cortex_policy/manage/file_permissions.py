@@ -35,7 +35,7 @@ def unsafe_files(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[
     for kind, what in (
         (WRITERS, "can be changed by others"),
         (OWNER, "is somebody else's"),
-        (UNKNOWN, "has an owner whom this user namespace cannot tell from others"),
+        (UNKNOWN, "has an owner that this user namespace cannot distinguish from others"),
     ):
         paths = [path for found_kind, path in found if found_kind == kind]
         if paths:
@@ -73,7 +73,7 @@ def _hint(root: Root, kind: str, paths: list[str]) -> str:
     if kind == UNKNOWN:
         return NAMESPACE_HINT
     command = "chmod go-w" if kind == WRITERS else f"chown {os.geteuid()}"
-    mending = f"mend it with `{_fix_command(command, root.path, paths)}`"
+    mending = f"fix it with `{_fix_command(command, root.path, paths)}`"
     is_whole = kind == OWNER and not root.named and {owner_of(path) for path in paths} == {owner_of(root.path)}
     return f"name the root for `check`: `--root {quote(root.path)}`; or {mending}" if is_whole else mending
 

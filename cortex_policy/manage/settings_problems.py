@@ -20,7 +20,7 @@ CODE = "settings-invalid"
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _SENTENCE = re.compile(r"`(.*?)`: (.*)", re.DOTALL)  # the file or the variable, and why
 _AT = re.compile(r"\(at line ([0-9]+), column ([0-9]+)\)$")  # the words of tomllib
-_NAME = re.compile(r"(?:there is no setting )?`([^`]+)`")
+_NAME = re.compile(r"(?:unknown setting )?`([^`]+)`")
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_.\-]+)\s*\]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_.\-]+)\s*=")
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 UNTYPABLE = "its action or its path holds what nobody can type"
 MAX_SUGGESTIONS = 100
 _MAX_TEXT_BYTES = 3 << 20  # bytes of grants that are written and compared, each as often as something in it changes
-TOO_MANY_CHANGES = "only so many changes are suggested at once, and those for the most calls come first"
+TOO_MANY_CHANGES = "there are more changes than are suggested at once; those for the most calls come first"
 TOO_WIDE = "its paths lie in too many directories for a scope that is no wider than needed"
 
 

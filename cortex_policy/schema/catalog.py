@@ -31,7 +31,7 @@ RULES = (
     Rule("syntax-comma", ERROR, "it has a comma too many", "JSON ends a list without one", '{"actions": ["tree",]}', '{"actions": ["tree"]}'),
     Rule("syntax-quotes", ERROR, "it has quotes that JSON does not know", "JSON has double quotes only", "{'tool': 'git'}", '{"tool": "git"}'),
     Rule("syntax-shell", ERROR, "it is shell around JSON", "a script was saved in place of what it writes", "grant='{\"tool\": \"git\"}'", '{"tool": "git"}'),
-    Rule("syntax-conflict", ERROR, "it holds conflict markers of a merge", "two grants stand in it, and somebody must choose", '<<<<<<< ours\n{"tool": "git"}\n=======\n{"tool": "hg"}\n>>>>>>> theirs', '{"tool": "git"}'),
+    Rule("syntax-conflict", ERROR, "it holds conflict markers of a merge", "it holds two grants, and somebody must choose", '<<<<<<< ours\n{"tool": "git"}\n=======\n{"tool": "hg"}\n>>>>>>> theirs', '{"tool": "git"}'),
     Rule("syntax-key", ERROR, "a key appears twice in one object", "which of both counts depends on who reads it", '{"tool": "git", "tool": "hg"}', '{"tool": "git"}'),
     Rule("syntax-number", ERROR, "a number is none, or too large", "JSON knows no NaN and no Infinity, and readers differ on giants", '{"rate": {"perMinute": Infinity}}', '{"rate": {"perMinute": 60}}'),
     Rule("syntax-string", ERROR, "a string holds what no text can", "lone surrogates cannot be written as UTF-8", '{"tool": "\\ud800"}', '{"tool": "git"}'),
@@ -57,10 +57,10 @@ RULES = (
     Rule("scope-absent", WARNING, "a scope points to nothing", "it allows what may be made there later"),
     Rule("scope-link", WARNING, "a scope is a link to what no scope covers", "both the link and what it leads to must be in scope"),
     Rule("scope-none", WARNING, "it may write, and on any path", "no scope is the widest one", '"actions": ["write"]', '"actions": ["write"], "fsScope": ["docs"]'),
-    Rule("scope-escalation", WARNING, "a scope covers what others run", "whoever writes it runs with their rights", '"fsScope": [".github/workflows"]'),
+    Rule("scope-escalation", WARNING, "a scope covers what others run", "a program that writes it gains their rights", '"fsScope": [".github/workflows"]'),
     Rule("scope-sensitive", WARNING, "sensitive data, and any path", "a class says how much care is due, a scope where", '"dataClass": "sensitive"', '"dataClass": "sensitive", "fsScope": ["records"]'),
     Rule("arg-keyword", ERROR, "an argument is declared with what cannot be enforced", "no restriction is skipped in silence, so every call with it is denied", '"args": {"url": {"type": "string", "format": "uri"}}', '"args": {"url": {"type": "string"}}'),
-    Rule("arg-pattern", WARNING, "a pattern is slow, or matches nothing", "a check takes so many steps and no more, and others who read the grant may hang", '"args": {"ref": {"pattern": "^(a+)+$"}}', '"args": {"ref": {"pattern": "^a+$"}}'),
+    Rule("arg-pattern", WARNING, "a pattern is slow, or matches nothing", "a check stops after a fixed number of steps, and other programs that read the grant may hang", '"args": {"ref": {"pattern": "^(a+)+$"}}', '"args": {"ref": {"pattern": "^a+$"}}'),
     Rule("budget-shared", NOTE, "two grants share one budget", "the tool and the action name a budget, not the file"),
     Rule("file-missing", ERROR, "it is not there, or a directory without a grant", "what was named is what is validated"),
     Rule("file-unreadable", ERROR, "it cannot be read", "what nobody can read allows nothing"),
@@ -70,11 +70,11 @@ RULES = (
     Rule("file-outside", NOTE, "it lies outside of `.cortex/policy/tools`", "no check finds it there"),
     Rule("file-none", WARNING, "a root has no grants", "it denies every call, and a gate that looks at nothing lets everything through"),
     Rule("file-ignore", NOTE, "the `.gitignore` beside the grants lacks a line", "git would commit, or remove, what is there for a while or is nobody else's: a writer's lock, a stop, the history, a text that was not saved"),
-    Rule("stamp-missing", NOTE, "there is no stamp", "whoever caches grants does not learn that they changed"),
-    Rule("stamp-broken", WARNING, "the stamp cannot be read", "whoever caches grants does not learn that they changed"),
-    Rule("stamp-differs", WARNING, "a grant is not as it was stamped", "it was changed by hand, and whoever caches it was not told"),
+    Rule("stamp-missing", NOTE, "there is no stamp", "programs that cache grants do not notice that they changed"),
+    Rule("stamp-broken", WARNING, "the stamp cannot be read", "programs that cache grants do not notice that they changed"),
+    Rule("stamp-differs", WARNING, "a grant does not match its stamp", "it was changed by hand, and programs that cache it did not notice"),
     Rule("settings-invalid", ERROR, "settings cannot be trusted or read", "no setting is skipped, so every check answers 27"),
-    Rule("settings-unused", NOTE, "a suppression suppresses nothing", "what it was for is mended, and the next mistake of its kind would be hidden"),
+    Rule("settings-unused", NOTE, "a suppression suppresses nothing", "its problem is fixed, and the next one of its kind would be hidden"),
 )  # fmt: skip
 _BY_CODE = {rule.code: rule for rule in RULES}
 
@@ -105,4 +105,4 @@ def _unknown_rule_error(word: str) -> UsageError:
 
     groups = dict.fromkeys(code.partition("-")[0] for code in _BY_CODE)
     hint = did_you_mean(closest_word(word, [*_BY_CODE, *groups])) or "see them with `cortex-policy rule`"
-    return UsageError(f"there is no rule `{word}`", hint)
+    return UsageError(f"unknown rule `{word}`", hint)

@@ -49,7 +49,7 @@ def finding_for_non_grant(document: object) -> Finding | None:
         "$defs",
         "definitions",
     } & document.keys():
-        hint = "a schema says what grants look like, and stands elsewhere; make a grant with `cortex-policy new ID`"
+        hint = "a schema describes grants, and belongs elsewhere; make a grant with `cortex-policy new ID`"
         return Finding("shape-schema", "it is a JSON Schema, not a grant", hint)
     if isinstance(link, str) and _GRANT_SCHEMA.search(link):
         return None  # it says what it means to be

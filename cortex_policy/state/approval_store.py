@@ -214,7 +214,7 @@ class ApprovalStore:
         if opened.st_nlink > 1:
             raise ApprovalStoreError(self.file, "it has more than one link", f"remove it with `rm {name}`")
         for _, sentence in find_trust_problems(self._directory, above, owners, is_sticky_safe=True):
-            hint = f"mend it with `chmod go-w {directory}`, or name another: `cortex-policy config set approvals.file`"
+            hint = f"fix it with `chmod go-w {directory}`, or name another: `cortex-policy config set approvals.file`"
             raise ApprovalStoreError(self.file, f"others can replace it: {directory} {sentence}", hint)
 
     def _read(self) -> None:

@@ -60,7 +60,7 @@ def emit_event(
 
 def _sink_error(sink: "Sink", failure: Exception) -> StateError:
     why = f"audit sink `{type(sink).__name__}`: {type(failure).__name__}: {failure}"
-    return StateError(STATE_UNAVAILABLE, why, "mend the sink, or set `audit.on_error` to `ignore`")
+    return StateError(STATE_UNAVAILABLE, why, "fix the sink, or set `audit.on_error` to `ignore`")
 
 
 def _event_of(call: "AnsweredCall", error: CortexPolicyError | None, *, with_places: bool) -> Event:

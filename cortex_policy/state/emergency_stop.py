@@ -57,7 +57,7 @@ class EmergencyStop(Value):
             from cortex_policy.state.grants_errors import quoted  # noqa: PLC0415 - 10 ms
 
             return f"see why with `ls -ld {quoted(self.file)}`"
-        return f"who runs this host ends it with `sudo rm {self.file}`" if self.is_of_host else ""
+        return f"the administrator of this host ends it with `sudo rm {self.file}`" if self.is_of_host else ""
 
 
 class EmergencyStopped(AccessDenied):

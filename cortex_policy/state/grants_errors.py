@@ -101,7 +101,7 @@ def unsafe_error(
     if _paths(doubts, UNKNOWN):
         advice.append(NAMESPACE_HINT)
     if commands:
-        advice.insert(0, f"mend it with `{' && '.join(commands)}`")
+        advice.insert(0, f"fix it with `{' && '.join(commands)}`")
     naming = (
         _hint_to_name_root(root, stranger) if stranger is not None and len(faults) == len(_paths(doubts, OWNER)) else ""
     )
@@ -148,7 +148,7 @@ def add_context(error: GrantError, root: Root, file: str, data: bytes | None) ->
         return error
     error.file = file
     if error.reason is GRANT_INVALID:
-        error.hint = f"mend `{file}`"
+        error.hint = f"fix `{file}`"
     if data is not None and len(data) <= MAX_BYTES:
         error.sha256 = sha256(data).hexdigest()
     return error

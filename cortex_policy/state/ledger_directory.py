@@ -52,7 +52,7 @@ def unsafe_directory_error(shown: str, status: os.stat_result) -> StateError:
     """Return the error for a directory of state that is not ours alone."""
     if status.st_uid != os.geteuid():
         return _foreign_owner_error(shown, status.st_uid)
-    return state_error(f"`{shown}` is open to others", f"mend it with `chmod 700 {quote(shown)}`")
+    return state_error(f"`{shown}` is open to others", f"fix it with `chmod 700 {quote(shown)}`")
 
 
 def _foreign_owner_error(shown: str, owner: int) -> StateError:

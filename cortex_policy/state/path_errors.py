@@ -32,7 +32,7 @@ def process_link_fault(link: str, device: int) -> str:
     try:
         return f"`{link}` is a link inside /proc" if _is_proc(device) else ""
     except OSError:
-        return "nobody can tell whether a link on its way is one of a process: mount /proc"
+        return "it is unknown whether a link on its way is one of a process: mount /proc"
 
 
 def _is_proc(device: int) -> bool:

@@ -191,7 +191,7 @@ class _PathWalk:
             self._enter("..")
             status = os.fstat(self._here)
             if (status.st_dev, status.st_ino) != self._trail[-1][1]:
-                message = "a directory on its way was moved meanwhile"
+                message = "a directory on its way was moved in between"
                 raise UnresolvablePath(message)
 
     def _visit(self, part: str) -> None:

@@ -30,7 +30,7 @@ def explain_trust_problems(
     """
     found: list[tuple[str, str]] = []
     if not is_owner_known(status.st_uid):
-        found.append((UNKNOWN, "has an owner whom this user namespace cannot tell from others"))
+        found.append((UNKNOWN, "has an owner that this user namespace cannot distinguish from others"))
     elif status.st_uid not in owners:
         found.append((OWNER, f"belongs to user {status.st_uid}"))
     if not (is_sticky_safe and status.st_mode & stat.S_ISVTX):  # there others add names, and touch none of theirs

@@ -264,7 +264,7 @@ def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -
     except MalformedError as error:
         from cortex_policy.state.settings_errors import invalid_error  # noqa: PLC0415 - only a failure needs it
 
-        raise invalid_error(file, str(error), f"mend `{file}`") from None
+        raise invalid_error(file, str(error), f"fix `{file}`") from None
     locked = values.pop(LOCKED, []) if place == SYSTEM else []
     if place == PROJECT and not asks_all:
         values = {name: value for name, value in values.items() if not name.startswith(_VALIDATION)}

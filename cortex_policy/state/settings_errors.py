@@ -30,11 +30,11 @@ def unsafe_settings_error(path: str, status: os.stat_result, found: "list[tuple[
     """Return the error for a file or directory that another could have written."""
     for kind, sentence in found:
         owner = 0 if path.startswith("/etc/") else os.geteuid()
-        cures = {OWNER: f"mend it with `chown {owner} {quote(path)}`", UNKNOWN: NAMESPACE_HINT}
-        return invalid_error(path, f"it {sentence}", cures.get(kind, f"mend it with `chmod go-w {quote(path)}`"))
+        cures = {OWNER: f"fix it with `chown {owner} {quote(path)}`", UNKNOWN: NAMESPACE_HINT}
+        return invalid_error(path, f"it {sentence}", cures.get(kind, f"fix it with `chmod go-w {quote(path)}`"))
     if stat.S_ISREG(status.st_mode):
         command = copy_command(path)
-        cure = f"mend it with `{command}`" if command else f"put a file of its own at `{path}`"
+        cure = f"fix it with `{command}`" if command else f"put a file of its own at `{path}`"
         return invalid_error(path, "it has more than one link", cure)
     return invalid_error(path, "it is not a regular file", f"put a real file at `{path}`, or remove what is there")
 
@@ -56,7 +56,7 @@ def wrong_key_error(place: str, file: str, name: str, value: object) -> GrantErr
         is_misplaced_lock = name == LOCKED
         if is_misplaced_lock:
             return invalid_error(file, f"`{LOCKED}` stands in the system's file alone", f"remove it from `{file}`")
-        return invalid_error(file, f"there is no setting `{name}`", known_name_hint(name, _names_at(place)))
+        return invalid_error(file, f"unknown setting `{name}`", known_name_hint(name, _names_at(place)))
     if place not in setting.places:
         where = ", ".join(setting.places)
         return invalid_error(file, f"`{name}` cannot be set by the {place}", f"it can be set by: {where}")

@@ -116,7 +116,7 @@ def _mismatch_error(stamp: Stamp | None, grant_id: str, root: Root) -> GrantErro
     if stamp is None:
         why, first = "there is no stamp, and the setting `stamp` requires one", ""
     else:
-        why = f"`{grant_id}` is not as it was stamped in version {stamp.version}"
+        why = f"`{grant_id}` does not match its stamp in version {stamp.version}"
         first = f"looks at `cortex-policy show {grant_id}{root_option(root)}`, then "
     return GrantError(STAMP_MISMATCH, why, f"an operator {first}accepts the grants with `{command}`")
 

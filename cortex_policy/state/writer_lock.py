@@ -113,7 +113,7 @@ def check_not_replaced(directory: PolicyDirectory) -> None:
             os.close(descriptor)
         if (status.st_dev, status.st_ino) == directory.identities[0]:
             return
-    raise NotDoneError(f"`{path}` was replaced meanwhile", "try again")
+    raise NotDoneError(f"`{path}` was replaced in between", "try again")
 
 
 def _open_lock_file(policy: PolicyDirectory) -> int:

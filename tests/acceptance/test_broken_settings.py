@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.command import result_of as run
 
-SAID = "there is no setting `bogus`"
+SAID = "unknown setting `bogus`"
 
 
 @pytest.fixture(autouse=True)

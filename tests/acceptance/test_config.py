@@ -81,7 +81,7 @@ def test_settings_that_cannot_be_believed_are_27(mine: Path, monkeypatch: pytest
     for words in (("config", "list"), ("config", "set", "stamp", "off"), ("check", "git", "tree"), ("rate", "show")):
         done = run(*words)
         assert (done.returncode, words) == (27, words)
-        assert "no setting `x`" in done.stderr
+        assert "unknown setting `x`" in done.stderr
 
 
 def test_the_editor_that_is_set_wins_over_those_of_the_shell(mine: Path) -> None:

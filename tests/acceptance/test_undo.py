@@ -179,7 +179,7 @@ def test_a_history_that_others_can_write_is_told(written: Path) -> None:
     (written / ".cortex" / "policy" / "history").chmod(0o777)
     for words in (["log"], ["show", "git", "--at", "1"]):
         assert "warning: `" in (said := run(*words).stderr)
-        assert "history` is writable by everyone\nhint: mend it with `chmod go-w " in said
+        assert "history` is writable by everyone\nhint: fix it with `chmod go-w " in said
     assert "writable by everyone" in json.loads(run("show", "git", "--at", "1", "--json").stdout)["warning"]
     run("undo", "--allow-widening", code=22)
 

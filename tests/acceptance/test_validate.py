@@ -116,7 +116,7 @@ def test_several_formats_come_from_one_run(root: Path) -> None:
         (["--output", "json=a", "--output", "sarif=a"], "is named once"),
         (["--output", "json="], "is named once"),
         (["--select", "scope-ded"], "did you mean `scope-dead`"),
-        (["--ignore", "x"], "there is no rule `x`"),
+        (["--ignore", "x"], "unknown rule `x`"),
         (["-", "-"], "can be read once"),
         (["-", "--fix"], "standard input cannot be fixed"),
         (["--nope"], "no such option"),
@@ -206,7 +206,7 @@ def test_outside_of_any_root_there_is_nothing_to_validate(tmp_path: Path, monkey
     """Which is no success."""
     monkeypatch.chdir(tmp_path)
     assert "no policy root" in run(code=25).stderr
-    assert ".: error: there is no grant in it [file-missing]" in run(".", code=1).stdout
+    assert ".: error: it holds no grant [file-missing]" in run(".", code=1).stdout
 
 
 @pytest.mark.usefixtures("root")

@@ -166,7 +166,7 @@ def test_a_root_that_a_link_leads_to_by_now_is_not_written(theirs: Root, root: P
         lambda: write_first_cases(inner, "git"),
         lambda: emergency_stop.resume_root(inner),
     ):
-        with pytest.raises(NotDoneError, match="was replaced meanwhile"):
+        with pytest.raises(NotDoneError, match="was replaced in between"):
             write()
     assert {path: path.lstat().st_mtime_ns for path in root.rglob("*")} == before
 

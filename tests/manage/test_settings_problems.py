@@ -38,13 +38,13 @@ def told() -> list[Problem]:
 @pytest.mark.parametrize(
     ("text", "place", "why"),
     [
-        ("bogus = 1\n", (1, 1, 6), "there is no setting `bogus`"),
+        ("bogus = 1\n", (1, 1, 6), "unknown setting `bogus`"),
         ("# mine\n\n[audit]\n  keep = '5'\n", (4, 3, 7), "`audit.keep` is the text `5`"),
         ("audit.keep = '5'\n", (1, 1, 11), "`audit.keep` is the text `5`"),
-        ("[bogus]\n", (1, 2, 7), "there is no setting `bogus`"),
+        ("[bogus]\n", (1, 2, 7), "unknown setting `bogus`"),
         ("editor = 'vi'\nsensitive = ask\n", (2, 13, 14), "it is not TOML"),
         ("stamp = [\n", (1, 1, 1), "it is not TOML"),
-        ("'a b' = 1\n", (1, 1, 1), "there is no setting `a b`"),
+        ("'a b' = 1\n", (1, 1, 1), "unknown setting `a b`"),
     ],
 )
 def test_a_file_of_the_user_is_an_error_at_its_line(
@@ -71,7 +71,7 @@ def test_a_file_that_others_can_write_is_an_error_with_its_cure(config: Path) ->
     assert told() == []
     config.parent.chmod(0o777)
     (one,) = told()
-    assert one.hint == f"mend it with `chmod go-w {config.parent}`"
+    assert one.hint == f"fix it with `chmod go-w {config.parent}`"
 
 
 @pytest.mark.parametrize(("name", "value"), [("CORTEX_POLICY_BOGUS", "1"), ("CORTEX_AUDIT_LOG", "here")])
@@ -107,7 +107,7 @@ def test_what_concerns_validate_alone_stops_no_check(config: Path) -> None:
     assert settings_error(str(Path.cwd())) is None
     assert [one.line for one in told()] == [2]
     config.write_text("bogus = 1\n")
-    warning = f"settings invalid: `{config}`: there is no setting `bogus`; every check answers 27; the settings are "
+    warning = f"settings invalid: `{config}`: unknown setting `bogus`; every check answers 27; the settings are "
     (found,) = settings_warnings([str(Path.cwd())] * 2)
     assert found.startswith(warning)
 

@@ -289,7 +289,7 @@ def test_a_stamp_that_others_can_write_is_shown_with_a_warning(stamped: Root) ->
     for command in ("show", "verify"):
         shown = run(command)
         assert shown.returncode == 0
-        assert f"warning: {said}\nhint: mend it with `chmod go-w {file.parent} {file}`\n" in shown.stderr
+        assert f"warning: {said}\nhint: fix it with `chmod go-w {file.parent} {file}`\n" in shown.stderr
         assert json.loads(run(command, "--json").stdout)["warning"] == said
     grant_file(stamped, "git").write_text("{}")
     assert run("write").returncode == 0

@@ -248,7 +248,7 @@ def test_a_file_of_another_user_is_refused(log: Path, own: Path) -> None:
     os.removexattr(log, "system.posix_acl_access")
     os.chown(log, 0, 4711)
     log.chmod(0o660)
-    assert _opening(log).hint == f"mend it with `chmod go-w {log}`"
+    assert _opening(log).hint == f"fix it with `chmod go-w {log}`"
 
 
 def _opening(log: Path) -> AuditLogError:

@@ -43,7 +43,7 @@ def test_only_the_owners_own_group_may_write(own: Path) -> None:
     os.chown(file, CALLER, STRANGER)
     error = refused(lambda: read_grant(Root(str(own), named=True), "git"))
     assert (error.exit_code, error.detail) == (22, f"`{file}` is writable by group {STRANGER}")
-    assert error.hint == f"mend it with `chmod go-w {file}`"
+    assert error.hint == f"fix it with `chmod go-w {file}`"
 
 
 def test_a_stranger_may_own_a_root_that_is_named_and_none_that_is_found(own: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_stranger_may_own_a_root_that_is_named_and_none_that_is_found(own: Pat
     error = refused(lambda: read_grant(Root(str(own), named=False), "git"))
     assert error.exit_code == 22
     naming = f"if user {STRANGER} may say what is allowed, name the root with `--root {own}` or CORTEX_POLICY_ROOT; "
-    assert error.hint.startswith(f"{naming}else mend it with `chown {CALLER} {own} {own}/.cortex ")
+    assert error.hint.startswith(f"{naming}else fix it with `chown {CALLER} {own} {own}/.cortex ")
     os.chown(own, CALLER, CALLER)
     assert refused(lambda: read_grant(Root(str(own), named=True), "git")).exit_code == 22
 
@@ -115,7 +115,7 @@ def test_what_is_wrong_is_told_at_once_and_mended_by_one_command(root: Path, kin
     assert f"`{file}` " in error.detail
     assert f"chmod go-w {tools}" in error.hint
     if kind.startswith(("link", "hard")):
-        command = error.hint.removeprefix("mend it with `").removesuffix("`")
+        command = error.hint.removeprefix("fix it with `").removesuffix("`")
         subprocess.run(["sh", "-c", command], check=True)
         assert read_grant(found, "git")
     else:

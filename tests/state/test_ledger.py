@@ -227,7 +227,7 @@ def test_a_state_directory_open_to_others_is_refused(book: Ledger, state: Path) 
     state.chmod(0o755)
     with pytest.raises(StateError) as caught:
         book.take("t", "a", 1)
-    assert caught.value.hint == f"mend it with `chmod 700 {state}`"
+    assert caught.value.hint == f"fix it with `chmod 700 {state}`"
 
 
 @pytest.mark.parametrize("kind", ["directory", "closed directory", "link", "file"])

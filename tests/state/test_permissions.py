@@ -232,7 +232,7 @@ def test_owners_that_a_user_namespace_cannot_tell_apart_are_not_trusted(root: Pa
     os.chown(root, 4711, 4711)
     os.chown(root / ".cortex/policy/tools/git.json", 4712, 4712)
     done = in_namespace(ASK, str(root))
-    assert "git.json` has an owner whom this user namespace cannot tell from others" in done.stderr
+    assert "git.json` has an owner that this user namespace cannot distinguish from others" in done.stderr
     assert "chown" not in done.stderr
 
 

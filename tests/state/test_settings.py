@@ -192,12 +192,12 @@ def test_a_directory_behind_a_link_is_not_believed(root: Path, tmp_path: Path, f
 @pytest.mark.parametrize(
     ("text", "why", "hint"),
     [
-        ("sensitive = ", "not TOML", "mend"), ("sensitve = 'ask'", "no setting `sensitve`", "did you mean `sensitive`?"),
+        ("sensitive = ", "not TOML", "fix"), ("sensitve = 'ask'", "unknown setting `sensitve`", "did you mean `sensitive`?"),
         ("sensitive = 'no'", "`sensitive` is `no`", "it must be `allow`, `ask` or `deny`"),
         ("require_path = 'true'", "`require_path` is the text `true`", "true or false"), ("require_path = 1", "`require_path` is `1`", "true or false"),
         ("stamp = true", "`stamp` is `true`", "`off` or `require`"), ("sensitive = ['ask']", "`sensitive` is a list", "`deny`"),
-        ("[sensitive]\nx = 1", "`sensitive` is a table", ""), ('"history.keep" = 1', 'no setting `"history.keep"`', ""),
-        ("[histroy]", "no setting `histroy`", ""), ("a = 1979-05-27", "no setting `a`", ""), ("\ufeff", "not TOML", ""), ("x = 1\n" * 20000, f"larger than {MAX_BYTES}", ""),
+        ("[sensitive]\nx = 1", "`sensitive` is a table", ""), ('"history.keep" = 1', 'unknown setting `"history.keep"`', ""),
+        ("[histroy]", "unknown setting `histroy`", ""), ("a = 1979-05-27", "unknown setting `a`", ""), ("\ufeff", "not TOML", ""), ("x = 1\n" * 20000, f"larger than {MAX_BYTES}", ""),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_what_to_do(root: Path, file: Path, text: str, why: str, hint: str) -> None:
@@ -326,7 +326,7 @@ def test_a_required_stamp_is_compared(root: Path, files: dict[str, Path]) -> Non
         stamp.write_stamp(Root(str(root), named=True))
         assert load_for_call("git")[1].stamp == "require"
     (policy / "tools/new.json").write_text(grant.read_text())
-    with pytest.raises(GrantError, match="`new` is not as it was stamped"):
+    with pytest.raises(GrantError, match="`new` does not match its stamp"):
         load_grant("new")
 
 

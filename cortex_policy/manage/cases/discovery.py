@@ -60,7 +60,7 @@ def find_case_files(words: tuple[str, ...], named: str | None) -> RunPlan:
 
 def _why_no_case_file(path: str) -> str:
     if os.path.isdir(path):
-        return "there is no case file in it"
+        return "it holds no case file"
     return "it is no case file" if os.path.exists(path) else "no such file or directory"
 
 

@@ -50,7 +50,7 @@ class FileTree(Value):
         directories, seen = self.all_directories(), set[str]()
         for path in ends:
             if path in directories or path in seen:
-                yield f"`{path}` stands there twice, or holds others"
+                yield f"`{path}` appears twice, or holds others"
             seen.add(path)
 
 

@@ -147,7 +147,7 @@ def require_content(root: Root, one: GrantChange, entry: HistoryEntry) -> None:
 def require_trusted_text(root: Root, grant_id: str, text: bytes) -> None:
     """Raise NotDoneError for a text that is not a grant, if another user can write the history."""
     if not (is_valid_grant(text) or history.is_owned_by_caller(root)):
-        hint = "whoever owns the history can bring it back"
+        hint = "the owner of the history can bring it back"
         raise NotDoneError(
             f"what the history has of `{grant_id}` is no grant, and another user could have written it", hint
         )

@@ -184,7 +184,7 @@ class DenialGrouper:
 
     def _add_without_grant(self, at: float, data: "dict[str, Any]", error: GrantError) -> None:
         if error.reason != GRANT_NOT_FOUND or not is_grant_id(data["grant"]) or not data["action"]:
-            why = "no grant can have this id" if error.reason == GRANT_NOT_FOUND else f"{error.reason.message}: mend it"
+            why = "no grant can have this id" if error.reason == GRANT_NOT_FOUND else f"{error.reason.message}: fix it"
             self._mark_unfixable(data, why)
             return
         scopes = _scopes_of_unresolved(data)

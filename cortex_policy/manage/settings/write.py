@@ -87,7 +87,7 @@ def find_setting(name: str) -> Setting:
     """Return a setting by its name; raise UsageError for an unknown name."""
     setting = BY_NAME.get(name)
     if setting is None:
-        raise UsageError(f"there is no setting `{name}`", known_name_hint(name, BY_NAME))
+        raise UsageError(f"unknown setting `{name}`", known_name_hint(name, BY_NAME))
     return setting
 
 

@@ -65,7 +65,7 @@ def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]",
 
         def look() -> None:
             if _read(directory, name) != old:
-                raise NotDoneError("it was changed meanwhile", "look at it, then try again")
+                raise NotDoneError("it has changed in between", "look at it, then try again")
 
         atomic_replace(directory, name, _apply_fixes(old, fix), look=look)
     finally:
@@ -76,7 +76,7 @@ def _apply_fixes(old: bytes, fix: "Callable[[bytes], bytes]") -> bytes:
     """Return the fixed bytes; raise NotDone if there is nothing to fix (any more)."""
     new = fix(old)
     if new == old:
-        raise NotDoneError("there is nothing to fix in it any more", "it was changed meanwhile: look at it")
+        raise NotDoneError("there is nothing to fix in it any more", "it has changed in between: look at it")
     return new
 
 

@@ -119,6 +119,6 @@ def _stamp_problems(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
     names = {target.id: target.shown for target, _ in looked}
     for grant_id in sorted({*digests, *stamp.grants, *stamp.pending}):
         if not stamp.accepts(grant_id, digests.get(grant_id)):
-            what = "is stamped, and is not there" if grant_id not in names else "is not as it was stamped"
+            what = "is stamped, and is not there" if grant_id not in names else "does not match its stamp"
             hint = f"look at the grants, then accept them with {command}"
             yield file_problem(names.get(grant_id, file), "stamp-differs", f"`{grant_id}` {what}", hint)

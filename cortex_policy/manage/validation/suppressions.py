@@ -106,7 +106,7 @@ class Suppressions:
             why = "others could change it, and `check` refuses that"
             self.problems.append(
                 file_problem(
-                    display_path(file), "file-unsafe", why, f"mend it with `chmod go-w {quote(display_path(file))}`"
+                    display_path(file), "file-unsafe", why, f"fix it with `chmod go-w {quote(display_path(file))}`"
                 )
             )
         values = decode_layer(PROJECT, file, data).values

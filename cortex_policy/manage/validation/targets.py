@@ -136,7 +136,7 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
         return [target for root in roots for target in _tools_targets(root)], tuple(roots)
     if not others:
         hint = "name another directory, or make a grant with `cortex-policy new ID`"
-        problems.append(file_problem(os.path.normpath(word), "file-missing", "there is no grant in it", hint))
+        problems.append(file_problem(os.path.normpath(word), "file-missing", "it holds no grant", hint))
     return [ValidationTarget(path, display_path(path), id=_grant_id(path)) for path in others], ()
 
 

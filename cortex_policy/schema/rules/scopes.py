@@ -67,7 +67,7 @@ def redundant_scopes(subject: "ParsedGrant") -> "Iterator[Finding]":
         wider = next((above for above in _parent_directories(prefix, lengths) if above in spelled), None)
         if wider is not None or prefix in seen:
             message = f"`{scopes[index]}` " + (
-                f"is covered by `{spelled[wider]}`" if wider is not None else "stands twice"
+                f"is covered by `{spelled[wider]}`" if wider is not None else "appears twice"
             )
             at = json_pointer("fsScope", index)
             yield Finding("scope-covered", message, "remove it: nothing changes", at, fix=Fix(at))

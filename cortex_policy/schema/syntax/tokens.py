@@ -111,7 +111,7 @@ class Tokenizer:
 
     def _note_odd_spaces(self, odd: re.Match[str]) -> None:
         name = f"U+{ord(odd[0][0]):04X}"
-        message, hint = f"{name} is not a blank of JSON", "write a space; a web page or an editor put it there"
+        message, hint = f"{name} is not whitespace in JSON", "write a space; a web page or an editor put it there"
         self.findings.add_repeated(name, "syntax-json", odd.span(), message, hint)
         self.position = odd.end()
 

@@ -86,8 +86,8 @@ def test_a_suppression_in_vain_is_noted(config: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("x", "not TOML"), ("[validate]\nselect = ['nope']", "no rule `nope`"), ("[validate]\nselect = 'key'", "must be"), ("editor = 'vi'", "cannot be set"),
-        ("[validate.suppress]\n'*' = 'key'", "must be"), ("[validate.suppress]\n'*' = ['keys']", "no rule `keys`"), ("[validate]\nx = 1", "no setting"),
+        ("x", "not TOML"), ("[validate]\nselect = ['nope']", "unknown rule `nope`"), ("[validate]\nselect = 'key'", "must be"), ("editor = 'vi'", "cannot be set"),
+        ("[validate.suppress]\n'*' = 'key'", "must be"), ("[validate.suppress]\n'*' = ['keys']", "unknown rule `keys`"), ("[validate]\nx = 1", "unknown setting"),
     ],
 )  # fmt: skip
 def test_settings_that_are_wrong_are_a_problem_like_others(config: Path, text: str, why: str) -> None:
@@ -123,7 +123,7 @@ def test_what_is_suppressed_is_not_repaired(config: Path) -> None:
 def test_an_unknown_code_is_usage_where_there_is_no_root(tmp_path: Path) -> None:
     """It is said before anything is looked at."""
     (tmp_path / "x.json").write_text("{}")
-    with pytest.raises(UsageError, match="no rule `nope`"):
+    with pytest.raises(UsageError, match="unknown rule `nope`"):
         look(str(tmp_path / "x.json"), wanted=RuleSelection(("nope",)))
 
 

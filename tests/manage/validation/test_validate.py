@@ -94,12 +94,12 @@ def test_modes_are_one_warning_with_the_command_that_mends_all(tools: Path) -> N
         path.chmod(path.stat().st_mode | 0o022)
     (one,) = look().problems
     assert (one.code, one.severity) == ("file-unsafe", "warning")
-    assert one.hint == "mend it with `chmod go-w .cortex/policy/tools .cortex/policy/tools/git.json`"
+    assert one.hint == "fix it with `chmod go-w .cortex/policy/tools .cortex/policy/tools/git.json`"
     for name in ("b", "c", "d"):
         (tools / f"{name}.json").write_text(json.dumps(SOUND | {"tool": name}))
         (tools / f"{name}.json").chmod(0o666)
     modes = [one for one in look().problems if one.code == "file-unsafe"]
-    assert [one.hint for one in modes] == ["mend it with `chmod -R go-w .cortex`"]
+    assert [one.hint for one in modes] == ["fix it with `chmod -R go-w .cortex`"]
     assert "and 2 more" in modes[0].message
     assert os.system(modes[0].hint.split("`")[1]) == 0  # noqa: S605 - it is what an operator types
     assert "file-unsafe" not in {one.code for one in look().problems}
@@ -110,7 +110,7 @@ def test_owners_are_told_with_the_command_that_mends_them(own: Path, monkeypatch
     monkeypatch.chdir(own)
     os.chown(own / ".cortex/policy/tools/git.json", 4321, 4321)
     (one,) = [one for one in look(root=str(own)).problems if one.code == "file-unsafe"]
-    assert one.hint == f"mend it with `chown {os.geteuid()} .cortex/policy/tools/git.json`"
+    assert one.hint == f"fix it with `chown {os.geteuid()} .cortex/policy/tools/git.json`"
 
 
 def test_what_is_read_by_nobody_is_told(tools: Path) -> None:
@@ -347,7 +347,7 @@ def test_a_checkout_of_another_user_is_refused_where_the_root_is_not_named(
     monkeypatch.chdir(own)
     (one,) = [one for one in look().problems if one.code == "file-unsafe"]
     assert "is somebody else's, and `check` refuses that" in one.message
-    assert one.hint.startswith(f"name the root for `check`: `--root {own}`; or mend it with `chown -R ")
+    assert one.hint.startswith(f"name the root for `check`: `--root {own}`; or fix it with `chown -R ")
     report = look(root=str(own))
     assert "file-unsafe" not in {one.code for one in report.problems}
 

@@ -99,7 +99,7 @@ MARKS: dict[str, Expected] = {
     '{"a": ..., "b": 1}': [("json", 1, 7, "expecting a value, not `...`")],
     '{"a" * 1}': [("json", 1, 6, "expecting `:`, not `*`")],
     '{\\"a\\": 1}': [("json", 1, 2, 'expecting a key in double quotes, not `\\"a\\":`')],
-    '\xa0{\xa0"a": 1}': [("json", 1, 1, "U+00A0 is not a blank of JSON, and in 1 more place")],
+    '\xa0{\xa0"a": 1}': [("json", 1, 1, "U+00A0 is not whitespace in JSON, and in 1 more place")],
     '{"a": {{"b": 1}}}': [("json", 1, 8, "`{` opens nothing")],
     '{"a": "b": 1}}': [("json", 1, 7, "the `{` before the key `b` is missing")],
     '{"a": [1,2}': [("json", 1, 7, "`[` is never closed")],
