@@ -112,7 +112,7 @@ def verdicts() -> None:
         kind = ("memory", "file")[number % 2]
         with (
             patch("cortex_policy.state.memory_budgets.clock_gettime_ns", clock),
-            patch("cortex_policy.state.mapped_ledger.clock_gettime_ns", clock),
+            patch("cortex_policy.state.mapped_file.clock_gettime_ns", clock),
             patch("cortex_policy.state.ledger_ring.time.clock_gettime_ns", clock),
         ):
             budgets = MemoryBudgets() if kind == "memory" else FileBudgets((1, number + 2))

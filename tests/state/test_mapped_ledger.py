@@ -14,7 +14,7 @@ import pytest
 
 from cortex_policy import state as host
 from cortex_policy.core.model import StateError
-from cortex_policy.state import ledger, ledger_maintenance, ledger_ring, mapped_ledger
+from cortex_policy.state import ledger, ledger_maintenance, ledger_ring, mapped_file, mapped_ledger
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import BudgetKey
 from cortex_policy.state.mapped_ledger import FileBudgets
@@ -119,8 +119,8 @@ def test_a_file_that_was_renamed_away_is_noticed_within_a_second(
     (below,) = [path for path in state.iterdir() if path.is_dir()]
     below.rename(state / "away")
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 10, 9).consumed == 9
-    now = mapped_ledger.clock_gettime_ns(mapped_ledger.CLOCK)
-    monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda _: now + 1_100_000_000)
+    now = mapped_file.clock_gettime_ns(mapped_file.CLOCK)
+    monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now + 1_100_000_000)
     assert budgets.hit("t", "a", 10)
     assert not budgets.hit("t", "a", 10)
 
@@ -191,7 +191,7 @@ def test_a_signal_that_asks_in_the_middle_of_a_hit_is_not_answered_from_it(
                 budgets.hit("t", "a", 10)
         return time.clock_gettime_ns(host.CLOCK)
 
-    monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", interrupted)
+    monkeypatch.setattr(mapped_file, "clock_gettime_ns", interrupted)
     assert budgets.hit("t", "a", 10)
     assert said
     assert budgets.peek("t", "a", 10).used == 2
@@ -207,7 +207,7 @@ def test_what_a_signal_raises_in_the_middle_of_a_hit_is_what_the_caller_gets(
         raise kind
 
     with monkeypatch.context() as patched:
-        patched.setattr(mapped_ledger, "clock_gettime_ns", raised)
+        patched.setattr(mapped_file, "clock_gettime_ns", raised)
         with pytest.raises(RuntimeError if kind is StopIteration else kind):
             budgets.hit("t", "a", 10)
     assert [budgets.hit("t", "a", 3) for _ in range(3)] == [True, True, False]
@@ -254,7 +254,7 @@ def test_a_thread_that_asks_in_the_middle_of_a_hit_of_another_has_a_file_of_its_
     before = set(os.listdir("/proc/self/fd"))
     thread = Thread(target=work)
     thread.start()
-    monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", slow)
+    monkeypatch.setattr(mapped_file, "clock_gettime_ns", slow)
     admitted.append(budgets.hit("t", "a", 3))
     thread.join()
     assert sum(admitted) == 2
@@ -285,13 +285,13 @@ def test_slots_of_several_hits_answer_as_those_of_one_process_do(
     budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Above the largest exact limit a mapped hit is what `take` would be, whatever the limit becomes: never one more."""
-    for module in (ledger_ring, mapped_ledger):
+    for module in (ledger_ring, mapped_file):
         monkeypatch.setattr(module, "EXACT_LIMIT", 20)
         monkeypatch.setattr(module, "COARSE_SLOTS", 8)
     now = time.clock_gettime_ns(host.CLOCK)
-    monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda _: now)
+    monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now)
     monkeypatch.setattr(ledger_ring, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
-    monkeypatch.setattr(mapped_ledger, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
+    monkeypatch.setattr(mapped_file, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
     chance, other, admitted = random.Random(3), Ledger((3, 4), find_state_directory()), list[int]()  # noqa: S311
     for number in range(6000):
         now += chance.choice((1_000_000, 50_000_000, 400_000_000))
@@ -307,8 +307,8 @@ def test_slots_of_several_hits_answer_as_those_of_one_process_do(
 def test_hits_of_all_who_ask_are_those_of_an_exact_log(budgets: FileBudgets, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever looked ahead how many hits fit, and whatever limit each asks."""
     now = time.clock_gettime_ns(host.CLOCK)
-    monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda _: now)
-    for module in (ledger_ring, mapped_ledger):
+    monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now)
+    for module in (ledger_ring, mapped_file):
         monkeypatch.setattr(module, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
     chance, file, log, admitted = random.Random(14), Ledger(ROOT, find_state_directory()), list[int](), 0  # noqa: S311
     askers = [budgets.hit, FileBudgets(ROOT).hit, lambda *asked: file.take(*asked).consumed == 1]
@@ -332,8 +332,8 @@ def test_a_head_that_went_back_by_whole_turns_lets_no_more_hits_pass(
     """What a mapped file said of hits ahead was of the head before."""
     clock, limit = time.clock_gettime_ns(host.CLOCK), 30
     now = clock - 300_000_000_000
-    monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda _: now)
-    for module in (ledger_ring, mapped_ledger):
+    monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda _: now)
+    for module in (ledger_ring, mapped_file):
         monkeypatch.setattr(module, "now_ticks", lambda: now >> ledger_ring.TICK_BITS)
     for cost in (30, 30, 30, 30, 17):
         assert budgets.take("t", "turns", limit, cost).consumed == cost

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from cortex_policy import state as host
-from cortex_policy.state import ledger, ledger_maintenance, ledger_ring, mapped_ledger, memory_budgets
+from cortex_policy.state import ledger, ledger_maintenance, ledger_ring, mapped_file, memory_budgets
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS
@@ -58,7 +58,7 @@ class Budgets(RuleBasedStateMachine):
         super().__init__()
         self.patches = pytest.MonkeyPatch()
         self.now = 50_000_000
-        for module in (rings.time, mapped_ledger, memory_budgets):
+        for module in (rings.time, mapped_file, memory_budgets):
             self.patches.setattr(module, "clock_gettime_ns", lambda _: self.now << TICK_BITS)
         self.logs = {"tree": Log(), "search": Log()}
         self.askers: list[Ledger | MemoryBudgets] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state import mapped_ledger
+from cortex_policy.state import mapped_file
 
 WINDOW = 60_000_000_000
 _RECORD = struct.Struct("=6q")
@@ -28,8 +28,8 @@ def now() -> int:
 def hasten(speed: int) -> None:
     """Let time run faster for this process and those it forks, so that windows slide and files fall idle all the time."""
     _speed[0] = speed
-    rings.now_ticks = mapped_ledger.now_ticks = lambda: now() >> rings.TICK_BITS
-    mapped_ledger.clock_gettime_ns = lambda _: now()
+    rings.now_ticks = mapped_file.now_ticks = lambda: now() >> rings.TICK_BITS
+    mapped_file.clock_gettime_ns = lambda _: now()
 
 
 DROPPED = -1

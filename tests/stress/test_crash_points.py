@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from processes import ALLOWED, DENIED, UNKNOWN, Death, DeathByDeath, answer, in_child
 
-from cortex_policy.state import boot_id, ledger_maintenance, mapped_ledger
+from cortex_policy.state import boot_id, ledger_maintenance, mapped_file
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger, open_state
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetKey
@@ -180,9 +180,7 @@ def test_a_sweep_that_dies_hurts_neither_idle_budgets_nor_live_ones() -> None:
         past(idle, *[1] * LIMIT)
         for service in services:
             files = {tool: service._map_file(tool, "a") for tool in (idle, live)}
-            service._kept = {
-                tool: {"a": (mapped_ledger._start_hits(file), file)} for tool, file in files.items() if file
-            }
+            service._kept = {tool: {"a": (mapped_file.start_hits(file), file)} for tool, file in files.items() if file}
         death.die()
         assert drained(idle, services).count(ALLOWED) == LIMIT
         assert drained(live, services).count(ALLOWED) == LIMIT - 2
@@ -218,7 +216,7 @@ def test_a_service_that_dies_between_its_stores_is_counted_or_not(at: int) -> No
         file, death = service._map_file(tool, "a"), Death(at)
         assert file is not None
         file.words, file.slots = Store(file.words, death), Store(file.slots, death)  # type: ignore[assignment]
-        service._kept[tool]["a"] = mapped_ledger._start_hits(file), file
+        service._kept[tool]["a"] = mapped_file.start_hits(file), file
         return service.hit(tool, "a", LIMIT) and service.hit(tool, "a", LIMIT)
 
     assert in_child(work) == (ALLOWED if at > 3 else -9)

@@ -10,7 +10,7 @@ from processes import ended, start
 from run import stress
 
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state import mapped_ledger
+from cortex_policy.state import mapped_file
 from cortex_policy.state.ledger import Ledger
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
@@ -133,11 +133,11 @@ def test_the_checker_of_evidence_sees_one_too_many() -> None:
 @pytest.mark.parametrize("speed", [pytest.param(1, marks=pytest.mark.storm), 100])
 def test_a_short_stress_admits_nothing_over_the_limit(capfd: pytest.CaptureFixture[str], speed: int) -> None:
     """The run that is made by hand for ten minutes, for seconds; once with windows that are short too."""
-    environment, clocks = dict(os.environ), (rings.now_ticks, mapped_ledger.now_ticks, mapped_ledger.clock_gettime_ns)
+    environment, clocks = dict(os.environ), (rings.now_ticks, mapped_file.now_ticks, mapped_file.clock_gettime_ns)
     try:
         numbers, wrong = stress(6, seed=3, speed=speed, kills=4)
     finally:
-        rings.now_ticks, mapped_ledger.now_ticks, mapped_ledger.clock_gettime_ns = clocks
+        rings.now_ticks, mapped_file.now_ticks, mapped_file.clock_gettime_ns = clocks
         os.environ.clear()
         os.environ.update(environment)
     assert wrong == []

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from processes import ALLOWED, DENIED, UNKNOWN, answer, in_child, start
 
-from cortex_policy.state import boot_id, ledger, ledger_maintenance, ledger_ring, mapped_ledger
+from cortex_policy.state import boot_id, ledger, ledger_maintenance, ledger_ring, mapped_file
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger, open_state
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetKey
@@ -77,11 +77,11 @@ def budget(tmp_path: Path, state: Path) -> Budget:
 
 def later(monkeypatch: pytest.MonkeyPatch, windows: float = 1) -> None:
     """Move the time of this process."""
-    ticks, clock = rings.now_ticks, mapped_ledger.clock_gettime_ns
+    ticks, clock = rings.now_ticks, mapped_file.clock_gettime_ns
     shift = int(windows * WINDOW_TICKS) + 1
     monkeypatch.setattr(rings, "now_ticks", lambda: ticks() + shift)
-    monkeypatch.setattr(mapped_ledger, "now_ticks", lambda: ticks() + shift)
-    monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda which: clock(which) + (shift << rings.TICK_BITS))
+    monkeypatch.setattr(mapped_file, "now_ticks", lambda: ticks() + shift)
+    monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda which: clock(which) + (shift << rings.TICK_BITS))
 
 
 KINDS = ("symlink", "dangling", "directory", "fifo", "socket", "hard link", "other user")

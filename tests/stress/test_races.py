@@ -17,7 +17,7 @@ from processes import ALLOWED, UNKNOWN, answer, ended, in_child, start
 
 from cortex_policy import state as host
 from cortex_policy.core.model import StateError
-from cortex_policy.state import boot_id, ledger, ledger_directory, ledger_maintenance, mapped_ledger
+from cortex_policy.state import boot_id, ledger, ledger_directory, ledger_maintenance, mapped_file, mapped_ledger
 from cortex_policy.state import ledger_ring as rings
 from cortex_policy.state.ledger import Ledger, open_state
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetKey
@@ -107,7 +107,7 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
         try:
             file = other._map_file("t", "a")
             if file is not None:
-                other._kept = {"t": {"a": (mapped_ledger._start_hits(file), file)}}
+                other._kept = {"t": {"a": (mapped_file.start_hits(file), file)}}
         finally:
             closed(*args)
 
@@ -287,8 +287,8 @@ def test_a_service_looks_for_its_file_once_in_a_window(state: Path, monkeypatch:
     else:
         file_of(state, "t").unlink()
     assert in_child(lambda: Ledger(ROOT, find_state_directory()).take("t", "a", 30)) == ALLOWED
-    clock = mapped_ledger.clock_gettime_ns
-    monkeypatch.setattr(mapped_ledger, "clock_gettime_ns", lambda which: clock(which) + 60_100_000_000)
+    clock = mapped_file.clock_gettime_ns
+    monkeypatch.setattr(mapped_file, "clock_gettime_ns", lambda which: clock(which) + 60_100_000_000)
     assert service.hit("t", "a", 30)
     assert Ledger(ROOT, find_state_directory()).peek("t", "a", 30).used == 2
 
