@@ -11,8 +11,8 @@ from cortex_policy.core.model import (
     RATE_LIMITED,
     UsageError,
 )
-from cortex_policy.core.operator_commands import approval_hint, missing_scopes, set_command, with_root
-from cortex_policy.core.text import escape, escape_json, join_words, one_line
+from cortex_policy.core.operator_commands import append_root_option, approval_hint, scopes_to_add, set_command
+from cortex_policy.core.text import escape_json, escape_output, join_words, message_line
 
 _MAX_COMPARED = 20  # paths of a call
 
@@ -38,10 +38,10 @@ def render(outcome: "CallOutcome") -> Output:
     if outcome.is_silent:
         return Output(code)
     if outcome.call.json:
-        return Output(code, json_line(outcome) + "\n")
+        return Output(code, outcome_json_line(outcome) + "\n")
     remedy = hint(outcome)
     lines = [headline(outcome), *([f"hint: {remedy}"] if remedy else [])]
-    text = escape("".join(f"{one_line(line)}\n" for line in lines))
+    text = escape_output("".join(f"{message_line(line)}\n" for line in lines))
     return Output(code, out=text) if outcome.decision else Output(code, err=text)
 
 
@@ -107,7 +107,7 @@ def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) ->
         return "name a path that can be followed: an absolute one, or from a directory that exists"
     if any(place.protected_reason for place, _ in decision.paths):
         return "no grant lets its tool touch what governs it"
-    allowing = _command(call, "add-scope", missing_scopes(grant, decision))
+    allowing = _command(call, "add-scope", scopes_to_add(grant, decision))
     scopes = [scope for scope in grant.fs_scope if normalize_scope(scope) is not None]
     if scopes:
         what = "allowed" if decision.paths else "give a path"
@@ -141,7 +141,7 @@ def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
 
 def _command(call: "Call", option: str, words: list[str]) -> str:
     """Return a phrase with the command that would allow these words, '' if no command can."""
-    command = with_root(set_command(call.grant, option, words), call.root)
+    command = append_root_option(set_command(call.grant, option, words), call.root)
     return f"allows it with `{command}`" if command else ""
 
 
@@ -153,7 +153,7 @@ def _rate_hint(decision: "Decision") -> str:
     return f"a call fits in {seconds:.1f} seconds; wait for it with `--wait {int(seconds) + 1}`"
 
 
-def json_line(outcome: "CallOutcome", **more: object) -> str:
+def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:
     """Return the answer as one line of JSON: the members every answer has, then `more`."""
     from cortex_policy.core.json_text import json_text  # noqa: PLC0415 - most answers are for people
 

@@ -11,7 +11,7 @@ from cortex_policy.cli.exit_codes import DECIDING
 from cortex_policy.cli.exit_guard import run_guarded
 from cortex_policy.cli.help import Command, DecisionCommand, Group
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import one_line
+from cortex_policy.core.text import message_line
 from cortex_policy.render import render
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ COMMANDS = {
     "undo": ("undo", "undo"),
     "validate": ("validate", "validate"),
     "rule": ("rule", "rule"),
-    "test": ("test", "cases"),
+    "test": ("test", "run_test_cases"),
     "replay": ("replay", "replay"),
     "suggest": ("suggest", "suggest"),
     "stop": ("stop", "stop"),
@@ -115,22 +115,22 @@ def run_typer(words: list[str]) -> int:
     for name in [name for name in os.environ if name.startswith("_") and "COMPLETE" in name]:
         del os.environ[name]  # they would make Typer print a completion script and exit 0
     noted: list[bool] = []
-    return run_guarded(lambda: _invoke(words, noted), lambda: is_deciding(words) or any(noted))
+    return run_guarded(lambda: _invoke(words, noted), lambda: is_decision_command(words) or any(noted))
 
 
-def is_deciding(words: list[str]) -> bool:
+def is_decision_command(words: list[str]) -> bool:
     """Return whether the exit code of this command line is a decision."""
     return bool(words) and words[0] in DECIDING
 
 
 def _invoke(words: list[str], noted: list[bool]) -> int:
     command = typer.main.get_command(build_app(words[:1] if words and words[0] in COMMANDS else COMMANDS))
-    if is_deciding(words) and words[1:] == ["--help"]:
+    if is_decision_command(words) and words[1:] == ["--help"]:
         context = typer.Context(command, info_name=PROGRAM)
         deciding = command.get_command(context, words[0])  # type: ignore[attr-defined]
         typer.echo(deciding.get_help(typer.Context(deciding, info_name=words[0], parent=context)))
         return 0
-    if is_deciding(words) and words[1:] == ["--version"]:
+    if is_decision_command(words) and words[1:] == ["--version"]:
         words = ["--version"]
     if words[:1] in (["--help"], ["--version"]) and words[1:]:  # else a wrapper's `"$@"` could make a call a 0
         typer.echo(f"{PROGRAM}: use {words[0]} on its own\nhint: see `{PROGRAM} --help`", err=True)
@@ -145,7 +145,7 @@ def _invoke(words: list[str], noted: list[bool]) -> int:
 
 def _print_usage_error(words: list[str], error: Any) -> None:
     """Print a usage error in the format asked for: programs read the output of `check` too."""
-    if not is_deciding(words) or not _OUTPUT_OPTIONS.intersection(words):
+    if not is_decision_command(words) or not _OUTPUT_OPTIONS.intersection(words):
         typer.echo(_usage_error_text(error, words), err=True)
     elif "--json" in words and not {"-q", "--quiet"}.intersection(words):
         from cortex_policy.check import Call, CallOutcome  # noqa: PLC0415 - only an error of a decision needs it
@@ -163,6 +163,6 @@ def _usage_error_text(error: Any, words: list[str]) -> str:
         message = f"{error.message}. Did you mean {', '.join(map(repr, near))}?"
     context = error.ctx
     # an option without its value has lost its command
-    command = context.command_path if context is not None else " ".join([PROGRAM, *words[: is_deciding(words)]])
+    command = context.command_path if context is not None else " ".join([PROGRAM, *words[: is_decision_command(words)]])
     message = " ".join(message.split()).removesuffix(".")
-    return f"{command}: {one_line(message[:1].lower() + message[1:])}\nhint: see `{command} --help`"
+    return f"{command}: {message_line(message[:1].lower() + message[1:])}\nhint: see `{command} --help`"

@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.output.diff import diff_to_json, print_diff, widens
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.prompts import ask_widening, ask_yes_no
-from cortex_policy.core.text import escape, printable
+from cortex_policy.core.text import escape_output, printable
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.state.writer_lock import NotDoneError
 
@@ -95,7 +95,7 @@ def print_preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
     if json:
         print_result(planned, "", json=True, root=root)
     elif planned.diff:
-        print_text(planned.diff)
+        print_grant_text(planned.diff)
         found = PolicyDiff((planned.change,), 0, ())
         print_diff(found)
         _print_impact(root, found)
@@ -103,9 +103,9 @@ def print_preview(root: "Root", planned: "WriteResult", *, json: bool) -> None:
         typer.echo(printable(f"nothing to do: `{planned.change.name}` has these values already"))
 
 
-def print_text(text: str) -> None:
+def print_grant_text(text: str) -> None:
     """Print lines of a grant."""
-    typer.echo(escape(text), nl=False)  # here, since Typer drops colours in a pipe instead of showing them
+    typer.echo(escape_output(text), nl=False)  # here, since Typer drops colours in a pipe instead of showing them
 
 
 def version_text(version: int | None) -> str:

@@ -6,7 +6,7 @@ import sys
 
 from cortex_policy.cli.streams import open_streams, stdout_error
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.core.text import one_line, os_error_text
+from cortex_policy.core.text import message_line, os_error_text
 from cortex_policy.state.writer_lock import NOT_DONE
 
 TYPE_CHECKING = False
@@ -39,5 +39,5 @@ def run_guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = la
 
 def print_error(error: CortexPolicyError) -> None:
     """Print an error and its hint."""
-    hint = f"hint: {one_line(error.hint)}\n" if error.hint else ""
-    sys.stderr.write(f"cortex-policy: {one_line(str(error))}\n{hint}")
+    hint = f"hint: {message_line(error.hint)}\n" if error.hint else ""
+    sys.stderr.write(f"cortex-policy: {message_line(str(error))}\n{hint}")

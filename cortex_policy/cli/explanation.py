@@ -6,9 +6,9 @@ from textwrap import wrap
 
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, RuleStep
-from cortex_policy.core.text import escape, join_words, one_line, printable, truncate
+from cortex_policy.core.text import escape_output, join_words, message_line, printable, truncate
 from cortex_policy.manage.explain import explain_call
-from cortex_policy.render import Output, headline, json_line, render
+from cortex_policy.render import Output, headline, outcome_json_line, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,10 +34,10 @@ def render_explanation(outcome: "CallOutcome") -> Output:
         return render(outcome)
     explained = explain_call(outcome)
     if call.json:
-        return Output(code, json_line(outcome, explanation=_explanation_to_json(explained)) + "\n")
+        return Output(code, outcome_json_line(outcome, explanation=_explanation_to_json(explained)) + "\n")
     is_out = call.command == "explain" or bool(outcome.decision)
     is_coloured = os.isatty(1 if is_out else 2) and not os.environ.get("NO_COLOR")
-    head = [one_line(headline(outcome)), *_decision_lines(explained, outcome)]
+    head = [message_line(headline(outcome)), *_decision_lines(explained, outcome)]
     rows = [line for step in explained.explanation.steps for line in _step_lines(step, is_coloured=is_coloured)]
     more = [
         line
@@ -79,7 +79,10 @@ def _hanging_indent(head: str, text: str, end: str = "") -> list[str]:
     glued = _QUOTATION.sub(lambda found: found[0].replace(" ", _NO_BREAK), printable(text))
     lines = wrap(f"{glued} {end}".strip(), _WIDTH - len(head), break_long_words=False, break_on_hyphens=False) or [""]
     heads = [head, *[" " * len(head)] * (len(lines) - 1)]
-    return [escape(f"{first}{line}".replace(_NO_BREAK, " ").rstrip()) for first, line in zip(heads, lines, strict=True)]
+    return [
+        escape_output(f"{first}{line}".replace(_NO_BREAK, " ").rstrip())
+        for first, line in zip(heads, lines, strict=True)
+    ]
 
 
 def nearest_phrase(rule: str, nearest: str) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def find_inner_root(named: str | None) -> "Root":
     """Find the innermost root and print a note if there are outer ones; raise GrantError if there is none."""
-    root, outer = roots.find_inner_root(named)
+    root, outer = roots.find_inner_and_outer_roots(named)
     if outer:
         others = " and ".join(f"`{path}`" for path in outer)
         sys.stderr.write(printable(f"note: the root is `{root.path}`; name another with `--root`: {others}") + "\n")

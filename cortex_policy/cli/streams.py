@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-from cortex_policy.core.text import escape
+from cortex_policy.core.text import escape_output
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class EscapingStream:
         return len(text)
 
     def _escape(self, text: str) -> str:
-        shown = escape(text, self._line)
+        shown = escape_output(text, self._line)
         line = (self._line + shown).rpartition("\n")[2]
         is_long = len(line) > _MAX_LINE_START and bool(line.strip())
         self._line = f"-{line[-_MAX_LINE_START:]}" if is_long else line

@@ -95,7 +95,7 @@ class OldField:
         return getattr(kind if value is None else value, self._new)
 
 
-def shorten(text: str) -> str:
+def truncate_message(text: str) -> str:
     """Return a message or a hint of at most 4 kB."""
     if len(text) <= _MAX_SHORT:
         return text

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value, operator_commands
 from cortex_policy.core.arguments import argument_violation, format_values
 from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word, first_violation
-from cortex_policy.core.engine import check_paths, normalize_scope, path_syntax_error
+from cortex_policy.core.engine import normalize_scope, path_syntax_problem, path_verdicts
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_form import equivalent_scope, equivalent_word, form_difference
@@ -40,7 +40,7 @@ def _action(case: "ExplainContext") -> Advice:
 
 
 def _arguments(case: "ExplainContext") -> Advice:
-    remedy = operator_commands.command("edit", case.grant.id)
+    remedy = operator_commands.program_command("edit", case.grant.id)
     if not argument_violation(case.grant.args, case.request.args):
         known = (f"the arguments {format_values(list(case.grant.args))}",) if case.grant.args else ()
         advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
@@ -59,7 +59,7 @@ def _arguments(case: "ExplainContext") -> Advice:
 def _path(case: "ExplainContext") -> Advice:
     scopes = case.grant.fs_scope
     usables = tuple(scope for scope in scopes if normalize_scope(scope) is not None)
-    denied = [(given, there) for _, given, there, why in check_paths(case.grant, case.request) if why]
+    denied = [(given, there) for _, given, there, why in path_verdicts(case.grant, case.request) if why]
     if not denied:
         return Advice("", usables, advice="name a path, as with `--path P`")
     places = [there for _, there in denied if there is not None]
@@ -71,7 +71,7 @@ def _path(case: "ExplainContext") -> Advice:
     same = [(there, found) for there in places[:MOST_PATHS] if (found := equivalent_scope(scopes, there))]
     near = next((found for there in places[:MOST_PATHS] if (found := closest_scope(scopes, there))), "")
     remedy = operator_commands.set_command(
-        case.grant.id, "add-scope", operator_commands.missing_scopes(case.grant, case.decision)
+        case.grant.id, "add-scope", operator_commands.scopes_to_add(case.grant, case.decision)
     )
     if same:
         there, near = same[0]
@@ -88,7 +88,7 @@ def _did_you_mean_scope(near: str, places: "list[ResolvedPath]") -> str:
 
 def _why_no_scope(places: "list[ResolvedPath]") -> str:
     """Say why no scope can let these paths in."""
-    if any(path_syntax_error(there.given) for there in places):
+    if any(path_syntax_problem(there.given) for there in places):
         return "no scope can cover a path written like this: write it relative to the root or the working directory"
     if any(there.error for there in places):
         return "no scope can cover a path that cannot be resolved"
@@ -116,7 +116,7 @@ def _rate(case: "ExplainContext") -> Advice:
         return Advice("", (f"a cost of at most {budget.limit}",), remedy)
     seconds = budget.retry_after_seconds
     left = (f"a cost of at most {budget.remaining} now",) if budget.remaining else ()
-    remedy = operator_commands.command("rate", "reset", grant.id, case.request.action)
+    remedy = operator_commands.program_command("rate", "reset", grant.id, case.request.action)
     return Advice(f"in {seconds:.1f} seconds", left, remedy, f"wait for it with `check --wait {int(seconds) + 1}`")
 
 

@@ -20,7 +20,7 @@ MAX_ANSWERED = 50  # calls that are over, and kept to be looked at
 _SECOND = 1_000_000_000
 
 
-class Clock(Value):
+class BootTime(Value):
     """Now, in nanoseconds since a boot, which no setting of a clock moves; and what tells that boot from others."""
 
     boot: str
@@ -102,7 +102,7 @@ def json_safe(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def request_members(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None) -> dict[str, object]:
+def request_to_dict(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None) -> dict[str, object]:
     """Return what a human is shown of a call; the arguments are a text, however deep they are."""
     paths = [
         {
@@ -126,7 +126,7 @@ def request_members(grant: "Grant", origin: "Origin", request: "Request", cwd: s
     }
 
 
-def to_line(members: "Mapping[str, object]") -> bytes:
+def request_to_line(members: "Mapping[str, object]") -> bytes:
     """Return a line of the store, with its newline."""
     return f"{json_text(dict(members), ',', ':')}\n".encode("ascii")
 
@@ -193,7 +193,7 @@ def _number(members: "dict[str, Any]", name: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
-def request_status(matter: ApprovalRequest, clock: Clock, timeout_seconds: int) -> RequestStatus:
+def request_status(matter: ApprovalRequest, clock: BootTime, timeout_seconds: int) -> RequestStatus:
     """Return the status of a request, by the shorter of its own timeout and the timeout that is passed.
 
     A request lives for so long, and so does an answer that was given meanwhile. One of another program, without a time
@@ -212,19 +212,19 @@ def request_status(matter: ApprovalRequest, clock: Clock, timeout_seconds: int) 
     return RequestStatus(WAITING, left) if left and not approved else RequestStatus(EXPIRED)
 
 
-def _time_left_of(ruling: ApprovalAnswer, matter: ApprovalRequest, span: int, clock: Clock) -> int:
+def _time_left_of(ruling: ApprovalAnswer, matter: ApprovalRequest, span: int, clock: BootTime) -> int:
     if not ruling.boot:
         return _time_left(matter.boot, matter.at_ns, span, clock)
     in_time = matter.boot == ruling.boot and 0 <= ruling.at_ns - matter.at_ns < span
     return _time_left(ruling.boot, ruling.at_ns, span, clock) if in_time else 0
 
 
-def _time_left(boot: str, at_ns: int, span: int, clock: Clock) -> int:
+def _time_left(boot: str, at_ns: int, span: int, clock: BootTime) -> int:
     since = clock.now_ns - at_ns
     return span - since if boot == clock.boot and at_ns >= 0 and 0 <= since < span else 0
 
 
-def lines_to_keep(found: "list[ApprovalRequest]", clock: Clock, timeout_seconds: int) -> bytes:
+def lines_to_keep(found: "list[ApprovalRequest]", clock: BootTime, timeout_seconds: int) -> bytes:
     """Return the lines that are still of use: what lives, what another program asks, and the last answers."""
     # INVARIANT: the lines of a call stay or go together, so that no approval outlives the line that says it was used
     live, over = set[str](), list[str]()

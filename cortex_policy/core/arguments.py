@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from cortex_policy.core.ecma_regex import Steps
+    from cortex_policy.core.ecma_regex import StepLimit
 
 _TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
 _ANNOTATIONS = frozenset((
@@ -23,7 +23,7 @@ _LENGTHS = {"minLength": "string", "maxLength": "string", "minItems": "array", "
 class _PatternWork:
     """The steps that the patterns of one call have taken; None before the first one."""
 
-    steps: "Steps | None" = None
+    steps: "StepLimit | None" = None
 
 
 def path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
@@ -50,7 +50,7 @@ def argument_violation(declarations: "Mapping[str, object]", given: "Mapping[str
     work = _PatternWork()
     for name, value in given.items():
         if name in declarations:
-            why = declaration_error(declarations[name], 0) or _violation(declarations[name], value, 0, work)
+            why = declaration_problem(declarations[name], 0) or _violation(declarations[name], value, 0, work)
             if why:
                 return f"`{name}` {why}"
     return ""
@@ -61,7 +61,7 @@ def holds_object(value: object) -> bool:
     return isinstance(value, dict) or (isinstance(value, list | tuple) and any(map(holds_object, value)))
 
 
-def lists_values(declarations: "Mapping[str, object]", name: str) -> bool:
+def has_enum_or_const(declarations: "Mapping[str, object]", name: str) -> bool:
     """Whether the declaration of an argument lists its values, and so the members of each."""
     declaration = declarations.get(name)
     return isinstance(declaration, dict) and ("const" in declaration or "enum" in declaration)
@@ -88,7 +88,7 @@ def _is_count(value: object) -> bool:
     return _is_number(value) and value >= 0 and value == value // 1  # type: ignore[operator]
 
 
-def declaration_error(declaration: object, depth: int) -> str:
+def declaration_problem(declaration: object, depth: int) -> str:
     """Say why a declaration cannot be enforced, '' if it can."""
     if not isinstance(declaration, dict) or depth > MAX_DEPTH:
         return "has a declaration that is no object"
@@ -97,7 +97,7 @@ def declaration_error(declaration: object, depth: int) -> str:
             return f"is declared with `{keyword}`, which cannot be enforced"
         if keyword == "pattern" and (why := _pattern_error(str(value))):
             return f"is declared with `pattern`, which cannot be enforced: {why}"
-        if keyword == "items" and (why := declaration_error(value, depth + 1)):
+        if keyword == "items" and (why := declaration_problem(value, depth + 1)):
             return f"(its items) {why}"
     return ""
 
@@ -133,10 +133,10 @@ def _pattern_error(pattern: str) -> str:
 
 
 def _pattern_violation(pattern: str, value: object, work: _PatternWork) -> str:
-    from cortex_policy.core.ecma_regex import PatternLimitError, Steps, compile_pattern  # noqa: PLC0415 - as above
+    from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, compile_pattern  # noqa: PLC0415 - as above
 
     wanted = f"must match `pattern` {pattern}"
-    work.steps = work.steps or Steps()
+    work.steps = work.steps or StepLimit()
     try:
         return "" if isinstance(value, str) and compile_pattern(pattern).search(value, work.steps) else wanted
     except PatternLimitError as limit:

@@ -63,7 +63,7 @@ def to_json_line(event: Event, detail: str, digest: "Callable[[bytes], str]") ->
     return text
 
 
-def trace_id(traceparent: str) -> str | None:
+def parse_trace_id(traceparent: str) -> str | None:
     """Return the trace id of a `traceparent` of the W3C, None where it is none."""
     version, *parts = traceparent.split("-")
     if len(parts) < 3 or (version == "00" and len(parts) > 3) or version == "ff":  # noqa: PLR2004 - trace, span, flags
@@ -82,7 +82,7 @@ def to_cloudevent(event: Event, detail: str, digest: "Callable[[bytes], str]") -
         "source": f"cortex.policy/{_percent_encoded(event.tool)}",
         "type": encode_unprintable(f"com.cortex.{event.tool}.{event.action}"),
         **({"subject": encode_unprintable(event.run)} if event.run else {}),
-        "time": timestamp(event.at_ns),
+        "time": format_timestamp(event.at_ns),
         "datacontenttype": "application/json",
         "data": _data(event, detail, digest),
     }
@@ -109,7 +109,7 @@ def _data(event: Event, detail: str, digest: "Callable[[bytes], str]") -> dict[s
     if detail == FULL:
         data |= {"cwd": event.cwd, "cost": event.cost}
         if event.places is not None:
-            data["paths"] = [path_members(place) for place in event.places]
+            data["paths"] = [path_to_dict(place) for place in event.places]
     return data
 
 
@@ -125,7 +125,7 @@ def recorded_arguments(args: "Mapping[str, object]", detail: str, digest: "Calla
     return args if detail == FULL else None
 
 
-def path_members(place: ResolvedPath) -> dict[str, object]:
+def path_to_dict(place: ResolvedPath) -> dict[str, object]:
     """Return the members of a place but those at their default: a `landed` of '' is the root, none is outside of it."""
     members = {}
     for member, name in zip(PATH_MEMBERS, ResolvedPath.__match_args__, strict=True):
@@ -152,7 +152,7 @@ def encode_unprintable(text: str) -> str:
     return "".join(character if character.isprintable() else _percent_encoded(character) for character in text)
 
 
-def timestamp(at_ns: int) -> str:
+def format_timestamp(at_ns: int) -> str:
     """Return a time since the epoch in UTC, to the microsecond."""
     seconds, rest = divmod(at_ns, 1_000_000_000)
     return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{rest // 1000:06}Z"

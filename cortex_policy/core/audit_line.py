@@ -10,10 +10,10 @@ from cortex_policy.core.audit_event import (
     MAX_LINE_BYTES,
     Event,
     encode_unprintable,
+    format_timestamp,
     path_fingerprint,
-    path_members,
+    path_to_dict,
     recorded_arguments,
-    timestamp,
     to_cloudevent,
     to_json_line,
 )
@@ -85,7 +85,7 @@ class LineTemplate:
         number, nanoseconds = divmod(at_ns, 1_000_000_000)
         second, time = self._second
         if number != second:
-            time = timestamp(at_ns)[:-7]  # up to the point
+            time = format_timestamp(at_ns)[:-7]  # up to the point
             self._second = number, time
         stamped = "null" if version is None else version
         told = self._args(args) if args else self._no_arguments
@@ -140,7 +140,7 @@ class LineTemplate:
         return subject, f',"traceId":{trace}{self._end}{more}}}}}\n'
 
     def _paths_text(self, answer: "Decision", caller: Caller) -> str:
-        paths = json_text([path_members(place) for place in _places(answer)], ",", ":")
+        paths = json_text([path_to_dict(place) for place in _places(answer)], ",", ":")
         return f',"cwd":{json_text(caller.cwd)},"cost":1,"paths":{paths}'
 
 

@@ -3,7 +3,7 @@
 from difflib import SequenceMatcher
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import argument_violation, declaration_error, format_values
+from cortex_policy.core.arguments import argument_violation, declaration_problem, format_values
 from cortex_policy.core.engine import matching_scope, normalize_scope
 from cortex_policy.core.unicode_form import equivalent_scope, equivalent_word
 
@@ -57,9 +57,9 @@ def _violation(way: tuple[str, ...], declaration: object, value: object) -> Viol
     if not isinstance(declaration, dict) or not keyword:
         return Violation(way, "", None, value, "")
     bound = declaration[keyword]
-    if keyword == "items" and isinstance(value, list | tuple) and not declaration_error({keyword: bound}, 0):
+    if keyword == "items" and isinstance(value, list | tuple) and not declaration_problem({keyword: bound}, 0):
         return _violation((*way, keyword), bound, next(part for part in value if _violates(bound, part)))
-    allowed = "" if declaration_error(declaration, 0) else f"{_label(way)}: {_describe_declaration(declaration)}"
+    allowed = "" if declaration_problem(declaration, 0) else f"{_label(way)}: {_describe_declaration(declaration)}"
     return Violation((*way, keyword), keyword, bound, value, allowed)
 
 
@@ -72,8 +72,8 @@ def _violated_keyword(declaration: object, value: object) -> str:
     if not isinstance(declaration, dict):
         return ""
     members: dict[str, object] = declaration
-    if declaration_error(members, 0):
-        return next(keyword for keyword, bound in members.items() if declaration_error({keyword: bound}, 0))
+    if declaration_problem(members, 0):
+        return next(keyword for keyword, bound in members.items() if declaration_problem({keyword: bound}, 0))
     first = [keyword for keyword in _FIRST_KEYWORDS if keyword in members]
     ordered = [*first, *(keyword for keyword in members if keyword not in first)]
     return next((keyword for keyword in ordered if _violates({keyword: members[keyword]}, value)), "")

@@ -36,7 +36,7 @@ class State(dict[str, "tuple[State, int]"]):
                 state, more = state[char]
                 steps += more
             found = state, steps
-        self.automaton.make_room()
+        self.automaton.forget_if_full()
         self[text] = found
         return found
 
@@ -141,7 +141,7 @@ class Automaton:
             return FOUND
         return self._state(found, word) if found or not self._end else DEAD
 
-    def make_room(self) -> None:
+    def forget_if_full(self) -> None:
         """Forget all states where one more move would be too many; whoever is in one goes on from it."""
         self._kept += 1
         if self._kept > _MAX_CACHED:

@@ -38,7 +38,7 @@ class PatternLimitError(ValueError):
     """A value that is too much work for its pattern; says within which bound it must match."""
 
 
-class Steps:
+class StepLimit:
     """The steps of the value in hand, and of those before it in the same call."""
 
     bound: int
@@ -139,12 +139,12 @@ class Regex:
                 self._parts = [(Automaton(node.reverse(), goes_on=True), holds) for node, holds in nodes]
         return self._parts
 
-    def search(self, value: str, steps: Steps | None = None) -> bool:
+    def search(self, value: str, steps: StepLimit | None = None) -> bool:
         """Whether a value holds a match; raise PatternLimitError where that is too much work to say.
 
         `steps` are those of the call that gives the value.
         """
-        steps = steps or Steps()
+        steps = steps or StepLimit()
         steps.begin()
         text = str.__str__(value)
         if not text.isascii():
@@ -160,10 +160,10 @@ class Regex:
             if shared is not None:
                 shared.left -= steps.taken
 
-    def _search_forwards(self, text: str, steps: Steps) -> bool:
+    def _search_forwards(self, text: str, steps: StepLimit) -> bool:
         return all(search_part(automaton, text, steps) == holds for automaton, holds in self._automata())
 
-    def _search_backwards(self, text: str, steps: Steps) -> bool:
+    def _search_backwards(self, text: str, steps: StepLimit) -> bool:
         """Whether there is a place where each lookahead is as it should, and the rest matches as well."""
         parts = self._automata()
         states = [automaton.start for automaton, _ in parts]
@@ -184,7 +184,7 @@ def _accept(parts: list[tuple[Automaton, bool]], states: "list[State]", column: 
     return all(automaton.accepts(state, name) == holds for (automaton, holds), state, name in found)
 
 
-def search_part(automaton: Automaton, text: str, steps: Steps) -> bool:
+def search_part(automaton: Automaton, text: str, steps: StepLimit) -> bool:
     """Whether a text holds a match of one part; raise PatternLimitError."""
     state = automaton.start
     for start in range(0, len(text), _STRETCH):

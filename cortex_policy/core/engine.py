@@ -1,6 +1,6 @@
 """The decision: every rule in its order, and the first that fails decides."""
 
-from cortex_policy.core.arguments import argument_violation, holds_object, lists_values
+from cortex_policy.core.arguments import argument_violation, has_enum_or_const, holds_object
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -45,7 +45,7 @@ def undeclared_violation(grant: "Grant", args: "Mapping[str, object]", settings:
     for name, value in args.items():
         if name not in grant.args and not counts_as_declared(grant, name, value):
             return f"`{name}` is not declared in `args`, and the setting `undeclared_args` is `deny`"
-        if holds_object(value) and not lists_values(grant.args, name):
+        if holds_object(value) and not has_enum_or_const(grant.args, name):
             return f"`{name}` holds an object, whose members nothing declares, and `undeclared_args` is `deny`"
     return ""
 
@@ -59,19 +59,19 @@ def _match_scopes(grant: "Grant", places: "Iterable[ResolvedPath]") -> "tuple[tu
     """Return each place with the scope that allows it, None where none does or need to."""
     scopes = grant.fs_scope
     return tuple(
-        (place, None if scope_violation(scopes, place) else matching_scope(scopes, place.resolved_inside))
+        (place, None if path_violation(scopes, place) else matching_scope(scopes, place.resolved_inside))
         for place in places
     )
 
 
-def check_paths(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
+def path_verdicts(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str | None, ResolvedPath | None, str]]":
     """Yield (argument, path, its place, why it is denied) for each path in the arguments; an empty reason allows it."""
     places = {(place.argument, place.given): place for place in request.paths}
     for argument, given, is_path in path_arguments(grant, request.args):
         # INVARIANT: each path in the arguments meets a place made for it; a request without one is denied here
         place = places.get((argument, given)) if given is not None else None
         if place is not None:
-            why = scope_violation(grant.fs_scope, place) if is_path else place.protected_reason
+            why = path_violation(grant.fs_scope, place) if is_path else place.protected_reason
         elif given is None:
             why = "is neither a path nor an array of paths" if grant.fs_scope else ""
         else:
@@ -82,7 +82,7 @@ def check_paths(grant: "Grant", request: "Request") -> "Iterator[tuple[str, str 
 
 def _path(grant: "Grant", request: "Request", settings: Settings) -> Decision | None:
     seen = False
-    for argument, given, _, why in check_paths(grant, request):
+    for argument, given, _, why in path_verdicts(grant, request):
         seen = seen or given is not None
         if why:
             what = f"`{given}`" if given is not None else f"argument `{argument}`"
@@ -105,7 +105,7 @@ def _approval(grant: "Grant", request: "Request", settings: Settings) -> Decisio
 _RULES = (_action, _arguments, _path, _approval)
 
 
-def check_rules(grant: "Grant", request: "Request", settings: Settings = DEFAULTS) -> Decision | None:
+def first_denial(grant: "Grant", request: "Request", settings: Settings = DEFAULTS) -> Decision | None:
     """Return the denial of the first rule before the rate that fails, None if all pass."""
     for rule in _RULES:
         decision = rule(grant, request, settings)
@@ -123,10 +123,10 @@ def decide_rate(grant: "Grant", request: "Request", budget: "Budget") -> Decisio
     if budget.consumed == request.cost or budget.retry_after_seconds == 0:
         obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
         return Decision(ALLOWED, "", obligations, budget, places)
-    return Decision(RATE_LIMITED, rate_reason(budget), (), budget, places)
+    return Decision(RATE_LIMITED, rate_denial_text(budget), (), budget, places)
 
 
-def rate_reason(budget: "Budget") -> str:
+def rate_denial_text(budget: "Budget") -> str:
     """Say why a budget has no room."""
     if budget.retry_after_seconds is None:
         # the cost stays unsaid: Python refuses to print the largest ones
@@ -148,14 +148,16 @@ def decide(
     from cortex_policy.core import plain_objects, plain_values  # noqa: PLC0415 - a check need not load these
     from cortex_policy.core.sliding_window import budget_from_times  # noqa: PLC0415 - the ledger has its own
 
-    grant, request = plain_objects.exact_grant(grant), plain_objects.exact_request(request)
-    refused = check_rules(
-        grant, request, plain_objects.exact_settings(settings)
+    grant, request = plain_objects.validated_grant(grant), plain_objects.validated_request(request)
+    refused = first_denial(
+        grant, request, plain_objects.validated_settings(settings)
     )  # never `refused or ...`: a denial is false
     if refused is not None:
         return refused
-    times, limit = plain_values.exact_times(hits), grant.rate.per_minute
-    return decide_rate(grant, request, budget_from_times(times, plain_values.exact_seconds(now), limit, request.cost))
+    times, limit = plain_values.validated_times(hits), grant.rate.per_minute
+    return decide_rate(
+        grant, request, budget_from_times(times, plain_values.validated_seconds(now), limit, request.cost)
+    )
 
 
 def _is_control(character: str) -> bool:
@@ -173,7 +175,7 @@ def _has_scheme(given: str) -> bool:
     )
 
 
-def path_syntax_error(given: str) -> str:
+def path_syntax_problem(given: str) -> str:
     """Say why a path is denied by its spelling alone, '' where it is not."""
     if not given:
         return "is empty"
@@ -240,13 +242,13 @@ def _matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str | Non
     return scopes[first] if first < len(scopes) else None
 
 
-def scope_violation(scopes: tuple[str, ...], place: "ResolvedPath") -> str:
+def path_violation(scopes: tuple[str, ...], place: "ResolvedPath") -> str:
     """Say why a place is denied under these scopes, '' where it is allowed."""
     if place.protected_reason:
         return place.protected_reason
     if not scopes:
         return ""
-    fault = path_syntax_error(place.given) or place.error
+    fault = path_syntax_problem(place.given) or place.error
     if fault:
         return fault
     if matching_scope(scopes, place.normalized) is None:

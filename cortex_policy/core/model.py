@@ -1,6 +1,6 @@
 """The values that all parts exchange, and the errors that they raise: one module, as a check pays for each."""
 
-from cortex_policy.core import OldField, Value, shorten
+from cortex_policy.core import OldField, Value, truncate_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class Decision(Value):
     @property
     def message(self) -> str:
         """The sentence of the reason, with what it was about."""
-        return f"{self.reason.message}: {shorten(self.detail)}" if self.detail else self.reason.message
+        return f"{self.reason.message}: {truncate_message(self.detail)}" if self.detail else self.reason.message
 
 
 class CortexPolicyError(Exception):
@@ -233,7 +233,7 @@ class CortexPolicyError(Exception):
 
     def __init__(self, reason: Reason, detail: str = "", hint: str = "") -> None:
         """Keep the reason, what it was about, and a hint that can be typed."""
-        detail, hint = shorten(detail), shorten(hint)
+        detail, hint = truncate_message(detail), truncate_message(hint)
         super().__init__(f"{reason.message}: {detail}" if detail else reason.message)
         self.reason, self.detail, self.hint = reason, detail, hint
 

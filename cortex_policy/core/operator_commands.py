@@ -1,6 +1,6 @@
 """The commands by which an operator would let a denied call pass, as they are typed."""
 
-from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_error
+from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_problem
 from cortex_policy.core.model import WAITING
 from cortex_policy.core.text import printable
 
@@ -30,7 +30,7 @@ def _is_typable(*words: str) -> bool:
     return sum(map(len, words)) <= _MAX_LENGTH and all(word == printable(word) for word in words)
 
 
-def command(*words: str) -> str:
+def program_command(*words: str) -> str:
     """Return a command of this program, '' where a word of it cannot be typed."""
     return " ".join(("cortex-policy", *map(quote_word, words))) if _is_typable(*words) else ""
 
@@ -42,17 +42,17 @@ def set_command(grant_id: str, option: str, values: "Sequence[str]") -> str:
     words: list[str] = []
     for value in values:
         words += [f"--{option}={value}"] if value[:1] == "-" else [f"--{option}", value]
-    return command("set", grant_id, *words)
+    return program_command("set", grant_id, *words)
 
 
-def with_root(text: str, root: str | None) -> str:
+def append_root_option(text: str, root: str | None) -> str:
     """Return a command with the root it is for, '' where there is none or that root cannot be typed."""
     if not text or root is None:
         return text
     return f"{text} --root {quote_word(root)}" if _is_typable(root) else ""
 
 
-def missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
+def scopes_to_add(grant: "Grant", decision: "Decision") -> list[str]:
     """Return the scopes that would let every path of the call in; none where not all can be, or too many."""
     missing: dict[str, None] = {}
     for place, _ in decision.paths:
@@ -60,7 +60,7 @@ def missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
             if (
                 relative is None
                 or normalize_scope(relative) != relative
-                or path_syntax_error(place.given)
+                or path_syntax_problem(place.given)
                 or place.error
             ):
                 return []  # it lies outside the root, or is denied by how it is spelled
@@ -74,7 +74,7 @@ def missing_scopes(grant: "Grant", decision: "Decision") -> list[str]:
 def approve_command(decision: "Decision") -> str:
     """Return the command that approves a call which waits for that, '' where none does."""
     approval = decision.approval
-    return command("approve", approval.id) if approval is not None and approval.status == WAITING else ""
+    return program_command("approve", approval.id) if approval is not None and approval.status == WAITING else ""
 
 
 def approval_hint(decision: "Decision") -> str:

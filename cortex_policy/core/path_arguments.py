@@ -44,7 +44,7 @@ def is_path_argument(grant: "Grant", name: str) -> bool:
     return path_likelihood(grant, name) == YES
 
 
-def may_be_path(grant: "Grant", name: str) -> bool:
+def is_path_if_string(grant: "Grant", name: str) -> bool:
     """Whether the grant treats a top-level argument of this name as a path where it is a string."""
     return path_likelihood(grant, name) != NO
 

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath, Settings, UsageError
-from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
+from cortex_policy.core.plain_values import validated_arguments, validated_count, validated_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,39 +14,39 @@ if TYPE_CHECKING:
 _dictionary_of = vars(Value)["__dict__"].__get__  # past a property of a subclass
 
 
-def exact_grant(grant: object) -> Grant:
+def validated_grant(grant: object) -> Grant:
     """Return a grant as its fields say; raise UsageError for what is none, and for fields of other types."""
     fields = _fields(grant, Grant, "a grant")
-    data_class = exact_text(fields["data_class"], "`data_class`")
+    data_class = validated_text(fields["data_class"], "`data_class`")
     if data_class not in DATA_CLASSES:
         message = f"`data_class` is one of {', '.join(DATA_CLASSES)}"
         raise UsageError(message)
     rate, origin = _fields(fields["rate"], Rate, "`rate`"), fields["origin"]
     return Grant(
-        exact_text(fields["id"], "`id`"),
-        exact_text(fields["tool"], "`tool`"),
+        validated_text(fields["id"], "`id`"),
+        validated_text(fields["tool"], "`tool`"),
         _exact_texts(fields["actions"], "`actions`"),
-        Rate(exact_count(rate["per_minute"], "`per_minute`")),
-        exact_arguments(fields["args"]),
+        Rate(validated_count(rate["per_minute"], "`per_minute`")),
+        validated_arguments(fields["args"]),
         data_class,
         _exact_texts(fields["fs_scope"], "`fs_scope`"),
         None if origin is None else _exact_origin(origin),
     )
 
 
-def exact_request(request: object) -> Request:
+def validated_request(request: object) -> Request:
     """Return a request as its fields say; raise UsageError for what is none, and for fields of other types."""
     fields = _fields(request, Request, "a request")
     return Request(
-        exact_text(fields["action"], "an action"),
-        exact_arguments(fields["args"]),
+        validated_text(fields["action"], "an action"),
+        validated_arguments(fields["args"]),
         tuple(map(_exact_place, _parts(fields["paths"], "`paths`"))),
-        exact_count(fields["cost"], "cost"),
+        validated_count(fields["cost"], "cost"),
         _exact_bool(fields["approved"], "`approved`"),
     )
 
 
-def exact_settings(settings: object) -> Settings:
+def validated_settings(settings: object) -> Settings:
     """Return settings as their fields say; raise UsageError for what is none, and for fields of other types."""
     fields = _fields(settings, Settings, "`settings`")
     return _build(
@@ -57,18 +57,18 @@ def exact_settings(settings: object) -> Settings:
 def _exact_like(default: object, value: object, what: str) -> object:
     """Return a value of the kind that its default is of."""
     if default is None:
-        return None if value is None else exact_text(value, what)
+        return None if value is None else validated_text(value, what)
     if default is True or default is False:
         return _exact_bool(value, what)
     if type(default) is str:
-        return exact_text(value, what)
-    return value if type(value) is int else exact_count(value, what)
+        return validated_text(value, what)
+    return value if type(value) is int else validated_count(value, what)
 
 
 def _exact_origin(origin: object) -> Origin:
     fields = _fields(origin, Origin, "`origin`")
     names, identities = Origin.__match_args__[:3], Origin.__match_args__[3:]
-    texts = (exact_text(fields[name], f"`{name}`") for name in names)
+    texts = (validated_text(fields[name], f"`{name}`") for name in names)
     return _build(
         Origin, dict(zip(names, texts, strict=True)) | {n: _exact_identity(fields[n], f"`{n}`") for n in identities}
     )
@@ -88,7 +88,7 @@ def _exact_place(place: object) -> ResolvedPath:
     return _build(
         ResolvedPath,
         {
-            name: None if value is None and name not in needed else exact_text(value, f"`{name}`")
+            name: None if value is None and name not in needed else validated_text(value, f"`{name}`")
             for name, value in fields.items()
         },
     )
@@ -112,7 +112,7 @@ def _fields(value: object, kind: "type[Kind]", what: str) -> "dict[str, object]"
 
 
 def _exact_texts(value: object, what: str) -> tuple[str, ...]:
-    return tuple(exact_text(part, f"each of {what}") for part in _parts(value, what))
+    return tuple(validated_text(part, f"each of {what}") for part in _parts(value, what))
 
 
 def _parts(value: object, what: str) -> "tuple[object, ...]":

@@ -4,10 +4,10 @@ It answers only ordinary calls and leaves all others to the engine: whatever it 
 would have answered too (a property test holds it to that).
 """
 
-from cortex_policy.core.arguments import declaration_error, is_annotation
-from cortex_policy.core.engine import counts_as_declared, normalize_scope, rate_reason
+from cortex_policy.core.arguments import declaration_problem, is_annotation
+from cortex_policy.core.engine import counts_as_declared, normalize_scope, rate_denial_text
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
-from cortex_policy.core.path_arguments import may_be_path
+from cortex_policy.core.path_arguments import is_path_if_string
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class PreparedGrant:
                 found.append((name, value))
         return found if found or not self._needs_path else None
 
-    def answer(self, places: "list[ResolvedPath]", budget: Budget | None) -> Decision | None:
+    def try_allow(self, places: "list[ResolvedPath]", budget: Budget | None) -> Decision | None:
         """Allow a call by its places, which neither a guard nor a fault denies; None to decline."""
         if not places:
             return self._allowed_without_budget if budget is None else self._allowed
@@ -100,9 +100,9 @@ class PreparedGrant:
             covered.append((place, scope))
         return self._answer(budget, tuple(covered))
 
-    def rate_limited(self, yes: Decision, budget: Budget) -> Decision:
+    def to_rate_denial(self, yes: Decision, budget: Budget) -> Decision:
         """Return the denial by the rate for a call that is allowed otherwise; the budget will have room again."""
-        return Decision(RATE_LIMITED, rate_reason(budget), (), budget, yes.paths, self.digest)
+        return Decision(RATE_LIMITED, rate_denial_text(budget), (), budget, yes.paths, self.digest)
 
     def _answer(self, budget: Budget | None, places: "tuple[tuple[ResolvedPath, str | None], ...]") -> Decision:
         return Decision(ALLOWED, "", self._obligations, budget, places, self.digest)
@@ -126,13 +126,13 @@ class PreparedGrant:
             return UNSUPPORTED
         if not is_declared and self._needs_declared and not counts_as_declared(self._grant, name, ""):
             return UNSUPPORTED
-        if may_be_path(self._grant, name):  # what of it is no string, the engine looks at
+        if is_path_if_string(self._grant, name):  # what of it is no string, the engine looks at
             return PATH
         return STRING if is_declared else SCALAR
 
 
 def _takes_any_text(declaration: object) -> bool:
-    if not isinstance(declaration, dict) or declaration_error(declaration, 0) or declaration.get("type") != "string":
+    if not isinstance(declaration, dict) or declaration_problem(declaration, 0) or declaration.get("type") != "string":
         return False
     return all(keyword in ("type", "format") or is_annotation(keyword) for keyword in declaration)
 

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import argument_violation, format_value
 from cortex_policy.core.closest_match import Violation, closest_scope, first_violation
-from cortex_policy.core.engine import check_paths, matching_scope, path_syntax_error, undeclared_violation
+from cortex_policy.core.engine import matching_scope, path_syntax_problem, path_verdicts, undeclared_violation
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
@@ -105,7 +105,7 @@ def _names(names: list[str]) -> str:
 
 def _path(case: ExplainContext) -> "Iterator[RuleStep]":
     verdicts = dict.fromkeys((PASSES, DENIES), 0)
-    for argument, given, there, why in check_paths(case.grant, case.request):
+    for argument, given, there, why in path_verdicts(case.grant, case.request):
         verdict = DENIES if why else PASSES
         verdicts[verdict] += 1
         if verdicts[verdict] <= MOST_PATHS:
@@ -136,7 +136,7 @@ def _resolved_path_step(scopes: tuple[str, ...], there: "ResolvedPath", why: str
         return RuleStep(
             "path", PASSES, f"`{there.given}` lies in scope `{scope}`", json_pointer("fsScope", scopes.index(scope))
         )
-    is_plain = not (there.error or there.protected_reason or path_syntax_error(there.given))
+    is_plain = not (there.error or there.protected_reason or path_syntax_problem(there.given))
     more = _spellings(scopes, there) if is_plain else ""
     if there.protected_reason or not scopes:
         return RuleStep("path", DENIES, f"`{there.given}` {why}{more}")

@@ -197,14 +197,14 @@ def flatten(document: "dict[str, object]", prefix: str = "") -> "dict[str, objec
     return values
 
 
-def parse_shared_variable(variable: str, text: str) -> object:
+def shared_value_or_text(variable: str, text: str) -> object:
     """Return the value of a setting that a variable of every program here stands for; milliseconds are rounded down."""
     if variable != HITL_TIMEOUT:
         return text
     return int(text) // 1000 if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else text
 
 
-def parse_value(setting: Setting, text: str) -> object:
+def value_or_text(setting: Setting, text: str) -> object:
     """Return the value that a word stands for; what is no value of the setting is returned as it is."""
     if setting.kind == SWITCH:
         return _SWITCH_WORDS.get(text, text)

@@ -19,7 +19,7 @@ def printable(text: str) -> str:
     return _escape_commands(text)
 
 
-def escape(text: str, before: str = "") -> str:
+def escape_output(text: str, before: str = "") -> str:
     """Escape what leaves, but line feeds and tabs; `before` is what of the first line has left already."""
     first, *more = text.split("\n")
     return "\n".join([_escape_line(before + first)[len(before) :], *map(_escape_line, more)])
@@ -56,7 +56,7 @@ def did_you_mean(name: str) -> str:
     return f"did you mean `{name}`?" if name else ""
 
 
-def one_line(text: str) -> str:
+def message_line(text: str) -> str:
     """Return a message or a hint as it is printed: in one line, escaped, and not longer than it may be."""
     return truncate(printable(truncate(text)))
 

@@ -18,7 +18,7 @@ from cortex_policy.library.path_lookup import RootName
 from cortex_policy.state import OPEN_DIRECTORY, Root, boot_id, read_all, sha256, state_directory
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.enforcement import effective_settings
-from cortex_policy.state.ledger import open_state
+from cortex_policy.state.ledger import open_budget_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class ReaderAcknowledger:
 
     def __init__(self, root: RootName, name: str) -> None:
         """Acknowledge the current version; raise UsageError for a bad name, StateError if no file can be kept."""
-        check_name(name)
+        check_reader_name(name)
         self._root_name, self._name = root, name
         self._descriptor = self._directory = -1
         self._identity: Identity | None = None  # of the stamp that is acknowledged
@@ -89,7 +89,7 @@ class ReaderAcknowledger:
         self._root, self._identity = root, None
         self._file = f"{_prefix(root, self._name)}{os.getpid()}-{os.urandom(4).hex()}"
         self._directory = _open_directory(root)
-        for _ in active_acknowledgements(root, self._name):  # removes the files of processes that have ended
+        for _ in prune_and_list_acknowledgements(root, self._name):  # removes the files of processes that have ended
             pass
 
     def _write(self, stamp: stamps.Stamp) -> None:
@@ -111,14 +111,14 @@ class ReaderAcknowledger:
             os.close(last)
 
 
-def check_name(name: object) -> None:
+def check_reader_name(name: object) -> None:
     """Raise UsageError if this cannot be the name of a reader."""
     if not isinstance(name, str) or not is_grant_id(name):
         message = "a reader's name is letters, digits, `.`, `_` and `-`, and starts with a letter or digit"
         raise UsageError(message)
 
 
-def active_acknowledgements(root: Root, name: str) -> "Iterator[Acknowledgement]":
+def prune_and_list_acknowledgements(root: Root, name: str) -> "Iterator[Acknowledgement]":
     """Yield what the running readers of a name have acknowledged; remove the files of those that have ended."""
     directory = _open_directory(root)
     try:
@@ -168,7 +168,7 @@ def _open_directory(root: Root) -> int:
     """Open the directory of the rate state; raise StateError if it cannot be used."""
     status = os.stat(root.path)
     state_dir = state_directory(effective_settings(root.path).state_dir)
-    os.close(open_state((status.st_dev, status.st_ino), boot_id(), state_dir))  # creates and checks it
+    os.close(open_budget_directory((status.st_dev, status.st_ino), boot_id(), state_dir))  # creates and checks it
     return os.open(state_dir, OPEN_DIRECTORY)
 
 

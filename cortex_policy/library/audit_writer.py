@@ -4,11 +4,11 @@ import os
 from hashlib import sha256
 from time import time_ns
 
-from cortex_policy.core.audit_event import trace_id
+from cortex_policy.core.audit_event import parse_trace_id
 from cortex_policy.core.audit_line import UNKNOWN_CALLER, Caller, LineTemplate
 from cortex_policy.core.model import StateError
 from cortex_policy.state.audit_log import AuditLog
-from cortex_policy.state.audit_record import stamp_version
+from cortex_policy.state.audit_record import read_stamp_version
 from cortex_policy.state.paths import working_directory
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ class AuditWriter:
     def open(self, settings: "Settings") -> AuditLog | None:
         """Open the log of these settings.
 
-        If that fails, raise LogError, or return None if the settings ignore errors of the log.
+        If that fails, raise AuditLogError, or return None if the settings ignore errors of the log.
         """
         log = self._log
         if log is not None and log.descriptor >= 0 and log.settings is settings:
@@ -57,7 +57,7 @@ class AuditWriter:
     def write(
         self, log: AuditLog, entry: "CachedGrant", action: str, args: "Mapping[str, object]", answer: "Decision"
     ) -> None:
-        """Write the decision of an ordinary call; raise LogError if that fails, unless the settings ignore it."""
+        """Write the decision of an ordinary call; raise AuditLogError if that fails, unless the settings ignore it."""
         form = entry.lines.get(action) or self._line_form(entry, action)
         caller = _caller(form.is_full)
         generation, version = self._version
@@ -85,7 +85,7 @@ class AuditWriter:
         """Read the version of the stamp. It is valid for a generation: nothing in its directory changes in one."""
         origin = entry.grant.origin
         generation = entry.generation  # INVARIANT: it starts before the stamp is read
-        version = stamp_version(origin.root if origin is not None else None)
+        version = read_stamp_version(origin.root if origin is not None else None)
         self._version = generation, version
         return version
 
@@ -96,7 +96,9 @@ def _caller(is_full: bool) -> Caller:  # noqa: FBT001 - a name costs more
     if type(data) is dict and b"CORTEX_RUN_ID" not in data and b"TRACEPARENT" not in data and not is_full:
         return UNKNOWN_CALLER
     get = os.environ.get
-    return Caller(get("CORTEX_RUN_ID", ""), trace_id(get("TRACEPARENT", "")), working_directory() if is_full else None)
+    return Caller(
+        get("CORTEX_RUN_ID", ""), parse_trace_id(get("TRACEPARENT", "")), working_directory() if is_full else None
+    )
 
 
 def _next_id() -> str:

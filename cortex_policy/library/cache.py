@@ -91,12 +91,14 @@ class CachedGrant:
         prepared, path_cache = self.prepared, self.path_cache
         paths = prepared.paths(action, _NO_ARGUMENTS if args is None else args)
         if not paths or path_cache is None:
-            return prepared.answer([], prepared.full_budget if with_budget else None) if paths == [] else None
+            return prepared.try_allow([], prepared.full_budget if with_budget else None) if paths == [] else None
         if len(paths) == 1:
             return path_cache.try_allow(*paths[0], with_budget=with_budget)
         resolved = path_cache.resolve(paths)
         return (
-            prepared.answer(resolved, prepared.full_budget if with_budget else None) if resolved is not None else None
+            prepared.try_allow(resolved, prepared.full_budget if with_budget else None)
+            if resolved is not None
+            else None
         )
 
 

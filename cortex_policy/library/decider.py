@@ -1,8 +1,8 @@
 """Decisions from memory: the part of a store that an ordinary call needs."""
 
-from cortex_policy.core.engine import check_rules, decide_rate
+from cortex_policy.core.engine import decide_rate, first_denial
 from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, StateError, UsageError
-from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_text
+from cortex_policy.core.plain_values import validated_arguments, validated_count, validated_text
 from cortex_policy.library.cache import Cache, CachedGrant, StoreStats
 from cortex_policy.library.functions import denied_error
 from cortex_policy.library.path_lookup import RootName
@@ -109,7 +109,7 @@ class Decider:
 
     def invalidate(self, grant_id: str | None = None) -> None:
         """Read one grant, or all, again at the next use; needed only after a write through a memory-mapped page."""
-        self._cache.forget(None if grant_id is None else exact_text(grant_id, "an id"))
+        self._cache.forget(None if grant_id is None else validated_text(grant_id, "an id"))
 
     def stats(self) -> StoreStats:
         """Return what was done so far."""
@@ -118,18 +118,18 @@ class Decider:
     def _decide_in_full(
         self, entry: CachedGrant | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
-        action, cost = exact_text(action, "an action"), exact_count(cost, "cost")
+        action, cost = validated_text(action, "an action"), validated_count(cost, "cost")
         try:
             entry = entry or self._read_grant(grant_id, self._load_for_call)
         except AccessDenied as error:
             self._refusals += 1
             return error.decision
-        grant, plain = entry.grant, exact_arguments(args)
+        grant, plain = entry.grant, validated_arguments(args)
         origin = grant.origin
         assert origin is not None  # noqa: S101 - it was read from a file
         protected = entry.preconditions.protected if entry.preconditions else protected_paths(origin, entry.settings)
         request = Request(action, plain, resolve_paths(grant, origin, plain, protected), cost)
-        decision = check_rules(grant, request, entry.settings)  # not `... or ...`: a denial is false
+        decision = first_denial(grant, request, entry.settings)  # not `... or ...`: a denial is false
         if decision is None:
             decision = decide_rate(grant, request, _full_budget(grant, cost))
         self._refusals += not decision
@@ -138,8 +138,8 @@ class Decider:
     def _enforce_in_full(
         self, entry: CachedGrant | None, grant_id: str, action: str, args: "Mapping[str, object] | None", cost: int
     ) -> Decision:
-        grant_id, action = exact_text(grant_id, "an id"), exact_text(action, "an action")
-        cost, plain = exact_count(cost, "cost"), exact_arguments(args)
+        grant_id, action = validated_text(grant_id, "an id"), validated_text(action, "an action")
+        cost, plain = validated_count(cost, "cost"), validated_arguments(args)
         try:
             with AuditedCall(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as trail:
                 entry = entry or self._read_grant(grant_id, self._load_for_call)
@@ -157,7 +157,7 @@ class Decider:
     ) -> Decision | None:
         """Count a call that all other rules allow, and log the decision; None if it must be decided in full.
 
-        Raises LogError, usually before anything is counted.
+        Raises AuditLogError, usually before anything is counted.
         """
         grant, writer = entry.grant, self._audit_writer or self._create_audit_writer()
         log = writer.open(entry.settings)
@@ -181,11 +181,11 @@ class Decider:
         )
         if budget is None or not budget.retry_after_seconds:
             return None
-        return entry.prepared.rate_limited(allowed, budget)
+        return entry.prepared.to_rate_denial(allowed, budget)
 
     def _read_grant(self, grant_id: str, load: "Callable[[str], tuple[Grant, Settings]]") -> CachedGrant:
         self._check_open()
-        name = exact_text(grant_id, "an id")
+        name = validated_text(grant_id, "an id")
         check_id(name)
         return self._cache.read(name, lambda: load(name))
 

@@ -2,10 +2,10 @@
 
 from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, AccessDenied, ApprovalRequired
-from cortex_policy.core.plain_objects import exact_grant
-from cortex_policy.core.plain_values import exact_arguments, exact_count, exact_path, exact_text
+from cortex_policy.core.plain_objects import validated_grant
+from cortex_policy.core.plain_values import validated_arguments, validated_count, validated_path, validated_text
 from cortex_policy.state import shortage_error
-from cortex_policy.state.emergency_stop import deny_if_stopped_since
+from cortex_policy.state.emergency_stop import raise_if_stopped_since
 from cortex_policy.state.enforcement import AuditedCall, check_emergency_stop_of_host, effective_settings, require_stamp
 from cortex_policy.state.grants import check_id, find_root, read_grant
 
@@ -25,9 +25,9 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
 
     It can be loaded during an emergency stop: `enforce` checks that.
     """
-    grant_id = exact_text(grant_id, "an id")
+    grant_id = validated_text(grant_id, "an id")
     check_id(grant_id)
-    path = None if root is None else exact_path(root)
+    path = None if root is None else validated_path(root)
     try:
         policy_root = find_root(path)
         grant = read_grant(policy_root, grant_id)
@@ -61,14 +61,14 @@ def enforce(
     arguments count as strings. Budgets are shared by all processes that use the grant's root; a `MemoryBudgets` counts
     in this process alone. Each sink gets the event of the decision, after the audit log.
     """
-    grant, action, cost = exact_grant(grant), exact_text(action, "an action"), exact_count(cost, "cost")
-    plain = exact_arguments(args)
+    grant, action, cost = validated_grant(grant), validated_text(action, "an action"), validated_count(cost, "cost")
+    plain = validated_arguments(args)
     with AuditedCall(grant.id, action, plain, cost, peek=False, sinks=sinks) as trail:
         trail.grant = grant
         check_emergency_stop_of_host()
         settings = DEFAULTS
         if grant.origin is not None:
-            deny_if_stopped_since(grant.origin)
+            raise_if_stopped_since(grant.origin)
             settings = require_stamp(grant, effective_settings(grant.origin.root))
         decision = trail.decide(grant, plain, settings, budgets)
     if not decision:

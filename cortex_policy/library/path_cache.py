@@ -1,8 +1,8 @@
-"""Ordinary paths below a root, resolved with one system call; `places` resolves all others.
+"""Ordinary paths below a root, resolved with one system call; `paths` resolves all others.
 
 The root is reached without a link (`Preconditions.plain_root`), and no protected path below it has a name outside of
 `.cortex`. If no component of a path is a link, or a protected directory through a mount, the path leads where its text
-says, and `places` would give the same. The kernel checks the whole path at once, or else each component.
+says, and `paths` would give the same. The kernel checks the whole path at once, or else each component.
 """
 
 import os
@@ -78,8 +78,8 @@ class PathCache:
         path = _plain_path(argument, given, directory, self._preconditions)
         if path is None or path.resolved is None or path.resolved_inside is None:
             return None
-        decision = self._prepared.answer([path], self._prepared.full_budget)
-        without_budget = self._prepared.answer([path], None)
+        decision = self._prepared.try_allow([path], self._prepared.full_budget)
+        without_budget = self._prepared.try_allow([path], None)
         if decision is None or without_budget is None:
             return None
         if len(self._entries) >= MAX_PATHS:

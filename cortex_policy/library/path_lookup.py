@@ -41,7 +41,7 @@ def find_root_name(path: str | None = None) -> RootName:
     return RootName(name if name.startswith("/") else f"{os.getcwd()}/{name}", is_explicit=True)
 
 
-def walk(name: str, visit: "Visit") -> str | None:
+def follow_name(name: str, visit: "Visit") -> str | None:
     """Return where an absolute name leads, without links; None if part of it does not exist.
 
     `visit` is called for each directory, link and file on the way before it is examined, with the events that could
@@ -86,7 +86,7 @@ def _exists(path: str, directory: str, visit: "Visit") -> bool:
     return True  # it appeared just now
 
 
-def find_plain_root(root: str, protected: ProtectedPaths) -> str | None:
+def find_fast_lookup_root(root: str, protected: ProtectedPaths) -> str | None:
     """Return the root with a `/` if ordinary paths can be resolved below it, else None (`Preconditions.plain_root`)."""
     top = f"{root.rstrip('/')}/"
     if not root.isascii():

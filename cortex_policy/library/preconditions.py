@@ -13,7 +13,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, Origin, Settings
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
-from cortex_policy.library.path_lookup import RootName, find_plain_root, walk
+from cortex_policy.library.path_lookup import RootName, find_fast_lookup_root, follow_name
 from cortex_policy.state import Root, settings_directories
 from cortex_policy.state.enforcement import check_emergency_stop, check_emergency_stop_of_host, effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -195,7 +195,7 @@ def read_preconditions(name: RootName) -> Preconditions:
     top, _, above, last = identities = tuple(policy.identities)
     protected = protected_paths(Origin(root.path, "", "", top, above, last), settings)
     stamp = _stamp_identity(root) if settings.stamp == "require" else None
-    plain_root = find_plain_root(root.path, protected)
+    plain_root = find_fast_lookup_root(root.path, protected)
     return Preconditions(root, identities, settings, protected, stamp, plain_root, len(plain_root or ""))
 
 
@@ -209,17 +209,17 @@ def _stamp_identity(root: Root) -> Identity:
 
 def _watch_all(visit: "Visit", name: RootName, protected_names: tuple[str, ...]) -> None:
     """Visit everything whose change could change the preconditions, before any of it is read."""
-    top = walk(name.path, visit)
+    top = follow_name(name.path, visit)
     if top is None:
         raise FileNotFoundError(errno.ENOENT, "no root", name.path)
     holder = f"{top.rstrip('/')}/.cortex"
     visit(holder, ITSELF)
     visit(f"{holder}/policy/tools", ENTRIES)
-    for directory in (f"{holder}/policy", *(walk(directory, visit) for directory in settings_directories())):
+    for directory in (f"{holder}/policy", *(follow_name(directory, visit) for directory in settings_directories())):
         if directory is not None:
             _watch_contents(visit, directory)
     for path in protected_names:
-        walk(path, visit)
+        follow_name(path, visit)
 
 
 def _watch_contents(visit: "Visit", directory: str) -> None:

@@ -6,7 +6,7 @@ from weakref import WeakSet
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError
-from cortex_policy.core.plain_values import exact_path, exact_text
+from cortex_policy.core.plain_values import validated_path, validated_text
 from cortex_policy.library.decider import Decider
 from cortex_policy.library.path_lookup import find_root_name
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -64,7 +64,7 @@ class PolicyStore(Decider):
         if type(max_grants) is not int or max_grants < 1:
             message = "max_grants must be an integer of at least 1"
             raise UsageError(message)
-        super().__init__(find_root_name(None if root is None else exact_path(root)), max_grants, budgets, sinks)
+        super().__init__(find_root_name(None if root is None else validated_path(root)), max_grants, budgets, sinks)
         self._lock = allocate_lock()
         self._executor: AsyncExecutor | None = None
         self._polling: PollingThread | None = None
@@ -77,7 +77,7 @@ class PolicyStore(Decider):
 
     async def load_async(self, grant_id: str) -> Grant:
         """Load a grant without blocking the event loop; calls for the same grant at one time share one read."""
-        name = exact_text(grant_id, "an id")
+        name = validated_text(grant_id, "an id")
         return await self._get_executor().run_shared(name, lambda: self.load(name))
 
     async def enforce_async(

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from time import time, time_ns
 
 from cortex_policy.core import Value
-from cortex_policy.core.approvals import ApprovalRequest, json_safe, request_status, to_line
-from cortex_policy.core.audit_event import timestamp
+from cortex_policy.core.approvals import ApprovalRequest, json_safe, request_status, request_to_line
+from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings
 from cortex_policy.manage.transaction.record import current_author
@@ -99,7 +99,7 @@ def answer_request(request_id: str, root: str | None = None, *, approved: bool) 
             raise NotDoneError(
                 f"`{request_id}` {_CLOSED[plea.status]}", "see what waits with `cortex-policy approvals`"
             )
-        docket.add(_answer_line(request_id, docket, approved=approved))
+        docket.append_and_prune(_answer_line(request_id, docket, approved=approved))
     return AnswerResult(get_request(request_id), is_changed=True)
 
 
@@ -118,11 +118,11 @@ def _unknown_request_error(request_id: str) -> NotDoneError:
 
 def _answer_line(request_id: str, docket: ApprovalStore, *, approved: bool) -> bytes:
     who = current_author()
-    return to_line({
+    return request_to_line({
         "type": "decision",
         "requestId": request_id,
         "approved": approved,
-        "ts": timestamp(time_ns()),
+        "ts": format_timestamp(time_ns()),
         "by": json_safe(str(who)),
         "uid": who.uid,
         "boot": docket.clock.boot,

@@ -8,10 +8,10 @@ from cortex_policy.core.text import join_words, os_error_text
 from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_id, read_grant
-from cortex_policy.state.ledger import Ledger, open_state
+from cortex_policy.state.ledger import Ledger, open_budget_directory
 from cortex_policy.state.ledger_directory import unusable_error
 from cortex_policy.state.ledger_maintenance import remove_all_budgets, remove_budget
-from cortex_policy.state.ledger_ring import BudgetKey
+from cortex_policy.state.ledger_ring import BudgetFileKey
 from cortex_policy.state.settings import find_state_directory
 
 TYPE_CHECKING = False
@@ -76,7 +76,7 @@ def _budget_status(ledger: Ledger, row: GrantRow, grant: Grant, action: str) -> 
     return BudgetStatus(row.id, grant.tool, action, budget, problem, row.hint)
 
 
-def actions_of(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
+def read_actions(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
     """Return all actions of a grant, or the named one; raise UsageError if the grant does not have it."""
     check_id(grant_id)
     actions = read_grant(root, grant_id).actions
@@ -90,15 +90,15 @@ def actions_of(root: Root, grant_id: str, action: str | None = None) -> tuple[st
 
 def reset_budgets(root: Root, grant_id: str, action: str | None = None) -> tuple[str, ...]:
     """Forget the calls of one action of a grant, or of all; return the actions that had any."""
-    actions, tool, boot = actions_of(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
+    actions, tool, boot = read_actions(root, grant_id, action), read_grant(root, grant_id).tool, boot_id()
 
     def forget(directory: int) -> tuple[str, ...]:
-        return tuple(word for word in actions if remove_budget(directory, BudgetKey(boot, tool, word).name))
+        return tuple(word for word in actions if remove_budget(directory, BudgetFileKey(boot, tool, word).name))
 
     return _in_state(root, forget)
 
 
-def purge_budgets(root: Root) -> int:
+def erase_all_budgets(root: Root) -> int:
     """Remove all rate state of a root, whatever files are there; return their number."""
     return _in_state(root, remove_all_budgets)
 
@@ -117,7 +117,7 @@ def _in_state(root: Root, work: "Callable[[int], T]") -> "T":
     """Call a function with the directory of a root's state; raise StateError if the disk fails."""
     ledger = ledger_of(root)
     try:
-        directory = open_state(ledger.root_identity, boot_id(), ledger.state_dir)
+        directory = open_budget_directory(ledger.root_identity, boot_id(), ledger.state_dir)
         try:
             return work(directory)
         finally:

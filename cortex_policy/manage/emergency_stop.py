@@ -10,7 +10,14 @@ from cortex_policy.core import Value
 from cortex_policy.core.text import os_error_text, printable
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import sync_directory
-from cortex_policy.state.emergency_stop import MAX_REASON_BYTES, NAME, EmergencyStop, host_stop, policy_stop, root_stop
+from cortex_policy.state.emergency_stop import (
+    MAX_REASON_BYTES,
+    NAME,
+    EmergencyStop,
+    find_host_stop,
+    find_policy_stop,
+    find_root_stop,
+)
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.writer_lock import NotDoneError, check_not_replaced
 
@@ -38,7 +45,7 @@ class ResumeResult(Value):
 
 def active_stops(root: Root) -> tuple[EmergencyStop, ...]:
     """Return the stops that deny every call of a root, the host's first."""
-    return tuple(filter(None, (host_stop(host.SYSTEM_SETTINGS), root_stop(root))))
+    return tuple(filter(None, (find_host_stop(host.SYSTEM_SETTINGS), find_root_stop(root))))
 
 
 def stop_root(root: Root, reason: str = "") -> StopResult:
@@ -49,7 +56,7 @@ def stop_root(root: Root, reason: str = "") -> StopResult:
     """
     with _open_policy(root, _OTHERWISE) as policy:
         is_made = _create_stop(policy.descriptor, reason)
-    stop = root_stop(root)
+    stop = find_root_stop(root)
     if stop is None:
         raise NotDoneError(
             f"`{policy.path}/{NAME}` was removed in the meantime, or its directory was replaced", "try again"
@@ -61,7 +68,7 @@ def resume_root(root: Root) -> ResumeResult:
     """End the stop of a root, whoever made it; raise NotDoneError if it cannot be removed."""
     with _open_policy(root, f"see why with `ls -ld {quoted(f'{root.path}/.cortex/policy/{NAME}')}`") as policy:
         check_not_replaced(policy)
-        ended = policy_stop(policy)
+        ended = find_policy_stop(policy)
         with suppress(FileNotFoundError):  # there is none, or another operator was faster
             mode = os.stat(NAME, dir_fd=policy.descriptor, follow_symlinks=False).st_mode
             remove = os.rmdir if stat.S_ISDIR(mode) else os.unlink

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
-from cortex_policy.core.engine import check_rules
+from cortex_policy.core.engine import first_denial
 from cortex_policy.core.explanation import Explanation, explain
 from cortex_policy.core.model import (
     ALLOWED,
@@ -22,13 +22,13 @@ from cortex_policy.core.model import (
     GrantError,
     Request,
 )
-from cortex_policy.core.operator_commands import command, with_root
+from cortex_policy.core.operator_commands import append_root_option, program_command
 from cortex_policy.core.rule_steps import DENIES, FAILS, NOT_ASKED, RULES, RuleStep
 from cortex_policy.state import Root, sha256
 from cortex_policy.state.approval_store import approvals_file
 from cortex_policy.state.enforcement import build_request
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.users import Owner, owner_of
+from cortex_policy.state.users import Owner, who_may_replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def explain_call(outcome: "CallOutcome") -> CallExplanation:
     if error is not None:
         failed = RuleStep(told.steps[-1].rule, FAILS, error.detail)
         told = Explanation((*told.steps[:-1], failed), advice=error.hint)
-    steward = owner_of(_file_of_remedy(decided)) if told.remedy else None
+    steward = who_may_replace(_file_of_remedy(decided)) if told.remedy else None
     return CallExplanation(told, origin.file, steward, "" if text is not None else _CHANGED_NOTE)
 
 
@@ -90,7 +90,7 @@ def _decide_without_rate(
         request = build_request(grant, grant.origin, call.action, args, settings) if grant.origin is not None else None
     except CortexPolicyError:
         return None
-    if request is None or check_rules(grant, request, settings) is not None:
+    if request is None or first_denial(grant, request, settings) is not None:
         return None
     return Decision(ALLOWED, paths=tuple((place, None) for place in request.paths))
 
@@ -104,7 +104,7 @@ def _explain(call: "Call", decided: _DecidedCall, text: bytes) -> Explanation:
         remedy, more = _unset_command(_sensitive_setting(decided.root))
         advice = "; ".join(filter(None, (advice, more)))
     if not _waits_for_human(decision):  # else an id is enough
-        remedy = with_root(remedy, call.root)
+        remedy = append_root_option(remedy, call.root)
     return Explanation(told.steps, told.nearest, told.allowed, remedy, advice)
 
 
@@ -157,7 +157,7 @@ def _unset_command(written: "SettingValue | None") -> tuple[str, str]:
     if written.place == "environment":
         return "", f"it is set by `{written.source}` in the environment of the call"
     words = ("unset", "sensitive") if written.place == "project" else ("set", "sensitive", "allow")
-    return command("config", *words, f"--{written.place}"), f"it is set in `{written.source}`"
+    return program_command("config", *words, f"--{written.place}"), f"it is set in `{written.source}`"
 
 
 def _is_audit_error(error: CortexPolicyError) -> bool:
@@ -181,7 +181,7 @@ def _explain_failure(call: "Call", error: CortexPolicyError, stage: str = "") ->
     note = ""
     if error.reason is GRANT_UNSAFE:
         note = "root alone can run that" if "chown " in error.hint else "its owner or root can fix it"
-    return CallExplanation(told, error.file, owner_of(path) if path and error.hint else None, note)
+    return CallExplanation(told, error.file, who_may_replace(path) if path and error.hint else None, note)
 
 
 def _error_message(call: "Call", error: CortexPolicyError) -> str:
@@ -210,7 +210,7 @@ def _grant_error_steps(error: CortexPolicyError) -> list[RuleStep]:
         return []
     from cortex_policy.schema.catalog import ERROR  # noqa: PLC0415
     from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - loads pydantic, which costs 136 ms
-    from cortex_policy.schema.problems import locate  # noqa: PLC0415
+    from cortex_policy.schema.problems import to_problems  # noqa: PLC0415
 
-    found = [one for one in locate(error.file, data, lint_grant(data, grant_id)[1]) if one.severity == ERROR]
+    found = [one for one in to_problems(error.file, data, lint_grant(data, grant_id)[1]) if one.severity == ERROR]
     return [RuleStep("grant", FAILS, one.message, one.pointer, one.line) for one in found[:_MAX_ERRORS]]

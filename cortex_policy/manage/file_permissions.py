@@ -15,12 +15,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    Doubts = Iterable[tuple[str, str]]  # as a `Trust` collects them
+    Doubts = Iterable[tuple[str, str]]  # as a `TrustCheck` collects them
 
 MAX_NAMED = 3
 
 
-def unsafe_files(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[Problem]":
+def permission_problems(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[Problem]":
     """Find what others could change, with one command to fix each kind; `of_files` are doubts about the grants."""
     trust = TrustCheck(root)
     try:
@@ -39,21 +39,21 @@ def unsafe_files(root: Root, files: list[str], of_files: "Doubts") -> "Iterator[
     ):
         paths = [path for found_kind, path in found if found_kind == kind]
         if paths:
-            message = f"{list_paths(paths)} {what}, and `check` refuses that"
+            message = f"{paths_summary(paths)} {what}, and `check` refuses that"
             yield file_problem(display_path(paths[0]), "file-unsafe", message, _hint(root, kind, paths))
     known = {path for _, path in found}
     yield from _writable_by_groups(root, [path for path in (*_root_directories(root), *files) if path not in known])
 
 
 def unsafe_warning(faults: list[str]) -> list[str]:
-    """Return one sentence about files that a check would refuse, if any; `faults` are those of a `Trust`."""
+    """Return one sentence about files that a check would refuse, if any; `faults` are those of a `TrustCheck`."""
     if not faults:
         return []
     more = f" (and {len(faults) - 1} more: `cortex-policy validate`)" if len(faults) > 1 else ""
     return [f"{faults[0]}{more}, and `check` refuses that"]
 
 
-def find_unsafe(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
+def permission_warnings(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
     """Return what is unsafe about these grants, or about all; files that cannot be opened are left out."""
     trust = TrustCheck(root)
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(trust, "tools") as tools:
@@ -63,7 +63,7 @@ def find_unsafe(root: Root, grant_ids: tuple[str, ...] = ()) -> list[str]:
     return trust.faults
 
 
-def list_paths(paths: list[str]) -> str:
+def paths_summary(paths: list[str]) -> str:
     """Return the first few paths, and the number of the others."""
     more = f" and {len(paths) - MAX_NAMED} more" if len(paths) > MAX_NAMED else ""
     return ", ".join(f"`{display_path(path)}`" for path in paths[:MAX_NAMED]) + more
@@ -74,11 +74,11 @@ def _hint(root: Root, kind: str, paths: list[str]) -> str:
         return NAMESPACE_HINT
     command = "chmod go-w" if kind == WRITERS else f"chown {os.geteuid()}"
     mending = f"fix it with `{_fix_command(command, root.path, paths)}`"
-    is_whole = kind == OWNER and not root.named and {owner_of(path) for path in paths} == {owner_of(root.path)}
+    is_whole = kind == OWNER and not root.named and {owner_uid(path) for path in paths} == {owner_uid(root.path)}
     return f"name the root for `check`: `--root {quote(root.path)}`; or {mending}" if is_whole else mending
 
 
-def owner_of(path: str) -> int:
+def owner_uid(path: str) -> int:
     """Return the uid of the owner of a path, -1 if the path does not exist."""
     try:
         return os.lstat(path).st_uid
@@ -108,7 +108,7 @@ def _writable_by_groups(root: Root, paths: list[str]) -> "Iterator[Problem]":
             if group_may_write(path, status):
                 groups.setdefault(status.st_gid, path)
     for gid, path in groups.items():
-        others = sorted(group_members(gid) - {user_name(uid) for uid in (0, gid, os.geteuid())})
+        others = sorted(group_members(gid) - {user_name_or_empty(uid) for uid in (0, gid, os.geteuid())})
         if others:
             named = ", ".join(f"`{name}`" for name in others[:MAX_NAMED])
             more = f" and {len(others) - MAX_NAMED} more" if len(others) > MAX_NAMED else ""
@@ -129,7 +129,7 @@ def group_members(gid: int) -> set[str]:
     return listed | {user.pw_name for user in pwd.getpwall() if user.pw_gid == gid}
 
 
-def user_name(uid: int) -> str:
+def user_name_or_empty(uid: int) -> str:
     """Return the name of a user, '' if there is none."""
     import pwd  # noqa: PLC0415 - only where a group may write
 

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
-from cortex_policy.library.acknowledgements import Acknowledgement, active_acknowledgements, check_name
+from cortex_policy.library.acknowledgements import Acknowledgement, check_reader_name, prune_and_list_acknowledgements
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
 from cortex_policy.manage.transaction.recovery import digest_grants, recover, supported_version
 from cortex_policy.state import Root, git_ignore
@@ -56,9 +56,9 @@ def write_stamp(root: Root, patience: LockWait = NO_WAIT) -> tuple[Stamp, bool]:
         try:
             atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(new), look=lock.check)
         except BaseException:
-            history.abandon(old)
+            history.settle_failed(old)
             raise
-        history.finish(new)
+        history.settle_and_prune(new)
         git_ignore.create_git_ignore(lock.policy.descriptor)
         return new, True
 
@@ -154,11 +154,11 @@ def wait_for_readers(
     At least one process must exist. Without a version it is that of the stamp now. Raise NotDoneError at the time-out
     (None: wait without end), and if there is neither a version nor a stamp.
     """
-    check_name(name)
+    check_reader_name(name)
     wanted = _stamp_version(root) if version is None else version
     deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
     while True:
-        readers = tuple(sorted(active_acknowledgements(root, name), key=lambda each: each.pid))
+        readers = tuple(sorted(prune_and_list_acknowledgements(root, name), key=lambda each: each.pid))
         if readers and all(each.version >= wanted for each in readers):
             return readers
         if deadline is not None and not monotonic() < deadline:

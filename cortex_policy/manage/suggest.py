@@ -21,7 +21,7 @@ from cortex_policy.manage.replay.denied_groups import (
     DeniedGroup,
     merge_scopes,
 )
-from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, CallExample, Undecided, load_policy, to_example
+from cortex_policy.manage.replay.replay import WARM_UP_SECONDS, CallExample, UndecidedCalls, load_policy, to_example
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants_errors import quoted, root_option
@@ -64,7 +64,7 @@ class Suggestions(Value):
     """What would have helped, the most calls first; what nothing here helps; and how many calls pass by now."""
 
     suggestions: tuple[Suggestion, ...]
-    unfixable: tuple[Undecided, ...]
+    unfixable: tuple[UndecidedCalls, ...]
     denied: int
     allowed_now: int
 
@@ -81,10 +81,10 @@ def suggest(
                 gathering.add(at, data, is_asked=at >= since)
     found, left = _build_suggestions(root, list(gathering.groups.values()), policy)
     helpless = [
-        Undecided(grant_id, why, "" if is_full else FULL_ARGS_HINT, count)
+        UndecidedCalls(grant_id, why, "" if is_full else FULL_ARGS_HINT, count)
         for (grant_id, why, is_full), count in gathering.unfixable.items()
     ]  # fmt: skip
-    helpless += [Undecided(grant_id, why, "", count) for (grant_id, why), count in left.items()]
+    helpless += [UndecidedCalls(grant_id, why, "", count) for (grant_id, why), count in left.items()]
     helpless.sort(key=lambda one: -one.count)
     return Suggestions(tuple(found), tuple(helpless), gathering.denied, gathering.allowed_now)
 

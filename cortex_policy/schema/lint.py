@@ -9,7 +9,7 @@ from cortex_policy.core.scope_prefix import normalize_scope_cached
 from cortex_policy.schema.fixes import Fix, apply_fix, max_fixes
 from cortex_policy.schema.problems import MAX_FINDINGS, Finding
 from cortex_policy.schema.rules.arguments import catastrophic_patterns, unenforceable_declarations
-from cortex_policy.schema.rules.keys import tool_id_mismatch, unenforced_keys, unknown_keys
+from cortex_policy.schema.rules.keys import ineffective_restrictions, misspelled_keys, tool_id_mismatch
 from cortex_policy.schema.rules.parsed_grant import ParsedGrant
 from cortex_policy.schema.rules.scopes import (
     escalating_scopes,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NON_GRANT_CODES = ("shape-other", "shape-schema")
 MAX_ROUNDS = 5  # a key that is spelled right now may hold what is to be repaired
-KEY_RULES = (unknown_keys, unenforced_keys)  # they also check a document that is not a grant yet
+KEY_RULES = (misspelled_keys, ineffective_restrictions)  # they also check a document that is not a grant yet
 GRANT_RULES = (
     tool_id_mismatch, suspicious_actions, unmatchable_scopes, redundant_scopes, missing_scopes, escalating_scopes,
     unenforceable_declarations, catastrophic_patterns,

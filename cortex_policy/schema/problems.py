@@ -80,7 +80,7 @@ def file_problem(file: str, code: str, message: str, hint: str = "") -> Problem:
     return Problem(file, 1, 1, 1, 1, "", code, severity_of(code), message, hint)
 
 
-def locate(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[Problem, ...]:
+def to_problems(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[Problem, ...]:
     """Return findings as problems of a file, in the order of its lines."""
     text = data.decode("utf-8", "replace")
     try:

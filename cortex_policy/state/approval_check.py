@@ -7,11 +7,11 @@ from cortex_policy.core.approvals import (
     MAX_LINE_BYTES,
     call_fingerprint_text,
     json_safe,
-    request_members,
     request_status,
-    to_line,
+    request_to_dict,
+    request_to_line,
 )
-from cortex_policy.core.audit_event import timestamp
+from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.engine import decide_rate
 from cortex_policy.core.model import APPROVED, DENIED, USED, WAITING, Approval, CortexPolicyError, Decision
 from cortex_policy.state import sha256
@@ -85,7 +85,7 @@ def _spend_approval(
         return _with_approval(decision, approval)
     # INVARIANT: the line is written before the hit is taken: a process that dies in between was never allowed, and the
     # approval is gone. The line is removed only if the answer is certain to be a denial
-    docket.append(to_line({"type": "spend", "requestId": matter.id, **_time_members(docket)}))
+    docket.append(request_to_line({"type": "spend", "requestId": matter.id, **_time_members(docket)}))
     try:
         decision = decide_rate(grant, request, budgets.take(*asked))
     except CortexPolicyError:
@@ -108,12 +108,12 @@ def _request_approval(
     if waiting >= MAX_WAITING:
         return _with_approval(refused, None, f"{waiting} calls of this grant already wait for a human")
     request_id = _new_request_id(docket)
-    line = to_line({
+    line = request_to_line({
         "id": request_id,
         "type": "request",
         "runId": json_safe(os.environ.get("CORTEX_RUN_ID", "")),
         "node": json_safe(f"{grant.tool}:{request.action}"),
-        "proposal": request_members(grant, origin, request, working_directory()),
+        "proposal": request_to_dict(grant, origin, request, working_directory()),
         "call": call,
         "timeout_seconds": docket.timeout_seconds,
         "uid": os.geteuid(),
@@ -122,7 +122,7 @@ def _request_approval(
     })  # fmt: skip
     if len(line) > MAX_LINE_BYTES:
         return _with_approval(refused, None, "its arguments are too long to be shown to a human")
-    docket.add(line, MAX_BYTES // 2)  # so that there is always room for an answer
+    docket.append_and_prune(line, MAX_BYTES // 2)  # so that there is always room for an answer
     return _denied_with_request(refused, request_id, None, docket.timeout_seconds)
 
 
@@ -139,7 +139,7 @@ def _new_request_id(docket: ApprovalStore) -> str:
 
 
 def _time_members(docket: ApprovalStore) -> dict[str, object]:
-    return {"ts": timestamp(time_ns()), "boot": docket.clock.boot, "at_ns": docket.clock.now_ns}
+    return {"ts": format_timestamp(time_ns()), "boot": docket.clock.boot, "at_ns": docket.clock.now_ns}
 
 
 def _denied_with_request(

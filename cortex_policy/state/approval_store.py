@@ -6,12 +6,12 @@ import stat
 from shlex import quote
 
 from cortex_policy import state as host
-from cortex_policy.core.approvals import Clock, lines_to_keep, parse_requests
+from cortex_policy.core.approvals import BootTime, lines_to_keep, parse_requests
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import lock_file, read_all, sha256, state_directory, unlock_and_close
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import find_trust_problems
-from cortex_policy.state.ledger import open_directory
+from cortex_policy.state.ledger import open_state_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ class ApprovalStoreError(StateError):
         return self.detail
 
 
-def boot_clock() -> Clock:
+def read_boot_time() -> BootTime:
     """Return the time since boot, and a mark of this boot and its clock."""
     import time  # noqa: PLC0415 - loaded by the interpreter anyway
 
     boot = sha256(b"approvals %d " % host.time_namespace() + host.boot_id()).hexdigest()[:16]
-    return Clock(boot, time.clock_gettime_ns(host.CLOCK))
+    return BootTime(boot, time.clock_gettime_ns(host.CLOCK))
 
 
 def approvals_file(settings: "Settings") -> str:
@@ -62,7 +62,7 @@ class ApprovalStore:
     operator who is root also works in files of other users.
     """
 
-    clock: "Clock"
+    clock: "BootTime"
     file: str
     timeout_seconds: int
 
@@ -76,7 +76,7 @@ class ApprovalStore:
         self._data = b""
         self._before = self._after = 0  # how long the file was before the last line, and behind it
         self.requests: list[ApprovalRequest] = []
-        self.clock = Clock("", 0)
+        self.clock = BootTime("", 0)
 
     def __enter__(self) -> "Self":
         """Open, lock and read it; raise StateError."""
@@ -100,7 +100,7 @@ class ApprovalStore:
             directory, self._directory = self._directory, -1
             os.close(directory)
 
-    def add(self, line: bytes, most: int = MAX_BYTES) -> None:
+    def append_and_prune(self, line: bytes, most: int = MAX_BYTES) -> None:
         """Append a line, and drop those that are of no use any more; raise StateError where that is too much."""
         lines = lines_to_keep(self.requests, self.clock, self.timeout_seconds)
         is_worth_it = len(self._data) - len(lines) >= _MIN_PRUNED
@@ -142,13 +142,13 @@ class ApprovalStore:
     def _open(self) -> None:
         directory = os.path.dirname(self.file)
         if self._base is not None:
-            self._directory = open_directory(self._base, None, self._base)
+            self._directory = open_state_directory(self._base, None, self._base)
         else:
             self._directory = os.open(directory, _DIRECTORY)
         for _ in range(MAX_TRIES):
             descriptor = self._open_or_create()
             if descriptor < 0:
-                self.clock = boot_clock()
+                self.clock = read_boot_time()
                 return
             self._descriptor = descriptor
             if self._is_locked():
@@ -218,7 +218,7 @@ class ApprovalStore:
             raise ApprovalStoreError(self.file, f"others can replace it: {directory} {sentence}", hint)
 
     def _read(self) -> None:
-        self.clock = boot_clock()  # inside the lock, so that no line is of later
+        self.clock = read_boot_time()  # inside the lock, so that no line is of later
         self._data = read_all(self._descriptor, MAX_BYTES + 1)
         if len(self._data) > MAX_BYTES:
             hint = f"move it away with `mv {quote(self.file)} {quote(self.file + '.old')}`"

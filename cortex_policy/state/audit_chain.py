@@ -11,7 +11,7 @@ from cortex_policy.state.audit_rotated_names import rotated_logs, uncompressed_n
 SEARCHED_BYTES = 4 << 20  # bytes from the end: more than the longest line that a writer leaves half done
 
 
-def chain_line_to_files(text: bytes, descriptor: int, size: int, file: str) -> bytes:
+def chain_line_after_file(text: bytes, descriptor: int, size: int, file: str) -> bytes:
     """Return the line with its digest, and with a newline before it where a dead writer left none."""
     start = max(0, size - SEARCHED_BYTES)
     data = _read_range(descriptor, start, size)

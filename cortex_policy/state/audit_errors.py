@@ -27,7 +27,7 @@ class AuditLogError(StateError):
         return self.detail
 
 
-def os_error(file: str, error: OSError) -> AuditLogError:
+def audit_os_error(file: str, error: OSError) -> AuditLogError:
     """Return the error for a file that cannot be opened, locked or written."""
     directory = os.path.dirname(file)
     if error.errno == errno.ENOENT:

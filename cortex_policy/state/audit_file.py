@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import StateError
 
 
-def open_log(file: str) -> int:
+def open_log_for_append(file: str) -> int:
     """Open a log to append to it, and make it where it is not there; raise OSError, or AuditLogError."""
     if fcntl is None:
         raise audit_log_error(file, "this platform has no file locks")
@@ -68,7 +68,7 @@ def is_safe_file(descriptor: int) -> bool:
     return is_plain and not find_trust_problems(descriptor, status, (os.geteuid(), 0))
 
 
-def check_identity(file: str, descriptor: int) -> tuple[float, ...]:
+def verified_identity(file: str, descriptor: int) -> tuple[float, ...]:
     """Return the identity of an open log; raise AuditLogError unless nobody else could have written it.
 
     What an ACL says is in no status: where one counts, the identity is one that no status has.

@@ -18,10 +18,10 @@ from cortex_policy.state.audit_file import (
     LOCK_SUFFIX,
     MAX_TRIES,
     audit_log_error,
-    check_identity,
     open_lock,
-    open_log,
+    open_log_for_append,
     try_lock_log,
+    verified_identity,
 )
 
 TYPE_CHECKING = False
@@ -131,9 +131,9 @@ class AuditLog:
     def _as_log_error(self, error: BaseException) -> BaseException:
         """Return what a failure is called here."""
         if isinstance(error, OSError):
-            from cortex_policy.state.audit_errors import os_error  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.audit_errors import audit_os_error  # noqa: PLC0415 - only a failure needs it
 
-            return os_error(self.file, error)
+            return audit_os_error(self.file, error)
         return self._lock_timeout() if type(error) is StateError else error  # a lock that was not to have for a second
 
     def _configure(self, settings: "Settings") -> None:
@@ -144,8 +144,8 @@ class AuditLog:
         self._open()
 
     def _open(self) -> None:
-        self.descriptor = open_log(self.file)
-        self._judged = check_identity(self.file, self.descriptor)
+        self.descriptor = open_log_for_append(self.file)
+        self._judged = verified_identity(self.file, self.descriptor)
         self._lock = open_lock(self.file, os.fstat(self.descriptor))
         if self._lock >= 0:
             self._lock_judged = os.fstat(self._lock)[:IDENTITY_FIELDS]
@@ -238,7 +238,7 @@ class AuditLog:
         # one look at the name tells both: another name of the file could be taken away before the next look
         if status.st_nlink > 1 or status[stat.ST_INO : stat.ST_DEV + 1] != self._judged[stat.ST_INO : stat.ST_DEV + 1]:
             return False
-        self._judged = check_identity(self.file, self.descriptor)
+        self._judged = verified_identity(self.file, self.descriptor)
         return True
 
     def _rotate_if_full(self, size: int, more: int) -> bool:
@@ -252,9 +252,9 @@ class AuditLog:
 
     def _chain_line_to_files(self, text: bytes, size: int) -> bytes:
         """Chain a line in a new file, or after a writer that died in the middle of its line."""
-        from cortex_policy.state.audit_chain import chain_line_to_files  # noqa: PLC0415 - once in a while
+        from cortex_policy.state.audit_chain import chain_line_after_file  # noqa: PLC0415 - once in a while
 
-        return chain_line_to_files(text, self.descriptor, size, self.file)
+        return chain_line_after_file(text, self.descriptor, size, self.file)
 
     def _undo_short_write(self, size: int) -> StateError:
         os.ftruncate(self.descriptor, size)

@@ -3,7 +3,7 @@
 import errno
 import os
 
-from cortex_policy.state.audit_errors import os_error
+from cortex_policy.state.audit_errors import audit_os_error
 from cortex_policy.state.audit_log import AuditLog
 
 TYPE_CHECKING = False
@@ -24,6 +24,6 @@ def check_writable(settings: "Settings") -> None:
         return
     directory = os.path.dirname(file)
     if not os.path.isdir(directory):
-        raise os_error(file, OSError(errno.ENOENT, ""))
+        raise audit_os_error(file, OSError(errno.ENOENT, ""))
     if not os.access(directory, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise os_error(file, OSError(errno.EACCES, ""))
+        raise audit_os_error(file, OSError(errno.EACCES, ""))

@@ -4,7 +4,7 @@ import os
 import stat
 from time import time_ns
 
-from cortex_policy.core.audit_event import FULL, Event, to_cloudevent, to_json_line, trace_id
+from cortex_policy.core.audit_event import FULL, Event, parse_trace_id, to_cloudevent, to_json_line
 from cortex_policy.core.decode import MalformedError, decode_json, whole_number
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
 from cortex_policy.state import read_all, sha256_hex
@@ -72,8 +72,8 @@ def _event_of(call: "AnsweredCall", error: CortexPolicyError | None, *, with_pla
     return Event(
         os.urandom(16).hex(), time_ns(), call.grant_id, grant.tool if grant is not None else call.grant_id,
         str(call.action), call.args, is_allowed, reason, call.cost, call.peek,
-        _resolved_paths(call) if with_places else None, root, working_directory(), stamp_version(root),
-        os.environ.get("CORTEX_RUN_ID", ""), trace_id(os.environ.get("TRACEPARENT", "")),
+        _resolved_paths(call) if with_places else None, root, working_directory(), read_stamp_version(root),
+        os.environ.get("CORTEX_RUN_ID", ""), parse_trace_id(os.environ.get("TRACEPARENT", "")),
         decision.approval.id if decision is not None and decision.approval is not None else None,
     )  # fmt: skip
 
@@ -91,7 +91,7 @@ def _resolved_paths(call: "AnsweredCall") -> "tuple[ResolvedPath, ...] | None":
         return None
 
 
-def stamp_version(root: str | None) -> int | None:
+def read_stamp_version(root: str | None) -> int | None:
     """Return the version in the stamp of a root, None where there is none; it judges nothing and fails nothing."""
     if root is None:
         return None

@@ -8,7 +8,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import STOPPED, AccessDenied, Decision, GrantError
 from cortex_policy.state import Root, exists_or_unknown, read_all
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.users import user_name
+from cortex_policy.state.users import user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,15 +75,15 @@ class EmergencyStopped(AccessDenied):
 
 def host_denial(directory: str) -> EmergencyStopped:
     """Return the denial by the stop of the host, whose directory this is."""
-    return EmergencyStopped(host_stop(directory) or EmergencyStop(f"{directory}/{NAME}", is_of_host=True))
+    return EmergencyStopped(find_host_stop(directory) or EmergencyStop(f"{directory}/{NAME}", is_of_host=True))
 
 
 def policy_denial(policy: PolicyDirectory) -> EmergencyStopped:
     """Return the denial by the stop in an open policy directory."""
-    return EmergencyStopped(policy_stop(policy) or EmergencyStop(f"{policy.path}/{NAME}"), policy.trust.root)
+    return EmergencyStopped(find_policy_stop(policy) or EmergencyStop(f"{policy.path}/{NAME}"), policy.trust.root)
 
 
-def deny_if_stopped_since(origin: "Origin") -> None:
+def raise_if_stopped_since(origin: "Origin") -> None:
     """Raise AccessDenied if the root of a loaded grant has a stop, or nobody can know."""
     why = ""
     try:
@@ -106,10 +106,10 @@ def _denial_since(path: str, fault: str) -> EmergencyStopped:
     """Return the denial by the stop of a root, or by what hides whether it has one."""
     root, policy = Root(path, named=True), f"{path.rstrip('/')}/.cortex/policy"
     unknown = EmergencyStop(f"{policy}/{NAME}", fault=f"`{policy}` {fault}" if fault else None)
-    return EmergencyStopped(root_stop(root) or unknown, root)
+    return EmergencyStopped(find_root_stop(root) or unknown, root)
 
 
-def deny_if_unreadable(root: Root) -> None:
+def raise_if_unreadable(root: Root) -> None:
     """Raise AccessDenied if a policy directory that cannot be opened holds a stop, or may hold one."""
     stop = _unreadable_stop(root)
     if stop is not None:
@@ -125,7 +125,7 @@ def resume_command(root: Root | None) -> str:
     return f"cortex-policy resume{root_option(root)}"
 
 
-def host_stop(directory: str) -> EmergencyStop | None:
+def find_host_stop(directory: str) -> EmergencyStop | None:
     """Return the stop of the host, whose directory this is; None where there is none."""
     file = f"{directory}/{NAME}"
     if os.path.islink(directory) and not os.path.isdir(directory):
@@ -133,16 +133,16 @@ def host_stop(directory: str) -> EmergencyStop | None:
     return _look_up(file, is_of_host=True)
 
 
-def policy_stop(policy: PolicyDirectory) -> EmergencyStop | None:
+def find_policy_stop(policy: PolicyDirectory) -> EmergencyStop | None:
     """Return the stop in an open policy directory, None where there is none."""
     return _look_up(f"{policy.path}/{NAME}", policy.descriptor)
 
 
-def root_stop(root: Root) -> EmergencyStop | None:
+def find_root_stop(root: Root) -> EmergencyStop | None:
     """Return the stop of a root, None where there is none; ask the path where no check would open the directory."""
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
-            return policy_stop(policy)
+            return find_policy_stop(policy)
     except (OSError, GrantError):
         return _unreadable_stop(root)
 
@@ -171,7 +171,7 @@ def _look_up(file: str, directory: int | None = None, *, is_of_host: bool = Fals
         why = os_error_text(error)
         return EmergencyStop(file, is_of_host, fault=f"`{file}` cannot be examined: {why}")
     reason = _first_line(name, directory) if stat.S_ISREG(status.st_mode) else None
-    return EmergencyStop(file, is_of_host, user_name(status.st_uid), status.st_mtime, reason)
+    return EmergencyStop(file, is_of_host, user_label(status.st_uid), status.st_mtime, reason)
 
 
 def _first_line(name: str, directory: int | None) -> str | None:

@@ -6,7 +6,7 @@ One module of more than 250 lines, as each module costs a check time.
 import os
 
 from cortex_policy import state as host
-from cortex_policy.core.engine import DEFAULTS, check_rules, decide_rate
+from cortex_policy.core.engine import DEFAULTS, decide_rate, first_denial
 from cortex_policy.core.model import (
     APPROVAL_REQUIRED,
     GRANT_INVALID,
@@ -110,9 +110,9 @@ def load_for_call_from(root: "Root", grant_id: str, *, require_path: bool = Fals
         grant = read_grant(root, grant_id, check_emergency_stop)
     except GrantError as error:
         if error.reason is GRANT_UNSAFE:  # the policy directory may be what could not be opened
-            from cortex_policy.state.emergency_stop import deny_if_unreadable  # noqa: PLC0415 - only a failure needs it
+            from cortex_policy.state.emergency_stop import raise_if_unreadable  # noqa: PLC0415 - only a failure needs it
 
-            deny_if_unreadable(root)
+            raise_if_unreadable(root)
         raise
     return grant, require_stamp(grant, effective_settings(root.path, require_path=require_path))
 
@@ -138,7 +138,7 @@ def decide_and_consume(
     if settings.state_dir is None:
         settings = _with_state_directory(settings)
     request = build_request(grant, origin, action, args, settings, cost)
-    decision = check_rules(grant, request, settings)
+    decision = first_denial(grant, request, settings)
     counted = Ledger(origin.root_identity, settings.state_dir or "") if budgets is None else budgets
     if decision is not None:
         if decision.reason is not APPROVAL_REQUIRED or settings.sensitive != "ask":

@@ -134,10 +134,10 @@ class TrustCheck:
 
     def unsafe_error(self, path: str = "", kind: str = "", error: OSError | None = None) -> GrantError:
         """Return the error for all that was noted and, at a path, for what is no `kind` or has an error of its own."""
-        from cortex_policy.state.grants_errors import unsafe_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.grants_errors import unsafe_grant_error  # noqa: PLC0415 - only a failure needs it
 
         stranger = self.root_owner if not self.root.named and self.others == {self.root_owner} else None
-        return unsafe_error(self.root.path, self.faults, self.doubts, stranger, path, kind, error)
+        return unsafe_grant_error(self.root.path, self.faults, self.doubts, stranger, path, kind, error)
 
 
 class PolicyDirectory:
@@ -254,7 +254,7 @@ def with_context(
     elif error.filename == file:
         failure = grants_errors.unknown_grant_error(trust.root, grant_id, _existing_ids(trust.root))
     else:
-        failure = grants_errors.missing_error(error.filename)
+        failure = grants_errors.missing_directory_error(error.filename)
     return grants_errors.add_context(failure, trust.root, file, data)
 
 

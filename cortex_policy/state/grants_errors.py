@@ -17,7 +17,7 @@ from cortex_policy.core.model import (
 from cortex_policy.core.text import did_you_mean, os_error_text
 from cortex_policy.state import OPEN_FILES_HINT, Root, sha256
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
-from cortex_policy.state.users import copy_command, user_name
+from cortex_policy.state.users import copy_command, user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _roots_below(here: str, depth: int = 3) -> list[str]:
     return found
 
 
-def unsafe_error(
+def unsafe_grant_error(
     root: str, faults: list[str], doubts: Problems, stranger: int | None, path: str, kind: str, error: OSError | None
 ) -> GrantError:
     """Return the error (grant_unsafe) for all that is wrong, with the one command that fixes what a command can.
@@ -122,7 +122,7 @@ def _paths(doubts: Problems, kind: str) -> list[str]:
 def _hint_to_name_root(root: str, owner: int) -> str:
     """Return the first half of a hint where it is enough to name the root: a checkout of somebody else, and no more."""
     name = f"`--root {quoted(root)}` or CORTEX_POLICY_ROOT"
-    return f"if {user_name(owner)} may say what is allowed, name the root with {name}; else "
+    return f"if {user_label(owner)} may say what is allowed, name the root with {name}; else "
 
 
 def _is_mounted_by_kubernetes(path: str) -> bool:
@@ -154,7 +154,7 @@ def add_context(error: GrantError, root: Root, file: str, data: bytes | None) ->
     return error
 
 
-def missing_error(path: str) -> GrantError:
+def missing_directory_error(path: str) -> GrantError:
     """Return the error for a directory that is missing."""
     return GrantError(GRANT_NOT_FOUND, f"`{path}` does not exist")
 

@@ -34,7 +34,7 @@ DAY = 86_400
 MAX_BYTES = 96 << 20  # of all entries that are read, the last first
 
 
-class Limits(Value):
+class HistoryLimits(Value):
     """How much of the past is kept: the number of writes (0 turns the history off), and their age in days.
 
     A hundred is a season of a busy root, and some hundred KiB of usual grants. After three months version control knows
@@ -55,7 +55,7 @@ class CorruptEntry(Value):
 class History:
     """Records the writes of a root, while its lock is held."""
 
-    def __init__(self, lock: "WriterLock", limits: Limits) -> None:
+    def __init__(self, lock: "WriterLock", limits: HistoryLimits) -> None:
         """Take the lock, and what is to be kept."""
         self._lock, self._limits = lock, limits
 
@@ -90,7 +90,7 @@ class History:
             return _read_or_none(directory, PENDING)
         return None
 
-    def conclude(self, stamp: "Stamp | None") -> None:
+    def settle_pending(self, stamp: "Stamp | None") -> None:
         """Name the entry of a write that the stamp knows; drop one of a write that was not made.
 
         Where the disk refuses, the next writer does it.
@@ -112,16 +112,16 @@ class History:
             os.rename(PENDING, name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
             sync_directory(directory.descriptor)
 
-    def finish(self, stamp: "Stamp") -> None:
+    def settle_and_prune(self, stamp: "Stamp") -> None:
         """Name the entry of the write that was just made, and remove what is too much; else the next writer does."""
         with suppress(CortexPolicyError):
-            self.conclude(stamp)
+            self.settle_pending(stamp)
             self._prune()
 
-    def abandon(self, stamp: "Stamp | None") -> None:
+    def settle_failed(self, stamp: "Stamp | None") -> None:
         """Drop the entry of a write that was not made, if possible; the first error is reported, not this one."""
         with suppress(CortexPolicyError):
-            self.conclude(stamp)
+            self.settle_pending(stamp)
 
     def _prune(self) -> None:
         # the oldest first; the last write stays, however old it is

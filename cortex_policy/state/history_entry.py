@@ -105,7 +105,7 @@ def _change_members(one: GrantChange) -> "dict[str, Any]":
 
 
 def decode_entry(data: bytes) -> HistoryEntry:
-    """Decode an entry; raise Malformed with the cause for what no `encode` wrote."""
+    """Decode an entry; raise MalformedError with the cause for what no `encode` wrote."""
     document = decode_json(data, MAX_ENTRY_BYTES)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise MalformedError("it is no entry of a format that this program knows")

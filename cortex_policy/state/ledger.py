@@ -15,24 +15,31 @@ from cortex_policy.state import (
     unlock_and_close,
 )
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.ledger_ring import OPEN_STATE_FILE, SWEEP_MARKER, BudgetKey, DamagedFile, Ring, open_file
+from cortex_policy.state.ledger_ring import (
+    OPEN_STATE_FILE,
+    SWEEP_MARKER,
+    BudgetFileKey,
+    DamagedFileError,
+    Ring,
+    open_budget_file,
+)
 
 MAX_LIMIT = 1 << 44
 
 
-def open_state(root_identity: tuple[int, int], boot: bytes, state_dir: str) -> int:
+def open_budget_directory(root_identity: tuple[int, int], boot: bytes, state_dir: str) -> int:
     """Open the directory that holds a root's budgets, and make it where it is not there."""
     base = state_directory(state_dir)
     mark = sha256(b"boot " + boot).hexdigest()[:BOOT_PREFIX]
     name = mark + sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32]
-    parent = open_directory(base, None, base)
+    parent = open_state_directory(base, None, base)
     try:
-        return open_directory(name, parent, f"{base}/{name}")
+        return open_state_directory(name, parent, f"{base}/{name}")
     finally:
         os.close(parent)
 
 
-def open_directory(name: str, parent: int | None, shown: str) -> int:
+def open_state_directory(name: str, parent: int | None, shown: str) -> int:
     """Open a directory of state, and make it where it is not there; raise StateError unless it is ours alone."""
     try:
         descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
@@ -78,9 +85,9 @@ class Ledger:
 
     def _decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
-            from cortex_policy.core.plain_values import exact_budget_call  # noqa: PLC0415 - only from Python
+            from cortex_policy.core.plain_values import validated_budget_call  # noqa: PLC0415 - only from Python
 
-            tool, action, limit, cost = exact_budget_call(tool, action, limit, cost)
+            tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
         if fcntl is None:
             raise state_error("this platform has no file locks")
         if min(limit, MAX_LIMIT) < cost:
@@ -94,10 +101,10 @@ class Ledger:
 
     def _open_and_decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         boot = boot_id()
-        key = BudgetKey(boot, tool, action)
-        directory = open_state(self.root_identity, boot, self.state_dir)
+        key = BudgetFileKey(boot, tool, action)
+        directory = open_budget_directory(self.root_identity, boot, self.state_dir)
         try:
-            descriptor = open_file(directory, key.name)
+            descriptor = open_budget_file(directory, key.name)
             if descriptor is None and consume:
                 from cortex_policy.state.ledger_maintenance import create_budget  # noqa: PLC0415 - once in a key's life
 
@@ -112,7 +119,7 @@ class Ledger:
             os.close(directory)
 
     def _decide_by_file(
-        self, descriptor: int, directory: int, key: BudgetKey, limit: int, cost: int, *, consume: bool
+        self, descriptor: int, directory: int, key: BudgetFileKey, limit: int, cost: int, *, consume: bool
     ) -> Budget:
         counted, held = min(limit, MAX_LIMIT), descriptor
         try:
@@ -124,11 +131,11 @@ class Ledger:
                 held = rebuild_budget(directory, key, ring, counted, rings.now_ticks())
                 ring = Ring(held, key.identity)
             return self._apply(ring, directory, limit, cost, consume=consume)
-        except DamagedFile:
-            from cortex_policy.state.ledger_maintenance import quarantine  # noqa: PLC0415 - only where there is damage
+        except DamagedFileError:
+            from cortex_policy.state.ledger_maintenance import replace_damaged_budget  # noqa: PLC0415 - only where there is damage
 
             # INVARIANT: the file at the name is still locked, so that nobody maps it before it is broken
-            quarantine(directory, key, held, counted, rings.now_ticks())
+            replace_damaged_budget(directory, key, held, counted, rings.now_ticks())
             raise state_error("it was damaged, and is closed for one minute", "try again in a minute") from None
         finally:
             if held != descriptor:

@@ -57,10 +57,10 @@ def unsafe_directory_error(shown: str, status: os.stat_result) -> StateError:
 
 def _foreign_owner_error(shown: str, owner: int) -> StateError:
     """Return the error for a name that another user owns: to count elsewhere would be a second budget."""
-    from cortex_policy.state.users import user_name  # noqa: PLC0415 - it loads `pwd`
+    from cortex_policy.state.users import user_label  # noqa: PLC0415 - it loads `pwd`
 
     hint = f"root looks at it, then removes it with `rm -r {quote(shown)}`; or {_ELSEWHERE}"
-    return state_error(f"`{shown}` belongs to {user_name(owner)}", hint)
+    return state_error(f"`{shown}` belongs to {user_label(owner)}", hint)
 
 
 def make_state_directory(name: str, parent: int | None, shown: str) -> None:

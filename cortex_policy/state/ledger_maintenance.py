@@ -14,18 +14,18 @@ from cortex_policy.state.ledger_ring import (
     SWEEP_MARKER,
     WINDOW_TICKS,
     WORD,
-    BudgetKey,
-    DamagedFile,
+    BudgetFileKey,
+    DamagedFileError,
     Ring,
     hits_per_slot,
     magic_word,
-    open_file,
+    open_budget_file,
 )
 
 _NEW = ".new-"  # the process id of the maker follows
 
 
-def create_budget(directory: int, key: BudgetKey, limit: int) -> int:
+def create_budget(directory: int, key: BudgetFileKey, limit: int) -> int:
     """Make the file of a key unless another process just did; return it open and locked."""
     while True:
         lock_file(directory)
@@ -35,18 +35,18 @@ def create_budget(directory: int, key: BudgetKey, limit: int) -> int:
             return _publish(directory, key, _ring_bytes(key, limit, []))
         finally:
             unlock_file(directory)
-        descriptor = open_file(directory, key.name)
+        descriptor = open_budget_file(directory, key.name)
         if descriptor is not None:
             return descriptor
 
 
-def quarantine(directory: int, key: BudgetKey, damaged: int, limit: int, now: int) -> None:
+def replace_damaged_budget(directory: int, key: BudgetFileKey, damaged: int, limit: int, now: int) -> None:
     """Replace a damaged file, which is open and locked, by an empty one that is closed for one window."""
     _mark_broken(damaged)
     unlock_and_close(_publish(directory, key, _ring_bytes(key, limit, [], closed=now + WINDOW_TICKS)))
 
 
-def rebuild_budget(directory: int, key: BudgetKey, ring: Ring, limit: int, now: int) -> int:
+def rebuild_budget(directory: int, key: BudgetFileKey, ring: Ring, limit: int, now: int) -> int:
     """Replace a file by one that holds a new limit, its live hits copied; return it open and locked."""
     hits, step = ring.used(limit, now), hits_per_slot(limit)
     oldest, mask = ring.head - hits, (1 << ring.bits) - 1
@@ -58,7 +58,7 @@ def rebuild_budget(directory: int, key: BudgetKey, ring: Ring, limit: int, now: 
     return _publish(directory, key, _ring_bytes(key, limit, live, closed=ring.closed, head=hits), ring)
 
 
-def _ring_bytes(key: BudgetKey, limit: int, live: list[int], *, closed: int = 0, head: int = 0) -> memoryview:
+def _ring_bytes(key: BudgetFileKey, limit: int, live: list[int], *, closed: int = 0, head: int = 0) -> memoryview:
     """Return the bytes of a file for a limit, with these sealed words in its first slots."""
     step = hits_per_slot(limit)
     bits = max(2, (limit // step + 2).bit_length(), len(live).bit_length())
@@ -80,7 +80,7 @@ def _pack_words(words: list[int]) -> bytes:
     return packed.tobytes()
 
 
-def _publish(directory: int, key: BudgetKey, data: memoryview, old: Ring | None = None) -> int:
+def _publish(directory: int, key: BudgetFileKey, data: memoryview, old: Ring | None = None) -> int:
     """Put a file at the name of a key, in place of an old one; return it open and locked."""
     temporary = f"{_NEW}{os.getpid()}-{os.urandom(8).hex()}"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -102,7 +102,7 @@ def _publish(directory: int, key: BudgetKey, data: memoryview, old: Ring | None 
 
 def remove_budget(directory: int, name: str) -> bool:
     """Remove the file at a name, so that its budget starts again; return whether there was one."""
-    descriptor = open_file(directory, name)
+    descriptor = open_budget_file(directory, name)
     if descriptor is None:
         return False
     try:
@@ -143,7 +143,7 @@ def _mark_removed(descriptor: int) -> None:
     """Mark a file, even a damaged one, as removed for all who have it open."""
     try:
         Ring(descriptor).mark_removed()
-    except (DamagedFile, StateError):  # StateError: another layout
+    except (DamagedFileError, StateError):  # StateError: another layout
         _mark_broken(descriptor)
 
 
@@ -194,7 +194,7 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
         if is_at_its_name(descriptor) and (ring := Ring(descriptor)).is_idle(now):
             ring.mark_removed()
             os.unlink(name, dir_fd=directory)
-    except (OSError, DamagedFile, StateError):
+    except (OSError, DamagedFileError, StateError):
         return  # in use, or damaged: the next call that uses it notices
     finally:
         unlock_and_close(descriptor)

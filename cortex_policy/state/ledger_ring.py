@@ -34,7 +34,7 @@ MAX_TRIES = 100  # of opening a file that others keep replacing
 OPEN_STATE_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class DamagedFile(Exception):
+class DamagedFileError(Exception):
     """A word of the file is not what was written there."""
 
 
@@ -53,7 +53,7 @@ def budget_key(tool: str, action: str) -> str:
     return f"{tool}:{action}"
 
 
-class BudgetKey:
+class BudgetFileKey:
     """What names a budget on disk, and what its words are sealed with."""
 
     identity: int
@@ -90,21 +90,21 @@ class Ring:
     tag: int
 
     def __init__(self, descriptor: int, identity: int | None = None) -> None:
-        """Read and verify the header, of whatever key where none is named; raise Damaged."""
+        """Read and verify the header, of whatever key where none is named; raise DamagedFileError."""
         self.descriptor = descriptor
         words = memoryview(os.pread(descriptor, HEADER, 0))
         if len(words) != HEADER:
-            raise DamagedFile
+            raise DamagedFileError
         header = words.cast("q")
         _check_layout(header[AT_MAGIC])
         self.identity = header[AT_IDENTITY]
         if identity not in (None, self.identity):
-            raise DamagedFile
+            raise DamagedFileError
         self.tag = seal_tag(self.identity)
         self.bits, self.hits_per_slot, self.closed, self.clock = map(self.unseal, header[AT_BITS:AT_KEPT])
         size = HEADER + (WORD << min(self.bits, MAX_BITS))
         if self.bits > MAX_BITS or not self.hits_per_slot or os.fstat(descriptor).st_size != size:
-            raise DamagedFile
+            raise DamagedFileError
         self.head = self.unseal(header[AT_KEPT if header[AT_HEAD] == GONE else AT_HEAD])
         if header[AT_KEPT] != NOTHING:  # a process died while it removed this file
             self.unseal(header[AT_KEPT])
@@ -112,10 +112,10 @@ class Ring:
             self._write(NOTHING.to_bytes(WORD, sys.byteorder), WORD * AT_KEPT)
 
     def unseal(self, word: int) -> int:
-        """Return the value of a word; raise Damaged where it is none of this file."""
+        """Return the value of a word; raise DamagedFileError where it is none of this file."""
         value, tag = divmod(word, PRIME)
         if tag != self.tag or value < 0:
-            raise DamagedFile
+            raise DamagedFileError
         return value
 
     def slot(self, hit: int) -> int:
@@ -123,7 +123,7 @@ class Ring:
         index = (hit // self.hits_per_slot) & ((1 << self.bits) - 1)
         data = os.pread(self.descriptor, WORD, HEADER + WORD * index)
         if len(data) != WORD:
-            raise DamagedFile
+            raise DamagedFileError
         return self.unseal(memoryview(data).cast("q")[0])
 
     def is_too_small(self, limit: int) -> bool:
@@ -198,12 +198,12 @@ def magic_word() -> int:
 def _check_layout(word: int) -> None:
     value, tag = divmod(word, PRIME)
     if tag != MAGIC_TAG or value >> 16 != MAGIC:
-        raise DamagedFile
+        raise DamagedFileError
     if value & 0xFFFF != LAYOUT:
         raise state_error("it was made by another version of this program", "drop it with `cortex-policy rate purge`")
 
 
-def open_file(directory: int, name: str) -> int | None:
+def open_budget_file(directory: int, name: str) -> int | None:
     """Open and lock the file at a name, None where there is none; raise StateError, or OSError."""
     for _ in range(MAX_TRIES):
         try:

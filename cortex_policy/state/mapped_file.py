@@ -5,7 +5,7 @@ import os
 from time import clock_gettime_ns
 
 from cortex_policy.core.model import Budget
-from cortex_policy.core.plain_values import exact_budget_call
+from cortex_policy.core.plain_values import validated_budget_call
 from cortex_policy.state import CLOCK, fcntl, unlock_and_close, unlock_file, wait_for_lock
 from cortex_policy.state.ledger import MAX_LIMIT
 from cortex_policy.state.ledger_ring import (
@@ -17,8 +17,8 @@ from cortex_policy.state.ledger_ring import (
     TICK_BITS,
     WINDOW_TICKS,
     WORD,
-    BudgetKey,
-    DamagedFile,
+    BudgetFileKey,
+    DamagedFileError,
     Ring,
     now_ticks,
 )
@@ -104,7 +104,7 @@ def _take_hits(file: MappedFile) -> "Generator[bool, int, None]":  # noqa: C901,
     while True:
         asked = yield answer
         if asked is not limit:
-            limit, free, ahead = exact_budget_call("", "", asked, 1)[2], 0, 0
+            limit, free, ahead = validated_budget_call("", "", asked, 1)[2], 0, 0
             if not file.least <= limit < file.most:
                 return
         if file.denied_until:
@@ -150,14 +150,14 @@ def _take_hits(file: MappedFile) -> "Generator[bool, int, None]":  # noqa: C901,
             flock(descriptor, unlocked)
 
 
-def map_file(descriptor: int, key: BudgetKey) -> MappedFile | None:
+def map_file(descriptor: int, key: BudgetFileKey) -> MappedFile | None:
     """Map a locked file and unlock it; None where it is damaged, or closed for now."""
     try:
         ring = Ring(descriptor, key.identity)
         is_kept = ring.closed <= now_ticks()
         mapping = mmap.mmap(descriptor, HEADER + (WORD << ring.bits)) if is_kept else None
         unlock_file(descriptor)
-    except DamagedFile:
+    except DamagedFileError:
         mapping = None  # the next hit notices it, and says so
     except BaseException:
         unlock_and_close(descriptor)

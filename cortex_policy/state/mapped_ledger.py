@@ -5,10 +5,10 @@ from _thread import _local
 from weakref import WeakSet
 
 from cortex_policy.core.model import Budget, StateError
-from cortex_policy.core.plain_values import exact_budget_call
+from cortex_policy.core.plain_values import validated_budget_call
 from cortex_policy.state import boot_id
-from cortex_policy.state.ledger import Ledger, open_state
-from cortex_policy.state.ledger_ring import BudgetKey, open_file
+from cortex_policy.state.ledger import Ledger, open_budget_directory
+from cortex_policy.state.ledger_ring import BudgetFileKey, open_budget_file
 from cortex_policy.state.mapped_file import MappedFile, budget_of_denial, is_still_full, map_file, start_hits
 from cortex_policy.state.settings import find_state_directory
 
@@ -45,7 +45,7 @@ class FileBudgets(Ledger):
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
         """Take `cost` hits if they fit into `limit` a minute, and say so; raise StateError where nobody can know."""
         if cost is not _ONE or not type(tool) is type(action) is str:
-            tool, action, limit, cost = exact_budget_call(tool, action, limit, cost)
+            tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
             if cost != 1:
                 return self.take(tool, action, limit, cost).consumed == cost
         try:
@@ -63,7 +63,7 @@ class FileBudgets(Ledger):
 
     def denial(self, tool: str, action: str, limit: int) -> Budget | None:
         """Return what `take` would say to a thread whose `hit` was just denied; None where the file must be asked."""
-        tool, action, limit, _ = exact_budget_call(tool, action, limit, 1)
+        tool, action, limit, _ = validated_budget_call(tool, action, limit, 1)
         for kept in (self._local.__dict__.get("kept", {}), self._kept):
             _, file = kept.get(tool, {}).get(action, (None, None))
             if file is not None and file.denied_until and is_still_full(file, limit):
@@ -92,7 +92,7 @@ class FileBudgets(Ledger):
 
     def _reopen(self, kept: _Kept, tool: str, action: str, limit: int) -> bool:
         """Answer as any process does, then keep the file open for the next hit."""
-        tool, action, limit, _ = exact_budget_call(tool, action, limit, 1)
+        tool, action, limit, _ = validated_budget_call(tool, action, limit, 1)
         kept.get(tool, {}).pop(action, None)
         consumed = self.take(tool, action, limit).consumed
         while sum(map(len, list(kept.values()))) >= MAX_OPEN:
@@ -106,10 +106,10 @@ class FileBudgets(Ledger):
         """Map the file of a key; None where it must be asked each time: closed, or no descriptor left."""
         try:
             boot = boot_id()
-            key = BudgetKey(boot, tool, action)
-            directory = open_state(self.root_identity, boot, self.state_dir)
+            key = BudgetFileKey(boot, tool, action)
+            directory = open_budget_directory(self.root_identity, boot, self.state_dir)
             try:
-                descriptor = open_file(directory, key.name)
+                descriptor = open_budget_file(directory, key.name)
             finally:
                 os.close(directory)
             return map_file(descriptor, key) if descriptor is not None else None

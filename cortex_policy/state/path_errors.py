@@ -22,7 +22,7 @@ def is_name_too_long(error: OSError) -> bool:
     return error.errno == ENAMETOOLONG
 
 
-def process_link_fault(link: str, device: int) -> str:
+def proc_link_problem(link: str, device: int) -> str:
     """Say that a link is one of a proc file system, wherever that is mounted, or that nobody can tell; '' for others.
 
     The kernel follows some of these by itself, whatever their text says.

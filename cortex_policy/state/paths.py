@@ -67,7 +67,7 @@ def _identity_of(name: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-class UnresolvablePath(Exception):
+class UnresolvablePathError(Exception):
     """A way cannot be followed, so that it may lead to what governs grants; says why."""
 
 
@@ -122,7 +122,7 @@ def _resolve_path(
         way = _PathWalk(absolute, guarded, origin.root_identity[0])
         # a program that collapses a path before it opens it follows other links than the kernel
         other = way if collapsed == absolute else _PathWalk(collapsed, guarded, origin.root_identity[0])
-    except UnresolvablePath as error:
+    except UnresolvablePathError as error:
         why = f"cannot be resolved: {error}"
         return ResolvedPath(argument, given, inside, error=why, protected_reason=guard or why)
     resolved, followed = way.path, other.path
@@ -192,7 +192,7 @@ class _PathWalk:
             status = os.fstat(self._here)
             if (status.st_dev, status.st_ino) != self._trail[-1][1]:
                 message = "a directory on its way was moved in between"
-                raise UnresolvablePath(message)
+                raise UnresolvablePathError(message)
 
     def _visit(self, part: str) -> None:
         try:
@@ -202,14 +202,14 @@ class _PathWalk:
                 from cortex_policy.state.path_errors import failure_reason, is_name_too_long  # noqa: PLC0415 - few ways fail
 
                 if not is_name_too_long(error):
-                    raise UnresolvablePath(failure_reason(error)) from None
+                    raise UnresolvablePathError(failure_reason(error)) from None
                 self.fault = self.fault or failure_reason(error)
             self._below.append(part)
             return
         self._components += 1
         if self._components > MAX_COMPONENTS:
             message = f"more than {MAX_COMPONENTS} components"
-            raise UnresolvablePath(message)
+            raise UnresolvablePathError(message)
         if stat.S_ISLNK(status.st_mode):
             self._follow_link(part, status.st_dev)
         elif stat.S_ISDIR(status.st_mode):
@@ -225,18 +225,18 @@ class _PathWalk:
         self._links += 1
         if self._links > MAX_LINKS:
             message = "too many links"
-            raise UnresolvablePath(message)
+            raise UnresolvablePathError(message)
         if device != self._device:
-            from cortex_policy.state.path_errors import process_link_fault  # noqa: PLC0415 - few links are elsewhere
+            from cortex_policy.state.path_errors import proc_link_problem  # noqa: PLC0415 - few links are elsewhere
 
-            if fault := process_link_fault(link, device):
-                raise UnresolvablePath(fault)
+            if fault := proc_link_problem(link, device):
+                raise UnresolvablePathError(fault)
         try:
             target = os.readlink(link, dir_fd=self._here)
         except OSError as error:
             from cortex_policy.state.path_errors import failure_reason  # noqa: PLC0415 - few ways fail
 
-            raise UnresolvablePath(failure_reason(error)) from None
+            raise UnresolvablePathError(failure_reason(error)) from None
         if target.startswith("/"):
             self._enter("/")
             del self._trail[1:]
@@ -268,7 +268,7 @@ def _open_component(name: str, directory: int | None) -> int:
     except OSError as error:
         from cortex_policy.state.path_errors import failure_reason  # noqa: PLC0415 - few ways fail
 
-        raise UnresolvablePath(failure_reason(error)) from None
+        raise UnresolvablePathError(failure_reason(error)) from None
 
 
 def _below(path: str, root: str) -> str | None:

@@ -24,7 +24,7 @@ _NO_ACL = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP)
 def explain_trust_problems(
     target: int | str, status: os.stat_result, owners: "Container[int]", *, is_sticky_safe: bool = False
 ) -> list[tuple[str, str]]:
-    """Return each doubt about an object, open or by its path; see `grants.doubts`, which asks this.
+    """Return each doubt about an object, open or by its path; see `grants.find_trust_problems`, which asks this.
 
     A doubt is its kind and a sentence.
     """

@@ -7,7 +7,7 @@ from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root, roots_above
 
 
-def find_inner_root(named: str | None = None) -> tuple[Root, list[str]]:
+def find_inner_and_outer_roots(named: str | None = None) -> tuple[Root, list[str]]:
     """Find the root for what looks, proves or writes: of several the inner one. Return those above it, too.
 
     It counts as named where there are several: a check that is typed here must name it.

@@ -22,10 +22,10 @@ from cortex_policy.core.settings import (
     USER,
     Layer,
     flatten,
-    parse_shared_variable,
-    parse_value,
     resolve_setting,
     settings_by_variable,
+    shared_value_or_text,
+    value_or_text,
 )
 from cortex_policy.core.toml import decode_toml
 from cortex_policy.state import (
@@ -112,7 +112,7 @@ def _shared_layers() -> list[Layer]:
         text, setting = os.environ.get(variable), BY_NAME[name]
         if text is None:
             continue
-        value = parse_shared_variable(variable, text)
+        value = shared_value_or_text(variable, text)
         if not setting.accepts(value):
             from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it
 
@@ -121,7 +121,7 @@ def _shared_layers() -> list[Layer]:
     return found
 
 
-def operator_errors() -> list[GrantError]:
+def operator_settings_errors() -> list[GrantError]:
     """Return what is wrong with the settings that count for every root, an error of each place at most."""
     errors = []
     for read in (
@@ -175,9 +175,9 @@ def read_settings_file(place: str, root: str | None = None) -> bytes | None:
         with open_settings_directory(place, root) as descriptor:
             return read_file_in(place, f"{directory}/{NAME}", descriptor)
     except OSError as error:
-        from cortex_policy.state.settings_errors import unreadable_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import unreadable_settings_error  # noqa: PLC0415 - only a failure needs it
 
-        raise unreadable_error(f"{directory}/{NAME}", error) from None
+        raise unreadable_settings_error(f"{directory}/{NAME}", error) from None
 
 
 class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` costs 4 ms
@@ -228,9 +228,9 @@ def read_file_in(place: str, file: str, directory: int) -> bytes:
         finally:
             os.close(descriptor)
         sleep(STABLE_NS / 1e9)
-    from cortex_policy.state.settings_errors import invalid_error  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 
-    raise invalid_error(file, "it is being written all the time", "try again")
+    raise invalid_settings_error(file, "it is being written all the time", "try again")
 
 
 def _is_stable(before: os.stat_result, after: os.stat_result) -> bool:
@@ -256,15 +256,15 @@ def _check_safe(place: str, path: str, descriptor: int, status: os.stat_result, 
 def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -> Layer:
     """Return what the bytes of a settings file say; raise GrantError (settings_invalid)."""
     if len(data) > MAX_BYTES:
-        from cortex_policy.state.settings_errors import invalid_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 
-        raise invalid_error(file, f"it is larger than {MAX_BYTES} bytes")
+        raise invalid_settings_error(file, f"it is larger than {MAX_BYTES} bytes")
     try:
         values = flatten(decode_toml(data))
     except MalformedError as error:
-        from cortex_policy.state.settings_errors import invalid_error  # noqa: PLC0415 - only a failure needs it
+        from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 
-        raise invalid_error(file, str(error), f"fix `{file}`") from None
+        raise invalid_settings_error(file, str(error), f"fix `{file}`") from None
     locked = values.pop(LOCKED, []) if place == SYSTEM else []
     if place == PROJECT and not asks_all:
         values = {name: value for name, value in values.items() if not name.startswith(_VALIDATION)}
@@ -282,9 +282,9 @@ def _decode_locks(file: str, locked: object, values: "Mapping[str, object]") -> 
         return tuple(locked)
     names = ", ".join(f'"{name}"' for name in values)
     hint = f"name what it sets, as in `{LOCKED} = [{names}]`"
-    from cortex_policy.state.settings_errors import invalid_error  # noqa: PLC0415 - only a failure needs it
+    from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 
-    raise invalid_error(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
+    raise invalid_settings_error(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
 
 
 def _variables_layer(environment: "Mapping[str, str | None]") -> Layer:
@@ -296,7 +296,7 @@ def _variables_layer(environment: "Mapping[str, str | None]") -> Layer:
         if text is None:
             continue
         setting = settings_by_variable().get(variable)
-        value = parse_value(setting, text) if setting is not None else None
+        value = value_or_text(setting, text) if setting is not None else None
         # a state directory that is none is the ledger's to refuse
         if setting is None or not (setting.accepts(value) or setting.name == "state_dir"):
             from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it

@@ -10,7 +10,7 @@ from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, settings_by_variable
 from cortex_policy.core.text import did_you_mean, os_error_text
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
-from cortex_policy.state.users import copy_command, user_name
+from cortex_policy.state.users import copy_command, user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ MAX_SHOWN = 60  # characters of a value
 _LINKS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
 
-def invalid_error(where: str, why: str, hint: str = "") -> GrantError:
+def invalid_settings_error(where: str, why: str, hint: str = "") -> GrantError:
     """Return the error (settings_invalid) for a file or a variable."""
     return GrantError(SETTINGS_INVALID, f"`{where}`: {why}", hint)
 
@@ -31,22 +31,26 @@ def unsafe_settings_error(path: str, status: os.stat_result, found: "list[tuple[
     for kind, sentence in found:
         owner = 0 if path.startswith("/etc/") else os.geteuid()
         cures = {OWNER: f"fix it with `chown {owner} {quote(path)}`", UNKNOWN: NAMESPACE_HINT}
-        return invalid_error(path, f"it {sentence}", cures.get(kind, f"fix it with `chmod go-w {quote(path)}`"))
+        return invalid_settings_error(
+            path, f"it {sentence}", cures.get(kind, f"fix it with `chmod go-w {quote(path)}`")
+        )
     if stat.S_ISREG(status.st_mode):
         command = copy_command(path)
         cure = f"fix it with `{command}`" if command else f"put a file of its own at `{path}`"
-        return invalid_error(path, "it has more than one link", cure)
-    return invalid_error(path, "it is not a regular file", f"put a real file at `{path}`, or remove what is there")
+        return invalid_settings_error(path, "it has more than one link", cure)
+    return invalid_settings_error(
+        path, "it is not a regular file", f"put a real file at `{path}`, or remove what is there"
+    )
 
 
-def unreadable_error(file: str, error: OSError) -> GrantError:
+def unreadable_settings_error(file: str, error: OSError) -> GrantError:
     """Return the error for a file that cannot be opened or read."""
     if error.errno in _LINKS:
-        return invalid_error(file, "it is a link, or lies behind one", f"put a real file at `{file}`")
+        return invalid_settings_error(file, "it is a link, or lies behind one", f"put a real file at `{file}`")
     hint = f"make it readable, or remove `{file}`"
     if error.errno == errno.EACCES and not file.startswith("/etc/"):  # HOME is another user's, as `sudo -E` leaves it
-        hint = f"set HOME or XDG_CONFIG_HOME to a directory of {user_name(os.geteuid())}, or {hint}"
-    return invalid_error(file, os_error_text(error), hint)
+        hint = f"set HOME or XDG_CONFIG_HOME to a directory of {user_label(os.geteuid())}, or {hint}"
+    return invalid_settings_error(file, os_error_text(error), hint)
 
 
 def wrong_key_error(place: str, file: str, name: str, value: object) -> GrantError:
@@ -55,23 +59,25 @@ def wrong_key_error(place: str, file: str, name: str, value: object) -> GrantErr
     if setting is None:
         is_misplaced_lock = name == LOCKED
         if is_misplaced_lock:
-            return invalid_error(file, f"`{LOCKED}` stands in the system's file alone", f"remove it from `{file}`")
-        return invalid_error(file, f"unknown setting `{name}`", known_name_hint(name, _names_at(place)))
+            return invalid_settings_error(
+                file, f"`{LOCKED}` stands in the system's file alone", f"remove it from `{file}`"
+            )
+        return invalid_settings_error(file, f"unknown setting `{name}`", known_name_hint(name, _names_at(place)))
     if place not in setting.places:
         where = ", ".join(setting.places)
-        return invalid_error(file, f"`{name}` cannot be set by the {place}", f"it can be set by: {where}")
+        return invalid_settings_error(file, f"`{name}` cannot be set by the {place}", f"it can be set by: {where}")
     # `"true"` is not `true`
     is_quoted = isinstance(value, str) and setting.kind in (SWITCH, NUMBER)
     said = f"the text {quote_value(value)}" if is_quoted else quote_value(value)
-    return invalid_error(file, f"`{name}` is {said}", f"it must be {setting.expected}")
+    return invalid_settings_error(file, f"`{name}` is {said}", f"it must be {setting.expected}")
 
 
 def wrong_variable_error(variable: str, text: str, setting: Setting | None) -> GrantError:
     """Return the error for a variable that is no setting, or not one with this value."""
     if setting is None:
-        return invalid_error(variable, "unknown setting", _variable_hint(variable))
+        return invalid_settings_error(variable, "unknown setting", _variable_hint(variable))
     what = f"it is {quote_value(text)}" if text else "it is empty"
-    return invalid_error(variable, what, f"it must be {setting.expected}; unset it to leave it to others")
+    return invalid_settings_error(variable, what, f"it must be {setting.expected}; unset it to leave it to others")
 
 
 def _variable_hint(variable: str) -> str:

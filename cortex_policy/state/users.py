@@ -15,22 +15,22 @@ class Owner(Value):
     directory: str
 
 
-def owner_of(path: str) -> Owner:
+def who_may_replace(path: str) -> Owner:
     """Return who may put another file in the place of a path, by the directory that holds it or would hold it."""
     directory = os.path.dirname(path)
     while not os.path.isdir(directory) and directory not in ("", "/"):
         directory = os.path.dirname(directory)
     effective = os.access in os.supports_effective_ids
     if os.access(directory, os.W_OK | os.X_OK, effective_ids=effective):
-        return Owner(user_name(os.geteuid()), is_caller=True, directory=directory)
+        return Owner(user_label(os.geteuid()), is_caller=True, directory=directory)
     try:
         owner = os.stat(directory).st_uid
     except OSError:  # it is gone
         owner = 0
-    return Owner(user_name(owner), is_caller=False, directory=directory)
+    return Owner(user_label(owner), is_caller=False, directory=directory)
 
 
-def user_name(number: int) -> str:
+def user_label(number: int) -> str:
     """Return the name of a user, else their number."""
     try:
         return pwd.getpwuid(number).pw_name

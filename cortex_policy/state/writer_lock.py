@@ -14,7 +14,7 @@ from cortex_policy.state.atomic_write import remove_temporaries
 from cortex_policy.state.file_attributes import safe_owner
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.safe_directories import open_without_links
-from cortex_policy.state.users import user_name
+from cortex_policy.state.users import user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _give_to_owner(descriptor: int, policy: PolicyDirectory) -> None:
 
 def _write_holder(descriptor: int) -> None:
     """Write the holder and the time into the lock file, for processes that find it locked."""
-    who = {"user": user_name(os.geteuid()), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
+    who = {"user": user_label(os.geteuid()), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
     text = json.dumps(who).encode()
     with suppress(OSError):  # a full disk stops the write itself, and this is only a text for others
         os.pwrite(descriptor, text + b"\n", 0)  # first the new text, then its end: never without a holder

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.audit_event import FINGERPRINTS, FULL, MAX_LINE_BYTES, NAMES, Event, to_json_line, trace_id
+from cortex_policy.core.audit_event import (
+    FINGERPRINTS,
+    FULL,
+    MAX_LINE_BYTES,
+    NAMES,
+    Event,
+    parse_trace_id,
+    to_json_line,
+)
 from cortex_policy.core.model import ResolvedPath
 
 AT = 1_795_595_292_123_456_789
@@ -156,4 +164,4 @@ def test_a_line_that_would_be_too_long_says_less(detail: str, args: dict[str, ob
 )  # fmt: skip
 def test_a_trace_is_taken_from_a_valid_traceparent_alone(traceparent: str, trace: str | None) -> None:
     """Of later versions the first four parts."""
-    assert trace_id(traceparent) == trace
+    assert parse_trace_id(traceparent) == trace

@@ -180,15 +180,15 @@ def test_each_of_many_lookaheads_takes_a_step_for_each_character(by: str) -> Non
 
 def total_steps(by: str, text: str) -> int:
     """Return the steps of a search."""
-    steps: list[ecma_regex.Steps] = []
+    steps: list[ecma_regex.StepLimit] = []
 
-    class Noted(ecma_regex.Steps):
+    class Noted(ecma_regex.StepLimit):
         def __init__(self) -> None:
             super().__init__()
             steps.append(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ecma_regex, "Steps", Noted)
+        patch.setattr(ecma_regex, "StepLimit", Noted)
         Regex(by).search(text)
     return sum(one.taken for one in steps)
 

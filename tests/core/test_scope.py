@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_error, scope_violation
+from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_problem, path_violation
 from cortex_policy.core.model import ResolvedPath
 from cortex_policy.core.scope_prefix import suggest_prefix
 
@@ -14,13 +14,13 @@ from cortex_policy.core.scope_prefix import suggest_prefix
 )
 def test_some_spellings_are_denied(text: str) -> None:
     """What another program may read differently is no path of a scoped grant."""
-    assert path_syntax_error(text)
+    assert path_syntax_problem(text)
 
 
 @pytest.mark.parametrize("text", ["a", "a:b", "c:x", "a~", "./a", "/a b/c", "ä", "1ab:x"])
 def test_ordinary_spellings_pass(text: str) -> None:
     """One letter before a colon, a blank inside, a tilde elsewhere: fine."""
-    assert not path_syntax_error(text)
+    assert not path_syntax_problem(text)
 
 
 @pytest.mark.parametrize(
@@ -45,10 +45,10 @@ def test_a_scope_covers_itself_and_what_lies_below() -> None:
 
 def test_both_spellings_must_be_in_scope() -> None:
     """A link out of scope is denied, and so is a link into it from outside."""
-    assert not scope_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
-    assert scope_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
-    assert scope_violation(("docs",), ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
-    assert not scope_violation(
+    assert not path_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x"))
+    assert path_violation(("docs",), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x"))
+    assert path_violation(("docs",), ResolvedPath("path", "link/x", "link/x", "docs/x", "/r/docs/x"))
+    assert not path_violation(
         ("docs", "content"), ResolvedPath("path", "docs/x", "docs/x", "content/x", "/r/content/x")
     )
 
@@ -56,8 +56,8 @@ def test_both_spellings_must_be_in_scope() -> None:
 def test_a_guarded_place_is_denied_whatever_the_scope() -> None:
     """No grant lets its tool change what governs it."""
     guarded = ResolvedPath("path", "docs/x", "docs/x", "docs/x", "/r/docs/x", protected_reason="governs")
-    assert scope_violation((), guarded)
-    assert scope_violation(("docs",), guarded)
+    assert path_violation((), guarded)
+    assert path_violation(("docs",), guarded)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from cortex_policy.core.text import (
     MAX_MESSAGE_BYTES,
     did_you_mean,
-    escape,
     escape_json,
+    escape_output,
     escape_xml,
     join_words,
-    one_line,
+    message_line,
     os_error_text,
     plural,
     printable,
@@ -48,10 +48,10 @@ def test_what_leaves_in_parts_is_what_leaves_at_once(parts: list[str]) -> None:
     """Nothing is put together of harmless parts."""
     before, left = "", ""
     for part in parts:
-        shown = escape(part, before)
+        shown = escape_output(part, before)
         left += shown
         before = left.rpartition("\n")[2]
-    assert left == escape("".join(parts)) == escape(left)
+    assert left == escape_output("".join(parts)) == escape_output(left)
     assert not COMMAND.search(left)
     assert all(one.isprintable() or one in "\n\t" for one in left)
 
@@ -62,7 +62,7 @@ def test_a_reader_of_json_gets_the_same_values(value: object) -> None:
     """By JSON's own rules."""
     text = escape_json(json.dumps(value))
     assert json.loads(text) == value
-    assert escape(text) == text
+    assert escape_output(text) == text
 
 
 @given(PARTS)
@@ -76,7 +76,7 @@ def test_a_reader_of_xml_gets_the_same_text(text: str) -> None:
     written = escape_xml(ET.tostring(element, "unicode"))
     read = ET.fromstring(written)  # noqa: S314 - our own
     assert (read.get("b"), read.text or "") == (text, text)
-    assert escape(written) == written
+    assert escape_output(written) == written
 
 
 @given(st.text(min_size=1).map(lambda text: text * 300))
@@ -101,7 +101,7 @@ def test_a_list_says_how_much_is_missing() -> None:
 @pytest.mark.parametrize("letter", ["x", "\x01", "\U000e0001", "\udcff", "[", "日"])
 def test_a_message_is_bounded_as_it_is_printed(letter: str) -> None:
     """An escaped character is up to ten times as long."""
-    shown = one_line(f"##{letter * 9000}")
+    shown = message_line(f"##{letter * 9000}")
     assert len(shown.encode()) < MAX_MESSAGE_BYTES + 100
     assert printable(shown) == shown
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import StateError, UsageError
-from cortex_policy.library.acknowledgements import active_acknowledgements
+from cortex_policy.library.acknowledgements import prune_and_list_acknowledgements
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.stamp import wait_for_readers
 from cortex_policy.state.grants import find_root
@@ -68,7 +68,7 @@ def test_a_reader_that_has_ended_does_not_count(state: Path, end: int) -> None:
     assert [reader.pid for reader in wait_for_readers(find_root(), "gateway", 1, PATIENCE)] == [service.pid]
     service.send_signal(end)
     service.communicate()
-    assert list(active_acknowledgements(find_root(), "gateway")) == []
+    assert list(prune_and_list_acknowledgements(find_root(), "gateway")) == []
     assert not [file for file in state.iterdir() if file.name.startswith("reader-")]
 
 
@@ -85,9 +85,9 @@ def test_a_child_of_a_reader_neither_removes_nor_keeps_its_acknowledgement() -> 
             os.read(done, 1)
             os._exit(0)
         os.read(ready, 1)
-        assert [reader.pid for reader in active_acknowledgements(find_root(), "gateway")] == [os.getpid()]
+        assert [reader.pid for reader in prune_and_list_acknowledgements(find_root(), "gateway")] == [os.getpid()]
         store.close()
-        assert list(active_acknowledgements(find_root(), "gateway")) == []
+        assert list(prune_and_list_acknowledgements(find_root(), "gateway")) == []
         os.close(say_done)
         os.waitpid(child, 0)
         for descriptor in (ready, say_ready, done):

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import PATH_OUTSIDE_SCOPE, Decision, Grant, Rate, Settings
-from cortex_policy.core.plain_values import exact_arguments
+from cortex_policy.core.plain_values import validated_arguments
 from cortex_policy.library.cache import CachedGrant
 from cortex_policy.library.openat2 import Openat2
 from cortex_policy.library.path_cache import MAX_PATHS
@@ -85,7 +85,7 @@ def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> Cac
 def slowly(entry: CachedGrant, action: str, args: dict[str, Any]) -> Decision:
     """Decide with the engine, as calls without a store do."""
     decision = decide_and_consume(
-        entry.grant, action, exact_arguments(args), peek=True, settings=entry.settings, budgets=MemoryBudgets()
+        entry.grant, action, validated_arguments(args), peek=True, settings=entry.settings, budgets=MemoryBudgets()
     )
     return Decision(**{**vars(decision), "grant_sha256": entry.prepared.digest})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.manage.regular_files import read_regular
+from cortex_policy.manage.regular_files import read_regular_file
 
 
 @pytest.mark.parametrize("name", ["pipe", "/dev/null", "."])
@@ -18,7 +18,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path, name: str, monkeypat
     os.symlink(name, "link")
     for each in (name, "link"):
         with pytest.raises(OSError, match="it is not a regular file"):
-            read_regular(each, 9)
+            read_regular_file(each, 9)
 
 
 def test_whoever_swaps_a_file_for_a_pipe_gets_neither_opened_nor_waited_for(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_whoever_swaps_a_file_for_a_pipe_gets_neither_opened_nor_waited_for(tmp_
     found = set()
     for _ in range(500):
         with suppress(OSError):
-            found.add(read_regular(str(name), 9))
+            found.add(read_regular_file(str(name), 9))
     is_done.set()
     swapper.join()
     assert found <= {b"text"}

@@ -11,7 +11,7 @@ from cortex_policy.core.compare.grants import NARROWED, SAME, compare_grants
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.lint import apply_fixes, lint_grant
-from cortex_policy.schema.problems import locate
+from cortex_policy.schema.problems import to_problems
 
 EVERY = frozenset(rule.code for rule in RULES)
 GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
@@ -166,7 +166,7 @@ def test_no_repair_ever_allows_more(names: list[str], prefixes: list[str], scope
 def test_a_giant_of_nothing_but_problems_is_told_in_part() -> None:
     """Else it would take for ever."""
     data = json.dumps(GRANT | {"actions": ["a"] * 100_000, "fsScope": ["b"] * 50_000}).encode()
-    assert Counter(one.code for one in locate("f", data, lint_grant(data)[1])) == {
+    assert Counter(one.code for one in to_problems("f", data, lint_grant(data)[1])) == {
         "action-twice": 100,
         "scope-covered": 100,
     }
@@ -189,7 +189,7 @@ def test_a_giant_takes_seconds(keys: dict[str, object]) -> None:
     """It took hours, and so would have held up whoever waits for the gate."""
     data = json.dumps(GRANT | keys, separators=(",", ":")).encode()
     assert len(data) <= MAX_BYTES
-    locate("f", data, lint_grant(data)[1])
+    to_problems("f", data, lint_grant(data)[1])
     assert len(apply_fixes(data, EVERY)) <= len(data)
 
 
@@ -211,7 +211,7 @@ def test_a_key_with_a_rival_is_not_repaired() -> None:
     """Which of both was meant is not certain."""
     data = json.dumps(GRANT | {"scope": ["docs"], "fsscope": ["src"]}).encode()
     assert apply_fixes(data, EVERY) == data
-    assert [one.fix for one in locate("f", data, lint_grant(data)[1])] == [None, None]
+    assert [one.fix for one in to_problems("f", data, lint_grant(data)[1])] == [None, None]
 
 
 SLOW = [

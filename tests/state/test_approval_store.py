@@ -13,7 +13,7 @@ import pytest
 from conftest import CALLER, by_caller
 
 from cortex_policy import state as host
-from cortex_policy.core.audit_event import timestamp
+from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.model import (
     AccessDenied,
     Approval,
@@ -240,16 +240,20 @@ def test_a_timeout_of_any_size_is_no_bug(tmp_path: Path) -> None:
 
 def test_an_answer_ends_with_its_time_whatever_the_wall_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Time is counted from the boot, and another boot begins anew."""
-    clock = approval_store.boot_clock
+    clock = approval_store.read_boot_time
     first, second = waits(n=1), waits(n=2)
     answer_request(first, approved=True)
     answer_request(second, approved=True)
     monkeypatch.setattr(approval_check, "time_ns", lambda: 0)
-    monkeypatch.setattr(approval_store, "boot_clock", lambda: type(clock())(clock().boot, clock().now_ns + 299 * 10**9))
+    monkeypatch.setattr(
+        approval_store, "read_boot_time", lambda: type(clock())(clock().boot, clock().now_ns + 299 * 10**9)
+    )
     assert read(n=1)
-    monkeypatch.setattr(approval_store, "boot_clock", lambda: type(clock())(clock().boot, clock().now_ns + 300 * 10**9))
+    monkeypatch.setattr(
+        approval_store, "read_boot_time", lambda: type(clock())(clock().boot, clock().now_ns + 300 * 10**9)
+    )
     waits(n=2)
-    monkeypatch.setattr(approval_store, "boot_clock", lambda: type(clock())("another", clock().now_ns))
+    monkeypatch.setattr(approval_store, "read_boot_time", lambda: type(clock())("another", clock().now_ns))
     waits(n=2)
 
 
@@ -411,7 +415,7 @@ def test_lines_of_the_original_are_read_and_answered(file: Path) -> None:
     proposal = {"dataClass": "sensitive", "path": "/x"}
     asked = {"id": "u-u", "type": "request", "runId": "r1", "node": "synthesize", "proposal": proposal}
     with file.open("a") as opened:
-        opened.write(json.dumps(asked | {"ts": timestamp(time.time_ns())}) + "\n")
+        opened.write(json.dumps(asked | {"ts": format_timestamp(time.time_ns())}) + "\n")
         opened.write(json.dumps(asked | {"id": "old", "ts": "2020-01-01T00:00:00.000Z"}) + "\n")
     found = {plea.id: plea for plea in list_requests()}
     assert (found["u-u"].status, found["u-u"].action, found["old"].status) == ("waiting", "synthesize", "expired")

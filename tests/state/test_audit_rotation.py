@@ -45,7 +45,7 @@ def numbers(*logs: Path | str) -> list[int]:
 def verify(log: Path) -> VerifyResult:
     """Verify a log with all that it was rotated to."""
     with open_logs(list_log_files(str(log))) as files:
-        return audit_verify.verify(files, None, iter)
+        return audit_verify.verify_chain(files, None, iter)
 
 
 def test_a_log_that_would_grow_over_the_size_is_rotated(log: Path) -> None:

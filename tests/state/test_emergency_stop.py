@@ -275,7 +275,7 @@ def test_what_is_known_of_a_stop(root: Path) -> None:
     file, where = policy(root) / "stop", Root(str(root), named=False)
 
     def seen() -> emergency_stop.EmergencyStop:
-        found = emergency_stop.root_stop(where)
+        found = emergency_stop.find_root_stop(where)
         assert found is not None
         return found
 
@@ -294,7 +294,7 @@ def test_what_is_known_of_a_stop(root: Path) -> None:
         os.chown(file, STRANGER, -1)
         assert seen().by == f"user {STRANGER}"
     file.unlink()
-    assert emergency_stop.root_stop(where) is None
+    assert emergency_stop.find_root_stop(where) is None
 
 
 @pytest.mark.usefixtures("root")

@@ -17,7 +17,7 @@ from cortex_policy.manage.transaction import record
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, history, history_entry
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.history import CorruptEntry, Limits
+from cortex_policy.state.history import CorruptEntry, HistoryLimits
 from cortex_policy.state.history_entry import Author, GrantChange, HistoryEntry
 from cortex_policy.state.stamp import grant_digest
 from cortex_policy.state.writer_lock import NotDoneError
@@ -109,8 +109,8 @@ def test_each_write_is_a_private_file_that_git_ignores(own: Root) -> None:
 
 def test_the_oldest_go_first(own: Root, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many are kept, none older than so many days but the last; files of others are left."""
-    monkeypatch.setattr(record, "history_limits", lambda _: Limits(3, 90))
-    monkeypatch.setattr("cortex_policy.manage.transaction.writer.history_limits", lambda _: Limits(3, 90))
+    monkeypatch.setattr(record, "history_limits", lambda _: HistoryLimits(3, 90))
+    monkeypatch.setattr("cortex_policy.manage.transaction.writer.history_limits", lambda _: HistoryLimits(3, 90))
     write(own, 5)
     assert names(own) == ["00000004-v4.json", "00000005-v5.json", "00000006-v6.json"]
     (past(own) / "notes.txt").write_text("mine")
@@ -119,7 +119,7 @@ def test_the_oldest_go_first(own: Root, monkeypatch: pytest.MonkeyPatch) -> None
     write(own)
     assert names(own) == ["00000007-v7.json"]
     assert (past(own) / "notes.txt").exists()
-    monkeypatch.setattr("cortex_policy.manage.transaction.writer.history_limits", lambda _: Limits(0))
+    monkeypatch.setattr("cortex_policy.manage.transaction.writer.history_limits", lambda _: HistoryLimits(0))
     write(own)
     assert names(own) == []
 
@@ -128,7 +128,7 @@ def test_nothing_is_kept_where_it_is_off(root: Path, monkeypatch: pytest.MonkeyP
     """Not even the directory."""
     own = Root(str(root), named=False)
     for module in ("transaction.writer", "stamp"):
-        monkeypatch.setattr(f"cortex_policy.manage.{module}.history_limits", lambda _: Limits(0))
+        monkeypatch.setattr(f"cortex_policy.manage.{module}.history_limits", lambda _: HistoryLimits(0))
     manage_stamp.write_stamp(own)
     write(own)
     assert not past(own).exists()

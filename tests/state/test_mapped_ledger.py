@@ -16,7 +16,7 @@ from cortex_policy import state as host
 from cortex_policy.core.model import StateError
 from cortex_policy.state import ledger, ledger_maintenance, ledger_ring, mapped_file, mapped_ledger
 from cortex_policy.state.ledger import Ledger
-from cortex_policy.state.ledger_ring import BudgetKey
+from cortex_policy.state.ledger_ring import BudgetFileKey
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.settings import find_state_directory
 
@@ -35,14 +35,14 @@ def budgets(state: Path) -> FileBudgets:
 @pytest.fixture
 def directory() -> Iterator[int]:
     """Open the directory of the files."""
-    descriptor = ledger.open_state(ROOT, host.boot_id(), find_state_directory())
+    descriptor = ledger.open_budget_directory(ROOT, host.boot_id(), find_state_directory())
     yield descriptor
     os.close(descriptor)
 
 
 def name(action: str) -> str:
     """Return the name of a file."""
-    return BudgetKey(host.boot_id(), "t", action).name
+    return BudgetFileKey(host.boot_id(), "t", action).name
 
 
 def test_mapped_and_unmapped_hits_are_one_budget(budgets: FileBudgets) -> None:

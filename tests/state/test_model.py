@@ -127,7 +127,7 @@ class Files(Budgets):
 
     def in_state(self, work: Callable[[int], object]) -> None:
         """Do something in the directory of the files."""
-        directory = ledger.open_state((1, 2), host.boot_id(), find_state_directory())
+        directory = ledger.open_budget_directory((1, 2), host.boot_id(), find_state_directory())
         try:
             work(directory)
         finally:
@@ -143,7 +143,7 @@ class Files(Budgets):
         """Give a budget back, while others have it mapped."""
         self.in_state(
             lambda directory: ledger_maintenance.remove_budget(
-                directory, rings.BudgetKey(host.boot_id(), TOOL, key).name
+                directory, rings.BudgetFileKey(host.boot_id(), TOOL, key).name
             )
         )
         self.logs[key] = Log()

@@ -51,7 +51,7 @@ def test_who_comes_second_is_told_who_was_first(own: Root, lock: Path) -> None:
     with held(own) as holder:
         with pytest.raises(NotDoneError) as caught, hold_writer_lock(own):
             pass
-        user = users.user_name(os.geteuid())
+        user = users.user_label(os.geteuid())
         assert caught.value.detail.startswith(f"{user} (pid {holder.pid}) has been writing grants since ")
         assert caught.value.detail[-3] == ":"
         assert caught.value.hint == "wait with `--wait 60`"
@@ -109,4 +109,4 @@ def test_who_cannot_say_so_writes_all_the_same(own: Root, monkeypatch: pytest.Mo
     monkeypatch.setattr(users.pwd, "getpwuid", nameless)
     with hold_writer_lock(own) as held_lock:
         assert held_lock.policy.path
-    assert users.user_name(os.geteuid()) == f"user {os.geteuid()}"
+    assert users.user_label(os.geteuid()) == f"user {os.geteuid()}"

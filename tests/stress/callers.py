@@ -19,8 +19,8 @@ from evidence import Event, Notebook, now
 from cortex_policy.core.model import StateError
 from cortex_policy.state import boot_id, ledger_maintenance
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.ledger import Ledger, open_state
-from cortex_policy.state.ledger_ring import BudgetKey
+from cortex_policy.state.ledger import Ledger, open_budget_directory
+from cortex_policy.state.ledger_ring import BudgetFileKey
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.settings import find_state_directory
 
@@ -87,8 +87,8 @@ class Place(NamedTuple):
     def tool(self, group: int, number: int) -> str:
         return f"{GROUPS[group].name}{number}"
 
-    def key(self, group: int, number: int) -> BudgetKey:
-        return BudgetKey(boot_id(), self.tool(group, number), "a")
+    def key(self, group: int, number: int) -> BudgetFileKey:
+        return BudgetFileKey(boot_id(), self.tool(group, number), "a")
 
     def pick(self, chance: random.Random, group: int | None = None) -> tuple[int, int]:
         """Choose a key."""
@@ -99,7 +99,7 @@ class Place(NamedTuple):
         return group, number
 
     def directory(self) -> int:
-        return open_state(self.identity, boot_id(), find_state_directory())
+        return open_budget_directory(self.identity, boot_id(), find_state_directory())
 
 
 class Caller:

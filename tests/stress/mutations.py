@@ -16,7 +16,7 @@ from cortex_policy.core.model import GrantError
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.document import GrantDocument
 from cortex_policy.schema.lint import apply_fixes, lint_grant
-from cortex_policy.schema.problems import locate
+from cortex_policy.schema.problems import to_problems
 from tests.support.json_documents import Layout, laid_out
 
 LIMIT_SECONDS = 20  # for one document: a hang, on any machine
@@ -91,7 +91,7 @@ def verdict(data: bytes) -> str:
     loads = _loads(data)
     assert loads == (subject is not None), data
     assert loads or findings, data
-    problems = locate("f", data, findings)
+    problems = to_problems("f", data, findings)
     lines = data.decode("utf-8", "replace").split("\n")
     for one in problems:
         assert 1 <= one.line <= len(lines), (data, one)

@@ -9,8 +9,8 @@ from processes import ALLOWED, DENIED, UNKNOWN, Death, DeathByDeath, answer, in_
 
 from cortex_policy.state import boot_id, ledger_maintenance, mapped_file
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.ledger import Ledger, open_state
-from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetKey
+from cortex_policy.state.ledger import Ledger, open_budget_directory
+from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.settings import find_state_directory
 
@@ -21,12 +21,12 @@ FRESH = count()
 
 def name_of(tool: str) -> str:
     """Return the name of a tool's state file."""
-    return BudgetKey(boot_id(), tool, "a").name
+    return BudgetFileKey(boot_id(), tool, "a").name
 
 
 def directory() -> int:
     """Open the directory of the root."""
-    return open_state(ROOT, boot_id(), find_state_directory())
+    return open_budget_directory(ROOT, boot_id(), find_state_directory())
 
 
 def file_of(state: Path, tool: str) -> Path:

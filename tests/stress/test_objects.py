@@ -15,8 +15,8 @@ from processes import ALLOWED, DENIED, UNKNOWN, answer, in_child, start
 
 from cortex_policy.state import boot_id, ledger, ledger_maintenance, ledger_ring, mapped_file
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.ledger import Ledger, open_state
-from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetKey
+from cortex_policy.state.ledger import Ledger, open_budget_directory
+from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.settings import find_state_directory
 
@@ -58,11 +58,11 @@ class Budget:
     @property
     def file(self) -> Path:
         (directory,) = (path for path in self.state.iterdir() if path.is_dir() and len(path.name) == 40)
-        return directory / BudgetKey(boot_id(), "t", "a").name
+        return directory / BudgetFileKey(boot_id(), "t", "a").name
 
     def purge(self) -> None:
         """Drop all, as `rate purge` does."""
-        directory = open_state(self.ledger.root_identity, boot_id(), find_state_directory())
+        directory = open_budget_directory(self.ledger.root_identity, boot_id(), find_state_directory())
         ledger_maintenance.remove_all_budgets(directory)
         os.close(directory)
 
@@ -154,7 +154,7 @@ def test_damage_is_told_once_then_closed_for_a_window_then_healed(
     elif what == "truncated":
         os.truncate(budget.file, 70)
     elif what == "swapped":
-        os.replace(budget.file.with_name(BudgetKey(boot_id(), "u", "a").name), budget.file)
+        os.replace(budget.file.with_name(BudgetFileKey(boot_id(), "u", "a").name), budget.file)
     else:
         budget.file.write_bytes(os.urandom(192))
     assert budget.check() == UNKNOWN
@@ -311,8 +311,8 @@ def test_a_stopped_holder_is_waited_for_and_then_told(budget: Budget) -> None:
     read, write = os.pipe()
 
     def hold() -> None:
-        directory = open_state(budget.ledger.root_identity, boot_id(), find_state_directory())
-        assert ledger_ring.open_file(directory, budget.file.name) is not None
+        directory = open_budget_directory(budget.ledger.root_identity, boot_id(), find_state_directory())
+        assert ledger_ring.open_budget_file(directory, budget.file.name) is not None
         os.write(write, b"x")
         time.sleep(60)
 

@@ -19,8 +19,8 @@ from cortex_policy import state as host
 from cortex_policy.core.model import StateError
 from cortex_policy.state import boot_id, ledger, ledger_directory, ledger_maintenance, mapped_file, mapped_ledger
 from cortex_policy.state import ledger_ring as rings
-from cortex_policy.state.ledger import Ledger, open_state
-from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetKey
+from cortex_policy.state.ledger import Ledger, open_budget_directory
+from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
 from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.settings import find_state_directory
@@ -38,12 +38,12 @@ def place(state: Path) -> Path:
 
 def file_of(state: Path, tool: str) -> Path:
     """Return where a tool's state file is."""
-    return place(state) / BudgetKey(boot_id(), tool, "a").name
+    return place(state) / BudgetFileKey(boot_id(), tool, "a").name
 
 
 def sweep() -> None:
     """Sweep the root."""
-    directory = open_state(ROOT, boot_id(), find_state_directory())
+    directory = open_budget_directory(ROOT, boot_id(), find_state_directory())
     try:
         ledger_maintenance.remove_idle_budgets(directory, rings.now_ticks())
     finally:
@@ -52,8 +52,8 @@ def sweep() -> None:
 
 def drop(tool: str) -> None:
     """Drop a budget."""
-    directory = open_state(ROOT, boot_id(), find_state_directory())
-    ledger_maintenance.remove_budget(directory, BudgetKey(boot_id(), tool, "a").name)
+    directory = open_budget_directory(ROOT, boot_id(), find_state_directory())
+    ledger_maintenance.remove_budget(directory, BudgetFileKey(boot_id(), tool, "a").name)
     os.close(directory)
 
 
@@ -69,7 +69,7 @@ def test_a_sweep_revives_no_file_that_was_replaced_while_it_opened_it(monkeypatc
     """It opened the old file by name; meanwhile an edit replaced it, and a service still has it mapped."""
     service = FileBudgets(ROOT)
     assert service.hit("t", "a", 6)
-    name, opened, lock = BudgetKey(boot_id(), "t", "a").name, os.open, host.fcntl.flock
+    name, opened, lock = BudgetFileKey(boot_id(), "t", "a").name, os.open, host.fcntl.flock
     seen: list[int] = []
 
     def slow_open(path: Any, flags: int, *args: Any, **named: Any) -> int:
@@ -100,7 +100,7 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
     with file_of(state, "t").open("r+b") as file:
         file.seek(64 + 8 * 3)
         file.write(b"\xff")
-    other, closed = FileBudgets(ROOT), ledger_maintenance.quarantine
+    other, closed = FileBudgets(ROOT), ledger_maintenance.replace_damaged_budget
 
     def slow_close(*args: Any) -> None:
         monkeypatch.setattr(host, "MAX_LOCK_WAIT", 0.001)
@@ -111,7 +111,7 @@ def test_damage_found_after_an_edit_closes_the_file_that_others_may_have_mapped(
         finally:
             closed(*args)
 
-    monkeypatch.setattr(ledger_maintenance, "quarantine", slow_close)
+    monkeypatch.setattr(ledger_maintenance, "replace_damaged_budget", slow_close)
     with pytest.raises(StateError):
         Ledger(ROOT, find_state_directory()).take("t", "a", 50)
     assert other.hit("t", "a", 50) is False

@@ -49,6 +49,6 @@ def place(path: str, **other: str) -> dict[str, str]:
 def verified(log: Path) -> verify.VerifyResult:
     """Verify a log with all that it was rotated to: nothing in it may look like tampering."""
     with open_logs(list_log_files(str(log))) as files:
-        found = verify.verify(files, None, iter)
+        found = verify.verify_chain(files, None, iter)
     assert found.breaks == ()
     return found

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import json_line, print_json
+from cortex_policy.cli.output.table import escaped_json, print_json
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def approvals(
 
     if request_id is not None:
         plea = get_request(request_id, root)
-        typer.echo(json_line(request_to_json(plea)) if json else request_text(plea), nl=json)
+        typer.echo(escaped_json(request_to_json(plea)) if json else request_text(plea), nl=json)
     elif not watch:
         found = list_requests(root)
         if json:
@@ -51,7 +51,7 @@ def approvals(
     elif live.can_redraw() and not json:
         live.redraw_until_quit(lambda height: _table(root, height))
     else:
-        live.print_changes(lambda: _rows(root, json=json))
+        live.print_changes_until_closed(lambda: _rows(root, json=json))
 
 
 def _rows(root: str | None, *, json: bool) -> "Iterator[Row]":
@@ -59,7 +59,7 @@ def _rows(root: str | None, *, json: bool) -> "Iterator[Row]":
     from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
     for one in list_requests(root):
-        line = json_line(request_to_json(one)) if json else "\t".join(map(printable, request_row(one)))
+        line = escaped_json(request_to_json(one)) if json else "\t".join(map(printable, request_row(one)))
         yield one.id, one.status, line
 
 

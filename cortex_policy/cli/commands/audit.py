@@ -56,8 +56,8 @@ def verify(
     from cortex_policy.manage.audit import verify as audit_verify  # noqa: PLC0415
     from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
 
-    with open_logs(audit_output.log_files(logs)) as files:
-        found = audit_verify.verify(files, expected, lambda lines: track_progress(lines, what="lines"))
+    with open_logs(audit_output.named_or_configured_logs(logs)) as files:
+        found = audit_verify.verify_chain(files, expected, lambda lines: track_progress(lines, what="lines"))
     if json:
         print_json(audit_output.verification_to_json(found))
     else:
@@ -92,7 +92,7 @@ def show(
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
     tally = ReadCounts()
-    wanted = query.CallFilter(_start_time(since), _root_path(root), grant, query.parse_reason(reason), denied)
+    wanted = query.CallFilter(_start_time(since), _root_path(root), grant, query.valid_reason_word(reason), denied)
     for event, line in _read_calls(logs, wanted, tally):
         if not write_line(audit_output.event_line(line) if json else audit_output.call_line(event)):
             return
@@ -150,6 +150,6 @@ def _read_calls(logs: list[str] | None, wanted: "CallFilter", tally: "ReadCounts
     from cortex_policy.manage.audit import query  # noqa: PLC0415
     from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
 
-    with open_logs(audit_output.log_files(logs)) as files:
+    with open_logs(audit_output.named_or_configured_logs(logs)) as files:
         lines = query.read_open_logs(files, tally, lambda some: track_progress(some, what="lines"))
         yield from query.filter_calls(lines, wanted, tally)

@@ -61,14 +61,14 @@ def fmt(
 
 
 def _print_warnings(root: "Root", grant_ids: tuple[str, ...]) -> None:
-    from cortex_policy.manage.file_permissions import find_unsafe, unsafe_warning  # noqa: PLC0415 - as above
+    from cortex_policy.manage.file_permissions import permission_warnings, unsafe_warning  # noqa: PLC0415 - as above
 
-    for warning in unsafe_warning(find_unsafe(root, grant_ids)):
+    for warning in unsafe_warning(permission_warnings(root, grant_ids)):
         typer.echo(printable(f"warning: {warning}"), err=True)
 
 
 def _print_result(laid: "FormatResult", *, with_diff: bool) -> None:
-    from cortex_policy.cli.confirm import print_text, version_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.confirm import print_grant_text, version_text  # noqa: PLC0415 - as above
 
     if laid.error is not None:
         typer.echo(printable(f"{laid.id}: {laid.error}"), err=True)
@@ -78,7 +78,7 @@ def _print_result(laid: "FormatResult", *, with_diff: bool) -> None:
         typer.echo(f"formatted `{laid.id}`, {version_text(laid.result.version)}")
     elif laid.result is not None and laid.differs:
         typer.echo(f"`{laid.id}` would be formatted", err=with_diff)
-        print_text(laid.result.diff if with_diff else "")
+        print_grant_text(laid.result.diff if with_diff else "")
 
 
 def _result_to_json(laid: "FormatResult") -> dict[str, object]:

@@ -36,7 +36,7 @@ def log(
     $ cortex-policy log git -n 5
     $ cortex-policy log --json
     """
-    found = history_log.read_log(find_inner_root(root), grant_id)
+    found = history_log.read_history_log(find_inner_root(root), grant_id)
     entries = list(islice(found.entries, most))
     if json:
         print_json(_log_to_json(found, entries))

@@ -79,7 +79,7 @@ def reset(
     $ cortex-policy rate reset git tree --yes
     """
     found = find_root(root)
-    ask_yes_no(f"forget the hits of {grant_id} {join_words(budgets.actions_of(found, grant_id, action))}?", yes=yes)
+    ask_yes_no(f"forget the hits of {grant_id} {join_words(budgets.read_actions(found, grant_id, action))}?", yes=yes)
     done = budgets.reset_budgets(found, grant_id, action)
     if json:
         print_json({"reset": list(done)})
@@ -98,7 +98,7 @@ def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption =
     """
     found = find_root(root)
     ask_yes_no(f"drop all rate state of {found.path}?", yes=yes)
-    removed = budgets.purge_budgets(found)
+    removed = budgets.erase_all_budgets(found)
     if json:
         print_json({"removed": removed})
     else:

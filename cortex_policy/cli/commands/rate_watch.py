@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output import live
-from cortex_policy.cli.output.table import budget_to_json, json_line
+from cortex_policy.cli.output.table import budget_to_json, escaped_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.budgets import BudgetStatus, list_budgets
@@ -40,7 +40,7 @@ def watch(
     if live.can_redraw() and not json:
         live.redraw_until_quit(lambda height: _table(list_budgets(found, grant_id), height))
     else:
-        live.print_changes(lambda: _rows(found, grant_id, _line if not json else _json_line))
+        live.print_changes_until_closed(lambda: _rows(found, grant_id, _line if not json else _json_line))
 
 
 def _rows(root: Root, grant_id: str | None, worded: "Callable[[BudgetStatus], str]") -> "Iterator[live.Row]":
@@ -57,7 +57,7 @@ def _line(one: BudgetStatus) -> str:
 
 
 def _json_line(one: BudgetStatus) -> str:
-    return json_line(budget_to_json(one))
+    return escaped_json(budget_to_json(one))
 
 
 def _table(rows: tuple[BudgetStatus, ...], height: int) -> "Table":

@@ -65,7 +65,7 @@ def replay(
     from cortex_policy.manage.replay import replay as call_replay  # noqa: PLC0415
 
     found, tally = find_inner_root(root), ReadCounts()
-    lines, start = replay_output.open_lines(found, logs, since, tally)
+    lines, start = replay_output.open_log_lines(found, logs, since, tally)
     done = call_replay.replay(found, lines, tally, call_replay.load_policy(found, proposed), start)
     if json:
         print_json(replay_output.replay_to_json(done))

@@ -32,9 +32,9 @@ def show(
     """
     found = find_inner_root(root)
     if at is not None:
-        from cortex_policy.cli.commands.show_version import print_version  # noqa: PLC0415 - `show` itself needs no history
+        from cortex_policy.cli.commands.show_version import print_grant_at_version  # noqa: PLC0415 - `show` itself needs no history
 
-        print_version(found, grant_id, at, json=json)
+        print_grant_at_version(found, grant_id, at, json=json)
         return
     seen = grant_budgets(found, grant_id)
     file = f"{found.tools}/{grant_id}.json"

@@ -4,7 +4,7 @@ import sys
 from base64 import b64encode
 from typing import TYPE_CHECKING
 
-from cortex_policy.cli.confirm import print_text
+from cortex_policy.cli.confirm import print_grant_text
 from cortex_policy.cli.output.table import print_json, print_warning
 from cortex_policy.cli.streams import write_bytes
 from cortex_policy.manage.history import log
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 
-def print_version(root: "Root", grant_id: str, version: int, *, json: bool) -> None:
+def print_grant_at_version(root: "Root", grant_id: str, version: int, *, json: bool) -> None:
     """Print a grant at a past version; in a pipe byte for byte."""
     past = log.grant_at(root, grant_id, version)
     if json:
         print_json(_version_to_json(past))
         return
     if sys.stdout.isatty():
-        print_text(past.text.decode("utf-8", "backslashreplace"))
+        print_grant_text(past.text.decode("utf-8", "backslashreplace"))
     else:
         write_bytes(past.text)
     print_warning(past.unsafe_error)

@@ -8,7 +8,7 @@ from cortex_policy.cli.commands.replay import LogsArgument, SinceOption
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import one_line, plural
+from cortex_policy.core.text import message_line, plural
 from cortex_policy.state.grants import check_id
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def suggest(
     found, tally = find_inner_root(root), ReadCounts()
     if grant_id is not None:
         check_id(grant_id)
-    lines, start = replay.open_lines(found, logs, since, tally)
+    lines, start = replay.open_log_lines(found, logs, since, tally)
     done = run(found, lines, tally, start, grant_id)
     if json:
         print_json(_suggestions_to_json(done, tally))
@@ -51,18 +51,18 @@ def suggest(
 
 
 def _print_suggestions(done: "Suggestions", tally: "ReadCounts") -> None:
-    from cortex_policy.cli.confirm import print_text  # noqa: PLC0415
+    from cortex_policy.cli.confirm import print_grant_text  # noqa: PLC0415
     from cortex_policy.cli.output import replay  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.table import print_hints  # noqa: PLC0415
 
     for one in done.suggestions:
         for line in _suggestion_lines(one):
-            typer.echo(one_line(line))
-        print_text(one.diff)
+            typer.echo(message_line(line))
+        print_grant_text(one.diff)
         typer.echo("")
     for each in done.unfixable:
         calls = plural(each.count, "call")
-        typer.echo(one_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
+        typer.echo(message_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
     helped = sum(one.calls for one in done.suggestions)
     passing = f", {done.allowed_now} are allowed already" if done.allowed_now else ""
     changes = plural(len(done.suggestions), "change")

@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption, reject_nan
 
 
-def cases(  # noqa: PLR0913 - one parameter for each option
+def run_test_cases(  # noqa: PLR0913 - one parameter for each option
     paths: Annotated[
         list[str] | None,
         typer.Argument(metavar="PATHS", help="Case files or directories; else those of the root.", show_default=False),

@@ -14,8 +14,8 @@ from cortex_policy.cli.streams import raw_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.core.text import escape_json, printable
-from cortex_policy.manage.cases.discovery import TESTS_DIRECTORY, RunPlan, find_case_files
-from cortex_policy.manage.cases.signals import cleanup_on_signal
+from cortex_policy.manage.cases.discovery import TESTS_DIRECTORY, RunPlan, plan_case_run
+from cortex_policy.manage.cases.signals import leave_block_on_signal
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
 from cortex_policy.manage.cases.suite import run_suite as run_cases
 from cortex_policy.state.writer_lock import NOT_DONE
@@ -39,10 +39,10 @@ def run_test(asked: CaseRunOptions) -> int:
     """Run cases and report; return the exit code."""
     where = parse_destinations([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
     root = asked.root if asked.paths else inner_root_name(asked.root)
-    with cleanup_on_signal():  # scratch roots are removed, however it ends
+    with leave_block_on_signal():  # scratch roots are removed, however it ends
         if asked.watch:
             return _watch(asked, root, where)
-        return _run(find_case_files(asked.paths, root), asked, where)
+        return _run(plan_case_run(asked.paths, root), asked, where)
 
 
 def init_cases(grant_id: str, asked: CaseRunOptions) -> int:
@@ -51,7 +51,7 @@ def init_cases(grant_id: str, asked: CaseRunOptions) -> int:
 
     if asked != CaseRunOptions(root=asked.root, json=asked.json):
         raise UsageError("`--init` writes a case file, and runs none", "leave out all but `--root` and `--json`")
-    with cleanup_on_signal():
+    with leave_block_on_signal():
         done = begin_cases(find_inner_root(asked.root), grant_id)
     percent = coverage_percent([done.coverage])
     if asked.json:
@@ -102,7 +102,7 @@ def _watch(asked: CaseRunOptions, root: str | None, outs: dict[str, str]) -> int
     known: object = None
     while True:
         try:
-            where = find_case_files(asked.paths, root)
+            where = plan_case_run(asked.paths, root)
             signature = _signature(where)
             if signature != known:
                 known = signature

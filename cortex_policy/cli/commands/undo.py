@@ -60,7 +60,7 @@ def undo(
 
 
 def _print_result(done: "UndoResult", option: str) -> None:
-    from cortex_policy.cli.confirm import print_text  # noqa: PLC0415 - as above
+    from cortex_policy.cli.confirm import print_grant_text  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.diff import print_diff  # noqa: PLC0415 - as above
 
     if not done.steps:
@@ -69,7 +69,7 @@ def _print_result(done: "UndoResult", option: str) -> None:
         if step.is_written:
             typer.echo(printable(_step_sentence(step)))
         else:
-            print_text(step.diff)
+            print_grant_text(step.diff)
     if done.steps and not done.steps[0].is_written:
         print_diff(done.diff)
     if done.error is not None:

@@ -10,7 +10,7 @@ import typer
 from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, configured_log, skipped_sentences
 from cortex_policy.cli.output.table import print_rows
-from cortex_policy.core.text import escape_json, one_line, plural, printable
+from cortex_policy.core.text import escape_json, message_line, plural, printable
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import oldest_first
 
@@ -23,7 +23,7 @@ COLUMNS = ("GRANT", "ACTION", "REASON", "CALLS")
 MAX_KINDS_SHOWN = 20  # on a terminal
 
 
-def log_files(logs: list[str] | None) -> list[str]:
+def named_or_configured_logs(logs: list[str] | None) -> list[str]:
     """Return the named logs, or the configured one and its rotated files, oldest first."""
     return oldest_first(logs) if logs else list_log_files(configured_log(None))
 
@@ -39,8 +39,8 @@ def call_line(event: "Event") -> str:
         cells[1] += " (peek)"
     if sys.stdout.isatty():
         cells[1] = cells[1].ljust(3)
-        return "  ".join(map(one_line, cells)).rstrip()
-    return "\t".join(map(one_line, cells))
+        return "  ".join(map(message_line, cells)).rstrip()
+    return "\t".join(map(message_line, cells))
 
 
 def event_line(line: bytes) -> str:
@@ -58,7 +58,7 @@ def print_skipped(tally: "ReadCounts") -> None:
 def print_verification(found: "VerifyResult") -> None:
     """Print where the chain is broken, what was read, and the head."""
     for problem in found.breaks:
-        typer.echo(one_line(f"{problem.file}:{problem.line}: {_break_text(problem)}"))
+        typer.echo(message_line(f"{problem.file}:{problem.line}: {_break_text(problem)}"))
     if found.more_breaks:
         typer.echo(f"and {plural(found.more_breaks, 'problem')} more")
     for note in found.notes:

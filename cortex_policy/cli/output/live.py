@@ -22,7 +22,7 @@ def can_redraw() -> bool:
     return sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM") not in ("dumb", "unknown", None)
 
 
-def print_changes(rows: "Callable[[], Iterable[Row]]") -> None:
+def print_changes_until_closed(rows: "Callable[[], Iterable[Row]]") -> None:
     """Print a line for each row that changed, until the reader closes the pipe.
 
     A row is its key, the state that decides whether it changed, and its line.

@@ -9,7 +9,7 @@ import typer
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.output.table import print_hints, print_rows
 from cortex_policy.core.model import UsageError
-from cortex_policy.core.text import one_line, plural
+from cortex_policy.core.text import message_line, plural
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, parse_since, read_logs
 from cortex_policy.state.settings import read_setting
@@ -24,7 +24,7 @@ COLUMNS = ("ANSWER", "GRANT", "REASON", "CALLS", "FOR EXAMPLE")
 MAX_ARGS_SHOWN = 100  # characters of the arguments of an example
 
 
-def open_lines(
+def open_log_lines(
     root: "Root", logs: list[str] | None, when: str | None, tally: ReadCounts
 ) -> "tuple[Iterator[bytes], float]":
     """Return the lines of the named logs, or of the configured one and its rotated files, and the start time."""
@@ -47,7 +47,7 @@ def print_replay(done: "ReplayResult") -> None:
     print_rows(COLUMNS, [_row(flip) for flip in done.flips])
     for one in done.undecided:
         calls = plural(one.count, "call")
-        typer.echo(one_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
+        typer.echo(message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
     typer.echo(f"of {plural(done.calls, 'call')}: {flips_summary(done)}, {done.same} as before")
     for sentence in skipped_sentences(done.unreadable, done.other_roots, done.earlier):
         typer.echo(f"note: {sentence}", err=True)

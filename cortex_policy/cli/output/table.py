@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.streams import styled_stream
-from cortex_policy.core.text import escape_json, one_line
+from cortex_policy.core.text import escape_json, message_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from cortex_policy.state.emergency_stop import EmergencyStop
 
 
-def json_line(value: object, indent: int | None = None) -> str:
+def escaped_json(value: object, indent: int | None = None) -> str:
     """Return a value as JSON, escaped so that no terminal or CI job acts on it; it parses to the same value."""
     return escape_json(json.dumps(value, indent=indent))
 
 
 def print_json(value: object, indent: int | None = None) -> None:
     """Print a value as JSON."""
-    typer.echo(json_line(value, indent))
+    typer.echo(escaped_json(value, indent))
 
 
 def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print rows of words, aligned on a terminal, with tabs in a pipe; a word of more than 4 kB is cut."""
-    shown = [tuple(map(one_line, row)) for row in rows]
+    shown = [tuple(map(message_line, row)) for row in rows]
     if sys.stdout.isatty():
         _print_table(columns, shown)
     else:
@@ -40,13 +40,13 @@ def print_rows(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 def print_hints(hints: "Iterable[str]") -> None:
     """Print each distinct hint once, on stderr."""
     for hint in dict.fromkeys(filter(None, hints)):
-        typer.echo(one_line(f"hint: {hint}"), err=True)
+        typer.echo(message_line(f"hint: {hint}"), err=True)
 
 
 def print_warning(doubt: "GrantError | None") -> None:
     """Print a warning and its hint on stderr."""
     if doubt is not None:
-        typer.echo(one_line(f"warning: {doubt.detail}"), err=True)
+        typer.echo(message_line(f"warning: {doubt.detail}"), err=True)
         print_hints([doubt.hint])
 
 

@@ -2,7 +2,7 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import argument_violation, declaration_error, declared_type, holds_object
+from cortex_policy.core.arguments import argument_violation, declaration_problem, declared_type, holds_object
 from cortex_policy.core.json_text import canonical_json
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ def accepts_nothing(declarations: "Declarations", name: str) -> bool:
     if name not in declarations:
         return False
     declaration = declarations[name]
-    if not isinstance(declaration, dict) or declaration_error(declaration, 0) or not _kinds(declaration):
+    if not isinstance(declaration, dict) or declaration_problem(declaration, 0) or not _kinds(declaration):
         return True
     return _listed_values(declaration) is not None and not any(True for _ in _accepted_values(declaration))
 
@@ -67,7 +67,7 @@ def may_be_text(declarations: "Declarations", name: str) -> bool:
     return bool(_kinds(declaration) & {"string", "array", "object"})
 
 
-def lists_objects(declarations: "Declarations", name: str) -> bool:
+def enumerates_objects(declarations: "Declarations", name: str) -> bool:
     """Whether a declaration lists values of which some hold objects."""
     declaration = declarations.get(name)
     values = _listed_values(declaration) if isinstance(declaration, dict) else None

@@ -8,13 +8,13 @@ The sets of allowed calls are compared, and a set counts as a subset only if tha
 import json
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import declaration_error, declared_type
+from cortex_policy.core.arguments import declaration_problem, declared_type
 from cortex_policy.core.compare.declarations import (
     KEYWORDS,
     accepts_nothing,
+    enumerates_objects,
     is_subset,
     is_subset_without_patterns,
-    lists_objects,
     may_be_text,
 )
 from cortex_policy.core.decode import DATA_CLASSES
@@ -225,7 +225,7 @@ def _meets_require_path(old: Grant, new: Grant, name: str) -> bool:
 
 def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
     """Whether calls that `undeclared_args` denies may pass by an argument that is declared now, or listed whole."""
-    if lists_objects(new.args, name) and not lists_objects(old.args, name):
+    if enumerates_objects(new.args, name) and not enumerates_objects(old.args, name):
         return True
     if name in old.args or name in ("path", "paths"):
         return False
@@ -236,7 +236,7 @@ def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
 
 def _declaration_sentence(old: Grant, new: Grant, name: str, verdict: str) -> str:
     before, after = old.args.get(name), new.args.get(name)
-    if name in new.args and (why := declaration_error(after, 0)):
+    if name in new.args and (why := declaration_problem(after, 0)):
         return f"{why}: no call may give it"
     path = _path_sentence(old, new, name)
     if not isinstance(before, dict) or not isinstance(after, dict):

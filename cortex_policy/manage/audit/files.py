@@ -4,7 +4,7 @@ import os
 from contextlib import ExitStack, contextmanager
 
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.audit.reader import STDIN, oldest_first, open_log
+from cortex_policy.manage.audit.reader import STDIN, oldest_first, open_log_for_reading
 from cortex_policy.state.audit_rotated_names import rotated_logs, uncompressed_name
 from cortex_policy.state.writer_lock import NotDoneError
 
@@ -18,7 +18,7 @@ def list_log_files(file: str) -> list[str]:
     """Return the names of a log and of its rotated files, the oldest first, as in `log.2.gz`, `log.1`, `log`.
 
     If some have numbers and some have dates, the time of their first event decides. If nothing was logged since it was
-    rotated the log itself is left out, and so is what is packed in another way. Raises NotDone.
+    rotated the log itself is left out, and so is what is packed in another way. Raises NotDoneError.
     """
     try:
         numbered, dated = rotated_logs(file)
@@ -35,7 +35,7 @@ def list_log_files(file: str) -> list[str]:
 
 @contextmanager
 def open_logs(names: "Sequence[str]") -> "Iterator[list[tuple[str, BinaryIO]]]":
-    """Open logs, given the oldest first; raise NotDone.
+    """Open logs, given the oldest first; raise NotDoneError.
 
     The newest is opened first and no file twice, so that a file renamed in between is not missed.
     """
@@ -46,14 +46,14 @@ def open_logs(names: "Sequence[str]") -> "Iterator[list[tuple[str, BinaryIO]]]":
             is_gone = name != STDIN and not os.path.lexists(name)
             if is_gone and len(names) > 1 and (found or name != names[0]):
                 continue  # it was removed or renamed in between
-            file = stack.enter_context(open_log(name))
-            if (identity := file_identity(file)) not in seen:
+            file = stack.enter_context(open_log_for_reading(name))
+            if (identity := inode_of(file)) not in seen:
                 seen.add(identity)
                 found.append((name, file))
         yield found[::-1]
 
 
-def file_identity(file: "BinaryIO") -> tuple[int, int]:
+def inode_of(file: "BinaryIO") -> tuple[int, int]:
     """Return the device and inode of a file, which a rename does not change."""
     status = os.fstat(file.fileno())
     return status.st_dev, status.st_ino

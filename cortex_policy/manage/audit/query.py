@@ -59,7 +59,7 @@ class CallStats(Value):
     kinds: "tuple[tuple[tuple[str, str, str], int], ...]"
 
 
-def parse_reason(word: str | None) -> str | None:
+def valid_reason_word(word: str | None) -> str | None:
     """Return a word if it is a reason, or None; raise UsageError for an unknown reason."""
     words = [str(reason) for reason in REASONS]
     if word is not None and word not in words:

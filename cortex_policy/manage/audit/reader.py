@@ -109,9 +109,9 @@ def _is_call(kind: str, data: "dict[str, Any]") -> bool:
 
 
 def read_logs(files: "Iterable[str]", tally: ReadCounts) -> "Iterator[bytes]":
-    """Yield the lines of logs, the oldest log first, without empty lines; raise NotDone if a log cannot be read."""
+    """Yield the lines of logs, the oldest first, without empty lines; raise NotDoneError if one cannot be read."""
     for name in oldest_first(list(files)):
-        with open_log(name) as file:
+        with open_log_for_reading(name) as file:
             yield from read_log(file, tally)
 
 
@@ -134,7 +134,7 @@ def oldest_first(names: list[str]) -> list[str]:
 def _first_event_time(name: str) -> float:
     """Return when the first event was logged, 0 if there is none near the beginning."""
     try:
-        with open_log(name) as file:
+        with open_log_for_reading(name) as file:
             return next(map(_event_time, filter(_event_time, file.readlines(_MAX_BYTES_TO_FIRST_EVENT))), 0.0)
     except (NotDoneError, EOFError, OSError, zlib.error):
         return 0.0
@@ -149,8 +149,8 @@ def _event_time(line: bytes) -> float:
 
 
 @contextmanager
-def open_log(name: str) -> "Iterator[BinaryIO]":
-    """Open a log for reading and unpack it; raise NotDone if it cannot be read."""
+def open_log_for_reading(name: str) -> "Iterator[BinaryIO]":
+    """Open a log for reading and unpack it; raise NotDoneError if it cannot be read."""
     try:
         if name == STDIN:
             yield sys.stdin.buffer

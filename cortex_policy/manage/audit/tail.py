@@ -3,7 +3,7 @@
 import os
 from contextlib import ExitStack, suppress
 
-from cortex_policy.manage.audit.files import file_identity, list_log_files, open_logs
+from cortex_policy.manage.audit.files import inode_of, list_log_files, open_logs
 from cortex_policy.manage.audit.reader import MAX_LINE_BYTES
 from cortex_policy.state.audit_rotated_names import uncompressed_name
 
@@ -19,7 +19,7 @@ _MAX_BYTES = 1 << 26  # bytes to search for the last lines
 def tail_log(file: str, most: int, is_over: "Callable[[], bool] | None" = None) -> "Iterator[bytes]":
     """Yield the last lines of a log and of its rotated files; then new lines, until `is_over` returns True.
 
-    `is_over` is called whenever there is nothing to read, and does the waiting. Raises NotDone.
+    `is_over` is called whenever there is nothing to read, and does the waiting. Raises NotDoneError.
     """
     names = [name for name in list_log_files(file) if uncompressed_name(name) == name]
     with open_logs(names) as files:
@@ -84,7 +84,7 @@ def _rest_of_log(log: "BinaryIO") -> "Iterator[bytes]":
 
 def _open_newer_logs(file: str, current: "BinaryIO") -> "list[BinaryIO]":
     """Open the files that came after this one, the oldest first; none while this one has its name."""
-    seen, found = {file_identity(current)}, []
+    seen, found = {inode_of(current)}, []
     for name in reversed(list_log_files(file)):
         log: BinaryIO | None = None
         if uncompressed_name(name) == name:
@@ -92,10 +92,10 @@ def _open_newer_logs(file: str, current: "BinaryIO") -> "list[BinaryIO]":
                 log = open(name, "rb")  # noqa: SIM115 - closed by the caller
         if log is None:
             continue
-        identity = file_identity(log)
+        identity = inode_of(log)
         if identity in seen:
             log.close()
-            if identity == file_identity(current):
+            if identity == inode_of(current):
                 break
             continue
         seen.add(identity)

@@ -55,7 +55,7 @@ class VerifyResult(Value):
     notes: tuple[str, ...]
 
 
-def verify(
+def verify_chain(
     files: "Iterable[tuple[str, BinaryIO]]", expected: str | None, tracked: "Callable[[Any], Iterable[Any]]"
 ) -> VerifyResult:
     """Verify the chain through open logs, the oldest first; raise UsageError if the expected digest is malformed."""

@@ -2,7 +2,7 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import argument_violation, declaration_error
+from cortex_policy.core.arguments import argument_violation, declaration_problem
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.manage.cases.regex_samples import sample_texts
 
@@ -41,16 +41,16 @@ def is_bound_too_large(keyword: str, bound: object) -> bool:
 
 def valid_values(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]":
     """Return values that satisfy a declaration: all that it lists, or those at its bounds and one of each type."""
-    if not isinstance(declaration, dict) or declaration_error(declaration, 0):
+    if not isinstance(declaration, dict) or declaration_problem(declaration, 0):
         return []
     # what it lists meets that, and a list may be long
     rest = {keyword: bound for keyword, bound in declaration.items() if keyword != "enum" or "const" in declaration}
     return _without_duplicates(value for value in _candidates(declaration, words) if meets(rest, value))
 
 
-def invalid_values(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
+def invalid_values_by_keyword(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
     """Yield (keyword, value): the value violates it, and no other one if possible; `items.` means inside an array."""
-    if not isinstance(declaration, dict) or declaration_error(declaration, 0):
+    if not isinstance(declaration, dict) or declaration_problem(declaration, 0):
         return
     for keyword in enforced_keywords(declaration):
         rest = {name: bound for name, bound in declaration.items() if name != keyword}
@@ -65,7 +65,7 @@ def invalid_values(declaration: object, words: tuple[str, ...] = ()) -> "Iterato
             yield keyword, value
     if "items" in declaration:
         good = valid_values(declaration["items"], words)
-        for keyword, value in invalid_values(declaration["items"], words):
+        for keyword, value in invalid_values_by_keyword(declaration["items"], words):
             for array in _fill_array([value], good, max(1, declaration.get("minItems", 0))):
                 yield f"items.{keyword}", array
 

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import declaration_error
+from cortex_policy.core.arguments import declaration_problem
 from cortex_policy.core.compare.declarations import accepts_nothing
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import normalize_scope
@@ -18,11 +18,11 @@ from cortex_policy.core.model import (
     Grant,
     Request,
 )
-from cortex_policy.core.path_arguments import may_be_path
+from cortex_policy.core.path_arguments import is_path_if_string
 from cortex_policy.core.scope_prefix import PathSet
 from cortex_policy.manage.cases.boundary_values import (
     enforced_keywords,
-    invalid_values,
+    invalid_values_by_keyword,
     is_bound_too_large,
     valid_values,
     violates,
@@ -165,9 +165,9 @@ def valid_values_of(grant: Grant, name: str) -> "list[object]":
     return valid_values(grant.args[name], _likely_texts(grant, name))
 
 
-def invalid_values_of(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
+def invalid_values_by_keyword_of(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
     """Yield (keyword, value): values of an argument that violate this keyword of its declaration."""
-    return invalid_values(grant.args[name], _likely_texts(grant, name))
+    return invalid_values_by_keyword(grant.args[name], _likely_texts(grant, name))
 
 
 def json_equality_key(value: object) -> str:
@@ -181,7 +181,7 @@ def json_equality_key(value: object) -> str:
 
 def _likely_texts(grant: Grant, name: str) -> tuple[str, ...]:
     """Return texts that may be allowed as an argument; none if any text may."""
-    return tuple(outermost_prefixes(grant)[:MAX_WORDS]) if may_be_path(grant, name) else ()
+    return tuple(outermost_prefixes(grant)[:MAX_WORDS]) if is_path_if_string(grant, name) else ()
 
 
 def _has_allowed(action: str, shown: Evidence) -> bool:
@@ -189,11 +189,14 @@ def _has_allowed(action: str, shown: Evidence) -> bool:
 
 
 def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Iterator[Requirement]":
-    if declaration_error(declaration, 0) or not isinstance(declaration, dict):
+    if declaration_problem(declaration, 0) or not isinstance(declaration, dict):
         yield Requirement(f"no `{name}` is taken", lambda shown: name in shown.missed)
         return
     # no requirement without a possible case: an argument that no value satisfies, a keyword that none violates
-    is_void, missed = accepts_nothing(grant.args, name), {keyword for keyword, _ in invalid_values_of(grant, name)}
+    is_void, missed = (
+        accepts_nothing(grant.args, name),
+        {keyword for keyword, _ in invalid_values_by_keyword_of(grant, name)},
+    )
     for keyword in enforced_keywords(declaration):
         if not is_void:
             yield Requirement(f"a `{name}` meets its `{keyword}`", lambda shown: name in shown.passed)

@@ -4,12 +4,12 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFileError, is_case_file
+from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFileProblem, is_case_file
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.validation.targets import absolute_path
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.roots import find_inner_root
+from cortex_policy.state.roots import find_inner_and_outer_roots
 from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
@@ -32,10 +32,10 @@ class RunPlan(Value):
 
     targets: tuple[CaseFileTarget, ...]
     roots: tuple[Root, ...] = ()
-    errors: tuple[CaseFileError, ...] = ()
+    errors: tuple[CaseFileProblem, ...] = ()
 
 
-def find_case_files(words: tuple[str, ...], named: str | None) -> RunPlan:
+def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
     """Return the case files that these words name; without words, those of the root."""
     if not words:
         root = find_root(named)
@@ -47,7 +47,7 @@ def find_case_files(words: tuple[str, ...], named: str | None) -> RunPlan:
         targets = list(_directory_targets(path, named)) if os.path.isdir(path) else _file_targets(path, named)
         if not targets:  # a gate that looks at nothing lets everything through
             flaws.append(
-                CaseFileError(
+                CaseFileProblem(
                     word,
                     1,
                     _why_no_case_file(path),
@@ -95,4 +95,4 @@ def _root_of(directory: str, named: str | None) -> Root:
     """Return the root that a tests directory belongs to, else the one that is named or found."""
     if named is None and directory.endswith(TESTS_DIRECTORY):
         return Root(os.path.realpath(directory[: -len(TESTS_DIRECTORY)] or "/"), named=True)
-    return find_inner_root(named)[0]
+    return find_inner_and_outer_roots(named)[0]

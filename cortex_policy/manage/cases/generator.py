@@ -4,7 +4,7 @@ from itertools import islice
 
 from cortex_policy.core import Value
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import check_rules, normalize_scope
+from cortex_policy.core.engine import first_denial, normalize_scope
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -15,10 +15,10 @@ from cortex_policy.core.model import (
     Grant,
     Request,
 )
-from cortex_policy.core.path_arguments import may_be_path
+from cortex_policy.core.path_arguments import is_path_if_string
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.boundary_values import meets
-from cortex_policy.manage.cases.coverage import invalid_values_of, outermost_prefixes, valid_values_of
+from cortex_policy.manage.cases.coverage import invalid_values_by_keyword_of, outermost_prefixes, valid_values_of
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, sandbox
 from cortex_policy.state.paths import resolve_paths
@@ -68,7 +68,7 @@ def generate_cases(grant: Grant, file: str) -> CaseFile:
 
 def _decide(grant: Grant, wish: Candidate, root: Sandbox) -> "Reason":
     request = Request(wish.action, wish.args, resolve_paths(grant, root.origin, wish.args, root.protected, root.path))
-    refused = check_rules(grant, request)
+    refused = first_denial(grant, request)
     return ALLOWED if refused is None else refused.reason
 
 
@@ -123,11 +123,11 @@ def _action_candidates(grant: Grant) -> "Iterator[Candidate]":
 
 def _path_argument(grant: Grant) -> str:
     """Return the name of an argument that accepts any path."""
-    declared = [name for name in grant.args if may_be_path(grant, name)]
+    declared = [name for name in grant.args if is_path_if_string(grant, name)]
     probes = (OUTSIDE_DIRECTORY, *outermost_prefixes(grant))
     for name in (*_PATH_NAMES, *declared):
         is_text = name not in grant.args or all(meets(grant.args[name], probe) for probe in probes)
-        if is_text and may_be_path(grant, name):
+        if is_text and is_path_if_string(grant, name):
             return name
     return ""
 
@@ -159,12 +159,12 @@ def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[Cand
     for value in valid_values_of(grant, name):
         for expect, said in ((ALLOWED, "is taken"), (PATH_OUTSIDE_SCOPE, "is taken, and outside of every scope")):
             yield Candidate(f"{name} {_short_json(value)} {said}", action, {name: value}, expect)
-    for keyword, value in invalid_values_of(grant, name):
+    for keyword, value in invalid_values_by_keyword_of(grant, name):
         yield Candidate(
             f"{name} {_short_json(value)} misses its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED
         )
     yield Candidate(f"{name} cannot be given", action, {name: "text"}, ARGUMENT_NOT_ALLOWED)
-    if may_be_path(grant, name):
+    if is_path_if_string(grant, name):
         for path in (".cortex/policy", OUTSIDE_DIRECTORY):
             for value in (path, [path]):
                 yield Candidate(f"{name} {_short_json(value)} is a path", action, {name: value}, PATH_OUTSIDE_SCOPE)

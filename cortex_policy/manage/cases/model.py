@@ -49,7 +49,7 @@ class Case(Value):
     advance_ns: int = 0
 
 
-class CaseFileError(Value):
+class CaseFileProblem(Value):
     """An error that keeps a case file, or a part of it, from being run."""
 
     file: str
@@ -69,7 +69,7 @@ class CaseFile(Value):
     is_complete: bool = False
     grant_line: int = 1
     complete_line: int = 1
-    errors: tuple[CaseFileError, ...] = ()
+    errors: tuple[CaseFileProblem, ...] = ()
 
 
 def is_case_file(name: str) -> bool:

@@ -3,7 +3,7 @@
 from itertools import islice
 from math import isfinite
 
-from cortex_policy.core import shorten
+from cortex_policy.core import truncate_message
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import MAX_BYTES, MAX_DEPTH, MAX_DIGITS, MalformedError, decode_json, is_grant_id
 from cortex_policy.core.model import Settings
@@ -22,10 +22,10 @@ from cortex_policy.manage.cases.model import (
     NANOSECONDS,
     Case,
     CaseFile,
-    CaseFileError,
+    CaseFileProblem,
 )
 from cortex_policy.manage.cases.sandbox import FileTree
-from cortex_policy.manage.regular_files import read_regular
+from cortex_policy.manage.regular_files import read_regular_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ def read_case_file(path: str, shown: str) -> CaseFile:
         data = _read_bytes(path)
         document = decode_json(data) if path.endswith(JSON_SUFFIX) else decode_toml(data)
     except MalformedError as error:
-        return CaseFile(shown, errors=(CaseFileError(shown, 1, str(error)),))
+        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, str(error)),))
     except OSError as error:
-        return CaseFile(shown, errors=(CaseFileError(shown, 1, os_error_text(error)),))
+        return CaseFile(shown, errors=(CaseFileProblem(shown, 1, os_error_text(error)),))
     return _CaseFileParser(shown, LineNumbers(data.decode(), is_json=path.endswith(JSON_SUFFIX))).parse(document)
 
 
 def _read_bytes(path: str) -> bytes:
-    data = read_regular(path, MAX_BYTES + 1)
+    data = read_regular_file(path, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         message = f"larger than {MAX_BYTES} bytes"
         raise MalformedError(message)
@@ -146,7 +146,7 @@ class _CaseFileParser:
 
     def __init__(self, file: str, lines: LineNumbers) -> None:
         self._file, self._lines = file, lines
-        self._errors: list[CaseFileError] = []
+        self._errors: list[CaseFileProblem] = []
 
     def parse(self, document: "Any") -> CaseFile:
         """Return the file with the cases that can be run."""
@@ -165,7 +165,7 @@ class _CaseFileParser:
             first = names.setdefault(case.name, case.line)
             if first != case.line:
                 self._errors.append(
-                    CaseFileError(self._file, case.line, f"a case is called `{case.name}` in line {first} already")
+                    CaseFileProblem(self._file, case.line, f"a case is called `{case.name}` in line {first} already")
                 )
         return self._build_file(known, tuple(filter(None, cases)))
 
@@ -175,8 +175,8 @@ class _CaseFileParser:
         directories = tree.all_directories()
         for case in cases:
             if case.cwd and case.cwd.rstrip("/") not in directories:
-                why = shorten(f"`{case.cwd}` is no directory of the tree")
-                self._errors.append(CaseFileError(self._file, case.line, why, "name it in `directories`"))
+                why = truncate_message(f"`{case.cwd}` is no directory of the tree")
+                self._errors.append(CaseFileProblem(self._file, case.line, why, "name it in `directories`"))
         grant_line, complete_line = (
             self._lines.line_of((name,) if name in known else ()) for name in ("grant", "complete")
         )
@@ -230,9 +230,9 @@ class _CaseFileParser:
 
     def _add_error(self, message: str, at: tuple[object, ...], hint: str = "") -> None:
         if len(self._errors) == MAX_ERRORS:
-            self._errors.append(CaseFileError(self._file, 1, "it has more flaws, which are not looked for"))
+            self._errors.append(CaseFileProblem(self._file, 1, "it has more flaws, which are not looked for"))
         if len(self._errors) < MAX_ERRORS:
-            self._errors.append(CaseFileError(self._file, self._lines.line_of(at), shorten(message), hint))
+            self._errors.append(CaseFileProblem(self._file, self._lines.line_of(at), truncate_message(message), hint))
 
 
 def _name_hint(word: str, known: "Mapping[str, object]") -> str:

@@ -4,13 +4,13 @@ from collections import deque
 
 from cortex_policy.core import Value
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import check_rules, decide_rate
+from cortex_policy.core.engine import decide_rate, first_denial
 from cortex_policy.core.explanation import explain
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request
 from cortex_policy.core.rule_steps import DENIED_BY, DENIES, RuleStep
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
-from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileError
+from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileProblem
 from cortex_policy.manage.cases.sandbox import sandbox
 from cortex_policy.state.paths import resolve_paths
 from cortex_policy.state.writer_lock import NotDoneError
@@ -57,7 +57,7 @@ class FileResult(Value):
     file: str
     grant_id: str
     results: tuple[CaseResult, ...] = ()
-    errors: tuple[CaseFileError, ...] = ()
+    errors: tuple[CaseFileProblem, ...] = ()
     passed_cases: tuple[PassedCase, ...] = ()
 
     @property
@@ -67,7 +67,7 @@ class FileResult(Value):
 
 
 def run_file(file: CaseFile, subject: GrantUnderTest) -> FileResult:
-    """Run the cases of a file on a grant; raise NotDone where its tree cannot be made, or patterns take too much."""
+    """Run the cases of a file on a grant; raise NotDoneError if its tree cannot be made, or patterns take too long."""
     results = []
     with sandbox(file.tree) as root, SharedSteps() as steps:
         run = _CaseRunner(file, subject, root)
@@ -105,7 +105,7 @@ class _CaseRunner:
         """Make the calls of a case until one of them fails."""
         self._now += case.advance_ns
         request = self._build_request(case)
-        refused = check_rules(self._subject.grant, request, self._settings)
+        refused = first_denial(self._subject.grant, request, self._settings)
         # what other rules refuse is refused again, however often it is called
         calls = case.times if refused is None else 1
         call, is_last = 0, False
@@ -184,7 +184,7 @@ class _CaseRunner:
         if not denying and not expected:
             return None
         step = (denying or expected)[0]
-        hidden = self._root.hide_path
+        hidden = self._root.without_root_name
         seen = RuleStep(step.rule, step.verdict, hidden(step.message), step.pointer, step.line)
         return FailureReason(seen, self._subject.file, hidden(told.nearest))
 

@@ -74,14 +74,14 @@ class Sandbox(Value):
         """Return the directory that relative paths of a case start from."""
         return os.path.realpath(f"{self.path}/{cwd}") if cwd else self.path
 
-    def hide_path(self, text: str) -> str:
+    def without_root_name(self, text: str) -> str:
         """Return a text without the path of the sandbox."""
         return text.replace(self.path, ROOT_PLACEHOLDER).replace(os.path.dirname(self.path), f"{ROOT_PLACEHOLDER}/..")
 
 
 @contextmanager
 def sandbox(tree: FileTree) -> "Iterator[Sandbox]":
-    """Create a sandbox, and remove it whatever happens; raise NotDone if the disk refuses."""
+    """Create a sandbox, and remove it whatever happens; raise NotDoneError if the disk refuses."""
     from tempfile import TemporaryDirectory  # noqa: PLC0415 - 14 ms, and only this needs it
 
     with defer_signals() as disturbed:

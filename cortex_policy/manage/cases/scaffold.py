@@ -30,7 +30,7 @@ class FirstCases(Value):
 
 
 def write_first_cases(root: Root, grant_id: str) -> FirstCases:
-    """Write the first cases of a grant; raise NotDone if it has cases, GrantError if it cannot be read."""
+    """Write the first cases of a grant; raise NotDoneError if it has cases, GrantError if it cannot be read."""
     check_id(grant_id)
     subject = GrantLoader().load(root, grant_id)
     entries = len(subject.grant.actions) + len(subject.grant.args) + len(subject.grant.fs_scope)

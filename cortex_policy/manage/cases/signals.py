@@ -59,7 +59,7 @@ class _SignalHandler:
 
 
 @contextmanager
-def cleanup_on_signal() -> "Iterator[None]":
+def leave_block_on_signal() -> "Iterator[None]":
     """Leave the block by an exception if a signal is to end the process, which then dies of that signal."""
     ending = _SignalHandler()
     try:

@@ -4,7 +4,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import CortexPolicyError, GrantError
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
-from cortex_policy.manage.cases.model import CaseFileError
+from cortex_policy.manage.cases.model import CaseFileProblem
 from cortex_policy.manage.cases.parser import read_case_file
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_file
 from cortex_policy.manage.file_permissions import unsafe_warning
@@ -82,7 +82,7 @@ def _run_target(target: "CaseFileTarget", grants: "GrantLoader") -> FileResult:
     except CortexPolicyError as error:
         why = f"`{file.grant_id}`: {error}"
         return FileResult(
-            file.file, file.grant_id, errors=(CaseFileError(file.file, file.grant_line, why, error.hint),)
+            file.file, file.grant_id, errors=(CaseFileProblem(file.file, file.grant_line, why, error.hint),)
         )
 
 

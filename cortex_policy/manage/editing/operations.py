@@ -215,9 +215,9 @@ def _refuse_invalid(root: Root, grant_id: str, data: bytes) -> None:
         decode(data, grant_id)
     except GrantError:
         from cortex_policy.schema.lint import lint_grant  # noqa: PLC0415 - a valid grant needs no rules
-        from cortex_policy.schema.problems import locate  # noqa: PLC0415
+        from cortex_policy.schema.problems import to_problems  # noqa: PLC0415
 
-        first, *more = locate(f"{root.tools}/{grant_id}.json", data, lint_grant(data, grant_id)[1])
+        first, *more = to_problems(f"{root.tools}/{grant_id}.json", data, lint_grant(data, grant_id)[1])
         others = f" (and {len(more)} more)" if more else ""
         detail = f"`{first.file}:{first.line}:{first.column}`: {first.message}{others}"
         raise GrantError(

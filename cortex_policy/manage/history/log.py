@@ -42,7 +42,7 @@ class GrantAtVersion(Value):
     unsafe_error: GrantError | None = None
 
 
-def read_log(root: Root, grant_id: str | None = None) -> HistoryLog:
+def read_history_log(root: Root, grant_id: str | None = None) -> HistoryLog:
     """Return the writes of a root, or of one of its grants, without a lock."""
     if grant_id is not None:
         check_id(grant_id)

@@ -5,11 +5,11 @@ from marshal import dumps
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.decode import decode
 from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
-from cortex_policy.core.engine import matching_scope, path_syntax_error
+from cortex_policy.core.engine import matching_scope, path_syntax_problem
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
 from cortex_policy.manage.replay.rate import RateReplay
 from cortex_policy.manage.replay.relevant_grant import GrantParts
-from cortex_policy.manage.replay.rules import Undecidable, Unknown, decide_recorded, has_full_args
+from cortex_policy.manage.replay.rules import UnknowableAnswer, UnknownAnswer, first_recorded_denial, has_full_args
 from cortex_policy.state.ledger_ring import budget_key
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _GRANT_NOT_FOUND = GrantError(GRANT_NOT_FOUND, "")
 _PLAIN_PATH_MEMBERS = set(PATH_MEMBERS[:5])  # members of a path without an error
 _SAME_FOR_ANY_TEXT = frozenset(("type", "format", "title", "description"))  # keywords that accept all strings, or none
-TOO_SLOW = Undecidable(f"up to it the calls take more than {MAX_SHARED_STEPS:,} steps in patterns")
+TOO_SLOW = UnknowableAnswer(f"up to it the calls take more than {MAX_SHARED_STEPS:,} steps in patterns")
 MAX_CACHED, _MAX_KEY_BYTES = 20_000, 2048  # answers in the cache, and bytes of a key
 
 
@@ -40,10 +40,10 @@ class CallReplayer:
         self._windows = RateReplay(on_result, known_denials)
         self._loaded: dict[str, Grant | GrantError] = {}
         self._parts: dict[str, GrantParts] = {}
-        self._known: dict[bytes, Reason | Unknown | None] = {}
+        self._known: dict[bytes, Reason | UnknownAnswer | None] = {}
         self.steps: SharedSteps = SharedSteps()
 
-    def add(self, at: float, data: "dict[str, Any]", call_id: object, answer: "Reason | Unknown | None") -> None:
+    def add(self, at: float, data: "dict[str, Any]", call_id: object, answer: "Reason | UnknownAnswer | None") -> None:
         """Add a call, with the answer of every rule but the rate."""
         windows = self._windows
         windows.advance(at)
@@ -81,7 +81,7 @@ class CallReplayer:
             self._parts[name] = GrantParts(grant)
         return self._parts[name].part_for(data)
 
-    def decide_by_rules(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
+    def decide_by_rules(self, data: "dict[str, Any]") -> "Reason | UnknownAnswer | None":
         """Decide a call by every rule but the rate; equal calls are answered from the cache."""
         key = decision_key(data)
         if key is None:
@@ -90,7 +90,7 @@ class CallReplayer:
             self._cache_answer(key, self._decide_like_others(data))
         return self._known[key]
 
-    def _decide_like_others(self, data: "dict[str, Any]") -> "Reason | Unknown | None":
+    def _decide_like_others(self, data: "dict[str, Any]") -> "Reason | UnknownAnswer | None":
         """Decide a call; calls whose paths the grant treats alike are answered from the cache."""
         grant = self._relevant_grant(data)
         plain = _answers_by_path(grant, data) if isinstance(grant, Grant) and "paths" in data else None
@@ -101,17 +101,19 @@ class CallReplayer:
             self._cache_answer(key, self._decide_within_steps(grant, data))
         return self._known[key]
 
-    def _decide_within_steps(self, grant: "Grant | GrantError", data: "dict[str, Any]") -> "Reason | Unknown | None":
+    def _decide_within_steps(
+        self, grant: "Grant | GrantError", data: "dict[str, Any]"
+    ) -> "Reason | UnknownAnswer | None":
         with self.steps as steps:
             before = steps.skipped_searches
-            answer = decide_recorded(grant, data, self._settings)
+            answer = first_recorded_denial(grant, data, self._settings)
             return answer if steps.skipped_searches == before else TOO_SLOW
 
     def _relevant_grant(self, data: "dict[str, Any]") -> "Grant | GrantError":
         grant = self.grant(data["grant"])
         return self.part_for(data, grant) if isinstance(grant, Grant) else grant
 
-    def _cache_answer(self, key: bytes, answer: "Reason | Unknown | None") -> None:
+    def _cache_answer(self, key: bytes, answer: "Reason | UnknownAnswer | None") -> None:
         if len(self._known) >= MAX_CACHED:
             self._known.clear()
         self._known[key] = answer
@@ -152,7 +154,7 @@ def _answers_by_path(grant: Grant, data: "dict[str, Any]") -> "dict[str, Any] | 
         declaration = grant.args.get(name, {})
         if not isinstance(declaration, dict) or not _SAME_FOR_ANY_TEXT.issuperset(declaration):
             return None
-        found[name] = [matching_scope(grant.fs_scope, given), path_syntax_error(given)]
+        found[name] = [matching_scope(grant.fs_scope, given), path_syntax_problem(given)]
     return found
 
 

@@ -13,7 +13,7 @@ from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, gc_paused, read_events, read_last_lines
 from cortex_policy.manage.replay.decider import CallReplayer
-from cortex_policy.manage.replay.rules import Unknown
+from cortex_policy.manage.replay.rules import UnknownAnswer
 from cortex_policy.state.audit_rotated_names import uncompressed_name
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.settings import read_setting
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion
     from cortex_policy.state import Root
 
-    Answers = dict[int, Reason | Unknown]
+    Answers = dict[int, Reason | UnknownAnswer]
 
 MAX_LINES, MAX_BYTES = 10_000, 8 << 20
 
@@ -96,8 +96,8 @@ def compare_decisions(root: "Root", change: "GrantDiff", lines: list[bytes]) -> 
     return EditImpact(len(calls), sure.count((False, True)), sure.count((True, False)), unknown)
 
 
-def _is_undecided(before: "Reason | Unknown", after: "Reason | Unknown") -> bool:
-    return isinstance(before, Unknown) or isinstance(after, Unknown)
+def _is_undecided(before: "Reason | UnknownAnswer", after: "Reason | UnknownAnswer") -> bool:
+    return isinstance(before, UnknownAnswer) or isinstance(after, UnknownAnswer)
 
 
 def _grant_or_error(version: "GrantVersion") -> "Grant | GrantError":
@@ -117,7 +117,12 @@ def _replay_calls(
     is_alike = isinstance(grant, Grant) and isinstance(other, Grant) and _rules_key(grant) == _rules_key(other)
     for number, (at, data) in enumerate(calls):
         answer = replayer.decide_by_rules(data)
-        if isinstance(answer, Unknown) and is_alike and isinstance(other, Grant) and data["action"] in other.actions:
+        if (
+            isinstance(answer, UnknownAnswer)
+            and is_alike
+            and isinstance(other, Grant)
+            and data["action"] in other.actions
+        ):
             answer = _recorded_answer(data)
         replayer.add(at, data, number, answer)
     replayer.finish()

@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import argument_violation
-from cortex_policy.core.engine import normalize_scope, path_syntax_error, scope_violation
+from cortex_policy.core.engine import normalize_scope, path_syntax_problem, path_violation
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     APPROVAL_REQUIRED,
@@ -12,7 +12,7 @@ from cortex_policy.core.model import (
     ResolvedPath,
 )
 from cortex_policy.core.path_arguments import path_arguments
-from cortex_policy.manage.replay.rules import Unknown, decide_recorded, has_full_args, recorded_paths
+from cortex_policy.manage.replay.rules import UnknownAnswer, first_recorded_denial, has_full_args, recorded_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,10 +50,10 @@ def find_missing_permissions(grant: Grant, data: "dict[str, Any]", settings: "Se
     """Return what every rule but the rate needs to pass, or a sentence that says why no change helps."""
     found = MissingPermissions()
     for _ in range(_MAX_CHANGES):
-        answer = decide_recorded(with_permissions(grant, found), data, settings)
+        answer = first_recorded_denial(with_permissions(grant, found), data, settings)
         if answer is None:
             return found
-        if isinstance(answer, Unknown):
+        if isinstance(answer, UnknownAnswer):
             return str(answer)
         more = _add_missing(found, with_permissions(grant, found), data, answer)
         if isinstance(more, str):
@@ -149,7 +149,7 @@ def _missing_scopes(grant: Grant, data: "dict[str, Any]") -> tuple[str, ...] | s
         place = known.get((argument, given)) if given is not None else None
         if place is None:
             return "a path of it is none"
-        if not scope_violation(grant.fs_scope, place):
+        if not path_violation(grant.fs_scope, place):
             continue
         scopes = smallest_scopes(place)
         if isinstance(scopes, str):
@@ -162,7 +162,7 @@ def smallest_scopes(place: ResolvedPath) -> list[str] | str:
     """Return the smallest scopes that cover a path in both spellings, or why there are none."""
     if place.protected_reason:
         return "a path that governs grants is in no scope"
-    if why := path_syntax_error(place.given) or place.error:
+    if why := path_syntax_problem(place.given) or place.error:
         return f"a path of it {why}"
     found = []
     for relative in dict.fromkeys((place.normalized, place.resolved_inside)):  # both spellings must be in scope

@@ -10,7 +10,7 @@ from cortex_policy.manage.audit.reader import ReadCounts, gc_paused, read_events
 from cortex_policy.manage.diff.git_revisions import grants_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file, read_grants
 from cortex_policy.manage.replay.decider import CallReplayer
-from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, Unknown, is_beyond_log
+from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, UnknownAnswer, is_beyond_log
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants import find_root, may_hold_policy
@@ -51,7 +51,7 @@ class Flip(Value):
         return self.after is ALLOWED
 
 
-class Undecided(Value):
+class UndecidedCalls(Value):
     """Calls of a grant that cannot be decided again, why, and what would help."""
 
     grant: str
@@ -64,7 +64,7 @@ class ReplayResult(Value):
     """The result of a replay: flips, the newly allowed ones first, undecided calls, and what was read."""
 
     flips: tuple[Flip, ...]
-    undecided: tuple[Undecided, ...]
+    undecided: tuple[UndecidedCalls, ...]
     same: int
     lines: int
     unreadable: int
@@ -124,7 +124,7 @@ def replay(
 def load_policy(root: Root, proposed: str | None = None) -> "Policy":
     """Return the current grants of a root, or those of a directory or a git revision.
 
-    A directory is one that holds grants, or a root. Raises UsageError or NotDone for a word that is neither.
+    A directory is one that holds grants, or a root. Raises UsageError or NotDoneError for a word that is neither.
     """
     if proposed is None:
         return read_grants(root)[0]
@@ -153,15 +153,15 @@ class _AnswerGroups:
 
     def __init__(self) -> None:
         self._flips: dict[tuple[str, Reason, Reason], list[Any]] = {}
-        self._unknown: dict[tuple[str, Unknown, bool], int] = {}
+        self._unknown: dict[tuple[str, UnknownAnswer, bool], int] = {}
         self.same = 0
 
-    def add(self, data: "dict[str, Any] | None", answer: "Reason | Unknown") -> None:
+    def add(self, data: "dict[str, Any] | None", answer: "Reason | UnknownAnswer") -> None:
         """Count the answer to one call."""
         if data is None:
             return
         before = data["reason"]
-        if isinstance(answer, Unknown):
+        if isinstance(answer, UnknownAnswer):
             key = _bounded_key(self._unknown, (data["grant"], answer, is_beyond_log(data, answer)))
             self._unknown[key] = self._unknown.get(key, 0) + 1
         elif (before is ALLOWED) is (answer is ALLOWED):
@@ -175,10 +175,10 @@ class _AnswerGroups:
         found = [Flip(*key, count, to_example(data)) for key, (count, data) in self._flips.items()]
         return tuple(sorted(found, key=lambda flip: (not flip.allows, -flip.count, flip.grant)))
 
-    def undecided(self) -> tuple[Undecided, ...]:
+    def undecided(self) -> tuple[UndecidedCalls, ...]:
         """Return the undecided calls, the most frequent first."""
         found = [
-            Undecided(grant, why, "" if full else FULL_ARGS_HINT, count)
+            UndecidedCalls(grant, why, "" if full else FULL_ARGS_HINT, count)
             for (grant, why, full), count in self._unknown.items()
         ]
         return tuple(sorted(found, key=lambda one: (-one.count, one.grant)))

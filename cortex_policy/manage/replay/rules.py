@@ -2,7 +2,7 @@
 
 from cortex_policy.core.audit_event import PATH_MEMBERS
 from cortex_policy.core.compare.declarations import accepts_nothing
-from cortex_policy.core.engine import check_rules, normalize_scope
+from cortex_policy.core.engine import first_denial, normalize_scope
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -37,21 +37,21 @@ _GRANT_REASONS = (
 _TEXT = (str, type(None))
 
 
-class Unknown(str):
+class UnknownAnswer(str):
     """Why a call cannot be decided again."""
 
     __slots__ = ()
 
 
-class Undecidable(Unknown):
+class UnknowableAnswer(UnknownAnswer):
     """Why a call cannot be decided again, for a reason that no log could record."""
 
     __slots__ = ()
 
 
-PATH_REQUIRED = Undecidable("a path was required then, perhaps by the call itself")
-UNRESOLVED_PATH = Unknown("the log does not say where a path of it leads under these scopes")
-UNKNOWN_APPROVAL = Undecidable("nobody knows if it was approved")
+PATH_REQUIRED = UnknowableAnswer("a path was required then, perhaps by the call itself")
+UNRESOLVED_PATH = UnknownAnswer("the log does not say where a path of it leads under these scopes")
+UNKNOWN_APPROVAL = UnknowableAnswer("nobody knows if it was approved")
 
 
 def has_full_args(data: "dict[str, Any]") -> bool:
@@ -61,12 +61,12 @@ def has_full_args(data: "dict[str, Any]") -> bool:
 
 def is_beyond_log(data: "dict[str, Any]", why: str) -> bool:
     """Whether a more detailed log would not help to decide a call."""
-    return has_full_args(data) or isinstance(why, Undecidable)
+    return has_full_args(data) or isinstance(why, UnknowableAnswer)
 
 
-def decide_recorded(
+def first_recorded_denial(
     found: "Grant | GrantError", data: "dict[str, Any]", settings: Settings
-) -> "Reason | Unknown | None":
+) -> "Reason | UnknownAnswer | None":
     """Decide an event by every rule but the rate; return None if all pass."""
     if isinstance(found, GrantError):
         return found.reason
@@ -74,11 +74,11 @@ def decide_recorded(
         return ACTION_NOT_ALLOWED
     answer = (_decide_with_values if has_full_args(data) else _decide_with_names)(found, data, settings)
     if answer is None and data["reason"] not in _GRANT_REASONS:
-        return Undecidable(f"{data['reason'].message} then, which is not for a grant to say")
+        return UnknowableAnswer(f"{data['reason'].message} then, which is not for a grant to say")
     return answer
 
 
-def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
+def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | UnknownAnswer | None":
     """Decide with the unknown paths at their worst; if that denies, decide with them at their best."""
     recorded, args = data["reason"], data["args"]
     approved, paths = _was_approved(recorded), [*path_arguments(grant, args)]
@@ -87,10 +87,10 @@ def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings
     strict = recorded == PATH_OUTSIDE_SCOPE and not any(given is not None and is_path for _, given, is_path in paths)
     is_lost = any(bad is not good for bad, good in places)
     worst = Request(data["action"], args, tuple([place for place, _ in places]), 1, approved is True)
-    no = check_rules(grant, worst, Settings(**{**vars(settings), "require_path": True}) if strict else settings)
+    no = first_denial(grant, worst, Settings(**{**vars(settings), "require_path": True}) if strict else settings)
     if no is not None and (is_lost or strict or approved is None):
         best = Request(data["action"], args, tuple([place for _, place in places]), 1, approved is not False)
-        no = check_rules(grant, best, settings)
+        no = first_denial(grant, best, settings)
         if no is None:
             return UNRESOLVED_PATH if is_lost else PATH_REQUIRED if strict else UNKNOWN_APPROVAL
     return None if no is None else no.reason
@@ -145,21 +145,21 @@ def _was_approved(recorded: Reason) -> bool | None:
     return False if recorded == APPROVAL_REQUIRED else None
 
 
-def _decide_with_names(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | Unknown | None":
+def _decide_with_names(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | UnknownAnswer | None":
     names = [name for name in data["args"] if isinstance(name, str)]
     declared = [name for name in names if name in grant.args]
     if any(accepts_nothing(grant.args, name) for name in declared):
         return ARGUMENT_NOT_ALLOWED
     if settings.undeclared_args != "allow" and len(declared) < len(names):
-        return Unknown("`undeclared_args` is asked of its values, and the log does not hold them")
+        return UnknownAnswer("`undeclared_args` is asked of its values, and the log does not hold them")
     if declared:
-        return Unknown(f"argument `{declared[0]}` is declared, and the log does not hold its value")
+        return UnknownAnswer(f"argument `{declared[0]}` is declared, and the log does not hold its value")
     return _decide_paths_by_names(grant, names, data["reason"], settings)
 
 
 def _decide_paths_by_names(
     grant: Grant, names: list[str], recorded: Reason, settings: Settings
-) -> "Reason | Unknown | None":
+) -> "Reason | UnknownAnswer | None":
     if not names:
         if settings.require_path:
             return PATH_OUTSIDE_SCOPE
@@ -167,15 +167,15 @@ def _decide_paths_by_names(
             return PATH_REQUIRED
         return _decide_approval(grant, recorded, settings)
     if grant.fs_scope:
-        return Unknown("scopes are asked of its paths, and the log does not hold them")
+        return UnknownAnswer("scopes are asked of its paths, and the log does not hold them")
     if recorded not in _PASSED_PATHS:
-        return Unknown("the log does not hold its paths, which may lead to what governs grants")
+        return UnknownAnswer("the log does not hold its paths, which may lead to what governs grants")
     if settings.require_path:  # an argument that is called `path` may be null, or an empty list
-        return Unknown("a path is required, and the log does not say if one was given")
+        return UnknownAnswer("a path is required, and the log does not say if one was given")
     return _decide_approval(grant, recorded, settings)
 
 
-def _decide_approval(grant: Grant, recorded: Reason, settings: Settings) -> "Reason | Unknown | None":
+def _decide_approval(grant: Grant, recorded: Reason, settings: Settings) -> "Reason | UnknownAnswer | None":
     if grant.data_class != "sensitive" or settings.sensitive == "allow":
         return None
     approved = _was_approved(recorded) if settings.sensitive == "ask" else False

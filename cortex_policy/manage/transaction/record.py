@@ -8,11 +8,11 @@ from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.state import Root
-from cortex_policy.state.history import Limits
+from cortex_policy.state.history import HistoryLimits
 from cortex_policy.state.history_entry import MAX_GRANTS, MAX_WIDENED_LENGTH, Author, GrantChange, HistoryEntry
 from cortex_policy.state.settings import history_keep
 from cortex_policy.state.stamp import Stamp, grant_digest
-from cortex_policy.state.users import user_name
+from cortex_policy.state.users import user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ STAMP_COMMAND = "stamp write"
 _SUDO_LENGTH = 64
 
 
-def history_limits(root: Root) -> Limits:
+def history_limits(root: Root) -> HistoryLimits:
     """Return how much history a root keeps; raise GrantError (settings_invalid) if settings are invalid."""
-    return Limits(history_keep(root.path))
+    return HistoryLimits(history_keep(root.path))
 
 
 def entry_for_write(
@@ -70,7 +70,7 @@ def entry_for_stamp(old: Stamp | None, new: Stamp) -> HistoryEntry:
 def current_author() -> Author:
     """Return the user who runs this, and the user behind sudo."""
     behind = os.environ.get("SUDO_USER", "")[:_SUDO_LENGTH] if os.geteuid() == 0 else ""
-    return Author(user_name(os.geteuid()), os.geteuid(), behind or None)
+    return Author(user_label(os.geteuid()), os.geteuid(), behind or None)
 
 
 def _now() -> str:

@@ -34,7 +34,7 @@ def recover(root: Root, lock: WriterLock, history: History) -> None:
         if any(now[grant_id] == old for grant_id, old, _ in sides):
             done = {}
         stamp = _write_stamp(lock, Stamp(stamp.version + bool(done), merge_digests(stamp.grants, done), {}))
-    history.conclude(stamp)
+    history.settle_pending(stamp)
 
 
 def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp | None:

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def write_transaction(root: Root, patience: LockWait = NO_WAIT, command: str = "write") -> "Iterator[Writer]":
-    """Hold the writers' lock, and recover the last write; raise NotDone if another holds the lock, or the disk fails.
+    """Hold the writers' lock, and recover the last write; raise NotDoneError if it is taken, or the disk fails.
 
     The history records the command as the cause of the writes.
     """
@@ -73,7 +73,7 @@ class Writer:
         """Write a grant whose bytes were `old`, None for a new grant; return the version of the stamp.
 
         A new grant gets the mode; another keeps its own. The version is None if the disk refused the last step: readers
-        accept the grant already, and the next write finishes the stamp. Raise NotDone if the grant is no longer `old`,
+        accept the grant already, and the next write finishes the stamp. Raise NotDoneError if it is no longer `old`,
         GrantError (23) if it differs from its stamp.
         """
         self.grants.check_permissions(grant_id)
@@ -113,7 +113,7 @@ class Writer:
         recover(self.root, self._lock, self._history)
 
     def stamp(self) -> Stamp | None:
-        """Return the stamp, None if there is none; raise GrantError (23) or NotDone if this program cannot use it."""
+        """Return the stamp or None; raise GrantError (23) or NotDoneError if this program cannot use it."""
         return current_stamp(self.root, self._policy)
 
     def _check_digest(self, stamp: Stamp, grant_id: str, digest: str | None) -> None:
@@ -164,7 +164,7 @@ class Writer:
             try:
                 self._write_stamp(Stamp(stamp.version, stamp.grants, pairs))
             except BaseException:
-                self._history.abandon(stamp)
+                self._history.settle_failed(stamp)
                 raise
         return before
 
@@ -187,6 +187,6 @@ class Writer:
             self._write_stamp(stamp)
         except (OSError, NotDoneError):  # the disk is full, or the lock is lost and another writer may have finished it
             return None
-        self._history.finish(stamp)
+        self._history.settle_and_prune(stamp)
         git_ignore.create_git_ignore(self._policy.descriptor)
         return stamp.version

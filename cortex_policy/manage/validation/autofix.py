@@ -73,7 +73,7 @@ def _fix_other_file(target: "ValidationTarget", fix: "Callable[[bytes], bytes]",
 
 
 def _apply_fixes(old: bytes, fix: "Callable[[bytes], bytes]") -> bytes:
-    """Return the fixed bytes; raise NotDone if there is nothing to fix (any more)."""
+    """Return the fixed bytes; raise NotDoneError if there is nothing to fix (any more)."""
     new = fix(old)
     if new == old:
         raise NotDoneError("there is nothing to fix in it any more", "it has changed in between: look at it")

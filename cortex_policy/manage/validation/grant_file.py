@@ -8,11 +8,11 @@ from typing import NamedTuple
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.regular_files import read_regular
+from cortex_policy.manage.regular_files import read_regular_file
 from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_if_needed
 from cortex_policy.manage.validation.tree_rules import WorkingTree, broken_schema_link
 from cortex_policy.schema.lint import limit_per_code, lint_grant
-from cortex_policy.schema.problems import Problem, file_problem, locate
+from cortex_policy.schema.problems import Problem, file_problem, to_problems
 from cortex_policy.state import read_all
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.stamp import grant_digest
@@ -71,7 +71,7 @@ class FileInspector:
         subject, findings = lint_grant(data, target.id, self._id_in_commands(target), target.root)
         if subject is not None:
             findings = tuple(limit_per_code(chain(findings, self._tree_findings(target, subject))))
-        problems = locate(target.shown, data, findings) if findings else ()
+        problems = to_problems(target.shown, data, findings) if findings else ()
         if not target.is_in_place and subject is not None:
             problems = (*_location_problems(target), *problems)
         tool, actions = (subject.grant.tool, subject.grant.actions) if subject is not None else ("", ())
@@ -83,7 +83,7 @@ class FileInspector:
             return self._directory(target.root).read(f"{target.id}.json", MAX_BYTES + 1)
         if target.path == STDIN:
             return read_all(0, MAX_BYTES + 1)
-        return read_regular(target.path, MAX_BYTES + 1)
+        return read_regular_file(target.path, MAX_BYTES + 1)
 
     def _directory(self, root: str) -> PolicyDirectory:
         if root not in self._directories:

@@ -8,7 +8,7 @@ from cortex_policy.core.decode import ID_HINT, grant_id_of_file
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.validation.targets import TOOLS, root_option_if_needed
-from cortex_policy.schema.problems import Finding, Problem, file_problem, locate
+from cortex_policy.schema.problems import Finding, Problem, file_problem, to_problems
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
@@ -43,7 +43,7 @@ def shared_budgets(looked: "list[Pair]", inspector: "FileInspector") -> "Iterato
             finding = Finding("budget-shared", message, "name another tool, if each is to have its own", "/tool")
             with suppress(OSError, GrantError):  # removed or changed since it was inspected
                 data = inspector.read(target)
-                yield from locate(target.shown, data, [finding])
+                yield from to_problems(target.shown, data, [finding])
 
 
 def root_problems(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
@@ -94,7 +94,7 @@ def _gitignore_problems(root: str) -> "Iterator[Problem]":
     text = None
     with suppress(FileNotFoundError, GrantError), PolicyDirectory(TrustCheck(Root(root, named=True))) as policy:
         text = policy.read(git_ignore.NAME, _MAX_GITIGNORE_BYTES).decode("utf-8", "replace")
-    if text is not None and (missing := git_ignore.missing_names(text)):
+    if text is not None and (missing := git_ignore.unignored_names(text)):
         file = display_path(f"{root}/.cortex/policy/{git_ignore.NAME}")
         names = ", ".join(f"`{name}`" for name in missing)
         lines = " ".join(map(quote, missing))

@@ -9,13 +9,13 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.settings import PROJECT
 from cortex_policy.manage.path_names import display_path
-from cortex_policy.manage.settings_problems import operator_problems, problem_of
+from cortex_policy.manage.settings_problems import operator_settings_problems, problem_of
 from cortex_policy.schema.catalog import RULES, expand_code
 from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.settings import MAX_BYTES, NAME, decode_layer, settings_file
-from cortex_policy.state.settings_errors import invalid_error
+from cortex_policy.state.settings_errors import invalid_settings_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Suppressions:
     def __init__(self, where: "ValidationTargets", wanted: RuleSelection) -> None:
         """Read the settings of each root; their errors are problems like others."""
         roots = dict.fromkeys([*where.roots, *(target.root for target in where.files if target.root)])
-        self.problems: list[Problem] = operator_problems() if roots else []  # no check reads a draft yet
+        self.problems: list[Problem] = operator_settings_problems() if roots else []  # no check reads a draft yet
         self._wanted, self._codes, self._whole = wanted, wanted.codes, where.roots
         self._projects = {root: self._load_project(root) for root in roots}
 
@@ -158,7 +158,7 @@ def check_codes(file: str, values: "Mapping[str, Any]") -> None:
     """Raise GrantError (settings_invalid) if the settings name a rule that does not exist."""
     for pattern in values.get("validate.suppress", {}):
         if len(pattern) > _LONGEST:
-            raise invalid_error(
+            raise invalid_settings_error(
                 file, f"`{pattern[:40]}...` in `validate.suppress` is longer than {_LONGEST} characters"
             )
     lists = (values.get("validate.select", ()), values.get("validate.ignore", ()))
@@ -166,4 +166,4 @@ def check_codes(file: str, values: "Mapping[str, Any]") -> None:
         try:
             expand_code(code)
         except UsageError as error:
-            raise invalid_error(file, error.detail, error.hint) from None
+            raise invalid_settings_error(file, error.detail, error.hint) from None

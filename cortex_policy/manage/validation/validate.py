@@ -3,7 +3,7 @@
 from itertools import chain
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.file_permissions import unsafe_files
+from cortex_policy.manage.file_permissions import permission_problems
 from cortex_policy.manage.settings_problems import CODE
 from cortex_policy.manage.validation.grant_file import FileInspector
 from cortex_policy.manage.validation.process_pool import parallel_map
@@ -58,7 +58,7 @@ def _find_problems(where: ValidationTargets, looked: "list[Pair]", inspector: Fi
     for root, ones in grants.items():
         yield from shared_budgets(ones, inspector)
         files, doubts = [target.path for target, _ in ones], [doubt for _, one in ones for doubt in one.doubts]
-        yield from unsafe_files(where.root_for_check(root), files, doubts)
+        yield from permission_problems(where.root_for_check(root), files, doubts)
         if root in where.roots:
             yield from root_problems(root, ones)
 

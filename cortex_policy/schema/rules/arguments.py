@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from cortex_policy.core.arguments import declaration_error
+from cortex_policy.core.arguments import declaration_problem
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
 from cortex_policy.core.json_tree import json_pointer
@@ -39,7 +39,7 @@ def unenforceable_declarations(subject: "ParsedGrant") -> "Iterator[Finding]":
         yield Finding("arg-keyword", message, "write what `properties` holds straight into `args`", "/args")
         return
     for name, declaration in subject.grant.args.items():
-        if declaration_error(declaration, 0):
+        if declaration_problem(declaration, 0):
             yield from _declaration_findings(name, declaration, ("args", name))
 
 
@@ -67,8 +67,8 @@ def _declaration_findings(name: str, declaration: object, steps: tuple[str, ...]
     for keyword, value in declaration.items():
         if keyword == "items":
             yield from _declaration_findings(name, value, (*steps, keyword))
-        elif declaration_error({keyword: value}, 0):
-            message = f"`{name}` {declaration_error({keyword: value}, 0)}, so every call with it is denied"
+        elif declaration_problem({keyword: value}, 0):
+            message = f"`{name}` {declaration_problem({keyword: value}, 0)}, so every call with it is denied"
             known = f"what can be enforced: {', '.join(sorted(KEYWORDS))}"
             yield Finding("arg-keyword", message, _HINTS.get(keyword, known), json_pointer(*steps, keyword))
 
@@ -77,7 +77,7 @@ def _find_patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tup
     """Yield the way to each pattern, the pattern, and how long a value is at most that it is to match."""
     if isinstance(declaration, dict):
         pattern, longest = declaration.get("pattern"), declaration.get("maxLength", MAX_VALUE_LENGTH)
-        if isinstance(pattern, str) and not declaration_error({"maxLength": longest}, 0):
+        if isinstance(pattern, str) and not declaration_problem({"maxLength": longest}, 0):
             yield (*steps, "pattern"), (pattern, int(min(longest, MAX_VALUE_LENGTH)))
         yield from _find_patterns(declaration.get("items"), (*steps, "items"))
 

@@ -51,7 +51,7 @@ _KEY_BY_NORMAL_FORM = {known.lower(): known for known in GRANT_KEYS} | _ALIASES
 _MIN_LIKENESS = 0.85  # `agents` is no `args`
 
 
-def unknown_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
+def misspelled_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
     """Find keys that look like one of a grant's."""
     known_by_key = {key: similar_key(key) for key in _unrecognized_keys(document)}
     rivals = Counter([*known_by_key.values(), *document])
@@ -70,7 +70,7 @@ def _unknown_key(steps: tuple[str, ...], known: str, fix: Fix | None) -> Finding
     return Finding("key-unknown", message, did_you_mean(known), json_pointer(*steps), at_key=True, fix=fix)
 
 
-def unenforced_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
+def ineffective_restrictions(document: "Mapping[str, Any]") -> "Iterator[Finding]":
     """Find keys that look like a restriction but restrict nothing."""
     rate = document.get("rate")
     below = (("rate", key) for key in rate if key != PER_MINUTE) if isinstance(rate, dict) else ()

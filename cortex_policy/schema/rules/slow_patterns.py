@@ -5,7 +5,7 @@ that are tried are those behind which most ways are open.
 """
 
 from cortex_policy.core.ecma_automaton import DEAD, Automaton
-from cortex_policy.core.ecma_regex import PatternLimitError, Steps, search_part
+from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, search_part
 from cortex_policy.core.ecma_regex_parser import Pattern
 from cortex_policy.schema.rules.backtracking import TriedText, WayCounter, WorkLimit, sample_letters
 
@@ -66,7 +66,7 @@ def _never_matches_text(automaton: Automaton, text: str, work: WorkLimit, *, is_
 
 def _search(automaton: Automaton, text: str, work: WorkLimit) -> bool | None:
     """Whether a text holds a match, None where a check would not say."""
-    steps = Steps()
+    steps = StepLimit()
     try:
         return search_part(automaton, text, steps)
     except PatternLimitError:

@@ -21,7 +21,7 @@ from cortex_policy.core.compare.grants import (
 )
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.ecma_regex import SharedSteps
-from cortex_policy.core.engine import check_rules, matching_scope
+from cortex_policy.core.engine import first_denial, matching_scope
 from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings
 from cortex_policy.core.path_arguments import path_arguments
 from tests.support.chance import chance
@@ -239,7 +239,7 @@ def allowed(grant: Grant) -> list[set[tuple[str, int]]]:
     """Return all calls of the enumeration that the engine lets pass, under each of the settings."""
     calls = [request(grant, grant.actions[0], args) for args in CALLS] if grant.actions else []
     passing = [
-        [index for index, call in enumerate(calls) if check_rules(grant, call, rules) is None] for rules in RULES
+        [index for index, call in enumerate(calls) if first_denial(grant, call, rules) is None] for rules in RULES
     ]
     return [set(product(grant.actions, found)) for found in passing]
 

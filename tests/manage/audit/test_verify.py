@@ -35,7 +35,7 @@ def write(log: Path, lines: int, *, most: int = 0, keep: int = 1000) -> None:
 def verify(*logs: Path | str, expected: str | None = None) -> VerifyResult:
     """Verify some files."""
     with open_logs([str(log) for log in logs]) as files:
-        return audit_verify.verify(files, expected, iter)
+        return audit_verify.verify_chain(files, expected, iter)
 
 
 def where(found: VerifyResult) -> list[tuple[int, int]]:
@@ -269,7 +269,7 @@ def test_a_file_whose_forerunner_was_packed_begins_a_chain(tmp_path: Path) -> No
     older.unlink()
     write(log, 2)
     with open_logs(list_log_files(str(log))) as files:
-        found = audit_verify.verify(files, None, iter)
+        found = audit_verify.verify_chain(files, None, iter)
     assert (found.breaks, found.chained) == ((), 5)
     assert found.notes == (f"`{log}` names no file before it, which was packed by then",)
     older.write_bytes(data)

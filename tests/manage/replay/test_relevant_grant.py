@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.model import Grant, Rate, Settings
 from cortex_policy.manage.audit.reader import ReadCounts, read_events
 from cortex_policy.manage.replay.relevant_grant import GrantParts
-from cortex_policy.manage.replay.rules import decide_recorded
+from cortex_policy.manage.replay.rules import first_recorded_denial
 from tests.support.logs import event, place
 
 WORDS = st.sampled_from(["a", "b", "c"])
@@ -33,6 +33,6 @@ def test_the_part_answers_as_the_whole(  # noqa: PLR0913, PLR0917 - all that an 
     line = event(0, action, reason, args={"path": path, "x": "a"} if full else ["path"], paths=known, full=full)
     [(_, data)] = read_events([line.encode()], None, ReadCounts())
     settings = Settings(undeclared_args=undeclared)
-    assert decide_recorded(GrantParts(grant).part_for(data), data, settings) == decide_recorded(
+    assert first_recorded_denial(GrantParts(grant).part_for(data), data, settings) == first_recorded_denial(
         grant, data, settings
     ), json.dumps(data)

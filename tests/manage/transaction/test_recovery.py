@@ -91,7 +91,7 @@ def test_half_of_a_rename_has_its_way_back(own: Root) -> None:
     with write_transaction(own):
         pass
     assert [finding.id for finding in manage_stamp.verify_stamp(own)] == ["other"]
-    entry = log.read_log(own).entries[0]
+    entry = log.read_history_log(own).entries[0]
     assert (entry.version, [(one.id, one.data) for one in entry.changes]) == (2, [("git", OLD)])
     undo.undo_writes(own, undo.UndoRequest(), lambda _: None)
     assert (Path(own.tools, "git.json").read_bytes(), Path(own.tools, "other.json").read_bytes()) == (OLD, HAND)

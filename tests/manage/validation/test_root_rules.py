@@ -112,7 +112,7 @@ def test_what_sudo_wrote_its_owner_can_undo(own: Path) -> None:
     before = Path(root.tools, "git.json").read_bytes()
     put(root)
     with by_caller():
-        assert [one.author.uid for one in log.read_log(root).entries] == [0, CALLER]
+        assert [one.author.uid for one in log.read_history_log(root).entries] == [0, CALLER]
         undo.undo_writes(root, undo.UndoRequest(), lambda _: None)
     assert Path(root.tools, "git.json").read_bytes() == before
     assert {path.stat().st_uid for path in (own / ".cortex" / "policy").rglob("history*")} == {CALLER}

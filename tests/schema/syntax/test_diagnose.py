@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.decode import MAX_BYTES, MalformedError, decode_json
 from cortex_policy.core.json_tree import JsonSyntaxError, line_and_column, parse_tree
 from cortex_policy.schema.catalog import RULES
-from cortex_policy.schema.problems import locate
+from cortex_policy.schema.problems import to_problems
 from cortex_policy.schema.syntax.diagnose import find_syntax_errors
 from cortex_policy.schema.syntax.findings import MAX_FINDINGS, Findings
 from cortex_policy.schema.syntax.parser import TolerantParser
@@ -225,7 +225,7 @@ def check(data: bytes) -> None:
     assert all(0 <= start <= end <= len(text) for start, end in spans)
     assert all(finding.code.startswith("syntax-") and finding.message for finding in findings)
     assert len(findings) <= MAX_FINDINGS
-    assert len(locate("x", data, findings)) == len(findings)
+    assert len(to_problems("x", data, findings)) == len(findings)
     is_other = any(finding.code in ABOUT_ALL or finding.message.startswith("it ") for finding in findings)
     assert is_other or not findings or spans[0][0] <= stop_of(text), "the first mistake is among those that were found"
 

@@ -3,9 +3,9 @@
 import os
 
 from cortex_policy.cli.explanation import nearest_phrase
-from cortex_policy.core.text import escape, one_line, plural, printable
+from cortex_policy.core.text import escape_output, message_line, plural, printable
 from cortex_policy.manage.cases.coverage import Coverage
-from cortex_policy.manage.cases.model import CaseFileError
+from cortex_policy.manage.cases.model import CaseFileProblem
 from cortex_policy.manage.cases.runner import COMPLETENESS_CASE, CaseResult, FileResult
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
 from cortex_policy.manage.validation.targets import TOOLS, root_option_if_needed
@@ -27,14 +27,14 @@ def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
         if cover.unmet and cover.grant_id not in told
     ]
     text = "".join(f"{text}\n\n" for text in passages) + f"{results_summary(outcome)}\n"
-    return text if colour else escape(text)
+    return text if colour else escape_output(text)
 
 
 def failure_text(one: FileResult, result: CaseResult, *, colour: bool = False) -> str:
     """Return what failed in a case, the rule that decided, and the nearest allowed value."""
     place = f"{printable(one.file)}:{result.case.line}"
-    head = f"{place}: {_colour('failed', _RED, colour=colour)}: {one_line(result.case.name)}"
-    return "\n".join([head, *(f"  {one_line(line)}" for line in failure_lines(result))])
+    head = f"{place}: {_colour('failed', _RED, colour=colour)}: {message_line(result.case.name)}"
+    return "\n".join([head, *(f"  {message_line(line)}" for line in failure_lines(result))])
 
 
 def failure_lines(result: CaseResult) -> list[str]:
@@ -48,10 +48,10 @@ def failure_lines(result: CaseResult) -> list[str]:
     return lines
 
 
-def file_error_text(flaw: CaseFileError, *, colour: bool = False) -> str:
+def file_error_text(flaw: CaseFileProblem, *, colour: bool = False) -> str:
     """Return the text of an error that keeps a case file from being run."""
-    head = f"{printable(flaw.file)}:{flaw.line}: {_colour('error', _RED, colour=colour)}: {one_line(flaw.message)}"
-    return f"{head}\n  hint: {one_line(flaw.hint)}" if flaw.hint else head
+    head = f"{printable(flaw.file)}:{flaw.line}: {_colour('error', _RED, colour=colour)}: {message_line(flaw.message)}"
+    return f"{head}\n  hint: {message_line(flaw.hint)}" if flaw.hint else head
 
 
 def results_summary(outcome: SuiteResult) -> str:
@@ -79,7 +79,7 @@ def _uncovered_text(cover: Coverage, *, colour: bool) -> str:
         return f"{head}\n  hint: write its first cases with `{command}`"
     share = _colour(f"{int(coverage_percent([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; not covered:"]
-    lines += [f"  {one_line(said)}" for said in cover.unmet[:_MAX_UNCOVERED]]
+    lines += [f"  {message_line(said)}" for said in cover.unmet[:_MAX_UNCOVERED]]
     more = len(cover.unmet) - _MAX_UNCOVERED
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
 

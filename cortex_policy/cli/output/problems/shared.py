@@ -16,7 +16,7 @@ def has_location(problem: Problem) -> bool:
     return bool(problem.source) or place != (1, 1, 1, 1)
 
 
-def severity_counts(problems: Iterable[Problem]) -> str:
+def severity_summary(problems: Iterable[Problem]) -> str:
     """Return the number of problems of each severity."""
     counts = Counter(problem.severity for problem in problems)
     return ", ".join(plural(counts[severity], severity) for severity in SEVERITIES if counts[severity])

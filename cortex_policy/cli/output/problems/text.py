@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from itertools import groupby
 from unicodedata import category, east_asian_width
 
-from cortex_policy.cli.output.problems.shared import has_location, severity_counts
-from cortex_policy.core.text import escape, plural, printable
+from cortex_policy.cli.output.problems.shared import has_location, severity_summary
+from cortex_policy.core.text import escape_output, plural, printable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem, Report
 
@@ -19,7 +19,7 @@ def render_report(report: Report, *, colour: bool = False) -> str:
     """Return the problems and then the summary line."""
     passages = problem_texts(report.problems, colour=colour)
     text = "\n".join(f"{passage}\n" for passage in [*passages, report_summary(report)])
-    return text if colour else escape(text)  # with colours it is for a terminal, by a stream that escapes
+    return text if colour else escape_output(text)  # with colours it is for a terminal, by a stream that escapes
 
 
 def problem_texts(problems: Iterable[Problem], *, colour: bool = False) -> list[str]:
@@ -42,7 +42,7 @@ def report_summary(report: Report) -> str:
         return files
     fixable = sum(problem.fix is not None for problem in report.problems)
     fixes = f"; `--fix` repairs {fixable} of them" if fixable else ""
-    return f"{files}: {severity_counts(report.problems)}{fixes}"
+    return f"{files}: {severity_summary(report.problems)}{fixes}"
 
 
 def _heading(problem: Problem, colour: bool) -> str:  # noqa: FBT001 - it has no default

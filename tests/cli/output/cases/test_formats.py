@@ -12,7 +12,7 @@ from cortex_policy.cli.output.cases.text import render_results, results_summary
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import ALLOWED
 from cortex_policy.manage.cases.coverage import measure_coverage
-from cortex_policy.manage.cases.model import Case, CaseFile, CaseFileError
+from cortex_policy.manage.cases.model import Case, CaseFile, CaseFileProblem
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_file
 from cortex_policy.manage.cases.suite import SuiteResult
 
@@ -26,7 +26,7 @@ def outcome() -> SuiteResult:
     """Return the outcome of a file with a case that passes and one that fails, and of one that cannot be run."""
     cases = (Case("good", "tree", {}, ALLOWED, 3), Case(HOSTILE, HOSTILE, {"path": HOSTILE}, ALLOWED, 9))
     trial = run_file(CaseFile("a.cases.toml", "git", cases=cases), SUBJECT)
-    broken = FileResult(HOSTILE, "", errors=(CaseFileError(HOSTILE, 4, HOSTILE, HOSTILE),))
+    broken = FileResult(HOSTILE, "", errors=(CaseFileProblem(HOSTILE, 4, HOSTILE, HOSTILE),))
     return SuiteResult(
         (trial, broken), (measure_coverage(SUBJECT.grant, "git.json", [trial.passed_cases]),), (HOSTILE,)
     )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.fixes import Fix
-from cortex_policy.schema.problems import Finding, Problem, Replacement, Report, file_problem, locate
+from cortex_policy.schema.problems import Finding, Problem, Replacement, Report, file_problem, to_problems
 
 GRANT = """{
 \t"tool": "日本 git",
@@ -29,7 +29,7 @@ TOOLS = ".cortex/policy/tools"
 REAL = Report(
     5,
     (
-        *locate(f"{TOOLS}/git.json", GRANT.encode(), FOUND),
+        *to_problems(f"{TOOLS}/git.json", GRANT.encode(), FOUND),
         file_problem(f"{TOOLS}/hg.json", "file-unsafe", "everyone may write to it", CHMOD),
         file_problem(f"{TOOLS}/svn.json", "file-unsafe", "everyone may write to it", CHMOD),
         file_problem(".cortex/policy/stamp.json", "stamp-missing", "there is no stamp"),
