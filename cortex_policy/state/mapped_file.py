@@ -53,6 +53,18 @@ class MappedFile:
         "words",
     )
 
+    denied_head: int
+    denied_limit: int
+    denied_until: int
+    descriptor: int
+    hits_per_slot: int
+    least: int
+    look_at: int
+    mask: int
+    most: int
+    tag: int
+    words: "memoryview[int]"
+
     def __init__(self, descriptor: int, mapping: mmap.mmap, ring: Ring) -> None:
         """Take over the descriptor of a mapped file that was verified under its lock."""
         self.descriptor = descriptor
