@@ -271,7 +271,7 @@ def test_the_second_of_two_is_told_who_is_the_first(git: Path, start: Start, oth
 # what each shows when it is open, how it is told to set the rate, and how it leaves
 KEYS = {
     "vi": ("packages", ":%s/30/7/\r", ":wq\r"),
-    "nano": ("GNU nano", "\x1c30\r7\ra", "\x0f\r\x18"),
+    "nano": ("Exit", "\x1c30\r7\ra", "\x0f\r\x18"),
     "ed": ("\r\n", ",s/30/7/\r", "w\rq\r"),
 }
 
