@@ -20,7 +20,7 @@ from cortex_policy.manage.cases.serializer import to_toml
 from tests.support.mutants import Score, score
 
 TOP = Path(__file__).parent.parent
-USUAL = (TOP / ".cortex" / "policy" / "tools", TOP / "tests" / "examples" / "valid")
+USUAL = (TOP / ".cortex" / "policy" / "tools", TOP / "tests" / "documents" / "valid")
 VERBOSE = "-v"
 
 

@@ -17,7 +17,7 @@ from tests.support.command import run_command as run
 from tests.support.roots import grant_file
 from tests.support.terminal import Terminal
 
-VALID = sorted((Path(__file__).parent.parent / "examples" / "valid").glob("*.json"))
+VALID = sorted((Path(__file__).parent.parent / "documents" / "valid").glob("*.json"))
 
 
 @pytest.mark.parametrize("example", VALID, ids=lambda path: path.stem)

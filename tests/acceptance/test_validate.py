@@ -10,7 +10,7 @@ import pytest
 from tests.support.command import PROGRAM, Done, result_of, run_command
 from tests.support.terminal import Terminal
 
-PROBLEMS = Path(__file__).parent.parent / "examples" / "problems"
+PROBLEMS = Path(__file__).parent.parent / "documents" / "problems"
 SOUND = {"tool": "x", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
 
 

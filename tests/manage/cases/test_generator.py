@@ -23,7 +23,7 @@ from tests.support.json_documents import grants
 from tests.support.mutants import score
 
 TOP = Path(__file__).parents[3]
-FILES = [*(TOP / ".cortex/policy/tools").glob("*.json"), *(TOP / "tests/examples/valid").glob("*.json")]
+FILES = [*(TOP / ".cortex/policy/tools").glob("*.json"), *(TOP / "tests/documents/valid").glob("*.json")]
 # a pattern that asks for a letter already asks for a length of 1
 IDLE = {"every-key": {"argument repo: no minLength", "argument repo: minLength 0"}}
 

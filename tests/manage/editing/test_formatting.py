@@ -10,7 +10,7 @@ from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.manage.editing.formatting import format_grant_text
 from tests.support.json_documents import MANY, TOKEN, documents
 
-VALID = sorted((Path(__file__).parents[2] / "examples" / "valid").glob("*.json"))
+VALID = sorted((Path(__file__).parents[2] / "documents" / "valid").glob("*.json"))
 
 
 @MANY

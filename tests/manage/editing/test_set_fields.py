@@ -14,7 +14,7 @@ from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from tests.support.json_documents import MANY, TOKEN, grant_texts
 
-VALID = sorted((Path(__file__).parents[2] / "examples" / "valid").glob("*.json"))
+VALID = sorted((Path(__file__).parents[2] / "documents" / "valid").glob("*.json"))
 GIT = """{
   "tool": "git-map",
   "actions": ["tree", "search"],

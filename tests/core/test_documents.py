@@ -9,9 +9,9 @@ from cortex_policy.core.model import GRANT_INVALID, GrantError
 from cortex_policy.library.functions import load_grant
 from cortex_policy.state.grants import is_grant_id
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
-VALID = sorted(EXAMPLES.glob("valid/*.json"))
-INVALID = sorted(EXAMPLES.glob("invalid/*.json"))
+DOCUMENTS = Path(__file__).parent.parent / "documents"
+VALID = sorted(DOCUMENTS.glob("valid/*.json"))
+INVALID = sorted(DOCUMENTS.glob("invalid/*.json"))
 
 
 def name(file: Path) -> str:
@@ -60,4 +60,4 @@ def test_the_examples_are_there() -> None:
     assert len(VALID) >= 10
     assert len(INVALID) >= 20
     assert all(is_grant_id(file.stem) for file in VALID + INVALID)
-    assert {file.stem for file in EXAMPLES.glob("invalid/*.txt")} == {file.stem for file in INVALID}
+    assert {file.stem for file in DOCUMENTS.glob("invalid/*.txt")} == {file.stem for file in INVALID}
