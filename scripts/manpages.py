@@ -44,7 +44,7 @@ SETTINGS_FILES = (
 )
 SETTINGS_TEXT = (
     "Settings are what an operator decides beside the grants. They are in TOML files and in the environment, and any error in them, also an unknown key, makes every check answer 27: no setting is skipped.",
-    "The system's file, the user's, the environment, an option: the later wins. What the system's file names in `locked` wins over all of these. The project's file and options count last, over a lock too, and only where they are stricter.",
+    "The system's file, the user's, the environment, an option: the later wins. What the system's file names in `locked` wins over all of these. The project's file and options count last, over a lock too, and only if they are stricter.",
     "A variable is called like its setting: `history.keep` is `CORTEX_POLICY_HISTORY_KEEP`. An empty one is an error, since its meaning is unclear; unset it.",
     "A file is trusted if it is a plain file of at most 64 KiB, not a link, that belongs to its user (the system's to root) and that nobody else can write. `cortex-policy config list` says what counts, where it came from and what it hid.",
 )

@@ -40,7 +40,7 @@ def path_format(declarations: "Mapping[str, object]", name: str) -> str | None:
 
 
 def declared_type(declarations: "Mapping[str, object]", name: str) -> tuple[str, ...]:
-    """Return the types that are declared for an argument, none where it has none."""
+    """Return the types that are declared for an argument, none if it has none."""
     declaration = declarations.get(name)
     return _types(declaration.get("type")) or () if isinstance(declaration, dict) else ()
 

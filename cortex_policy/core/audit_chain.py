@@ -1,12 +1,12 @@
-"""The chain through an audit log: each line ends in a digest over the one before it, and over itself.
+"""The chain through an audit log: each line ends in a digest of the line before it and of itself.
 
 It is the last member of `data`: SHA-256 of the 64 digits of the chained line before, of all bytes since the end of that
-line, and of the line itself up to the member. So a line that a dead writer left half done is covered as it stands. A
+line, and of the line itself up to the member. So a line that a killed writer left incomplete is covered too. A
 line that begins a chain holds `follows` before it: the digest that ends the file before, or null; only its own bytes
 are hashed.
 
-INVARIANT: `, "c` is found nowhere else in a line: outside of strings no other blank is written, in a string no quote
-stands bare, and no name follows the end of one. So no argument can pass for a digest.
+INVARIANT: `, "c` occurs nowhere else in a line: there is no other space outside of strings, quotes inside strings are
+escaped, and no name follows the end of a string. So no argument can imitate a digest.
 """
 
 TYPE_CHECKING = False
@@ -22,19 +22,19 @@ _FOLLOWS = b', "follows":'
 _HEX = frozenset(b"0123456789abcdef")
 LENGTH = len(_MARK) + DIGITS + len(_END)  # bytes with which each chained line ends, before its newline
 _CLOSING = b"}}\n"
-CLOSING = -len(_CLOSING)  # where a line before it is chained closes
+CLOSING = -len(_CLOSING)  # where a line closes before it is chained
 _LAST = _END + b"\n"
-DIGEST = slice(-len(_LAST) - DIGITS, -len(_LAST))  # in a line that was made here, with its newline
+DIGEST = slice(-len(_LAST) - DIGITS, -len(_LAST))  # in a line of this module, with its newline
 
 
 def chain_line(text: bytes, before: str, since: bytes, digest: "Digest") -> bytes:
-    """Return a line with its digest; `since` is what stands between it and the line whose digest is `before`."""
+    """Return a line with its digest; `since` is the bytes between it and the line whose digest is `before`."""
     body = text.removesuffix(_CLOSING)
     return body + chain_ending(digest(b"".join((before.encode(), since, body))))
 
 
 def chain_ending(digest: str) -> bytes:
-    """Return what is behind a line up to where it closes: the digest of what is before it and of itself."""
+    """Return the end of a chained line, with this digest."""
     return _MARK + digest.encode() + _LAST
 
 
@@ -45,7 +45,7 @@ def chain_first_line(text: bytes, follows: str | None, digest: "Digest") -> byte
 
 
 def digest_at_end(line: bytes) -> str:
-    """Return the digest with which a line without its newline, or the end of it, is chained; '' where it is not."""
+    """Return the digest at the end of a line without its newline, '' if it is not chained."""
     end = line[-LENGTH:]
     value = end[len(_MARK) : -len(_END)]
     is_chained = end.startswith(_MARK) and end.endswith(_END) and len(end) == LENGTH and _HEX.issuperset(value)
@@ -53,7 +53,7 @@ def digest_at_end(line: bytes) -> str:
 
 
 def last_digest(data: bytes) -> tuple[str, int]:
-    """Return the digest of the last chained line in some bytes and where it ends, its newline left out; ('', 0)."""
+    """Return the digest of the last chained line in some bytes, and the line's end without newline; ('', 0) if none."""
     end = len(data)
     while (start := data.rfind(_MARK, 0, end)) >= 0:
         end = start + LENGTH
@@ -65,12 +65,12 @@ def last_digest(data: bytes) -> tuple[str, int]:
 
 
 def hashed_part(line: bytes) -> bytes:
-    """Return what is hashed of a chained line without its newline."""
+    """Return the bytes of a chained line, without its newline, that its digest covers."""
     return line[:-LENGTH]
 
 
 def previous_digest(part: bytes) -> str | None:
-    """Return what the hashed part of a line says that it follows: a digest, '' for nothing; None where it goes on."""
+    """Return the digest in `follows` of the hashed part of a line, '' for null; None if the line begins no chain."""
     if part.endswith(_FOLLOWS + b"null"):
         return ""
     start = len(part) - len(_FOLLOWS) - len(PREFIX) - DIGITS - 2
@@ -81,7 +81,7 @@ def previous_digest(part: bytes) -> str | None:
 
 
 def is_prefix_of_event(text: bytes) -> bool:
-    """Whether a line that is not whole could be the beginning of one: nothing else comes after a digest."""
+    """Whether an incomplete line could be the beginning of an event: after a digest only its closing may come."""
     start = text.rfind(_MARK)
     if start < 0:
         return True

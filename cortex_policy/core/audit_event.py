@@ -28,7 +28,7 @@ PATH_MEMBERS = ("argument", "given", "collapsed", "landed", "resolved", "fault",
 
 
 class Event(Value):
-    """An answered call; `places` is None where no path of it was resolved, `root` and `cwd` where none was known."""
+    """An answered call; `places` is None if no path of it was resolved, `root` and `cwd` where none was known."""
 
     id: str
     at_ns: int

@@ -1,4 +1,4 @@
-"""Where events of answered calls may go besides the audit log."""
+"""The interface of sinks: events of answered calls go there besides the audit log."""
 
 from typing import Protocol
 
@@ -8,10 +8,10 @@ if TYPE_CHECKING:
 
 
 class Sink(Protocol):
-    """Gets the event of each answered call: a CloudEvents 1.0 object as in docs/audit.md, as a mapping.
+    """Receives the event of each answered call: a CloudEvents 1.0 object as in docs/audit.md, as a mapping.
 
-    It must not change it. What it raises counts as a call that could not be recorded: `audit.on_error` says what then.
+    It must not change the event. If it raises, the call counts as not recorded, and `audit.on_error` applies.
     """
 
     def record(self, event: "Mapping[str, object]", /) -> None:
-        """Take an event; it is called before the answer is given, so that it should not wait for others."""
+        """Record an event; this runs before the call is answered, so it should not block."""

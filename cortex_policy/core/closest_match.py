@@ -101,7 +101,7 @@ def _describe_declaration(declaration: "dict[str, Any]") -> str:
 
 
 def closest_value(miss: Violation) -> str:
-    """Return the value that comes nearest to one that misses a list or a bound, '' where none does."""
+    """Return the value that comes nearest to one that misses a list or a bound, '' if none does."""
     value, bound = miss.value, miss.bound
     if isinstance(value, str):
         words = [one for one in bound if isinstance(one, str)] if isinstance(bound, list) else []

@@ -1,7 +1,7 @@
-"""An automaton for a part of a pattern, whose states are made when they are met.
+"""An automaton for a part of a pattern; its states are built on demand.
 
-A state is the set of positions that the next character may match, as the bits of an integer. The steps that are counted
-are a property of the pattern and the value alone: they do not depend on what is kept of earlier values.
+A state is the set of positions that the next character may match, as the bits of an integer. The number of steps
+depends on the pattern and the value alone, not on what is cached from earlier values.
 """
 
 from cortex_policy.core.ecma_characters import WORDS
@@ -11,12 +11,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cortex_policy.core.ecma_nodes import PatternNode
 
-EDGE = -1  # what lies before the first character, and behind the last one
-_MAX_CACHED = 2_000  # moves of an automaton, and characters whose class it remembers
+EDGE = -1  # stands for the place before the first and after the last character
+_MAX_CACHED = 2_000  # moves of an automaton, and characters whose class is cached
 
 
 class State(dict[str, "tuple[State, int]"]):
-    """The state that each text leads to, and the steps on the way; made when asked for, and never for the empty text.
+    """Maps a text to the state that it leads to and the steps it takes; built on demand, never for the empty text.
 
     The texts are of classes, not of characters: see `Automaton.classes`.
     """
@@ -24,7 +24,7 @@ class State(dict[str, "tuple[State, int]"]):
     __slots__ = ("automaton", "before", "positions", "weight")
     automaton: "Automaton"
     positions: int
-    before: int  # whether the last character is of a word (above 0), or EDGE
+    before: int  # above 0 if the last character is a word character; or EDGE
     weight: int  # the steps that one character takes from here
 
     def __missing__(self, text: str) -> "tuple[State, int]":
@@ -42,7 +42,7 @@ class State(dict[str, "tuple[State, int]"]):
 
 
 class _LastState(State):
-    """One that nothing leads out of."""
+    """A state that no character leads out of."""
 
     __slots__ = ()
 
@@ -50,11 +50,11 @@ class _LastState(State):
         return self, 0
 
 
-FOUND, DEAD = _LastState(), _LastState()  # there is a match; there will be none
+FOUND, DEAD = _LastState(), _LastState()  # a match was found; none is possible any more
 
 
 class _Classes(dict[int, str]):
-    """The class of each code point that was met, as a character: those of one class lead every state to the same."""
+    """Maps a code point to its class, a character: all code points of a class lead a state to the same next state."""
 
     cuts: list[int]
     names: list[str]
@@ -80,10 +80,10 @@ class _Classes(dict[int, str]):
 
 
 class Automaton:
-    """A part of a pattern, made ready to look for a match of it that ends anywhere.
+    """A part of a pattern, prepared to search for a match that ends anywhere.
 
-    It begins anywhere, too, but for `is_anchored`. With `goes_on` a match is no reason to stop: `accepts` tells where
-    one ends. May be used by several threads at once: what each adds is the same.
+    A match may begin anywhere, too, unless `is_anchored`. With `goes_on` the search continues after a match: `accepts`
+    says whether one ends at a state. Several threads may use it at once: all add the same states.
     """
 
     classes: "_Classes"
@@ -92,7 +92,7 @@ class Automaton:
     def __init__(self, node: "PatternNode", *, is_anchored: bool = False, goes_on: bool = False) -> None:
         """Find which positions may follow which, and which characters they treat alike."""
         positions = Positions(node.size)
-        self._match = 1 << node.size  # one position more: nothing is left to match
+        self._match = 1 << node.size  # one position more: the match is complete
         self._follow = positions.follow
         first = node.build(positions, 0, self._match)
         kinds = dict.fromkeys(("^", "$", "\\b", "\\B"), 0)
@@ -103,7 +103,7 @@ class Automaton:
             elif isinstance(leaf, CharacterSet):
                 sets[leaf.bounds] = bits
         self._starts, self._ends, self._borders, insides = kinds.values()
-        self._waiting = self._borders | insides  # those that must know the characters on both sides
+        self._waiting = self._borders | insides  # they depend on the characters on both sides
         self._assertions = self._starts | self._ends | self._waiting
         self._word = self._match << 1 if self._waiting else 0  # the bit of a letter, digit or `_`
         self._again = 0 if is_anchored else first & ~self._starts
@@ -150,7 +150,7 @@ class Automaton:
             self._states, self._kept = {}, 0
 
     def _classify(self, sets: dict[tuple[int, ...], int]) -> _Classes:
-        """Cut the code points where a set begins or ends, and give what all sets treat alike one name."""
+        """Divide the code points where a set begins or ends; code points that all sets treat alike get one name."""
         changes: dict[int, int] = {}
         for bounds, bits in [*sets.items(), (WORDS, self._word)]:
             for bound in bounds:
@@ -171,11 +171,11 @@ class Automaton:
             has_assertions = positions & (self._waiting | self._starts)
             active = self._pass(positions, None, None) if has_assertions else positions
             state.weight = (active & ~self._match).bit_count()
-            self._states[positions, before] = state  # INVARIANT: last, since other threads may take it from there
+            self._states[positions, before] = state  # INVARIANT: last, since other threads may read it from there
         return state
 
     def _pass(self, positions: int, before: int | None, behind: int | None) -> int:
-        """Return positions with those behind the assertions that hold here, behind all of them for None."""
+        """Add the positions behind the assertions that hold here, behind all assertions for None."""
         left = positions & self._assertions
         while left:
             bit = left & -left

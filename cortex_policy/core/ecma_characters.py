@@ -1,6 +1,6 @@
-"""Read what stands for characters in a pattern: escapes and classes, as the bounds of ranges of code points.
+"""Read escapes and classes of a pattern as the bounds of ranges of code points.
 
-Bounds are sorted: the even ones begin a range, the odd ones lie behind its end.
+Bounds are sorted: the even ones begin a range, the odd ones are one past its end.
 """
 
 from cortex_policy.core.ecma_nodes import END
@@ -12,15 +12,19 @@ if TYPE_CHECKING:
 
 _SYNTAX = frozenset("^$\\.*+?()[]{}|/")
 DIGITS = "0123456789"
-NUMERALS = tuple(DIGITS)  # unlike the text, it does not hold the empty one
+NUMERALS = tuple(DIGITS)  # unlike the string, it does not contain ""
 LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _CONTROLS = {"f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
-_LEAD, _TRAIL, _BEHIND = 0xD800, 0xDC00, 0xE000  # where the two kinds of surrogates begin, and what follows them
+_LEAD, _TRAIL, _BEHIND = (
+    0xD800,
+    0xDC00,
+    0xE000,
+)  # where both kinds of surrogates begin, and their end
 
 
 class PatternError(ValueError):
-    """A pattern that is not taken; says what, and at which of its characters."""
+    """A pattern that is refused; the message says why, and at which character."""
 
 
 def invert(bounds: tuple[int, ...]) -> tuple[int, ...]:
@@ -30,7 +34,7 @@ def invert(bounds: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def union(ranges: "Iterable[tuple[int, int]]") -> tuple[int, ...]:
-    """Return the bounds of ranges, each with what lies behind its end."""
+    """Return the bounds of the union of ranges; each ends one past its last code point."""
     bounds: list[int] = []
     for low, behind in sorted(ranges):
         if bounds and low <= bounds[-1]:
@@ -57,7 +61,7 @@ DOT = invert((10, 11, 13, 14, 0x2028, 0x202A))
 
 
 class CharacterReader:
-    """The state of reading one pattern; each method leaves `at` behind what it read."""
+    """Reads one pattern; each method moves `at` past what it read."""
 
     at: int
     text: str
@@ -71,7 +75,7 @@ class CharacterReader:
         return self.text[self.at : self.at + 1]
 
     def fail(self, what: str, at: int | None = None) -> "NoReturn":
-        """Raise PatternError for a character, the last one that was read if no other is named."""
+        """Raise PatternError for the character at an offset, or for the last one read."""
         message = f"{what}, at character {self.at if at is None else at + 1}"
         raise PatternError(message)
 
@@ -82,7 +86,7 @@ class CharacterReader:
         return found
 
     def read_until(self, end: str) -> str:
-        """Read up to a character, and that too; '' where it does not come."""
+        """Read up to and including a character and return the text before it, '' if it does not follow."""
         start, found = self.at, self.text.find(end, self.at)
         self.at = found + 1 if found >= 0 else start
         return self.text[start:found] if found >= 0 else ""

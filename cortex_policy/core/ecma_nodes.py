@@ -1,4 +1,4 @@
-"""The parts of a pattern, and how each leads on to the next: one position for a character, class or assertion."""
+"""The parts of a pattern and their positions: one for each character, class or assertion, with those that follow."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,13 +16,13 @@ class Positions:
     __slots__ = ("follow", "leaves", "one")
 
     def __init__(self, size: int, one: int = 1) -> None:
-        """Make room for this many; `one` is the set of the first position alone, of which the others are made."""
+        """Make room for this many; `one` is the bit of the first position, from which the others are shifted."""
         self.follow, self.one = [0] * size, one
         self.leaves: dict[PatternNode, int] = {}  # the positions of each leaf: a counted one has many
 
 
 class PatternNode:
-    """A part: how many positions it has, and whether it matches the empty text."""
+    """A part of a pattern, with its number of positions and whether it matches the empty text."""
 
     is_nullable: bool
     parts: "Sequence[PatternNode]"
@@ -31,7 +31,7 @@ class PatternNode:
     __slots__ = ("is_nullable", "parts", "size")
 
     def __init__(self, size: int, parts: "Sequence[PatternNode]" = (), *, is_nullable: bool = False) -> None:
-        """Know its parts."""
+        """Store its size and parts."""
         self.size, self.parts, self.is_nullable = size, parts, is_nullable
 
     def first(self, base: int) -> int:
@@ -50,7 +50,7 @@ class PatternNode:
 
 
 class CharacterSet(PatternNode):
-    """One character: the even bounds begin a range of code points, the odd ones lie behind its end."""
+    """One character: the even bounds begin a range of code points, the odd ones are one past its end."""
 
     bounds: tuple[int, ...]
 

@@ -1,7 +1,7 @@
-"""Search a value for a pattern of ECMAScript with the flag `u`, in work that is linear in the value.
+"""Search a value for a pattern of ECMAScript with the flag `u`, in time linear in the value.
 
 Bounds: a value of more than 64 KiB, or that takes more than 300,000 steps, does not match. The
-steps are the sum, over its characters, of the positions that are active, those behind an assertion included.
+steps are the sum, over its characters, of the active positions, including those behind an assertion.
 """
 
 from _thread import _local
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 16  # of a value, in UTF-8
 MAX_STEPS = 300_000
 MAX_STEPS_OF_CALL = 10 * MAX_STEPS  # of all values: an array may hold any number of them
-MAX_SHARED_STEPS = 10_000_000  # of one comparison, or of the calls of one log or case file: some 2 seconds
-STEPS_AT_ONCE = 20_000  # then other threads may run
+MAX_SHARED_STEPS = 10_000_000  # of one comparison, or of the calls of one log or case file: about 2 seconds
+STEPS_AT_ONCE = 20_000  # after them other threads may run
 _CALL_LIMIT = f"within {MAX_STEPS_OF_CALL:,} steps for all values of the call"
 _SHARED_LIMIT = "within the steps that are left for all calls"
 _BYTES_LIMIT, _STEPS_LIMIT = f"within {MAX_BYTES:,} bytes", f"within {MAX_STEPS:,} steps"
@@ -35,7 +35,7 @@ _MAX_PATTERNS, _MAX_TEXT = 64, 1 << 18  # patterns that are kept, and the charac
 
 
 class PatternLimitError(ValueError):
-    """A value that is too much work for its pattern; says within which bound it must match."""
+    """A value that takes too much work for its pattern; the message names the bound."""
 
 
 class StepLimit:
@@ -51,14 +51,14 @@ class StepLimit:
         self.taken, self.bound, self._before = 0, STEPS_AT_ONCE, 0
 
     def begin(self) -> None:
-        """Begin a value; raise PatternLimitError where the call has taken all that it may."""
+        """Begin a value; raise PatternLimitError if the call has used up its steps."""
         self._before += self.taken
         self.taken, self.bound = 0, STEPS_AT_ONCE
         if self._before > MAX_STEPS_OF_CALL:
             raise PatternLimitError(_CALL_LIMIT)
 
     def check(self) -> None:
-        """Let other threads run now and then; raise PatternLimitError where more were taken than may be."""
+        """Let other threads run now and then; raise PatternLimitError if the value took too many steps."""
         if self.taken > self.bound:
             if self.taken > MAX_STEPS:
                 raise PatternLimitError(_STEPS_LIMIT)
@@ -67,28 +67,28 @@ class StepLimit:
 
 
 class _ThreadState(_local):
-    """The bound that counts in one thread: others enforce at the same time."""
+    """The shared bound of one thread: other threads enforce at the same time."""
 
     shared: "SharedSteps | None" = None
 
 
 class SharedSteps:
-    """A bound on what all values together take that this thread searches within it, for whoever tries thousands.
+    """A bound on the steps of all searches of this thread inside the block, for callers that try thousands of values.
 
-    Once it is used up, no value matches any pattern: whoever asks must look at `is_used_up`, or whether `refused` has
-    grown, before an answer is told. It may be entered again and again, and takes from the one that it is entered in.
+    Once it is used up, every search raises PatternLimitError: check `is_used_up`, or whether `skipped_searches` grew,
+    before you report an answer. It may be entered several times; an inner bound also takes from the outer one.
     """
 
     left: int
     skipped_searches: int  # searches that were not made
 
     def __init__(self, most: int = MAX_SHARED_STEPS) -> None:
-        """Begin with all of them."""
+        """Begin with all steps left."""
         self.left, self.skipped_searches = most, 0
 
     @property
     def is_used_up(self) -> bool:
-        """Whether none are left, so that answers no longer count."""
+        """Whether no steps are left, so that answers no longer count."""
         return self.left <= 0
 
     def __enter__(self) -> "Self":
@@ -104,7 +104,7 @@ class SharedSteps:
             self._outer.left -= self._begin - self.left
 
     def check(self) -> None:
-        """Raise PatternLimitError where none are left."""
+        """Raise PatternLimitError if no steps are left."""
         if self.is_used_up:
             self.skipped_searches += 1
             raise PatternLimitError(_SHARED_LIMIT)
@@ -123,12 +123,12 @@ class Regex:
         """Parse it; raise PatternError."""
         self.pattern = parse_pattern(pattern)
         self.size = sum(node.size for node, _ in self.pattern.lookaheads) + self.pattern.body.size
-        # where a match may begin anywhere, all parts are tried at once, from the end of the value backwards
+        # if a match may begin anywhere, all parts are tried at once, from the end of the value backwards
         self._is_forward = self.pattern.is_anchored or not self.pattern.lookaheads
         self._parts: list[tuple[Automaton, bool]] = []
 
     def _automata(self) -> list[tuple[Automaton, bool]]:
-        """Make the parts ready when they are first needed: most who read a grant match nothing."""
+        """Build the automata when they are first needed: most programs that read a grant match nothing."""
         if not self._parts:
             lookaheads, body = self.pattern.lookaheads, self.pattern.body
             if self._is_forward:
@@ -173,13 +173,13 @@ class Regex:
                 return True
             moves = [state[name] for state, name in zip(states, column, strict=True)]
             states = [state for state, _ in moves]
-            steps.taken += sum([more or 1 for _, more in moves])  # what has no position left is looked at, too
+            steps.taken += sum([more or 1 for _, more in moves])  # a part without positions left costs a step too
             steps.check()
         return _accept(parts, states, [""] * len(states))
 
 
 def _accept(parts: list[tuple[Automaton, bool]], states: "list[State]", column: list[str]) -> bool:
-    """Whether each part ends a match before these classes, or none where it must not hold."""
+    """Whether each part ends a match before these classes, or ends none if it must not hold."""
     found = zip(parts, states, column, strict=True)
     return all(automaton.accepts(state, name) == holds for (automaton, holds), state, name in found)
 
@@ -200,7 +200,7 @@ def search_part(automaton: Automaton, text: str, steps: StepLimit) -> bool:
 
 
 def _join_surrogates(text: str) -> str:
-    """Return text in which a pair of surrogates is the one character that it is to ECMAScript."""
+    """Return text in which each pair of surrogates is one character, as in ECMAScript."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -212,7 +212,7 @@ _pattern_cache: dict[str, Regex | str] = {}
 
 
 def compile_pattern(pattern: str) -> Regex:
-    """Return a pattern, which is kept; raise PatternError, which says what is not taken and where."""
+    """Return a compiled pattern, from a cache; raise PatternError if it is refused."""
     found, shared = _pattern_cache.get(pattern), _thread.shared
     if found is None:
         if shared is not None:

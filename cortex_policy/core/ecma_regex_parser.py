@@ -1,6 +1,6 @@
-r"""Parse a pattern of ECMAScript with the flag `u`, strictly: what that grammar does not know is refused.
+r"""Parse a pattern of ECMAScript with the flag `u`, strictly: everything outside of that grammar is refused.
 
-Source: ECMA-262, 22.2.1, with `+UnicodeMode`, without Annex B. Refused besides, and named: backreferences, lookbehind,
+Source: ECMA-262, 22.2.1, with `+UnicodeMode`, without Annex B. Also refused, by name: backreferences, lookbehind,
 lookahead elsewhere than at the very start, and `\p{...}`, whose tables differ between Pythons.
 """
 
@@ -17,7 +17,7 @@ _NO_CHARACTERS = frozenset("\\[^$.*+?{}]")
 
 
 class Pattern:
-    """What a pattern asks: its lookaheads, each with whether it must hold, and the rest of it."""
+    """A parsed pattern: its lookaheads, each with whether it must match, and its body."""
 
     body: "PatternNode"
     is_anchored: bool
@@ -26,12 +26,12 @@ class Pattern:
     __slots__ = ("body", "is_anchored", "lookaheads")
 
     def __init__(self, body: PatternNode, lookaheads: "list[tuple[PatternNode, bool]]", *, is_anchored: bool) -> None:
-        """Know the parts, and whether a match can only begin where the value does."""
+        """Store the parts; if `is_anchored`, a match can only begin where the value begins."""
         self.body, self.lookaheads, self.is_anchored = body, lookaheads, is_anchored
 
 
 def parse_pattern(text: str) -> Pattern:
-    """Parse a pattern; raise PatternError where it is none, or asks for what is not supported."""
+    """Parse a pattern; raise PatternError if it is invalid or uses what is not supported."""
     if len(text) > MAX_LENGTH:
         message = f"a pattern of more than {MAX_LENGTH:,} characters"
         raise PatternError(message)
@@ -39,7 +39,7 @@ def parse_pattern(text: str) -> Pattern:
 
 
 class _Group:
-    """A group that is open: where, how it began, and what was read around it before."""
+    """An open group: its start and opening, and the branches and items read before it."""
 
     __slots__ = ("branches", "items", "opening", "start")
 
@@ -48,7 +48,7 @@ class _Group:
 
 
 class _Parser(CharacterReader):
-    """The state of parsing one text; the groups that are open, and what is read of the last."""
+    """Parses one pattern: holds the open groups, and the parts of the innermost one."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -58,7 +58,7 @@ class _Parser(CharacterReader):
         self.branches, self.items = (
             list[PatternNode](),
             list[PatternNode](),
-        )  # of the group in hand, and of its last branch
+        )  # of the current group, and of its last branch
         self.lookaheads = list[tuple[PatternNode, bool]]()
         self.first_lookahead = 0
 
@@ -170,7 +170,7 @@ class _Parser(CharacterReader):
         start = self.at
         self.at += 1
         least, most = self._counts() if char == "{" else {"*": (0, None), "+": (1, None), "?": (0, 1)}[char]
-        self.skip("?")  # lazy: which match is found first does not matter here
+        self.skip("?")  # lazy: it does not matter here which match is found first
         if not node.size or most == 0:
             return _EMPTY
         if node.size * (max(least, 1) if most is None else most) > MAX_POSITIONS:
@@ -191,7 +191,7 @@ class _Parser(CharacterReader):
         return _clip(least), _clip(most)
 
     def _number(self) -> str:
-        """Read digits, without the zeros in front of them."""
+        """Read digits, and return them without leading zeros."""
         start = self.at
         while self.peek() in NUMERALS:
             self.at += 1

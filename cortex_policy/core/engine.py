@@ -39,7 +39,7 @@ def _arguments(grant: "Grant", request: "Request", settings: Settings) -> Decisi
 
 
 def undeclared_violation(grant: "Grant", args: "Mapping[str, object]", settings: Settings) -> str:
-    """Say which argument the setting `undeclared_args` denies, and why; '' where none."""
+    """Say which argument the setting `undeclared_args` denies, and why; '' if none."""
     if settings.undeclared_args == "allow":
         return ""
     for name, value in args.items():
@@ -56,7 +56,7 @@ def counts_as_declared(grant: "Grant", name: str, value: object) -> bool:
 
 
 def _match_scopes(grant: "Grant", places: "Iterable[ResolvedPath]") -> "tuple[tuple[ResolvedPath, str | None], ...]":
-    """Return each place with the scope that allows it, None where none does or need to."""
+    """Return each place with the scope that allows it, None if none does or need to."""
     scopes = grant.fs_scope
     return tuple(
         (place, None if path_violation(scopes, place) else matching_scope(scopes, place.resolved_inside))
@@ -193,7 +193,7 @@ def path_syntax_problem(given: str) -> str:
 
 
 def normalize_scope(scope: str) -> str | None:
-    """Return a scope as it is compared, without one trailing `/`; None where it can never match."""
+    """Return a scope as it is compared, without one trailing `/`; None if it can never match."""
     trimmed = scope.removesuffix("/")
     if trimmed != trimmed.strip() or not _GLOBS.isdisjoint(trimmed):
         return None
@@ -203,7 +203,7 @@ def normalize_scope(scope: str) -> str | None:
 
 
 def matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | None:
-    """Return the first scope that a path relative to the root equals or lies below, None where there is none."""
+    """Return the first scope that a path relative to the root equals or lies below, None if there is none."""
     if relative is None:
         return None
     if len(scopes) > _FEW_SCOPES:

@@ -56,7 +56,7 @@ def append_item(text: str, pointer: str, value: object) -> str:
 
 
 def insert_member(text: str, pointer: str, key: str, value: object) -> str:
-    """Add a member at the end of the object at a pointer; raise UsageError where the key is there already."""
+    """Add a member at the end of the object at a pointer; raise UsageError if the key is there already."""
     root = _tree(text)
     node = _container(root, pointer, "object")
     if any(part.key == key for part in node.children):
@@ -187,7 +187,7 @@ def _indent(text: str, offset: int) -> str:
 
 
 def _colon(text: str, members: "Iterable[JsonNode]") -> str:
-    """Return what stands between key and value in the first member that has both on one line, '' where none has."""
+    """Return what stands between key and value in the first member that has both on one line, '' if none has."""
     gaps = (text[member.key_end : member.start] for member in members)
     return next((gap for gap in gaps if not _NEWLINE.search(gap)), "")
 

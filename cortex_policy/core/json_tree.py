@@ -83,7 +83,7 @@ def json_pointer(*steps: object) -> str:
 
 
 def split_pointer(pointer: str) -> tuple[str, ...]:
-    """Return the unescaped steps of a JSON Pointer; raise UsageError where it is none."""
+    """Return the unescaped steps of a JSON Pointer; raise UsageError if it is none."""
     first, *rest = pointer.split("/")
     if first or re.search("~(?![01])", pointer):
         raise UsageError(f"`{pointer}` is no JSON Pointer", "one is empty, or reads like /rate/perMinute")
@@ -91,7 +91,7 @@ def split_pointer(pointer: str) -> tuple[str, ...]:
 
 
 def node_at(root: JsonNode, pointer: str) -> JsonNode:
-    """Return the value that a JSON Pointer names; raise UsageError where there is none."""
+    """Return the value that a JSON Pointer names; raise UsageError if there is none."""
     node = root
     for step in split_pointer(pointer):
         found = _child(node, step)

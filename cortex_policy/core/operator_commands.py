@@ -1,4 +1,4 @@
-"""The commands by which an operator would let a denied call pass, as they are typed."""
+"""Commands that an operator can type to let a denied call pass."""
 
 from cortex_policy.core.engine import matching_scope, normalize_scope, path_syntax_problem
 from cortex_policy.core.model import WAITING
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.model import Decision, Grant
 
-_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")  # to every shell
+_BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/@+-")  # safe in any shell
 
-_MAX_SCOPES = 20  # that a command is good for
+_MAX_SCOPES = 20  # in one command
 _MAX_LENGTH = 1000  # characters
 
 
@@ -26,7 +26,7 @@ def quote_word(word: str) -> str:
 
 
 def _is_typable(*words: str) -> bool:
-    """Whether words can be shown as they are, and are no more than somebody would type."""
+    """Whether words can be shown unchanged, and are short enough to type."""
     return sum(map(len, words)) <= _MAX_LENGTH and all(word == printable(word) for word in words)
 
 
@@ -36,7 +36,7 @@ def program_command(*words: str) -> str:
 
 
 def set_command(grant_id: str, option: str, values: "Sequence[str]") -> str:
-    """Return the command that sets these values of a grant, '' where there are none or one cannot be typed."""
+    """Return the command that sets these values of a grant, '' if there are none or one cannot be typed."""
     if not values:
         return ""
     words: list[str] = []
@@ -63,7 +63,7 @@ def scopes_to_add(grant: "Grant", decision: "Decision") -> list[str]:
                 or path_syntax_problem(place.given)
                 or place.error
             ):
-                return []  # it lies outside the root, or is denied by how it is spelled
+                return []  # it is outside the root, or is denied for its spelling
             if matching_scope((*grant.fs_scope, *missing), relative) is None:
                 missing[relative] = None
         if len(missing) > _MAX_SCOPES:
@@ -72,13 +72,13 @@ def scopes_to_add(grant: "Grant", decision: "Decision") -> list[str]:
 
 
 def approve_command(decision: "Decision") -> str:
-    """Return the command that approves a call which waits for that, '' where none does."""
+    """Return the command that approves a waiting call, '' if the call does not wait."""
     approval = decision.approval
     return program_command("approve", approval.id) if approval is not None and approval.status == WAITING else ""
 
 
 def approval_hint(decision: "Decision") -> str:
-    """Say what helps a call that no human has approved."""
+    """Return a hint for a call that no human has approved."""
     approval = decision.approval
     if approval is None:
         return "see what waits with `cortex-policy approvals`" if decision.detail else "`check` asks a human for it"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     Kind = TypeVar("Kind", bound=Value)
 
-_dictionary_of = vars(Value)["__dict__"].__get__  # past a property of a subclass
+_dictionary_of = vars(Value)["__dict__"].__get__  # a subclass may shadow it with a property
 
 
 def validated_grant(grant: object) -> Grant:
@@ -55,7 +55,7 @@ def validated_settings(settings: object) -> Settings:
 
 
 def _exact_like(default: object, value: object, what: str) -> object:
-    """Return a value of the kind that its default is of."""
+    """Return a value of the same kind as its default."""
     if default is None:
         return None if value is None else validated_text(value, what)
     if default is True or default is False:
@@ -99,7 +99,7 @@ def _build(kind: "type[Kind]", fields: "dict[str, Any]") -> "Kind":
 
 
 def _fields(value: object, kind: "type[Kind]", what: str) -> "dict[str, object]":
-    """Return the fields of a value in their order; one that is missing has its default."""
+    """Return the fields of a value in their order; a missing field gets its default."""
     if not issubclass(type(value), kind):
         message = f"{what} is a `{kind.__name__}`"
         raise UsageError(message)

@@ -1,7 +1,7 @@
-"""What a Python caller gave, rebuilt from exact types before any rule looks at it.
+"""Values of a Python caller, rebuilt from exact types before any rule checks them.
 
 A subclass is taken by its value, never by its own methods: `class Where(str, Enum)` formats itself as `Where.X`, and
-`open` reads its value. What has no value of these types is refused in an error of ours, whatever its methods raise.
+`open` reads its value. A value of any other type is refused with UsageError, whatever its methods raise.
 """
 
 import os
@@ -15,7 +15,7 @@ from cortex_policy.core.model import UsageError
 
 MAX_PARTS = 1 << 20  # values in one call: no file or command line holds more
 _COLLECTIONS = (list, tuple, deque, set, frozenset)
-_name_of = type.__dict__["__name__"].__get__  # past a metaclass that has another answer
+_name_of = type.__dict__["__name__"].__get__  # a metaclass may define another `__name__`
 _bases_of = type.__dict__["__mro__"].__get__
 _members_of = type.__dict__["__dict__"].__get__
 
@@ -96,7 +96,7 @@ def validated_arguments(args: object) -> "dict[str, object]":
 
 
 def _iterate(values: object) -> "list[object]":
-    """Return the parts of what can be iterated over, no more than a call may hold."""
+    """Return the parts of an iterable; raise UsageError if there are more than a call may hold."""
     found: list[object] = []
     try:
         for value in values:  # type: ignore[attr-defined]
@@ -113,7 +113,7 @@ def _iterate(values: object) -> "list[object]":
 
 
 class _Rebuilder:
-    """One walk over the arguments of a call, which ends where they are too many."""
+    """Rebuilds the arguments of one call; raises UsageError once they hold too many values."""
 
     def __init__(self) -> None:
         self._left = MAX_PARTS
@@ -191,7 +191,7 @@ def _name(key: object) -> str:
 
 
 def _has_path(kind: type) -> bool:
-    """Whether values of a type are path-like; asked as `os.fspath` looks for it, without calling anything."""
+    """Whether values of a type are path-like; looked up as `os.fspath` does, without calling anything."""
     return any("__fspath__" in _members_of(base) for base in _bases_of(kind))
 
 

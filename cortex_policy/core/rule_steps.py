@@ -35,7 +35,7 @@ MOST_PATHS = 20  # of a kind, that have a step of their own
 
 
 class RuleStep(Value):
-    """One rule, or one path of the path rule, and how it went; the line of the grant it went by, 0 where there is none.
+    """One rule, or one path of the path rule, and how it went; the line of the grant it went by, 0 if there is none.
 
     `verdict` is `passes`, `denies` or `not asked`; `pointer` is a JSON Pointer into the grant.
     """
@@ -57,7 +57,7 @@ class ExplainContext(Value):
 
     @property
     def rule(self) -> str:
-        """The rule that denies, '' where none does."""
+        """The rule that denies, '' if none does."""
         return DENIED_BY.get(self.decision.reason, "")
 
 

@@ -63,7 +63,7 @@ class PathSet:
         return self.outermost_around(path) is not None
 
     def outermost_around(self, path: str) -> str | None:
-        """Return the outermost of them that is this path or a directory around it, None where there is none."""
+        """Return the outermost of them that is this path or a directory around it, None if there is none."""
         whole = f"{path}/"
         # INVARIANT: of those that are no prefix of each other only the last one up to it can be its prefix
         index = bisect_right(self._outermost, whole)

@@ -22,7 +22,7 @@ _OPERATOR_PLACES = (SYSTEM, USER, ENVIRONMENT)
 
 
 class Setting(Value):
-    """One setting; where a project may set it, its values stand in the order from the laxest to the strictest."""
+    """One setting; if a project may set it, its values are in order from the laxest to the strictest."""
 
     name: str
     kind: str
@@ -46,7 +46,7 @@ class Setting(Value):
 
     @property
     def default_text(self) -> str:
-        """Its default as it is printed, '' where it has none."""
+        """Its default as it is printed, '' if it has none."""
         if self.default in (None, [], {}):
             return ""
         return f"`{str(self.default).lower()}`"
@@ -88,12 +88,12 @@ _ACCEPTS: "dict[str, Callable[[object], bool]]" = {
 
 SETTINGS = (
     Setting("sensitive", CHOICE, "allow", (*_OPERATOR_PLACES, PROJECT),
-            "What becomes of a call for sensitive data: `ask` denies it until a human has approved it.",
+            "How a call for sensitive data is decided: `ask` denies it until a human has approved it.",
             ("allow", "ask", "deny")),
     Setting("require_path", SWITCH, default=False, places=(*_OPERATOR_PLACES, OPTION, PROJECT),
             sentence="Whether a call that names no path is denied.", values=(False, True)),
     Setting("undeclared_args", CHOICE, "allow", (*_OPERATOR_PLACES, PROJECT),
-            "What becomes of an argument that the grant does not declare: `deny` denies the call.", ("allow", "deny")),
+            "How an argument that the grant does not declare is decided: `deny` denies the call.", ("allow", "deny")),
     Setting("stamp", CHOICE, "off", (*_OPERATOR_PLACES, PROJECT),
             "Whether `check` accepts a grant only if it matches its stamp.", ("off", "require")),
     Setting("state_dir", PATH, None, _OPERATOR_PLACES, "The directory of rate state."),
@@ -102,19 +102,19 @@ SETTINGS = (
             "How many writes can be undone, for 90 days; 0 keeps no history."),
     Setting("audit.file", PATH, None, _OPERATOR_PLACES,
             "The file that gets a line for each answered call; without it, `$CORTEX_AUDIT_LOG`."),
-    Setting("audit.args", CHOICE, "fingerprints", _OPERATOR_PLACES, "What the audit log says of arguments.",
+    Setting("audit.args", CHOICE, "fingerprints", _OPERATOR_PLACES, "How the audit log records arguments.",
             ("names", "fingerprints", "full")),
     Setting("audit.on_error", CHOICE, "deny", _OPERATOR_PLACES,
-            "What becomes of a call that cannot be written to the audit log.", ("ignore", "deny")),
+            "How a call is decided that cannot be written to the audit log.", ("ignore", "deny")),
     Setting("audit.max_bytes", NUMBER, 0, _OPERATOR_PLACES,
-            "The size over which the audit log does not grow: it is rotated; 0 never does."),
+            "The size in bytes that the audit log may reach before it is rotated; 0 never rotates it."),
     Setting("audit.keep", NUMBER, 5, _OPERATOR_PLACES, "How many rotated audit logs are kept."),
     Setting("approvals.file", PATH, None, _OPERATOR_PLACES,
             "The file of calls that wait for a human, and of the answers; without it, `$CORTEX_HITL_STORE`, or else"
             " `approvals.jsonl` in `state_dir`."),
     Setting("approvals.timeout_seconds", NUMBER, 300, _OPERATOR_PLACES,
             "How long a call waits for a human, and the answer for the call; without it, `$CORTEX_HITL_TIMEOUT_MS`."),
-    Setting("validate.select", CODES, [], (PROJECT,), "The rules that `validate` reports; none are all."),
+    Setting("validate.select", CODES, [], (PROJECT,), "The rules that `validate` reports; without any, all."),
     Setting("validate.ignore", CODES, [], (PROJECT,), "The rules that `validate` does not report."),
     Setting("validate.suppress", SUPPRESSIONS, {}, (PROJECT,),
             "The rules that `validate` does not report of some files, by patterns of their paths in the root."),
@@ -124,7 +124,7 @@ _TABLES = ("history", "audit", "approvals", "validate")
 
 
 class SettingValue(Value):
-    """A value and where it stands: its place, and the file, variable or option."""
+    """A value and its source: the place, and the file, variable or option."""
 
     value: object
     place: str
@@ -141,7 +141,7 @@ class EffectiveSetting(Value):
 
 
 class Layer(Value):
-    """What one place says: values by the names of settings, where each stands, and what it locks."""
+    """The settings of one place: values and sources by name, and the names it locks."""
 
     place: str
     values: "Mapping[str, object]"
@@ -165,7 +165,7 @@ def resolve_setting(found: "list[Layer]", name: str) -> EffectiveSetting:
 def _resolve(setting: Setting, written: "list[SettingValue]", *, is_locked: bool = False) -> EffectiveSetting:
     """Choose among all values of a setting, in the order of their places.
 
-    A later one wins, but not over a lock; an option and the project count only where they are stricter, and then over
+    A later one wins, but not over a lock; an option and the project count only if they are stricter, and then over
     a lock too: it is there to keep others from allowing more.
     """
     effective, overridden = SettingValue(setting.default, "default", ""), list[SettingValue]()

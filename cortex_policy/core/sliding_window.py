@@ -1,4 +1,4 @@
-"""The sliding window as the contract says it; the ledger's ring is held to it by tests."""
+"""The sliding window in its simplest form; tests compare the ledger's ring with it."""
 
 from cortex_policy.core.model import Budget
 
@@ -10,16 +10,16 @@ WINDOW_SECONDS = 60.0
 
 
 def budget_from_times(hits: "Iterable[float]", now: float, limit: int, cost: int = 1) -> Budget:
-    """Say what `limit` leaves at `now` after hits at the given times (seconds), and whether `cost` more fit.
+    """Return the budget that `limit` leaves at `now` after hits at these times (seconds), and whether `cost` more fit.
 
-    A hit leaves the window exactly 60 s after it was taken. `retry_after_seconds` is 0 where the cost fits,
-    None where it never can.
+    A hit leaves the window exactly 60 s after it was taken. `retry_after_seconds` is 0 if the cost fits,
+    None if it never can.
     """
     return budget_from_hits(((at, 1) for at in hits), now, limit, cost)
 
 
 def budget_from_hits(hits: "Iterable[tuple[float, int]]", now: float, limit: int, cost: int = 1) -> Budget:
-    """Say the same after so many hits at each of these times."""
+    """Return the same for pairs of a time and a number of hits."""
     inside = sorted((at, number) for at, number in hits if now - at < WINDOW_SECONDS)
     used = sum(number for _, number in inside)
     remaining = max(0, limit - used)

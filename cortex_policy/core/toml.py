@@ -45,7 +45,7 @@ def _by_tomllib(text: str) -> Table:
 
 
 def read_simple_toml(text: str) -> Table | None:
-    """Read a document of plain lines as `tomllib` reads it; None where a line is anything else."""
+    """Read a document of plain lines as `tomllib` reads it; None if a line is anything else."""
     try:
         return _SimpleReader(text).document
     except _NotSimpleError:

@@ -14,13 +14,13 @@ _MAX_WORDS = 500  # words that are compared
 
 
 def equivalent_word(word: str, words: "Sequence[str]") -> str:
-    """Return the word that is another one in another normal form, '' where there is none."""
+    """Return the word that is another one in another normal form, '' if there is none."""
     plain = normalize("NFC", word)
     return next((other for other in words[:_MAX_WORDS] if other != word and normalize("NFC", other) == plain), "")
 
 
 def equivalent_scope(scopes: tuple[str, ...], there: "ResolvedPath") -> str:
-    """Return the scope that a path would be in if both were written in one normal form, '' where there is none."""
+    """Return the scope that a path would be in if both were written in one normal form, '' if there is none."""
     for relative in (there.normalized, there.resolved_inside):
         if relative is None or matching_scope(scopes, relative) is not None:
             continue

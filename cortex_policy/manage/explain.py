@@ -140,7 +140,7 @@ def _read_decided_bytes(root: str, grant_id: str, digest: str | None) -> bytes |
 
 def _sensitive_setting(root: str) -> "SettingValue | None":
     """Return the effective `sensitive` setting, None if it is the default or unreadable."""
-    from cortex_policy.core.settings import resolve_setting  # noqa: PLC0415 - only where something is set
+    from cortex_policy.core.settings import resolve_setting  # noqa: PLC0415 - only if something is set
     from cortex_policy.state.settings import read_layers  # noqa: PLC0415
 
     try:

@@ -119,7 +119,7 @@ def _writable_by_groups(root: Root, paths: list[str]) -> "Iterator[Problem]":
 
 def group_members(gid: int) -> set[str]:
     """Return the names of the users in a group, including those whose primary group it is."""
-    import grp  # noqa: PLC0415 - only where a group may write
+    import grp  # noqa: PLC0415 - only if a group may write
     import pwd  # noqa: PLC0415
 
     try:
@@ -131,7 +131,7 @@ def group_members(gid: int) -> set[str]:
 
 def user_name_or_empty(uid: int) -> str:
     """Return the name of a user, '' if there is none."""
-    import pwd  # noqa: PLC0415 - only where a group may write
+    import pwd  # noqa: PLC0415 - only if a group may write
 
     try:
         return pwd.getpwuid(uid).pw_name

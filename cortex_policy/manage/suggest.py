@@ -47,7 +47,7 @@ class Suggestion(Value):
     """One change: what an operator types, what it would have allowed, and what it means beside that.
 
     Of the calls, some may still have been above the rate. Escalations are those that the grant does not have yet. The
-    nearest is the grant, or the action, that may have been meant: '' where none reads alike.
+    nearest is the grant, or the action, that may have been meant: '' if none reads alike.
     """
 
     change: "GrantDiff"

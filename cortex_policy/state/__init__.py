@@ -1,6 +1,6 @@
-"""Files and locks of this host; and what all modules here share of it: directories, clock, boot, `flock`, hash, root.
+"""What all modules of this package share of the host: files, locks, directories, clock, boot, hash, root.
 
-It is here, and not in a module of its own, as each module that a check loads costs it time.
+It is here, and not in a module of its own, because each module that a check loads costs time.
 """
 
 import os
@@ -31,7 +31,7 @@ OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLO
 SYSTEM_SETTINGS = "/etc/cortex-policy"
 STATE_DIR = "CORTEX_POLICY_STATE_DIR"
 CLOCK = time.CLOCK_MONOTONIC_RAW if sys.platform == "darwin" else time.CLOCK_BOOTTIME
-BOOT_PREFIX = 8  # how many digits of the name of a root's state say which boot it is of
+BOOT_PREFIX = 8  # digits in the name of a root's state that identify its boot
 SPINS, YIELDS, MAX_LOCK_WAIT = 20, 20, 1.0
 DEFAULT_OVERFLOW_UID, NO_USER = 65534, -1
 OPEN_FILES_HINT = "raise the limit of open files (`ulimit -n`), or close some"
@@ -55,7 +55,7 @@ def state_error(detail: str, hint: str = "") -> StateError:
 
 
 def shortage_error(error: BaseException | None) -> StateError | None:
-    """Return the error for a lack of descriptors or memory, None for any other: to load a module takes one, too."""
+    """Return the error for a lack of descriptors or memory, else None; loading a module takes one, too."""
     if not isinstance(error, OSError):
         return None
     from errno import EMFILE, ENFILE, ENOMEM  # noqa: PLC0415 - built in: no file is opened for it
@@ -80,7 +80,7 @@ def read_all(descriptor: int, most: int) -> bytes:
 
 
 def exists_or_unknown(name: str, directory: int | None = None) -> bool:
-    """Whether a name exists, or cannot be examined; it is never opened, and of any kind, mode and owner."""
+    """Whether a name exists, or cannot be examined; its kind, mode and owner do not matter, and it is never opened."""
     try:
         os.stat(name, dir_fd=directory, follow_symlinks=False)
     except OSError as error:
@@ -107,13 +107,13 @@ def may_hold_settings(directory: str) -> bool:
 
 
 def home_directory() -> str:
-    """Return the home of the caller, '' where there is none: it is absolute, and never in the working directory."""
-    found = os.path.expanduser("~")  # INVARIANT: else whoever writes in the working directory sets what counts
+    """Return the home directory of the caller, '' unless it is absolute."""
+    found = os.path.expanduser("~")  # INVARIANT: never relative: files in the working directory would become settings
     return found.rstrip("/") if found.startswith("/") else ""
 
 
 def default_state_directory() -> str:
-    """Return where rate state lives if nobody says otherwise: one place, with or without a login."""
+    """Return the default directory of rate state: the same with or without a login session."""
     if sys.platform == "darwin":
         return f"{home_directory()}/Library/Caches/cortex-policy"
     return f"/dev/shm/cortex-policy-{os.geteuid()}"  # noqa: S108 - checked when it is opened
@@ -132,7 +132,7 @@ _overflow_uids: list[int] = []
 
 
 def overflow_uid() -> int:
-    """Return the number under which a user namespace shows every owner that it does not know."""
+    """Return the user id under which a user namespace shows every owner that it does not know."""
     if not _overflow_uids:
         if sys.platform != "linux":
             return NO_USER
@@ -145,9 +145,9 @@ def overflow_uid() -> int:
 
 
 def boot_id() -> bytes:
-    """Return what tells this boot from others."""
+    """Return the id of this boot."""
     if sys.platform == "darwin":
-        from subprocess import run  # noqa: PLC0415 - no file tells it there
+        from subprocess import run  # noqa: PLC0415 - macOS has no file for it
 
         return run(["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"], capture_output=True, check=True).stdout
     descriptor = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
@@ -158,7 +158,7 @@ def boot_id() -> bytes:
 
 
 def time_namespace() -> int:
-    """Return which clock the time since boot is of, 0 where there is but one."""
+    """Return the id of the time namespace, which has its own clock since boot; 0 if the kernel has none."""
     try:
         return os.stat("/proc/self/ns/time").st_ino
     except FileNotFoundError:  # no time namespaces in this kernel
@@ -166,7 +166,7 @@ def time_namespace() -> int:
 
 
 def wait_for_lock(descriptor: int) -> None:
-    """Lock a file within a second; raise StateError where another process holds it longer."""
+    """Lock a file within a second; raise StateError if another process holds it longer."""
     nap, waited = 20e-6, 0.0
     for attempt in range(1 << 20):
         try:
@@ -190,7 +190,7 @@ _locks_held: dict[int, int] = {}  # what is locked for one shot, and by which th
 
 
 def lock_file(descriptor: int, *, waits: bool = True) -> None:
-    """Lock a file for one shot; raise BlockingIOError where another has it and this one does not wait."""
+    """Lock a file for one shot; raise BlockingIOError if another has it and this one does not wait."""
     _locks_held[descriptor] = get_ident()
     try:
         if waits:
@@ -203,7 +203,7 @@ def lock_file(descriptor: int, *, waits: bool = True) -> None:
 
 
 def unlock_file(descriptor: int) -> None:
-    """Unlock a file; to close it is not enough: a child that was forked in between may have it open for long."""
+    """Unlock a file; closing it is not enough: a child that was forked in between may keep it open."""
     fcntl.flock(descriptor, fcntl.LOCK_UN)
     _locks_held.pop(descriptor, None)
 
@@ -215,7 +215,7 @@ def unlock_and_close(descriptor: int) -> None:
 
 
 def _close_locks_of_other_threads() -> None:
-    """Close in a child what other threads of its parent have locked: they are not there to unlock it."""
+    """In a child, close the files that other threads of its parent have locked: nobody there would unlock them."""
     for descriptor, thread in list(_locks_held.items()):
         if thread != get_ident():
             del _locks_held[descriptor]

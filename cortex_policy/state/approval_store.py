@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 NAME = "approvals.jsonl"
 MAX_BYTES = 1 << 23
-MAX_TIMEOUT = 366 * 86400  # seconds; what is set may be larger than any float
-MAX_TRIES = 100  # of opening a file that others keep replacing
-_MIN_PRUNED = 1 << 15  # bytes of lines that are of no use any more
+MAX_TIMEOUT = 366 * 86400  # seconds; the setting may be larger than any float
+MAX_TRIES = 100  # to open a file that others keep replacing
+_MIN_PRUNED = 1 << 15  # bytes of lines that no longer count
 _MODE = 0o600
 _LINKS = (errno.ELOOP, errno.EMLINK)
 _OPEN = os.O_RDWR | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -51,15 +51,15 @@ def read_boot_time() -> BootTime:
 
 
 def approvals_file(settings: "Settings") -> str:
-    """Return the file that is set, or the one beside the rate state; raise StateError for a bad name of that."""
+    """Return the file that is set, or the one beside the rate state; raise StateError if that has a bad name."""
     return settings.approvals_file or f"{state_directory(settings.state_dir)}/{NAME}"
 
 
 class ApprovalStore:
     """The open approvals file: locked, checked and read, until the block ends.
 
-    A file is trusted if only the caller and root may have written it. `makes` says whether a missing file is made; an
-    operator who is root also works in files of other users.
+    A file is trusted if only the caller and root may have written it. `makes` says whether a missing file is
+    created; with `is_operator`, root also works in files of other users.
     """
 
     clock: "BootTime"
@@ -67,14 +67,14 @@ class ApprovalStore:
     timeout_seconds: int
 
     def __init__(self, settings: "Settings", *, makes: bool = True, is_operator: bool = False) -> None:
-        """Take what is set."""
+        """Store the file and limits from the settings."""
         self.file = approvals_file(settings)
         self.timeout_seconds = min(settings.approvals_timeout_seconds, MAX_TIMEOUT)
         self._base = None if settings.approvals_file is not None else state_directory(settings.state_dir)
         self._makes, self._is_operator = makes, is_operator
         self._directory = self._descriptor = -1
         self._data = b""
-        self._before = self._after = 0  # how long the file was before the last line, and behind it
+        self._before = self._after = 0  # size of the file before and after the last line
         self.requests: list[ApprovalRequest] = []
         self.clock = BootTime("", 0)
 
@@ -119,7 +119,7 @@ class ApprovalStore:
         try:
             self._before = size = os.fstat(self._descriptor).st_size
             if self._data and not self._data.endswith(b"\n"):
-                line = b"\n" + line  # a writer died in the middle of its line, which must not take ours with it
+                line = b"\n" + line  # a writer was killed in the middle of its line, which must not spoil ours
             if os.write(self._descriptor, line) != len(line):
                 os.ftruncate(self._descriptor, size)
                 hint = f"see how much with `df {quote(os.path.dirname(self.file))}`"
@@ -131,7 +131,7 @@ class ApprovalStore:
     def undo_append(self) -> None:
         """Remove the line that was appended last; raise StateError.
 
-        It stays where another program, which knows no lock, has written behind it.
+        It stays if another program, which ignores the lock, has written after it.
         """
         try:
             if os.fstat(self._descriptor).st_size == self._after:
@@ -159,7 +159,7 @@ class ApprovalStore:
         raise ApprovalStoreError(self.file, "it is replaced again and again")
 
     def _open_or_create(self) -> int:
-        """Open the file or make it; -1 where there is none, and none is made."""
+        """Open or create the file; return -1 if it is missing and not created."""
         name = os.path.basename(self.file)
         for _ in range(MAX_TRIES):
             try:
@@ -169,7 +169,7 @@ class ApprovalStore:
                     return -1
             try:
                 return self._create(name)
-            except FileExistsError:  # another one made it
+            except FileExistsError:  # another process made it
                 continue
         raise ApprovalStoreError(self.file, "it is replaced again and again")
 
@@ -186,7 +186,7 @@ class ApprovalStore:
         return descriptor
 
     def _is_locked(self) -> bool:
-        """Lock the open file, and say whether it is still the one at its name."""
+        """Lock the open file; return whether it still has its name."""
         self._check_safe()
         lock_file(self._descriptor)
         try:
@@ -194,14 +194,14 @@ class ApprovalStore:
         except FileNotFoundError:
             return False
         opened = os.fstat(self._descriptor)
-        # one look at the name and the links: what is written to has no other name
+        # one `stat` for the name and the links: a file that is written has no other name
         if (at_name.st_dev, at_name.st_ino) != (opened.st_dev, opened.st_ino) or at_name.st_nlink > 1:
             return False
         self._check_safe()
         return True
 
     def _check_safe(self) -> None:
-        """Raise DocketError for what others than the caller and root could have written, or replaced."""
+        """Raise ApprovalStoreError for a file that other users could have written or replaced."""
         opened, above = os.fstat(self._descriptor), os.fstat(self._directory)
         owners = {0, os.geteuid()} | ({opened.st_uid} if self._is_operator and os.geteuid() == 0 else set())
         directory, name = quote(os.path.dirname(self.file)), quote(self.file)

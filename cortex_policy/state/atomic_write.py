@@ -1,4 +1,4 @@
-"""Write a file so that a reader, or a crash, finds the old bytes or the new ones, whole."""
+"""Write a file so that a reader, or a crash, finds either the old or the new bytes, complete."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TEMPORARY_PREFIX = ".new-"  # begins the name of a file that is not whole yet
+TEMPORARY_PREFIX = ".new-"  # begins the name of an incomplete file
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRONG_KINDS = (errno.ELOOP, errno.EMLINK, errno.ENXIO)
@@ -20,8 +20,8 @@ def atomic_replace(
 ) -> None:
     """Replace a file of an open directory atomically; keep its owner, mode, access control list and attributes.
 
-    The mode given is that of a new file. Nobody else may write to either (`file_attributes`). `look` is called just
-    before it happens, and raises to prevent it. Raises OSError, which names the file, where nothing was changed.
+    `mode` is that of a new file. Nobody else may write to either (`file_attributes`). `look` is called just before the
+    file is replaced, and may raise to prevent it. Raises OSError, which names the file, if nothing was changed.
     """
     try:
         old = _open_old(directory, name)
@@ -36,14 +36,14 @@ def atomic_replace(
 
 
 def atomic_create(directory: int, name: str, data: bytes, mode: int = 0o644) -> None:
-    """Make a file in an open directory, whole or not at all, and never in the place of another.
+    """Create a file in an open directory, complete or not at all; never replace one.
 
     Raises OSError, which names the file; FileExistsError where the name is taken.
     """
     try:
         temporary = _write_temporary(directory, data, mode, None)
         try:
-            # unlike a rename, it replaces nothing; a link that somebody put there instead is not followed
+            # unlike a rename, it replaces nothing, and follows no link at the name
             os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
         finally:
             with suppress(OSError):
@@ -54,22 +54,22 @@ def atomic_create(directory: int, name: str, data: bytes, mode: int = 0o644) -> 
 
 
 def sync_directory(directory: int) -> None:
-    """Let what was done in a directory outlive a loss of power; where the disk cannot, it is done all the same."""
+    """Make changes of a directory survive a power loss, if the disk can."""
     with suppress(OSError):
         os.fsync(directory)
 
 
 def remove_temporaries(directory: int) -> None:
-    """Remove the files that killed writers left. Call it with their lock held: nobody else makes such a file."""
+    """Remove the files that killed writers left. Call it with the writers' lock held."""
     with suppress(OSError):
         for name in os.listdir(directory):
             if name.startswith(TEMPORARY_PREFIX):
-                with suppress(OSError):  # another user's, or no file at all: in nobody's way
+                with suppress(OSError):  # another user's, or no file: it does no harm
                     os.unlink(name, dir_fd=directory)
 
 
 def _open_old(directory: int, name: str) -> int | None:
-    """Open what is to be replaced, None where there is nothing; raise OSError for what is no regular file."""
+    """Open the file to replace, None if it does not exist; raise OSError unless it is a regular file."""
     try:
         descriptor = os.open(name, _OLD, dir_fd=directory)
     except FileNotFoundError:
@@ -90,13 +90,13 @@ def _replace(directory: int, name: str, data: bytes, mode: int, old: int | None,
         look()
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
     except BaseException:
-        with suppress(OSError):  # the first error is reported, not this one; an interrupt may come after the rename
+        with suppress(OSError):  # only the first error is reported; an interrupt may come after the rename
             os.unlink(temporary, dir_fd=directory)
         raise
 
 
 def _write_temporary(directory: int, data: bytes, mode: int, old: int | None) -> str:
-    """Make a whole file under a name of its own, like the old one where there is one; return its name."""
+    """Write a complete file under a temporary name, with the attributes of the old one; return its name."""
     temporary = f"{TEMPORARY_PREFIX}{os.getpid()}-{os.urandom(8).hex()}"
     descriptor = os.open(temporary, _NEW, 0o600, dir_fd=directory)
     try:
@@ -132,7 +132,7 @@ def _set_attributes(descriptor: int, directory: int, mode: int, old: int | None)
         status = os.fstat(old)
         mode = kept_mode(old, status)
         set_attributes(descriptor, read_attributes(old))
-    created = os.fstat(descriptor)  # its group is the directory's where that is setgid
+    created = os.fstat(descriptor)  # its group is that of a setgid directory
     owner, made_with = safe_owner(directory, status), (created.st_uid, created.st_gid)
     if owner not in (None, made_with):
         os.fchown(descriptor, *owner)

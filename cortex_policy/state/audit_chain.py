@@ -1,4 +1,4 @@
-"""What a line is chained to where the end of its file does not say it: in a new file, and after a torn line."""
+"""Chain a line if the end of its file holds no digest: in a new file, and after a torn line."""
 
 import os
 
@@ -8,7 +8,7 @@ from cortex_policy.state import OPEN_FILE, lock_file, sha256_hex, unlock_and_clo
 from cortex_policy.state.audit_file import is_safe_file
 from cortex_policy.state.audit_rotated_names import rotated_logs, uncompressed_name
 
-SEARCHED_BYTES = 4 << 20  # bytes from the end: more than the longest line that a writer leaves half done
+SEARCHED_BYTES = 4 << 20  # bytes from the end: more than the longest line that a writer may leave incomplete
 
 
 def chain_line_after_file(text: bytes, descriptor: int, size: int, file: str) -> bytes:
@@ -23,7 +23,7 @@ def chain_line_after_file(text: bytes, descriptor: int, size: int, file: str) ->
 
 
 def _digest_before(file: str) -> str | None:
-    """Return the digest that ends the files before this one; None where they have none, or it cannot be known."""
+    """Return the last digest in the files before this one; None if they have none, or it is unknown."""
     try:
         found = _newest_first(file)
     except OSError:
@@ -36,7 +36,7 @@ def _digest_before(file: str) -> str | None:
 
 
 def _newest_first(file: str) -> list[str]:
-    """Return the names of files before this one; a rename leaves the time of the last write as it is."""
+    """Return the names of files before this one; a rename does not change the time of the last write."""
     numbered, dated = rotated_logs(file)
     if not (numbered and dated):
         return numbered or dated
@@ -44,7 +44,7 @@ def _newest_first(file: str) -> list[str]:
 
 
 def _last_digest_of(rotated: str) -> str | None:
-    """Return the digest that ends a file, once no other writer is at work in it; '' where it holds torn lines alone."""
+    """Return the last digest in a file, after its other writer is done; '' if it holds only torn lines."""
     try:
         descriptor = os.open(rotated, OPEN_FILE)
     except OSError:
@@ -64,7 +64,7 @@ def _last_digest_of(rotated: str) -> str | None:
 
 
 def _wait_for_writer(descriptor: int) -> None:
-    """Wait for a writer that is still at work; after a second it can only be a reader."""
+    """Wait for a writer that still holds the lock; after a second it can only be a reader."""
     try:
         lock_file(descriptor)
     except StateError:

@@ -1,4 +1,4 @@
-"""What to do about an audit log that cannot be written: loaded only where something failed."""
+"""What to do about an audit log that cannot be written: loaded only if something failed."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import copy_command
 
 _LINKS = (errno.ELOOP, errno.EMLINK)
-_NO_FILE = "name a regular file, and pass on what it gets with `cortex-policy audit tail --number 0 --follow --json`"
+_NO_FILE = "name a regular file, and pass on its lines with `cortex-policy audit tail --number 0 --follow --json`"
 _DEVICES = ("/dev/", "/proc/", "/sys/")
 
 
@@ -46,7 +46,7 @@ def audit_os_error(file: str, error: OSError) -> AuditLogError:
 
 
 def unsafe_file_error(file: str, descriptor: int) -> AuditLogError:
-    """Return the error for what is no plain file, or one that another could have written."""
+    """Return the error for a log that is no plain file, or that another user could have written."""
     status, name = os.fstat(descriptor), quote(file)
     mode = status.st_mode
     if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
@@ -68,5 +68,5 @@ def lock_timeout_error(lock: str, file: str) -> AuditLogError:
 
 
 def short_write_error(file: str) -> AuditLogError:
-    """Return the error for a line of which only a part fitted, and was taken back."""
+    """Return the error for a line that did not fit on the disk; the part that did was removed again."""
     return AuditLogError(file, "no space left for a line", f"see how much with `df {quote(os.path.dirname(file))}`")

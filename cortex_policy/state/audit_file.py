@@ -1,9 +1,9 @@
 """Open, make and check the file of an audit log and the lock beside it.
 
 `flock` needs no right to write: a process that may only read a log could lock it, and stop all calls. So writers
-exclude each other by `LOG.lock`, which only those can open who may write the log. They lock the log as well where
-nobody holds it up: for those who cannot open that file, who find another one at its name, or who run where none can
-be made. They lock the log alone.
+exclude each other by `LOG.lock`, which only users who may write the log can open. They also lock the log, unless a
+reader holds it, for writers that lock the log alone: those that cannot open the lock file, find another one at its
+name, or run where none can be created.
 """
 
 import os
@@ -15,8 +15,8 @@ from cortex_policy.state.grants import find_trust_problems
 
 LOCK_SUFFIX = ".lock"
 WRITER_WAIT = 0.1  # seconds for a writer that locks the log alone; longer than any takes, unless it was stopped
-MAX_TRIES = 100  # of opening a file that others keep replacing
-IDENTITY_FIELDS = 6  # of what `stat` tells: mode, inode, device, links, owner and group
+MAX_TRIES = 100  # to open a file that others keep replacing
+IDENTITY_FIELDS = 6  # of a `stat` result: mode, inode, device, links, owner and group
 _LOCK = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _OPEN = _LOCK | os.O_APPEND
 _MODE, _SHARED = 0o600, 0o660
@@ -38,7 +38,7 @@ def open_log_for_append(file: str) -> int:
             pass
         try:
             return _create_log(file)
-        except FileExistsError:  # another one made it
+        except FileExistsError:  # another process made it
             continue
     raise audit_log_error(file, "it is replaced again and again")
 
@@ -63,7 +63,7 @@ def _create_log(file: str) -> int:
 def is_safe_file(descriptor: int) -> bool:
     """Whether an open object is a plain file that nobody else could have written."""
     status = os.fstat(descriptor)
-    # no link at all: it was just renamed over, which is noticed under the lock
+    # zero links: it was just replaced, which is noticed under the lock
     is_plain = stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
     return is_plain and not find_trust_problems(descriptor, status, (os.geteuid(), 0))
 
@@ -71,7 +71,7 @@ def is_safe_file(descriptor: int) -> bool:
 def verified_identity(file: str, descriptor: int) -> tuple[float, ...]:
     """Return the identity of an open log; raise AuditLogError unless nobody else could have written it.
 
-    What an ACL says is in no status: where one counts, the identity is one that no status has.
+    No `stat` result shows an ACL: if a group may write, the identity is one that never equals a `stat` result.
     """
     if not is_safe_file(descriptor):
         from cortex_policy.state.audit_errors import unsafe_file_error  # noqa: PLC0415 - only a failure needs it
@@ -82,7 +82,7 @@ def verified_identity(file: str, descriptor: int) -> tuple[float, ...]:
 
 
 def open_lock(file: str, log: os.stat_result) -> int:
-    """Open the lock of a log, and make it where there is none; return -1 where there is none to have."""
+    """Open the lock of a log, and create it if it is missing; return -1 if that is impossible."""
     name = file + LOCK_SUFFIX
     try:
         descriptor = _open_or_create_lock(name, log)
@@ -112,13 +112,13 @@ def try_lock_log(lock: int, log: int) -> bool:
 def is_safe_lock(descriptor: int, log: os.stat_result) -> bool:
     """Whether only those who may write the log can hold it."""
     lock = os.fstat(descriptor)
-    # a log that is mounted alone has other neighbours in each container
+    # a log that is mounted alone has another directory in each container
     is_beside = stat.S_ISREG(lock.st_mode) and lock.st_dev == log.st_dev
     if not is_beside or lock.st_uid not in (log.st_uid, 0) or lock.st_mode & stat.S_IRWXO:
         return False
     if not lock.st_mode & stat.S_IRWXG:
         return True
-    from cortex_policy.state.permissions import read_acl  # noqa: PLC0415 - only where a group writes the log
+    from cortex_policy.state.permissions import read_acl  # noqa: PLC0415 - only if a group writes the log
 
     return bool(log.st_mode & stat.S_IWGRP) and lock.st_gid == log.st_gid and not read_acl(descriptor)
 
@@ -130,7 +130,7 @@ def _open_or_create_lock(name: str, log: os.stat_result) -> int:
         pass
     try:
         return _create_lock(name, log)
-    except FileExistsError:  # another one made it
+    except FileExistsError:  # another process made it
         return os.open(name, _LOCK)
 
 

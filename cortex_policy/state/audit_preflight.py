@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def check_writable(settings: "Settings") -> None:
-    """Raise AuditLogError where a call would be answered so, as its line could not be written.
+    """Raise AuditLogError if a call would fail because its line could not be written.
 
-    What only a write finds out, as a full disk, is not seen.
+    A fault that only a write shows, such as a full disk, is not found.
     """
     file = settings.audit_file
     if file is None or settings.audit_on_error == "ignore":

@@ -1,4 +1,4 @@
-"""What an answered call leaves: its event, as a line of the audit log and for the sinks of its caller."""
+"""Record an answered call: its event, as a line of the audit log and for the sinks of its caller."""
 
 import os
 import stat
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cortex_policy.state.audit_log import AuditLog
 
     class AnsweredCall(Protocol):
-        """A call, with the grant and the settings it was decided by, and the decision, if there is one."""
+        """A call, with the grant and settings that decided it, and the decision, if there is one."""
 
         grant_id: str
         action: str
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
 
 _STAMP = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 MAX_STAMP_BYTES = 1 << 24
-_HEAD = b'{\n  "format": 1,\n  "version": '  # of a stamp as it is written here
+_HEAD = b'{\n  "format": 1,\n  "version": '  # of a stamp that this program wrote
 _MOST_DIGITS = 16
 
 
 def emit_event(
     call: "AnsweredCall", error: CortexPolicyError | None, log: "AuditLog | None", sinks: "Iterable[Sink]" = ()
 ) -> None:
-    """Hand on what came of a call, to the log first; raise StateError where one fails, unless that is ignored."""
+    """Write the event of a call, to the log first; raise StateError if one fails, unless that is ignored."""
     detail, is_ignored = call.settings.audit_args, call.settings.audit_on_error == "ignore"
     event = _event_of(call, error, with_places=detail == FULL)
     if log is not None:
@@ -79,7 +79,7 @@ def _event_of(call: "AnsweredCall", error: CortexPolicyError | None, *, with_pla
 
 
 def _resolved_paths(call: "AnsweredCall") -> "tuple[ResolvedPath, ...] | None":
-    """Return the paths of a call as they were resolved for its answer, which may have come before any was."""
+    """Return the resolved paths of a call; resolve them now if the answer came before that."""
     decision, origin = call.decision, call.grant.origin if call.grant is not None else None
     if decision is not None and decision.paths:
         return tuple(place for place, _ in decision.paths)
@@ -87,7 +87,7 @@ def _resolved_paths(call: "AnsweredCall") -> "tuple[ResolvedPath, ...] | None":
         return None
     try:
         return resolve_paths(call.grant, origin, call.args, protected_paths(origin, call.settings))
-    except StateError:  # no descriptor was left: what is answered says so
+    except StateError:  # no descriptor was left: the answer says so
         return None
 
 

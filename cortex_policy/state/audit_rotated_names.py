@@ -1,9 +1,9 @@
-"""The names of the files that an audit log was rotated to, here or by another program.
+"""Names of rotated audit logs, of this program and of others.
 
 `log.1` is the newest of those with a number, as here and by `logrotate`; with its `dateext`, and by others, a name ends
 in the time of the rotation: `log-20261129`, `log-20261129-1764400000`, `log.2026-11-29_00-00`; with its `extension`, it
-comes before the end, as in `audit-20261129.jsonl`. A number there is another log: `agent.2.jsonl`. Packed ones end in
-`.gz` or the like.
+comes before the end, as in `audit-20261129.jsonl`. A number there is another log: `agent.2.jsonl`. Compressed ones end
+in `.gz` or the like.
 """
 
 import os
@@ -36,12 +36,12 @@ def rotated_logs(file: str) -> tuple[list[str], list[str]]:
 
 
 def uncompressed_name(name: str) -> str:
-    """Return a name without what says that it is packed."""
+    """Return a name without the suffix of a compressed file."""
     return next((name.removesuffix(end) for end in COMPRESSED if name.endswith(end)), name)
 
 
 def _numbers_in(ending: str) -> list[str]:
-    """Return the numbers in the end of a name, none where it is made of anything else."""
+    """Return the numbers in the end of a name, none if it holds anything else."""
     for mark in _SEPARATORS:
         ending = ending.replace(mark, " ")
     parts = ending.split()

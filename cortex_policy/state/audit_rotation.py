@@ -1,4 +1,4 @@
-"""Rotation of an audit log: `log` becomes `log.1`, that `log.2`, and so on; loaded only where one is full."""
+"""Rotation of an audit log: `log` becomes `log.1`, that `log.2`, and so on; loaded only if a log is full."""
 
 import os
 from shlex import quote
@@ -8,9 +8,9 @@ from cortex_policy.state.audit_errors import AuditLogError
 
 
 def rotate(file: str, keep: int) -> None:
-    """Move a log away, whose lock is held, and drop what is more than `keep` old ones; raise AuditLogError.
+    """Move a log away, whose lock is held, and remove the oldest over `keep`; raise AuditLogError.
 
-    A writer that dies in between leaves a gap in the numbers, which the next one fills: it moves nothing beyond it.
+    A writer that is killed in between leaves a gap in the numbers; the next rotation fills it and moves nothing else.
     A log that another program has just moved counts as rotated.
     """
     try:
@@ -31,7 +31,7 @@ def rotate(file: str, keep: int) -> None:
 
 
 def _remove_older(file: str, number: int) -> None:
-    """Remove what was kept when more were."""
+    """Remove the logs that were kept when `audit.keep` was larger."""
     while os.path.lexists(f"{file}.{number}"):
         os.unlink(f"{file}.{number}")
         number += 1

@@ -1,7 +1,7 @@
-"""The private copy of a text that an operator edits: in a directory that nobody but the operator enters.
+"""The private copy of a text that an operator edits, in a directory that only the operator can enter.
 
-It is never in the tree of the grants, which may be another user's: who can write there could put a link in its place,
-and the editor would write through it. A text that was not saved is left, so the places are those that keep one.
+It is never in the tree of the grants, which may be another user's: that user could put a link in its place, and the
+editor would write through it. A text that was not saved is kept, so the places are those that keep files.
 """
 
 import errno
@@ -28,7 +28,7 @@ class Draft:
     path: str
 
     def __init__(self, file: str, text: bytes, most: int) -> None:
-        """Copy the text of a file; At most `most` bytes of it are read. Raise NotDoneError on failure."""
+        """Copy the text of a file; at most `most` bytes of it are read. Raise NotDoneError on failure."""
         self.path, self._most = f"{_make_directory(file)}/{os.path.basename(file)}", most
         try:
             self._write(text)
@@ -37,7 +37,7 @@ class Draft:
             raise
 
     def read(self, last: bytes) -> bytes:
-        """Return what the editor left there, or raise NotDoneError; a removed file is made again with that text."""
+        """Return the text that the editor left, or raise NotDoneError; a removed file is restored."""
         try:
             return self._read()
         except FileNotFoundError:
@@ -48,7 +48,7 @@ class Draft:
             raise NotDoneError(f"`{self.path}` {why}") from None
 
     def remove_unless_changed(self, *known: bytes) -> bool:
-        """Remove it where its text is empty or known; return whether it was left."""
+        """Remove it if its text is empty or known; return whether it was kept."""
         try:
             text = self._read()
         except FileNotFoundError:
@@ -61,7 +61,7 @@ class Draft:
         return False
 
     def remove(self) -> None:
-        """Remove it, and what the editor left beside it."""
+        """Remove it, and the files that the editor left beside it."""
         shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
 
     def _read(self) -> bytes:
@@ -90,13 +90,13 @@ def leftover_drafts(file: str) -> list[str]:
     """Return the paths of the copies of a file that earlier sessions of the caller left."""
     name, found = os.path.basename(file), []
     for place in _places():
-        with suppress(OSError):  # it may be searched, and not listed
+        with suppress(OSError):  # it may be searchable but not listable
             found += [f"{place}/{one}/{name}" for one in os.listdir(place) if one.startswith(_prefix(file))]
     return sorted(filter(_is_ours, found))
 
 
 def _is_ours(copy: str) -> bool:
-    """Whether a copy is there, in a directory of the caller's; any other may be gone by now."""
+    """Whether a copy exists in a directory of the caller; any other may be gone by now."""
     try:
         return os.lstat(os.path.dirname(copy)).st_uid == os.geteuid() and os.path.lexists(copy)
     except OSError:
@@ -104,8 +104,8 @@ def _is_ours(copy: str) -> bool:
 
 
 def _make_directory(file: str) -> str:
-    """Make a directory for the copy of a file, which nobody else enters."""
-    why = "nobody but you and root may be able to write in it"
+    """Make a directory for the copy of a file that nobody else can enter."""
+    why = "only you and root may be able to write in it"
     for place in _places():
         try:
             return tempfile.mkdtemp(prefix=_prefix(file), dir=place)

@@ -1,4 +1,4 @@
-"""Who put an emergency stop where, when and why: words for a decision that has fallen by the name of its file alone."""
+"""Details of an emergency stop: who made it, where, when and why. The existence of its file alone denies calls."""
 
 import os
 import stat
@@ -23,9 +23,9 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class EmergencyStop(Value):
-    """An emergency stop: its file, whose that is, when it was written, and the first line in it.
+    """An emergency stop: its file, the file's owner, when it was written, and its first line.
 
-    `fault` says why nobody can know whether it exists; calls are denied then, too.
+    `fault` says why it is unknown whether it exists; calls are denied then, too.
     """
 
     file: str
@@ -37,22 +37,22 @@ class EmergencyStop(Value):
 
     @property
     def sentence(self) -> str:
-        """Say all that is known of it."""
+        """Describe it in one sentence."""
         if self.fault is not None:
             return self.fault
         since = _format_time("since %Y-%m-%d %H:%M", localtime, self.stopped_at)
         by = f"by {self.by}" if self.by is not None else None
-        said = " ".join(filter(None, ("on this host" if self.is_of_host else None, by, since)))
-        return f"{said}: {self.reason}" if self.reason else said
+        facts = " ".join(filter(None, ("on this host" if self.is_of_host else None, by, since)))
+        return f"{facts}: {self.reason}" if self.reason else facts
 
     @property
     def timestamp(self) -> str | None:
-        """When it was written, as programs read it."""
+        """When it was written, in UTC as RFC 3339."""
         return _format_time("%Y-%m-%dT%H:%M:%SZ", gmtime, self.stopped_at)
 
     @property
     def hint(self) -> str:
-        """What helps where `resume` does not; empty where it does."""
+        """What to do if `resume` cannot end it, else empty."""
         if self.fault is not None:
             from cortex_policy.state.grants_errors import quoted  # noqa: PLC0415 - 10 ms
 
@@ -87,7 +87,7 @@ def raise_if_stopped_since(origin: "Origin") -> None:
     """Raise AccessDenied if the root of a loaded grant has a stop, or nobody can know."""
     why = ""
     try:
-        # whatever links lead there: it must be the very directory, whose stop is looked for then
+        # links may lead there, but it must be the same directory, in which the stop is looked for
         policy = os.open(f"{origin.root.rstrip('/')}/.cortex/policy", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             status = os.fstat(policy)
@@ -103,7 +103,7 @@ def raise_if_stopped_since(origin: "Origin") -> None:
 
 
 def _denial_since(path: str, fault: str) -> EmergencyStopped:
-    """Return the denial by the stop of a root, or by what hides whether it has one."""
+    """Return the denial by the stop of a root, or by the fault that hides it."""
     root, policy = Root(path, named=True), f"{path.rstrip('/')}/.cortex/policy"
     unknown = EmergencyStop(f"{policy}/{NAME}", fault=f"`{policy}` {fault}" if fault else None)
     return EmergencyStopped(find_root_stop(root) or unknown, root)
@@ -151,7 +151,7 @@ def _unreadable_stop(root: Root) -> EmergencyStop | None:
     file = f"{root.path.rstrip('/')}/.cortex/policy/{NAME}"
     try:
         os.lstat(file)
-    except NotADirectoryError:  # a file instead of a directory is refused elsewhere, and holds nothing
+    except NotADirectoryError:  # a file instead of a directory holds no stop, and is refused elsewhere
         return None
     except OSError:
         pass  # reported below
@@ -159,7 +159,7 @@ def _unreadable_stop(root: Root) -> EmergencyStop | None:
 
 
 def _look_up(file: str, directory: int | None = None, *, is_of_host: bool = False) -> EmergencyStop | None:
-    """Look at a stop by its name, in an open directory where one is given; None where there is none."""
+    """Look up a stop by name, in an open directory if one is given; None if there is none."""
     name = file if directory is None else NAME
     try:
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)

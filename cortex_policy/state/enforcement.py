@@ -1,6 +1,6 @@
 """The enforcement point: load the grant of a call, check every rule, consume budget, write the audit log.
 
-One module of more than 250 lines, as each module costs a check time.
+One module of more than 250 lines: each module costs a check time.
 """
 
 import os
@@ -56,10 +56,10 @@ def effective_settings(root: str | None, *, require_path: bool = False) -> Setti
             require_path=require_path, state_dir=default_state_directory() if state_dir is None else state_dir
         )
     if root is None or require_path:
-        from cortex_policy.state.settings import read_effective_settings  # noqa: PLC0415 - only where something is set
+        from cortex_policy.state.settings import read_effective_settings  # noqa: PLC0415 - only if something is set
 
         return read_effective_settings(root, require_path=require_path)
-    from cortex_policy.state.settings_cache import cached_settings  # noqa: PLC0415 - only where something is set
+    from cortex_policy.state.settings_cache import cached_settings  # noqa: PLC0415 - only if something is set
 
     return cached_settings(root, variables)
 
@@ -71,8 +71,8 @@ def _is_setting(variable: str) -> bool:
 
 
 def check_emergency_stop_of_host() -> None:
-    """Raise AccessDenied if the whole host has an emergency stop."""
-    # if the directory is a link to nowhere, perhaps to a mount that is gone, nobody knows what it held
+    """Raise AccessDenied if the host has an emergency stop."""
+    # a directory that is a link to nowhere, as to a mount that is gone, may have held a stop
     is_lost = os.path.islink(host.SYSTEM_SETTINGS) and not os.path.isdir(host.SYSTEM_SETTINGS)
     if is_lost or exists_or_unknown(f"{host.SYSTEM_SETTINGS}/stop"):
         from cortex_policy.state.emergency_stop import host_denial  # noqa: PLC0415 - only a denial needs it
@@ -89,9 +89,9 @@ def check_emergency_stop(policy: "PolicyDirectory") -> None:
 
 
 def require_stamp(grant: "Grant", settings: Settings) -> Settings:
-    """Return the settings; raise GrantError (stamp_mismatch) where they require a stamp, and it differs."""
+    """Return the settings; raise GrantError (stamp_mismatch) if they require a stamp, and it differs."""
     if settings.stamp == "require":
-        from cortex_policy.state.stamp import check_stamp  # noqa: PLC0415 - only where it is asked for
+        from cortex_policy.state.stamp import check_stamp  # noqa: PLC0415 - only if it is asked for
 
         check_stamp(grant)
     return settings
@@ -105,7 +105,7 @@ def load_for_call(grant_id: str, named: str | None = None, *, require_path: bool
 
 
 def load_for_call_from(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
-    """Load a grant of a root that was found; the caller has looked for a stop of the host."""
+    """Load a grant of a root that was found; the caller has checked for a stop of the host."""
     try:
         grant = read_grant(root, grant_id, check_emergency_stop)
     except GrantError as error:
@@ -127,10 +127,10 @@ def decide_and_consume(
     settings: Settings = DEFAULTS,
     budgets: "Ledger | MemoryBudgets | None" = None,
 ) -> "Decision":
-    """Decide a call; an allowed one consumes `cost` of the budget, unless it only peeks.
+    """Decide a call; an allowed call consumes `cost` of the budget, unless `peek`.
 
-    Budgets are counted in the ledger of the grant's root unless others are named. It is for who has looked for an
-    emergency stop, by `admit` or `enforce`.
+    Budgets are counted in the ledger of the grant's root unless `budgets` are given. The caller must have checked for
+    an emergency stop.
     """
     origin = grant.origin
     if origin is None:
@@ -143,7 +143,7 @@ def decide_and_consume(
     if decision is not None:
         if decision.reason is not APPROVAL_REQUIRED or settings.sensitive != "ask":
             return decision
-        from cortex_policy.state.approval_check import decide_with_approval  # noqa: PLC0415 - only where a human is asked
+        from cortex_policy.state.approval_check import decide_with_approval  # noqa: PLC0415 - only if a human is asked
 
         return decide_with_approval(grant, origin, request, settings, counted, decision, peek=peek)
     take = counted.peek if peek else counted.take
@@ -151,7 +151,7 @@ def decide_and_consume(
 
 
 def _with_state_directory(settings: Settings) -> Settings:
-    from cortex_policy.state.settings import find_state_directory  # noqa: PLC0415 - every settings_of has found it
+    from cortex_policy.state.settings import find_state_directory  # noqa: PLC0415 - effective settings have it
 
     return Settings(**{**vars(settings), "state_dir": find_state_directory()})
 
@@ -159,15 +159,15 @@ def _with_state_directory(settings: Settings) -> Settings:
 def build_request(
     grant: "Grant", origin: "Origin", action: str, args: "Mapping[str, object]", settings: Settings, cost: int = 1
 ) -> Request:
-    """Return what a call asks for, its paths resolved."""
+    """Return the request of a call, with its paths resolved."""
     return Request(action, args, resolve_paths(grant, origin, args, protected_paths(origin, settings)), cost)
 
 
 class AuditedCall:
-    """One call on its way to an answer, which the audit log and the sinks get, if any, whatever the answer is.
+    """One call and its answer, which is written to the audit log and the sinks, whatever it is.
 
-    The log is opened before any budget is consumed, and written when the block ends: in a StateError where it cannot
-    be, unless that is ignored. Neither words that do not fit together nor settings that are wrong are an answer.
+    The log is opened before any budget is consumed, and written when the block ends. Raises StateError if it cannot be
+    written, unless that is ignored. Usage errors and invalid settings are not recorded.
     """
 
     action: str
@@ -181,7 +181,7 @@ class AuditedCall:
         self, grant_id: str, action: str, args: "Mapping[str, object]", cost: int, *, peek: bool, is_kept: bool = True,
         sinks: "Iterable[Sink]" = (),
     ) -> None:  # fmt: skip
-        """Take what is asked, before a grant says what it means; one that is not kept is never written."""
+        """Store the call, before its grant is known; without `is_kept` it is never written."""
         self._is_kept, self._sinks = is_kept, tuple(sinks)
         self.grant_id, self.action, self.args, self.cost, self.peek = grant_id, action, args, cost, peek
         self.settings = DEFAULTS
@@ -190,7 +190,7 @@ class AuditedCall:
         self._log: AuditLog | None = None
 
     def __enter__(self) -> "Self":
-        """Begin."""
+        """Begin the call."""
         return self
 
     def decide(
@@ -200,7 +200,7 @@ class AuditedCall:
         settings: Settings,
         budgets: "Ledger | MemoryBudgets | None" = None,
     ) -> "Decision":
-        """Decide the call by a grant, and note it."""
+        """Decide the call by a grant, and store the decision."""
         self.grant, self.args, self.settings = grant, args, settings
         self._open_log(settings)
         self.decision = decide_and_consume(
@@ -209,7 +209,7 @@ class AuditedCall:
         return self.decision
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Write the answer down; raise StateError for what this process has run out of."""
+        """Record the answer; raise StateError if this process is out of descriptors or memory."""
         lack = shortage_error(error)
         try:
             self._finish(lack or error)
@@ -229,14 +229,14 @@ class AuditedCall:
 
     def _emit(self, error: CortexPolicyError | None) -> None:
         if self._log is not None or self._sinks:
-            from cortex_policy.state.audit_record import emit_event  # noqa: PLC0415 - only where somebody wants it
+            from cortex_policy.state.audit_record import emit_event  # noqa: PLC0415 - only if it is recorded
 
             emit_event(self, error, self._log, self._sinks)
 
     def _open_log(self, settings: Settings) -> None:
         self._close_log()
         if settings.audit_file is not None and self._is_kept:
-            from cortex_policy.state.audit_log import open_audit_log  # noqa: PLC0415 - only where a log is set
+            from cortex_policy.state.audit_log import open_audit_log  # noqa: PLC0415 - only if a log is set
 
             self._log = open_audit_log(settings)
         elif settings.audit_file is not None:
@@ -252,7 +252,7 @@ class AuditedCall:
                 if self.settings is DEFAULTS:
                     self.settings = settings  # they say how much is recorded
                 self._open_log(settings)
-            except GrantError:  # nobody can know the log, and the call is denied already
+            except GrantError:  # the log is unknown, and the call is denied already
                 return
 
     def _close_log(self) -> None:

@@ -1,4 +1,4 @@
-"""What a new file takes over from the one that it replaces: owner, mode, access control list, and attributes.
+"""What a new file inherits from the file that it replaces: owner, mode, access control list, and attributes.
 
 The writer may be root in a directory of another user. What that user chose is never written with root's rights: no
 set-user-ID bit, and no owner but the one of the directory.
@@ -26,7 +26,7 @@ _UNKNOWN = (errno.ENOTSUP, errno.ENOSYS)
 def safe_mode(mode: int, uid: int, gid: int) -> int:
     """Return the permission bits that a file of an owner and a group may have.
 
-    At most `rw-r--r--`, and `rw-rw-r--` where a check trusts the group.
+    At most `rw-r--r--`, or `rw-rw-r--` if a check trusts the group.
     """
     return mode & (_PLAIN | stat.S_IWGRP if is_private_group(gid, uid) else _PLAIN)
 
@@ -34,19 +34,19 @@ def safe_mode(mode: int, uid: int, gid: int) -> int:
 def kept_mode(descriptor: int, status: os.stat_result) -> int:
     """Return the permission bits that an open file may keep.
 
-    Where there is an access control list the group's bit is its mask, which may let the caller or root write.
+    With an access control list, the group's bit is its mask, which may let the caller or root write.
     """
     owners = (status.st_uid, os.geteuid(), ROOT)
     writers = [sentence for kind, sentence in explain_trust_problems(descriptor, status, owners) if kind == WRITERS]
-    is_shared = len(writers) > bool(status.st_mode & stat.S_IWOTH)  # by more than the bit of everyone, which goes
+    is_shared = len(writers) > bool(status.st_mode & stat.S_IWOTH)  # not counting the bit of everyone, which is dropped
     return status.st_mode & (_PLAIN if is_shared else _PLAIN | stat.S_IWGRP)
 
 
 def safe_owner(directory: int, old: os.stat_result | None) -> tuple[int, int] | None:
-    """Return the owner and group of a new file in a directory, None for those that it is made with.
+    """Return the owner and group of a new file in a directory, None to leave them unchanged.
 
-    It has those of the file that it replaces. In the directory of another user, root gives it to that user, unless the
-    old file was theirs already.
+    They are those of the file that it replaces. In the directory of another user, root gives the file to that user,
+    unless the old file was theirs already.
     """
     above = os.fstat(directory)
     is_theirs = os.geteuid() == ROOT != above.st_uid
@@ -57,7 +57,7 @@ def safe_owner(directory: int, old: os.stat_result | None) -> tuple[int, int] | 
 
 def read_attributes(descriptor: int) -> dict[str, bytes]:
     """Return the extended attributes of an open file that its replacement must have as well."""
-    if not hasattr(os, "listxattr"):  # Linux alone has it
+    if not hasattr(os, "listxattr"):  # only Linux has it
         return {}
     try:
         names = os.listxattr(descriptor)
@@ -71,9 +71,9 @@ def read_attributes(descriptor: int) -> dict[str, bytes]:
 
 
 def set_attributes(descriptor: int, wanted: "Mapping[str, bytes]") -> None:
-    """Give an open new file these attributes, and drop an access control list that it inherited beyond them.
+    """Give an open new file these attributes, and drop an access control list that it inherited from its directory.
 
-    Raises OSError, which names the attribute, where one cannot be kept. A label is kept if that is permitted.
+    Raises OSError, which names the attribute, if one cannot be kept. A label is kept if that is permitted.
     """
     given = read_attributes(descriptor)
     if ACCESS_LIST in given and ACCESS_LIST not in wanted:

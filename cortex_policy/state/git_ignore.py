@@ -1,4 +1,4 @@
-"""What git must not take from a policy directory: what writers keep there for themselves."""
+"""The `.gitignore` of a policy directory: files that writers keep there and git must not track."""
 
 from contextlib import suppress
 from fnmatch import fnmatchcase
@@ -11,8 +11,8 @@ _TEXT = "".join(f"{name}\n" for name in (*IGNORED_NAMES, f"{TEMPORARY_PREFIX}*")
 
 
 def create_git_ignore(policy: int) -> None:
-    """Make the file in an open policy directory where there is none; one that exists is never changed."""
-    with suppress(OSError):  # FileExistsError: somebody else's words count. No other error is worth a write
+    """Create the file in an open policy directory; never change an existing one."""
+    with suppress(OSError):  # FileExistsError: the operator's file counts. Other errors must not stop a write
         atomic_create(policy, NAME, _TEXT)
 
 
@@ -24,7 +24,7 @@ def unignored_names(text: str) -> tuple[str, ...]:
 
 
 def _pattern(line: str) -> str:
-    """Return a line of git's as what it says of a name in this directory."""
+    """Return a line of a `.gitignore` as a pattern of names in this directory."""
     for end in ("/**", "/*", "/"):
         line = line.removesuffix(end)
     return line.removeprefix("**").removeprefix("/")

@@ -84,7 +84,7 @@ def may_hold_policy(directory: str) -> bool:
 def find_trust_problems(
     descriptor: int, status: os.stat_result, owners: "Container[int]", *, is_sticky_safe: bool = False
 ) -> list[tuple[str, str]]:
-    """Return why others than these owners may have written an open object, none where they cannot have.
+    """Return why others than these owners may have written an open object, none if they cannot have.
 
     The one check for grants, directories, settings, stamps, history, approvals, state and audit logs. `is_sticky_safe`
     is for a directory in which the sticky bit protects what is there already.
@@ -92,7 +92,7 @@ def find_trust_problems(
     uid = status.st_uid
     if uid in owners and not status.st_mode & _WRITABLE_BY_OTHERS and uid != overflow_uid():
         return []
-    from cortex_policy.state.permissions import explain_trust_problems  # noqa: PLC0415 - only where the mode is not the answer
+    from cortex_policy.state.permissions import explain_trust_problems  # noqa: PLC0415 - only if the mode is not the answer
 
     return explain_trust_problems(descriptor, status, owners, is_sticky_safe=is_sticky_safe)
 

@@ -36,27 +36,25 @@ _WRONG_KINDS = (errno.ENOTDIR, errno.ENXIO)
 
 
 def root_option(root: Root) -> str:
-    """Return what a command must be given to find this root, '' where it finds it by itself."""
+    """Return the option with which a command finds this root, '' if it needs none."""
     return f" --root {quoted(root.path)}" if root.named else ""
 
 
 def root_error(here: str, roots: list[str]) -> GrantError:
-    """Return the error for no root on the way up, or more than one."""
+    """Return the error for no root above the working directory, or more than one."""
     if roots:
         pins = " or ".join(f"`--root {quoted(root)}`" for root in roots[:MAX_SHOWN_ROOTS])
         hint = f"name one with {pins}, or with CORTEX_POLICY_ROOT; a check never chooses"
         return GrantError(ROOT_AMBIGUOUS, " and ".join(f"`{root}`" for root in roots), hint)
     hint = "make one there with `cortex-policy init`, or name the root with `--root DIR` or CORTEX_POLICY_ROOT"
-    if (
-        "PRE_COMMIT" in os.environ
-    ):  # its hooks run at the top of a repository, where no root is to be made beside others
+    if "PRE_COMMIT" in os.environ:  # its hooks run at the top of a repository, where no second root must be made
         words = " or ".join(f"`args: [--root, {_quote_yaml(root)}]`" for root in _roots_below(here) or ["DIR"])
         hint = f"name the root of the hook in .pre-commit-config.yaml: {words}"
     return GrantError(ROOT_NOT_FOUND, f"neither `{here}` nor a directory above it holds .cortex/policy", hint)
 
 
 def _quote_yaml(word: str) -> str:
-    """Return a word as a list of YAML takes it for itself: in double quotes where it holds more than a plain name."""
+    """Return a word for a list in YAML: in double quotes unless it is a plain name."""
     if word.isascii() and word.replace("/", "").replace("_", "").replace("-", "").replace(".", "").isalnum():
         return word
     from json import dumps  # noqa: PLC0415 - few names need it
@@ -65,7 +63,7 @@ def _quote_yaml(word: str) -> str:
 
 
 def _roots_below(here: str, depth: int = 3) -> list[str]:
-    """Return the first few roots at most `depth` directories down, relative to `here`: one of them may be meant."""
+    """Return the first few roots at most `depth` directories below `here`, relative to it: one of them may be meant."""
     found: list[str] = []
     for directory, below, _ in os.walk(here):
         name = os.path.relpath(directory, here)
@@ -81,19 +79,19 @@ def _roots_below(here: str, depth: int = 3) -> list[str]:
 def unsafe_grant_error(
     root: str, faults: list[str], doubts: Problems, stranger: int | None, path: str, kind: str, error: OSError | None
 ) -> GrantError:
-    """Return the error (grant_unsafe) for all that is wrong, with the one command that fixes what a command can.
+    """Return the error (grant_unsafe) for all faults, with one command that fixes those that a command can fix.
 
     `faults` are sentences, `doubts` the kind and the path of each. If the root belongs to a `stranger`, and nothing
-    else is wrong, it is enough to name it. A `path` is what is no `kind`, or has an error of its own.
+    else is wrong, it is enough to name it. A `path` is an object that is no `kind`, or that failed with `error`.
     """
     faults, commands, advice = list(faults), [], []
     if error is not None and error.errno not in (*_LINKS, *_WRONG_KINDS):
         faults.append(f"`{path}`: {os_error_text(error)}")
         advice += [OPEN_FILES_HINT] if error.errno in _DESCRIPTORS else []
     elif path:
-        fault, is_mended_by_a_copy = _wrong_kind(path, kind)
+        fault, is_fixed_by_copy = _wrong_kind(path, kind)
         faults.append(f"`{path}` {fault}")
-        if is_mended_by_a_copy and (command := copy_command(path)):
+        if is_fixed_by_copy and (command := copy_command(path)):
             commands.append(command)
         else:
             advice.append(_MOUNTED if _is_mounted_by_kubernetes(path) else f"put a real {kind} at `{path}`")
@@ -115,23 +113,23 @@ def _commands(doubts: Problems) -> "Iterator[str]":
 
 
 def _paths(doubts: Problems, kind: str) -> list[str]:
-    """Return what there is such a doubt about, each once."""
+    """Return the paths with a doubt of this kind, each once."""
     return list(dict.fromkeys(path for found, path in doubts if found == kind))
 
 
 def _hint_to_name_root(root: str, owner: int) -> str:
-    """Return the first half of a hint where it is enough to name the root: a checkout of somebody else, and no more."""
+    """Return the first half of a hint for a checkout of another user, where naming the root is enough."""
     name = f"`--root {quoted(root)}` or CORTEX_POLICY_ROOT"
     return f"if {user_label(owner)} may say what is allowed, name the root with {name}; else "
 
 
 def _is_mounted_by_kubernetes(path: str) -> bool:
-    """Whether a file is a link of a mounted ConfigMap or Secret, which nobody can replace by a file."""
+    """Whether a file is a link of a mounted ConfigMap or Secret, which cannot be replaced by a file."""
     return os.path.islink(path) and os.readlink(path).startswith("..data/")
 
 
 def _wrong_kind(path: str, kind: str) -> tuple[str, bool]:
-    """Say what is wrong with the object at a path, and whether a copy fixes it. It is refused already."""
+    """Say what is wrong with the object at a path, and whether a copy fixes it. The object is refused already."""
     if kind == "directory":
         return "is a link, or not a directory", False
     if os.path.islink(path):
@@ -142,7 +140,7 @@ def _wrong_kind(path: str, kind: str) -> tuple[str, bool]:
 
 
 def add_context(error: GrantError, root: Root, file: str, data: bytes | None) -> GrantError:
-    """Return the error with the root and, if it was found, the file and the hash of what was read of it."""
+    """Add the root to an error and, if the grant was found, its file and the hash of its bytes; return the error."""
     error.root = root.path
     if error.reason is GRANT_NOT_FOUND:
         return error

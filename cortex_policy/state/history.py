@@ -1,7 +1,7 @@
 """The last writes of a root, one file each, so that they can be undone.
 
-An entry is `pending.json` until the stamp has its version, and gets a name of its own then: one that has a name never
-lies. Names count up in the order of the writes, since a clock goes back, and a version may too where git moves a stamp.
+An entry is `pending.json` until the stamp has its version; then it gets its final name, so that a named entry is always
+true. Names count up in the order of the writes, since a clock may go back, and so may a version if git moves a stamp.
 """
 
 import os
@@ -31,14 +31,14 @@ PENDING, IGNORED, NAME = "pending.json", ".gitignore", "history"
 _NAME = re.compile(r"([0-9]{8,18})-v([0-9]{1,16})\.json")
 _OURS = (PENDING, IGNORED)
 DAY = 86_400
-MAX_BYTES = 96 << 20  # of all entries that are read, the last first
+MAX_BYTES = 96 << 20  # of all entries that are read, the newest first
 
 
 class HistoryLimits(Value):
     """How much of the past is kept: the number of writes (0 turns the history off), and their age in days.
 
-    A hundred is a season of a busy root, and some hundred KiB of usual grants. After three months version control knows
-    better, and texts that were replaced should not lie about for ever.
+    A hundred writes are about three months of a busy root, and some hundred KiB. Older texts are in version control,
+    and should not be kept here for ever.
     """
 
     entries: int = 100
@@ -65,7 +65,7 @@ class History:
         return self._limits.entries > 0
 
     def begin(self, entry: HistoryEntry) -> None:
-        """Record the write that is about to happen; raise NotDoneError if that fails, as it could not be undone."""
+        """Record the write that is about to happen; raise NotDoneError if that fails, since it could not be undone."""
         if not self.is_on:
             return
         policy = self._lock.policy
@@ -85,7 +85,7 @@ class History:
             ) from None
 
     def pending(self) -> HistoryEntry | None:
-        """Return the entry of a write that was begun, None where there is none that can be read."""
+        """Return the entry of an unfinished write, None if there is none or it cannot be read."""
         with suppress(FileNotFoundError, GrantError), self._lock.below(NAME) as directory:
             return _read_or_none(directory, PENDING)
         return None
@@ -93,13 +93,13 @@ class History:
     def settle_pending(self, stamp: "Stamp | None") -> None:
         """Name the entry of a write that the stamp knows; drop one of a write that was not made.
 
-        Where the disk refuses, the next writer does it.
+        If the disk fails, the next writer does it.
         """
-        self._lock.check()  # else it may be another writer's
+        self._lock.check()  # without it the entry may be another writer's
         with suppress(OSError), self._lock.below(NAME) as directory:
             try:
                 entry = _read_or_none(directory, PENDING)
-            except GrantError:  # a link, or no file at all: the next write reports it
+            except GrantError:  # a link, or not a file: the next write reports it
                 return
             known = committed_entry(entry, stamp) if entry is not None and stamp is not None else None
             if known is None:
@@ -137,21 +137,21 @@ class History:
 
 
 def committed_entry(entry: HistoryEntry, stamp: "Stamp") -> HistoryEntry | None:
-    """Return an entry, as far as its write is the last one that a stamp knows; None where it is not.
+    """Return the part of an entry that the stamp has as its last write, None if there is no such part.
 
-    A hand that edits what an interrupted rename has made leaves half of it to us.
+    After an interrupted rename and a hand edit, only half of the entry may be left.
     """
     changes = tuple(one for one in entry.changes if stamp.grants.get(one.id) == one.new)
     if entry.version != stamp.version or not (changes or entry.has_unknown_previous):
         return None
     if changes == entry.changes:
         return entry
-    verdict = "widened" if any(one.new is not None for one in changes) else "narrowed"  # it is no rename any more
+    verdict = "widened" if any(one.new is not None for one in changes) else "narrowed"  # half of a rename is no rename
     return HistoryEntry(entry.version, entry.written_at, entry.author, entry.command, verdict, "", changes)
 
 
 def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | CorruptEntry]":
-    """Yield what was written, the last first, and what is no entry; take no lock."""
+    """Yield the entries, the newest first, and files that are no entry; take no lock."""
     with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(root), NAME) as directory:
         known = _committed_pending(directory, stamp)
         if known is not None:
@@ -162,11 +162,11 @@ def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | 
             with suppress(FileNotFoundError):  # pruned since it was listed
                 left -= os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False).st_size
                 if left < 0:
-                    more = f"neither it nor what is older is read: the history is larger than {MAX_BYTES >> 20} MiB"
+                    more = f"it and older entries are not read: the history is larger than {MAX_BYTES >> 20} MiB"
                     yield CorruptEntry(f"{directory.path}/{name}", more)
                     break
                 found = _read_or_report(directory, name)
-                if found != known:  # it got its name since
+                if found != known:  # it got its name in between
                     yield found
         ours = {*(name for _, name in numbered), *_OURS}
         for name in sorted(set(os.listdir(directory.descriptor)) - ours):
@@ -175,7 +175,7 @@ def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | 
 
 
 def _committed_pending(directory: PolicyDirectory, stamp: "Stamp | None") -> HistoryEntry | None:
-    """Return the entry of a write that was made, and whose writer did not come to give it its name."""
+    """Return the entry of a completed write whose writer was killed before it named the entry."""
     with suppress(FileNotFoundError):
         pending = _read_or_report(directory, PENDING)
         if isinstance(pending, HistoryEntry) and stamp is not None:
@@ -184,7 +184,7 @@ def _committed_pending(directory: PolicyDirectory, stamp: "Stamp | None") -> His
 
 
 def unsafe_history_error(root: Root) -> GrantError | None:
-    """Return the error for a history that others can write to: what they put there would come back as a grant."""
+    """Return the error for a history that others can write to: `undo` would make their bytes a grant."""
     trust = TrustCheck(root)
     top = f"{root.path.rstrip('/')}/.cortex/policy/{NAME}"
     try:
@@ -198,7 +198,7 @@ def unsafe_history_error(root: Root) -> GrantError | None:
 
 
 def is_owned_by_caller(root: Root) -> bool:
-    """Whether the history belongs to the caller, so that nobody else but root could have written it."""
+    """Whether the history belongs to the caller, so that only the caller and root could have written it."""
     with PolicyDirectory(TrustCheck(root), NAME) as directory:
         return os.fstat(directory.descriptor).st_uid == os.geteuid()
 
@@ -214,7 +214,7 @@ def _read_or_report(directory: PolicyDirectory, name: str) -> "HistoryEntry | Co
 
 
 def _read_or_none(directory: PolicyDirectory, name: str) -> HistoryEntry | None:
-    """Return an entry, None for what is none; raise GrantError for a link, or no file of its own."""
+    """Return an entry, None for a malformed one; raise GrantError for a link, or a file that is not private."""
     try:
         return history_entry.decode_entry(directory.read(name, history_entry.MAX_ENTRY_BYTES + 1))
     except MalformedError:

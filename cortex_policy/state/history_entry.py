@@ -1,4 +1,4 @@
-"""What the history keeps of one write: who made it, what it meant, and the bytes that it replaced."""
+"""The history entry of one write: its author, its meaning, and the bytes that it replaced."""
 
 import json
 import re
@@ -17,7 +17,7 @@ FORMAT = 1
 MAX_ENTRY_BYTES = 1 << 23  # a grant of a mebibyte, each of its characters escaped
 MODES = 0o775  # more is never recorded
 MAX_GRANTS = 1000  # grants that one entry names
-MAX_WIDENED_LENGTH = 500  # characters of what widened
+MAX_WIDENED_LENGTH = 500  # characters of the text of what widened
 _COMMAND = re.compile(r"[a-z][a-z -]{0,31}")
 _WRITTEN_AT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 _VERDICTS = (None, "same", "narrowed", "widened", "both")
@@ -26,7 +26,7 @@ _VERDICTS = (None, "same", "narrowed", "widened", "both")
 class GrantChange(Value):
     """One grant of a write: its digests before and after, None for absent, and the bytes and mode of before.
 
-    Without bytes it was absent, or what it was is not known to the history.
+    Without bytes, the grant was absent before, or its bytes are unknown.
     """
 
     id: str
@@ -37,26 +37,26 @@ class GrantChange(Value):
 
     @property
     def is_known(self) -> bool:
-        """Whether it can be brought back to what it was."""
+        """Whether the grant can be restored."""
         return self.old is None or self.data is not None
 
 
 class Author(Value):
-    """Who made a write; the name behind `sudo` is what the environment said."""
+    """Who made a write; `sudo_user` is taken from the environment."""
 
     user: str
     uid: int
     sudo_user: str | None = None
 
     def __str__(self) -> str:
-        """Name them in a word or three."""
+        """Return the user, with the one behind `sudo`."""
         return f"{self.sudo_user} as {self.user}" if self.sudo_user else self.user
 
 
 class HistoryEntry(Value):
-    """One write: the version that it led to, when, by whom, by which command, and what it meant.
+    """One write: its version, time, author, command and meaning.
 
-    Blind is one that stamped grants which nobody had stamped before: what they had been is not known.
+    `has_unknown_previous` is for a write that stamped grants which had no stamp before: their old bytes are unknown.
     """
 
     version: int
@@ -108,10 +108,10 @@ def decode_entry(data: bytes) -> HistoryEntry:
     """Decode an entry; raise MalformedError with the cause for what no `encode` wrote."""
     document = decode_json(data, MAX_ENTRY_BYTES)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise MalformedError("it is no entry of a format that this program knows")
+        raise MalformedError("its format is unknown to this program")
     version, grants, words = whole_number(document.get("version")), document.get("grants"), _decode_words(document)
     if version is None or version not in VERSIONS or not isinstance(grants, list) or words is None:
-        raise MalformedError("it is not as it was written")
+        raise MalformedError("a member is missing or malformed")
     if len(grants) > MAX_GRANTS:
         raise MalformedError("it names more grants than one write has")
     changes = tuple(map(_decode_change, grants))
@@ -136,10 +136,10 @@ def _decode_words(document: "dict[str, Any]") -> tuple[str, Author, str, str | N
 
 def _decode_change(member: object) -> GrantChange:
     if not isinstance(member, dict) or not isinstance(grant_id := member.get("id"), str) or not is_grant_id(grant_id):
-        raise MalformedError("it names what can be no grant")
+        raise MalformedError("it names an id that no grant can have")
     old, new, mode, data = member.get("old"), member.get("new"), member.get("mode", 0o644), _decode_bytes(member)
     if not _is_digest_or_none(old) or not _is_digest_or_none(new) or not isinstance(mode, int) or mode & ~MODES:
-        raise MalformedError(f"what it says of `{grant_id}` is not as it was written")
+        raise MalformedError(f"its members of `{grant_id}` are malformed")
     if data is not None and grant_digest(data) != old:  # INVARIANT: an entry never brings back other bytes
         raise MalformedError(f"the bytes of `{grant_id}` do not belong to their digest")
     return GrantChange(grant_id, old, new, data, mode)
@@ -152,7 +152,7 @@ def _decode_bytes(member: "dict[str, Any]") -> bytes | None:
     try:
         return b64decode(packed, validate=True) if isinstance(packed, str) else None
     except ValueError:
-        raise MalformedError("its bytes are not as they were written") from None
+        raise MalformedError("its bytes are malformed") from None
 
 
 def _is_digest_or_none(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Budgets in files shared by all processes: one file per tool and action, opened, locked and asked at each call."""
+"""Budgets in files shared by all processes: one file per tool and action, opened, locked and read at each call."""
 
 import os
 import sys
@@ -62,7 +62,7 @@ def open_state_directory(name: str, parent: int | None, shown: str) -> int:
 
 
 class Ledger:
-    """The budgets of one root; opens what it needs at each call and keeps nothing."""
+    """The budgets of one root; opens its files at each call and keeps none open."""
 
     root_identity: tuple[int, int]
 
@@ -76,11 +76,11 @@ class Ledger:
         return self._state_dir
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
-        """Take `cost` hits if they fit into `limit` a minute; raise StateError where that cannot be known."""
+        """Take `cost` hits if they fit into `limit` a minute; raise StateError if that cannot be known."""
         return self._decide(tool, action, limit, cost, consume=True)
 
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
-        """Say what `take` would; consume nothing."""
+        """Return what `take` would; consume nothing."""
         return self._decide(tool, action, limit, cost, consume=False)
 
     def _decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
@@ -124,9 +124,9 @@ class Ledger:
         counted, held = min(limit, MAX_LIMIT), descriptor
         try:
             ring = Ring(descriptor, key.identity)
-            # INVARIANT: what is not rebuilt holds more than the limit, so that nothing is taken
+            # INVARIANT: a ring that is not rebuilt holds more than the limit, so that nothing is taken
             if consume and ring.is_too_small(counted) and _can_rebuild(ring, counted):
-                from cortex_policy.state.ledger_maintenance import rebuild_budget  # noqa: PLC0415 - only where a limit was edited
+                from cortex_policy.state.ledger_maintenance import rebuild_budget  # noqa: PLC0415 - only if a limit was edited
 
                 held = rebuild_budget(directory, key, ring, counted, rings.now_ticks())
                 ring = Ring(held, key.identity)
@@ -149,14 +149,14 @@ class Ledger:
             ring.add(cost, now)
             wait = ring.wait_ticks(counted, 1, now)  # until one more fits
         used = ring.used(counted, now)
-        if consumed and consumed == used:  # its window was empty: so may be others
+        if consumed and consumed == used:  # its window was empty: others may be, too
             _sweep_if_due(directory, now)
         seconds = (wait << rings.TICK_BITS) / 1e9
         return Budget(limit, used, max(0, limit - used), seconds, consumed, closed=now < ring.closed)
 
 
 def _can_rebuild(ring: Ring, limit: int) -> bool:
-    """Whether a file is replaced by one for another limit; not where that would copy more slots than any file has."""
+    """Whether a file can be replaced by one for another limit, without copying more slots than a file may have."""
     return ring.used(limit, rings.now_ticks()) // rings.hits_per_slot(limit) <= rings.EXACT_LIMIT
 
 
@@ -167,7 +167,7 @@ def _sweep_if_due(directory: int, now: int) -> None:
 
             remove_idle_budgets(directory, now)
     except OSError:
-        return  # the hit is taken, and is answered so
+        return  # the hit is taken and must be answered
 
 
 def _is_sweep_due(directory: int, now: int) -> bool:

@@ -25,17 +25,17 @@ def unusable_error(error: OSError, shown: str) -> StateError:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return state_error(os_error_text(error), OPEN_FILES_HINT)
     named = error.filename if isinstance(error.filename, str) else ""
-    if named.startswith(("/proc/sys/", "/proc/self/")):  # which boot this is, and what is mounted
+    if named.startswith(("/proc/sys/", "/proc/self/")):  # the id of this boot, and the mounts
         return state_error(f"`{named}`: {os_error_text(error)}", "mount /proc here")
     return state_error(f"`{shown}`: {os_error_text(error)}", _ELSEWHERE)
 
 
 def wrong_kind_error(error: OSError, shown: str = "", parent: int | None = None) -> Exception:
-    """Return what to raise for what is no directory of state, where it is shown, or no file of it."""
+    """Return the error for a wrong kind of object: a directory of state if `shown`, else one of its files."""
     if shown and error.errno in (*_WRONG_KINDS, errno.EACCES):
         try:
             status = os.stat(shown if parent is None else os.path.basename(shown), dir_fd=parent, follow_symlinks=False)
-        except OSError:  # it lies where nobody may look, or is gone
+        except OSError:  # it cannot be examined, or is gone
             return error
         if status.st_uid != os.geteuid():
             return _foreign_owner_error(shown, status.st_uid)
@@ -65,7 +65,7 @@ def _foreign_owner_error(shown: str, owner: int) -> StateError:
 
 def make_state_directory(name: str, parent: int | None, shown: str) -> None:
     """Make a directory of state unless another process just did."""
-    if parent is not None:  # before there is anything below it, so that one who is killed here skips nothing
+    if parent is not None:  # before there is anything below it, so that a kill here skips no check
         require_local_file_system(parent, shown)
         _remove_other_boots(parent, name)
     try:
@@ -75,16 +75,16 @@ def make_state_directory(name: str, parent: int | None, shown: str) -> None:
 
 
 def require_local_file_system(descriptor: int, shown: str) -> None:
-    """Raise StateError where a directory does not lie on a local file system: `flock` excludes nobody elsewhere."""
+    """Raise StateError if a directory is not on a local file system: `flock` may not exclude others there."""
     if sys.platform != "linux":
         return
     kind = _file_system_of(os.readlink(f"/proc/self/fd/{descriptor}"))
     if kind not in _LOCAL:
-        raise state_error(f"`{shown}` lies on `{kind}`, which is not known to be local", "name a local directory")
+        raise state_error(f"`{shown}` is on `{kind}`, which is not known to be local", "name a local directory")
 
 
 def is_local(path: str) -> bool:
-    """Whether a directory is known to lie on a local file system, of which this kernel sees each change."""
+    """Whether a directory is known to be on a local file system, whose changes this kernel sees."""
     return sys.platform == "linux" and _file_system_of(path) in _LOCAL
 
 
@@ -94,9 +94,9 @@ def _file_system_of(path: str) -> str:
 
 
 def find_file_system(path: bytes, mounts: bytes) -> str:
-    """Return the type of the file system that a path lies on, by the longest mount point above it."""
+    """Return the type of the file system of a path, by the longest mount point above it."""
     best, kind = -1, b""
-    for line in mounts.split(b"\n")[:-1]:  # a name may hold what else ends a line elsewhere
+    for line in mounts.split(b"\n")[:-1]:  # a name may hold other characters that end a line elsewhere
         fields, _, rest = line.partition(b" - ")
         point = fields.split(b" ")[4]
         for code, character in _ESCAPES:
@@ -108,7 +108,7 @@ def find_file_system(path: bytes, mounts: bytes) -> str:
 
 
 def _remove_other_boots(parent: int, name: str) -> None:
-    """Remove the directories of earlier boots: beside one of this boot, their names begin with another mark."""
+    """Remove the directories of earlier boots: their names begin with another mark."""
     for other in os.listdir(parent):
         is_ours = len(other) == len(name) and set(other) <= set("0123456789abcdef")
         if is_ours and other[:BOOT_PREFIX] != name[:BOOT_PREFIX]:
@@ -116,11 +116,11 @@ def _remove_other_boots(parent: int, name: str) -> None:
 
 
 def _remove_directory(parent: int, name: str) -> None:
-    from shutil import rmtree  # noqa: PLC0415 - only where there was another boot
+    from shutil import rmtree  # noqa: PLC0415 - only if there was another boot
 
     try:
         status = os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:
         return  # another process was here
     if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
-        rmtree(name, ignore_errors=True, dir_fd=parent)  # what stays is in nobody's way
+        rmtree(name, ignore_errors=True, dir_fd=parent)  # what remains does no harm

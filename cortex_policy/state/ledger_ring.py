@@ -1,4 +1,4 @@
-"""One budget on disk: an exact ring of hits in a file, how it is named, sealed and locked."""
+"""One budget on disk: an exact ring of hits in a file, with its name, seal and lock."""
 
 import os
 import sys
@@ -17,11 +17,11 @@ from cortex_policy.state import (
 TICK_BITS = 12  # a tick is 4,096 ns
 # INVARIANT: rounded so that a hit frees a few microseconds late, never early
 WINDOW_TICKS = -(-60_000_000_000 // (1 << TICK_BITS)) + 1
-EXACT_LIMIT = 1_000_000  # above, a slot is for several hits: never over, at most 0.1 % under
+EXACT_LIMIT = 1_000_000  # above, a slot is for several hits: never over the limit, at most 0.1 % under
 COARSE_SLOTS = 1024
 PRIME = 65521
-MAGIC, LAYOUT = 0x43504C, 3  # LAYOUT goes up with every change of what is written here
-MAGIC_TAG = 4099  # the first word is sealed with the same in all files: a flipped bit is no other layout
+MAGIC, LAYOUT = 0x43504C, 3  # LAYOUT goes up with every change of the format
+MAGIC_TAG = 4099  # seals the first word in all files alike: a flipped bit does not look like another layout
 WORD, HEADER = 8, 64
 AT_MAGIC, AT_IDENTITY, AT_BITS, AT_GRAIN, AT_CLOSED, AT_CLOCK, AT_KEPT, AT_HEAD = range(8)
 # no sealed word leaves 0 when divided by PRIME. As the head they say: look at the file's name again; it is broken
@@ -30,7 +30,7 @@ NOTHING = PRIME  # what AT_KEPT holds unless the file is being removed
 MAX_BITS = 30
 MAX_HEAD = 1 << 46  # twice as much is the largest value that a word can hold
 SWEEP_MARKER = ".swept"  # its bytes are the tick of the last sweep
-MAX_TRIES = 100  # of opening a file that others keep replacing
+MAX_TRIES = 100  # to open a file that others keep replacing
 OPEN_STATE_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -69,17 +69,17 @@ class BudgetFileKey:
         self.tag = seal_tag(self.identity)
 
     def seal(self, value: int) -> int:
-        """Return the word that stores a value; any flipped bit of it shows."""
+        """Return the word that stores a value; any flipped bit of it is detected."""
         return value * PRIME + self.tag
 
 
 def seal_tag(identity: int) -> int:
-    """Return what the words of a file are sealed with."""
+    """Return the number that seals the words of a file."""
     return 1 + identity % (PRIME - 1)
 
 
 class Ring:
-    """One open and locked file: its header, and the rule read from its slots."""
+    """One open and locked file: its header, and its budget by the slots."""
 
     bits: int
     clock: int
@@ -106,7 +106,7 @@ class Ring:
         if self.bits > MAX_BITS or not self.hits_per_slot or os.fstat(descriptor).st_size != size:
             raise DamagedFileError
         self.head = self.unseal(header[AT_KEPT if header[AT_HEAD] == GONE else AT_HEAD])
-        if header[AT_KEPT] != NOTHING:  # a process died while it removed this file
+        if header[AT_KEPT] != NOTHING:  # a process was killed while it removed this file
             self.unseal(header[AT_KEPT])
             self._store(AT_HEAD, self.head)
             self._write(NOTHING.to_bytes(WORD, sys.byteorder), WORD * AT_KEPT)
@@ -136,7 +136,7 @@ class Ring:
         """Return how long until `cost` more hits fit into `limit`: one read, however large the limit is."""
         if now < self.closed:
             return self.closed - now
-        if self.is_too_small(limit):  # asked with another limit than the file was made for: count instead
+        if self.is_too_small(limit):  # for a larger limit than the file was made for: count instead
             return 0 if self.used(limit, now) + cost <= limit else WINDOW_TICKS
         hit = self.head - limit + cost - 1
         taken = self.slot(hit) if hit >= 0 else 0
@@ -144,7 +144,7 @@ class Ring:
         return max(0, taken + WINDOW_TICKS - now) if taken else 0
 
     def add(self, cost: int, now: int) -> None:
-        """Store the hits, then the head: a torn one lies beyond the head and is never looked at."""
+        """Store the hits, then the head: an incomplete write is beyond the head and never read."""
         word = (now * PRIME + self.tag).to_bytes(WORD, sys.byteorder)
         first, last = self.head // self.hits_per_slot, (self.head + cost - 1) // self.hits_per_slot
         size = 1 << self.bits
@@ -159,7 +159,7 @@ class Ring:
         self._store(AT_HEAD, self.head)
 
     def mark_removed(self) -> None:
-        """Mark the file, under the lock, as removed for all who have it open."""
+        """Mark the file, under the lock, as removed for all processes that have it open."""
         self._store(AT_KEPT, self.head)  # first, so that a crash here loses no hit
         self._write(GONE.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
 
@@ -178,7 +178,7 @@ class Ring:
         return self.head - low
 
     def is_idle(self, now: int) -> bool:
-        """Whether nothing in it counts any more, which only a process with the same clock can know."""
+        """Whether it holds no live hit; only a process with the same clock can know."""
         newest = self.slot(self.head - 1) if self.head else 0
         return self.clock == time_namespace() and now >= self.closed and newest + WINDOW_TICKS <= now
 

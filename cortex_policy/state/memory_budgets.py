@@ -1,4 +1,4 @@
-"""Budgets inside one process, for a service that wants no file: the same questions, exact in the same way."""
+"""Budgets inside one process, for a service that wants no files: the same methods, just as exact."""
 
 import os
 from _thread import allocate_lock
@@ -10,14 +10,14 @@ from cortex_policy.core.plain_values import validated_budget_call
 from cortex_policy.state import CLOCK
 from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS, budget_key
 
-MAX_HITS = 1 << 24  # of one key in a minute; a caller names the cost, and each hit takes memory
+MAX_HITS = 1 << 24  # of one key in a minute: each hit takes memory
 _MIN_SLOTS = 16  # slots of a new ring
 _NEVER = -(1 << 62)  # the tick of a slot that no hit has taken yet
 _alive: "WeakSet[MemoryBudgets]" = WeakSet()
 
 
 class _Ring:
-    """The ticks of the last hits of one key; as long as its busiest window needed, whatever the limit is."""
+    """The ticks of the last hits of one key; its size fits the busiest window so far, not the limit."""
 
     __slots__ = ("good_until", "head", "lock", "mask", "ticks")
 
@@ -26,19 +26,19 @@ class _Ring:
         self.mask = _MIN_SLOTS - 1
         self.head = 0
         self.lock = allocate_lock()
-        self.good_until = good_until  # the next sweep; 0 once it was swept, for those who still hold it
+        self.good_until = good_until  # the next sweep; 0 after it was swept, for threads that still hold it
 
     def make_room(self, cost: int, horizon: int) -> None:
-        """Grow until `cost` hits overwrite none that still counts; raise StateError where that is too much memory.
+        """Grow until `cost` hits overwrite none that still counts; raise StateError if that is too much memory.
 
         Call with the lock held.
         """
-        # INVARIANT: a slot is overwritten only when its hit has left the window, so that any limit can be asked next
+        # INVARIANT: a slot is overwritten only after its hit has left the window, since the next limit may be any
         size = len(self.ticks)
         while cost > size or self.ticks[(self.head + cost - 1) & self.mask] > horizon:
             if max(size, cost) >= MAX_HITS:
                 why = f"budgets in memory hold at most {MAX_HITS:,} hits of a minute"
-                raise StateError(STATE_UNAVAILABLE, why, "count in files: name no `budgets`")
+                raise StateError(STATE_UNAVAILABLE, why, "count in files: pass no `budgets`")
             start = self.head & self.mask
             self.ticks = [_NEVER] * size + self.ticks[start:] + self.ticks[:start]
             self.head = size = 2 * size
@@ -57,7 +57,7 @@ class _Ring:
 
     def wait_ticks(self, limit: int, cost: int, now: int) -> int:
         """Return how long until `cost` more hits fit into `limit`."""
-        if limit - cost >= len(self.ticks):  # the hit to look at has left the ring, and so its window
+        if limit - cost >= len(self.ticks):  # the hit in question has left the ring, and so its window
             return 0
         return max(0, self.ticks[(self.head + cost - 1 - limit) & self.mask] + WINDOW_TICKS - now)
 
@@ -69,20 +69,20 @@ class _Ring:
 
 
 class MemoryBudgets:
-    """The budgets of one process, asked from any number of threads, never from a signal handler; gone when it ends.
+    """The budgets of one process, for any number of threads but no signal handler; they end with the process.
 
-    They count, and see no emergency stop: `enforce(..., budgets=...)` does.
+    They only count and check no emergency stop: `enforce(..., budgets=...)` does.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing used."""
+        """Begin with unused budgets."""
         self._rings: dict[str, _Ring] = {}  # by `budget_key`
         self._lock = allocate_lock()
         self._sweep_at = 0
         _alive.add(self)
 
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
-        """Take `cost` hits if they fit into `limit` a minute, and say so."""
+        """Take `cost` hits if they fit into `limit` a minute; return whether they did."""
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int):
             tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
         ring = self._rings.get(f"{tool}:{action}")  # `budget_key`: to call it here costs 5 %
@@ -101,14 +101,14 @@ class MemoryBudgets:
         return self.take(tool, action, limit, cost).consumed == cost
 
     def take(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
-        """Take `cost` hits if they fit into `limit` a minute; say what that leaves.
+        """Take `cost` hits if they fit into `limit` a minute; return the budget.
 
-        Raises StateError where a minute would hold more hits than fit into memory.
+        Raises StateError if a minute would hold more hits than fit into memory.
         """
         return self._decide(tool, action, limit, cost, consume=True)
 
     def peek(self, tool: str, action: str, limit: int, cost: int = 1) -> Budget:
-        """Say what `take` would; consume nothing."""
+        """Return what `take` would; consume nothing."""
         return self._decide(tool, action, limit, cost, consume=False)
 
     def _decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
@@ -133,13 +133,13 @@ class MemoryBudgets:
         return Budget(limit, used, max(0, limit - used), (wait << TICK_BITS) / 1e9, consumed)
 
     def renew_locks(self) -> None:
-        """Replace the locks after a fork: a thread that held one is not there to open it."""
+        """Replace the locks after a fork: a thread that held one does not exist in the child."""
         self._lock = allocate_lock()
         for ring in self._rings.values():
             ring.lock = allocate_lock()
 
     def _sweep(self) -> None:
-        """Once a window, drop the rings in which nothing counts any more."""
+        """Once a window, drop the rings without hits in the window."""
         now = _now()
         self._sweep_at = now + WINDOW_TICKS
         for key, ring in list(self._rings.items()):

@@ -1,4 +1,4 @@
-"""Why a way cannot be followed, or nothing is found on it; loaded where one fails, or leaves the device of the root."""
+"""Why a path cannot be resolved; loaded only if one fails, or leaves the device of the root."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from cortex_policy.state import OPEN_FILES_HINT, state_error
 
 
 def failure_reason(error: OSError) -> str:
-    """Say why a path cannot be followed; raise StateError where this process has run out of something."""
+    """Return why a path cannot be followed; raise StateError if this process has run out of something."""
     why = os_error_text(error)
     if error.errno in (EMFILE, ENFILE, ENOMEM):
         hint = OPEN_FILES_HINT if error.errno != ENOMEM else ""
@@ -25,14 +25,14 @@ def is_name_too_long(error: OSError) -> bool:
 def proc_link_problem(link: str, device: int) -> str:
     """Say that a link is one of a proc file system, wherever that is mounted, or that nobody can tell; '' for others.
 
-    The kernel follows some of these by itself, whatever their text says.
+    The kernel follows some links in /proc itself, whatever their text says.
     """
     if sys.platform != "linux":
         return ""
     try:
         return f"`{link}` is a link inside /proc" if _is_proc(device) else ""
     except OSError:
-        return "it is unknown whether a link on its way is one of a process: mount /proc"
+        return "it is unknown whether a link in it is a link of a process: mount /proc"
 
 
 def _is_proc(device: int) -> bool:

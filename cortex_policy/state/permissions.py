@@ -1,4 +1,4 @@
-"""Who may have written an object, if its mode and owner alone do not say."""
+"""Who may have written an object, if its mode and owner alone do not show it."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
-OWNER, UNKNOWN, WRITERS = "owner", "unknown", "writers"  # what is wrong, and so what cures it
+OWNER, UNKNOWN, WRITERS = "owner", "unknown", "writers"  # the kind of problem, which decides the fix
 WHOLE_RANGE = ["0", "0", "4294967295"]
 NAMESPACE_HINT = "ask outside of this user namespace, or map its owner into it"
 _ACL = "system.posix_acl_access"
@@ -26,20 +26,22 @@ def explain_trust_problems(
 ) -> list[tuple[str, str]]:
     """Return each doubt about an object, open or by its path; see `grants.find_trust_problems`, which asks this.
 
-    A doubt is its kind and a sentence.
+    `grants.find_trust_problems` calls this.
     """
     found: list[tuple[str, str]] = []
     if not is_owner_known(status.st_uid):
         found.append((UNKNOWN, "has an owner that this user namespace cannot distinguish from others"))
     elif status.st_uid not in owners:
         found.append((OWNER, f"belongs to user {status.st_uid}"))
-    if not (is_sticky_safe and status.st_mode & stat.S_ISVTX):  # there others add names, and touch none of theirs
+    if not (
+        is_sticky_safe and status.st_mode & stat.S_ISVTX
+    ):  # others can add names there, but not change those of the owner
         found += [(WRITERS, sentence) for sentence in _other_writers(target, status, owners)]
     return found
 
 
 def is_owner_known(uid: int) -> bool:
-    """Whether an owner is the user of that number: not where a user namespace shows many users under it."""
+    """Whether a user id is one user: in a user namespace one id may stand for many."""
     if uid != overflow_uid():
         return True
     try:
@@ -50,9 +52,9 @@ def is_owner_known(uid: int) -> bool:
 
 
 def is_private_group(gid: int, owner: int) -> bool:
-    """Whether a group is the owner's own, by its number, or 0 where the caller's is 0: such a one may write.
+    """Whether a group is the owner's own, by its number, or 0 if the caller's is 0: such a group may write.
 
-    A user namespace may show a group that many share under the number of a user: the numbers outside must agree, too.
+    A user namespace may show a shared group under the number of a user, so the numbers outside must be equal, too.
     """
     if gid == 0 == os.getegid():
         owner = 0
@@ -63,7 +65,7 @@ def is_private_group(gid: int, owner: int) -> bool:
 
 
 def _outer_id(number: int, name: str) -> int | None:
-    """Return the number that a user or group has outside of this user namespace, None where nobody knows."""
+    """Return the number that a user or group has outside of this user namespace, None if nobody knows."""
     try:
         with open(f"/proc/self/{name}", "rb") as lines:
             for line in lines:
@@ -76,7 +78,7 @@ def _outer_id(number: int, name: str) -> int | None:
 
 
 def group_may_write(target: int | str, status: os.stat_result) -> bool:
-    """Whether an object's group may write it, by its mode and ACL; raise OSError or ValueError if nobody knows."""
+    """Whether an object's group may write it, by its mode and ACL; raise OSError or ValueError if that is unknown."""
     if not status.st_mode & stat.S_IWGRP:
         return False
     entries = _acl_entries(read_acl(target))
@@ -84,7 +86,7 @@ def group_may_write(target: int | str, status: os.stat_result) -> bool:
 
 
 def read_acl(target: int | str) -> bytes:
-    """Return the POSIX ACL of an open object or a name as the kernel gives it, b'' where there is none."""
+    """Return the POSIX ACL of an open object or a name as the kernel gives it, b'' if there is none."""
     if sys.platform != "linux":
         return b""
     try:
@@ -120,7 +122,7 @@ def _named_writers(entries: dict[int, list[int]], status: os.stat_result, owners
 
 
 def _acl_entries(data: bytes) -> dict[int, list[int]]:
-    """Return, by tag, the users and groups of the entries that allow to write; raise ValueError for no ACL of ours."""
+    """Return, by tag, the users and groups that an ACL allows to write; raise ValueError for an unknown version."""
     found: dict[int, list[int]] = {}
     if data and (int.from_bytes(data[:4], "little") != _ACL_VERSION or len(data) % _ACL_ENTRY != 4):  # noqa: PLR2004 - the header's size
         message = "unknown version"

@@ -1,4 +1,4 @@
-"""The roots above the working directory, where there may be several: a worktree inside its repository, for one."""
+"""Find roots above the working directory, if there may be several: as for a worktree inside its repository."""
 
 import os
 
@@ -10,14 +10,14 @@ from cortex_policy.state.grants import find_root, roots_above
 def find_inner_and_outer_roots(named: str | None = None) -> tuple[Root, list[str]]:
     """Find the root for what looks, proves or writes: of several the inner one. Return those above it, too.
 
-    It counts as named where there are several: a check that is typed here must name it.
+    If there are several it counts as named: a check in this directory must name it.
     """
     roots = find_all_roots(named)
     return roots[0], [root.path for root in roots[1:]]
 
 
 def find_all_roots(named: str | None = None) -> list[Root]:
-    """Find the root that is named, or every one on the way up, the inner first; raise GrantError as `find_root`."""
+    """Find the named root, or all roots above the working directory, the innermost first; raise GrantError."""
     try:
         return [find_root(named)]
     except GrantError as error:
@@ -27,7 +27,7 @@ def find_all_roots(named: str | None = None) -> list[Root]:
 
 
 def raise_if_ambiguous(named: str | None) -> None:
-    """Raise GrantError (root_ambiguous) where several roots are above and none is named; none at all is no error."""
+    """Raise GrantError (root_ambiguous) if several roots are above and none is named; no root is no error."""
     try:
         if named is None:
             find_root()

@@ -1,4 +1,4 @@
-"""Directories for a writer who may be root in the tree of another user: no link that this user made is followed."""
+"""Make and open directories for a writer who may be root in the tree of another user, without following links."""
 
 import os
 from contextlib import suppress
@@ -7,7 +7,7 @@ from cortex_policy.state.file_attributes import ROOT, safe_owner
 from cortex_policy.state.permissions import explain_trust_problems
 
 _BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # may be searched, not read
+_STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # needs no read permission
 _MAX_LINKS = 40
 
 
@@ -23,7 +23,7 @@ def make_directory(parent: int, name: str, mode: int = 0o755) -> None:
 def _change_owner(parent: int, name: str, owner: tuple[int, int]) -> None:
     descriptor = os.open(name, _BELOW, dir_fd=parent)
     try:
-        # only the one that was just made: another that is root's may have been moved there since
+        # only if it is the new directory: another one of root may have been moved there in between
         if os.fstat(descriptor).st_uid == os.geteuid() and not os.listdir(descriptor):
             os.fchown(descriptor, *owner)
     finally:
@@ -48,9 +48,9 @@ def open_without_links(path: str) -> int:
 
 
 def is_private_path(path: str) -> bool:
-    """Whether the caller and root alone decide what an absolute path leads to, and what happens to the names in it.
+    """Whether only the caller and root can change what an absolute path leads to, and the names in it.
 
-    Links are followed, and must be theirs too. A directory with the sticky bit protects what is theirs in it.
+    Links are followed, and must be theirs too. A directory with the sticky bit protects their names in it.
     """
     reached, names, links = "/", path.split("/")[::-1], 0
     try:

@@ -1,7 +1,7 @@
-"""A copy of the effective settings beside the rate state, so that not each check decodes, checks and resolves them.
+"""A copy of the effective settings beside the rate state, so that a check need not decode, check and resolve them.
 
-A copy is found by a name made of all it depends on: the bytes of the files, who may write them, the variables. Once
-any of that is different, nothing leads to the copy, so that none is ever stale.
+The name of a copy is a hash of all that it depends on: the bytes of the files, who may write them, the variables. If
+any of that changes, the name changes too, so that a copy is never stale.
 """
 
 import os
@@ -23,12 +23,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     FileState = tuple[int | bytes, ...]
 
-FORMAT = 2  # goes up with each change of what settings mean
+FORMAT = 2  # goes up with each change in the meaning of settings
 NAME = "config.toml"
 PREFIX = "settings-"
 MAX_BYTES = 1 << 16
-COMPARED_FIELDS = 8  # how many parts of what was seen a copy depends on; the others are times
-SOURCE_DIGITS = 8  # how many digits of a name are the hash of the files and variables
+COMPARED_FIELDS = 8  # parts of a file's state that a copy depends on; the others are times
+SOURCE_DIGITS = 8  # digits of a name that are the hash of the files and variables
 MAX_COPIES = 64  # copies, of as many roots
 _NEW = ".new-settings-"
 _WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -38,7 +38,7 @@ def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
     """Return the effective settings for a root and these variables; raise GrantError (settings_invalid)."""
     system, user = settings_directories()
     directory = -1 if may_hold_settings(system) else _open_state_directory()
-    if directory < 0:  # who could lock something is read each time: the environment names where copies are
+    if directory < 0:  # without a safe directory there are no copies: the files are read each time
         return _read_settings(root)
     try:
         before = _snapshot(root, user)
@@ -46,7 +46,7 @@ def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
         found = _load(directory, name)
         if found is None:
             found = _read_settings(root)
-            if _snapshot(root, user) == before:  # else what was read may not be what the name says
+            if _snapshot(root, user) == before:  # else the settings may be newer than the name
                 _store(directory, name, found)
         return found
     finally:
@@ -54,13 +54,13 @@ def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
 
 
 def _read_settings(root: str) -> Settings:
-    from cortex_policy.state.settings import read_effective_settings  # noqa: PLC0415 - only where there is no copy
+    from cortex_policy.state.settings import read_effective_settings  # noqa: PLC0415 - only if there is no copy
 
     return read_effective_settings(root)
 
 
 def _open_state_directory() -> int:
-    """Open the directory of rate state; -1 where it is not there, or not ours alone, which the ledger reports."""
+    """Open the directory of rate state; -1 where it is not there, or not ours alone; the ledger reports that."""
     named = os.environ.get(STATE_DIR)
     where = default_state_directory() if named is None else named
     try:
@@ -77,7 +77,7 @@ def _open_state_directory() -> int:
 
 
 def _snapshot(root: str, user: str) -> "list[FileState]":
-    """Return the state of the settings files, and of the directories that lead to them: any change of them shows."""
+    """Return the state of the settings files, and of the directories above them; it differs after any change."""
     holder = f"{root.rstrip('/')}/.cortex"
     policy = f"{holder}/policy"
     return [*map(_directory_state, (user, holder, policy)), *map(_file_state, (f"{user}/{NAME}", f"{policy}/{NAME}"))]
@@ -107,10 +107,10 @@ def _file_state(name: str) -> "FileState":
 
 
 def _permissions_of(target: int | str, status: os.stat_result) -> "FileState":
-    """Return all that decides who may write an object."""
+    """Return everything that decides who may write an object."""
     acl = b""
     if status.st_mode & 0o020:
-        from cortex_policy.state.permissions import read_acl  # noqa: PLC0415 - only where a group may write
+        from cortex_policy.state.permissions import read_acl  # noqa: PLC0415 - only if a group may write
 
         acl = read_acl(target)
     return (status.st_dev, status.st_ino, status.st_mode, status.st_uid, status.st_gid, acl)
@@ -131,7 +131,7 @@ def _copy_name(root: str, user: str, variables: "dict[str, str]", seen: "list[Fi
 
 
 def _load(directory: int, name: str) -> Settings | None:
-    """Return what a copy says, None where there is none, or it is none of ours."""
+    """Return the settings in a copy, None if there is none, or it is invalid."""
     try:
         descriptor = os.open(name, OPEN_FILE, dir_fd=directory)
     except OSError:
@@ -141,16 +141,16 @@ def _load(directory: int, name: str) -> Settings | None:
         members = decode_json(read_all(descriptor, MAX_BYTES)) if status.st_uid == os.geteuid() else None
         is_whole = isinstance(members, dict) and tuple(members) == Settings.__match_args__
         return Settings(**members) if is_whole else None  # type: ignore[arg-type] # as `_store` wrote them
-    except (OSError, MalformedError):  # a disk that lost power, perhaps
+    except (OSError, MalformedError):  # perhaps after a loss of power
         return None
     finally:
         os.close(descriptor)
 
 
 def _store(directory: int, name: str, found: Settings) -> None:
-    """Keep a copy in the directory of rate state under its name, instead of earlier ones of the same sources.
+    """Write a copy to the directory of rate state, in place of earlier ones of the same sources.
 
-    A copy that cannot be written is none: the files are read the next time as well.
+    If it cannot be written, the files are read the next time as well.
     """
     from json import dumps  # noqa: PLC0415 - once for each edit
 
@@ -160,7 +160,7 @@ def _store(directory: int, name: str, found: Settings) -> None:
         descriptor = os.open(temporary, _WRITE_NEW, 0o600, dir_fd=directory)
         try:
             members = {field: getattr(found, field) for field in found.__match_args__}
-            os.write(descriptor, dumps(members).encode())  # a part of it is no copy
+            os.write(descriptor, dumps(members).encode())  # a partial copy is invalid
             os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         finally:
             os.close(descriptor)
@@ -169,7 +169,7 @@ def _store(directory: int, name: str, found: Settings) -> None:
 
 
 def _prune(directory: int, name: str) -> None:
-    """Remove the copies of these sources, to which nothing leads now, those of a crash, and all where they are many."""
+    """Remove the stale copies of these sources and those of a crash, and all copies if there are too many."""
     others = [other for other in os.listdir(directory) if other.startswith((PREFIX, _NEW))]
     of_these = name[: len(PREFIX) + SOURCE_DIGITS]
     for other in others:

@@ -27,7 +27,7 @@ def invalid_settings_error(where: str, why: str, hint: str = "") -> GrantError:
 
 
 def unsafe_settings_error(path: str, status: os.stat_result, found: "list[tuple[str, str]]") -> GrantError:
-    """Return the error for a file or directory that another could have written."""
+    """Return the error for a file or directory that another user could have written."""
     for kind, sentence in found:
         owner = 0 if path.startswith("/etc/") else os.geteuid()
         cures = {OWNER: f"fix it with `chown {owner} {quote(path)}`", UNKNOWN: NAMESPACE_HINT}
@@ -54,7 +54,7 @@ def unreadable_settings_error(file: str, error: OSError) -> GrantError:
 
 
 def wrong_key_error(place: str, file: str, name: str, value: object) -> GrantError:
-    """Return the error for a key that a file cannot hold, or not with this value."""
+    """Return the error for an unknown key, a key of another place, or a wrong value."""
     setting = BY_NAME.get(name)
     if setting is None:
         is_misplaced_lock = name == LOCKED
@@ -73,7 +73,7 @@ def wrong_key_error(place: str, file: str, name: str, value: object) -> GrantErr
 
 
 def wrong_variable_error(variable: str, text: str, setting: Setting | None) -> GrantError:
-    """Return the error for a variable that is no setting, or not one with this value."""
+    """Return the error for a variable that is no setting, or has a wrong value."""
     if setting is None:
         return invalid_settings_error(variable, "unknown setting", _variable_hint(variable))
     what = f"it is {quote_value(text)}" if text else "it is empty"
@@ -81,20 +81,20 @@ def wrong_variable_error(variable: str, text: str, setting: Setting | None) -> G
 
 
 def _variable_hint(variable: str) -> str:
-    """Return a hint at the variable that was meant: all begin alike, so that only what follows is compared."""
+    """Return a hint at the variable that was meant; only the part after the common prefix is compared."""
     words = {name.removeprefix(_PREFIX): name for name in (*settings_by_variable(), f"{_PREFIX}ROOT")}
     close = closest_word(variable.removeprefix(_PREFIX), list(words))
-    return did_you_mean(words.get(close, "")) or "unset it; `cortex-policy config list` shows what there is"
+    return did_you_mean(words.get(close, "")) or "unset it; `cortex-policy config list` shows all settings"
 
 
 def known_name_hint(word: str, known: "Iterable[str]") -> str:
-    """Return a hint at the name that was meant."""
+    """Return a hint at the closest name, or all names."""
     known = list(known)
     return did_you_mean(closest_word(word, known)) or f"the settings are {', '.join(known)}"
 
 
 def quote_value(value: object) -> str:
-    """Return a value as it is quoted in a sentence."""
+    """Return a value quoted for a sentence."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     kind = "a list" if isinstance(value, list) else "a table" if isinstance(value, dict) else "of another type"
     return f"`{text:.{MAX_SHOWN}}`" if isinstance(value, str | int | float) else kind

@@ -1,4 +1,4 @@
-"""The stamp beside the grants: a version and checksum, by which a cache of grants knows when to drop them."""
+"""The stamp of the grants: a version and checksum, so that a cache of grants knows when to drop them."""
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, whole_number
@@ -65,7 +65,7 @@ def encode_stamp(stamp: Stamp) -> bytes:
 
 
 def read_stamp_bytes(policy: PolicyDirectory) -> bytes | None:
-    """Return the bytes of the stamp in a policy directory, None where there is none."""
+    """Return the bytes of the stamp in a policy directory, None if there is none."""
     try:
         return policy.read("stamp.json", MAX_BYTES + 1)
     except FileNotFoundError:
@@ -73,7 +73,7 @@ def read_stamp_bytes(policy: PolicyDirectory) -> bytes | None:
 
 
 def read_stamp(root: Root) -> Stamp | None:
-    """Read the stamp, None where there is none; raise GrantError (22, 23) where it is unsafe to read or broken."""
+    """Read the stamp, None if there is none; raise GrantError (22, 23) if it is unsafe or broken."""
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
             data = read_stamp_bytes(policy)
@@ -83,11 +83,11 @@ def read_stamp(root: Root) -> Stamp | None:
 
 
 def check_stamp(grant: "Grant") -> None:
-    """Raise GrantError (stamp_mismatch) for a grant that its stamp does not accept, or where there is no stamp."""
+    """Raise GrantError (stamp_mismatch) if there is no stamp, or it does not accept the grant."""
     origin = grant.origin
     if origin is None:
-        return  # it was never read, and is asked nothing
-    root = Root(origin.root, named=True)  # what leads there was checked when the grant was read
+        return  # it was not read from a file, so no stamp applies
+    root = Root(origin.root, named=True)  # the path to it was checked when the grant was read
     try:
         stamp = _read_safe(root)
         if stamp is not None and stamp.accepts(grant.id, f"sha256:{origin.sha256}"):
@@ -122,7 +122,7 @@ def _mismatch_error(stamp: Stamp | None, grant_id: str, root: Root) -> GrantErro
 
 
 def decode_stamp(data: bytes, root: Root) -> Stamp:
-    """Decode the stamp of a root; raise GrantError (stamp_mismatch), which names the file, where it is broken."""
+    """Decode the stamp of a root; raise GrantError (stamp_mismatch), which names the file, if it is broken."""
     try:
         return _decode_document(decode_json(data, MAX_BYTES))
     except MalformedError as error:
@@ -142,7 +142,7 @@ def _decode_document(document: object) -> Stamp:
         message = "it is no stamp"
         raise MalformedError(message)
     if document["format"] != FORMAT:
-        message = "it is of a format that this program does not know"
+        message = "its format is unknown to this program"
         raise _NewerFormat(message)
     version, grants, pending = (
         whole_number(document.get("version")),
@@ -150,7 +150,7 @@ def _decode_document(document: object) -> Stamp:
         document.get("pending", {}),
     )
     if version is None or version not in VERSIONS or not _are_digests(grants) or not _are_pending(pending):
-        message = "`version`, `grants` or `pending` is not as it was written"
+        message = "`version`, `grants` or `pending` is malformed"
         raise MalformedError(message)
     pairs = {grant_id: (old, new) for grant_id, (old, new) in pending.items()}
     stamp = Stamp(version, grants, pairs, tuple(sorted(document.keys() - set(MEMBERS))))

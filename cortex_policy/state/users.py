@@ -1,4 +1,4 @@
-"""Who may change what lies at a path: the caller, or the user it belongs to."""
+"""Who may change the file at a path: the caller, or its owner."""
 
 import os
 import pwd
@@ -8,7 +8,7 @@ from cortex_policy.core import Value
 
 
 class Owner(Value):
-    """A user who may change what lies in a directory: the caller, if the system lets them write there."""
+    """A user who may change the files in a directory: the caller, if the system lets them write there."""
 
     name: str
     is_caller: bool
@@ -39,7 +39,7 @@ def user_label(number: int) -> str:
 
 
 def copy_command(path: str, options: str = "") -> str | None:
-    """Return the command that puts a copy in place of a file, None where another user chooses what it writes."""
+    """Return the command that replaces a file by its copy, None if another user could choose what it writes."""
     try:
         is_ours = os.stat(os.path.dirname(path)).st_uid in (0, os.geteuid())
     except OSError:

@@ -215,7 +215,7 @@ def test_a_fifo_blocks_nobody_and_a_link_leads_nowhere(log: Path, door: Door) ->
         assert (done.returncode, done.stdout) == (24, "")
         assert done.stderr == ("" if "-q" in words else (
             f"{' '.join(words)}: audit log `{log}`: it is a FIFO\n"
-            "hint: name a regular file, and pass on what it gets with `cortex-policy audit tail --number 0 --follow --json`\n"
+            "hint: name a regular file, and pass on its lines with `cortex-policy audit tail --number 0 --follow --json`\n"
         ))  # fmt: skip
     log.unlink()
     log.symlink_to("elsewhere")

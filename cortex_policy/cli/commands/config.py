@@ -24,7 +24,7 @@ def config() -> None:
     """Show and change settings, and show where each came from.
 
     In order: the system's file, yours, the environment, options; the later wins. The project's file is applied last,
-    and only where it is stricter. The system's file may lock what it sets.
+    and only if it is stricter. The system's file may lock what it sets.
     """
 
 

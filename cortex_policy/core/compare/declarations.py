@@ -1,4 +1,4 @@
-"""Whether one declaration of an argument lets through only what another one does: a proof, never a guess."""
+"""Whether one declaration of an argument allows only values that another one allows: proven, never guessed."""
 
 from math import inf
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     Declarations = Mapping[str, object]
     Interval = tuple[tuple[float, int], tuple[float, int]]
 
-# each type word in kinds that exclude each other, so that subsets of them are exact
+# each type as a set of disjoint kinds, so that comparing subsets is exact
 _KINDS = {
     "string": {"string"}, "number": {"whole", "fraction"}, "integer": {"whole"}, "boolean": {"boolean"},
     "array": {"array"}, "object": {"object"}, "null": {"null"},
@@ -38,14 +38,14 @@ def accepts_nothing(declarations: "Declarations", name: str) -> bool:
 
 
 def is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
-    """Whether every value that `new` lets through for this argument is proven to pass `old` too."""
+    """Whether every value that `new` allows for this argument is proven to be allowed by `old` too."""
     if accepts_nothing(new, name) or name not in old:
         return True
     if name not in new or accepts_nothing(old, name):
         return False
     mine, theirs = new[name], old[name]
     if not isinstance(mine, dict) or not isinstance(theirs, dict):
-        return False  # such a one is broken, and was answered above
+        return False  # a broken declaration was answered above
     if _listed_values(mine) is not None:
         rest, known = _without_list(theirs), _listed_values(theirs)
         keys = None if known is None else set(map(_key, known))
@@ -57,7 +57,7 @@ def is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
 
 
 def may_be_text(declarations: "Declarations", name: str) -> bool:
-    """Whether a value that a declaration lets through may be a string, or hold one."""
+    """Whether a declaration allows a value that is a string, or holds one."""
     declaration = declarations.get(name, {})
     if not isinstance(declaration, dict):
         return False
@@ -75,24 +75,24 @@ def enumerates_objects(declarations: "Declarations", name: str) -> bool:
 
 
 def _accepted_values(declaration: "dict[str, Any]") -> "Iterator[Any]":
-    """Yield the values that a declaration lists and lets through."""
+    """Yield the values that a declaration lists and allows."""
     rest = _without_list(declaration)
     return (value for value in _listed_values(declaration) or [] if not argument_violation({"": rest}, {"": value}))
 
 
 def _key(value: object) -> object:
-    """Return what equal values share, and no others."""
+    """Return a key that is the same for equal values only."""
     return value if isinstance(value, str) else (canonical_json(value),)
 
 
 def _without_list(declaration: "dict[str, Any]") -> "dict[str, Any]":
-    """Return a declaration without the list that `_listed` returns: a value is looked up there once, not compared."""
+    """Return a declaration without its `const` or `enum`: a listed value is looked up, not compared."""
     listed = "const" if "const" in declaration else "enum"
     return {keyword: value for keyword, value in declaration.items() if keyword != listed}
 
 
 def is_subset_without_patterns(new: "Declarations", old: "Declarations", name: str) -> bool:
-    """Whether it is inside, or would be if patterns and NaN, which only undeclared arguments take, did not count."""
+    """Whether `is_subset` holds, or would without patterns and NaN, which only undeclared arguments take."""
     return is_subset(new, old, name) or is_subset(_without_patterns(new, name), _without_patterns(old, name), name)
 
 
@@ -104,17 +104,17 @@ def _without_patterns(declarations: "Declarations", name: str) -> "Declarations"
 
 
 def _listed_values(declaration: "dict[str, Any]") -> "list[Any] | None":
-    """Return the values of which alone some can meet a declaration, None where it lists none."""
+    """Return the only values that a declaration can allow, None if it lists none."""
     if "const" in declaration:
         return [declaration["const"]]
     return declaration.get("enum")
 
 
 def _kinds(declaration: "dict[str, Any]") -> set[str]:
-    """Return the kinds of values that can meet a declaration: each keyword denies those it does not speak of."""
+    """Return the kinds of values that a declaration can allow: each keyword denies all kinds that it is not about."""
     words = declared_type({"": declaration}, "")
     kinds = set[str]().union(*(_KINDS[word] for word in words)) if words else set(_ANY_KIND)
-    null = kinds & {"null"} if words else set()  # null that the type names meets every other keyword
+    null = kinds & {"null"} if words else set()  # null that the type lists passes every other keyword
     for keyword in declaration.keys() & _KINDS_OF_KEYWORD.keys():
         kinds &= _KINDS_OF_KEYWORD[keyword] | null
     return kinds
@@ -147,7 +147,7 @@ def _items(declaration: "dict[str, Any]") -> "Declarations":
 
 
 def _bounds(declaration: "dict[str, Any]") -> "Interval":
-    """Return the lowest and highest number, each with a 1 or -1 where it is itself excluded."""
+    """Return the lowest and highest number, each with a 1 or -1 if it is itself excluded."""
     return (
         max((declaration.get("minimum", -inf), 0), (declaration.get("exclusiveMinimum", -inf), 1)),
         min((declaration.get("maximum", inf), 0), (declaration.get("exclusiveMaximum", inf), -1)),

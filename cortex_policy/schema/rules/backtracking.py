@@ -31,7 +31,7 @@ class WorkLimit:
         self.most, self.left = most, most
 
     def spend(self, moves: int) -> None:
-        """Count moves; raise TooMuchWorkError where there are too many."""
+        """Count moves; raise TooMuchWorkError if there are too many."""
         self.left -= moves
         if self.left < 0:
             raise TooMuchWorkError
@@ -104,7 +104,7 @@ class WayCounter:
         return TriedText("", dict(self.first), 0)
 
     def add(self, text: TriedText, letter: str) -> TriedText | None:
-        """Return a text with one letter more; None where no way is open behind it, or one has led to a match."""
+        """Return a text with one letter more; None if no way is open behind it, or one has led to a match."""
         self.work.spend(_LETTER_COST + len(text.ways))
         before = EDGE if not text.text else _is_word(text.text[-1])
         ways = self._pass_assertions(text.ways, before, _is_word(letter))

@@ -44,7 +44,7 @@ def exceeds_step_limit(parsed: Pattern, length: int, work: WorkLimit) -> bool:
 
 
 def find_slow_value(parsed: Pattern, work: WorkLimit) -> str:
-    """Return a value for which an engine that backtracks tries over a million ways; '' where none is found."""
+    """Return a value for which an engine that backtracks tries over a million ways; '' if none is found."""
     parts = [*parsed.lookaheads, (parsed.body, True)] if parsed.is_anchored else [(parsed.body, True)]
     earlier: list[tuple[Automaton, bool]] = []
     for node, holds in parts:

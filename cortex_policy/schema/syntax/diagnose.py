@@ -71,7 +71,7 @@ def _note_empty(data: bytes, findings: Findings) -> None:
 
 
 def _wide_encoding(data: bytes) -> str:
-    """Return the name of an encoding of more than a byte a character, '' where it is none."""
+    """Return the name of an encoding of more than a byte a character, '' if it is none."""
     for mark, name in _ENCODING_MARKS:
         if data.startswith(mark):
             return name

@@ -53,7 +53,7 @@ _VALUE_STARTS = ("{", "[", '"', "'")
 
 
 class Wrapping(Value):
-    """What starts at an offset around an object that begins at another, None where there is none."""
+    """What starts at an offset around an object that begins at another, None if there is none."""
 
     code: str
     what: str
@@ -62,7 +62,7 @@ class Wrapping(Value):
 
 
 def note_conflicts(text: str, findings: Findings) -> str | None:
-    """Note the conflicts of a merge; return the text with one side of each blanked, None where they do not pair."""
+    """Note the conflicts of a merge; return the text with one side of each blanked, None if they do not pair."""
     markers = list(_MARKER.finditer(text))
     signs = "".join(marker[0][0] for marker in markers)
     pieces, last = [], 0
