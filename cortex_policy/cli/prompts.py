@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import reject_nan
-from cortex_policy.core.compare.grants import widens
+from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.text import printable
 from cortex_policy.state.writer_lock import LockWait, NotDoneError
 

@@ -1,7 +1,8 @@
 """Certain fixes of the text of a grant; none of them allows more than before."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.compare.grants import NARROWED, SAME, compare_grants
+from cortex_policy.core.compare.grants import compare_grants
+from cortex_policy.core.compare.verdicts import NARROWED, SAME
 from cortex_policy.core.decode import decode
 from cortex_policy.core.json_edit import remove_value, rename_key
 from cortex_policy.core.model import GrantError, UsageError

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.compare.grants import NARROWED, SAME, compare_grants
+from cortex_policy.core.compare.grants import compare_grants
+from cortex_policy.core.compare.verdicts import NARROWED, SAME
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.schema.catalog import RULES
 from cortex_policy.schema.lint import apply_fixes, lint_grant

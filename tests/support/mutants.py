@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from cortex_policy.core.compare.grants import SAME, compare_grants
+from cortex_policy.core.compare.grants import compare_grants
+from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.decode import DATA_CLASSES, grant_from_document
 from cortex_policy.core.model import Grant, GrantError
 from cortex_policy.manage.cases.model import CaseFile

@@ -3,7 +3,8 @@
 from contextlib import suppress
 
 from cortex_policy.core import Value
-from cortex_policy.core.compare.grants import SAME, GrantComparison, combine_verdicts, compare_grants
+from cortex_policy.core.compare.grants import GrantComparison, compare_grants
+from cortex_policy.core.compare.verdicts import SAME, combine_verdicts
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.escalation import Escalation, escalations
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError

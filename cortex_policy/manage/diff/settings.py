@@ -2,7 +2,8 @@
 
 from contextlib import suppress
 
-from cortex_policy.core.compare.grants import NARROWED, WIDENED, FieldComparison, GrantComparison, combine_verdicts
+from cortex_policy.core.compare.grants import GrantComparison
+from cortex_policy.core.compare.verdicts import NARROWED, WIDENED, FieldComparison, combine_verdicts
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, USER, Layer, resolve_setting
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, settings_at_revision

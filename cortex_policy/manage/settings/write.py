@@ -4,7 +4,7 @@ import os
 from contextlib import contextmanager, suppress
 
 from cortex_policy.core import Value
-from cortex_policy.core.compare.grants import widens
+from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
 from cortex_policy.core.settings import (
     BY_NAME,

@@ -3,7 +3,8 @@
 import os
 from time import gmtime, strftime
 
-from cortex_policy.core.compare.grants import GrantComparison, widens
+from cortex_policy.core.compare.grants import GrantComparison
+from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import compare_bytes

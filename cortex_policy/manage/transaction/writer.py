@@ -7,7 +7,8 @@ writer that takes the lock finishes or drops an interrupted write.
 import os
 from contextlib import contextmanager, suppress
 
-from cortex_policy.core.compare.grants import SAME, GrantComparison
+from cortex_policy.core.compare.grants import GrantComparison
+from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
 from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.manage.transaction.record import entry_for_write, history_limits

@@ -9,16 +9,8 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.arguments import argument_violation
 from cortex_policy.core.compare.declarations import accepts_nothing, is_subset
-from cortex_policy.core.compare.grants import (
-    BOTH,
-    NARROWED,
-    SAME,
-    WIDENED,
-    combine_verdicts,
-    compare_grants,
-    describe_grant,
-    widens,
-)
+from cortex_policy.core.compare.grants import compare_grants, describe_grant
+from cortex_policy.core.compare.verdicts import BOTH, NARROWED, SAME, WIDENED, combine_verdicts, widens
 from cortex_policy.core.decode import DATA_CLASSES
 from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import first_denial, matching_scope

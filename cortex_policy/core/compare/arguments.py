@@ -1,0 +1,143 @@
+"""What a change of the declarations of arguments means."""
+
+import json
+
+from cortex_policy.core.arguments import declaration_problem, declared_type
+from cortex_policy.core.compare.declarations import (
+    KEYWORDS,
+    accepts_nothing,
+    enumerates_objects,
+    is_subset,
+    is_subset_without_patterns,
+    may_be_text,
+)
+from cortex_policy.core.compare.verdicts import (
+    BOTH,
+    SAME,
+    WIDENED,
+    FieldComparison,
+    combine_verdicts,
+    join_parts,
+    quote_words,
+    shorten_value,
+    verdict_of,
+    widens,
+)
+from cortex_policy.core.model import Grant
+from cortex_policy.core.path_arguments import NO, PERHAPS, YES, path_likelihood
+
+_MAX_REPORTED = 20  # arguments of one change
+
+
+def compare_arguments(old: Grant, new: Grant) -> FieldComparison:
+    """Compare the declarations of two grants, argument by argument."""
+    names = [name for name in {**old.args, **new.args} if _declaration_text(old, name) != _declaration_text(new, name)]
+    changes, unproven = _argument_verdicts(old, new, names) if names else ({}, "")
+    told = [
+        f"{quote_words((name,))} {_declaration_sentence(old, new, name, changes[name])}"
+        for name in _reported_arguments(changes)
+    ]
+    sentence = "; ".join([*told, *([f"{len(changes) - len(told)} more"] if len(told) < len(changes) else []), unproven])
+    sentence = sentence.removesuffix("; ")
+    if not sentence and list(old.args) != list(new.args):
+        sentence = "the same arguments in another order"
+    return FieldComparison("args", combine_verdicts(changes.values()), sentence)
+
+
+def _reported_arguments(changes: dict[str, str]) -> list[str]:
+    """Return the arguments that are told: of very many those first that may allow more."""
+    if len(changes) <= _MAX_REPORTED:
+        return list(changes)
+    return sorted(changes, key=lambda name: not widens(changes[name]))[:_MAX_REPORTED]
+
+
+def _argument_verdicts(old: Grant, new: Grant, names: list[str]) -> tuple[dict[str, str], str]:
+    """Return the verdict over each argument, and what is to be said where not all could be looked at."""
+    from cortex_policy.core.ecma_regex import (  # noqa: PLC0415 - only what compares declarations needs it
+        MAX_SHARED_STEPS,
+        SharedSteps,
+    )
+
+    verdicts, refused = dict[str, str](), 0
+    with SharedSteps() as steps:
+        for name in names:
+            verdict = _argument_verdict(old, new, name)
+            # INVARIANT: what was not looked at to its end is proven neither way
+            verdicts[name] = verdict if steps.skipped_searches == refused else BOTH
+            refused = steps.skipped_searches
+    why = f"to compare its patterns takes more than {MAX_SHARED_STEPS:,} steps, so that not all is proven"
+    return verdicts, why if refused else ""
+
+
+def _declaration_text(grant: Grant, name: str) -> str:
+    """Return a declaration as text: to Python `1`, `1.0` and `true` are equal."""
+    return json.dumps(grant.args[name]) if name in grant.args else ""
+
+
+def _argument_verdict(old: Grant, new: Grant, name: str) -> str:
+    if accepts_nothing(new.args, name) or accepts_nothing(old.args, name):
+        return verdict_of(is_inside=accepts_nothing(new.args, name), is_covered=accepts_nothing(old.args, name))
+    was_path, is_path = path_likelihood(old, name), path_likelihood(new, name)
+    # an argument that is no path is under no scope, and may even name what governs grants
+    is_inside = is_subset(new.args, old.args, name) and is_path >= was_path
+    if is_inside and (_meets_require_path(old, new, name) or _becomes_declared(old, new, name)):
+        return WIDENED
+    proof = is_subset if is_inside else is_subset_without_patterns
+    return verdict_of(is_inside=is_inside, is_covered=proof(old.args, new.args, name) and was_path >= is_path)
+
+
+def _meets_require_path(old: Grant, new: Grant, name: str) -> bool:
+    """Whether calls that `require_path` denies may pass by an argument that counts as a path now."""
+    return path_likelihood(old, name) == NO != path_likelihood(new, name) and may_be_text(new.args, name)
+
+
+def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
+    """Whether calls that `undeclared_args` denies may pass by an argument that is declared now, or listed whole."""
+    if enumerates_objects(new.args, name) and not enumerates_objects(old.args, name):
+        return True
+    if name in old.args or name in ("path", "paths"):
+        return False
+    was_path = path_likelihood(old, name)
+    is_judged = was_path == YES or (was_path == PERHAPS and declared_type(new.args, name) == ("string",))
+    return not (old.fs_scope and is_judged)
+
+
+def _declaration_sentence(old: Grant, new: Grant, name: str, verdict: str) -> str:
+    before, after = old.args.get(name), new.args.get(name)
+    if name in new.args and (why := declaration_problem(after, 0)):
+        return f"{why}: no call may give it"
+    path = _path_sentence(old, new, name)
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        text = shorten_value(_declaration_text(new, name))
+        said = f"is declared as {text}" if name in new.args else "is no longer declared"
+        said += "; `undeclared_args` allows it now" if name in new.args and _becomes_declared(old, new, name) else ""
+        return join_parts(said, path)
+    words = [
+        _keyword_sentence(keyword, before, after)
+        for keyword in {**before, **after}
+        if keyword in KEYWORDS and _keyword_text(before, keyword) != _keyword_text(after, keyword)
+    ]
+    return join_parts(*words, path) or (
+        "means the same in other words" if verdict == SAME else "has a different declaration"
+    )
+
+
+def _keyword_sentence(keyword: str, before: dict[str, object], after: dict[str, object]) -> str:
+    if keyword not in after:
+        return f"drops `{keyword}` {_keyword_text(before, keyword)}"
+    if keyword not in before:
+        return f"takes `{keyword}` {_keyword_text(after, keyword)}"
+    return f"has `{keyword}` {_keyword_text(after, keyword)} instead of {_keyword_text(before, keyword)}"
+
+
+def _keyword_text(declaration: dict[str, object], keyword: str) -> str:
+    return shorten_value(json.dumps(declaration[keyword], ensure_ascii=False)) if keyword in declaration else ""
+
+
+def _path_sentence(old: Grant, new: Grant, name: str) -> str:
+    is_no_path = path_likelihood(old, name) == NO, path_likelihood(new, name) == NO
+    if is_no_path == (False, True):
+        return "is no longer a path: no scope limits it"
+    if is_no_path == (True, False):
+        return "counts as a path now" + ("; `require_path` is met by it" if may_be_text(new.args, name) else "")
+    return ""
