@@ -167,9 +167,7 @@ class AuditLog:
 
     def _try_append(self, text: bytes, since: float) -> bool:  # noqa: C901 - each call of its own costs 1 % of a line
         """Append a line in one write, or nothing; False where log or lock are not the ones at their names any more."""
-        log = self.descriptor
-        lock = self._lock
-        is_locked = True
+        log, lock, is_locked = self.descriptor, self._lock, True
         try:
             try:
                 if lock >= 0:
