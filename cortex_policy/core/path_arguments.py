@@ -1,4 +1,4 @@
-"""Which arguments of a call are paths: by their names, by what the grant declares, and by their values."""
+"""Which arguments of a call are paths: by names, by what the grant declares, by values; and what a path is as text."""
 
 from cortex_policy.core.arguments import path_format
 from cortex_policy.core.decode import MAX_DEPTH
@@ -147,3 +147,22 @@ def _last_words(name: str) -> tuple[str, str]:
             if not inner and start + 1 < end and not name[start + 1].isupper():
                 inner = start
     return name[start:end], name[inner or start : end]
+
+
+def collapse(path: str) -> str:
+    """Collapse `.`, `..` and empty components of an absolute path as text."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            del parts[-1:]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts)
+
+
+def path_below(path: str, root: str) -> str | None:
+    """Return a collapsed path relative to the root: empty for the root itself, None outside of it."""
+    if path == root:
+        return ""
+    prefix = root.rstrip("/") + "/"
+    return path[len(prefix) :] if path.startswith(prefix) else None

@@ -18,6 +18,7 @@ from cortex_policy.state.atomic_write import atomic_replace, sync_directory
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.safe_directories import make_directory
+from cortex_policy.state.settings import read_setting
 from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
@@ -235,3 +236,9 @@ def _exists(directory: PolicyDirectory, name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def history_keep(root: str) -> int:
+    """Return how many writes can be undone, 0 where no history is kept."""
+    value = read_setting("history.keep", root)
+    return value if isinstance(value, int) else 0

@@ -9,7 +9,7 @@ import stat
 from cortex_policy.core import Value
 from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.model import ResolvedPath, StateError
-from cortex_policy.core.path_arguments import path_arguments
+from cortex_policy.core.path_arguments import collapse, path_arguments, path_below
 from cortex_policy.state import settings_directories, state_directory
 
 TYPE_CHECKING = False
@@ -91,17 +91,6 @@ def working_directory() -> str | None:
     return here if here.startswith("/") else None  # it may be in another mount namespace
 
 
-def collapse(path: str) -> str:
-    """Collapse `.`, `..` and empty components of an absolute path as text."""
-    parts: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            del parts[-1:]
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/" + "/".join(parts)
-
-
 def _resolve_path(
     argument: str, given: str, origin: "Origin", guarded: ProtectedPaths, scopes: tuple[str, ...], start: str | None
 ) -> ResolvedPath:
@@ -131,11 +120,11 @@ def _resolve_path(
     guard = guard or _protection_by_name(resolved, guarded, origin) or _protection_by_name(followed, guarded, origin)
     if why := way.fault or other.fault:
         return ResolvedPath(argument, given, inside, error=f"cannot be resolved: {why}", protected_reason=guard)
-    landed, fault = _below(resolved, origin.root), "holds a NUL" if nul else ""
+    landed, fault = path_below(resolved, origin.root), "holds a NUL" if nul else ""
     if (
         followed != resolved
         and matching_scope(scopes, inside)
-        and not matching_scope(scopes, _below(followed, origin.root))
+        and not matching_scope(scopes, path_below(followed, origin.root))
     ):
         fault = fault or f"leads to `{followed}` once its `..` are collapsed, which is in no scope"
     return ResolvedPath(argument, given, inside, landed, resolved, fault, guard)
@@ -271,16 +260,9 @@ def _open_component(name: str, directory: int | None) -> int:
         raise UnresolvablePathError(failure_reason(error)) from None
 
 
-def _below(path: str, root: str) -> str | None:
-    if path == root:
-        return ""
-    prefix = root.rstrip("/") + "/"
-    return path[len(prefix) :] if path.startswith(prefix) else None
-
-
 def _inside_root(collapsed: str, origin: "Origin") -> str | None:
     """Spell a collapsed path relative to the root, which may have been reached through links."""
-    inside = _below(collapsed, origin.root)
+    inside = path_below(collapsed, origin.root)
     if inside is not None:
         return inside
     ancestor, parts = "", [part for part in collapsed.split("/") if part]

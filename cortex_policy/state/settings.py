@@ -86,12 +86,6 @@ def read_setting(name: str, root: str | None = None) -> object:
     return resolve_setting(read_layers(root), name).effective.value
 
 
-def history_keep(root: str) -> int:
-    """Return how many writes can be undone, 0 where no history is kept."""
-    value = read_setting("history.keep", root)
-    return value if isinstance(value, int) else 0
-
-
 def read_layers(
     root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True
 ) -> list[Layer]:

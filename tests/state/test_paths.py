@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import Request
+from cortex_policy.core.path_arguments import collapse
 from cortex_policy.library.functions import load_grant
 from cortex_policy.state.enforcement import decide_and_consume
-from cortex_policy.state.paths import ProtectedPaths, collapse, resolve_paths
+from cortex_policy.state.paths import ProtectedPaths, resolve_paths
 
 PARTS = st.sampled_from(
     [

@@ -10,9 +10,8 @@ from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.history import CorruptEntry
+from cortex_policy.state.history import CorruptEntry, history_keep
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
-from cortex_policy.state.settings import history_keep
 from cortex_policy.state.stamp import Stamp
 from cortex_policy.state.writer_lock import NotDoneError
 

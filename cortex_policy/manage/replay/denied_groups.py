@@ -5,7 +5,7 @@ from collections import deque
 
 from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Rate, ResolvedPath
-from cortex_policy.core.path_arguments import is_path_if_string, path_arguments
+from cortex_policy.core.path_arguments import collapse, is_path_if_string, path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.replay.decider import MAX_CACHED, TOO_SLOW, CallReplayer, decision_key
 from cortex_policy.manage.replay.missing_permissions import (
@@ -18,7 +18,6 @@ from cortex_policy.manage.replay.rate import add_hits, cost_of, drop_expired_hit
 from cortex_policy.manage.replay.rules import has_full_args, is_beyond_log
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.ledger_ring import budget_key
-from cortex_policy.state.paths import collapse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.state import Root
-from cortex_policy.state.history import HistoryLimits
+from cortex_policy.state.history import HistoryLimits, history_keep
 from cortex_policy.state.history_entry import MAX_GRANTS, MAX_WIDENED_LENGTH, Author, GrantChange, HistoryEntry
-from cortex_policy.state.settings import history_keep
 from cortex_policy.state.stamp import Stamp, grant_digest
 from cortex_policy.state.users import user_label
 
