@@ -53,7 +53,7 @@ def generated() -> dict[str, str]:
 
 
 def drifted() -> dict[str, str]:
-    """Return what should stand in the files that are missing, or say something else."""
+    """Return the right text of each file that is missing or differs."""
     return {
         name: text
         for name, text in generated().items()

@@ -57,5 +57,5 @@ def top_page() -> Page:
 
 
 def takes_value(option: Any) -> bool:
-    """Whether an option stands before a value."""
+    """Whether an option comes before a value."""
     return not (option.is_flag or option.count)

@@ -1,4 +1,4 @@
-"""Completion scripts: what stands after each command, filled into a template for each shell."""
+"""Completion scripts: the words after each command, filled into a template for each shell."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -134,7 +134,7 @@ def _names(option: Any) -> list[str]:
 
 
 def _cases(top: Page, case: Callable[[Page], list[str]]) -> str:
-    """Return a `case` whose longest patterns stand first."""
+    """Return a `case` whose longest patterns come first."""
     pages = sorted(top.every(), key=lambda page: -len(page.words))
     return "\n".join(f"        {line}" for page in pages for line in [_pattern(page), *case(page)])
 

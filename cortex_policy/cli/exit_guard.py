@@ -18,7 +18,7 @@ def run_guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = la
     """Run a command and return its exit code, even if its output cannot be written.
 
     If the command only printed and its output could not be written, the exit code is 3, unless the reader closed the
-    pipe. `changes` tells, after the command ran, whether it did more than print, or its exit code is a decision.
+    pipe. `changes` returns, after the command ran, whether it did more than print, or its exit code is a decision.
     """
     if sys.stdin is None:  # it was closed; `main` has opened it on /dev/null
         sys.stdin = os.fdopen(0, closefd=False)

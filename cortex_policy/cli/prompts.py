@@ -63,7 +63,7 @@ def _read_answer(question: str, option: str) -> str:
     with suppress(termios.error):
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # drop what was typed before the question
     typer.echo(f"{printable(question)}: ", nl=False, err=True)
-    return _read_line().strip()  # empty at the end of input, which is not a yes
+    return _read_line().strip()  # empty at the end of input, which is not yes
 
 
 def _print_on_terminal(sentence: str) -> None:

@@ -1,6 +1,6 @@
 """What an answer is made of: pure, without files, clock, environment or output.
 
-What values and messages are made by stands here, as each check loads this module anyway.
+The helpers for values and messages are here, since each check loads this module anyway.
 """
 
 _MAX_SHORT = 1000  # characters, of at most four bytes each

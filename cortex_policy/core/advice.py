@@ -80,7 +80,7 @@ def _path(case: "ExplainContext") -> Advice:
 
 
 def _did_you_mean_scope(near: str, places: "list[ResolvedPath]") -> str:
-    """Ask whether another scope was meant, where one is spelled alike and begins otherwise."""
+    """Ask whether another scope was meant, if one is spelled alike and begins differently."""
     tops = {(there.normalized or there.given).partition("/")[0] for there in places}
     is_begun = near.partition("/")[0] in tops
     return "" if is_begun or not near else f"did you mean a path in `{near}`? upper and lower case matter"

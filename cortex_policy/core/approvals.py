@@ -21,7 +21,7 @@ _SECOND = 1_000_000_000
 
 
 class BootTime(Value):
-    """Now, in nanoseconds since a boot, which no setting of a clock moves; and what tells that boot from others."""
+    """Now, in nanoseconds since a boot, which no setting of a clock moves; and the id of that boot."""
 
     boot: str
     now_ns: int
@@ -68,7 +68,7 @@ class RequestStatus(Value):
 def call_fingerprint_text(grant: "Grant", origin: "Origin", request: "Request", cwd: str | None, uid: int) -> str:
     """Return the one text of all that an approval is bound to: any difference makes another text.
 
-    A relative word may be a path even where nobody declared it one, so that the working directory always counts.
+    A relative word may be a path even if it is not declared as one, so that the working directory always counts.
     """
     return json_text(
         _tag_types({
@@ -196,7 +196,7 @@ def _number(members: "dict[str, Any]", name: str) -> int:
 def request_status(matter: ApprovalRequest, clock: BootTime, timeout_seconds: int) -> RequestStatus:
     """Return the status of a request, by the shorter of its own timeout and the timeout that is passed.
 
-    A request lives for so long, and so does an answer that was given meanwhile. One of another program, without a time
+    A request lives for this time, and so does an answer that was given in it. One of another program, without a time
     of this boot, lives no longer than the request. A denial overrides all approvals. Nothing from another boot counts.
     """
     if matter.is_used:

@@ -28,7 +28,7 @@ PATH_MEMBERS = ("argument", "given", "collapsed", "landed", "resolved", "fault",
 
 
 class Event(Value):
-    """An answered call; `places` is None if no path of it was resolved, `root` and `cwd` where none was known."""
+    """An answered call; `places` is None if no path of it was resolved, `root` and `cwd` if none was known."""
 
     id: str
     at_ns: int
@@ -64,7 +64,7 @@ def to_json_line(event: Event, detail: str, digest: "Callable[[bytes], str]") ->
 
 
 def parse_trace_id(traceparent: str) -> str | None:
-    """Return the trace id of a `traceparent` of the W3C, None where it is none."""
+    """Return the trace id of a `traceparent` of the W3C, None if it is invalid."""
     version, *parts = traceparent.split("-")
     if len(parts) < 3 or (version == "00" and len(parts) > 3) or version == "ff":  # noqa: PLR2004 - trace, span, flags
         return None
@@ -136,7 +136,7 @@ def path_to_dict(place: ResolvedPath) -> dict[str, object]:
 
 
 def path_fingerprint(path: str, digest: "Callable[[bytes], str]") -> str:
-    """Return what stands for the path of a root."""
+    """Return the id that replaces the path of a root."""
     return f"sha256:{digest(path.encode('utf-8', 'surrogateescape'))[:_FINGERPRINT_DIGITS]}"
 
 

@@ -43,7 +43,7 @@ UNKNOWN_CALLER = Caller()
 
 
 class LineTemplate:
-    """What the lines of one grant and action have in common; `detail` says how much they tell of arguments."""
+    """What the lines of one grant and action have in common; `detail` says how much they show of arguments."""
 
     is_full: bool
 
@@ -88,13 +88,13 @@ class LineTemplate:
             time = format_timestamp(at_ns)[:-7]  # up to the point
             self._second = number, time
         stamped = "null" if version is None else version
-        told = self._args(args) if args else self._no_arguments
+        written_args = self._args(args) if args else self._no_arguments
         subject, end = (
             ("", self._untraced) if caller is UNKNOWN_CALLER and not self.is_full else self._around(answer, caller)
         )
         text = (
             f'{{"specversion":"1.0","id":"{call_id}{self._names}{subject}"time":"{time}{nanoseconds // 1000:06}Z{said}'
-            f'{stamped},"args":{told}{end}'
+            f'{stamped},"args":{written_args}{end}'
         ).encode("ascii")
         if len(text) <= MAX_LINE_BYTES:
             return text

@@ -142,7 +142,7 @@ class Automaton:
         return self._state(found, word) if found or not self._end else DEAD
 
     def forget_if_full(self) -> None:
-        """Forget all states where one more move would be too many; whoever is in one goes on from it."""
+        """Drop all cached states if there are too many moves; a search that is in one continues from it."""
         self._kept += 1
         if self._kept > _MAX_CACHED:
             for state in (self.start, *self._states.values()):

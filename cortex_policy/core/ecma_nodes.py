@@ -166,7 +166,7 @@ class Repeat(PatternNode):
         return found
 
     def build(self, positions: Positions, base: int, after: int) -> int:
-        """Lead each time on to the next, or out where it was often enough; the last of no end to itself."""
+        """Link each repetition to the next, or out if there were enough; the last one of an open count to itself."""
         part = self.parts[0]
         base += self.size - part.size
         entry = after if self.most is not None else part.first(base) | after

@@ -39,7 +39,7 @@ class PatternLimitError(ValueError):
 
 
 class StepLimit:
-    """The steps of the value in hand, and of those before it in the same call."""
+    """The steps of the current value, and of the values before it in the same call."""
 
     bound: int
     taken: int
@@ -140,7 +140,7 @@ class Regex:
         return self._parts
 
     def search(self, value: str, steps: StepLimit | None = None) -> bool:
-        """Whether a value holds a match; raise PatternLimitError where that is too much work to say.
+        """Whether a value holds a match; raise PatternLimitError if that takes too much work.
 
         `steps` are those of the call that gives the value.
         """
@@ -164,7 +164,7 @@ class Regex:
         return all(search_part(automaton, text, steps) == holds for automaton, holds in self._automata())
 
     def _search_backwards(self, text: str, steps: StepLimit) -> bool:
-        """Whether there is a place where each lookahead is as it should, and the rest matches as well."""
+        """Whether at some place each lookahead has its wanted result and the rest matches."""
         parts = self._automata()
         states = [automaton.start for automaton, _ in parts]
         for char in reversed(text):

@@ -117,7 +117,7 @@ def first_denial(grant: "Grant", request: "Request", settings: Settings = DEFAUL
 def decide_rate(grant: "Grant", request: "Request", budget: "Budget") -> Decision:
     """Decide by the rate alone, for a request that every other rule lets pass.
 
-    The budget must be one that was asked for this cost: it fits where it was consumed or none need be waited for.
+    The budget must be one that was asked for this cost: it fits if it was consumed, or the wait is 0.
     """
     places = _match_scopes(grant, request.paths)
     if budget.consumed == request.cost or budget.retry_after_seconds == 0:
@@ -176,7 +176,7 @@ def _has_scheme(given: str) -> bool:
 
 
 def path_syntax_problem(given: str) -> str:
-    """Say why a path is denied by its spelling alone, '' where it is not."""
+    """Return why a path is denied by its spelling alone, '' if it is not."""
     if not given:
         return "is empty"
     if not given.isprintable() and any(map(_is_control, given)):
@@ -243,7 +243,7 @@ def _matching_scope_of_many(scopes: tuple[str, ...], relative: str) -> str | Non
 
 
 def path_violation(scopes: tuple[str, ...], place: "ResolvedPath") -> str:
-    """Say why a place is denied under these scopes, '' where it is allowed."""
+    """Return why a place is denied under these scopes, '' if it is allowed."""
     if place.protected_reason:
         return place.protected_reason
     if not scopes:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Explanation(Value):
     """Every step of a decision; for a denial what is nearest, what is still allowed, and the operator's command.
 
-    `advice` says what else there is to do, above all where no command helps.
+    `advice` says what else to do, above all if no command helps.
     """
 
     steps: tuple[RuleStep, ...]

@@ -24,9 +24,9 @@ _BRACKETS = {"array": "[]", "object": "{}"}
 
 
 class Style(Value):
-    """How a document is laid out; `pads` has what stands inside the brackets of an array or object on one line.
+    """How a document is laid out; `pads` has the text inside the brackets of an array or object on one line.
 
-    A kind that is missing from `pads` stands on several lines.
+    A kind that is missing from `pads` is on several lines.
     """
 
     newline: str
@@ -121,8 +121,8 @@ def _container(root: JsonNode, pointer: str, kind: str) -> JsonNode:
 def _add(text: str, root: JsonNode, node: JsonNode, prefix: str, value: object) -> str:
     style, indent = _style(text, root), _indent(text, node.outer_start)
     if not node.children:
-        blanks = text[node.start + 1 : node.end - 1]
-        lead, tail = (blanks, "") if blanks else _brackets(node.kind, style, indent)
+        spaces = text[node.start + 1 : node.end - 1]
+        lead, tail = (spaces, "") if spaces else _brackets(node.kind, style, indent)
         deeper = indent + style.unit if _NEWLINE.search(lead) else indent
         return _splice(text, node.start + 1, node.end - 1, lead + prefix + _format(value, style, deeper) + tail)
     written = _format(value, style, _indent(text, node.children[-1].outer_start))
@@ -139,7 +139,7 @@ def _separator(text: str, node: JsonNode, style: Style) -> str:
 
 
 def _brackets(kind: str, style: Style, indent: str) -> tuple[str, str]:
-    """Return what stands after the opening and before the closing bracket of a new array or object."""
+    """Return the text after the opening and before the closing bracket of a new array or object."""
     if kind in style.pads:
         return style.pads[kind], style.pads[kind]
     return style.newline + indent + style.unit, style.newline + indent
@@ -181,13 +181,13 @@ def _splice(text: str, start: int, end: int, written: str) -> str:
 
 
 def _indent(text: str, offset: int) -> str:
-    """Return the blanks that start the line of an offset."""
+    """Return the spaces that start the line of an offset."""
     start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
-    return _INDENT.match(text, start)[0]  # type: ignore[index] # no blanks match too
+    return _INDENT.match(text, start)[0]  # type: ignore[index] # no spaces match too
 
 
 def _colon(text: str, members: "Iterable[JsonNode]") -> str:
-    """Return what stands between key and value in the first member that has both on one line, '' if none has."""
+    """Return the text between key and value in the first member that has both on one line, '' if none has."""
     gaps = (text[member.key_end : member.start] for member in members)
     return next((gap for gap in gaps if not _NEWLINE.search(gap)), "")
 
@@ -214,7 +214,7 @@ def _unit(text: str, filled: list[JsonNode]) -> str:
 
 
 def _pads(text: str, root: JsonNode, filled: list[JsonNode]) -> "Iterator[tuple[str, str]]":
-    """Yield the kinds that stand on one line, with their padding; one that is not there yet does."""
+    """Yield the kinds that are on one line, with their padding; also a kind that does not occur yet."""
     for kind in _BRACKETS:
         first = next((node for node in filled if node.kind == kind and node is not root), None)
         pad = text[first.start + 1 : first.children[0].outer_start] if first else ""

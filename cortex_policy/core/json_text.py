@@ -32,7 +32,7 @@ def json_text(value: object, comma: str = ", ", colon: str = ": ") -> str:
 
 
 def canonical_json(value: object) -> str:
-    """Return the one text that equal values share: members sorted, no blanks, `1.0` as `1`."""
+    """Return the one text that equal values share: members sorted, no spaces, `1.0` as `1`."""
     return json_text(_canonical_value(value), ",", ":")
 
 

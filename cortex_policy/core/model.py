@@ -86,7 +86,7 @@ class Origin(Value):
 
 
 class Grant(Value):
-    """Let one tool do some actions on some paths, so many times a minute."""
+    """Allow one tool some actions on some paths, up to a rate a minute."""
 
     id: str
     tool: str
@@ -137,10 +137,10 @@ class Settings(Value):
     """What an operator sets beside the grants.
 
     `sensitive` is `allow`, `ask` or `deny`, `stamp` is `off` or `require`, `undeclared_args` is `allow` or `deny`.
-    `state_dir` is where rate state lives, set or not; None where nobody has looked yet. `audit_file` is an absolute
+    `state_dir` is where rate state lives, set or not; None if it is not known yet. `audit_file` is an absolute
     path, None where nothing is recorded; `audit_args` is `names`, `fingerprints` or `full`, `audit_on_error` `ignore`
     or `deny`. A log that would grow over `audit_max_bytes` is rotated, unless that is 0; `audit_keep` old ones stay.
-    `approvals_file` is an absolute path, None where it lies beside the rate state.
+    `approvals_file` is an absolute path, None if it is beside the rate state.
     """
 
     sensitive: str = "allow"
@@ -175,7 +175,7 @@ WAITING, APPROVED, DENIED, USED, EXPIRED = "waiting", "approved", "denied", "use
 
 
 class Approval(Value):
-    """How a call stands with the human who is asked: `status` is `waiting`, `approved`, `denied` or `used`.
+    """The approval of a call by a human: `status` is `waiting`, `approved`, `denied` or `used`.
 
     Where it is used, it is this very call that used it; else it stays so for `expires_in_seconds`.
     """

@@ -31,7 +31,7 @@ def _is_typable(*words: str) -> bool:
 
 
 def program_command(*words: str) -> str:
-    """Return a command of this program, '' where a word of it cannot be typed."""
+    """Return a command of this program, '' if a word of it cannot be typed."""
     return " ".join(("cortex-policy", *map(quote_word, words))) if _is_typable(*words) else ""
 
 
@@ -46,14 +46,14 @@ def set_command(grant_id: str, option: str, values: "Sequence[str]") -> str:
 
 
 def append_root_option(text: str, root: str | None) -> str:
-    """Return a command with the root it is for, '' where there is none or that root cannot be typed."""
+    """Return a command with its root as an option, '' if there is no command or the root cannot be typed."""
     if not text or root is None:
         return text
     return f"{text} --root {quote_word(root)}" if _is_typable(root) else ""
 
 
 def scopes_to_add(grant: "Grant", decision: "Decision") -> list[str]:
-    """Return the scopes that would let every path of the call in; none where not all can be, or too many."""
+    """Return the scopes that would allow every path of the call; none if there are no such scopes, or too many."""
     missing: dict[str, None] = {}
     for place, _ in decision.paths:
         for relative in (place.normalized, place.resolved_inside):

@@ -21,11 +21,11 @@ LAST_WORDS = frozenset((
     "path", "paths", "pathname", "filepath", "filepaths", "file", "files", "filename", "filenames", "dir", "dirs",
     "directory", "directories", "folder", "folders",
 ))  # fmt: skip
-NO, PERHAPS, YES = range(3)  # whether an argument is a path: by its name never, if it is text, whatever it is
+NO, PERHAPS, YES = range(3)  # whether an argument is a path: never, if it is text, always
 
 
 def path_likelihood(grant: "Grant", name: str) -> int:
-    """Return how far the name and the declaration of a top-level argument make it a path."""
+    """Return whether a top-level argument is a path, by its name and declaration: NO, PERHAPS or YES."""
     declared = path_format(grant.args, name)
     if declared is not None:
         return YES if declared == "path" else NO
@@ -33,7 +33,7 @@ def path_likelihood(grant: "Grant", name: str) -> int:
 
 
 def path_likelihood_of_name(name: str) -> int:
-    """Return how far a name alone makes an argument a path."""
+    """Return whether an argument is a path, by its name alone: NO, PERHAPS or YES."""
     if name.casefold().replace("_", "").replace("-", "") in PATH_NAMES:
         return YES
     return PERHAPS if any(word.casefold() in LAST_WORDS for word in _last_words(name)) else NO
@@ -45,31 +45,31 @@ def is_path_argument(grant: "Grant", name: str) -> bool:
 
 
 def is_path_if_string(grant: "Grant", name: str) -> bool:
-    """Whether the grant treats a top-level argument of this name as a path where it is a string."""
+    """Whether the grant treats a top-level argument of this name as a path if it is a string."""
     return path_likelihood(grant, name) != NO
 
 
 def is_checked_as_path(grant: "Grant", name: str, value: object) -> bool:
-    """Whether the path rule looks at a top-level argument of this name and value."""
-    sure = path_likelihood(grant, name)
-    return sure == YES or next(_paths(name, value, sure, is_inner=False), None) is not None
+    """Whether the path rule checks a top-level argument of this name and value."""
+    likelihood = path_likelihood(grant, name)
+    return likelihood == YES or next(_paths(name, value, likelihood, is_inner=False), None) is not None
 
 
 def path_arguments(grant: "Grant", args: "Mapping[str, object]") -> "Iterator[tuple[str, str | None, bool]]":
     """Yield (argument, path, whether it is one) for each path in the arguments, nested ones too.
 
-    The path is None where a value is none and should be: a number, an object without a path, what lies too deep to look
-    at. Text that is no path, in such a value, is looked at all the same: it may name what governs grants.
+    The path is None if a value should be a path and is not: a number, an object without a path, a value nested too
+    deep. Text inside such a value is yielded too: it may name files that govern grants.
     """
     for name, value in args.items():
-        sure = path_likelihood(grant, name)
-        yield from _paths(name, value, sure, is_inner=False)
-        yield from _nested_paths(name, value, 1, is_inner=sure != NO)
+        likelihood = path_likelihood(grant, name)
+        yield from _paths(name, value, likelihood, is_inner=False)
+        yield from _nested_paths(name, value, 1, is_inner=likelihood != NO)
 
 
-def _paths(label: str, value: object, sure: int, *, is_inner: bool) -> "Iterator[PathArgument]":
-    """Yield what a value is that is a path by its name; text around it only where it is not `is_inner` already."""
-    if sure == NO or value is None:
+def _paths(label: str, value: object, likelihood: int, *, is_inner: bool) -> "Iterator[PathArgument]":
+    """Yield the paths of a value by its name, and other text in it unless an outer value did so (`is_inner`)."""
+    if likelihood == NO or value is None:
         return
     if isinstance(value, str):
         yield label, value, True
@@ -79,7 +79,7 @@ def _paths(label: str, value: object, sure: int, *, is_inner: bool) -> "Iterator
         for index, part in enumerate(parts):
             yield f"{label}[{index}]", part, True
         return
-    if sure == PERHAPS and not any(isinstance(part, str | dict | list | tuple) for part in parts):
+    if likelihood == PERHAPS and not any(isinstance(part, str | dict | list | tuple) for part in parts):
         return  # `max_files`, `with_dir`
     if not all(isinstance(part, dict) and _holds_path(part, 1) for part in parts):
         yield label, None, True
@@ -120,9 +120,9 @@ def _nested_paths(label: str, value: object, depth: int, *, is_inner: bool) -> "
         return
     names = list(value) if isinstance(value, dict) else [""] * len(value)
     for name, (inner, part) in zip(names, _parts(label, value), strict=True):
-        sure = path_likelihood_of_name(name) if name else NO
-        yield from _paths(inner, part, sure, is_inner=is_inner)
-        yield from _nested_paths(inner, part, depth + 1, is_inner=is_inner or sure != NO)
+        likelihood = path_likelihood_of_name(name) if name else NO
+        yield from _paths(inner, part, likelihood, is_inner=is_inner)
+        yield from _nested_paths(inner, part, depth + 1, is_inner=is_inner or likelihood != NO)
 
 
 def _parts(
@@ -134,9 +134,9 @@ def _parts(
 
 
 def _last_words(name: str) -> tuple[str, str]:
-    """Return the last word of a name, read twice: `URLPath` may be one word, or `URL` and `Path`."""
+    """Return the last word of a name, split in two ways: `URLPath` may be one word, or `URL` and `Path`."""
     end = len(name)
-    while end and not name[end - 1].isalpha():  # digits, and what joins them
+    while end and not name[end - 1].isalpha():  # digits and separators
         end -= 1
     start, inner = end, 0
     while start and name[start - 1].isalpha():

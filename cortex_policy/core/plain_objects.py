@@ -15,7 +15,7 @@ _dictionary_of = vars(Value)["__dict__"].__get__  # a subclass may shadow it wit
 
 
 def validated_grant(grant: object) -> Grant:
-    """Return a grant as its fields say; raise UsageError for what is none, and for fields of other types."""
+    """Return a grant rebuilt from its fields; raise UsageError for another object, and for fields of other types."""
     fields = _fields(grant, Grant, "a grant")
     data_class = validated_text(fields["data_class"], "`data_class`")
     if data_class not in DATA_CLASSES:
@@ -35,7 +35,7 @@ def validated_grant(grant: object) -> Grant:
 
 
 def validated_request(request: object) -> Request:
-    """Return a request as its fields say; raise UsageError for what is none, and for fields of other types."""
+    """Return a request rebuilt from its fields; raise UsageError for another object, or fields of other types."""
     fields = _fields(request, Request, "a request")
     return Request(
         validated_text(fields["action"], "an action"),
@@ -47,7 +47,7 @@ def validated_request(request: object) -> Request:
 
 
 def validated_settings(settings: object) -> Settings:
-    """Return settings as their fields say; raise UsageError for what is none, and for fields of other types."""
+    """Return settings rebuilt from their fields; raise UsageError for another object, or fields of other types."""
     fields = _fields(settings, Settings, "`settings`")
     return _build(
         Settings, {name: _exact_like(vars(Settings)[name], value, f"`{name}`") for name, value in fields.items()}

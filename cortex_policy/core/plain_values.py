@@ -21,7 +21,7 @@ _members_of = type.__dict__["__dict__"].__get__
 
 
 def validated_text(value: object, what: str) -> str:
-    """Return a string; raise UsageError for what is none, named by what it should have been."""
+    """Return a string; raise UsageError for anything else; `what` is the name of the value in the message."""
     if type(value) is str:
         return value
     if issubclass(type(value), str):
@@ -40,7 +40,7 @@ def validated_count(value: object, what: str) -> int:
 
 
 def validated_seconds(value: object) -> float:
-    """Return a point in time; raise UsageError for what is no finite number."""
+    """Return a point in time; raise UsageError unless it is a finite number."""
     try:
         seconds = float(int.__int__(value)) if issubclass(type(value), int) else float.__float__(value)  # type: ignore[arg-type]
     except (TypeError, OverflowError):
@@ -52,12 +52,12 @@ def validated_seconds(value: object) -> float:
 
 
 def validated_times(values: object) -> list[float]:
-    """Return points in time; raise UsageError for what cannot be iterated over, or holds anything else."""
+    """Return points in time; raise UsageError if they cannot be iterated over, or if one is no finite number."""
     return [validated_seconds(value) for value in _iterate(values)]
 
 
 def validated_budget_call(tool: object, action: object, limit: object, cost: object) -> tuple[str, str, int, int]:
-    """Return what a budget is asked for."""
+    """Return the exact tool, action, limit and cost of a call to a budget."""
     is_number = issubclass(type(limit), int) and type(limit) is not bool
     counted = int.__int__(limit) if is_number else validated_count(limit, "limit")  # type: ignore[arg-type]
     return validated_text(tool, "a tool"), validated_text(action, "an action"), counted, validated_count(cost, "cost")
@@ -78,7 +78,7 @@ def validated_path(value: object) -> str:
 
 
 def validated_arguments(args: object) -> "dict[str, object]":
-    """Return the arguments of a call; raise UsageError for what is no mapping, and what cannot be looked into.
+    """Return the arguments of a call; raise UsageError if they are no mapping, or a value cannot be looked into.
 
     Paths of any type and bytes become strings, other mappings, sequences and sets dictionaries and lists.
     """

@@ -71,7 +71,7 @@ class PreparedGrant:
             if kind is None:
                 kind = self._kind(name)
             if kind == SCALAR:
-                given = type(value)  # INVARIANT: told by identity: a metaclass may claim to equal any type
+                given = type(value)  # INVARIANT: compared by identity: a metaclass may claim to equal any type
                 if (
                     given is not str
                     and given is not int

@@ -198,14 +198,14 @@ def flatten(document: "dict[str, object]", prefix: str = "") -> "dict[str, objec
 
 
 def shared_value_or_text(variable: str, text: str) -> object:
-    """Return the value of a setting that a variable of every program here stands for; milliseconds are rounded down."""
+    """Return the value of a variable that all programs here share; milliseconds are rounded down to seconds."""
     if variable != HITL_TIMEOUT:
         return text
     return int(text) // 1000 if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else text
 
 
 def value_or_text(setting: Setting, text: str) -> object:
-    """Return the value that a word stands for; what is no value of the setting is returned as it is."""
+    """Return the value of a setting from its text; text that is no value is returned unchanged."""
     if setting.kind == SWITCH:
         return _SWITCH_WORDS.get(text, text)
     if setting.kind == NUMBER and text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS:

@@ -2,7 +2,7 @@
 
 What leaves the program goes through `escape`, a value that has to stay in its line through `printable` before that.
 A job's log takes for a command what Azure, GitHub and TeamCity do: `##`, a word, `[` anywhere in a line, in upper or
-lower case, and `::` at its start, behind blanks too.
+lower case, and `::` at its start, after spaces too.
 """
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
@@ -37,7 +37,7 @@ def escape_xml(text: str) -> str:
 
 
 def truncate(text: str, most: int = MAX_MESSAGE_BYTES) -> str:
-    """Return a text of at most so many bytes: its start, how much was left out, its end."""
+    """Return a text cut to a number of bytes: its start, how much was left out, its end."""
     data = text.encode("utf-8", "surrogatepass")
     if len(data) <= most:
         return text

@@ -139,7 +139,7 @@ class _SimpleReader:
         return items, text[1:]
 
     def _next(self, text: str) -> str:
-        """Return the text from the next word on, which may stand some lines below."""
+        """Return the text from the next word on, which may be some lines below."""
         text = text.lstrip(_WHITESPACE)
         while not text or text[0] == "#":
             line = next(self._lines, None)

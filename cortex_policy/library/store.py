@@ -40,7 +40,7 @@ class PreloadResult(Value):
 class PolicyStore(Decider):
     """The grants of one root, for a process that decides often, from any number of threads and event loops.
 
-    A decision that begins after a write has returned uses what was written, whoever wrote it and in whatever way. A
+    A decision that begins after a write has returned uses what was written, by any writer and in any way. A
     kept grant is used only while its file's identity, the trust in the directories above it, the settings and the
     stops are unchanged. `Decision.grant_sha256` names the bytes that were used. After a fork, the store starts again in
     the child.

@@ -74,12 +74,12 @@ def explain_call(outcome: "CallOutcome") -> CallExplanation:
         return _explain_failure(call, error) if error is not None else CallExplanation(Explanation(()))
     decided = _DecidedCall(grant, args, settings, decision, origin.root, origin.file)
     text = _read_decided_bytes(origin.root, grant.id, origin.sha256)
-    told = _explain(call, decided, text or b"")
+    explanation = _explain(call, decided, text or b"")
     if error is not None:
-        failed = RuleStep(told.steps[-1].rule, FAILS, error.detail)
-        told = Explanation((*told.steps[:-1], failed), advice=error.hint)
-    steward = who_may_replace(_file_of_remedy(decided)) if told.remedy else None
-    return CallExplanation(told, origin.file, steward, "" if text is not None else _CHANGED_NOTE)
+        failed = RuleStep(explanation.steps[-1].rule, FAILS, error.detail)
+        explanation = Explanation((*explanation.steps[:-1], failed), advice=error.hint)
+    steward = who_may_replace(_file_of_remedy(decided)) if explanation.remedy else None
+    return CallExplanation(explanation, origin.file, steward, "" if text is not None else _CHANGED_NOTE)
 
 
 def _decide_without_rate(
@@ -98,14 +98,14 @@ def _decide_without_rate(
 def _explain(call: "Call", decided: _DecidedCall, text: bytes) -> Explanation:
     decision = decided.decision
     request = Request(call.action, decided.args, tuple(place for place, _ in decision.paths), call.cost)
-    told = explain(decided.grant, text, request, decision, decided.settings)
-    remedy, advice = told.remedy, told.advice
+    explanation = explain(decided.grant, text, request, decision, decided.settings)
+    remedy, advice = explanation.remedy, explanation.advice
     if decision.reason is APPROVAL_REQUIRED and not remedy:
         remedy, more = _unset_command(_sensitive_setting(decided.root))
         advice = "; ".join(filter(None, (advice, more)))
     if not _waits_for_human(decision):  # else an id is enough
         remedy = append_root_option(remedy, call.root)
-    return Explanation(told.steps, told.nearest, told.allowed, remedy, advice)
+    return Explanation(explanation.steps, explanation.nearest, explanation.allowed, remedy, advice)
 
 
 def _waits_for_human(decision: Decision) -> bool:
@@ -176,12 +176,12 @@ def _explain_failure(call: "Call", error: CortexPolicyError, stage: str = "") ->
     faults = _grant_error_steps(error)
     steps = faults or [RuleStep(stage, verdict, _error_message(call, error))]
     more = "; see `cortex-policy validate`" if faults else ""
-    told = Explanation((*steps, *(RuleStep(rule, NOT_ASKED) for rule in RULES)), advice=f"{error.hint}{more}")
+    explanation = Explanation((*steps, *(RuleStep(rule, NOT_ASKED) for rule in RULES)), advice=f"{error.hint}{more}")
     path = _path_to_fix(error)
     note = ""
     if error.reason is GRANT_UNSAFE:
         note = "root alone can run that" if "chown " in error.hint else "its owner or root can fix it"
-    return CallExplanation(told, error.file, who_may_replace(path) if path and error.hint else None, note)
+    return CallExplanation(explanation, error.file, who_may_replace(path) if path and error.hint else None, note)
 
 
 def _error_message(call: "Call", error: CortexPolicyError) -> str:

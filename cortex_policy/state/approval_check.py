@@ -1,4 +1,4 @@
-"""A call for sensitive data where a human is asked: what was said of this very call, and its one use."""
+"""Decide a call for sensitive data by the answer of a human, which counts for this call once."""
 
 import os
 from time import time_ns
@@ -42,7 +42,7 @@ def decide_with_approval(
     """Decide a call that was refused until a human has approved it.
 
     One that nobody was asked about is put on the docket, and one that was approved uses that up, unless it only peeks.
-    Raises StateError where the docket or the ledger cannot be used.
+    Raises StateError if the docket or the ledger cannot be used.
     """
     text = call_fingerprint_text(grant, origin, request, working_directory(), os.geteuid())
     call = str(sha256(text.encode("ascii")).hexdigest())
@@ -57,7 +57,7 @@ def decide_with_approval(
 
 
 def _current_request(docket: ApprovalStore, call: str) -> "tuple[ApprovalRequest, RequestStatus] | None":
-    """Return the request for a call that still counts: a denied one before an approved one, a waiting one last."""
+    """Return the valid request for a call: a denied one before an approved one, a waiting one last."""
     live: dict[str, tuple[ApprovalRequest, RequestStatus]] = {}
     for matter in docket.requests:
         if matter.call == call:
@@ -77,14 +77,14 @@ def _spend_approval(
     *,
     peek: bool,
 ) -> Decision:
-    """Decide an approved call by its rate, and use the approval up if that allows it."""
+    """Decide an approved call by its rate; if the rate allows it, use up the approval."""
     asked = (grant.tool, request.action, grant.rate.per_minute, request.cost)
     decision = decide_rate(grant, request, budgets.peek(*asked))
     approval = Approval(matter.id, how.status, how.left_ns / _SECOND)
     if peek or not decision:
         return _with_approval(decision, approval)
-    # INVARIANT: the line is written before the hit is taken: a process that dies in between was never allowed, and the
-    # approval is gone. The line is removed only if the answer is certain to be a denial
+    # INVARIANT: the line is written before the hit is taken: a process that is killed in between was never allowed,
+    # and the approval is gone. The line is removed only if the answer is certain to be a denial
     docket.append(request_to_line({"type": "spend", "requestId": matter.id, **_time_members(docket)}))
     try:
         decision = decide_rate(grant, request, budgets.take(*asked))
@@ -100,7 +100,7 @@ def _spend_approval(
 def _request_approval(
     docket: ApprovalStore, grant: "Grant", origin: "Origin", request: "Request", call: str, refused: Decision
 ) -> Decision:
-    """Put a call on the docket, unless nobody could look at it."""
+    """Add a request for a call to the approvals file, unless nobody could answer it."""
     if not docket.timeout_seconds:
         return _with_approval(refused, None, "the setting `approvals.timeout_seconds` leaves nobody time to")
     of_grant = [one for one in docket.requests if _requester(one) == (grant.id, json_safe(origin.root))]

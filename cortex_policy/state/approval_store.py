@@ -43,7 +43,7 @@ class ApprovalStoreError(StateError):
 
 
 def read_boot_time() -> BootTime:
-    """Return the time since boot, and a mark of this boot and its clock."""
+    """Return the time since boot, and an id of this boot and its clock."""
     import time  # noqa: PLC0415 - loaded by the interpreter anyway
 
     boot = sha256(b"approvals %d " % host.time_namespace() + host.boot_id()).hexdigest()[:16]
@@ -101,7 +101,7 @@ class ApprovalStore:
             os.close(directory)
 
     def append_and_prune(self, line: bytes, most: int = MAX_BYTES) -> None:
-        """Append a line, and drop those that are of no use any more; raise StateError where that is too much."""
+        """Append a line, and drop the lines that no longer count; raise StateError if the file is full."""
         lines = lines_to_keep(self.requests, self.clock, self.timeout_seconds)
         is_worth_it = len(self._data) - len(lines) >= _MIN_PRUNED
         if len(line) + len(lines if is_worth_it else self._data) > most:
@@ -218,7 +218,7 @@ class ApprovalStore:
             raise ApprovalStoreError(self.file, f"others can replace it: {directory} {sentence}", hint)
 
     def _read(self) -> None:
-        self.clock = read_boot_time()  # inside the lock, so that no line is of later
+        self.clock = read_boot_time()  # inside the lock, so that no line is later
         self._data = read_all(self._descriptor, MAX_BYTES + 1)
         if len(self._data) > MAX_BYTES:
             hint = f"move it away with `mv {quote(self.file)} {quote(self.file + '.old')}`"

@@ -12,7 +12,7 @@ SEARCHED_BYTES = 4 << 20  # bytes from the end: more than the longest line that 
 
 
 def chain_line_after_file(text: bytes, descriptor: int, size: int, file: str) -> bytes:
-    """Return the line with its digest, and with a newline before it where a dead writer left none."""
+    """Return the line with its digest, and a newline before it if a killed writer left none."""
     start = max(0, size - SEARCHED_BYTES)
     data = _read_range(descriptor, start, size)
     torn = b"\n" if data and not data.endswith(b"\n") else b""

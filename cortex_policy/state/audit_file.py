@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def open_log_for_append(file: str) -> int:
-    """Open a log to append to it, and make it where it is not there; raise OSError, or AuditLogError."""
+    """Open a log to append to it, and create it if it is missing; raise OSError, or AuditLogError."""
     if fcntl is None:
         raise audit_log_error(file, "this platform has no file locks")
     for _ in range(MAX_TRIES):

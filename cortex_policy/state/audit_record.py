@@ -92,7 +92,7 @@ def _resolved_paths(call: "AnsweredCall") -> "tuple[ResolvedPath, ...] | None":
 
 
 def read_stamp_version(root: str | None) -> int | None:
-    """Return the version in the stamp of a root, None where there is none; it judges nothing and fails nothing."""
+    """Return the version in the stamp of a root, None if there is none; never raise, and check nothing."""
     if root is None:
         return None
     try:

@@ -84,7 +84,7 @@ def policy_denial(policy: PolicyDirectory) -> EmergencyStopped:
 
 
 def raise_if_stopped_since(origin: "Origin") -> None:
-    """Raise AccessDenied if the root of a loaded grant has a stop, or nobody can know."""
+    """Raise AccessDenied if the root of a loaded grant has a stop, or that is unknown."""
     why = ""
     try:
         # links may lead there, but it must be the same directory, in which the stop is looked for
@@ -126,7 +126,7 @@ def resume_command(root: Root | None) -> str:
 
 
 def find_host_stop(directory: str) -> EmergencyStop | None:
-    """Return the stop of the host, whose directory this is; None where there is none."""
+    """Return the stop of the host, whose directory this is; None if there is none."""
     file = f"{directory}/{NAME}"
     if os.path.islink(directory) and not os.path.isdir(directory):
         return EmergencyStop(file, is_of_host=True, fault=f"`{directory}` is a link that leads nowhere")
@@ -134,12 +134,12 @@ def find_host_stop(directory: str) -> EmergencyStop | None:
 
 
 def find_policy_stop(policy: PolicyDirectory) -> EmergencyStop | None:
-    """Return the stop in an open policy directory, None where there is none."""
+    """Return the stop in an open policy directory, None if there is none."""
     return _look_up(f"{policy.path}/{NAME}", policy.descriptor)
 
 
 def find_root_stop(root: Root) -> EmergencyStop | None:
-    """Return the stop of a root, None where there is none; ask the path where no check would open the directory."""
+    """Return the stop of a root, None if there is none; look by path if a check would not open the directory."""
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
             return find_policy_stop(policy)

@@ -105,11 +105,11 @@ def load_for_call(grant_id: str, named: str | None = None, *, require_path: bool
 
 
 def load_for_call_from(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
-    """Load a grant of a root that was found; the caller has checked for a stop of the host."""
+    """Load a grant of a known root; the caller has checked for a stop of the host."""
     try:
         grant = read_grant(root, grant_id, check_emergency_stop)
     except GrantError as error:
-        if error.reason is GRANT_UNSAFE:  # the policy directory may be what could not be opened
+        if error.reason is GRANT_UNSAFE:  # perhaps the policy directory could not be opened
             from cortex_policy.state.emergency_stop import raise_if_unreadable  # noqa: PLC0415 - only a failure needs it
 
             raise_if_unreadable(root)

@@ -57,7 +57,7 @@ class History:
     """Records the writes of a root, while its lock is held."""
 
     def __init__(self, lock: "WriterLock", limits: HistoryLimits) -> None:
-        """Take the lock, and what is to be kept."""
+        """Store the held lock and the limits."""
         self._lock, self._limits = lock, limits
 
     @property
@@ -114,13 +114,13 @@ class History:
             sync_directory(directory.descriptor)
 
     def settle_and_prune(self, stamp: "Stamp") -> None:
-        """Name the entry of the write that was just made, and remove what is too much; else the next writer does."""
+        """Name the entry of the write that was just made, and remove excess ones; on failure the next writer does."""
         with suppress(CortexPolicyError):
             self.settle_pending(stamp)
             self._prune()
 
     def settle_failed(self, stamp: "Stamp | None") -> None:
-        """Drop the entry of a write that was not made, if possible; the first error is reported, not this one."""
+        """Drop the entry of a write that was not made, if possible; errors here are not reported, the first one is."""
         with suppress(CortexPolicyError):
             self.settle_pending(stamp)
 

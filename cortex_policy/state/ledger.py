@@ -28,7 +28,7 @@ MAX_LIMIT = 1 << 44
 
 
 def open_budget_directory(root_identity: tuple[int, int], boot: bytes, state_dir: str) -> int:
-    """Open the directory that holds a root's budgets, and make it where it is not there."""
+    """Open the directory that holds a root's budgets, and create it if it is missing."""
     base = state_directory(state_dir)
     mark = sha256(b"boot " + boot).hexdigest()[:BOOT_PREFIX]
     name = mark + sha256(b"root %d %d " % root_identity + boot).hexdigest()[:32]
@@ -40,7 +40,7 @@ def open_budget_directory(root_identity: tuple[int, int], boot: bytes, state_dir
 
 
 def open_state_directory(name: str, parent: int | None, shown: str) -> int:
-    """Open a directory of state, and make it where it is not there; raise StateError unless it is ours alone."""
+    """Open a directory of state, and create it if it is missing; raise StateError unless it is ours alone."""
     try:
         descriptor = os.open(name, OPEN_DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
@@ -132,9 +132,9 @@ class Ledger:
                 ring = Ring(held, key.identity)
             return self._apply(ring, directory, limit, cost, consume=consume)
         except DamagedFileError:
-            from cortex_policy.state.ledger_maintenance import replace_damaged_budget  # noqa: PLC0415 - only where there is damage
+            from cortex_policy.state.ledger_maintenance import replace_damaged_budget  # noqa: PLC0415 - only if it is damaged
 
-            # INVARIANT: the file at the name is still locked, so that nobody maps it before it is broken
+            # INVARIANT: the file is still locked, so that nobody maps it before it is replaced
             replace_damaged_budget(directory, key, held, counted, rings.now_ticks())
             raise state_error("it was damaged, and is closed for one minute", "try again in a minute") from None
         finally:

@@ -56,7 +56,7 @@ def unsafe_directory_error(shown: str, status: os.stat_result) -> StateError:
 
 
 def _foreign_owner_error(shown: str, owner: int) -> StateError:
-    """Return the error for a name that another user owns: to count elsewhere would be a second budget."""
+    """Return the error for a name that another user owns: counting elsewhere would be a second budget."""
     from cortex_policy.state.users import user_label  # noqa: PLC0415 - it loads `pwd`
 
     hint = f"root looks at it, then removes it with `rm -r {quote(shown)}`; or {_ELSEWHERE}"

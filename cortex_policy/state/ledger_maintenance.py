@@ -1,4 +1,4 @@
-"""Making, replacing and removing ledger files: rare, so that a check does not load it."""
+"""Make, replace and remove ledger files: rare, so that a check does not load this module."""
 
 import os
 import stat
@@ -51,7 +51,7 @@ def rebuild_budget(directory: int, key: BudgetFileKey, ring: Ring, limit: int, n
     hits, step = ring.used(limit, now), hits_per_slot(limit)
     oldest, mask = ring.head - hits, (1 << ring.bits) - 1
     slots = memoryview(os.pread(ring.descriptor, WORD << ring.bits, HEADER)).cast("q")
-    # a slot of several hits takes the time of the newest of them, and so does what is left over
+    # a slot of several hits gets the time of the newest of them, and so does the rest
     live = [
         slots[((oldest + min(first + step, hits) - 1) // ring.hits_per_slot) & mask] for first in range(0, hits, step)
     ]
@@ -69,8 +69,8 @@ def _ring_bytes(key: BudgetFileKey, limit: int, live: list[int], *, closed: int 
         NOTHING,
         key.seal(head),
     ]
-    blank = key.seal(0).to_bytes(WORD, sys.byteorder)
-    return memoryview(_pack_words([*header, *live]) + blank * ((1 << bits) - len(live)))
+    empty = key.seal(0).to_bytes(WORD, sys.byteorder)
+    return memoryview(_pack_words([*header, *live]) + empty * ((1 << bits) - len(live)))
 
 
 def _pack_words(words: list[int]) -> bytes:
@@ -114,7 +114,7 @@ def remove_budget(directory: int, name: str) -> bool:
 
 
 def remove_all_budgets(directory: int) -> int:
-    """Remove whatever lies in a root's directory, of any kind; return how many budgets or strangers that were."""
+    """Remove everything in a root's directory, of any kind; return how many budgets or other objects there were."""
     removed = 0
     for name in os.listdir(directory):
         status = os.stat(name, dir_fd=directory, follow_symlinks=False)
@@ -132,7 +132,7 @@ def _is_plain(status: os.stat_result) -> bool:
 
 def _remove(directory: int, name: str, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
-        from shutil import rmtree  # noqa: PLC0415 - only a stranger needs it
+        from shutil import rmtree  # noqa: PLC0415 - only for an unexpected directory
 
         rmtree(name, dir_fd=directory)
     else:
@@ -140,7 +140,7 @@ def _remove(directory: int, name: str, status: os.stat_result) -> None:
 
 
 def _mark_removed(descriptor: int) -> None:
-    """Mark a file, even a damaged one, as removed for all who have it open."""
+    """Mark a file, even a damaged one, as removed for all processes that have it open."""
     try:
         Ring(descriptor).mark_removed()
     except (DamagedFileError, StateError):  # StateError: another layout
@@ -148,12 +148,12 @@ def _mark_removed(descriptor: int) -> None:
 
 
 def _mark_broken(descriptor: int) -> None:
-    """Make all who have a damaged file mapped look at its name again; a file that was cut gets long enough for it."""
+    """Make processes that have mapped a damaged file open it again by name; lengthen a truncated file for the mark."""
     os.pwrite(descriptor, BROKEN.to_bytes(WORD, sys.byteorder), WORD * AT_HEAD)
 
 
 def remove_idle_budgets(directory: int, now: int) -> None:
-    """Remove every file in which nothing counts any more, and what makers left that were killed."""
+    """Remove every file without live hits, and the files that killed processes left."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     note = os.open(SWEEP_MARKER, flags, 0o600, dir_fd=directory)
     try:
@@ -172,7 +172,7 @@ def _remove_orphan(directory: int, name: str) -> None:
         if not _is_alive(int(name.split("-")[1])):
             os.unlink(name, dir_fd=directory)
     except (ValueError, OverflowError, OSError):
-        return  # none of ours, or another sweep was here
+        return  # not a budget, or another sweep removed it
 
 
 def _is_alive(process: int) -> bool:
@@ -190,11 +190,11 @@ def _remove_idle(directory: int, name: str, now: int) -> None:
         return  # gone, or a wrong kind of object: the next call that uses it reports it
     try:
         lock_file(descriptor, waits=False)
-        # INVARIANT: no ring is read from a file that is gone: that would revive it for those who have it mapped
+        # INVARIANT: no ring is read from a removed file: that would revive it for processes that have it mapped
         if is_at_its_name(descriptor) and (ring := Ring(descriptor)).is_idle(now):
             ring.mark_removed()
             os.unlink(name, dir_fd=directory)
     except (OSError, DamagedFileError, StateError):
-        return  # in use, or damaged: the next call that uses it notices
+        return  # in use, or damaged: the next call reports it
     finally:
         unlock_and_close(descriptor)

@@ -35,7 +35,7 @@ OPEN_STATE_FILE = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class DamagedFileError(Exception):
-    """A word of the file is not what was written there."""
+    """A word of the file is damaged."""
 
 
 def now_ticks() -> int:
@@ -54,7 +54,7 @@ def budget_key(tool: str, action: str) -> str:
 
 
 class BudgetFileKey:
-    """What names a budget on disk, and what its words are sealed with."""
+    """The name of a budget on disk, and the seal of its words."""
 
     identity: int
     name: str
@@ -112,7 +112,7 @@ class Ring:
             self._write(NOTHING.to_bytes(WORD, sys.byteorder), WORD * AT_KEPT)
 
     def unseal(self, word: int) -> int:
-        """Return the value of a word; raise DamagedFileError where it is none of this file."""
+        """Return the value of a word; raise DamagedFileError if it has another seal."""
         value, tag = divmod(word, PRIME)
         if tag != self.tag or value < 0:
             raise DamagedFileError
@@ -204,7 +204,7 @@ def _check_layout(word: int) -> None:
 
 
 def open_budget_file(directory: int, name: str) -> int | None:
-    """Open and lock the file at a name, None where there is none; raise StateError, or OSError."""
+    """Open and lock the file at a name, None if there is none; raise StateError, or OSError."""
     for _ in range(MAX_TRIES):
         try:
             descriptor = os.open(name, OPEN_STATE_FILE, dir_fd=directory)

@@ -163,7 +163,7 @@ def _take_hits(file: MappedFile) -> "Generator[bool, int, None]":  # noqa: C901,
 
 
 def map_file(descriptor: int, key: BudgetFileKey) -> MappedFile | None:
-    """Map a locked file and unlock it; None where it is damaged, or closed for now."""
+    """Map a locked file and unlock it; None if it is damaged, or closed for now."""
     try:
         ring = Ring(descriptor, key.identity)
         is_kept = ring.closed <= now_ticks()

@@ -43,7 +43,7 @@ class FileBudgets(Ledger):
         return find_state_directory() if self._named is None else self._named
 
     def hit(self, tool: str, action: str, limit: int, cost: int = 1) -> bool:
-        """Take `cost` hits if they fit into `limit` a minute, and say so; raise StateError where nobody can know."""
+        """Take `cost` hits if they fit into `limit` a minute, and say so; raise StateError if that is unknown."""
         if cost is not _ONE or not type(tool) is type(action) is str:
             tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
             if cost != 1:
@@ -103,7 +103,7 @@ class FileBudgets(Ledger):
         return consumed == 1
 
     def _map_file(self, tool: str, action: str) -> MappedFile | None:
-        """Map the file of a key; None where it must be asked each time: closed, or no descriptor left."""
+        """Map the file of a key; None if it must be opened at each call: closed, or no descriptor left."""
         try:
             boot = boot_id()
             key = BudgetFileKey(boot, tool, action)

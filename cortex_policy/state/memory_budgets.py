@@ -85,7 +85,7 @@ class MemoryBudgets:
         """Take `cost` hits if they fit into `limit` a minute; return whether they did."""
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int):
             tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
-        ring = self._rings.get(f"{tool}:{action}")  # `budget_key`: to call it here costs 5 %
+        ring = self._rings.get(f"{tool}:{action}")  # `budget_key`, inlined: a call costs 5 %
         if cost == 1 and limit > 0 and ring is not None:
             with ring.lock:
                 ticks, head, mask = ring.ticks, ring.head, ring.mask

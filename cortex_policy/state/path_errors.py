@@ -23,7 +23,7 @@ def is_name_too_long(error: OSError) -> bool:
 
 
 def proc_link_problem(link: str, device: int) -> str:
-    """Say that a link is one of a proc file system, wherever that is mounted, or that nobody can tell; '' for others.
+    """Return the fault of a link in a proc file system, or of one that cannot be identified; '' for other links.
 
     The kernel follows some links in /proc itself, whatever their text says.
     """

@@ -100,7 +100,7 @@ def read_acl(target: int | str) -> bytes:
 def _other_writers(target: int | str, status: os.stat_result, owners: "Container[int]") -> "Iterator[str]":
     if status.st_mode & stat.S_IWOTH:
         yield "is writable by everyone"
-    if status.st_mode & stat.S_IWGRP:  # where there is an ACL, this bit is its mask
+    if status.st_mode & stat.S_IWGRP:  # with an ACL, this bit is its mask
         try:
             entries = _acl_entries(read_acl(target))
         except (OSError, ValueError):

@@ -60,7 +60,7 @@ def _read_settings(root: str) -> Settings:
 
 
 def _open_state_directory() -> int:
-    """Open the directory of rate state; -1 where it is not there, or not ours alone; the ledger reports that."""
+    """Open the directory of rate state; -1 if it is missing, or not ours alone; the ledger reports that."""
     named = os.environ.get(STATE_DIR)
     where = default_state_directory() if named is None else named
     try:

@@ -46,7 +46,7 @@ def unsafe_settings_error(path: str, status: os.stat_result, found: "list[tuple[
 def unreadable_settings_error(file: str, error: OSError) -> GrantError:
     """Return the error for a file that cannot be opened or read."""
     if error.errno in _LINKS:
-        return invalid_settings_error(file, "it is a link, or lies behind one", f"put a real file at `{file}`")
+        return invalid_settings_error(file, "it is a link, or is behind one", f"put a real file at `{file}`")
     hint = f"make it readable, or remove `{file}`"
     if error.errno == errno.EACCES and not file.startswith("/etc/"):  # HOME is another user's, as `sudo -E` leaves it
         hint = f"set HOME or XDG_CONFIG_HOME to a directory of {user_label(os.geteuid())}, or {hint}"
@@ -59,17 +59,15 @@ def wrong_key_error(place: str, file: str, name: str, value: object) -> GrantErr
     if setting is None:
         is_misplaced_lock = name == LOCKED
         if is_misplaced_lock:
-            return invalid_settings_error(
-                file, f"`{LOCKED}` stands in the system's file alone", f"remove it from `{file}`"
-            )
+            return invalid_settings_error(file, f"`{LOCKED}` is for the system's file only", f"remove it from `{file}`")
         return invalid_settings_error(file, f"unknown setting `{name}`", known_name_hint(name, _names_at(place)))
     if place not in setting.places:
         where = ", ".join(setting.places)
         return invalid_settings_error(file, f"`{name}` cannot be set by the {place}", f"it can be set by: {where}")
     # `"true"` is not `true`
     is_quoted = isinstance(value, str) and setting.kind in (SWITCH, NUMBER)
-    said = f"the text {quote_value(value)}" if is_quoted else quote_value(value)
-    return invalid_settings_error(file, f"`{name}` is {said}", f"it must be {setting.expected}")
+    shown = f"the text {quote_value(value)}" if is_quoted else quote_value(value)
+    return invalid_settings_error(file, f"`{name}` is {shown}", f"it must be {setting.expected}")
 
 
 def wrong_variable_error(variable: str, text: str, setting: Setting | None) -> GrantError:

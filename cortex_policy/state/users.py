@@ -16,7 +16,7 @@ class Owner(Value):
 
 
 def who_may_replace(path: str) -> Owner:
-    """Return who may put another file in the place of a path, by the directory that holds it or would hold it."""
+    """Return the user who may replace the file at a path, by the directory that holds it or would hold it."""
     directory = os.path.dirname(path)
     while not os.path.isdir(directory) and directory not in ("", "/"):
         directory = os.path.dirname(directory)

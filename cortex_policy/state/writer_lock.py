@@ -1,4 +1,4 @@
-"""The lock that writers of grants take, with the name of its holder: the only place that imports filelock."""
+"""The lock that writers of grants take, with the name of its holder: the only module that imports filelock."""
 
 import json
 import os
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 POLL_SECONDS = 0.05
-MAX_HOLDER_BYTES = 1024  # bytes that a holder says of itself
+MAX_HOLDER_BYTES = 1024  # bytes of a holder's description
 
 
 class NotDoneError(CortexPolicyError):
     """A write was refused or could not be made; nothing changed: exit 3."""
 
     def __init__(self, detail: str, hint: str = "") -> None:
-        """Take the reason, and a hint."""
+        """Store the reason and a hint."""
         super().__init__(NOT_DONE, detail, hint)
 
 
 def _ignore(_: str) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 class LockWait(Value):
@@ -53,11 +53,11 @@ class WriterLock:
     policy: "PolicyDirectory"
 
     def __init__(self, policy: PolicyDirectory, descriptor: int) -> None:
-        """Take both, open."""
+        """Store both, open."""
         self.policy, self._descriptor = policy, descriptor
 
     def check(self) -> None:
-        """Raise NotDoneError if it excludes nobody any more: its file was removed or replaced."""
+        """Raise NotDoneError if the lock is lost: its file was removed or replaced."""
         with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(self.policy.trust.root)) as policy:
             if _is_current(self._descriptor, policy):
                 return
@@ -78,9 +78,9 @@ class WriterLock:
 
 @contextmanager
 def hold_writer_lock(root: Root, patience: LockWait = NO_WAIT) -> "Iterator[WriterLock]":
-    """Hold the writers' lock of a root, with nothing left of killed writers.
+    """Hold the writers' lock of a root; first remove the files that killed writers left.
 
-    Raise NotDoneError where another holds it, or the disk refuses a write; GrantError (22) where a link is on the way.
+    Raise NotDoneError if another holds it, or the disk refuses a write; GrantError (22) if a link is on the path.
     """
     policy = PolicyDirectory(TrustCheck(root))
     try:
@@ -103,7 +103,7 @@ def hold_writer_lock(root: Root, patience: LockWait = NO_WAIT) -> "Iterator[Writ
 
 
 def check_not_replaced(directory: PolicyDirectory) -> None:
-    """Raise NotDoneError where a link led to the root since its path was resolved, as somebody else may have wanted."""
+    """Raise NotDoneError if a link led to the root since its path was resolved, as somebody else may have wanted."""
     path = directory.trust.root.path
     with suppress(OSError):
         descriptor = open_without_links(path)
@@ -120,14 +120,14 @@ def _open_lock_file(policy: PolicyDirectory) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(".lock", flags, 0o600, dir_fd=policy.descriptor)
     status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # we write to it: it must have no other name
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:  # it is written to, so it must have no other name
         os.close(descriptor)
         raise FileExistsError(None, "is not a regular file, or has more than one link")
     return descriptor
 
 
 def _acquire(policy: PolicyDirectory, patience: LockWait) -> int:
-    """Lock the file at the name: one that was removed while we waited for it is no lock any more."""
+    """Lock the file at the name; try again if it was removed during the wait, since then it is no lock any more."""
     deadline = monotonic() + patience.seconds
     while True:
         descriptor = _open_lock_file(policy)
@@ -145,30 +145,30 @@ def _acquire(policy: PolicyDirectory, patience: LockWait) -> int:
 def acquire_lock(
     descriptor: int, holder: "Callable[[int], str]", patience: LockWait = NO_WAIT, deadline: float | None = None
 ) -> None:
-    """Lock what is open, a file or a directory; raise NotDoneError, naming its holder, where that takes too long."""
+    """Lock an open file or directory; raise NotDoneError, naming its holder, if that takes too long."""
     from filelock import lock_descriptor  # noqa: PLC0415 - 50 ms, and only a writer needs it
 
-    is_told, deadline = False, monotonic() + patience.seconds if deadline is None else deadline
+    is_reported, deadline = False, monotonic() + patience.seconds if deadline is None else deadline
     while not lock_descriptor(descriptor, blocking=False):
-        if not deadline > monotonic():  # not a number is no time to wait
+        if not deadline > monotonic():  # also for a NaN
             raise NotDoneError(holder(descriptor), "wait with `--wait 60`")
-        if not is_told:
+        if not is_reported:
             patience.on_wait(f"{holder(descriptor)}; waiting at most {patience.seconds:g} seconds")
-            is_told = True
+            is_reported = True
         sleep(POLL_SECONDS)
 
 
 def _is_current(descriptor: int, policy: PolicyDirectory) -> bool:
     try:
-        standing = os.stat(".lock", dir_fd=policy.descriptor, follow_symlinks=False)
+        at_name = os.stat(".lock", dir_fd=policy.descriptor, follow_symlinks=False)
     except FileNotFoundError:
         return False
-    # INVARIANT: one look at the name and the links, so that what is written to has no other name
-    return standing.st_nlink == 1 and os.path.samestat(standing, os.fstat(descriptor))
+    # INVARIANT: one `stat` for the name and the links, so that a file that is written has no other name
+    return at_name.st_nlink == 1 and os.path.samestat(at_name, os.fstat(descriptor))
 
 
 def _give_to_owner(descriptor: int, policy: PolicyDirectory) -> None:
-    """Let the owner of the directory lock it too, after root did."""
+    """Let the owner of the directory lock it, too, after root."""
     status = os.fstat(descriptor)
     owner = safe_owner(policy.descriptor, status)
     if owner not in (None, (status.st_uid, status.st_gid)):
@@ -179,13 +179,13 @@ def _write_holder(descriptor: int) -> None:
     """Write the holder and the time into the lock file, for processes that find it locked."""
     who = {"user": user_label(os.geteuid()), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
     text = json.dumps(who).encode()
-    with suppress(OSError):  # a full disk stops the write itself, and this is only a text for others
+    with suppress(OSError):  # only information for others; a full disk fails the write itself
         os.pwrite(descriptor, text + b"\n", 0)  # first the new text, then its end: never without a holder
         os.ftruncate(descriptor, len(text) + 1)
 
 
 def _describe_holder(descriptor: int) -> str:
-    """Say who holds the lock and since when, as far as it said so."""
+    """Return who holds the lock and since when, as far as the file says."""
     try:
         who = json.loads(os.pread(descriptor, MAX_HOLDER_BYTES, 0).splitlines()[0])
         elsewhere = "" if who["host"] == os.uname().nodename else f" on {who['host']}"

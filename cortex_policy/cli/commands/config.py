@@ -40,15 +40,15 @@ def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
     from cortex_policy.manage.settings.write import resolve_settings, root_or_none  # noqa: PLC0415 - as everywhere in this module
 
     found = root_or_none(inner_root_name(root))
-    standing = resolve_settings(found)
+    resolved = resolve_settings(found)
     if json:
         members = {
             "root": found.path if found is not None else None,
-            "settings": [_setting_to_json(one) for one in standing],
+            "settings": [_setting_to_json(one) for one in resolved],
         }
         print_json(members)
     else:
-        print_rows(COLUMNS, [_row(one) for one in standing])
+        print_rows(COLUMNS, [_row(one) for one in resolved])
 
 
 @config_app.command(cls=Command)
@@ -61,11 +61,11 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     from cortex_policy.manage.settings.write import find_setting, resolve_settings, root_or_none  # noqa: PLC0415
 
     setting = find_setting(name)
-    standing = next(one for one in resolve_settings(root_or_none(inner_root_name(root))) if one.setting is setting)
+    resolved = next(one for one in resolve_settings(root_or_none(inner_root_name(root))) if one.setting is setting)
     if json:
-        print_json(_setting_to_json(standing))
-    elif standing.effective.value is not None:
-        typer.echo(printable(format_setting(standing.effective.value)))
+        print_json(_setting_to_json(resolved))
+    elif resolved.effective.value is not None:
+        typer.echo(printable(format_setting(resolved.effective.value)))
 
 
 config_app.command("set", cls=Command)(config_file.set_setting)
@@ -74,19 +74,19 @@ config_app.command("path", cls=Command)(config_file.path)
 config_app.command("edit", cls=Command)(config_file.edit)
 
 
-def _row(standing: "EffectiveSetting") -> tuple[str, ...]:
-    winner = standing.effective
+def _row(resolved: "EffectiveSetting") -> tuple[str, ...]:
+    winner = resolved.effective
     origin = f"{winner.place}: {winner.source}" if winner.source else winner.place
-    hides = ", ".join(f"{format_setting(one.value)} ({one.place}: {one.source})" for one in standing.overridden)
-    return (standing.setting.name, format_setting(winner.value), f"{origin}{' (locked)' * standing.is_locked}", hides)
+    hides = ", ".join(f"{format_setting(one.value)} ({one.place}: {one.source})" for one in resolved.overridden)
+    return (resolved.setting.name, format_setting(winner.value), f"{origin}{' (locked)' * resolved.is_locked}", hides)
 
 
-def _setting_to_json(standing: "EffectiveSetting") -> dict[str, object]:
+def _setting_to_json(resolved: "EffectiveSetting") -> dict[str, object]:
     return {
-        "name": standing.setting.name,
-        **_value_to_json(standing.effective),
-        "locked": standing.is_locked,
-        "hidden": [_value_to_json(one) for one in standing.overridden],
+        "name": resolved.setting.name,
+        **_value_to_json(resolved.effective),
+        "locked": resolved.is_locked,
+        "hidden": [_value_to_json(one) for one in resolved.overridden],
     }
 
 

@@ -45,7 +45,7 @@ def watch(
 
 def _rows(root: Root, grant_id: str | None, worded: "Callable[[BudgetStatus], str]") -> "Iterator[live.Row]":
     for one in list_budgets(root, grant_id):
-        # what tells a change does not say how long to wait: that changes all the time
+        # the state that shows a change leaves out the wait, which changes all the time
         yield (one.id, one.action), _line(one), worded(one)
 
 

@@ -112,9 +112,9 @@ def wait(
     """
     found = find_inner_root(root)
     if reader is not None:
-        told = manage_stamp.wait_for_readers(found, reader, version, timeout)
-        members = [{name: getattr(each, name) for name in each.__match_args__} for each in told]
-        lines = [printable(f"{each.reader}, process {each.pid}: version {each.version}") for each in told]
+        confirmations = manage_stamp.wait_for_readers(found, reader, version, timeout)
+        members = [{name: getattr(each, name) for name in each.__match_args__} for each in confirmations]
+        lines = [printable(f"{each.reader}, process {each.pid}: version {each.version}") for each in confirmations]
         if json:
             print_json({"readers": members})
         else:

@@ -29,11 +29,11 @@ def print_changes_until_closed(rows: "Callable[[], Iterable[Row]]") -> None:
     """
     reader = select.poll()
     reader.register(1, 0)  # only errors: the reading end was closed
-    told: dict[Hashable, str] = {}
+    last_shown: dict[Hashable, str] = {}
     while True:
         for key, state, line in rows():
-            if told.get(key) != state:
-                told[key] = state
+            if last_shown.get(key) != state:
+                last_shown[key] = state
                 if not write_line(line):
                     return
         if reader.poll(POLL_SECONDS * 1000):

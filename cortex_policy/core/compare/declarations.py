@@ -68,7 +68,7 @@ def may_be_text(declarations: "Declarations", name: str) -> bool:
 
 
 def enumerates_objects(declarations: "Declarations", name: str) -> bool:
-    """Whether a declaration lists values of which some hold objects."""
+    """Whether some of the values that a declaration lists hold objects."""
     declaration = declarations.get(name)
     values = _listed_values(declaration) if isinstance(declaration, dict) else None
     return values is not None and any(map(holds_object, values))

@@ -60,7 +60,7 @@ class Evidence:
         self.reasons: set[str] = set()
         self.allowed: set[str] = set()  # actions
         self.passed: dict[str, set[str]] = {}  # values by argument, where the arguments met their declarations
-        self.missed: dict[str, list[object]] = {}  # values by argument, where one of them did not
+        self.missed: dict[str, list[object]] = {}  # values by argument, if one of them did not
         self._inside: list[str] = []  # paths that were allowed
         self._beside: list[str] = []  # and such that were denied
         self.has_path = self.has_obligations = self.is_budget_used_up = self.is_budget_restored = False

@@ -178,15 +178,15 @@ class _CaseRunner:
         if self._whys == self._most_whys:
             return None
         self._whys += 1
-        told = explain(self._subject.grant, self._subject.text, request, decision, self._settings)
-        denying = [step for step in told.steps if step.verdict == DENIES]
-        expected = [step for step in told.steps if step.rule == DENIED_BY.get(case.expect, "rate") and step.message]
+        report = explain(self._subject.grant, self._subject.text, request, decision, self._settings)
+        denying = [step for step in report.steps if step.verdict == DENIES]
+        expected = [step for step in report.steps if step.rule == DENIED_BY.get(case.expect, "rate") and step.message]
         if not denying and not expected:
             return None
         step = (denying or expected)[0]
         hidden = self._root.without_root_name
         seen = RuleStep(step.rule, step.verdict, hidden(step.message), step.pointer, step.line)
-        return FailureReason(seen, self._subject.file, hidden(told.nearest))
+        return FailureReason(seen, self._subject.file, hidden(report.nearest))
 
 
 def _obligations_text(obligations: tuple[str, ...]) -> str:

@@ -47,7 +47,7 @@ HOOKS = (
         "Look for what is wrong with the grants of a commit; show the line, and how to fix it. The path of a"
         " grant gives its root.",
         "cortex-policy validate",
-        # one process, which forks where it pays: several would not see two grants that share a budget
+        # one process, which forks if that is faster: several would not see two grants that share a budget
         (*_OF_GRANTS, "require_serial: true"), takes_root=False,
     ),
     Hook(

@@ -124,7 +124,7 @@ def _unreadable_problem(target: ValidationTarget, error: Exception) -> Problem:
 
 
 def _location_problems(target: ValidationTarget) -> "Iterator[Problem]":
-    """Report a file where no check finds it; a directory `tools` may still be on its way into a root."""
+    """Report a file that no check finds; a directory `tools` may still be on its way into a root."""
     if target.path == STDIN:
         return
     if not target.id:
@@ -132,4 +132,4 @@ def _location_problems(target: ValidationTarget) -> "Iterator[Problem]":
         yield file_problem(target.shown, "file-name", "no check can name it", hint)
     elif os.path.basename(os.path.dirname(target.path)) != "tools":
         hint = f"checks read `.cortex/policy/tools/{target.id}.json`"
-        yield file_problem(target.shown, "file-outside", "it lies where no check finds it", hint)
+        yield file_problem(target.shown, "file-outside", "no check finds it there", hint)

@@ -124,10 +124,10 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
     top = absolute_path(word)
     roots, others = _roots_of_policy(top), []
 
-    def tell(error: OSError) -> None:
+    def report_error(error: OSError) -> None:
         problems.append(file_problem(display_path(error.filename), "file-unreadable", os_error_text(error)))
 
-    for directory, below, names in os.walk(top, onerror=tell):
+    for directory, below, names in os.walk(top, onerror=report_error):
         below[:] = sorted(name for name in below if name != ".git")
         if ".cortex" in (*below, *names) and may_hold_policy(directory):
             roots.append(os.path.realpath(directory))

@@ -13,7 +13,7 @@ _BUILD_COST, _LETTER_COST = (
     200,
     10,
 )  # moves that take about as long as what is done once for a pattern, and for a letter
-_MAX_LETTERS = 24  # that stand for the classes of characters
+_MAX_LETTERS = 24  # one for each class of characters
 
 
 class TooMuchWorkError(Exception):

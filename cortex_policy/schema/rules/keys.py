@@ -102,7 +102,7 @@ def _unrecognized_keys(document: "Mapping[str, Any]") -> "Iterator[str]":
     return (key for key in document if key not in _GRANT_KEY_SET)
 
 
-@cache  # the same few keys stand in file after file
+@cache  # the same few keys are in every file
 def similar_key(key: str) -> str:
     """Return the key of a grant that another one looks like, '' for none."""
     if key in _GRANT_KEY_SET:

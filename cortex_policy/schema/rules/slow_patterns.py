@@ -65,7 +65,7 @@ def _never_matches_text(automaton: Automaton, text: str, work: WorkLimit, *, is_
 
 
 def _search(automaton: Automaton, text: str, work: WorkLimit) -> bool | None:
-    """Whether a text holds a match, None where a check would not say."""
+    """Whether a text holds a match, None if a check would not say."""
     steps = StepLimit()
     try:
         return search_part(automaton, text, steps)

@@ -39,7 +39,7 @@ class Frame:
 
 
 def note_commas(frame: Frame, closer: str, findings: Findings) -> None:
-    """Note the commas that stand between no two items; a closer follows, or an item."""
+    """Note the commas that are not between two items; a closer follows, or an item."""
     surplus = frame.commas if closer or not frame.count else frame.commas[1:]
     frame.commas = []
     if surplus:

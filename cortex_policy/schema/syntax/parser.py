@@ -180,16 +180,16 @@ class TolerantParser:
             self.end = end
 
     def _after(self, end: int) -> tuple[int, int]:
-        """Return the span of what should stand at a place: one character, none at the end of a line."""
+        """Return the span at which something is missing: one character, none at the end of a line."""
         return end, end + (self.text[end : end + 1] not in ("", "\n", "\r"))
 
     def _lost(self, token: Token, expected: str) -> UnrecognizedError:
-        self.findings.remove(self._own)  # what a token lacks is no matter where no token belongs
+        self.findings.remove(self._own)  # a fault inside a token does not matter where no token belongs
         piece = match[0] if (match := _PIECE.match(self.text, token.start)) else ""
         if piece.startswith('\\"'):
             hint = "the quotes are escaped: delete the backslashes"
         elif piece.startswith(":") and self.brackets.inner.kind == "[":
-            hint = "a key and its value stand in `{` and `}`"
+            hint = "a key and its value belong in `{` and `}`"
         else:
             hint = "what follows was not read"
         self.findings.add(

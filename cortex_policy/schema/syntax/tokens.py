@@ -68,7 +68,7 @@ class Tokenizer:
         self.text, self.findings, self.position = text, findings, start
         self.indent = 0  # of the line of the last word
         self.is_cut_off = False  # the text ends within a string or a comment
-        self.line_start = 0  # where it starts
+        self.line_start = 0  # where the line starts
 
     def next(self, *, key: bool) -> Token:
         """Return the token at the position of `skip_blanks`, read as a key or as a value."""
