@@ -1,12 +1,13 @@
 """What would help a denied call: the closest match, what is allowed, and a command for the operator."""
 
 from cortex_policy.core import Value, operator_commands
-from cortex_policy.core.arguments import argument_violation, format_values
+from cortex_policy.core.arguments import argument_violation
 from cortex_policy.core.closest_match import closest_scope, closest_value, closest_word, first_violation
 from cortex_policy.core.engine import normalize_scope, path_syntax_problem, path_verdicts
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
 from cortex_policy.core.unicode_form import equivalent_scope, equivalent_word, form_difference
+from cortex_policy.core.value_text import format_values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from cortex_policy.core.decode import MAX_DEPTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Any
 
     from cortex_policy.core.ecma_regex import StepLimit
@@ -13,9 +13,6 @@ _TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
 _ANNOTATIONS = frozenset((
     "title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly",
 ))  # fmt: skip
-_MAX_LISTED = 12
-_MAX_LENGTH = 60  # characters
-_MAX_INTEGER = 10**40  # Python refuses to print the largest integers
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 _LENGTHS = {"minLength": "string", "maxLength": "string", "minItems": "array", "maxItems": "array"}
 
@@ -119,11 +116,7 @@ def _is_enforceable(keyword: str, value: object) -> bool:
 
 
 def _pattern_error(pattern: str) -> str:
-    from cortex_policy.core.ecma_regex import (  # noqa: PLC0415 - only a pattern needs it
-        PatternError,
-        PatternLimitError,
-        compile_pattern,
-    )
+    from cortex_policy.core.ecma_regex import PatternError, PatternLimitError, compile_pattern  # noqa: PLC0415 - heavy
 
     try:
         compile_pattern(pattern)
@@ -214,31 +207,16 @@ def _violation(declaration: object, value: object, depth: int, work: _PatternWor
     return ""
 
 
-def format_values(values: "Sequence[object]") -> str:
-    """Return the first of some JSON values, as a sentence lists them."""
-    shown = ", ".join(map(format_value, values[:_MAX_LISTED])) or "nothing"
-    return f"{shown}, ..." if len(values) > _MAX_LISTED else shown
-
-
-def format_value(value: object) -> str:
-    """Return a JSON value about as a grant spells it, a long one cut off."""
-    if isinstance(value, str):
-        return f'"{value[:_MAX_LENGTH]}..."' if len(value) > _MAX_LENGTH else f'"{value}"'
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, int) and abs(value) >= _MAX_INTEGER:
-        return "a number that is too long to print"
-    if isinstance(value, dict | list | tuple):
-        return "an object" if isinstance(value, dict) else "an array"
-    return str(value)
-
-
 def _value_violation(declaration: "dict[str, Any]", types: tuple[str, ...], value: object) -> str:
     if types and not any(_has_type(value, word) for word in types):
         return f"must be of type {' or '.join(types)}, not {_kind(value)}"
     if "enum" in declaration and _comparison_key(value) not in _enum_keys(declaration["enum"]):
+        from cortex_policy.core.value_text import format_values  # noqa: PLC0415 - only a denial needs it
+
         return f"must be one of `enum`: {format_values(declaration['enum'])}"
     if "const" in declaration and not _is_same(value, declaration["const"]):
+        from cortex_policy.core.value_text import format_value  # noqa: PLC0415 - only a denial needs it
+
         return f"must be the `const` {format_value(declaration['const'])}"
     return ""
 

@@ -1,7 +1,7 @@
 """The result of each rule for a call, in sentences, and the place in the grant that decided."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.arguments import argument_violation, format_value
+from cortex_policy.core.arguments import argument_violation
 from cortex_policy.core.closest_match import Violation, closest_scope, first_violation
 from cortex_policy.core.engine import matching_scope, path_syntax_problem, path_verdicts, undeclared_violation
 from cortex_policy.core.json_tree import json_pointer
@@ -14,6 +14,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import is_checked_as_path
 from cortex_policy.core.text import join_words
+from cortex_policy.core.value_text import format_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
