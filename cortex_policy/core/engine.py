@@ -131,11 +131,9 @@ def rate_denial_text(budget: "Budget") -> str:
     if budget.retry_after_seconds is None:
         # the cost stays unsaid: Python refuses to print the largest ones
         return f"a cost above {budget.limit} never fits into a minute"
-    return (
-        "closed for a minute after damage"
-        if budget.closed
-        else f"{budget.used} of {budget.limit} used in the last minute"
-    )
+    if budget.closed:
+        return "closed for a minute after damage"
+    return f"{budget.used} of {budget.limit} used in the last minute"
 
 
 def decide(
@@ -149,15 +147,13 @@ def decide(
     from cortex_policy.core.sliding_window import budget_from_times  # noqa: PLC0415 - the ledger has its own
 
     grant, request = plain_objects.validated_grant(grant), plain_objects.validated_request(request)
-    refused = first_denial(
-        grant, request, plain_objects.validated_settings(settings)
-    )  # never `refused or ...`: a denial is false
+    # never `refused or ...`: a denial is false
+    refused = first_denial(grant, request, plain_objects.validated_settings(settings))
     if refused is not None:
         return refused
     times, limit = plain_values.validated_times(hits), grant.rate.per_minute
-    return decide_rate(
-        grant, request, budget_from_times(times, plain_values.validated_seconds(now), limit, request.cost)
-    )
+    budget = budget_from_times(times, plain_values.validated_seconds(now), limit, request.cost)
+    return decide_rate(grant, request, budget)
 
 
 def _is_control(character: str) -> bool:
@@ -166,13 +162,9 @@ def _is_control(character: str) -> bool:
 
 def _has_scheme(given: str) -> bool:
     scheme, colon, _ = given.partition(":")
-    return (
-        bool(colon)
-        and len(scheme) > 1
-        and scheme.isascii()
-        and scheme[0].isalpha()
-        and all(character.isalnum() or character in "+.-" for character in scheme)
-    )
+    if not colon or len(scheme) <= 1 or not scheme.isascii():
+        return False
+    return scheme[0].isalpha() and all(character.isalnum() or character in "+.-" for character in scheme)
 
 
 def path_syntax_problem(given: str) -> str:
@@ -209,9 +201,8 @@ def matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | None:
     if len(scopes) > _FEW_SCOPES:
         return _matching_scope_of_many(scopes, relative)
     for scope in scopes:
-        prefix = scope.removesuffix(
-            "/"
-        )  # as `normalize_scope` returns it; called of few, as a grant may have thousands
+        # as `normalize_scope` returns it; called of few, as a grant may have thousands
+        prefix = scope.removesuffix("/")
         if (
             relative.startswith(prefix)
             and relative[len(prefix) :][:1] in ("", "/")
