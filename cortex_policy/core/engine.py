@@ -203,11 +203,8 @@ def matching_scope(scopes: tuple[str, ...], relative: str | None) -> str | None:
     for scope in scopes:
         # as `normalize_scope` returns it; called of few, as a grant may have thousands
         prefix = scope.removesuffix("/")
-        if (
-            relative.startswith(prefix)
-            and relative[len(prefix) :][:1] in ("", "/")
-            and normalize_scope(scope) is not None
-        ):
+        is_below = relative.startswith(prefix) and relative[len(prefix) :][:1] in ("", "/")
+        if is_below and normalize_scope(scope) is not None:
             return scope
     return None
 

@@ -95,11 +95,9 @@ class CachedGrant:
         if len(paths) == 1:
             return path_cache.try_allow(*paths[0], with_budget=with_budget)
         resolved = path_cache.resolve(paths)
-        return (
-            prepared.try_allow(resolved, prepared.full_budget if with_budget else None)
-            if resolved is not None
-            else None
-        )
+        if resolved is None:
+            return None
+        return prepared.try_allow(resolved, prepared.full_budget if with_budget else None)
 
 
 class Cache:

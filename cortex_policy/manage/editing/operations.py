@@ -109,9 +109,8 @@ def rename_grant(root: Root, grant_id: str, other: str, patience: LockWait = NO_
         _refuse_existing(writer, other)
         if not writer.grants.is_own:
             _refuse_invalid(root, grant_id, old)
-        return WriteResult(
-            compare_bytes(other, old, old), "", is_written=True, version=writer.rename(grant_id, other, old)
-        )
+        change = compare_bytes(other, old, old)
+        return WriteResult(change, "", is_written=True, version=writer.rename(grant_id, other, old))
 
 
 def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatResult]":

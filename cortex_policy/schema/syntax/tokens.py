@@ -156,11 +156,9 @@ class Tokenizer:
         if note_word(word, match.span(), self.findings):
             return Token("scalar", start, end)
         end = max(end, start + len(self.text[start : _match_end(_BARE_TEXT, self.text, start)].rstrip()))
-        return (
-            self._missing_opening_quote(start, end)
-            if self._has_closing_quote(end)
-            else self._missing_quotes(start, end, "")
-        )
+        if self._has_closing_quote(end):
+            return self._missing_opening_quote(start, end)
+        return self._missing_quotes(start, end, "")
 
     def _has_closing_quote(self, at: int) -> bool:
         return self.text.startswith('"', at) and self._is_end_of_string(at + 1)
@@ -236,9 +234,8 @@ class Tokenizer:
         content = (content.partition(":")[0] if key else content).rstrip(_NOT_IN_STRING)
         end = start + 1 + len(content)
         self.is_cut_off = _match_end(_WHITESPACE, self.text, end) == len(self.text)
-        hint = f"write {quote(_in_quotes(content))}" + (
-            ", and see whether the file was cut off" if self.is_cut_off else ""
-        )
+        more = ", and see whether the file was cut off" if self.is_cut_off else ""
+        hint = f"write {quote(_in_quotes(content))}{more}"
         self.findings.add("syntax-json", (start, end), f"the string {quote(content)} does not end", hint)
         note_string_content(self.text, (start + 1, end), self.findings, double=self.text[start] == _DOUBLE)
         return Token("string", start, end, content)
