@@ -48,19 +48,23 @@ def render_explanation(outcome: "CallOutcome") -> Output:
     return Output(code, out=text) if is_out else Output(code, err=text)
 
 
-def _deciding_step(told: "CallExplanation") -> RuleStep:
-    return next((step for step in told.explanation.steps if step.verdict in (DENIES, FAILS)), _NO_DENIAL)
+def _deciding_step(call_explanation: "CallExplanation") -> RuleStep:
+    return next((step for step in call_explanation.explanation.steps if step.verdict in (DENIES, FAILS)), _NO_DENIAL)
 
 
-def _decision_lines(told: "CallExplanation", outcome: "CallOutcome") -> list[str]:
+def _decision_lines(call_explanation: "CallExplanation", outcome: "CallOutcome") -> list[str]:
     """Return the deciding rule, its file and line, and the exit code with its reason."""
-    step = _deciding_step(told)
+    step = _deciding_step(call_explanation)
     line = f":{step.line}" if step.line else ""
     answer = outcome.error if outcome.error is not None else outcome.decision
     reason = [f"exit: {answer.reason.exit_code} ({answer.reason})"] if answer is not None else []
     return [
         f"rule: {step.rule}",
-        *([f"file: {printable(_relative_path(told.file))}{line}"] if told.file is not None else []),
+        *(
+            [f"file: {printable(_relative_path(call_explanation.file))}{line}"]
+            if call_explanation.file is not None
+            else []
+        ),
         *reason,
     ]
 
@@ -90,9 +94,9 @@ def nearest_phrase(rule: str, nearest: str) -> str:
     return f"{_NEAREST[rule]} `{nearest}`" if nearest and rule in _NEAREST else ""
 
 
-def _advice_rows(told: "CallExplanation") -> list[tuple[str, ...]]:
+def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays on one line, to be copied."""
-    found, rule, steward = told.explanation, _deciding_step(told).rule, told.owner
+    found, rule, steward = call_explanation.explanation, _deciding_step(call_explanation).rule, call_explanation.owner
     near = nearest_phrase(rule, found.nearest)
     allowed = _ALLOWED.get(rule, "") + join_words(found.allowed, _MAX_ALLOWED_BYTES) if found.allowed else ""
     rows = [
@@ -101,7 +105,7 @@ def _advice_rows(told: "CallExplanation") -> list[tuple[str, ...]]:
         ("hint", found.advice.replace(f"`{_working_directory()}", "`")),
         ("operator", "", found.remedy.replace(" ", _NO_BREAK)),
         ("run by", _owner_phrase(steward) if steward is not None else ""),
-        ("note", told.note),
+        ("note", call_explanation.note),
     ]
     return [row for row in rows if any(row[1:])]
 
@@ -124,15 +128,15 @@ def _working_directory() -> str:
         return "\0"  # no path begins so
 
 
-def _explanation_to_json(told: "CallExplanation") -> dict[str, object]:
-    found = told.explanation
+def _explanation_to_json(call_explanation: "CallExplanation") -> dict[str, object]:
+    found = call_explanation.explanation
     return {
         "steps": [
             {
                 "rule": step.rule,
                 "verdict": step.verdict,
                 "said": step.message or None,
-                "file": told.file if step.line else None,
+                "file": call_explanation.file if step.line else None,
                 "line": step.line or None,
                 "pointer": step.pointer or None,
             }
@@ -142,6 +146,6 @@ def _explanation_to_json(told: "CallExplanation") -> dict[str, object]:
         "allowed": list(found.allowed),
         "remedy": found.remedy or None,
         "advice": found.advice or None,
-        "owner": told.owner.name if told.owner is not None else None,
-        "note": told.note or None,
+        "owner": call_explanation.owner.name if call_explanation.owner is not None else None,
+        "note": call_explanation.note or None,
     }

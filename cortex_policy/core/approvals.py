@@ -28,7 +28,7 @@ class BootTime(Value):
 
 
 class ApprovalAnswer(Value):
-    """What a human said; `boot` is '' where another program wrote it, which knows no such clock."""
+    """The answer of a human; `boot` is '' if another program wrote it, which has no such clock."""
 
     approved: bool
     boot: str
@@ -39,7 +39,7 @@ class ApprovalAnswer(Value):
 class ApprovalRequest(Value):
     """A call that was put to a human, all that was said about it, and the lines that say so.
 
-    `call` is the fingerprint of all it is bound to, '' where another program asks.
+    `call` is the fingerprint of all it is bound to, '' if another program asks.
     """
 
     id: str

@@ -70,7 +70,7 @@ def is_annotation(keyword: str) -> bool:
 
 
 def _types(value: object) -> tuple[str, ...] | None:
-    """Return declared types; None where the declaration is broken."""
+    """Return declared types; None if the declaration is broken."""
     words = value if isinstance(value, list) else [value]
     if not words or not all(isinstance(word, str) and word in _TYPES for word in words):
         return None

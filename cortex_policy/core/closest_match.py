@@ -120,7 +120,7 @@ def _is_number(value: object) -> "TypeGuard[int | float]":
 
 
 def closest_scope(scopes: tuple[str, ...], there: "ResolvedPath") -> str:
-    """Return the scope with which a path shares most: its first components, else its spelling; '' where nothing."""
+    """Return the scope with which a path shares most: its first components, else its spelling; '' if none does."""
     if same := equivalent_scope(scopes, there):
         return same
     wanted = next(

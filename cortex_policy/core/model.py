@@ -138,7 +138,7 @@ class Settings(Value):
 
     `sensitive` is `allow`, `ask` or `deny`, `stamp` is `off` or `require`, `undeclared_args` is `allow` or `deny`.
     `state_dir` is where rate state lives, set or not; None if it is not known yet. `audit_file` is an absolute
-    path, None where nothing is recorded; `audit_args` is `names`, `fingerprints` or `full`, `audit_on_error` `ignore`
+    path, None if nothing is recorded; `audit_args` is `names`, `fingerprints` or `full`, `audit_on_error` `ignore`
     or `deny`. A log that would grow over `audit_max_bytes` is rotated, unless that is 0; `audit_keep` old ones stay.
     `approvals_file` is an absolute path, None if it is beside the rate state.
     """
@@ -275,7 +275,7 @@ class ApprovalRequired(AccessDenied):
 
     @property
     def request_id(self) -> str | None:
-        """What `cortex-policy approve` takes; None where the call could not be put to a human."""
+        """What `cortex-policy approve` takes; None if no human could be asked."""
         return self.decision.approval.id if self.decision.approval is not None else None
 
 

@@ -21,7 +21,7 @@ def normalize_scope_cached(scope: str) -> str | None:
 
 
 def suggest_prefix(scope: str) -> str | None:
-    """Return the nearest prefix that can match, None where nothing of the scope is left.
+    """Return the nearest prefix that can match, None if nothing of the scope is left.
 
     What follows a glob is dropped: no prefix can say it, and the proposal covers more.
     """

@@ -41,8 +41,8 @@ def decide_with_approval(
 ) -> Decision:
     """Decide a call that was refused until a human has approved it.
 
-    One that nobody was asked about is put on the docket, and one that was approved uses that up, unless it only peeks.
-    Raises StateError if the docket or the ledger cannot be used.
+    A new call becomes a request; an approved call uses up its approval, unless `peek`. Raises StateError if the
+    approvals file or the ledger cannot be used.
     """
     text = call_fingerprint_text(grant, origin, request, working_directory(), os.geteuid())
     call = str(sha256(text.encode("ascii")).hexdigest())

@@ -1,6 +1,6 @@
-"""The audit log: a file that gets one whole line for each answered call.
+"""The audit log: a file with one whole line for each answered call.
 
-One module of more than 250 lines, as each module costs a check with an audit log time.
+One module of more than 250 lines: each module costs a check with an audit log time.
 """
 
 import os
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Settings
 
     class Hash(Protocol):
-        """What SHA-256 of some bytes can be asked for."""
+        """A SHA-256 hash."""
 
         def hexdigest(self) -> str:
             """Return it in hexadecimal."""
@@ -47,10 +47,10 @@ _logs: "set[ref[AuditLog]]" = set()
 
 
 class AuditLog:
-    """An audit log, open and checked; it is locked for as long as a line takes.
+    """An audit log, open and checked; it is locked only while a line is written.
 
-    Any number of threads may ask it. A child of a fork opens the file again: a descriptor that two processes have is
-    one lock for both. `descriptor` is -1 while nothing is open.
+    Any number of threads may use it. A child of a fork opens the file again: two processes that share a descriptor
+    share its lock. `descriptor` is -1 while nothing is open.
     """
 
     descriptor: int
@@ -77,12 +77,12 @@ class AuditLog:
     )  # fmt: skip
 
     def __init__(self, settings: "Settings", digest: "Callable[[bytes], Hash]" = sha256) -> None:
-        """Open the file that is set, and make it where it is not there; raise AuditLogError."""
+        """Open the file that is set, and create it if it is missing; raise AuditLogError."""
         self._sha256 = digest
         self.descriptor = self._lock = -1
-        self._end = self._before = b""  # of the last line that was written here, and its digest
+        self._end = self._before = b""  # of the last line written here, and its digest
         self._turn, self._writer = allocate_lock(), 0
-        self._hurries_until = 0.0  # past a process that has locked the log itself
+        self._hurries_until = 0.0  # until then it does not wait for a process that has locked the log itself
         _logs.add(ref(self, _logs.discard))
         self.reopen(settings)
 
@@ -94,25 +94,25 @@ class AuditLog:
         self._open_or_append(settings, None)
 
     def append(self, text: bytes) -> None:
-        """Append a line, chained to the one before it, once a full log was rotated; raise AuditLogError."""
+        """Append a line, chained to the one before it; rotate a full log first; raise AuditLogError."""
         self._open_or_append(None, text)
 
     def close(self) -> None:
         """Close the file. The next line opens it again."""
-        if self._writer != get_ident():  # else a signal came in the middle of a line, which needs it
+        if self._writer != get_ident():  # else a signal handler interrupts a line, which needs the file
             with self._turn:
                 self._close_files()
 
     def reset_after_fork(self) -> None:
-        """Begin again in a child of a fork, in which no other thread goes on."""
+        """Start over in a child of a fork, which has no other threads."""
         self._turn, self._writer = allocate_lock(), 0
         self._close_files()
 
     def _open_or_append(self, settings: "Settings | None", text: bytes | None) -> None:
-        """Open a file, or append a line, while no other thread does; raise AuditLogError, with nothing open then."""
+        """Open a file, or append a line, one thread at a time; raise AuditLogError, with nothing left open."""
         thread = get_ident()
         since = monotonic()
-        if self._writer == thread:  # a signal came in the middle of a line, and asks for another
+        if self._writer == thread:  # a signal handler interrupts a line, and wants to write another
             raise self._lock_timeout()
         with self._turn:
             self._writer = thread
@@ -121,7 +121,7 @@ class AuditLog:
                     self._configure(settings or self.settings)
                 elif self.descriptor < 0 or not self._try_append(text, since):
                     self._reopen_and_append(text, since)
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it goes on from here
+            except BaseException as error:  # noqa: BLE001 - it is raised again below
                 failure = self._as_log_error(error)
                 self._close_files()
                 raise failure from None
@@ -129,12 +129,12 @@ class AuditLog:
                 self._writer = 0
 
     def _as_log_error(self, error: BaseException) -> BaseException:
-        """Return what a failure is called here."""
+        """Return a failure as an AuditLogError, if it is one of the file or its lock."""
         if isinstance(error, OSError):
             from cortex_policy.state.audit_errors import audit_os_error  # noqa: PLC0415 - only a failure needs it
 
             return audit_os_error(self.file, error)
-        return self._lock_timeout() if type(error) is StateError else error  # a lock that was not to have for a second
+        return self._lock_timeout() if type(error) is StateError else error  # no lock within a second
 
     def _configure(self, settings: "Settings") -> None:
         self._close_files()
@@ -157,7 +157,7 @@ class AuditLog:
         self.descriptor = self._lock = -1
 
     def _reopen_and_append(self, text: bytes, since: float) -> None:
-        """Append to the file that is at the name by now."""
+        """Append to the file that has the name now."""
         for _ in range(MAX_TRIES):
             self._close_files()
             self._open()
@@ -166,7 +166,7 @@ class AuditLog:
         raise audit_log_error(self.file, "it is replaced again and again")
 
     def _try_append(self, text: bytes, since: float) -> bool:  # noqa: C901 - each call of its own costs 1 % of a line
-        """Append a line in one write, or nothing; False where log or lock are not the ones at their names any more."""
+        """Append a line in one write, or nothing; False if log or lock no longer have their names."""
         log, lock, is_locked = self.descriptor, self._lock, True
         try:
             try:
@@ -207,9 +207,9 @@ class AuditLog:
         return True
 
     def _wait_for_locks(self, log: int, lock: int, since: float) -> bool:
-        """Wait for both locks, or the log's alone; False where a reader has that one, which stops nobody.
+        """Wait for both locks, or the log's alone; False if a reader has locked the log, which stops no writer.
 
-        Raises StateError after a second, which no honest line takes.
+        Raises StateError after a second; no line takes that long.
         """
         if monotonic() - since > host.MAX_LOCK_WAIT:  # for another thread
             raise self._lock_timeout()
@@ -227,13 +227,13 @@ class AuditLog:
         return True
 
     def _is_current(self, status: os.stat_result, *, is_locked: bool) -> bool:
-        """Judge the log again where it was changed; False where log or lock are not the ones at their names.
+        """Check the log again after a change; False if log or lock no longer have their names.
 
-        Who has locked the log itself has it alone, whatever became of the lock beside it.
+        A writer that has locked the log itself excludes all others, even if the lock file was replaced.
         """
         if not is_locked and _lstat(self._lock_name)[:IDENTITY_FIELDS] != self._lock_judged:
             return False
-        # one look at the name tells both: another name of the file could be taken away before the next look
+        # one `lstat` for both: a second link could be removed before the next one
         if status.st_nlink > 1 or status[stat.ST_INO : stat.ST_DEV + 1] != self._judged[stat.ST_INO : stat.ST_DEV + 1]:
             return False
         self._judged = verified_identity(self.file, self.descriptor)
@@ -249,7 +249,7 @@ class AuditLog:
         return True
 
     def _chain_line_to_files(self, text: bytes, size: int) -> bytes:
-        """Chain a line in a new file, or after a writer that died in the middle of its line."""
+        """Chain a line in a new file, or after a writer that was killed in the middle of its line."""
         from cortex_policy.state.audit_chain import chain_line_after_file  # noqa: PLC0415 - once in a while
 
         return chain_line_after_file(text, self.descriptor, size, self.file)
@@ -267,7 +267,7 @@ class AuditLog:
 
 
 def open_audit_log(settings: "Settings") -> AuditLog | None:
-    """Open the audit log that is set; raise AuditLogError where it cannot be, None where that is ignored."""
+    """Open the audit log that is set; raise AuditLogError if that fails, None if failures are ignored."""
     try:
         return AuditLog(settings)
     except StateError:

@@ -239,6 +239,6 @@ def _exists(directory: PolicyDirectory, name: str) -> bool:
 
 
 def history_keep(root: str) -> int:
-    """Return how many writes can be undone, 0 where no history is kept."""
+    """Return how many writes can be undone, 0 if no history is kept."""
     value = read_setting("history.keep", root)
     return value if isinstance(value, int) else 0

@@ -196,7 +196,7 @@ def is_still_full(file: MappedFile, limit: int) -> bool:
 
 
 def budget_of_denial(file: MappedFile, limit: int) -> Budget | None:
-    """Return what a denial that still holds says of the budget; None where the file must be asked."""
+    """Return what a denial that still holds says of the budget; None if the file must be read."""
     full, head, until, tag = file.denied_limit, file.denied_head, file.denied_until, file.tag
     now = (clock_gettime_ns(CLOCK) >> TICK_BITS) * PRIME + tag
     before = file.slots[(head // PRIME - limit - file.hits_per_slot) & file.mask]

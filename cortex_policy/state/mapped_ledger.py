@@ -62,7 +62,7 @@ class FileBudgets(Ledger):
         return self._hit_in_this_thread(tool, action, limit)
 
     def denial(self, tool: str, action: str, limit: int) -> Budget | None:
-        """Return what `take` would say to a thread whose `hit` was just denied; None where the file must be asked."""
+        """Return what `take` would say to a thread whose `hit` was just denied; None if the file must be read."""
         tool, action, limit, _ = validated_budget_call(tool, action, limit, 1)
         for kept in (self._local.__dict__.get("kept", {}), self._kept):
             _, file = kept.get(tool, {}).get(action, (None, None))

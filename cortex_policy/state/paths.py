@@ -76,14 +76,14 @@ def resolve_paths(
 ) -> tuple[ResolvedPath, ...]:
     """Resolve every path argument of a call from the caller's working directory, or from `start`.
 
-    Raises StateError where this process has no descriptor or memory left to look with.
+    Raises StateError if this process has no descriptor or memory left.
     """
     found = {(argument, given): 1 for argument, given, _ in path_arguments(grant, args) if given is not None}
     return tuple(_resolve_path(argument, given, origin, guarded, grant.fs_scope, start) for argument, given in found)
 
 
 def working_directory() -> str | None:
-    """Return where relative paths start, None where that is gone."""
+    """Return the working directory, None if it is gone."""
     try:
         here = os.getcwd()
     except OSError:

@@ -69,7 +69,7 @@ def read_effective_settings(root: str | None, *, require_path: bool = False) -> 
 def find_state_directory() -> str:
     """Return the state directory that a variable or a file of operators names, else the usual one.
 
-    Raises GrantError (settings_invalid) where one of these files cannot be believed.
+    Raises GrantError (settings_invalid) if one of these files cannot be trusted.
     """
     named = os.environ.get(STATE_DIR)
     system, user = settings_directories()
@@ -161,7 +161,7 @@ def settings_file(place: str, root: str | None) -> str:
 
 
 def read_settings_file(place: str, root: str | None = None) -> bytes | None:
-    """Read the settings file of a place, None where there is none; raise GrantError (settings_invalid)."""
+    """Read the settings file of a place, None if there is none; raise GrantError (settings_invalid)."""
     directory = settings_directory(place, root)
     if not may_hold_settings(directory):
         return None
@@ -239,7 +239,7 @@ def _check_safe(place: str, path: str, descriptor: int, status: os.stat_result, 
     owners = {ROOT_USER} if place == SYSTEM else {ROOT_USER, os.geteuid(), owner}
     is_known = stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink == 1)
     found = find_trust_problems(descriptor, status, owners)
-    if place == SYSTEM and status.st_mode & stat.S_IWGRP:  # it binds whoever is in group 0, too
+    if place == SYSTEM and status.st_mode & stat.S_IWGRP:  # users in group 0 could write it
         found = [*found, ("writers", f"is writable by group {status.st_gid}")]
     if found or not is_known:
         from cortex_policy.state.settings_errors import unsafe_settings_error  # noqa: PLC0415 - only a failure needs it

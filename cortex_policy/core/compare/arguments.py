@@ -33,11 +33,13 @@ def compare_arguments(old: Grant, new: Grant) -> FieldComparison:
     """Compare the declarations of two grants, argument by argument."""
     names = [name for name in {**old.args, **new.args} if _declaration_text(old, name) != _declaration_text(new, name)]
     changes, unproven = _argument_verdicts(old, new, names) if names else ({}, "")
-    told = [
+    reported = [
         f"{quote_words((name,))} {_declaration_sentence(old, new, name, changes[name])}"
         for name in _reported_arguments(changes)
     ]
-    sentence = "; ".join([*told, *([f"{len(changes) - len(told)} more"] if len(told) < len(changes) else []), unproven])
+    sentence = "; ".join(
+        [*reported, *([f"{len(changes) - len(reported)} more"] if len(reported) < len(changes) else []), unproven]
+    )
     sentence = sentence.removesuffix("; ")
     if not sentence and list(old.args) != list(new.args):
         sentence = "the same arguments in another order"
@@ -45,7 +47,7 @@ def compare_arguments(old: Grant, new: Grant) -> FieldComparison:
 
 
 def _reported_arguments(changes: dict[str, str]) -> list[str]:
-    """Return the arguments that are told: of very many those first that may allow more."""
+    """Return the arguments to report; of very many, first those that may allow more."""
     if len(changes) <= _MAX_REPORTED:
         return list(changes)
     return sorted(changes, key=lambda name: not widens(changes[name]))[:_MAX_REPORTED]

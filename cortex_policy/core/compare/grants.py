@@ -63,7 +63,7 @@ def _tool(old: Grant, new: Grant) -> FieldComparison:
     if old.tool == new.tool:
         return FieldComparison("tool", SAME)
     before, after = quote_words((old.tool,)), quote_words((new.tool,))
-    # every call has its budget anew, or another tool's
+    # every call gets a new budget, or another tool's
     return FieldComparison("tool", WIDENED, f"{before} becomes {after}, with a fresh budget")
 
 

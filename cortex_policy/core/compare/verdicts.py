@@ -1,4 +1,4 @@
-"""How a change is judged, and the words that say what it changes."""
+"""The verdict on a change, and the words for what it changes."""
 
 import json
 
@@ -14,7 +14,7 @@ _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 class FieldComparison(Value):
-    """What became of one field, by its name in the file; the sentence is empty where it was not touched."""
+    """The change of one field, by its name in the file; the sentence is empty if it did not change."""
 
     field: str
     verdict: str

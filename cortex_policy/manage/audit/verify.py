@@ -215,7 +215,7 @@ class _ChainVerifier:
         elif sha256(part).hexdigest() != digest:
             self._add_break(first, self._number, "was changed")
         elif self._before:
-            self._add_break(first, self._number, "begins a chain anew, and what came before is not held by it")
+            self._add_break(first, self._number, "begins a new chain, which does not cover what came before")
         elif not self._ended:
             self._begin_chain(follows)
         elif not follows and self._is_behind_packed:

@@ -32,13 +32,13 @@ class WorkingTree:
         for index, (scope, prefix) in enumerate(zip(scopes, subject.prefixes, strict=True)):
             if prefix is None:
                 continue
-            code, told, hint = self._known.get(prefix) or self._known.setdefault(prefix, self._check_prefix(prefix))
+            code, why, hint = self._known.get(prefix) or self._known.setdefault(prefix, self._check_prefix(prefix))
             if code == "scope-link":
-                if matching_scope(scopes, told) is not None:
+                if matching_scope(scopes, why) is not None:
                     continue
-                told = f"is a link to `{told}`, which no scope covers, so all in it is denied"
+                why = f"is a link to `{why}`, which no scope covers, so all in it is denied"
             if code:
-                yield Finding(code, f"`{scope}` {told}", hint, json_pointer("fsScope", index))
+                yield Finding(code, f"`{scope}` {why}", hint, json_pointer("fsScope", index))
 
     def _check_prefix(self, prefix: str) -> tuple[str, str, str]:
         """Return the code, the message and a hint; for a link, its target below the root in place of the message."""
@@ -58,8 +58,8 @@ class WorkingTree:
         near = self._spelling_in_tree(prefix)
         if near:
             if normalize("NFC", near) == normalize("NFC", prefix):
-                told = form_difference("the tree's", prefix, near)
-                return "scope-absent", f"does not exist: {told}", _json_hint(near)
+                difference = form_difference("the tree's", prefix, near)
+                return "scope-absent", f"does not exist: {difference}", _json_hint(near)
             return "scope-case", f"is spelled `{near}` in the tree, and case counts", did_you_mean(near)
         return (
             "scope-absent",

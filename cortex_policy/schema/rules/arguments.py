@@ -84,7 +84,7 @@ def _find_patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tup
 
 @lru_cache(200)
 def _check_pattern(pattern: str, longest: int) -> tuple[tuple[str, str] | None, int]:
-    """Return what is wrong with a pattern and what would help, None where nothing is known; and the work it was."""
+    """Return a problem of a pattern and a hint, None if none is known; and the work of the search."""
     work = WorkLimit(_MAX_WORK // 4)
     try:
         return _pattern_problem(compile_pattern(pattern).pattern, longest, work), work.most - work.left

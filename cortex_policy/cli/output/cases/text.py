@@ -18,13 +18,13 @@ def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
     """Return a passage for each failed case and each grant not fully covered, then the summary line."""
     passages = [failure_text(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
     passages += [file_error_text(flaw, colour=colour) for one in outcome.files for flaw in one.errors]
-    told = {
+    reported = {
         one.grant_id for one in outcome.files for result in one.failed_cases if result.case.name == COMPLETENESS_CASE
     }
     passages += [
         _uncovered_text(cover, colour=colour)
         for cover in outcome.coverage
-        if cover.unmet and cover.grant_id not in told
+        if cover.unmet and cover.grant_id not in reported
     ]
     text = "".join(f"{text}\n\n" for text in passages) + f"{results_summary(outcome)}\n"
     return text if colour else escape_output(text)
