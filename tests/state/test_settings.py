@@ -243,7 +243,7 @@ def test_a_lock_names_what_the_system_sets(root: Path, files: dict[str, Path], t
     assert "`locked`" in refused(root).detail
     files["system"].unlink()
     files["user"].write_text("locked = []")
-    assert "system's file alone" in refused(root).detail
+    assert "system's file only" in refused(root).detail
 
 
 @pytest.mark.parametrize(
