@@ -33,7 +33,7 @@ def test_what_is_gone_meanwhile_is_told(root: Path, monkeypatch: pytest.MonkeyPa
     """A stop that does not stand when it is looked for is not done; no policy directory, neither."""
     found = Root(str(root), named=True)
     with monkeypatch.context() as patch:
-        patch.setattr(emergency_stop, "root_stop", lambda _: None)
+        patch.setattr(emergency_stop, "find_root_stop", lambda _: None)
         with pytest.raises(NotDoneError, match="was removed in the meantime, or its directory was replaced"):
             emergency_stop.stop_root(found)
     assert emergency_stop.resume_root(found).is_changed

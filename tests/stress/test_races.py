@@ -233,7 +233,7 @@ def test_a_hit_that_was_taken_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> 
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(mapped_ledger, "open_file", broken)
+            patch.setattr(mapped_ledger, "open_budget_file", broken)
             assert FileBudgets(ROOT).hit("t", "a", 3) is True
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 0
 
