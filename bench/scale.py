@@ -83,9 +83,9 @@ def report(name: str, ratios: list[float]) -> None:
 def measure(root: Root) -> None:
     """Time the functions, and the processes less the start of one, each next to a reading of the files."""
     functions: dict[str, Callable[[], object]] = {
-        "listing.grant_rows": lambda: listing.grant_rows(root),
-        "stamping.verify": lambda: stamp.verify_stamp(root),
-        "comparing.against": lambda: grant_diff.compare_with_revision(root, "HEAD"),
+        "grant_rows": lambda: listing.grant_rows(root),
+        "verify_stamp": lambda: stamp.verify_stamp(root),
+        "compare_with_revision": lambda: grant_diff.compare_with_revision(root, "HEAD"),
     }
     print(f"| what | times reading | of {ROUNDS} rounds | under {MOST:.0f} |\n|---|--:|--:|---|")
     for name, function in functions.items():
@@ -100,9 +100,9 @@ def measure(root: Root) -> None:
             report(f"`{' '.join(words)}`, less the same over one grant", ratios)
     pack = ("git", "-C", root.path, "repack", "-adq")  # as a clone is, or any repository after a while
     subprocess.run(pack, check=True)
-    against = functions["comparing.against"]
+    against = functions["compare_with_revision"]
     packed = [seconds(against) / seconds(lambda: read_files(root)) for _ in range(ROUNDS)]
-    report("`comparing.against`, in process, objects packed", packed)
+    report("`compare_with_revision`, in process, objects packed", packed)
 
 
 def profile(root: Root) -> None:
