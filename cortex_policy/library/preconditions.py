@@ -14,7 +14,7 @@ from cortex_policy.core.model import CortexPolicyError, Origin, Settings
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
 from cortex_policy.library.path_lookup import RootName, find_fast_lookup_root, follow_name
-from cortex_policy.state import Root, settings_directories
+from cortex_policy.state import Root, holder_path, policy_path, settings_directories
 from cortex_policy.state.enforcement import check_emergency_stop, check_emergency_stop_of_host, effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.ledger_directory import is_local
@@ -200,7 +200,7 @@ def read_preconditions(name: RootName) -> Preconditions:
 
 
 def _stamp_identity(root: Root) -> Identity:
-    status = os.lstat(f"{root.path.rstrip('/')}/.cortex/policy/stamp.json")
+    status = os.lstat(f"{root.policy}/stamp.json")
     identity = identity_of(status)
     if not is_stable(identity):
         raise OSError(None, "it may be written again with the same time stamp")
@@ -212,10 +212,10 @@ def _watch_all(visit: "Visit", name: RootName, protected_names: tuple[str, ...])
     top = follow_name(name.path, visit)
     if top is None:
         raise FileNotFoundError(errno.ENOENT, "no root", name.path)
-    holder = f"{top.rstrip('/')}/.cortex"
-    visit(holder, ITSELF)
-    visit(f"{holder}/policy/tools", ENTRIES)
-    for directory in (f"{holder}/policy", *(follow_name(directory, visit) for directory in settings_directories())):
+    policy = policy_path(top)
+    visit(holder_path(top), ITSELF)
+    visit(f"{policy}/tools", ENTRIES)
+    for directory in (policy, *(follow_name(directory, visit) for directory in settings_directories())):
         if directory is not None:
             _watch_contents(visit, directory)
     for path in protected_names:

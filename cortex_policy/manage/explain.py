@@ -24,7 +24,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.operator_commands import append_root_option, program_command
 from cortex_policy.core.rule_steps import DENIES, FAILS, NOT_ASKED, RULES, RuleStep
-from cortex_policy.state import Root, sha256
+from cortex_policy.state import Root, policy_path, sha256
 from cortex_policy.state.approval_store import approvals_file
 from cortex_policy.state.enforcement import build_request
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -186,7 +186,7 @@ def _explain_failure(call: "Call", error: CortexPolicyError, stage: str = "") ->
 
 def _error_message(call: "Call", error: CortexPolicyError) -> str:
     if error.reason is GRANT_NOT_FOUND and not error.detail and error.root is not None:
-        return f"there is no `{call.grant}.json` in `{error.root.rstrip('/')}/.cortex/policy/tools`"
+        return f"there is no `{call.grant}.json` in `{policy_path(error.root)}/tools`"
     return error.detail or error.reason.message
 
 
@@ -194,7 +194,7 @@ def _path_to_fix(error: CortexPolicyError) -> str:
     """Return the path of the file to fix so that the call can be decided, '' if that is not one file."""
     if error.root is None:
         return ""
-    policy = f"{error.root.rstrip('/')}/.cortex/policy"
+    policy = policy_path(error.root)
     if error.reason in (GRANT_NOT_FOUND, GRANT_INVALID):
         return error.file or f"{policy}/tools/grant.json"
     return f"{policy}/stamp.json" if error.reason in (STAMP_MISMATCH, STOPPED) else ""

@@ -7,7 +7,7 @@ from shlex import quote
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.problems import Problem, file_problem
-from cortex_policy.state import Root
+from cortex_policy.state import Root, holder_path
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, group_may_write
 
@@ -29,7 +29,7 @@ def permission_problems(root: Root, files: list[str], of_files: "Doubts") -> "It
     except FileNotFoundError:
         return
     except GrantError as error:
-        yield file_problem(display_path(f"{root.path}/.cortex"), "file-unreadable", error.detail, error.hint)
+        yield file_problem(display_path(holder_path(root.path)), "file-unreadable", error.detail, error.hint)
         return
     found = dict.fromkeys([*trust.doubts, *of_files])  # reading a file opens its directories too
     for kind, what in (
@@ -90,13 +90,12 @@ def _fix_command(command: str, root: str, paths: list[str]) -> str:
     if len(paths) <= MAX_NAMED:
         return f"{command} {' '.join(quote(display_path(path)) for path in paths)}"
     program, word = command.split(" ")
-    every = f"{program} -R {word} {quote(display_path(f'{root}/.cortex'))}"
+    every = f"{program} -R {word} {quote(display_path(holder_path(root)))}"
     return f"{every} && {command} {quote(display_path(root))}" if root in paths else every
 
 
 def _root_directories(root: Root) -> "Iterator[str]":
-    for below in ("", "/.cortex", "/.cortex/policy", "/.cortex/policy/tools"):
-        yield root.path.rstrip("/") + below or "/"
+    yield from (root.path, holder_path(root.path), root.policy, root.tools)
 
 
 def _writable_by_groups(root: Root, paths: list[str]) -> "Iterator[Problem]":

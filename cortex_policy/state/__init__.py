@@ -44,9 +44,29 @@ class Root(Value):
     named: bool
 
     @property
+    def policy(self) -> str:
+        """The directory of the grants, the stamp, the settings of the root and the rest of its policy."""
+        return policy_path(self.path)
+
+    @property
     def tools(self) -> str:
         """The directory of the grants."""
-        return self.path.rstrip("/") + "/.cortex/policy/tools"
+        return f"{self.policy}/tools"
+
+    @property
+    def tests(self) -> str:
+        """The directory of the case files."""
+        return f"{self.policy}/tests"
+
+
+def holder_path(root: str) -> str:
+    """Return the path of `.cortex` in a root."""
+    return root.rstrip("/") + "/.cortex"
+
+
+def policy_path(root: str) -> str:
+    """Return the path of `.cortex/policy` in a root."""
+    return holder_path(root) + "/policy"
 
 
 def state_error(detail: str, hint: str = "") -> StateError:

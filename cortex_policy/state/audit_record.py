@@ -7,7 +7,7 @@ from time import time_ns
 from cortex_policy.core.audit_event import FULL, Event, parse_trace_id, to_cloudevent, to_json_line
 from cortex_policy.core.decode import MalformedError, decode_json, whole_number
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
-from cortex_policy.state import read_all, sha256_hex
+from cortex_policy.state import policy_path, read_all, sha256_hex
 from cortex_policy.state.paths import protected_paths, resolve_paths, working_directory
 
 TYPE_CHECKING = False
@@ -96,7 +96,7 @@ def read_stamp_version(root: str | None) -> int | None:
     if root is None:
         return None
     try:
-        descriptor = os.open(f"{root.rstrip('/')}/.cortex/policy/stamp.json", _STAMP)
+        descriptor = os.open(f"{policy_path(root)}/stamp.json", _STAMP)
     except (OSError, ValueError):
         return None
     try:

@@ -6,7 +6,7 @@ from time import gmtime, localtime, strftime
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import STOPPED, AccessDenied, Decision, GrantError
-from cortex_policy.state import Root, exists_or_unknown, read_all
+from cortex_policy.state import Root, exists_or_unknown, policy_path, read_all
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.users import user_label
 
@@ -88,7 +88,7 @@ def raise_if_stopped_since(origin: "Origin") -> None:
     why = ""
     try:
         # links may lead there, but it must be the same directory, in which the stop is looked for
-        policy = os.open(f"{origin.root.rstrip('/')}/.cortex/policy", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        policy = os.open(policy_path(origin.root), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             status = os.fstat(policy)
             if (status.st_dev, status.st_ino) != origin.policy_identity:
@@ -104,8 +104,8 @@ def raise_if_stopped_since(origin: "Origin") -> None:
 
 def _denial_since(path: str, fault: str) -> EmergencyStopped:
     """Return the denial by the stop of a root, or by the fault that hides it."""
-    root, policy = Root(path, named=True), f"{path.rstrip('/')}/.cortex/policy"
-    unknown = EmergencyStop(f"{policy}/{NAME}", fault=f"`{policy}` {fault}" if fault else None)
+    root = Root(path, named=True)
+    unknown = EmergencyStop(f"{root.policy}/{NAME}", fault=f"`{root.policy}` {fault}" if fault else None)
     return EmergencyStopped(find_root_stop(root) or unknown, root)
 
 
@@ -148,7 +148,7 @@ def find_root_stop(root: Root) -> EmergencyStop | None:
 
 
 def _unreadable_stop(root: Root) -> EmergencyStop | None:
-    file = f"{root.path.rstrip('/')}/.cortex/policy/{NAME}"
+    file = f"{root.policy}/{NAME}"
     try:
         os.lstat(file)
     except NotADirectoryError:  # a file instead of a directory holds no stop, and is refused elsewhere

@@ -23,6 +23,7 @@ from cortex_policy.state import (
     default_state_directory,
     exists_or_unknown,
     may_hold_settings,
+    policy_path,
     settings_directories,
     shortage_error,
 )
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
 def effective_settings(root: str | None, *, require_path: bool = False) -> Settings:
     """Return the effective settings for a root, or those of operators alone; raise GrantError (settings_invalid)."""
-    directories = [*settings_directories(), *([f"{root.rstrip('/')}/.cortex/policy"] if root is not None else [])]
+    directories = [*settings_directories(), *([policy_path(root)] if root is not None else [])]
     variables = {variable: os.environ[variable] for variable in os.environ if _is_setting(variable)}
     if not variables and not any(map(may_hold_settings, directories)):
         state_dir = os.environ.get(STATE_DIR)

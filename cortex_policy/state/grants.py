@@ -9,7 +9,7 @@ import sys
 
 from cortex_policy.core.decode import ID_HINT, MAX_BYTES, decode, grant_id_of_file, is_grant_id
 from cortex_policy.core.model import GRANT_NOT_FOUND, ROOT_NOT_FOUND, Grant, GrantError, Origin
-from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, overflow_uid, read_all, sha256
+from cortex_policy.state import OPEN_DIRECTORY, OPEN_FILE, Root, overflow_uid, policy_path, read_all, sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def roots_above(path: str) -> list[str]:
 def may_hold_policy(directory: str) -> bool:
     """Whether a directory holds `.cortex/policy`, or cannot be examined, which counts as holding it."""
     try:
-        os.lstat(directory.rstrip("/") + "/.cortex/policy")
+        os.lstat(policy_path(directory))
     except OSError as error:
         return not isinstance(error, FileNotFoundError | NotADirectoryError)
     return True

@@ -15,7 +15,7 @@ from cortex_policy.core.model import (
     GrantError,
 )
 from cortex_policy.core.text import did_you_mean, os_error_text
-from cortex_policy.state import OPEN_FILES_HINT, Root, sha256
+from cortex_policy.state import OPEN_FILES_HINT, Root, policy_path, sha256
 from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
 from cortex_policy.state.users import copy_command, user_label
 
@@ -67,7 +67,7 @@ def _roots_below(here: str, depth: int = 3) -> list[str]:
     found: list[str] = []
     for directory, below, _ in os.walk(here):
         name = os.path.relpath(directory, here)
-        if ".cortex" in below and os.path.isdir(f"{directory}/.cortex/policy"):
+        if ".cortex" in below and os.path.isdir(policy_path(directory)):
             found.append(name)
         is_deep = name != os.curdir and name.count("/") + 1 >= depth
         below[:] = [] if is_deep else sorted(each for each in below if not each.startswith("."))

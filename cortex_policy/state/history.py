@@ -187,7 +187,7 @@ def _committed_pending(directory: PolicyDirectory, stamp: "Stamp | None") -> His
 def unsafe_history_error(root: Root) -> GrantError | None:
     """Return the error for a history that others can write to: `undo` would make their bytes a grant."""
     trust = TrustCheck(root)
-    top = f"{root.path.rstrip('/')}/.cortex/policy/{NAME}"
+    top = f"{root.policy}/{NAME}"
     try:
         with suppress(FileNotFoundError), PolicyDirectory(trust, NAME) as directory:
             for _, name in _numbered_names(directory):

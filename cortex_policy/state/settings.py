@@ -35,6 +35,7 @@ from cortex_policy.state import (
     Root,
     default_state_directory,
     may_hold_settings,
+    policy_path,
     read_all,
     settings_directories,
 )
@@ -95,7 +96,7 @@ def read_layers(
         sources = {name: f"--{name.replace('_', '-')}" for name in options}
         found.append(Layer(OPTION, options, sources))
     if root is not None:
-        found.append(_of_project(root, asks_all=asks_all))
+        found.append(_file_layer(PROJECT, root, asks_all=asks_all))
     return found
 
 
@@ -135,10 +136,6 @@ def _operator_layers() -> list[Layer]:
     return [_file_layer(place) for place in (SYSTEM, USER)]
 
 
-def _of_project(root: str, *, asks_all: bool) -> Layer:
-    return _file_layer(PROJECT, root, asks_all=asks_all)
-
-
 def _file_layer(place: str, root: str | None = None, *, asks_all: bool = True) -> Layer:
     data = read_settings_file(place, root)
     return (
@@ -151,7 +148,7 @@ def _file_layer(place: str, root: str | None = None, *, asks_all: bool = True) -
 def settings_directory(place: str, root: str | None) -> str:
     """Return the directory of the settings file of a place."""
     if place == PROJECT:
-        return f"{root or ''}".rstrip("/") + "/.cortex/policy"
+        return policy_path(root or "")
     return settings_directories()[place == USER]
 
 

@@ -13,7 +13,9 @@ from cortex_policy.state import (
     OPEN_FILE,
     STATE_DIR,
     default_state_directory,
+    holder_path,
     may_hold_settings,
+    policy_path,
     read_all,
     settings_directories,
     sha256,
@@ -78,9 +80,11 @@ def _open_state_directory() -> int:
 
 def _snapshot(root: str, user: str) -> "list[FileState]":
     """Return the state of the settings files, and of the directories above them; it differs after any change."""
-    holder = f"{root.rstrip('/')}/.cortex"
-    policy = f"{holder}/policy"
-    return [*map(_directory_state, (user, holder, policy)), *map(_file_state, (f"{user}/{NAME}", f"{policy}/{NAME}"))]
+    policy = policy_path(root)
+    return [
+        *map(_directory_state, (user, holder_path(root), policy)),
+        *map(_file_state, (f"{user}/{NAME}", f"{policy}/{NAME}")),
+    ]
 
 
 def _directory_state(name: str) -> "FileState":

@@ -3,7 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, whole_number
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
-from cortex_policy.state import Root, sha256
+from cortex_policy.state import Root, policy_path, sha256
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, is_grant_id
 
 TYPE_CHECKING = False
@@ -49,7 +49,7 @@ def checksum(grants: "Mapping[str, str]") -> str:
 
 def stamp_file(root: str) -> str:
     """Return the file of the stamp of a root."""
-    return f"{root.rstrip('/')}/.cortex/policy/stamp.json"
+    return f"{policy_path(root)}/stamp.json"
 
 
 def encode_stamp(stamp: Stamp) -> bytes:

@@ -14,7 +14,7 @@ from cortex_policy.cli.streams import raw_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.core.text import escape_json, printable
-from cortex_policy.manage.cases.discovery import TESTS_DIRECTORY, RunPlan, plan_case_run
+from cortex_policy.manage.cases.discovery import RunPlan, plan_case_run
 from cortex_policy.manage.cases.signals import leave_block_on_signal
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
 from cortex_policy.manage.cases.suite import run_suite as run_cases
@@ -123,7 +123,7 @@ def _signature(where: RunPlan) -> tuple[object, ...]:
     roots = {root.path: root for root in (*where.roots, *(target.root for target in where.targets))}
     files = [target.path for target in where.targets]
     for root in roots.values():
-        for directory in (root.tools, root.path + TESTS_DIRECTORY):
+        for directory in (root.tools, root.tests):
             files += [f"{directory}/{name}" for name in _names(directory)]
     return tuple((file, _file_state(file)) for file in dict.fromkeys(files))
 

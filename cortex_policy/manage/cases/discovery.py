@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TESTS_DIRECTORY = "/.cortex/policy/tests"
+_TESTS_SUFFIX = "/.cortex/policy/tests"
 
 
 class CaseFileTarget(Value):
@@ -39,7 +39,7 @@ def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
     """Return the case files that these words name; without words, those of the root."""
     if not words:
         root = find_root(named)
-        return RunPlan(tuple(_targets_in(root.path + TESTS_DIRECTORY, root)), (root,))
+        return RunPlan(tuple(_targets_in(root.tests, root)), (root,))
     found: dict[str, CaseFileTarget] = {}
     flaws = []
     for word in words:
@@ -93,6 +93,6 @@ def _targets_in(directory: str, root: Root) -> "Iterator[CaseFileTarget]":
 
 def _root_of(directory: str, named: str | None) -> Root:
     """Return the root that a tests directory belongs to, else the one that is named or found."""
-    if named is None and directory.endswith(TESTS_DIRECTORY):
-        return Root(os.path.realpath(directory[: -len(TESTS_DIRECTORY)] or "/"), named=True)
+    if named is None and directory.endswith(_TESTS_SUFFIX):
+        return Root(os.path.realpath(directory.removesuffix(_TESTS_SUFFIX) or "/"), named=True)
     return find_inner_and_outer_roots(named)[0]

@@ -7,16 +7,17 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import Origin
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.signals import defer_signals
+from cortex_policy.state import Root
 from cortex_policy.state.paths import ProtectedPaths
 from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 _MAX_PARTS, _MAX_LENGTH = 20_000, 4_000  # each prefix of a path is made
 ROOT_PLACEHOLDER = "<root>"  # how it is called in what is printed: its real name is another one in each run
-_TOOLS = ".cortex/policy/tools"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class FileTree(Value):
@@ -46,7 +47,7 @@ class FileTree(Value):
         for target in targets:
             if "\0" in target:
                 yield f"`{target}` holds a NUL"
-        # INVARIANT: nothing is made below a link, which could lead out of the scratch root
+        # INVARIANT: nothing is made below a link, which could lead out of the sandbox
         directories, seen = self.all_directories(), set[str]()
         for path in ends:
             if path in directories or path in seen:
@@ -93,28 +94,26 @@ def sandbox(tree: FileTree) -> "Iterator[Sandbox]":
             yield _build(f"{os.path.realpath(top)}/root", tree)
 
 
-def _build(root: str, tree: FileTree) -> Sandbox:
+def _build(path: str, tree: FileTree) -> Sandbox:
+    root = Root(path, named=True)
     try:
         _create_tree(root, tree)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else "cannot be named so here"
         raise NotDoneError(f"the tree cannot be made: {why.lower()}") from None
-    identities = [_identity(path) for path in (root, f"{root}/.cortex/policy", f"{root}/{_TOOLS}")]
-    return Sandbox(root, Origin(root, "", "", *identities), ProtectedPaths(frozenset(identities[1:]), ()))
+    identities = [_identity(directory) for directory in (path, root.policy, root.tools)]
+    return Sandbox(path, Origin(path, "", "", *identities), ProtectedPaths(frozenset(identities[1:]), ()))
 
 
-def _create_tree(root: str, tree: FileTree) -> None:
-    _create_directories(root, [_TOOLS, *sorted(tree.all_directories())])
+def _create_tree(root: Root, tree: FileTree) -> None:
+    os.mkdir(root.path, 0o700)
+    for directory in (root.tools, *(f"{root.path}/{name}" for name in sorted(tree.all_directories()))):
+        os.makedirs(directory, 0o700, exist_ok=True)
     for file in tree.files:
-        os.close(os.open(f"{root}/{file}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        descriptor = os.open(f"{root.path}/{file}", _NEW, 0o600)
+        os.close(descriptor)
     for link, target in tree.links:
-        os.symlink(target, f"{root}/{link}")
-
-
-def _create_directories(root: str, names: "Iterable[str]") -> None:
-    os.mkdir(root, 0o700)
-    for name in names:
-        os.makedirs(f"{root}/{name}", 0o700, exist_ok=True)
+        os.symlink(target, f"{root.path}/{link}")
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -7,7 +7,6 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
-from cortex_policy.manage.cases.discovery import TESTS_DIRECTORY
 from cortex_policy.manage.cases.generator import MAX_CANDIDATES, generate_cases
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFile
 from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
@@ -38,7 +37,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
         why = f"`{grant_id}` has {entries:,} actions, arguments and scopes, and first cases are for {MAX_CANDIDATES:,}"
         raise NotDoneError(why, "write cases of what matters by hand")
     names = [f"{grant_id}{suffix}" for suffix in (TOML_SUFFIX, JSON_SUFFIX)]
-    file, cover = draft_case_file(subject, display_path(f"{root.path}{TESTS_DIRECTORY}/{names[0]}"))
+    file, cover = draft_case_file(subject, display_path(f"{root.tests}/{names[0]}"))
     data = to_toml(file).encode()
     if len(data) > MAX_BYTES:
         raise NotDoneError(
@@ -49,7 +48,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
             check_not_replaced(policy)
             _write(policy.descriptor, names, data)
     except FileExistsError as error:
-        where = display_path(f"{root.path}{TESTS_DIRECTORY}/{error.filename}")
+        where = display_path(f"{root.tests}/{error.filename}")
         raise NotDoneError(f"`{where}` is there already", f"run it with `cortex-policy test {quote(where)}`") from None
     except OSError as error:
         raise NotDoneError(f"`{file.file}` cannot be written: {os_error_text(error)}") from None

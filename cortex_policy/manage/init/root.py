@@ -43,12 +43,12 @@ def init_root(named: str | None = None, patience: LockWait = NO_WAIT, *, with_ho
 
 
 def _create_missing(root: Root, patience: LockWait) -> list[str]:
-    path, ignoring = root.path, f"{root.path.rstrip('/')}/.cortex/policy/{git_ignore.NAME}"
+    ignoring = f"{root.policy}/{git_ignore.NAME}"
     had_tools, had_ignoring = os.path.isdir(root.tools), os.path.lexists(ignoring)
     try:
-        _make_directories(path)
+        _make_directories(root.path)
     except OSError as error:
-        raise NotDoneError(f"`{path}/.cortex/policy`: {os_error_text(error)}") from None
+        raise NotDoneError(f"`{root.policy}`: {os_error_text(error)}") from None
     made = [] if had_tools else [root.tools]
     with write_transaction(root, patience, "init") as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):

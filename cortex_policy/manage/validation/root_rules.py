@@ -7,7 +7,7 @@ from shlex import quote
 from cortex_policy.core.decode import ID_HINT, grant_id_of_file
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import display_path
-from cortex_policy.manage.validation.targets import TOOLS, root_option_if_needed
+from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_if_needed
 from cortex_policy.schema.problems import Finding, Problem, file_problem, to_problems
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
@@ -46,18 +46,19 @@ def shared_budgets(looked: "list[Pair]", inspector: "FileInspector") -> "Iterato
                 yield from to_problems(target.shown, data, [finding])
 
 
-def root_problems(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
+def root_problems(path: str, looked: "list[Pair]") -> "Iterator[Problem]":
     """Find the problems of a root as a whole, besides those of its grants."""
+    root = Root(path, named=True)
     if not looked:
-        hint = f"make one with `cortex-policy new ID{root_option_if_needed(root)}`"
-        yield file_problem(display_path(root + TOOLS), "file-none", "there are no grants in it", hint)
+        hint = f"make one with `cortex-policy new ID{root_option_if_needed(path)}`"
+        yield file_problem(display_path(root.tools), "file-none", "there are no grants in it", hint)
     yield from _stray_files(root)
     yield from _gitignore_problems(root)
     yield from _stamp_problems(root, looked)
 
 
-def _stray_files(root: str) -> "Iterator[Problem]":
-    for directory, is_known in ((f"{root}/.cortex/policy", _is_policy_file), (root + TOOLS, _is_grant)):
+def _stray_files(root: Root) -> "Iterator[Problem]":
+    for directory, is_known in ((root.policy, _is_policy_file), (root.tools, _is_grant)):
         try:
             entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
         except OSError:
@@ -81,7 +82,7 @@ def _stray_problem(entry: "os.DirEntry[str]") -> Problem:
         return file_problem(
             path, "file-stray", "a session of `edit` left its text here", f"look at it, then `rm {quote(path)}`"
         )
-    if name.endswith(".json") and os.path.dirname(entry.path).endswith(TOOLS):
+    if name.endswith(".json") and os.path.dirname(entry.path).endswith(TOOLS_SUFFIX):
         return file_problem(path, "file-name", "no check can name it", ID_HINT)
     message = "nothing below it is read" if entry.is_dir(follow_symlinks=False) else "it is not read"
     return file_problem(
@@ -89,13 +90,13 @@ def _stray_problem(entry: "os.DirEntry[str]") -> Problem:
     )
 
 
-def _gitignore_problems(root: str) -> "Iterator[Problem]":
+def _gitignore_problems(root: Root) -> "Iterator[Problem]":
     """Find lines that the `.gitignore` of a policy directory lacks, if there is one."""
     text = None
-    with suppress(FileNotFoundError, GrantError), PolicyDirectory(TrustCheck(Root(root, named=True))) as policy:
+    with suppress(FileNotFoundError, GrantError), PolicyDirectory(TrustCheck(root)) as policy:
         text = policy.read(git_ignore.NAME, _MAX_GITIGNORE_BYTES).decode("utf-8", "replace")
     if text is not None and (missing := git_ignore.unignored_names(text)):
-        file = display_path(f"{root}/.cortex/policy/{git_ignore.NAME}")
+        file = display_path(f"{root.policy}/{git_ignore.NAME}")
         names = ", ".join(f"`{name}`" for name in missing)
         lines = " ".join(map(quote, missing))
         yield file_problem(
@@ -103,11 +104,11 @@ def _gitignore_problems(root: str) -> "Iterator[Problem]":
         )
 
 
-def _stamp_problems(root: str, looked: "list[Pair]") -> "Iterator[Problem]":
-    file = display_path(stamps.stamp_file(root))
-    command = f"`cortex-policy stamp write{root_option_if_needed(root)}`"
+def _stamp_problems(root: Root, looked: "list[Pair]") -> "Iterator[Problem]":
+    file = display_path(stamps.stamp_file(root.path))
+    command = f"`cortex-policy stamp write{root_option_if_needed(root.path)}`"
     try:
-        stamp = stamps.read_stamp(Root(root, named=True))
+        stamp = stamps.read_stamp(root)
     except GrantError as error:
         yield file_problem(file, "stamp-broken", error.detail, error.hint)
         return

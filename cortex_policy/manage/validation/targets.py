@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STDIN = "-"
-TOOLS = "/.cortex/policy/tools"
-_POLICY = ("/.cortex", "/.cortex/policy", TOOLS)
+TOOLS_SUFFIX = "/.cortex/policy/tools"
+_POLICY_SUFFIXES = ("/.cortex", "/.cortex/policy", TOOLS_SUFFIX)
 
 
 class ValidationTarget(NamedTuple):
@@ -142,12 +142,12 @@ def _directory_targets(word: str, problems: list[Problem]) -> "tuple[list[Valida
 
 def _roots_of_policy(directory: str) -> list[str]:
     """Return the root whose policy directory, or part of it, this directory is."""
-    tops = [directory[: -len(end)] or "/" for end in _POLICY if directory.endswith(end)]
+    tops = [directory[: -len(end)] or "/" for end in _POLICY_SUFFIXES if directory.endswith(end)]
     return [os.path.realpath(top) for top in tops if may_hold_policy(top)]
 
 
 def _root_of(directory: str) -> str | None:
-    return os.path.realpath(directory[: -len(TOOLS)] or "/") if directory.endswith(TOOLS) else None
+    return os.path.realpath(directory.removesuffix(TOOLS_SUFFIX) or "/") if directory.endswith(TOOLS_SUFFIX) else None
 
 
 def _tools_targets(root: str) -> "Iterator[ValidationTarget]":
