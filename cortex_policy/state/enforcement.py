@@ -57,9 +57,9 @@ def effective_settings(root: str | None, *, require_path: bool = False) -> Setti
             require_path=require_path, state_dir=default_state_directory() if state_dir is None else state_dir
         )
     if root is None or require_path:
-        from cortex_policy.state.settings import read_effective_settings  # noqa: PLC0415 - only if something is set
+        from cortex_policy.state.settings import read_uncached_settings  # noqa: PLC0415 - only if something is set
 
-        return read_effective_settings(root, require_path=require_path)
+        return read_uncached_settings(root, require_path=require_path)
     from cortex_policy.state.settings_cache import cached_settings  # noqa: PLC0415 - only if something is set
 
     return cached_settings(root, variables)

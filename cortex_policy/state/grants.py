@@ -234,13 +234,13 @@ def read_grant(root: Root, grant_id: str, look: "Callable[[PolicyDirectory], Non
         trust.raise_if_unsafe()
         grant = decode(data, grant_id)
     except (FileNotFoundError, GrantError) as error:
-        raise with_context(error, trust, grant_id, data) from None
+        raise unread_grant_error(error, trust, grant_id, data) from None
     top, _, policy, last = tools.identities
     origin = Origin(root.path, file, sha256(data).hexdigest(), top, policy, last)
     return Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)
 
 
-def with_context(
+def unread_grant_error(
     error: GrantError | FileNotFoundError, trust: TrustCheck, grant_id: str, data: bytes | None = None
 ) -> GrantError:
     """Return the error for a grant that was not read, with what is known of it by now."""

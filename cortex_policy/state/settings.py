@@ -54,7 +54,7 @@ ROOT_USER = 0
 _VALIDATION = "validate."  # of no interest to a check
 
 
-def read_effective_settings(root: str | None, *, require_path: bool = False) -> Settings:
+def read_uncached_settings(root: str | None, *, require_path: bool = False) -> Settings:
     """Return the effective settings for a root, or of operators alone; raise GrantError (settings_invalid)."""
     options = {"require_path": True} if require_path else {}
     found = read_layers(root, options, asks_all=False)

@@ -56,9 +56,9 @@ def cached_settings(root: str, variables: "dict[str, str]") -> Settings:
 
 
 def _read_settings(root: str) -> Settings:
-    from cortex_policy.state.settings import read_effective_settings  # noqa: PLC0415 - only if there is no copy
+    from cortex_policy.state.settings import read_uncached_settings  # noqa: PLC0415 - only if there is no copy
 
-    return read_effective_settings(root)
+    return read_uncached_settings(root)
 
 
 def _open_state_directory() -> int:

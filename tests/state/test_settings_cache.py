@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cortex_policy import state as host
 from cortex_policy.core.model import GrantError, Settings
 from cortex_policy.state.enforcement import effective_settings
-from cortex_policy.state.settings import read_effective_settings
+from cortex_policy.state.settings import read_uncached_settings
 
 TEXTS = (
     "",
@@ -60,7 +60,7 @@ def test_a_copy_is_what_counts_until_a_file_is_touched(root: Path, state: Path, 
     assert copy.stat().st_mode & 0o777 == 0o600
     copy.write_text(copy.read_text().replace('"ask"', '"deny"'))
     assert effective_settings(str(root)).sensitive == "deny"
-    assert effective_settings(str(root), require_path=True) == read_effective_settings(str(root), require_path=True)
+    assert effective_settings(str(root), require_path=True) == read_uncached_settings(str(root), require_path=True)
     files[0].write_text('sensitive= "ask"\n')
     assert effective_settings(str(root)).sensitive == "ask"
 
@@ -132,7 +132,7 @@ def test_whatever_is_done_to_a_file_counts_at_once(
         if is_kept:
             answer(effective_settings, root)
         edit(files[which], text)
-        assert answer(effective_settings, root) == answer(read_effective_settings, root)
+        assert answer(effective_settings, root) == answer(read_uncached_settings, root)
 
 
 def test_a_root_has_one_copy_and_all_have_few(root: Path, state: Path, files: tuple[Path, Path]) -> None:

@@ -11,7 +11,7 @@ from cortex_policy.manage.file_permissions import unsafe_warning
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.settings_problems import settings_warnings
 from cortex_policy.state import Root
-from cortex_policy.state.grants import PolicyDirectory, TrustCheck, with_context
+from cortex_policy.state.grants import PolicyDirectory, TrustCheck, unread_grant_error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,6 +135,6 @@ class GrantLoader:
                 data = tools.read(f"{grant_id}.json", MAX_BYTES + 1)
             grant = decode(data, grant_id)
         except (FileNotFoundError, GrantError) as error:
-            return with_context(error, trust, grant_id)
+            return unread_grant_error(error, trust, grant_id)
         self._unsafe |= dict.fromkeys(trust.faults)
         return GrantUnderTest(grant, data, display_path(f"{root.tools}/{grant_id}.json"))

@@ -13,7 +13,7 @@ from cortex_policy.schema.lint import lint_grant
 from cortex_policy.schema.problems import Problem, to_problems
 from cortex_policy.state import Root
 from cortex_policy.state.edit_draft import Draft, leftover_drafts
-from cortex_policy.state.grants import TrustCheck, check_id, with_context
+from cortex_policy.state.grants import TrustCheck, check_id, unread_grant_error
 from cortex_policy.state.writer_lock import LockWait, NotDoneError
 
 TYPE_CHECKING = False
@@ -101,7 +101,7 @@ def _read_original(writer: Writer, grant_id: str) -> bytes:
     root = writer.root
     original, file = writer.grants.read(grant_id), f"{root.tools}/{grant_id}.json"
     if original is None:
-        raise with_context(FileNotFoundError(None, None, file), TrustCheck(root), grant_id)
+        raise unread_grant_error(FileNotFoundError(None, None, file), TrustCheck(root), grant_id)
     if len(original) > MAX_BYTES:
         raise NotDoneError(f"`{file}` is larger than {MAX_BYTES} bytes", "fix it by hand")
     writer.grants.check_permissions(grant_id)

@@ -9,7 +9,7 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.regular_files import read_regular_file
-from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_if_needed
+from cortex_policy.manage.validation.targets import STDIN, ValidationTarget, root_option_here
 from cortex_policy.manage.validation.tree_rules import WorkingTree, broken_schema_link
 from cortex_policy.schema.lint import limit_per_code, lint_grant
 from cortex_policy.schema.problems import Problem, file_problem, to_problems
@@ -96,7 +96,7 @@ class FileInspector:
         if not target.is_in_place:
             return "ID"
         if target.root not in self._options:
-            self._options[target.root] = root_option_if_needed(target.root)
+            self._options[target.root] = root_option_here(target.root)
         return target.id + self._options[target.root]
 
     def _tree(self, root: str) -> WorkingTree:

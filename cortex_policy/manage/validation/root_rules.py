@@ -7,7 +7,7 @@ from shlex import quote
 from cortex_policy.core.decode import ID_HINT, grant_id_of_file
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.path_names import display_path
-from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_if_needed
+from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_here
 from cortex_policy.schema.problems import Finding, Problem, file_problem, to_problems
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state import stamp as stamps
@@ -50,7 +50,7 @@ def root_problems(path: str, looked: "list[Pair]") -> "Iterator[Problem]":
     """Find the problems of a root as a whole, besides those of its grants."""
     root = Root(path, named=True)
     if not looked:
-        hint = f"make one with `cortex-policy new ID{root_option_if_needed(path)}`"
+        hint = f"make one with `cortex-policy new ID{root_option_here(path)}`"
         yield file_problem(display_path(root.tools), "file-none", "there are no grants in it", hint)
     yield from _stray_files(root)
     yield from _gitignore_problems(root)
@@ -106,7 +106,7 @@ def _gitignore_problems(root: Root) -> "Iterator[Problem]":
 
 def _stamp_problems(root: Root, looked: "list[Pair]") -> "Iterator[Problem]":
     file = display_path(stamps.stamp_file(root.path))
-    command = f"`cortex-policy stamp write{root_option_if_needed(root.path)}`"
+    command = f"`cortex-policy stamp write{root_option_here(root.path)}`"
     try:
         stamp = stamps.read_stamp(root)
     except GrantError as error:

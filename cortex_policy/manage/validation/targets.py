@@ -71,7 +71,7 @@ def named_targets(words: tuple[str, ...], root: Root | None) -> ValidationTarget
     )
 
 
-def root_option_if_needed(root: str) -> str:
+def root_option_here(root: str) -> str:
     """Return the `--root` option that a command in this directory needs to find a root, '' if it needs none."""
     if _find_same_root(root) is not None:
         return ""

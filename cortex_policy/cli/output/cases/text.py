@@ -8,7 +8,7 @@ from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.model import CaseFileProblem
 from cortex_policy.manage.cases.runner import COMPLETENESS_CASE, CaseResult, FileResult
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
-from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_if_needed
+from cortex_policy.manage.validation.targets import TOOLS_SUFFIX, root_option_here
 
 _MAX_UNCOVERED = 10  # of a grant
 _RED, _YELLOW = "1;31", "1;33"
@@ -75,7 +75,7 @@ def _uncovered_text(cover: Coverage, *, colour: bool) -> str:
     if not cover.is_tested:
         head = f"{file}: {_colour('untested', _YELLOW, colour=colour)}"
         root = os.path.abspath(cover.file).removesuffix(f"{TOOLS_SUFFIX}/{cover.grant_id}.json")
-        command = printable(f"cortex-policy test --init {cover.grant_id}{root_option_if_needed(root)}")
+        command = printable(f"cortex-policy test --init {cover.grant_id}{root_option_here(root)}")
         return f"{head}\n  hint: write its first cases with `{command}`"
     share = _colour(f"{int(coverage_percent([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; not covered:"]
