@@ -120,7 +120,7 @@ def _same_action(action: str, actions: tuple[str, ...]) -> str:
     """Return a note that an action looks like an allowed one, '' if it does not."""
     if action.isascii():
         return ""
-    from cortex_policy.core.unicode_form import equivalent_word, form_difference  # noqa: PLC0415 - few words need it
+    from cortex_policy.core.unicode_equivalence import equivalent_word, form_difference  # noqa: PLC0415 - few words need it
 
     same = equivalent_word(action, actions)
     return f"; {form_difference('the action', action, same)}" if same else ""
@@ -131,7 +131,7 @@ def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
     places = [there for there, _ in decision.paths if not f"{there.normalized}{there.resolved_inside}".isascii()]
     if not places:
         return ""
-    from cortex_policy.core.unicode_form import equivalent_scope, form_difference  # noqa: PLC0415 - as above
+    from cortex_policy.core.unicode_equivalence import equivalent_scope, form_difference  # noqa: PLC0415 - as above
 
     for there in places[:_MAX_COMPARED]:
         if same := equivalent_scope(scopes, there):

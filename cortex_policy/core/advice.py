@@ -6,7 +6,7 @@ from cortex_policy.core.closest_match import closest_scope, closest_value, close
 from cortex_policy.core.engine import normalize_scope, path_syntax_problem, path_verdicts
 from cortex_policy.core.rule_steps import MOST_PATHS, RULES
 from cortex_policy.core.text import did_you_mean
-from cortex_policy.core.unicode_form import equivalent_scope, equivalent_word, form_difference
+from cortex_policy.core.unicode_equivalence import equivalent_scope, equivalent_word, form_difference
 from cortex_policy.core.value_text import format_values
 
 TYPE_CHECKING = False

@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 from cortex_policy.core import Value
 from cortex_policy.core.arguments import argument_violation, declaration_problem
 from cortex_policy.core.engine import matching_scope, normalize_scope
-from cortex_policy.core.unicode_form import equivalent_scope, equivalent_word
+from cortex_policy.core.unicode_equivalence import equivalent_scope, equivalent_word
 from cortex_policy.core.value_text import format_values
 
 TYPE_CHECKING = False

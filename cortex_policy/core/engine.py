@@ -143,16 +143,16 @@ def decide(
 
     Raises UsageError for a cost below one, and for what cannot be read as what it should be.
     """
-    from cortex_policy.core import plain_objects, plain_values  # noqa: PLC0415 - a check need not load these
+    from cortex_policy.core import input_objects, input_values  # noqa: PLC0415 - a check need not load these
     from cortex_policy.core.sliding_window import budget_from_times  # noqa: PLC0415 - the ledger has its own
 
-    grant, request = plain_objects.validated_grant(grant), plain_objects.validated_request(request)
+    grant, request = input_objects.validated_grant(grant), input_objects.validated_request(request)
     # never `refused or ...`: a denial is false
-    refused = first_denial(grant, request, plain_objects.validated_settings(settings))
+    refused = first_denial(grant, request, input_objects.validated_settings(settings))
     if refused is not None:
         return refused
-    times, limit = plain_values.validated_times(hits), grant.rate.per_minute
-    budget = budget_from_times(times, plain_values.validated_seconds(now), limit, request.cost)
+    times, limit = input_values.validated_times(hits), grant.rate.per_minute
+    budget = budget_from_times(times, input_values.validated_seconds(now), limit, request.cost)
     return decide_rate(grant, request, budget)
 
 

@@ -1,8 +1,8 @@
 """Decisions from memory: the part of a store that an ordinary call needs."""
 
 from cortex_policy.core.engine import decide_rate, first_denial
+from cortex_policy.core.input_values import validated_arguments, validated_count, validated_text
 from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, StateError, UsageError
-from cortex_policy.core.plain_values import validated_arguments, validated_count, validated_text
 from cortex_policy.library.cache import Cache, CachedGrant, StoreStats
 from cortex_policy.library.functions import denied_error
 from cortex_policy.library.path_lookup import RootName
@@ -14,8 +14,8 @@ from cortex_policy.state.enforcement import (
     load_for_call_from,
     require_stamp,
 )
+from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.grants import check_id, read_grant
-from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.paths import protected_paths, resolve_paths
 
 TYPE_CHECKING = False

@@ -1,9 +1,9 @@
 """What a program calls without a store: load a grant, and enforce it."""
 
 from cortex_policy.core.engine import DEFAULTS
+from cortex_policy.core.input_objects import validated_grant
+from cortex_policy.core.input_values import validated_arguments, validated_count, validated_path, validated_text
 from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, AccessDenied, ApprovalRequired
-from cortex_policy.core.plain_objects import validated_grant
-from cortex_policy.core.plain_values import validated_arguments, validated_count, validated_path, validated_text
 from cortex_policy.state import shortage_error
 from cortex_policy.state.emergency_stop import raise_if_stopped_since
 from cortex_policy.state.enforcement import AuditedCall, check_emergency_stop_of_host, effective_settings, require_stamp

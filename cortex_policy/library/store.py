@@ -5,8 +5,8 @@ from _thread import allocate_lock
 from weakref import WeakSet
 
 from cortex_policy.core import Value
+from cortex_policy.core.input_values import validated_path, validated_text
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError
-from cortex_policy.core.plain_values import validated_path, validated_text
 from cortex_policy.library.decider import Decider
 from cortex_policy.library.path_lookup import find_root_name
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cortex_policy.library.async_loader import AsyncExecutor
     from cortex_policy.library.polling import PollingThread
     from cortex_policy.library.subscriptions import GrantChanged, Subscriptions
-    from cortex_policy.state.mapped_ledger import FileBudgets
+    from cortex_policy.state.file_budgets import FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets
 
 DEFAULT_MAX_GRANTS = 64

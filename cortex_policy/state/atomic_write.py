@@ -20,8 +20,8 @@ def atomic_replace(
 ) -> None:
     """Replace a file of an open directory atomically; keep its owner, mode, access control list and attributes.
 
-    `mode` is that of a new file. Nobody else may write to either (`file_attributes`). `look` is called just before the
-    file is replaced, and may raise to prevent it. Raises OSError, which names the file, if nothing was changed.
+    `mode` is that of a new file. Nobody else may write to either (`inherited_attributes`). `look` is called just before
+    the file is replaced, and may raise to prevent it. Raises OSError, which names the file, if nothing was changed.
     """
     try:
         old = _open_old(directory, name)
@@ -119,7 +119,7 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 def _set_attributes(descriptor: int, directory: int, mode: int, old: int | None) -> None:
     """Give a new file its attributes, its owner, and last its mode, which bounds what the attributes allow."""
-    from cortex_policy.state.file_attributes import (  # noqa: PLC0415 - a check that asks for approval writes no file
+    from cortex_policy.state.inherited_attributes import (  # noqa: PLC0415 - a check that asks for approval writes no file
         kept_mode,
         read_attributes,
         safe_mode,

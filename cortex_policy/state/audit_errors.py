@@ -8,7 +8,7 @@ from shlex import quote
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state.grants import find_trust_problems
-from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
+from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import copy_command
 
 _LINKS = (errno.ELOOP, errno.EMLINK)

@@ -92,7 +92,7 @@ def find_trust_problems(
     uid = status.st_uid
     if uid in owners and not status.st_mode & _WRITABLE_BY_OTHERS and uid != overflow_uid():
         return []
-    from cortex_policy.state.permissions import explain_trust_problems  # noqa: PLC0415 - only if the mode is not the answer
+    from cortex_policy.state.possible_writers import explain_trust_problems  # noqa: PLC0415 - only if the mode is not the answer
 
     return explain_trust_problems(descriptor, status, owners, is_sticky_safe=is_sticky_safe)
 

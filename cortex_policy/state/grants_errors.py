@@ -16,7 +16,7 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.text import did_you_mean, os_error_text
 from cortex_policy.state import OPEN_FILES_HINT, Root, policy_path, sha256
-from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
+from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
 from cortex_policy.state.users import copy_command, user_label
 
 TYPE_CHECKING = False

@@ -85,7 +85,7 @@ class Ledger:
 
     def _decide(self, tool: str, action: str, limit: int, cost: int, *, consume: bool) -> Budget:
         if not (type(tool) is type(action) is str and type(limit) is type(cost) is int) or cost < 1:
-            from cortex_policy.core.plain_values import validated_budget_call  # noqa: PLC0415 - only from Python
+            from cortex_policy.core.input_values import validated_budget_call  # noqa: PLC0415 - only from Python
 
             tool, action, limit, cost = validated_budget_call(tool, action, limit, cost)
         if fcntl is None:

@@ -4,8 +4,8 @@ import mmap
 import os
 from time import clock_gettime_ns
 
+from cortex_policy.core.input_values import validated_budget_call
 from cortex_policy.core.model import Budget
-from cortex_policy.core.plain_values import validated_budget_call
 from cortex_policy.state import CLOCK, fcntl, unlock_and_close, unlock_file, wait_for_lock
 from cortex_policy.state.ledger import MAX_LIMIT
 from cortex_policy.state.ledger_ring import (

@@ -5,8 +5,8 @@ from _thread import allocate_lock
 from time import clock_gettime_ns
 from weakref import WeakSet
 
+from cortex_policy.core.input_values import validated_budget_call
 from cortex_policy.core.model import STATE_UNAVAILABLE, Budget, StateError
-from cortex_policy.core.plain_values import validated_budget_call
 from cortex_policy.state import CLOCK
 from cortex_policy.state.ledger_ring import TICK_BITS, WINDOW_TICKS, budget_key
 

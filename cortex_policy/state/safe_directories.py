@@ -3,8 +3,8 @@
 import os
 from contextlib import suppress
 
-from cortex_policy.state.file_attributes import ROOT, safe_owner
-from cortex_policy.state.permissions import explain_trust_problems
+from cortex_policy.state.inherited_attributes import ROOT, safe_owner
+from cortex_policy.state.possible_writers import explain_trust_problems
 
 _BELOW = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STEP = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC  # needs no read permission

@@ -9,7 +9,7 @@ from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, settings_by_variable
 from cortex_policy.core.text import did_you_mean, os_error_text
-from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN
+from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
 from cortex_policy.state.users import copy_command, user_label
 
 TYPE_CHECKING = False

@@ -11,8 +11,8 @@ from cortex_policy.core.model import NOT_DONE, CortexPolicyError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import remove_temporaries
-from cortex_policy.state.file_attributes import safe_owner
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
+from cortex_policy.state.inherited_attributes import safe_owner
 from cortex_policy.state.safe_directories import open_without_links
 from cortex_policy.state.users import user_label
 

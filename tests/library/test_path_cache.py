@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
+from cortex_policy.core.input_values import validated_arguments
 from cortex_policy.core.model import PATH_OUTSIDE_SCOPE, Decision, Grant, Rate, Settings
-from cortex_policy.core.plain_values import validated_arguments
 from cortex_policy.library.cache import CachedGrant
 from cortex_policy.library.openat2 import Openat2
 from cortex_policy.library.path_cache import MAX_PATHS

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.state.atomic_write import atomic_create, atomic_replace
-from cortex_policy.state.file_attributes import safe_mode
+from cortex_policy.state.inherited_attributes import safe_mode
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from processes import ALLOWED, UNKNOWN, answer, ended, in_child, start
 
 from cortex_policy import state as host
 from cortex_policy.core.model import StateError
-from cortex_policy.state import boot_id, ledger, ledger_directory, ledger_maintenance, mapped_file, mapped_ledger
+from cortex_policy.state import boot_id, file_budgets, ledger, ledger_directory, ledger_maintenance, mapped_file
 from cortex_policy.state import ledger_ring as rings
+from cortex_policy.state.file_budgets import FileBudgets
 from cortex_policy.state.ledger import Ledger, open_budget_directory
 from cortex_policy.state.ledger_ring import WINDOW_TICKS, BudgetFileKey
-from cortex_policy.state.mapped_ledger import FileBudgets
 from cortex_policy.state.memory_budgets import MemoryBudgets
 from cortex_policy.state.settings import find_state_directory
 
@@ -233,7 +233,7 @@ def test_a_hit_that_was_taken_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> 
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(mapped_ledger, "open_budget_file", broken)
+            patch.setattr(file_budgets, "open_budget_file", broken)
             assert FileBudgets(ROOT).hit("t", "a", 3) is True
     assert Ledger(ROOT, find_state_directory()).take("t", "a", 3).consumed == 0
 

@@ -32,7 +32,7 @@ def show(
     """
     found = find_inner_root(root)
     if at is not None:
-        from cortex_policy.cli.commands.show_version import print_grant_at_version  # noqa: PLC0415 - `show` itself needs no history
+        from cortex_policy.cli.commands.show_at import print_grant_at_version  # noqa: PLC0415 - `show` itself needs no history
 
         print_grant_at_version(found, grant_id, at, json=json)
         return

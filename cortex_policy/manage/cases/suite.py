@@ -7,9 +7,9 @@ from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.model import CaseFileProblem
 from cortex_policy.manage.cases.parser import read_case_file
 from cortex_policy.manage.cases.runner import FileResult, GrantUnderTest, run_file
-from cortex_policy.manage.file_permissions import unsafe_warning
 from cortex_policy.manage.path_names import display_path
 from cortex_policy.manage.settings_problems import settings_warnings
+from cortex_policy.manage.unsafe_files import unsafe_warning
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, unread_grant_error
 

@@ -11,7 +11,7 @@ from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.git_revisions import NoCommitsError, grants_at_revision
 from cortex_policy.manage.diff.settings import compare_settings_with_revision
-from cortex_policy.manage.file_permissions import unsafe_warning
+from cortex_policy.manage.unsafe_files import unsafe_warning
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, find_root, read_grant
 

@@ -27,8 +27,8 @@ from cortex_policy.manage.validation.suppressions import check_codes
 from cortex_policy.schema.catalog import expand_code
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.atomic_write import atomic_replace, remove_temporaries
-from cortex_policy.state.file_attributes import ROOT
 from cortex_policy.state.grants import ROOT_NOT_FOUND, find_root
+from cortex_policy.state.inherited_attributes import ROOT
 from cortex_policy.state.safe_directories import is_private_path
 from cortex_policy.state.settings import (
     NAME,

@@ -8,7 +8,7 @@ from shlex import quote
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_UNSAFE, GrantError
 from cortex_policy.state.history_entry import MODES
-from cortex_policy.state.permissions import WRITERS
+from cortex_policy.state.possible_writers import WRITERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.text import did_you_mean
-from cortex_policy.core.unicode_form import form_difference
+from cortex_policy.core.unicode_equivalence import form_difference
 from cortex_policy.schema.problems import Finding
 
 TYPE_CHECKING = False

@@ -3,8 +3,8 @@
 from itertools import chain
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage.file_permissions import permission_problems
 from cortex_policy.manage.settings_problems import CODE
+from cortex_policy.manage.unsafe_files import permission_problems
 from cortex_policy.manage.validation.grant_file import FileInspector
 from cortex_policy.manage.validation.process_pool import parallel_map
 from cortex_policy.manage.validation.root_rules import root_problems, shared_budgets

@@ -6,9 +6,9 @@ from cortex_policy.core.arguments import declaration_problem
 from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
 from cortex_policy.core.json_tree import json_pointer
+from cortex_policy.schema.backtracking import TooMuchWorkError, WorkLimit
 from cortex_policy.schema.problems import Finding
-from cortex_policy.schema.rules.backtracking import TooMuchWorkError, WorkLimit
-from cortex_policy.schema.rules.slow_patterns import (
+from cortex_policy.schema.slow_patterns import (
     MAX_VALUE_LENGTH,
     MAX_WAYS,
     exceeds_step_limit,

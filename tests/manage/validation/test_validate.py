@@ -9,8 +9,8 @@ import pytest
 from conftest import CALLER, GIT, by_caller
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.manage import file_permissions
 from cortex_policy.manage import stamp as manage_stamp
+from cortex_policy.manage import unsafe_files
 from cortex_policy.manage.validation.autofix import fix_files
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions, select_codes
 from cortex_policy.manage.validation.targets import ValidationTargets
@@ -354,7 +354,7 @@ def test_a_checkout_of_another_user_is_refused_where_the_root_is_not_named(
 
 def test_members_of_a_group_that_may_write_are_named(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`check` trusts the owner's own group, by its number; who else is in it is looked up here."""
-    monkeypatch.setattr(file_permissions, "group_members", lambda gid: {"mallory"} if gid == CALLER else set())
+    monkeypatch.setattr(unsafe_files, "group_members", lambda gid: {"mallory"} if gid == CALLER else set())
     (own / ".cortex/policy/tools/git.json").chmod(0o664)
     monkeypatch.chdir(own)
     report = look(root=str(own))

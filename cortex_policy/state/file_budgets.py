@@ -4,8 +4,8 @@ import os
 from _thread import _local
 from weakref import WeakSet
 
+from cortex_policy.core.input_values import validated_budget_call
 from cortex_policy.core.model import Budget, StateError
-from cortex_policy.core.plain_values import validated_budget_call
 from cortex_policy.state import boot_id
 from cortex_policy.state.ledger import Ledger, open_budget_directory
 from cortex_policy.state.ledger_ring import BudgetFileKey, open_budget_file

@@ -9,7 +9,7 @@ import os
 import stat
 
 from cortex_policy.core.text import os_error_text
-from cortex_policy.state.permissions import WRITERS, explain_trust_problems, is_private_group
+from cortex_policy.state.possible_writers import WRITERS, explain_trust_problems, is_private_group
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

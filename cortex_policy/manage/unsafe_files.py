@@ -9,7 +9,7 @@ from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.problems import Problem, file_problem
 from cortex_policy.state import Root, holder_path
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.permissions import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, group_may_write
+from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS, group_may_write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings, UsageError
-from cortex_policy.core.plain_objects import validated_grant, validated_request, validated_settings
-from cortex_policy.core.plain_values import (
+from cortex_policy.core.input_objects import validated_grant, validated_request, validated_settings
+from cortex_policy.core.input_values import (
     MAX_PARTS,
     validated_arguments,
     validated_budget_call,
@@ -19,6 +18,7 @@ from cortex_policy.core.plain_values import (
     validated_path,
     validated_seconds,
 )
+from cortex_policy.core.model import Grant, Rate, Request, ResolvedPath, Settings, UsageError
 
 
 class Where(str, enum.Enum):  # noqa: UP042 - as it is written everywhere

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cortex_policy.core.closest_match import closest_scope, closest_word
 from cortex_policy.core.engine import matching_scope, normalize_scope
 from cortex_policy.core.model import ResolvedPath
-from cortex_policy.core.unicode_form import equivalent_scope, equivalent_word, form_difference
+from cortex_policy.core.unicode_equivalence import equivalent_scope, equivalent_word, form_difference
 
 NFC, NFD = "docs/caf\u00e9", "docs/cafe\u0301"
 

@@ -24,10 +24,7 @@ _NO_ACL = (errno.ENODATA, errno.ENOTSUP, errno.EOPNOTSUPP)
 def explain_trust_problems(
     target: int | str, status: os.stat_result, owners: "Container[int]", *, is_sticky_safe: bool = False
 ) -> list[tuple[str, str]]:
-    """Return each doubt about an object, open or by its path; see `grants.find_trust_problems`, which asks this.
-
-    `grants.find_trust_problems` calls this.
-    """
+    """Return each doubt about an object, open or by its path; `grants.find_trust_problems` says what counts."""
     found: list[tuple[str, str]] = []
     if not is_owner_known(status.st_uid):
         found.append((UNKNOWN, "has an owner that this user namespace cannot distinguish from others"))

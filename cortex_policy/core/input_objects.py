@@ -2,8 +2,8 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import DATA_CLASSES
+from cortex_policy.core.input_values import validated_arguments, validated_count, validated_text
 from cortex_policy.core.model import Grant, Origin, Rate, Request, ResolvedPath, Settings, UsageError
-from cortex_policy.core.plain_values import validated_arguments, validated_count, validated_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

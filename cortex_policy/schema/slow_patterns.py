@@ -7,7 +7,7 @@ that are tried are those behind which most ways are open.
 from cortex_policy.core.ecma_automaton import DEAD, Automaton
 from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, search_part
 from cortex_policy.core.ecma_regex_parser import Pattern
-from cortex_policy.schema.rules.backtracking import TriedText, WayCounter, WorkLimit, sample_letters
+from cortex_policy.schema.backtracking import TriedText, WayCounter, WorkLimit, sample_letters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

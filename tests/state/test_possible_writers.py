@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cortex_policy import state as host
 from cortex_policy.core.model import CortexPolicyError
-from cortex_policy.state import Root, audit_errors, grants_errors, permissions, settings_errors, stamp
+from cortex_policy.state import Root, audit_errors, grants_errors, possible_writers, settings_errors, stamp
 from cortex_policy.state.approval_store import ApprovalStore
 from cortex_policy.state.audit_log import AuditLog
 from cortex_policy.state.enforcement import effective_settings
@@ -72,11 +72,11 @@ def test_the_mode_of_a_file_with_an_acl_shows_the_mask_and_no_group(file: Path) 
 def test_an_acl_that_is_none_is_a_doubt(data: bytes) -> None:
     """Whatever a file system answers, and never an error of Python's."""
     status = os.stat_result((0o100664, 1, 1, 1, 1000, 1000, 0, 0, 0, 0))
-    original, permissions.read_acl = permissions.read_acl, lambda _: data
+    original, possible_writers.read_acl = possible_writers.read_acl, lambda _: data
     try:
         found = find_trust_problems(-1, status, (1000,))
     finally:
-        permissions.read_acl = original
+        possible_writers.read_acl = original
     is_plain = not data or (data[:4] == b"\2\0\0\0" and len(data) % 8 == 4)
     assert is_plain or [sentence for _, sentence in found] == ["has an ACL that cannot be read"]
 
@@ -255,7 +255,7 @@ def test_a_shared_group_that_a_user_namespace_shows_as_0_may_not_write(root: Pat
 def test_the_overflow_user_is_trusted_where_no_namespace_hides_anybody(file: Path) -> None:
     """There it is the user `nobody`, as good as any other."""
     status = os.stat_result((0o100644, 1, 1, 1, host.overflow_uid(), 0, 0, 0, 0, 0))
-    whole = Path("/proc/self/uid_map").read_text().split() == permissions.WHOLE_RANGE
+    whole = Path("/proc/self/uid_map").read_text().split() == possible_writers.WHOLE_RANGE
     assert bool(find_trust_problems(-1, status, (host.overflow_uid(),))) == (not whole)
     assert file.exists()
 
