@@ -7,9 +7,9 @@ import typer
 from cortex_policy.cli.output.diff import diff_to_json, print_diff, widens
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.prompts import ask_widening, ask_yes_no
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import escape_output, printable
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
-from cortex_policy.state.writer_lock import NotDoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,12 +16,12 @@ import typer
 from cortex_policy.cli.output.diff import print_diff
 from cortex_policy.cli.output.problems.text import problem_texts
 from cortex_policy.cli.prompts import ask_widening
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text, printable
 from cortex_policy.manage.diff.grants import GrantDiff, PolicyDiff
 from cortex_policy.manage.diff.unified import readable_diff
 from cortex_policy.manage.editing.editor_command import command_to_open
 from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
-from cortex_policy.state.writer_lock import NotDoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

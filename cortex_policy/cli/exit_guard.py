@@ -5,9 +5,8 @@ import os
 import sys
 
 from cortex_policy.cli.streams import open_streams, stdout_error
-from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.core.model import NOT_DONE, CortexPolicyError
 from cortex_policy.core.text import message_line, os_error_text
-from cortex_policy.state.writer_lock import NOT_DONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ import typer
 
 from cortex_policy.cli.options import reject_nan
 from cortex_policy.core.compare.verdicts import widens
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import printable
-from cortex_policy.state.writer_lock import LockWait, NotDoneError
+from cortex_policy.state.writer_lock import LockWait
 
 WideningOption = Annotated[
     bool, typer.Option("--allow-widening", help="Save without asking even if it may allow more than before.")

@@ -7,6 +7,7 @@ from shlex import quote as quoted
 
 from cortex_policy import state as host
 from cortex_policy.core import Value
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text, printable
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import sync_directory
@@ -19,7 +20,7 @@ from cortex_policy.state.emergency_stop import (
     find_root_stop,
 )
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
-from cortex_policy.state.writer_lock import NotDoneError, check_not_replaced
+from cortex_policy.state.writer_lock import check_not_replaced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

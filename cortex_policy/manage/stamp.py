@@ -7,6 +7,7 @@ from time import monotonic, sleep
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.acknowledgements import Acknowledgement, check_reader_name, prune_and_list_acknowledgements
 from cortex_policy.manage.transaction.record import entry_for_stamp, history_limits
 from cortex_policy.manage.transaction.recovery import digest_grants, recover, supported_version
@@ -16,7 +17,7 @@ from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history import History
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError, hold_writer_lock
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, hold_writer_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

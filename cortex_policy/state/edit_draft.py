@@ -11,10 +11,10 @@ import stat
 import tempfile
 from contextlib import suppress
 
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import read_all, sha256
 from cortex_policy.state.safe_directories import is_private_path
-from cortex_policy.state.writer_lock import NotDoneError
 
 PLACES = ("/var/tmp", "/tmp")  # noqa: S108 - a directory of its own is made there
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -12,6 +12,7 @@ from time import time
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError
 from cortex_policy.core.model import GRANT_UNSAFE, CortexPolicyError, GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import Root, history_entry
 from cortex_policy.state.atomic_write import atomic_replace, sync_directory
@@ -19,7 +20,6 @@ from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.history_entry import HistoryEntry
 from cortex_policy.state.safe_directories import make_directory
 from cortex_policy.state.settings import read_setting
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

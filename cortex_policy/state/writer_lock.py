@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from time import localtime, monotonic, sleep, strftime, time
 
 from cortex_policy.core import Value
-from cortex_policy.core.model import NOT_DONE, CortexPolicyError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import remove_temporaries
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
 
 POLL_SECONDS = 0.05
 MAX_HOLDER_BYTES = 1024  # bytes of a holder's description
-
-
-class NotDoneError(CortexPolicyError):
-    """A write was refused or could not be made; nothing changed: exit 3."""
-
-    def __init__(self, detail: str, hint: str = "") -> None:
-        """Store the reason and a hint."""
-        super().__init__(NOT_DONE, detail, hint)
 
 
 def _ignore(_: str) -> None:

@@ -17,13 +17,13 @@ import cortex_policy
 from cortex_policy import AccessDenied, ApprovalRequired, CortexPolicyError, Decision, PolicyStore, Reason, load_grant
 from cortex_policy.core import Value, model
 from cortex_policy.core.model import ALLOWED, NOT_DONE, REASONS, STOPPED, USAGE, Grant, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.functions import denied_error
 from cortex_policy.manage.diff.git_revisions import NoCommitsError
 from cortex_policy.state import Root
 from cortex_policy.state.approval_store import ApprovalStoreError
 from cortex_policy.state.audit_errors import AuditLogError
 from cortex_policy.state.emergency_stop import EmergencyStop, EmergencyStopped
-from cortex_policy.state.writer_lock import NotDoneError
 
 WAYS: list[Callable[[object], object]] = [
     copy.copy,

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import StateError, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.acknowledgements import prune_and_list_acknowledgements
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.manage.stamp import wait_for_readers
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.command import result_of
 
 PATIENCE = 20.0

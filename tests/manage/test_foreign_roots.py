@@ -12,6 +12,7 @@ import pytest
 from conftest import CALLER, by_caller
 
 from cortex_policy.core.model import GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, USER
 from cortex_policy.manage import emergency_stop, stamp
 from cortex_policy.manage.cases.scaffold import write_first_cases
@@ -24,7 +25,7 @@ from cortex_policy.manage.settings.write import SettingsFile, set_value
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.writer_lock import NotDoneError, hold_writer_lock
+from cortex_policy.state.writer_lock import hold_writer_lock
 from tests.support.roots import grant_file
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root writes in the root of another user")

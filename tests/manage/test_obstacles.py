@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.transaction import writer as transaction_writer
 from cortex_policy.state import Root, atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.roots import grant_file
 
 NEW = b'{"tool": "t", "actions": [], "rate": {"perMinute": 1}}'

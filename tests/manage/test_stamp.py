@@ -12,11 +12,11 @@ import pytest
 from conftest import by_caller
 
 from cortex_policy.core.model import GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.listing import grant_rows
 from cortex_policy.manage.stamp import StampMismatch, verify_stamp, write_stamp
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.command import result_of
 from tests.support.roots import grant_file
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from conftest import CALLER, by_caller
 
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state import edit_draft
 from cortex_policy.state.edit_draft import Draft, leftover_drafts
 from cortex_policy.state.safe_directories import is_private_path
-from cortex_policy.state.writer_lock import NotDoneError
 
 FILE = "/srv/repo/.cortex/policy/tools/git.json"
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.decode import MalformedError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.transaction import record
 from cortex_policy.manage.transaction.writer import write_transaction
@@ -20,7 +21,6 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history import CorruptEntry, HistoryLimits
 from cortex_policy.state.history_entry import Author, GrantChange, HistoryEntry
 from cortex_policy.state.stamp import grant_digest
-from cortex_policy.state.writer_lock import NotDoneError
 
 
 @pytest.fixture

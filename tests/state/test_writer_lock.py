@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state import Root, users
-from cortex_policy.state.writer_lock import NotDoneError, hold_writer_lock
+from cortex_policy.state.writer_lock import hold_writer_lock
 
 HOLDER = """
 import sys

@@ -10,12 +10,12 @@ import pytest
 from scribes import SET, text_of
 from writes import made
 
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import TEMPORARY_PREFIX
-from cortex_policy.state.writer_lock import NotDoneError
 
 PAGE = 4096
 

@@ -11,9 +11,9 @@ from cortex_policy.cli.options import RootOption
 from cortex_policy.cli.prompts import WaitOption, WideningOption, is_attended, lock_wait
 from cortex_policy.cli.roots import find_inner_root, inner_root_name
 from cortex_policy.core.model import GrantError, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
 from cortex_policy.core.text import printable
-from cortex_policy.state.writer_lock import NotDoneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

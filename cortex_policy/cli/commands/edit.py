@@ -8,8 +8,8 @@ import typer
 from cortex_policy.cli.options import RootOption
 from cortex_policy.cli.prompts import WaitOption, is_attended, lock_wait
 from cortex_policy.cli.roots import find_inner_root
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import printable
-from cortex_policy.state.writer_lock import NotDoneError
 
 
 def edit(

@@ -8,7 +8,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.state.writer_lock import NotDoneError
+from cortex_policy.core.not_done_error import NotDoneError
 
 if TYPE_CHECKING:
     from cortex_policy.manage.replay.replay import ReplayResult

@@ -12,13 +12,12 @@ from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import find_inner_root, inner_root_name
 from cortex_policy.cli.streams import raw_stream
 from cortex_policy.core import Value
-from cortex_policy.core.model import CortexPolicyError, UsageError
+from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
 from cortex_policy.core.text import escape_json, printable
 from cortex_policy.manage.cases.discovery import RunPlan, plan_case_run
 from cortex_policy.manage.cases.signals import leave_block_on_signal
 from cortex_policy.manage.cases.suite import SuiteResult, coverage_percent
 from cortex_policy.manage.cases.suite import run_suite as run_cases
-from cortex_policy.state.writer_lock import NOT_DONE
 
 POLL_SECONDS = 0.25
 

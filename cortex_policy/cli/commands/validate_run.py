@@ -8,12 +8,11 @@ from cortex_policy.cli.output.problems.text import render_report, report_summary
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import inner_root_name
 from cortex_policy.core import Value
-from cortex_policy.core.model import UsageError
+from cortex_policy.core.model import NOT_DONE, UsageError
 from cortex_policy.core.text import printable
 from cortex_policy.manage.validation import validate
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.targets import STDIN
-from cortex_policy.state.writer_lock import NOT_DONE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import sys
 from cortex_policy.cli.exit_guard import print_error
 from cortex_policy.cli.streams import raw_stream, styled_stream
 from cortex_policy.core.model import UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 import os
 from contextlib import ExitStack, contextmanager
 
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.audit.reader import STDIN, oldest_first, open_log_for_reading
 from cortex_policy.state.audit_rotated_names import rotated_logs, uncompressed_name
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

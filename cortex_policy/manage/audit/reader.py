@@ -13,8 +13,8 @@ from itertools import chain
 from json import JSONDecoder
 
 from cortex_policy.core.model import REASONS, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

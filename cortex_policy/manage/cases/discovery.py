@@ -3,6 +3,7 @@
 import os
 
 from cortex_policy.core import Value
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.model import JSON_SUFFIX, TOML_SUFFIX, CaseFileProblem, is_case_file
 from cortex_policy.manage.path_names import display_path
@@ -10,7 +11,6 @@ from cortex_policy.manage.validation.targets import absolute_path
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
 from cortex_policy.state.roots import find_inner_and_outer_roots
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

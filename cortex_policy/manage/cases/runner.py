@@ -7,13 +7,13 @@ from cortex_policy.core.ecma_regex import MAX_SHARED_STEPS, SharedSteps
 from cortex_policy.core.engine import decide_rate, first_denial
 from cortex_policy.core.explanation import explain
 from cortex_policy.core.model import ALLOWED, Budget, Decision, Grant, Reason, Request
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.rule_steps import DENIED_BY, DENIES, RuleStep
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
 from cortex_policy.manage.cases.coverage import PassedCase, measure_coverage
 from cortex_policy.manage.cases.model import NANOSECONDS, Case, CaseFile, CaseFileProblem
 from cortex_policy.manage.cases.sandbox import sandbox
 from cortex_policy.state.paths import resolve_paths
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import Origin
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.signals import defer_signals
 from cortex_policy.state import Root
 from cortex_policy.state.paths import ProtectedPaths
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from shlex import quote
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.cases.coverage import Coverage, measure_coverage
 from cortex_policy.manage.cases.generator import MAX_CANDIDATES, generate_cases
@@ -17,7 +18,7 @@ from cortex_policy.state import Root
 from cortex_policy.state.atomic_write import atomic_create
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
 from cortex_policy.state.safe_directories import make_directory, open_below
-from cortex_policy.state.writer_lock import NotDoneError, check_not_replaced
+from cortex_policy.state.writer_lock import check_not_replaced
 
 
 class FirstCases(Value):

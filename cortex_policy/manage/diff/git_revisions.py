@@ -5,10 +5,10 @@ import subprocess
 
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_INVALID, GRANT_UNSAFE, GrantError, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import Root
 from cortex_policy.state.grants import is_grant_id
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

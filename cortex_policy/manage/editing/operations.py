@@ -3,6 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import ID_HINT, MAX_BYTES, decode
 from cortex_policy.core.model import GRANT_INVALID, CortexPolicyError, GrantError, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
@@ -12,7 +13,7 @@ from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id, is_grant_id, read_grant
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.replay.impact import impact_sentence
 from cortex_policy.manage.transaction.writer import Writer, write_transaction
@@ -14,7 +15,7 @@ from cortex_policy.schema.problems import Problem, to_problems
 from cortex_policy.state import Root
 from cortex_policy.state.edit_draft import Draft, leftover_drafts
 from cortex_policy.state.grants import TrustCheck, check_id, unread_grant_error
-from cortex_policy.state.writer_lock import LockWait, NotDoneError
+from cortex_policy.state.writer_lock import LockWait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

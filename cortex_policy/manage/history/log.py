@@ -3,6 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import GRANT_NOT_FOUND, GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.transaction.record import is_valid_grant
 from cortex_policy.manage.transaction.recovery import digest_or_none
@@ -13,7 +14,6 @@ from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import CorruptEntry, history_keep
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import PolicyDiff, compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
@@ -21,7 +22,7 @@ from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
 from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
-from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state import read_all
 from cortex_policy.state.atomic_write import atomic_create
 from cortex_policy.state.safe_directories import open_without_links
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ import os
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.editing.operations import new_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit
@@ -12,7 +13,7 @@ from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.grants import may_hold_policy
 from cortex_policy.state.safe_directories import make_directory, open_below, open_without_links
-from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait
 
 EXAMPLE = "example"
 _EXAMPLE_EDIT = GrantEdit(rate=30, data_class="public", tool=EXAMPLE, allow=("read",), add_scopes=("docs",))

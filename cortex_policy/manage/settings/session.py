@@ -3,6 +3,7 @@
 import re
 
 from cortex_policy.core.model import CortexPolicyError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.editing.session import (
     DIFF,
     EDIT,
@@ -15,7 +16,7 @@ from cortex_policy.manage.editing.session import (
 from cortex_policy.manage.settings.write import SettingsFile, check_settings_text, install_text, widening_of
 from cortex_policy.state.edit_draft import Draft, leftover_drafts
 from cortex_policy.state.settings import MAX_BYTES, read_settings_file
-from cortex_policy.state.writer_lock import LockWait, NotDoneError
+from cortex_policy.state.writer_lock import LockWait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

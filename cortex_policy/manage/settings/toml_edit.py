@@ -6,9 +6,9 @@ from itertools import chain
 import tomli_w
 
 from cortex_policy.core.decode import MalformedError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import flatten
 from cortex_policy.core.toml import decode_toml
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from cortex_policy.core import Value
 from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import (
     BY_NAME,
     CODES,
@@ -42,7 +43,7 @@ from cortex_policy.state.settings import (
     settings_file,
 )
 from cortex_policy.state.settings_errors import known_name_hint
-from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError, acquire_lock, hold_writer_lock
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, acquire_lock, hold_writer_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

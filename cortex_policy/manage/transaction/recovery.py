@@ -3,13 +3,14 @@
 from contextlib import suppress
 
 from cortex_policy.core.decode import MAX_BYTES
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.atomic_write import atomic_replace
 from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.history import History
 from cortex_policy.state.stamp import Stamp, grant_digest
-from cortex_policy.state.writer_lock import NotDoneError, WriterLock
+from cortex_policy.state.writer_lock import WriterLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from cortex_policy.core.compare.grants import GrantComparison
 from cortex_policy.core.compare.verdicts import SAME
 from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError, GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.transaction.grant_files import GrantFiles
 from cortex_policy.manage.transaction.record import entry_for_write, history_limits
 from cortex_policy.manage.transaction.recovery import (
@@ -28,7 +29,7 @@ from cortex_policy.state.grants_errors import root_option
 from cortex_policy.state.history import History
 from cortex_policy.state.safe_directories import make_directory
 from cortex_policy.state.stamp import Stamp
-from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError, WriterLock, hold_writer_lock
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, WriterLock, hold_writer_lock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

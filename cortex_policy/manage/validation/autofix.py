@@ -6,12 +6,12 @@ from functools import partial
 from cortex_policy.core import Value
 from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.model import CortexPolicyError, GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.schema.lint import apply_fixes
 from cortex_policy.state import Root, read_all
 from cortex_policy.state.atomic_write import atomic_replace
-from cortex_policy.state.writer_lock import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import os
 import pickle
 from contextlib import suppress
 
-from cortex_policy.state.writer_lock import NotDoneError
+from cortex_policy.core.not_done_error import NotDoneError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import (
     MAX_LINE_BYTES,
@@ -19,7 +20,6 @@ from cortex_policy.manage.audit.reader import (
     read_last_lines,
     read_logs,
 )
-from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.logs import START, event
 
 NOW = 1_800_000_000.0

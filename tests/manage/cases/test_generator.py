@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.decode import decode
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.model import CaseFile
 from cortex_policy.manage.cases.parser import read_case_file
@@ -18,7 +19,6 @@ from cortex_policy.manage.cases.runner import GrantUnderTest, run_file
 from cortex_policy.manage.cases.scaffold import draft_case_file, write_first_cases
 from cortex_policy.manage.cases.serializer import to_toml
 from cortex_policy.state import Root
-from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.json_documents import grants
 from tests.support.mutants import score
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.cases.sandbox import FileTree, sandbox
-from cortex_policy.state.writer_lock import NotDoneError
 
 HOSTILE = [
     FileTree(directories=("/etc/x",)),

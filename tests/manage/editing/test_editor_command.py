@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.editing.editor_command import choose_editor, command_to_open
-from cortex_policy.state.writer_lock import NotDoneError
 
 
 def program(directory: Path, name: str, target: str = "") -> Path:

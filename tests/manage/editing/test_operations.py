@@ -8,6 +8,7 @@ import pytest
 
 from cortex_policy.core.decode import decode
 from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import stamp
 from cortex_policy.manage.diff.grants import GrantDiff as Meant
 from cortex_policy.manage.editing import operations
@@ -16,7 +17,6 @@ from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.transaction import writer
 from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.writer_lock import NotDoneError
 
 TEXT = operations.new_grant_text(GrantEdit(30, None, "t", ("read",)))
 Act = Callable[[Root, "operations.Consent"], WriteResult]

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.editing.session import EditResult, run_edit_session
 from cortex_policy.schema.problems import Problem
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.writer_lock import LockWait, NotDoneError
+from cortex_policy.state.writer_lock import LockWait
 from tests.support.roots import grant_file
 
 Step = Callable[[Path], str | None]

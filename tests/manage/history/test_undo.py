@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cortex_policy.core.model import CortexPolicyError, GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.diff.grants import PolicyDiff
 from cortex_policy.manage.editing import operations, set_fields
@@ -24,7 +25,6 @@ from cortex_policy.manage.history.undo import UndoRequest, UndoResult
 from cortex_policy.manage.transaction.writer import write_transaction
 from cortex_policy.state import Root
 from cortex_policy.state import stamp as stamps
-from cortex_policy.state.writer_lock import NotDoneError
 
 Texts = dict[str, bytes]
 A, B = b'{"tool": "a", "actions": ["x"], "rate": {"perMinute": 1}}', b"\xff no grant at all"

@@ -10,13 +10,13 @@ from conftest import CALLER, by_caller
 
 from cortex_policy.core.escalation import escalations
 from cortex_policy.core.model import GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.library.functions import load_grant
 from cortex_policy.manage import stamp
 from cortex_policy.manage.init.pre_commit import HOOKS
 from cortex_policy.manage.init.root import init_root
 from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
-from cortex_policy.state.writer_lock import NotDoneError
 
 
 @pytest.fixture

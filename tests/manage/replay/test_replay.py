@@ -12,12 +12,12 @@ from cortex_policy.core.decode import decode
 from cortex_policy.core.ecma_regex import SharedSteps
 from cortex_policy.core.engine import decide
 from cortex_policy.core.model import ALLOWED, Request, ResolvedPath, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.audit.reader import ReadCounts, parse_since
 from cortex_policy.manage.replay.rate import MAX_LAG, RateReplay
 from cortex_policy.manage.replay.replay import MAX_GROUPS, ReplayResult, load_policy, replay
 from cortex_policy.manage.replay.rules import recorded_paths
 from cortex_policy.state import Root
-from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.json_documents import MANY
 from tests.support.logs import event, on_path, place
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cortex_policy import state as host
 from cortex_policy.core.model import GrantError, UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER, flatten
 from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
@@ -27,7 +28,7 @@ from cortex_policy.manage.settings.write import (
     unset_value,
 )
 from cortex_policy.state import Root
-from cortex_policy.state.writer_lock import NO_WAIT, LockWait, NotDoneError, hold_writer_lock
+from cortex_policy.state.writer_lock import NO_WAIT, LockWait, hold_writer_lock
 
 MINE = SettingsFile(USER)
 

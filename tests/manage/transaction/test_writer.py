@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.core.model import GrantError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history.log import entries_newest_first
 from cortex_policy.manage.transaction import writer as transaction_writer
@@ -15,7 +16,6 @@ from cortex_policy.manage.transaction.writer import Writer
 from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
-from cortex_policy.state.writer_lock import NotDoneError
 from tests.support.roots import grant_file
 
 

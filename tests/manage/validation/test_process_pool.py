@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.validation.process_pool import BATCH_SIZE, MIN_PARALLEL, parallel_map
-from cortex_policy.state.writer_lock import NotDoneError
 
 MANY = range(MIN_PARALLEL + BATCH_SIZE + 1)
 

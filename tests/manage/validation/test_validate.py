@@ -9,6 +9,7 @@ import pytest
 from conftest import CALLER, GIT, by_caller
 
 from cortex_policy.core.model import UsageError
+from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage import unsafe_files
 from cortex_policy.manage.validation.autofix import fix_files
@@ -18,7 +19,7 @@ from cortex_policy.manage.validation.validate import find_targets, validate
 from cortex_policy.schema.catalog import ERROR, RULES
 from cortex_policy.schema.problems import Report
 from cortex_policy.state import Root
-from cortex_policy.state.writer_lock import NO_WAIT, NotDoneError
+from cortex_policy.state.writer_lock import NO_WAIT
 
 EVERY = Suppressions(ValidationTargets((), (), ()), RuleSelection())
 SOUND = {"tool": "git", "actions": ["tree"], "rate": {"perMinute": 30}, "fsScope": ["docs"]}
