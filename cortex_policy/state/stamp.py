@@ -98,6 +98,12 @@ def check_stamp(grant: "Grant") -> None:
         raise
 
 
+def check_stamp_exists(root: Root) -> None:
+    """Raise GrantError (stamp_mismatch, or grant_unsafe) if no grant of a root can match its stamp."""
+    if _read_safe(Root(root.path, named=True)) is None:
+        raise _mismatch_error(None, "", root)
+
+
 def _read_safe(root: Root) -> Stamp | None:
     trust = TrustCheck(root)
     try:

@@ -22,24 +22,25 @@ def broken(root: Path, tmp_path: Path) -> Path:
     return file
 
 
-def test_list_says_so_before_a_stop() -> None:
-    """And lists the grants all the same."""
+def test_list_says_so_after_a_stop_and_before_the_grants() -> None:
+    """As a check meets them; it lists the grants all the same."""
     done = run("list")
-    first, second, hint, *_ = done.stderr.splitlines()
-    assert first.endswith(f"{SAID}; every check answers 27")
-    assert second.startswith("stopped ")
+    first, second, ending, hint, *_ = done.stderr.splitlines()
+    assert first.startswith("stopped ")
+    assert second.endswith(f"{SAID}; every check answers 27")
+    assert ending.startswith("hint: an operator ends the stop ")
     assert hint.startswith("hint: the settings are sensitive, ")
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["git", "model-gateway"]
     assert done.returncode == 0
 
 
-def test_show_says_so_in_its_first_line() -> None:
-    """With what helps in the second."""
+def test_show_says_so_in_its_first_lines() -> None:
+    """With what helps in the next one."""
     first, second, third, *_ = run("show", "git").stdout.splitlines()
-    assert first.startswith("broken  settings invalid: ")
-    assert first.endswith(f"{SAID}; every check answers 27")
-    assert second.startswith("hint    the settings are ")
-    assert third.startswith("stopped ")
+    assert first.startswith("stopped ")
+    assert second.startswith("broken  settings invalid: ")
+    assert second.endswith(f"{SAID}; every check answers 27")
+    assert third.startswith("hint    the settings are ")
 
 
 @pytest.mark.parametrize("words", [("list",), ("show", "git")])

@@ -3,14 +3,13 @@
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.denials import denials_to_json, print_denials
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.output.table import print_hints, print_json, print_rows, settings_error_to_json, stop_to_json
+from cortex_policy.cli.output.table import print_hints, print_json, print_rows
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
-from cortex_policy.manage.emergency_stop import active_stops
+from cortex_policy.manage.global_denials import find_global_denials
 from cortex_policy.manage.listing import GrantRow, grant_rows, stamp_error
-from cortex_policy.manage.settings_problems import settings_error
-from cortex_policy.state.emergency_stop import resume_command
 
 COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 
@@ -18,25 +17,21 @@ COLUMNS = ("ID", "TOOL", "ACTIONS", "SCOPE", "RATE", "CLASS", "STATE")
 def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     """List the grants, and what is wrong with them.
 
-    A table on a terminal, else one line per grant, separated by tabs. Broken settings and an emergency stop go to
-    stderr first, then what is wrong with each grant.
+    A table on a terminal, else one line per grant, separated by tabs. Why every check is denied, if it is, goes
+    to stderr first, then what is wrong with each grant.
 
     $ cortex-policy list
     $ cortex-policy list | cut -f1
     $ cortex-policy list --json --root /srv/repo
     """
     found = find_inner_root(root)
-    stops, unset = active_stops(found), settings_error(found.path)
+    denials = find_global_denials(found)
     if not json:
-        denied = [f"{unset}; every check answers 27"] if unset is not None else []
-        for line in [*denied, *(f"stopped {stop.sentence}" for stop in stops)]:
-            typer.echo(printable(line), err=True)
+        print_denials(denials)
     listed = grant_rows(found, track_progress)
     if json:
-        stopped = stop_to_json(stops[0] if stops else None)
         grants = [_row_to_json(row) for row in listed]
-        settings = settings_error_to_json(unset)
-        print_json({"root": found.path, "settings": settings, "stopped": stopped, "grants": grants})
+        print_json({"root": found.path, **denials_to_json(denials), "grants": grants})
         return
     print_rows(COLUMNS, [_row(row) for row in listed])
     for row in listed:
@@ -45,15 +40,7 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     broken = stamp_error(found)
     if broken is not None:
         typer.echo(printable(f"stamp: {broken.detail}"), err=True)
-    ending = [stop.hint or f"an operator ends the stop with `{resume_command(found)}`" for stop in stops]
-    print_hints(
-        [
-            unset.hint if unset is not None else "",
-            *ending,
-            *(row.hint for row in listed),
-            broken.hint if broken is not None else "",
-        ]
-    )
+    print_hints([*denials.hints, *(row.hint for row in listed), broken.hint if broken is not None else ""])
     if not listed:
         typer.echo(printable(f"there are no grants in {found.tools}"), err=True)
 

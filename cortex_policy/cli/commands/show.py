@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import budget_to_json, print_json, settings_error_to_json, stop_to_json
+from cortex_policy.cli.output.denials import denials_to_json
+from cortex_policy.cli.output.table import budget_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words, printable
 from cortex_policy.manage.budgets import BudgetStatus, GrantBudgets, grant_budgets
-from cortex_policy.manage.emergency_stop import active_stops
-from cortex_policy.manage.settings_problems import settings_error
+from cortex_policy.manage.global_denials import GlobalDenials, error_sentence, find_global_denials
 
 
 def show(
@@ -24,7 +24,7 @@ def show(
     """Show a grant, its file, and what is left of its budgets.
 
     With `--at` it prints the text of the grant at a version of the stamp, byte for byte; `log` lists the versions.
-    Broken settings and an emergency stop are printed first.
+    Why every check is denied, if it is, is printed first.
 
     $ cortex-policy show git
     $ cortex-policy show git --json
@@ -38,17 +38,17 @@ def show(
         return
     seen = grant_budgets(found, grant_id)
     file = f"{found.tools}/{grant_id}.json"
-    stops, unset = active_stops(found), settings_error(found.path)
+    denials = find_global_denials(found)
     if json:
-        stopped = stop_to_json(stops[0] if stops else None)
-        members_of_it = _grant_to_json(seen, found.path, file)
-        print_json({"settings": settings_error_to_json(unset), "stopped": stopped, **members_of_it})
+        print_json({**denials_to_json(denials), **_grant_to_json(seen, found.path, file)})
         return
-    first = [("stopped", stop.sentence) for stop in stops]
-    if unset is not None:
-        first = [("broken", f"{unset}; every check answers 27"), ("hint", unset.hint), *first]
-    for name, value in [*filter(lambda line: line[1], first), *_lines(seen, file)]:
+    for name, value in [*_denial_lines(denials), *_lines(seen, file)]:
         typer.echo(printable(f"{name:<8}{value}"))
+
+
+def _denial_lines(denials: GlobalDenials) -> list[tuple[str, str]]:
+    lines = [line for error in denials.errors for line in (("broken", error_sentence(error)), ("hint", error.hint))]
+    return [*(("stopped", stop.sentence) for stop in denials.stops), *filter(lambda line: line[1], lines)]
 
 
 def _lines(seen: GrantBudgets, file: str) -> list[tuple[str, str]]:

@@ -8,8 +8,8 @@ from cortex_policy.cli.output.problems.text import render_report, report_summary
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.roots import inner_root_name
 from cortex_policy.core import Value
-from cortex_policy.core.model import NOT_DONE, UsageError
-from cortex_policy.core.text import printable
+from cortex_policy.core.model import GRANT_UNSAFE, NOT_DONE, SETTINGS_INVALID, UsageError
+from cortex_policy.core.text import message_line, printable
 from cortex_policy.manage.validation import validate
 from cortex_policy.manage.validation.suppressions import RuleSelection, Suppressions
 from cortex_policy.manage.validation.targets import STDIN
@@ -46,12 +46,25 @@ def run_validate(asked: ValidateOptions) -> int:
     if asked.fix and any(problem.fix is not None for problem in report.problems):
         is_mended = _apply_fixes(where, report, exemptions, asked.wait_seconds)
         report = validate.validate(where, exemptions, track_progress, strict=asked.strict)
+    _print_denials(where)
     is_written = min(_write_format(report, name, file) for name, file in where_to.items())  # each of them
     if STDOUT not in where_to.values():
         sys.stderr.write(f"{report_summary(report)}\n")
     if report.status == "fail":
         return 1
     return 0 if is_mended and is_written else NOT_DONE.exit_code
+
+
+def _print_denials(where: "ValidationTargets") -> None:
+    """Say on stderr why every check of a root is denied; what is wrong with files is in the report."""
+    if not where.roots:
+        return
+    from cortex_policy.manage.global_denials import find_global_denials  # noqa: PLC0415 - only if a root is validated
+
+    for root in where.roots:
+        denials = find_global_denials(where.root_for_check(root)).without(SETTINGS_INVALID, GRANT_UNSAFE)
+        for line in [*denials.sentences, *(f"hint: {hint}" for hint in filter(None, denials.hints))]:
+            sys.stderr.write(f"{message_line(line)}\n")
 
 
 def _split_codes(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -50,11 +50,6 @@ def print_warning(doubt: "GrantError | None") -> None:
         print_hints([doubt.hint])
 
 
-def settings_error_to_json(error: "GrantError | None") -> dict[str, object] | None:
-    """Return the error of invalid settings as JSON members, None if the settings are valid."""
-    return None if error is None else {"problem": error.detail, "hint": error.hint or None}
-
-
 def stop_to_json(stop: "EmergencyStop | None") -> dict[str, object] | None:
     """Return an emergency stop as JSON members, None if there is none."""
     if stop is None:
