@@ -1,4 +1,4 @@
-"""Write man pages, completions, hooks and README's reference: python scripts/generate.py [--check]."""
+"""Write man pages, completions, hooks, the reference and the picture: python scripts/generate.py [--check]."""
 
 import re
 import sys
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from manpages import man_page, settings_page
 from pages import Page, top_page
+from picture import picture
 from shells import completions
 
 from cortex_policy.cli.exit_codes import exit_codes
@@ -14,21 +15,23 @@ from cortex_policy.manage.init.pre_commit import hooks_manifest
 from cortex_policy.schema.catalog import RULES
 
 TOP = Path(__file__).parent.parent
-START, END = "<!-- reference: made by scripts/generate.py -->", "<!-- end of reference -->"
+MADE_BY = "<!-- made by scripts/generate.py -->"
 
 
 def reference(top: Page) -> str:
-    """Return README's reference: the commands, the exit codes, the settings and the rules."""
-    lines = ["| command | what it does |", "|---|---|"]
+    """Return the page of all commands, exit codes, settings and rules."""
+    lines = ["# Reference", "", MADE_BY, "", "## Commands", "", "| command | what it does |", "|---|---|"]
     lines += [f"| `{page.usage}` | {page.sentence} |" for page in top.every() if not page.pages]
-    lines += ["", "| exit code | meaning |", "|---|---|"]
+    lines += ["", "## Exit codes", "", "Only 0 means allowed.", "", "| exit code | meaning |", "|---|---|"]
     lines += [f"| {code} | {meaning} |" for code, meaning in exit_codes()]
-    lines += ["", "| setting | value | default | set by | what it is |", "|---|---|---|---|---|"]
+    lines += ["", "## Settings", "", "[settings.md](settings.md) explains sources and precedence.", ""]
+    lines += ["| setting | value | default | set by | what it is |", "|---|---|---|---|---|"]
     for one in SETTINGS:
         places = ", ".join(one.places)
         lines.append(f"| `{one.name}` | {one.expected} | {one.default_text} | {places} | {one.sentence} |")
-    lines += ["", "| rule of `validate` | severity | what it finds |", "|---|---|---|"]
-    return "\n".join([*lines, *(f"| `{rule.code}` | {rule.severity} | {rule.sentence} |" for rule in RULES)])
+    lines += ["", "## Rules of `validate`", "", "`cortex-policy rule CODE` explains one.", ""]
+    lines += ["| rule | severity | what it finds |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| `{rule.code}` | {rule.severity} | {rule.sentence} |" for rule in RULES), ""])
 
 
 def newest_date(changelog: str) -> str:
@@ -41,14 +44,13 @@ def generated() -> dict[str, str]:
     """Return every generated file by its path."""
     top = top_page()
     date = newest_date((TOP / "CHANGELOG.md").read_text())
-    readme = (TOP / "README.md").read_text()
-    head, tail = readme.split(START)[0], readme.split(END)[1]
     return {
         **{f"man/man1/{page.name}.1": man_page(page, date) for page in [top, *top.pages]},
         "man/man5/cortex-policy-config.5": settings_page(date),
         **completions(top),
         ".pre-commit-hooks.yaml": hooks_manifest(),
-        "README.md": f"{head}{START}\n\n{reference(top)}\n\n{END}{tail}",
+        "docs/reference.md": reference(top),
+        "docs/first-steps.svg": picture(),
     }
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
+_IMAGE = re.compile(r"!\[[^\]]*\]\((?![a-z]+:)[^)]*\)\n*")
 _LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
 
 
 def without_links(text: str) -> str:
-    """Return a text whose links to other files are the name of the file, behind what the link says."""
-    return _LINK.sub(lambda link: link[1] if link[1] == link[2] else f"{link[1]} ({link[2]})", text)
+    """Return a text without its pictures, whose links to other files are the name of the file, behind what the link says."""
+    return _LINK.sub(lambda link: link[1] if link[1] == link[2] else f"{link[1]} ({link[2]})", _IMAGE.sub("", text))
 
 
 class CustomMetadataHook(MetadataHookInterface):

@@ -27,7 +27,7 @@ def pages(generate: Any) -> list[Any]:
 
 
 def test_nothing_has_drifted(generate: Any) -> None:
-    """Man pages, completions and README say what the commands say."""
+    """Man pages, completions and the reference say what the commands say; the picture shows what they print."""
     assert generate.drifted() == {}
     with pytest.raises(SystemExit) as left:
         generate.main(["--check"])
@@ -38,18 +38,18 @@ def test_nothing_has_drifted(generate: Any) -> None:
     ("name", "words"),
     [
         ("man/man1/cortex-policy-check.1", "EXIT STATUS"),
-        ("README.md", "| 2 | usage |"),
+        ("docs/reference.md", "| 2 | usage |"),
+        ("docs/first-steps.svg", "allowed,"),
         ("completions/_cortex-policy", "--root"),
     ],
 )
 def test_a_change_by_hand_is_noticed(
     generate: Any, name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is named and ends with 1; without --check it is written anew."""
-    for copied in ("man", "completions"):
+    """It is named and ends with 1; without --check it is written again."""
+    for copied in ("man", "completions", "docs"):
         shutil.copytree(TOP / copied, tmp_path / copied)
-    for copied in ("README.md", "CHANGELOG.md"):
-        shutil.copy(TOP / copied, tmp_path)
+    shutil.copy(TOP / "CHANGELOG.md", tmp_path)
     monkeypatch.setattr(generate, "TOP", tmp_path)
     file = tmp_path / name
     before = file.read_text()

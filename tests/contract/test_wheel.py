@@ -80,6 +80,7 @@ def test_the_description_links_to_nothing_that_is_not_there(members: dict[str, b
     assert all(url.startswith("https://") for url in urls.values())
     links = re.findall(r"\]\(([^)]*)\)", description)
     assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    assert ".svg" not in description
     assert "[validate](docs/validate.md)" in (CHECKOUT / "README.md").read_text()
     assert "validate (docs/validate.md)" in description
 
@@ -130,7 +131,7 @@ def test_it_starts_from_a_path_that_is_too_long_for_a_first_line(wheel: Path, tm
 
 @pytest.mark.usefixtures("root")
 def test_a_path_with_a_space_never_allows(wheel: Path, tmp_path: Path) -> None:
-    """The kernel reads what pip writes up to the space, so README names what starts there."""
+    """The kernel reads what pip writes up to the space, so docs/deploy.md names what starts there."""
     programs = installed(wheel, tmp_path / "a b")
     for words, code in CALLS:
         done = subprocess.run(
