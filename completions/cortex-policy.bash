@@ -102,7 +102,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -272,7 +272,7 @@ _cortex_policy() {
             ;;
         'new '*)
             offered=('' '')
-            flags='--root --tool --allow --rate --scope --data-class --allow-widening --wait --json --help'
+            flags='--root --tool --allow --rate --scope --data-class --arg --dry-run --allow-widening --wait --json --help'
             ;;
         'rate '*)
             offered=('' 'purge reset show watch')
@@ -304,7 +304,7 @@ _cortex_policy() {
             ;;
         'set '*)
             offered=('' 'ids')
-            flags='--root --rate --data-class --allow --revoke --add-scope --remove-scope --tool --dry-run --allow-widening --wait --json --help'
+            flags='--root --rate --data-class --allow --revoke --add-scope --remove-scope --arg --drop-arg --tool --dry-run --allow-widening --wait --json --help'
             ;;
         'show '*)
             offered=('' 'ids')

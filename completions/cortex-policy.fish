@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n
+        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -347,6 +347,8 @@ complete -c cortex-policy -n '__cortex_policy_in new' -l allow -x -d 'Allow an a
 complete -c cortex-policy -n '__cortex_policy_in new' -l rate -x -d 'Calls per minute allowed for each action'
 complete -c cortex-policy -n '__cortex_policy_in new' -l scope -x -d 'Allow only paths below P; repeatable. Default: all'
 complete -c cortex-policy -n '__cortex_policy_in new' -l data-class -x -a 'public internal sensitive' -d 'public, internal or sensitive; else internal'
+complete -c cortex-policy -n '__cortex_policy_in new' -l arg -x -d 'Declare an argument; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in new' -l dry-run -d 'Print the grant and what it allows; write nothing'
 complete -c cortex-policy -n '__cortex_policy_in new' -l allow-widening -d 'Save without asking even if it may allow more than before'
 complete -c cortex-policy -n '__cortex_policy_in new' -l wait -x -d 'Wait up to SECONDS for another writer'
 complete -c cortex-policy -n '__cortex_policy_in new' -l json -d 'Output JSON on a single line'
@@ -416,6 +418,8 @@ complete -c cortex-policy -n '__cortex_policy_in set' -l allow -x -d 'Allow an a
 complete -c cortex-policy -n '__cortex_policy_in set' -l revoke -x -d 'Remove an allowed action; repeatable'
 complete -c cortex-policy -n '__cortex_policy_in set' -l add-scope -x -d 'Allow paths below P; repeatable'
 complete -c cortex-policy -n '__cortex_policy_in set' -l remove-scope -x -d 'Remove a scope; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in set' -l arg -x -d 'Declare an argument, or declare it again; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in set' -l drop-arg -x -d 'Remove the declaration of an argument; repeatable'
 complete -c cortex-policy -n '__cortex_policy_in set' -l tool -x -d 'The tool, which names the budget'
 complete -c cortex-policy -n '__cortex_policy_in set' -l dry-run -d 'Print the diff and what it means; write nothing'
 complete -c cortex-policy -n '__cortex_policy_in set' -l allow-widening -d 'Save without asking even if it may allow more than before'

@@ -32,7 +32,7 @@ _CHANGING = frozenset((
     *DECIDING, *_WRITERS, "undo", "stop", "resume", "approve", "deny", "stamp write", "config set", "config unset",
     "config edit", "rate reset", "rate purge",
 ))  # fmt: skip
-_DRY_RUN_OPTIONS = {"set": ("dry_run",), "undo": ("dry_run",), "fmt": ("check", "diff")}
+_DRY_RUN_OPTIONS = {"set": ("dry_run",), "new": ("dry_run",), "undo": ("dry_run",), "fmt": ("check", "diff")}
 _CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",)}
 
 

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from cortex_policy.core.ecma_regex import StepLimit
 
-_TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
-_ANNOTATIONS = frozenset((
+TYPES = ("string", "number", "integer", "boolean", "array", "object", "null")
+ANNOTATIONS = frozenset((
     "title", "description", "default", "examples", "$comment", "deprecated", "readOnly", "writeOnly",
 ))  # fmt: skip
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -66,13 +66,13 @@ def has_enum_or_const(declarations: "Mapping[str, object]", name: str) -> bool:
 
 def is_annotation(keyword: str) -> bool:
     """Whether a keyword says nothing about which values are allowed."""
-    return keyword in _ANNOTATIONS
+    return keyword in ANNOTATIONS
 
 
 def _types(value: object) -> tuple[str, ...] | None:
     """Return declared types; None if the declaration is broken."""
     words = value if isinstance(value, list) else [value]
-    if not words or not all(isinstance(word, str) and word in _TYPES for word in words):
+    if not words or not all(isinstance(word, str) and word in TYPES for word in words):
         return None
     return tuple(words)
 
@@ -100,7 +100,7 @@ def declaration_problem(declaration: object, depth: int) -> str:
 
 
 def _is_enforceable(keyword: str, value: object) -> bool:
-    if keyword in _ANNOTATIONS or keyword in ("const", "items"):
+    if keyword in ANNOTATIONS or keyword in ("const", "items"):
         return True
     if keyword == "type":
         return _types(value) is not None

@@ -11,7 +11,7 @@ from cortex_policy.manage.audit.reader import gc_paused, read_events
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
 from cortex_policy.manage.editing import set_fields
-from cortex_policy.manage.editing.operations import new_grant_text
+from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.replay.decider import CallReplayer
 from cortex_policy.manage.replay.denied_groups import (
     MAX_SCOPES,

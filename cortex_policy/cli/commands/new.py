@@ -27,6 +27,10 @@ def new(  # noqa: PLR0913 - one parameter for each option
     data_class: Annotated[
         str | None, _option("--data-class", "C", "public, internal or sensitive; else internal.")
     ] = None,
+    arg: Annotated[list[str] | None, _option("--arg", "NAME=TYPE", "Declare an argument; repeatable.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the grant and what it allows; write nothing.")
+    ] = False,
     allow_widening: WideningOption = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
@@ -34,27 +38,34 @@ def new(  # noqa: PLR0913 - one parameter for each option
     """Create a grant.
 
     On a terminal, if `--allow` or `--rate` is missing, it asks for all missing values. A new grant allows what was not
-    allowed before, so it asks for the word `widen`; without a terminal it takes `--allow-widening`.
+    allowed before, so it asks for the word `widen`; without a terminal it takes `--allow-widening`. `--arg` is as in
+    `cortex-policy set`, and `cortex-policy-grant`(5) explains all that a grant may hold.
 
     $ cortex-policy new fs.write
     $ cortex-policy new git --allow tree --rate 30 --scope docs --allow-widening
+    $ cortex-policy new git --allow tree --rate 30 --arg lines=integer --dry-run
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.commands import new_prompts  # noqa: PLC0415
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
+    from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415
+    from cortex_policy.manage.editing.new_grant import new_grant_text  # noqa: PLC0415
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
     operations.check_new_id(new_id)
-    wanted = GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()))
-    operations.new_grant_text(wanted)  # what was said must fit before more is asked for
+    declared = tuple(map(parse_declaration, arg or ()))
+    wanted = GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()), declare=declared)
+    new_grant_text(wanted)  # what was said must fit before more is asked for
     found = find_inner_root(root)
     if rate is None or not allow:
         if not is_attended() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
         operations.check_absent(found, new_id)
         wanted = new_prompts.ask_missing(new_id, wanted)
-    if wanted.tool is None:
-        wanted = GrantEdit(wanted.rate, wanted.data_class, new_id, wanted.allow, add_scopes=wanted.add_scopes)
+    text = new_grant_text(wanted, new_id)
+    if dry_run:
+        confirm.print_preview(found, operations.preview_new(found, new_id, text), json=json)
+        return
     consent = confirm.widening_prompt(allowed=allow_widening, json=json)
-    done = operations.create_grant(found, new_id, operations.new_grant_text(wanted), consent, lock_wait(wait_seconds))
+    done = operations.create_grant(found, new_id, text, consent, lock_wait(wait_seconds))
     confirm.print_result(done, f"made `{new_id}`", json=json)

@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.prompts import ask_text
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import printable
-from cortex_policy.manage.editing.operations import new_grant_text
+from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def ask_missing(grant_id: str, said: GrantEdit) -> GrantEdit:
     data_class = said.data_class
     if data_class is None:
         data_class = _ask_until_valid("data: public, internal or sensitive", "internal", _parse_data_class).data_class
-    return GrantEdit(rate, data_class, tool, allow, add_scopes=scopes)
+    return GrantEdit(rate, data_class, tool, allow, add_scopes=scopes, declare=said.declare)
 
 
 def _ask_until_valid(question: str, default: str, read: "Callable[[str], GrantEdit]") -> GrantEdit:

@@ -24,6 +24,12 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     revoke: Annotated[list[str] | None, _option("--revoke", "ACTION", "Remove an allowed action; repeatable.")] = None,
     add_scope: Annotated[list[str] | None, _option("--add-scope", "P", "Allow paths below P; repeatable.")] = None,
     remove_scope: Annotated[list[str] | None, _option("--remove-scope", "P", "Remove a scope; repeatable.")] = None,
+    arg: Annotated[
+        list[str] | None, _option("--arg", "NAME=TYPE", "Declare an argument, or declare it again; repeatable.")
+    ] = None,
+    drop_arg: Annotated[
+        list[str] | None, _option("--drop-arg", "NAME", "Remove the declaration of an argument; repeatable.")
+    ] = None,
     tool: Annotated[str | None, _option("--tool", "NAME", "The tool, which names the budget.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the diff and what it means; write nothing.")
@@ -32,23 +38,33 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
 ) -> None:
-    """Change a grant in one write.
+    r"""Change a grant in one write.
 
     Only the named fields change, and no other byte. It prints what the change means. If it may allow more than before,
     it asks on a terminal for the word `widen`; without a terminal it takes `--allow-widening`. A grant without scopes
     allows every path, so removing the last scope widens.
 
+    `--arg` takes a name, a type and any number of keywords: NAME=TYPE,KEYWORD=VALUE; or a declaration as JSON:
+    NAME={JSON}. The types are string, number, integer, boolean, array, object and null; `cortex-policy-grant`(5) lists
+    the keywords. `|` is between the values of `enum`, and between types. `items` takes the type of the items,
+    `items.KEYWORD` a keyword of them. A comma inside of a value is `\,`. A newly declared argument widens, as the
+    setting `undeclared_args` may have denied it.
+
     $ cortex-policy set git --rate 60 --dry-run
     $ cortex-policy set git --allow push --allow-widening
     $ cortex-policy set git --revoke search --add-scope src --remove-scope docs
+    $ cortex-policy set git --arg lines=integer,minimum=1,maximum=80
+    $ cortex-policy set git --arg target=string,format=path --drop-arg note
+    $ cortex-policy set git --arg 'ref=string,pattern=^[a-z]{1\,20}$'
     """
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
+    from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
     wanted = GrantEdit(
         rate, data_class, tool, tuple(allow or ()), tuple(revoke or ()), tuple(add_scope or ()),
-        tuple(remove_scope or ()),
+        tuple(remove_scope or ()), tuple(map(parse_declaration, arg or ())), tuple(drop_arg or ()),
     )  # fmt: skip
     if wanted == GrantEdit():
         raise UsageError("say what to set", "see `cortex-policy set --help`")

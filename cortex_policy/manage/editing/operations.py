@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     Consent = Callable[[GrantDiff], None]  # raises if the answer is no
 
-_NEW_GRANT = '{"tool": "t", "actions": [], "rate": {"perMinute": 1}, "dataClass": "internal"}'
-
 
 class WriteResult(Value):
     """The result for one grant: what the change means, its unified diff, and whether it was written."""
@@ -66,9 +64,11 @@ def edit_grant(
         return _preview(grant_id, old, old) if new == old else _write(writer, grant_id, old, new, consent)
 
 
-def new_grant_text(wanted: set_fields.GrantEdit) -> str:
-    """Return the text of a new grant in canonical layout; raise UsageError for a value that a grant cannot have."""
-    return format_grant_text(set_fields.apply_edit(_NEW_GRANT, wanted).text)
+def preview_new(root: Root, grant_id: str, text: str) -> WriteResult:
+    """Return what `create_grant` would write, without a lock."""
+    check_new_id(grant_id)
+    check_absent(root, grant_id)
+    return _preview(grant_id, None, text.encode())
 
 
 def create_grant(root: Root, grant_id: str, text: str, consent: "Consent", patience: LockWait = NO_WAIT) -> WriteResult:

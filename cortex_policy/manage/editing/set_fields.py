@@ -4,14 +4,18 @@ from cortex_policy.core import Value
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.decode import DATA_CLASSES, decode, decode_json
 from cortex_policy.core.engine import normalize_scope
-from cortex_policy.core.json_edit import append_item, insert_member, remove_items, replace_value
+from cortex_policy.core.json_edit import append_item, insert_member, remove_items, remove_value, replace_value
+from cortex_policy.core.json_text import canonical_json
+from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import Grant, Rate, UsageError
 from cortex_policy.core.scope_prefix import suggest_prefix
 from cortex_policy.core.text import did_you_mean, join_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    Declarations = tuple[tuple[str, Mapping[str, object]], ...]
 
 
 class GrantEdit(Value):
@@ -24,6 +28,8 @@ class GrantEdit(Value):
     revoke: tuple[str, ...] = ()
     add_scopes: tuple[str, ...] = ()
     remove_scopes: tuple[str, ...] = ()
+    declare: "Declarations" = ()
+    drop_args: tuple[str, ...] = ()
 
 
 class AppliedEdit(Value):
@@ -36,7 +42,7 @@ class AppliedEdit(Value):
     @property
     def is_unchanged(self) -> bool:
         """Whether the grant had these values already, so that there is nothing to write."""
-        return self.before == self.after
+        return _is_same(self.before, self.after)
 
 
 def apply_edit(text: str, wanted: GrantEdit, grant_id: str = "") -> AppliedEdit:
@@ -53,12 +59,12 @@ def apply_edit(text: str, wanted: GrantEdit, grant_id: str = "") -> AppliedEdit:
         before.tool if wanted.tool is None else wanted.tool,
         _edit_actions(before.actions, wanted),
         before.rate if wanted.rate is None else Rate(wanted.rate),
-        before.args,
+        _edit_args(before.args, wanted),
         before.data_class if wanted.data_class is None else wanted.data_class,
         _edit_scopes(before.fs_scope, wanted),
     )
     new = _rewrite(text, before, after)
-    if decode(new.encode(), grant_id) != after:
+    if not _is_same(decode(new.encode(), grant_id), after):
         raise AssertionError("an edit went wrong: nothing was written")  # a bug in this program
     return AppliedEdit(new, before, after)
 
@@ -81,6 +87,7 @@ def _check_edit(wanted: GrantEdit) -> None:
             raise UsageError(f"the scope `{scope}` can never match", _scope_hint(scope))
     _check_once("action", wanted.allow + wanted.revoke, str)
     _check_once("scope", wanted.add_scopes + wanted.remove_scopes, _normalize)
+    _check_once("argument", (*(name for name, _ in wanted.declare), *wanted.drop_args), str)
 
 
 def _check_once(what: str, words: tuple[str, ...], meaning: "Callable[[str], str]") -> None:
@@ -122,6 +129,19 @@ def _edit_scopes(scopes: tuple[str, ...], wanted: GrantEdit) -> tuple[str, ...]:
     return tuple(scope for scope in scopes + wanted.add_scopes if _normalize(scope) not in removed)
 
 
+def _edit_args(args: "Mapping[str, object]", wanted: GrantEdit) -> "dict[str, object]":
+    for name in wanted.drop_args:
+        if name not in args:
+            hint = _list_hint("arguments", name, tuple(args))
+            raise UsageError(f"`{name}` is not declared, so it cannot be dropped", hint)
+    return {name: args[name] for name in args if name not in wanted.drop_args} | dict(wanted.declare)
+
+
+def _is_same(left: Grant, right: Grant) -> bool:
+    """Whether two grants are the same; to Python `1` and `true` are equal."""
+    return left == right and canonical_json(dict(left.args)) == canonical_json(dict(right.args))
+
+
 def _normalize(scope: str) -> str:
     """Return the form in which scopes are compared: `docs` and `docs/` are the same scope."""
     return normalize_scope(scope) or scope
@@ -144,6 +164,7 @@ def _rewrite(text: str, before: Grant, after: Grant) -> str:
     if after.data_class != before.data_class:
         text = _set_member(text, "dataClass", after.data_class)
     text = _update_list(text, "actions", before.actions, after.actions)
+    text = _update_args(text, before.args, after.args)
     if after.fs_scope and "fsScope" not in decode_json(text.encode()):
         return insert_member(text, "", "fsScope", list(after.fs_scope))
     return _update_list(text, "fsScope", before.fs_scope, after.fs_scope)
@@ -162,3 +183,17 @@ def _update_list(text: str, key: str, before: tuple[str, ...], after: tuple[str,
         if word not in known:
             text = append_item(text, f"/{key}", word)
     return remove_items(text, f"/{key}", {index for index, word in enumerate(before) if word not in kept})
+
+
+def _update_args(text: str, before: "Mapping[str, object]", after: "Mapping[str, object]") -> str:
+    if after and "args" not in decode_json(text.encode()):
+        return insert_member(text, "", "args", dict(after))
+    for name, declaration in after.items():
+        if name not in before:
+            text = insert_member(text, "/args", name, declaration)
+        elif canonical_json(declaration) != canonical_json(before[name]):
+            text = replace_value(text, json_pointer("args", name), declaration)
+    for name in before:
+        if name not in after:
+            text = remove_value(text, json_pointer("args", name))
+    return text

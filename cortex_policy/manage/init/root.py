@@ -6,7 +6,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import os_error_text
-from cortex_policy.manage.editing.operations import new_grant_text
+from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.init.pre_commit import MADE, HookConfiguration, configure_hooks, find_repository
 from cortex_policy.manage.transaction.writer import write_transaction

@@ -3,10 +3,10 @@
 from functools import lru_cache
 
 from cortex_policy.core.arguments import declaration_problem
-from cortex_policy.core.compare.declarations import KEYWORDS
 from cortex_policy.core.ecma_regex import MAX_STEPS, PatternError, compile_pattern
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.schema.backtracking import TooMuchWorkError, WorkLimit
+from cortex_policy.schema.keywords import keyword_hint
 from cortex_policy.schema.problems import Finding
 from cortex_policy.schema.slow_patterns import (
     MAX_VALUE_LENGTH,
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from cortex_policy.core.ecma_regex_parser import Pattern
     from cortex_policy.schema.rules.parsed_grant import ParsedGrant
 
-_HINTS = {
-    "format": 'the formats are "path" and "not-path"',
-    "pattern": "write ECMA with the flag `u`: no needless backslashes, and lookahead only at the very start",
-    "type": "the types are string, number, integer, boolean, array, object and null",
-}
 _MAX_WORK = 4_000_000  # for a grant: some seconds
 _MAX_SHOWN = 24  # characters of a value
 
@@ -69,8 +64,7 @@ def _declaration_findings(name: str, declaration: object, steps: tuple[str, ...]
             yield from _declaration_findings(name, value, (*steps, keyword))
         elif declaration_problem({keyword: value}, 0):
             message = f"`{name}` {declaration_problem({keyword: value}, 0)}, so every call with it is denied"
-            known = f"what can be enforced: {', '.join(sorted(KEYWORDS))}"
-            yield Finding("arg-keyword", message, _HINTS.get(keyword, known), json_pointer(*steps, keyword))
+            yield Finding("arg-keyword", message, keyword_hint(keyword), json_pointer(*steps, keyword))
 
 
 def _find_patterns(declaration: object, steps: tuple[str, ...]) -> "Iterator[tuple[tuple[str, ...], tuple[str, int]]]":

@@ -12,13 +12,14 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import stamp
 from cortex_policy.manage.diff.grants import GrantDiff as Meant
 from cortex_policy.manage.editing import operations
+from cortex_policy.manage.editing.new_grant import new_grant_text
 from cortex_policy.manage.editing.operations import WriteResult
 from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.transaction import writer
 from cortex_policy.state import Root, atomic_write
 from cortex_policy.state import stamp as stamps
 
-TEXT = operations.new_grant_text(GrantEdit(30, None, "t", ("read",)))
+TEXT = new_grant_text(GrantEdit(30, None, "t", ("read",)))
 Act = Callable[[Root, "operations.Consent"], WriteResult]
 ACTS: dict[str, Act] = {
     "set": lambda root, consent: operations.edit_grant(root, "git", GrantEdit(allow=("push",)), consent),
@@ -220,7 +221,7 @@ def test_a_draft_is_canonical_and_valid() -> None:
         '{\n  "tool": "t",\n  "actions": ["read"],\n  "rate": {\n    "perMinute": 30\n  },\n'
         '  "dataClass": "internal"\n}\n'
     )
-    text = operations.new_grant_text(GrantEdit(5, "public", "u", ("a", "b"), add_scopes=("docs",)))
+    text = new_grant_text(GrantEdit(5, "public", "u", ("a", "b"), add_scopes=("docs",)))
     grant = decode(text.encode())
     assert (grant.tool, grant.rate.per_minute, grant.actions) == ("u", 5, ("a", "b"))
     assert (grant.data_class, grant.fs_scope) == ("public", ("docs",))
@@ -231,7 +232,7 @@ def test_a_draft_is_canonical_and_valid() -> None:
         GrantEdit(allow=("a", "a")),
     ):
         with pytest.raises(UsageError):
-            operations.new_grant_text(wrong)
+            new_grant_text(wrong)
 
 
 def test_fmt_lays_out_each_grant_as_a_write_of_its_own(here: Root) -> None:

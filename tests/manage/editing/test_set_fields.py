@@ -52,6 +52,39 @@ def test_a_class_that_is_there_is_set_in_its_place() -> None:
     assert apply_edit(text, GrantEdit(data_class="public")).text == text.replace("internal", "public")
 
 
+LINES = {"type": "integer", "minimum": 1}
+
+
+def test_an_argument_is_declared_in_the_layout_around_it() -> None:
+    """As a new key, beside others, in the place of its old declaration; dropped, nothing of it is left."""
+    declared = apply_edit(MINIMAL, GrantEdit(declare=(("lines", LINES),)))
+    assert declared.text == MINIMAL[:-1] + ', "args": {"lines": {"type": "integer", "minimum": 1}}}'
+    text = '{\n  "args": {\n    "a": {"type": "string"},\n    "b/c": {}\n  },\n' + GIT[2:]
+    more = apply_edit(text, GrantEdit(declare=(("lines", LINES),))).text
+    lines = '"lines": {\n      "type": "integer",\n      "minimum": 1\n    }'
+    assert more == text.replace('"b/c": {}', f'"b/c": {{}},\n    {lines}')
+    assert apply_edit(more, GrantEdit(drop_args=("lines",))).text == text
+    other = apply_edit(text, GrantEdit(declare=(("b/c", {"const": True}),), drop_args=("a",)))
+    assert other.text == text.replace('"a": {"type": "string"},\n    ', "").replace(
+        "{}", '{\n      "const": true\n    }'
+    )
+    assert other.after.args == {"b/c": {"const": True}}
+
+
+@pytest.mark.parametrize(("before", "after", "is_unchanged"), [
+    ({"minimum": 1, "type": "integer"}, LINES, True), ({"type": "integer", "minimum": 1.0}, LINES, True),
+    ({"const": 1}, {"const": True}, False), ({"enum": [0]}, {"enum": [False]}, False), ({"title": "a"}, {"title": "b"}, False),
+])  # fmt: skip
+def test_an_argument_that_is_declared_so_already_is_left_alone(
+    before: dict[str, object], after: dict[str, object], is_unchanged: bool
+) -> None:
+    """In any order and spelling; but `1` is not `true`, as it is to Python."""
+    text = MINIMAL[:-1] + f', "args": {{"x": {json.dumps(before)}}}}}'
+    edit = apply_edit(text, GrantEdit(declare=(("x", after),)))
+    assert edit.is_unchanged == is_unchanged
+    assert (edit.text == text) == is_unchanged
+
+
 @pytest.mark.parametrize(
     "wanted", [GrantEdit(), GrantEdit(rate=30), GrantEdit(tool="git-map"), GrantEdit(data_class="internal")]
 )
@@ -107,6 +140,10 @@ def test_a_scope_that_never_matches_may_go() -> None:
         ),
         (GrantEdit(add_scopes=("apps/*/tmp",)), "the scope `apps/*/tmp` can never match", "did you mean `apps`?"),
         (GrantEdit(add_scopes=("../x",)), "the scope `../x` can never match", "an empty fsScope allows any path"),
+        (GrantEdit(drop_args=("lines",)), "`lines` is not declared, so it cannot be dropped", "its arguments: none"),
+        (GrantEdit(declare=(("x", {}), ("x", {}))), "the argument `x` is given twice", ""),
+        (GrantEdit(declare=(("x", {}),), drop_args=("x",)), "the argument `x` is given twice", ""),
+        (GrantEdit(declare=(("\udcff", {}),)), "a lone surrogate cannot be written", ""),
         (GrantEdit(tool="\udcff"), "a lone surrogate cannot be written", ""),
     ],
 )

@@ -1,0 +1,14 @@
+"""The text of a new grant."""
+
+from cortex_policy.manage.editing.formatting import format_grant_text
+from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
+
+_NEW_GRANT = '{"tool": "%s", "actions": [], "rate": {"perMinute": 1}, "dataClass": "internal"}'
+
+
+def new_grant_text(wanted: GrantEdit, grant_id: str = "t") -> str:
+    """Return the text of a new grant in canonical layout; raise UsageError for a value that a grant cannot have.
+
+    Its tool is called like the grant if `wanted` names none.
+    """
+    return format_grant_text(apply_edit(_NEW_GRANT % grant_id, wanted).text)
