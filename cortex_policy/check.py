@@ -107,13 +107,13 @@ def _decide_until_settled(
     try:
         arguments = _parse_arguments(call)
         deadline = time.monotonic() + call.wait_seconds
-        asked = {**arguments.values, **arguments.untyped}
+        call_args = {**arguments.values, **arguments.untyped}
         is_kept = call.command != "explain"  # an explanation is not recorded
-        with AuditedCall(call.grant, call.action, asked, call.cost, peek=call.peek, is_kept=is_kept) as trail:
+        with AuditedCall(call.grant, call.action, call_args, call.cost, peek=call.peek, is_kept=is_kept) as audited:
             while True:
                 grant, settings = load_for_call(call.grant, call.root, require_path=call.require_path)
                 args = {**arguments.values, **_coerce_all(grant, arguments.untyped)}
-                decision = trail.decide(grant, args, settings)
+                decision = audited.decide(grant, args, settings)
                 left = deadline - time.monotonic() if call.wait_seconds else 0.0
                 delay = _retry_delay(decision)
                 if delay is None or left <= 0:

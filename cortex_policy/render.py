@@ -78,8 +78,8 @@ def hint(outcome: "CallOutcome") -> str:
 def _allowed_text(decision: "Decision") -> str:
     budget = decision.budget
     left = f", {budget.remaining} of {budget.limit} left" if budget is not None else ""
-    duties = f"; needs {', '.join(decision.obligations)}" if decision.obligations else ""
-    return f"allowed{left}{duties}"
+    needs = f"; needs {', '.join(decision.obligations)}" if decision.obligations else ""
+    return f"allowed{left}{needs}"
 
 
 def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> str:
@@ -128,14 +128,16 @@ def _same_action(action: str, actions: tuple[str, ...]) -> str:
 
 def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
     """Return a note that a path looks as if it were in a scope, '' if it does not."""
-    places = [there for there, _ in decision.paths if not f"{there.normalized}{there.resolved_inside}".isascii()]
-    if not places:
+    paths = [
+        resolved for resolved, _ in decision.paths if not f"{resolved.normalized}{resolved.resolved_inside}".isascii()
+    ]
+    if not paths:
         return ""
     from cortex_policy.core.unicode_equivalence import equivalent_scope, form_difference  # noqa: PLC0415 - as above
 
-    for there in places[:_MAX_COMPARED]:
-        if same := equivalent_scope(scopes, there):
-            return f"; {form_difference('the scope', there.given, same)}"
+    for resolved in paths[:_MAX_COMPARED]:
+        if same := equivalent_scope(scopes, resolved):
+            return f"; {form_difference('the scope', resolved.given, same)}"
     return ""
 
 

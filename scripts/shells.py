@@ -175,9 +175,9 @@ def _phrase(sentence: str) -> str:
 
 
 def _fish_lines(page: Page) -> list[str]:
-    depth, said = len(page.below), "".join(f" {word}" for word in page.below)
+    depth, path = len(page.below), "".join(f" {word}" for word in page.below)
     lines = [
-        _fish(f"__cortex_policy_at 0{said}", f"-a {sub.words[-1]} -d {_fish_quoted(_phrase(sub.sentence))}")
+        _fish(f"__cortex_policy_at 0{path}", f"-a {sub.words[-1]} -d {_fish_quoted(_phrase(sub.sentence))}")
         for sub in page.pages
     ]
     for count, words in enumerate([] if page.pages else _offers(page)):
@@ -186,8 +186,8 @@ def _fish_lines(page: Page) -> list[str]:
         known = FISH | {"actions": actions, "values": values}
         offered = known.get(words, words)
         what = "-F" if words == "files" else f"-a '{offered}'"
-        lines.append(_fish(f"__cortex_policy_at {count}{said}", what))
-    condition = f"__cortex_policy_in{said}" if depth else "__cortex_policy_at 0"
+        lines.append(_fish(f"__cortex_policy_at {count}{path}", what))
+    condition = f"__cortex_policy_in{path}" if depth else "__cortex_policy_at 0"
     return [*lines, *(_fish(condition, _fish_option(page, option)) for option in page.options)]
 
 

@@ -59,8 +59,8 @@ _OUTPUT_OPTIONS = frozenset(("--json", "-q", "--quiet"))
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
-    if wanted:
+def _print_version(is_given: bool) -> None:  # noqa: FBT001 - Typer's callback
+    if is_given:
         from importlib.metadata import version  # noqa: PLC0415 - 15 ms, and only this needs it
 
         typer.echo(version("cortex-policy"))

@@ -53,19 +53,19 @@ def yes_no_prompt(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDi
     return show_and_ask
 
 
-def print_result(done: "WriteResult", said: str, *, json: bool, root: "Root | None" = None) -> None:
+def print_result(result: "WriteResult", sentence: str, *, json: bool, root: "Root | None" = None) -> None:
     """Print what was done, or one line of JSON with the version, the diff and the meaning.
 
     With a root the JSON also has the change's effect on the last calls.
     """
     if json:
-        members = {"changed": done.is_written, "version": done.version, "diff": done.diff}
-        past = _impact_to_json(root, done.change) if root is not None else {}
-        print_json(members | diff_to_json(PolicyDiff((done.change,), 0, ()), None) | past)
-    elif done.is_written:
-        typer.echo(printable(f"{said}, {version_text(done.version)}"))
+        members = {"changed": result.is_written, "version": result.version, "diff": result.diff}
+        past = _impact_to_json(root, result.change) if root is not None else {}
+        print_json(members | diff_to_json(PolicyDiff((result.change,), 0, ()), None) | past)
+    elif result.is_written:
+        typer.echo(printable(f"{sentence}, {version_text(result.version)}"))
     else:
-        typer.echo(printable(f"nothing to do: {said}"))
+        typer.echo(printable(f"nothing to do: {sentence}"))
 
 
 def _print_impact(root: "Root", found: PolicyDiff) -> None:

@@ -113,8 +113,8 @@ def _handle_signals(handler: "Callable[[int, FrameType | None], None]", *numbers
     try:
         yield
     finally:
-        for number, former in before.items():
-            signal.signal(number, former)
+        for number, old_handler in before.items():
+            signal.signal(number, old_handler)
 
 
 @contextmanager

@@ -80,8 +80,9 @@ def _step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
 
 def _hanging_indent(head: str, text: str, end: str = "") -> list[str]:
     """Wrap a text behind its head; quotations and long words are not broken. The end is escaped already."""
-    glued = _QUOTATION.sub(lambda found: found[0].replace(" ", _NO_BREAK), printable(text))
-    lines = wrap(f"{glued} {end}".strip(), _WIDTH - len(head), break_long_words=False, break_on_hyphens=False) or [""]
+    unbroken = _QUOTATION.sub(lambda found: found[0].replace(" ", _NO_BREAK), printable(text))
+    text = f"{unbroken} {end}".strip()
+    lines = wrap(text, _WIDTH - len(head), break_long_words=False, break_on_hyphens=False) or [""]
     heads = [head, *[" " * len(head)] * (len(lines) - 1)]
     return [
         escape_output(f"{first}{line}".replace(_NO_BREAK, " ").rstrip())
@@ -96,7 +97,7 @@ def nearest_phrase(rule: str, nearest: str) -> str:
 
 def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays on one line, to be copied."""
-    found, rule, steward = call_explanation.explanation, _deciding_step(call_explanation).rule, call_explanation.owner
+    found, rule, owner = call_explanation.explanation, _deciding_step(call_explanation).rule, call_explanation.owner
     near = nearest_phrase(rule, found.nearest)
     allowed = _ALLOWED.get(rule, "") + join_words(found.allowed, _MAX_ALLOWED_BYTES) if found.allowed else ""
     rows = [
@@ -104,16 +105,16 @@ def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
         ("allowed", allowed),
         ("hint", found.advice.replace(f"`{_working_directory()}", "`")),
         ("operator", "", found.remedy.replace(" ", _NO_BREAK)),
-        ("run by", _owner_phrase(steward) if steward is not None else ""),
+        ("run by", _owner_phrase(owner) if owner is not None else ""),
         ("note", call_explanation.note),
     ]
     return [row for row in rows if any(row[1:])]
 
 
-def _owner_phrase(steward: "Owner") -> str:
-    where = f"write in {_relative_path(steward.directory)}"
-    others = "root" if steward.name == "root" else f"{steward.name} or root"
-    return f"you, who may {where}" if steward.is_caller else f"{others}; you may not {where}"
+def _owner_phrase(owner: "Owner") -> str:
+    where = f"write in {_relative_path(owner.directory)}"
+    others = "root" if owner.name == "root" else f"{owner.name} or root"
+    return f"you, who may {where}" if owner.is_caller else f"{others}; you may not {where}"
 
 
 def _relative_path(path: str) -> str:

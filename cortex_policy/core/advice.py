@@ -60,40 +60,40 @@ def _arguments(case: "ExplainContext") -> Advice:
 def _path(case: "ExplainContext") -> Advice:
     scopes = case.grant.fs_scope
     usables = tuple(scope for scope in scopes if normalize_scope(scope) is not None)
-    denied = [(given, there) for _, given, there, why in path_verdicts(case.grant, case.request) if why]
+    denied = [(given, resolved) for _, given, resolved, why in path_verdicts(case.grant, case.request) if why]
     if not denied:
         return Advice("", usables, advice="name a path, as with `--path P`")
-    places = [there for _, there in denied if there is not None]
-    if guard := next((there.protected_reason for there in places if there.protected_reason), ""):
+    places = [resolved for _, resolved in denied if resolved is not None]
+    if guard := next((resolved.protected_reason for resolved in places if resolved.protected_reason), ""):
         what = "what cannot be resolved" if "cannot be resolved" in guard else "what governs grants"
         return Advice(advice=f"no grant lets its tool touch {what}")
     if len(places) < len(denied):
         return Advice("", usables, advice="give a path as a string, or several as an array of strings")
-    same = [(there, found) for there in places[:MOST_PATHS] if (found := equivalent_scope(scopes, there))]
-    near = next((found for there in places[:MOST_PATHS] if (found := closest_scope(scopes, there))), "")
+    same = [(resolved, found) for resolved in places[:MOST_PATHS] if (found := equivalent_scope(scopes, resolved))]
+    near = next((found for resolved in places[:MOST_PATHS] if (found := closest_scope(scopes, resolved))), "")
     remedy = operator_commands.set_command(
         case.grant.id, "add-scope", operator_commands.scopes_to_add(case.grant, case.decision)
     )
     if same:
-        there, near = same[0]
-        return Advice(near, usables, remedy, form_difference("the scope", there.given, near))
+        resolved, near = same[0]
+        return Advice(near, usables, remedy, form_difference("the scope", resolved.given, near))
     return Advice(near, usables, remedy, _did_you_mean_scope(near, places) if remedy else _why_no_scope(places))
 
 
 def _did_you_mean_scope(near: str, places: "list[ResolvedPath]") -> str:
     """Ask whether another scope was meant, if one is spelled alike and begins differently."""
-    tops = {(there.normalized or there.given).partition("/")[0] for there in places}
+    tops = {(resolved.normalized or resolved.given).partition("/")[0] for resolved in places}
     is_begun = near.partition("/")[0] in tops
     return "" if is_begun or not near else f"did you mean a path in `{near}`? upper and lower case matter"
 
 
 def _why_no_scope(places: "list[ResolvedPath]") -> str:
     """Say why no scope can let these paths in."""
-    if any(path_syntax_problem(there.given) for there in places):
+    if any(path_syntax_problem(resolved.given) for resolved in places):
         return "no scope can cover a path written like this: write it relative to the root or the working directory"
-    if any(there.error for there in places):
+    if any(resolved.error for resolved in places):
         return "no scope can cover a path that cannot be resolved"
-    if any(there.normalized is None or there.resolved_inside is None for there in places):
+    if any(resolved.normalized is None or resolved.resolved_inside is None for resolved in places):
         return "no scope reaches outside the root"
     return "no scope can be written for this path"
 

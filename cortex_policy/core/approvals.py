@@ -193,18 +193,18 @@ def _number(members: "dict[str, Any]", name: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
-def request_status(matter: ApprovalRequest, clock: BootTime, timeout_seconds: int) -> RequestStatus:
+def request_status(request: ApprovalRequest, clock: BootTime, timeout_seconds: int) -> RequestStatus:
     """Return the status of a request, by the shorter of its own timeout and the timeout that is passed.
 
     A request lives for this time, and so does an answer that was given in it. One of another program, without a time
     of this boot, lives no longer than the request. A denial overrides all approvals. Nothing from another boot counts.
     """
-    if matter.is_used:
+    if request.is_used:
         return RequestStatus(USED)
-    span = min(matter.timeout_seconds, timeout_seconds) * _SECOND
-    left = _time_left(matter.boot, matter.at_ns, span, clock)
-    denied = [_time_left_of(ruling, matter, span, clock) for ruling in matter.answers if not ruling.approved]
-    approved = [_time_left_of(ruling, matter, span, clock) for ruling in matter.answers if ruling.approved]
+    span = min(request.timeout_seconds, timeout_seconds) * _SECOND
+    left = _time_left(request.boot, request.at_ns, span, clock)
+    denied = [_time_left_of(answer, request, span, clock) for answer in request.answers if not answer.approved]
+    approved = [_time_left_of(answer, request, span, clock) for answer in request.answers if answer.approved]
     if denied:
         return RequestStatus(DENIED, max(denied))
     if any(approved):
@@ -212,11 +212,11 @@ def request_status(matter: ApprovalRequest, clock: BootTime, timeout_seconds: in
     return RequestStatus(WAITING, left) if left and not approved else RequestStatus(EXPIRED)
 
 
-def _time_left_of(ruling: ApprovalAnswer, matter: ApprovalRequest, span: int, clock: BootTime) -> int:
-    if not ruling.boot:
-        return _time_left(matter.boot, matter.at_ns, span, clock)
-    in_time = matter.boot == ruling.boot and 0 <= ruling.at_ns - matter.at_ns < span
-    return _time_left(ruling.boot, ruling.at_ns, span, clock) if in_time else 0
+def _time_left_of(answer: ApprovalAnswer, request: ApprovalRequest, span: int, clock: BootTime) -> int:
+    if not answer.boot:
+        return _time_left(request.boot, request.at_ns, span, clock)
+    in_time = request.boot == answer.boot and 0 <= answer.at_ns - request.at_ns < span
+    return _time_left(answer.boot, answer.at_ns, span, clock) if in_time else 0
 
 
 def _time_left(boot: str, at_ns: int, span: int, clock: BootTime) -> int:
@@ -227,11 +227,11 @@ def _time_left(boot: str, at_ns: int, span: int, clock: BootTime) -> int:
 def lines_to_keep(found: "list[ApprovalRequest]", clock: BootTime, timeout_seconds: int) -> bytes:
     """Return the lines that are still of use: what lives, what another program asks, and the last answers."""
     # INVARIANT: the lines of a call stay or go together, so that no approval outlives the line that says it was used
-    live, over = set[str](), list[str]()
-    for matter in found:
-        if not matter.call or request_status(matter, clock, timeout_seconds).is_live:
-            live.add(matter.id)
-        elif matter.answers and matter.boot == clock.boot:
-            over.append(matter.id)
-    live.update(over[-MAX_ANSWERED:])
-    return b"".join(line + b"\n" for matter in found if matter.id in live for line in matter.lines)
+    live, answered = set[str](), list[str]()
+    for request in found:
+        if not request.call or request_status(request, clock, timeout_seconds).is_live:
+            live.add(request.id)
+        elif request.answers and request.boot == clock.boot:
+            answered.append(request.id)
+    live.update(answered[-MAX_ANSWERED:])
+    return b"".join(line + b"\n" for request in found if request.id in live for line in request.lines)

@@ -128,12 +128,12 @@ def _pattern_error(pattern: str) -> str:
 def _pattern_violation(pattern: str, value: object, work: _PatternWork) -> str:
     from cortex_policy.core.ecma_regex import PatternLimitError, StepLimit, compile_pattern  # noqa: PLC0415 - as above
 
-    wanted = f"must match `pattern` {pattern}"
+    expected = f"must match `pattern` {pattern}"
     work.steps = work.steps or StepLimit()
     try:
-        return "" if isinstance(value, str) and compile_pattern(pattern).search(value, work.steps) else wanted
+        return "" if isinstance(value, str) and compile_pattern(pattern).search(value, work.steps) else expected
     except PatternLimitError as limit:
-        return f"{wanted} {limit}"
+        return f"{expected} {limit}"
 
 
 def _kind(value: object) -> str:

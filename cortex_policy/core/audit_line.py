@@ -81,7 +81,7 @@ class LineTemplate:
         caller: Caller,
     ) -> bytes:  # fmt: skip
         """Return the line of a call of cost 1, ASCII with its newline."""
-        said = self._answer_texts.get(answer.reason) or self._answer_text(answer.reason)
+        answer_part = self._answer_texts.get(answer.reason) or self._answer_text(answer.reason)
         number, nanoseconds = divmod(at_ns, 1_000_000_000)
         second, time = self._second
         if number != second:
@@ -93,8 +93,8 @@ class LineTemplate:
             ("", self._untraced) if caller is UNKNOWN_CALLER and not self.is_full else self._around(answer, caller)
         )
         text = (
-            f'{{"specversion":"1.0","id":"{call_id}{self._names}{subject}"time":"{time}{nanoseconds // 1000:06}Z{said}'
-            f'{stamped},"args":{written_args}{end}'
+            f'{{"specversion":"1.0","id":"{call_id}{self._names}{subject}"time":"{time}'
+            f'{nanoseconds // 1000:06}Z{answer_part}{stamped},"args":{written_args}{end}'
         ).encode("ascii")
         if len(text) <= MAX_LINE_BYTES:
             return text

@@ -32,8 +32,8 @@ class Violation(Value):
     allowed: str
 
 
-def closest_word(word: str, words: "Sequence[str]", most: int = _MAX_WORDS) -> str:
-    """Return the word that is most like another, '' if none is close; compare at most `most` words."""
+def closest_word(word: str, words: "Sequence[str]", max_words: int = _MAX_WORDS) -> str:
+    """Return the word that is most like another, '' if none is close; compare at most `max_words` words."""
     if same := equivalent_word(word, words):
         return same
 
@@ -41,7 +41,7 @@ def closest_word(word: str, words: "Sequence[str]", most: int = _MAX_WORDS) -> s
         pair = word[:_MAX_LENGTH].casefold(), other[:_MAX_LENGTH].casefold()
         return SequenceMatcher(None, *pair, autojunk=False).ratio()
 
-    best = max(words[:most], key=likeness, default="")
+    best = max(words[:max_words], key=likeness, default="")
     return best if best and likeness(best) >= _MIN_LIKENESS else ""
 
 
@@ -119,22 +119,23 @@ def _is_number(value: object) -> "TypeGuard[int | float]":
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MAX_NUMBER
 
 
-def closest_scope(scopes: tuple[str, ...], there: "ResolvedPath") -> str:
+def closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     """Return the scope with which a path shares most: its first components, else its spelling; '' if none does."""
-    if same := equivalent_scope(scopes, there):
+    if same := equivalent_scope(scopes, resolved):
         return same
-    wanted = next(
-        (one for one in (there.normalized, there.resolved_inside) if one and matching_scope(scopes, one) is None), None
+    inner_path = next(
+        (one for one in (resolved.normalized, resolved.resolved_inside) if one and matching_scope(scopes, one) is None),
+        None,
     )
-    wanted = wanted if wanted is not None else there.given
-    if not wanted:
+    inner_path = inner_path if inner_path is not None else resolved.given
+    if not inner_path:
         return ""
     matching = [scope for scope in scopes[:_MAX_WORDS] if normalize_scope(scope) is not None]
-    shared = {scope: _count_shared_components(wanted, scope) for scope in matching}
+    shared = {scope: _count_shared_components(inner_path, scope) for scope in matching}
     best = max(matching, key=lambda scope: shared[scope], default="")
     if best and shared[best]:
         return best
-    heads = {scope: "/".join(wanted.split("/")[: scope.removesuffix("/").count("/") + 1]) for scope in matching}
+    heads = {scope: "/".join(inner_path.split("/")[: scope.removesuffix("/").count("/") + 1]) for scope in matching}
     return next((scope for scope in matching if closest_word(heads[scope], [scope])), "")
 
 

@@ -133,8 +133,8 @@ def _scan_all(text: str) -> "Any":
         if isinstance(error, MalformedError):
             raise
         position = getattr(error, "pos", None)
-        said = str(getattr(error, "msg", "a number that cannot be read")).lower()
-        message = said if position is None else f"{_line_and_column(text, position)}: {said}"
+        why = str(getattr(error, "msg", "a number that cannot be read")).lower()
+        message = why if position is None else f"{_line_and_column(text, position)}: {why}"
         raise MalformedError(message) from None
     if text[end:].strip(_WHITESPACE):
         rest = end + len(text[end:]) - len(text[end:].lstrip(_WHITESPACE))
@@ -143,10 +143,10 @@ def _scan_all(text: str) -> "Any":
     return value
 
 
-def decode_json(data: bytes, most: int = MAX_BYTES) -> "Any":
+def decode_json(data: bytes, max_bytes: int = MAX_BYTES) -> "Any":
     """Decode one JSON value as strictly as a grant; raise MalformedError with the cause."""
-    if len(data) > most:
-        message = f"larger than {most} bytes"
+    if len(data) > max_bytes:
+        message = f"larger than {max_bytes} bytes"
         raise MalformedError(message)
     try:
         text = data.decode("utf-8")

@@ -82,9 +82,9 @@ class SharedSteps:
     left: int
     skipped_searches: int  # searches that were not made
 
-    def __init__(self, most: int = MAX_SHARED_STEPS) -> None:
+    def __init__(self, max_steps: int = MAX_SHARED_STEPS) -> None:
         """Begin with all steps left."""
-        self.left, self.skipped_searches = most, 0
+        self.left, self.skipped_searches = max_steps, 0
 
     @property
     def is_used_up(self) -> bool:

@@ -169,26 +169,26 @@ class _Parser(CharacterReader):
             self._refuse_count("an assertion")
         start = self.at
         self.at += 1
-        least, most = self._counts() if char == "{" else {"*": (0, None), "+": (1, None), "?": (0, 1)}[char]
+        min_count, max_count = self._counts() if char == "{" else {"*": (0, None), "+": (1, None), "?": (0, 1)}[char]
         self.skip("?")  # lazy: it does not matter here which match is found first
-        if not node.size or most == 0:
+        if not node.size or max_count == 0:
             return _EMPTY
-        if node.size * (max(least, 1) if most is None else most) > MAX_POSITIONS:
+        if node.size * (max(min_count, 1) if max_count is None else max_count) > MAX_POSITIONS:
             self.fail(f"a count that makes more than {MAX_POSITIONS:,} positions", start)
-        return Repeat(node, least, most)
+        return Repeat(node, min_count, max_count)
 
     def _counts(self) -> tuple[int, int | None]:
         start = self.at - 1
-        least = most = self._number()
+        min_count = max_count = self._number()
         if self.skip(","):
-            most = self._number()
-        if not least or not self.skip("}"):
+            max_count = self._number()
+        if not min_count or not self.skip("}"):
             self.fail("a `{` that begins no count", start)
-        if not most:
-            return _clip(least), None
-        if (len(most), most) < (len(least), least):
+        if not max_count:
+            return _clip(min_count), None
+        if (len(max_count), max_count) < (len(min_count), min_count):
             self.fail("a count that ends below its start", start)
-        return _clip(least), _clip(most)
+        return _clip(min_count), _clip(max_count)
 
     def _number(self) -> str:
         """Read digits, and return them without leading zeros."""

@@ -98,8 +98,8 @@ def _approval(grant: "Grant", request: "Request", settings: Settings) -> Decisio
     is_asked = settings.sensitive == "ask"
     if is_asked and request.approved:
         return None
-    duties, why = ((HUMAN_APPROVAL,), "") if is_asked else ((), "sensitive data is denied by the settings")
-    return Decision(APPROVAL_REQUIRED, why, duties, paths=_match_scopes(grant, request.paths))
+    obligations, why = ((HUMAN_APPROVAL,), "") if is_asked else ((), "sensitive data is denied by the settings")
+    return Decision(APPROVAL_REQUIRED, why, obligations, paths=_match_scopes(grant, request.paths))
 
 
 _RULES = (_action, _arguments, _path, _approval)

@@ -34,21 +34,21 @@ def explain(
     Empty bytes, where they are not known any more, leave the lines out. The request needs its places; a decision of no
     rule, as by an emergency stop, leaves every rule unasked.
     """
-    case, whole, asked = ExplainContext(grant, request, decision, settings), text.decode(), True
-    tree = parse_tree(whole) if whole else None
+    case, source, is_asked = ExplainContext(grant, request, decision, settings), text.decode(), True
+    tree = parse_tree(source) if source else None
     steps: list[RuleStep] = []
     for rule in RULES:
-        asked = asked and (bool(case.rule) or decision.reason is ALLOWED)
-        found = list(EXPLAINERS[rule](case)) if asked else [RuleStep(rule, NOT_ASKED)]
-        steps += [_with_line(step, whole, tree) for step in found]
-        asked = asked and rule != case.rule
-    counsel = ADVISERS[case.rule](case) if case.rule else Advice()
-    return Explanation(tuple(steps), counsel.nearest, counsel.allowed, counsel.remedy, counsel.advice)
+        is_asked = is_asked and (bool(case.rule) or decision.reason is ALLOWED)
+        found = list(EXPLAINERS[rule](case)) if is_asked else [RuleStep(rule, NOT_ASKED)]
+        steps += [_with_line(step, source, tree) for step in found]
+        is_asked = is_asked and rule != case.rule
+    advice = ADVISERS[case.rule](case) if case.rule else Advice()
+    return Explanation(tuple(steps), advice.nearest, advice.allowed, advice.remedy, advice.advice)
 
 
-def _with_line(step: RuleStep, whole: str, tree: "JsonNode | None") -> RuleStep:
+def _with_line(step: RuleStep, source: str, tree: "JsonNode | None") -> RuleStep:
     """Return a step with the line of its pointer; the line of the key, if the value has one."""
     if not step.pointer or tree is None:
         return step
-    line, _ = line_and_column(whole, node_at(tree, step.pointer).outer_start)
+    line, _ = line_and_column(source, node_at(tree, step.pointer).outer_start)
     return RuleStep(step.rule, step.verdict, step.message, step.pointer, line)

@@ -88,10 +88,10 @@ def remove_items(text: str, pointer: str, indexes: "set[int]") -> str:
     if not indexes:
         return text
     parts = _container(_tree(text), pointer, "array").children
-    kept = [index for index in range(len(parts)) if index not in indexes]
-    if not kept:
+    remaining = [index for index in range(len(parts)) if index not in indexes]
+    if not remaining:
         return remove_value(remove_items(text, pointer, indexes - {0}), f"{pointer}/0")
-    first, *others = kept
+    first, *others = remaining
     # each but the first keeps what parts it from the one before it
     pieces = [text[parts[index - 1].end : parts[index].end] for index in others]
     written = "".join([text[parts[first].start : parts[first].end], *pieces])

@@ -84,13 +84,13 @@ def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     known, free, paths = list[str](), list[str](), list[str]()
     for name, value in given.items():
         (known if name in declared else paths if is_checked_as_path(case.grant, name, value) else free).append(name)
-    said = [
+    sentence = [
         *([f"{_names(known)} as declared"] if known else []),
         *([f"{_names(free)} not declared, so any value is allowed"] if free else []),
         *([f"{_names(paths)} left to the path rule"] if paths else []),
     ]
     way = json_pointer("args", known[0]) if len(known) == 1 else json_pointer("args") if known else ""
-    yield RuleStep("arguments", PASSES, "; ".join(said) or "the call has none", way)
+    yield RuleStep("arguments", PASSES, "; ".join(sentence) or "the call has none", way)
 
 
 def _violation_sentence(miss: Violation, why: str) -> str:
@@ -106,11 +106,11 @@ def _names(names: list[str]) -> str:
 
 def _path(case: ExplainContext) -> "Iterator[RuleStep]":
     verdicts = dict.fromkeys((PASSES, DENIES), 0)
-    for argument, given, there, why in path_verdicts(case.grant, case.request):
+    for argument, given, resolved, why in path_verdicts(case.grant, case.request):
         verdict = DENIES if why else PASSES
         verdicts[verdict] += 1
         if verdicts[verdict] <= MOST_PATHS:
-            yield _path_step(case.grant.fs_scope, argument, given, there, why)
+            yield _path_step(case.grant.fs_scope, argument, given, resolved, why)
     for verdict, count in verdicts.items():
         if count > MOST_PATHS:
             yield RuleStep("path", verdict, f"and {count - MOST_PATHS} paths more")
@@ -121,45 +121,48 @@ def _path(case: ExplainContext) -> "Iterator[RuleStep]":
 
 
 def _path_step(
-    scopes: tuple[str, ...], argument: str, given: str | None, there: "ResolvedPath | None", why: str
+    scopes: tuple[str, ...], argument: str, given: str | None, resolved: "ResolvedPath | None", why: str
 ) -> RuleStep:
-    if there is not None:
-        return _resolved_path_step(scopes, there, why)
-    said = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is no path'}"
-    return RuleStep("path", DENIES if why else PASSES, said, "/fsScope" if scopes else "")
+    if resolved is not None:
+        return _resolved_path_step(scopes, resolved, why)
+    sentence = f"`{given}` {why}" if given is not None else f"argument `{argument}` {why or 'is no path'}"
+    return RuleStep("path", DENIES if why else PASSES, sentence, "/fsScope" if scopes else "")
 
 
-def _resolved_path_step(scopes: tuple[str, ...], there: "ResolvedPath", why: str) -> RuleStep:
+def _resolved_path_step(scopes: tuple[str, ...], resolved: "ResolvedPath", why: str) -> RuleStep:
     if not why:
-        scope = matching_scope(scopes, there.resolved_inside)
+        scope = matching_scope(scopes, resolved.resolved_inside)
         if scope is None:
-            return RuleStep("path", PASSES, f"`{there.given}` may be anywhere: the grant has no `fsScope`")
+            return RuleStep("path", PASSES, f"`{resolved.given}` may be anywhere: the grant has no `fsScope`")
         return RuleStep(
-            "path", PASSES, f"`{there.given}` lies in scope `{scope}`", json_pointer("fsScope", scopes.index(scope))
+            "path", PASSES, f"`{resolved.given}` lies in scope `{scope}`", json_pointer("fsScope", scopes.index(scope))
         )
-    is_plain = not (there.error or there.protected_reason or path_syntax_problem(there.given))
-    more = _spellings(scopes, there) if is_plain else ""
-    if there.protected_reason or not scopes:
-        return RuleStep("path", DENIES, f"`{there.given}` {why}{more}")
-    near = closest_scope(scopes, there)
+    is_plain = not (resolved.error or resolved.protected_reason or path_syntax_problem(resolved.given))
+    more = _spellings(scopes, resolved) if is_plain else ""
+    if resolved.protected_reason or not scopes:
+        return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}")
+    near = closest_scope(scopes, resolved)
     pointer = json_pointer("fsScope", scopes.index(near)) if near else "/fsScope"
-    return RuleStep("path", DENIES, f"`{there.given}` {why}{more}", pointer)
+    return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}", pointer)
 
 
-def _spellings(scopes: tuple[str, ...], there: "ResolvedPath") -> str:
+def _spellings(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     """Say how a path is read both ways, where those differ, and the scope that covers each."""
-    if there.normalized is None or there.normalized != there.resolved_inside:
-        typed, landed = _reading(scopes, there, there.normalized), _reading(scopes, there, there.resolved_inside)
+    if resolved.normalized is None or resolved.normalized != resolved.resolved_inside:
+        typed, landed = (
+            _reading(scopes, resolved, resolved.normalized),
+            _reading(scopes, resolved, resolved.resolved_inside),
+        )
         return f": as typed it is {typed}, with links followed {landed}"
-    return "" if there.normalized == there.given else f": from the root on it is `{there.normalized or '.'}`"
+    return "" if resolved.normalized == resolved.given else f": from the root on it is `{resolved.normalized or '.'}`"
 
 
-def _reading(scopes: tuple[str, ...], there: "ResolvedPath", relative: str | None) -> str:
+def _reading(scopes: tuple[str, ...], resolved: "ResolvedPath", relative: str | None) -> str:
     if relative is None:
         return "outside the root"
     scope = matching_scope(scopes, relative)
     where = f"in scope `{scope}`" if scope is not None else "in no scope"
-    return where if relative == there.given else f"`{relative or '.'}`, {where}"
+    return where if relative == resolved.given else f"`{relative or '.'}`, {where}"
 
 
 def _approval(case: ExplainContext) -> "Iterator[RuleStep]":
@@ -179,8 +182,8 @@ def _approval(case: ExplainContext) -> "Iterator[RuleStep]":
     elif word == "ask":
         yield RuleStep("approval", PASSES, "`dataClass` is sensitive, and a human has approved this call", way)
     else:
-        said = "`dataClass` is sensitive, which the settings allow; the caller must get a human's approval"
-        yield RuleStep("approval", PASSES, said, way)
+        sentence = "`dataClass` is sensitive, which the settings allow; the caller must get a human's approval"
+        yield RuleStep("approval", PASSES, sentence, way)
 
 
 def _rate(case: ExplainContext) -> "Iterator[RuleStep]":
@@ -191,8 +194,8 @@ def _rate(case: ExplainContext) -> "Iterator[RuleStep]":
         yield RuleStep("rate", DENIES, case.decision.detail + _waiting_time(case), "/rate/perMinute")
     else:
         counted = "this call counted" if budget.consumed else "and this call fits"
-        said = f"{budget.used} of {budget.limit} used in the last minute, {counted}"
-        yield RuleStep("rate", PASSES, said, "/rate/perMinute")
+        sentence = f"{budget.used} of {budget.limit} used in the last minute, {counted}"
+        yield RuleStep("rate", PASSES, sentence, "/rate/perMinute")
 
 
 def _waiting_time(case: ExplainContext) -> str:

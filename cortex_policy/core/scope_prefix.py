@@ -25,21 +25,21 @@ def suggest_prefix(scope: str) -> str | None:
 
     What follows a glob is dropped: no prefix can say it, and the proposal covers more.
     """
-    kept: list[str] = []
-    bare = scope.strip().removeprefix("file://")
-    if _SCHEME.match(bare):
+    prefixes: list[str] = []
+    without_scheme = scope.strip().removeprefix("file://")
+    if _SCHEME.match(without_scheme):
         return None  # no path of a scoped grant begins so
-    for part in bare.replace("\\", "/").split("/"):
+    for part in without_scheme.replace("\\", "/").split("/"):
         step = part.strip()
         if any(glob in step for glob in _GLOBS):
             break
-        if step == ".." and not kept:
+        if step == ".." and not prefixes:
             return None  # it leaves the root
         if step == "..":
-            kept.pop()
+            prefixes.pop()
         elif step not in ("", "."):
-            kept.append(step)
-    prefix = "/".join(kept)
+            prefixes.append(step)
+    prefix = "/".join(prefixes)
     return prefix if normalize_scope(prefix) else None
 
 

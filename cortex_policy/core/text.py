@@ -36,12 +36,12 @@ def escape_xml(text: str) -> str:
     return "\n".join(_escape_commands(line, "&#91;", "&#58;") for line in shown.split("\n"))
 
 
-def truncate(text: str, most: int = MAX_MESSAGE_BYTES) -> str:
+def truncate(text: str, max_bytes: int = MAX_MESSAGE_BYTES) -> str:
     """Return a text cut to a number of bytes: its start, how much was left out, its end."""
     data = text.encode("utf-8", "surrogatepass")
-    if len(data) <= most:
+    if len(data) <= max_bytes:
         return text
-    start, end = data[: most // 2], data[-most // 4 :]
+    start, end = data[: max_bytes // 2], data[-max_bytes // 4 :]
     ends = (part.decode("utf-8", "ignore") for part in (start, end))
     return f" ... {len(data) - len(start) - len(end):,} bytes more ... ".join(ends)
 
@@ -61,12 +61,12 @@ def message_line(text: str) -> str:
     return truncate(printable(truncate(text)))
 
 
-def join_words(words: "tuple[str, ...] | list[str]", most: int = MAX_MESSAGE_BYTES // 2) -> str:
+def join_words(words: "tuple[str, ...] | list[str]", max_bytes: int = MAX_MESSAGE_BYTES // 2) -> str:
     """Return words with commas between, as many as there is room for, and how many more there are."""
     shown, length = list[str](), 0
     for word in words:
         length += min(len(word), _MAX_WORD_BYTES) + 2
-        if length > most:
+        if length > max_bytes:
             break
         shown.append(truncate(word, _MAX_WORD_BYTES))
     more = len(words) - len(shown)

@@ -28,9 +28,9 @@ class AsyncExecutor:
         self._waiting: dict[_Key, list[Future[Grant]]] = {}  # for a load that has not started
         self._running: set[_Key] = set()
 
-    async def run(self, work: "Callable[[], Decision]") -> "Decision":
+    async def run(self, decide: "Callable[[], Decision]") -> "Decision":
         """Do work in a thread."""
-        return await get_running_loop().run_in_executor(self._pool, copy_context().run, work)
+        return await get_running_loop().run_in_executor(self._pool, copy_context().run, decide)
 
     async def run_shared(self, name: str, load: "_Load") -> "Grant":
         """Load in a thread, once for all callers that wait for this name.
@@ -64,24 +64,28 @@ class AsyncExecutor:
             work.set_exception(error)
         work.add_done_callback(lambda done: self._on_done(key, futures, load, done))
 
-    def _on_done(self, key: "_Key", futures: "list[Future[Grant]]", load: "_Load", done: "PoolFuture[Grant]") -> None:
+    def _on_done(
+        self, key: "_Key", futures: "list[Future[Grant]]", load: "_Load", finished: "PoolFuture[Grant]"
+    ) -> None:
         with suppress(RuntimeError):  # the loop was closed, and no one waits in it
-            key[0].call_soon_threadsafe(self._deliver, key, futures, load, done)
+            key[0].call_soon_threadsafe(self._deliver, key, futures, load, finished)
             return
         self._running.discard(key)
         self._waiting.pop(key, None)
 
-    def _deliver(self, key: "_Key", futures: "list[Future[Grant]]", load: "_Load", done: "PoolFuture[Grant]") -> None:
+    def _deliver(
+        self, key: "_Key", futures: "list[Future[Grant]]", load: "_Load", finished: "PoolFuture[Grant]"
+    ) -> None:
         self._running.discard(key)
         if key in self._waiting:
             self._start(key, load)
         for future in futures:
             if future.done():  # this caller was cancelled; the others still wait
                 continue
-            error = None if done.cancelled() else done.exception()
-            if done.cancelled():
+            error = None if finished.cancelled() else finished.exception()
+            if finished.cancelled():
                 future.cancel()
             elif error is not None:
                 future.set_exception(error)
             else:
-                future.set_result(done.result())
+                future.set_result(finished.result())

@@ -141,9 +141,9 @@ class Decider:
         grant_id, action = validated_text(grant_id, "an id"), validated_text(action, "an action")
         cost, plain = validated_count(cost, "cost"), validated_arguments(args)
         try:
-            with AuditedCall(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as trail:
+            with AuditedCall(grant_id, action, plain, cost, peek=False, sinks=self._sinks) as audited:
                 entry = entry or self._read_grant(grant_id, self._load_for_call)
-                decision = trail.decide(entry.grant, plain, entry.settings, self._budgets_of(entry))
+                decision = audited.decide(entry.grant, plain, entry.settings, self._budgets_of(entry))
         except AccessDenied:
             self._refusals += 1
             raise

@@ -63,14 +63,14 @@ def enforce(
     """
     grant, action, cost = validated_grant(grant), validated_text(action, "an action"), validated_count(cost, "cost")
     plain = validated_arguments(args)
-    with AuditedCall(grant.id, action, plain, cost, peek=False, sinks=sinks) as trail:
-        trail.grant = grant
+    with AuditedCall(grant.id, action, plain, cost, peek=False, sinks=sinks) as audited:
+        audited.grant = grant
         check_emergency_stop_of_host()
         settings = DEFAULTS
         if grant.origin is not None:
             raise_if_stopped_since(grant.origin)
             settings = require_stamp(grant, effective_settings(grant.origin.root))
-        decision = trail.decide(grant, plain, settings, budgets)
+        decision = audited.decide(grant, plain, settings, budgets)
     if not decision:
         raise denied_error(decision)
     return decision

@@ -70,14 +70,14 @@ class AnswerResult(Value):
 
 def list_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
     """Return the requests that wait and those answered lately, of all roots or of one; raise StateError."""
-    with _open_store() as docket:
-        found = [_details(matter, docket) for matter in docket.requests]
-    return tuple(plea for plea in found if root is None or plea.root == json_safe(os.path.realpath(root)))
+    with _open_store() as store:
+        found = [_details(request, store) for request in store.requests]
+    return tuple(details for details in found if root is None or details.root == json_safe(os.path.realpath(root)))
 
 
 def get_request(request_id: str, root: str | None = None) -> RequestDetails:
     """Return a request by its id; raise NotDoneError if there is none."""
-    found = next((plea for plea in list_requests(root) if plea.id == request_id), None)
+    found = next((details for details in list_requests(root) if details.id == request_id), None)
     if found is None:
         raise _unknown_request_error(request_id)
     return found
@@ -88,18 +88,18 @@ def answer_request(request_id: str, root: str | None = None, *, approved: bool) 
 
     A denial also revokes an approval that was not used yet; an approval never revokes a denial.
     """
-    with _open_store() as docket:
-        matter = next((one for one in docket.requests if one.id == request_id), None)
-        plea = _details(matter, docket) if matter is not None else None
-        if plea is None or (root is not None and plea.root != json_safe(os.path.realpath(root))):
+    with _open_store() as store:
+        request = next((one for one in store.requests if one.id == request_id), None)
+        details = _details(request, store) if request is not None else None
+        if details is None or (root is not None and details.root != json_safe(os.path.realpath(root))):
             raise _unknown_request_error(request_id)
-        if plea.status == (APPROVED if approved else DENIED):
-            return AnswerResult(plea, is_changed=False)
-        if plea.status in _CLOSED:
+        if details.status == (APPROVED if approved else DENIED):
+            return AnswerResult(details, is_changed=False)
+        if details.status in _CLOSED:
             raise NotDoneError(
-                f"`{request_id}` {_CLOSED[plea.status]}", "see what waits with `cortex-policy approvals`"
+                f"`{request_id}` {_CLOSED[details.status]}", "see what waits with `cortex-policy approvals`"
             )
-        docket.append_and_prune(_answer_line(request_id, docket, approved=approved))
+        store.append_and_prune(_answer_line(request_id, store, approved=approved))
     return AnswerResult(get_request(request_id), is_changed=True)
 
 
@@ -116,44 +116,44 @@ def _unknown_request_error(request_id: str) -> NotDoneError:
     return NotDoneError(f"no request `{request_id}`", hint)
 
 
-def _answer_line(request_id: str, docket: ApprovalStore, *, approved: bool) -> bytes:
-    who = current_author()
+def _answer_line(request_id: str, store: ApprovalStore, *, approved: bool) -> bytes:
+    author = current_author()
     return request_to_line({
         "type": "decision",
         "requestId": request_id,
         "approved": approved,
         "ts": format_timestamp(time_ns()),
-        "by": json_safe(str(who)),
-        "uid": who.uid,
-        "boot": docket.clock.boot,
-        "at_ns": docket.clock.now_ns,
+        "by": json_safe(str(author)),
+        "uid": author.uid,
+        "boot": store.clock.boot,
+        "at_ns": store.clock.now_ns,
     })  # fmt: skip
 
 
-def _details(matter: ApprovalRequest, docket: ApprovalStore) -> RequestDetails:
-    members, shown = matter.members, matter.members.get("proposal")
-    call: Mapping[str, object] = shown if matter.call and isinstance(shown, dict) else {}
-    status, left = _status(matter, docket)
-    last = matter.answers[-1].members if matter.answers else {}
-    listed = call.get("paths")
-    paths = [part for part in listed if isinstance(part, dict)] if isinstance(listed, list) else []
+def _details(request: ApprovalRequest, store: ApprovalStore) -> RequestDetails:
+    members, proposal = request.members, request.members.get("proposal")
+    call: Mapping[str, object] = proposal if request.call and isinstance(proposal, dict) else {}
+    status, left = _status(request, store)
+    last_answer = request.answers[-1].members if request.answers else {}
+    paths_member = call.get("paths")
+    paths = [part for part in paths_member if isinstance(part, dict)] if isinstance(paths_member, list) else []
     return RequestDetails(
-        matter.id, status, left, _text(call, "grant"), _text(call, "sha256"), _text(call, "tool"),
-        _text(call, "action") or _text(members, "node"), _text(call, "args") or json_text(shown),
+        request.id, status, left, _text(call, "grant"), _text(call, "sha256"), _text(call, "tool"),
+        _text(call, "action") or _text(members, "node"), _text(call, "args") or json_text(proposal),
         tuple(PathArgument(_text(part, "argument"), _text(part, "given"), _text(part, "resolved")) for part in paths),
         _text(call, "cost"), _text(call, "cwd"), _text(call, "root"), _number(members, "uid"), _number(members, "pid"),
-        _text(members, "runId"), _text(members, "ts"), _text(last, "by"), _text(last, "ts"),
+        _text(members, "runId"), _text(members, "ts"), _text(last_answer, "by"), _text(last_answer, "ts"),
     )  # fmt: skip
 
 
-def _status(matter: ApprovalRequest, docket: ApprovalStore) -> tuple[str, float | None]:
-    if matter.call:
-        how = request_status(matter, docket.clock, docket.timeout_seconds)
-        return how.status, how.left_ns / _SECOND if how.is_live else None
-    if matter.answers:  # another program takes the first answer
-        return (APPROVED if matter.answers[0].approved else DENIED), None
-    left = docket.timeout_seconds - _age(_text(matter.members, "ts"))
-    return (WAITING, left) if 0 < left <= docket.timeout_seconds else (EXPIRED, None)
+def _status(request: ApprovalRequest, store: ApprovalStore) -> tuple[str, float | None]:
+    if request.call:
+        current = request_status(request, store.clock, store.timeout_seconds)
+        return current.status, current.left_ns / _SECOND if current.is_live else None
+    if request.answers:  # another program takes the first answer
+        return (APPROVED if request.answers[0].approved else DENIED), None
+    left = store.timeout_seconds - _age(_text(request.members, "ts"))
+    return (WAITING, left) if 0 < left <= store.timeout_seconds else (EXPIRED, None)
 
 
 def _age(stamp: str) -> float:

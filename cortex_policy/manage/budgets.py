@@ -113,13 +113,13 @@ def ledger_of(root: Root) -> Ledger:
     return Ledger((status.st_dev, status.st_ino), find_state_directory())
 
 
-def _in_state(root: Root, work: "Callable[[int], T]") -> "T":
+def _in_state(root: Root, function: "Callable[[int], T]") -> "T":
     """Call a function with the directory of a root's state; raise StateError if the disk fails."""
     ledger = ledger_of(root)
     try:
         directory = open_budget_directory(ledger.root_identity, boot_id(), ledger.state_dir)
         try:
-            return work(directory)
+            return function(directory)
         finally:
             os.close(directory)
     except OSError as error:

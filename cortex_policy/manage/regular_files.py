@@ -9,8 +9,8 @@ _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _LOOK = getattr(os, "O_PATH", _READ) | os.O_CLOEXEC  # opens only the name: a device may act when it is opened
 
 
-def read_regular_file(path: str, most: int) -> bytes:
-    """Return at most `most` bytes of a regular file; raise OSError."""
+def read_regular_file(path: str, max_bytes: int) -> bytes:
+    """Return at most `max_bytes` bytes of a regular file; raise OSError."""
     found = os.open(path, _LOOK)
     try:
         _check(found)
@@ -20,7 +20,7 @@ def read_regular_file(path: str, most: int) -> bytes:
         os.close(found)
     try:
         _check(descriptor)
-        return read_all(descriptor, most)
+        return read_all(descriptor, max_bytes)
     finally:
         os.close(descriptor)
 

@@ -35,9 +35,9 @@ class StampMismatch(Value):
     problem: str
 
 
-def write_stamp(root: Root, patience: LockWait = NO_WAIT) -> tuple[Stamp, bool]:
+def write_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> tuple[Stamp, bool]:
     """Stamp every grant as it is now; return the stamp, and whether it changed."""
-    with hold_writer_lock(root, patience) as lock:
+    with hold_writer_lock(root, lock_wait) as lock:
         history = History(lock, history_limits(root))
         with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
             recover(root, lock, history)
@@ -156,14 +156,14 @@ def wait_for_readers(
     (None: wait without end), and if there is neither a version nor a stamp.
     """
     check_reader_name(name)
-    wanted = _stamp_version(root) if version is None else version
+    expected = _stamp_version(root) if version is None else version
     deadline = None if timeout_seconds is None else monotonic() + timeout_seconds
     while True:
         readers = tuple(sorted(prune_and_list_acknowledgements(root, name), key=lambda each: each.pid))
-        if readers and all(each.version >= wanted for each in readers):
+        if readers and all(each.version >= expected for each in readers):
             return readers
         if deadline is not None and not monotonic() < deadline:
-            raise NotDoneError(_late_readers(name, readers, wanted))
+            raise NotDoneError(_late_readers(name, readers, expected))
         sleep(POLL_SECONDS)
 
 
@@ -175,9 +175,9 @@ def _stamp_version(root: Root) -> int:
     return stamp.version
 
 
-def _late_readers(name: str, readers: tuple[Acknowledgement, ...], wanted: int) -> str:
+def _late_readers(name: str, readers: tuple[Acknowledgement, ...], expected: int) -> str:
     if not readers:
         return f"no process has acknowledged anything as reader `{name}`"
-    late = [each for each in readers if each.version < wanted]
+    late = [each for each in readers if each.version < expected]
     processes = ", ".join(f"process {each.pid} runs version {each.version}" for each in late)
-    return f"reader `{name}` does not run version {wanted} yet: {processes}"
+    return f"reader `{name}` does not run version {expected} yet: {processes}"

@@ -74,19 +74,19 @@ def suggest(
 ) -> Suggestions:
     """Return what would have allowed the calls that were denied since a time, of all grants or of one."""
     policy, settings = load_policy(root), effective_settings(root.path)
-    gathering = DenialGrouper(CallReplayer(policy, settings, lambda *_: None), settings, only)
+    grouper = DenialGrouper(CallReplayer(policy, settings, lambda *_: None), settings, only)
     with gc_paused():
         for at, data in read_events(lines, root.path, tally):
             if at >= since - WARM_UP_SECONDS:
-                gathering.add(at, data, is_asked=at >= since)
-    found, left = _build_suggestions(root, list(gathering.groups.values()), policy)
+                grouper.add(at, data, is_asked=at >= since)
+    found, left = _build_suggestions(root, list(grouper.groups.values()), policy)
     helpless = [
         UndecidedCalls(grant_id, why, "" if is_full else FULL_ARGS_HINT, count)
-        for (grant_id, why, is_full), count in gathering.unfixable.items()
+        for (grant_id, why, is_full), count in grouper.unfixable.items()
     ]  # fmt: skip
     helpless += [UndecidedCalls(grant_id, why, "", count) for (grant_id, why), count in left.items()]
     helpless.sort(key=lambda one: -one.count)
-    return Suggestions(tuple(found), tuple(helpless), gathering.denied, gathering.allowed_now)
+    return Suggestions(tuple(found), tuple(helpless), grouper.denied, grouper.allowed_now)
 
 
 def _build_suggestions(
@@ -117,16 +117,16 @@ def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, poli
         return UNTYPABLE
     rate = group.peak if group.kind in (RATE_TOO_LOW, NO_GRANT) else None
     tool = group.grant_id if group.kind == NO_GRANT else None
-    wanted = set_fields.GrantEdit(rate, tool=tool, allow=tuple(group.actions), add_scopes=scopes)
+    edit = set_fields.GrantEdit(rate, tool=tool, allow=tuple(group.actions), add_scopes=scopes)
     try:
-        new = new_grant_text(wanted) if text is None else _edit_text(text.decode(), group, wanted)
+        new = new_grant_text(edit) if text is None else _edit_text(text.decode(), group, edit)
     except (UsageError, GrantError) as error:
         return error.detail
     change = compare_bytes(group.grant_id, text, new.encode())
     before = set(_known_escalations(text))
     return Suggestion(
         change,
-        _command(root, group, wanted),
+        _command(root, group, edit),
         unified_diff(group.grant_id, text, new.encode()),
         group.within_rate,
         group.calls - group.within_rate,
@@ -147,8 +147,8 @@ def _known_escalations(text: bytes | None) -> "tuple[Escalation, ...]":
     return compare_bytes("", None, text).escalations if text is not None else ()
 
 
-def _edit_text(text: str, group: DeniedGroup, wanted: set_fields.GrantEdit) -> str:
-    new = set_fields.apply_edit(text, wanted).text if wanted != set_fields.GrantEdit() else text
+def _edit_text(text: str, group: DeniedGroup, edit: set_fields.GrantEdit) -> str:
+    new = set_fields.apply_edit(text, edit).text if edit != set_fields.GrantEdit() else text
     for (name, keyword), values in group.argument_changes.items():
         for value in values:
             at = json_pointer("args", name, keyword)
@@ -157,14 +157,14 @@ def _edit_text(text: str, group: DeniedGroup, wanted: set_fields.GrantEdit) -> s
     return new
 
 
-def _command(root: "Root", group: DeniedGroup, wanted: set_fields.GrantEdit) -> str:
+def _command(root: "Root", group: DeniedGroup, edit: set_fields.GrantEdit) -> str:
     where = root_option(root)
     if group.argument_changes:
         return f"cortex-policy edit {group.grant_id}{where}"
     verb, scope = ("new", "scope") if group.kind == NO_GRANT else ("set", "add-scope")
-    words = [("allow", action) for action in wanted.allow]
-    words += [("rate", str(wanted.rate))] if wanted.rate is not None else []
-    words += [(scope, each) for each in wanted.add_scopes]
+    words = [("allow", action) for action in edit.allow]
+    words += [("rate", str(edit.rate))] if edit.rate is not None else []
+    words += [(scope, each) for each in edit.add_scopes]
     # a word that starts with a dash would be read as an option
     options = "".join(f" --{name}{'=' if word[:1] == '-' else ' '}{quoted(word)}" for name, word in words)
     return f"cortex-policy {verb} {group.grant_id}{options}{where}"

@@ -23,12 +23,12 @@ class TooMuchWorkError(Exception):
 class WorkLimit:
     """What may still be looked at, in moves from a position to another."""
 
-    most: int
+    max_moves: int
     left: int
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, max_moves: int) -> None:
         """Begin with all of it."""
-        self.most, self.left = most, most
+        self.most, self.left = max_moves, max_moves
 
     def spend(self, moves: int) -> None:
         """Count moves; raise TooMuchWorkError if there are too many."""

@@ -39,8 +39,8 @@ _SCHEMA_HINT = "see what a grant looks like with `cortex-policy schema`"
 def finding_for_non_grant(document: object) -> Finding | None:
     """Return the one finding for a value that was never meant as a grant, None for one that may have been."""
     if not isinstance(document, dict):
-        said = _TYPE_NAMES.get(type(document), "null" if document is None else "a number")
-        return Finding("shape-other", f"a grant is a JSON object, and this is {said}", _SCHEMA_HINT)
+        type_name = _TYPE_NAMES.get(type(document), "null" if document is None else "a number")
+        return Finding("shape-other", f"a grant is a JSON object, and this is {type_name}", _SCHEMA_HINT)
     link = document.get("$schema")
     if not document or any(similar_key(key) in _DISTINCTIVE_KEYS for key in document):
         return None

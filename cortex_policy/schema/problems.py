@@ -125,6 +125,6 @@ def _replacement(text: str, fix: "Fix | None") -> Replacement | None:
         return None
     shorter = min(len(text), len(new))
     start = next((at for at in range(shorter) if text[at] != new[at]), shorter)
-    kept = next((at for at in range(shorter - start) if text[-1 - at] != new[-1 - at]), shorter - start)
-    end = len(text) - kept
-    return Replacement(*line_and_column(text, start), *line_and_column(text, end), new[start : len(new) - kept])
+    common_end = next((at for at in range(shorter - start) if text[-1 - at] != new[-1 - at]), shorter - start)
+    end = len(text) - common_end
+    return Replacement(*line_and_column(text, start), *line_and_column(text, end), new[start : len(new) - common_end])

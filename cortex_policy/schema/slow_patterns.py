@@ -51,7 +51,7 @@ def find_slow_value(parsed: Pattern, work: WorkLimit) -> str:
         counter = WayCounter(node, work, is_anchored=parsed.is_anchored)
         first = Automaton(node, is_anchored=True)
         for value in _candidate_values(counter):
-            is_reached = all(_search(automaton, value, work) == wanted for automaton, wanted in earlier)
+            is_reached = all(_search(automaton, value, work) == expected for automaton, expected in earlier)
             if is_reached and _never_matches_text(first, value, work, is_anchored=parsed.is_anchored):
                 return value
         earlier.append((first, holds))
@@ -86,7 +86,7 @@ def _candidate_texts(counter: WayCounter) -> "Iterator[str]":
     """Yield texts behind which too many ways were tried: short ones first, then ones that repeat something."""
     letters, texts = sample_letters(counter.automaton), [counter.start()]
     seeds = list(letters)
-    most, patience = 1, _PATIENCE
+    max_open, letters_left = 1, _PATIENCE
     seen: set[frozenset[int]] = set()
     for _ in range(_SEARCH_DEPTH):
         longer: dict[frozenset[int], TriedText] = {}
@@ -103,9 +103,9 @@ def _candidate_texts(counter: WayCounter) -> "Iterator[str]":
         texts = sorted(longer.values(), key=lambda text: text.open, reverse=True)[:_SEARCH_WIDTH]
         is_new = not seen.issuperset(longer)
         seen.update(longer)
-        patience = _PATIENCE if is_new or (texts and texts[0].open > most) else patience - 1
-        most = max(most, texts[0].open if texts else 0)
-        if not texts or not patience:
+        letters_left = _PATIENCE if is_new or (texts and texts[0].open > max_open) else letters_left - 1
+        max_open = max(max_open, texts[0].open if texts else 0)
+        if not texts or not letters_left:
             break
     seeds += [text.text for text in texts[:3]]
     yield from filter(None, (_repeat_until_slow(counter, seed) for seed in seeds))

@@ -90,12 +90,12 @@ def sha256_hex(data: bytes) -> str:
     return str(sha256(data).hexdigest())
 
 
-def read_all(descriptor: int, most: int) -> bytes:
-    """Read a descriptor to its end, or `most` bytes."""
-    parts, left = [], most
-    while left and (part := os.read(descriptor, min(left, 1 << 16))):
+def read_all(descriptor: int, max_bytes: int) -> bytes:
+    """Read a descriptor to its end, or `max_bytes` bytes."""
+    parts, remaining = [], max_bytes
+    while remaining and (part := os.read(descriptor, min(remaining, 1 << 16))):
         parts.append(part)
-        left -= len(part)
+        remaining -= len(part)
     return b"".join(parts)
 
 

@@ -46,68 +46,70 @@ def decide_with_approval(
     """
     text = call_fingerprint_text(grant, origin, request, working_directory(), os.geteuid())
     call = str(sha256(text.encode("ascii")).hexdigest())
-    with ApprovalStore(settings, makes=not peek) as docket:
-        found = _current_request(docket, call)
+    with ApprovalStore(settings, makes=not peek) as store:
+        found = _current_request(store, call)
         if found is None:
-            return refused if peek else _request_approval(docket, grant, origin, request, call, refused)
-        matter, how = found
-        if how.status != APPROVED:
-            return _denied_with_request(refused, matter.id, how)
-        return _spend_approval(docket, grant, request, budgets, matter, how, peek=peek)
+            return refused if peek else _request_approval(store, grant, origin, request, call, refused)
+        approval_request, current = found
+        if current.status != APPROVED:
+            return _denied_with_request(refused, approval_request.id, current)
+        return _spend_approval(store, grant, request, budgets, approval_request, current, peek=peek)
 
 
-def _current_request(docket: ApprovalStore, call: str) -> "tuple[ApprovalRequest, RequestStatus] | None":
+def _current_request(store: ApprovalStore, call: str) -> "tuple[ApprovalRequest, RequestStatus] | None":
     """Return the valid request for a call: a denied one before an approved one, a waiting one last."""
     live: dict[str, tuple[ApprovalRequest, RequestStatus]] = {}
-    for matter in docket.requests:
-        if matter.call == call:
-            how = request_status(matter, docket.clock, docket.timeout_seconds)
-            if how.is_live:
-                live[how.status] = matter, how
+    for approval_request in store.requests:
+        if approval_request.call == call:
+            current = request_status(approval_request, store.clock, store.timeout_seconds)
+            if current.is_live:
+                live[current.status] = approval_request, current
     return live.get(DENIED) or live.get(APPROVED) or live.get(WAITING)
 
 
 def _spend_approval(
-    docket: ApprovalStore,
+    store: ApprovalStore,
     grant: "Grant",
     request: "Request",
     budgets: "Ledger | MemoryBudgets",
-    matter: "ApprovalRequest",
-    how: "RequestStatus",
+    approval_request: "ApprovalRequest",
+    current: "RequestStatus",
     *,
     peek: bool,
 ) -> Decision:
     """Decide an approved call by its rate; if the rate allows it, use up the approval."""
-    asked = (grant.tool, request.action, grant.rate.per_minute, request.cost)
-    decision = decide_rate(grant, request, budgets.peek(*asked))
-    approval = Approval(matter.id, how.status, how.left_ns / _SECOND)
+    budget_call = (grant.tool, request.action, grant.rate.per_minute, request.cost)
+    decision = decide_rate(grant, request, budgets.peek(*budget_call))
+    approval = Approval(approval_request.id, current.status, current.left_ns / _SECOND)
     if peek or not decision:
         return _with_approval(decision, approval)
     # INVARIANT: the line is written before the hit is taken: a process that is killed in between was never allowed,
     # and the approval is gone. The line is removed only if the answer is certain to be a denial
-    docket.append(request_to_line({"type": "spend", "requestId": matter.id, **_time_members(docket)}))
+    store.append(request_to_line({"type": "spend", "requestId": approval_request.id, **_time_members(store)}))
     try:
-        decision = decide_rate(grant, request, budgets.take(*asked))
+        decision = decide_rate(grant, request, budgets.take(*budget_call))
     except CortexPolicyError:
-        docket.undo_append()
+        store.undo_append()
         raise
     if not decision:
-        docket.undo_append()
+        store.undo_append()
         return _with_approval(decision, approval)
-    return _with_approval(decision, Approval(matter.id, USED, 0.0))
+    return _with_approval(decision, Approval(approval_request.id, USED, 0.0))
 
 
 def _request_approval(
-    docket: ApprovalStore, grant: "Grant", origin: "Origin", request: "Request", call: str, refused: Decision
+    store: ApprovalStore, grant: "Grant", origin: "Origin", request: "Request", call: str, refused: Decision
 ) -> Decision:
     """Add a request for a call to the approvals file, unless nobody could answer it."""
-    if not docket.timeout_seconds:
+    if not store.timeout_seconds:
         return _with_approval(refused, None, "the setting `approvals.timeout_seconds` leaves nobody time to")
-    of_grant = [one for one in docket.requests if _requester(one) == (grant.id, json_safe(origin.root))]
-    waiting = sum(request_status(one, docket.clock, docket.timeout_seconds).status == WAITING for one in of_grant)
+    requests_of_grant = [one for one in store.requests if _requester(one) == (grant.id, json_safe(origin.root))]
+    waiting = sum(
+        request_status(one, store.clock, store.timeout_seconds).status == WAITING for one in requests_of_grant
+    )
     if waiting >= MAX_WAITING:
         return _with_approval(refused, None, f"{waiting} calls of this grant already wait for a human")
-    request_id = _new_request_id(docket)
+    request_id = _new_request_id(store)
     line = request_to_line({
         "id": request_id,
         "type": "request",
@@ -115,42 +117,42 @@ def _request_approval(
         "node": json_safe(f"{grant.tool}:{request.action}"),
         "proposal": request_to_dict(grant, origin, request, working_directory()),
         "call": call,
-        "timeout_seconds": docket.timeout_seconds,
+        "timeout_seconds": store.timeout_seconds,
         "uid": os.geteuid(),
         "pid": os.getpid(),
-        **_time_members(docket),
+        **_time_members(store),
     })  # fmt: skip
     if len(line) > MAX_LINE_BYTES:
         return _with_approval(refused, None, "its arguments are too long to be shown to a human")
-    docket.append_and_prune(line, MAX_BYTES // 2)  # so that there is always room for an answer
-    return _denied_with_request(refused, request_id, None, docket.timeout_seconds)
+    store.append_and_prune(line, MAX_BYTES // 2)  # so that there is always room for an answer
+    return _denied_with_request(refused, request_id, None, store.timeout_seconds)
 
 
-def _requester(matter: "ApprovalRequest") -> tuple[object, object]:
-    shown = matter.members.get("proposal")
+def _requester(approval_request: "ApprovalRequest") -> tuple[object, object]:
+    shown = approval_request.members.get("proposal")
     return (shown.get("grant"), shown.get("root")) if isinstance(shown, dict) else (None, None)
 
 
-def _new_request_id(docket: ApprovalStore) -> str:
-    taken = {matter.id for matter in docket.requests}
+def _new_request_id(store: ApprovalStore) -> str:
+    taken = {approval_request.id for approval_request in store.requests}
     while (name := os.urandom(4).hex()) in taken:
         continue
     return name
 
 
-def _time_members(docket: ApprovalStore) -> dict[str, object]:
-    return {"ts": format_timestamp(time_ns()), "boot": docket.clock.boot, "at_ns": docket.clock.now_ns}
+def _time_members(store: ApprovalStore) -> dict[str, object]:
+    return {"ts": format_timestamp(time_ns()), "boot": store.clock.boot, "at_ns": store.clock.now_ns}
 
 
 def _denied_with_request(
-    refused: Decision, request_id: str, how: "RequestStatus | None", seconds: float = 0.0
+    refused: Decision, request_id: str, current: "RequestStatus | None", seconds: float = 0.0
 ) -> Decision:
-    status, left = (how.status, how.left_ns / _SECOND) if how is not None else (WAITING, seconds)
-    said = "waits for a human" if status == WAITING else "was denied by a human"
-    return _with_approval(refused, Approval(request_id, status, left), f"request `{request_id}` {said}")
+    status, left = (current.status, current.left_ns / _SECOND) if current is not None else (WAITING, seconds)
+    what_happened = "waits for a human" if status == WAITING else "was denied by a human"
+    return _with_approval(refused, Approval(request_id, status, left), f"request `{request_id}` {what_happened}")
 
 
 def _with_approval(decision: Decision, approval: Approval | None, detail: str = "") -> Decision:
     """Return a decision that also holds the state of the approval."""
-    said = detail or decision.detail
-    return Decision(decision.reason, said, decision.obligations, decision.budget, decision.paths, approval=approval)
+    text = detail or decision.detail
+    return Decision(decision.reason, text, decision.obligations, decision.budget, decision.paths, approval=approval)

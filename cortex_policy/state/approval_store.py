@@ -100,11 +100,11 @@ class ApprovalStore:
             directory, self._directory = self._directory, -1
             os.close(directory)
 
-    def append_and_prune(self, line: bytes, most: int = MAX_BYTES) -> None:
+    def append_and_prune(self, line: bytes, max_bytes: int = MAX_BYTES) -> None:
         """Append a line, and drop the lines that no longer count; raise StateError if the file is full."""
         lines = lines_to_keep(self.requests, self.clock, self.timeout_seconds)
         is_worth_it = len(self._data) - len(lines) >= _MIN_PRUNED
-        if len(line) + len(lines if is_worth_it else self._data) > most:
+        if len(line) + len(lines if is_worth_it else self._data) > max_bytes:
             raise ApprovalStoreError(self.file, "it is full", "answer what waits: `cortex-policy approvals`")
         if not is_worth_it:
             self.append(line)

@@ -55,11 +55,11 @@ def unsafe_file_error(file: str, descriptor: int) -> AuditLogError:
         kind = "a FIFO" if stat.S_ISFIFO(mode) else "not a regular file"
         return AuditLogError(file, f"it is {kind}", _NO_FILE)
     for kind, sentence in find_trust_problems(descriptor, status, (os.geteuid(), 0)):
-        cures = {OWNER: f"fix it with `chown {os.geteuid()} {name}`", UNKNOWN: NAMESPACE_HINT}
-        return AuditLogError(file, f"it {sentence}", cures.get(kind, f"fix it with `chmod go-w {name}`"))
+        fixes = {OWNER: f"fix it with `chown {os.geteuid()} {name}`", UNKNOWN: NAMESPACE_HINT}
+        return AuditLogError(file, f"it {sentence}", fixes.get(kind, f"fix it with `chmod go-w {name}`"))
     command = copy_command(file, "-p ")
-    cure = f"fix it with `{command}`" if command else f"put a file of its own at `{file}`"
-    return AuditLogError(file, "it has more than one link", cure)
+    fix = f"fix it with `{command}`" if command else f"put a file of its own at `{file}`"
+    return AuditLogError(file, "it has more than one link", fix)
 
 
 def lock_timeout_error(lock: str, file: str) -> AuditLogError:

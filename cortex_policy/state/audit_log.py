@@ -66,7 +66,7 @@ class AuditLog:
         "_lock",
         "_lock_judged",
         "_lock_name",
-        "_most",
+        "_max_bytes",
         "_name",
         "_sha256",
         "_turn",
@@ -138,7 +138,7 @@ class AuditLog:
 
     def _configure(self, settings: "Settings") -> None:
         self._close_files()
-        self.settings, self._most = settings, settings.audit_max_bytes
+        self.settings, self._max_bytes = settings, settings.audit_max_bytes
         self.file = settings.audit_file or ""
         self._name, self._lock_name = os.fsencode(self.file), self.file + LOCK_SUFFIX  # a name in bytes is found faster
         self._open()
@@ -181,7 +181,7 @@ class AuditLog:
             ):
                 return False
             size = status.st_size
-            if self._most and self._rotate_if_full(size, len(text)):
+            if self._max_bytes and self._rotate_if_full(size, len(text)):
                 return False
             end = _pread(log, _TAIL_LENGTH, size - _TAIL_LENGTH if size > _TAIL_LENGTH else 0)
             before = (
@@ -241,7 +241,7 @@ class AuditLog:
 
     def _rotate_if_full(self, size: int, more: int) -> bool:
         """Rotate the log if it would be too large."""
-        if not size or size + more + LENGTH <= self._most:
+        if not size or size + more + LENGTH <= self._max_bytes:
             return False
         from cortex_policy.state.audit_rotation import rotate  # noqa: PLC0415 - once in a while
 

@@ -27,9 +27,9 @@ class Draft:
 
     path: str
 
-    def __init__(self, file: str, text: bytes, most: int) -> None:
-        """Copy the text of a file; at most `most` bytes of it are read. Raise NotDoneError on failure."""
-        self.path, self._most = f"{_make_directory(file)}/{os.path.basename(file)}", most
+    def __init__(self, file: str, text: bytes, max_bytes: int) -> None:
+        """Copy the text of a file; at most `max_bytes` bytes of it are read. Raise NotDoneError on failure."""
+        self.path, self._max_bytes = f"{_make_directory(file)}/{os.path.basename(file)}", max_bytes
         try:
             self._write(text)
         except BaseException:
@@ -70,7 +70,7 @@ class Draft:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
                 raise NotDoneError(f"`{self.path}` is not a regular file, or has more than one link")
-            return read_all(descriptor, self._most)
+            return read_all(descriptor, self._max_bytes)
         finally:
             os.close(descriptor)
 

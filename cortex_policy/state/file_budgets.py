@@ -49,11 +49,11 @@ class FileBudgets(Ledger):
             if cost != 1:
                 return self.take(tool, action, limit, cost).consumed == cost
         try:
-            ask = self._kept[tool][action][0]
+            take_hit = self._kept[tool][action][0]
         except KeyError:
             return self._reopen(self._kept, tool, action, limit)
         try:
-            return ask(limit)
+            return take_hit(limit)
         except StopIteration:  # its file is gone, damaged, or was opened a second ago
             return self._reopen(self._kept, tool, action, limit)
         except ValueError as error:
@@ -64,8 +64,8 @@ class FileBudgets(Ledger):
     def denial(self, tool: str, action: str, limit: int) -> Budget | None:
         """Return what `take` would say to a thread whose `hit` was just denied; None if the file must be read."""
         tool, action, limit, _ = validated_budget_call(tool, action, limit, 1)
-        for kept in (self._local.__dict__.get("kept", {}), self._kept):
-            _, file = kept.get(tool, {}).get(action, (None, None))
+        for files in (self._local.__dict__.get("kept", {}), self._kept):
+            _, file = files.get(tool, {}).get(action, (None, None))
             if file is not None and file.denied_until and is_still_full(file, limit):
                 return budget_of_denial(file, limit)
         return None
@@ -77,12 +77,12 @@ class FileBudgets(Ledger):
 
     def _hit_in_this_thread(self, tool: str, action: str, limit: int) -> bool:
         """Take a hit by a file of this thread alone."""
-        kept: _Kept = self._local.__dict__.setdefault("kept", {})
-        ask, _ = kept.get(tool, {}).get(action, (None, None))
+        files: _Kept = self._local.__dict__.setdefault("kept", {})
+        take_hit, _ = files.get(tool, {}).get(action, (None, None))
         try:
-            return self._reopen(kept, tool, action, limit) if ask is None else ask(limit)
+            return self._reopen(files, tool, action, limit) if take_hit is None else take_hit(limit)
         except StopIteration:
-            return self._reopen(kept, tool, action, limit)
+            return self._reopen(files, tool, action, limit)
         except ValueError as error:
             if not _is_in_use(error):
                 raise
@@ -90,16 +90,16 @@ class FileBudgets(Ledger):
             self.take(tool, action, limit).consumed == 1
         )  # a signal came in the middle of a hit, and asks for another
 
-    def _reopen(self, kept: _Kept, tool: str, action: str, limit: int) -> bool:
+    def _reopen(self, files: _Kept, tool: str, action: str, limit: int) -> bool:
         """Answer as any process does, then keep the file open for the next hit."""
         tool, action, limit, _ = validated_budget_call(tool, action, limit, 1)
-        kept.get(tool, {}).pop(action, None)
+        files.get(tool, {}).pop(action, None)
         consumed = self.take(tool, action, limit).consumed
-        while sum(map(len, list(kept.values()))) >= MAX_OPEN:
-            _close_oldest(kept)
+        while sum(map(len, list(files.values()))) >= MAX_OPEN:
+            _close_oldest(files)
         file = self._map_file(tool, action)
         if file is not None:
-            kept[tool] = kept.pop(tool, {}) | {action: (start_hits(file), file)}  # the last of all
+            files[tool] = files.pop(tool, {}) | {action: (start_hits(file), file)}  # the last of all
         return consumed == 1
 
     def _map_file(self, tool: str, action: str) -> MappedFile | None:
@@ -122,14 +122,14 @@ def _is_in_use(error: ValueError) -> bool:
     return error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 
-def _close_oldest(kept: _Kept) -> None:
+def _close_oldest(files: _Kept) -> None:
     """Close the file that was opened before all others; another thread may do so too."""
-    for tool in list(kept)[:1]:
-        actions = kept.get(tool, {})
+    for tool in list(files)[:1]:
+        actions = files.get(tool, {})
         for action in list(actions)[:1]:
             actions.pop(action, None)
         if not actions:
-            kept.pop(tool, None)
+            files.pop(tool, None)
 
 
 def _forget_after_fork() -> None:

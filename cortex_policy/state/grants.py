@@ -193,8 +193,8 @@ class PolicyDirectory:
         except OSError as error:
             raise self.trust.unsafe_error(path, "file" if flags == OPEN_FILE else "directory", error) from None
 
-    def read(self, name: str, most: int) -> bytes:
-        """Read at most `most` bytes of a file."""
+    def read(self, name: str, max_bytes: int) -> bytes:
+        """Read at most `max_bytes` bytes of a file."""
         path = f"{self.path}/{name}"
         descriptor = self._open(path, name, OPEN_FILE)
         try:
@@ -202,7 +202,7 @@ class PolicyDirectory:
             self.trust.inspect(path, descriptor, status)
             if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and status.st_uid != 0):
                 raise self.trust.unsafe_error(path, "file")
-            return read_all(descriptor, most)
+            return read_all(descriptor, max_bytes)
         except OSError as error:
             raise self.trust.unsafe_error(path, "file", error) from None
         finally:

@@ -159,8 +159,8 @@ def missing_directory_error(path: str) -> GrantError:
 
 def unknown_grant_error(root: Root, grant_id: str, known: list[str]) -> GrantError:
     """Return the error for a grant that does not exist, with the ids of those that do."""
-    meant = did_you_mean(closest_word(grant_id, known, len(known)))
-    hint = f"{meant} " if meant else ""
+    suggestion = did_you_mean(closest_word(grant_id, known, len(known)))
+    hint = f"{suggestion} " if suggestion else ""
     shown = ", ".join(known[:MAX_SHOWN_IDS]) + (" ..." if len(known) > MAX_SHOWN_IDS else "")
     hint += f"known grants: {shown}" if known else "there are no grants here yet"
     new = f"cortex-policy new {grant_id}{root_option(root)}"

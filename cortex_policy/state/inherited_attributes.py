@@ -70,16 +70,16 @@ def read_attributes(descriptor: int) -> dict[str, bytes]:
     }
 
 
-def set_attributes(descriptor: int, wanted: "Mapping[str, bytes]") -> None:
+def set_attributes(descriptor: int, attributes: "Mapping[str, bytes]") -> None:
     """Give an open new file these attributes, and drop an access control list that it inherited from its directory.
 
     Raises OSError, which names the attribute, if one cannot be kept. A label is kept if that is permitted.
     """
-    given = read_attributes(descriptor)
-    if ACCESS_LIST in given and ACCESS_LIST not in wanted:
+    present = read_attributes(descriptor)
+    if ACCESS_LIST in present and ACCESS_LIST not in attributes:
         os.removexattr(descriptor, ACCESS_LIST)
-    for name, value in wanted.items():
-        if given.get(name) == value:
+    for name, value in attributes.items():
+        if present.get(name) == value:
             continue
         try:
             os.setxattr(descriptor, name, value)

@@ -36,10 +36,10 @@ def proc_link_problem(link: str, device: int) -> str:
 
 
 def _is_proc(device: int) -> bool:
-    wanted = b"%d:%d" % (os.major(device), os.minor(device))
+    device_number = b"%d:%d" % (os.major(device), os.minor(device))
     with open("/proc/self/mountinfo", "rb") as mounts:
         for line in mounts:  # proc(5): ID, parent, major:minor, root, mount point, ... - type, source, options
             mount, _, kind = line.partition(b" - ")
-            if mount.split(b" ", 3)[2] == wanted:
+            if mount.split(b" ", 3)[2] == device_number:
                 return kind.startswith(b"proc ")
     return False

@@ -42,11 +42,11 @@ class ProtectedPaths(Value):
 def protected_paths(origin: "Origin", settings: "Settings") -> ProtectedPaths:
     """Return what no path of a call may lead to: it governs the grant, or remembers its calls."""
     identities = {origin.policy_identity, origin.tools_identity}
-    kept = [file for file in (settings.audit_file, settings.approvals_file) if file is not None]
+    files = [file for file in (settings.audit_file, settings.approvals_file) if file is not None]
     try:
-        names = [state_directory(settings.state_dir), *settings_directories(), *kept]
+        names = [state_directory(settings.state_dir), *settings_directories(), *files]
     except StateError:  # the ledger says so, once every other rule lets the call pass
-        names = [*settings_directories(), *kept]
+        names = [*settings_directories(), *files]
     for name in names:
         identity = _identity_of(name)
         if identity is not None:  # else it is not there (yet): its name guards it
@@ -72,14 +72,14 @@ class UnresolvablePathError(Exception):
 
 
 def resolve_paths(
-    grant: "Grant", origin: "Origin", args: "Mapping[str, object]", guarded: ProtectedPaths, start: str | None = None
+    grant: "Grant", origin: "Origin", args: "Mapping[str, object]", protected: ProtectedPaths, start: str | None = None
 ) -> tuple[ResolvedPath, ...]:
     """Resolve every path argument of a call from the caller's working directory, or from `start`.
 
     Raises StateError if this process has no descriptor or memory left.
     """
     found = {(argument, given): 1 for argument, given, _ in path_arguments(grant, args) if given is not None}
-    return tuple(_resolve_path(argument, given, origin, guarded, grant.fs_scope, start) for argument, given in found)
+    return tuple(_resolve_path(argument, given, origin, protected, grant.fs_scope, start) for argument, given in found)
 
 
 def working_directory() -> str | None:
@@ -92,7 +92,7 @@ def working_directory() -> str | None:
 
 
 def _resolve_path(
-    argument: str, given: str, origin: "Origin", guarded: ProtectedPaths, scopes: tuple[str, ...], start: str | None
+    argument: str, given: str, origin: "Origin", protected: ProtectedPaths, scopes: tuple[str, ...], start: str | None
 ) -> ResolvedPath:
     text, nul, _ = given.partition("\0")  # what C reads of it
     here = None if text.startswith("/") else working_directory() if start is None else start
@@ -106,18 +106,20 @@ def _resolve_path(
         return ResolvedPath(argument, given, error="is no path of this system")
     collapsed = collapse(absolute)
     inside = _inside_root(collapsed, origin)
-    guard = _protection_by_name(collapsed, guarded, origin)
+    guard = _protection_by_name(collapsed, protected, origin)
     try:
-        way = _PathWalk(absolute, guarded, origin.root_identity[0])
+        way = _PathWalk(absolute, protected, origin.root_identity[0])
         # a program that collapses a path before it opens it follows other links than the kernel
-        other = way if collapsed == absolute else _PathWalk(collapsed, guarded, origin.root_identity[0])
+        other = way if collapsed == absolute else _PathWalk(collapsed, protected, origin.root_identity[0])
     except UnresolvablePathError as error:
         why = f"cannot be resolved: {error}"
         return ResolvedPath(argument, given, inside, error=why, protected_reason=guard or why)
     resolved, followed = way.path, other.path
     if way.is_met or other.is_met:
         guard = f"leads to `{resolved if way.is_met else followed}`, which governs grants"
-    guard = guard or _protection_by_name(resolved, guarded, origin) or _protection_by_name(followed, guarded, origin)
+    guard = (
+        guard or _protection_by_name(resolved, protected, origin) or _protection_by_name(followed, protected, origin)
+    )
     if why := way.fault or other.fault:
         return ResolvedPath(argument, given, inside, error=f"cannot be resolved: {why}", protected_reason=guard)
     landed, fault = path_below(resolved, origin.root), "holds a NUL" if nul else ""
@@ -138,9 +140,9 @@ class _PathWalk:
     Unfollowed where it cannot be followed.
     """
 
-    def __init__(self, path: str, guarded: ProtectedPaths, device: int) -> None:
+    def __init__(self, path: str, protected: ProtectedPaths, device: int) -> None:
         self.fault = ""
-        self._identities, self._device = guarded.identities, device
+        self._identities, self._device = protected.identities, device
         self._links = self._components = 0
         self._left = _parts(path)
         self._trail: list[tuple[str, Identity, bool]] = []
@@ -155,7 +157,7 @@ class _PathWalk:
         finally:
             os.close(self._here)
         self.path = "/".join([name for name, _, _ in self._trail] + self._below) or "/"
-        is_holder = not self._below and self._trail[-1][1] == guarded.holder
+        is_holder = not self._below and self._trail[-1][1] == protected.holder
         self.is_met = is_holder or self._trail[-1][2] or (self._is_file and self._is_met_file)
 
     def _step(self, part: str) -> None:
@@ -284,13 +286,13 @@ def rotated_prefixes(log: str) -> tuple[str, ...]:
     return (f"{name}.", f"{name}-", *(f"{stem}{mark}{digit}" for mark in ".-" for digit in "0123456789"))
 
 
-def _protection_by_name(path: str, guarded: ProtectedPaths, origin: "Origin") -> str:
+def _protection_by_name(path: str, protected: ProtectedPaths, origin: "Origin") -> str:
     """Say what a path would govern; compared without case, as some file systems do."""
     folded, holder = path.casefold(), holder_path(origin.root)
-    for name in (policy_path(origin.root), *guarded.paths):
+    for name in (policy_path(origin.root), *protected.paths):
         if folded == name.casefold() or folded.startswith(name.casefold() + "/"):
             return f"lies in `{name}`, which governs grants"
-    for name in guarded.logs:
+    for name in protected.logs:
         if folded.startswith(rotated_prefixes(name)):
             return f"lies beside `{name}`, which remembers calls"
     return f"is `{holder}`, which holds what governs grants" if folded == holder.casefold() else ""

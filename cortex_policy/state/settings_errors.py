@@ -21,23 +21,23 @@ MAX_SHOWN = 60  # characters of a value
 _LINKS = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR)
 
 
-def invalid_settings_error(where: str, why: str, hint: str = "") -> GrantError:
+def invalid_settings_error(source: str, why: str, hint: str = "") -> GrantError:
     """Return the error (settings_invalid) for a file or a variable."""
-    return GrantError(SETTINGS_INVALID, f"`{where}`: {why}", hint)
+    return GrantError(SETTINGS_INVALID, f"`{source}`: {why}", hint)
 
 
 def unsafe_settings_error(path: str, status: os.stat_result, found: "list[tuple[str, str]]") -> GrantError:
     """Return the error for a file or directory that another user could have written."""
     for kind, sentence in found:
         owner = 0 if path.startswith("/etc/") else os.geteuid()
-        cures = {OWNER: f"fix it with `chown {owner} {quote(path)}`", UNKNOWN: NAMESPACE_HINT}
+        fixes = {OWNER: f"fix it with `chown {owner} {quote(path)}`", UNKNOWN: NAMESPACE_HINT}
         return invalid_settings_error(
-            path, f"it {sentence}", cures.get(kind, f"fix it with `chmod go-w {quote(path)}`")
+            path, f"it {sentence}", fixes.get(kind, f"fix it with `chmod go-w {quote(path)}`")
         )
     if stat.S_ISREG(status.st_mode):
         command = copy_command(path)
-        cure = f"fix it with `{command}`" if command else f"put a file of its own at `{path}`"
-        return invalid_settings_error(path, "it has more than one link", cure)
+        fix = f"fix it with `{command}`" if command else f"put a file of its own at `{path}`"
+        return invalid_settings_error(path, "it has more than one link", fix)
     return invalid_settings_error(
         path, "it is not a regular file", f"put a real file at `{path}`, or remove what is there"
     )

@@ -69,7 +69,7 @@ class WriterLock:
 
 
 @contextmanager
-def hold_writer_lock(root: Root, patience: LockWait = NO_WAIT) -> "Iterator[WriterLock]":
+def hold_writer_lock(root: Root, lock_wait: LockWait = NO_WAIT) -> "Iterator[WriterLock]":
     """Hold the writers' lock of a root; first remove the files that killed writers left.
 
     Raise NotDoneError if another holds it, or the disk refuses a write; GrantError (22) if a link is on the path.
@@ -78,7 +78,7 @@ def hold_writer_lock(root: Root, patience: LockWait = NO_WAIT) -> "Iterator[Writ
     try:
         with policy:
             check_not_replaced(policy)
-            descriptor = _acquire(policy, patience)
+            descriptor = _acquire(policy, lock_wait)
             try:
                 _write_holder(descriptor)
                 lock = WriterLock(policy, descriptor)
@@ -118,13 +118,13 @@ def _open_lock_file(policy: PolicyDirectory) -> int:
     return descriptor
 
 
-def _acquire(policy: PolicyDirectory, patience: LockWait) -> int:
+def _acquire(policy: PolicyDirectory, lock_wait: LockWait) -> int:
     """Lock the file at the name; try again if it was removed during the wait, since then it is no lock any more."""
-    deadline = monotonic() + patience.seconds
+    deadline = monotonic() + lock_wait.seconds
     while True:
         descriptor = _open_lock_file(policy)
         try:
-            acquire_lock(descriptor, _describe_holder, patience, deadline)
+            acquire_lock(descriptor, _describe_holder, lock_wait, deadline)
             if _is_current(descriptor, policy):
                 _give_to_owner(descriptor, policy)
                 return descriptor
@@ -135,17 +135,17 @@ def _acquire(policy: PolicyDirectory, patience: LockWait) -> int:
 
 
 def acquire_lock(
-    descriptor: int, holder: "Callable[[int], str]", patience: LockWait = NO_WAIT, deadline: float | None = None
+    descriptor: int, holder: "Callable[[int], str]", lock_wait: LockWait = NO_WAIT, deadline: float | None = None
 ) -> None:
     """Lock an open file or directory; raise NotDoneError, naming its holder, if that takes too long."""
     from filelock import lock_descriptor  # noqa: PLC0415 - 50 ms, and only a writer needs it
 
-    is_reported, deadline = False, monotonic() + patience.seconds if deadline is None else deadline
+    is_reported, deadline = False, monotonic() + lock_wait.seconds if deadline is None else deadline
     while not lock_descriptor(descriptor, blocking=False):
         if not deadline > monotonic():  # also for a NaN
             raise NotDoneError(holder(descriptor), "wait with `--wait 60`")
         if not is_reported:
-            patience.on_wait(f"{holder(descriptor)}; waiting at most {patience.seconds:g} seconds")
+            lock_wait.on_wait(f"{holder(descriptor)}; waiting at most {lock_wait.seconds:g} seconds")
             is_reported = True
         sleep(POLL_SECONDS)
 

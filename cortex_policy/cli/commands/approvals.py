@@ -40,8 +40,8 @@ def approvals(
     from cortex_policy.manage.approvals import get_request, list_requests  # noqa: PLC0415
 
     if request_id is not None:
-        plea = get_request(request_id, root)
-        typer.echo(escaped_json(request_to_json(plea)) if json else request_text(plea), nl=json)
+        details = get_request(request_id, root)
+        typer.echo(escaped_json(request_to_json(details)) if json else request_text(details), nl=json)
     elif not watch:
         found = list_requests(root)
         if json:

@@ -35,9 +35,9 @@ def approve(
     from cortex_policy.manage.approvals import get_request  # noqa: PLC0415
 
     raise_if_ambiguous(root)
-    plea = get_request(request_id, root)
+    details = get_request(request_id, root)
     if not yes:
-        typer.echo(request_text(plea), nl=False, err=True)
+        typer.echo(request_text(details), nl=False, err=True)
     ask_yes_no(f"approve {request_id}?", yes=yes)
     _answer(request_id, root, approved=True, json=json)
 
@@ -58,11 +58,11 @@ def _answer(request_id: str, root: str | None, *, approved: bool, json: bool) ->
     from cortex_policy.manage.approvals import answer_request  # noqa: PLC0415
 
     raise_if_ambiguous(root)
-    done = answer_request(request_id, root, approved=approved)
-    plea = done.request
+    result = answer_request(request_id, root, approved=approved)
+    details = result.request
     if json:
-        print_json({"changed": done.is_changed, "request": request_to_json(plea)})
+        print_json({"changed": result.is_changed, "request": request_to_json(details)})
         return
-    call = f"{plea.grant} {plea.action}" if plea.grant else plea.action
-    sentence = f"{plea.status} {plea.id}: {call}"
-    typer.echo(printable(sentence if done.is_changed else f"nothing to do: {sentence}"))
+    call = f"{details.grant} {details.action}" if details.grant else details.action
+    sentence = f"{details.status} {details.id}: {call}"
+    typer.echo(printable(sentence if result.is_changed else f"nothing to do: {sentence}"))

@@ -92,8 +92,8 @@ def show(
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
     tally = ReadCounts()
-    wanted = query.CallFilter(_start_time(since), _root_path(root), grant, query.valid_reason_word(reason), denied)
-    for event, line in _read_calls(logs, wanted, tally):
+    call_filter = query.CallFilter(_start_time(since), _root_path(root), grant, query.valid_reason_word(reason), denied)
+    for event, line in _read_calls(logs, call_filter, tally):
         if not write_line(audit_output.event_line(line) if json else audit_output.call_line(event)):
             return
     audit_output.print_skipped(tally)
@@ -144,7 +144,9 @@ def _root_path(root: str | None) -> str | None:
     return find_root(root).path if root is not None else None
 
 
-def _read_calls(logs: list[str] | None, wanted: "CallFilter", tally: "ReadCounts") -> "Iterator[tuple[Event, bytes]]":
+def _read_calls(
+    logs: list[str] | None, call_filter: "CallFilter", tally: "ReadCounts"
+) -> "Iterator[tuple[Event, bytes]]":
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
     from cortex_policy.manage.audit import query  # noqa: PLC0415
@@ -152,4 +154,4 @@ def _read_calls(logs: list[str] | None, wanted: "CallFilter", tally: "ReadCounts
 
     with open_logs(audit_output.named_or_configured_logs(logs)) as files:
         lines = query.read_open_logs(files, tally, lambda some: track_progress(some, what="lines"))
-        yield from query.filter_calls(lines, wanted, tally)
+        yield from query.filter_calls(lines, call_filter, tally)

@@ -34,9 +34,9 @@ def tail(
     from cortex_policy.manage.audit.tail import tail_log  # noqa: PLC0415
     from cortex_policy.state.grants import find_root  # noqa: PLC0415
 
-    wanted = CallFilter(root=find_root(root).path if root is not None else None)
+    call_filter = CallFilter(root=find_root(root).path if root is not None else None)
     lines = tail_log(log or configured_log(None), number, _wait_for_close if follow else None)
-    for event, line in filter_calls(lines, wanted, ReadCounts()):
+    for event, line in filter_calls(lines, call_filter, ReadCounts()):
         if not write_line(audit.event_line(line) if json else audit.call_line(event)):
             return
 

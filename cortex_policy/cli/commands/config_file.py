@@ -41,8 +41,8 @@ def _settings_file(
 
 def takes_settings_file(command: "Callable[..., None]") -> "Callable[..., None]":
     """Replace a command's first parameter by the options that name a settings file."""
-    naming, (_, *own) = signature(_settings_file).parameters, signature(command).parameters.values()
-    taken = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*naming.values(), *own)]
+    naming, (_, *own_parameters) = signature(_settings_file).parameters, signature(command).parameters.values()
+    taken = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*naming.values(), *own_parameters)]
 
     @wraps(command)
     def run(**given: Any) -> None:
@@ -77,8 +77,8 @@ def set_setting(
     is_changed = set_value(
         target, name, value, widening_prompt(allowed=allow_widening, json=False), lock_wait(wait_seconds)
     )
-    said = f"set `{name}` to `{value}` in `{target.file}`"
-    typer.echo(printable(said if is_changed else f"nothing to do: {said}"))
+    sentence = f"set `{name}` to `{value}` in `{target.file}`"
+    typer.echo(printable(sentence if is_changed else f"nothing to do: {sentence}"))
     _print_if_overridden(target, name)
 
 
@@ -101,8 +101,8 @@ def unset(
     from cortex_policy.manage.settings.write import unset_value  # noqa: PLC0415
 
     is_changed = unset_value(target, name, widening_prompt(allowed=allow_widening, json=False), lock_wait(wait_seconds))
-    said = f"`{name}` is not set in `{target.file}`"
-    typer.echo(printable(said if is_changed else f"nothing to do: {said}"))
+    sentence = f"`{name}` is not set in `{target.file}`"
+    typer.echo(printable(sentence if is_changed else f"nothing to do: {sentence}"))
 
 
 @takes_settings_file

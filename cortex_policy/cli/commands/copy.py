@@ -30,5 +30,5 @@ def copy(
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
     consent = confirm.widening_prompt(allowed=allow_widening, json=json)
-    done = operations.copy_grant(find_inner_root(root), grant_id, new_id, consent, lock_wait(wait_seconds))
-    confirm.print_result(done, f"copied `{grant_id}` to `{new_id}`", json=json)
+    result = operations.copy_grant(find_inner_root(root), grant_id, new_id, consent, lock_wait(wait_seconds))
+    confirm.print_result(result, f"copied `{grant_id}` to `{new_id}`", json=json)

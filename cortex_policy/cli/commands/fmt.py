@@ -39,22 +39,22 @@ def fmt(
 
     found, names, is_dry = find_inner_root(root), tuple(grant_ids or ()), check or diff
     _print_warnings(found, names)
-    seen = []
-    for laid in (
+    results = []
+    for result in (
         operations.preview_format(found, names)
         if is_dry
         else operations.format_grants(found, names, lock_wait(wait_seconds))
     ):
-        seen.append(laid)
+        results.append(result)
         if not json:
-            _print_result(laid, with_diff=diff)
+            _print_result(result, with_diff=diff)
     if json:
-        print_json({"grants": [_result_to_json(laid) for laid in seen]})
-    elif not any(laid.differs or laid.error for laid in seen):
-        typer.echo("nothing to do: the layout is canonical" if seen else "nothing to do: there are no grants")
-    if code := max((laid.error.exit_code for laid in seen if laid.error), default=0):
+        print_json({"grants": [_result_to_json(result) for result in results]})
+    elif not any(result.differs or result.error for result in results):
+        typer.echo("nothing to do: the layout is canonical" if results else "nothing to do: there are no grants")
+    if code := max((result.error.exit_code for result in results if result.error), default=0):
         raise typer.Exit(code)
-    if is_dry and any(laid.differs for laid in seen):
+    if is_dry and any(result.differs for result in results):
         if not json:
             typer.echo(printable(f"hint: format with `cortex-policy fmt{root_option(found)}`"), err=True)
         raise typer.Exit(1)
@@ -67,27 +67,27 @@ def _print_warnings(root: "Root", grant_ids: tuple[str, ...]) -> None:
         typer.echo(printable(f"warning: {warning}"), err=True)
 
 
-def _print_result(laid: "FormatResult", *, with_diff: bool) -> None:
+def _print_result(result: "FormatResult", *, with_diff: bool) -> None:
     from cortex_policy.cli.confirm import print_grant_text, version_text  # noqa: PLC0415 - as above
 
-    if laid.error is not None:
-        typer.echo(printable(f"{laid.id}: {laid.error}"), err=True)
-        if laid.error.hint:
-            typer.echo(printable(f"hint: {laid.error.hint}"), err=True)
-    elif laid.result is not None and laid.result.is_written:
-        typer.echo(f"formatted `{laid.id}`, {version_text(laid.result.version)}")
-    elif laid.result is not None and laid.differs:
-        typer.echo(f"`{laid.id}` would be formatted", err=with_diff)
-        print_grant_text(laid.result.diff if with_diff else "")
+    if result.error is not None:
+        typer.echo(printable(f"{result.id}: {result.error}"), err=True)
+        if result.error.hint:
+            typer.echo(printable(f"hint: {result.error.hint}"), err=True)
+    elif result.write is not None and result.write.is_written:
+        typer.echo(f"formatted `{result.id}`, {version_text(result.write.version)}")
+    elif result.write is not None and result.differs:
+        typer.echo(f"`{result.id}` would be formatted", err=with_diff)
+        print_grant_text(result.write.diff if with_diff else "")
 
 
-def _result_to_json(laid: "FormatResult") -> dict[str, object]:
-    written = laid.result
+def _result_to_json(result: "FormatResult") -> dict[str, object]:
+    written = result.write
     return {
-        "id": laid.id,
-        "differs": laid.differs,
+        "id": result.id,
+        "differs": result.differs,
         "changed": written is not None and written.is_written,
         "version": written.version if written is not None else None,
         "diff": written.diff if written is not None else None,
-        "problem": laid.error.detail if laid.error is not None else None,
+        "problem": result.error.detail if result.error is not None else None,
     }

@@ -38,26 +38,26 @@ def init(
     """
     from cortex_policy.manage.init.root import init_root  # noqa: PLC0415 - no other command needs it
 
-    founded = init_root(root, lock_wait(wait_seconds), with_hooks=pre_commit)
+    result = init_root(root, lock_wait(wait_seconds), with_hooks=pre_commit)
     if json:
-        print_json(_result_to_json(founded))
+        print_json(_result_to_json(result))
         return
-    for line in [*_result_lines(founded), *_hook_lines(founded)]:
+    for line in [*_result_lines(result), *_hook_lines(result)]:
         typer.echo(printable(line))
 
 
-def _result_to_json(founded: "InitResult") -> dict[str, object]:
-    hooks = founded.hooks
+def _result_to_json(result: "InitResult") -> dict[str, object]:
+    hooks = result.hooks
     return {
-        "changed": bool(founded.created),
-        "root": founded.root.path,
-        "made": list(founded.created),
+        "changed": bool(result.created),
+        "root": result.root.path,
+        "made": list(result.created),
         "hooks": {"file": hooks.file, "status": hooks.status, "block": hooks.block} if hooks is not None else None,
     }
 
 
-def _hook_lines(founded: "InitResult") -> list[str]:
-    hooks = founded.hooks
+def _hook_lines(result: "InitResult") -> list[str]:
+    hooks = result.hooks
     if hooks is None:
         return []
     next_lines = ["then enable the hooks:", "  pre-commit install"]
@@ -68,18 +68,18 @@ def _hook_lines(founded: "InitResult") -> list[str]:
     return [f"kept {hooks.file} as it is; put this under its `repos:`", "", *hooks.block.splitlines(), "", *next_lines]
 
 
-def _result_lines(founded: "InitResult") -> list[str]:
-    if not founded.created:
-        return [f"nothing to do: `{founded.root.path}` is a root already"]
+def _result_lines(result: "InitResult") -> list[str]:
+    if not result.created:
+        return [f"nothing to do: `{result.root.path}` is a root already"]
     from shlex import quote  # noqa: PLC0415 - only here
 
-    where = f" --root {quote(founded.root.path)}" if founded.root.named else ""
-    made = [f"made {path}" for path in founded.created]
-    if f"{founded.root.tools}/example.json" not in founded.created:
+    where = f" --root {quote(result.root.path)}" if result.root.named else ""
+    made = [f"made {path}" for path in result.created]
+    if f"{result.root.tools}/example.json" not in result.created:
         return [*made, f"list the grants with `cortex-policy list{where}`"]
     return [
         *made,
         "next, try the example, and make a grant of your own:",
-        f"  cortex-policy check example read --path {'' if not where else quote(f'{founded.root.path}/')}docs/x{where}",
+        f"  cortex-policy check example read --path {'' if not where else quote(f'{result.root.path}/')}docs/x{where}",
         f"  cortex-policy new git --allow tree --rate 30 --scope docs{where}",
     ]

@@ -54,18 +54,18 @@ def new(  # noqa: PLR0913 - one parameter for each option
 
     operations.check_new_id(new_id)
     declared = tuple(map(parse_declaration, arg or ()))
-    wanted = GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()), declare=declared)
-    new_grant_text(wanted)  # what was said must fit before more is asked for
+    edit = GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()), declare=declared)
+    new_grant_text(edit)  # what was said must fit before more is asked for
     found = find_inner_root(root)
     if rate is None or not allow:
         if not is_attended() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
         operations.check_absent(found, new_id)
-        wanted = new_prompts.ask_missing(new_id, wanted)
-    text = new_grant_text(wanted, new_id)
+        edit = new_prompts.ask_missing(new_id, edit)
+    text = new_grant_text(edit, new_id)
     if dry_run:
         confirm.print_preview(found, operations.preview_new(found, new_id, text), json=json)
         return
     consent = confirm.widening_prompt(allowed=allow_widening, json=json)
-    done = operations.create_grant(found, new_id, text, consent, lock_wait(wait_seconds))
-    confirm.print_result(done, f"made `{new_id}`", json=json)
+    result = operations.create_grant(found, new_id, text, consent, lock_wait(wait_seconds))
+    confirm.print_result(result, f"made `{new_id}`", json=json)

@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 DEFAULT_RATE = "30"
 
 
-def ask_missing(grant_id: str, said: GrantEdit) -> GrantEdit:
+def ask_missing(grant_id: str, edit: GrantEdit) -> GrantEdit:
     """Ask for each missing field; raise NotDoneError at the end of input."""
     tool = (
-        said.tool
-        if said.tool is not None
+        edit.tool
+        if edit.tool is not None
         else _ask_until_valid("tool", grant_id, lambda word: GrantEdit(tool=word)).tool
     )
-    allow = said.allow or _ask_until_valid("actions it may do, such as read write", "", _parse_actions).allow
+    allow = edit.allow or _ask_until_valid("actions it may do, such as read write", "", _parse_actions).allow
     scopes = (
-        said.add_scopes
+        edit.add_scopes
         or _ask_until_valid("below which paths, from the root (none: any path)", "", _parse_scopes).add_scopes
     )
     rate = (
-        said.rate
-        if said.rate is not None
+        edit.rate
+        if edit.rate is not None
         else _ask_until_valid("calls a minute, of each action", DEFAULT_RATE, _parse_rate).rate
     )
-    data_class = said.data_class
+    data_class = edit.data_class
     if data_class is None:
         data_class = _ask_until_valid("data: public, internal or sensitive", "internal", _parse_data_class).data_class
-    return GrantEdit(rate, data_class, tool, allow, add_scopes=scopes, declare=said.declare)
+    return GrantEdit(rate, data_class, tool, allow, add_scopes=scopes, declare=edit.declare)
 
 
 def _ask_until_valid(question: str, default: str, read: "Callable[[str], GrantEdit]") -> GrantEdit:

@@ -80,11 +80,11 @@ def reset(
     """
     found = find_root(root)
     ask_yes_no(f"forget the hits of {grant_id} {join_words(budgets.read_actions(found, grant_id, action))}?", yes=yes)
-    done = budgets.reset_budgets(found, grant_id, action)
+    actions = budgets.reset_budgets(found, grant_id, action)
     if json:
-        print_json({"reset": list(done)})
+        print_json({"reset": list(actions)})
     else:
-        typer.echo(printable(f"reset: {join_words(done)}" if done else "nothing to do: no hits were counted"))
+        typer.echo(printable(f"reset: {join_words(actions)}" if actions else "nothing to do: no hits were counted"))
 
 
 @rate_app.command(cls=Command)

@@ -43,10 +43,10 @@ def watch(
         live.print_changes_until_closed(lambda: _rows(found, grant_id, _line if not json else _json_line))
 
 
-def _rows(root: Root, grant_id: str | None, worded: "Callable[[BudgetStatus], str]") -> "Iterator[live.Row]":
+def _rows(root: Root, grant_id: str | None, text_of: "Callable[[BudgetStatus], str]") -> "Iterator[live.Row]":
     for one in list_budgets(root, grant_id):
         # the state that shows a change leaves out the wait, which changes all the time
-        yield (one.id, one.action), _line(one), worded(one)
+        yield (one.id, one.action), _line(one), text_of(one)
 
 
 def _line(one: BudgetStatus) -> str:
@@ -73,8 +73,10 @@ def _table(rows: tuple[BudgetStatus, ...], height: int) -> "Table":
         budget = one.budget
         used = f"{budget.used}/{budget.limit}" if budget is not None else "-"
         wait = budget.retry_after_seconds if budget is not None else None
-        said = one.problem or (f"{wait:.1f}s" if wait else "now")
-        table.add_row(*map(Text, map(printable, (one.id, one.action or "-", used))), _bar(one), Text(printable(said)))
+        next_free = one.problem or (f"{wait:.1f}s" if wait else "now")
+        table.add_row(
+            *map(Text, map(printable, (one.id, one.action or "-", used))), _bar(one), Text(printable(next_free))
+        )
     return table
 
 

@@ -28,5 +28,5 @@ def remove(
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
     consent = confirm.yes_no_prompt(f"remove `{grant_id}`?", yes=yes, json=json)
-    done = operations.remove_grant(find_inner_root(root), grant_id, consent, lock_wait(wait_seconds))
-    confirm.print_result(done, f"removed `{grant_id}`", json=json)
+    result = operations.remove_grant(find_inner_root(root), grant_id, consent, lock_wait(wait_seconds))
+    confirm.print_result(result, f"removed `{grant_id}`", json=json)

@@ -26,5 +26,5 @@ def rename(
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
-    done = operations.rename_grant(find_inner_root(root), grant_id, new_id, lock_wait(wait_seconds))
-    confirm.print_result(done, f"renamed `{grant_id}` to `{new_id}`", json=json)
+    result = operations.rename_grant(find_inner_root(root), grant_id, new_id, lock_wait(wait_seconds))
+    confirm.print_result(result, f"renamed `{grant_id}` to `{new_id}`", json=json)

@@ -66,17 +66,20 @@ def replay(
 
     found, tally = find_inner_root(root), ReadCounts()
     lines, start = replay_output.open_log_lines(found, logs, since, tally)
-    done = call_replay.replay(found, lines, tally, call_replay.load_policy(found, proposed), start)
+    result = call_replay.replay(found, lines, tally, call_replay.load_policy(found, proposed), start)
     if json:
-        print_json(replay_output.replay_to_json(done))
+        print_json(replay_output.replay_to_json(result))
     else:
-        replay_output.print_replay(done)
-    if fail_on is not None and done.is_inconclusive:  # a gate that sees nothing lets everything through
+        replay_output.print_replay(result)
+    if fail_on is not None and result.is_inconclusive:  # a gate that sees nothing lets everything through
         raise NotDoneError("no call of the log could be decided", "see the reasons with `cortex-policy replay --json`")
-    if fail_on is not None and _has_failing_flip(done, fail_on):
+    if fail_on is not None and _has_failing_flip(result, fail_on):
         raise typer.Exit(1)
 
 
-def _has_failing_flip(done: "ReplayResult", fail_on: FailOn) -> bool:
-    opens, closes = fail_on is not FailOn.DENY and done.newly_allowed, fail_on is not FailOn.ALLOW and done.newly_denied
+def _has_failing_flip(result: "ReplayResult", fail_on: FailOn) -> bool:
+    opens, closes = (
+        fail_on is not FailOn.DENY and result.newly_allowed,
+        fail_on is not FailOn.ALLOW and result.newly_denied,
+    )
     return bool(opens or closes)

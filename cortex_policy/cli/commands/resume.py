@@ -18,13 +18,13 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy resume --json --root /srv/repo
     """
     found = find_root(root)
-    done, left = emergency_stop.resume_root(found), emergency_stop.active_stops(found)
+    result, remaining = emergency_stop.resume_root(found), emergency_stop.active_stops(found)
     if json:
-        members = {"root": found.path, "changed": done.is_changed, "ended": stop_to_json(done.stop)}
-        print_json({**members, "stopped": stop_to_json(left[0] if left else None)})
+        members = {"root": found.path, "changed": result.is_changed, "ended": stop_to_json(result.stop)}
+        print_json({**members, "stopped": stop_to_json(remaining[0] if remaining else None)})
         return
-    ended = f"resumed; it was stopped {done.stop.sentence}" if done.stop is not None else "resumed"
-    typer.echo(printable(ended if done.is_changed else f"nothing to do: there is no stop in {found.path}"))
-    for stop in left:
+    ended = f"resumed; it was stopped {result.stop.sentence}" if result.stop is not None else "resumed"
+    typer.echo(printable(ended if result.is_changed else f"nothing to do: there is no stop in {found.path}"))
+    for stop in remaining:
         typer.echo(printable(f"still stopped {stop.sentence}"), err=True)
-    print_hints(stop.hint for stop in left)
+    print_hints(stop.hint for stop in remaining)

@@ -62,17 +62,17 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     from cortex_policy.manage.editing.argument_words import parse_declaration  # noqa: PLC0415
     from cortex_policy.manage.editing.set_fields import GrantEdit  # noqa: PLC0415
 
-    wanted = GrantEdit(
+    edit = GrantEdit(
         rate, data_class, tool, tuple(allow or ()), tuple(revoke or ()), tuple(add_scope or ()),
         tuple(remove_scope or ()), tuple(map(parse_declaration, arg or ())), tuple(drop_arg or ()),
     )  # fmt: skip
-    if wanted == GrantEdit():
+    if edit == GrantEdit():
         raise UsageError("say what to set", "see `cortex-policy set --help`")
     found = find_inner_root(root)
     if dry_run:
-        confirm.print_preview(found, operations.preview_edit(found, grant_id, wanted), json=json)
+        confirm.print_preview(found, operations.preview_edit(found, grant_id, edit), json=json)
         return
     consent = confirm.widening_prompt(allowed=allow_widening, json=json, root=found)
-    done = operations.edit_grant(found, grant_id, wanted, consent, lock_wait(wait_seconds))
-    said = f"saved `{grant_id}`" if done.is_written else f"`{grant_id}` has these values already"
-    confirm.print_result(done, said, json=json, root=found)
+    result = operations.edit_grant(found, grant_id, edit, consent, lock_wait(wait_seconds))
+    sentence = f"saved `{grant_id}`" if result.is_written else f"`{grant_id}` has these values already"
+    confirm.print_result(result, sentence, json=json, root=found)

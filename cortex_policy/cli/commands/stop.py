@@ -37,30 +37,30 @@ def stop(
     $ cortex-policy stop
     $ cortex-policy stop --reason "the token leaked" --root /srv/repo
     """
-    done: list[tuple[Root, emergency_stop.StopResult]] = []
+    result: list[tuple[Root, emergency_stop.StopResult]] = []
     failed: list[CortexPolicyError] = []
     roots = find_all_roots(root)
     for found in roots:
         try:
-            done.append((found, emergency_stop.stop_root(found, reason)))
+            result.append((found, emergency_stop.stop_root(found, reason)))
         except CortexPolicyError as error:  # stop the others anyway
             failed.append(error)
-    if json and done:
-        first, *others = [_stop_to_json(*one) for one in done]
+    if json and result:
+        first, *others = [_stop_to_json(*one) for one in result]
         print_json({**first, "others": others})
-    for one in () if json else done:
+    for one in () if json else result:
         _print_result(*one, reason, is_one=len(roots) == 1)
     if failed:
         raise failed[0]
 
 
-def _stop_to_json(root: "Root", done: emergency_stop.StopResult) -> dict[str, object]:
-    return {"root": root.path, "changed": done.is_changed, "stopped": stop_to_json(done.stop)}
+def _stop_to_json(root: "Root", result: emergency_stop.StopResult) -> dict[str, object]:
+    return {"root": root.path, "changed": result.is_changed, "stopped": stop_to_json(result.stop)}
 
 
-def _print_result(root: "Root", done: emergency_stop.StopResult, reason: str, *, is_one: bool) -> None:
-    sentence = done.stop.sentence if is_one else f"{done.stop.sentence}: {root.path}"
-    typer.echo(printable(f"stopped {sentence}" if done.is_changed else f"nothing to do: stopped {sentence}"))
-    is_lost = reason and (not done.is_changed or done.stop.reason is None)
-    lost = f"your reason is not kept; a reason is the first line of `{done.stop.file}`" if is_lost else ""
+def _print_result(root: "Root", result: emergency_stop.StopResult, reason: str, *, is_one: bool) -> None:
+    sentence = result.stop.sentence if is_one else f"{result.stop.sentence}: {root.path}"
+    typer.echo(printable(f"stopped {sentence}" if result.is_changed else f"nothing to do: stopped {sentence}"))
+    is_lost = reason and (not result.is_changed or result.stop.reason is None)
+    lost = f"your reason is not kept; a reason is the first line of `{result.stop.file}`" if is_lost else ""
     print_hints([f"end it with `{resume_command(root)}`", lost])

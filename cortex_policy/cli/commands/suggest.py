@@ -43,35 +43,35 @@ def suggest(
     if grant_id is not None:
         check_id(grant_id)
     lines, start = replay.open_log_lines(found, logs, since, tally)
-    done = run(found, lines, tally, start, grant_id)
+    result = run(found, lines, tally, start, grant_id)
     if json:
-        print_json(_suggestions_to_json(done, tally))
+        print_json(_suggestions_to_json(result, tally))
     else:
-        _print_suggestions(done, tally)
+        _print_suggestions(result, tally)
 
 
-def _print_suggestions(done: "Suggestions", tally: "ReadCounts") -> None:
+def _print_suggestions(result: "Suggestions", tally: "ReadCounts") -> None:
     from cortex_policy.cli.confirm import print_grant_text  # noqa: PLC0415
     from cortex_policy.cli.output import replay  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.table import print_hints  # noqa: PLC0415
 
-    for one in done.suggestions:
+    for one in result.suggestions:
         for line in _suggestion_lines(one):
             typer.echo(message_line(line))
         print_grant_text(one.diff)
         typer.echo("")
-    for each in done.unfixable:
+    for each in result.unfixable:
         calls = plural(each.count, "call")
         typer.echo(message_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
-    helped = sum(one.calls for one in done.suggestions)
-    passing = f", {done.allowed_now} are allowed already" if done.allowed_now else ""
-    changes = plural(len(done.suggestions), "change")
-    unhelped = sum(each.count for each in done.unfixable)
-    rest = f", {unhelped} cannot be helped" if unhelped else ""
-    typer.echo(f"{plural(done.denied, 'denied call')}: {changes} would allow {helped} of them{passing}{rest}")
+    fixable = sum(one.calls for one in result.suggestions)
+    passing = f", {result.allowed_now} are allowed already" if result.allowed_now else ""
+    changes = plural(len(result.suggestions), "change")
+    unfixable = sum(each.count for each in result.unfixable)
+    rest = f", {unfixable} cannot be helped" if unfixable else ""
+    typer.echo(f"{plural(result.denied, 'denied call')}: {changes} would allow {fixable} of them{passing}{rest}")
     for sentence in replay.skipped_sentences(tally.unreadable, tally.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
-    print_hints(each.hint for each in done.unfixable)
+    print_hints(each.hint for each in result.unfixable)
 
 
 def _suggestion_lines(one: "Suggestion") -> list[str]:
@@ -87,14 +87,14 @@ def _suggestion_lines(one: "Suggestion") -> list[str]:
     ]
 
 
-def _suggestions_to_json(done: "Suggestions", tally: "ReadCounts") -> dict[str, Any]:
+def _suggestions_to_json(result: "Suggestions", tally: "ReadCounts") -> dict[str, Any]:
     from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.replay import example_to_json  # noqa: PLC0415
     from cortex_policy.manage.diff.grants import PolicyDiff  # noqa: PLC0415
 
     return {
-        "denied": done.denied,
-        "passing": done.allowed_now,
+        "denied": result.denied,
+        "passing": result.allowed_now,
         "unreadable": tally.unreadable,
         "other_roots": tally.other_roots,
         "suggestions": [
@@ -108,10 +108,10 @@ def _suggestions_to_json(done: "Suggestions", tally: "ReadCounts") -> dict[str, 
                 "diff": one.diff,
             }
             | {"meaning": diff_to_json(PolicyDiff((one.change,), 0, ()), None)["changes"]}
-            for one in done.suggestions
+            for one in result.suggestions
         ],
         "helpless": [
             {"id": each.grant, "calls": each.count, "why": each.why, "hint": each.hint or None}
-            for each in done.unfixable
+            for each in result.unfixable
         ],
     }  # fmt: skip

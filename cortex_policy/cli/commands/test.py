@@ -51,7 +51,7 @@ def run_test_cases(  # noqa: PLR0913 - one parameter for each option
     """
     from cortex_policy.cli.commands.test_run import CaseRunOptions, init_cases, run_test  # noqa: PLC0415 - no other command needs it
 
-    asked = CaseRunOptions(tuple(paths or ()), root, text or "", fail_under, tuple(output or ()), json, watch)
-    code = run_test(asked) if init is None else init_cases(init, asked)
+    options = CaseRunOptions(tuple(paths or ()), root, text or "", fail_under, tuple(output or ()), json, watch)
+    code = run_test(options) if init is None else init_cases(init, options)
     if code:
         raise typer.Exit(code)

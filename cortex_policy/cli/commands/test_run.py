@@ -34,38 +34,43 @@ class CaseRunOptions(Value):
     watch: bool = False
 
 
-def run_test(asked: CaseRunOptions) -> int:
+def run_test(options: CaseRunOptions) -> int:
     """Run cases and report; return the exit code."""
-    where = parse_destinations([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
-    root = asked.root if asked.paths else inner_root_name(asked.root)
+    outputs = parse_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
+    root = options.root if options.paths else inner_root_name(options.root)
     with leave_block_on_signal():  # scratch roots are removed, however it ends
-        if asked.watch:
-            return _watch(asked, root, where)
-        return _run(plan_case_run(asked.paths, root), asked, where)
+        if options.watch:
+            return _watch(options, root, outputs)
+        return _run(plan_case_run(options.paths, root), options, outputs)
 
 
-def init_cases(grant_id: str, asked: CaseRunOptions) -> int:
+def init_cases(grant_id: str, options: CaseRunOptions) -> int:
     """Write a first case file and print its coverage of the grant."""
     from cortex_policy.manage.cases.scaffold import write_first_cases as begin_cases  # noqa: PLC0415 - only this needs it
 
-    if asked != CaseRunOptions(root=asked.root, json=asked.json):
+    if options != CaseRunOptions(root=options.root, json=options.json):
         raise UsageError("`--init` writes a case file, and runs none", "leave out all but `--root` and `--json`")
     with leave_block_on_signal():
-        done = begin_cases(find_inner_root(asked.root), grant_id)
-    percent = coverage_percent([done.coverage])
-    if asked.json:
-        members = {"file": done.file, "cases": done.cases, "percent": percent, "uncovered": list(done.coverage.unmet)}
+        result = begin_cases(find_inner_root(options.root), grant_id)
+    percent = coverage_percent([result.coverage])
+    if options.json:
+        members = {
+            "file": result.file,
+            "cases": result.cases,
+            "percent": percent,
+            "uncovered": list(result.coverage.unmet),
+        }
         sys.stdout.write(escape_json(json.dumps(members)) + "\n")
         return 0
-    lines = [f"wrote {done.cases} cases to `{done.file}`, which cover {int(percent)}% of `{grant_id}`"]
-    lines += [f"not covered: {said}" for said in done.coverage.unmet]
+    lines = [f"wrote {result.cases} cases to `{result.file}`, which cover {int(percent)}% of `{grant_id}`"]
+    lines += [f"not covered: {requirement}" for requirement in result.coverage.unmet]
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
     return 0
 
 
-def _run(where: RunPlan, asked: CaseRunOptions, outs: dict[str, str]) -> int:
-    outcome = run_cases(where, lambda items: track_progress(items, what="case files"))
-    outcome = outcome.filter(asked.filter) if asked.filter else outcome
+def _run(plan: RunPlan, options: CaseRunOptions, outs: dict[str, str]) -> int:
+    outcome = run_cases(plan, lambda items: track_progress(items, what="case files"))
+    outcome = outcome.filter(options.filter) if options.filter else outcome
     sys.stderr.write("".join(f"warning: {printable(warning)}\n" for warning in outcome.warnings))
     sys.stderr.flush()
     is_written = True
@@ -74,17 +79,19 @@ def _run(where: RunPlan, asked: CaseRunOptions, outs: dict[str, str]) -> int:
         is_written &= write_report(text, name, file)
     if STDOUT not in outs.values():
         sys.stderr.write(f"{results_summary(outcome)}\n")
-    return _exit_code(outcome, asked) or (0 if is_written else NOT_DONE.exit_code)
+    return _exit_code(outcome, options) or (0 if is_written else NOT_DONE.exit_code)
 
 
-def _exit_code(outcome: SuiteResult, asked: CaseRunOptions) -> int:
+def _exit_code(outcome: SuiteResult, options: CaseRunOptions) -> int:
     """Return the exit code; print a reason other than a failed case."""
     code = 0 if outcome.passes else 1
-    if asked.filter and not outcome.files:
-        sys.stderr.write(printable(f"no case matches `{asked.filter}`") + "\n")
+    if options.filter and not outcome.files:
+        sys.stderr.write(printable(f"no case matches `{options.filter}`") + "\n")
         code = 1
-    if asked.fail_under is not None and outcome.percent < asked.fail_under:
-        sys.stderr.write(f"{_round_down(outcome.percent)}% is less than the {asked.fail_under:g}% of `--fail-under`\n")
+    if options.fail_under is not None and outcome.percent < options.fail_under:
+        sys.stderr.write(
+            f"{_round_down(outcome.percent)}% is less than the {options.fail_under:g}% of `--fail-under`\n"
+        )
         code = 1
     return code
 
@@ -93,20 +100,20 @@ def _round_down(percent: float) -> str:
     return f"{int(percent * 10) / 10:g}"
 
 
-def _watch(asked: CaseRunOptions, root: str | None, outs: dict[str, str]) -> int:
+def _watch(options: CaseRunOptions, root: str | None, outs: dict[str, str]) -> int:
     """Run again after each change, until the reader closes the pipe or Ctrl-C."""
     reader = select.poll()
     reader.register(1, 0)  # only errors: the reading end was closed
-    draws = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
+    is_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
     known: object = None
     while True:
         try:
-            where = plan_case_run(asked.paths, root)
-            signature = _signature(where)
+            plan = plan_case_run(options.paths, root)
+            signature = _signature(plan)
             if signature != known:
                 known = signature
-                raw_stream(sys.stdout).write("\x1b[2J\x1b[H" if draws else "")
-                _run(where, asked, outs)
+                raw_stream(sys.stdout).write("\x1b[2J\x1b[H" if is_terminal else "")
+                _run(plan, options, outs)
         except CortexPolicyError as error:  # a file in the middle of being written, or a root that is gone
             if str(error) != known:
                 known = str(error)
@@ -117,10 +124,10 @@ def _watch(asked: CaseRunOptions, root: str | None, outs: dict[str, str]) -> int
             return 0
 
 
-def _signature(where: RunPlan) -> tuple[object, ...]:
+def _signature(plan: RunPlan) -> tuple[object, ...]:
     """Return a value that changes if any grant or case file changes."""
-    roots = {root.path: root for root in (*where.roots, *(target.root for target in where.targets))}
-    files = [target.path for target in where.targets]
+    roots = {root.path: root for root in (*plan.roots, *(target.root for target in plan.targets))}
+    files = [target.path for target in plan.targets]
     for root in roots.values():
         for directory in (root.tools, root.tests):
             files += [f"{directory}/{name}" for name in _names(directory)]

@@ -45,36 +45,36 @@ def undo(
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.history import undo as history_undo  # noqa: PLC0415
 
-    found, wanted = find_inner_root(root), history_undo.UndoRequest(grant_id, to)
+    found, request = find_inner_root(root), history_undo.UndoRequest(grant_id, to)
     if dry_run:
-        done = history_undo.preview_undo(found, wanted)
+        result = history_undo.preview_undo(found, request)
     else:
         consent = confirm.widening_prompt_for_all(allowed=allow_widening, json=json)
-        done = history_undo.undo_writes(found, wanted, consent, lock_wait(wait_seconds))
+        result = history_undo.undo_writes(found, request, consent, lock_wait(wait_seconds))
     if json:
-        print_json(_result_to_json(done))
+        print_json(_result_to_json(result))
     else:
-        _print_result(done, root_option(found))
-    if done.error is not None:
-        raise typer.Exit(done.error.exit_code)
+        _print_result(result, root_option(found))
+    if result.error is not None:
+        raise typer.Exit(result.error.exit_code)
 
 
-def _print_result(done: "UndoResult", option: str) -> None:
+def _print_result(result: "UndoResult", option: str) -> None:
     from cortex_policy.cli.confirm import print_grant_text  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.diff import print_diff  # noqa: PLC0415 - as above
 
-    if not done.steps:
-        typer.echo(f"nothing to do: the grants are as at version {done.version} already")
-    for step in done.steps:
+    if not result.steps:
+        typer.echo(f"nothing to do: the grants are as at version {result.version} already")
+    for step in result.steps:
         if step.is_written:
             typer.echo(printable(_step_sentence(step)))
         else:
             print_grant_text(step.diff)
-    if done.steps and not done.steps[0].is_written:
-        print_diff(done.diff)
-    if done.error is not None:
-        typer.echo(printable(f"cortex-policy: stopped on the way back: {done.error.detail}"), err=True)
-        print_hints([f"the same again goes on from here: `cortex-policy undo --to {done.version}{option}`"])
+    if result.steps and not result.steps[0].is_written:
+        print_diff(result.diff)
+    if result.error is not None:
+        typer.echo(printable(f"cortex-policy: stopped on the way back: {result.error.detail}"), err=True)
+        print_hints([f"the same again goes on from here: `cortex-policy undo --to {result.version}{option}`"])
 
 
 def _step_sentence(step: "WriteResult") -> str:
@@ -84,14 +84,14 @@ def _step_sentence(step: "WriteResult") -> str:
     return f"{what} `{step.change.name}`, {version_text(step.version)}"
 
 
-def _result_to_json(done: "UndoResult") -> dict[str, object]:
+def _result_to_json(result: "UndoResult") -> dict[str, object]:
     from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
 
-    written = [step for step in done.steps if step.is_written]
+    written = [step for step in result.steps if step.is_written]
     return {
         "changed": bool(written),
         "version": written[-1].version if written else None,
-        "to": done.version,
-        "writes": [{"id": step.change.name, "version": step.version, "diff": step.diff} for step in done.steps],
-        "problem": done.error.detail if done.error is not None else None,
-    } | diff_to_json(done.diff, None)
+        "to": result.version,
+        "writes": [{"id": step.change.name, "version": step.version, "diff": step.diff} for step in result.steps],
+        "problem": result.error.detail if result.error is not None else None,
+    } | diff_to_json(result.diff, None)

@@ -43,10 +43,10 @@ def validate(  # noqa: PLR0913 - one parameter for each option
     """
     from cortex_policy.cli.commands.validate_run import ValidateOptions, run_validate  # noqa: PLC0415 - no other command needs it
 
-    asked = ValidateOptions(
+    options = ValidateOptions(
         tuple(paths or ()), root, strict, fix, tuple(select or ()), tuple(ignore or ()), tuple(output or ()),
         wait_seconds, json,
     )  # fmt: skip
-    code = run_validate(asked)
+    code = run_validate(options)
     if code:
         raise typer.Exit(code)

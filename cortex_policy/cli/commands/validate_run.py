@@ -34,35 +34,35 @@ class ValidateOptions(Value):
     json: bool = False
 
 
-def run_validate(asked: ValidateOptions) -> int:
+def run_validate(options: ValidateOptions) -> int:
     """Validate, fix with `--fix`, report, and return the exit code."""
-    where_to = parse_destinations([*asked.output, *(["json"] if asked.json else ())] or ["text"], FORMATS)
-    wanted = RuleSelection(_split_codes(asked.select), _split_codes(asked.ignore))
-    where = validate.find_targets(asked.paths, asked.root if asked.paths else inner_root_name(asked.root))
-    if asked.fix and any(target.path == STDIN for target in where.files):
+    outputs = parse_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
+    selection = RuleSelection(_split_codes(options.select), _split_codes(options.ignore))
+    targets = validate.find_targets(options.paths, options.root if options.paths else inner_root_name(options.root))
+    if options.fix and any(target.path == STDIN for target in targets.files):
         raise UsageError("standard input cannot be fixed", "name a file, or leave out `--fix`")
-    exemptions, is_mended = Suppressions(where, wanted), True
-    report = validate.validate(where, exemptions, track_progress, strict=asked.strict)
-    if asked.fix and any(problem.fix is not None for problem in report.problems):
-        is_mended = _apply_fixes(where, report, exemptions, asked.wait_seconds)
-        report = validate.validate(where, exemptions, track_progress, strict=asked.strict)
-    _print_denials(where)
-    is_written = min(_write_format(report, name, file) for name, file in where_to.items())  # each of them
-    if STDOUT not in where_to.values():
+    suppressions, is_fixed = Suppressions(targets, selection), True
+    report = validate.validate(targets, suppressions, track_progress, strict=options.strict)
+    if options.fix and any(problem.fix is not None for problem in report.problems):
+        is_fixed = _apply_fixes(targets, report, suppressions, options.wait_seconds)
+        report = validate.validate(targets, suppressions, track_progress, strict=options.strict)
+    _print_denials(targets)
+    is_written = min(_write_format(report, name, file) for name, file in outputs.items())  # each of them
+    if STDOUT not in outputs.values():
         sys.stderr.write(f"{report_summary(report)}\n")
     if report.status == "fail":
         return 1
-    return 0 if is_mended and is_written else NOT_DONE.exit_code
+    return 0 if is_fixed and is_written else NOT_DONE.exit_code
 
 
-def _print_denials(where: "ValidationTargets") -> None:
+def _print_denials(targets: "ValidationTargets") -> None:
     """Say on stderr why every check of a root is denied; what is wrong with files is in the report."""
-    if not where.roots:
+    if not targets.roots:
         return
     from cortex_policy.manage.global_denials import find_global_denials  # noqa: PLC0415 - only if a root is validated
 
-    for root in where.roots:
-        denials = find_global_denials(where.root_for_check(root)).without(SETTINGS_INVALID, GRANT_UNSAFE)
+    for root in targets.roots:
+        denials = find_global_denials(targets.root_for_check(root)).without(SETTINGS_INVALID, GRANT_UNSAFE)
         for line in [*denials.sentences, *(f"hint: {hint}" for hint in filter(None, denials.hints))]:
             sys.stderr.write(f"{message_line(line)}\n")
 
@@ -77,18 +77,20 @@ def _write_format(report: "Report", name: str, file: str) -> bool:
     return write_report(text, name, file)
 
 
-def _apply_fixes(where: "ValidationTargets", report: "Report", exemptions: Suppressions, wait_seconds: float) -> bool:
+def _apply_fixes(
+    targets: "ValidationTargets", report: "Report", suppressions: Suppressions, wait_seconds: float
+) -> bool:
     """Apply the fixes and report each; return whether all succeeded."""
     from cortex_policy.cli.prompts import lock_wait  # noqa: PLC0415 - loads Typer
     from cortex_policy.manage.validation.autofix import fix_files  # noqa: PLC0415 - only writers need it
 
-    is_mended = True
-    for done in fix_files(where.files, report, exemptions, lock_wait(wait_seconds)):
+    is_fixed = True
+    for done in fix_files(targets.files, report, suppressions, lock_wait(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if done.version is not None else ""
             sys.stderr.write(printable(f"fixed `{done.file}`{version}") + "\n")
         else:
             hint = f" ({done.error.hint})" if done.error.hint else ""
             sys.stderr.write(printable(f"not fixed: `{done.file}`: {done.error}{hint}") + "\n")
-            is_mended = False
-    return is_mended
+            is_fixed = False
+    return is_fixed

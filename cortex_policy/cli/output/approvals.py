@@ -9,50 +9,50 @@ from cortex_policy.manage.approvals import RequestDetails
 COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY", "ARGUMENTS")
 
 
-def request_row(plea: RequestDetails) -> tuple[str, ...]:
+def request_row(details: RequestDetails) -> tuple[str, ...]:
     """Return a request as a row of the table."""
-    left = f"{plea.expires_in_seconds:.0f}s" if plea.expires_in_seconds is not None else "-"
-    call = f"{plea.grant} {plea.action}" if plea.grant else plea.action
-    return plea.id, plea.status, left, call, requester_name(plea), plea.args
+    left = f"{details.expires_in_seconds:.0f}s" if details.expires_in_seconds is not None else "-"
+    call = f"{details.grant} {details.action}" if details.grant else details.action
+    return details.id, details.status, left, call, requester_name(details), details.args
 
 
-def requester_name(plea: RequestDetails) -> str:
+def requester_name(details: RequestDetails) -> str:
     """Return the name of the requesting user, `-` if unknown."""
-    if plea.uid is None:
+    if details.uid is None:
         return "-"
     try:
-        return pwd.getpwuid(plea.uid).pw_name
+        return pwd.getpwuid(details.uid).pw_name
     except (KeyError, OverflowError):
-        return f"uid {plea.uid}"
+        return f"uid {details.uid}"
 
 
-def request_text(plea: RequestDetails) -> str:
+def request_text(details: RequestDetails) -> str:
     """Return everything a human needs to answer a request, with control characters escaped."""
-    asked = f"{requester_name(plea)} (uid {plea.uid})" if plea.uid is not None else "another program"
-    process = f", process {plea.pid}" if plea.pid is not None else ""
-    run = f", run {plea.run}" if plea.run else ""
+    requester = f"{requester_name(details)} (uid {details.uid})" if details.uid is not None else "another program"
+    process = f", process {details.pid}" if details.pid is not None else ""
+    run = f", run {details.run}" if details.run else ""
     rows = [
-        ("state", _status_text(plea)),
-        ("grant", plea.grant),
-        ("action", plea.action),
-        ("tool", plea.tool),
-        ("arguments", plea.args),
-        *(("path", f"{path.given} -> {path.resolved or 'nowhere'}") for path in plea.paths),
-        ("cost", plea.cost),
-        ("directory", plea.cwd),
-        ("root", plea.root),
-        ("sha256", plea.sha256),
-        ("asked by", f"{asked}{process}{run}"),
-        ("asked at", plea.asked_at),
+        ("state", _status_text(details)),
+        ("grant", details.grant),
+        ("action", details.action),
+        ("tool", details.tool),
+        ("arguments", details.args),
+        *(("path", f"{path.given} -> {path.resolved or 'nowhere'}") for path in details.paths),
+        ("cost", details.cost),
+        ("directory", details.cwd),
+        ("root", details.root),
+        ("sha256", details.sha256),
+        ("asked by", f"{requester}{process}{run}"),
+        ("asked at", details.asked_at),
     ]
-    lines = [f"request {plea.id}", *(f"  {label:<11}{text}" for label, text in rows if text)]
+    lines = [f"request {details.id}", *(f"  {label:<11}{text}" for label, text in rows if text)]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
-def _status_text(plea: RequestDetails) -> str:
-    left = f", for {plea.expires_in_seconds:.0f} seconds more" if plea.expires_in_seconds is not None else ""
-    by = f", answered by {plea.answered_by} at {plea.answered_at}" if plea.answered_by else ""
-    return f"{plea.status}{left}{by}"
+def _status_text(details: RequestDetails) -> str:
+    left = f", for {details.expires_in_seconds:.0f} seconds more" if details.expires_in_seconds is not None else ""
+    by = f", answered by {details.answered_by} at {details.answered_at}" if details.answered_by else ""
+    return f"{details.status}{left}{by}"
 
 
 def _json_or_text(text: str | None) -> object:
@@ -63,27 +63,27 @@ def _json_or_text(text: str | None) -> object:
         return text
 
 
-def request_to_json(plea: RequestDetails) -> dict[str, object]:
+def request_to_json(details: RequestDetails) -> dict[str, object]:
     """Return a request as JSON members; null for what is unknown."""
     return {
-        "id": plea.id,
-        "status": plea.status,
-        "expires_in_seconds": plea.expires_in_seconds,
-        "grant": plea.grant or None,
-        "sha256": plea.sha256 or None,
-        "tool": plea.tool or None,
-        "action": plea.action or None,
-        "args": _json_or_text(plea.args),
+        "id": details.id,
+        "status": details.status,
+        "expires_in_seconds": details.expires_in_seconds,
+        "grant": details.grant or None,
+        "sha256": details.sha256 or None,
+        "tool": details.tool or None,
+        "action": details.action or None,
+        "args": _json_or_text(details.args),
         "paths": [
-            {"argument": one.argument, "given": one.given, "resolved": one.resolved or None} for one in plea.paths
+            {"argument": one.argument, "given": one.given, "resolved": one.resolved or None} for one in details.paths
         ],
-        "cost": _json_or_text(plea.cost),
-        "cwd": plea.cwd or None,
-        "root": plea.root or None,
-        "uid": plea.uid,
-        "pid": plea.pid,
-        "run": plea.run or None,
-        "asked_at": plea.asked_at or None,
-        "answered_by": plea.answered_by or None,
-        "answered_at": plea.answered_at or None,
+        "cost": _json_or_text(details.cost),
+        "cwd": details.cwd or None,
+        "root": details.root or None,
+        "uid": details.uid,
+        "pid": details.pid,
+        "run": details.run or None,
+        "asked_at": details.asked_at or None,
+        "answered_by": details.answered_by or None,
+        "answered_at": details.answered_at or None,
     }

@@ -19,10 +19,10 @@ def bar_lines(found: "CallStats", width: int) -> list[str]:
     marks = _bar_characters()
     labels = [_time_label(span.at, found) for span in found.spans]
     counts = [f"{span.allowed} / {span.denied}" for span in found.spans]
-    most = max(span.allowed + span.denied for span in found.spans)
+    max_calls = max(span.allowed + span.denied for span in found.spans)
     cells = max(_MIN_CELLS, width - max(map(len, labels)) - max(map(len, counts)) - 2)
     rows = [
-        f"{label} {_bar(span, most, cells, marks)} {count}"
+        f"{label} {_bar(span, max_calls, cells, marks)} {count}"
         for label, span, count in zip(labels, found.spans, counts, strict=True)
     ]
     return [*rows, f"{marks[0]} allowed {marks[1]} denied, by {_unit_text(found.span_seconds)}"]
@@ -48,10 +48,10 @@ def _time_label(at: int, found: "CallStats") -> str:
     return _format_time(at, clock if at // _DAY == first // _DAY == found.spans[-1].at // _DAY else f"%m-%d {clock}")
 
 
-def _bar(span: "TimeSpan", most: int, cells: int, marks: tuple[str, str]) -> str:
+def _bar(span: "TimeSpan", max_calls: int, cells: int, marks: tuple[str, str]) -> str:
     """Return a bar of allowed and then denied calls; each kind that occurred has at least one cell."""
-    denied = max(1, round(cells * span.denied / most)) if span.denied else 0
-    allowed = max(1, round(cells * span.allowed / most)) if span.allowed else 0
+    denied = max(1, round(cells * span.denied / max_calls)) if span.denied else 0
+    allowed = max(1, round(cells * span.allowed / max_calls)) if span.allowed else 0
     if allowed + denied > cells:
         allowed, denied = (cells - denied, denied) if allowed > 1 else (allowed, cells - allowed)
     return f"{marks[0] * allowed}{marks[1] * denied}".ljust(cells)

@@ -91,7 +91,9 @@ def diff_to_markdown(found: PolicyDiff, revision: str | None) -> str:
     for change in found.changes:
         head = f"- {_code_span(change.name)} {change.status}: {_bold(change.meaning.verdict)}"
         lines = [
-            f"  - {field} {_bold(verdict)}: {_code_span(said)}" for _, field, verdict, said in _rows(change) if said
+            f"  - {field} {_bold(verdict)}: {_code_span(sentence)}"
+            for _, field, verdict, sentence in _rows(change)
+            if sentence
         ]
         blocks.append([head, *lines])
     if warnings := _warnings(found):

@@ -10,7 +10,7 @@ _FIXED_ATTRIBUTES = {"timestamp": "1970-01-01T00:00:00", "hostname": "localhost"
 _WRITABLE = frozenset(map(chr, (9, 10, *range(0x7F, 0xD800), *range(0xE000, 0xFFFE))))
 
 
-def suites_xml(command: str, cases: list[ET.Element], said: str) -> str:
+def suites_xml(command: str, cases: list[ET.Element], output: str) -> str:
     """Return the tests of a command as an XML document, with its other output as the suite's output."""
     name = f"cortex-policy.{command}"
     failures = str(sum(len(case) for case in cases))
@@ -20,7 +20,7 @@ def suites_xml(command: str, cases: list[ET.Element], said: str) -> str:
     properties = ET.SubElement(suite, "properties")
     ET.SubElement(properties, "property", {"name": "command", "value": f"cortex-policy {command}"})
     suite.extend(cases)
-    ET.SubElement(suite, "system-out").text = said
+    ET.SubElement(suite, "system-out").text = output
     ET.SubElement(suite, "system-err")
     ET.indent(suites)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{escape_xml(ET.tostring(suites, "unicode"))}\n'

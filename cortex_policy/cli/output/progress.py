@@ -27,10 +27,10 @@ def track_progress(items: "Iterable[_Item]", total: int | None = None, *, what: 
         total = len(cast("Sized", items))
     due = monotonic() + DELAY_SECONDS
     try:
-        for done, item in enumerate(items):
+        for count, item in enumerate(items):
             if monotonic() >= due:
                 bar = bar or _start_bar(total, what)
-                bar.update(bar.task_ids[0], completed=done, refresh=True)
+                bar.update(bar.task_ids[0], completed=count, refresh=True)
                 due = monotonic() + _FRAME_SECONDS
             yield item
     finally:

@@ -42,22 +42,22 @@ def configured_log(root: "Root | None") -> str:
     raise UsageError("no audit log is configured", hint)
 
 
-def print_replay(done: "ReplayResult") -> None:
+def print_replay(result: "ReplayResult") -> None:
     """Print calls whose answer changes, calls that cannot be decided, and counts."""
-    print_rows(COLUMNS, [_row(flip) for flip in done.flips])
-    for one in done.undecided:
+    print_rows(COLUMNS, [_row(flip) for flip in result.flips])
+    for one in result.undecided:
         calls = plural(one.count, "call")
         typer.echo(message_line(f"undecided: {one.grant}: {calls}: {one.why}"), err=True)
-    typer.echo(f"of {plural(done.calls, 'call')}: {flips_summary(done)}, {done.same} as before")
-    for sentence in skipped_sentences(done.unreadable, done.other_roots, done.earlier):
+    typer.echo(f"of {plural(result.calls, 'call')}: {flips_summary(result)}, {result.same} as before")
+    for sentence in skipped_sentences(result.unreadable, result.other_roots, result.earlier):
         typer.echo(f"note: {sentence}", err=True)
-    print_hints(one.hint for one in done.undecided)
+    print_hints(one.hint for one in result.undecided)
 
 
-def flips_summary(done: "ReplayResult") -> str:
+def flips_summary(result: "ReplayResult") -> str:
     """Return the number of answers that change, and of undecided calls."""
-    unknown = f", {done.undecided_calls} undecided" if done.undecided_calls else ""
-    return f"{done.newly_allowed} no -> yes, {done.newly_denied} yes -> no{unknown}"
+    unknown = f", {result.undecided_calls} undecided" if result.undecided_calls else ""
+    return f"{result.newly_allowed} no -> yes, {result.newly_denied} yes -> no{unknown}"
 
 
 def skipped_sentences(unreadable: int, elsewhere: int, earlier: int) -> "Iterator[str]":
@@ -82,18 +82,18 @@ def describe_call(example: "CallExample") -> str:
     return " ".join(filter(None, (example.action, "" if args in ("{}", "[]") else shown, f"at {example.time}")))
 
 
-def replay_to_json(done: "ReplayResult") -> dict[str, Any]:
+def replay_to_json(result: "ReplayResult") -> dict[str, Any]:
     """Return the JSON members."""
     return {
-        "lines": done.lines,
-        "calls": done.calls,
-        "same": done.same,
-        "no_to_yes": done.newly_allowed,
-        "yes_to_no": done.newly_denied,
-        "undecided": done.undecided_calls,
-        "unreadable": done.unreadable,
-        "other_roots": done.other_roots,
-        "earlier": done.earlier,
+        "lines": result.lines,
+        "calls": result.calls,
+        "same": result.same,
+        "no_to_yes": result.newly_allowed,
+        "yes_to_no": result.newly_denied,
+        "undecided": result.undecided_calls,
+        "unreadable": result.unreadable,
+        "other_roots": result.other_roots,
+        "earlier": result.earlier,
         "flips": [
             {
                 "id": flip.grant,
@@ -103,10 +103,10 @@ def replay_to_json(done: "ReplayResult") -> dict[str, Any]:
                 "calls": flip.count,
                 "example": example_to_json(flip.example),
             }
-            for flip in done.flips
+            for flip in result.flips
         ],
         "unknown": [
-            {"id": one.grant, "calls": one.count, "why": one.why, "hint": one.hint or None} for one in done.undecided
+            {"id": one.grant, "calls": one.count, "why": one.why, "hint": one.hint or None} for one in result.undecided
         ],
     }
 

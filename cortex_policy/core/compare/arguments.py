@@ -111,9 +111,11 @@ def _declaration_sentence(old: Grant, new: Grant, name: str, verdict: str) -> st
     path = _path_sentence(old, new, name)
     if not isinstance(before, dict) or not isinstance(after, dict):
         text = shorten_value(_declaration_text(new, name))
-        said = f"is declared as {text}" if name in new.args else "is no longer declared"
-        said += "; `undeclared_args` allows it now" if name in new.args and _becomes_declared(old, new, name) else ""
-        return join_parts(said, path)
+        sentence = f"is declared as {text}" if name in new.args else "is no longer declared"
+        sentence += (
+            "; `undeclared_args` allows it now" if name in new.args and _becomes_declared(old, new, name) else ""
+        )
+        return join_parts(sentence, path)
     words = [
         _keyword_sentence(keyword, before, after)
         for keyword in {**before, **after}

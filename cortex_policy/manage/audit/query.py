@@ -67,7 +67,9 @@ def valid_reason_word(word: str | None) -> str | None:
     return word
 
 
-def filter_calls(lines: "Iterable[bytes]", wanted: CallFilter, tally: "ReadCounts") -> "Iterator[tuple[Event, bytes]]":
+def filter_calls(
+    lines: "Iterable[bytes]", call_filter: CallFilter, tally: "ReadCounts"
+) -> "Iterator[tuple[Event, bytes]]":
     """Yield the calls that pass the filter, each with its line; lines without a call are counted."""
     line = b""
 
@@ -77,8 +79,8 @@ def filter_calls(lines: "Iterable[bytes]", wanted: CallFilter, tally: "ReadCount
             line = one
             yield one
 
-    for event in read_events(remember_line(), wanted.root, tally):
-        if wanted.matches(*event):
+    for event in read_events(remember_line(), call_filter.root, tally):
+        if call_filter.matches(*event):
             yield event, line
 
 
@@ -89,13 +91,13 @@ def read_open_logs(
     return iter(tracked(line for _, file in files for line in read_log(file, tally)))
 
 
-def count_calls(found: "Iterable[tuple[Event, bytes]]", most_spans: int) -> CallStats:
-    """Count calls by kind, and over time in at most `most_spans` spans of a round length."""
+def count_calls(found: "Iterable[tuple[Event, bytes]]", max_spans: int) -> CallStats:
+    """Count calls by kind, and over time in at most `max_spans` spans of a round length."""
     counter = _Counter()
     with gc_paused():
         for (at, data), _ in found:
             counter.add(at, data)
-    return counter.result(most_spans)
+    return counter.result(max_spans)
 
 
 class _Counter:
@@ -126,12 +128,12 @@ class _Counter:
             one[1] += denied
         self._width, self._spans = width, spans
 
-    def result(self, most_spans: int) -> CallStats:
+    def result(self, max_spans: int) -> CallStats:
         """Return the counts, including spans without calls."""
         kinds = tuple(sorted(self._kinds.items(), key=lambda one: (-one[1], one[0])))
         if self._first is None or self._last is None:
             return CallStats(0, 0, None, None, 1, (), kinds)
-        while int(self._last // self._width) - int(self._first // self._width) >= most_spans:
+        while int(self._last // self._width) - int(self._first // self._width) >= max_spans:
             self._widen_spans()
         width = self._width
         numbers = range(int(self._first // width), int(self._last // width) + 1)

@@ -197,25 +197,25 @@ def _open_nonblocking(name: str, flags: int) -> int:
     return os.open(name, flags | os.O_NONBLOCK)
 
 
-def read_last_lines(name: str, before: "Sequence[str]", most: int, most_bytes: int) -> list[bytes]:
-    """Return the last lines of a log, at most `most` of the last `most_bytes` bytes; raise OSError.
+def read_last_lines(name: str, before: "Sequence[str]", max_lines: int, max_bytes: int) -> list[bytes]:
+    """Return the last lines of a log, at most `max_lines` of the last `max_bytes` bytes; raise OSError.
 
     If the log holds fewer lines, the newest rotated file is read too.
     """
-    found = _last_lines(name, most, most_bytes) if os.path.lexists(name) else []
+    found = _last_lines(name, max_lines, max_bytes) if os.path.lexists(name) else []
     with suppress(FileNotFoundError):
-        if before and len(found) < most and (left := most_bytes - sum(map(len, found))) > 0:
-            found = [*_last_lines(before[-1], most - len(found), left), *found]
+        if before and len(found) < max_lines and (left := max_bytes - sum(map(len, found))) > 0:
+            found = [*_last_lines(before[-1], max_lines - len(found), left), *found]
     return found
 
 
-def _last_lines(name: str, most: int, most_bytes: int) -> list[bytes]:
+def _last_lines(name: str, max_lines: int, max_bytes: int) -> list[bytes]:
     with open(name, "rb", opener=_open_nonblocking) as file:
         size = file.seek(0, os.SEEK_END)
-        start = max(0, size - most_bytes)
+        start = max(0, size - max_bytes)
         file.seek(start)
-        found = file.read(most_bytes).split(b"\n")
-    return [line for line in (found[1:] if start else found) if line.strip()][-most:]
+        found = file.read(max_bytes).split(b"\n")
+    return [line for line in (found[1:] if start else found) if line.strip()][-max_lines:]
 
 
 @contextmanager

@@ -16,7 +16,7 @@ _BLOCK = 1 << 16
 _MAX_BYTES = 1 << 26  # bytes to search for the last lines
 
 
-def tail_log(file: str, most: int, is_over: "Callable[[], bool] | None" = None) -> "Iterator[bytes]":
+def tail_log(file: str, max_lines: int, is_over: "Callable[[], bool] | None" = None) -> "Iterator[bytes]":
     """Yield the last lines of a log and of its rotated files; then new lines, until `is_over` returns True.
 
     `is_over` is called whenever there is nothing to read, and does the waiting. Raises NotDoneError.
@@ -26,9 +26,9 @@ def tail_log(file: str, most: int, is_over: "Callable[[], bool] | None" = None) 
         found: list[bytes] = []
         position = 0
         for _, log in reversed(files):
-            if len(found) >= most and position:
+            if len(found) >= max_lines and position:
                 break
-            lines, end = _last_lines(log, most - len(found))
+            lines, end = _last_lines(log, max_lines - len(found))
             found[:0], position = lines, position or end
         current = os.fdopen(os.dup(files[-1][1].fileno()), "rb")
     with current:
@@ -38,20 +38,20 @@ def tail_log(file: str, most: int, is_over: "Callable[[], bool] | None" = None) 
             yield from _new_lines(file, current, is_over)
 
 
-def _last_lines(log: "BinaryIO", most: int) -> tuple[list[bytes], int]:
+def _last_lines(log: "BinaryIO", max_lines: int) -> tuple[list[bytes], int]:
     """Return the last complete lines, and the offset where they end."""
     descriptor, size = log.fileno(), _BLOCK
     end = os.fstat(descriptor).st_size
     while True:
         start = max(0, end - size)
         data = os.pread(descriptor, end - start, start)
-        if not start or data.count(b"\n") > most or size >= _MAX_BYTES:
+        if not start or data.count(b"\n") > max_lines or size >= _MAX_BYTES:
             break
         size *= 2
     *lines, rest = data.split(b"\n")
     lines = lines[1:] if start else lines  # the first one may be the end of a line
-    kept = lines[-most:] if most else []
-    return kept, end - len(rest)
+    last_lines = lines[-max_lines:] if max_lines else []
+    return last_lines, end - len(rest)
 
 
 def _new_lines(file: str, current: "BinaryIO", is_over: "Callable[[], bool]") -> "Iterator[bytes]":

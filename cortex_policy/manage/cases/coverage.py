@@ -122,16 +122,16 @@ def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCas
     """Return what the cases of some files, each with its own clock, show of a grant."""
     files = [Evidence(calls) for calls in runs]
     met, unmet = list[str](), list[str]()
-    wanted = requirements(grant)
+    required = requirements(grant)
     with SharedSteps() as steps:
-        for demand in islice(wanted, MAX_REQUIREMENTS):
-            is_met = any(map(demand.is_met, files))
+        for requirement in islice(required, MAX_REQUIREMENTS):
+            is_met = any(map(requirement.is_met, files))
             if steps.is_used_up:
                 break
-            (met if is_met else unmet).append(demand.sentence)
+            (met if is_met else unmet).append(requirement.sentence)
     if steps.is_used_up:
         unmet.append(f"the rest is as meant: its patterns take more than {MAX_SHARED_STEPS:,} steps to look further")
-    elif next(wanted, None) is not None:
+    elif next(required, None) is not None:
         unmet.append(f"the rest is as meant: no more than {MAX_REQUIREMENTS:,} things are looked for")
     return Coverage(grant.id, file, bool(files), tuple(met), tuple(unmet))
 

@@ -41,12 +41,12 @@ def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
         root = find_root(named)
         return RunPlan(tuple(_targets_in(root.tests, root)), (root,))
     found: dict[str, CaseFileTarget] = {}
-    flaws = []
+    problems = []
     for word in words:
         path = absolute_path(word)
         targets = list(_directory_targets(path, named)) if os.path.isdir(path) else _file_targets(path, named)
         if not targets:  # a gate that looks at nothing lets everything through
-            flaws.append(
+            problems.append(
                 CaseFileProblem(
                     word,
                     1,
@@ -55,7 +55,7 @@ def plan_case_run(words: tuple[str, ...], named: str | None) -> RunPlan:
                 )
             )
         found |= {target.path: target for target in targets}
-    return RunPlan(tuple(found.values()), (), tuple(flaws))
+    return RunPlan(tuple(found.values()), (), tuple(problems))
 
 
 def _why_no_case_file(path: str) -> str:

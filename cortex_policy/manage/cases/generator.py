@@ -55,19 +55,21 @@ class Candidate(Value):
 def generate_cases(grant: Grant, file: str) -> CaseFile:
     """Return cases that all pass on a grant and cover as much of it as possible."""
     tree = _build_tree(grant)
-    wishes = []
+    decided = []
     with sandbox(tree) as root, SharedSteps(_MAX_STEPS) as steps:
-        for wish in islice(_candidates(grant), MAX_CANDIDATES):
-            answer = _decide(grant, wish, root)
+        for candidate in islice(_candidates(grant), MAX_CANDIDATES):
+            answer = _decide(grant, candidate, root)
             if steps.is_used_up:  # what is written is what was seen
                 break
-            if answer == wish.expect:
-                wishes.append(wish)
-    return CaseFile(file, grant.id, tree=tree, cases=tuple(_with_clock(grant, wishes)))
+            if answer == candidate.expect:
+                decided.append(candidate)
+    return CaseFile(file, grant.id, tree=tree, cases=tuple(_with_clock(grant, decided)))
 
 
-def _decide(grant: Grant, wish: Candidate, root: Sandbox) -> "Reason":
-    request = Request(wish.action, wish.args, resolve_paths(grant, root.origin, wish.args, root.protected, root.path))
+def _decide(grant: Grant, candidate: Candidate, root: Sandbox) -> "Reason":
+    request = Request(
+        candidate.action, candidate.args, resolve_paths(grant, root.origin, candidate.args, root.protected, root.path)
+    )
     refused = first_denial(grant, request)
     return ALLOWED if refused is None else refused.reason
 
@@ -133,32 +135,32 @@ def _path_argument(grant: Grant) -> str:
 
 
 def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidate]":
-    def wish(said: str, path: str, expect: "Reason") -> Candidate:
-        return Candidate(said, action, {name: path}, expect)
+    def candidate(label: str, path: str, expect: "Reason") -> Candidate:
+        return Candidate(label, action, {name: path}, expect)
 
     for prefix in outermost_prefixes(grant):
-        yield wish(f"{prefix} is in scope", prefix, ALLOWED)
-        yield wish(f"what lies in {prefix} is in scope", f"{prefix}/new", ALLOWED)
-        yield wish(f"a name that only begins like {prefix} is not", f"{prefix}x", PATH_OUTSIDE_SCOPE)
-        yield wish(f"a `..` leads out of {prefix}", f"{prefix}/../{OUTSIDE_DIRECTORY}", PATH_OUTSIDE_SCOPE)
-        yield wish(f"a link leads out of {prefix}", f"{prefix}/{_LINK}/new", PATH_OUTSIDE_SCOPE)
+        yield candidate(f"{prefix} is in scope", prefix, ALLOWED)
+        yield candidate(f"what lies in {prefix} is in scope", f"{prefix}/new", ALLOWED)
+        yield candidate(f"a name that only begins like {prefix} is not", f"{prefix}x", PATH_OUTSIDE_SCOPE)
+        yield candidate(f"a `..` leads out of {prefix}", f"{prefix}/../{OUTSIDE_DIRECTORY}", PATH_OUTSIDE_SCOPE)
+        yield candidate(f"a link leads out of {prefix}", f"{prefix}/{_LINK}/new", PATH_OUTSIDE_SCOPE)
         around = prefix.rpartition("/")[0]
         if around:
-            yield wish(f"what is around {prefix} is not in scope", around, PATH_OUTSIDE_SCOPE)
+            yield candidate(f"what is around {prefix} is not in scope", around, PATH_OUTSIDE_SCOPE)
     if not grant.fs_scope:
-        yield wish("any path is allowed", "any/path", ALLOWED)
-        yield wish("the top is allowed", ".", ALLOWED)
+        yield candidate("any path is allowed", "any/path", ALLOWED)
+        yield candidate("the top is allowed", ".", ALLOWED)
     for scope in dict.fromkeys(grant.fs_scope):
         if normalize_scope(scope) is None:
-            yield wish(f"the scope {scope} never matches", scope, PATH_OUTSIDE_SCOPE)
-    yield wish("a path in no scope is denied", OUTSIDE_DIRECTORY, PATH_OUTSIDE_SCOPE)
-    yield wish("what governs grants is denied", ".cortex/policy/tools", PATH_OUTSIDE_SCOPE)
+            yield candidate(f"the scope {scope} never matches", scope, PATH_OUTSIDE_SCOPE)
+    yield candidate("a path in no scope is denied", OUTSIDE_DIRECTORY, PATH_OUTSIDE_SCOPE)
+    yield candidate("what governs grants is denied", ".cortex/policy/tools", PATH_OUTSIDE_SCOPE)
 
 
 def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidate]":
     for value in valid_values_of(grant, name):
-        for expect, said in ((ALLOWED, "is taken"), (PATH_OUTSIDE_SCOPE, "is taken, and outside of every scope")):
-            yield Candidate(f"{name} {_short_json(value)} {said}", action, {name: value}, expect)
+        for expected, label in ((ALLOWED, "is taken"), (PATH_OUTSIDE_SCOPE, "is taken, and outside of every scope")):
+            yield Candidate(f"{name} {_short_json(value)} {label}", action, {name: value}, expected)
     for keyword, value in invalid_values_by_keyword_of(grant, name):
         yield Candidate(
             f"{name} {_short_json(value)} misses its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED
@@ -178,31 +180,33 @@ def _short_json(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - so that a name fits in a line
 
 
-def _with_clock(grant: Grant, wishes: "list[Candidate]") -> "Iterator[Case]":
+def _with_clock(grant: Grant, candidates: "list[Candidate]") -> "Iterator[Case]":
     """Turn calls into cases; the clock advances so that no earlier case uses up the budget of a later one."""
-    first = next((wish for wish in wishes if wish.expect is ALLOWED), None)
-    duties = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
+    first = next((candidate for candidate in candidates if candidate.expect is ALLOWED), None)
+    required = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
     used: dict[str, int] = {}
     names: set[str] = set()
-    for wish in _distinct_calls(wishes):
+    for candidate in _distinct_calls(candidates):
         advance = 0
-        if wish.expect is ALLOWED:
-            if used.get(wish.action, 0) >= grant.rate.per_minute:
+        if candidate.expect is ALLOWED:
+            if used.get(candidate.action, 0) >= grant.rate.per_minute:
                 advance, used = MINUTE_NS, {}
-            used[wish.action] = used.get(wish.action, 0) + 1
-        name, tool, obligations = _unique_name(wish.name, names), None, None
-        if wish is first:
-            tool, obligations = grant.tool, duties
-        yield Case(name, wish.action, wish.args, wish.expect, 0, None, obligations, tool, advance_ns=advance)
+            used[candidate.action] = used.get(candidate.action, 0) + 1
+        name, tool, obligations = _unique_name(candidate.name, names), None, None
+        if candidate is first:
+            tool, obligations = grant.tool, required
+        yield Case(
+            name, candidate.action, candidate.args, candidate.expect, 0, None, obligations, tool, advance_ns=advance
+        )
     if first is not None and grant.rate.per_minute <= MAX_HITS:
         yield from _exhaust_budget(grant.rate.per_minute, first.action, names)
 
 
-def _distinct_calls(wishes: "list[Candidate]") -> "Iterable[Candidate]":
+def _distinct_calls(candidates: "list[Candidate]") -> "Iterable[Candidate]":
     """Return each call once, with its first name."""
     calls: dict[str, Candidate] = {}
-    for wish in wishes:
-        calls.setdefault(repr((wish.action, wish.args)), wish)
+    for candidate in candidates:
+        calls.setdefault(repr((candidate.action, candidate.args)), candidate)
     return calls.values()
 
 

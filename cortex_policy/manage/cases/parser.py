@@ -63,9 +63,9 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _is_integer_between(least: int, most: int) -> "Callable[[object], bool]":
+def _is_integer_between(minimum: int, maximum: int) -> "Callable[[object], bool]":
     def is_whole(value: object) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+        return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum
 
     return is_whole
 

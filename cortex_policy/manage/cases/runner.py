@@ -85,7 +85,7 @@ def _missing_coverage(file: CaseFile, subject: GrantUnderTest, seen: list[Passed
     """Yield a failed case for what no case shows, if the file says that its cases are complete."""
     cover = measure_coverage(subject.grant, subject.file, [tuple(seen)])
     if cover.unmet:
-        wrong = tuple(f"not covered: {said}" for said in cover.unmet)
+        wrong = tuple(f"not covered: {requirement}" for requirement in cover.unmet)
         yield CaseResult(Case(COMPLETENESS_CASE, "", {}, ALLOWED, file.complete_line), None, wrong)
 
 
@@ -121,10 +121,10 @@ class _CaseRunner:
         self.seen.append(PassedCase(case, request, decision))
         return CaseResult(case, decision.reason)
 
-    def _repeat(self, request: Request, most: int) -> int:
+    def _repeat(self, request: Request, max_calls: int) -> int:
         """Count the call that was just allowed again, as often as it fits; return how often."""
         used = self._used[request.action]
-        times = min(most, (self._subject.grant.rate.per_minute - used) // request.cost)
+        times = min(max_calls, (self._subject.grant.rate.per_minute - used) // request.cost)
         now, number = self._hits[request.action].pop()
         self._hits[request.action].append((now, number + times * request.cost))
         self._used[request.action] = used + times * request.cost
@@ -132,10 +132,10 @@ class _CaseRunner:
 
     def _build_request(self, case: Case) -> Request:
         root = self._root
-        there = resolve_paths(
+        paths = resolve_paths(
             self._subject.grant, root.origin, case.args, root.protected, root.start_directory(case.cwd)
         )
-        return Request(case.action, case.args, there, case.cost)
+        return Request(case.action, case.args, paths, case.cost)
 
     def _decide_by_rate(self, request: Request) -> Decision:
         """Decide by the rate alone, and count allowed calls."""

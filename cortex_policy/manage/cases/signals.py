@@ -25,27 +25,27 @@ class _SignalHandler:
 
     def __init__(self) -> None:
         self.held = False
-        self.came = 0
+        self.number = 0
         # one that is ignored, as by `nohup`, or handled by others, stays so
         self._handled = [number for number, usual in _DEFAULTS.items() if signal.getsignal(number) is usual]
         for number in self._handled:
             signal.signal(number, self)
 
     def __call__(self, number: int, _: "FrameType | None") -> None:
-        self.came = self.came or number
+        self.number = self.number or number
         if not self.held:
             self.interrupt()
 
     def interrupt(self) -> "Never":
         """Raise an exception for the signal; a second signal ends the process at once."""
         self.restore()
-        raise KeyboardInterrupt if self.came == signal.SIGINT else _SignalReceived
+        raise KeyboardInterrupt if self.number == signal.SIGINT else _SignalReceived
 
     @contextmanager
     def allow_signals(self) -> "Iterator[None]":
         """Do not defer signals within the block."""
         self.held = False
-        if self.came:
+        if self.number:
             self.interrupt()
         try:
             yield
@@ -65,7 +65,7 @@ def leave_block_on_signal() -> "Iterator[None]":
     try:
         yield
     except _SignalReceived:
-        os.kill(os.getpid(), ending.came)
+        os.kill(os.getpid(), ending.number)
     finally:
         ending.restore()
 
@@ -85,5 +85,5 @@ def defer_signals() -> "Iterator[Callable[[], AbstractContextManager[None]]]":
         yield ending.allow_signals
     finally:
         ending.held = False
-    if ending.came:
+    if ending.number:
         ending.interrupt()

@@ -41,13 +41,13 @@ class SuiteResult(Value):
 
     def filter(self, text: str) -> "SuiteResult":
         """Return the result with only the cases whose name or file contains a text; errors stay."""
-        kept = [
+        matching = [
             FileResult(
                 one.file, one.grant_id, tuple(r for r in one.results if text in r.case.name or text in one.file),
                 one.errors, one.passed_cases,
             ) for one in self.files
         ]  # fmt: skip
-        return SuiteResult(tuple(one for one in kept if one.results or one.errors), self.coverage, self.warnings)
+        return SuiteResult(tuple(one for one in matching if one.results or one.errors), self.coverage, self.warnings)
 
 
 def coverage_percent(covers: "Iterable[Coverage]") -> float:
@@ -69,8 +69,8 @@ def run_suite(plan: "RunPlan", track: "Track" = iter) -> SuiteResult:
         runs.setdefault((target.root.path, one.grant_id), []).append(one)
     covers = [cover for (path, grant_id), ones in sorted(runs.items())
               if (cover := grants.measure(roots[path], grant_id, ones)) is not None]  # fmt: skip
-    strangers = [FileResult(flaw.file, "", errors=(flaw,)) for flaw in plan.errors]
-    return SuiteResult((*strangers, *tested), tuple(covers), (*settings_warnings(roots), *grants.warnings))
+    failed_files = [FileResult(problem.file, "", errors=(problem,)) for problem in plan.errors]
+    return SuiteResult((*failed_files, *tested), tuple(covers), (*settings_warnings(roots), *grants.warnings))
 
 
 def _run_target(target: "CaseFileTarget", grants: "GrantLoader") -> FileResult:

@@ -44,7 +44,7 @@ def grants_at_revision(root: Root, revision: str, grant_id: str | None = None) -
     """
     tree = _tree_id(root.path, revision)
     found: dict[str, TextOrError] = {}
-    wanted: dict[str, str] = {}
+    digests: dict[str, str] = {}
     for name, mode, digest, size in _list_grant_files(root.path, tree):
         if not is_grant_id(name) or grant_id not in {None, name}:
             continue
@@ -53,9 +53,9 @@ def grants_at_revision(root: Root, revision: str, grant_id: str | None = None) -
         elif size > MAX_BYTES:
             found[name] = GrantError(GRANT_INVALID, f"larger than {MAX_BYTES} bytes")
         else:
-            wanted[name] = digest
-    texts = _read_objects(root.path, wanted.values())
-    return found | dict(zip(wanted, texts, strict=True))
+            digests[name] = digest
+    texts = _read_objects(root.path, digests.values())
+    return found | dict(zip(digests, texts, strict=True))
 
 
 def settings_at_revision(root: Root, revision: str) -> bytes | None:
@@ -73,12 +73,12 @@ def _tree_id(root: str, revision: str) -> str:
     if not revision or revision.startswith("-") or "\0" in revision:
         message = f"`{revision}` cannot be a revision"
         raise UsageError(message, "name a branch, a tag or a commit")
-    done = _run_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{tree}}")
-    tree = done.stdout.strip().decode("utf-8", "replace")
-    if done.returncode == 0 and tree.isalnum():
+    process = _run_git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{tree}}")
+    tree = process.stdout.strip().decode("utf-8", "replace")
+    if process.returncode == 0 and tree.isalnum():
         return tree
-    if done.stderr:
-        raise _git_error(done)
+    if process.stderr:
+        raise _git_error(process)
     if revision in _HEADS and _is_unborn(root):
         raise NoCommitsError(f"`{revision}` has no commit yet")
     message = f"git knows no revision `{revision}` in `{root}`"
@@ -103,10 +103,10 @@ def _list_grant_files(root: str, tree: str) -> "Iterator[tuple[str, bytes, str, 
 
 def _read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
     """Return the content of objects, in order, from one git process."""
-    asked = "".join(f"{digest}\n" for digest in digests).encode()
-    if not asked:
+    request = "".join(f"{digest}\n" for digest in digests).encode()
+    if not request:
         return []
-    output, at, texts = _output(_run_git(root, "cat-file", "--batch", given=asked)), 0, []
+    output, at, texts = _output(_run_git(root, "cat-file", "--batch", stdin=request)), 0, []
     while at < len(output):
         end = output.index(b"\n", at)
         header = output[at:end].split()
@@ -119,24 +119,24 @@ def _read_objects(root: str, digests: "Iterable[str]") -> list[bytes]:
     return texts
 
 
-def _run_git(root: str, *words: str, given: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+def _run_git(root: str, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
     # variables GIT_* of a hook or an agent may lead to another repository, or write traces
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         return subprocess.run(
-            [*_GIT, "-C", root, *words], input=given, capture_output=True, check=False, env=environment | _ENVIRONMENT
+            [*_GIT, "-C", root, *words], input=stdin, capture_output=True, check=False, env=environment | _ENVIRONMENT
         )
     except OSError as error:
         message = f"`git` cannot be run: {os_error_text(error)}"
         raise NotDoneError(message) from None
 
 
-def _output(done: "subprocess.CompletedProcess[bytes]") -> bytes:
-    if done.returncode:
-        raise _git_error(done)
-    return done.stdout
+def _output(process: "subprocess.CompletedProcess[bytes]") -> bytes:
+    if process.returncode:
+        raise _git_error(process)
+    return process.stdout
 
 
-def _git_error(done: "subprocess.CompletedProcess[bytes]") -> NotDoneError:
-    lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"it ended with {done.returncode}"]
+def _git_error(process: "subprocess.CompletedProcess[bytes]") -> NotDoneError:
+    lines = process.stderr.decode("utf-8", "replace").strip().splitlines() or [f"it ended with {process.returncode}"]
     return NotDoneError(f"git: {lines[0].removeprefix('fatal: ')}")

@@ -55,11 +55,11 @@ def _higher_layers(place: str) -> "Iterator[Layer]":
 def _effective_values(place: str, file: str, data: bytes | None, above: "list[Layer]") -> "Values":
     """Return the values in effect with such a text of the file, None if it is invalid."""
     try:
-        own = decode_layer(place, file, data) if data is not None else Layer(place, {}, {})
+        own_layer = decode_layer(place, file, data) if data is not None else Layer(place, {}, {})
     except GrantError:
         return None
-    values = {setting.name: resolve_setting([*above, own], setting.name).effective.value for setting in SETTINGS}
-    return values | {LOCKED: own.locked}
+    values = {setting.name: resolve_setting([*above, own_layer], setting.name).effective.value for setting in SETTINGS}
+    return values | {LOCKED: own_layer.locked}
 
 
 def compare_settings_with_revision(root: "Root", revision: str) -> GrantComparison | None:

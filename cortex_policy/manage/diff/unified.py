@@ -66,15 +66,24 @@ def _diff_lines(old: list[str], new: list[str], before: str, after: str, end: st
 
 def _opcodes(old: list[str], new: list[str]) -> "Opcodes":
     """Return the opcodes from one list to another; skip equal lines at both ends, since the rest costs a product."""
-    most = min(len(old), len(new))
-    head = next((at for at in range(most) if old[at] != new[at]), most)
-    tail = next((at for at in range(most - head) if old[-1 - at] != new[-1 - at]), most - head)
-    mine, theirs = old[head : len(old) - tail], new[head : len(new) - tail]
+    max_common = min(len(old), len(new))
+    common_start = next((at for at in range(max_common) if old[at] != new[at]), max_common)
+    tail = next(
+        (at for at in range(max_common - common_start) if old[-1 - at] != new[-1 - at]), max_common - common_start
+    )
+    mine, theirs = old[common_start : len(old) - tail], new[common_start : len(new) - tail]
     steps: Opcodes = [("replace", 0, len(mine), 0, len(theirs))]
     if len(mine) * len(theirs) <= _MOST_PAIRS:
         steps = SequenceMatcher(None, mine, theirs).get_opcodes()
-    moved: Opcodes = [(tag, start + head, stop + head, at + head, to + head) for tag, start, stop, at, to in steps]
-    return [("equal", 0, head, 0, head), *moved, ("equal", len(old) - tail, len(old), len(new) - tail, len(new))]
+    moved: Opcodes = [
+        (tag, start + common_start, stop + common_start, at + common_start, to + common_start)
+        for tag, start, stop, at, to in steps
+    ]
+    return [
+        ("equal", 0, common_start, 0, common_start),
+        *moved,
+        ("equal", len(old) - tail, len(old), len(new) - tail, len(new)),
+    ]
 
 
 def _range(start: int, stop: int) -> str:

@@ -37,30 +37,30 @@ class FormatResult(Value):
     """The result of formatting one grant, or the error that prevented it."""
 
     id: str
-    result: WriteResult | None
+    write: WriteResult | None
     error: CortexPolicyError | None = None
 
     @property
     def differs(self) -> bool:
         """Whether its layout is not the canonical one, or was not before the write."""
-        return self.result is not None and bool(self.result.diff)
+        return self.write is not None and bool(self.write.diff)
 
 
-def preview_edit(root: Root, grant_id: str, wanted: set_fields.GrantEdit) -> WriteResult:
+def preview_edit(root: Root, grant_id: str, edit: set_fields.GrantEdit) -> WriteResult:
     """Return what `edit_grant` would write, without a lock."""
     check_id(grant_id)
     old = _read_without_lock(root, grant_id)
-    return _preview(grant_id, old, _edit_bytes(root, grant_id, old, wanted))
+    return _preview(grant_id, old, _edit_bytes(root, grant_id, old, edit))
 
 
 def edit_grant(
-    root: Root, grant_id: str, wanted: set_fields.GrantEdit, consent: "Consent", patience: LockWait = NO_WAIT
+    root: Root, grant_id: str, edit: set_fields.GrantEdit, consent: "Consent", lock_wait: LockWait = NO_WAIT
 ) -> WriteResult:
     """Change a grant; if it has these values already, write nothing and ask nobody."""
     check_id(grant_id)
-    with write_transaction(root, patience, "set") as writer:
+    with write_transaction(root, lock_wait, "set") as writer:
         old = _read(writer, grant_id)
-        new = _edit_bytes(root, grant_id, old, wanted)
+        new = _edit_bytes(root, grant_id, old, edit)
         return _preview(grant_id, old, old) if new == old else _write(writer, grant_id, old, new, consent)
 
 
@@ -71,29 +71,31 @@ def preview_new(root: Root, grant_id: str, text: str) -> WriteResult:
     return _preview(grant_id, None, text.encode())
 
 
-def create_grant(root: Root, grant_id: str, text: str, consent: "Consent", patience: LockWait = NO_WAIT) -> WriteResult:
+def create_grant(
+    root: Root, grant_id: str, text: str, consent: "Consent", lock_wait: LockWait = NO_WAIT
+) -> WriteResult:
     """Write a new grant."""
     check_new_id(grant_id)
-    with write_transaction(root, patience, "new") as writer:
+    with write_transaction(root, lock_wait, "new") as writer:
         _refuse_existing(writer, grant_id)
         return _write(writer, grant_id, None, text.encode(), consent)
 
 
-def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", patience: LockWait = NO_WAIT) -> WriteResult:
+def copy_grant(root: Root, grant_id: str, other: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:
     """Write the bytes of a grant as a new one."""
     check_id(grant_id)
     check_new_id(other)
-    with write_transaction(root, patience, "copy") as writer:
+    with write_transaction(root, lock_wait, "copy") as writer:
         data = _read(writer, grant_id)
         _refuse_existing(writer, other)
         _refuse_invalid(root, grant_id, data)
         return _write(writer, other, None, data, consent, writer.grants.mode(grant_id))
 
 
-def remove_grant(root: Root, grant_id: str, consent: "Consent", patience: LockWait = NO_WAIT) -> WriteResult:
+def remove_grant(root: Root, grant_id: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> WriteResult:
     """Remove a grant, whether it is valid or not."""
     check_id(grant_id)
-    with write_transaction(root, patience, "remove") as writer:
+    with write_transaction(root, lock_wait, "remove") as writer:
         old = _read(writer, grant_id)
         found = _preview(grant_id, old, None)
         writer.check_stamped(grant_id, old)
@@ -101,11 +103,11 @@ def remove_grant(root: Root, grant_id: str, consent: "Consent", patience: LockWa
         return WriteResult(found.change, found.diff, is_written=True, version=writer.remove(grant_id, old))
 
 
-def rename_grant(root: Root, grant_id: str, other: str, patience: LockWait = NO_WAIT) -> WriteResult:
+def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO_WAIT) -> WriteResult:
     """Give a grant another id; it allows the same, so nobody is asked."""
     check_id(grant_id)
     check_new_id(other)
-    with write_transaction(root, patience, "rename") as writer:
+    with write_transaction(root, lock_wait, "rename") as writer:
         old = _read(writer, grant_id)
         _refuse_existing(writer, other)
         if not writer.grants.is_own:
@@ -124,9 +126,9 @@ def preview_format(root: Root, grant_ids: tuple[str, ...]) -> "Iterator[FormatRe
             yield FormatResult(grant_id, None, error)
 
 
-def format_grants(root: Root, grant_ids: tuple[str, ...], patience: LockWait = NO_WAIT) -> "Iterator[FormatResult]":
+def format_grants(root: Root, grant_ids: tuple[str, ...], lock_wait: LockWait = NO_WAIT) -> "Iterator[FormatResult]":
     """Write each grant in canonical layout, and yield its result; an error of one grant does not stop the others."""
-    with write_transaction(root, patience, "fmt") as writer:
+    with write_transaction(root, lock_wait, "fmt") as writer:
         for grant_id in _ids_or_all(root, grant_ids):
             try:
                 written = _format_grant(writer, grant_id)
@@ -225,10 +227,10 @@ def _refuse_invalid(root: Root, grant_id: str, data: bytes) -> None:
         ) from None
 
 
-def _edit_bytes(root: Root, grant_id: str, old: bytes, wanted: set_fields.GrantEdit) -> bytes:
+def _edit_bytes(root: Root, grant_id: str, old: bytes, edit: set_fields.GrantEdit) -> bytes:
     _refuse_invalid(root, grant_id, old)
-    edit = set_fields.apply_edit(old.decode(), wanted, grant_id)
-    return old if edit.is_unchanged else edit.text.encode()
+    applied = set_fields.apply_edit(old.decode(), edit, grant_id)
+    return old if applied.is_unchanged else applied.text.encode()
 
 
 def _formatted_bytes(root: Root, grant_id: str, old: bytes) -> bytes:

@@ -69,14 +69,14 @@ class _Review(Value):
     change: GrantDiff | None = None
 
 
-def run_edit_session(root: Root, grant_id: str, patience: LockWait, screen: EditorUI) -> EditResult:
+def run_edit_session(root: Root, grant_id: str, lock_wait: LockWait, screen: EditorUI) -> EditResult:
     """Let an operator edit a grant while the writers' lock is held.
 
     Raise NotDoneError or GrantError if that is impossible. However the session ends, the grant is the old or the new
     one, and a text that was not saved is kept in a file, whose path is shown.
     """
     check_id(grant_id)
-    with write_transaction(root, patience, "edit") as writer:
+    with write_transaction(root, lock_wait, "edit") as writer:
         original = _read_original(writer, grant_id)
         file = f"{root.tools}/{grant_id}.json"
         for path in leftover_drafts(file):

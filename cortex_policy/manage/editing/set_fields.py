@@ -45,7 +45,7 @@ class AppliedEdit(Value):
         return _is_same(self.before, self.after)
 
 
-def apply_edit(text: str, wanted: GrantEdit, grant_id: str = "") -> AppliedEdit:
+def apply_edit(text: str, edit: GrantEdit, grant_id: str = "") -> AppliedEdit:
     """Apply an edit to the text of a grant.
 
     Raise GrantError if the text does not decode, UsageError if the edit does not fit it. A value that the grant has
@@ -53,15 +53,15 @@ def apply_edit(text: str, wanted: GrantEdit, grant_id: str = "") -> AppliedEdit:
     translating them.
     """
     before = decode(text.encode(), grant_id)
-    _check_edit(wanted)
+    _check_edit(edit)
     after = Grant(
         grant_id,
-        before.tool if wanted.tool is None else wanted.tool,
-        _edit_actions(before.actions, wanted),
-        before.rate if wanted.rate is None else Rate(wanted.rate),
-        _edit_args(before.args, wanted),
-        before.data_class if wanted.data_class is None else wanted.data_class,
-        _edit_scopes(before.fs_scope, wanted),
+        before.tool if edit.tool is None else edit.tool,
+        _edit_actions(before.actions, edit),
+        before.rate if edit.rate is None else Rate(edit.rate),
+        _edit_args(before.args, edit),
+        before.data_class if edit.data_class is None else edit.data_class,
+        _edit_scopes(before.fs_scope, edit),
     )
     new = _rewrite(text, before, after)
     if not _is_same(decode(new.encode(), grant_id), after):
@@ -69,25 +69,25 @@ def apply_edit(text: str, wanted: GrantEdit, grant_id: str = "") -> AppliedEdit:
     return AppliedEdit(new, before, after)
 
 
-def _check_edit(wanted: GrantEdit) -> None:
-    if wanted.rate is not None and wanted.rate < 1:
+def _check_edit(edit: GrantEdit) -> None:
+    if edit.rate is not None and edit.rate < 1:
         raise UsageError(
             "a rate is an integer of at least 1",
             "to block all calls use `cortex-policy stop`, or remove the actions with `--revoke`",
         )
-    if wanted.tool == "":
+    if edit.tool == "":
         raise UsageError("the name of a tool is empty")
-    if wanted.data_class is not None and wanted.data_class not in DATA_CLASSES:
-        hint = f"{_did_you_mean(wanted.data_class, DATA_CLASSES)}classes: {', '.join(DATA_CLASSES)}"
-        raise UsageError(f"unknown data class `{wanted.data_class}`", hint)
-    if "" in wanted.allow:
+    if edit.data_class is not None and edit.data_class not in DATA_CLASSES:
+        hint = f"{_did_you_mean(edit.data_class, DATA_CLASSES)}classes: {', '.join(DATA_CLASSES)}"
+        raise UsageError(f"unknown data class `{edit.data_class}`", hint)
+    if "" in edit.allow:
         raise UsageError("the name of an action is empty")
-    for scope in wanted.add_scopes:
+    for scope in edit.add_scopes:
         if normalize_scope(scope) is None:
             raise UsageError(f"the scope `{scope}` can never match", _scope_hint(scope))
-    _check_once("action", wanted.allow + wanted.revoke, str)
-    _check_once("scope", wanted.add_scopes + wanted.remove_scopes, _normalize)
-    _check_once("argument", (*(name for name, _ in wanted.declare), *wanted.drop_args), str)
+    _check_once("action", edit.allow + edit.revoke, str)
+    _check_once("scope", edit.add_scopes + edit.remove_scopes, _normalize)
+    _check_once("argument", (*(name for name, _ in edit.declare), *edit.drop_args), str)
 
 
 def _check_once(what: str, words: tuple[str, ...], meaning: "Callable[[str], str]") -> None:
@@ -105,36 +105,36 @@ def _scope_hint(scope: str) -> str:
     return f"scopes are plain path prefixes, relative to the root; {did_you_mean(prefix)}"
 
 
-def _edit_actions(actions: tuple[str, ...], wanted: GrantEdit) -> tuple[str, ...]:
-    for action in wanted.allow:
+def _edit_actions(actions: tuple[str, ...], edit: GrantEdit) -> tuple[str, ...]:
+    for action in edit.allow:
         if action in actions:
             raise UsageError(f"`{action}` is allowed already")
-    for action in wanted.revoke:
+    for action in edit.revoke:
         if action not in actions:
             raise UsageError(
                 f"`{action}` is not allowed, so it cannot be revoked", _list_hint("actions", action, actions)
             )
-    return tuple(action for action in actions + wanted.allow if action not in wanted.revoke)
+    return tuple(action for action in actions + edit.allow if action not in edit.revoke)
 
 
-def _edit_scopes(scopes: tuple[str, ...], wanted: GrantEdit) -> tuple[str, ...]:
+def _edit_scopes(scopes: tuple[str, ...], edit: GrantEdit) -> tuple[str, ...]:
     present = {_normalize(scope) for scope in scopes}
-    for scope in wanted.add_scopes:
+    for scope in edit.add_scopes:
         if _normalize(scope) in present:
             raise UsageError(f"`{scope}` is a scope already")
-    for scope in wanted.remove_scopes:
+    for scope in edit.remove_scopes:
         if _normalize(scope) not in present:
             raise UsageError(f"unknown scope `{scope}`: it cannot be removed", _list_hint("scopes", scope, scopes))
-    removed = {_normalize(scope) for scope in wanted.remove_scopes}
-    return tuple(scope for scope in scopes + wanted.add_scopes if _normalize(scope) not in removed)
+    removed = {_normalize(scope) for scope in edit.remove_scopes}
+    return tuple(scope for scope in scopes + edit.add_scopes if _normalize(scope) not in removed)
 
 
-def _edit_args(args: "Mapping[str, object]", wanted: GrantEdit) -> "dict[str, object]":
-    for name in wanted.drop_args:
+def _edit_args(args: "Mapping[str, object]", edit: GrantEdit) -> "dict[str, object]":
+    for name in edit.drop_args:
         if name not in args:
             hint = _list_hint("arguments", name, tuple(args))
             raise UsageError(f"`{name}` is not declared, so it cannot be dropped", hint)
-    return {name: args[name] for name in args if name not in wanted.drop_args} | dict(wanted.declare)
+    return {name: args[name] for name in args if name not in edit.drop_args} | dict(edit.declare)
 
 
 def _is_same(left: Grant, right: Grant) -> bool:
@@ -152,8 +152,8 @@ def _list_hint(what: str, word: str, known: tuple[str, ...]) -> str:
 
 
 def _did_you_mean(word: str, known: tuple[str, ...]) -> str:
-    meant = did_you_mean(closest_word(word, known))
-    return f"{meant} " if meant else ""
+    suggestion = did_you_mean(closest_word(word, known))
+    return f"{suggestion} " if suggestion else ""
 
 
 def _rewrite(text: str, before: Grant, after: Grant) -> str:
@@ -178,11 +178,11 @@ def _set_member(text: str, key: str, value: str) -> str:
 
 def _update_list(text: str, key: str, before: tuple[str, ...], after: tuple[str, ...]) -> str:
     """Append the new items, then remove the old: an array that is never empty keeps its style."""
-    known, kept = set(before), set(after)
+    old_items, new_items = set(before), set(after)
     for word in after:
-        if word not in known:
+        if word not in old_items:
             text = append_item(text, f"/{key}", word)
-    return remove_items(text, f"/{key}", {index for index, word in enumerate(before) if word not in kept})
+    return remove_items(text, f"/{key}", {index for index, word in enumerate(before) if word not in new_items})
 
 
 def _update_args(text: str, before: "Mapping[str, object]", after: "Mapping[str, object]") -> str:

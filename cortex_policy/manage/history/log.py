@@ -68,10 +68,10 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
     stamp = stamps.read_stamp(root)
     if stamp is None:
         raise NotDoneError("there is no stamp, so there are no versions", f"make one with `{_stamp_command(root)}`")
-    kept = _first_change_after(root, stamp, grant_id, version)
-    if kept is not None and kept.data is not None:
-        require_trusted_text(root, grant_id, kept.data)
-    text = kept.data if kept is not None else _current_text(root, stamp, grant_id, version)
+    change = _first_change_after(root, stamp, grant_id, version)
+    if change is not None and change.data is not None:
+        require_trusted_text(root, grant_id, change.data)
+    text = change.data if change is not None else _current_text(root, stamp, grant_id, version)
     if text is None:
         hint = f"{LOG_HINT} {grant_id}{root_option(root)}`"
         raise GrantError(GRANT_NOT_FOUND, f"there was no `{grant_id}` at version {version}", hint)
@@ -80,7 +80,7 @@ def grant_at(root: Root, grant_id: str, version: int) -> GrantAtVersion:
         version,
         text,
         compare_bytes(grant_id, None, text),
-        history.unsafe_history_error(root) if kept else None,
+        history.unsafe_history_error(root) if change else None,
     )
 
 

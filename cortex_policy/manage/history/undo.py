@@ -76,22 +76,22 @@ def combine_diffs(steps: "Iterable[WriteResult]") -> PolicyDiff:
     return PolicyDiff(tuple(step.change for step in steps), 0, ())
 
 
-def preview_undo(root: Root, wanted: UndoRequest) -> UndoResult:
+def preview_undo(root: Root, request: UndoRequest) -> UndoResult:
     """Return what `undo_writes` would write, without a lock."""
     stamp = stamps.read_stamp(root)
     if stamp is not None and stamp.pending:
         raise NotDoneError("a write is running, or was interrupted and the next write finishes it", "try again")
-    version, steps = _plan(root, stamp, wanted, lambda grant_id: _read_without_lock(root, grant_id))
+    version, steps = _plan(root, stamp, request, lambda grant_id: _read_without_lock(root, grant_id))
     return UndoResult(version, tuple(step.preview() for step in steps))
 
 
-def undo_writes(root: Root, wanted: UndoRequest, consent: "Consent", patience: LockWait = NO_WAIT) -> UndoResult:
+def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> UndoResult:
     """Undo writes grant by grant, newest first; each grant is one complete write.
 
     Ask for consent once, for all steps. After an error the finished steps stay; to continue, run the same again.
     """
-    with write_transaction(root, patience, "undo") as writer:
-        version, steps = _plan(root, writer.stamp(), wanted, writer.grants.read)
+    with write_transaction(root, lock_wait, "undo") as writer:
+        version, steps = _plan(root, writer.stamp(), request, writer.grants.read)
         for step in steps:
             for grant_id in (step.id, *([step.new_id] if step.new_id else [])):
                 writer.grants.check_permissions(grant_id)
@@ -128,21 +128,24 @@ def _as_policy_error(error: CortexPolicyError | OSError) -> CortexPolicyError:
     return NotDoneError(f"`{error.filename}`: {os_error_text(error)}")
 
 
-def _plan(root: Root, stamp: "Stamp | None", wanted: UndoRequest, read: "Read") -> tuple[int, tuple[UndoStep, ...]]:
+def _plan(root: Root, stamp: "Stamp | None", request: UndoRequest, read: "Read") -> tuple[int, tuple[UndoStep, ...]]:
     """Return the version to go back to, and the steps to it; raise if that is impossible."""
-    if wanted.id is not None:
-        check_id(wanted.id)
-        if wanted.version is not None:
+    if request.id is not None:
+        check_id(request.id)
+        if request.version is not None:
             raise UsageError("an id and `--to` do not go together", "leave out one of them")
     if stamp is None:
         hint = f"make one with `cortex-policy stamp write{root_option(root)}`"
         raise NotDoneError("there is no stamp, so the last write is not known", hint)
     if unsafe := history.unsafe_history_error(root):
         raise unsafe
-    if wanted.version is not None:
-        entries, version = entries_since(root, stamp, wanted.version, history.read_history(root, stamp)), wanted.version
+    if request.version is not None:
+        entries, version = (
+            entries_since(root, stamp, request.version, history.read_history(root, stamp)),
+            request.version,
+        )
     else:
-        entry = _last_entry(root, stamp, wanted.id)
+        entry = _last_entry(root, stamp, request.id)
         entries, version = (entry,), entry.version - 1
     return version, _steps(root, entries, read)
 

@@ -136,8 +136,8 @@ def _existing_configuration(file: str, below: str, directory: int) -> HookConfig
             text = read_all(descriptor, MAX_BYTES).decode("utf-8", "replace")
         finally:
             os.close(descriptor)
-    wanted = [f"id: {hook.id}" for hook in HOOKS] + [line.strip() for line in _arguments(below)]
-    status = COMPLETE if all(line in text for line in wanted) else KEPT
+    expected = [f"id: {hook.id}" for hook in HOOKS] + [line.strip() for line in _arguments(below)]
+    status = COMPLETE if all(line in text for line in expected) else KEPT
     around = re.search(r"^( *)- repo:", text, re.MULTILINE)  # the items of a list have one indentation
     return HookConfiguration(file, status, indent(_hooks_block(below), around[1] if around else "  "))
 

@@ -27,7 +27,7 @@ class InitResult(Value):
     hooks: HookConfiguration | None = None
 
 
-def init_root(named: str | None = None, patience: LockWait = NO_WAIT, *, with_hooks: bool = False) -> InitResult:
+def init_root(named: str | None = None, lock_wait: LockWait = NO_WAIT, *, with_hooks: bool = False) -> InitResult:
     """Create what a root lacks, in the named directory or the working directory; overwrite nothing.
 
     Raise NotDoneError if a directory above is a root already: checks below it could not tell which root to use.
@@ -36,14 +36,14 @@ def init_root(named: str | None = None, patience: LockWait = NO_WAIT, *, with_ho
     _refuse_outer(path)
     top = find_repository(path) if with_hooks else None
     root = Root(path, named=named is not None)
-    made = _create_missing(root, patience)
+    made = _create_missing(root, lock_wait)
     if top is None:
         return InitResult(root, tuple(made))
     hooks = configure_hooks(root, top)
     return InitResult(root, (*made, hooks.file) if hooks.status == MADE else tuple(made), hooks)
 
 
-def _create_missing(root: Root, patience: LockWait) -> list[str]:
+def _create_missing(root: Root, lock_wait: LockWait) -> list[str]:
     ignoring = f"{root.policy}/{git_ignore.NAME}"
     had_tools, had_ignoring = os.path.isdir(root.tools), os.path.lexists(ignoring)
     try:
@@ -51,7 +51,7 @@ def _create_missing(root: Root, patience: LockWait) -> list[str]:
     except OSError as error:
         raise NotDoneError(f"`{root.policy}`: {os_error_text(error)}") from None
     made = [] if had_tools else [root.tools]
-    with write_transaction(root, patience, "init") as writer:
+    with write_transaction(root, lock_wait, "init") as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):
             writer.write(EXAMPLE, None, new_grant_text(_EXAMPLE_EDIT).encode())
             made.append(f"{root.tools}/{EXAMPLE}.json")

@@ -126,11 +126,11 @@ def decision_key(data: "dict[str, Any]", plain: "dict[str, Any] | None" = None) 
     """
     # INVARIANT: the key holds all that an answer depends on; marshal version 2 writes equal values as equal bytes
     if plain is not None:
-        said: Any = data["args"] | plain, None, None
+        arguments: Any = data["args"] | plain, None, None
     else:
-        said = (data["args"], data.get("paths")) if has_full_args(data) else list(data["args"])
+        arguments = (data["args"], data.get("paths")) if has_full_args(data) else list(data["args"])
     try:
-        key = dumps((data["grant"], data["action"], data["reason"].exit_code, said), 2)
+        key = dumps((data["grant"], data["action"], data["reason"].exit_code, arguments), 2)
     except ValueError:  # nested deeper than marshal allows
         return None
     return key if len(key) <= _MAX_KEY_BYTES else None

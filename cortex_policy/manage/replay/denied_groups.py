@@ -172,14 +172,14 @@ class DenialGrouper:
 
     def _count(self, group: DeniedGroup, at: float, data: "dict[str, Any]", base: HitWindow, limit: int) -> None:
         """Count a call of a group, and whether the rate has room for it besides the calls that are allowed already."""
-        cost, own = cost_of(data), group.windows.setdefault(data["action"], HitWindow())
-        demand = base.total_with(at, 0) + own.total_with(at, cost)
+        cost, window = cost_of(data), group.windows.setdefault(data["action"], HitWindow())
+        demand = base.total_with(at, 0) + window.total_with(at, cost)
         group.calls += 1
         group.peak = max(group.peak, demand)
         if demand <= limit:
             group.within_rate += 1
             if "peek" not in data:
-                own.add(at, cost)
+                window.add(at, cost)
 
     def _add_without_grant(self, at: float, data: "dict[str, Any]", error: GrantError) -> None:
         if error.reason != GRANT_NOT_FOUND or not is_grant_id(data["grant"]) or not data["action"]:

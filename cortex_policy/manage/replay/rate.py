@@ -76,8 +76,8 @@ class _BudgetBounds:
     def hits_by_log_time(self, at: float) -> tuple[int, int]:
         """Return the hits of the minute by the log's times: without the doubtful ones, and with them."""
         gone = takewhile(lambda one: one[0] - _GRAIN_SECONDS <= at - WINDOW_SECONDS, self.possible)
-        most = self.high - sum(cost for _, cost in gone)
-        return most - self.doubt, most
+        at_most = self.high - sum(cost for _, cost in gone)
+        return at_most - self.doubt, at_most
 
 
 def drop_expired_hits(hits: "deque[list[Any]]", until: float) -> int:
@@ -171,8 +171,8 @@ class RateReplay:
 
 def _answer_by_log_time(budget: _BudgetBounds, at: float, cost: int, limit: int) -> "Answer":
     """Answer a call that the rate did not decide then, by the times of the log."""
-    least, most = budget.hits_by_log_time(at)
-    return ALLOWED if most + cost <= limit else RATE_LIMITED if least + cost > limit else BUDGET_UNKNOWN
+    at_least, at_most = budget.hits_by_log_time(at)
+    return ALLOWED if at_most + cost <= limit else RATE_LIMITED if at_least + cost > limit else BUDGET_UNKNOWN
 
 
 def cost_of(data: "dict[str, Any]") -> int:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"\(at line (\d+)")
 
 
-def run_settings_session(target: SettingsFile, patience: LockWait, screen: "EditorUI") -> EditResult:
+def run_settings_session(target: SettingsFile, lock_wait: LockWait, screen: "EditorUI") -> EditResult:
     """Let an operator edit a settings file; a text that was not saved is kept in a file, whose path is shown."""
     original = read_settings_file(target.place, target.root_path)
     for path in leftover_drafts(target.file):
         screen.say(f"note: an earlier session left its text in `{path}`")
     draft = Draft(target.file, original or b"", MAX_BYTES + 1)
-    session = _Session(target, original, draft, screen, patience)
+    session = _Session(target, original, draft, screen, lock_wait)
     try:
         return session.run()
     finally:
@@ -41,10 +41,10 @@ def run_settings_session(target: SettingsFile, patience: LockWait, screen: "Edit
 
 class _Session:
     def __init__(
-        self, target: SettingsFile, original: bytes | None, draft: Draft, screen: "EditorUI", patience: LockWait
+        self, target: SettingsFile, original: bytes | None, draft: Draft, screen: "EditorUI", lock_wait: LockWait
     ) -> None:
         self._target, self._original, self._draft = target, original, draft
-        self._screen, self._patience = screen, patience
+        self._screen, self._patience = screen, lock_wait
         self._last = original or b""
         self.saved = original or b""
         self.may_still_be_open = False  # whether an editor may have the copy open in the background

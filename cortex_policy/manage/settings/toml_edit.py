@@ -29,15 +29,15 @@ def set_in_text(text: str, name: str, value: object) -> str:
     Each line keeps its line end; a new line gets that of the line before it.
     """
     before = flatten(decode_toml(text.encode()))
-    wanted = {key: part for key, part in before.items() if key != name} | ({} if value is UNSET else {name: value})
-    if wanted == before:
+    expected = {key: part for key, part in before.items() if key != name} | ({} if value is UNSET else {name: value})
+    if expected == before:
         return text
     for candidate in _candidates(text, name, value):
-        if _has_values(candidate, wanted):
+        if _has_values(candidate, expected):
             return candidate
     if "#" in text:
         raise NotDoneError("its comments would be lost", "use `cortex-policy config edit`")
-    return tomli_w.dumps(_nest(wanted)).replace("\n", _line_ending(text))
+    return tomli_w.dumps(_nest(expected)).replace("\n", _line_ending(text))
 
 
 def toml_literal(value: object) -> str:
@@ -47,9 +47,9 @@ def toml_literal(value: object) -> str:
     return tomli_w.dumps({"x": value}).removeprefix("x = ").removesuffix("\n")
 
 
-def _has_values(text: str, wanted: dict[str, object]) -> bool:
+def _has_values(text: str, expected: dict[str, object]) -> bool:
     try:
-        return flatten(decode_toml(text.encode())) == wanted
+        return flatten(decode_toml(text.encode())) == expected
     except MalformedError:
         return False
 

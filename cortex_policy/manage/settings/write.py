@@ -97,7 +97,7 @@ def resolve_settings(root: Root | None) -> list[EffectiveSetting]:
     return resolve_all(read_layers(root.path if root is not None else None))
 
 
-def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", patience: LockWait = NO_WAIT) -> bool:
+def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> bool:
     """Write a setting; return whether that changed the file. Raise UsageError for a value that cannot be set.
 
     Ask for consent if it may allow more than before.
@@ -111,14 +111,14 @@ def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", pa
         raise UsageError(f"`{name}` cannot be `{text}`", f"it must be {setting.expected}")
     for code in value if setting.kind == CODES and isinstance(value, list) else ():
         expand_code(code)
-    return _rewrite(target, name, value, consent, patience)
+    return _rewrite(target, name, value, consent, lock_wait)
 
 
-def unset_value(target: SettingsFile, name: str, consent: "Consent", patience: LockWait = NO_WAIT) -> bool:
+def unset_value(target: SettingsFile, name: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> bool:
     """Remove a setting; return whether the file had it. Ask for consent if that may allow more than before."""
     _check_place(target, find_setting(name))
     return read_settings_file(target.place, target.root_path) is not None and _rewrite(
-        target, name, UNSET, consent, patience
+        target, name, UNSET, consent, lock_wait
     )
 
 
@@ -133,10 +133,10 @@ def check_settings_text(target: SettingsFile, data: bytes) -> None:
     check_codes(target.file, decode_layer(target.place, target.file, data).values)
 
 
-def install_text(target: SettingsFile, original: bytes | None, data: bytes, patience: LockWait = NO_WAIT) -> None:
+def install_text(target: SettingsFile, original: bytes | None, data: bytes, lock_wait: LockWait = NO_WAIT) -> None:
     """Replace the text that was read by another; raise NotDoneError if the file has changed since."""
     check_settings_text(target, data)
-    with _lock_directory(target, patience) as held:
+    with _lock_directory(target, lock_wait) as held:
         _replace(target, held, original, data)
 
 
@@ -146,8 +146,8 @@ def _check_place(target: SettingsFile, setting: Setting) -> None:
         raise UsageError(f"`{setting.name}` cannot be set by the {target.place}", f"it can be set by: {where}")
 
 
-def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent", patience: LockWait) -> bool:
-    with _lock_directory(target, patience) as held:
+def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent", lock_wait: LockWait) -> bool:
+    with _lock_directory(target, lock_wait) as held:
         original = read_settings_file(target.place, target.root_path)
         after = _edit_text(target, original or b"", name, value)
         if after == (original or b""):
@@ -199,11 +199,11 @@ def _current_text(target: SettingsFile, directory: int) -> bytes | None:
 
 
 @contextmanager
-def _lock_directory(target: SettingsFile, patience: LockWait) -> "Iterator[LockedDirectory]":
+def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[LockedDirectory]":
     """Lock and open the directory of a settings file; yield it, with a function that raises if the lock is lost."""
     try:
         if target.root is not None and target.place == PROJECT:
-            with hold_writer_lock(target.root, patience) as held:
+            with hold_writer_lock(target.root, lock_wait) as held:
                 yield held.policy.descriptor, held.check
             return
         path = _directory(target)
@@ -212,7 +212,7 @@ def _lock_directory(target: SettingsFile, patience: LockWait) -> "Iterator[Locke
         os.makedirs(path, PUBLIC_MODE | 0o111 if target.place == SYSTEM else 0o700, exist_ok=True)
         with open_settings_directory(target.place, target.root_path) as directory:
             # lock the directory itself: no lock file is left behind
-            acquire_lock(directory, lambda _: f"another process is writing `{target.file}`", patience)
+            acquire_lock(directory, lambda _: f"another process is writing `{target.file}`", lock_wait)
             remove_temporaries(directory)
             yield directory, lambda: None
     except OSError as error:

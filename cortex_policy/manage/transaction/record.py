@@ -47,11 +47,13 @@ def entry_for_write(
         ((grant_id, (old, new)),) = changes.items()
         meaning = compare_bytes(grant_id, old, new).meaning
     widened = "; ".join(part.sentence for part in meaning.fields if widens(part.verdict) and part.sentence)
-    kept = tuple(
+    grant_changes = tuple(
         _history_change(grant_id, old, new, modes.get(grant_id, 0o644), is_own=is_own)
         for grant_id, (old, new) in changes.items()
     )
-    return HistoryEntry(version, _now(), current_author(), command, meaning.verdict, widened[:MAX_WIDENED_LENGTH], kept)
+    return HistoryEntry(
+        version, _now(), current_author(), command, meaning.verdict, widened[:MAX_WIDENED_LENGTH], grant_changes
+    )
 
 
 def entry_for_stamp(old: Stamp | None, new: Stamp) -> HistoryEntry:

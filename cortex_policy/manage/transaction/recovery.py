@@ -30,11 +30,11 @@ def recover(root: Root, lock: WriterLock, history: History) -> None:
     elif stamp.pending:
         now = {grant_id: _current_digest(lock, grant_id) for grant_id in stamp.pending}
         sides = [(grant_id, *pair) for grant_id, pair in stamp.pending.items() if pair[0] != pair[1]]
-        done = {grant_id: new for grant_id, _, new in sides if now[grant_id] == new}
+        completed = {grant_id: new for grant_id, _, new in sides if now[grant_id] == new}
         # a write is one step: if one grant is still the old one, nothing was done. All else is a hand edit
         if any(now[grant_id] == old for grant_id, old, _ in sides):
-            done = {}
-        stamp = _write_stamp(lock, Stamp(stamp.version + bool(done), merge_digests(stamp.grants, done), {}))
+            completed = {}
+        stamp = _write_stamp(lock, Stamp(stamp.version + bool(completed), merge_digests(stamp.grants, completed), {}))
     history.settle_pending(stamp)
 
 

@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def write_transaction(root: Root, patience: LockWait = NO_WAIT, command: str = "write") -> "Iterator[Writer]":
+def write_transaction(root: Root, lock_wait: LockWait = NO_WAIT, command: str = "write") -> "Iterator[Writer]":
     """Hold the writers' lock, and recover the last write; raise NotDoneError if it is taken, or the disk fails.
 
     The history records the command as the cause of the writes.
     """
-    with hold_writer_lock(root, patience) as lock:
+    with hold_writer_lock(root, lock_wait) as lock:
         make_directory(lock.policy.descriptor, "tools")
         with lock.tools() as tools:
             writer = Writer(root, lock, tools, command)

@@ -35,23 +35,23 @@ class FixResult(Value):
 
 
 def fix_files(
-    files: "tuple[ValidationTarget, ...]", report: "Report", exemptions: "Suppressions", patience: "LockWait"
+    files: "tuple[ValidationTarget, ...]", report: "Report", suppressions: "Suppressions", lock_wait: "LockWait"
 ) -> "Iterator[FixResult]":
     """Fix each file that has a fixable problem, and yield the result."""
     fixable = {problem.file for problem in report.problems if problem.fix is not None}
     for target in files:
         if target.shown in fixable:
-            write, codes = _fix_grant if target.is_in_place else _fix_other_file, exemptions.codes_for(target.shown)
+            write, codes = _fix_grant if target.is_in_place else _fix_other_file, suppressions.codes_for(target.shown)
             try:
-                yield FixResult(target.shown, write(target, partial(apply_fixes, codes=codes), patience))
+                yield FixResult(target.shown, write(target, partial(apply_fixes, codes=codes), lock_wait))
             except (GrantError, NotDoneError) as error:
                 yield FixResult(target.shown, error=error)
             except OSError as error:
                 yield FixResult(target.shown, error=NotDoneError(os_error_text(error)))
 
 
-def _fix_grant(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", patience: "LockWait") -> int | None:
-    with write_transaction(Root(target.root, named=True), patience, "validate --fix") as writer:
+def _fix_grant(target: "ValidationTarget", fix: "Callable[[bytes], bytes]", lock_wait: "LockWait") -> int | None:
+    with write_transaction(Root(target.root, named=True), lock_wait, "validate --fix") as writer:
         old = writer.grants.read(target.id)
         return writer.write(target.id, old, _apply_fixes(old, fix)) if old is not None else None
 

@@ -19,26 +19,26 @@ BATCH_SIZE = 128
 MIN_PARALLEL = 4 * BATCH_SIZE  # below, a fork costs more than it saves
 
 
-def parallel_map(items: "Sequence[Item]", work: "Callable[[Item], Result]") -> "Iterator[Result]":
+def parallel_map(items: "Sequence[Item]", function: "Callable[[Item], Result]") -> "Iterator[Result]":
     """Yield the result for each item, in order; results must be small and picklable."""
-    crowd = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if len(items) < MIN_PARALLEL or crowd == 1:
-        yield from map(work, items)
+    processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if len(items) < MIN_PARALLEL or processes == 1:
+        yield from map(function, items)
         return
     started: list[tuple[int, BinaryIO]] = []
     try:
-        for number in range(crowd):
-            started.append(_start_worker(items, work, number, crowd))  # noqa: PERF401 - if one fails, all must be stopped
+        for number in range(processes):
+            started.append(_start_worker(items, function, number, processes))  # noqa: PERF401 - if one fails, all must be stopped
     except OSError:  # a job may have few processes or descriptors: one process can do all the work
         _stop_workers(started)
     try:
         for batch in range(-(-len(items) // BATCH_SIZE) if started else 0):
-            yield from _receive_results(started[batch % crowd][1])
+            yield from _receive_results(started[batch % processes][1])
     finally:
         alone = not started
         _stop_workers(started)
     if alone:
-        yield from map(work, items)
+        yield from map(function, items)
 
 
 def _stop_workers(started: "list[tuple[int, BinaryIO]]") -> None:
@@ -50,7 +50,7 @@ def _stop_workers(started: "list[tuple[int, BinaryIO]]") -> None:
 
 
 def _start_worker(
-    items: "Sequence[Item]", work: "Callable[[Item], Result]", number: int, crowd: int
+    items: "Sequence[Item]", function: "Callable[[Item], Result]", number: int, processes: int
 ) -> "tuple[int, BinaryIO]":
     reading, writing = os.pipe()
     try:
@@ -65,15 +65,17 @@ def _start_worker(
     os.close(reading)
     gc.disable()  # nothing made here is a cycle, and what was made before would be copied
     with suppress(BaseException):  # INVARIANT: a child never leaves this function; the pipe has said why
-        _send_results(items, work, range(number * BATCH_SIZE, len(items), crowd * BATCH_SIZE), writing)
+        _send_results(items, function, range(number * BATCH_SIZE, len(items), processes * BATCH_SIZE), writing)
     os._exit(0)
 
 
-def _send_results(items: "Sequence[Item]", work: "Callable[[Item], Result]", starts: range, descriptor: int) -> None:
+def _send_results(
+    items: "Sequence[Item]", function: "Callable[[Item], Result]", starts: range, descriptor: int
+) -> None:
     with open(descriptor, "wb") as pipe:
         for start in starts:
             try:
-                results: list[Result] | str = [work(item) for item in items[start : start + BATCH_SIZE]]
+                results: list[Result] | str = [function(item) for item in items[start : start + BATCH_SIZE]]
             except Exception:  # noqa: BLE001 - a bug: the parent reports it
                 from traceback import format_exc  # noqa: PLC0415 - only a bug needs it
 

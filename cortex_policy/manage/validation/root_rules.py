@@ -30,10 +30,10 @@ MAX_NAMED = 3
 _MAX_GITIGNORE_BYTES = 1 << 16  # bytes of a file for git
 
 
-def shared_budgets(looked: "list[Pair]", inspector: "FileInspector") -> "Iterator[Problem]":
+def shared_budgets(reports: "list[Pair]", inspector: "FileInspector") -> "Iterator[Problem]":
     """Find grants of one root that share the budget of an action."""
     first: dict[str, str] = {}  # the grant that has a budget first
-    for target, one in looked:
+    for target, one in reports:
         shared: dict[str, str] = {}  # the first of the budgets that are another's as well
         for key in [budget_key(one.tool, action) for action in one.actions]:
             shared.setdefault(first.setdefault(key, target.id), key)
@@ -46,15 +46,15 @@ def shared_budgets(looked: "list[Pair]", inspector: "FileInspector") -> "Iterato
                 yield from to_problems(target.shown, data, [finding])
 
 
-def root_problems(path: str, looked: "list[Pair]") -> "Iterator[Problem]":
+def root_problems(path: str, reports: "list[Pair]") -> "Iterator[Problem]":
     """Find the problems of a root as a whole, besides those of its grants."""
     root = Root(path, named=True)
-    if not looked:
+    if not reports:
         hint = f"make one with `cortex-policy new ID{root_option_here(path)}`"
         yield file_problem(display_path(root.tools), "file-none", "there are no grants in it", hint)
     yield from _stray_files(root)
     yield from _gitignore_problems(root)
-    yield from _stamp_problems(root, looked)
+    yield from _stamp_problems(root, reports)
 
 
 def _stray_files(root: Root) -> "Iterator[Problem]":
@@ -104,7 +104,7 @@ def _gitignore_problems(root: Root) -> "Iterator[Problem]":
         )
 
 
-def _stamp_problems(root: Root, looked: "list[Pair]") -> "Iterator[Problem]":
+def _stamp_problems(root: Root, reports: "list[Pair]") -> "Iterator[Problem]":
     file = display_path(stamps.stamp_file(root.path))
     command = f"`cortex-policy stamp write{root_option_here(root.path)}`"
     try:
@@ -113,11 +113,11 @@ def _stamp_problems(root: Root, looked: "list[Pair]") -> "Iterator[Problem]":
         yield file_problem(file, "stamp-broken", error.detail, error.hint)
         return
     if stamp is None:
-        if looked:
+        if reports:
             yield file_problem(file, "stamp-missing", "there is no stamp", f"write one with {command}")
         return
-    digests = {target.id: one.digest for target, one in looked}
-    names = {target.id: target.shown for target, _ in looked}
+    digests = {target.id: one.digest for target, one in reports}
+    names = {target.id: target.shown for target, _ in reports}
     for grant_id in sorted({*digests, *stamp.grants, *stamp.pending}):
         if not stamp.accepts(grant_id, digests.get(grant_id)):
             what = "is stamped, and is not there" if grant_id not in names else "does not match its stamp"

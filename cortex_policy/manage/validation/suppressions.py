@@ -46,11 +46,11 @@ class RuleSelection(Value):
 class Suppressions:
     """The suppressions in the settings of each root."""
 
-    def __init__(self, where: "ValidationTargets", wanted: RuleSelection) -> None:
+    def __init__(self, targets: "ValidationTargets", selection: RuleSelection) -> None:
         """Read the settings of each root; their errors are problems like others."""
-        roots = dict.fromkeys([*where.roots, *(target.root for target in where.files if target.root)])
+        roots = dict.fromkeys([*targets.roots, *(target.root for target in targets.files if target.root)])
         self.problems: list[Problem] = operator_settings_problems() if roots else []  # no check reads a draft yet
-        self._wanted, self._codes, self._whole = wanted, wanted.codes, where.roots
+        self._wanted, self._codes, self._whole = selection, selection.codes, targets.roots
         self._projects = {root: self._load_project(root) for root in roots}
 
     def codes_for(self, file: str) -> frozenset[str]:

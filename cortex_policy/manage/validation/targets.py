@@ -63,8 +63,8 @@ def named_targets(words: tuple[str, ...], root: Root | None) -> ValidationTarget
     for word in words:
         files, more = _directory_targets(word, problems) if os.path.isdir(word) else ([_file_target(word)], ())
         for target in files:
-            there = target if target.root or root is None else target._replace(root=root.path)
-            found.setdefault(there.path, there)
+            target_in_root = target if target.root or root is None else target._replace(root=root.path)
+            found.setdefault(target_in_root.path, target_in_root)
         roots.update(dict.fromkeys(more))
     return ValidationTargets(
         tuple(found.values()), tuple(roots), tuple(problems), root.path if root is not None else ""

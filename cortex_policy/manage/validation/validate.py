@@ -33,14 +33,14 @@ def find_targets(words: tuple[str, ...], root: str | None) -> ValidationTargets:
     )
 
 
-def validate(where: ValidationTargets, exemptions: Suppressions, track: "Track", *, strict: bool = False) -> Report:
+def validate(targets: ValidationTargets, suppressions: Suppressions, track: "Track", *, strict: bool = False) -> Report:
     """Check all files and report the problems that are not suppressed; `strict` turns warnings into errors."""
-    with FileInspector(where.root_for_check) as inspector:
-        results = track(parallel_map(where.files, inspector.inspect), len(where.files))
-        looked = list(zip(where.files, results, strict=True))
-        found = chain(where.problems, _find_problems(where, looked, inspector))
-        problems = [_as_error(one) if strict else one for one in exemptions.filter_problems(found)]
-    return Report(len(looked), tuple(sorted(problems, key=_sort_key)))
+    with FileInspector(targets.root_for_check) as inspector:
+        results = track(parallel_map(targets.files, inspector.inspect), len(targets.files))
+        reports = list(zip(targets.files, results, strict=True))
+        found = chain(targets.problems, _find_problems(targets, reports, inspector))
+        problems = [_as_error(one) if strict else one for one in suppressions.filter_problems(found)]
+    return Report(len(reports), tuple(sorted(problems, key=_sort_key)))
 
 
 def _sort_key(problem: Problem) -> tuple[object, ...]:
@@ -48,18 +48,18 @@ def _sort_key(problem: Problem) -> tuple[object, ...]:
     return problem.code != CODE, problem.file, problem.line, problem.column, problem.code
 
 
-def _find_problems(where: ValidationTargets, looked: "list[Pair]", inspector: FileInspector) -> "Iterator[Problem]":
-    for _, one in looked:
+def _find_problems(targets: ValidationTargets, reports: "list[Pair]", inspector: FileInspector) -> "Iterator[Problem]":
+    for _, one in reports:
         yield from one.problems
-    grants: dict[str, list[Pair]] = {root: [] for root in where.roots}
-    for target, one in looked:
+    grants: dict[str, list[Pair]] = {root: [] for root in targets.roots}
+    for target, one in reports:
         if target.is_in_place:
             grants.setdefault(target.root, []).append((target, one))
     for root, ones in grants.items():
         yield from shared_budgets(ones, inspector)
         files, doubts = [target.path for target, _ in ones], [doubt for _, one in ones for doubt in one.doubts]
-        yield from permission_problems(where.root_for_check(root), files, doubts)
-        if root in where.roots:
+        yield from permission_problems(targets.root_for_check(root), files, doubts)
+        if root in targets.roots:
             yield from root_problems(root, ones)
 
 

@@ -89,9 +89,9 @@ def _note_encoding(data: bytes, findings: Findings) -> None:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         likely, name = ("Windows-1252", "CP1252") if _C1.search(data) else ("Latin-1", "LATIN1")
-        meant = data[error.start : error.start + 1].decode(name, "replace")
+        character = data[error.start : error.start + 1].decode(name, "replace")
         start = len(data[: error.start].decode("utf-8"))
-        message = f"byte {error.start + 1} is not UTF-8, it would be `{meant}` in {likely}"
+        message = f"byte {error.start + 1} is not UTF-8, it would be `{character}` in {likely}"
         findings.add("syntax-encoding", (start, start + 1), message, _convert_hint(name))
 
 
@@ -111,9 +111,9 @@ def _note_text(text: str, findings: Findings) -> None:
 
 def _note_json(text: str, start: int, findings: Findings) -> None:
     first = Tokenizer(text, Findings(), start).skip_blanks()
-    blanks = len(text[start:]) - len(text[start:].lstrip())
+    spaces = len(text[start:]) - len(text[start:].lstrip())
     # `#!` is no comment, and comments above what is no JSON are not comments in JSON
-    around = find_wrapping(text, start + blanks) or find_wrapping(text, first)
+    around = find_wrapping(text, start + spaces) or find_wrapping(text, first)
     if around is not None:
         _note_wrapped(text, around, findings)
     elif not note_other_format(text, first, findings):

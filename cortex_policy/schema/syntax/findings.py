@@ -23,7 +23,7 @@ class Findings:
     def __init__(self) -> None:
         """Start with none."""
         self._findings: list[Finding] = []
-        self._habits: dict[str, tuple[int, int]] = {}
+        self._repeated: dict[str, tuple[int, int]] = {}
 
     def __len__(self) -> int:
         return len(self._findings)
@@ -38,28 +38,28 @@ class Findings:
         if not self.is_full:
             self._findings.append(Finding(code, message, hint, span=span))
 
-    def add_repeated(self, habit: str, code: str, span: tuple[int, int], message: str, hint: str) -> None:
+    def add_repeated(self, kind: str, code: str, span: tuple[int, int], message: str, hint: str) -> None:
         """Note a repeated mistake once, at its first position, and count the others."""
-        if habit in self._habits:
-            index, others = self._habits[habit]
-            self._habits[habit] = (index, others + 1)
+        if kind in self._repeated:
+            index, others = self._repeated[kind]
+            self._repeated[kind] = (index, others + 1)
         elif not self.is_full:
-            self._habits[habit] = (len(self._findings), 0)
+            self._repeated[kind] = (len(self._findings), 0)
             self.add(code, span, message, hint)
 
-    def remove(self, own: range) -> None:
+    def remove(self, indexes: range) -> None:
         """Drop some findings by their numbers, as they were noted."""
-        del self._findings[own.start : own.stop]
-        self._habits = {
-            habit: (index - len(own) if index >= own.stop else index, others)
-            for habit, (index, others) in self._habits.items()
-            if index not in own
+        del self._findings[indexes.start : indexes.stop]
+        self._repeated = {
+            kind: (index - len(indexes) if index >= indexes.stop else index, others)
+            for kind, (index, others) in self._repeated.items()
+            if index not in indexes
         }
 
     def in_order(self) -> tuple[Finding, ...]:
         """Return the findings in the order of the text."""
         found = list(self._findings)
-        for index, others in self._habits.values():
+        for index, others in self._repeated.values():
             one = found[index]
             places = "place" if others == 1 else "places"
             message = f"{one.message}, and in {others} more {places}" if others else one.message

@@ -119,17 +119,17 @@ class Tokenizer:
         start = self.position
         if not self.text.startswith("/*", start):
             end = _match_end(_LINE_COMMENT, self.text, start)
-            said = self.text[start:end].rstrip("\r")
+            comment = self.text[start:end].rstrip("\r")
         else:
             close = self.text.find("*/", start + 2)
             self.is_cut_off = close < 0
             end = len(self.text) if self.is_cut_off else close + 2
-            said = self.text[start:end]
-        lines = said.partition("\n")
+            comment = self.text[start:end]
+        lines = comment.partition("\n")
         quoted = quote(lines[0].rstrip("\r") + "…" * bool(lines[1]))
         message = f"{quoted} is a comment{' that does not end' if self.is_cut_off else ''}"
         hint = 'delete it, or keep what it says in a key: `"$comment": "..."`'
-        self.findings.add("syntax-comment", (start, start + len(said)), message, hint)
+        self.findings.add("syntax-comment", (start, start + len(comment)), message, hint)
         self._advance(end)
 
     def _read(self, start: int, *, key: bool) -> Token:
@@ -176,8 +176,8 @@ class Tokenizer:
         word = self.text[start:end]
         message = f"{what}{quote(word)} has no quotes"
         # keys without quotes are a habit (JavaScript); a value without is a slip
-        habit = "bare keys" if what else f"bare at {start}"
-        self.findings.add_repeated(habit, "syntax-quotes", (start, end), message, f"write {quote(_in_quotes(word))}")
+        kind = "bare keys" if what else f"bare at {start}"
+        self.findings.add_repeated(kind, "syntax-quotes", (start, end), message, f"write {quote(_in_quotes(word))}")
         return Token("bare", start, end, word)
 
     def _read_string(self, start: int, *, key: bool) -> Token:

@@ -243,13 +243,13 @@ def test_fmt_lays_out_each_grant_as_a_write_of_its_own(here: Root) -> None:
     planned = list(operations.preview_format(here, ()))
     assert standing(here) == before
     done = list(operations.format_grants(here, ()))
-    assert [laid.id for laid in done] == ["broken", "git", "good", "model-gateway"]
-    assert [laid.differs for laid in done] == [laid.differs for laid in planned] == [False, True, False, True]
-    assert [laid.result and laid.result.version for laid in done] == [None, 1, None, 2]
-    assert [laid.error is not None for laid in done] == [True, False, False, False]
-    assert all(laid.result.change.meaning.verdict == "same" for laid in done if laid.result)
-    assert not any(laid.differs for laid in operations.format_grants(here, ("git", "good", "git")))
-    assert not [laid for laid in operations.preview_format(here, ("good",)) if laid.differs]
+    assert [one.id for one in done] == ["broken", "git", "good", "model-gateway"]
+    assert [one.differs for one in done] == [one.differs for one in planned] == [False, True, False, True]
+    assert [one.write and one.write.version for one in done] == [None, 1, None, 2]
+    assert [one.error is not None for one in done] == [True, False, False, False]
+    assert all(one.write.change.meaning.verdict == "same" for one in done if one.write)
+    assert not any(one.differs for one in operations.format_grants(here, ("git", "good", "git")))
+    assert not [one for one in operations.preview_format(here, ("good",)) if one.differs]
 
 
 def test_fmt_refuses_a_layout_that_would_be_too_large(here: Root) -> None:
@@ -275,8 +275,8 @@ def test_fmt_tells_of_the_one_grant_that_the_disk_refuses(here: Root, monkeypatc
 
     monkeypatch.setattr(writer, "atomic_replace", refusing)
     first, second = operations.format_grants(here, ())
-    assert first.result is not None
-    assert first.result.version == 1
+    assert first.write is not None
+    assert first.write.version == 1
     assert isinstance(second.error, NotDoneError)
     assert second.error.detail == "`stamp.json`: no space left on device"
     assert stamp.verify_stamp(here) == ()

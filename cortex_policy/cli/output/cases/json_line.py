@@ -27,7 +27,9 @@ def _file(one: FileResult) -> dict[str, object]:
     return {
         "file": one.file,
         "grant": one.grant_id or None,
-        "problems": [{"line": flaw.line, "message": flaw.message, "hint": flaw.hint or None} for flaw in one.errors],
+        "problems": [
+            {"line": problem.line, "message": problem.message, "hint": problem.hint or None} for problem in one.errors
+        ],
         "cases": [_case(result) for result in one.results],
     }
 

@@ -18,8 +18,8 @@ def render_results(outcome: SuiteResult) -> str:
             lines = [*map(xml_text, failure_lines(result))] if result.failures else []
             cases.append(_case(file, xml_text(result.case.name), lines))
         if one.errors:
-            cases.append(_case(file, file, [file_error_text(flaw) for flaw in one.errors]))
-    gaps = [f"{cover.file}: not covered: {said}" for cover in outcome.coverage for said in cover.unmet]
+            cases.append(_case(file, file, [file_error_text(problem) for problem in one.errors]))
+    gaps = [f"{cover.file}: not covered: {requirement}" for cover in outcome.coverage for requirement in cover.unmet]
     return suites_xml("test", cases or [_case(_NO_CASE, _NO_CASE, [])], "\n".join(map(xml_text, gaps)))
 
 

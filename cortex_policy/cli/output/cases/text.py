@@ -17,7 +17,7 @@ _RED, _YELLOW = "1;31", "1;33"
 def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
     """Return a passage for each failed case and each grant not fully covered, then the summary line."""
     passages = [failure_text(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
-    passages += [file_error_text(flaw, colour=colour) for one in outcome.files for flaw in one.errors]
+    passages += [file_error_text(problem, colour=colour) for one in outcome.files for problem in one.errors]
     reported = {
         one.grant_id for one in outcome.files for result in one.failed_cases if result.case.name == COMPLETENESS_CASE
     }
@@ -48,10 +48,11 @@ def failure_lines(result: CaseResult) -> list[str]:
     return lines
 
 
-def file_error_text(flaw: CaseFileProblem, *, colour: bool = False) -> str:
+def file_error_text(problem: CaseFileProblem, *, colour: bool = False) -> str:
     """Return the text of an error that keeps a case file from being run."""
-    head = f"{printable(flaw.file)}:{flaw.line}: {_colour('error', _RED, colour=colour)}: {message_line(flaw.message)}"
-    return f"{head}\n  hint: {message_line(flaw.hint)}" if flaw.hint else head
+    place = f"{printable(problem.file)}:{problem.line}"
+    head = f"{place}: {_colour('error', _RED, colour=colour)}: {message_line(problem.message)}"
+    return f"{head}\n  hint: {message_line(problem.hint)}" if problem.hint else head
 
 
 def results_summary(outcome: SuiteResult) -> str:
@@ -79,7 +80,7 @@ def _uncovered_text(cover: Coverage, *, colour: bool) -> str:
         return f"{head}\n  hint: write its first cases with `{command}`"
     share = _colour(f"{int(coverage_percent([cover]))}% covered", _YELLOW, colour=colour)
     lines = [f"{file}: {share}; not covered:"]
-    lines += [f"  {message_line(said)}" for said in cover.unmet[:_MAX_UNCOVERED]]
+    lines += [f"  {message_line(requirement)}" for requirement in cover.unmet[:_MAX_UNCOVERED]]
     more = len(cover.unmet) - _MAX_UNCOVERED
     return "\n".join([*lines, *([f"  and {more} more; `--json` lists all"] if more > 0 else [])])
 

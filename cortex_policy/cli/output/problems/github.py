@@ -31,8 +31,8 @@ def _annotation(problem: Problem) -> str:
 
 def _more_annotation(severity: str, number: int) -> str:
     more = plural(number, f"more {severity}")
-    said = f"{more}, for GitHub shows {MAX_ANNOTATIONS} of a kind; see them with `cortex-policy validate`"
-    return _command(severity, {"title": "cortex-policy"}, said)
+    message = f"{more}, for GitHub shows {MAX_ANNOTATIONS} of a kind; see them with `cortex-policy validate`"
+    return _command(severity, {"title": "cortex-policy"}, message)
 
 
 def _place(problem: Problem) -> dict[str, str]:

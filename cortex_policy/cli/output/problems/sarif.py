@@ -44,10 +44,10 @@ def _driver(codes: list[str]) -> dict[str, object]:
 
 
 def _invocation(more: int) -> dict[str, object]:
-    said = f"{plural(more, 'problem')} more, the least severe; see them with `{_PACKAGE} validate`"
+    message = f"{plural(more, 'problem')} more, the least severe; see them with `{_PACKAGE} validate`"
     return {
         "executionSuccessful": True,
-        "toolExecutionNotifications": [{"level": "warning", "message": _message(said)}],
+        "toolExecutionNotifications": [{"level": "warning", "message": _message(message)}],
     }
 
 
@@ -75,8 +75,8 @@ def _result(problem: Problem, index: int, fingerprint: str) -> dict[str, object]
 
 
 def _message(text: str) -> dict[str, str]:
-    for meant, written in _ESCAPES.items():
-        text = text.replace(meant, written)
+    for character, written in _ESCAPES.items():
+        text = text.replace(character, written)
     return {"text": text}
 
 
