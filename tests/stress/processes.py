@@ -1,6 +1,7 @@
 """Children that do one thing and die where they are told to."""
 
 import gc
+import mmap
 import os
 import signal
 import sys
@@ -66,9 +67,10 @@ def in_child(work: Callable[[], object]) -> int:
 class Death:
     """Counts system calls and kills its own process at one of them: before it, or with half of its bytes written."""
 
-    def __init__(self, at: int, *, torn: bool = False) -> None:
+    def __init__(self, at: int, *, torn: bool = False, is_write: memoryview | None = None) -> None:
         self.left = at
         self.torn = torn
+        self.is_write = is_write  # set to 1 if the call is a write, where the parent sees it
 
     def arm(self) -> None:
         """Wrap all calls that the ledger makes."""
@@ -84,28 +86,34 @@ class Death:
 
     def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **named: Any) -> Any:
-            if self.torn and self.left == 0 and call.__name__ in ("write", "pwrite"):
-                descriptor, data, *rest = args
-                call(descriptor, data[: len(data) // 16 * 8], *rest)
+            if self.left == 0 and call.__name__ in ("write", "pwrite"):
+                self._begin(call, *args)
             self.step()
             return call(*args, **named)
 
         return counted
 
+    def _begin(self, call: Callable[..., Any], descriptor: int, data: bytes, *rest: Any) -> None:
+        if self.torn:
+            call(descriptor, data[: len(data) // 16 * 8], *rest)
+        if self.is_write is not None:
+            self.is_write[0] = 1
+
 
 class DeathByDeath:
-    """An iteration over the points at which a child can die; each step is one dead child."""
+    """An iteration over the points at which a child can die: before each system call, and within each write."""
 
-    def __init__(self, work: Callable[[], object], *, torn: bool) -> None:
+    def __init__(self, work: Callable[[], object]) -> None:
         self.work = work
-        self.torn = torn
         self.at = 0
         self.is_over = False
+        self._torn = False
+        self._is_write = memoryview(mmap.mmap(-1, 1))
 
     def die(self) -> bool:
         """Let the next child die; return whether it did, and not come to its end."""
-        death = Death(self.at, torn=self.torn)
-        self.at += 1
+        self._is_write[0] = 0
+        death = Death(self.at, torn=self._torn, is_write=self._is_write)
 
         def work() -> object:
             death.arm()
@@ -114,4 +122,6 @@ class DeathByDeath:
         code = in_child(work)
         assert code in (-signal.SIGKILL, ALLOWED, DENIED, UNKNOWN)
         self.is_over = code != -signal.SIGKILL
+        self._torn = bool(self._is_write[0]) and not self._torn
+        self.at += not self._torn
         return not self.is_over

@@ -82,11 +82,10 @@ def test_each_of_eight_approvals_is_used_by_one_caller() -> None:
     assert sorted(ended(caller) for caller in callers) == [YES] * CALLERS + [NO] * CALLERS
 
 
-@pytest.mark.parametrize("torn", [pytest.param(False, marks=pytest.mark.storm), True], ids=["whole", "torn"])
 @pytest.mark.usefixtures("docket")
-def test_whoever_dies_at_any_system_call_leaves_no_second_yes(*, torn: bool) -> None:
+def test_whoever_dies_at_any_system_call_leaves_no_second_yes() -> None:
     """Each step one caller dies one system call later; then another one asks, and a third."""
-    deaths, seen, death = 0, set[bool](), DeathByDeath(lambda: call(n=1), torn=torn)
+    deaths, seen, death = 0, set[bool](), DeathByDeath(lambda: call(n=1))
     approve(n=1)
     while death.die():
         first, second = call(n=1), call(n=1)
@@ -103,13 +102,13 @@ def test_whoever_dies_at_any_system_call_leaves_no_second_yes(*, torn: bool) -> 
 def test_whoever_dies_while_asking_or_answering_leaves_a_docket_that_is_read() -> None:
     """Half a line takes no other with it, and half an answer is none."""
     n = 0
-    asking = DeathByDeath(lambda: call(n=n), torn=True)
+    asking = DeathByDeath(lambda: call(n=n))
     while asking.die():
         assert status(ask(n=n)) == "waiting"
         answer_request(ask(n=n), approved=False)
         n += 1
     request_id = ask(n="ruled")
-    ruling = DeathByDeath(lambda: answer_request(request_id, approved=True).is_changed is not None, torn=True)
+    ruling = DeathByDeath(lambda: answer_request(request_id, approved=True).is_changed is not None)
     while ruling.die():
         before = status(request_id)
         assert call(n="ruled") == (before == "approved")

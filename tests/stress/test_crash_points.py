@@ -59,11 +59,10 @@ def mapped(tool: str, hits: int) -> FileBudgets:
     return service
 
 
-@pytest.mark.parametrize("torn", [False, True])
-def test_a_maker_that_dies_leaves_the_whole_budget(torn: bool) -> None:
+def test_a_maker_that_dies_leaves_the_whole_budget() -> None:
     """Killed at each call of a first hit: at most that hit is lost, and no caller is told of an error."""
     tool = ""
-    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT), torn=torn)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT))
     while not death.is_over:
         tool = f"made{next(FRESH)}"
         died = death.die()
@@ -73,12 +72,11 @@ def test_a_maker_that_dies_leaves_the_whole_budget(torn: bool) -> None:
     assert death.at > 10
 
 
-@pytest.mark.parametrize("torn", [False, True])
 @pytest.mark.parametrize("cost", [1, 3])
-def test_a_hit_that_dies_is_counted_or_not_but_never_half(torn: bool, cost: int) -> None:
+def test_a_hit_that_dies_is_counted_or_not_but_never_half(cost: int) -> None:
     """Killed at each call of a hit in one shot: its cost is taken or it is not."""
     tool = ""
-    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT, cost), torn=torn)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT, cost))
     while not death.is_over:
         tool = f"hit{next(FRESH)}"
         services = [mapped(tool, 2), mapped(tool, 0)]
@@ -91,7 +89,7 @@ def test_a_hit_that_dies_is_counted_or_not_but_never_half(torn: bool, cost: int)
 def test_a_torn_hit_of_many_lets_nobody_over() -> None:
     """Killed while its cost is written around the end of the ring."""
     tool = ""
-    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT, LIMIT), torn=True)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT, LIMIT))
     while not death.is_over:
         tool = f"torn{next(FRESH)}"
         past(tool, 3, 3)
@@ -113,11 +111,10 @@ def past(tool: str, *costs: int) -> None:
     assert Ledger(ROOT, find_state_directory()).peek(tool, "a", LIMIT).used == 0
 
 
-@pytest.mark.parametrize("torn", [False, True])
-def test_an_edit_of_the_limit_that_dies_loses_no_hit(torn: bool) -> None:
+def test_an_edit_of_the_limit_that_dies_loses_no_hit() -> None:
     """Killed at each call while a file is replaced by a larger one that others have mapped the old one of."""
     tool = ""
-    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", 50), torn=torn)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", 50))
     while not death.is_over:
         tool = f"edit{next(FRESH)}"
         services = [mapped(tool, 2), mapped(tool, 2)]
@@ -128,11 +125,10 @@ def test_an_edit_of_the_limit_that_dies_loses_no_hit(torn: bool) -> None:
         assert drained(tool, services, 50).count(ALLOWED) == 50 - LIMIT if not died else True
 
 
-@pytest.mark.parametrize("torn", [False, True])
-def test_one_who_notices_damage_and_dies_opens_nothing(state: Path, torn: bool) -> None:
+def test_one_who_notices_damage_and_dies_opens_nothing(state: Path) -> None:
     """Killed at each call while the damaged file is replaced: others notice it, or find it closed."""
     tool = ""
-    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT), torn=torn)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take(tool, "a", LIMIT))
     while not death.is_over:
         tool = f"damage{next(FRESH)}"
         services = [mapped(tool, 2), mapped(tool, 2)]
@@ -160,7 +156,7 @@ def test_a_drop_that_dies_has_dropped_all_or_nothing() -> None:
     def drop() -> bool:
         return ledger_maintenance.remove_budget(directory(), name_of(tool))
 
-    death = DeathByDeath(drop, torn=False)
+    death = DeathByDeath(drop)
     while not death.is_over:
         tool = f"drop{next(FRESH)}"
         services = [mapped(tool, 2), mapped(tool, 2)]
@@ -173,7 +169,7 @@ def test_a_drop_that_dies_has_dropped_all_or_nothing() -> None:
 def test_a_sweep_that_dies_hurts_neither_idle_budgets_nor_live_ones() -> None:
     """Killed at each call of a sweep over idle and live files that services have mapped."""
     idle = live = ""
-    death = DeathByDeath(lambda: ledger_maintenance.remove_idle_budgets(directory(), rings.now_ticks()), torn=False)
+    death = DeathByDeath(lambda: ledger_maintenance.remove_idle_budgets(directory(), rings.now_ticks()))
     while not death.is_over:
         idle, live = f"idle{next(FRESH)}", f"live{next(FRESH)}"
         services = [mapped(live, 2), mapped(live, 0)]
@@ -228,7 +224,7 @@ def test_a_service_that_dies_between_its_stores_is_counted_or_not(at: int) -> No
 def test_what_killed_makers_left_is_swept(state: Path) -> None:
     """No more files than live keys."""
     left: set[str] = set()
-    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take("orphan", "a", LIMIT), torn=True)
+    death = DeathByDeath(lambda: Ledger(ROOT, find_state_directory()).take("orphan", "a", LIMIT))
     while not death.is_over:
         death.die()
         left |= {path.name for path in state.rglob(".new-*")}

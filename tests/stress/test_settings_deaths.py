@@ -21,10 +21,9 @@ def yes(_: GrantDiff) -> None:
     """Agree."""
 
 
-@pytest.mark.parametrize("torn", [False, True])
 @pytest.mark.parametrize("place", [SYSTEM, USER, PROJECT])
 def test_a_writer_of_settings_that_dies_leaves_one_of_both(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, torn: bool
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     """Killed at each system call of `config set`: what counts is one of both, and the next write sweeps."""
     monkeypatch.setattr(host, "SYSTEM_SETTINGS", str(tmp_path / "etc"))
@@ -33,7 +32,7 @@ def test_a_writer_of_settings_that_dies_leaves_one_of_both(
     set_value(target, "sensitive", "ask", yes)  # makes the directory
     before = {*os.listdir(file.parent), *([".lock"] if place == PROJECT else [])}
     seen = set()
-    death = DeathByDeath(lambda: set_value(target, "sensitive", "deny", yes), torn=torn)
+    death = DeathByDeath(lambda: set_value(target, "sensitive", "deny", yes))
     while not death.is_over:
         file.write_text(OLD)
         death.die()
