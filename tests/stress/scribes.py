@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import configured
 
 from cortex_policy.core.decode import MAX_BYTES, decode
-from cortex_policy.core.model import STAMP_MISMATCH, CortexPolicyError
+from cortex_policy.core.model import NOT_DONE, STAMP_MISMATCH, CortexPolicyError
 from cortex_policy.manage.editing.set_fields import GrantEdit, apply_edit
 from cortex_policy.manage.history import undo
 from cortex_policy.manage.transaction import writer as transaction_writer
@@ -20,7 +20,7 @@ from cortex_policy.state import Root, atomic_write, writer_lock
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory
 from cortex_policy.state.stamp import grant_digest
-from cortex_policy.state.writer_lock import NOT_DONE, LockWait
+from cortex_policy.state.writer_lock import LockWait
 
 SET = ("set-0", "set-1", "set-2")
 STILL = ("still-0", "still-1")
