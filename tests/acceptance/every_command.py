@@ -27,6 +27,7 @@ from tests.support.command import result_of, run_command
 
 HOSTILE = "##vso[task.a]\x1b[3J\x1b[5m\x9b5m\u202e\x7f\u2028\r##[b]\x85::c\ufeff"
 ENDLESS = (["rate", "watch"], ["approvals", "--watch"], ["audit", "tail", "--follow"], ["test", "--watch"])
+Answer = tuple[int, str, str]  # exit code, output, error
 ANSWER = b"xq\n\x04"  # ends a screen, a prompt, a question
 STOP = ["stop", "--reason", "{x}"]
 # `{x}` stands for the hostile text
@@ -35,7 +36,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "enforce": [["git", "{x}"], ["{x}", "{x}"], ["git", "{x}", "--explain"]],
     "explain": [["git", "{x}"], ["git", "{x}", "--path", "{x}"], ["git", "a", "--arg", "{x}=1"]],
     "list": [[]],
-    "show": [["git"], ["bad"], ["{x}"], ["git", "--at", "1"]],
+    "show": [["git"], ["ask"], ["bad"], ["{x}"], ["git", "--at", "1"]],
     "diff": [["git", "ask"], ["--against", "HEAD"], ["--against", "HEAD", "--markdown"], ["--against", "{x}"], ["git", "./{x}"]],
     "log": [[], ["git"], ["{x}"]],
     "validate": [[], ["{x}"], ["--select", "{x}"], ["--output", "github"], ["--output", "gitlab"], ["--output", "sarif"], ["--output", "junit"], ["--output", "{x}"], ["--fix"]],
@@ -159,8 +160,8 @@ def all_calls(request: str) -> list[list[str]]:
     return [[word.replace("{x}", HOSTILE).replace("{id}", request) for word in call] for call in every]
 
 
-def ran(calls: list[list[str]], way: str) -> list[tuple[int, str, str]]:
-    """Run calls by `pipe`, `pty`, `full` or `gone`; return code, output and error of each."""
+def ran(calls: list[list[str]], way: str) -> list[Answer]:
+    """Run calls by `pipe`, `pty`, `full` or `gone`; return the answer to each."""
     done = subprocess.run(
         [sys.executable, __file__, way], input=json.dumps(calls).encode(), capture_output=True, check=True, timeout=300,
         cwd=Path.cwd(),
@@ -168,7 +169,7 @@ def ran(calls: list[list[str]], way: str) -> list[tuple[int, str, str]]:
     return [(code, out, err) for code, out, err in json.loads(done.stdout)]
 
 
-def _run(words: list[str], way: str) -> tuple[int, str, str]:
+def _run(words: list[str], way: str) -> Answer:
     seconds = 0.5 if is_endless(words) else 20.0
     if way == "pty":
         pid, screen = pty.fork()
@@ -198,7 +199,7 @@ def _become(words: list[str]) -> None:
     main()
 
 
-def _ended(pid: int, seconds: float, *descriptors: int | None) -> tuple[int, str, str]:
+def _ended(pid: int, seconds: float, *descriptors: int | None) -> Answer:
     texts = {one: b"" for one in descriptors if one is not None}
     is_screen = len(texts) == 1 and os.isatty(next(iter(texts)))
     left, deadline = set(texts), time.monotonic() + seconds

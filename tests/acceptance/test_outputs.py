@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cortex_policy.cli.exit_codes import DECIDING
 from cortex_policy.library.functions import enforce, load_grant
-from tests.acceptance.every_command import all_calls, hostile_root, is_endless, ran
 
 PROGRAM = [sys.executable, "-m", "cortex_policy", "check"]
 # a line with `--` is one for Typer's door
@@ -111,34 +109,3 @@ def test_completion_variables_never_answer(root: Path, name: str, value: str) ->
             [*PROGRAM, *words], capture_output=True, check=False, cwd=root, env={**os.environ, **asked}
         )
         assert (done.returncode, done.stdout) == (code, b"")
-
-
-CHANGING = {
-    "edit", "init", "new", "set", "remove", "rename", "copy", "fmt", "undo", "stop", "resume", "approve", "deny",
-    "stamp write", "config set", "config unset", "config edit", "rate reset", "rate purge",
-}  # fmt: skip
-
-
-def only_prints(call: list[str]) -> bool:
-    """Whether what a call asks for is nothing but output."""
-    if {"--dry-run", "--diff", "--check", "--help"} & set(call):
-        return call[0] not in DECIDING
-    if call[0] in DECIDING or "--fix" in call or "--init" in call:
-        return False
-    return call[0] not in CHANGING and " ".join(call[:2]) not in CHANGING
-
-
-@pytest.mark.parametrize("way", ["full", pytest.param("gone", marks=pytest.mark.storm)])
-def test_only_a_command_that_only_prints_ends_with_3_where_it_cannot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    """Every command on a full disk, and one whose reader went away; what is found or done keeps its code."""
-    codes = {}
-    for each in ("pipe", way):
-        (tmp_path / each).mkdir()
-        calls = [call for call in all_calls(hostile_root(tmp_path / each, monkeypatch)) if not is_endless(call)]
-        codes[each] = ran(calls, each)
-    for call, whole, other in zip(calls, codes["pipe"], codes[way], strict=True):
-        is_lost = way == "full" and whole[0] == 0 and bool(whole[1]) and only_prints(call)
-        assert other[0] == (3 if is_lost else whole[0]), (call, whole, other)
-        assert way == "gone" or ("cannot be written: no space left" in other[2]) == is_lost, (call, other)

@@ -1,23 +1,39 @@
-"""Nothing that a root holds, or a caller says, acts on a terminal or on the log of a job: all commands, all formats."""
+"""Every command, in all formats: nothing that a root holds or a caller says acts on a terminal or on the log of a job.
+
+And what cannot be printed is an error only of a command that only prints.
+"""
 
 import json
-import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.every_command import HOSTILE, WORDS, all_calls, hostile_root, is_endless, leaves, ran
+from cortex_policy.cli.exit_codes import DECIDING
+from tests.acceptance.every_command import HOSTILE, WORDS, Answer, all_calls, hostile_root, is_endless, leaves, ran
 
 COMMANDS = re.compile(r"##[a-z0-9_.-]*\[|^\s*::", re.MULTILINE | re.IGNORECASE)
 # what our own tables, bars and screens send: colours, the cursor, the other screen
 OURS = re.compile(r"\x1b\[(?:(?!5m)[0-9;]*m|\?(?:25|1049)[hl]|[0-9;]*[AHK]|2J)")
 
 
-@pytest.fixture
-def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make a root in which everything that can be hostile is; return the id of a request that waits there."""
-    return hostile_root(tmp_path, monkeypatch)
+Answers = list[tuple[list[str], Answer]]
+
+
+@pytest.fixture(scope="module")
+def piped(tmp_path_factory: pytest.TempPathFactory) -> Answers:
+    """Run every call on a hostile root, with outputs that are pipes; return the calls with their answers."""
+    with pytest.MonkeyPatch.context() as patch:
+        return answers_of(tmp_path_factory.mktemp("piped"), patch, "pipe")
+
+
+def answers_of(
+    directory: Path, patch: pytest.MonkeyPatch, way: str, only: Callable[[list[str]], bool] = bool
+) -> Answers:
+    """Run every call, or only some, on a new root in which everything that can be hostile is."""
+    calls = [call for call in all_calls(hostile_root(directory, patch)) if only(call)]
+    return list(zip(calls, ran(calls, way), strict=True))
 
 
 def test_each_command_has_its_words() -> None:
@@ -31,10 +47,9 @@ def faults(text: str) -> list[str]:
     return [*map(repr, found), *COMMANDS.findall(text)]
 
 
-def test_nothing_hostile_is_printed(hostile: str) -> None:
+def test_nothing_hostile_is_printed(piped: Answers) -> None:
     """In a pipe: as text, as JSON, in each format, in help and in errors of usage."""
-    every = all_calls(hostile)
-    for call, (code, out, err) in zip(every, ran(every, "pipe"), strict=True):
+    for call, (code, out, err) in piped:
         assert code != 70, (call, err)
         assert code >= 0 or is_endless(call), call
         assert "Traceback" not in err
@@ -47,23 +62,51 @@ def test_nothing_hostile_is_printed(hostile: str) -> None:
             assert all(json.loads(line) for line in out.splitlines())
 
 
-def test_nothing_hostile_reaches_a_terminal(hostile: str) -> None:
+def test_nothing_hostile_reaches_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables, prompts, bars and screens too."""
-    every = [call for call in all_calls(hostile) if "--json" not in call and "--output" not in call]
-    for call, (code, out, _) in zip(every, ran(every, "pty"), strict=True):
+    on_terminal = answers_of(tmp_path, monkeypatch, "pty", lambda call: not {"--json", "--output"} & set(call))
+    for call, (code, out, _) in on_terminal:
         assert code != 70, (call, out)
         assert code >= 0 or is_endless(call), (call, out)
         shown = OURS.sub("", out.replace("\r\n", "\n"))
         assert not faults(shown), (call, ascii(shown))
 
 
-@pytest.mark.usefixtures("hostile")
-def test_a_reader_of_json_gets_the_same_text() -> None:
+def test_a_reader_of_json_gets_the_same_text(piped: Answers) -> None:
     """Escaped by JSON's own rules."""
-    ((_, listed, _), (_, validated, _), (_, shown, _)) = ran(
-        [["list", "--json"], ["validate", "--json"], ["show", "ask", "--json"]], "pipe"
+    listed, validated, shown = (
+        next(json.loads(out) for call, (_, out, _) in piped if call == [*words, "--json"])
+        for words in (["list"], ["validate"], ["show", "ask"])
     )
-    assert HOSTILE in [one["tool"] for one in json.loads(listed)["grants"]]
-    assert any(HOSTILE in one["file"] for one in json.loads(validated)["problems"])
-    assert json.loads(shown)["args"][HOSTILE]["enum"] == [HOSTILE]
-    assert json.loads(shown)["root"] == os.getcwd()
+    assert HOSTILE in [one["tool"] for one in listed["grants"]]
+    assert any(HOSTILE in one["file"] for one in validated["problems"])
+    assert shown["args"][HOSTILE]["enum"] == [HOSTILE]
+    assert shown["root"].endswith(HOSTILE.replace("/", ""))
+
+
+CHANGING = {
+    "edit", "init", "new", "set", "remove", "rename", "copy", "fmt", "undo", "stop", "resume", "approve", "deny",
+    "stamp write", "config set", "config unset", "config edit", "rate reset", "rate purge",
+}  # fmt: skip
+
+
+def only_prints(call: list[str]) -> bool:
+    """Whether what a call asks for is nothing but output."""
+    if {"--dry-run", "--diff", "--check", "--help"} & set(call):
+        return call[0] not in DECIDING
+    if call[0] in DECIDING or "--fix" in call or "--init" in call:
+        return False
+    return call[0] not in CHANGING and " ".join(call[:2]) not in CHANGING
+
+
+@pytest.mark.parametrize("way", ["full", pytest.param("gone", marks=pytest.mark.storm)])
+def test_only_a_command_that_only_prints_ends_with_3_if_it_cannot(
+    piped: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Every command on a full disk, and with a reader that has left; what is found or done keeps its code."""
+    others = answers_of(tmp_path, monkeypatch, way, lambda call: not is_endless(call))
+    wholes = [answer for call, answer in piped if not is_endless(call)]
+    for (call, other), whole in zip(others, wholes, strict=True):
+        is_lost = way == "full" and whole[0] == 0 and bool(whole[1]) and only_prints(call)
+        assert other[0] == (3 if is_lost else whole[0]), (call, whole, other)
+        assert way == "gone" or ("cannot be written: no space left" in other[2]) == is_lost, (call, other)
