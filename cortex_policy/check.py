@@ -72,7 +72,7 @@ class _Arguments(Value):
     untyped: "dict[str, str]"
 
 
-def parse_number(option: str, text: str) -> float | int | None:
+def parse_number_option(option: str, text: str) -> float | int | None:
     """Return the number an option's text stands for, None if it is no plain number or out of range."""
     whole, _, fraction = text.partition(".")
     if not whole or not _DIGITS.issuperset(whole + fraction):

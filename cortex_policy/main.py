@@ -109,7 +109,7 @@ def _open_standard_descriptors() -> None:
 
 def parse_check_argv(argv: list[str], command: str = "check") -> "Call | None":
     """Parse the words after `check`; return None for anything not plain, which Typer then parses."""
-    from cortex_policy.check import Call, parse_number  # noqa: PLC0415
+    from cortex_policy.check import Call, parse_number_option  # noqa: PLC0415
 
     plain: list[str] = []
     fields: dict[str, Any] = {"command": command}
@@ -121,7 +121,7 @@ def parse_check_argv(argv: list[str], command: str = "check") -> "Call | None":
             return None
     for option, field in _NUMBER_OPTIONS.items():
         if field in fields:
-            fields[field] = parse_number(option, fields[field])
+            fields[field] = parse_number_option(option, fields[field])
     if len(plain) != 2 or None in fields.values():  # noqa: PLR2004 - a grant and an action
         return None
     grant, action = plain

@@ -11,7 +11,7 @@ from cortex_policy.core.model import (
     RATE_LIMITED,
     UsageError,
 )
-from cortex_policy.core.operator_commands import append_root_option, approval_hint, scopes_to_add, set_command
+from cortex_policy.core.operator_commands import append_root_option, approval_hint, scopes_that_allow, set_command
 from cortex_policy.core.text import escape_json, escape_output, join_words, message_line
 
 _MAX_COMPARED = 20  # paths of a call
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import Budget, Decision, Grant, ResolvedPath
 
 
-class Output(Value):
+class RenderedCall(Value):
     """What to print and the exit code."""
 
     exit_code: int
@@ -32,20 +32,20 @@ class Output(Value):
     err: str = ""
 
 
-def render(outcome: "CallOutcome") -> Output:
+def render(outcome: "CallOutcome") -> RenderedCall:
     """Return the answer as text for people, or as one line of JSON."""
     code = outcome.exit_code
     if outcome.is_silent:
-        return Output(code)
+        return RenderedCall(code)
     if outcome.call.json:
-        return Output(code, outcome_json_line(outcome) + "\n")
+        return RenderedCall(code, outcome_json_line(outcome) + "\n")
     remedy = hint(outcome)
     lines = [headline(outcome), *([f"hint: {remedy}"] if remedy else [])]
     text = escape_output("".join(f"{message_line(line)}\n" for line in lines))
-    return Output(code, out=text) if outcome.decision else Output(code, err=text)
+    return RenderedCall(code, out=text) if outcome.decision else RenderedCall(code, err=text)
 
 
-def write_and_exit(output: Output) -> "Never":
+def write_and_exit(output: RenderedCall) -> "Never":
     """Print an output and exit; if stdout or stderr cannot be written, the exit code stays the same."""
     for descriptor, text in ((1, output.out), (2, output.err)):
         data = text.encode("utf-8", "backslashreplace")
@@ -107,7 +107,7 @@ def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) ->
         return "name a path that can be followed: an absolute one, or from a directory that exists"
     if any(place.protected_reason for place, _ in decision.paths):
         return "no grant lets its tool touch what governs it"
-    allowing = _command(call, "add-scope", scopes_to_add(grant, decision))
+    allowing = _command(call, "add-scope", scopes_that_allow(grant, decision))
     scopes = [scope for scope in grant.fs_scope if normalize_scope(scope) is not None]
     if scopes:
         what = "allowed" if decision.paths else "give a path"

@@ -9,7 +9,7 @@ import typer
 
 from cortex_policy.cli.exit_codes import DECIDING
 from cortex_policy.cli.exit_guard import run_guarded
-from cortex_policy.cli.help import Command, DecisionCommand, Group
+from cortex_policy.cli.help import CommandWithExamples, DecisionCommand, GroupWithExamples
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import message_line
 from cortex_policy.render import render
@@ -70,7 +70,7 @@ def _print_version(is_given: bool) -> None:  # noqa: FBT001 - Typer's callback
 def build_app(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
     """Return the app with only these commands: loading all of them takes as long as loading Typer."""
     app = typer.Typer(
-        name=PROGRAM, cls=Group, no_args_is_help=True, add_completion=False, rich_markup_mode=None,
+        name=PROGRAM, cls=GroupWithExamples, no_args_is_help=True, add_completion=False, rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )  # fmt: skip
     app.callback()(program_options)
@@ -82,7 +82,7 @@ def build_app(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
         elif name in DECIDING:
             app.command(name, cls=DecisionCommand, add_help_option=False, help=_help_text(name, found.__doc__))(found)
         else:
-            app.command(name, cls=Command)(found)
+            app.command(name, cls=CommandWithExamples)(found)
     return app
 
 

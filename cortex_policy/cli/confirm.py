@@ -18,16 +18,18 @@ if TYPE_CHECKING:
     from cortex_policy.state import Root
 
 
-def widening_prompt(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[GrantDiff], None]":
+def make_widening_prompt(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[GrantDiff], None]":
     """Return a function that shows a change, and asks for consent if it may allow more than before.
 
     With a root it also prints the change's effect on the last calls.
     """
-    show_and_ask = widening_prompt_for_all(allowed=allowed, json=json, root=root)
+    show_and_ask = make_widening_prompt_for_diff(allowed=allowed, json=json, root=root)
     return lambda change: show_and_ask(PolicyDiff((change,), 0, ()))
 
 
-def widening_prompt_for_all(*, allowed: bool, json: bool, root: "Root | None" = None) -> "Callable[[PolicyDiff], None]":
+def make_widening_prompt_for_diff(
+    *, allowed: bool, json: bool, root: "Root | None" = None
+) -> "Callable[[PolicyDiff], None]":
     """Return the same for several changes; it asks once."""
 
     def show_and_ask(found: PolicyDiff) -> None:
@@ -42,7 +44,7 @@ def widening_prompt_for_all(*, allowed: bool, json: bool, root: "Root | None" = 
     return show_and_ask
 
 
-def yes_no_prompt(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDiff], None]":
+def make_yes_no_prompt(question: str, *, yes: bool, json: bool) -> "Callable[[GrantDiff], None]":
     """Return a function that shows a change and asks for yes or no."""
 
     def show_and_ask(change: GrantDiff) -> None:

@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 
-from cortex_policy.cli.streams import open_streams, stdout_error
+from cortex_policy.cli.streams import open_streams, stdout_write_error
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError
 from cortex_policy.core.text import message_line, os_error_text
 
@@ -28,7 +28,7 @@ def run_guarded(command: "Callable[[], int]", changes: "Callable[[], bool]" = la
         print_error(error)
         code = error.exit_code
     sys.stdout.flush()
-    lost = stdout_error()
+    lost = stdout_write_error()
     if code == 0 and lost is not None and lost.errno != errno.EPIPE and not changes():
         sys.stderr.write(f"cortex-policy: the output cannot be written: {os_error_text(lost)}\n")
         code = NOT_DONE.exit_code

@@ -8,7 +8,7 @@ from cortex_policy.core.model import UsageError
 from cortex_policy.core.rule_steps import DENIES, FAILS, PASSES, RuleStep
 from cortex_policy.core.text import escape_output, join_words, message_line, printable, truncate
 from cortex_policy.manage.explain import explain_call
-from cortex_policy.render import Output, headline, outcome_json_line, render
+from cortex_policy.render import RenderedCall, headline, outcome_json_line, render
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,14 +27,14 @@ _NEAREST = {"action": "action", "arguments": "value", "path": "scope"}
 _ALLOWED = {"action": "actions ", "path": "paths in "}
 
 
-def render_explanation(outcome: "CallOutcome") -> Output:
+def render_explanation(outcome: "CallOutcome") -> RenderedCall:
     """Return the answer with its explanation; on stdout for `explain`, for a check on stderr if it is denied."""
     code, call = outcome.exit_code, outcome.call
     if outcome.is_silent or isinstance(outcome.error, UsageError):
         return render(outcome)
     explained = explain_call(outcome)
     if call.json:
-        return Output(code, outcome_json_line(outcome, explanation=_explanation_to_json(explained)) + "\n")
+        return RenderedCall(code, outcome_json_line(outcome, explanation=_explanation_to_json(explained)) + "\n")
     is_out = call.command == "explain" or bool(outcome.decision)
     is_coloured = os.isatty(1 if is_out else 2) and not os.environ.get("NO_COLOR")
     head = [message_line(headline(outcome)), *_decision_lines(explained, outcome)]
@@ -45,7 +45,7 @@ def render_explanation(outcome: "CallOutcome") -> Output:
         for line in _hanging_indent(f"{label:<{_COLUMN}}", *map(truncate, texts))
     ]
     text = "".join(f"{line}\n" for line in [*head, "", *rows, *([""] if more else []), *more])
-    return Output(code, out=text) if is_out else Output(code, err=text)
+    return RenderedCall(code, out=text) if is_out else RenderedCall(code, err=text)
 
 
 def _deciding_step(call_explanation: "CallExplanation") -> RuleStep:
@@ -90,7 +90,7 @@ def _hanging_indent(head: str, text: str, end: str = "") -> list[str]:
     ]
 
 
-def nearest_phrase(rule: str, nearest: str) -> str:
+def closest_value_phrase(rule: str, nearest: str) -> str:
     """Return a phrase that names the nearest allowed value, '' if there is none."""
     return f"{_NEAREST[rule]} `{nearest}`" if nearest and rule in _NEAREST else ""
 
@@ -98,7 +98,7 @@ def nearest_phrase(rule: str, nearest: str) -> str:
 def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays on one line, to be copied."""
     found, rule, owner = call_explanation.explanation, _deciding_step(call_explanation).rule, call_explanation.owner
-    near = nearest_phrase(rule, found.nearest)
+    near = closest_value_phrase(rule, found.nearest)
     allowed = _ALLOWED.get(rule, "") + join_words(found.allowed, _MAX_ALLOWED_BYTES) if found.allowed else ""
     rows = [
         ("nearest", near),

@@ -43,7 +43,7 @@ def _write_section(formatter: Any, title: str, lines: list[str]) -> None:
             formatter.write(f"  {line}\n")
 
 
-class Command(_ExamplesHelp, TyperCommand):
+class CommandWithExamples(_ExamplesHelp, TyperCommand):
     """A command that records before it runs whether it does more than print."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -53,11 +53,11 @@ class Command(_ExamplesHelp, TyperCommand):
         return super().invoke(ctx)
 
 
-class Group(_ExamplesHelp, TyperGroup):
+class GroupWithExamples(_ExamplesHelp, TyperGroup):
     """A group of commands."""
 
 
-class DecisionCommand(Command):
+class DecisionCommand(CommandWithExamples):
     """A command whose exit code is the decision: its help ends with all exit codes."""
 
     def format_epilog(self, _: Any, formatter: Any) -> None:

@@ -38,12 +38,12 @@ def ask_widening(verdict: str, *, allowed: bool) -> None:
         raise NotDoneError("cancelled")
 
 
-def lock_wait(wait_seconds: float) -> LockWait:
+def make_lock_wait(wait_seconds: float) -> LockWait:
     """Return how long to wait for another writer; on a terminal, its name is printed."""
     return LockWait(wait_seconds, _print_on_terminal)
 
 
-def is_attended() -> bool:
+def is_interactive() -> bool:
     """Return whether a person can see the output and answer: all three streams are a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()
 
@@ -59,7 +59,7 @@ def ask_text(question: str, default: str = "") -> str:
 
 
 def _read_answer(question: str, option: str) -> str:
-    if not is_attended():
+    if not is_interactive():
         raise NotDoneError("this needs confirmation, and there is no terminal to ask on", f"add `{option}`")
     with suppress(termios.error):
         termios.tcflush(sys.stdin, termios.TCIFLUSH)  # drop what was typed before the question

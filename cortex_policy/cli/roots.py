@@ -20,7 +20,7 @@ def find_inner_root(named: str | None) -> "Root":
     return root
 
 
-def inner_root_name(named: str | None) -> str | None:
+def inner_root_path(named: str | None) -> str | None:
     """Return the innermost root as a name for functions that find the root themselves; None if there is none."""
     try:
         root = find_inner_root(named)

@@ -123,10 +123,10 @@ def write_line(line: str) -> bool:
     """Write a line to standard output at once; return False if it cannot be written."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-    return stdout_error() is None
+    return stdout_write_error() is None
 
 
-def stdout_error() -> "OSError | None":
+def stdout_write_error() -> "OSError | None":
     """Return the error that kept standard output from being written."""
     return getattr(sys.stdout, "failure", None)
 

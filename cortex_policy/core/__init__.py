@@ -42,9 +42,9 @@ class Value:
                 fields.update(named)
             is_odd = len(fields) != len(values) + len(named) or not self._required <= fields.keys()
             if is_odd or (named and not fields.keys() <= set(names)):
-                from cortex_policy.core.deprecated import new_keywords  # noqa: PLC0415 - only wrong and old names
+                from cortex_policy.core.deprecated import rename_old_keywords  # noqa: PLC0415 - only wrong and old names
 
-                keywords = new_keywords(type(self).__name__, named)
+                keywords = rename_old_keywords(type(self).__name__, named)
                 if keywords is None:
                     message = f"{type(self).__name__} takes {', '.join(names)}"
                     raise TypeError(message)
@@ -77,7 +77,7 @@ class Value:
         raise AttributeError(message)
 
 
-class OldField:
+class DeprecatedField:
     """The old name of a field. Reading it warns with the new name."""
 
     def __init__(self, new: str) -> None:

@@ -72,7 +72,7 @@ def _path(case: "ExplainContext") -> Advice:
     same = [(resolved, found) for resolved in places[:MOST_PATHS] if (found := equivalent_scope(scopes, resolved))]
     near = next((found for resolved in places[:MOST_PATHS] if (found := closest_scope(scopes, resolved))), "")
     remedy = operator_commands.set_command(
-        case.grant.id, "add-scope", operator_commands.scopes_to_add(case.grant, case.decision)
+        case.grant.id, "add-scope", operator_commands.scopes_that_allow(case.grant, case.decision)
     )
     if same:
         resolved, near = same[0]

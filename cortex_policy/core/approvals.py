@@ -20,7 +20,7 @@ MAX_ANSWERED = 50  # calls that are over, and kept to be looked at
 _SECOND = 1_000_000_000
 
 
-class BootTime(Value):
+class TimeSinceBoot(Value):
     """Now, in nanoseconds since a boot, which no setting of a clock moves; and the id of that boot."""
 
     boot: str
@@ -97,7 +97,7 @@ def _tag_types(value: object) -> object:
     return value
 
 
-def json_safe(text: str) -> str:
+def escape_surrogates(text: str) -> str:
     """Return a text that JSON can hold, lone surrogates escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
@@ -106,9 +106,9 @@ def request_to_dict(grant: "Grant", origin: "Origin", request: "Request", cwd: s
     """Return what a human is shown of a call; the arguments are a text, however deep they are."""
     paths = [
         {
-            "argument": json_safe(place.argument),
-            "given": json_safe(place.given),
-            "resolved": json_safe(place.resolved or ""),
+            "argument": escape_surrogates(place.argument),
+            "given": escape_surrogates(place.given),
+            "resolved": escape_surrogates(place.resolved or ""),
         }
         for place in request.paths
     ]
@@ -116,13 +116,13 @@ def request_to_dict(grant: "Grant", origin: "Origin", request: "Request", cwd: s
         "dataClass": grant.data_class,
         "grant": grant.id,
         "sha256": origin.sha256,
-        "tool": json_safe(grant.tool),
-        "action": json_safe(request.action),
+        "tool": escape_surrogates(grant.tool),
+        "action": escape_surrogates(request.action),
         "args": json_text(request.args),
         "paths": paths,
         "cost": json_text(request.cost),
-        "cwd": json_safe(cwd) if cwd is not None else None,
-        "root": json_safe(origin.root),
+        "cwd": escape_surrogates(cwd) if cwd is not None else None,
+        "root": escape_surrogates(origin.root),
     }
 
 
@@ -193,7 +193,7 @@ def _number(members: "dict[str, Any]", name: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
-def request_status(request: ApprovalRequest, clock: BootTime, timeout_seconds: int) -> RequestStatus:
+def request_status(request: ApprovalRequest, clock: TimeSinceBoot, timeout_seconds: int) -> RequestStatus:
     """Return the status of a request, by the shorter of its own timeout and the timeout that is passed.
 
     A request lives for this time, and so does an answer that was given in it. One of another program, without a time
@@ -212,19 +212,19 @@ def request_status(request: ApprovalRequest, clock: BootTime, timeout_seconds: i
     return RequestStatus(WAITING, left) if left and not approved else RequestStatus(EXPIRED)
 
 
-def _time_left_of(answer: ApprovalAnswer, request: ApprovalRequest, span: int, clock: BootTime) -> int:
+def _time_left_of(answer: ApprovalAnswer, request: ApprovalRequest, span: int, clock: TimeSinceBoot) -> int:
     if not answer.boot:
         return _time_left(request.boot, request.at_ns, span, clock)
     in_time = request.boot == answer.boot and 0 <= answer.at_ns - request.at_ns < span
     return _time_left(answer.boot, answer.at_ns, span, clock) if in_time else 0
 
 
-def _time_left(boot: str, at_ns: int, span: int, clock: BootTime) -> int:
+def _time_left(boot: str, at_ns: int, span: int, clock: TimeSinceBoot) -> int:
     since = clock.now_ns - at_ns
     return span - since if boot == clock.boot and at_ns >= 0 and 0 <= since < span else 0
 
 
-def lines_to_keep(found: "list[ApprovalRequest]", clock: BootTime, timeout_seconds: int) -> bytes:
+def lines_to_keep(found: "list[ApprovalRequest]", clock: TimeSinceBoot, timeout_seconds: int) -> bytes:
     """Return the lines that are still of use: what lives, what another program asks, and the last answers."""
     # INVARIANT: the lines of a call stay or go together, so that no approval outlives the line that says it was used
     live, answered = set[str](), list[str]()

@@ -53,9 +53,9 @@ def argument_violation(declarations: "Mapping[str, object]", given: "Mapping[str
     return ""
 
 
-def holds_object(value: object) -> bool:
+def contains_object(value: object) -> bool:
     """Whether a value is an object, or an array that holds one."""
-    return isinstance(value, dict) or (isinstance(value, list | tuple) and any(map(holds_object, value)))
+    return isinstance(value, dict) or (isinstance(value, list | tuple) and any(map(contains_object, value)))
 
 
 def has_enum_or_const(declarations: "Mapping[str, object]", name: str) -> bool:
@@ -64,7 +64,7 @@ def has_enum_or_const(declarations: "Mapping[str, object]", name: str) -> bool:
     return isinstance(declaration, dict) and ("const" in declaration or "enum" in declaration)
 
 
-def is_annotation(keyword: str) -> bool:
+def is_annotation_keyword(keyword: str) -> bool:
     """Whether a keyword says nothing about which values are allowed."""
     return keyword in ANNOTATIONS
 

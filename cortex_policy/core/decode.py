@@ -163,7 +163,7 @@ def decode_json(data: bytes, max_bytes: int = MAX_BYTES) -> "Any":
     return value
 
 
-def whole_number(value: object) -> int | None:
+def to_whole_number(value: object) -> int | None:
     """Return the integer a JSON number stands for (`30`, `30.0`, `3e1`), None for anything else."""
     if isinstance(value, bool):
         return None
@@ -182,7 +182,7 @@ def _strings(document: "dict[str, Any]", key: str, problems: list[str]) -> tuple
 
 def _per_minute(document: "dict[str, Any]", problems: list[str]) -> int:
     rate = document.get("rate", {"perMinute": 1})
-    number = whole_number(rate.get("perMinute")) if isinstance(rate, dict) else None
+    number = to_whole_number(rate.get("perMinute")) if isinstance(rate, dict) else None
     if number is None or number < 1:
         problems.append('`rate` must be {"perMinute": N}, N an integer of at least 1')
         return 1

@@ -30,7 +30,7 @@ def warn(old: str, new: str) -> None:
         warnings.warn(f"`{old}` is deprecated: use `{new}`", DeprecationWarning, stacklevel=3)
 
 
-def new_keywords(class_name: str, keywords: "Mapping[str, object]") -> "Mapping[str, object] | None":
+def rename_old_keywords(class_name: str, keywords: "Mapping[str, object]") -> "Mapping[str, object] | None":
     """Return the keywords with the new names of fields, None if there is no old one among them or a field is twice."""
     names = FIELDS.get(class_name, {})
     renamed = {names.get(name, name): value for name, value in keywords.items()}

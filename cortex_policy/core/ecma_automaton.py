@@ -36,7 +36,7 @@ class State(dict[str, "tuple[State, int]"]):
                 state, more = state[char]
                 steps += more
             found = state, steps
-        self.automaton.forget_if_full()
+        self.automaton.clear_cache_if_full()
         self[text] = found
         return found
 
@@ -141,7 +141,7 @@ class Automaton:
             return FOUND
         return self._state(found, word) if found or not self._end else DEAD
 
-    def forget_if_full(self) -> None:
+    def clear_cache_if_full(self) -> None:
         """Drop all cached states if there are too many moves; a search that is in one continues from it."""
         self._kept += 1
         if self._kept > _MAX_CACHED:

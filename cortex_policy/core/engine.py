@@ -1,6 +1,6 @@
 """The decision: every rule in its order, and the first that fails decides."""
 
-from cortex_policy.core.arguments import argument_violation, has_enum_or_const, holds_object
+from cortex_policy.core.arguments import argument_violation, contains_object, has_enum_or_const
 from cortex_policy.core.model import (
     ACTION_NOT_ALLOWED,
     ALLOWED,
@@ -45,7 +45,7 @@ def undeclared_violation(grant: "Grant", args: "Mapping[str, object]", settings:
     for name, value in args.items():
         if name not in grant.args and not counts_as_declared(grant, name, value):
             return f"`{name}` is not declared in `args`, and the setting `undeclared_args` is `deny`"
-        if holds_object(value) and not has_enum_or_const(grant.args, name):
+        if contains_object(value) and not has_enum_or_const(grant.args, name):
             return f"`{name}` holds an object, whose members nothing declares, and `undeclared_args` is `deny`"
     return ""
 

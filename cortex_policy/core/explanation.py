@@ -50,5 +50,5 @@ def _with_line(step: RuleStep, source: str, tree: "JsonNode | None") -> RuleStep
     """Return a step with the line of its pointer; the line of the key, if the value has one."""
     if not step.pointer or tree is None:
         return step
-    line, _ = line_and_column(source, node_at(tree, step.pointer).outer_start)
+    line, _ = line_and_column(source, node_at(tree, step.pointer).start_with_key)
     return RuleStep(step.rule, step.verdict, step.message, step.pointer, line)

@@ -43,7 +43,7 @@ def replace_value(text: str, pointer: str, value: object) -> str:
     if _canonical_text(json.loads(text[node.start : node.end])) == _canonical_text(value):
         return text
     if isinstance(value, dict | list):
-        written = _format(value, _style(text, root), _indent(text, node.outer_start))
+        written = _format(value, _style(text, root), _indent(text, node.start_with_key))
     else:
         written = _canonical_text(value)  # no look at the style of all of it
     return _splice(text, node.start, node.end, written)
@@ -77,9 +77,9 @@ def remove_value(text: str, pointer: str) -> str:
     if before:
         return _splice(text, before[-1].end, node.end, "")
     if after:
-        return _splice(text, node.outer_start, after[0].outer_start, "")
+        return _splice(text, node.start_with_key, after[0].start_with_key, "")
     # INVARIANT: whitespace after the bracket alone are those that `_add` found in an empty container: they stay
-    start = node.outer_start if node.end == parent.end - 1 else parent.start + 1
+    start = node.start_with_key if node.end == parent.end - 1 else parent.start + 1
     return _splice(text, start, parent.end - 1, "")
 
 
@@ -119,13 +119,13 @@ def _container(root: JsonNode, pointer: str, kind: str) -> JsonNode:
 
 
 def _add(text: str, root: JsonNode, node: JsonNode, prefix: str, value: object) -> str:
-    style, indent = _style(text, root), _indent(text, node.outer_start)
+    style, indent = _style(text, root), _indent(text, node.start_with_key)
     if not node.children:
         spaces = text[node.start + 1 : node.end - 1]
         lead, tail = (spaces, "") if spaces else _brackets(node.kind, style, indent)
         deeper = indent + style.unit if _NEWLINE.search(lead) else indent
         return _splice(text, node.start + 1, node.end - 1, lead + prefix + _format(value, style, deeper) + tail)
-    written = _format(value, style, _indent(text, node.children[-1].outer_start))
+    written = _format(value, style, _indent(text, node.children[-1].start_with_key))
     end = node.children[-1].end
     return _splice(text, end, end, _separator(text, node, style) + prefix + written)
 
@@ -133,8 +133,8 @@ def _add(text: str, root: JsonNode, node: JsonNode, prefix: str, value: object) 
 def _separator(text: str, node: JsonNode, style: Style) -> str:
     """Return what parts the last two of a container, or what would if there were two."""
     if len(node.children) > 1:
-        return text[node.children[-2].end : node.children[-1].outer_start]
-    line_start = _LINE_START.search(text[node.start + 1 : node.children[0].outer_start])
+        return text[node.children[-2].end : node.children[-1].start_with_key]
+    line_start = _LINE_START.search(text[node.start + 1 : node.children[0].start_with_key])
     return f",{line_start[0]}" if line_start else style.comma
 
 
@@ -197,17 +197,17 @@ def _style(text: str, root: JsonNode) -> Style:
     filled = [node for node in root.walk() if node.children]
     newline = _NEWLINE.search(text)
     colon = _colon(text, (node for node in root.walk() if node.key is not None)) or ": "
-    commas = (text[left.end : right.outer_start] for node in filled for left, right in pairwise(node.children))
+    commas = (text[left.end : right.start_with_key] for node in filled for left, right in pairwise(node.children))
     comma = next((gap for gap in commas if not _NEWLINE.search(gap)), "," if colon == ":" else ", ")
     return Style(newline[0] if newline else "\n", _unit(text, filled), colon, comma, dict(_pads(text, root, filled)))
 
 
 def _unit(text: str, filled: list[JsonNode]) -> str:
     for node in filled:
-        inner = _LINE_START.search(text[node.start + 1 : node.children[0].outer_start])
+        inner = _LINE_START.search(text[node.start + 1 : node.children[0].start_with_key])
         if inner is None:
             continue
-        outer, indent = _indent(text, node.outer_start), inner[0].lstrip("\r\n")
+        outer, indent = _indent(text, node.start_with_key), inner[0].lstrip("\r\n")
         if indent.startswith(outer) and indent != outer:
             return indent.removeprefix(outer)
     return "  "
@@ -217,6 +217,6 @@ def _pads(text: str, root: JsonNode, filled: list[JsonNode]) -> "Iterator[tuple[
     """Yield the kinds that are on one line, with their padding; also a kind that does not occur yet."""
     for kind in _BRACKETS:
         first = next((node for node in filled if node.kind == kind and node is not root), None)
-        pad = text[first.start + 1 : first.children[0].outer_start] if first else ""
+        pad = text[first.start + 1 : first.children[0].start_with_key] if first else ""
         if not _NEWLINE.search(pad):
             yield kind, pad

@@ -52,7 +52,7 @@ class JsonNode:
         self.key, self.key_start, self.key_end = None, 0, 0
 
     @property
-    def outer_start(self) -> int:
+    def start_with_key(self) -> int:
         """Where the part starts in its container: at its key, if it has one."""
         return self.start if self.key is None else self.key_start
 

@@ -1,6 +1,6 @@
 """The values that all parts exchange, and the errors that they raise: one module, as a check pays for each."""
 
-from cortex_policy.core import OldField, Value, truncate_message
+from cortex_policy.core import DeprecatedField, Value, truncate_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -115,10 +115,10 @@ class ResolvedPath(Value):
     error: str = ""
     protected_reason: str = ""
 
-    collapsed: "ClassVar[OldField]" = OldField("normalized")
-    landed: "ClassVar[OldField]" = OldField("resolved_inside")
-    fault: "ClassVar[OldField]" = OldField("error")
-    guard: "ClassVar[OldField]" = OldField("protected_reason")
+    collapsed: "ClassVar[DeprecatedField]" = DeprecatedField("normalized")
+    landed: "ClassVar[DeprecatedField]" = DeprecatedField("resolved_inside")
+    fault: "ClassVar[DeprecatedField]" = DeprecatedField("error")
+    guard: "ClassVar[DeprecatedField]" = DeprecatedField("protected_reason")
 
 
 class Request(Value):
@@ -130,7 +130,7 @@ class Request(Value):
     cost: int = 1
     approved: bool = False
 
-    places: "ClassVar[OldField]" = OldField("paths")
+    places: "ClassVar[DeprecatedField]" = DeprecatedField("paths")
 
 
 class Settings(Value):
@@ -200,7 +200,7 @@ class Decision(Value):
     grant_sha256: str | None = None
     approval: Approval | None = None
 
-    places: "ClassVar[OldField]" = OldField("paths")
+    places: "ClassVar[DeprecatedField]" = DeprecatedField("paths")
 
     @property
     def allowed(self) -> bool:

@@ -52,7 +52,7 @@ def append_root_option(text: str, root: str | None) -> str:
     return f"{text} --root {quote_word(root)}" if _is_typable(root) else ""
 
 
-def scopes_to_add(grant: "Grant", decision: "Decision") -> list[str]:
+def scopes_that_allow(grant: "Grant", decision: "Decision") -> list[str]:
     """Return the scopes that would allow every path of the call; none if there are no such scopes, or too many."""
     missing: dict[str, None] = {}
     for place, _ in decision.paths:

@@ -160,7 +160,7 @@ def collapse(path: str) -> str:
     return "/" + "/".join(parts)
 
 
-def path_below(path: str, root: str) -> str | None:
+def relative_to_root(path: str, root: str) -> str | None:
     """Return a collapsed path relative to the root: empty for the root itself, None outside of it."""
     if path == root:
         return ""

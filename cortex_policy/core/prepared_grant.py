@@ -4,7 +4,7 @@ It answers only ordinary calls and leaves all others to the engine: whatever it 
 would have answered too (a property test holds it to that).
 """
 
-from cortex_policy.core.arguments import declaration_problem, is_annotation
+from cortex_policy.core.arguments import declaration_problem, is_annotation_keyword
 from cortex_policy.core.engine import counts_as_declared, normalize_scope, rate_denial_text
 from cortex_policy.core.model import ALLOWED, HUMAN_APPROVAL, RATE_LIMITED, Budget, Decision, Settings
 from cortex_policy.core.path_arguments import is_path_if_string
@@ -100,7 +100,7 @@ class PreparedGrant:
             covered.append((place, scope))
         return self._answer(budget, tuple(covered))
 
-    def to_rate_denial(self, yes: Decision, budget: Budget) -> Decision:
+    def rate_denial(self, yes: Decision, budget: Budget) -> Decision:
         """Return the denial by the rate for a call that is allowed otherwise; the budget will have room again."""
         return Decision(RATE_LIMITED, rate_denial_text(budget), (), budget, yes.paths, self.digest)
 
@@ -134,7 +134,7 @@ class PreparedGrant:
 def _takes_any_text(declaration: object) -> bool:
     if not isinstance(declaration, dict) or declaration_problem(declaration, 0) or declaration.get("type") != "string":
         return False
-    return all(keyword in ("type", "format") or is_annotation(keyword) for keyword in declaration)
+    return all(keyword in ("type", "format") or is_annotation_keyword(keyword) for keyword in declaration)
 
 
 def is_plain_path(given: str) -> bool:

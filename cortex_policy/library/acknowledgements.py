@@ -14,7 +14,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.decode import MalformedError, decode_json, is_grant_id
 from cortex_policy.core.model import CortexPolicyError, UsageError
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
-from cortex_policy.library.path_lookup import RootName
+from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.state import OPEN_DIRECTORY, Root, boot_id, read_all, sha256, state_directory
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.enforcement import effective_settings
@@ -45,7 +45,7 @@ class Acknowledgement(Value):
 class ReaderAcknowledger:
     """Acknowledges versions under a name. Each call looks for a new one."""
 
-    def __init__(self, root: RootName, name: str) -> None:
+    def __init__(self, root: UnresolvedRoot, name: str) -> None:
         """Acknowledge the current version; raise UsageError for a bad name, StateError if no file can be kept."""
         check_reader_name(name)
         self._root_name, self._name = root, name

@@ -12,7 +12,7 @@ from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.inotify import FIONREAD, NO_EVENTS, ioctl
 from cortex_policy.library.openat2 import Openat2
 from cortex_policy.library.path_cache import PathCache
-from cortex_policy.library.path_lookup import RootName
+from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.preconditions import Preconditions, PreconditionWatcher
 
 TYPE_CHECKING = False
@@ -100,12 +100,12 @@ class CachedGrant:
         return prepared.try_allow(resolved, prepared.full_budget if with_budget else None)
 
 
-class Cache:
+class GrantCache:
     """Keeps the grants that were used last; safe to use from any thread."""
 
     watcher: "PreconditionWatcher"
 
-    def __init__(self, name: RootName, max_grants: int) -> None:
+    def __init__(self, name: UnresolvedRoot, max_grants: int) -> None:
         """Start empty."""
         self.watcher = PreconditionWatcher(name)
         self.max_grants = max_grants
@@ -206,12 +206,12 @@ class Cache:
         else:
             self._reloads += 1
             if before.file != entry.file:
-                self.watcher.drop_file(before.file)
+                self.watcher.unwatch_file(before.file)
         if entry.preconditions is not None:
             self._entries[grant_id] = entry
             while len(self._entries) > self.max_grants:
                 _, last = self._entries.popitem(last=False)
-                self.watcher.drop_file(last.file)
+                self.watcher.unwatch_file(last.file)
                 self._evictions += 1
 
     def forget(self, grant_id: str | None = None) -> None:
@@ -221,7 +221,7 @@ class Cache:
             for name in (grant_id,) if grant_id is not None else tuple(self._entries):
                 entry = self._entries.pop(name, None)
                 if entry is not None:
-                    self.watcher.drop_file(entry.file)
+                    self.watcher.unwatch_file(entry.file)
 
     def stats(self, refusals: int) -> StoreStats:
         """Return what was done so far."""

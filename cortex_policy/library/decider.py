@@ -3,15 +3,15 @@
 from cortex_policy.core.engine import decide_rate, first_denial
 from cortex_policy.core.input_values import validated_arguments, validated_count, validated_text
 from cortex_policy.core.model import AccessDenied, Budget, Decision, Grant, Request, StateError, UsageError
-from cortex_policy.library.cache import Cache, CachedGrant, StoreStats
+from cortex_policy.library.cache import CachedGrant, GrantCache, StoreStats
 from cortex_policy.library.functions import denied_error
-from cortex_policy.library.path_lookup import RootName
-from cortex_policy.state import shortage_error
+from cortex_policy.library.path_lookup import UnresolvedRoot
+from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.enforcement import (
     AuditedCall,
-    check_emergency_stop_of_host,
+    check_host_stop,
     effective_settings,
-    load_for_call_from,
+    load_for_call_in_root,
     require_stamp,
 )
 from cortex_policy.state.file_budgets import FileBudgets
@@ -33,7 +33,7 @@ class Decider:
 
     def __init__(
         self,
-        root: RootName,
+        root: UnresolvedRoot,
         max_grants: int,
         budgets: "FileBudgets | MemoryBudgets | None",
         sinks: "Iterable[Sink]" = (),
@@ -41,7 +41,7 @@ class Decider:
         """Load nothing yet; count in files shared by all processes, unless budgets are given."""
         self._sinks = tuple(sinks)
         self.root = root
-        self._cache = Cache(root, max_grants)
+        self._cache = GrantCache(root, max_grants)
         self._caller_budgets = budgets
         self._budgets: dict[tuple[tuple[int, int], str | None], FileBudgets] = {}
         self._refusals = 0
@@ -57,7 +57,7 @@ class Decider:
             entry = self._cache.get_verified(grant_id)
             return entry.grant if entry is not None else self._read_grant(grant_id, self._load).grant
         except OSError as error:
-            raise shortage_error(error) or error from None
+            raise resource_shortage_error(error) or error from None
 
     def decide(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
@@ -77,7 +77,7 @@ class Decider:
         try:
             return self._decide_in_full(entry, grant_id, action, args, cost)
         except OSError as error:
-            raise shortage_error(error) or error from None
+            raise resource_shortage_error(error) or error from None
 
     def enforce(
         self, grant_id: str, action: str, args: "Mapping[str, object] | None" = None, *, cost: int = 1
@@ -181,7 +181,7 @@ class Decider:
         )
         if budget is None or not budget.retry_after_seconds:
             return None
-        return entry.prepared.to_rate_denial(allowed, budget)
+        return entry.prepared.rate_denial(allowed, budget)
 
     def _read_grant(self, grant_id: str, load: "Callable[[str], tuple[Grant, Settings]]") -> CachedGrant:
         self._check_open()
@@ -190,8 +190,8 @@ class Decider:
         return self._cache.read(name, lambda: load(name))
 
     def _load_for_call(self, grant_id: str) -> "tuple[Grant, Settings]":
-        check_emergency_stop_of_host()
-        return load_for_call_from(self.root.resolve(), grant_id)
+        check_host_stop()
+        return load_for_call_in_root(self.root.resolve(), grant_id)
 
     def _load(self, grant_id: str) -> "tuple[Grant, Settings]":
         root = self.root.resolve()

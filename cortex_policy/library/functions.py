@@ -4,9 +4,9 @@ from cortex_policy.core.engine import DEFAULTS
 from cortex_policy.core.input_objects import validated_grant
 from cortex_policy.core.input_values import validated_arguments, validated_count, validated_path, validated_text
 from cortex_policy.core.model import APPROVAL_REQUIRED, HUMAN_APPROVAL, AccessDenied, ApprovalRequired
-from cortex_policy.state import shortage_error
+from cortex_policy.state import resource_shortage_error
 from cortex_policy.state.emergency_stop import raise_if_stopped_since
-from cortex_policy.state.enforcement import AuditedCall, check_emergency_stop_of_host, effective_settings, require_stamp
+from cortex_policy.state.enforcement import AuditedCall, check_host_stop, effective_settings, require_stamp
 from cortex_policy.state.grants import check_id, find_root, read_grant
 
 TYPE_CHECKING = False
@@ -33,7 +33,7 @@ def load_grant(grant_id: str, root: "str | os.PathLike[str] | None" = None) -> "
         grant = read_grant(policy_root, grant_id)
         require_stamp(grant, effective_settings(policy_root.path))
     except OSError as error:
-        raise shortage_error(error) or error from None
+        raise resource_shortage_error(error) or error from None
     return grant
 
 
@@ -65,7 +65,7 @@ def enforce(
     plain = validated_arguments(args)
     with AuditedCall(grant.id, action, plain, cost, peek=False, sinks=sinks) as audited:
         audited.grant = grant
-        check_emergency_stop_of_host()
+        check_host_stop()
         settings = DEFAULTS
         if grant.origin is not None:
             raise_if_stopped_since(grant.origin)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_LINKS = 40  # links that the kernel follows
 
 
-class RootName(Value):
+class UnresolvedRoot(Value):
     """The absolute name of a root. The root is whatever directory the name leads to now.
 
     `is_explicit`: a caller gave the name.
@@ -32,16 +32,16 @@ class RootName(Value):
         return Root(find_root(self.path).path, self.is_explicit)
 
 
-def find_root_name(path: str | None = None) -> RootName:
+def find_unresolved_root(path: str | None = None) -> UnresolvedRoot:
     """Find a root as `find_root` does, and return the name that led to it."""
     root = find_root(path)
     if not root.named:
-        return RootName(root.path, is_explicit=False)
+        return UnresolvedRoot(root.path, is_explicit=False)
     name = os.environ["CORTEX_POLICY_ROOT"] if path is None else path
-    return RootName(name if name.startswith("/") else f"{os.getcwd()}/{name}", is_explicit=True)
+    return UnresolvedRoot(name if name.startswith("/") else f"{os.getcwd()}/{name}", is_explicit=True)
 
 
-def follow_name(name: str, visit: "Visit") -> str | None:
+def resolve_name(name: str, visit: "Visit") -> str | None:
     """Return where an absolute name leads, without links; None if part of it does not exist.
 
     `visit` is called for each directory, link and file on the way before it is examined, with the events that could

@@ -13,9 +13,9 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import CortexPolicyError, Origin, Settings
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
 from cortex_policy.library.inotify import CONTENT, ENTRIES, ITSELF, Inotify
-from cortex_policy.library.path_lookup import RootName, find_fast_lookup_root, follow_name
+from cortex_policy.library.path_lookup import UnresolvedRoot, find_fast_lookup_root, resolve_name
 from cortex_policy.state import Root, holder_path, policy_path, settings_directories
-from cortex_policy.state.enforcement import check_emergency_stop, check_emergency_stop_of_host, effective_settings
+from cortex_policy.state.enforcement import check_host_stop, check_root_stop, effective_settings
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.ledger_directory import is_local
 from cortex_policy.state.paths import ProtectedPaths, protected_paths
@@ -57,7 +57,7 @@ class PreconditionWatcher:
     queue: int
     valid_until: int
 
-    def __init__(self, name: RootName) -> None:
+    def __init__(self, name: UnresolvedRoot) -> None:
         """Watch nothing yet."""
         self.name = name
         self.preconditions: Preconditions | None = None  # as last read
@@ -117,7 +117,7 @@ class PreconditionWatcher:
                 return False
             return True
 
-    def drop_file(self, file: str) -> None:
+    def unwatch_file(self, file: str) -> None:
         """Stop watching a file."""
         with self._lock:
             if self._inotify is not None:
@@ -182,13 +182,13 @@ class PreconditionWatcher:
         return self._local_root[1]
 
 
-def read_preconditions(name: RootName) -> Preconditions:
+def read_preconditions(name: UnresolvedRoot) -> Preconditions:
     """Read all preconditions; raise CortexPolicyError or OSError if one of them denies, or cannot be read."""
-    check_emergency_stop_of_host()
+    check_host_stop()
     root = name.resolve()
     trust = TrustCheck(root)
     with PolicyDirectory(trust) as policy:
-        check_emergency_stop(policy)
+        check_root_stop(policy)
         policy.descend("tools")
     trust.raise_if_unsafe()
     settings = effective_settings(root.path)
@@ -207,19 +207,19 @@ def _stamp_identity(root: Root) -> Identity:
     return identity
 
 
-def _watch_all(visit: "Visit", name: RootName, protected_names: tuple[str, ...]) -> None:
+def _watch_all(visit: "Visit", name: UnresolvedRoot, protected_names: tuple[str, ...]) -> None:
     """Visit everything whose change could change the preconditions, before any of it is read."""
-    top = follow_name(name.path, visit)
+    top = resolve_name(name.path, visit)
     if top is None:
         raise FileNotFoundError(errno.ENOENT, "no root", name.path)
     policy = policy_path(top)
     visit(holder_path(top), ITSELF)
     visit(f"{policy}/tools", ENTRIES)
-    for directory in (policy, *(follow_name(directory, visit) for directory in settings_directories())):
+    for directory in (policy, *(resolve_name(directory, visit) for directory in settings_directories())):
         if directory is not None:
             _watch_contents(visit, directory)
     for path in protected_names:
-        follow_name(path, visit)
+        resolve_name(path, visit)
 
 
 def _watch_contents(visit: "Visit", directory: str) -> None:

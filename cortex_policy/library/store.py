@@ -8,7 +8,7 @@ from cortex_policy.core import Value
 from cortex_policy.core.input_values import validated_path, validated_text
 from cortex_policy.core.model import CortexPolicyError, Decision, Grant, UsageError
 from cortex_policy.library.decider import Decider
-from cortex_policy.library.path_lookup import find_root_name
+from cortex_policy.library.path_lookup import find_unresolved_root
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 
 TYPE_CHECKING = False
@@ -64,7 +64,9 @@ class PolicyStore(Decider):
         if type(max_grants) is not int or max_grants < 1:
             message = "max_grants must be an integer of at least 1"
             raise UsageError(message)
-        super().__init__(find_root_name(None if root is None else validated_path(root)), max_grants, budgets, sinks)
+        super().__init__(
+            find_unresolved_root(None if root is None else validated_path(root)), max_grants, budgets, sinks
+        )
         self._lock = allocate_lock()
         self._executor: AsyncExecutor | None = None
         self._polling: PollingThread | None = None

@@ -8,7 +8,7 @@ from cortex_policy.core.compare.grants import compare_grants
 from cortex_policy.core.decode import grant_id_of_file
 from cortex_policy.core.model import CortexPolicyError, Grant, GrantError
 from cortex_policy.library.file_identity import Identity, identity_of, is_stable
-from cortex_policy.library.path_lookup import RootName
+from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.polling import report_thread_error
 from cortex_policy.state import Root
 from cortex_policy.state.grants import read_grant
@@ -49,7 +49,7 @@ _ABSENT = _GrantState(None, None, None)
 class Subscriptions:
     """The subscribers of one root. Each call looks for changes and reports them."""
 
-    def __init__(self, name: RootName) -> None:
+    def __init__(self, name: UnresolvedRoot) -> None:
         """Read all grants, so that every later write is reported."""
         self._name = name
         self._callbacks: list[Callback] = []

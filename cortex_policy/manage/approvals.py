@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from time import time, time_ns
 
 from cortex_policy.core import Value
-from cortex_policy.core.approvals import ApprovalRequest, json_safe, request_status, request_to_line
+from cortex_policy.core.approvals import ApprovalRequest, escape_surrogates, request_status, request_to_line
 from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings
@@ -72,7 +72,9 @@ def list_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
     """Return the requests that wait and those answered lately, of all roots or of one; raise StateError."""
     with _open_store() as store:
         found = [_details(request, store) for request in store.requests]
-    return tuple(details for details in found if root is None or details.root == json_safe(os.path.realpath(root)))
+    return tuple(
+        details for details in found if root is None or details.root == escape_surrogates(os.path.realpath(root))
+    )
 
 
 def get_request(request_id: str, root: str | None = None) -> RequestDetails:
@@ -91,7 +93,7 @@ def answer_request(request_id: str, root: str | None = None, *, approved: bool) 
     with _open_store() as store:
         request = next((one for one in store.requests if one.id == request_id), None)
         details = _details(request, store) if request is not None else None
-        if details is None or (root is not None and details.root != json_safe(os.path.realpath(root))):
+        if details is None or (root is not None and details.root != escape_surrogates(os.path.realpath(root))):
             raise _unknown_request_error(request_id)
         if details.status == (APPROVED if approved else DENIED):
             return AnswerResult(details, is_changed=False)
@@ -123,7 +125,7 @@ def _answer_line(request_id: str, store: ApprovalStore, *, approved: bool) -> by
         "requestId": request_id,
         "approved": approved,
         "ts": format_timestamp(time_ns()),
-        "by": json_safe(str(author)),
+        "by": escape_surrogates(str(author)),
         "uid": author.uid,
         "boot": store.clock.boot,
         "at_ns": store.clock.now_ns,

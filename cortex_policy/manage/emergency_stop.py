@@ -16,8 +16,8 @@ from cortex_policy.state.emergency_stop import (
     NAME,
     EmergencyStop,
     find_host_stop,
-    find_policy_stop,
     find_root_stop,
+    find_stop_in_directory,
 )
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck
 from cortex_policy.state.writer_lock import check_not_replaced
@@ -69,7 +69,7 @@ def resume_root(root: Root) -> ResumeResult:
     """End the stop of a root, whichever user made it; raise NotDoneError if it cannot be removed."""
     with _open_policy(root, f"see why with `ls -ld {quoted(f'{root.policy}/{NAME}')}`") as policy:
         check_not_replaced(policy)
-        ended = find_policy_stop(policy)
+        ended = find_stop_in_directory(policy)
         with suppress(FileNotFoundError):  # there is none, or another operator was faster
             mode = os.stat(NAME, dir_fd=policy.descriptor, follow_symlinks=False).st_mode
             remove = os.rmdir if stat.S_ISDIR(mode) else os.unlink

@@ -57,9 +57,9 @@ def write_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> tuple[Stamp, bool]
         try:
             atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(new), look=lock.check)
         except BaseException:
-            history.settle_failed(old)
+            history.drop_failed(old)
             raise
-        history.settle_and_prune(new)
+        history.commit_and_prune(new)
         git_ignore.create_git_ignore(lock.policy.descriptor)
         return new, True
 

@@ -7,7 +7,7 @@ from cortex_policy.core.json_edit import append_item, replace_value
 from cortex_policy.core.json_tree import json_pointer
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.text import MAX_MESSAGE_BYTES
-from cortex_policy.manage.audit.reader import gc_paused, read_events
+from cortex_policy.manage.audit.reader import garbage_collector_paused, read_events
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
 from cortex_policy.manage.editing import set_fields
@@ -75,7 +75,7 @@ def suggest(
     """Return what would have allowed the calls that were denied since a time, of all grants or of one."""
     policy, settings = load_policy(root), effective_settings(root.path)
     grouper = DenialGrouper(CallReplayer(policy, settings, lambda *_: None), settings, only)
-    with gc_paused():
+    with garbage_collector_paused():
         for at, data in read_events(lines, root.path, tally):
             if at >= since - WARM_UP_SECONDS:
                 grouper.add(at, data, is_asked=at >= since)

@@ -9,7 +9,7 @@ from cortex_policy.core.model import UsageError
 ERROR, WARNING, NOTE = "error", "warning", "note"
 
 
-class Rule(Value):
+class LintRule(Value):
     """A rule of `validate`: what it finds, why that matters, an example, and the fixed example.
 
     The example of a grant's key is that key alone. Rules about files and directories have none.
@@ -24,57 +24,57 @@ class Rule(Value):
 
 
 RULES = (
-    Rule("syntax-json", ERROR, "it is not JSON", "nobody can read it, so it allows nothing", '{"tool": "git"', '{"tool": "git"}'),
-    Rule("syntax-encoding", ERROR, "it is not UTF-8", "JSON is UTF-8, and a guess could read another grant"),
-    Rule("syntax-bom", ERROR, "it starts with a byte order mark", "JSON has none; an editor wrote it", '\ufeff{"tool": "git"}', '{"tool": "git"}'),
-    Rule("syntax-comment", ERROR, "it holds a comment", "JSON has none; a key like `$comment` says it too", '{"tool": "git" /* ours */}', '{"$comment": "ours", "tool": "git"}'),
-    Rule("syntax-comma", ERROR, "it has a comma too many", "JSON ends a list without one", '{"actions": ["tree",]}', '{"actions": ["tree"]}'),
-    Rule("syntax-quotes", ERROR, "it has quotes that JSON does not know", "JSON has double quotes only", "{'tool': 'git'}", '{"tool": "git"}'),
-    Rule("syntax-shell", ERROR, "it is shell around JSON", "a script was saved in place of what it writes", "grant='{\"tool\": \"git\"}'", '{"tool": "git"}'),
-    Rule("syntax-conflict", ERROR, "it holds conflict markers of a merge", "it holds two grants, and somebody must choose", '<<<<<<< ours\n{"tool": "git"}\n=======\n{"tool": "hg"}\n>>>>>>> theirs', '{"tool": "git"}'),
-    Rule("syntax-key", ERROR, "a key appears twice in one object", "which of both counts depends on who reads it", '{"tool": "git", "tool": "hg"}', '{"tool": "git"}'),
-    Rule("syntax-number", ERROR, "a number is none, or too large", "JSON knows no NaN and no Infinity, and readers differ on giants", '{"rate": {"perMinute": Infinity}}', '{"rate": {"perMinute": 60}}'),
-    Rule("syntax-string", ERROR, "a string holds what no text can", "lone surrogates cannot be written as UTF-8", '{"tool": "\\ud800"}', '{"tool": "git"}'),
-    Rule("syntax-limit", ERROR, "it is larger or nested deeper than a grant may be", "1 MiB and 64 levels are enough, and more is an attack"),
-    Rule("shape-missing", ERROR, "a key is missing", "a grant names its tool, its actions and its rate", '{"tool": "git", "actions": []}', '{"tool": "git", "actions": [], "rate": {"perMinute": 30}}'),
-    Rule("shape-type", ERROR, "a value is of the wrong type", "it would have to be guessed", '"actions": "tree"', '"actions": ["tree"]'),
-    Rule("shape-value", ERROR, "a value is not one of those that a grant knows", "it would have to be guessed", '"dataClass": "secret"', '"dataClass": "sensitive"'),
-    Rule("shape-schema", ERROR, "it is a JSON Schema, not a grant", "a schema says what grants look like; it allows nothing", '{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "properties": {}}'),
-    Rule("shape-other", ERROR, "it is JSON, but no tool grant", "it holds none of a grant's keys, and allows nothing", '{"version": "1.0.0", "agents": {}}'),
-    Rule("key-unknown", WARNING, "a key looks like one that a grant has", "an unknown key is kept and means nothing", '"fsscope": ["docs"]', '"fsScope": ["docs"]'),
-    Rule("key-idle", WARNING, "a key reads like a restriction and restricts nothing", "only the keys of a grant are enforced", '"enabled": false'),
-    Rule("key-schema", WARNING, "`$schema` leads nowhere", "an editor finds no schema there, and helps nobody", '"$schema": "../schemas/gone.json"'),
-    Rule("tool-id", NOTE, "the file is not called like its tool", "calls name the file, budgets and audit the tool"),
-    Rule("action-none", WARNING, "there are no actions", "it allows no call at all", '"actions": []', '"actions": ["tree"]'),
-    Rule("action-empty", WARNING, "an action has no name", "nobody asks for it", '"actions": ["tree", ""]', '"actions": ["tree"]'),
-    Rule("action-blank", WARNING, "an action has spaces around it", "actions are compared to the letter", '"actions": ["tree "]', '"actions": ["tree"]'),
-    Rule("action-glob", WARNING, "an action looks like a pattern", "actions are compared to the letter, `*` allows the action `*` alone", '"actions": ["*"]', '"actions": ["tree", "search"]'),
-    Rule("action-twice", WARNING, "an action appears twice", "once is enough", '"actions": ["tree", "tree"]', '"actions": ["tree"]'),
-    Rule("scope-dead", ERROR, "a scope can never match", "scopes are prefixes, compared as they are written", '"fsScope": ["docs/**"]', '"fsScope": ["docs"]'),
-    Rule("scope-guarded", WARNING, "a scope lies in `.cortex`", "no grant lets its tool touch what governs it", '"fsScope": [".cortex/policy"]'),
-    Rule("scope-covered", NOTE, "a scope is covered by another", "the wider one allows all of it", '"fsScope": ["docs", "docs/api"]', '"fsScope": ["docs"]'),
-    Rule("scope-case", WARNING, "a scope is spelled in another case than the tree", "scopes are compared with their case"),
-    Rule("scope-absent", WARNING, "a scope points to nothing", "it allows what may be made there later"),
-    Rule("scope-link", WARNING, "a scope is a link to what no scope covers", "both the link and what it leads to must be in scope"),
-    Rule("scope-none", WARNING, "it may write, and on any path", "no scope is the widest one", '"actions": ["write"]', '"actions": ["write"], "fsScope": ["docs"]'),
-    Rule("scope-escalation", WARNING, "a scope covers what others run", "a program that writes it gains their rights", '"fsScope": [".github/workflows"]'),
-    Rule("scope-sensitive", WARNING, "sensitive data, and any path", "a class says how much care is due, a scope where", '"dataClass": "sensitive"', '"dataClass": "sensitive", "fsScope": ["records"]'),
-    Rule("arg-keyword", ERROR, "an argument is declared with what cannot be enforced", "no restriction is skipped in silence, so every call with it is denied", '"args": {"url": {"type": "string", "format": "uri"}}', '"args": {"url": {"type": "string"}}'),
-    Rule("arg-pattern", WARNING, "a pattern is slow, or matches nothing", "a check stops after a fixed number of steps, and other programs that read the grant may hang", '"args": {"ref": {"pattern": "^(a+)+$"}}', '"args": {"ref": {"pattern": "^a+$"}}'),
-    Rule("budget-shared", NOTE, "two grants share one budget", "the tool and the action name a budget, not the file"),
-    Rule("file-missing", ERROR, "it is not there, or a directory without a grant", "what was named is what is validated"),
-    Rule("file-unreadable", ERROR, "it cannot be read", "what nobody can read allows nothing"),
-    Rule("file-unsafe", WARNING, "others could change it", "`check` refuses it, see `cortex-policy check --help`"),
-    Rule("file-name", WARNING, "its name is no id", "no check can name it"),
-    Rule("file-stray", WARNING, "unexpected file", "grants are `<id>.json` in `.cortex/policy/tools`, and nothing else is read there"),
-    Rule("file-outside", NOTE, "it lies outside of `.cortex/policy/tools`", "no check finds it there"),
-    Rule("file-none", WARNING, "a root has no grants", "it denies every call, and a gate that looks at nothing lets everything through"),
-    Rule("file-ignore", NOTE, "the `.gitignore` beside the grants lacks a line", "git would commit, or remove, what is there for a while or is nobody else's: a writer's lock, a stop, the history, a text that was not saved"),
-    Rule("stamp-missing", NOTE, "there is no stamp", "programs that cache grants do not notice that they changed"),
-    Rule("stamp-broken", WARNING, "the stamp cannot be read", "programs that cache grants do not notice that they changed"),
-    Rule("stamp-differs", WARNING, "a grant does not match its stamp", "it was changed by hand, and programs that cache it did not notice"),
-    Rule("settings-invalid", ERROR, "settings cannot be trusted or read", "no setting is skipped, so every check answers 27"),
-    Rule("settings-unused", NOTE, "a suppression suppresses nothing", "its problem is fixed, and the next one of its kind would be hidden"),
+    LintRule("syntax-json", ERROR, "it is not JSON", "nobody can read it, so it allows nothing", '{"tool": "git"', '{"tool": "git"}'),
+    LintRule("syntax-encoding", ERROR, "it is not UTF-8", "JSON is UTF-8, and a guess could read another grant"),
+    LintRule("syntax-bom", ERROR, "it starts with a byte order mark", "JSON has none; an editor wrote it", '\ufeff{"tool": "git"}', '{"tool": "git"}'),
+    LintRule("syntax-comment", ERROR, "it holds a comment", "JSON has none; a key like `$comment` says it too", '{"tool": "git" /* ours */}', '{"$comment": "ours", "tool": "git"}'),
+    LintRule("syntax-comma", ERROR, "it has a comma too many", "JSON ends a list without one", '{"actions": ["tree",]}', '{"actions": ["tree"]}'),
+    LintRule("syntax-quotes", ERROR, "it has quotes that JSON does not know", "JSON has double quotes only", "{'tool': 'git'}", '{"tool": "git"}'),
+    LintRule("syntax-shell", ERROR, "it is shell around JSON", "a script was saved in place of what it writes", "grant='{\"tool\": \"git\"}'", '{"tool": "git"}'),
+    LintRule("syntax-conflict", ERROR, "it holds conflict markers of a merge", "it holds two grants, and somebody must choose", '<<<<<<< ours\n{"tool": "git"}\n=======\n{"tool": "hg"}\n>>>>>>> theirs', '{"tool": "git"}'),
+    LintRule("syntax-key", ERROR, "a key appears twice in one object", "which of both counts depends on who reads it", '{"tool": "git", "tool": "hg"}', '{"tool": "git"}'),
+    LintRule("syntax-number", ERROR, "a number is none, or too large", "JSON knows no NaN and no Infinity, and readers differ on giants", '{"rate": {"perMinute": Infinity}}', '{"rate": {"perMinute": 60}}'),
+    LintRule("syntax-string", ERROR, "a string holds what no text can", "lone surrogates cannot be written as UTF-8", '{"tool": "\\ud800"}', '{"tool": "git"}'),
+    LintRule("syntax-limit", ERROR, "it is larger or nested deeper than a grant may be", "1 MiB and 64 levels are enough, and more is an attack"),
+    LintRule("shape-missing", ERROR, "a key is missing", "a grant names its tool, its actions and its rate", '{"tool": "git", "actions": []}', '{"tool": "git", "actions": [], "rate": {"perMinute": 30}}'),
+    LintRule("shape-type", ERROR, "a value is of the wrong type", "it would have to be guessed", '"actions": "tree"', '"actions": ["tree"]'),
+    LintRule("shape-value", ERROR, "a value is not one of those that a grant knows", "it would have to be guessed", '"dataClass": "secret"', '"dataClass": "sensitive"'),
+    LintRule("shape-schema", ERROR, "it is a JSON Schema, not a grant", "a schema says what grants look like; it allows nothing", '{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "properties": {}}'),
+    LintRule("shape-other", ERROR, "it is JSON, but no tool grant", "it holds none of a grant's keys, and allows nothing", '{"version": "1.0.0", "agents": {}}'),
+    LintRule("key-unknown", WARNING, "a key looks like one that a grant has", "an unknown key is kept and means nothing", '"fsscope": ["docs"]', '"fsScope": ["docs"]'),
+    LintRule("key-idle", WARNING, "a key reads like a restriction and restricts nothing", "only the keys of a grant are enforced", '"enabled": false'),
+    LintRule("key-schema", WARNING, "`$schema` leads nowhere", "an editor finds no schema there, and helps nobody", '"$schema": "../schemas/gone.json"'),
+    LintRule("tool-id", NOTE, "the file is not called like its tool", "calls name the file, budgets and audit the tool"),
+    LintRule("action-none", WARNING, "there are no actions", "it allows no call at all", '"actions": []', '"actions": ["tree"]'),
+    LintRule("action-empty", WARNING, "an action has no name", "nobody asks for it", '"actions": ["tree", ""]', '"actions": ["tree"]'),
+    LintRule("action-blank", WARNING, "an action has spaces around it", "actions are compared to the letter", '"actions": ["tree "]', '"actions": ["tree"]'),
+    LintRule("action-glob", WARNING, "an action looks like a pattern", "actions are compared to the letter, `*` allows the action `*` alone", '"actions": ["*"]', '"actions": ["tree", "search"]'),
+    LintRule("action-twice", WARNING, "an action appears twice", "once is enough", '"actions": ["tree", "tree"]', '"actions": ["tree"]'),
+    LintRule("scope-dead", ERROR, "a scope can never match", "scopes are prefixes, compared as they are written", '"fsScope": ["docs/**"]', '"fsScope": ["docs"]'),
+    LintRule("scope-guarded", WARNING, "a scope lies in `.cortex`", "no grant lets its tool touch what governs it", '"fsScope": [".cortex/policy"]'),
+    LintRule("scope-covered", NOTE, "a scope is covered by another", "the wider one allows all of it", '"fsScope": ["docs", "docs/api"]', '"fsScope": ["docs"]'),
+    LintRule("scope-case", WARNING, "a scope is spelled in another case than the tree", "scopes are compared with their case"),
+    LintRule("scope-absent", WARNING, "a scope points to nothing", "it allows what may be made there later"),
+    LintRule("scope-link", WARNING, "a scope is a link to what no scope covers", "both the link and what it leads to must be in scope"),
+    LintRule("scope-none", WARNING, "it may write, and on any path", "no scope is the widest one", '"actions": ["write"]', '"actions": ["write"], "fsScope": ["docs"]'),
+    LintRule("scope-escalation", WARNING, "a scope covers what others run", "a program that writes it gains their rights", '"fsScope": [".github/workflows"]'),
+    LintRule("scope-sensitive", WARNING, "sensitive data, and any path", "a class says how much care is due, a scope where", '"dataClass": "sensitive"', '"dataClass": "sensitive", "fsScope": ["records"]'),
+    LintRule("arg-keyword", ERROR, "an argument is declared with what cannot be enforced", "no restriction is skipped in silence, so every call with it is denied", '"args": {"url": {"type": "string", "format": "uri"}}', '"args": {"url": {"type": "string"}}'),
+    LintRule("arg-pattern", WARNING, "a pattern is slow, or matches nothing", "a check stops after a fixed number of steps, and other programs that read the grant may hang", '"args": {"ref": {"pattern": "^(a+)+$"}}', '"args": {"ref": {"pattern": "^a+$"}}'),
+    LintRule("budget-shared", NOTE, "two grants share one budget", "the tool and the action name a budget, not the file"),
+    LintRule("file-missing", ERROR, "it is not there, or a directory without a grant", "what was named is what is validated"),
+    LintRule("file-unreadable", ERROR, "it cannot be read", "what nobody can read allows nothing"),
+    LintRule("file-unsafe", WARNING, "others could change it", "`check` refuses it, see `cortex-policy check --help`"),
+    LintRule("file-name", WARNING, "its name is no id", "no check can name it"),
+    LintRule("file-stray", WARNING, "unexpected file", "grants are `<id>.json` in `.cortex/policy/tools`, and nothing else is read there"),
+    LintRule("file-outside", NOTE, "it lies outside of `.cortex/policy/tools`", "no check finds it there"),
+    LintRule("file-none", WARNING, "a root has no grants", "it denies every call, and a gate that looks at nothing lets everything through"),
+    LintRule("file-ignore", NOTE, "the `.gitignore` beside the grants lacks a line", "git would commit, or remove, what is there for a while or is nobody else's: a writer's lock, a stop, the history, a text that was not saved"),
+    LintRule("stamp-missing", NOTE, "there is no stamp", "programs that cache grants do not notice that they changed"),
+    LintRule("stamp-broken", WARNING, "the stamp cannot be read", "programs that cache grants do not notice that they changed"),
+    LintRule("stamp-differs", WARNING, "a grant does not match its stamp", "it was changed by hand, and programs that cache it did not notice"),
+    LintRule("settings-invalid", ERROR, "settings cannot be trusted or read", "no setting is skipped, so every check answers 27"),
+    LintRule("settings-unused", NOTE, "a suppression suppresses nothing", "its problem is fixed, and the next one of its kind would be hidden"),
 )  # fmt: skip
 _BY_CODE = {rule.code: rule for rule in RULES}
 
@@ -84,7 +84,7 @@ def severity_of(code: str) -> str:
     return _BY_CODE[code].severity
 
 
-def rule_of(code: str) -> Rule:
+def rule_of(code: str) -> LintRule:
     """Return the rule of a code; raise UsageError for an unknown code, with the nearest one."""
     if code not in _BY_CODE:
         raise _unknown_rule_error(code)

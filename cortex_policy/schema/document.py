@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from cortex_policy.core.decode import whole_number
+from cortex_policy.core.decode import to_whole_number
 from cortex_policy.schema.document_errors import finding_for_non_grant, finding_of_error
 from cortex_policy.schema.problems import MAX_FINDINGS
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _to_integer(value: object) -> object:
     """Return the integer that a JSON number like `30.0` means; anything else unchanged."""
-    number = whole_number(value)
+    number = to_whole_number(value)
     return value if number is None else number
 
 

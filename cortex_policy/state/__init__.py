@@ -74,7 +74,7 @@ def state_error(detail: str, hint: str = "") -> StateError:
     return StateError(STATE_UNAVAILABLE, detail, hint)
 
 
-def shortage_error(error: BaseException | None) -> StateError | None:
+def resource_shortage_error(error: BaseException | None) -> StateError | None:
     """Return the error for a lack of descriptors or memory, else None; loading a module takes one, too."""
     if not isinstance(error, OSError):
         return None

@@ -6,7 +6,7 @@ from time import time_ns
 from cortex_policy.core.approvals import (
     MAX_LINE_BYTES,
     call_fingerprint_text,
-    json_safe,
+    escape_surrogates,
     request_status,
     request_to_dict,
     request_to_line,
@@ -89,10 +89,10 @@ def _spend_approval(
     try:
         decision = decide_rate(grant, request, budgets.take(*budget_call))
     except CortexPolicyError:
-        store.undo_append()
+        store.remove_last_line()
         raise
     if not decision:
-        store.undo_append()
+        store.remove_last_line()
         return _with_approval(decision, approval)
     return _with_approval(decision, Approval(approval_request.id, USED, 0.0))
 
@@ -103,7 +103,7 @@ def _request_approval(
     """Add a request for a call to the approvals file, unless nobody could answer it."""
     if not store.timeout_seconds:
         return _with_approval(refused, None, "the setting `approvals.timeout_seconds` leaves nobody time to")
-    requests_of_grant = [one for one in store.requests if _requester(one) == (grant.id, json_safe(origin.root))]
+    requests_of_grant = [one for one in store.requests if _requester(one) == (grant.id, escape_surrogates(origin.root))]
     waiting = sum(
         request_status(one, store.clock, store.timeout_seconds).status == WAITING for one in requests_of_grant
     )
@@ -113,8 +113,8 @@ def _request_approval(
     line = request_to_line({
         "id": request_id,
         "type": "request",
-        "runId": json_safe(os.environ.get("CORTEX_RUN_ID", "")),
-        "node": json_safe(f"{grant.tool}:{request.action}"),
+        "runId": escape_surrogates(os.environ.get("CORTEX_RUN_ID", "")),
+        "node": escape_surrogates(f"{grant.tool}:{request.action}"),
         "proposal": request_to_dict(grant, origin, request, working_directory()),
         "call": call,
         "timeout_seconds": store.timeout_seconds,

@@ -6,7 +6,7 @@ import stat
 from shlex import quote
 
 from cortex_policy import state as host
-from cortex_policy.core.approvals import BootTime, lines_to_keep, parse_requests
+from cortex_policy.core.approvals import TimeSinceBoot, lines_to_keep, parse_requests
 from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.state import lock_file, read_all, sha256, state_directory, unlock_and_close
 from cortex_policy.state.atomic_write import atomic_replace
@@ -42,12 +42,12 @@ class ApprovalStoreError(StateError):
         return self.detail
 
 
-def read_boot_time() -> BootTime:
+def read_boot_time() -> TimeSinceBoot:
     """Return the time since boot, and an id of this boot and its clock."""
     import time  # noqa: PLC0415 - loaded by the interpreter anyway
 
     boot = sha256(b"approvals %d " % host.time_namespace() + host.boot_id()).hexdigest()[:16]
-    return BootTime(boot, time.clock_gettime_ns(host.CLOCK))
+    return TimeSinceBoot(boot, time.clock_gettime_ns(host.CLOCK))
 
 
 def approvals_file(settings: "Settings") -> str:
@@ -62,7 +62,7 @@ class ApprovalStore:
     created; with `is_operator`, root also works in files of other users.
     """
 
-    clock: "BootTime"
+    clock: "TimeSinceBoot"
     file: str
     timeout_seconds: int
 
@@ -76,7 +76,7 @@ class ApprovalStore:
         self._data = b""
         self._before = self._after = 0  # size of the file before and after the last line
         self.requests: list[ApprovalRequest] = []
-        self.clock = BootTime("", 0)
+        self.clock = TimeSinceBoot("", 0)
 
     def __enter__(self) -> "Self":
         """Open, lock and read it; raise StateError."""
@@ -128,7 +128,7 @@ class ApprovalStore:
         except OSError as error:
             raise self._os_error(error) from None
 
-    def undo_append(self) -> None:
+    def remove_last_line(self) -> None:
         """Remove the line that was appended last; raise StateError.
 
         It stays if another program, which ignores the lock, has written after it.

@@ -120,9 +120,9 @@ def _write_all(descriptor: int, data: bytes) -> None:
 def _set_attributes(descriptor: int, directory: int, mode: int, old: int | None) -> None:
     """Give a new file its attributes, its owner, and last its mode, which bounds what the attributes allow."""
     from cortex_policy.state.inherited_attributes import (  # noqa: PLC0415 - a check that asks for approval writes no file
-        kept_mode,
+        allowed_mode,
+        mode_to_keep,
         read_attributes,
-        safe_mode,
         safe_owner,
         set_attributes,
     )
@@ -130,11 +130,11 @@ def _set_attributes(descriptor: int, directory: int, mode: int, old: int | None)
     status = None
     if old is not None:
         status = os.fstat(old)
-        mode = kept_mode(old, status)
+        mode = mode_to_keep(old, status)
         set_attributes(descriptor, read_attributes(old))
     created = os.fstat(descriptor)  # its group is that of a setgid directory
     owner, made_with = safe_owner(directory, status), (created.st_uid, created.st_gid)
     if owner not in (None, made_with):
         os.fchown(descriptor, *owner)
     is_kept = status is not None and owner == (status.st_uid, status.st_gid)
-    os.fchmod(descriptor, mode if is_kept else safe_mode(mode, *(owner or made_with)))
+    os.fchmod(descriptor, mode if is_kept else allowed_mode(mode, *(owner or made_with)))

@@ -9,7 +9,7 @@ from cortex_policy.core.model import STATE_UNAVAILABLE, StateError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.state.grants import find_trust_problems
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
-from cortex_policy.state.users import copy_command
+from cortex_policy.state.users import replace_by_copy_command
 
 _LINKS = (errno.ELOOP, errno.EMLINK)
 _NO_FILE = "name a regular file, and pass on its lines with `cortex-policy audit tail --number 0 --follow --json`"
@@ -57,7 +57,7 @@ def unsafe_file_error(file: str, descriptor: int) -> AuditLogError:
     for kind, sentence in find_trust_problems(descriptor, status, (os.geteuid(), 0)):
         fixes = {OWNER: f"fix it with `chown {os.geteuid()} {name}`", UNKNOWN: NAMESPACE_HINT}
         return AuditLogError(file, f"it {sentence}", fixes.get(kind, f"fix it with `chmod go-w {name}`"))
-    command = copy_command(file, "-p ")
+    command = replace_by_copy_command(file, "-p ")
     fix = f"fix it with `{command}`" if command else f"put a file of its own at `{file}`"
     return AuditLogError(file, "it has more than one link", fix)
 

@@ -5,7 +5,7 @@ import stat
 from time import time_ns
 
 from cortex_policy.core.audit_event import FULL, Event, parse_trace_id, to_cloudevent, to_json_line
-from cortex_policy.core.decode import MalformedError, decode_json, whole_number
+from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
 from cortex_policy.core.model import STATE_UNAVAILABLE, CortexPolicyError, StateError
 from cortex_policy.state import policy_path, read_all, sha256_hex
 from cortex_policy.state.paths import protected_paths, resolve_paths, working_directory
@@ -113,4 +113,4 @@ def _read_version(descriptor: int) -> int | None:
     if head.startswith(_HEAD) and comma and digits.isdigit() and len(digits) <= _MOST_DIGITS:
         return int(digits)
     document = decode_json(head + read_all(descriptor, MAX_STAMP_BYTES), MAX_STAMP_BYTES)  # laid out by another program
-    return whole_number(document.get("version")) if isinstance(document, dict) else None
+    return to_whole_number(document.get("version")) if isinstance(document, dict) else None

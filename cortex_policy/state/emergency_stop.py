@@ -73,14 +73,14 @@ class EmergencyStopped(AccessDenied):
         self.hint = stop.hint or f"an operator ends it with `{resume_command(root)}`"
 
 
-def host_denial(directory: str) -> EmergencyStopped:
+def host_stop_denial(directory: str) -> EmergencyStopped:
     """Return the denial by the stop of the host, whose directory this is."""
     return EmergencyStopped(find_host_stop(directory) or EmergencyStop(f"{directory}/{NAME}", is_of_host=True))
 
 
-def policy_denial(policy: PolicyDirectory) -> EmergencyStopped:
+def root_stop_denial(policy: PolicyDirectory) -> EmergencyStopped:
     """Return the denial by the stop in an open policy directory."""
-    return EmergencyStopped(find_policy_stop(policy) or EmergencyStop(f"{policy.path}/{NAME}"), policy.trust.root)
+    return EmergencyStopped(find_stop_in_directory(policy) or EmergencyStop(f"{policy.path}/{NAME}"), policy.trust.root)
 
 
 def raise_if_stopped_since(origin: "Origin") -> None:
@@ -133,7 +133,7 @@ def find_host_stop(directory: str) -> EmergencyStop | None:
     return _look_up(file, is_of_host=True)
 
 
-def find_policy_stop(policy: PolicyDirectory) -> EmergencyStop | None:
+def find_stop_in_directory(policy: PolicyDirectory) -> EmergencyStop | None:
     """Return the stop in an open policy directory, None if there is none."""
     return _look_up(f"{policy.path}/{NAME}", policy.descriptor)
 
@@ -142,7 +142,7 @@ def find_root_stop(root: Root) -> EmergencyStop | None:
     """Return the stop of a root, None if there is none; look by path if a check would not open the directory."""
     try:
         with PolicyDirectory(TrustCheck(root)) as policy:
-            return find_policy_stop(policy)
+            return find_stop_in_directory(policy)
     except (OSError, GrantError):
         return _unreadable_stop(root)
 

@@ -24,8 +24,8 @@ from cortex_policy.state import (
     exists_or_unknown,
     may_hold_settings,
     policy_path,
+    resource_shortage_error,
     settings_directories,
-    shortage_error,
 )
 from cortex_policy.state.grants import check_id, find_root, read_grant
 from cortex_policy.state.ledger import Ledger
@@ -71,22 +71,22 @@ def _is_setting(variable: str) -> bool:
     return variable in _SHARED_VARIABLES
 
 
-def check_emergency_stop_of_host() -> None:
+def check_host_stop() -> None:
     """Raise AccessDenied if the host has an emergency stop."""
     # a directory that is a link to nowhere, as to a mount that is gone, may have held a stop
     is_lost = os.path.islink(host.SYSTEM_SETTINGS) and not os.path.isdir(host.SYSTEM_SETTINGS)
     if is_lost or exists_or_unknown(f"{host.SYSTEM_SETTINGS}/stop"):
-        from cortex_policy.state.emergency_stop import host_denial  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import host_stop_denial  # noqa: PLC0415 - only a denial needs it
 
-        raise host_denial(host.SYSTEM_SETTINGS)
+        raise host_stop_denial(host.SYSTEM_SETTINGS)
 
 
-def check_emergency_stop(policy: "PolicyDirectory") -> None:
+def check_root_stop(policy: "PolicyDirectory") -> None:
     """Raise AccessDenied if an open policy directory has an emergency stop."""
     if exists_or_unknown("stop", policy.descriptor):
-        from cortex_policy.state.emergency_stop import policy_denial  # noqa: PLC0415 - only a denial needs it
+        from cortex_policy.state.emergency_stop import root_stop_denial  # noqa: PLC0415 - only a denial needs it
 
-        raise policy_denial(policy)
+        raise root_stop_denial(policy)
 
 
 def require_stamp(grant: "Grant", settings: Settings) -> Settings:
@@ -101,14 +101,14 @@ def require_stamp(grant: "Grant", settings: Settings) -> Settings:
 def load_for_call(grant_id: str, named: str | None = None, *, require_path: bool = False) -> "tuple[Grant, Settings]":
     """Load a grant and the settings for a call; raise AccessDenied, before all else, if there is an emergency stop."""
     check_id(grant_id)
-    check_emergency_stop_of_host()
-    return load_for_call_from(find_root(named), grant_id, require_path=require_path)
+    check_host_stop()
+    return load_for_call_in_root(find_root(named), grant_id, require_path=require_path)
 
 
-def load_for_call_from(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
+def load_for_call_in_root(root: "Root", grant_id: str, *, require_path: bool = False) -> "tuple[Grant, Settings]":
     """Load a grant of a known root; the caller has checked for a stop of the host."""
     try:
-        grant = read_grant(root, grant_id, check_emergency_stop)
+        grant = read_grant(root, grant_id, check_root_stop)
     except GrantError as error:
         if error.reason is GRANT_UNSAFE:  # perhaps the policy directory could not be opened
             from cortex_policy.state.emergency_stop import raise_if_unreadable  # noqa: PLC0415 - only a failure needs it
@@ -211,11 +211,11 @@ class AuditedCall:
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Record the answer; raise StateError if this process is out of descriptors or memory."""
-        lack = shortage_error(error)
+        lack = resource_shortage_error(error)
         try:
             self._finish(lack or error)
         except OSError as another:
-            raise shortage_error(another) or another from None
+            raise resource_shortage_error(another) or another from None
         finally:
             self._close_log()
         if lack is not None:

@@ -9,7 +9,7 @@ from cortex_policy.core.model import Budget, StateError
 from cortex_policy.state import boot_id
 from cortex_policy.state.ledger import Ledger, open_budget_directory
 from cortex_policy.state.ledger_ring import BudgetFileKey, open_budget_file
-from cortex_policy.state.mapped_file import MappedFile, budget_of_denial, is_still_full, map_file, start_hits
+from cortex_policy.state.mapped_file import MappedFile, budget_of_denial, hit_function, is_still_full, map_file
 from cortex_policy.state.settings import find_state_directory
 
 TYPE_CHECKING = False
@@ -99,7 +99,7 @@ class FileBudgets(Ledger):
             _close_oldest(files)
         file = self._map_file(tool, action)
         if file is not None:
-            files[tool] = files.pop(tool, {}) | {action: (start_hits(file), file)}  # the last of all
+            files[tool] = files.pop(tool, {}) | {action: (hit_function(file), file)}  # the last of all
         return consumed == 1
 
     def _map_file(self, tool: str, action: str) -> MappedFile | None:

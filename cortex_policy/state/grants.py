@@ -255,7 +255,7 @@ def unread_grant_error(
         failure = grants_errors.unknown_grant_error(trust.root, grant_id, _existing_ids(trust.root))
     else:
         failure = grants_errors.missing_directory_error(error.filename)
-    return grants_errors.add_context(failure, trust.root, file, data)
+    return grants_errors.add_root_and_file(failure, trust.root, file, data)
 
 
 def _existing_ids(root: Root) -> list[str]:

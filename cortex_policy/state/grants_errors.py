@@ -17,7 +17,7 @@ from cortex_policy.core.model import (
 from cortex_policy.core.text import did_you_mean, os_error_text
 from cortex_policy.state import OPEN_FILES_HINT, Root, policy_path, sha256
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN, WRITERS
-from cortex_policy.state.users import copy_command, user_label
+from cortex_policy.state.users import replace_by_copy_command, user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def unsafe_grant_error(
     elif path:
         fault, is_fixed_by_copy = _wrong_kind(path, kind)
         faults.append(f"`{path}` {fault}")
-        if is_fixed_by_copy and (command := copy_command(path)):
+        if is_fixed_by_copy and (command := replace_by_copy_command(path)):
             commands.append(command)
         else:
             advice.append(_MOUNTED if _is_mounted_by_kubernetes(path) else f"put a real {kind} at `{path}`")
@@ -139,7 +139,7 @@ def _wrong_kind(path: str, kind: str) -> tuple[str, bool]:
     return "is not a regular file", False
 
 
-def add_context(error: GrantError, root: Root, file: str, data: bytes | None) -> GrantError:
+def add_root_and_file(error: GrantError, root: Root, file: str, data: bytes | None) -> GrantError:
     """Add the root to an error and, if the grant was found, its file and the hash of its bytes; return the error."""
     error.root = root.path
     if error.reason is GRANT_NOT_FOUND:

@@ -91,7 +91,7 @@ class History:
             return _read_or_none(directory, PENDING)
         return None
 
-    def settle_pending(self, stamp: "Stamp | None") -> None:
+    def finish_pending(self, stamp: "Stamp | None") -> None:
         """Name the entry of a write that the stamp knows; drop one of a write that was not made.
 
         If the disk fails, the next writer does it.
@@ -113,16 +113,16 @@ class History:
             os.rename(PENDING, name, src_dir_fd=directory.descriptor, dst_dir_fd=directory.descriptor)
             sync_directory(directory.descriptor)
 
-    def settle_and_prune(self, stamp: "Stamp") -> None:
+    def commit_and_prune(self, stamp: "Stamp") -> None:
         """Name the entry of the write that was just made, and remove excess ones; on failure the next writer does."""
         with suppress(CortexPolicyError):
-            self.settle_pending(stamp)
+            self.finish_pending(stamp)
             self._prune()
 
-    def settle_failed(self, stamp: "Stamp | None") -> None:
+    def drop_failed(self, stamp: "Stamp | None") -> None:
         """Drop the entry of a write that was not made, if possible; errors here are not reported, the first one is."""
         with suppress(CortexPolicyError):
-            self.settle_pending(stamp)
+            self.finish_pending(stamp)
 
     def _prune(self) -> None:
         # the oldest first; the last write stays, however old it is
@@ -238,7 +238,7 @@ def _exists(directory: PolicyDirectory, name: str) -> bool:
     return True
 
 
-def history_keep(root: str) -> int:
+def history_length(root: str) -> int:
     """Return how many writes can be undone, 0 if no history is kept."""
     value = read_setting("history.keep", root)
     return value if isinstance(value, int) else 0

@@ -5,7 +5,7 @@ import re
 from base64 import b64decode, b64encode
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import MalformedError, decode_json, whole_number
+from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
 from cortex_policy.state.grants import is_grant_id
 from cortex_policy.state.stamp import VERSIONS, grant_digest
 
@@ -109,7 +109,7 @@ def decode_entry(data: bytes) -> HistoryEntry:
     document = decode_json(data, MAX_ENTRY_BYTES)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise MalformedError("its format is unknown to this program")
-    version, grants, words = whole_number(document.get("version")), document.get("grants"), _decode_words(document)
+    version, grants, words = to_whole_number(document.get("version")), document.get("grants"), _decode_words(document)
     if version is None or version not in VERSIONS or not isinstance(grants, list) or words is None:
         raise MalformedError("a member is missing or malformed")
     if len(grants) > MAX_GRANTS:

@@ -180,7 +180,7 @@ def map_file(descriptor: int, key: BudgetFileKey) -> MappedFile | None:
     return MappedFile(descriptor, mapping, ring)
 
 
-def start_hits(file: MappedFile) -> "Callable[[int], bool]":
+def hit_function(file: MappedFile) -> "Callable[[int], bool]":
     """Return what takes a hit of the file, within a limit."""
     hits = _take_hits(file)
     next(hits)

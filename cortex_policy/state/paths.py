@@ -9,7 +9,7 @@ import stat
 from cortex_policy.core import Value
 from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.model import ResolvedPath, StateError
-from cortex_policy.core.path_arguments import collapse, path_arguments, path_below
+from cortex_policy.core.path_arguments import collapse, path_arguments, relative_to_root
 from cortex_policy.state import holder_path, policy_path, settings_directories, state_directory
 
 TYPE_CHECKING = False
@@ -122,11 +122,11 @@ def _resolve_path(
     )
     if why := way.fault or other.fault:
         return ResolvedPath(argument, given, inside, error=f"cannot be resolved: {why}", protected_reason=guard)
-    landed, fault = path_below(resolved, origin.root), "holds a NUL" if nul else ""
+    landed, fault = relative_to_root(resolved, origin.root), "holds a NUL" if nul else ""
     if (
         followed != resolved
         and matching_scope(scopes, inside)
-        and not matching_scope(scopes, path_below(followed, origin.root))
+        and not matching_scope(scopes, relative_to_root(followed, origin.root))
     ):
         fault = fault or f"leads to `{followed}` once its `..` are collapsed, which is in no scope"
     return ResolvedPath(argument, given, inside, landed, resolved, fault, guard)
@@ -264,7 +264,7 @@ def _open_component(name: str, directory: int | None) -> int:
 
 def _inside_root(collapsed: str, origin: "Origin") -> str | None:
     """Spell a collapsed path relative to the root, which may have been reached through links."""
-    inside = path_below(collapsed, origin.root)
+    inside = relative_to_root(collapsed, origin.root)
     if inside is not None:
         return inside
     ancestor, parts = "", [part for part in collapsed.split("/") if part]

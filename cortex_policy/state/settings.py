@@ -21,7 +21,7 @@ from cortex_policy.core.settings import (
     SYSTEM,
     USER,
     Layer,
-    flatten,
+    flatten_tables,
     resolve_setting,
     settings_by_variable,
     shared_value_or_text,
@@ -145,7 +145,7 @@ def _file_layer(place: str, root: str | None = None, *, asks_all: bool = True) -
     )
 
 
-def settings_directory(place: str, root: str | None) -> str:
+def settings_directory_of(place: str, root: str | None) -> str:
     """Return the directory of the settings file of a place."""
     if place == PROJECT:
         return policy_path(root or "")
@@ -154,17 +154,17 @@ def settings_directory(place: str, root: str | None) -> str:
 
 def settings_file(place: str, root: str | None) -> str:
     """Return the settings file of a place."""
-    return f"{settings_directory(place, root)}/{NAME}"
+    return f"{settings_directory_of(place, root)}/{NAME}"
 
 
 def read_settings_file(place: str, root: str | None = None) -> bytes | None:
     """Read the settings file of a place, None if there is none; raise GrantError (settings_invalid)."""
-    directory = settings_directory(place, root)
+    directory = settings_directory_of(place, root)
     if not may_hold_settings(directory):
         return None
     try:
         with open_settings_directory(place, root) as descriptor:
-            return read_file_in(place, f"{directory}/{NAME}", descriptor)
+            return read_file_in_directory(place, f"{directory}/{NAME}", descriptor)
     except OSError as error:
         from cortex_policy.state.settings_errors import unreadable_settings_error  # noqa: PLC0415 - only a failure needs it
 
@@ -176,7 +176,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
 
     def __init__(self, place: str, root: str | None) -> None:
         """Name it."""
-        self._place, self._path = place, settings_directory(place, root)
+        self._place, self._path = place, settings_directory_of(place, root)
         # what leads there was checked when the grant was read
         self._policy = (
             PolicyDirectory(TrustCheck(Root(root, named=True))) if place == PROJECT and root is not None else None
@@ -203,7 +203,7 @@ class open_settings_directory:  # noqa: N801 - used as a function; `contextlib` 
             os.close(self._descriptor)
 
 
-def read_file_in(place: str, file: str, directory: int) -> bytes:
+def read_file_in_directory(place: str, file: str, directory: int) -> bytes:
     """Read the file of a place from its open directory, checked, and once it does not change any more.
 
     Half a text is valid TOML too, and says less: so a write that is under way is waited for.
@@ -251,7 +251,7 @@ def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -
 
         raise invalid_settings_error(file, f"it is larger than {MAX_BYTES} bytes")
     try:
-        values = flatten(decode_toml(data))
+        values = flatten_tables(decode_toml(data))
     except MalformedError as error:
         from cortex_policy.state.settings_errors import invalid_settings_error  # noqa: PLC0415 - only a failure needs it
 

@@ -10,7 +10,7 @@ from cortex_policy.core.model import SETTINGS_INVALID, GrantError
 from cortex_policy.core.settings import BY_NAME, LOCKED, NUMBER, SWITCH, SYSTEM, Setting, settings_by_variable
 from cortex_policy.core.text import did_you_mean, os_error_text
 from cortex_policy.state.possible_writers import NAMESPACE_HINT, OWNER, UNKNOWN
-from cortex_policy.state.users import copy_command, user_label
+from cortex_policy.state.users import replace_by_copy_command, user_label
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def unsafe_settings_error(path: str, status: os.stat_result, found: "list[tuple[
             path, f"it {sentence}", fixes.get(kind, f"fix it with `chmod go-w {quote(path)}`")
         )
     if stat.S_ISREG(status.st_mode):
-        command = copy_command(path)
+        command = replace_by_copy_command(path)
         fix = f"fix it with `{command}`" if command else f"put a file of its own at `{path}`"
         return invalid_settings_error(path, "it has more than one link", fix)
     return invalid_settings_error(

@@ -1,7 +1,7 @@
 """The stamp of the grants: a version and checksum, so that a cache of grants knows when to drop them."""
 
 from cortex_policy.core import Value
-from cortex_policy.core.decode import MalformedError, decode_json, whole_number
+from cortex_policy.core.decode import MalformedError, decode_json, to_whole_number
 from cortex_policy.core.model import STAMP_MISMATCH, GrantError
 from cortex_policy.state import Root, policy_path, sha256
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, is_grant_id
@@ -151,7 +151,7 @@ def _decode_document(document: object) -> Stamp:
         message = "its format is unknown to this program"
         raise _NewerFormat(message)
     version, grants, pending = (
-        whole_number(document.get("version")),
+        to_whole_number(document.get("version")),
         document.get("grants", {}),
         document.get("pending", {}),
     )

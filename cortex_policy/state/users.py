@@ -38,7 +38,7 @@ def user_label(number: int) -> str:
         return f"user {number}"
 
 
-def copy_command(path: str, options: str = "") -> str | None:
+def replace_by_copy_command(path: str, options: str = "") -> str | None:
     """Return the command that replaces a file by its copy, None if another user could choose what it writes."""
     try:
         is_ours = os.stat(os.path.dirname(path)).st_uid in (0, os.geteuid())

@@ -12,9 +12,9 @@ from cortex_policy.core.approvals import (
     MAX_ANSWERED,
     MAX_LINE_BYTES,
     ApprovalRequest,
-    BootTime,
+    TimeSinceBoot,
     call_fingerprint_text,
-    json_safe,
+    escape_surrogates,
     lines_to_keep,
     parse_requests,
     request_status,
@@ -37,7 +37,7 @@ def store(*lines: object) -> bytes:
 def how(*lines: object, at: float = 120, boot: str = "b", timeout: int = 60) -> str:
     """Return how the request `a` stands so many seconds after the boot."""
     (matter,) = [one for one in parse_requests(store(*lines)) if one.id == "a"]
-    found = request_status(matter, BootTime(boot, int(at * SECOND)), timeout)
+    found = request_status(matter, TimeSinceBoot(boot, int(at * SECOND)), timeout)
     return found.status if found.is_live or found.status in ("used", "expired") else f"{found.status}, over"
 
 
@@ -115,7 +115,7 @@ def test_no_order_of_lines_approves_what_is_used_denied_or_late(
 ) -> None:
     """Whatever the clock says."""
     for matter in parse_requests(store(*lines)):
-        found = request_status(matter, BootTime(boot, at * SECOND), timeout)
+        found = request_status(matter, TimeSinceBoot(boot, at * SECOND), timeout)
         if found.status == "approved":
             rest = lines[lines.index(REQUEST) :]
             assert not any(line in (SPENT, YES | {"approved": False}) for line in rest)
@@ -167,18 +167,18 @@ def test_what_is_of_use_is_kept_and_its_lines_stay_together() -> None:
     over = [line | {"id": name, "requestId": name} for name in names for line in (REQUEST, YES, SPENT)]
     late = REQUEST | {"id": "late", "at_ns": 0}
     text = lines_to_keep(
-        parse_requests(store(*over, late, "{torn", foreign, REQUEST, YES)), BootTime("b", 120 * SECOND), 60
+        parse_requests(store(*over, late, "{torn", foreign, REQUEST, YES)), TimeSinceBoot("b", 120 * SECOND), 60
     )
     found = parse_requests(text)
     assert [one.id for one in found] == [*names[5:], "f", "a"]
     assert all(one.is_used for one in found[:-2])
     assert [len(one.lines) for one in found[-3:]] == [3, 1, 2]
-    assert lines_to_keep(found, BootTime("other", 120 * SECOND), 60) == store(foreign)
+    assert lines_to_keep(found, TimeSinceBoot("other", 120 * SECOND), 60) == store(foreign)
 
 
 def test_a_line_is_read_as_it_was_written() -> None:
     """With lone surrogates as text, which JSON would not hold."""
-    line = request_to_line(REQUEST | {"proposal": {"cwd": json_safe("\udcff\u202e")}})
+    line = request_to_line(REQUEST | {"proposal": {"cwd": escape_surrogates("\udcff\u202e")}})
     assert line.isascii()
     (matter,) = parse_requests(line)
     assert isinstance(matter, ApprovalRequest)

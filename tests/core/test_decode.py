@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cortex_policy.core.decode import decode, grant_id_of_file, whole_number
+from cortex_policy.core.decode import decode, grant_id_of_file, to_whole_number
 from cortex_policy.core.model import GRANT_INVALID, GrantError
 
 MINIMAL = '{"tool": "t", "actions": ["a"], "rate": {"perMinute": 30}}'
@@ -125,7 +125,7 @@ def test_decode_never_accepts_what_the_rules_refuse(document: dict[str, object])
     assert isinstance(document["tool"], str)
     assert document["tool"]
     assert all(isinstance(action, str) for action in document["actions"])  # type: ignore[attr-defined]
-    assert whole_number(document["rate"]["perMinute"]) == grant.rate.per_minute >= 1  # type: ignore[index]
+    assert to_whole_number(document["rate"]["perMinute"]) == grant.rate.per_minute >= 1  # type: ignore[index]
     assert grant.data_class in {"public", "internal", "sensitive"}
 
 

@@ -16,7 +16,7 @@ from cortex_policy.core.model import PATH_OUTSIDE_SCOPE, Decision, Grant, Rate, 
 from cortex_policy.library.cache import CachedGrant
 from cortex_policy.library.openat2 import Openat2
 from cortex_policy.library.path_cache import MAX_PATHS
-from cortex_policy.library.path_lookup import RootName
+from cortex_policy.library.path_lookup import UnresolvedRoot
 from cortex_policy.library.preconditions import read_preconditions
 from cortex_policy.library.store import PolicyStore
 from cortex_policy.state.enforcement import decide_and_consume
@@ -73,7 +73,7 @@ def maze(root: Path) -> Path:
 def entry_of(grant: Grant, rules: Settings, *, asks_at_once: bool = True) -> CachedGrant:
     """Return a grant with the preconditions of the root that is the working directory."""
     root = find_root()
-    preconditions = read_preconditions(RootName(root.path, root.named))
+    preconditions = read_preconditions(UnresolvedRoot(root.path, root.named))
     origin = read_grant(root, "git").origin
     assert origin is not None
     made = Grant(grant.id, grant.tool, grant.actions, grant.rate, grant.args, grant.data_class, grant.fs_scope, origin)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cortex_policy.core.model import UsageError
-from cortex_policy.schema.catalog import ERROR, NOTE, RULES, WARNING, Rule, expand_code, rule_of
+from cortex_policy.schema.catalog import ERROR, NOTE, RULES, WARNING, LintRule, expand_code, rule_of
 from cortex_policy.schema.lint import lint_grant
 
 GRANT = {"tool": "t", "actions": ["read"], "rate": {"perMinute": 30}}
@@ -20,7 +20,7 @@ def text_of(example: str) -> bytes:
 
 
 @pytest.mark.parametrize("rule", WITH_EXAMPLE, ids=lambda rule: rule.code)
-def test_the_example_of_a_rule_is_found_by_it_and_by_no_other_of_its_group(rule: Rule) -> None:
+def test_the_example_of_a_rule_is_found_by_it_and_by_no_other_of_its_group(rule: LintRule) -> None:
     """So that what `rule` shows is true."""
     if rule.code.startswith(("syntax", "shape")):
         found = {one.code for one in lint_grant(text_of(rule.example))[1]}
@@ -31,7 +31,7 @@ def test_the_example_of_a_rule_is_found_by_it_and_by_no_other_of_its_group(rule:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in WITH_EXAMPLE if rule.fixed_example], ids=lambda rule: rule.code)
-def test_the_mended_example_is_not_found(rule: Rule) -> None:
+def test_the_mended_example_is_not_found(rule: LintRule) -> None:
     """So that what `rule` proposes helps."""
     assert rule.code not in {one.code for one in lint_grant(text_of(rule.fixed_example))[1]}
 

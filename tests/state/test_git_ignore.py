@@ -13,7 +13,7 @@ from cortex_policy.manage.editing.set_fields import GrantEdit
 from cortex_policy.manage.init.root import init_root
 from cortex_policy.manage.settings.write import SettingsFile, set_value
 from cortex_policy.state import Root
-from cortex_policy.state.git_ignore import IGNORED_NAMES, unignored_names
+from cortex_policy.state.git_ignore import IGNORED_NAMES, names_not_ignored
 from cortex_policy.state.writer_lock import hold_writer_lock
 
 SAMPLES = {".lock": ".lock", ".edit-*": ".edit-git-1.json", "stop": "stop", "history/": "history/00000001-v2.json"}
@@ -73,4 +73,4 @@ def test_what_it_lacks_is_what_git_would_take(tmp_path: Path, text: str) -> None
         (tmp_path / sample).touch()
     words = ["git", "-C", tmp_path, "ls-files", "-o", "--exclude-standard"]
     listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert unignored_names(text) == tuple(name for name in IGNORED_NAMES if SAMPLES[name] in listed)
+    assert names_not_ignored(text) == tuple(name for name in IGNORED_NAMES if SAMPLES[name] in listed)

@@ -66,7 +66,7 @@ class Numbers:
         return self._words[self.names.index(name)]
 
 
-class Watched(transaction_writer.Writer):
+class Watched(transaction_writer.GrantWriter):
     """A writer that notes when it looked for the last time, and what it healed."""
 
     numbers: Numbers
@@ -100,7 +100,7 @@ class Worker:
     def run(self, chance: random.Random) -> None:
         """Work until killed; note what must not happen."""
         Watched.numbers, Watched.evidence = self.numbers, self.evidence
-        transaction_writer.Writer = Watched  # type: ignore[misc]
+        transaction_writer.GrantWriter = Watched  # type: ignore[misc]
         writer_lock.POLL_SECONDS = 0.0003
         settle = atomic_write.sync_directory
 
@@ -127,7 +127,9 @@ class Worker:
         else:
             self._once(chance.choice((self._set, self._set, self._move, self._make, self._waver)), chance)
 
-    def _once(self, act: Callable[[transaction_writer.Writer, random.Random], None], chance: random.Random) -> None:
+    def _once(
+        self, act: Callable[[transaction_writer.GrantWriter, random.Random], None], chance: random.Random
+    ) -> None:
         try:
             with transaction_writer.write_transaction(self.root, LockWait(5)) as writer:
                 act(writer, chance)
@@ -136,7 +138,7 @@ class Worker:
                 raise
             self.numbers.add("refused")
 
-    def _set(self, writer: transaction_writer.Writer, chance: random.Random) -> None:
+    def _set(self, writer: transaction_writer.GrantWriter, chance: random.Random) -> None:
         grant_id = chance.choice(SET)
         old = writer.grants.read(grant_id) or b""
         rate = decode(old).rate.per_minute + 1
@@ -161,17 +163,17 @@ class Worker:
             if done.steps:
                 self.numbers.add(counted)
 
-    def _waver(self, writer: transaction_writer.Writer, chance: random.Random) -> None:
+    def _waver(self, writer: transaction_writer.GrantWriter, chance: random.Random) -> None:
         new = text_of(WAVERING, chance.randrange(1, 9)).encode()
         old = writer.grants.read(WAVERING)
         if new != old:
             writer.write(WAVERING, old, self._noted(new))
 
-    def _move(self, writer: transaction_writer.Writer, _: random.Random) -> None:
+    def _move(self, writer: transaction_writer.GrantWriter, _: random.Random) -> None:
         here, there = MOVED if writer.grants.read(MOVED[0]) is not None else MOVED[::-1]
         writer.rename(here, there, writer.grants.read(here) or b"")
 
-    def _make(self, writer: transaction_writer.Writer, chance: random.Random) -> None:
+    def _make(self, writer: transaction_writer.GrantWriter, chance: random.Random) -> None:
         old = writer.grants.read(self.fresh)
         if old is not None:
             writer.remove(self.fresh, old)

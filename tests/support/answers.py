@@ -2,10 +2,10 @@
 
 from cortex_policy.check import Call, decide_call
 from cortex_policy.cli.explanation import render_explanation
-from cortex_policy.render import Output, render
+from cortex_policy.render import RenderedCall, render
 
 
-def answer(call: Call) -> Output:
+def answer(call: Call) -> RenderedCall:
     """Decide a call and return what would be printed, with the exit code."""
     outcome = decide_call(call)
     return render_explanation(outcome) if call.explain else render(outcome)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.commands.audit_tail import OfRootOption, tail
-from cortex_policy.cli.help import Command, Group
+from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JSON_HELP, JsonOption
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.streams import write_line
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.audit.query import CallFilter
     from cortex_policy.manage.audit.reader import Event, ReadCounts
 
-audit_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
+audit_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 _LOGS_HELP = "Audit logs, also `.gz`; `-` is stdin. Else `audit.file` and what it was rotated to."
 LogsArgument = Annotated[list[str] | None, typer.Argument(metavar="LOGS", help=_LOGS_HELP, show_default=False)]
 SinceOption = Annotated[
@@ -33,7 +33,7 @@ def audit() -> None:
     """
 
 
-@audit_app.command(cls=Command)
+@audit_app.command(cls=CommandWithExamples)
 def verify(
     logs: LogsArgument = None,
     *,
@@ -66,10 +66,10 @@ def verify(
         raise typer.Exit(1)
 
 
-audit_app.command("tail", cls=Command)(tail)
+audit_app.command("tail", cls=CommandWithExamples)(tail)
 
 
-@audit_app.command(cls=Command)
+@audit_app.command(cls=CommandWithExamples)
 def show(
     logs: LogsArgument = None,
     root: OfRootOption = None,
@@ -92,14 +92,14 @@ def show(
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
     tally = ReadCounts()
-    call_filter = query.CallFilter(_start_time(since), _root_path(root), grant, query.valid_reason_word(reason), denied)
+    call_filter = query.CallFilter(_start_time(since), _root_path(root), grant, query.parse_reason_word(reason), denied)
     for event, line in _read_calls(logs, call_filter, tally):
         if not write_line(audit_output.event_line(line) if json else audit_output.call_line(event)):
             return
     audit_output.print_skipped(tally)
 
 
-@audit_app.command(cls=Command)
+@audit_app.command(cls=CommandWithExamples)
 def stats(
     logs: LogsArgument = None,
     root: OfRootOption = None,

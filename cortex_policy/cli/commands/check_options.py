@@ -4,7 +4,7 @@ from typing import TypeVar
 
 import typer
 
-from cortex_policy.check import MAX_WAIT_SECONDS, parse_number
+from cortex_policy.check import MAX_WAIT_SECONDS, parse_number_option
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ def single_flag(name: str, count: int) -> bool:
 
 def single_wait(values: list[str] | None) -> float:
     """Return the seconds of `--wait`."""
-    seconds = parse_number("--wait", _single_value("--wait", values, "0"))
+    seconds = parse_number_option("--wait", _single_value("--wait", values, "0"))
     if seconds is None:
         message = f"--wait takes 0 to {MAX_WAIT_SECONDS} seconds."
         raise typer.BadParameter(message)
@@ -38,7 +38,7 @@ def single_wait(values: list[str] | None) -> float:
 
 def single_cost(values: list[str] | None) -> int:
     """Return the number of `--cost`."""
-    found = parse_number("--cost", _single_value("--cost", values, "1"))
+    found = parse_number_option("--cost", _single_value("--cost", values, "1"))
     if found is None:
         message = "--cost takes an integer of at least 1."
         raise typer.BadParameter(message)

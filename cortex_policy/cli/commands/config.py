@@ -6,17 +6,17 @@ import typer
 
 from cortex_policy.cli.commands import config_file
 from cortex_policy.cli.commands.config_file import NameArgument, format_setting
-from cortex_policy.cli.help import Command, Group
+from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_json, print_rows
-from cortex_policy.cli.roots import inner_root_name
+from cortex_policy.cli.roots import inner_root_path
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
     from cortex_policy.core.settings import EffectiveSetting, SettingValue
 
 COLUMNS = ("SETTING", "VALUE", "FROM", "HIDES")
-config_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
+config_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 
 
 @config_app.callback()
@@ -28,7 +28,7 @@ def config() -> None:
     """
 
 
-@config_app.command("list", cls=Command)
+@config_app.command("list", cls=CommandWithExamples)
 def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
     """List the settings, their sources, and what they override.
 
@@ -39,7 +39,7 @@ def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
     """
     from cortex_policy.manage.settings.write import resolve_settings, root_or_none  # noqa: PLC0415 - as everywhere in this module
 
-    found = root_or_none(inner_root_name(root))
+    found = root_or_none(inner_root_path(root))
     resolved = resolve_settings(found)
     if json:
         members = {
@@ -51,7 +51,7 @@ def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
         print_rows(COLUMNS, [_row(one) for one in resolved])
 
 
-@config_app.command(cls=Command)
+@config_app.command(cls=CommandWithExamples)
 def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False) -> None:
     """Print the effective value of a setting.
 
@@ -61,17 +61,17 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     from cortex_policy.manage.settings.write import find_setting, resolve_settings, root_or_none  # noqa: PLC0415
 
     setting = find_setting(name)
-    resolved = next(one for one in resolve_settings(root_or_none(inner_root_name(root))) if one.setting is setting)
+    resolved = next(one for one in resolve_settings(root_or_none(inner_root_path(root))) if one.setting is setting)
     if json:
         print_json(_setting_to_json(resolved))
     elif resolved.effective.value is not None:
         typer.echo(printable(format_setting(resolved.effective.value)))
 
 
-config_app.command("set", cls=Command)(config_file.set_setting)
-config_app.command("unset", cls=Command)(config_file.unset)
-config_app.command("path", cls=Command)(config_file.path)
-config_app.command("edit", cls=Command)(config_file.edit)
+config_app.command("set", cls=CommandWithExamples)(config_file.set_setting)
+config_app.command("unset", cls=CommandWithExamples)(config_file.unset)
+config_app.command("path", cls=CommandWithExamples)(config_file.path)
+config_app.command("edit", cls=CommandWithExamples)(config_file.edit)
 
 
 def _row(resolved: "EffectiveSetting") -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cortex_policy.cli.options import RootOption
-from cortex_policy.cli.prompts import WaitOption, WideningOption, is_attended, lock_wait
-from cortex_policy.cli.roots import find_inner_root, inner_root_name
+from cortex_policy.cli.prompts import WaitOption, WideningOption, is_interactive, make_lock_wait
+from cortex_policy.cli.roots import find_inner_root, inner_root_path
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER
@@ -36,10 +36,10 @@ def _settings_file(
         raise UsageError("`--user`, `--project` and `--system` exclude each other", "name one of them")
     if project:
         return SettingsFile(PROJECT, find_inner_root(root))
-    return SettingsFile(SYSTEM if system else USER, root_or_none(inner_root_name(root)))
+    return SettingsFile(SYSTEM if system else USER, root_or_none(inner_root_path(root)))
 
 
-def takes_settings_file(command: "Callable[..., None]") -> "Callable[..., None]":
+def with_settings_file_options(command: "Callable[..., None]") -> "Callable[..., None]":
     """Replace a command's first parameter by the options that name a settings file."""
     naming, (_, *own_parameters) = signature(_settings_file).parameters, signature(command).parameters.values()
     taken = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*naming.values(), *own_parameters)]
@@ -53,7 +53,7 @@ def takes_settings_file(command: "Callable[..., None]") -> "Callable[..., None]"
     return run
 
 
-@takes_settings_file
+@with_settings_file_options
 def set_setting(
     target: "SettingsFile",
     name: NameArgument,
@@ -71,18 +71,18 @@ def set_setting(
     $ cortex-policy config set sensitive ask --project
     $ cortex-policy config set validate.ignore scope-absent,key --project
     """
-    from cortex_policy.cli.confirm import widening_prompt  # noqa: PLC0415 - as everywhere in this module
+    from cortex_policy.cli.confirm import make_widening_prompt  # noqa: PLC0415 - as everywhere in this module
     from cortex_policy.manage.settings.write import set_value  # noqa: PLC0415
 
     is_changed = set_value(
-        target, name, value, widening_prompt(allowed=allow_widening, json=False), lock_wait(wait_seconds)
+        target, name, value, make_widening_prompt(allowed=allow_widening, json=False), make_lock_wait(wait_seconds)
     )
     sentence = f"set `{name}` to `{value}` in `{target.file}`"
     typer.echo(printable(sentence if is_changed else f"nothing to do: {sentence}"))
     _print_if_overridden(target, name)
 
 
-@takes_settings_file
+@with_settings_file_options
 def unset(
     target: "SettingsFile",
     name: NameArgument,
@@ -97,15 +97,17 @@ def unset(
     $ cortex-policy config unset require_path
     $ cortex-policy config unset sensitive --project
     """
-    from cortex_policy.cli.confirm import widening_prompt  # noqa: PLC0415
+    from cortex_policy.cli.confirm import make_widening_prompt  # noqa: PLC0415
     from cortex_policy.manage.settings.write import unset_value  # noqa: PLC0415
 
-    is_changed = unset_value(target, name, widening_prompt(allowed=allow_widening, json=False), lock_wait(wait_seconds))
+    is_changed = unset_value(
+        target, name, make_widening_prompt(allowed=allow_widening, json=False), make_lock_wait(wait_seconds)
+    )
     sentence = f"`{name}` is not set in `{target.file}`"
     typer.echo(printable(sentence if is_changed else f"nothing to do: {sentence}"))
 
 
-@takes_settings_file
+@with_settings_file_options
 def path(target: "SettingsFile") -> None:
     """Print the path of a settings file, even if it does not exist.
 
@@ -115,7 +117,7 @@ def path(target: "SettingsFile") -> None:
     typer.echo(printable(target.file))
 
 
-@takes_settings_file
+@with_settings_file_options
 def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
     """Edit a settings file, and save it if it is valid.
 
@@ -130,10 +132,10 @@ def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
     from cortex_policy.manage.settings.session import run_settings_session as run  # noqa: PLC0415
     from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
 
-    if not is_attended():
+    if not is_interactive():
         raise NotDoneError("an editor needs a terminal", "use `cortex-policy config set`")
     terminal = EditScreen(choose_editor(os.environ, configured_editor(target.root)), os.path.basename(target.file))
-    outcome = run(target, lock_wait(wait_seconds), terminal)
+    outcome = run(target, make_lock_wait(wait_seconds), terminal)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, WideningOption, lock_wait
+from cortex_policy.cli.prompts import WaitOption, WideningOption, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 
 
@@ -29,6 +29,6 @@ def copy(
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
-    consent = confirm.widening_prompt(allowed=allow_widening, json=json)
-    result = operations.copy_grant(find_inner_root(root), grant_id, new_id, consent, lock_wait(wait_seconds))
+    consent = confirm.make_widening_prompt(allowed=allow_widening, json=json)
+    result = operations.copy_grant(find_inner_root(root), grant_id, new_id, consent, make_lock_wait(wait_seconds))
     confirm.print_result(result, f"copied `{grant_id}` to `{new_id}`", json=json)

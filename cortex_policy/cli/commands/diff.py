@@ -8,7 +8,7 @@ import typer
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.output.table import print_json
-from cortex_policy.cli.roots import find_inner_root, inner_root_name
+from cortex_policy.cli.roots import find_inner_root, inner_root_path
 from cortex_policy.core.model import UsageError
 
 if TYPE_CHECKING:
@@ -78,4 +78,4 @@ def _compare(old: str | None, new: str | None, root: str | None, revision: str |
     if old is None or new is None or revision is not None:
         message = "name two grants, or a revision with `--against`, for all grants or for one"
         raise UsageError(message, "see `cortex-policy diff --help`")
-    return compare_ids_or_files(old, new, inner_root_name(root))
+    return compare_ids_or_files(old, new, inner_root_path(root))

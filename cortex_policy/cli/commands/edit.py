@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import RootOption
-from cortex_policy.cli.prompts import WaitOption, is_attended, lock_wait
+from cortex_policy.cli.prompts import WaitOption, is_interactive, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import printable
@@ -37,12 +37,12 @@ def edit(
     from cortex_policy.manage.editing.session import run_edit_session as run  # noqa: PLC0415
     from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
 
-    if not is_attended():
+    if not is_interactive():
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
         raise NotDoneError("an editor needs a terminal", hint)
     found = find_inner_root(root)
     terminal = EditScreen(choose_editor(os.environ, configured_editor(found)), f"{grant_id}.json")
-    outcome = run(found, grant_id, lock_wait(wait_seconds), terminal)
+    outcome = run(found, grant_id, make_lock_wait(wait_seconds), terminal)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":

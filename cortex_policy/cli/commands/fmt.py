@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_json
-from cortex_policy.cli.prompts import WaitOption, lock_wait
+from cortex_policy.cli.prompts import WaitOption, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.state.grants_errors import root_option
@@ -43,7 +43,7 @@ def fmt(
     for result in (
         operations.preview_format(found, names)
         if is_dry
-        else operations.format_grants(found, names, lock_wait(wait_seconds))
+        else operations.format_grants(found, names, make_lock_wait(wait_seconds))
     ):
         results.append(result)
         if not json:

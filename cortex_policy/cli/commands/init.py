@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption
 from cortex_policy.cli.output.table import print_json
-from cortex_policy.cli.prompts import WaitOption, lock_wait
+from cortex_policy.cli.prompts import WaitOption, make_lock_wait
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def init(
     """
     from cortex_policy.manage.init.root import init_root  # noqa: PLC0415 - no other command needs it
 
-    result = init_root(root, lock_wait(wait_seconds), with_hooks=pre_commit)
+    result = init_root(root, make_lock_wait(wait_seconds), with_hooks=pre_commit)
     if json:
         print_json(_result_to_json(result))
         return

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, WideningOption, is_attended, lock_wait
+from cortex_policy.cli.prompts import WaitOption, WideningOption, is_interactive, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
 
@@ -58,7 +58,7 @@ def new(  # noqa: PLR0913 - one parameter for each option
     new_grant_text(edit)  # what was said must fit before more is asked for
     found = find_inner_root(root)
     if rate is None or not allow:
-        if not is_attended() or json:
+        if not is_interactive() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
         operations.check_absent(found, new_id)
         edit = new_prompts.ask_missing(new_id, edit)
@@ -66,6 +66,6 @@ def new(  # noqa: PLR0913 - one parameter for each option
     if dry_run:
         confirm.print_preview(found, operations.preview_new(found, new_id, text), json=json)
         return
-    consent = confirm.widening_prompt(allowed=allow_widening, json=json)
-    result = operations.create_grant(found, new_id, text, consent, lock_wait(wait_seconds))
+    consent = confirm.make_widening_prompt(allowed=allow_widening, json=json)
+    result = operations.create_grant(found, new_id, text, consent, make_lock_wait(wait_seconds))
     confirm.print_result(result, f"made `{new_id}`", json=json)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.commands.rate_watch import watch
-from cortex_policy.cli.help import Command, Group
+from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import budget_to_json, print_hints, print_json, print_rows
 from cortex_policy.cli.prompts import ask_yes_no
@@ -15,7 +15,7 @@ from cortex_policy.manage import budgets
 from cortex_policy.manage.budgets import BudgetStatus
 from cortex_policy.state.grants import find_root
 
-rate_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
+rate_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
 GrantArgument = Annotated[str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
@@ -29,7 +29,7 @@ def rate() -> None:
     """
 
 
-@rate_app.command(cls=Command)
+@rate_app.command(cls=CommandWithExamples)
 def show(grant_id: GrantArgument = None, root: RootOption = None, *, json: JsonOption = False) -> None:
     """Show what is left of each budget.
 
@@ -57,10 +57,10 @@ def _row(one: BudgetStatus) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-rate_app.command("watch", cls=Command)(watch)
+rate_app.command("watch", cls=CommandWithExamples)(watch)
 
 
-@rate_app.command(cls=Command)
+@rate_app.command(cls=CommandWithExamples)
 def reset(
     grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
     action: Annotated[
@@ -79,7 +79,9 @@ def reset(
     $ cortex-policy rate reset git tree --yes
     """
     found = find_root(root)
-    ask_yes_no(f"forget the hits of {grant_id} {join_words(budgets.read_actions(found, grant_id, action))}?", yes=yes)
+    ask_yes_no(
+        f"forget the hits of {grant_id} {join_words(budgets.actions_of_grant(found, grant_id, action))}?", yes=yes
+    )
     actions = budgets.reset_budgets(found, grant_id, action)
     if json:
         print_json({"reset": list(actions)})
@@ -87,7 +89,7 @@ def reset(
         typer.echo(printable(f"reset: {join_words(actions)}" if actions else "nothing to do: no hits were counted"))
 
 
-@rate_app.command(cls=Command)
+@rate_app.command(cls=CommandWithExamples)
 def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption = False) -> None:
     """Delete all rate state of this root.
 
@@ -98,7 +100,7 @@ def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption =
     """
     found = find_root(root)
     ask_yes_no(f"drop all rate state of {found.path}?", yes=yes)
-    removed = budgets.erase_all_budgets(found)
+    removed = budgets.purge_budgets(found)
     if json:
         print_json({"removed": removed})
     else:

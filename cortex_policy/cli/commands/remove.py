@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, lock_wait
+from cortex_policy.cli.prompts import WaitOption, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 
 
@@ -27,6 +27,6 @@ def remove(
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
-    consent = confirm.yes_no_prompt(f"remove `{grant_id}`?", yes=yes, json=json)
-    result = operations.remove_grant(find_inner_root(root), grant_id, consent, lock_wait(wait_seconds))
+    consent = confirm.make_yes_no_prompt(f"remove `{grant_id}`?", yes=yes, json=json)
+    result = operations.remove_grant(find_inner_root(root), grant_id, consent, make_lock_wait(wait_seconds))
     confirm.print_result(result, f"removed `{grant_id}`", json=json)

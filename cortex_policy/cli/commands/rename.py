@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, lock_wait
+from cortex_policy.cli.prompts import WaitOption, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 
 
@@ -26,5 +26,5 @@ def rename(
     from cortex_policy.cli import confirm  # noqa: PLC0415 - only writers need them
     from cortex_policy.manage.editing import operations  # noqa: PLC0415
 
-    result = operations.rename_grant(find_inner_root(root), grant_id, new_id, lock_wait(wait_seconds))
+    result = operations.rename_grant(find_inner_root(root), grant_id, new_id, make_lock_wait(wait_seconds))
     confirm.print_result(result, f"renamed `{grant_id}` to `{new_id}`", json=json)

@@ -8,7 +8,7 @@ from cortex_policy.cli.options import JsonOption
 from cortex_policy.cli.output.table import print_json
 
 if TYPE_CHECKING:
-    from cortex_policy.schema.catalog import Rule
+    from cortex_policy.schema.catalog import LintRule
 
 
 def rule(
@@ -37,7 +37,7 @@ def rule(
         print_rows(("CODE", "SEVERITY", "WHAT IT FINDS"), [(one.code, one.severity, one.sentence) for one in rules])
 
 
-def _explain(rule: "Rule") -> str:
+def _explain(rule: "LintRule") -> str:
     lines = [f"{rule.code} ({rule.severity}): {rule.sentence}", "", f"Why: {rule.why}."]
     for label, text in (("Found in:", rule.example), ("Fixed:", rule.fixed_example)):
         if text:
@@ -45,6 +45,6 @@ def _explain(rule: "Rule") -> str:
     return "\n".join(lines)
 
 
-def _rule_to_json(rule: "Rule") -> dict[str, object]:
+def _rule_to_json(rule: "LintRule") -> dict[str, object]:
     # the JSON member is older than the name of the field
     return {"mended" if name == "fixed_example" else name: getattr(rule, name) for name in rule.__match_args__}

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, WideningOption, lock_wait
+from cortex_policy.cli.prompts import WaitOption, WideningOption, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
 
@@ -72,7 +72,7 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     if dry_run:
         confirm.print_preview(found, operations.preview_edit(found, grant_id, edit), json=json)
         return
-    consent = confirm.widening_prompt(allowed=allow_widening, json=json, root=found)
-    result = operations.edit_grant(found, grant_id, edit, consent, lock_wait(wait_seconds))
+    consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, root=found)
+    result = operations.edit_grant(found, grant_id, edit, consent, make_lock_wait(wait_seconds))
     sentence = f"saved `{grant_id}`" if result.is_written else f"`{grant_id}` has these values already"
     confirm.print_result(result, sentence, json=json, root=found)

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.help import Command, Group
+from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JsonOption, RootOption, reject_nan
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.output.table import print_json
-from cortex_policy.cli.prompts import WaitOption, lock_wait
+from cortex_policy.cli.prompts import WaitOption, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.text import printable
@@ -16,7 +16,7 @@ from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants_errors import root_option
 
-stamp_app: typer.Typer = typer.Typer(cls=Group, no_args_is_help=True)
+stamp_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 
 
 @stamp_app.callback()
@@ -28,7 +28,7 @@ def stamp() -> None:
     """
 
 
-@stamp_app.command(cls=Command)
+@stamp_app.command(cls=CommandWithExamples)
 def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     """Show the stamp's version and checksum.
 
@@ -47,7 +47,7 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
         typer.echo(_stamp_line(stamp))
 
 
-@stamp_app.command(cls=Command)
+@stamp_app.command(cls=CommandWithExamples)
 def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     """Compare the grants with their stamp; exit 1 if they differ.
 
@@ -71,20 +71,20 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
-@stamp_app.command(cls=Command)
+@stamp_app.command(cls=CommandWithExamples)
 def write(root: RootOption = None, *, wait_seconds: WaitOption = 0.0, json: JsonOption = False) -> None:
     """Record the current grants as the next version.
 
     $ cortex-policy stamp write
     """
-    stamp, changed = manage_stamp.write_stamp(find_inner_root(root), lock_wait(wait_seconds))
+    stamp, changed = manage_stamp.write_stamp(find_inner_root(root), make_lock_wait(wait_seconds))
     if json:
         print_json({"changed": changed, "stamp": _stamp_to_json(stamp)})
     else:
         typer.echo(_stamp_line(stamp) if changed else f"nothing to do: {_stamp_line(stamp)}")
 
 
-@stamp_app.command(cls=Command)
+@stamp_app.command(cls=CommandWithExamples)
 def wait(
     root: RootOption = None,
     *,

@@ -9,7 +9,7 @@ from cortex_policy.cli.output.cases import FORMATS
 from cortex_policy.cli.output.cases.text import render_results, results_summary
 from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, uses_colour, write_report
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.roots import find_inner_root, inner_root_name
+from cortex_policy.cli.roots import find_inner_root, inner_root_path
 from cortex_policy.cli.streams import raw_stream
 from cortex_policy.core import Value
 from cortex_policy.core.model import NOT_DONE, CortexPolicyError, UsageError
@@ -34,10 +34,10 @@ class CaseRunOptions(Value):
     watch: bool = False
 
 
-def run_test(options: CaseRunOptions) -> int:
+def run_test_command(options: CaseRunOptions) -> int:
     """Run cases and report; return the exit code."""
     outputs = parse_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
-    root = options.root if options.paths else inner_root_name(options.root)
+    root = options.root if options.paths else inner_root_path(options.root)
     with leave_block_on_signal():  # scratch roots are removed, however it ends
         if options.watch:
             return _watch(options, root, outputs)
@@ -84,7 +84,7 @@ def _run(plan: RunPlan, options: CaseRunOptions, outs: dict[str, str]) -> int:
 
 def _exit_code(outcome: SuiteResult, options: CaseRunOptions) -> int:
     """Return the exit code; print a reason other than a failed case."""
-    code = 0 if outcome.passes else 1
+    code = 0 if outcome.is_passed else 1
     if options.filter and not outcome.files:
         sys.stderr.write(printable(f"no case matches `{options.filter}`") + "\n")
         code = 1

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.table import print_hints, print_json
-from cortex_policy.cli.prompts import WaitOption, WideningOption, lock_wait
+from cortex_policy.cli.prompts import WaitOption, WideningOption, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.state.grants_errors import root_option
@@ -49,8 +49,8 @@ def undo(
     if dry_run:
         result = history_undo.preview_undo(found, request)
     else:
-        consent = confirm.widening_prompt_for_all(allowed=allow_widening, json=json)
-        result = history_undo.undo_writes(found, request, consent, lock_wait(wait_seconds))
+        consent = confirm.make_widening_prompt_for_diff(allowed=allow_widening, json=json)
+        result = history_undo.undo_writes(found, request, consent, make_lock_wait(wait_seconds))
     if json:
         print_json(_result_to_json(result))
     else:

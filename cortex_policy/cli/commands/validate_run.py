@@ -6,7 +6,7 @@ from cortex_policy.cli.output.destinations import STDOUT, parse_destinations, us
 from cortex_policy.cli.output.problems import FORMATS
 from cortex_policy.cli.output.problems.text import render_report, report_summary
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.roots import inner_root_name
+from cortex_policy.cli.roots import inner_root_path
 from cortex_policy.core import Value
 from cortex_policy.core.model import GRANT_UNSAFE, NOT_DONE, SETTINGS_INVALID, UsageError
 from cortex_policy.core.text import message_line, printable
@@ -38,7 +38,7 @@ def run_validate(options: ValidateOptions) -> int:
     """Validate, fix with `--fix`, report, and return the exit code."""
     outputs = parse_destinations([*options.output, *(["json"] if options.json else ())] or ["text"], FORMATS)
     selection = RuleSelection(_split_codes(options.select), _split_codes(options.ignore))
-    targets = validate.find_targets(options.paths, options.root if options.paths else inner_root_name(options.root))
+    targets = validate.find_targets(options.paths, options.root if options.paths else inner_root_path(options.root))
     if options.fix and any(target.path == STDIN for target in targets.files):
         raise UsageError("standard input cannot be fixed", "name a file, or leave out `--fix`")
     suppressions, is_fixed = Suppressions(targets, selection), True
@@ -81,11 +81,11 @@ def _apply_fixes(
     targets: "ValidationTargets", report: "Report", suppressions: Suppressions, wait_seconds: float
 ) -> bool:
     """Apply the fixes and report each; return whether all succeeded."""
-    from cortex_policy.cli.prompts import lock_wait  # noqa: PLC0415 - loads Typer
+    from cortex_policy.cli.prompts import make_lock_wait  # noqa: PLC0415 - loads Typer
     from cortex_policy.manage.validation.autofix import fix_files  # noqa: PLC0415 - only writers need it
 
     is_fixed = True
-    for done in fix_files(targets.files, report, suppressions, lock_wait(wait_seconds)):
+    for done in fix_files(targets.files, report, suppressions, make_lock_wait(wait_seconds)):
         if done.error is None:
             version = f", version {done.version}" if done.version is not None else ""
             sys.stderr.write(printable(f"fixed `{done.file}`{version}") + "\n")

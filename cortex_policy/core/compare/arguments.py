@@ -6,10 +6,10 @@ from cortex_policy.core.arguments import declaration_problem, declared_type
 from cortex_policy.core.compare.declarations import (
     KEYWORDS,
     accepts_nothing,
+    allows_text,
     enumerates_objects,
     is_subset,
-    is_subset_without_patterns,
-    may_be_text,
+    is_subset_ignoring_patterns,
 )
 from cortex_policy.core.compare.verdicts import (
     BOTH,
@@ -84,13 +84,13 @@ def _argument_verdict(old: Grant, new: Grant, name: str) -> str:
     is_inside = is_subset(new.args, old.args, name) and is_path >= was_path
     if is_inside and (_meets_require_path(old, new, name) or _becomes_declared(old, new, name)):
         return WIDENED
-    proof = is_subset if is_inside else is_subset_without_patterns
+    proof = is_subset if is_inside else is_subset_ignoring_patterns
     return verdict_of(is_inside=is_inside, is_covered=proof(old.args, new.args, name) and was_path >= is_path)
 
 
 def _meets_require_path(old: Grant, new: Grant, name: str) -> bool:
     """Whether calls that `require_path` denies may pass by an argument that counts as a path now."""
-    return path_likelihood(old, name) == NO != path_likelihood(new, name) and may_be_text(new.args, name)
+    return path_likelihood(old, name) == NO != path_likelihood(new, name) and allows_text(new.args, name)
 
 
 def _becomes_declared(old: Grant, new: Grant, name: str) -> bool:
@@ -143,5 +143,5 @@ def _path_sentence(old: Grant, new: Grant, name: str) -> str:
     if is_no_path == (False, True):
         return "is no longer a path: no scope limits it"
     if is_no_path == (True, False):
-        return "counts as a path now" + ("; `require_path` is met by it" if may_be_text(new.args, name) else "")
+        return "counts as a path now" + ("; `require_path` is met by it" if allows_text(new.args, name) else "")
     return ""

@@ -2,7 +2,7 @@
 
 from math import inf
 
-from cortex_policy.core.arguments import argument_violation, declaration_problem, declared_type, holds_object
+from cortex_policy.core.arguments import argument_violation, contains_object, declaration_problem, declared_type
 from cortex_policy.core.json_text import canonical_json
 
 TYPE_CHECKING = False
@@ -56,7 +56,7 @@ def is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
     return _listed_values(theirs) is None and _is_within(mine, theirs)
 
 
-def may_be_text(declarations: "Declarations", name: str) -> bool:
+def allows_text(declarations: "Declarations", name: str) -> bool:
     """Whether a declaration allows a value that is a string, or holds one."""
     declaration = declarations.get(name, {})
     if not isinstance(declaration, dict):
@@ -71,7 +71,7 @@ def enumerates_objects(declarations: "Declarations", name: str) -> bool:
     """Whether some of the values that a declaration lists hold objects."""
     declaration = declarations.get(name)
     values = _listed_values(declaration) if isinstance(declaration, dict) else None
-    return values is not None and any(map(holds_object, values))
+    return values is not None and any(map(contains_object, values))
 
 
 def _accepted_values(declaration: "dict[str, Any]") -> "Iterator[Any]":
@@ -91,7 +91,7 @@ def _without_list(declaration: "dict[str, Any]") -> "dict[str, Any]":
     return {keyword: value for keyword, value in declaration.items() if keyword != listed}
 
 
-def is_subset_without_patterns(new: "Declarations", old: "Declarations", name: str) -> bool:
+def is_subset_ignoring_patterns(new: "Declarations", old: "Declarations", name: str) -> bool:
     """Whether `is_subset` holds, or would without patterns and NaN, which only undeclared arguments take."""
     return is_subset(new, old, name) or is_subset(_without_patterns(new, name), _without_patterns(old, name), name)
 

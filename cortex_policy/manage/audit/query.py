@@ -2,7 +2,7 @@
 
 from cortex_policy.core import Value
 from cortex_policy.core.model import REASONS, UsageError
-from cortex_policy.manage.audit.reader import gc_paused, read_events, read_log
+from cortex_policy.manage.audit.reader import garbage_collector_paused, read_events, read_log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class CallStats(Value):
     kinds: "tuple[tuple[tuple[str, str, str], int], ...]"
 
 
-def valid_reason_word(word: str | None) -> str | None:
+def parse_reason_word(word: str | None) -> str | None:
     """Return a word if it is a reason, or None; raise UsageError for an unknown reason."""
     words = [str(reason) for reason in REASONS]
     if word is not None and word not in words:
@@ -94,7 +94,7 @@ def read_open_logs(
 def count_calls(found: "Iterable[tuple[Event, bytes]]", max_spans: int) -> CallStats:
     """Count calls by kind, and over time in at most `max_spans` spans of a round length."""
     counter = _Counter()
-    with gc_paused():
+    with garbage_collector_paused():
         for (at, data), _ in found:
             counter.add(at, data)
     return counter.result(max_spans)

@@ -61,14 +61,14 @@ def _timestamp(text: str) -> float:
     return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
 
 
-def root_names(root: str) -> frozenset[str]:
+def root_event_names(root: str) -> frozenset[str]:
     """Return the names of a root in events: its path, and the digest of its path."""
     return frozenset((root, f"sha256:{sha256(os.fsencode(root)).hexdigest()[:16]}"))
 
 
 def read_events(lines: "Iterable[bytes]", root: str | None, tally: ReadCounts) -> "Iterator[Event]":
     """Yield the calls of a root, or of all roots, in the order of their lines; the other lines are counted."""
-    ours, prefix, base = root_names(root) if root is not None else frozenset[str](), "", 0.0
+    ours, prefix, base = root_event_names(root) if root is not None else frozenset[str](), "", 0.0
     for line in lines:
         tally.lines += 1
         try:
@@ -219,7 +219,7 @@ def _last_lines(name: str, max_lines: int, max_bytes: int) -> list[bytes]:
 
 
 @contextmanager
-def gc_paused() -> "Iterator[None]":
+def garbage_collector_paused() -> "Iterator[None]":
     """Pause the garbage collector: events have no cycles, and it would inspect each of them."""
     was_enabled = gc.isenabled()
     gc.disable()

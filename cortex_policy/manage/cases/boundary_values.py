@@ -24,7 +24,7 @@ _MAX_LISTED = 3  # values of a list that others are tried beside
 _STEP = 0.01  # beside a bound of numbers that need not be whole
 
 
-def meets(declaration: object, value: object) -> bool:
+def satisfies(declaration: object, value: object) -> bool:
     """Whether a value satisfies a declaration."""
     return not argument_violation({"": declaration}, {"": value})
 
@@ -45,7 +45,7 @@ def valid_values(declaration: object, words: tuple[str, ...] = ()) -> "list[Any]
         return []
     # what it lists meets that, and a list may be long
     rest = {keyword: bound for keyword, bound in declaration.items() if keyword != "enum" or "const" in declaration}
-    return _without_duplicates(value for value in _candidates(declaration, words) if meets(rest, value))
+    return _without_duplicates(value for value in _candidates(declaration, words) if satisfies(rest, value))
 
 
 def invalid_values_by_keyword(declaration: object, words: tuple[str, ...] = ()) -> "Iterator[tuple[str, Any]]":
@@ -59,7 +59,7 @@ def invalid_values_by_keyword(declaration: object, words: tuple[str, ...] = ()) 
             for value in _values_near_keyword(keyword, declaration, words)
             if violates(declaration, keyword, value)
         ]
-        alone = [value for value in near if meets(rest, value)]
+        alone = [value for value in near if satisfies(rest, value)]
         # null that a type names meets every other keyword, so that each kind just misses a type
         for value in _without_duplicates(near if keyword == "type" else alone or near[:1]):
             yield keyword, value
@@ -77,7 +77,9 @@ def violates(declaration: object, keyword: str, value: object) -> bool:
     if keyword.startswith("items."):
         inner = keyword.removeprefix("items.")
         return isinstance(value, list) and any(violates(declaration.get("items"), inner, part) for part in value)
-    return keyword in declaration and _applies_to(keyword, value) and not meets({keyword: declaration[keyword]}, value)
+    return (
+        keyword in declaration and _applies_to(keyword, value) and not satisfies({keyword: declaration[keyword]}, value)
+    )
 
 
 def _applies_to(keyword: str, value: object) -> bool:
@@ -189,7 +191,7 @@ def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[
 
 def _type_of(value: object) -> str:
     """Return the name of the narrowest type of a value."""
-    return next(word for word in ("integer", *_ONE_OF_EACH_TYPE) if meets({"type": word}, value))
+    return next(word for word in ("integer", *_ONE_OF_EACH_TYPE) if satisfies({"type": word}, value))
 
 
 def _values_beside(value: "Any") -> "list[Any]":

@@ -45,7 +45,7 @@ class PassedCase(Value):
     decision: Decision
 
 
-class Evidence:
+class CaseEvidence:
     """What the passed cases of a file show, indexed: there may be thousands of cases and of requirements."""
 
     has_obligations: bool
@@ -105,7 +105,7 @@ class Requirement(NamedTuple):
     """One thing that cases can show of a grant, as the end of `not covered: ...`."""
 
     sentence: str
-    is_met: "Callable[[Evidence], bool]"
+    is_met: "Callable[[CaseEvidence], bool]"
 
 
 class Coverage(Value):
@@ -120,7 +120,7 @@ class Coverage(Value):
 
 def measure_coverage(grant: Grant, file: str, runs: "Iterable[Iterable[PassedCase]]") -> Coverage:
     """Return what the cases of some files, each with its own clock, show of a grant."""
-    files = [Evidence(calls) for calls in runs]
+    files = [CaseEvidence(calls) for calls in runs]
     met, unmet = list[str](), list[str]()
     required = requirements(grant)
     with SharedSteps() as steps:
@@ -160,12 +160,12 @@ def outermost_prefixes(grant: Grant) -> list[str]:
     return [prefix for prefix in known if every.is_outermost(prefix)]
 
 
-def valid_values_of(grant: Grant, name: str) -> "list[object]":
+def valid_values_of_argument(grant: Grant, name: str) -> "list[object]":
     """Return values of an argument that satisfy its declaration."""
     return valid_values(grant.args[name], _likely_texts(grant, name))
 
 
-def invalid_values_by_keyword_of(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
+def invalid_values_of_argument(grant: Grant, name: str) -> "Iterator[tuple[str, object]]":
     """Yield (keyword, value): values of an argument that violate this keyword of its declaration."""
     return invalid_values_by_keyword(grant.args[name], _likely_texts(grant, name))
 
@@ -184,7 +184,7 @@ def _likely_texts(grant: Grant, name: str) -> tuple[str, ...]:
     return tuple(outermost_prefixes(grant)[:MAX_WORDS]) if is_path_if_string(grant, name) else ()
 
 
-def _has_allowed(action: str, shown: Evidence) -> bool:
+def _has_allowed(action: str, shown: CaseEvidence) -> bool:
     return action in shown.allowed
 
 
@@ -195,7 +195,7 @@ def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Ite
     # no requirement without a possible case: an argument that no value satisfies, a keyword that none violates
     is_void, missed = (
         accepts_nothing(grant.args, name),
-        {keyword for keyword, _ in invalid_values_by_keyword_of(grant, name)},
+        {keyword for keyword, _ in invalid_values_of_argument(grant, name)},
     )
     for keyword in enforced_keywords(declaration):
         if not is_void:
@@ -205,15 +205,15 @@ def _argument_requirements(grant: Grant, name: str, declaration: object) -> "Ite
     for keyword in sorted(missed - declaration.keys()):  # those inside
         yield Requirement(f"a `{name}` misses its `{keyword}`", partial(_has_violation, declaration, name, keyword))
     if "enum" in declaration:
-        for value in valid_values_of(grant, name):
+        for value in valid_values_of_argument(grant, name):
             yield Requirement(f"`{name}` may be {value!r:.80}", partial(_has_taken, name, json_equality_key(value)))
 
 
-def _has_taken(name: str, value: str, shown: Evidence) -> bool:
+def _has_taken(name: str, value: str, shown: CaseEvidence) -> bool:
     return value in shown.passed.get(name, ())
 
 
-def _has_violation(declaration: object, name: str, keyword: str, shown: Evidence) -> bool:
+def _has_violation(declaration: object, name: str, keyword: str, shown: CaseEvidence) -> bool:
     return any(violates(declaration, keyword, value) for value in shown.missed.get(name, ()))
 
 
@@ -228,11 +228,11 @@ def _path_requirements(grant: Grant) -> "Iterator[Requirement]":
         yield Requirement("no path is allowed", lambda shown: PATH_OUTSIDE_SCOPE in shown.reasons)
 
 
-def _has_path_inside(prefix: str, shown: Evidence) -> bool:
+def _has_path_inside(prefix: str, shown: CaseEvidence) -> bool:
     return shown.allowed_paths.count_in(prefix) > 0
 
 
-def _has_path_beside(prefix: str, shown: Evidence) -> bool:
+def _has_path_beside(prefix: str, shown: CaseEvidence) -> bool:
     """Whether a path was denied that is in the parent directory of the scope, but not in the scope."""
     around, beside = prefix.rpartition("/")[0], shown.denied_paths
     others = beside.count_in(around) - beside.has(around) if around else len(beside)

@@ -17,8 +17,8 @@ from cortex_policy.core.model import (
 )
 from cortex_policy.core.path_arguments import is_path_if_string
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
-from cortex_policy.manage.cases.boundary_values import meets
-from cortex_policy.manage.cases.coverage import invalid_values_by_keyword_of, outermost_prefixes, valid_values_of
+from cortex_policy.manage.cases.boundary_values import satisfies
+from cortex_policy.manage.cases.coverage import invalid_values_of_argument, outermost_prefixes, valid_values_of_argument
 from cortex_policy.manage.cases.model import MAX_HITS, MAX_TIMES, NANOSECONDS, Case, CaseFile
 from cortex_policy.manage.cases.sandbox import FileTree, Sandbox, sandbox
 from cortex_policy.state.paths import resolve_paths
@@ -43,7 +43,7 @@ _OTHER_ACTIONS = ("write", "delete", "push", "exec")
 _PATH_NAMES = ("path", "file", "source", "destination", "cwd")
 
 
-class Candidate(Value):
+class CandidateCase(Value):
     """A call that a case file should have, with the expected decision."""
 
     name: str
@@ -66,7 +66,7 @@ def generate_cases(grant: Grant, file: str) -> CaseFile:
     return CaseFile(file, grant.id, tree=tree, cases=tuple(_with_clock(grant, decided)))
 
 
-def _decide(grant: Grant, candidate: Candidate, root: Sandbox) -> "Reason":
+def _decide(grant: Grant, candidate: CandidateCase, root: Sandbox) -> "Reason":
     request = Request(
         candidate.action, candidate.args, resolve_paths(grant, root.origin, candidate.args, root.protected, root.path)
     )
@@ -102,7 +102,7 @@ def _unused_word(word: str, taken: "Iterable[str]") -> str:
     return word
 
 
-def _candidates(grant: Grant) -> "Iterator[Candidate]":
+def _candidates(grant: Grant) -> "Iterator[CandidateCase]":
     yield from _action_candidates(grant)
     if not grant.actions:
         return
@@ -114,13 +114,13 @@ def _candidates(grant: Grant) -> "Iterator[Candidate]":
         yield from _argument_candidates(grant, action, name)
 
 
-def _action_candidates(grant: Grant) -> "Iterator[Candidate]":
+def _action_candidates(grant: Grant) -> "Iterator[CandidateCase]":
     for action in dict.fromkeys(grant.actions):
-        yield Candidate(f"{action or 'an empty action'} is allowed", action, {}, ALLOWED)
+        yield CandidateCase(f"{action or 'an empty action'} is allowed", action, {}, ALLOWED)
     near = [f"{grant.actions[0]}x", grant.actions[0].upper()] if grant.actions else []
     for action in dict.fromkeys((*near, *_OTHER_ACTIONS, "")):
         if action not in grant.actions:
-            yield Candidate(f"{action or 'an empty action'} is not allowed", action, {}, ACTION_NOT_ALLOWED)
+            yield CandidateCase(f"{action or 'an empty action'} is not allowed", action, {}, ACTION_NOT_ALLOWED)
 
 
 def _path_argument(grant: Grant) -> str:
@@ -128,15 +128,15 @@ def _path_argument(grant: Grant) -> str:
     declared = [name for name in grant.args if is_path_if_string(grant, name)]
     probes = (OUTSIDE_DIRECTORY, *outermost_prefixes(grant))
     for name in (*_PATH_NAMES, *declared):
-        is_text = name not in grant.args or all(meets(grant.args[name], probe) for probe in probes)
+        is_text = name not in grant.args or all(satisfies(grant.args[name], probe) for probe in probes)
         if is_text and is_path_if_string(grant, name):
             return name
     return ""
 
 
-def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidate]":
-    def candidate(label: str, path: str, expect: "Reason") -> Candidate:
-        return Candidate(label, action, {name: path}, expect)
+def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[CandidateCase]":
+    def candidate(label: str, path: str, expect: "Reason") -> CandidateCase:
+        return CandidateCase(label, action, {name: path}, expect)
 
     for prefix in outermost_prefixes(grant):
         yield candidate(f"{prefix} is in scope", prefix, ALLOWED)
@@ -157,19 +157,19 @@ def _path_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidat
     yield candidate("what governs grants is denied", ".cortex/policy/tools", PATH_OUTSIDE_SCOPE)
 
 
-def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[Candidate]":
-    for value in valid_values_of(grant, name):
+def _argument_candidates(grant: Grant, action: str, name: str) -> "Iterator[CandidateCase]":
+    for value in valid_values_of_argument(grant, name):
         for expected, label in ((ALLOWED, "is taken"), (PATH_OUTSIDE_SCOPE, "is taken, and outside of every scope")):
-            yield Candidate(f"{name} {_short_json(value)} {label}", action, {name: value}, expected)
-    for keyword, value in invalid_values_by_keyword_of(grant, name):
-        yield Candidate(
+            yield CandidateCase(f"{name} {_short_json(value)} {label}", action, {name: value}, expected)
+    for keyword, value in invalid_values_of_argument(grant, name):
+        yield CandidateCase(
             f"{name} {_short_json(value)} misses its {keyword}", action, {name: value}, ARGUMENT_NOT_ALLOWED
         )
-    yield Candidate(f"{name} cannot be given", action, {name: "text"}, ARGUMENT_NOT_ALLOWED)
+    yield CandidateCase(f"{name} cannot be given", action, {name: "text"}, ARGUMENT_NOT_ALLOWED)
     if is_path_if_string(grant, name):
         for path in (".cortex/policy", OUTSIDE_DIRECTORY):
             for value in (path, [path]):
-                yield Candidate(f"{name} {_short_json(value)} is a path", action, {name: value}, PATH_OUTSIDE_SCOPE)
+                yield CandidateCase(f"{name} {_short_json(value)} is a path", action, {name: value}, PATH_OUTSIDE_SCOPE)
 
 
 def _short_json(value: object) -> str:
@@ -180,7 +180,7 @@ def _short_json(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:37]}..."  # noqa: PLR2004 - so that a name fits in a line
 
 
-def _with_clock(grant: Grant, candidates: "list[Candidate]") -> "Iterator[Case]":
+def _with_clock(grant: Grant, candidates: "list[CandidateCase]") -> "Iterator[Case]":
     """Turn calls into cases; the clock advances so that no earlier case uses up the budget of a later one."""
     first = next((candidate for candidate in candidates if candidate.expect is ALLOWED), None)
     required = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
@@ -202,9 +202,9 @@ def _with_clock(grant: Grant, candidates: "list[Candidate]") -> "Iterator[Case]"
         yield from _exhaust_budget(grant.rate.per_minute, first.action, names)
 
 
-def _distinct_calls(candidates: "list[Candidate]") -> "Iterable[Candidate]":
+def _distinct_calls(candidates: "list[CandidateCase]") -> "Iterable[CandidateCase]":
     """Return each call once, with its first name."""
-    calls: dict[str, Candidate] = {}
+    calls: dict[str, CandidateCase] = {}
     for candidate in candidates:
         calls.setdefault(repr((candidate.action, candidate.args)), candidate)
     return calls.values()

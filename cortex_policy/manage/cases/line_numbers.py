@@ -32,7 +32,7 @@ class LineNumbers:
         if self._node is not None:
             pointer = json_pointer(*at)
             node = node_at(self._node, pointer) if at else self._node
-            return bisect_left(self._newlines, node.outer_start) + 1
+            return bisect_left(self._newlines, node.start_with_key) + 1
         return self._line_in_toml(at)
 
     def _read_toml(self) -> None:

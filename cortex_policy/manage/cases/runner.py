@@ -184,7 +184,7 @@ class _CaseRunner:
         if not denying and not expected:
             return None
         step = (denying or expected)[0]
-        hidden = self._root.without_root_name
+        hidden = self._root.hide_path
         seen = RuleStep(step.rule, step.verdict, hidden(step.message), step.pointer, step.line)
         return FailureReason(seen, self._subject.file, hidden(report.nearest))
 

@@ -30,7 +30,7 @@ class SuiteResult(Value):
     warnings: tuple[str, ...] = ()
 
     @property
-    def passes(self) -> bool:
+    def is_passed(self) -> bool:
         """Whether every case of every file is as expected."""
         return not any(one.errors or one.failed_cases for one in self.files)
 

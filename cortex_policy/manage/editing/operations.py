@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cortex_policy.manage.transaction.writer import Writer
+    from cortex_policy.manage.transaction.writer import GrantWriter
 
     Consent = Callable[[GrantDiff], None]  # raises if the answer is no
 
@@ -110,7 +110,7 @@ def rename_grant(root: Root, grant_id: str, other: str, lock_wait: LockWait = NO
     with write_transaction(root, lock_wait, "rename") as writer:
         old = _read(writer, grant_id)
         _refuse_existing(writer, other)
-        if not writer.grants.is_own:
+        if not writer.grants.is_owned_by_caller:
             _refuse_invalid(root, grant_id, old)
         change = compare_bytes(other, old, old)
         return WriteResult(change, "", is_written=True, version=writer.rename(grant_id, other, old))
@@ -138,7 +138,7 @@ def format_grants(root: Root, grant_ids: tuple[str, ...], lock_wait: LockWait = 
                 yield FormatResult(grant_id, written)
 
 
-def _format_grant(writer: "Writer", grant_id: str) -> WriteResult:
+def _format_grant(writer: "GrantWriter", grant_id: str) -> WriteResult:
     old = _read(writer, grant_id)
     new = _formatted_bytes(writer.root, grant_id, old)
     if new == old:
@@ -162,7 +162,12 @@ def check_absent(root: Root, grant_id: str) -> None:
 
 
 def _write(
-    writer: "Writer", grant_id: str, old: bytes | None, new: bytes, consent: "Consent | None" = None, mode: int = 0o644
+    writer: "GrantWriter",
+    grant_id: str,
+    old: bytes | None,
+    new: bytes,
+    consent: "Consent | None" = None,
+    mode: int = 0o644,
 ) -> WriteResult:
     found = _preview(grant_id, old, new)
     if found.change.new.grant is None:
@@ -178,7 +183,7 @@ def _preview(grant_id: str, old: bytes | None, new: bytes | None) -> WriteResult
     return WriteResult(compare_bytes(grant_id, old, new), unified_diff(grant_id, old, new))
 
 
-def _read(writer: "Writer", grant_id: str) -> bytes:
+def _read(writer: "GrantWriter", grant_id: str) -> bytes:
     data = writer.grants.read(grant_id)
     if data is None:
         raise _missing_error(writer.root, grant_id)
@@ -201,7 +206,7 @@ def _missing_error(root: Root, grant_id: str) -> Exception:
     return NotDoneError(f"`{grant_id}` was created just now", "look at it, then try again")
 
 
-def _refuse_existing(writer: "Writer", grant_id: str) -> None:
+def _refuse_existing(writer: "GrantWriter", grant_id: str) -> None:
     if writer.grants.read(grant_id) is not None:
         raise _exists_error(writer.root, grant_id)
 

@@ -8,7 +8,7 @@ from cortex_policy.core.decode import MAX_BYTES
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage.diff.grants import GrantDiff, compare_bytes
 from cortex_policy.manage.replay.impact import impact_sentence
-from cortex_policy.manage.transaction.writer import Writer, write_transaction
+from cortex_policy.manage.transaction.writer import GrantWriter, write_transaction
 from cortex_policy.schema.catalog import NOTE
 from cortex_policy.schema.lint import lint_grant
 from cortex_policy.schema.problems import Problem, to_problems
@@ -97,7 +97,7 @@ def run_edit_session(root: Root, grant_id: str, lock_wait: LockWait, screen: Edi
                 screen.say(f"the text was left in `{draft.path}`")
 
 
-def _read_original(writer: Writer, grant_id: str) -> bytes:
+def _read_original(writer: GrantWriter, grant_id: str) -> bytes:
     """Return the bytes of a grant that can be saved after editing; it may be invalid."""
     root = writer.root
     original, file = writer.grants.read(grant_id), f"{root.tools}/{grant_id}.json"

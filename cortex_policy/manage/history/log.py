@@ -11,7 +11,7 @@ from cortex_policy.state import Root, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.grants import PolicyDirectory, TrustCheck, check_id
 from cortex_policy.state.grants_errors import root_option
-from cortex_policy.state.history import CorruptEntry, history_keep
+from cortex_policy.state.history import CorruptEntry, history_length
 from cortex_policy.state.history_entry import GrantChange, HistoryEntry
 from cortex_policy.state.stamp import Stamp
 
@@ -57,7 +57,7 @@ def read_history_log(root: Root, grant_id: str | None = None) -> HistoryLog:
 
 def _is_enabled(root: Root) -> bool:
     try:
-        return history_keep(root.path) > 0
+        return history_length(root.path) > 0
     except GrantError:  # commands that need the settings report them
         return True
 

@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from cortex_policy.manage.transaction.writer import Writer
+    from cortex_policy.manage.transaction.writer import GrantWriter
     from cortex_policy.state.stamp import Stamp
 
     Read = Callable[[str], bytes | None]
@@ -100,7 +100,7 @@ def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait:
         return _run_steps(writer, version, steps)
 
 
-def _run_steps(writer: "Writer", version: int, steps: tuple[UndoStep, ...]) -> UndoResult:
+def _run_steps(writer: "GrantWriter", version: int, steps: tuple[UndoStep, ...]) -> UndoResult:
     made: list[WriteResult] = []
     for step in steps:
         try:
@@ -114,7 +114,7 @@ def _run_steps(writer: "Writer", version: int, steps: tuple[UndoStep, ...]) -> U
     return UndoResult(version, tuple(made))
 
 
-def _run_step(writer: "Writer", step: UndoStep) -> int | None:
+def _run_step(writer: "GrantWriter", step: UndoStep) -> int | None:
     if step.new_id:
         return writer.rename(step.id, step.new_id, step.old or b"")
     if step.new is None:

@@ -9,7 +9,7 @@ from cortex_policy.core.engine import matching_scope, path_syntax_problem
 from cortex_policy.core.model import GRANT_NOT_FOUND, Grant, GrantError, Reason, Settings
 from cortex_policy.manage.replay.rate import RateReplay
 from cortex_policy.manage.replay.relevant_grant import GrantParts
-from cortex_policy.manage.replay.rules import UnknowableAnswer, UnknownAnswer, first_recorded_denial, has_full_args
+from cortex_policy.manage.replay.rules import UndecidedReason, UnknowableReason, first_recorded_denial, has_full_args
 from cortex_policy.state.ledger_ring import budget_key
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _GRANT_NOT_FOUND = GrantError(GRANT_NOT_FOUND, "")
 _PLAIN_PATH_MEMBERS = set(PATH_MEMBERS[:5])  # members of a path without an error
 _SAME_FOR_ANY_TEXT = frozenset(("type", "format", "title", "description"))  # keywords that accept all strings, or none
-TOO_SLOW = UnknowableAnswer(f"up to it the calls take more than {MAX_SHARED_STEPS:,} steps in patterns")
+TOO_SLOW = UnknowableReason(f"up to it the calls take more than {MAX_SHARED_STEPS:,} steps in patterns")
 MAX_CACHED, _MAX_KEY_BYTES = 20_000, 2048  # answers in the cache, and bytes of a key
 
 
@@ -40,10 +40,12 @@ class CallReplayer:
         self._windows = RateReplay(on_result, known_denials)
         self._loaded: dict[str, Grant | GrantError] = {}
         self._parts: dict[str, GrantParts] = {}
-        self._known: dict[bytes, Reason | UnknownAnswer | None] = {}
+        self._known: dict[bytes, Reason | UndecidedReason | None] = {}
         self.steps: SharedSteps = SharedSteps()
 
-    def add(self, at: float, data: "dict[str, Any]", call_id: object, answer: "Reason | UnknownAnswer | None") -> None:
+    def add(
+        self, at: float, data: "dict[str, Any]", call_id: object, answer: "Reason | UndecidedReason | None"
+    ) -> None:
         """Add a call, with the answer of every rule but the rate."""
         windows = self._windows
         windows.advance(at)
@@ -74,14 +76,14 @@ class CallReplayer:
             found = self._loaded[grant_id] = decode_or_error(text, grant_id)
         return found
 
-    def part_for(self, data: "dict[str, Any]", grant: Grant) -> Grant:
+    def relevant_part(self, data: "dict[str, Any]", grant: Grant) -> Grant:
         """Return the part of a grant that matters to a call."""
         name = data["grant"]
         if name not in self._parts:
             self._parts[name] = GrantParts(grant)
-        return self._parts[name].part_for(data)
+        return self._parts[name].relevant_part(data)
 
-    def decide_by_rules(self, data: "dict[str, Any]") -> "Reason | UnknownAnswer | None":
+    def decide_by_rules(self, data: "dict[str, Any]") -> "Reason | UndecidedReason | None":
         """Decide a call by every rule but the rate; equal calls are answered from the cache."""
         key = decision_key(data)
         if key is None:
@@ -90,7 +92,7 @@ class CallReplayer:
             self._cache_answer(key, self._decide_like_others(data))
         return self._known[key]
 
-    def _decide_like_others(self, data: "dict[str, Any]") -> "Reason | UnknownAnswer | None":
+    def _decide_like_others(self, data: "dict[str, Any]") -> "Reason | UndecidedReason | None":
         """Decide a call; calls whose paths the grant treats alike are answered from the cache."""
         grant = self._relevant_grant(data)
         plain = _answers_by_path(grant, data) if isinstance(grant, Grant) and "paths" in data else None
@@ -103,7 +105,7 @@ class CallReplayer:
 
     def _decide_within_steps(
         self, grant: "Grant | GrantError", data: "dict[str, Any]"
-    ) -> "Reason | UnknownAnswer | None":
+    ) -> "Reason | UndecidedReason | None":
         with self.steps as steps:
             before = steps.skipped_searches
             answer = first_recorded_denial(grant, data, self._settings)
@@ -111,9 +113,9 @@ class CallReplayer:
 
     def _relevant_grant(self, data: "dict[str, Any]") -> "Grant | GrantError":
         grant = self.grant(data["grant"])
-        return self.part_for(data, grant) if isinstance(grant, Grant) else grant
+        return self.relevant_part(data, grant) if isinstance(grant, Grant) else grant
 
-    def _cache_answer(self, key: bytes, answer: "Reason | UnknownAnswer | None") -> None:
+    def _cache_answer(self, key: bytes, answer: "Reason | UndecidedReason | None") -> None:
         if len(self._known) >= MAX_CACHED:
             self._known.clear()
         self._known[key] = answer

@@ -157,7 +157,7 @@ class DenialGrouper:
         if found is None:
             with self._replayer.steps as steps:
                 before = steps.skipped_searches
-                found = find_missing_permissions(self._replayer.part_for(data, grant), data, self._settings)
+                found = find_missing_permissions(self._replayer.relevant_part(data, grant), data, self._settings)
                 found = found if steps.skipped_searches == before else TOO_SLOW
             if len(self._missing) >= MAX_CACHED:
                 self._missing.clear()

@@ -11,9 +11,9 @@ from cortex_policy.core import Value
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, CortexPolicyError, Grant, GrantError
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.audit.files import list_log_files
-from cortex_policy.manage.audit.reader import ReadCounts, gc_paused, read_events, read_last_lines
+from cortex_policy.manage.audit.reader import ReadCounts, garbage_collector_paused, read_events, read_last_lines
 from cortex_policy.manage.replay.decider import CallReplayer
-from cortex_policy.manage.replay.rules import UnknownAnswer
+from cortex_policy.manage.replay.rules import UndecidedReason
 from cortex_policy.state.audit_rotated_names import uncompressed_name
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.settings import read_setting
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion
     from cortex_policy.state import Root
 
-    Answers = dict[int, Reason | UnknownAnswer]
+    Answers = dict[int, Reason | UndecidedReason]
 
 MAX_LINES, MAX_BYTES = 10_000, 8 << 20
 
@@ -63,7 +63,7 @@ def estimate_impact(root: "Root", change: "GrantDiff") -> EditImpact | str:
         named = read_setting("audit.file", root.path)
         if not isinstance(named, str):
             return ""
-        with gc_paused():
+        with garbage_collector_paused():
             found = compare_decisions(
                 root, change, read_last_lines(named, _unpacked_rotations(named), MAX_LINES, MAX_BYTES)
             )
@@ -96,8 +96,8 @@ def compare_decisions(root: "Root", change: "GrantDiff", lines: list[bytes]) -> 
     return EditImpact(len(calls), sure.count((False, True)), sure.count((True, False)), unknown)
 
 
-def _is_undecided(before: "Reason | UnknownAnswer", after: "Reason | UnknownAnswer") -> bool:
-    return isinstance(before, UnknownAnswer) or isinstance(after, UnknownAnswer)
+def _is_undecided(before: "Reason | UndecidedReason", after: "Reason | UndecidedReason") -> bool:
+    return isinstance(before, UndecidedReason) or isinstance(after, UndecidedReason)
 
 
 def _grant_or_error(version: "GrantVersion") -> "Grant | GrantError":
@@ -118,7 +118,7 @@ def _replay_calls(
     for number, (at, data) in enumerate(calls):
         answer = replayer.decide_by_rules(data)
         if (
-            isinstance(answer, UnknownAnswer)
+            isinstance(answer, UndecidedReason)
             and is_alike
             and isinstance(other, Grant)
             and data["action"] in other.actions

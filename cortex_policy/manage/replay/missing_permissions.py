@@ -12,7 +12,7 @@ from cortex_policy.core.model import (
     ResolvedPath,
 )
 from cortex_policy.core.path_arguments import path_arguments
-from cortex_policy.manage.replay.rules import UnknownAnswer, first_recorded_denial, has_full_args, recorded_paths
+from cortex_policy.manage.replay.rules import UndecidedReason, first_recorded_denial, has_full_args, recorded_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def find_missing_permissions(grant: Grant, data: "dict[str, Any]", settings: "Se
         answer = first_recorded_denial(with_permissions(grant, found), data, settings)
         if answer is None:
             return found
-        if isinstance(answer, UnknownAnswer):
+        if isinstance(answer, UndecidedReason):
             return str(answer)
         more = _add_missing(found, with_permissions(grant, found), data, answer)
         if isinstance(more, str):

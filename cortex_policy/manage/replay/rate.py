@@ -16,14 +16,14 @@ from itertools import takewhile
 
 from cortex_policy.core.model import ALLOWED, RATE_LIMITED, Reason
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
-from cortex_policy.manage.replay.rules import UnknowableAnswer, UnknownAnswer
+from cortex_policy.manage.replay.rules import UndecidedReason, UnknowableReason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
     from typing import Any
 
-    Answer = Reason | UnknownAnswer
+    Answer = Reason | UndecidedReason
     OnResult = Callable[[Any, Answer], None]
 
 MAX_LAG = 0.25  # seconds
@@ -31,8 +31,8 @@ _BY_RATE = (ALLOWED, RATE_LIMITED)
 _LONG_WINDOW = WINDOW_SECONDS + MAX_LAG
 _SHORT_WINDOW = WINDOW_SECONDS - 4 * MAX_LAG
 _GRAIN_SECONDS = 0.01  # hits this close count as one entry with their sum: so a window has a bounded number of entries
-LOG_TOO_SHORT = UnknowableAnswer("the log starts less than a minute before, and the hits of that minute are not known")
-BUDGET_UNKNOWN = UnknownAnswer("calls that are undecided themselves may have taken the last of its rate")
+LOG_TOO_SHORT = UnknowableReason("the log starts less than a minute before, and the hits of that minute are not known")
+BUDGET_UNKNOWN = UndecidedReason("calls that are undecided themselves may have taken the last of its rate")
 
 
 class _BudgetBounds:

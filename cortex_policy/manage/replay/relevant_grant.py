@@ -20,7 +20,7 @@ class GrantParts:
         # INVARIANT: one scope of a grant with scopes is always kept: without scopes, all paths would be allowed
         self._one_scope = tuple(filter(normalize_scope, grant.fs_scope))[:1] or grant.fs_scope[:1]
 
-    def part_for(self, data: "dict[str, Any]") -> Grant:
+    def relevant_part(self, data: "dict[str, Any]") -> Grant:
         """Return a grant that answers this call as the whole grant does, for the same reason."""
         grant, action = self._grant, data["action"]
         names = (name for name in data["args"] if isinstance(name, str))

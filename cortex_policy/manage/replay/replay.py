@@ -6,11 +6,11 @@ import os
 from cortex_policy.core import Value
 from cortex_policy.core.decode import grant_id_of_file
 from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, UsageError
-from cortex_policy.manage.audit.reader import ReadCounts, gc_paused, read_events
+from cortex_policy.manage.audit.reader import ReadCounts, garbage_collector_paused, read_events
 from cortex_policy.manage.diff.git_revisions import grants_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file, read_grants
 from cortex_policy.manage.replay.decider import CallReplayer
-from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, UnknownAnswer, is_beyond_log
+from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, UndecidedReason, is_beyond_log
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import effective_settings
 from cortex_policy.state.grants import find_root, may_hold_policy
@@ -107,7 +107,7 @@ def replay(
     """
     groups = _AnswerGroups()
     replayer, earlier = CallReplayer(policy, effective_settings(root.path), groups.add), 0
-    with gc_paused():
+    with garbage_collector_paused():
         for at, data in read_events(lines, root.path, tally):
             if at >= since:
                 replayer.add(at, data, data, replayer.decide_by_rules(data))
@@ -153,15 +153,15 @@ class _AnswerGroups:
 
     def __init__(self) -> None:
         self._flips: dict[tuple[str, Reason, Reason], list[Any]] = {}
-        self._unknown: dict[tuple[str, UnknownAnswer, bool], int] = {}
+        self._unknown: dict[tuple[str, UndecidedReason, bool], int] = {}
         self.same = 0
 
-    def add(self, data: "dict[str, Any] | None", answer: "Reason | UnknownAnswer") -> None:
+    def add(self, data: "dict[str, Any] | None", answer: "Reason | UndecidedReason") -> None:
         """Count the answer to one call."""
         if data is None:
             return
         before = data["reason"]
-        if isinstance(answer, UnknownAnswer):
+        if isinstance(answer, UndecidedReason):
             key = _bounded_key(self._unknown, (data["grant"], answer, is_beyond_log(data, answer)))
             self._unknown[key] = self._unknown.get(key, 0) + 1
         elif (before is ALLOWED) is (answer is ALLOWED):

@@ -37,21 +37,21 @@ _GRANT_REASONS = (
 _TEXT = (str, type(None))
 
 
-class UnknownAnswer(str):
+class UndecidedReason(str):
     """Why a call cannot be decided again."""
 
     __slots__ = ()
 
 
-class UnknowableAnswer(UnknownAnswer):
+class UnknowableReason(UndecidedReason):
     """Why a call cannot be decided again, for a reason that no log could record."""
 
     __slots__ = ()
 
 
-PATH_REQUIRED = UnknowableAnswer("a path was required then, perhaps by the call itself")
-UNRESOLVED_PATH = UnknownAnswer("the log does not say where a path of it leads under these scopes")
-UNKNOWN_APPROVAL = UnknowableAnswer("nobody knows if it was approved")
+PATH_REQUIRED = UnknowableReason("a path was required then, perhaps by the call itself")
+UNRESOLVED_PATH = UndecidedReason("the log does not say where a path of it leads under these scopes")
+UNKNOWN_APPROVAL = UnknowableReason("nobody knows if it was approved")
 
 
 def has_full_args(data: "dict[str, Any]") -> bool:
@@ -61,12 +61,12 @@ def has_full_args(data: "dict[str, Any]") -> bool:
 
 def is_beyond_log(data: "dict[str, Any]", why: str) -> bool:
     """Whether a more detailed log would not help to decide a call."""
-    return has_full_args(data) or isinstance(why, UnknowableAnswer)
+    return has_full_args(data) or isinstance(why, UnknowableReason)
 
 
 def first_recorded_denial(
     found: "Grant | GrantError", data: "dict[str, Any]", settings: Settings
-) -> "Reason | UnknownAnswer | None":
+) -> "Reason | UndecidedReason | None":
     """Decide an event by every rule but the rate; return None if all pass."""
     if isinstance(found, GrantError):
         return found.reason
@@ -74,11 +74,11 @@ def first_recorded_denial(
         return ACTION_NOT_ALLOWED
     answer = (_decide_with_values if has_full_args(data) else _decide_with_names)(found, data, settings)
     if answer is None and data["reason"] not in _GRANT_REASONS:
-        return UnknowableAnswer(f"{data['reason'].message} then, which is not for a grant to say")
+        return UnknowableReason(f"{data['reason'].message} then, which is not for a grant to say")
     return answer
 
 
-def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | UnknownAnswer | None":
+def _decide_with_values(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | UndecidedReason | None":
     """Decide with the unknown paths at their worst; if that denies, decide with them at their best."""
     recorded, args = data["reason"], data["args"]
     approved, paths = _was_approved(recorded), [*path_arguments(grant, args)]
@@ -145,21 +145,21 @@ def _was_approved(recorded: Reason) -> bool | None:
     return False if recorded == APPROVAL_REQUIRED else None
 
 
-def _decide_with_names(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | UnknownAnswer | None":
+def _decide_with_names(grant: Grant, data: "dict[str, Any]", settings: Settings) -> "Reason | UndecidedReason | None":
     names = [name for name in data["args"] if isinstance(name, str)]
     declared = [name for name in names if name in grant.args]
     if any(accepts_nothing(grant.args, name) for name in declared):
         return ARGUMENT_NOT_ALLOWED
     if settings.undeclared_args != "allow" and len(declared) < len(names):
-        return UnknownAnswer("`undeclared_args` is asked of its values, and the log does not hold them")
+        return UndecidedReason("`undeclared_args` is asked of its values, and the log does not hold them")
     if declared:
-        return UnknownAnswer(f"argument `{declared[0]}` is declared, and the log does not hold its value")
+        return UndecidedReason(f"argument `{declared[0]}` is declared, and the log does not hold its value")
     return _decide_paths_by_names(grant, names, data["reason"], settings)
 
 
 def _decide_paths_by_names(
     grant: Grant, names: list[str], recorded: Reason, settings: Settings
-) -> "Reason | UnknownAnswer | None":
+) -> "Reason | UndecidedReason | None":
     if not names:
         if settings.require_path:
             return PATH_OUTSIDE_SCOPE
@@ -167,15 +167,15 @@ def _decide_paths_by_names(
             return PATH_REQUIRED
         return _decide_approval(grant, recorded, settings)
     if grant.fs_scope:
-        return UnknownAnswer("scopes are asked of its paths, and the log does not hold them")
+        return UndecidedReason("scopes are asked of its paths, and the log does not hold them")
     if recorded not in _PASSED_PATHS:
-        return UnknownAnswer("the log does not hold its paths, which may lead to what governs grants")
+        return UndecidedReason("the log does not hold its paths, which may lead to what governs grants")
     if settings.require_path:  # an argument that is called `path` may be null, or an empty list
-        return UnknownAnswer("a path is required, and the log does not say if one was given")
+        return UndecidedReason("a path is required, and the log does not say if one was given")
     return _decide_approval(grant, recorded, settings)
 
 
-def _decide_approval(grant: Grant, recorded: Reason, settings: Settings) -> "Reason | UnknownAnswer | None":
+def _decide_approval(grant: Grant, recorded: Reason, settings: Settings) -> "Reason | UndecidedReason | None":
     if grant.data_class != "sensitive" or settings.sensitive == "allow":
         return None
     approved = _was_approved(recorded) if settings.sensitive == "ask" else False

@@ -35,11 +35,11 @@ from cortex_policy.state.settings import (
     NAME,
     decode_layer,
     open_settings_directory,
-    read_file_in,
+    read_file_in_directory,
     read_layers,
     read_setting,
     read_settings_file,
-    settings_directory,
+    settings_directory_of,
     settings_file,
 )
 from cortex_policy.state.settings_errors import known_name_hint
@@ -193,7 +193,7 @@ def _replace(target: SettingsFile, held: "LockedDirectory", original: bytes | No
 
 def _current_text(target: SettingsFile, directory: int) -> bytes | None:
     try:
-        return read_file_in(target.place, target.file, directory)
+        return read_file_in_directory(target.place, target.file, directory)
     except FileNotFoundError:
         return None
 
@@ -221,7 +221,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
 
 def _directory(target: SettingsFile) -> str:
     """Return the directory that checks read; raise NotDoneError if platformdirs names another one for the user."""
-    path = settings_directory(target.place, target.root_path)
+    path = settings_directory_of(target.place, target.root_path)
     if target.place == USER:
         from platformdirs import user_config_dir  # noqa: PLC0415 - 20 ms
 

@@ -23,7 +23,7 @@ class GrantFiles:
         self._tools = tools
 
     @property
-    def is_own(self) -> bool:
+    def is_owned_by_caller(self) -> bool:
         """Whether the directory is the caller's, so that the caller wrote the grants, not another user."""
         return os.fstat(self._tools.descriptor).st_uid == os.geteuid()
 

@@ -9,7 +9,7 @@ from cortex_policy.core.decode import MAX_BYTES, decode
 from cortex_policy.core.model import GrantError
 from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.state import Root
-from cortex_policy.state.history import HistoryLimits, history_keep
+from cortex_policy.state.history import HistoryLimits, history_length
 from cortex_policy.state.history_entry import MAX_GRANTS, MAX_WIDENED_LENGTH, Author, GrantChange, HistoryEntry
 from cortex_policy.state.stamp import Stamp, grant_digest
 from cortex_policy.state.users import user_label
@@ -26,7 +26,7 @@ _SUDO_LENGTH = 64
 
 def history_limits(root: Root) -> HistoryLimits:
     """Return how much history a root keeps; raise GrantError (settings_invalid) if settings are invalid."""
-    return HistoryLimits(history_keep(root.path))
+    return HistoryLimits(history_length(root.path))
 
 
 def entry_for_write(
@@ -36,7 +36,7 @@ def entry_for_write(
     modes: "Mapping[str, int]",
     meaning: GrantComparison | None = None,
     *,
-    is_own: bool = True,
+    is_owned_by_caller: bool = True,
 ) -> HistoryEntry:
     """Return the entry of a write before it is made; without a meaning there must be one change, which gives it.
 
@@ -48,7 +48,7 @@ def entry_for_write(
         meaning = compare_bytes(grant_id, old, new).meaning
     widened = "; ".join(part.sentence for part in meaning.fields if widens(part.verdict) and part.sentence)
     grant_changes = tuple(
-        _history_change(grant_id, old, new, modes.get(grant_id, 0o644), is_own=is_own)
+        _history_change(grant_id, old, new, modes.get(grant_id, 0o644), is_owned_by_caller=is_owned_by_caller)
         for grant_id, (old, new) in changes.items()
     )
     return HistoryEntry(
@@ -79,10 +79,12 @@ def _now() -> str:
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime())
 
 
-def _history_change(grant_id: str, old: bytes | None, new: bytes | None, mode: int, *, is_own: bool) -> GrantChange:
+def _history_change(
+    grant_id: str, old: bytes | None, new: bytes | None, mode: int, *, is_owned_by_caller: bool
+) -> GrantChange:
     before, after = (None if side is None else grant_digest(side) for side in (old, new))
     # a longer file was not read to its end
-    is_kept = old is not None and len(old) <= MAX_BYTES and (is_own or is_valid_grant(old))
+    is_kept = old is not None and len(old) <= MAX_BYTES and (is_owned_by_caller or is_valid_grant(old))
     return GrantChange(grant_id, before, after, old if is_kept else None, mode)
 
 

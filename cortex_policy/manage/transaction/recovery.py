@@ -35,7 +35,7 @@ def recover(root: Root, lock: WriterLock, history: History) -> None:
         if any(now[grant_id] == old for grant_id, old, _ in sides):
             completed = {}
         stamp = _write_stamp(lock, Stamp(stamp.version + bool(completed), merge_digests(stamp.grants, completed), {}))
-    history.settle_pending(stamp)
+    history.finish_pending(stamp)
 
 
 def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp | None:

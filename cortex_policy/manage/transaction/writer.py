@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def write_transaction(root: Root, lock_wait: LockWait = NO_WAIT, command: str = "write") -> "Iterator[Writer]":
+def write_transaction(root: Root, lock_wait: LockWait = NO_WAIT, command: str = "write") -> "Iterator[GrantWriter]":
     """Hold the writers' lock, and recover the last write; raise NotDoneError if it is taken, or the disk fails.
 
     The history records the command as the cause of the writes.
@@ -49,12 +49,12 @@ def write_transaction(root: Root, lock_wait: LockWait = NO_WAIT, command: str = 
     with hold_writer_lock(root, lock_wait) as lock:
         make_directory(lock.policy.descriptor, "tools")
         with lock.tools() as tools:
-            writer = Writer(root, lock, tools, command)
+            writer = GrantWriter(root, lock, tools, command)
             writer.recover()
             yield writer
 
 
-class Writer:
+class GrantWriter:
     """Writes the grants of a root, with its stamp and its history, while its lock is held."""
 
     root: Root
@@ -166,7 +166,7 @@ class Writer:
             try:
                 self._write_stamp(Stamp(stamp.version, stamp.grants, pairs))
             except BaseException:
-                self._history.settle_failed(stamp)
+                self._history.drop_failed(stamp)
                 raise
         return before
 
@@ -181,7 +181,9 @@ class Writer:
         if self._history.is_on:
             modes = {grant_id: self.grants.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
             self._history.begin(
-                entry_for_write(self._command, version, changes, modes, meaning, is_own=self.grants.is_own)
+                entry_for_write(
+                    self._command, version, changes, modes, meaning, is_owned_by_caller=self.grants.is_owned_by_caller
+                )
             )
 
     def _finish(self, stamp: Stamp) -> int | None:
@@ -189,6 +191,6 @@ class Writer:
             self._write_stamp(stamp)
         except (OSError, NotDoneError):  # the disk is full, or the lock is lost and another writer may have finished it
             return None
-        self._history.settle_and_prune(stamp)
+        self._history.commit_and_prune(stamp)
         git_ignore.create_git_ignore(self._policy.descriptor)
         return stamp.version

@@ -41,7 +41,10 @@ def fix_files(
     fixable = {problem.file for problem in report.problems if problem.fix is not None}
     for target in files:
         if target.shown in fixable:
-            write, codes = _fix_grant if target.is_in_place else _fix_other_file, suppressions.codes_for(target.shown)
+            write, codes = (
+                _fix_grant if target.is_in_place else _fix_other_file,
+                suppressions.reported_codes(target.shown),
+            )
             try:
                 yield FixResult(target.shown, write(target, partial(apply_fixes, codes=codes), lock_wait))
             except (GrantError, NotDoneError) as error:

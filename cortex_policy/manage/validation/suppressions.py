@@ -53,7 +53,7 @@ class Suppressions:
         self._wanted, self._codes, self._whole = selection, selection.codes, targets.roots
         self._projects = {root: self._load_project(root) for root in roots}
 
-    def codes_for(self, file: str) -> frozenset[str]:
+    def reported_codes(self, file: str) -> frozenset[str]:
         """Return the codes that are reported for a file."""
         project = self._project_of(file)
         if project is None:

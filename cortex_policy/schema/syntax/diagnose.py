@@ -10,7 +10,7 @@ from cortex_policy.schema.syntax.tokens import Tokenizer
 from cortex_policy.schema.syntax.wrapping import (
     Wrapping,
     find_wrapping,
-    note_conflicts,
+    note_merge_conflicts,
     note_other_format,
     note_trailing_text,
     note_wrapping,
@@ -104,7 +104,7 @@ def _note_text(text: str, findings: Findings) -> None:
     if text.startswith("\ufeff"):
         start = 1
         findings.add("syntax-bom", (0, 1), "it starts with a byte order mark", _REMOVE_MARK_HINT)
-    readable = note_conflicts(text, findings)
+    readable = note_merge_conflicts(text, findings)
     if readable is not None:
         _note_json(readable, start, findings)
 

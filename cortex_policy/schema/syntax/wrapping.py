@@ -61,7 +61,7 @@ class Wrapping(Value):
     json_start: int | None
 
 
-def note_conflicts(text: str, findings: Findings) -> str | None:
+def note_merge_conflicts(text: str, findings: Findings) -> str | None:
     """Note the conflicts of a merge; return the text with one side of each blanked, None if they do not pair."""
     markers = list(_MARKER.finditer(text))
     signs = "".join(marker[0][0] for marker in markers)

@@ -57,7 +57,7 @@ def test_a_tree_stands_as_it_says_and_is_removed(temporary: Path) -> None:
         assert (top / "etc").is_symlink()
         assert (top / ".cortex" / "policy" / "tools").is_dir()
         assert root.start_directory("docs/a") == f"{root.path}/docs/a"
-        assert str(temporary) not in root.without_root_name(f"`{root.path}/x` and `{top.parent}`")
+        assert str(temporary) not in root.hide_path(f"`{root.path}/x` and `{top.parent}`")
     assert not list(temporary.iterdir())
 
 

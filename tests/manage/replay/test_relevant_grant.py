@@ -33,6 +33,6 @@ def test_the_part_answers_as_the_whole(  # noqa: PLR0913, PLR0917 - all that an 
     line = event(0, action, reason, args={"path": path, "x": "a"} if full else ["path"], paths=known, full=full)
     [(_, data)] = read_events([line.encode()], None, ReadCounts())
     settings = Settings(undeclared_args=undeclared)
-    assert first_recorded_denial(GrantParts(grant).part_for(data), data, settings) == first_recorded_denial(
+    assert first_recorded_denial(GrantParts(grant).relevant_part(data), data, settings) == first_recorded_denial(
         grant, data, settings
     ), json.dumps(data)

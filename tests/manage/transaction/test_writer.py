@@ -12,7 +12,7 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.manage import stamp as manage_stamp
 from cortex_policy.manage.history.log import entries_newest_first
 from cortex_policy.manage.transaction import writer as transaction_writer
-from cortex_policy.manage.transaction.writer import Writer
+from cortex_policy.manage.transaction.writer import GrantWriter
 from cortex_policy.state import Root, atomic_write, history
 from cortex_policy.state import stamp as stamps
 from cortex_policy.state.history_entry import HistoryEntry
@@ -39,7 +39,7 @@ def changed(data: bytes) -> bytes:
     return data.replace(b"30", b"31") + b"\n"
 
 
-def put(writer: Writer) -> int | None:
+def put(writer: GrantWriter) -> int | None:
     """Change a grant."""
     old = writer.grants.read("git")
     assert old is not None
@@ -106,20 +106,20 @@ def test_bytes_that_somebody_changed_meanwhile_are_never_overwritten(own: Root) 
     assert grant_file(own, "git").read_bytes() == old
 
 
-Act = Callable[[Writer], object]
+Act = Callable[[GrantWriter], object]
 
 
-def rename(writer: Writer) -> object:
+def rename(writer: GrantWriter) -> object:
     """Rename a grant."""
     return writer.rename("git", "other", writer.grants.read("git") or b"")
 
 
-def remove(writer: Writer) -> object:
+def remove(writer: GrantWriter) -> object:
     """Remove a grant."""
     return writer.remove("git", writer.grants.read("git") or b"")
 
 
-def make(writer: Writer) -> object:
+def make(writer: GrantWriter) -> object:
     """Make a grant."""
     return writer.write("other", None, writer.grants.read("git") or b"")
 

@@ -13,7 +13,7 @@ def render_results(outcome: SuiteResult) -> str:
     results = [result for one in outcome.files for result in one.results]
     failed = sum(bool(result.failures) for result in results)
     return escape_json(json.dumps({
-        "status": "ok" if outcome.passes else "fail",
+        "status": "ok" if outcome.is_passed else "fail",
         "passed": len(results) - failed,
         "failed": failed,
         "percent": outcome.percent,

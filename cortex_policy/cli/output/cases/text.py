@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.cli.explanation import nearest_phrase
+from cortex_policy.cli.explanation import closest_value_phrase
 from cortex_policy.core.text import escape_output, message_line, plural, printable
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.model import CaseFileProblem
@@ -43,7 +43,7 @@ def failure_lines(result: CaseResult) -> list[str]:
     if why is not None:
         place = f"{why.file}:{why.step.line}" if why.step.line else why.file
         lines.append(f"{why.step.rule}: {why.step.message} [{place}]")
-        near = nearest_phrase(why.step.rule, why.nearest)
+        near = closest_value_phrase(why.step.rule, why.nearest)
         lines += [f"nearest: {near}"] if near else []
     return lines
 

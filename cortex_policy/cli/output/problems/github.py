@@ -1,6 +1,6 @@
 """The report as workflow commands, which a GitHub job turns into annotations of a pull request."""
 
-from cortex_policy.cli.output.problems.shared import SEVERITIES, has_location, message_lines, report_path
+from cortex_policy.cli.output.problems.shared import SEVERITIES, has_location, message_and_hint_lines, report_path
 from cortex_policy.core.text import plural, printable
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
@@ -26,7 +26,7 @@ def _lines(severity: str, problems: list[Problem]) -> list[str]:
 
 def _annotation(problem: Problem) -> str:
     properties = {"file": printable(report_path(problem)), **_place(problem), "title": printable(problem.code)}
-    return _command(problem.severity, properties, "\n".join(message_lines(problem)))
+    return _command(problem.severity, properties, "\n".join(message_and_hint_lines(problem)))
 
 
 def _more_annotation(severity: str, number: int) -> str:

@@ -2,7 +2,7 @@
 
 import json
 
-from cortex_policy.cli.output.problems.shared import fingerprints, message_lines, report_path
+from cortex_policy.cli.output.problems.shared import fingerprints, message_and_hint_lines, report_path
 from cortex_policy.core.text import escape_json
 from cortex_policy.schema.catalog import ERROR, NOTE, WARNING
 from cortex_policy.schema.problems import Problem, Report
@@ -17,7 +17,7 @@ def render_report(report: Report) -> str:
 
 
 def _entry(problem: Problem, fingerprint: str) -> dict[str, object]:
-    message, *hint = message_lines(problem)
+    message, *hint = message_and_hint_lines(problem)
     # its database accepts no NUL and no lone surrogate
     path = report_path(problem).encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
     return {

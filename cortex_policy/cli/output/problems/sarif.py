@@ -4,7 +4,7 @@ import json
 import os
 from urllib.parse import quote
 
-from cortex_policy.cli.output.problems.shared import SEVERITIES, fingerprints, message_lines, report_path
+from cortex_policy.cli.output.problems.shared import SEVERITIES, fingerprints, message_and_hint_lines, report_path
 from cortex_policy.core.text import escape_json, plural
 from cortex_policy.schema.catalog import rule_of
 from cortex_policy.schema.problems import Problem, Replacement, Report
@@ -67,7 +67,7 @@ def _result(problem: Problem, index: int, fingerprint: str) -> dict[str, object]
         "ruleId": problem.code,
         "ruleIndex": index,
         "level": problem.severity,
-        "message": _message("\n".join(message_lines(problem))),
+        "message": _message("\n".join(message_and_hint_lines(problem))),
         "locations": [{"physicalLocation": _location(problem)}],
         "partialFingerprints": {"problem/v1": fingerprint},
         **({"fixes": [_fix(problem, problem.fix)]} if problem.fix is not None else {}),

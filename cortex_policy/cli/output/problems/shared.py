@@ -27,7 +27,7 @@ def report_path(problem: Problem) -> str:
     return problem.file.removeprefix("./")
 
 
-def message_lines(problem: Problem) -> list[str]:
+def message_and_hint_lines(problem: Problem) -> list[str]:
     """Return the message and then the lines of the hint, with invisible characters escaped."""
     return [printable(line) for line in [problem.message, *_hint_lines(problem)]]
 
