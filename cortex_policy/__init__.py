@@ -80,10 +80,10 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of the packa
     def __getattr__(name: str) -> object:
         """Import a public name on its first use: importing the package alone costs nothing."""
         if name in _OLD_NAMES:
-            from cortex_policy.core.deprecated import warn  # noqa: PLC0415 - only old names need it
+            from cortex_policy.core.deprecated import warn_deprecated  # noqa: PLC0415 - only old names need it
 
             new = _OLD_NAMES[name]
-            warn(name, new)
+            warn_deprecated(name, new)
             return globals().get(new) or __getattr__(new)
         if name not in _HOMES:
             message = f"module `cortex_policy` has no attribute `{name}`"

@@ -89,9 +89,9 @@ class DeprecatedField:
         del owner.__annotations__[name]  # so that it is no field
 
     def __get__(self, value: Value, kind: type) -> "Any":
-        from cortex_policy.core.deprecated import warn  # noqa: PLC0415 - only old names need it
+        from cortex_policy.core.deprecated import warn_deprecated  # noqa: PLC0415 - only old names need it
 
-        warn(f"{kind.__name__}.{self._old}", self._new)
+        warn_deprecated(f"{kind.__name__}.{self._old}", self._new)
         return getattr(kind if value is None else value, self._new)
 
 

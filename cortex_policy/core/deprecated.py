@@ -23,7 +23,7 @@ FIELDS = {
 _IMPORTLIB = "<frozen importlib._bootstrap>"
 
 
-def warn(old: str, new: str) -> None:
+def warn_deprecated(old: str, new: str) -> None:
     """Warn the caller of the function that calls this."""
     caller = sys._getframe(2)  # noqa: SLF001 - the same as a stack level
     if caller.f_code.co_filename != _IMPORTLIB:  # it asks for each name of `from cortex_policy import ...` first

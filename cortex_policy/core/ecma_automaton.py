@@ -94,7 +94,7 @@ class Automaton:
         positions = Positions(node.size)
         self._match = 1 << node.size  # one position more: the match is complete
         self._follow = positions.follow
-        first = node.build(positions, 0, self._match)
+        first = node.link_positions(positions, 0, self._match)
         kinds = dict.fromkeys(("^", "$", "\\b", "\\B"), 0)
         sets: dict[tuple[int, ...], int] = {}
         for leaf, bits in positions.leaves.items():

@@ -34,11 +34,11 @@ class PatternNode:
         """Store its size and parts."""
         self.size, self.parts, self.is_nullable = size, parts, is_nullable
 
-    def first(self, base: int) -> int:
+    def first_positions(self, base: int) -> int:
         """Return the positions that a match can begin with, if its own begin at `base`."""
         return 1 << base
 
-    def build(self, positions: Positions, base: int, after: int) -> int:
+    def link_positions(self, positions: Positions, base: int, after: int) -> int:
         """Note which positions follow its own; return those that a match, and what comes `after`, can begin with."""
         positions.follow[base] = after
         positions.leaves[self] = positions.leaves.get(self, 0) | 1 << base
@@ -88,22 +88,22 @@ class Series(PatternNode):
         """Sum them up."""
         super().__init__(sum(part.size for part in parts), parts, is_nullable=all(part.is_nullable for part in parts))
 
-    def first(self, base: int) -> int:
+    def first_positions(self, base: int) -> int:
         """Return those of the first part, and of the next where that may be empty."""
         found = 0
         for part in self.parts:
-            found |= part.first(base)
+            found |= part.first_positions(base)
             if not part.is_nullable:
                 break
             base += part.size
         return found
 
-    def build(self, positions: Positions, base: int, after: int) -> int:
+    def link_positions(self, positions: Positions, base: int, after: int) -> int:
         """Lead each part on to the next."""
         base += self.size
         for part in reversed(self.parts):
             base -= part.size
-            after = part.build(positions, base, after)
+            after = part.link_positions(positions, base, after)
         return after
 
     def reverse(self) -> "PatternNode":
@@ -120,19 +120,19 @@ class Choice(PatternNode):
         """Sum them up."""
         super().__init__(sum(part.size for part in parts), parts, is_nullable=any(part.is_nullable for part in parts))
 
-    def first(self, base: int) -> int:
+    def first_positions(self, base: int) -> int:
         """Return those of every part."""
         found = 0
         for part in self.parts:
-            found |= part.first(base)
+            found |= part.first_positions(base)
             base += part.size
         return found
 
-    def build(self, positions: Positions, base: int, after: int) -> int:
+    def link_positions(self, positions: Positions, base: int, after: int) -> int:
         """Lead each part on to what comes after all of them."""
         found = 0
         for part in self.parts:
-            found |= part.build(positions, base, after)
+            found |= part.link_positions(positions, base, after)
             base += part.size
         return found
 
@@ -142,40 +142,40 @@ class Choice(PatternNode):
 
 
 class Repeat(PatternNode):
-    """A part several times, `most` is None for no end: a counted one has positions for each time."""
+    """A part several times, `max_count` is None for no end: a counted one has positions for each time."""
 
-    least: int
-    most: int | None
+    min_count: int
+    max_count: int | None
 
-    __slots__ = ("least", "most")
+    __slots__ = ("max_count", "min_count")
 
-    def __init__(self, part: PatternNode, least: int, most: int | None) -> None:
+    def __init__(self, part: PatternNode, min_count: int, max_count: int | None) -> None:
         """Count its positions."""
-        copies = max(least, 1) if most is None else most
-        super().__init__(part.size * copies, (part,), is_nullable=least == 0 or part.is_nullable)
-        self.least, self.most = least, most
+        copies = max(min_count, 1) if max_count is None else max_count
+        super().__init__(part.size * copies, (part,), is_nullable=min_count == 0 or part.is_nullable)
+        self.min_count, self.max_count = min_count, max_count
 
-    def first(self, base: int) -> int:
+    def first_positions(self, base: int) -> int:
         """Return those of the first time, and of the next where that may be empty."""
         part = self.parts[0]
         copies = self.size // part.size if part.is_nullable else 1
         found = 0
         for _ in range(copies):
-            found |= part.first(base)
+            found |= part.first_positions(base)
             base += part.size
         return found
 
-    def build(self, positions: Positions, base: int, after: int) -> int:
+    def link_positions(self, positions: Positions, base: int, after: int) -> int:
         """Link each repetition to the next, or out if there were enough; the last one of an open count to itself."""
         part = self.parts[0]
         base += self.size - part.size
-        entry = after if self.most is not None else part.first(base) | after
+        entry = after if self.max_count is not None else part.first_positions(base) | after
         for copy in reversed(range(self.size // part.size)):
-            inner = part.build(positions, base, entry)
-            entry = inner if copy < self.least else inner | after
+            inner = part.link_positions(positions, base, entry)
+            entry = inner if copy < self.min_count else inner | after
             base -= part.size
         return entry
 
     def reverse(self) -> "PatternNode":
         """Repeat the reversed part."""
-        return Repeat(self.parts[0].reverse(), self.least, self.most)
+        return Repeat(self.parts[0].reverse(), self.min_count, self.max_count)

@@ -294,7 +294,7 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of the modul
         if name != "Place":
             message = f"module `{__name__}` has no attribute `{name}`"
             raise AttributeError(message)
-        from cortex_policy.core.deprecated import warn  # noqa: PLC0415 - only old names need it
+        from cortex_policy.core.deprecated import warn_deprecated  # noqa: PLC0415 - only old names need it
 
-        warn("Place", "ResolvedPath")
+        warn_deprecated("Place", "ResolvedPath")
         return ResolvedPath

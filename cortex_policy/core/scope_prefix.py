@@ -79,7 +79,7 @@ class PathSet:
         index = bisect_left(self._outermost, f"{path}/")
         return index < len(self._outermost) and self._outermost[index] == f"{path}/"
 
-    def has(self, path: str) -> bool:
+    def contains(self, path: str) -> bool:
         """Whether this path is one of them."""
         index = bisect_left(self._all, f"{path}/")
         return index < len(self._all) and self._all[index] == f"{path}/"

@@ -109,9 +109,9 @@ class PolicyStore(Decider):
 
     def warm(self, ids: "Iterable[str] | None" = None) -> PreloadResult:
         """Preload grants: the old name of `preload`, which warns."""
-        from cortex_policy.core.deprecated import warn  # noqa: PLC0415 - only old names need it
+        from cortex_policy.core.deprecated import warn_deprecated  # noqa: PLC0415 - only old names need it
 
-        warn("PolicyStore.warm", "preload")
+        warn_deprecated("PolicyStore.warm", "preload")
         return self.preload(ids)
 
     def subscribe(self, callback: "Callable[[GrantChanged], object]") -> "Callable[[], None]":

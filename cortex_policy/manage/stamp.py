@@ -41,7 +41,7 @@ def write_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> tuple[Stamp, bool]
         history = History(lock, history_limits(root))
         with suppress(CortexPolicyError):  # an error here is reported below, or the stamp is made again
             recover(root, lock, history)
-        file, grants = stamps.stamp_file(root.path), _digests_if_present(lock.tools())
+        file, grants = stamps.stamp_file(root.path), _digests_if_present(lock.open_tools())
         data = _read_bytes(lock.policy, file)
         try:
             old = stamps.decode_stamp(data, root)
@@ -55,7 +55,7 @@ def write_stamp(root: Root, lock_wait: LockWait = NO_WAIT) -> tuple[Stamp, bool]
         new = Stamp(last + 1, grants, {})
         history.begin(entry_for_stamp(old, new))
         try:
-            atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(new), look=lock.check)
+            atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(new), look=lock.check_held)
         except BaseException:
             history.drop_failed(old)
             raise

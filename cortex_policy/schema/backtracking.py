@@ -28,7 +28,7 @@ class WorkLimit:
 
     def __init__(self, max_moves: int) -> None:
         """Begin with all of it."""
-        self.most, self.left = max_moves, max_moves
+        self.max_moves, self.left = max_moves, max_moves
 
     def spend(self, moves: int) -> None:
         """Count moves; raise TooMuchWorkError if there are too many."""
@@ -88,7 +88,7 @@ class WayCounter:
         self.work = work
         positions = Positions(node.size, _Positions(1))
         self.match = node.size
-        first = node.build(positions, 0, positions.one << node.size)
+        first = node.link_positions(positions, 0, positions.one << node.size)
         self.follow = [*positions.follow, 0]
         self.kinds = {
             place: leaf.kind

@@ -121,7 +121,7 @@ class TrustCheck:
             if status.st_uid not in self.owners:
                 self.others.add(status.st_uid)
 
-    def copy(self) -> "TrustCheck":
+    def without_findings(self) -> "TrustCheck":
         """Return a check with the same owners that has found nothing yet."""
         other = TrustCheck(self.root)
         other.owners, other.root_owner = self.owners, self.root_owner

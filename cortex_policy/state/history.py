@@ -61,22 +61,22 @@ class History:
         self._lock, self._limits = lock, limits
 
     @property
-    def is_on(self) -> bool:
+    def is_enabled(self) -> bool:
         """Whether anything is kept."""
         return self._limits.entries > 0
 
     def begin(self, entry: HistoryEntry) -> None:
         """Record the write that is about to happen; raise NotDoneError if that fails, since it could not be undone."""
-        if not self.is_on:
+        if not self.is_enabled:
             return
         policy = self._lock.policy
         try:
             make_directory(policy.descriptor, NAME, 0o700)
-            with self._lock.below(NAME) as directory:
+            with self._lock.open_below(NAME) as directory:
                 if not _exists(directory, IGNORED):
                     atomic_replace(directory.descriptor, IGNORED, b"*\n", 0o600)
                 atomic_replace(
-                    directory.descriptor, PENDING, history_entry.encode_entry(entry), 0o600, self._lock.check
+                    directory.descriptor, PENDING, history_entry.encode_entry(entry), 0o600, self._lock.check_held
                 )
         except OSError as error:
             file = os.path.join(policy.path, NAME, error.filename or "")
@@ -87,7 +87,7 @@ class History:
 
     def pending(self) -> HistoryEntry | None:
         """Return the entry of an unfinished write, None if there is none or it cannot be read."""
-        with suppress(FileNotFoundError, GrantError), self._lock.below(NAME) as directory:
+        with suppress(FileNotFoundError, GrantError), self._lock.open_below(NAME) as directory:
             return _read_or_none(directory, PENDING)
         return None
 
@@ -96,8 +96,8 @@ class History:
 
         If the disk fails, the next writer does it.
         """
-        self._lock.check()  # without it the entry may be another writer's
-        with suppress(OSError), self._lock.below(NAME) as directory:
+        self._lock.check_held()  # without it the entry may be another writer's
+        with suppress(OSError), self._lock.open_below(NAME) as directory:
             try:
                 entry = _read_or_none(directory, PENDING)
             except GrantError:  # a link, or not a file: the next write reports it
@@ -126,7 +126,7 @@ class History:
 
     def _prune(self) -> None:
         # the oldest first; the last write stays, however old it is
-        with suppress(OSError), self._lock.below(NAME) as directory:
+        with suppress(OSError), self._lock.open_below(NAME) as directory:
             names = [name for _, name in _numbered_names(directory)]
             excess = max(len(names) - max(self._limits.entries, 0), 0)
             before = time() - self._limits.days * DAY

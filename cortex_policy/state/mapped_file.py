@@ -44,10 +44,10 @@ class MappedFile:
         "denied_until",
         "descriptor",
         "hits_per_slot",
-        "least",
+        "limit_end",
         "look_at",
         "mask",
-        "most",
+        "min_limit",
         "slots",
         "tag",
         "words",
@@ -58,10 +58,10 @@ class MappedFile:
     denied_until: int
     descriptor: int
     hits_per_slot: int
-    least: int
+    min_limit: int
     look_at: int
     mask: int
-    most: int
+    limit_end: int
     tag: int
     words: "memoryview[int]"
 
@@ -75,8 +75,8 @@ class MappedFile:
             self.slots, self.mask = _CoarseSlots(slots, ring.hits_per_slot, self.mask), -1
         self.tag, self.hits_per_slot = ring.tag, ring.hits_per_slot
         # the limits that it counts: above all hits fit in, below it counts too coarsely
-        self.most = min((ring.hits_per_slot << ring.bits) - ring.hits_per_slot, MAX_LIMIT + 1)
-        self.least = max(EXACT_LIMIT, (ring.hits_per_slot - 1) * COARSE_SLOTS) + 1 if ring.hits_per_slot > 1 else 1
+        self.limit_end = min((ring.hits_per_slot << ring.bits) - ring.hits_per_slot, MAX_LIMIT + 1)
+        self.min_limit = max(EXACT_LIMIT, (ring.hits_per_slot - 1) * COARSE_SLOTS) + 1 if ring.hits_per_slot > 1 else 1
         self.look_at = now_ticks() * PRIME + ring.tag + _SECOND  # then its name is looked up again
         self.denied_limit = self.denied_head = self.denied_until = 0
 
@@ -117,7 +117,7 @@ def _take_hits(file: MappedFile) -> "Generator[bool, int, None]":  # noqa: C901,
         asked = yield answer
         if asked is not limit:
             limit, free, ahead = validated_budget_call("", "", asked, 1)[2], 0, 0
-            if not file.least <= limit < file.most:
+            if not file.min_limit <= limit < file.limit_end:
                 return
         if file.denied_until:
             if is_still_full(file, limit):

@@ -48,7 +48,7 @@ class WriterLock:
         """Store both, open."""
         self.policy, self._descriptor = policy, descriptor
 
-    def check(self) -> None:
+    def check_held(self) -> None:
         """Raise NotDoneError if the lock is lost: its file was removed or replaced."""
         with suppress(FileNotFoundError), PolicyDirectory(TrustCheck(self.policy.trust.root)) as policy:
             if _is_current(self._descriptor, policy):
@@ -56,16 +56,16 @@ class WriterLock:
         raise NotDoneError(f"`{self.policy.path}/.lock` was removed or replaced while it was held", "try again")
 
     @contextmanager
-    def below(self, name: str) -> "Iterator[PolicyDirectory]":
+    def open_below(self, name: str) -> "Iterator[PolicyDirectory]":
         """Open a directory that must lie in the policy directory of this lock."""
         with PolicyDirectory(TrustCheck(self.policy.trust.root), name) as directory:
             if directory.identities[:-1] != self.policy.identities:
                 raise NotDoneError(f"`{self.policy.path}` was replaced while its lock was held", "try again")
             yield directory
 
-    def tools(self) -> "AbstractContextManager[PolicyDirectory]":
+    def open_tools(self) -> "AbstractContextManager[PolicyDirectory]":
         """Open the directory of the grants."""
-        return self.below("tools")
+        return self.open_below("tools")
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def hold_writer_lock(root: Root, lock_wait: LockWait = NO_WAIT) -> "Iterator[Wri
                 lock = WriterLock(policy, descriptor)
                 remove_temporaries(policy.descriptor)
                 for name in ("tools", "history"):
-                    with suppress(FileNotFoundError), lock.below(name) as directory:
+                    with suppress(FileNotFoundError), lock.open_below(name) as directory:
                         remove_temporaries(directory.descriptor)
                 yield lock
             finally:

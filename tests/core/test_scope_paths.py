@@ -15,7 +15,7 @@ def test_a_set_answers_as_each_of_its_paths(paths: list[str], asked: str) -> Non
     found = PathSet(paths)
     assert found.covers(asked) == (matching_scope(tuple(paths), asked) is not None)
     assert found.count_in(asked) == len({path for path in paths if matching_scope((asked,), path) is not None})
-    assert found.has(asked) == (asked in paths)
+    assert found.contains(asked) == (asked in paths)
     assert len(found) == len(set(paths))
     others = tuple(path for path in paths if path != asked)
     assert found.is_outermost(asked) == (asked in paths and matching_scope(others, asked) is None)

@@ -235,5 +235,5 @@ def _has_path_inside(prefix: str, shown: CaseEvidence) -> bool:
 def _has_path_beside(prefix: str, shown: CaseEvidence) -> bool:
     """Whether a path was denied that is in the parent directory of the scope, but not in the scope."""
     around, beside = prefix.rpartition("/")[0], shown.denied_paths
-    others = beside.count_in(around) - beside.has(around) if around else len(beside)
+    others = beside.count_in(around) - beside.contains(around) if around else len(beside)
     return others > beside.count_in(prefix)

@@ -41,7 +41,7 @@ def _sample(node: "PatternNode", more: int) -> str:
         case Choice():
             return _sample(node.parts[min(more, len(node.parts) - 1)], more)
         case Repeat():
-            times = node.least + more if node.most is None else min(node.least + more, node.most)
+            times = node.min_count + more if node.max_count is None else min(node.min_count + more, node.max_count)
             text = _sample(node.parts[0], more)
             return text * min(times, MAX_LENGTH // max(len(text), 1) + 1)  # no more than shows that it is too long
     return ""  # an assertion: the caller checks if it holds

@@ -126,7 +126,7 @@ def read_grants(
         faults = list(trust.faults)
         for name in track(tools.grant_ids()):
             if grant_id in {None, name}:
-                tools.trust = trust.copy()  # each file has its own faults
+                tools.trust = trust.without_findings()  # each file has its own faults
                 with suppress(FileNotFoundError):  # removed after the listing
                     found[name] = _text_or_error(tools, name)
                 faults += tools.trust.faults

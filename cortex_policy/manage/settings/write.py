@@ -204,7 +204,7 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
     try:
         if target.root is not None and target.place == PROJECT:
             with hold_writer_lock(target.root, lock_wait) as held:
-                yield held.policy.descriptor, held.check
+                yield held.policy.descriptor, held.check_held
             return
         path = _directory(target)
         if os.geteuid() == ROOT and not is_private_path(_existing_part(path)):

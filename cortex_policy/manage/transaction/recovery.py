@@ -44,18 +44,18 @@ def _finish_first_write(lock: WriterLock, entry: "HistoryEntry | None") -> Stamp
         return None
     if any(_current_digest(lock, one.id) != one.new for one in entry.changes):
         return None
-    with suppress(FileNotFoundError), lock.tools() as tools:
+    with suppress(FileNotFoundError), lock.open_tools() as tools:
         return _write_stamp(lock, Stamp(1, digest_grants(tools), {}))
     return None
 
 
 def _write_stamp(lock: WriterLock, stamp: Stamp) -> Stamp:
-    atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, lock.check)
+    atomic_replace(lock.policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, lock.check_held)
     return stamp
 
 
 def _current_digest(lock: WriterLock, grant_id: str) -> str | None:
-    with suppress(FileNotFoundError), lock.tools() as tools:
+    with suppress(FileNotFoundError), lock.open_tools() as tools:
         return grant_digest(tools.read(f"{grant_id}.json", MAX_BYTES + 1))
     return None
 

@@ -48,7 +48,7 @@ def write_transaction(root: Root, lock_wait: LockWait = NO_WAIT, command: str = 
     """
     with hold_writer_lock(root, lock_wait) as lock:
         make_directory(lock.policy.descriptor, "tools")
-        with lock.tools() as tools:
+        with lock.open_tools() as tools:
             writer = GrantWriter(root, lock, tools, command)
             writer.recover()
             yield writer
@@ -124,10 +124,10 @@ class GrantWriter:
             raise GrantError(STAMP_MISMATCH, f"`{grant_id}`", hint)
 
     def _write_stamp(self, stamp: Stamp) -> None:
-        atomic_replace(self._policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, self._lock.check)
+        atomic_replace(self._policy.descriptor, "stamp.json", stamps.encode_stamp(stamp), 0o644, self._lock.check_held)
 
     def _check_unchanged(self, changes: "GrantBytes") -> None:
-        self._lock.check()
+        self._lock.check_held()
         for grant_id, (old, _) in changes.items():
             if self.grants.read(grant_id) != old:
                 what = "exists already" if old is None else "was changed by hand in the meantime"
@@ -143,7 +143,7 @@ class GrantWriter:
             step(lambda: self._check_unchanged(changes))
         except BaseException as error:
             with suppress(OSError, CortexPolicyError):  # the first error is the one to report
-                self._lock.check()  # without the lock, another writer's change may be pending
+                self._lock.check_held()  # without the lock, another writer's change may be pending
                 self.recover()
             if isinstance(error, OSError):
                 raise OSError(error.errno, error.strerror, f"tools/{next(iter(changes))}.json") from None
@@ -178,7 +178,7 @@ class GrantWriter:
         return self.stamp()
 
     def _begin_history(self, version: int, changes: "GrantBytes", meaning: GrantComparison | None) -> None:
-        if self._history.is_on:
+        if self._history.is_enabled:
             modes = {grant_id: self.grants.mode(grant_id) for grant_id, (old, _) in changes.items() if old is not None}
             self._history.begin(
                 entry_for_write(

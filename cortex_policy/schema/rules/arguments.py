@@ -81,11 +81,11 @@ def _check_pattern(pattern: str, longest: int) -> tuple[tuple[str, str] | None, 
     """Return a problem of a pattern and a hint, None if none is known; and the work of the search."""
     work = WorkLimit(_MAX_WORK // 4)
     try:
-        return _pattern_problem(compile_pattern(pattern).pattern, longest, work), work.most - work.left
+        return _pattern_problem(compile_pattern(pattern).pattern, longest, work), work.max_moves - work.left
     except PatternError:  # reported as not enforceable
         return None, 0
     except TooMuchWorkError:
-        return None, work.most
+        return None, work.max_moves
 
 
 def _pattern_problem(parsed: "Pattern", longest: int, work: WorkLimit) -> tuple[str, str] | None:
