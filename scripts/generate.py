@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+from grant_page import grant_page
 from manpages import man_page, settings_page
 from pages import Page, top_page
 from picture import picture
@@ -47,6 +48,7 @@ def generated() -> dict[str, str]:
     return {
         **{f"man/man1/{page.name}.1": man_page(page, date) for page in [top, *top.pages]},
         "man/man5/cortex-policy-config.5": settings_page(date),
+        "man/man5/cortex-policy-grant.5": grant_page(date),
         **completions(top),
         ".pre-commit-hooks.yaml": hooks_manifest(),
         "docs/reference.md": reference(top),

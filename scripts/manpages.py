@@ -77,7 +77,7 @@ def man_page(page: Page, date: str) -> str:
         section("COMMANDS", _subcommands(page) if page.below else _pages_of_commands(page)),
         section("ARGUMENTS", tagged((argument.metavar, argument.help) for argument in page.arguments)),
         section("OPTIONS", tagged(map(page.described, page.options))),
-        section("EXAMPLES", _verbatim(line for sub in _told(page) for line in sub.examples)),
+        section("EXAMPLES", verbatim(line for sub in _told(page) for line in sub.examples)),
         section("EXIT STATUS", tagged((str(code), meaning) for code, meaning in codes)),
         *(_places() if page.has_root else ()),
         section("SEE ALSO", _see_also(page)),
@@ -96,7 +96,7 @@ def settings_page(date: str) -> str:
             LOCKED.upper(),
             roff(f"`{LOCKED}`, in the {SYSTEM}'s file alone, is a list of settings that this file sets."),
         ),
-        section("EXAMPLES", _verbatim(SETTINGS_EXAMPLE)),
+        section("EXAMPLES", verbatim(SETTINGS_EXAMPLE)),
         section("FILES", tagged(SETTINGS_FILES)),
         section("SEE ALSO", f".BR {roff(PROGRAM)} (1),\n.BR {roff(PROGRAM)}\\-config (1)"),
     )
@@ -158,11 +158,13 @@ def _subcommands(page: Page) -> str:
     )
 
 
-def _verbatim(lines: Iterable[str]) -> str:
+def verbatim(lines: Iterable[str]) -> str:
+    """Return lines that are printed as they are."""
     text = "\n".join(roff(line) for line in lines)
     return f".nf\n{text}\n.fi" if text else ""
 
 
 def _see_also(page: Page) -> str:
     names = [PROGRAM] if page.below else [sub.name for sub in page.pages]
-    return ",\n".join(f".BR {roff(name)} (1)" for name in names)
+    files = [f".BR {roff(PROGRAM)}\\-{name} (5)" for name in ("config", "grant")]
+    return ",\n".join([*(f".BR {roff(name)} (1)" for name in names), *files])

@@ -24,12 +24,14 @@ def _to_integer(value: object) -> object:
 
 
 class RateDocument(BaseModel):
-    """How often, counted over a sliding minute."""
+    """The rate of a grant."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="allow", title="Rate")
 
     per_minute: Annotated[int, BeforeValidator(_to_integer)] = Field(
-        alias="perMinute", ge=1, description="Calls of each action that any 60 seconds may hold."
+        alias="perMinute",
+        ge=1,
+        description="How many calls of each action any 60 seconds may hold, over all processes of the user that asks.",
     )
 
 
@@ -38,17 +40,29 @@ class GrantDocument(BaseModel):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(strict=True, extra="allow", title="Grant")
 
-    tool: str = Field(min_length=1, description="The tool's name; with the action it names the budget.")
-    actions: list[str] = Field(description="Actions that are allowed: exact, case-sensitive.")
-    rate: RateDocument
+    tool: str = Field(
+        min_length=1,
+        description="The name of the tool. With the action it names the budget: two grants of one tool share their "
+        "budgets.",
+    )
+    actions: list[str] = Field(
+        description="The actions that are allowed. They are compared exactly, with their case.",
+    )
+    rate: RateDocument = Field(description="How often.")
     args: dict[str, Any] = Field(
-        default={}, description="What the arguments of a call must look like: a JSON Schema fragment for each."
+        default={}, description="What the arguments of a call must look like: a declaration for each."
     )
     data_class: Literal["public", "internal", "sensitive"] = Field(
-        default="internal", alias="dataClass", description="The class of the data it touches."
+        default="internal",
+        alias="dataClass",
+        description="The class of the data that the tool touches. A call for sensitive data may need the approval of "
+        "a human, as the setting `sensitive` says.",
     )
     fs_scope: list[str] = Field(
-        default=[], alias="fsScope", description="Path prefixes, relative to the root; none at all allow any path."
+        default=[],
+        alias="fsScope",
+        description="Path prefixes, relative to the root. Each path of a call lies in one of them; `[]` allows any "
+        "path.",
     )
 
 

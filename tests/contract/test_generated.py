@@ -119,5 +119,5 @@ def test_man_pages_please_groff() -> None:
         assert not done.stderr
         assert re.search(r"cortex-policy +[0-9]{4}-[0-9]{2}-[0-9]{2} +CORTEX", done.stdout.splitlines()[-1])
         titles = ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES", "EXIT STATUS", "SEE ALSO")
-        for title in titles if file.suffix == ".1" else ("NAME", "DESCRIPTION", "SETTINGS", "FILES"):
+        for title in titles if file.suffix == ".1" else ("NAME", "DESCRIPTION", "FILES", "SEE ALSO"):
             assert f".SH {title}\n" in file.read_text()

@@ -54,7 +54,7 @@ def test_man_pages_and_completions_lie_where_they_are_looked_for(members: dict[s
     """Byte for byte what is committed, and nothing beside them."""
     pages = {f"share/{page.relative_to(CHECKOUT)}": page.read_bytes() for page in (CHECKOUT / "man").rglob("*.[15]")}
     scripts = {name: (CHECKOUT / "completions" / file).read_bytes() for name, file in COMPLETIONS.items()}
-    assert {"share/man/man1/cortex-policy.1", "share/man/man5/cortex-policy-config.5"} <= pages.keys()
+    assert {"share/man/man1/cortex-policy.1", "share/man/man5/cortex-policy-grant.5"} <= pages.keys()
     assert below(members, ".data/data/") == pages | scripts
 
 
