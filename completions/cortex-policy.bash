@@ -136,87 +136,87 @@ _cortex_policy() {
     case "${plain[*]-} " in
         'audit show '*)
             offered=('' '' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
-            flags='--root --since --grant --reason --denied --json --help'
+            flags='--root --since --grant --reason --denied --json -h --help'
             ;;
         'audit stats '*)
             offered=('' '' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
-            flags='--root --since --json --help'
+            flags='--root --since --json -h --help'
             ;;
         'audit tail '*)
             offered=('' '' 'files')
-            flags='--root -n --number --follow --json --help'
+            flags='--root -n --number -f --follow --json -h --help'
             ;;
         'audit verify '*)
             offered=('' '' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
-            flags='--expect --json --help'
+            flags='--expect --json -h --help'
             ;;
         'config edit '*)
             offered=('' '')
-            flags='--root --user --project --system --wait --help'
+            flags='--root --user --project --system --wait -h --help'
             ;;
         'config get '*)
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
-            flags='--root --json --help'
+            flags='--root --json -h --help'
             ;;
         'config list '*)
             offered=('' '')
-            flags='--root --json --help'
+            flags='--root --json -h --help'
             ;;
         'config path '*)
             offered=('' '')
-            flags='--root --user --project --system --help'
+            flags='--root --user --project --system -h --help'
             ;;
         'config set '*)
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress' 'values')
-            flags='--root --user --project --system --allow-widening --wait --help'
+            flags='--root --user --project --system --allow-widening --wait -h --help'
             ;;
         'config unset '*)
             offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
-            flags='--root --user --project --system --allow-widening --wait --help'
+            flags='--root --user --project --system --allow-widening --wait -h --help'
             ;;
         'rate purge '*)
             offered=('' '')
-            flags='--root --yes --json --help'
+            flags='--root --yes --json -h --help'
             ;;
         'rate reset '*)
             offered=('' '' 'ids' 'actions')
-            flags='--root --yes --json --help'
+            flags='--root --yes --json -h --help'
             ;;
         'rate show '*)
             offered=('' '' 'ids')
-            flags='--root --json --help'
+            flags='--root --json -h --help'
             ;;
         'rate watch '*)
             offered=('' '' 'ids')
-            flags='--root --json --help'
+            flags='--root --json -h --help'
             ;;
         'stamp show '*)
             offered=('' '')
-            flags='--root --json --help'
+            flags='--root --json -h --help'
             ;;
         'stamp verify '*)
             offered=('' '')
-            flags='--root --json --help'
+            flags='--root --json -h --help'
             ;;
         'stamp wait '*)
             offered=('' '')
-            flags='--root --version --reader --timeout --json --help'
+            flags='--root --version --reader --timeout --json -h --help'
             ;;
         'stamp write '*)
             offered=('' '')
-            flags='--root --wait --json --help'
+            flags='--root --wait --json -h --help'
             ;;
         'approvals '*)
             offered=('' 'requests')
-            flags='--root --watch --json --help'
+            flags='--root --watch --json -h --help'
             ;;
         'approve '*)
             offered=('' 'requests')
-            flags='--root --yes --json --help'
+            flags='--root --yes --json -h --help'
             ;;
         'audit '*)
             offered=('' 'show stats tail verify')
-            flags='--help'
+            flags='-h --help'
             ;;
         'check '*)
             offered=('' 'ids' 'actions')
@@ -224,27 +224,27 @@ _cortex_policy() {
             ;;
         'completions '*)
             offered=('' 'bash zsh fish')
-            flags='--help'
+            flags='-h --help'
             ;;
         'config '*)
             offered=('' 'edit get list path set unset')
-            flags='--help'
+            flags='-h --help'
             ;;
         'copy '*)
             offered=('' 'ids' '')
-            flags='--root --allow-widening --wait --json --help'
+            flags='--root --allow-widening --wait --json -h --help'
             ;;
         'deny '*)
             offered=('' 'requests')
-            flags='--root --json --help'
+            flags='--root --json -h --help'
             ;;
         'diff '*)
             offered=('' 'ids' 'ids')
-            flags='--root --against --fail-on --markdown --json --help'
+            flags='--root --against --fail-on --markdown --json -h --help'
             ;;
         'edit '*)
             offered=('' 'ids')
-            flags='--root --wait --help'
+            flags='--root --wait -h --help'
             ;;
         'enforce '*)
             offered=('' 'ids' 'actions')
@@ -256,87 +256,91 @@ _cortex_policy() {
             ;;
         'fmt '*)
             offered=('' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids' 'ids')
-            flags='--root --check --diff --wait --json --help'
+            flags='--root --check --diff --wait --json -h --help'
+            ;;
+        'help '*)
+            offered=('' 'check enforce explain list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init config schema completions help')
+            flags='-h --help'
             ;;
         'init '*)
             offered=('')
-            flags='--root --pre-commit --wait --json --help'
+            flags='--root --pre-commit --wait --json -h --help'
             ;;
         'list '*)
             offered=('')
-            flags='--root --json --help'
+            flags='--root --json -h --help'
             ;;
         'log '*)
             offered=('' 'ids')
-            flags='--root -n --number --json --help'
+            flags='--root -n --number --json -h --help'
             ;;
         'new '*)
             offered=('' '')
-            flags='--root --tool --allow --rate --scope --data-class --arg --dry-run --allow-widening --wait --json --help'
+            flags='--root --tool --allow --rate --scope --data-class --arg --dry-run --allow-widening --wait --json -h --help'
             ;;
         'rate '*)
             offered=('' 'purge reset show watch')
-            flags='--help'
+            flags='-h --help'
             ;;
         'remove '*)
             offered=('' 'ids')
-            flags='--root --yes --wait --json --help'
+            flags='--root --yes --wait --json -h --help'
             ;;
         'rename '*)
             offered=('' 'ids' '')
-            flags='--root --wait --json --help'
+            flags='--root --wait --json -h --help'
             ;;
         'replay '*)
             offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
-            flags='--root --with --since --fail-on --json --help'
+            flags='--root --with --since --fail-on --json -h --help'
             ;;
         'resume '*)
             offered=('')
-            flags='--root --json --help'
+            flags='--root --json -h --help'
             ;;
         'rule '*)
             offered=('' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore stamp-missing stamp-broken stamp-differs settings-invalid settings-unused')
-            flags='--json --help'
+            flags='--json -h --help'
             ;;
         'schema '*)
             offered=('')
-            flags='--json --help'
+            flags='--json -h --help'
             ;;
         'set '*)
             offered=('' 'ids')
-            flags='--root --rate --data-class --allow --revoke --add-scope --remove-scope --arg --drop-arg --tool --dry-run --allow-widening --wait --json --help'
+            flags='--root --rate --data-class --allow --revoke --add-scope --remove-scope --arg --drop-arg --tool --dry-run --allow-widening --wait --json -h --help'
             ;;
         'show '*)
             offered=('' 'ids')
-            flags='--root --at --json --help'
+            flags='--root --at --json -h --help'
             ;;
         'stamp '*)
             offered=('' 'show verify wait write')
-            flags='--help'
+            flags='-h --help'
             ;;
         'stop '*)
             offered=('')
-            flags='--root --reason --json --help'
+            flags='--root --reason --json -h --help'
             ;;
         'suggest '*)
             offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
-            flags='--root --since --grant --json --help'
+            flags='--root --since --grant --json -h --help'
             ;;
         'test '*)
             offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
-            flags='--root --init --filter --fail-under --output --watch --json --help'
+            flags='--root --init --filter --fail-under --output --watch --json -h --help'
             ;;
         'undo '*)
             offered=('' 'ids')
-            flags='--root --to --dry-run --allow-widening --wait --json --help'
+            flags='--root --to --dry-run --allow-widening --wait --json -h --help'
             ;;
         'validate '*)
             offered=('' 'files' 'files' 'files' 'files' 'files' 'files' 'files' 'files')
-            flags='--root --strict --fix --select --ignore --output --wait --json --help'
+            flags='--root --strict --fix --select --ignore --output --wait --json -h --help'
             ;;
         *)
-            offered=('approvals approve audit check completions config copy deny diff edit enforce explain fmt init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
-            flags='--version --help'
+            offered=('approvals approve audit check completions config copy deny diff edit enforce explain fmt help init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
+            flags='--root -V --version -h --help'
             ;;
     esac
     place=${offered[${#plain[@]}]-}

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from pages import Page
 
-from cortex_policy.cli.app import PROGRAM
+from cortex_policy.cli.command_table import GROUPS, PROGRAM
 from cortex_policy.cli.exit_codes import exit_codes
 from cortex_policy.core.settings import LOCKED, PROJECT, SETTINGS, SYSTEM, Setting, settings_by_variable
 from cortex_policy.state import SYSTEM_SETTINGS
@@ -76,7 +76,7 @@ def man_page(page: Page, date: str) -> str:
         section("DESCRIPTION", _prose(page)),
         section("COMMANDS", _subcommands(page) if page.below else _pages_of_commands(page)),
         section("ARGUMENTS", tagged((argument.metavar, argument.help) for argument in page.arguments)),
-        section("OPTIONS", tagged(map(page.described, page.options))),
+        section("OPTIONS", tagged(page.described_options)),
         section("EXAMPLES", verbatim(line for sub in _told(page) for line in sub.examples)),
         section("EXIT STATUS", tagged((str(code), meaning) for code, meaning in codes)),
         *(_places() if page.has_root else ()),
@@ -148,13 +148,17 @@ def _prose(page: Page) -> str:
 
 
 def _pages_of_commands(page: Page) -> str:
-    return tagged((" ".join(sub.below), f"{sub.sentence} See `{sub.name}`(1).") for sub in page.pages)
+    pages = {sub.below[0]: sub for sub in page.pages}
+    return "\n".join(f".SS {title}\n{tagged(_see(pages[name]) for name in names)}" for title, names in GROUPS.items())
+
+
+def _see(page: Page) -> tuple[str, str]:
+    return " ".join(page.below), f"{page.sentence} See `{page.name}`(1)."
 
 
 def _subcommands(page: Page) -> str:
     return "\n".join(
-        f".SS {roff(' '.join(sub.words))}\n{_prose(sub)}\n{tagged(map(sub.described, sub.options))}"
-        for sub in page.pages
+        f".SS {roff(' '.join(sub.words))}\n{_prose(sub)}\n{tagged(sub.described_options)}" for sub in page.pages
     )
 
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cortex_policy.cli.app import PROGRAM, build_app
+from cortex_policy.cli.app import HELP_OPTIONS, build_app
+from cortex_policy.cli.command_table import PROGRAM
 from cortex_policy.cli.help import split_examples
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class Page:
         """Read the command."""
         self.words = words
         self.name = "-".join(words)
-        self.context = typer.Context(command, info_name=" ".join(words))
+        self.context = typer.Context(command, info_name=" ".join(words), help_option_names=list(HELP_OPTIONS))
         params = command.get_params(self.context)
         self.options = [param for param in params if param.param_type_name == "option"]
         self.arguments = [param for param in params if param.param_type_name == "argument"]
@@ -46,9 +47,11 @@ class Page:
         """Whether it reads the files of a root."""
         return any(option.name == "root" for page in self.every() for option in page.options)
 
-    def described(self, param: Any) -> tuple[str, str]:
-        """Return how help names a parameter, and what it says of it."""
-        return param.get_help_record(self.context) or ("", "")
+    @property
+    def described_options(self) -> list[tuple[str, str]]:
+        """How help names each option, and what it says of it."""
+        described: list[tuple[str, str]] = self.context.command.help_records(self.context)["Options"]
+        return described
 
 
 def top_page() -> Page:

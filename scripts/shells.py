@@ -6,7 +6,7 @@ from typing import Any
 
 from pages import Page, takes_value
 
-from cortex_policy.cli.app import PROGRAM
+from cortex_policy.cli.command_table import COMMANDS, PROGRAM
 from cortex_policy.cli.commands.diff import FailOn as DiffFailOn
 from cortex_policy.cli.commands.replay import FailOn
 from cortex_policy.cli.output.cases import FORMATS as TRIAL_FORMATS
@@ -24,6 +24,7 @@ OFFERS = {
     "grant": "ids", "grant_id": "ids", "grant_ids": "ids", "old": "ids", "new": "ids", "new_id": "",
     "action": "actions", "shell": "bash zsh fish", "paths": "files", "code": CODES,
     "name": " ".join(BY_NAME), "request_id": "requests", "value": "values", "logs": "files", "log": "files",
+    "words": " ".join(COMMANDS),
 }  # fmt: skip
 # and for the value of an option of a command
 CHOICES = {
@@ -104,9 +105,12 @@ def _offers(page: Page) -> list[str]:
     """Return what is offered for each word after the command."""
     if page.pages:
         return [" ".join(sub.words[-1] for sub in page.pages)]
-    return [
-        OFFERS[argument.name] for argument in page.arguments for _ in range(MOST_OFFERED if argument.nargs < 0 else 1)
-    ]
+    return [OFFERS[argument.name] for argument in page.arguments for _ in range(_how_many(argument))]
+
+
+def _how_many(argument: Any) -> int:
+    """Return how many words of an argument are completed; only the first of a command's."""
+    return MOST_OFFERED if argument.nargs < 0 and argument.name != "words" else 1
 
 
 def _choice(page: Page, option: Any) -> str:

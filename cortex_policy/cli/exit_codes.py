@@ -20,7 +20,7 @@ _GENERAL_CODES = {
 DECIDING = ("check", "enforce", "explain")  # their exit codes are answers, and programs read them
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit", "undo", "stamp")
 _STATE_READERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
-_ROOTLESS = ("completions", "rule", "schema")
+_ROOTLESS = ("completions", "rule", "schema", "help")
 _COMMANDS_OF_CODE = {
     1: ("validate", "test", "stamp", "diff", "fmt", "replay", "audit"),
     23: (*DECIDING, *_WRITERS),
@@ -34,6 +34,11 @@ _CHANGING = frozenset((
 ))  # fmt: skip
 _DRY_RUN_OPTIONS = {"set": ("dry_run",), "new": ("dry_run",), "undo": ("dry_run",), "fmt": ("check", "diff")}
 _CHANGING_OPTIONS = {"validate": ("fix",), "test": ("init",)}
+
+
+def is_decision_command(words: list[str]) -> bool:
+    """Return whether the exit code of a command line is a decision."""
+    return bool(words) and words[0] in DECIDING
 
 
 def changes_something(command: str, options: "Mapping[str, object]") -> bool:

@@ -4,6 +4,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from cortex_policy.cli.command_table import GROUPS, PROGRAM
 from cortex_policy.cli.exit_codes import changes_something, exit_codes
 
 _PROMPT = "$ "
@@ -25,6 +26,21 @@ class _ExamplesHelp:
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the arguments' names without Typer's braces."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]  # type: ignore[misc]
+
+    def help_records(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+        """Return what help says of each argument and option."""
+        records = {"argument": list[tuple[str, str]](), "option": list[tuple[str, str]]()}
+        for param in self.get_params(ctx):  # type: ignore[attr-defined]
+            if record := param.get_help_record(ctx):
+                records[param.param_type_name].append(record)
+        return {"Arguments": records["argument"], "Options": records["option"]}
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the arguments, then the options."""
+        for title, records in self.help_records(ctx).items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
     def format_help_text(self, _: Any, formatter: Any) -> None:
         """Write the prose, then the examples."""
@@ -54,11 +70,56 @@ class CommandWithExamples(_ExamplesHelp, TyperCommand):
 
 
 class GroupWithExamples(_ExamplesHelp, TyperGroup):
-    """A group of commands."""
+    """A command with commands of its own."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Leave suggestions to `usage_errors`."""
+        super().__init__(*args, **{**options, "suggest_commands": False})
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options, then the commands."""
+        super().format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each command with its whole first sentence, which Typer would cut."""
+        self._write_commands(ctx, formatter, {"Commands": self.list_commands(ctx)})
+
+    def _write_commands(self, ctx: Any, formatter: Any, groups: dict[str, list[str]]) -> None:
+        width = max(map(len, self.list_commands(ctx)))
+        for title, names in groups.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name.ljust(width), split_examples(found.help)[0][0]) for name, found in commands if found]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+class ProgramGroup(GroupWithExamples):
+    """The program: its commands are listed by what they are for."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a section for each group of the table."""
+        self._write_commands(ctx, formatter, {title: list(commands) for title, commands in GROUPS.items()})
+
+    def format_epilog(self, _: Any, formatter: Any) -> None:
+        """Say where to read on."""
+        formatter.write_paragraph()
+        formatter.write_text(f"`{PROGRAM} help COMMAND` explains a command, with examples.")
 
 
 class DecisionCommand(CommandWithExamples):
-    """A command whose exit code is the decision: its help ends with all exit codes."""
+    """A command whose exit code is the decision: its help ends with all exit codes.
+
+    `--help` is none of its options: beside other words it would end with 0, which means allowed.
+    """
+
+    def help_records(self, ctx: Any) -> dict[str, list[tuple[str, str]]]:
+        """Return the records, with one for `--help`."""
+        records = super().help_records(ctx)
+        return records | {
+            "Options": [*records["Options"], ("-h, --help", "Print this help; only a sole `--help` exits with 0.")]
+        }
 
     def format_epilog(self, _: Any, formatter: Any) -> None:
         """Write the exit codes."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import reject_nan
+from cortex_policy.cli.options import number_parser
 from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import printable
@@ -19,7 +19,11 @@ WideningOption = Annotated[
 WaitOption = Annotated[
     float,
     typer.Option(
-        "--wait", metavar="SECONDS", min=0, callback=reject_nan, help="Wait up to SECONDS for another writer."
+        "--wait",
+        metavar="SECONDS",
+        parser=number_parser(),
+        show_default=False,
+        help="Wait up to SECONDS for another writer.",
     ),
 ]
 

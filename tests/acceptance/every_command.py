@@ -59,6 +59,7 @@ WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "audit tail": [["log"], ["{x}"], ["log", "--follow"]],
     "audit show": [["log"], ["log", "--reason", "{x}"], ["log", "--since", "{x}"]],
     "audit stats": [["log"], ["{x}"]],
+    "help": [[], ["check"], ["{x}"], ["rate", "{x}"]],
     "stop": [["--reason", "{x}"], []],
     "resume": [[]],
     "fmt": [["--check", "--diff"], ["git", "--diff"], ["{x}"], ["git"]],

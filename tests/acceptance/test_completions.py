@@ -17,7 +17,7 @@ CASES = [
         "cortex-policy ",
         {"check", "enforce", "list", "show", "diff", "edit", "explain", "rate", "stamp", "completions"}
         | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema", "log", "undo", "stop"}
-        | {"resume", "config", "test", "replay", "suggest", "audit", "approve", "approvals", "deny"},
+        | {"resume", "config", "test", "replay", "suggest", "audit", "approve", "approvals", "deny", "help"},
     ),
     ("cortex-policy ch", {"check"}),
     ("cortex-policy set ", {"git", "model-gateway"}),
@@ -29,6 +29,9 @@ CASES = [
     ("cortex-policy fmt m", {"model-gateway"}),
     ("cortex-policy init --pre", {"--pre-commit"}),
     ("cortex-policy --v", {"--version"}),
+    ("cortex-policy help rat", {"rate"}),
+    ("cortex-policy --root ../../other che", {"check"}),
+    ("cortex-policy --root ../../other check m", {"mail"}),
     ("cortex-policy check ", {"git", "model-gateway"}),
     ("cortex-policy check g", {"git"}),
     ("cortex-policy check git ", {"tree", "snippet", "search", "repo:sync", "repo:send"}),

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cortex_policy.cli.options import integer_parser
 from cortex_policy.cli.streams import write_line
 
 POLL_SECONDS = 0.2
@@ -18,8 +19,12 @@ def tail(
     ] = None,
     root: OfRootOption = None,
     *,
-    number: Annotated[int, typer.Option("-n", "--number", metavar="N", min=0, help="Show the last N lines.")] = 10,
-    follow: Annotated[bool, typer.Option("--follow", help="Keep printing new calls, also after rotations.")] = False,
+    number: Annotated[
+        int, typer.Option("-n", "--number", metavar="N", parser=integer_parser(0), help="Show the last N lines.")
+    ] = 10,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Keep printing new calls, also after rotations.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the logged events as JSON, one per line.")] = False,
 ) -> None:
     """Show the last calls in the log, and follow it.

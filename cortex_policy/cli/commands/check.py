@@ -52,7 +52,7 @@ def check(  # noqa: PLR0913 - the options of a call
     text in names that end in path, file, dir or folder, such as `outputPath` or `log_file`. `--path` is the argument
     `path`. docs/explain.md lists all names.
 
-    Use `check --help` and `check --version` on their own: with other words they are usage errors.
+    Only a sole `check --help` or `check --version` exits with 0: beside other words they answer no call.
 
     $ cortex-policy check git tree --path docs/x || exit
     $ cortex-policy check git tree --path docs/x --peek --json

@@ -37,7 +37,7 @@ def explain(  # noqa: PLR0913 - the options of a call
     is still allowed, the operator's command, and who may run it. The exit code is that of the decision: only 0 means
     allowed.
 
-    `check --explain` prints the same for a call that it counts. Use `explain --help` on its own.
+    `check --explain` prints the same for a call that it counts.
 
     $ cortex-policy explain git tree --path docs/x
     $ cortex-policy explain git snippet --path docs/x --arg lines=400

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, RootOption, integer_parser
 from cortex_policy.cli.output.table import print_json, print_rows, print_warning
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
@@ -22,7 +22,7 @@ def log(
     root: RootOption = None,
     *,
     most: Annotated[
-        int | None, typer.Option("-n", "--number", metavar="N", min=0, help="Show at most N writes.")
+        int | None, typer.Option("-n", "--number", metavar="N", parser=integer_parser(0), help="Show at most N writes.")
     ] = None,
     json: JsonOption = False,
 ) -> None:

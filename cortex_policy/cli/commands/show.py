@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, RootOption, integer_parser
 from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.table import budget_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
@@ -18,7 +18,9 @@ def show(
     grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
     root: RootOption = None,
     *,
-    at: Annotated[int | None, typer.Option("--at", metavar="VERSION", min=0, help="Its text at a version.")] = None,
+    at: Annotated[
+        int | None, typer.Option("--at", metavar="VERSION", parser=integer_parser(0), help="Its text at a version.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show a grant, its file, and what is left of its budgets.

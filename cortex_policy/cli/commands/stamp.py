@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import JsonOption, RootOption, reject_nan
+from cortex_policy.cli.options import JsonOption, RootOption, integer_parser, number_parser
 from cortex_policy.cli.output.progress import track_progress
 from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.prompts import WaitOption, make_lock_wait
@@ -89,7 +89,7 @@ def wait(
     root: RootOption = None,
     *,
     version: Annotated[
-        int | None, typer.Option("--version", metavar="N", min=1, show_default=False, help="The version to wait for.")
+        int | None, typer.Option("--version", metavar="N", parser=integer_parser(1), help="The version to wait for.")
     ] = None,
     reader: Annotated[
         str | None, typer.Option("--reader", metavar="NAME", help="Wait until every process of this reader runs it.")
@@ -97,7 +97,7 @@ def wait(
     timeout: Annotated[
         float | None,
         typer.Option(
-            "--timeout", metavar="SECONDS", min=0, callback=reject_nan, help="Give up after SECONDS, with exit code 3."
+            "--timeout", metavar="SECONDS", parser=number_parser(), help="Give up after SECONDS, with exit code 3."
         ),
     ] = None,
     json: JsonOption = False,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, reject_nan
+from cortex_policy.cli.options import JsonOption, RootOption, number_parser
 
 
 def run_test_cases(  # noqa: PLR0913 - one parameter for each option
@@ -25,9 +25,7 @@ def run_test_cases(  # noqa: PLR0913 - one parameter for each option
         typer.Option(
             "--fail-under",
             metavar="PERCENT",
-            min=0,
-            max=100,
-            callback=reject_nan,
+            parser=number_parser(100),
             help="Fail if coverage is below PERCENT.",
         ),
     ] = None,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, RootOption, integer_parser
 from cortex_policy.cli.output.table import print_hints, print_json
 from cortex_policy.cli.prompts import WaitOption, WideningOption, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
@@ -23,7 +23,8 @@ def undo(
     root: RootOption = None,
     *,
     to: Annotated[
-        int | None, typer.Option("--to", metavar="VERSION", min=0, help="Bring all grants back to a version.")
+        int | None,
+        typer.Option("--to", metavar="VERSION", parser=integer_parser(0), help="Bring all grants back to a version."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the diff and what it means; write nothing.")

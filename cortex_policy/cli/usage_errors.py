@@ -1,0 +1,88 @@
+"""What a mistyped command line is told: one line in our words, and a hint that can be typed."""
+
+import re
+from shlex import quote
+from typing import Any
+
+import typer
+
+from cortex_policy.cli.command_table import OTHER_WORDS, PROGRAM
+from cortex_policy.cli.exit_codes import is_decision_command
+from cortex_policy.core.closest_match import closest_word
+from cortex_policy.core.model import UsageError
+from cortex_policy.core.text import did_you_mean, message_line
+
+USAGE_ERROR = 2
+_QUIET_OPTIONS = frozenset(("-q", "--quiet"))
+_QUOTED = re.compile(r"(?<!\w)'((?:[^'\\]|\\.)*)'(?!\w)")
+_EXTRA_WORDS = re.compile(r"Got unexpected extra argument(?:\(s\)|s)? \((.*)\)", re.DOTALL)
+_UNKNOWN_COMMAND = re.compile(r"No such command '(.*)'", re.DOTALL)
+
+
+def print_usage_error(words: list[str], error: Any) -> None:
+    """Print a usage error in the format asked for: programs read the output of `check` too."""
+    message = str(error.format_message())
+    if message.startswith("Usage: "):  # no words at all: the whole help
+        typer.echo(message, err=True)
+        return
+    message, guess = _describe(error, message)
+    command = _command_of(words, error)
+    hint = " ".join(filter(None, (guess, f"see `{command} --help`")))
+    _print(words, f"{command}: {message_line(message)}\nhint: {message_line(hint)}", message)
+
+
+def print_help_instead(words: list[str], error: Any) -> None:
+    """Print the help of a command that decides: asked for beside other words, it is no answer to the call."""
+    message = f"`{error.option_name}` is not part of a call, so nothing was decided"
+    _print(words, f"{_command_of(words, error)}: {message}\n\n{error.ctx.get_help()}", message)
+
+
+def _print(words: list[str], text: str, message: str) -> None:
+    if not is_decision_command(words) or not {"--json", *_QUIET_OPTIONS}.intersection(words):
+        typer.echo(text, err=True)
+    elif "--json" in words and not _QUIET_OPTIONS.intersection(words):
+        from cortex_policy.check import Call, CallOutcome  # noqa: PLC0415 - only an error of a decision needs it
+        from cortex_policy.render import render  # noqa: PLC0415
+
+        outcome = CallOutcome(Call("", "", json=True), None, None, UsageError(message_line(message)), 0)
+        typer.echo(render(outcome).out, nl=False)
+
+
+def _command_of(words: list[str], error: Any) -> str:
+    """Return the command that reports an error; an option without its value has lost its command."""
+    if error.ctx is not None:
+        return str(error.ctx.command_path)
+    return " ".join([PROGRAM, *words[: is_decision_command(words)]])
+
+
+def _describe(error: Any, message: str) -> tuple[str, str]:
+    """Return the message of an error in our words, and a guess at what was meant."""
+    if hasattr(error, "possibilities"):
+        known = [name for param in error.ctx.command.params for name in param.opts if name.startswith("-")]
+        return f"unknown option `{error.option_name}`", did_you_mean(closest_word(error.option_name, known))
+    if found := _UNKNOWN_COMMAND.match(message):
+        name, known = found[1], list(error.ctx.command.commands)
+        meant = OTHER_WORDS.get(name, "") if error.ctx.parent is None else ""
+        return f"unknown command `{name}`", did_you_mean(meant or closest_word(name, known))
+    if found := _EXTRA_WORDS.match(message):
+        return f"unexpected word `{found[1]}`", _path_hint(error, found[1])
+    return _in_our_words(error, message), ""
+
+
+def _path_hint(error: Any, words: str) -> str:
+    """Guess that a word too many is the path of a call."""
+    takes_paths = any("--path" in param.opts for param in error.ctx.command.params)
+    return did_you_mean(f"--path {words}") if takes_paths and quote(words) == words else ""
+
+
+def _in_our_words(error: Any, message: str) -> str:
+    """Return one of Typer's messages in lower case, with user input in backticks."""
+    if getattr(error, "param", None) is not None and not hasattr(error, "param_type"):
+        message = f"'{_label(error.param)}': {error.message}"
+    message = message.replace("is not a valid int", "is not an integer")
+    message = _QUOTED.sub(r"`\1`", " ".join(message.removeprefix("Invalid value: ").split())).removesuffix(".")
+    return message[:1].lower() + message[1:]
+
+
+def _label(param: Any) -> str:
+    return str(max(param.opts, key=len) if param.param_type_name == "option" else param.metavar)

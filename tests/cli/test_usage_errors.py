@@ -1,0 +1,52 @@
+"""What a mistyped command line is told: one line in our words, and a hint that can be typed."""
+
+import pytest
+
+from cortex_policy.cli.command_table import COMMANDS, OTHER_WORDS
+from tests.support.command import result_of
+
+TOLD = [
+    ("chck git tree", "cortex-policy: unknown command `chck`", "did you mean `check`?"),
+    ("stamp wrte", "cortex-policy stamp: unknown command `wrte`", "did you mean `write`?"),
+    ("zzz", "cortex-policy: unknown command `zzz`", ""),
+    ("version", "cortex-policy: unknown command `version`", "did you mean `--version`?"),
+    ("grants", "cortex-policy: unknown command `grants`", "did you mean `list`?"),
+    ("list --jsn", "cortex-policy list: unknown option `--jsn`", "did you mean `--json`?"),
+    ("check git tree --explian", "cortex-policy check: unknown option `--explian`", "did you mean `--explain`?"),
+    ("check git", "cortex-policy check: missing argument `ACTION`", ""),
+    ("check git tree --cost 0", "cortex-policy check: --cost takes an integer of at least 1", ""),
+    ("check git tree srv/app", "cortex-policy check: unexpected word `srv/app`", "did you mean `--path srv/app`?"),
+    ("check git tree a b", "cortex-policy check: unexpected word `a b`", ""),
+    ("show \x1b[31m git", "cortex-policy show: unexpected word `git`", ""),
+    ("diff git git --fail-on same", "cortex-policy diff: `--fail-on`: `same` is not one of `widened`", ""),
+    ("diff git git --json --markdown", "cortex-policy diff: --json and --markdown cannot be combined", ""),
+    ("test --fail-under nan", "cortex-policy test: `--fail-under`: `nan` is not a number from 0 to 100", ""),
+    ("set git --rate x", "cortex-policy set: `--rate`: `x` is not an integer", ""),
+    ("set git --rate 3 --wait NaN", "cortex-policy set: `--wait`: `NaN` is not a number of at least 0", ""),
+    ("log -n -1", "cortex-policy log: `--number`: `-1` is not an integer of at least 0", ""),
+    ("stamp wait --timeout nan", "cortex-policy stamp wait: `--timeout`: `nan` is not a number of at least 0", ""),
+    ("--root", "cortex-policy: option `--root` requires an argument", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "said", "guess"), TOLD)
+def test_a_usage_error_is_told(line: str, said: str, guess: str) -> None:
+    """Lower case, user input in backticks, with the nearest word where there is one, and 2."""
+    done = result_of(*line.split(" "))
+    first, hint = done.stderr.splitlines()
+    assert (done.returncode, first) == (2, said)
+    assert hint == f"hint: {guess}{' ' if guess else ''}see `{said.partition(':')[0]} --help`"
+
+
+@pytest.mark.parametrize("line", ["", "stamp"])
+def test_a_group_alone_shows_its_help(line: str) -> None:
+    """On stderr and with 2: nothing was asked of it."""
+    done = result_of(*line.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: ")
+
+
+def test_other_words_lead_to_a_command() -> None:
+    """Nobody is sent to a command that does not exist, and no command is hidden by such a word."""
+    assert set(OTHER_WORDS.values()) <= {*COMMANDS, "--version"}
+    assert not set(OTHER_WORDS) & set(COMMANDS)
