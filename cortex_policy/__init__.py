@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.model import ResolvedPath as ResolvedPath
     from cortex_policy.core.model import Settings as Settings
     from cortex_policy.core.model import StateError as StateError
+    from cortex_policy.core.model import UsageError as UsageError
     from cortex_policy.library.cache import StoreStats as StoreStats
     from cortex_policy.library.decorator import enforced as enforced
     from cortex_policy.library.functions import enforce as enforce
@@ -59,6 +60,7 @@ _HOMES = {
     "Sink": "core.audit_sink",
     "StateError": "core.model",
     "StoreStats": "library.cache",
+    "UsageError": "core.model",
     "decide": "core.engine",
     "enforce": "library.functions",
     "enforced": "library.decorator",

@@ -3,24 +3,14 @@
 import os
 
 from cortex_policy.core import Value
-from cortex_policy.core.engine import normalize_scope
-from cortex_policy.core.model import (
-    ACTION_NOT_ALLOWED,
-    ARGUMENT_NOT_ALLOWED,
-    PATH_OUTSIDE_SCOPE,
-    RATE_LIMITED,
-    UsageError,
-)
-from cortex_policy.core.operator_commands import append_root_option, approval_hint, scopes_that_allow, set_command
-from cortex_policy.core.text import escape_json, escape_output, join_words, message_line
-
-_MAX_COMPARED = 20  # paths of a call
+from cortex_policy.core.model import UsageError
+from cortex_policy.core.text import escape_json, escape_output, message_line
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Never
 
-    from cortex_policy.check import Call, CallOutcome
+    from cortex_policy.check import CallOutcome
     from cortex_policy.core.model import Budget, Decision, Grant, ResolvedPath
 
 
@@ -72,7 +62,14 @@ def hint(outcome: "CallOutcome") -> str:
     error = outcome.error
     if isinstance(error, UsageError):
         return error.hint or f"see `cortex-policy {outcome.call.command} --help`"
-    return error.hint if error is not None else _hint(outcome.call, outcome.grant, outcome.decision)
+    if error is not None:
+        return error.hint
+    grant, decision, call = outcome.grant, outcome.decision, outcome.call
+    if grant is None or decision is None or decision.allowed:
+        return ""
+    from cortex_policy.core.denial_hint import denial_hint  # noqa: PLC0415 - only a denial needs it
+
+    return denial_hint(grant, call.action, decision, call.root)
 
 
 def _allowed_text(decision: "Decision") -> str:
@@ -80,79 +77,6 @@ def _allowed_text(decision: "Decision") -> str:
     left = f", {budget.remaining} of {budget.limit} left" if budget is not None else ""
     needs = f"; needs {', '.join(decision.obligations)}" if decision.obligations else ""
     return f"allowed{left}{needs}"
-
-
-def _hint(call: "Call", grant: "Grant | None", decision: "Decision | None") -> str:
-    if grant is None or decision is None or decision.allowed:
-        return ""
-    file = grant.origin.file if grant.origin is not None else grant.id
-    if decision.reason is ACTION_NOT_ALLOWED:
-        actions = join_words(grant.actions) or "none"
-        allowing = _command(call, "allow", [call.action] if call.action else [])
-        more = _same_action(call.action, grant.actions)
-        return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
-    if decision.reason is ARGUMENT_NOT_ALLOWED:
-        return f"the allowed arguments are declared under `args` in {file}; `--explain` names the line"
-    if decision.reason is PATH_OUTSIDE_SCOPE:
-        return _path_hint(call, grant, decision, file)
-    if decision.reason is RATE_LIMITED:
-        return _rate_hint(decision)
-    if not decision.obligations:
-        return "`cortex-policy config get sensitive --json` says where that is set"
-    return approval_hint(decision)
-
-
-def _path_hint(call: "Call", grant: "Grant", decision: "Decision", file: str) -> str:
-    if any(place.protected_reason.startswith("cannot be resolved") for place, _ in decision.paths):
-        return "name a path that can be followed: an absolute one, or from a directory that exists"
-    if any(place.protected_reason for place, _ in decision.paths):
-        return "no grant lets its tool touch what governs it"
-    allowing = _command(call, "add-scope", scopes_that_allow(grant, decision))
-    scopes = [scope for scope in grant.fs_scope if normalize_scope(scope) is not None]
-    if scopes:
-        what = "allowed" if decision.paths else "give a path"
-        more = _same_scope(grant.fs_scope, decision)
-        return f"{what} below: {join_words(scopes)}{more}{allowing and f'; an operator {allowing}'}"
-    return f"no scope of this grant can match; an operator fixes `fsScope` in {file}" if grant.fs_scope else ""
-
-
-def _same_action(action: str, actions: tuple[str, ...]) -> str:
-    """Return a note that an action looks like an allowed one, '' if it does not."""
-    if action.isascii():
-        return ""
-    from cortex_policy.core.unicode_equivalence import equivalent_word, form_difference  # noqa: PLC0415 - few words need it
-
-    same = equivalent_word(action, actions)
-    return f"; {form_difference('the action', action, same)}" if same else ""
-
-
-def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
-    """Return a note that a path looks as if it were in a scope, '' if it does not."""
-    paths = [
-        resolved for resolved, _ in decision.paths if not f"{resolved.normalized}{resolved.resolved_inside}".isascii()
-    ]
-    if not paths:
-        return ""
-    from cortex_policy.core.unicode_equivalence import equivalent_scope, form_difference  # noqa: PLC0415 - as above
-
-    for resolved in paths[:_MAX_COMPARED]:
-        if same := equivalent_scope(scopes, resolved):
-            return f"; {form_difference('the scope', resolved.given, same)}"
-    return ""
-
-
-def _command(call: "Call", option: str, words: list[str]) -> str:
-    """Return a phrase with the command that would allow these words, '' if no command can."""
-    command = append_root_option(set_command(call.grant, option, words), call.root)
-    return f"allows it with `{command}`" if command else ""
-
-
-def _rate_hint(decision: "Decision") -> str:
-    budget = decision.budget
-    if budget is None or budget.retry_after_seconds is None:
-        return f"ask for a cost of at most {budget.limit}" if budget is not None else ""
-    seconds = budget.retry_after_seconds
-    return f"a call fits in {seconds:.1f} seconds; wait for it with `--wait {int(seconds) + 1}`"
 
 
 def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:

@@ -1,6 +1,6 @@
 """The values that all parts exchange, and the errors that they raise: one module, as a check pays for each."""
 
-from cortex_policy.core import DeprecatedField, Value, truncate_message
+from cortex_policy.core import DeprecatedField, LazyHint, Value, truncate_message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -220,6 +220,15 @@ class Decision(Value):
         """The sentence of the reason, with what it was about."""
         return f"{self.reason.message}: {truncate_message(self.detail)}" if self.detail else self.reason.message
 
+    def explain(self) -> str:
+        """Return the decision in words: a line for the answer, then one for each path, the budget and the approval."""
+        from cortex_policy.core.decision_text import decision_text  # noqa: PLC0415 - a check does not print it
+
+        return decision_text(self)
+
+    def __repr__(self) -> str:
+        return f"<Decision {self.message!r}>"
+
 
 class CortexPolicyError(Exception):
     """The root of all errors that a call or a file can cause; says what was known of root and file by then."""
@@ -260,14 +269,23 @@ class StateError(CortexPolicyError):
 
 
 class AccessDenied(CortexPolicyError):
-    """A call was denied: exit 10-15; carries the decision."""
+    """A call was denied: exit 10-15; carries the decision, and the grant and the action if they are known."""
 
     decision: Decision
+    grant: Grant | None = None
+    action: str = ""
+    if not TYPE_CHECKING:
+        hint = LazyHint()
 
-    def __init__(self, decision: Decision) -> None:
-        """Take the reason and the detail of the decision."""
+    def __init__(self, decision: Decision, grant: Grant | None = None, action: str = "") -> None:
+        """Take the reason and the detail of the decision; of what the call asked, what is known."""
         super().__init__(decision.reason, decision.detail)
-        self.decision = decision
+        self.decision, self.grant, self.action = decision, grant, action
+        del self.hint  # until it is asked for
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{self.grant.id} {self.action}: {message}" if self.grant is not None else message
 
 
 class ApprovalRequired(AccessDenied):

@@ -104,7 +104,7 @@ class Decider:
                     return allowed
             if decision is not None:  # a denial
                 self._refusals += 1
-                raise AccessDenied(decision)
+                raise AccessDenied(decision, entry.grant, action)
         return self._enforce_in_full(entry, grant_id, action, args, cost)
 
     def invalidate(self, grant_id: str | None = None) -> None:
@@ -149,7 +149,7 @@ class Decider:
             raise
         if not decision:
             self._refusals += 1
-            raise denied_error(_with_digest(decision, entry))
+            raise denied_error(_with_digest(decision, entry), entry.grant, action)
         return _with_digest(decision, entry)
 
     def _count_and_log(

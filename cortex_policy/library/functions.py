@@ -72,11 +72,11 @@ def enforce(
             settings = require_stamp(grant, effective_settings(grant.origin.root))
         decision = audited.decide(grant, plain, settings, budgets)
     if not decision:
-        raise denied_error(decision)
+        raise denied_error(decision, grant, action)
     return decision
 
 
-def denied_error(decision: "Decision") -> AccessDenied:
+def denied_error(decision: "Decision", grant: "Grant", action: str) -> AccessDenied:
     """Return the error for a decision that denies."""
     is_asked = decision.reason is APPROVAL_REQUIRED and HUMAN_APPROVAL in decision.obligations
-    return ApprovalRequired(decision) if is_asked else AccessDenied(decision)
+    return (ApprovalRequired if is_asked else AccessDenied)(decision, grant, action)

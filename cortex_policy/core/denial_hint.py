@@ -1,0 +1,93 @@
+"""What would help a denied call, in one line: what the grant allows, and the operator's command that would allow it."""
+
+from cortex_policy.core import truncate_message
+from cortex_policy.core.engine import normalize_scope
+from cortex_policy.core.model import ACTION_NOT_ALLOWED, ARGUMENT_NOT_ALLOWED, PATH_OUTSIDE_SCOPE, RATE_LIMITED
+from cortex_policy.core.operator_commands import append_root_option, approval_hint, scopes_that_allow, set_command
+from cortex_policy.core.text import join_words
+
+_MAX_COMPARED = 20  # paths of a call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cortex_policy.core.model import AccessDenied, Decision, Grant
+
+
+def denial_hint(grant: "Grant", action: str, decision: "Decision", root: str | None) -> str:
+    """Return the hint of a denial, '' if nothing helps; `root` is named in commands if it is not None."""
+    file = grant.origin.file if grant.origin is not None else grant.id
+    if decision.reason is ACTION_NOT_ALLOWED:
+        actions = join_words(grant.actions) or "none"
+        allowing = _command(grant, root, "allow", [action] if action else [])
+        more = _same_action(action, grant.actions)
+        return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
+    if decision.reason is ARGUMENT_NOT_ALLOWED:
+        return f"the allowed arguments are declared under `args` in {file}; `--explain` names the line"
+    if decision.reason is PATH_OUTSIDE_SCOPE:
+        return _path_hint(grant, decision, file, root)
+    if decision.reason is RATE_LIMITED:
+        return _rate_hint(decision)
+    if not decision.obligations:
+        return "`cortex-policy config get sensitive --json` says where that is set"
+    return approval_hint(decision)
+
+
+def error_hint(error: "AccessDenied") -> str:
+    """Return the hint of a denial that was raised, '' if nothing helps."""
+    if error.grant is None:
+        return ""
+    root = error.grant.origin.root if error.grant.origin is not None else None
+    return truncate_message(denial_hint(error.grant, error.action, error.decision, root))
+
+
+def _path_hint(grant: "Grant", decision: "Decision", file: str, root: str | None) -> str:
+    if any(place.protected_reason.startswith("cannot be resolved") for place, _ in decision.paths):
+        return "name a path that can be followed: an absolute one, or from a directory that exists"
+    if any(place.protected_reason for place, _ in decision.paths):
+        return "no grant lets its tool touch what governs it"
+    allowing = _command(grant, root, "add-scope", scopes_that_allow(grant, decision))
+    scopes = [scope for scope in grant.fs_scope if normalize_scope(scope) is not None]
+    if scopes:
+        what = "allowed" if decision.paths else "give a path"
+        more = _same_scope(grant.fs_scope, decision)
+        return f"{what} below: {join_words(scopes)}{more}{allowing and f'; an operator {allowing}'}"
+    return f"no scope of this grant can match; an operator fixes `fsScope` in {file}" if grant.fs_scope else ""
+
+
+def _same_action(action: str, actions: tuple[str, ...]) -> str:
+    """Return a note that an action looks like an allowed one, '' if it does not."""
+    if action.isascii():
+        return ""
+    from cortex_policy.core.unicode_equivalence import equivalent_word, form_difference  # noqa: PLC0415 - few words need it
+
+    same = equivalent_word(action, actions)
+    return f"; {form_difference('the action', action, same)}" if same else ""
+
+
+def _same_scope(scopes: tuple[str, ...], decision: "Decision") -> str:
+    """Return a note that a path looks as if it were in a scope, '' if it does not."""
+    paths = [
+        resolved for resolved, _ in decision.paths if not f"{resolved.normalized}{resolved.resolved_inside}".isascii()
+    ]
+    if not paths:
+        return ""
+    from cortex_policy.core.unicode_equivalence import equivalent_scope, form_difference  # noqa: PLC0415 - as above
+
+    for resolved in paths[:_MAX_COMPARED]:
+        if same := equivalent_scope(scopes, resolved):
+            return f"; {form_difference('the scope', resolved.given, same)}"
+    return ""
+
+
+def _command(grant: "Grant", root: str | None, option: str, words: list[str]) -> str:
+    """Return a phrase with the command that would allow these words, '' if no command can."""
+    command = append_root_option(set_command(grant.id, option, words), root)
+    return f"allows it with `{command}`" if command else ""
+
+
+def _rate_hint(decision: "Decision") -> str:
+    budget = decision.budget
+    if budget is None or budget.retry_after_seconds is None:
+        return f"ask for a cost of at most {budget.limit}" if budget is not None else ""
+    seconds = budget.retry_after_seconds
+    return f"a call fits in {seconds:.1f} seconds; wait for it with `--wait {int(seconds) + 1}`"
