@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cortex_policy.state.file_budgets import FileBudgets as FileBudgets
     from cortex_policy.state.memory_budgets import MemoryBudgets as MemoryBudgets
 
+    __version__: str
     Change = GrantChanged  # the old names
     Place = ResolvedPath
     Stats = StoreStats
@@ -81,6 +82,10 @@ if not TYPE_CHECKING:  # a type checker would take any name for one of the packa
 
     def __getattr__(name: str) -> object:
         """Import a public name on its first use: importing the package alone costs nothing."""
+        if name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415 - 15 ms
+
+            return version("cortex-policy")
         if name in _OLD_NAMES:
             from cortex_policy.core.deprecated import warn_deprecated  # noqa: PLC0415 - only old names need it
 
