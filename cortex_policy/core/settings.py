@@ -180,6 +180,12 @@ def _resolve(setting: Setting, written: "list[SettingValue]", *, is_locked: bool
     return EffectiveSetting(setting, effective, tuple(overridden), is_locked)
 
 
+def is_valid_at(place: str, name: str, value: object) -> bool:
+    """Whether a place may give a setting of this name this value."""
+    setting = BY_NAME.get(name)
+    return setting is not None and place in setting.places and setting.accepts(value)
+
+
 def settings_by_variable() -> "dict[str, Setting]":
     """Return the settings that the environment may hold, by the names of their variables."""
     return {setting.variable: setting for setting in SETTINGS if ENVIRONMENT in setting.places}

@@ -10,7 +10,8 @@ from cortex_policy.manage.path_names import display_path
 from cortex_policy.schema.catalog import severity_of
 from cortex_policy.schema.problems import MAX_LINE_LENGTH, Problem
 from cortex_policy.state import read_all
-from cortex_policy.state.settings import MAX_BYTES, operator_settings_errors, read_layers
+from cortex_policy.state.settings import MAX_BYTES, read_layers
+from cortex_policy.state.valid_settings import read_valid_layers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def settings_warnings(roots: "Iterable[str]") -> list[str]:
 
 def operator_settings_problems() -> list[Problem]:
     """Return the problems of the settings of the system, of the user and of the environment."""
-    return [problem_of(error) for error in operator_settings_errors()]
+    return [problem_of(error) for error in read_valid_layers(None)[1]]
 
 
 def problem_of(error: GrantError) -> Problem:

@@ -8,7 +8,7 @@ import stat
 from time import sleep, time_ns
 
 from cortex_policy.core.decode import MalformedError
-from cortex_policy.core.model import GrantError, Settings
+from cortex_policy.core.model import Settings
 from cortex_policy.core.settings import (
     BY_NAME,
     ENVIRONMENT,
@@ -22,6 +22,7 @@ from cortex_policy.core.settings import (
     USER,
     Layer,
     flatten_tables,
+    is_valid_at,
     resolve_setting,
     settings_by_variable,
     shared_value_or_text,
@@ -57,7 +58,11 @@ _VALIDATION = "validate."  # of no interest to a check
 def read_uncached_settings(root: str | None, *, require_path: bool = False) -> Settings:
     """Return the effective settings for a root, or of operators alone; raise GrantError (settings_invalid)."""
     options = {"require_path": True} if require_path else {}
-    found = read_layers(root, options, asks_all=False)
+    return settings_of_layers(read_layers(root, options, asks_all=False))
+
+
+def settings_of_layers(found: list[Layer]) -> Settings:
+    """Return the effective settings of these places, the weakest first."""
     named = {name for layer in found for name in layer.values}  # the others are not set
     values: dict[str, Any] = {
         field: resolve_setting(found, name).effective.value
@@ -75,9 +80,7 @@ def find_state_directory() -> str:
     named = os.environ.get(STATE_DIR)
     system, user = settings_directories()
     if may_hold_settings(system) or (named is None and may_hold_settings(user)):  # the first may lock it
-        value = resolve_setting(
-            [*_operator_layers(), _variables_layer({STATE_DIR: named})], "state_dir"
-        ).effective.value
+        value = resolve_setting([*_operator_layers(), variables_layer({STATE_DIR: named})], "state_dir").effective.value
         named = value if isinstance(value, str) else None
     return default_state_directory() if named is None else named
 
@@ -91,7 +94,7 @@ def read_layers(
     root: str | None, options: "Mapping[str, object] | None" = None, *, asks_all: bool = True
 ) -> list[Layer]:
     """Read all places, the weakest first; a check does not ask what is set for `validate` alone."""
-    found = [*_shared_layers(), *_operator_layers(), _variables_layer(os.environ)]
+    found = [*map(shared_layer, SHARED_VARIABLES), *_operator_layers(), variables_layer(os.environ)]
     if options:
         sources = {name: f"--{name.replace('_', '-')}" for name in options}
         found.append(Layer(OPTION, options, sources))
@@ -100,36 +103,17 @@ def read_layers(
     return found
 
 
-def _shared_layers() -> list[Layer]:
-    """Return the variables that every program here knows, which count where nothing else says the same."""
-    found: list[Layer] = []
-    for variable, name in SHARED_VARIABLES.items():
-        text, setting = os.environ.get(variable), BY_NAME[name]
-        if text is None:
-            continue
-        value = shared_value_or_text(variable, text)
-        if not setting.accepts(value):
-            from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it
+def shared_layer(variable: str) -> Layer:
+    """Return what a variable says that other programs know too; it counts where nothing else says the same."""
+    text, name = os.environ.get(variable), SHARED_VARIABLES[variable]
+    if text is None:
+        return Layer(ENVIRONMENT, {}, {})
+    value = shared_value_or_text(variable, text)
+    if not BY_NAME[name].accepts(value):
+        from cortex_policy.state.settings_errors import wrong_variable_error  # noqa: PLC0415 - only a failure needs it
 
-            raise wrong_variable_error(variable, text, setting)
-        found.append(Layer(ENVIRONMENT, {name: value}, {name: variable}))
-    return found
-
-
-def operator_settings_errors() -> list[GrantError]:
-    """Return what is wrong with the settings that count for every root, an error of each place at most."""
-    errors = []
-    for read in (
-        _shared_layers,
-        lambda: _file_layer(SYSTEM),
-        lambda: _file_layer(USER),
-        lambda: _variables_layer(os.environ),
-    ):
-        try:
-            read()
-        except GrantError as error:
-            errors.append(error)
-    return errors
+        raise wrong_variable_error(variable, text, BY_NAME[name])
+    return Layer(ENVIRONMENT, {name: value}, {name: variable})
 
 
 def _operator_layers() -> list[Layer]:
@@ -260,8 +244,7 @@ def decode_layer(place: str, file: str, data: bytes, *, asks_all: bool = True) -
     if place == PROJECT and not asks_all:
         values = {name: value for name, value in values.items() if not name.startswith(_VALIDATION)}
     for name, value in values.items():
-        setting = BY_NAME.get(name)
-        if setting is None or place not in setting.places or not setting.accepts(value):
+        if not is_valid_at(place, name, value):
             from cortex_policy.state.settings_errors import wrong_key_error  # noqa: PLC0415 - only a failure needs it
 
             raise wrong_key_error(place, file, name, value)
@@ -278,7 +261,7 @@ def _decode_locks(file: str, locked: object, values: "Mapping[str, object]") -> 
     raise invalid_settings_error(file, f"`{LOCKED}` is a list of settings that this file sets", hint)
 
 
-def _variables_layer(environment: "Mapping[str, str | None]") -> Layer:
+def variables_layer(environment: "Mapping[str, str | None]") -> Layer:
     """Return what the environment says; raise GrantError for a variable of ours that is no setting, or no value."""
     values: dict[str, object] = {}
     sources: dict[str, str] = {}

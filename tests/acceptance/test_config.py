@@ -84,10 +84,37 @@ def test_settings_that_cannot_be_believed_are_27(mine: Path, monkeypatch: pytest
         assert "unknown setting `x`" in done.stderr
 
 
+def test_a_list_marks_what_is_wrong_and_shows_the_rest(mine: Path) -> None:
+    """On standard error, before the rows; the code is that of every check."""
+    mine.parent.mkdir(parents=True)
+    mine.write_text('sensitive = "ask"\nbogus = 1\nstamp = "maybe"\n')
+    done = run("config", "list", CORTEX_POLICY_FOO="1")
+    assert done.returncode == 27
+    assert f"{mine}:2:1: error: unknown setting `bogus` [settings-invalid]\n  2 | bogus = 1\n" in done.stderr
+    assert f"{mine}:3:1: error: `stamp` is `maybe` [settings-invalid]\n  3 | stamp" in done.stderr
+    assert "CORTEX_POLICY_FOO: error: unknown setting" in done.stderr
+    assert f"sensitive\task\tuser: {mine}\t\n" in done.stdout
+    assert "stamp\toff\tdefault\t\n" in done.stdout
+    listed = json.loads(run("config", "list", "--json", CORTEX_POLICY_FOO="1").stdout)
+    assert [(one["file"], one["line"]) for one in listed["problems"]] == [
+        (str(mine), 2), (str(mine), 3), ("CORTEX_POLICY_FOO", 1)
+    ]  # fmt: skip
+
+
+def test_no_value_of_the_list_is_blank(mine: Path, state: Path) -> None:
+    """What depends on the user is worked out, lists are as in a file, and what is not set is a dash."""
+    rows = dict(line.split("\t")[:2] for line in run("config", "list").stdout.splitlines())
+    assert (rows["state_dir"], rows["approvals.file"]) == (str(state), f"{state}/approvals.jsonl")
+    assert (rows["editor"], rows["validate.ignore"], rows["validate.suppress"]) == ("-", "[]", "{}")
+    assert all(rows.values())
+    assert not mine.exists()
+    assert run("config", "get", "approvals.file").stdout == f"{state}/approvals.jsonl\n"
+
+
 def test_the_editor_that_is_set_wins_over_those_of_the_shell(mine: Path) -> None:
     """As for git."""
     from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
-    from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import configured_editor  # noqa: PLC0415
 
     run("config", "set", "editor", "ed -p x")
     assert mine.exists()
@@ -116,6 +143,7 @@ def test_an_operator_edits_until_it_is_valid(mine: Path) -> None:
 
 def test_what_loosens_needs_a_word_or_an_option(mine: Path) -> None:
     """As for a grant: the option in a script, the word on a terminal."""
+    run("stamp", "write")
     run("config", "set", "stamp", "require")
     for words in (("set", "stamp", "off"), ("unset", "stamp")):
         refused = run("config", *words)

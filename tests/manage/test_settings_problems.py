@@ -120,9 +120,10 @@ def test_any_text_has_a_place_in_it(config: Path, text: str) -> None:
     try:
         read_layers(None)
     except GrantError:
-        (one,) = told()
         lines = text.splitlines() or [""]
-        assert 1 <= one.line <= len(lines)
-        assert one.source in ("", lines[one.line - 1])
+        assert told()
+        for one in told():
+            assert 1 <= one.line <= len(lines)
+            assert one.source in ("", lines[one.line - 1])
     else:
         assert told() == []

@@ -41,8 +41,8 @@ def test_a_writer_of_settings_that_dies_leaves_one_of_both(
         seen.add(text)
         assert effective_settings(str(root)).sensitive in ("ask", "deny")
         file.write_text(OLD)
-        assert set_value(target, "stamp", "require", yes)
-        assert unset_value(target, "stamp", yes)
+        assert set_value(target, "require_path", "true", yes)
+        assert unset_value(target, "require_path", yes)
         assert set(os.listdir(file.parent)) <= before
     assert seen == {OLD, NEW}
     assert death.at > 10

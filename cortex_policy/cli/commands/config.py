@@ -32,23 +32,32 @@ def config() -> None:
 def list_settings(root: RootOption = None, *, json: JsonOption = False) -> None:
     """List the settings, their sources, and what they override.
 
-    `cortex-policy-config`(5) explains each.
+    `-` means that a setting is not set. What is invalid is printed first, and the exit code is 27, as of every check.
+    `cortex-policy-config`(5) explains each setting.
 
     $ cortex-policy config list
     $ cortex-policy config list --json
     """
-    from cortex_policy.manage.settings.write import resolve_settings, root_or_none  # noqa: PLC0415 - as everywhere in this module
+    from cortex_policy.cli.output.problems.json_line import problem_to_json  # noqa: PLC0415 - as everywhere in this module
+    from cortex_policy.cli.output.problems.text import problem_texts  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import resolve_valid_settings, root_or_none  # noqa: PLC0415
+    from cortex_policy.manage.settings_problems import problem_of  # noqa: PLC0415
 
     found = root_or_none(inner_root_path(root))
-    resolved = resolve_settings(found)
+    resolved, errors = resolve_valid_settings(found)
+    problems = [problem_of(error) for error in errors]
     if json:
-        members = {
+        print_json({
             "root": found.path if found is not None else None,
             "settings": [_setting_to_json(one) for one in resolved],
-        }
-        print_json(members)
+            "problems": [problem_to_json(one) for one in problems],
+        })  # fmt: skip
     else:
+        for text in problem_texts(problems):
+            typer.echo(text, err=True)
         print_rows(COLUMNS, [_row(one) for one in resolved])
+    if errors:
+        raise typer.Exit(errors[0].exit_code)
 
 
 @config_app.command(cls=CommandWithExamples)
@@ -58,7 +67,7 @@ def get(name: NameArgument, root: RootOption = None, *, json: JsonOption = False
     $ cortex-policy config get sensitive
     $ cortex-policy config get history.keep --json
     """
-    from cortex_policy.manage.settings.write import find_setting, resolve_settings, root_or_none  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import find_setting, resolve_settings, root_or_none  # noqa: PLC0415
 
     setting = find_setting(name)
     resolved = next(one for one in resolve_settings(root_or_none(inner_root_path(root))) if one.setting is setting)
@@ -78,7 +87,12 @@ def _row(resolved: "EffectiveSetting") -> tuple[str, ...]:
     winner = resolved.effective
     origin = f"{winner.place}: {winner.source}" if winner.source else winner.place
     hides = ", ".join(f"{format_setting(one.value)} ({one.place}: {one.source})" for one in resolved.overridden)
-    return (resolved.setting.name, format_setting(winner.value), f"{origin}{' (locked)' * resolved.is_locked}", hides)
+    return (resolved.setting.name, _shown(winner.value), f"{origin}{' (locked)' * resolved.is_locked}", hides)
+
+
+def _shown(value: object) -> str:
+    """Return a value for the table, in which nothing is blank."""
+    return "-" if value is None else str(value) if value in ([], {}) else format_setting(value)
 
 
 def _setting_to_json(resolved: "EffectiveSetting") -> dict[str, object]:

@@ -30,7 +30,8 @@ SystemOption = Annotated[bool, typer.Option("--system", help="The settings of th
 def _settings_file(
     root: RootOption = None, *, user: UserOption = False, project: ProjectOption = False, system: SystemOption = False
 ) -> "SettingsFile":
-    from cortex_policy.manage.settings.write import SettingsFile, root_or_none  # noqa: PLC0415 - no other command needs it
+    from cortex_policy.manage.settings.effective import root_or_none  # noqa: PLC0415 - no other command needs them
+    from cortex_policy.manage.settings.write import SettingsFile  # noqa: PLC0415
 
     if user + project + system > 1:
         raise UsageError("`--user`, `--project` and `--system` exclude each other", "name one of them")
@@ -129,8 +130,8 @@ def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
     """
     from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415
     from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import configured_editor  # noqa: PLC0415
     from cortex_policy.manage.settings.session import run_settings_session as run  # noqa: PLC0415
-    from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
 
     if not is_interactive():
         raise NotDoneError("an editor needs a terminal", "use `cortex-policy config set`")
@@ -144,7 +145,7 @@ def edit(target: "SettingsFile", *, wait_seconds: WaitOption = 0.0) -> None:
 
 def _print_if_overridden(target: "SettingsFile", name: str) -> None:
     """Print a note if another source overrides what was set."""
-    from cortex_policy.manage.settings.write import resolve_settings  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import resolve_settings  # noqa: PLC0415
 
     try:
         winner = next(one.effective for one in resolve_settings(target.root) if one.setting.name == name)

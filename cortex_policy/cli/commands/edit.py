@@ -35,7 +35,7 @@ def edit(
     from cortex_policy.cli.edit_screen import EditScreen  # noqa: PLC0415 - no other command needs it
     from cortex_policy.manage.editing.editor_command import choose_editor  # noqa: PLC0415
     from cortex_policy.manage.editing.session import run_edit_session as run  # noqa: PLC0415
-    from cortex_policy.manage.settings.write import configured_editor  # noqa: PLC0415
+    from cortex_policy.manage.settings.effective import configured_editor  # noqa: PLC0415
 
     if not is_interactive():
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"

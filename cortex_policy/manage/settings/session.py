@@ -13,7 +13,13 @@ from cortex_policy.manage.editing.session import (
     EditResult,
     background_editor_error,
 )
-from cortex_policy.manage.settings.write import SettingsFile, check_settings_text, install_text, widening_of
+from cortex_policy.manage.settings.write import (
+    SettingsFile,
+    check_not_all_denied,
+    check_settings_text,
+    install_text,
+    widening_of,
+)
 from cortex_policy.state.edit_draft import Draft, leftover_drafts
 from cortex_policy.state.settings import MAX_BYTES, read_settings_file
 from cortex_policy.state.writer_lock import LockWait
@@ -100,6 +106,9 @@ class _Session:
         """Return why a text cannot be the settings, '' if it can."""
         try:
             check_settings_text(self._target, text)
+            check_not_all_denied(self._target, self._original, text)
+        except NotDoneError as error:
+            return f"{error.detail}; {error.hint}" if error.hint else error.detail
         except CortexPolicyError as error:
             return f"{error}; {error.hint}" if error.hint else str(error)
         return ""

@@ -1,34 +1,32 @@
 """Change settings: the new file is checked as a whole, and replaces the old one at once."""
 
 import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from cortex_policy.core import Value
 from cortex_policy.core.compare.verdicts import widens
-from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
+from cortex_policy.core.model import UsageError
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import (
-    BY_NAME,
     CODES,
     LOCKED,
     PROJECT,
     SUPPRESSIONS,
     SYSTEM,
     USER,
-    EffectiveSetting,
     Setting,
-    resolve_all,
     value_or_text,
 )
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.diff.grants import settings_diff
 from cortex_policy.manage.diff.settings import compare_settings_texts
+from cortex_policy.manage.settings.consequences import new_denial
+from cortex_policy.manage.settings.effective import find_setting
 from cortex_policy.manage.settings.toml_edit import UNSET, set_in_text
 from cortex_policy.manage.validation.suppressions import check_codes
 from cortex_policy.schema.catalog import expand_code
 from cortex_policy.state import Root, git_ignore
 from cortex_policy.state.atomic_write import atomic_replace, remove_temporaries
-from cortex_policy.state.grants import ROOT_NOT_FOUND, find_root
 from cortex_policy.state.inherited_attributes import ROOT
 from cortex_policy.state.safe_directories import is_private_path
 from cortex_policy.state.settings import (
@@ -36,13 +34,10 @@ from cortex_policy.state.settings import (
     decode_layer,
     open_settings_directory,
     read_file_in_directory,
-    read_layers,
-    read_setting,
     read_settings_file,
     settings_directory_of,
     settings_file,
 )
-from cortex_policy.state.settings_errors import known_name_hint
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, acquire_lock, hold_writer_lock
 
 TYPE_CHECKING = False
@@ -72,29 +67,6 @@ class SettingsFile(Value):
     def file(self) -> str:
         """The path of the file."""
         return settings_file(self.place, self.root_path)
-
-
-def root_or_none(named: str | None) -> Root | None:
-    """Return the root whose project settings apply; None if none was named and none exists."""
-    try:
-        return find_root(named)
-    except GrantError as error:
-        if named is not None or error.reason is not ROOT_NOT_FOUND:
-            raise
-        return None
-
-
-def find_setting(name: str) -> Setting:
-    """Return a setting by its name; raise UsageError for an unknown name."""
-    setting = BY_NAME.get(name)
-    if setting is None:
-        raise UsageError(f"unknown setting `{name}`", known_name_hint(name, BY_NAME))
-    return setting
-
-
-def resolve_settings(root: Root | None) -> list[EffectiveSetting]:
-    """Return each setting with its effective value, its source, and the values that this one overrides."""
-    return resolve_all(read_layers(root.path if root is not None else None))
 
 
 def set_value(target: SettingsFile, name: str, text: str, consent: "Consent", lock_wait: LockWait = NO_WAIT) -> bool:
@@ -133,6 +105,13 @@ def check_settings_text(target: SettingsFile, data: bytes) -> None:
     check_codes(target.file, decode_layer(target.place, target.file, data).values)
 
 
+def check_not_all_denied(target: SettingsFile, original: bytes | None, after: bytes) -> None:
+    """Raise NotDoneError if every check would be denied because of the new text."""
+    error = new_denial(target.place, target.root, original, after)
+    if error is not None:
+        raise NotDoneError(f"every check would answer {error.exit_code}: {error}", error.hint)
+
+
 def install_text(target: SettingsFile, original: bytes | None, data: bytes, lock_wait: LockWait = NO_WAIT) -> None:
     """Replace the text that was read by another; raise NotDoneError if the file has changed since."""
     check_settings_text(target, data)
@@ -154,6 +133,7 @@ def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent",
             return False
         _check_not_locked(target, original, name, value)
         check_settings_text(target, after)  # do not ask about a text that cannot be installed
+        check_not_all_denied(target, original, after)
         if (change := widening_of(target, original, after)) is not None:
             consent(change)
         _replace(target, held, original, after)
@@ -237,11 +217,3 @@ def _existing_part(path: str) -> str:
     while not os.path.lexists(path):
         path = os.path.dirname(path)
     return path
-
-
-def configured_editor(root: Root | None) -> str | None:
-    """Return the editor from the settings; invalid settings give None, so that they can be edited."""
-    with suppress(CortexPolicyError):
-        value = read_setting("editor", root.path if root is not None else None)
-        return value if isinstance(value, str) else None
-    return None

@@ -17,16 +17,10 @@ from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.settings import PROJECT, SYSTEM, USER, flatten_tables
 from cortex_policy.manage.diff.grants import GrantDiff
 from cortex_policy.manage.editing.session import DIFF, EDIT, ENDED_AT_ONCE, EXIT, SAVE
+from cortex_policy.manage.settings.effective import resolve_settings, root_or_none
 from cortex_policy.manage.settings.session import run_settings_session
 from cortex_policy.manage.settings.toml_edit import set_in_text, toml_literal
-from cortex_policy.manage.settings.write import (
-    SettingsFile,
-    install_text,
-    resolve_settings,
-    root_or_none,
-    set_value,
-    unset_value,
-)
+from cortex_policy.manage.settings.write import SettingsFile, install_text, set_value, unset_value
 from cortex_policy.state import Root
 from cortex_policy.state.writer_lock import NO_WAIT, LockWait, hold_writer_lock
 

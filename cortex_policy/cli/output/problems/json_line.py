@@ -8,12 +8,13 @@ from cortex_policy.schema.problems import Problem, Replacement, Report
 
 def render_report(report: Report) -> str:
     """Return one line of ASCII, so that even a file name that is not UTF-8 can be written."""
-    problems = [_problem(problem) for problem in report.problems]
+    problems = [problem_to_json(problem) for problem in report.problems]
     members = {"status": report.status, "files": report.files, "problems": problems}
     return escape_json(json.dumps(members)) + "\n"
 
 
-def _problem(problem: Problem) -> dict[str, object]:
+def problem_to_json(problem: Problem) -> dict[str, object]:
+    """Return a problem as JSON members."""
     return {
         "file": problem.file,
         "line": problem.line,

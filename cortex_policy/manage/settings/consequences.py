@@ -1,0 +1,49 @@
+"""What a new text of a settings file would do to every check: it is not installed if it would deny all of them."""
+
+import os
+
+from cortex_policy.core.model import CortexPolicyError, GrantError, Settings
+from cortex_policy.core.settings import ENVIRONMENT, SYSTEM
+from cortex_policy.manage.global_denials import settings_denials
+from cortex_policy.state import Root
+from cortex_policy.state.settings import decode_layer, settings_file, settings_of_layers
+from cortex_policy.state.valid_settings import read_valid_layers
+
+
+def new_denial(place: str, root: Root | None, before: bytes | None, after: bytes) -> CortexPolicyError | None:
+    """Return an error that every check would answer with a new text of a settings file and not with the old one.
+
+    The environment of this shell does not count: other shells do not have it.
+    """
+    known = {str(error) for error in _denials(place, root, before or b"")}
+    return next((error for error in _denials(place, root, after) if str(error) not in known), None)
+
+
+def _denials(place: str, root: Root | None, text: bytes) -> list[CortexPolicyError]:
+    try:
+        settings = _settings_with(place, root, text)
+    except GrantError:  # the text is invalid, which is refused elsewhere
+        return []
+    if place == SYSTEM:
+        settings = _without_files_of_others(settings)
+    return list(settings_denials(root, settings))
+
+
+def _settings_with(place: str, root: Root | None, text: bytes) -> Settings:
+    path = root.path if root is not None else None
+    new = decode_layer(place, settings_file(place, path), text)
+    layers = [layer for layer in read_valid_layers(path)[0] if layer.place != ENVIRONMENT]
+    return settings_of_layers([new if layer.place == place else layer for layer in layers])
+
+
+def _without_files_of_others(settings: Settings) -> Settings:
+    """Leave out files of other users: the system's settings are theirs too, and only they know what they can write."""
+    names = [name for name in ("audit_file", "state_dir") if _is_of_another_user(getattr(settings, name))]
+    return Settings(**{**vars(settings), **dict.fromkeys(names)})
+
+
+def _is_of_another_user(path: str | None) -> bool:
+    try:
+        return path is not None and os.lstat(path).st_uid != os.geteuid()
+    except OSError:
+        return False

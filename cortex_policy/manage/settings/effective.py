@@ -1,0 +1,64 @@
+"""The effective settings of a root, with their sources."""
+
+from contextlib import suppress
+
+from cortex_policy.core.model import CortexPolicyError, GrantError, UsageError
+from cortex_policy.core.settings import BY_NAME, EffectiveSetting, Setting, SettingValue, resolve_all
+from cortex_policy.state import Root, default_state_directory
+from cortex_policy.state.approval_store import NAME as APPROVALS
+from cortex_policy.state.grants import ROOT_NOT_FOUND, find_root
+from cortex_policy.state.settings import read_layers, read_setting
+from cortex_policy.state.settings_errors import known_name_hint
+from cortex_policy.state.valid_settings import read_valid_layers
+
+
+def root_or_none(named: str | None) -> Root | None:
+    """Return the root whose project settings apply; None if none was named and none exists."""
+    try:
+        return find_root(named)
+    except GrantError as error:
+        if named is not None or error.reason is not ROOT_NOT_FOUND:
+            raise
+        return None
+
+
+def find_setting(name: str) -> Setting:
+    """Return a setting by its name; raise UsageError for an unknown name."""
+    setting = BY_NAME.get(name)
+    if setting is None:
+        raise UsageError(f"unknown setting `{name}`", known_name_hint(name, BY_NAME))
+    return setting
+
+
+def resolve_settings(root: Root | None) -> list[EffectiveSetting]:
+    """Return each setting with its effective value, its source, and the values that this one overrides."""
+    return _with_paths(resolve_all(read_layers(root.path if root is not None else None)))
+
+
+def resolve_valid_settings(root: Root | None) -> tuple[list[EffectiveSetting], list[GrantError]]:
+    """Return the same for settings some of which are invalid, and an error for each that is."""
+    layers, errors = read_valid_layers(root.path if root is not None else None)
+    return _with_paths(resolve_all(layers)), errors
+
+
+def configured_editor(root: Root | None) -> str | None:
+    """Return the editor from the settings; invalid settings give None, so that they can be edited."""
+    with suppress(CortexPolicyError):
+        value = read_setting("editor", root.path if root is not None else None)
+        return value if isinstance(value, str) else None
+    return None
+
+
+def _with_paths(resolved: list[EffectiveSetting]) -> list[EffectiveSetting]:
+    """Fill in the defaults that depend on the user."""
+    state_dir = next(one.effective.value for one in resolved if one.setting.name == "state_dir")
+    defaults: dict[str, object] = {"state_dir": default_state_directory()}
+    defaults["approvals.file"] = f"{state_dir or defaults['state_dir']}/{APPROVALS}"
+    return [_with_default(one, defaults.get(one.setting.name)) for one in resolved]
+
+
+def _with_default(one: EffectiveSetting, value: object) -> EffectiveSetting:
+    if value is None or one.effective.value is not None:
+        return one
+    effective = SettingValue(value, one.effective.place, one.effective.source)
+    return EffectiveSetting(one.setting, effective, one.overridden, one.is_locked)

@@ -1,0 +1,76 @@
+"""Read every setting that is valid, with an error for each that is not: for commands that show what is wrong.
+
+A check reads none of them then: it answers 27.
+"""
+
+import os
+
+from cortex_policy.core.decode import MalformedError
+from cortex_policy.core.model import GrantError
+from cortex_policy.core.settings import (
+    LOCKED,
+    PROJECT,
+    SHARED_VARIABLES,
+    SYSTEM,
+    USER,
+    Layer,
+    flatten_tables,
+    is_valid_at,
+)
+from cortex_policy.core.toml import decode_toml
+from cortex_policy.state.settings import (
+    MAX_BYTES,
+    decode_layer,
+    read_settings_file,
+    settings_file,
+    shared_layer,
+    variables_layer,
+)
+from cortex_policy.state.settings_errors import wrong_key_error
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def read_valid_layers(root: str | None) -> tuple[list[Layer], list[GrantError]]:
+    """Return what is valid in each place, the weakest first, and an error for each thing that is not."""
+    errors: list[GrantError] = []
+    layers = [_layer_or_none(shared_layer, variable, errors) for variable in SHARED_VARIABLES]
+    layers += [_valid_file_layer(place, None, errors) for place in (SYSTEM, USER)]
+    layers += [_layer_or_none(variables_layer, {name: os.environ[name]}, errors) for name in os.environ]
+    if root is not None:
+        layers.append(_valid_file_layer(PROJECT, root, errors))
+    return [layer for layer in layers if layer is not None], errors
+
+
+def _layer_or_none(read: "Callable[[Any], Layer]", source: object, errors: list[GrantError]) -> Layer | None:
+    try:
+        return read(source)
+    except GrantError as error:
+        errors.append(error)
+        return None
+
+
+def _valid_file_layer(place: str, root: str | None, errors: list[GrantError]) -> Layer:
+    file, data = settings_file(place, root), b""
+    try:
+        data = read_settings_file(place, root) or b""
+        return decode_layer(place, file, data)
+    except GrantError as error:
+        values = _values_of(data)
+        locked = values.pop(LOCKED, []) if place == SYSTEM else []
+        wrong = {name: value for name, value in values.items() if not is_valid_at(place, name, value)}
+        # without a wrong key the file cannot be trusted or parsed, or what it locks is wrong
+        errors += [wrong_key_error(place, file, name, value) for name, value in wrong.items()] or [error]
+        valid = {name: value for name, value in values.items() if name not in wrong}
+        names = tuple(name for name in valid if isinstance(locked, list) and name in locked)
+        return Layer(place, valid, dict.fromkeys(valid, file), names)
+
+
+def _values_of(data: bytes) -> "dict[str, object]":
+    try:
+        return flatten_tables(decode_toml(data)) if len(data) <= MAX_BYTES else {}
+    except MalformedError:
+        return {}
