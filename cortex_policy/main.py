@@ -74,7 +74,7 @@ def _answer(call: "Call") -> "Never":
     from cortex_policy.render import render, write_and_exit  # noqa: PLC0415
 
     if call.explain:
-        from cortex_policy.cli.explanation import render_explanation  # noqa: PLC0415 - few calls ask for it
+        from cortex_policy.cli.output.explanation import render_explanation  # noqa: PLC0415 - few calls ask for it
 
         write_and_exit(render_explanation(outcome))
     write_and_exit(render(outcome))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from cortex_policy.cli.output.diff import diff_to_json, print_diff, widens
-from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import ask_widening, ask_yes_no
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import escape_output, printable

@@ -12,7 +12,7 @@ from cortex_policy.manage.diff.grants import compare_bytes
 from cortex_policy.manage.diff.unified import unified_diff
 from cortex_policy.manage.editing import set_fields
 from cortex_policy.manage.editing.new_grant import new_grant_text
-from cortex_policy.manage.replay.decider import CallReplayer
+from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.denied_groups import (
     MAX_SCOPES,
     NO_GRANT,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from cortex_policy.core.escalation import Escalation
     from cortex_policy.manage.audit.reader import ReadCounts
     from cortex_policy.manage.diff.grants import GrantDiff
-    from cortex_policy.manage.replay.decider import Policy
+    from cortex_policy.manage.replay.call_replayer import Policy
     from cortex_policy.state import Root
 
 UNTYPABLE = "its action or its path holds what nobody can type"

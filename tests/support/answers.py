@@ -1,7 +1,7 @@
 """Answer a call in this process, as `check` and `explain` do."""
 
 from cortex_policy.check import Call, decide_call
-from cortex_policy.cli.explanation import render_explanation
+from cortex_policy.cli.output.explanation import render_explanation
 from cortex_policy.render import RenderedCall, render
 
 

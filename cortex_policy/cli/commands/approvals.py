@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import escaped_json, print_json
+from cortex_policy.cli.output.printing import escaped_json, print_json
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def approvals(
     """
     from cortex_policy.cli.output import live  # noqa: PLC0415 - no other command needs these
     from cortex_policy.cli.output.approvals import COLUMNS, request_row, request_text, request_to_json  # noqa: PLC0415
-    from cortex_policy.cli.output.table import print_rows  # noqa: PLC0415
+    from cortex_policy.cli.output.printing import print_rows  # noqa: PLC0415
     from cortex_policy.manage.approvals import get_request, list_requests  # noqa: PLC0415
 
     if request_id is not None:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.core.text import printable
 from cortex_policy.state.roots import raise_if_ambiguous

@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.commands.audit_tail import OfRootOption, tail
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JSON_HELP, JsonOption
-from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.streams import write_line
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import typer
 
 from cortex_policy.check import Call, decide_call
 from cortex_policy.cli.commands import check_options
-from cortex_policy.cli.explanation import render_explanation
 from cortex_policy.cli.options import JSON_HELP, ROOT_HELP
+from cortex_policy.cli.output.explanation import render_explanation
 from cortex_policy.render import render, write_and_exit
 
 

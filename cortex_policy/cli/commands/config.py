@@ -8,7 +8,7 @@ from cortex_policy.cli.commands import config_file
 from cortex_policy.cli.commands.config_file import NameArgument, format_setting
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import print_json, print_rows
+from cortex_policy.cli.output.printing import print_json, print_rows
 from cortex_policy.cli.roots import inner_root_path
 from cortex_policy.core.text import printable
 

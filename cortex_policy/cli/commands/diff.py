@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.output.table import print_json
 from cortex_policy.cli.roots import find_inner_root, inner_root_path
 from cortex_policy.core.model import UsageError
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.prompts import WaitOption, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable

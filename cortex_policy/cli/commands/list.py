@@ -4,8 +4,8 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.denials import denials_to_json, print_denials
+from cortex_policy.cli.output.printing import print_hints, print_json, print_rows
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.output.table import print_hints, print_json, print_rows
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.global_denials import find_global_denials

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, integer_parser
-from cortex_policy.cli.output.table import print_json, print_rows, print_warning
+from cortex_policy.cli.output.printing import print_json, print_rows, print_warning
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.history import log as history_log

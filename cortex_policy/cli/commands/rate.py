@@ -7,7 +7,7 @@ import typer
 from cortex_policy.cli.commands.rate_watch import watch
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import budget_to_json, print_hints, print_json, print_rows
+from cortex_policy.cli.output.printing import budget_to_json, print_hints, print_json, print_rows
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words, printable

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output import live
-from cortex_policy.cli.output.table import budget_to_json, escaped_json
+from cortex_policy.cli.output.printing import budget_to_json, escaped_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.manage.budgets import BudgetStatus, list_budgets

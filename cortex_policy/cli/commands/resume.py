@@ -3,7 +3,7 @@
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import print_hints, print_json, stop_to_json
+from cortex_policy.cli.output.printing import print_hints, print_json, stop_to_json
 from cortex_policy.core.text import printable
 from cortex_policy.manage import emergency_stop
 from cortex_policy.state.grants import find_root

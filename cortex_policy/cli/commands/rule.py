@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption
-from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.output.printing import print_json
 
 if TYPE_CHECKING:
     from cortex_policy.schema.catalog import LintRule
@@ -32,7 +32,7 @@ def rule(
     elif len(rules) == 1:
         typer.echo(_explain(rules[0]))
     else:
-        from cortex_policy.cli.output.table import print_rows  # noqa: PLC0415
+        from cortex_policy.cli.output.printing import print_rows  # noqa: PLC0415
 
         print_rows(("CODE", "SEVERITY", "WHAT IT FINDS"), [(one.code, one.severity, one.sentence) for one in rules])
 

@@ -1,7 +1,7 @@
 """`schema`: print the JSON Schema of a grant, for editors and other validators."""
 
 from cortex_policy.cli.options import JsonOption
-from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.output.printing import print_json
 
 
 def schema(*, json: JsonOption = False) -> None:

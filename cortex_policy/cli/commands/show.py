@@ -7,7 +7,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption, integer_parser
 from cortex_policy.cli.output.denials import denials_to_json
-from cortex_policy.cli.output.table import budget_to_json, print_json
+from cortex_policy.cli.output.printing import budget_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words, printable
 from cortex_policy.manage.budgets import BudgetStatus, GrantBudgets, grant_budgets

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import print_hints, print_json, stop_to_json
+from cortex_policy.cli.output.printing import print_hints, print_json, stop_to_json
 from cortex_policy.core.model import CortexPolicyError
 from cortex_policy.core.text import printable
 from cortex_policy.manage import emergency_stop

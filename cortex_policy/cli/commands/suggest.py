@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.commands.replay import LogsArgument, SinceOption
 from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.output.table import print_json
+from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import message_line, plural
 from cortex_policy.state.grants import check_id
@@ -53,7 +53,7 @@ def suggest(
 def _print_suggestions(result: "Suggestions", tally: "ReadCounts") -> None:
     from cortex_policy.cli.confirm import print_grant_text  # noqa: PLC0415
     from cortex_policy.cli.output import replay  # noqa: PLC0415 - as above
-    from cortex_policy.cli.output.table import print_hints  # noqa: PLC0415
+    from cortex_policy.cli.output.printing import print_hints  # noqa: PLC0415
 
     for one in result.suggestions:
         for line in _suggestion_lines(one):

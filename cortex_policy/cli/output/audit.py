@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cortex_policy.cli.output.bar_chart import bar_lines, utc_text
+from cortex_policy.cli.output.printing import print_rows
 from cortex_policy.cli.output.replay import MAX_ARGS_SHOWN, configured_log, skipped_sentences
-from cortex_policy.cli.output.table import print_rows
 from cortex_policy.core.text import escape_json, message_line, plural, printable
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import oldest_first

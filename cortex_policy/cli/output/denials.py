@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from cortex_policy.cli.output.table import stop_to_json
+from cortex_policy.cli.output.printing import stop_to_json
 from cortex_policy.core.text import message_line
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import typer
 
-from cortex_policy.cli.output.table import print_rows
+from cortex_policy.cli.output.printing import print_rows
 from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.text import printable, truncate
 from cortex_policy.manage.diff.grants import GrantDiff, GrantVersion, PolicyDiff

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from cortex_policy.cli.output.printing import print_hints, print_rows
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.output.table import print_hints, print_rows
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import message_line, plural
 from cortex_policy.manage.audit.files import list_log_files

@@ -7,7 +7,7 @@ from cortex_policy.core.engine import matching_scope
 from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Grant, GrantError, Rate, ResolvedPath
 from cortex_policy.core.path_arguments import collapse, is_path_if_string, path_arguments
 from cortex_policy.core.sliding_window import WINDOW_SECONDS
-from cortex_policy.manage.replay.decider import MAX_CACHED, TOO_SLOW, CallReplayer, decision_key
+from cortex_policy.manage.replay.call_replayer import MAX_CACHED, TOO_SLOW, CallReplayer, decision_key
 from cortex_policy.manage.replay.missing_permissions import (
     ArgumentChange,
     MissingPermissions,

@@ -12,7 +12,7 @@ from cortex_policy.core.model import ALLOWED, GRANT_NOT_FOUND, RATE_LIMITED, Cor
 from cortex_policy.core.text import os_error_text
 from cortex_policy.manage.audit.files import list_log_files
 from cortex_policy.manage.audit.reader import ReadCounts, garbage_collector_paused, read_events, read_last_lines
-from cortex_policy.manage.replay.decider import CallReplayer
+from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.rules import UndecidedReason
 from cortex_policy.state.audit_rotated_names import uncompressed_name
 from cortex_policy.state.enforcement import effective_settings

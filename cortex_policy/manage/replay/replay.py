@@ -9,7 +9,7 @@ from cortex_policy.core.model import ALLOWED, GRANT_UNSAFE, GrantError, Reason, 
 from cortex_policy.manage.audit.reader import ReadCounts, garbage_collector_paused, read_events
 from cortex_policy.manage.diff.git_revisions import grants_at_revision
 from cortex_policy.manage.diff.grants import read_grant_file, read_grants
-from cortex_policy.manage.replay.decider import CallReplayer
+from cortex_policy.manage.replay.call_replayer import CallReplayer
 from cortex_policy.manage.replay.rules import FULL_ARGS_HINT, UndecidedReason, is_beyond_log
 from cortex_policy.state import Root
 from cortex_policy.state.enforcement import effective_settings
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from cortex_policy.manage.replay.decider import Policy
+    from cortex_policy.manage.replay.call_replayer import Policy
 
 MAX_GROUPS = 1000  # of flips, and of undecided calls; a log may name any grant
 OTHERS = "(others)"

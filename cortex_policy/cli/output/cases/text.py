@@ -2,7 +2,7 @@
 
 import os
 
-from cortex_policy.cli.explanation import closest_value_phrase
+from cortex_policy.cli.output.explanation import closest_value_phrase
 from cortex_policy.core.text import escape_output, message_line, plural, printable
 from cortex_policy.manage.cases.coverage import Coverage
 from cortex_policy.manage.cases.model import CaseFileProblem
