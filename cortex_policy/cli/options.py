@@ -1,4 +1,4 @@
-"""Options that several commands have, and how their numbers are read."""
+"""The arguments and options that several commands have, and how their numbers are read."""
 
 from math import isnan
 from typing import TYPE_CHECKING, Annotated
@@ -12,41 +12,68 @@ ROOT_HELP = "The directory that holds .cortex/policy."
 JSON_HELP = "Output JSON on a single line."
 
 
-def integer_parser(least: int | None = None) -> "Callable[[str], int]":
-    """Return a function that reads an integer, of at least `least`."""
-    wanted = "an integer" if least is None else f"an integer of at least {least}"
+def integer_parser(minimum: int | None = None) -> "Callable[[str], int]":
+    """Return a function that reads an integer, of at least `minimum`."""
+    expected = "an integer" if minimum is None else f"an integer of at least {minimum}"
 
     def parse(text: str) -> int:
         try:
             number = int(text)
         except ValueError:
-            raise _not(text, wanted) from None
-        if least is not None and number < least:
-            raise _not(text, wanted)
+            raise _not(text, expected) from None
+        if minimum is not None and number < minimum:
+            raise _not(text, expected)
         return number
 
     return parse
 
 
-def number_parser(most: float = float("inf")) -> "Callable[[str], float]":
-    """Return a function that reads a number from 0 to `most`."""
-    wanted = "a number of at least 0" if most == float("inf") else f"a number from 0 to {most:g}"
+def number_parser(maximum: float = float("inf")) -> "Callable[[str], float]":
+    """Return a function that reads a number from 0 to `maximum`."""
+    expected = "a number of at least 0" if maximum == float("inf") else f"a number from 0 to {maximum:g}"
 
     def parse(text: str) -> float:
         try:
             number = float(text)
         except ValueError:
-            raise _not(text, wanted) from None
-        if isnan(number) or not 0 <= number <= most:
-            raise _not(text, wanted)
+            raise _not(text, expected) from None
+        if isnan(number) or not 0 <= number <= maximum:
+            raise _not(text, expected)
         return number
 
     return parse
 
 
-def _not(text: str, wanted: str) -> typer.BadParameter:
-    return typer.BadParameter(f"`{text}` is not {wanted}")
+def _not(text: str, expected: str) -> typer.BadParameter:
+    return typer.BadParameter(f"`{text}` is not {expected}")
 
 
+def value_option(metavar: str, sentence: str) -> object:
+    """Declare an option with a value, named like its parameter."""
+    return typer.Option(metavar=metavar, help=sentence)
+
+
+GrantArgument = Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)]
+OptionalGrantArgument = Annotated[
+    str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)
+]
 RootOption = Annotated[str | None, typer.Option("--root", metavar="DIR", help=ROOT_HELP)]
 JsonOption = Annotated[bool, typer.Option("--json", help=JSON_HELP)]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the diff and what it means; write nothing.")]
+WideningOption = Annotated[
+    bool, typer.Option("--allow-widening", help="Save without asking even if it may allow more than before.")
+]
+WaitOption = Annotated[
+    float,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        parser=number_parser(),
+        show_default=False,
+        help="Wait up to SECONDS for another writer.",
+    ),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="WHEN", help="Only calls since then: `24h`, `90m`, `7d` ago or a time."),
+]

@@ -3,29 +3,13 @@
 import sys
 import termios
 from contextlib import suppress
-from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import number_parser
 from cortex_policy.core.compare.verdicts import widens
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import printable
 from cortex_policy.state.writer_lock import LockWait
-
-WideningOption = Annotated[
-    bool, typer.Option("--allow-widening", help="Save without asking even if it may allow more than before.")
-]
-WaitOption = Annotated[
-    float,
-    typer.Option(
-        "--wait",
-        metavar="SECONDS",
-        parser=number_parser(),
-        show_default=False,
-        help="Wait up to SECONDS for another writer.",
-    ),
-]
 
 
 def ask_yes_no(question: str, *, yes: bool) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.commands.audit_tail import OfRootOption, tail
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import JSON_HELP, JsonOption
+from cortex_policy.cli.options import JSON_HELP, JsonOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.streams import write_line
 
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 audit_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 _LOGS_HELP = "Audit logs, also `.gz`; `-` is stdin. Else `audit.file` and what it was rotated to."
 LogsArgument = Annotated[list[str] | None, typer.Argument(metavar="LOGS", help=_LOGS_HELP, show_default=False)]
-SinceOption = Annotated[
-    str | None,
-    typer.Option("--since", metavar="WHEN", help="Only calls since then: `24h`, `90m`, `7d` ago or a time."),
-]
 
 
 @audit_app.callback()

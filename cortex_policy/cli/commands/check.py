@@ -5,42 +5,31 @@ from typing import Annotated
 import typer
 
 from cortex_policy.check import Call, decide_call
-from cortex_policy.cli.commands import check_options
-from cortex_policy.cli.options import JSON_HELP, ROOT_HELP
+from cortex_policy.cli.commands import check_options as options
+from cortex_policy.cli.options import GrantArgument, value_option
 from cortex_policy.cli.output.explanation import render_explanation
 from cortex_policy.render import render, write_and_exit
 
 
 def check(  # noqa: PLR0913 - the options of a call
     context: typer.Context,
-    grant: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
-    action: Annotated[str, typer.Argument(metavar="ACTION", help="What the tool would do.", show_default=False)],
+    grant: GrantArgument,
+    action: options.ActionArgument,
     *,
-    path: Annotated[
-        list[str] | None, check_options.value_option("P", "A path of the call, as typed; repeatable.")
-    ] = None,
-    arg: Annotated[
-        list[str] | None, check_options.value_option("K=V", "Another argument of the call; repeatable.")
-    ] = None,
-    args: Annotated[
-        list[str] | None, check_options.value_option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")
-    ] = None,
-    root: Annotated[list[str] | None, check_options.value_option("DIR", ROOT_HELP)] = None,
-    wait: Annotated[
-        list[str] | None, check_options.value_option("SECONDS", "Wait up to SECONDS for budget, 0 to 3600.")
-    ] = None,
-    cost: Annotated[list[str] | None, check_options.value_option("N", "Count as N calls instead of one.")] = None,
-    peek: Annotated[int, check_options.flag_option("--peek", sentence="Decide, but count nothing.")] = 0,
-    require_path: Annotated[
-        int, check_options.flag_option("--require-path", sentence="Deny a call that names no path.")
-    ] = 0,
+    path: options.PathOption = None,
+    arg: options.ArgOption = None,
+    args: options.ArgsOption = None,
+    root: options.RootOption = None,
+    wait: Annotated[list[str] | None, value_option("SECONDS", "Wait up to SECONDS for budget, 0 to 3600.")] = None,
+    cost: options.CostOption = None,
+    peek: Annotated[int, options.flag_option("--peek", sentence="Decide, but count nothing.")] = 0,
+    require_path: options.RequirePathFlag = 0,
     explain: Annotated[
-        int,
-        check_options.flag_option("--explain", sentence="Also print the result of each rule, with its line."),
+        int, options.flag_option("--explain", sentence="Also print the result of each rule, with its line.")
     ] = 0,
-    json: Annotated[int, check_options.flag_option("--json", sentence=JSON_HELP)] = 0,
+    json: options.JsonFlag = 0,
     quiet: Annotated[
-        int, check_options.flag_option("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")
+        int, options.flag_option("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")
     ] = 0,
 ) -> None:
     """Decide a call, and count it if it is allowed.
@@ -66,15 +55,15 @@ def check(  # noqa: PLR0913 - the options of a call
         action,
         tuple(path or ()),
         tuple(arg or ()),
-        check_options.single_text("--args", args),
-        check_options.single_text("--root", root),
-        check_options.single_wait(wait),
-        check_options.single_cost(cost),
-        check_options.single_flag("--peek", peek),
-        check_options.single_flag("--require-path", require_path),
-        check_options.single_flag("--explain", explain),
-        check_options.single_flag("--json", json),
-        check_options.single_flag("--quiet", quiet),
+        options.single_text("--args", args),
+        options.single_text("--root", root),
+        options.single_wait(wait),
+        options.single_cost(cost),
+        options.single_flag("--peek", peek),
+        options.single_flag("--require-path", require_path),
+        options.single_flag("--explain", explain),
+        options.single_flag("--json", json),
+        options.single_flag("--quiet", quiet),
         context.info_name or "check",
     )
     outcome = decide_call(call)

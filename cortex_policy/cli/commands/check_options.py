@@ -1,10 +1,11 @@
-"""Options of a call that may be given once, with the values that `main` accepts too."""
+"""The options of a call, each given once, with the values that `main` accepts too."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
 from cortex_policy.check import MAX_WAIT_SECONDS, parse_number_option
+from cortex_policy.cli.options import JSON_HELP, ROOT_HELP, value_option
 
 T = TypeVar("T")
 
@@ -45,11 +46,16 @@ def single_cost(values: list[str] | None) -> int:
     return int(found)
 
 
-def value_option(metavar: str, sentence: str) -> object:
-    """Declare an option with a value."""
-    return typer.Option(metavar=metavar, help=sentence)
-
-
 def flag_option(*names: str, sentence: str) -> object:
     """Declare a flag; it is counted so that a second one is noticed."""
     return typer.Option(*names, count=True, metavar="", show_default=False, help=sentence)
+
+
+ActionArgument = Annotated[str, typer.Argument(metavar="ACTION", help="What the tool would do.", show_default=False)]
+PathOption = Annotated[list[str] | None, value_option("P", "A path of the call, as typed; repeatable.")]
+ArgOption = Annotated[list[str] | None, value_option("K=V", "Another argument of the call; repeatable.")]
+ArgsOption = Annotated[list[str] | None, value_option("JSON|-", "Arguments as one JSON object; - reads it from stdin.")]
+RootOption = Annotated[list[str] | None, value_option("DIR", ROOT_HELP)]
+CostOption = Annotated[list[str] | None, value_option("N", "Count as N calls instead of one.")]
+RequirePathFlag = Annotated[int, flag_option("--require-path", sentence="Deny a call that names no path.")]
+JsonFlag = Annotated[int, flag_option("--json", sentence=JSON_HELP)]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cortex_policy.cli.options import RootOption
-from cortex_policy.cli.prompts import WaitOption, WideningOption, is_interactive, make_lock_wait
+from cortex_policy.cli.options import RootOption, WaitOption, WideningOption
+from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root, inner_root_path
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.not_done_error import NotDoneError

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, WideningOption, make_lock_wait
+from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, WaitOption, WideningOption
+from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 
 
 def copy(
-    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    grant_id: GrantArgument,
     new_id: Annotated[str, typer.Argument(metavar="NEW", help="Id of the new one.", show_default=False)],
     root: RootOption = None,
     *,

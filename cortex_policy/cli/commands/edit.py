@@ -1,19 +1,18 @@
 """`edit`: change a grant in an editor; it is saved if it loads, after its meaning was shown."""
 
 import os
-from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import RootOption
-from cortex_policy.cli.prompts import WaitOption, is_interactive, make_lock_wait
+from cortex_policy.cli.options import GrantArgument, RootOption, WaitOption
+from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
 from cortex_policy.core.text import printable
 
 
 def edit(
-    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    grant_id: GrantArgument,
     root: RootOption = None,
     *,
     wait_seconds: WaitOption = 0.0,

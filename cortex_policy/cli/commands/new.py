@@ -4,30 +4,22 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, WideningOption, is_interactive, make_lock_wait
+from cortex_policy.cli.options import JsonOption, RootOption, WaitOption, WideningOption, value_option
+from cortex_policy.cli.prompts import is_interactive, make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
-
-
-def _option(name: str, metavar: str, sentence: str) -> object:
-    return typer.Option(name, metavar=metavar, show_default=False, help=sentence)
 
 
 def new(  # noqa: PLR0913 - one parameter for each option
     new_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the new grant.", show_default=False)],
     root: RootOption = None,
     *,
-    tool: Annotated[str | None, _option("--tool", "NAME", "The tool, which names the budget; else ID.")] = None,
-    allow: Annotated[list[str] | None, _option("--allow", "ACTION", "Allow an action; repeatable.")] = None,
-    rate: Annotated[int | None, _option("--rate", "N", "Calls per minute allowed for each action.")] = None,
-    scope: Annotated[
-        list[str] | None, _option("--scope", "P", "Allow only paths below P; repeatable. Default: all.")
-    ] = None,
-    data_class: Annotated[
-        str | None, _option("--data-class", "C", "public, internal or sensitive; else internal.")
-    ] = None,
-    arg: Annotated[list[str] | None, _option("--arg", "NAME=TYPE", "Declare an argument; repeatable.")] = None,
+    tool: Annotated[str | None, value_option("NAME", "The tool, which names the budget; else ID.")] = None,
+    allow: Annotated[list[str] | None, value_option("ACTION", "Allow an action; repeatable.")] = None,
+    rate: Annotated[int | None, value_option("N", "Calls per minute allowed for each action.")] = None,
+    scope: Annotated[list[str] | None, value_option("P", "Allow only paths below P; repeatable. Default: all.")] = None,
+    data_class: Annotated[str | None, value_option("C", "public, internal or sensitive; else internal.")] = None,
+    arg: Annotated[list[str] | None, value_option("NAME=TYPE", "Declare an argument; repeatable.")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the grant and what it allows; write nothing.")
     ] = False,

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.cli.commands.rate_watch import watch
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import GrantArgument, JsonOption, OptionalGrantArgument, RootOption
 from cortex_policy.cli.output.printing import budget_to_json, print_hints, print_json, print_rows
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.roots import find_inner_root
@@ -17,7 +17,6 @@ from cortex_policy.state.grants import find_root
 
 rate_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
 COLUMNS = ("ID", "ACTION", "USED", "LIMIT", "LEFT", "NEXT", "STATE")
-GrantArgument = Annotated[str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -30,7 +29,7 @@ def rate() -> None:
 
 
 @rate_app.command(cls=CommandWithExamples)
-def show(grant_id: GrantArgument = None, root: RootOption = None, *, json: JsonOption = False) -> None:
+def show(grant_id: OptionalGrantArgument = None, root: RootOption = None, *, json: JsonOption = False) -> None:
     """Show what is left of each budget.
 
     NEXT is when a call is allowed again: now, or the seconds until then.
@@ -62,7 +61,7 @@ rate_app.command("watch", cls=CommandWithExamples)(watch)
 
 @rate_app.command(cls=CommandWithExamples)
 def reset(
-    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    grant_id: GrantArgument,
     action: Annotated[
         str | None, typer.Argument(metavar="ACTION", help="One action, else all.", show_default=False)
     ] = None,

@@ -1,10 +1,8 @@
 """`rate watch`: draw budgets on a terminal, print changes in a pipe."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, OptionalGrantArgument, RootOption
 from cortex_policy.cli.output import live
 from cortex_policy.cli.output.printing import budget_to_json, escaped_json
 from cortex_policy.cli.roots import find_inner_root
@@ -22,9 +20,7 @@ BAR_WIDTH = 30  # cells
 
 
 def watch(
-    grant_id: Annotated[
-        str | None, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)
-    ] = None,
+    grant_id: OptionalGrantArgument = None,
     root: RootOption = None,
     *,
     json: JsonOption = False,

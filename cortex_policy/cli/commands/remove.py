@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, make_lock_wait
+from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, WaitOption
+from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 
 
 def remove(
-    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    grant_id: GrantArgument,
     root: RootOption = None,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, make_lock_wait
+from cortex_policy.cli.options import JsonOption, RootOption, WaitOption
+from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 
 

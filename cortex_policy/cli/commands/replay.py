@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.options import JsonOption, RootOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.not_done_error import NotDoneError
@@ -25,10 +25,6 @@ class FailOn(StrEnum):
 LogsArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="LOGS", help="Audit logs, also `.gz`; `-` is stdin. Else `audit.file`.", show_default=False),
-]
-SinceOption = Annotated[
-    str | None,
-    typer.Option("--since", metavar="WHEN", help="Only calls since then: `24h`, `90m`, `7d` ago or a time."),
 ]
 
 

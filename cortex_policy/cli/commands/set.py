@@ -2,38 +2,38 @@
 
 from typing import Annotated
 
-import typer
-
-from cortex_policy.cli.options import JsonOption, RootOption
-from cortex_policy.cli.prompts import WaitOption, WideningOption, make_lock_wait
+from cortex_policy.cli.options import (
+    DryRunOption,
+    GrantArgument,
+    JsonOption,
+    RootOption,
+    WaitOption,
+    WideningOption,
+    value_option,
+)
+from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import UsageError
 
 
-def _option(name: str, metavar: str, sentence: str) -> object:
-    return typer.Option(name, metavar=metavar, show_default=False, help=sentence)
-
-
 def set_grant(  # noqa: PLR0913 - one parameter for each option
-    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    grant_id: GrantArgument,
     root: RootOption = None,
     *,
-    rate: Annotated[int | None, _option("--rate", "N", "Calls per minute allowed for each action.")] = None,
-    data_class: Annotated[str | None, _option("--data-class", "C", "public, internal or sensitive.")] = None,
-    allow: Annotated[list[str] | None, _option("--allow", "ACTION", "Allow an action; repeatable.")] = None,
-    revoke: Annotated[list[str] | None, _option("--revoke", "ACTION", "Remove an allowed action; repeatable.")] = None,
-    add_scope: Annotated[list[str] | None, _option("--add-scope", "P", "Allow paths below P; repeatable.")] = None,
-    remove_scope: Annotated[list[str] | None, _option("--remove-scope", "P", "Remove a scope; repeatable.")] = None,
+    rate: Annotated[int | None, value_option("N", "Calls per minute allowed for each action.")] = None,
+    data_class: Annotated[str | None, value_option("C", "public, internal or sensitive.")] = None,
+    allow: Annotated[list[str] | None, value_option("ACTION", "Allow an action; repeatable.")] = None,
+    revoke: Annotated[list[str] | None, value_option("ACTION", "Remove an allowed action; repeatable.")] = None,
+    add_scope: Annotated[list[str] | None, value_option("P", "Allow paths below P; repeatable.")] = None,
+    remove_scope: Annotated[list[str] | None, value_option("P", "Remove a scope; repeatable.")] = None,
     arg: Annotated[
-        list[str] | None, _option("--arg", "NAME=TYPE", "Declare an argument, or declare it again; repeatable.")
+        list[str] | None, value_option("NAME=TYPE", "Declare an argument, or declare it again; repeatable.")
     ] = None,
     drop_arg: Annotated[
-        list[str] | None, _option("--drop-arg", "NAME", "Remove the declaration of an argument; repeatable.")
+        list[str] | None, value_option("NAME", "Remove the declaration of an argument; repeatable.")
     ] = None,
-    tool: Annotated[str | None, _option("--tool", "NAME", "The tool, which names the budget.")] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the diff and what it means; write nothing.")
-    ] = False,
+    tool: Annotated[str | None, value_option("NAME", "The tool, which names the budget.")] = None,
+    dry_run: DryRunOption = False,
     allow_widening: WideningOption = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,

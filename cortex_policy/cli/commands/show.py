@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, integer_parser
+from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, integer_parser
 from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.printing import budget_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
@@ -15,7 +15,7 @@ from cortex_policy.manage.global_denials import GlobalDenials, error_sentence, f
 
 
 def show(
-    grant_id: Annotated[str, typer.Argument(metavar="GRANT", help="Id of the grant.", show_default=False)],
+    grant_id: GrantArgument,
     root: RootOption = None,
     *,
     at: Annotated[

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
-from cortex_policy.cli.options import JsonOption, RootOption, integer_parser, number_parser
+from cortex_policy.cli.options import JsonOption, RootOption, WaitOption, integer_parser, number_parser
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.output.progress import track_progress
-from cortex_policy.cli.prompts import WaitOption, make_lock_wait
+from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.model import GrantError, UsageError
 from cortex_policy.core.text import printable

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cortex_policy.cli.commands.replay import LogsArgument, SinceOption
-from cortex_policy.cli.options import JsonOption, RootOption
+from cortex_policy.cli.commands.replay import LogsArgument
+from cortex_policy.cli.options import JsonOption, RootOption, SinceOption
 from cortex_policy.cli.output.printing import print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import message_line, plural

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cortex_policy.cli.options import JsonOption, RootOption, integer_parser
+from cortex_policy.cli.options import DryRunOption, JsonOption, RootOption, WaitOption, WideningOption, integer_parser
 from cortex_policy.cli.output.printing import print_hints, print_json
-from cortex_policy.cli.prompts import WaitOption, WideningOption, make_lock_wait
+from cortex_policy.cli.prompts import make_lock_wait
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import printable
 from cortex_policy.state.grants_errors import root_option
@@ -26,9 +26,7 @@ def undo(
         int | None,
         typer.Option("--to", metavar="VERSION", parser=integer_parser(0), help="Bring all grants back to a version."),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the diff and what it means; write nothing.")
-    ] = False,
+    dry_run: DryRunOption = False,
     allow_widening: WideningOption = False,
     wait_seconds: WaitOption = 0.0,
     json: JsonOption = False,
