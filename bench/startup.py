@@ -87,6 +87,8 @@ def cases(programs: Path, top: Path) -> list[Case]:
         Case("check, with a user setting that takes tomllib", [*ours, "check", *call], config="tangled"),
         Case("check, with an audit log", [*ours, "check", *call], goal="1.4", variables=audited),
         Case("check, denied", [*ours, "check", "git", "push"], 10),
+        Case("run, until the command is there", [*ours, "run", *call, "--", "/bin/true"], goal="1.3"),
+        Case("run, denied", [*ours, "run", "git", "push", "--", "/bin/true"], 10),
         Case("peer, allowed", [*peer, *call]),
         Case("--help", [*ours, "--help"], goal="8"),
         Case("list", [*ours, "list"], goal="8"),

@@ -74,6 +74,18 @@ _cortex_policy_requests() { # of the calls that wait for a human, where the envi
     [[ -f $file && -r $file ]] && sed -n 's/^{"id":"\([0-9a-f]\{8\}\)","type":"request".*/\1/p' "$file"
 }
 
+_cortex_policy_programs() ( # on PATH, whose name begins with $1
+    set +f
+    shopt -u failglob
+    IFS=:
+    for directory in $PATH; do
+        for file in "${directory:-.}/$1"*; do
+            name=${file##*/}
+            [[ -f $file && -x $file && $name != *[!A-Za-z0-9._+-]* ]] && printf '%s\n' "$name"
+        done
+    done
+)
+
 _cortex_policy_words() { # the words up to the cursor, whole: readline breaks them at `:` and `=`
     local index word glue=''
     words=()
@@ -97,12 +109,20 @@ _cortex_policy() {
     _cortex_policy_words
     for ((index = 0; index < ${#words[@]} - 1; index++)); do
         word=${words[index]//[\"\'\\]/}
-        if [[ $value ]]; then
+        if [[ $word == -- && ${plain[0]-} == run ]]; then # what follows is a command, not ours
+            current=${words[${#words[@]} - 1]}
+            if ((index < ${#words[@]} - 2)) || [[ $current == */* ]]; then
+                compopt -o default 2>/dev/null
+            else
+                COMPREPLY=($(_cortex_policy_programs "${current//[\"\']/}"))
+            fi
+            return
+        elif [[ $value ]]; then
             [[ $value == --root ]] && root=$word
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -259,7 +279,7 @@ _cortex_policy() {
             flags='--root --check --diff --wait --json -h --help'
             ;;
         'help '*)
-            offered=('' 'check enforce explain list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init config schema completions help')
+            offered=('' 'check enforce run explain list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init config schema completions help')
             flags='-h --help'
             ;;
         'init '*)
@@ -302,6 +322,10 @@ _cortex_policy() {
             offered=('' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore stamp-missing stamp-broken stamp-differs settings-invalid settings-unused')
             flags='--json -h --help'
             ;;
+        'run '*)
+            offered=('' 'ids' 'actions' '' '' '' '' '' '' '' '')
+            flags='--path --arg --args --root --wait --cost --require-path --for-each -0 --denied-exit -q --quiet'
+            ;;
         'schema '*)
             offered=('')
             flags='--json -h --help'
@@ -339,7 +363,7 @@ _cortex_policy() {
             flags='--root --strict --fix --select --ignore --output --wait --json -h --help'
             ;;
         *)
-            offered=('approvals approve audit check completions config copy deny diff edit enforce explain fmt help init list log new rate remove rename replay resume rule schema set show stamp stop suggest test undo validate')
+            offered=('approvals approve audit check completions config copy deny diff edit enforce explain fmt help init list log new rate remove rename replay resume rule run schema set show stamp stop suggest test undo validate')
             flags='--root -V --version -h --help'
             ;;
     esac

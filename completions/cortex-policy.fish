@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n
+        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -105,7 +105,20 @@ function __cortex_policy_requests -d 'calls that wait for a human, where the env
     sed -n 's/^{"id":"\([0-9a-f]\{8\}\)","type":"request".*/\1/p' $file[1]
 end
 
+function __cortex_policy_after_dashes -d 'whether the cursor is in the command of `run`'
+    set -l words (commandline -opc)
+    contains -- -- $words; and contains -- run $words
+end
+
+function __cortex_policy_command -d 'what completes that command'
+    set -l words (commandline -opc)
+    set -l dashes (contains -i -- -- $words)
+    set -e words[1..$dashes]
+    complete -C (string join ' ' -- (string escape -- $words) (commandline -ct))
+end
+
 function __cortex_policy_in -d 'whether the plain words begin with these'
+    __cortex_policy_after_dashes; and return 1
     set -l plain (__cortex_policy_plain)
     for index in (seq (count $argv))
         test "$plain[$index]" = $argv[$index]; or return 1
@@ -118,6 +131,7 @@ function __cortex_policy_at -d 'whether there are so many plain words behind the
 end
 
 complete -c cortex-policy -f
+complete -c cortex-policy -n __cortex_policy_after_dashes -a '(__cortex_policy_command)'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a approvals -d 'List the calls that wait for a human'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a approve -d 'Allow one call that waits for a human, once'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a audit -d 'Verify the audit log, follow it, or look calls up'
@@ -142,6 +156,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -a rename -d 'Change the id 
 complete -c cortex-policy -n '__cortex_policy_at 0' -a replay -d 'Decide past calls again, and list the changed answers'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a resume -d 'End the emergency stop of a root'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a rule -d 'Explain a rule of validate, or list them all'
+complete -c cortex-policy -n '__cortex_policy_at 0' -a run -d 'Decide a call, and become the command if it is allowed'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a schema -d 'Print the JSON Schema of a grant'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a set -d 'Change a grant in one write'
 complete -c cortex-policy -n '__cortex_policy_at 0' -a show -d 'Show a grant, its file, and what is left of its budgets'
@@ -329,7 +344,7 @@ complete -c cortex-policy -n '__cortex_policy_in fmt' -l diff -d 'Like --check, 
 complete -c cortex-policy -n '__cortex_policy_in fmt' -l wait -x -d 'Wait up to SECONDS for another writer'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in fmt' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 help' -a 'check enforce explain list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init config schema completions help'
+complete -c cortex-policy -n '__cortex_policy_at 0 help' -a 'check enforce run explain list show log rate audit approvals new edit set copy rename remove fmt undo suggest approve deny validate rule test replay diff stamp stop resume init config schema completions help'
 complete -c cortex-policy -n '__cortex_policy_in help' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in init' -l root -x -a '(__fish_complete_directories)' -d 'Create it in DIR, else in the working directory'
 complete -c cortex-policy -n '__cortex_policy_in init' -l pre-commit -d 'Create .pre-commit-config.yaml too, or print what to add to it'
@@ -412,6 +427,27 @@ complete -c cortex-policy -n '__cortex_policy_in resume' -s h -l help -d 'Show t
 complete -c cortex-policy -n '__cortex_policy_at 0 rule' -a 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore stamp-missing stamp-broken stamp-differs settings-invalid settings-unused'
 complete -c cortex-policy -n '__cortex_policy_in rule' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in rule' -s h -l help -d 'Show this message and exit'
+complete -c cortex-policy -n '__cortex_policy_at 0 run' -a '(__cortex_policy_ids)'
+complete -c cortex-policy -n '__cortex_policy_at 1 run' -a '(__cortex_policy_actions (__cortex_policy_plain)[2])'
+complete -c cortex-policy -n '__cortex_policy_at 2 run' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 3 run' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 4 run' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 5 run' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 6 run' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 7 run' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 8 run' -a ''
+complete -c cortex-policy -n '__cortex_policy_at 9 run' -a ''
+complete -c cortex-policy -n '__cortex_policy_in run' -l path -rF -d 'A path of the call, as typed; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in run' -l arg -x -d 'Another argument of the call; repeatable'
+complete -c cortex-policy -n '__cortex_policy_in run' -l args -x -d 'Arguments as one JSON object; - reads it from stdin'
+complete -c cortex-policy -n '__cortex_policy_in run' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in run' -l wait -x -d 'Wait up to SECONDS for budget, 0 to 3600'
+complete -c cortex-policy -n '__cortex_policy_in run' -l cost -x -d 'Count as N calls instead of one'
+complete -c cortex-policy -n '__cortex_policy_in run' -l require-path -d 'Deny a call that names no path'
+complete -c cortex-policy -n '__cortex_policy_in run' -l for-each -d 'Decide each path on stdin, one a line, by itself'
+complete -c cortex-policy -n '__cortex_policy_in run' -s 0 -d 'The paths of --for-each end with NUL'
+complete -c cortex-policy -n '__cortex_policy_in run' -l denied-exit -x -d 'The exit code of a denial instead of 10-29, 1 to 255'
+complete -c cortex-policy -n '__cortex_policy_in run' -s q -l quiet -d 'Print nothing; the exit code is the answer'
 complete -c cortex-policy -n '__cortex_policy_in schema' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in schema' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 set' -a '(__cortex_policy_ids)'

@@ -9,21 +9,18 @@ if TYPE_CHECKING:
     from typing import Any, Never
 
     from cortex_policy.check import Call
+    from cortex_policy.run import Run
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
 CHECK_NAMES = ("check", "enforce")
-_FLAGS = {
-    "--peek": "peek",
-    "--require-path": "require_path",
-    "--explain": "explain",
-    "--json": "json",
-    "--quiet": "quiet",
-    "-q": "quiet",
-}
-_TEXT_OPTIONS = {"--args": "args_json", "--root": "root"}
+_COMMON_FLAGS = {"--require-path": "require_path", "--quiet": "quiet", "-q": "quiet"}
+_CHECK_FLAGS = {**_COMMON_FLAGS, "--peek": "peek", "--explain": "explain", "--json": "json"}
+_RUN_FLAGS = {**_COMMON_FLAGS, "--for-each": "for_each", "-0": "nul"}
 _LIST_OPTIONS = {"--path": "paths", "--arg": "arg_words"}
 _NUMBER_OPTIONS = {"--wait": "wait_seconds", "--cost": "cost"}
+_CHECK_OPTIONS = {"--args": "args_json", "--root": "root", **_NUMBER_OPTIONS}  # each at most once
+_RUN_OPTIONS = {**_CHECK_OPTIONS, "--denied-exit": "denied_exit"}
 
 
 def main() -> "Never":
@@ -48,6 +45,12 @@ def run(argv: list[str]) -> int:
         call = parse_check_argv(argv[1:], argv[0])
         if call is not None:
             _answer(call)
+    if argv[:1] == ["run"]:
+        run_words = parse_run_argv(argv[1:])
+        if run_words is not None:
+            from cortex_policy.run import become_command  # noqa: PLC0415 - as in `_answer`
+
+            become_command(run_words)
     if argv[:1] == ["validate"]:
         import gc  # noqa: PLC0415 - no check needs it
 
@@ -109,29 +112,56 @@ def _open_standard_descriptors() -> None:
 
 def parse_check_argv(argv: list[str], command: str = "check") -> "Call | None":
     """Parse the words after `check`; return None for anything not plain, which Typer then parses."""
-    from cortex_policy.check import Call, parse_number_option  # noqa: PLC0415
+    from cortex_policy.check import Call  # noqa: PLC0415
+
+    fields = _parse_words(argv, _CHECK_FLAGS, _CHECK_OPTIONS)
+    return Call(command=command, **fields) if fields is not None else None
+
+
+def parse_run_argv(argv: list[str]) -> "Run | None":
+    """Parse the words after `run`; return None for anything not plain, which Typer then parses."""
+    from cortex_policy.check import Call  # noqa: PLC0415
+    from cortex_policy.run import Run, parse_exit_code, split_argv  # noqa: PLC0415
+
+    words, command = split_argv(argv)
+    fields = _parse_words(words, _RUN_FLAGS, _RUN_OPTIONS)
+    if fields is None or not command:
+        return None
+    if "denied_exit" in fields:
+        fields["denied_exit"] = parse_exit_code(fields["denied_exit"])
+        if fields["denied_exit"] is None:
+            return None
+    own = {name: fields.pop(name) for name in ("denied_exit", "for_each", "nul") if name in fields}
+    return Run(Call(command="run", **fields), command, **own)
+
+
+def _parse_words(argv: list[str], flags: "dict[str, str]", options: "dict[str, str]") -> "dict[str, Any] | None":
+    """Return the fields of a call, None if the words are not plain."""
+    from cortex_policy.check import parse_number_option  # noqa: PLC0415
 
     plain: list[str] = []
-    fields: dict[str, Any] = {"command": command}
+    fields: dict[str, Any] = {}
     rest = iter(argv)
     for word in rest:
         if not word.startswith("-"):
             plain.append(word)
-        elif not _parse_option(word, rest, fields):
+        elif not _parse_option(word, rest, fields, flags, options):
             return None
     for option, field in _NUMBER_OPTIONS.items():
         if field in fields:
             fields[field] = parse_number_option(option, fields[field])
     if len(plain) != 2 or None in fields.values():  # noqa: PLR2004 - a grant and an action
         return None
-    grant, action = plain
-    return Call(grant, action, **fields)
+    fields["grant"], fields["action"] = plain
+    return fields
 
 
-def _parse_option(word: str, rest: "Iterator[str]", fields: "dict[str, Any]") -> bool:
+def _parse_option(
+    word: str, rest: "Iterator[str]", fields: "dict[str, Any]", flags: "dict[str, str]", options: "dict[str, str]"
+) -> bool:
     """Add one option to the fields of the call; return False if it is unknown, repeated or not plain."""
-    if word in _FLAGS:
-        name = _FLAGS[word]
+    if word in flags:
+        name = flags[word]
         is_first = name not in fields
         fields[name] = True
         return is_first
@@ -142,7 +172,7 @@ def _parse_option(word: str, rest: "Iterator[str]", fields: "dict[str, Any]") ->
     if word in _LIST_OPTIONS:
         fields[_LIST_OPTIONS[word]] = (*fields.get(_LIST_OPTIONS[word], ()), value)
         return True
-    field = _TEXT_OPTIONS.get(word) or _NUMBER_OPTIONS.get(word)
+    field = options.get(word)
     if field is None or field in fields:
         return False
     fields[field] = value

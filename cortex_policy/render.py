@@ -30,13 +30,20 @@ def render(outcome: "CallOutcome") -> RenderedCall:
     if outcome.call.json:
         return RenderedCall(code, outcome_json_line(outcome) + "\n")
     remedy = hint(outcome)
-    lines = [headline(outcome), *([f"hint: {remedy}"] if remedy else [])]
-    text = escape_output("".join(f"{message_line(line)}\n" for line in lines))
+    lines = map(message_line, [headline(outcome), *([f"hint: {remedy}"] if remedy else [])])
+    is_one_line = outcome.call.command == "run" and not isinstance(outcome.error, UsageError)
+    text = escape_output(("; " if is_one_line else "\n").join(lines) + "\n")
     return RenderedCall(code, out=text) if outcome.decision else RenderedCall(code, err=text)
 
 
 def write_and_exit(output: RenderedCall) -> "Never":
     """Print an output and exit; if stdout or stderr cannot be written, the exit code stays the same."""
+    write_output(output)
+    os._exit(output.exit_code)
+
+
+def write_output(output: RenderedCall) -> None:
+    """Print an output, as far as stdout and stderr can be written."""
     for descriptor, text in ((1, output.out), (2, output.err)):
         data = text.encode("utf-8", "backslashreplace")
         try:
@@ -44,7 +51,6 @@ def write_and_exit(output: RenderedCall) -> "Never":
                 data = data[os.write(descriptor, data) :]
         except OSError:
             continue
-    os._exit(output.exit_code)
 
 
 def headline(outcome: "CallOutcome") -> str:

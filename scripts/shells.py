@@ -23,6 +23,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 OFFERS = {
     "grant": "ids", "grant_id": "ids", "grant_ids": "ids", "old": "ids", "new": "ids", "new_id": "",
     "action": "actions", "shell": "bash zsh fish", "paths": "files", "code": CODES,
+    "command": "",  # it is complete behind `--`: each template does that
     "name": " ".join(BY_NAME), "request_id": "requests", "value": "values", "logs": "files", "log": "files",
     "words": " ".join(COMMANDS),
 }  # fmt: skip

@@ -1,6 +1,5 @@
 """How Typer runs the commands of the table, with reliable exit codes."""
 
-import os
 from importlib import import_module
 from inspect import cleandoc
 from shutil import get_terminal_size
@@ -11,7 +10,7 @@ import typer
 from cortex_policy.cli.command_table import ALIASES, COMMANDS, PROGRAM
 from cortex_policy.cli.exit_codes import DECIDING, is_decision_command
 from cortex_policy.cli.exit_guard import run_guarded
-from cortex_policy.cli.help import CommandWithExamples, DecisionCommand, ProgramGroup
+from cortex_policy.cli.help import CommandWithExamples, DecisionCommand, ProgramGroup, RunCommand
 from cortex_policy.cli.options import ROOT_HELP
 from cortex_policy.cli.usage_errors import USAGE_ERROR, print_help_instead, print_usage_error
 from cortex_policy.core.text import message_line
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 HELP_OPTIONS = ("--help", "-h")
 VERSION_OPTIONS = ("--version", "-V")
 _MAX_WIDTH = 80
+_NO_VARIABLE = "="  # of no environment: a real one could make Typer print a completion script and exit 0
 _USAGE_ERROR: Any = typer.BadParameter.__base__  # Typer gives the base of its errors no public name before 0.28
 
 
@@ -47,7 +47,8 @@ def build_app(names: "Iterable[str]" = COMMANDS) -> typer.Typer:
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=name)
         elif name in DECIDING:
-            app.command(name, cls=DecisionCommand, add_help_option=False, help=_help_text(name, found.__doc__))(found)
+            kind, text = RunCommand if name == "run" else DecisionCommand, _help_text(name, found.__doc__)
+            app.command(name, cls=kind, add_help_option=False, help=text)(found)
         else:
             app.command(name, cls=CommandWithExamples)(found)
     return app
@@ -88,8 +89,6 @@ def program_options(
 
 def run_typer(words: list[str]) -> int:
     """Run one command line with Typer and return its exit code."""
-    for name in [name for name in os.environ if name.startswith("_") and "COMPLETE" in name]:
-        del os.environ[name]  # they would make Typer print a completion script and exit 0
     noted: list[bool] = []
     words = _move_root(words)
     return run_guarded(lambda: _invoke(words, noted), lambda: is_decision_command(words) or any(noted))
@@ -124,7 +123,7 @@ def _invoke(words: list[str], noted: list[bool]) -> int:
         typer.echo(f"{PROGRAM}: {message_line(wanted)}\nhint: see `{PROGRAM} {about}--help`", err=True)
         return USAGE_ERROR
     try:
-        code = command.main(words, prog_name=PROGRAM, standalone_mode=False, obj=noted)
+        code = command.main(words, PROGRAM, _NO_VARIABLE, standalone_mode=False, obj=noted)
     except _USAGE_ERROR as error:
         if is_decision_command(words) and getattr(error, "option_name", "") in HELP_OPTIONS:
             print_help_instead(words, error)

@@ -6,6 +6,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Ask": {
         "check": ("check", "check"),
         "enforce": ("check", "check"),
+        "run": ("run", "run"),
         "explain": ("explain", "explain"),
     },
     "See": {

@@ -15,9 +15,12 @@ _GENERAL_CODES = {
     2: "usage",
     3: "not done, nothing was changed",
     70: "a bug in this program; every exit code except 0 means: not allowed",
+    126: "the command of `run` cannot be executed",
+    127: "the command of `run` was not found",
     130: "interrupted",
 }
-DECIDING = ("check", "enforce", "explain")  # their exit codes are answers, and programs read them
+DECIDING = ("check", "enforce", "explain", "run")  # their exit codes are answers, and programs read them
+_SUCCESS = {None: "allowed, or done", "run": "allowed, and the command ended with 0; its other codes are its own"}
 _WRITERS = ("init", "new", "set", "remove", "rename", "copy", "fmt", "edit", "undo", "stamp")
 _STATE_READERS = ("rate", "approvals", "approve", "deny")  # they read what calls have left behind
 _ROOTLESS = ("completions", "rule", "schema", "help")
@@ -26,6 +29,8 @@ _COMMANDS_OF_CODE = {
     23: (*DECIDING, *_WRITERS),
     24: (*DECIDING, *_STATE_READERS),
     27: (*DECIDING, *_STATE_READERS, *_WRITERS, "config", "audit", "replay", "suggest"),
+    126: ("run",),
+    127: ("run",),
 }
 # they change something, or their exit code is the answer: an output that cannot be written is not their error
 _CHANGING = frozenset((
@@ -51,7 +56,7 @@ def changes_something(command: str, options: "Mapping[str, object]") -> bool:
 def exit_codes(command: str | None = None) -> list[tuple[int, str]]:
     """Return the exit codes of a command, or all of them, with their meaning, in order."""
     codes = _GENERAL_CODES | {reason.exit_code: f"{reason.message} ({reason})" for reason in REASONS}
-    codes[0] = "allowed" if command in DECIDING else "done" if command is not None else "allowed, or done"
+    codes[0] = _SUCCESS.get(command, "allowed" if command in DECIDING else "done")
     return sorted(
         (code, meaning) for code, meaning in codes.items() if command is None or _can_exit_with(command, code)
     )

@@ -6,6 +6,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from cortex_policy.cli.command_table import GROUPS, PROGRAM
 from cortex_policy.cli.exit_codes import changes_something, exit_codes
+from cortex_policy.run import split_argv
 
 _PROMPT = "$ "
 
@@ -124,3 +125,21 @@ class DecisionCommand(CommandWithExamples):
     def format_epilog(self, _: Any, formatter: Any) -> None:
         """Write the exit codes."""
         _write_section(formatter, "Exit codes", [f"{code:<4} {meaning}" for code, meaning in exit_codes(self.name)])
+
+
+class RunCommand(DecisionCommand):
+    """A command that decides, and runs the words after `--`, which are no options of ours, whatever they look like."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the arguments' names with `--` before the command."""
+        *pieces, command = super().collect_usage_pieces(ctx)
+        return [*pieces, "--", command.strip("[]")]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words before `--`, and take those after it as they are."""
+        words, command = split_argv(args)
+        rest = super().parse_args(ctx, words)
+        if ctx.params["command"] or not command:
+            ctx.fail("The command goes after `--`.")
+        ctx.params["command"] = list(command)
+        return rest

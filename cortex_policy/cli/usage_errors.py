@@ -11,6 +11,7 @@ from cortex_policy.cli.exit_codes import is_decision_command
 from cortex_policy.core.closest_match import closest_word
 from cortex_policy.core.model import UsageError
 from cortex_policy.core.text import did_you_mean, message_line
+from cortex_policy.run import split_argv
 
 USAGE_ERROR = 2
 _QUIET_OPTIONS = frozenset(("-q", "--quiet"))
@@ -38,6 +39,8 @@ def print_help_instead(words: list[str], error: Any) -> None:
 
 
 def _print(words: list[str], text: str, message: str) -> None:
+    if words[:1] == ["run"]:
+        words = [word for word in split_argv(words)[0] if word != "--json"]  # it has no such option
     if not is_decision_command(words) or not {"--json", *_QUIET_OPTIONS}.intersection(words):
         typer.echo(text, err=True)
     elif "--json" in words and not _QUIET_OPTIONS.intersection(words):

@@ -22,7 +22,7 @@ def denial_hint(grant: "Grant", action: str, decision: "Decision", root: str | N
         more = _same_action(action, grant.actions)
         return f"allowed actions: {actions}{more}; an operator {allowing or f'adds one to `actions` in {file}'}"
     if decision.reason is ARGUMENT_NOT_ALLOWED:
-        return f"the allowed arguments are declared under `args` in {file}; `--explain` names the line"
+        return f"the allowed arguments are declared under `args` in {file}; `cortex-policy explain` names the line"
     if decision.reason is PATH_OUTSIDE_SCOPE:
         return _path_hint(grant, decision, file, root)
     if decision.reason is RATE_LIMITED:

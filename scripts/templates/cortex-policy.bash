@@ -64,6 +64,18 @@ _cortex_policy_requests() { # of the calls that wait for a human, where the envi
     [[ -f $file && -r $file ]] && sed -n 's/^{"id":"\([0-9a-f]\{8\}\)","type":"request".*/\1/p' "$file"
 }
 
+_cortex_policy_programs() ( # on PATH, whose name begins with $1
+    set +f
+    shopt -u failglob
+    IFS=:
+    for directory in $PATH; do
+        for file in "${directory:-.}/$1"*; do
+            name=${file##*/}
+            [[ -f $file && -x $file && $name != *[!A-Za-z0-9._+-]* ]] && printf '%s\n' "$name"
+        done
+    done
+)
+
 _cortex_policy_words() { # the words up to the cursor, whole: readline breaks them at `:` and `=`
     local index word glue=''
     words=()
@@ -87,7 +99,15 @@ _cortex_policy() {
     _cortex_policy_words
     for ((index = 0; index < ${#words[@]} - 1; index++)); do
         word=${words[index]//[\"\'\\]/}
-        if [[ $value ]]; then
+        if [[ $word == -- && ${plain[0]-} == run ]]; then # what follows is a command, not ours
+            current=${words[${#words[@]} - 1]}
+            if ((index < ${#words[@]} - 2)) || [[ $current == */* ]]; then
+                compopt -o default 2>/dev/null
+            else
+                COMPREPLY=($(_cortex_policy_programs "${current//[\"\']/}"))
+            fi
+            return
+        elif [[ $value ]]; then
             [[ $value == --root ]] && root=$word
             value=''
         elif [[ $word == --root=* ]]; then

@@ -84,7 +84,20 @@ function __cortex_policy_requests -d 'calls that wait for a human, where the env
     sed -n 's/^{"id":"\([0-9a-f]\{8\}\)","type":"request".*/\1/p' $file[1]
 end
 
+function __cortex_policy_after_dashes -d 'whether the cursor is in the command of `run`'
+    set -l words (commandline -opc)
+    contains -- -- $words; and contains -- run $words
+end
+
+function __cortex_policy_command -d 'what completes that command'
+    set -l words (commandline -opc)
+    set -l dashes (contains -i -- -- $words)
+    set -e words[1..$dashes]
+    complete -C (string join ' ' -- (string escape -- $words) (commandline -ct))
+end
+
 function __cortex_policy_in -d 'whether the plain words begin with these'
+    __cortex_policy_after_dashes; and return 1
     set -l plain (__cortex_policy_plain)
     for index in (seq (count $argv))
         test "$plain[$index]" = $argv[$index]; or return 1
@@ -97,4 +110,5 @@ function __cortex_policy_at -d 'whether there are so many plain words behind the
 end
 
 complete -c cortex-policy -f
+complete -c cortex-policy -n __cortex_policy_after_dashes -a '(__cortex_policy_command)'
 @cases@

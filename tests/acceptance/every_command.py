@@ -34,6 +34,7 @@ STOP = ["stop", "--reason", "{x}"]
 WORDS: dict[str, list[list[str]]] = {  # what changes something comes last
     "check": [["git", "{x}"], ["{x}", "{x}"], ["git", "a", "--arg", "{x}={x}", "--path", "{x}"], ["git", "{x}", "--explain"]],
     "enforce": [["git", "{x}"], ["{x}", "{x}"], ["git", "{x}", "--explain"]],
+    "run": [["git", "{x}", "--", "true"], ["git", "a", "--arg", "{x}={x}", "--path", "{x}", "--", "true"], ["git", "a", "--", "{x}"], ["git", "a", "--", "./{x}/"], ["git", "{x}", "--for-each", "--", "echo", "{}"]],
     "explain": [["git", "{x}"], ["git", "{x}", "--path", "{x}"], ["git", "a", "--arg", "{x}=1"]],
     "list": [[]],
     "show": [["git"], ["ask"], ["bad"], ["{x}"], ["git", "--at", "1"]],

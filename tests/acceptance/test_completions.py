@@ -15,7 +15,7 @@ import pytest
 CASES = [
     (
         "cortex-policy ",
-        {"check", "enforce", "list", "show", "diff", "edit", "explain", "rate", "stamp", "completions"}
+        {"check", "enforce", "run", "list", "show", "diff", "edit", "explain", "rate", "stamp", "completions"}
         | {"init", "new", "set", "remove", "rename", "copy", "fmt", "validate", "rule", "schema", "log", "undo", "stop"}
         | {"resume", "config", "test", "replay", "suggest", "audit", "approve", "approvals", "deny", "help"},
     ),
@@ -43,6 +43,13 @@ CASES = [
     ("cortex-policy enforce git repo:sy", {"repo:sync"}),
     ("cortex-policy enforce git tree --re", {"--require-path"}),
     ("cortex-policy check git tree ", set()),
+    ("cortex-policy run g", {"git"}),
+    ("cortex-policy run git repo:sy", {"repo:sync"}),
+    ("cortex-policy run git tree --fo", {"--for-each"}),
+    ("cortex-policy run git tree --path gui", {"guide.md"}),
+    ("cortex-policy run git tree -- sha224s", {"sha224sum"}),
+    ("cortex-policy run git tree --path docs -- cat gui", {"guide.md"}),
+    ("cortex-policy run git tree -- cat odd", {"odd $(touch owned) name"}),
     ("cortex-policy check --root ../../other m", {"mail"}),
     ("cortex-policy check --root=../../other mail ", {"send"}),
     ("cortex-policy check --root '../../an other' ", {"quoted"}),

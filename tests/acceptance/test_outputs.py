@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cortex_policy.library.functions import enforce, load_grant
+from tests.support.command import hear_interrupts
 
 PROGRAM = [sys.executable, "-m", "cortex_policy", "check"]
 # a line with `--` is one for Typer's door
@@ -72,7 +73,7 @@ def test_an_interrupted_wait_is_130_and_no_traceback(spent: Path, words: list[st
     line = [*PROGRAM, "--wait", "3000", "--args", "-", *words]
     with subprocess.Popen(
         line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=spent,
-        preexec_fn=_hear_interrupts,  # noqa: PLW1509 - no threads here
+        preexec_fn=hear_interrupts,  # noqa: PLW1509 - no threads here
     ) as waiting:  # fmt: skip
         assert waiting.stdin is not None
         # more than a pipe holds: once it is written, the program is past its start and reads
@@ -85,11 +86,6 @@ def test_an_interrupted_wait_is_130_and_no_traceback(spent: Path, words: list[st
     assert waiting.returncode == 130
     assert not out
     assert b"Traceback" not in err
-
-
-def _hear_interrupts() -> None:
-    """Undo what a shell does to programs in the background: Python would then never be interrupted."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.mark.parametrize(

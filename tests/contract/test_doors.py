@@ -179,7 +179,7 @@ def test_enforce_is_the_same_command_as_check(
     assert ("cortex-policy enforce" in done.stderr) == (done.returncode == 2 and "--json" not in line)
 
 
-@pytest.mark.parametrize("command", ["check", "enforce", "explain"])
+@pytest.mark.parametrize("command", ["check", "enforce", "explain", "run"])
 @BOTH_DOORS
 @pytest.mark.usefixtures("root")
 def test_help_of_a_deciding_command_counts_only_as_the_sole_word(door: Door, command: str) -> None:

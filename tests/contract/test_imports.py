@@ -44,6 +44,17 @@ def test_a_check_loads_exactly_this() -> None:
     assert set(modules) == OURS | {"_json", "fcntl", HASH}
 
 
+@pytest.mark.usefixtures("root")
+def test_a_run_loads_two_modules_more() -> None:
+    """Until it executes the command."""
+    program = PROGRAM.replace('"check"', '"run"').replace('"docs/x"', '"docs/x", "--", "true", "{}"')
+    program = program.replace("os._exit = tell", "os.execv = lambda *words: tell(0)")
+    loaded(program)
+    code, *modules = loaded(program)
+    assert code == "0"
+    assert set(modules) == OURS | {"cortex_policy.run", "cortex_policy.program", "_json", "fcntl", HASH}
+
+
 def test_a_check_with_settings_loads_one_module_more(root: Path, tmp_path: Path) -> None:
     """What the files say was kept by an earlier one, which read plain lines without `tomllib` and its 10 ms."""
     directory = tmp_path / "config" / "cortex-policy"

@@ -63,6 +63,11 @@ def process_of(*words: str, given: str = "", cwd: Path | str | None = None, **va
     )  # fmt: skip
 
 
+def hear_interrupts() -> None:
+    """Undo, in a new process, what a shell does to programs in the background: Python would not be interrupted."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class _Exit(BaseException):
     """The program ends its process here; only the test helper sees it."""
 

@@ -6,7 +6,7 @@ import typer
 
 from cortex_policy.check import Call, decide_call
 from cortex_policy.cli.commands import check_options as options
-from cortex_policy.cli.options import GrantArgument, value_option
+from cortex_policy.cli.options import GrantArgument
 from cortex_policy.cli.output.explanation import render_explanation
 from cortex_policy.render import render, write_and_exit
 
@@ -20,7 +20,7 @@ def check(  # noqa: PLR0913 - the options of a call
     arg: options.ArgOption = None,
     args: options.ArgsOption = None,
     root: options.RootOption = None,
-    wait: Annotated[list[str] | None, value_option("SECONDS", "Wait up to SECONDS for budget, 0 to 3600.")] = None,
+    wait: options.WaitOption = None,
     cost: options.CostOption = None,
     peek: Annotated[int, options.flag_option("--peek", sentence="Decide, but count nothing.")] = 0,
     require_path: options.RequirePathFlag = 0,
@@ -28,9 +28,7 @@ def check(  # noqa: PLR0913 - the options of a call
         int, options.flag_option("--explain", sentence="Also print the result of each rule, with its line.")
     ] = 0,
     json: options.JsonFlag = 0,
-    quiet: Annotated[
-        int, options.flag_option("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")
-    ] = 0,
+    quiet: options.QuietFlag = 0,
 ) -> None:
     """Decide a call, and count it if it is allowed.
 

@@ -6,6 +6,7 @@ import typer
 
 from cortex_policy.check import MAX_WAIT_SECONDS, parse_number_option
 from cortex_policy.cli.options import JSON_HELP, ROOT_HELP, value_option
+from cortex_policy.run import MAX_EXIT_CODE, parse_exit_code
 
 T = TypeVar("T")
 
@@ -46,6 +47,16 @@ def single_cost(values: list[str] | None) -> int:
     return int(found)
 
 
+def single_exit_code(name: str, values: list[str] | None) -> int | None:
+    """Return an exit code that is not 0, None if it is not given."""
+    text = single_text(name, values)
+    code = parse_exit_code(text) if text is not None else None
+    if text is not None and code is None:
+        message = f"{name} takes an integer from 1 to {MAX_EXIT_CODE}."
+        raise typer.BadParameter(message)
+    return code
+
+
 def flag_option(*names: str, sentence: str) -> object:
     """Declare a flag; it is counted so that a second one is noticed."""
     return typer.Option(*names, count=True, metavar="", show_default=False, help=sentence)
@@ -58,4 +69,6 @@ ArgsOption = Annotated[list[str] | None, value_option("JSON|-", "Arguments as on
 RootOption = Annotated[list[str] | None, value_option("DIR", ROOT_HELP)]
 CostOption = Annotated[list[str] | None, value_option("N", "Count as N calls instead of one.")]
 RequirePathFlag = Annotated[int, flag_option("--require-path", sentence="Deny a call that names no path.")]
+WaitOption = Annotated[list[str] | None, value_option("SECONDS", "Wait up to SECONDS for budget, 0 to 3600.")]
+QuietFlag = Annotated[int, flag_option("-q", "--quiet", sentence="Print nothing; the exit code is the answer.")]
 JsonFlag = Annotated[int, flag_option("--json", sentence=JSON_HELP)]

@@ -1,0 +1,76 @@
+"""`run` for Typer: `main` handles plain command lines itself; both go to `become_command`."""
+
+from typing import Annotated
+
+import typer
+
+from cortex_policy.check import Call
+from cortex_policy.cli.commands import check_options as options
+from cortex_policy.cli.options import GrantArgument, value_option
+from cortex_policy.run import Run, become_command
+
+
+def run(  # noqa: PLR0913 - the options of a call
+    grant: GrantArgument,
+    action: options.ActionArgument,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="COMMAND...", help="The command and its arguments, after `--`.", show_default=False),
+    ] = None,
+    *,
+    path: options.PathOption = None,
+    arg: options.ArgOption = None,
+    args: options.ArgsOption = None,
+    root: options.RootOption = None,
+    wait: options.WaitOption = None,
+    cost: options.CostOption = None,
+    require_path: options.RequirePathFlag = 0,
+    for_each: Annotated[
+        int, options.flag_option("--for-each", sentence="Decide each path on stdin, one a line, by itself.")
+    ] = 0,
+    nul: Annotated[int, options.flag_option("-0", sentence="The paths of --for-each end with NUL.")] = 0,
+    denied_exit: Annotated[
+        list[str] | None, value_option("N", "The exit code of a denial instead of 10-29, 1 to 255.")
+    ] = None,
+    quiet: options.QuietFlag = 0,
+) -> None:
+    """Decide a call, and become the command if it is allowed.
+
+    It decides like `check`. If the call is allowed, the process becomes COMMAND: same process id, input, outputs and
+    environment. A denial exits with its code, and the command does not run. The command is looked up before the call is
+    decided; if it is not found, nothing is counted.
+
+    `{}` in COMMAND is the path of `--path`, resolved: the absolute path that was allowed, without links.
+
+    With `--for-each`, each path on stdin is decided and counted by itself, and the command runs once for each path that
+    is allowed. Denied paths are reported, and the others still run. The exit code is the first that was not 0.
+
+    COMMAND has its own exit codes; `--denied-exit` gives denials one that it does not use.
+
+    $ cortex-policy run git tree --path docs/x -- cat {}
+    $ cortex-policy run git tree --require-path --path docs/x -- ./tool --file={}
+    $ cortex-policy run model-gateway chat --wait 30 --denied-exit 99 -- ./ask.sh
+    $ find docs -print0 | cortex-policy run git tree --for-each -0 -- ls -d {}
+    """
+    call = Call(
+        grant,
+        action,
+        tuple(path or ()),
+        tuple(arg or ()),
+        options.single_text("--args", args),
+        options.single_text("--root", root),
+        options.single_wait(wait),
+        options.single_cost(cost),
+        require_path=options.single_flag("--require-path", require_path),
+        quiet=options.single_flag("--quiet", quiet),
+        command="run",
+    )
+    become_command(
+        Run(
+            call,
+            tuple(command or ()),
+            options.single_exit_code("--denied-exit", denied_exit),
+            options.single_flag("--for-each", for_each),
+            options.single_flag("-0", nul),
+        )
+    )

@@ -1,0 +1,166 @@
+"""Decide a call, then become its command: `run`. A denied call never reaches the exec."""
+
+import os
+
+from cortex_policy.check import Call, CallOutcome, decide_call
+from cortex_policy.core import Value
+from cortex_policy.core.model import CortexPolicyError, UsageError
+from cortex_policy.program import COUNTED, execute, execution_error, find_program
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Never
+
+    from cortex_policy.core.model import Decision
+
+PLACEHOLDER = "{}"
+MAX_EXIT_CODE = 255
+_DENIALS = range(10, 30)  # decided, or could not be decided
+_SHELLS = frozenset(("sh", "ash", "bash", "dash", "fish", "ksh", "mksh", "rbash", "zsh"))
+
+
+class Run(Value):
+    """The words of one `run`: a call, and the command that follows if it is allowed."""
+
+    call: Call
+    command: tuple[str, ...]
+    denied_exit: int | None = None
+    for_each: bool = False
+    nul: bool = False  # paths on standard input end with NUL
+
+
+def split_argv(argv: list[str]) -> tuple[list[str], tuple[str, ...]]:
+    """Split the words after `run` at the first `--`: options, and the command, which is empty without one."""
+    if "--" not in argv:
+        return argv, ()
+    index = argv.index("--")
+    return argv[:index], tuple(argv[index + 1 :])
+
+
+def parse_exit_code(text: str) -> int | None:
+    """Return the exit code that `--denied-exit` names, None unless it is 1 to 255."""
+    digits = text.lstrip("0") if text.isascii() and text.isdigit() else ""
+    return int(digits) if 0 < len(digits) <= len(str(MAX_EXIT_CODE)) and int(digits) <= MAX_EXIT_CODE else None
+
+
+def become_command(run: Run) -> "Never":
+    """Decide a call and become its command, or run the command for each path; a denial exits with its code."""
+    try:
+        _check_words(run)
+        program = find_program(run.command[0])
+    except CortexPolicyError as error:
+        os._exit(report_error(run, error))
+    if run.for_each:
+        os._exit(_run_for_each(run, program))
+    words = decide_command(run)
+    os._exit(words if isinstance(words, int) else report_error(run, execute(program, words)))
+
+
+def _run_for_each(run: Run, program: str) -> int:
+    """Decide each path on standard input, and run the command for each allowed one; return the first code but 0."""
+    from cortex_policy.for_each import read_paths, run_child  # noqa: PLC0415 - few runs have a list
+
+    first = 0
+    try:
+        for path in read_paths(nul=run.nul):
+            words = decide_command(Run(**{**vars(run), "call": Call(**{**vars(run.call), "paths": (path,)})}))
+            code = words if isinstance(words, int) else run_child(_become(run, program, words))
+            first = first or code
+    except (OSError, UsageError) as error:  # no process can be started, or the list is none
+        failure = execution_error(program, error) if isinstance(error, OSError) else error
+        code = report_error(run, failure)
+        return first or code
+    return first
+
+
+def _become(run: Run, program: str, words: list[str]) -> "Callable[[], int]":
+    return lambda: report_error(run, execute(program, words))
+
+
+def decide_command(run: Run) -> "list[str] | int":
+    """Decide a call; return the words of its command, or the exit code of an error or denial, which is printed."""
+    try:
+        _check_path(run)
+        outcome = decide_call(run.call)
+        return _report(run, outcome) if outcome.exit_code else _fill_in(run, outcome.decision)
+    except UsageError as error:
+        return report_error(run, error)
+
+
+def report_error(run: Run, error: CortexPolicyError) -> int:
+    """Print why a command does not run, and return the exit code."""
+    return _report(run, CallOutcome(run.call, None, None, error, 0))
+
+
+def _report(run: Run, outcome: CallOutcome) -> int:
+    from cortex_policy.render import render, write_output  # noqa: PLC0415 - an allowed call prints nothing
+
+    code = outcome.exit_code
+    write_output(render(outcome))
+    return run.denied_exit if run.denied_exit is not None and code in _DENIALS else code
+
+
+def _check_words(run: Run) -> None:
+    """Raise UsageError for words that do not fit together, before anything is decided."""
+    call = run.call
+    if run.nul and not run.for_each:
+        message = "`-0` is for the paths of `--for-each`"
+        raise UsageError(message)
+    if run.for_each and (call.paths or call.args_json == "-"):
+        message = (
+            f"`--for-each` reads paths from standard input, so `{'--path' if call.paths else '--args -'}` is not for it"
+        )
+        raise UsageError(message)
+    if PLACEHOLDER in run.command[0]:
+        message = f"`{PLACEHOLDER}` cannot be in the command's name, which is looked up before the call is decided"
+        raise UsageError(message)
+    if run.for_each and not _is_path_needed(run):
+        message = f"no `{PLACEHOLDER}` in the command of `--for-each`"
+        raise UsageError(message, f"`{PLACEHOLDER}` is where the path goes, as in `-- cat {PLACEHOLDER}`")
+    if PLACEHOLDER in _shell_script(run.command):
+        message = f"`{PLACEHOLDER}` in a script would let the name of a file become a command"
+        raise UsageError(message, f"""give it as an argument: `sh -c 'cat "$1"' sh {PLACEHOLDER}`""")
+
+
+def _is_path_needed(run: Run) -> bool:
+    return any(PLACEHOLDER in word for word in run.command)
+
+
+def _check_path(run: Run) -> None:
+    """Raise UsageError if the command needs a path, and the call has none, an empty one or several."""
+    paths = run.call.paths
+    if _is_path_needed(run) and (len(paths) != 1 or not paths[0]):
+        given = f"{len(paths)} are given" if len(paths) > 1 else "it is empty" if paths else "no `--path` is given"
+        message = f"`{PLACEHOLDER}` stands for one path, and {given}"
+        raise UsageError(
+            message, "" if paths else f"`{PLACEHOLDER}` that is no path needs other words: `{{ }}` in JSON"
+        )
+
+
+def _shell_script(command: tuple[str, ...]) -> str:
+    """Return the script that a shell gets with `-c` in a command such as `sudo bash -ec SCRIPT`, '' if none is seen."""
+    is_shell = is_script_next = False
+    for before, word in zip(("", *command), command, strict=False):
+        if not is_shell:
+            is_shell = os.path.basename(word) in _SHELLS
+        elif word.startswith(("-", "+")):
+            is_script_next = is_script_next or ("c" in word and not word.startswith("--"))
+        elif before.startswith(("-", "+")) and before.endswith(("o", "O")):
+            continue  # the name of an option, as in `-o pipefail`
+        elif is_script_next:
+            return word
+        else:
+            is_shell = False  # it reads a file
+    return ""
+
+
+def _fill_in(run: Run, decision: "Decision | None") -> list[str]:
+    """Return the words of the command with the resolved path in them; raise UsageError if it has none."""
+    if not _is_path_needed(run):
+        return list(run.command)
+    for place, _ in decision.paths if decision is not None else ():
+        if place.argument == "path" and place.resolved is not None and not place.error:
+            return [word.replace(PLACEHOLDER, place.resolved) for word in run.command]
+    message = f"`{PLACEHOLDER}` stands for a path, and `{run.call.paths[0]}` cannot be resolved to one{COUNTED}"
+    raise UsageError(message)
