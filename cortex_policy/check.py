@@ -114,11 +114,11 @@ def _decide_until_settled(
                 grant, settings = load_for_call(call.grant, call.root, require_path=call.require_path)
                 args = {**arguments.values, **_coerce_all(grant, arguments.untyped)}
                 decision = audited.decide(grant, args, settings)
-                left = deadline - time.monotonic() if call.wait_seconds else 0.0
+                seconds_left = deadline - time.monotonic() if call.wait_seconds else 0.0
                 delay = _retry_delay(decision)
-                if delay is None or left <= 0:
+                if delay is None or seconds_left <= 0:
                     break
-                time.sleep(min(left, delay, MAX_POLL_SECONDS))
+                time.sleep(min(seconds_left, delay, MAX_POLL_SECONDS))
     except CortexPolicyError as error:
         return grant, None, error, args, settings
     return grant, decision, None, args, settings

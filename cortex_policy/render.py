@@ -80,9 +80,9 @@ def hint(outcome: "CallOutcome") -> str:
 
 def _allowed_text(decision: "Decision") -> str:
     budget = decision.budget
-    left = f", {budget.remaining} of {budget.limit} left" if budget is not None else ""
+    remaining = f", {budget.remaining} of {budget.limit} left" if budget is not None else ""
     needs = f"; needs {', '.join(decision.obligations)}" if decision.obligations else ""
-    return f"allowed{left}{needs}"
+    return f"allowed{remaining}{needs}"
 
 
 def outcome_json_line(outcome: "CallOutcome", **more: object) -> str:

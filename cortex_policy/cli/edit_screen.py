@@ -90,8 +90,8 @@ class EditScreen:
 
     def show_problems(self, found: "tuple[Problem, ...]") -> None:
         """Print each problem with its line and a mark, as `validate` does."""
-        for passage in problem_texts(found[:MAX_PROBLEMS], colour=False):
-            typer.echo(passage, err=True)
+        for block in problem_texts(found[:MAX_PROBLEMS], colour=False):
+            typer.echo(block, err=True)
         if len(found) > MAX_PROBLEMS:
             self.say(f"and {len(found) - MAX_PROBLEMS} more")
 

@@ -30,14 +30,14 @@ class Advice(Value):
 
 def _action(case: "ExplainContext") -> Advice:
     action, actions = case.request.action, case.grant.actions
-    remedy, near = (
+    remedy, closest = (
         operator_commands.set_command(case.grant.id, "allow", [action] if action else []),
         closest_word(action, actions),
     )
-    if near == equivalent_word(action, actions):
-        return Advice(near, actions, remedy, form_difference("the action", action, near) if near else "")
-    advice = f"{did_you_mean(near)} an operator can allow `{action}` beside it" if near else ""
-    return Advice(near, actions, remedy, advice)
+    if closest == equivalent_word(action, actions):
+        return Advice(closest, actions, remedy, form_difference("the action", action, closest) if closest else "")
+    advice = f"{did_you_mean(closest)} an operator can allow `{action}` beside it" if closest else ""
+    return Advice(closest, actions, remedy, advice)
 
 
 def _arguments(case: "ExplainContext") -> Advice:
@@ -46,12 +46,12 @@ def _arguments(case: "ExplainContext") -> Advice:
         known = (f"the arguments {format_values(list(case.grant.args))}",) if case.grant.args else ()
         advice = "leave it out; an operator can declare it in `args`, an object by `const` or `enum`"
         return Advice("", known, remedy, advice)
-    miss = first_violation(case.grant.args, case.request.args)
-    if not miss.allowed:
+    violation = first_violation(case.grant.args, case.request.args)
+    if not violation.allowed:
         return Advice(remedy=remedy, advice="no value passes until the declaration is fixed")
     return Advice(
-        closest_value(miss),
-        (miss.allowed,),
+        closest_value(violation),
+        (violation.allowed,),
         remedy,
         "give a value that is allowed; an operator can change the declaration",
     )
@@ -59,32 +59,32 @@ def _arguments(case: "ExplainContext") -> Advice:
 
 def _path(case: "ExplainContext") -> Advice:
     scopes = case.grant.fs_scope
-    usables = tuple(scope for scope in scopes if normalize_scope(scope) is not None)
+    usable = tuple(scope for scope in scopes if normalize_scope(scope) is not None)
     denied = [(given, resolved) for _, given, resolved, why in path_verdicts(case.grant, case.request) if why]
     if not denied:
-        return Advice("", usables, advice="name a path, as with `--path P`")
+        return Advice("", usable, advice="name a path, as with `--path P`")
     places = [resolved for _, resolved in denied if resolved is not None]
     if guard := next((resolved.protected_reason for resolved in places if resolved.protected_reason), ""):
         what = "what cannot be resolved" if "cannot be resolved" in guard else "what governs grants"
         return Advice(advice=f"no grant lets its tool touch {what}")
     if len(places) < len(denied):
-        return Advice("", usables, advice="give a path as a string, or several as an array of strings")
+        return Advice("", usable, advice="give a path as a string, or several as an array of strings")
     same = [(resolved, found) for resolved in places[:MOST_PATHS] if (found := equivalent_scope(scopes, resolved))]
-    near = next((found for resolved in places[:MOST_PATHS] if (found := closest_scope(scopes, resolved))), "")
+    closest = next((found for resolved in places[:MOST_PATHS] if (found := closest_scope(scopes, resolved))), "")
     remedy = operator_commands.set_command(
         case.grant.id, "add-scope", operator_commands.scopes_that_allow(case.grant, case.decision)
     )
     if same:
-        resolved, near = same[0]
-        return Advice(near, usables, remedy, form_difference("the scope", resolved.given, near))
-    return Advice(near, usables, remedy, _did_you_mean_scope(near, places) if remedy else _why_no_scope(places))
+        resolved, closest = same[0]
+        return Advice(closest, usable, remedy, form_difference("the scope", resolved.given, closest))
+    return Advice(closest, usable, remedy, _did_you_mean_scope(closest, places) if remedy else _why_no_scope(places))
 
 
-def _did_you_mean_scope(near: str, places: "list[ResolvedPath]") -> str:
+def _did_you_mean_scope(closest: str, places: "list[ResolvedPath]") -> str:
     """Ask whether another scope was meant, if one is spelled alike and begins differently."""
     tops = {(resolved.normalized or resolved.given).partition("/")[0] for resolved in places}
-    is_begun = near.partition("/")[0] in tops
-    return "" if is_begun or not near else f"did you mean a path in `{near}`? upper and lower case matter"
+    is_begun = closest.partition("/")[0] in tops
+    return "" if is_begun or not closest else f"did you mean a path in `{closest}`? upper and lower case matter"
 
 
 def _why_no_scope(places: "list[ResolvedPath]") -> str:

@@ -202,14 +202,14 @@ def request_status(request: ApprovalRequest, clock: TimeSinceBoot, timeout_secon
     if request.is_used:
         return RequestStatus(USED)
     span = min(request.timeout_seconds, timeout_seconds) * _SECOND
-    left = _time_left(request.boot, request.at_ns, span, clock)
+    left_ns = _time_left(request.boot, request.at_ns, span, clock)
     denied = [_time_left_of(answer, request, span, clock) for answer in request.answers if not answer.approved]
     approved = [_time_left_of(answer, request, span, clock) for answer in request.answers if answer.approved]
     if denied:
         return RequestStatus(DENIED, max(denied))
     if any(approved):
         return RequestStatus(APPROVED, max(approved))
-    return RequestStatus(WAITING, left) if left and not approved else RequestStatus(EXPIRED)
+    return RequestStatus(WAITING, left_ns) if left_ns and not approved else RequestStatus(EXPIRED)
 
 
 def _time_left_of(answer: ApprovalAnswer, request: ApprovalRequest, span: int, clock: TimeSinceBoot) -> int:

@@ -53,19 +53,19 @@ def first_violation(declarations: "Mapping[str, object]", given: "Mapping[str, o
     return _violation((name,), declarations[name], given[name])
 
 
-def _violation(way: tuple[str, ...], declaration: object, value: object) -> Violation:
+def _violation(keys: tuple[str, ...], declaration: object, value: object) -> Violation:
     keyword = _violated_keyword(declaration, value)
     if not isinstance(declaration, dict) or not keyword:
-        return Violation(way, "", None, value, "")
+        return Violation(keys, "", None, value, "")
     bound = declaration[keyword]
     if keyword == "items" and isinstance(value, list | tuple) and not declaration_problem({keyword: bound}, 0):
-        return _violation((*way, keyword), bound, next(part for part in value if _violates(bound, part)))
-    allowed = "" if declaration_problem(declaration, 0) else f"{_label(way)}: {_describe_declaration(declaration)}"
-    return Violation((*way, keyword), keyword, bound, value, allowed)
+        return _violation((*keys, keyword), bound, next(part for part in value if _violates(bound, part)))
+    allowed = "" if declaration_problem(declaration, 0) else f"{_label(keys)}: {_describe_declaration(declaration)}"
+    return Violation((*keys, keyword), keyword, bound, value, allowed)
 
 
-def _label(way: tuple[str, ...]) -> str:
-    return "each item of " * (len(way) - 1) + f"`{way[0]}`"
+def _label(keys: tuple[str, ...]) -> str:
+    return "each item of " * (len(keys) - 1) + f"`{keys[0]}`"
 
 
 def _violated_keyword(declaration: object, value: object) -> str:
@@ -101,17 +101,17 @@ def _describe_declaration(declaration: "dict[str, Any]") -> str:
     return ", ".join(parts)
 
 
-def closest_value(miss: Violation) -> str:
+def closest_value(violation: Violation) -> str:
     """Return the value that comes nearest to one that misses a list or a bound, '' if none does."""
-    value, bound = miss.value, miss.bound
+    value, bound = violation.value, violation.bound
     if isinstance(value, str):
         words = [one for one in bound if isinstance(one, str)] if isinstance(bound, list) else []
         return closest_word(value, words)
     if not _is_number(value):
         return ""
-    if miss.keyword == "enum" and isinstance(bound, list):
+    if violation.keyword == "enum" and isinstance(bound, list):
         return str(min(filter(_is_number, bound), key=lambda one: abs(one - value), default=""))
-    return str(bound) if miss.keyword in ("minimum", "maximum") else ""
+    return str(bound) if violation.keyword in ("minimum", "maximum") else ""
 
 
 def _is_number(value: object) -> "TypeGuard[int | float]":
@@ -142,8 +142,8 @@ def closest_scope(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
 def _count_shared_components(path: str, scope: str) -> int:
     """Return how many first components two paths have in common."""
     count = 0
-    for mine, theirs in zip(path.split("/"), scope.removesuffix("/").split("/"), strict=False):
-        if mine != theirs:
+    for path_part, scope_part in zip(path.split("/"), scope.removesuffix("/").split("/"), strict=False):
+        if path_part != scope_part:
             break
         count += 1
     return count

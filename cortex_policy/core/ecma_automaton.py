@@ -174,21 +174,21 @@ class Automaton:
             self._states[positions, before] = state  # INVARIANT: last, since other threads may read it from there
         return state
 
-    def _pass(self, positions: int, before: int | None, behind: int | None) -> int:
+    def _pass(self, positions: int, before: int | None, following: int | None) -> int:
         """Add the positions behind the assertions that hold here, behind all assertions for None."""
-        left = positions & self._assertions
-        while left:
-            bit = left & -left
-            left ^= bit
-            if before is None or behind is None or self._holds(bit, before, behind):
+        assertions = positions & self._assertions
+        while assertions:
+            bit = assertions & -assertions
+            assertions ^= bit
+            if before is None or following is None or self._holds(bit, before, following):
                 more = self._follow[bit.bit_length() - 1] & ~positions
                 positions |= more
-                left |= more & self._assertions
+                assertions |= more & self._assertions
         return positions
 
-    def _holds(self, assertion: int, before: int, behind: int) -> bool:
+    def _holds(self, assertion: int, before: int, following: int) -> bool:
         if assertion & self._starts:
             return before == EDGE
         if assertion & self._ends:
-            return behind == EDGE
-        return ((before > 0) != (behind > 0)) == bool(assertion & self._borders)
+            return following == EDGE
+        return ((before > 0) != (following > 0)) == bool(assertion & self._borders)

@@ -163,12 +163,12 @@ class CharacterReader:
             if not digits or not _HEX.issuperset(digits) or len(digits.lstrip("0")) > len("10FFFF"):
                 return None
             return code if (code := int(digits, 16)) < END else None
-        lead = self._hex(4)
-        if lead is None or not _LEAD <= lead < _TRAIL:
-            return lead
+        high_surrogate = self._hex(4)
+        if high_surrogate is None or not _LEAD <= high_surrogate < _TRAIL:
+            return high_surrogate
         here = self.at
-        trail = self._hex(4) if self.skip("\\u") else None
-        if trail is not None and _TRAIL <= trail < _BEHIND:
-            return 0x10000 + ((lead - _LEAD) << 10) + trail - _TRAIL
+        low_surrogate = self._hex(4) if self.skip("\\u") else None
+        if low_surrogate is not None and _TRAIL <= low_surrogate < _BEHIND:
+            return 0x10000 + ((high_surrogate - _LEAD) << 10) + low_surrogate - _TRAIL
         self.at = here
-        return lead
+        return high_surrogate

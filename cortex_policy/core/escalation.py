@@ -92,6 +92,8 @@ def _overlapping(scope: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for start, head in enumerate(parts):
         for others, path, reason in _BY_HEAD.get(head, ()):
-            if all(left == right for left, right in zip(parts[start : start + len(others)], others, strict=False)):
+            if all(
+                part == other_part for part, other_part in zip(parts[start : start + len(others)], others, strict=False)
+            ):
                 found.setdefault(reason, path)
     return found

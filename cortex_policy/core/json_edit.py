@@ -122,9 +122,9 @@ def _add(text: str, root: JsonNode, node: JsonNode, prefix: str, value: object) 
     style, indent = _style(text, root), _indent(text, node.start_with_key)
     if not node.children:
         spaces = text[node.start + 1 : node.end - 1]
-        lead, tail = (spaces, "") if spaces else _brackets(node.kind, style, indent)
-        deeper = indent + style.unit if _NEWLINE.search(lead) else indent
-        return _splice(text, node.start + 1, node.end - 1, lead + prefix + _format(value, style, deeper) + tail)
+        opening, closing = (spaces, "") if spaces else _brackets(node.kind, style, indent)
+        deeper = indent + style.unit if _NEWLINE.search(opening) else indent
+        return _splice(text, node.start + 1, node.end - 1, opening + prefix + _format(value, style, deeper) + closing)
     written = _format(value, style, _indent(text, node.children[-1].start_with_key))
     end = node.children[-1].end
     return _splice(text, end, end, _separator(text, node, style) + prefix + written)
@@ -149,14 +149,14 @@ def _format(value: object, style: Style, indent: str) -> str:
     if not isinstance(value, dict | list) or not value:
         return _canonical_text(value)
     kind = "object" if isinstance(value, dict) else "array"
-    lead, tail = _brackets(kind, style, indent)
-    comma, deeper = (style.comma, indent) if kind in style.pads else ("," + lead, indent + style.unit)
+    opening, closing = _brackets(kind, style, indent)
+    comma, deeper = (style.comma, indent) if kind in style.pads else ("," + opening, indent + style.unit)
     pairs = value.items() if isinstance(value, dict) else [(None, part) for part in value]
     parts = [
         ("" if key is None else _canonical_text(key) + style.colon) + _format(part, style, deeper)
         for key, part in pairs
     ]
-    return f"{_BRACKETS[kind][0]}{lead}{comma.join(parts)}{tail}{_BRACKETS[kind][1]}"
+    return f"{_BRACKETS[kind][0]}{opening}{comma.join(parts)}{closing}{_BRACKETS[kind][1]}"
 
 
 def _canonical_text(value: object) -> str:

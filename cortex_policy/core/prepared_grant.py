@@ -49,8 +49,8 @@ class PreparedGrant:
         self._actions = frozenset(grant.actions) if is_free else frozenset()
         self._needs_path, self._needs_declared = settings.require_path, settings.undeclared_args != "allow"
         self._obligations = (HUMAN_APPROVAL,) if grant.data_class == "sensitive" else ()
-        usables = ((scope, normalize_scope(scope)) for scope in grant.fs_scope)
-        self._scopes = tuple((scope, prefix, f"{prefix}/") for scope, prefix in usables if prefix is not None)
+        usable = ((scope, normalize_scope(scope)) for scope in grant.fs_scope)
+        self._scopes = tuple((scope, prefix, f"{prefix}/") for scope, prefix in usable if prefix is not None)
         self._kinds: dict[str, int] = {}
         limit = grant.rate.per_minute
         self.full_budget = Budget(limit, 0, limit, 0.0, 0)

@@ -75,8 +75,10 @@ def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
     if case.rule == "arguments":
         why = argument_violation(declared, given)
         if why:
-            miss = first_violation(declared, given)
-            yield RuleStep("arguments", DENIES, _violation_sentence(miss, why), json_pointer("args", *miss.keys))
+            violation = first_violation(declared, given)
+            yield RuleStep(
+                "arguments", DENIES, _violation_sentence(violation, why), json_pointer("args", *violation.keys)
+            )
         else:
             why = undeclared_violation(case.grant, given, case.settings)
             yield RuleStep("arguments", DENIES, why, json_pointer("args") if declared else "")
@@ -89,14 +91,18 @@ def _arguments(case: ExplainContext) -> "Iterator[RuleStep]":
         *([f"{_names(free)} not declared, so any value is allowed"] if free else []),
         *([f"{_names(paths)} left to the path rule"] if paths else []),
     ]
-    way = json_pointer("args", known[0]) if len(known) == 1 else json_pointer("args") if known else ""
-    yield RuleStep("arguments", PASSES, "; ".join(sentence) or "the call has none", way)
+    pointer = json_pointer("args", known[0]) if len(known) == 1 else json_pointer("args") if known else ""
+    yield RuleStep("arguments", PASSES, "; ".join(sentence) or "the call has none", pointer)
 
 
-def _violation_sentence(miss: Violation, why: str) -> str:
-    is_plain = isinstance(miss.value, str | int | float)
+def _violation_sentence(violation: Violation, why: str) -> str:
+    is_plain = isinstance(violation.value, str | int | float)
     # a type says already what came, and of a broken declaration (which allows nothing) no value is to blame
-    return f"{why}, and is {format_value(miss.value)}" if is_plain and miss.allowed and miss.keyword != "type" else why
+    return (
+        f"{why}, and is {format_value(violation.value)}"
+        if is_plain and violation.allowed and violation.keyword != "type"
+        else why
+    )
 
 
 def _names(names: list[str]) -> str:
@@ -141,19 +147,19 @@ def _resolved_path_step(scopes: tuple[str, ...], resolved: "ResolvedPath", why: 
     more = _spellings(scopes, resolved) if is_plain else ""
     if resolved.protected_reason or not scopes:
         return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}")
-    near = closest_scope(scopes, resolved)
-    pointer = json_pointer("fsScope", scopes.index(near)) if near else "/fsScope"
+    closest = closest_scope(scopes, resolved)
+    pointer = json_pointer("fsScope", scopes.index(closest)) if closest else "/fsScope"
     return RuleStep("path", DENIES, f"`{resolved.given}` {why}{more}", pointer)
 
 
 def _spellings(scopes: tuple[str, ...], resolved: "ResolvedPath") -> str:
     """Say how a path is read both ways, where those differ, and the scope that covers each."""
     if resolved.normalized is None or resolved.normalized != resolved.resolved_inside:
-        typed, landed = (
+        typed, resolved_state = (
             _reading(scopes, resolved, resolved.normalized),
             _reading(scopes, resolved, resolved.resolved_inside),
         )
-        return f": as typed it is {typed}, with links followed {landed}"
+        return f": as typed it is {typed}, with links followed {resolved_state}"
     return "" if resolved.normalized == resolved.given else f": from the root on it is `{resolved.normalized or '.'}`"
 
 
@@ -167,23 +173,23 @@ def _reading(scopes: tuple[str, ...], resolved: "ResolvedPath", relative: str | 
 
 def _approval(case: ExplainContext) -> "Iterator[RuleStep]":
     kind, word = case.grant.data_class, case.settings.sensitive
-    way = "/dataClass"
+    pointer = "/dataClass"
     if kind != "sensitive":
         yield RuleStep(
-            "approval", PASSES, f"`dataClass` is {kind}, which needs none", way if kind != "internal" else ""
+            "approval", PASSES, f"`dataClass` is {kind}, which needs none", pointer if kind != "internal" else ""
         )
     elif case.rule == "approval":
         why = "a human must approve this very call" if word == "ask" else "no such call is allowed"
         if case.decision.approval is not None:
             why = f"{why}, and {case.decision.detail}"
         yield RuleStep(
-            "approval", DENIES, f"`dataClass` is sensitive, and the setting `sensitive` is `{word}`: {why}", way
+            "approval", DENIES, f"`dataClass` is sensitive, and the setting `sensitive` is `{word}`: {why}", pointer
         )
     elif word == "ask":
-        yield RuleStep("approval", PASSES, "`dataClass` is sensitive, and a human has approved this call", way)
+        yield RuleStep("approval", PASSES, "`dataClass` is sensitive, and a human has approved this call", pointer)
     else:
         sentence = "`dataClass` is sensitive, which the settings allow; the caller must get a human's approval"
-        yield RuleStep("approval", PASSES, sentence, way)
+        yield RuleStep("approval", PASSES, sentence, pointer)
 
 
 def _rate(case: ExplainContext) -> "Iterator[RuleStep]":

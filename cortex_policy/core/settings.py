@@ -149,9 +149,9 @@ class Layer(Value):
     locked: tuple[str, ...] = ()
 
 
-def resolve_all(found: "list[Layer]") -> list[EffectiveSetting]:
+def resolve_all(layers: "list[Layer]") -> list[EffectiveSetting]:
     """Return the effective value of each setting."""
-    return [resolve_setting(found, setting.name) for setting in SETTINGS]
+    return [resolve_setting(layers, setting.name) for setting in SETTINGS]
 
 
 def resolve_setting(found: "list[Layer]", name: str) -> EffectiveSetting:

@@ -15,21 +15,21 @@ def budget_from_times(hits: "Iterable[float]", now: float, limit: int, cost: int
     A hit leaves the window exactly 60 s after it was taken. `retry_after_seconds` is 0 if the cost fits,
     None if it never can.
     """
-    return budget_from_hits(((at, 1) for at in hits), now, limit, cost)
+    return budget_from_hits(((hit_at, 1) for hit_at in hits), now, limit, cost)
 
 
 def budget_from_hits(hits: "Iterable[tuple[float, int]]", now: float, limit: int, cost: int = 1) -> Budget:
     """Return the same for pairs of a time and a number of hits."""
-    inside = sorted((at, number) for at, number in hits if now - at < WINDOW_SECONDS)
+    inside = sorted((hit_at, number) for hit_at, number in hits if now - hit_at < WINDOW_SECONDS)
     used = sum(number for _, number in inside)
     remaining = max(0, limit - used)
     if cost > limit:
         return Budget(limit, used, remaining, None, 0)
-    in_the_way = used + cost - limit
-    if in_the_way <= 0:
+    excess = used + cost - limit
+    if excess <= 0:
         return Budget(limit, used, remaining, 0.0, 0)
     last = 0
-    while in_the_way > inside[last][1]:
-        in_the_way -= inside[last][1]
+    while excess > inside[last][1]:
+        excess -= inside[last][1]
         last += 1
     return Budget(limit, used, remaining, inside[last][0] + WINDOW_SECONDS - now, 0)

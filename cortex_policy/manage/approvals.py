@@ -135,12 +135,12 @@ def _answer_line(request_id: str, store: ApprovalStore, *, approved: bool) -> by
 def _details(request: ApprovalRequest, store: ApprovalStore) -> RequestDetails:
     members, proposal = request.members, request.members.get("proposal")
     call: Mapping[str, object] = proposal if request.call and isinstance(proposal, dict) else {}
-    status, left = _status(request, store)
+    status, seconds_left = _status(request, store)
     last_answer = request.answers[-1].members if request.answers else {}
     paths_member = call.get("paths")
     paths = [part for part in paths_member if isinstance(part, dict)] if isinstance(paths_member, list) else []
     return RequestDetails(
-        request.id, status, left, _text(call, "grant"), _text(call, "sha256"), _text(call, "tool"),
+        request.id, status, seconds_left, _text(call, "grant"), _text(call, "sha256"), _text(call, "tool"),
         _text(call, "action") or _text(members, "node"), _text(call, "args") or json_text(proposal),
         tuple(PathArgument(_text(part, "argument"), _text(part, "given"), _text(part, "resolved")) for part in paths),
         _text(call, "cost"), _text(call, "cwd"), _text(call, "root"), _number(members, "uid"), _number(members, "pid"),
@@ -154,8 +154,8 @@ def _status(request: ApprovalRequest, store: ApprovalStore) -> tuple[str, float 
         return current.status, current.left_ns / _SECOND if current.is_live else None
     if request.answers:  # another program takes the first answer
         return (APPROVED if request.answers[0].approved else DENIED), None
-    left = store.timeout_seconds - _age(_text(request.members, "ts"))
-    return (WAITING, left) if 0 < left <= store.timeout_seconds else (EXPIRED, None)
+    seconds_left = store.timeout_seconds - _age(_text(request.members, "ts"))
+    return (WAITING, seconds_left) if 0 < seconds_left <= store.timeout_seconds else (EXPIRED, None)
 
 
 def _age(stamp: str) -> float:

@@ -60,11 +60,11 @@ def problem_of(error: GrantError) -> Problem:
     found = _SENTENCE.fullmatch(error.detail)
     place, why = (found[1], found[2]) if found else ("", error.detail)
     file = display_path(place) if place.startswith("/") else place
-    spot = _locate(place, why)
+    location = _locate(place, why)
     hint = error.hint.replace(place, file) if place else error.hint
     return Problem(
-        file, spot.line, spot.column, spot.line, spot.end_column, "", CODE, severity_of(CODE), why, hint,
-        source=spot.source,
+        file, location.line, location.column, location.line, location.end_column, "", CODE, severity_of(CODE), why,
+        hint, source=location.source,
     )  # fmt: skip
 
 

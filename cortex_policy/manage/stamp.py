@@ -178,6 +178,6 @@ def _stamp_version(root: Root) -> int:
 def _late_readers(name: str, readers: tuple[Acknowledgement, ...], expected: int) -> str:
     if not readers:
         return f"no process has acknowledged anything as reader `{name}`"
-    late = [each for each in readers if each.version < expected]
-    processes = ", ".join(f"process {each.pid} runs version {each.version}" for each in late)
+    late_readers = [each for each in readers if each.version < expected]
+    processes = ", ".join(f"process {each.pid} runs version {each.version}" for each in late_readers)
     return f"reader `{name}` does not run version {expected} yet: {processes}"

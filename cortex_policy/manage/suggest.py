@@ -70,21 +70,21 @@ class Suggestions(Value):
 
 
 def suggest(
-    root: "Root", lines: "Iterable[bytes]", tally: "ReadCounts", since: float = float("-inf"), only: str | None = None
+    root: "Root", lines: "Iterable[bytes]", counts: "ReadCounts", since: float = float("-inf"), only: str | None = None
 ) -> Suggestions:
     """Return what would have allowed the calls that were denied since a time, of all grants or of one."""
     policy, settings = load_policy(root), effective_settings(root.path)
     grouper = DenialGrouper(CallReplayer(policy, settings, lambda *_: None), settings, only)
     with garbage_collector_paused():
-        for at, data in read_events(lines, root.path, tally):
+        for at, data in read_events(lines, root.path, counts):
             if at >= since - WARM_UP_SECONDS:
                 grouper.add(at, data, is_asked=at >= since)
-    found, left = _build_suggestions(root, list(grouper.groups.values()), policy)
+    found, remaining = _build_suggestions(root, list(grouper.groups.values()), policy)
     helpless = [
         UndecidedCalls(grant_id, why, "" if is_full else FULL_ARGS_HINT, count)
         for (grant_id, why, is_full), count in grouper.unfixable.items()
     ]  # fmt: skip
-    helpless += [UndecidedCalls(grant_id, why, "", count) for (grant_id, why), count in left.items()]
+    helpless += [UndecidedCalls(grant_id, why, "", count) for (grant_id, why), count in remaining.items()]
     helpless.sort(key=lambda one: -one.count)
     return Suggestions(tuple(found), tuple(helpless), grouper.denied, grouper.allowed_now)
 
@@ -93,18 +93,18 @@ def _build_suggestions(
     root: "Root", groups: list[DeniedGroup], policy: "Policy"
 ) -> tuple[list[Suggestion], dict[tuple[str, str], int]]:
     """Return the changes for the most calls, and how many calls of a grant have none, by why."""
-    found, left, size = list[Suggestion](), dict[tuple[str, str], int](), 0
+    found, remaining, size = list[Suggestion](), dict[tuple[str, str], int](), 0
     for group in sorted(groups, key=lambda one: -one.calls):
         known = policy.get(group.grant_id)
         text = known if isinstance(known, bytes) else None
         size += len(text or b"") * (1 + sum(map(len, group.argument_changes.values())))
         is_too_much = len(found) == MAX_SUGGESTIONS or size > _MAX_TEXT_BYTES
-        made = TOO_MANY_CHANGES if is_too_much else _build_suggestion(root, group, text, policy)
-        if isinstance(made, str):
-            left[group.grant_id, made] = left.get((group.grant_id, made), 0) + group.calls
+        suggestion = TOO_MANY_CHANGES if is_too_much else _build_suggestion(root, group, text, policy)
+        if isinstance(suggestion, str):
+            remaining[group.grant_id, suggestion] = remaining.get((group.grant_id, suggestion), 0) + group.calls
         else:
-            found.append(made)
-    return found, left
+            found.append(suggestion)
+    return found, remaining
 
 
 def _build_suggestion(root: "Root", group: DeniedGroup, text: bytes | None, policy: "Policy") -> Suggestion | str:
@@ -140,7 +140,7 @@ def _nearest(group: DeniedGroup, change: "GrantDiff", policy: "Policy") -> str:
     if group.kind == NO_GRANT:
         return closest_word(group.grant_id, list(policy))
     known = change.old.grant.actions if change.old.grant is not None else ()
-    return next((near for action in group.actions if (near := closest_word(action, known))), "")
+    return next((closest for action in group.actions if (closest := closest_word(action, known))), "")
 
 
 def _known_escalations(text: bytes | None) -> "tuple[Escalation, ...]":

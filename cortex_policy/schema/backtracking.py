@@ -48,8 +48,8 @@ class _Positions(int):
         return ways
 
     def __or__(self, other: int) -> "_Positions":
-        mine, theirs = int(self), int(other)
-        return _Positions(mine | theirs, self.twice | getattr(other, "twice", 0) | mine & theirs)
+        own_bits, other_bits = int(self), int(other)
+        return _Positions(own_bits | other_bits, self.twice | getattr(other, "twice", 0) | own_bits & other_bits)
 
     __ror__ = __or__
 
@@ -133,18 +133,18 @@ class WayCounter:
         twice = getattr(follow, "twice", 0)
         return [(place, 1 + (twice >> place & 1)) for place in _positions_in(int(follow))]
 
-    def _pass_assertions(self, ways: dict[int, int], before: int, behind: int) -> dict[int, int]:
+    def _pass_assertions(self, ways: dict[int, int], before: int, following: int) -> dict[int, int]:
         """Return ways with those through the assertions that hold, each passed once."""
-        left, passed = [place for place in ways if place in self.kinds], set[int]()
-        ways = dict(ways) if left else ways
-        while left:
-            place = left.pop()
+        pending, passed = [place for place in ways if place in self.kinds], set[int]()
+        ways = dict(ways) if pending else ways
+        while pending:
+            place = pending.pop()
             passed.add(place)
             kind, count = self.kinds[place], ways.pop(place, 0)
-            is_border = (before > 0) != (behind > 0)
+            is_border = (before > 0) != (following > 0)
             if kind != "$" and (before == EDGE if kind == "^" else is_border == (kind == "\\b")):
                 self._follow_edges(ways, place, count)
-                left += [one for one in ways if one in self.kinds and one not in passed and one not in left]
+                pending += [one for one in ways if one in self.kinds and one not in passed and one not in pending]
         return ways
 
 

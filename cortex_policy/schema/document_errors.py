@@ -76,13 +76,13 @@ def finding_of_error(document: "Mapping[str, object]", error: "Mapping[str, obje
 def _missing_key_finding(document: "Mapping[str, object]", steps: tuple[object, ...]) -> Finding:
     key = str(steps[-1])
     if len(steps) == 1:
-        near = [one for one in document if one not in GRANT_KEYS and similar_key(one) == key]
+        similar = [one for one in document if one not in GRANT_KEYS and similar_key(one) == key]
     else:
         rate = document["rate"]
-        near = [one for one in rate if is_like_per_minute(one)] if isinstance(rate, dict) else []
+        similar = [one for one in rate if is_like_per_minute(one)] if isinstance(rate, dict) else []
     hint = f"add {_EXAMPLE_MEMBERS[key]}"
-    if near:
-        hint = f"`{near[0]}` is another key: {did_you_mean(key)}"
+    if similar:
+        hint = f"`{similar[0]}` is another key: {did_you_mean(key)}"
     return Finding("shape-missing", f"`{_label(steps)}` is missing", hint, json_pointer(*steps[:-1]))
 
 

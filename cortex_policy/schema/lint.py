@@ -76,15 +76,15 @@ def limit_per_code(findings: "Iterable[Finding]") -> "Iterator[Finding]":
 
 def apply_fixes(data: bytes, codes: frozenset[str]) -> bytes:
     """Return the bytes of a grant with the certain fixes of these codes; text that does not decode stays as it is."""
-    left = max_fixes(data)
+    fixes_left = max_fixes(data)
     for _ in range(MAX_ROUNDS):
         text = data.decode("utf-8", "surrogateescape")
         fixes = [one.fix for one in lint_grant(data)[1] if one.fix is not None and one.code in codes]
-        for fix in sorted(fixes, key=_last_first)[:left]:
+        for fix in sorted(fixes, key=_last_first)[:fixes_left]:
             text = apply_fix(text, fix) or text
-        left = max(0, left - len(fixes))
+        fixes_left = max(0, fixes_left - len(fixes))
         before, data = data, text.encode("utf-8", "surrogateescape")
-        if data == before or not left:
+        if data == before or not fixes_left:
             break
     return data
 

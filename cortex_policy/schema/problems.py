@@ -87,11 +87,11 @@ def to_problems(file: str, data: bytes, findings: "Iterable[Finding]") -> tuple[
         root = parse_tree(text)
     except JsonSyntaxError:
         root = None  # what was found there has a span
-    left = max_fixes(data)
+    fixes_left = max_fixes(data)
     problems = []
     for finding in findings:
-        fix = finding.fix if left else None
-        left -= fix is not None
+        fix = finding.fix if fixes_left else None
+        fixes_left -= fix is not None
         problems.append(_locate_finding(file, text, root, finding, fix))
     return tuple(sorted(problems, key=lambda one: (one.line, one.column, one.code)))
 
@@ -123,8 +123,10 @@ def _replacement(text: str, fix: "Fix | None") -> Replacement | None:
     new = apply_fix(text, fix) if fix is not None else None
     if new is None:
         return None
-    shorter = min(len(text), len(new))
-    start = next((at for at in range(shorter) if text[at] != new[at]), shorter)
-    common_end = next((at for at in range(shorter - start) if text[-1 - at] != new[-1 - at]), shorter - start)
+    min_length = min(len(text), len(new))
+    start = next((index for index in range(min_length) if text[index] != new[index]), min_length)
+    common_end = next(
+        (index for index in range(min_length - start) if text[-1 - index] != new[-1 - index]), min_length - start
+    )
     end = len(text) - common_end
     return Replacement(*line_and_column(text, start), *line_and_column(text, end), new[start : len(new) - common_end])

@@ -23,9 +23,9 @@ _PATIENCE = 16  # characters in which the ways may not grow
 def never_matches(parsed: Pattern, work: WorkLimit) -> bool:
     """Whether it is certain that no value matches."""
     automaton = Automaton(parsed.body)
-    known, left = {id(automaton.start): automaton.start}, [automaton.start]
-    while left:
-        state = left.pop()
+    known, pending = {id(automaton.start): automaton.start}, [automaton.start]
+    while pending:
+        state = pending.pop()
         if len(known) > _MAX_STATES or automaton.accepts(state, ""):
             return False
         for name in () if state is DEAD else automaton.positions_by_class:
@@ -33,7 +33,7 @@ def never_matches(parsed: Pattern, work: WorkLimit) -> bool:
             following = state[name][0]
             if id(following) not in known:
                 known[id(following)] = following
-                left.append(following)
+                pending.append(following)
     return True
 
 

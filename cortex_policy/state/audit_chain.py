@@ -15,11 +15,11 @@ def chain_line_after_file(text: bytes, descriptor: int, size: int, file: str) ->
     """Return the line with its digest, and a newline before it if a killed writer left none."""
     start = max(0, size - SEARCHED_BYTES)
     data = _read_range(descriptor, start, size)
-    torn = b"\n" if data and not data.endswith(b"\n") else b""
+    separator = b"\n" if data and not data.endswith(b"\n") else b""
     before, end = last_digest(data)
     if before:
-        return torn + chain_line(text, before, (data[end:] + torn)[1:], sha256_hex)
-    return torn + chain_first_line(text, None if start else _digest_before(file), sha256_hex)
+        return separator + chain_line(text, before, (data[end:] + separator)[1:], sha256_hex)
+    return separator + chain_first_line(text, None if start else _digest_before(file), sha256_hex)
 
 
 def _digest_before(file: str) -> str | None:

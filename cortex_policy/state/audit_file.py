@@ -139,8 +139,8 @@ def _create_lock(name: str, log: os.stat_result) -> int:
     descriptor = os.open(name, _LOCK | os.O_CREAT | os.O_EXCL, _MODE)
     is_made = False
     try:
-        made, is_shared = os.fstat(descriptor), bool(log.st_mode & stat.S_IWGRP)
-        if made.st_uid != log.st_uid or (is_shared and made.st_gid != log.st_gid):
+        status, is_shared = os.fstat(descriptor), bool(log.st_mode & stat.S_IWGRP)
+        if status.st_uid != log.st_uid or (is_shared and status.st_gid != log.st_gid):
             os.fchown(descriptor, log.st_uid, log.st_gid)
         os.fchmod(descriptor, _SHARED if is_shared else _MODE)  # whatever the umask
         is_made = is_safe_lock(descriptor, log)

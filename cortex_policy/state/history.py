@@ -158,19 +158,19 @@ def read_history(root: Root, stamp: "Stamp | None") -> "Iterator[HistoryEntry | 
         if known is not None:
             yield known
         numbered = _numbered_names(directory)
-        left = MAX_BYTES
+        remaining = MAX_BYTES
         for _, name in reversed(numbered):
             with suppress(FileNotFoundError):  # pruned since it was listed
-                left -= os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False).st_size
-                if left < 0:
+                remaining -= os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False).st_size
+                if remaining < 0:
                     more = f"it and older entries are not read: the history is larger than {MAX_BYTES >> 20} MiB"
                     yield CorruptEntry(f"{directory.path}/{name}", more)
                     break
                 found = _read_or_report(directory, name)
                 if found != known:  # it got its name in between
                     yield found
-        ours = {*(name for _, name in numbered), *_OURS}
-        for name in sorted(set(os.listdir(directory.descriptor)) - ours):
+        own_names = {*(name for _, name in numbered), *_OURS}
+        for name in sorted(set(os.listdir(directory.descriptor)) - own_names):
             if not name.startswith(".new-"):
                 yield CorruptEntry(f"{directory.path}/{name}", "it is no entry")
 

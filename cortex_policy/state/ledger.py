@@ -121,25 +121,25 @@ class Ledger:
     def _decide_by_file(
         self, descriptor: int, directory: int, key: BudgetFileKey, limit: int, cost: int, *, consume: bool
     ) -> Budget:
-        counted, held = min(limit, MAX_LIMIT), descriptor
+        counted, locked = min(limit, MAX_LIMIT), descriptor
         try:
             ring = Ring(descriptor, key.identity)
             # INVARIANT: a ring that is not rebuilt holds more than the limit, so that nothing is taken
             if consume and ring.is_too_small(counted) and _can_rebuild(ring, counted):
                 from cortex_policy.state.ledger_maintenance import rebuild_budget  # noqa: PLC0415 - only if a limit was edited
 
-                held = rebuild_budget(directory, key, ring, counted, rings.now_ticks())
-                ring = Ring(held, key.identity)
+                locked = rebuild_budget(directory, key, ring, counted, rings.now_ticks())
+                ring = Ring(locked, key.identity)
             return self._apply(ring, directory, limit, cost, consume=consume)
         except DamagedFileError:
             from cortex_policy.state.ledger_maintenance import replace_damaged_budget  # noqa: PLC0415 - only if it is damaged
 
             # INVARIANT: the file is still locked, so that nobody maps it before it is replaced
-            replace_damaged_budget(directory, key, held, counted, rings.now_ticks())
+            replace_damaged_budget(directory, key, locked, counted, rings.now_ticks())
             raise state_error("it was damaged, and is closed for one minute", "try again in a minute") from None
         finally:
-            if held != descriptor:
-                unlock_and_close(held)
+            if locked != descriptor:
+                unlock_and_close(locked)
 
     def _apply(self, ring: Ring, directory: int, limit: int, cost: int, *, consume: bool) -> Budget:
         counted, now = min(limit, MAX_LIMIT), rings.now_ticks()

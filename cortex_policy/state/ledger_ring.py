@@ -139,9 +139,9 @@ class Ring:
         if self.is_too_small(limit):  # for a larger limit than the file was made for: count instead
             return 0 if self.used(limit, now) + cost <= limit else WINDOW_TICKS
         hit = self.head - limit + cost - 1
-        taken = self.slot(hit) if hit >= 0 else 0
+        tick = self.slot(hit) if hit >= 0 else 0
         # a tick of the future can only be damage or another clock: it is inside the window too
-        return max(0, taken + WINDOW_TICKS - now) if taken else 0
+        return max(0, tick + WINDOW_TICKS - now) if tick else 0
 
     def add(self, cost: int, now: int) -> None:
         """Store the hits, then the head: an incomplete write is beyond the head and never read."""
@@ -170,8 +170,8 @@ class Ring:
         low, high = max(0, self.head - ((1 << self.bits) - 1) * self.hits_per_slot), self.head
         while low < high:
             middle = (low + high) // 2
-            taken = self.slot(middle)
-            if taken and taken + WINDOW_TICKS > now:
+            tick = self.slot(middle)
+            if tick and tick + WINDOW_TICKS > now:
                 high = middle
             else:
                 low = middle + 1

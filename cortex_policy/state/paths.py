@@ -108,28 +108,28 @@ def _resolve_path(
     inside = _inside_root(collapsed, origin)
     guard = _protection_by_name(collapsed, protected, origin)
     try:
-        way = _PathWalk(absolute, protected, origin.root_identity[0])
+        walk = _PathWalk(absolute, protected, origin.root_identity[0])
         # a program that collapses a path before it opens it follows other links than the kernel
-        other = way if collapsed == absolute else _PathWalk(collapsed, protected, origin.root_identity[0])
+        other = walk if collapsed == absolute else _PathWalk(collapsed, protected, origin.root_identity[0])
     except UnresolvablePathError as error:
         why = f"cannot be resolved: {error}"
         return ResolvedPath(argument, given, inside, error=why, protected_reason=guard or why)
-    resolved, followed = way.path, other.path
-    if way.is_met or other.is_met:
-        guard = f"leads to `{resolved if way.is_met else followed}`, which governs grants"
+    resolved, followed = walk.path, other.path
+    if walk.is_met or other.is_met:
+        guard = f"leads to `{resolved if walk.is_met else followed}`, which governs grants"
     guard = (
         guard or _protection_by_name(resolved, protected, origin) or _protection_by_name(followed, protected, origin)
     )
-    if why := way.fault or other.fault:
+    if why := walk.fault or other.fault:
         return ResolvedPath(argument, given, inside, error=f"cannot be resolved: {why}", protected_reason=guard)
-    landed, fault = relative_to_root(resolved, origin.root), "holds a NUL" if nul else ""
+    resolved_inside, fault = relative_to_root(resolved, origin.root), "holds a NUL" if nul else ""
     if (
         followed != resolved
-        and matching_scope(scopes, inside)
+        and matching_scope(scopes, resolved_inside)
         and not matching_scope(scopes, relative_to_root(followed, origin.root))
     ):
         fault = fault or f"leads to `{followed}` once its `..` are collapsed, which is in no scope"
-    return ResolvedPath(argument, given, inside, landed, resolved, fault, guard)
+    return ResolvedPath(argument, given, inside, resolved_inside, resolved, fault, guard)
 
 
 class _PathWalk:

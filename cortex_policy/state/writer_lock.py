@@ -169,8 +169,8 @@ def _give_to_owner(descriptor: int, policy: PolicyDirectory) -> None:
 
 def _write_holder(descriptor: int) -> None:
     """Write the holder and the time into the lock file, for processes that find it locked."""
-    who = {"user": user_label(os.geteuid()), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
-    text = json.dumps(who).encode()
+    holder = {"user": user_label(os.geteuid()), "pid": os.getpid(), "host": os.uname().nodename, "since": int(time())}
+    text = json.dumps(holder).encode()
     with suppress(OSError):  # only information for others; a full disk fails the write itself
         os.pwrite(descriptor, text + b"\n", 0)  # first the new text, then its end: never without a holder
         os.ftruncate(descriptor, len(text) + 1)
@@ -179,10 +179,10 @@ def _write_holder(descriptor: int) -> None:
 def _describe_holder(descriptor: int) -> str:
     """Return who holds the lock and since when, as far as the file says."""
     try:
-        who = json.loads(os.pread(descriptor, MAX_HOLDER_BYTES, 0).splitlines()[0])
-        elsewhere = "" if who["host"] == os.uname().nodename else f" on {who['host']}"
-        since, today = localtime(who["since"]), strftime("%Y-%m-%d")
+        holder = json.loads(os.pread(descriptor, MAX_HOLDER_BYTES, 0).splitlines()[0])
+        elsewhere = "" if holder["host"] == os.uname().nodename else f" on {holder['host']}"
+        since, today = localtime(holder["since"]), strftime("%Y-%m-%d")
         began = strftime("%H:%M" if strftime("%Y-%m-%d", since) == today else "%Y-%m-%d %H:%M", since)
-        return f"{who['user']} (pid {who['pid']}{elsewhere}) has been writing grants since {began}"
+        return f"{holder['user']} (pid {holder['pid']}{elsewhere}) has been writing grants since {began}"
     except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return "another process is writing grants"

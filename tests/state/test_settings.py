@@ -3,6 +3,7 @@
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -374,13 +375,17 @@ def test_half_a_file_is_never_believed(root: Path, file: Path) -> None:
     with ThreadPoolExecutor(1) as pool, file.open("r+") as stream:
         for _ in range(10):
             stream.truncate(0)
+            times = [time.monotonic_ns()]
             answer = pool.submit(effective_settings, str(root))
             for line in ('stamp = "off"\n', 'sensitive = "deny"\n'):
                 time.sleep(0.005)
                 stream.seek(0, os.SEEK_END)
                 stream.write(line)
                 stream.flush()
-            assert answer.result().sensitive == "deny"
+                times.append(time.monotonic_ns())
+            # on a busy machine the writer itself may stop for longer than it is waited for
+            is_prompt = all(later - earlier < settings.STABLE_NS // 2 for earlier, later in pairwise(times))
+            assert answer.result().sensitive == "deny" or not is_prompt
 
 
 def test_a_file_that_never_lies_still_is_not_believed(root: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,12 +87,12 @@ def show(
     from cortex_policy.manage.audit import query  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
-    tally = ReadCounts()
+    counts = ReadCounts()
     call_filter = query.CallFilter(_start_time(since), _root_path(root), grant, query.parse_reason_word(reason), denied)
-    for event, line in _read_calls(logs, call_filter, tally):
+    for event, line in _read_calls(logs, call_filter, counts):
         if not write_line(audit_output.event_line(line) if json else audit_output.call_line(event)):
             return
-    audit_output.print_skipped(tally)
+    audit_output.print_skipped(counts)
 
 
 @audit_app.command(cls=CommandWithExamples)
@@ -115,15 +115,15 @@ def stats(
     from cortex_policy.manage.audit import query  # noqa: PLC0415
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
 
-    tally = ReadCounts()
+    counts = ReadCounts()
     found = query.count_calls(
-        _read_calls(logs, query.CallFilter(_start_time(since), _root_path(root)), tally), bar_chart.MAX_ROWS
+        _read_calls(logs, query.CallFilter(_start_time(since), _root_path(root)), counts), bar_chart.MAX_ROWS
     )
     if json:
-        print_json(audit_output.stats_to_json(found, tally))
+        print_json(audit_output.stats_to_json(found, counts))
         return
     audit_output.print_stats(found)
-    audit_output.print_skipped(tally)
+    audit_output.print_skipped(counts)
 
 
 def _start_time(since: str | None) -> float:
@@ -141,7 +141,7 @@ def _root_path(root: str | None) -> str | None:
 
 
 def _read_calls(
-    logs: list[str] | None, call_filter: "CallFilter", tally: "ReadCounts"
+    logs: list[str] | None, call_filter: "CallFilter", counts: "ReadCounts"
 ) -> "Iterator[tuple[Event, bytes]]":
     from cortex_policy.cli.output import audit as audit_output  # noqa: PLC0415 - no other command needs them
     from cortex_policy.cli.output.progress import track_progress  # noqa: PLC0415
@@ -149,5 +149,5 @@ def _read_calls(
     from cortex_policy.manage.audit.files import open_logs  # noqa: PLC0415
 
     with open_logs(audit_output.named_or_configured_logs(logs)) as files:
-        lines = query.read_open_logs(files, tally, lambda some: track_progress(some, what="lines"))
-        yield from query.filter_calls(lines, call_filter, tally)
+        lines = query.read_open_logs(files, counts, lambda some: track_progress(some, what="lines"))
+        yield from query.filter_calls(lines, call_filter, counts)

@@ -86,8 +86,8 @@ config_app.command("edit", cls=CommandWithExamples)(config_file.edit)
 def _row(resolved: "EffectiveSetting") -> tuple[str, ...]:
     winner = resolved.effective
     origin = f"{winner.place}: {winner.source}" if winner.source else winner.place
-    hides = ", ".join(f"{format_setting(one.value)} ({one.place}: {one.source})" for one in resolved.overridden)
-    return (resolved.setting.name, _shown(winner.value), f"{origin}{' (locked)' * resolved.is_locked}", hides)
+    overridden = ", ".join(f"{format_setting(one.value)} ({one.place}: {one.source})" for one in resolved.overridden)
+    return (resolved.setting.name, _shown(winner.value), f"{origin}{' (locked)' * resolved.is_locked}", overridden)
 
 
 def _shown(value: object) -> str:

@@ -43,14 +43,14 @@ def _settings_file(
 def with_settings_file_options(command: "Callable[..., None]") -> "Callable[..., None]":
     """Replace a command's first parameter by the options that name a settings file."""
     naming, (_, *own_parameters) = signature(_settings_file).parameters, signature(command).parameters.values()
-    taken = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*naming.values(), *own_parameters)]
+    parameters = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in (*naming.values(), *own_parameters)]
 
     @wraps(command)
     def run(**given: Any) -> None:
         command(_settings_file(**{name: given.pop(name) for name in naming}), **given)
 
-    run.__signature__ = Signature(taken)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in taken}
+    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
     return run
 
 

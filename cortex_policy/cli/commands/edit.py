@@ -39,9 +39,9 @@ def edit(
     if not is_interactive():
         hint = "use `cortex-policy set`, or edit the file by hand, then run `cortex-policy stamp write`"
         raise NotDoneError("an editor needs a terminal", hint)
-    found = find_inner_root(root)
-    terminal = EditScreen(choose_editor(os.environ, configured_editor(found)), f"{grant_id}.json")
-    outcome = run(found, grant_id, make_lock_wait(wait_seconds), terminal)
+    policy_root = find_inner_root(root)
+    terminal = EditScreen(choose_editor(os.environ, configured_editor(policy_root)), f"{grant_id}.json")
+    outcome = run(policy_root, grant_id, make_lock_wait(wait_seconds), terminal)
     if outcome.status == "cancelled":
         raise NotDoneError("cancelled")
     if outcome.status == "saved":

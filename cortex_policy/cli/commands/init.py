@@ -74,11 +74,11 @@ def _result_lines(result: "InitResult") -> list[str]:
     from shlex import quote  # noqa: PLC0415 - only here
 
     where = f" --root {quote(result.root.path)}" if result.root.named else ""
-    made = [f"made {path}" for path in result.created]
+    lines = [f"made {path}" for path in result.created]
     if f"{result.root.tools}/example.json" not in result.created:
-        return [*made, f"list the grants with `cortex-policy list{where}`"]
+        return [*lines, f"list the grants with `cortex-policy list{where}`"]
     return [
-        *made,
+        *lines,
         "next, try the example, and make a grant of your own:",
         f"  cortex-policy check example read --path {'' if not where else quote(f'{result.root.path}/')}docs/x{where}",
         f"  cortex-policy new git --allow tree --rate 30 --scope docs{where}",

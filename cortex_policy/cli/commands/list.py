@@ -24,25 +24,25 @@ def list_grants(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy list | cut -f1
     $ cortex-policy list --json --root /srv/repo
     """
-    found = find_inner_root(root)
-    denials = find_global_denials(found)
+    policy_root = find_inner_root(root)
+    denials = find_global_denials(policy_root)
     if not json:
         print_denials(denials)
-    listed = grant_rows(found, track_progress)
+    listed = grant_rows(policy_root, track_progress)
     if json:
         grants = [_row_to_json(row) for row in listed]
-        print_json({"root": found.path, **denials_to_json(denials), "grants": grants})
+        print_json({"root": policy_root.path, **denials_to_json(denials), "grants": grants})
         return
     print_rows(COLUMNS, [_row(row) for row in listed])
     for row in listed:
         if row.problem:
             typer.echo(printable(f"{row.id}: {row.problem}"), err=True)
-    broken = stamp_error(found)
+    broken = stamp_error(policy_root)
     if broken is not None:
         typer.echo(printable(f"stamp: {broken.detail}"), err=True)
     print_hints([*denials.hints, *(row.hint for row in listed), broken.hint if broken is not None else ""])
     if not listed:
-        typer.echo(printable(f"there are no grants in {found.tools}"), err=True)
+        typer.echo(printable(f"there are no grants in {policy_root.tools}"), err=True)
 
 
 def _row(row: GrantRow) -> tuple[str, ...]:

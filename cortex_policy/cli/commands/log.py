@@ -42,8 +42,8 @@ def log(
         print_json(_log_to_json(found, entries))
         return
     print_rows(COLUMNS, [_row(entry) for entry in entries])
-    for damage in found.corrupt_entries:
-        typer.echo(printable(f"warning: `{damage.file}`: {damage.problem}"), err=True)
+    for corrupt in found.corrupt_entries:
+        typer.echo(printable(f"warning: `{corrupt.file}`: {corrupt.problem}"), err=True)
     print_warning(found.unsafe_error)
     if not entries:
         of = f" of `{grant_id}`" if grant_id is not None else ""
@@ -67,7 +67,7 @@ def _meaning(entry: HistoryEntry) -> str:
 def _log_to_json(found: history_log.HistoryLog, entries: list[HistoryEntry]) -> dict[str, object]:
     return {
         "entries": [_entry_to_json(entry) for entry in entries],
-        "problems": [{"file": damage.file, "problem": damage.problem} for damage in found.corrupt_entries],
+        "problems": [{"file": corrupt.file, "problem": corrupt.problem} for corrupt in found.corrupt_entries],
         "warning": found.unsafe_error.detail if found.unsafe_error is not None else None,
     }
 

@@ -48,16 +48,16 @@ def new(  # noqa: PLR0913 - one parameter for each option
     declared = tuple(map(parse_declaration, arg or ()))
     edit = GrantEdit(rate, data_class, tool, tuple(allow or ()), add_scopes=tuple(scope or ()), declare=declared)
     new_grant_text(edit)  # what was said must fit before more is asked for
-    found = find_inner_root(root)
+    policy_root = find_inner_root(root)
     if rate is None or not allow:
         if not is_interactive() or json:
             raise UsageError("a new grant takes `--allow` and `--rate`", "see `cortex-policy new --help`")
-        operations.check_absent(found, new_id)
+        operations.check_absent(policy_root, new_id)
         edit = new_prompts.ask_missing(new_id, edit)
     text = new_grant_text(edit, new_id)
     if dry_run:
-        confirm.print_preview(found, operations.preview_new(found, new_id, text), json=json)
+        confirm.print_preview(policy_root, operations.preview_new(policy_root, new_id, text), json=json)
         return
     consent = confirm.make_widening_prompt(allowed=allow_widening, json=json)
-    result = operations.create_grant(found, new_id, text, consent, make_lock_wait(wait_seconds))
+    result = operations.create_grant(policy_root, new_id, text, consent, make_lock_wait(wait_seconds))
     confirm.print_result(result, f"made `{new_id}`", json=json)

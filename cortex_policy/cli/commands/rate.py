@@ -37,13 +37,13 @@ def show(grant_id: OptionalGrantArgument = None, root: RootOption = None, *, jso
     $ cortex-policy rate show
     $ cortex-policy rate show git --json
     """
-    found = find_inner_root(root)
-    standings = budgets.list_budgets(found, grant_id)
+    policy_root = find_inner_root(root)
+    statuses = budgets.list_budgets(policy_root, grant_id)
     if json:
-        print_json({"root": found.path, "budgets": [budget_to_json(one) for one in standings]})
+        print_json({"root": policy_root.path, "budgets": [budget_to_json(one) for one in statuses]})
     else:
-        print_rows(COLUMNS, [_row(one) for one in standings])
-        print_hints(one.hint for one in standings)
+        print_rows(COLUMNS, [_row(one) for one in statuses])
+        print_hints(one.hint for one in statuses)
 
 
 def _row(one: BudgetStatus) -> tuple[str, ...]:
@@ -77,11 +77,11 @@ def reset(
     $ cortex-policy rate reset git
     $ cortex-policy rate reset git tree --yes
     """
-    found = find_root(root)
+    policy_root = find_root(root)
     ask_yes_no(
-        f"forget the hits of {grant_id} {join_words(budgets.actions_of_grant(found, grant_id, action))}?", yes=yes
+        f"forget the hits of {grant_id} {join_words(budgets.actions_of_grant(policy_root, grant_id, action))}?", yes=yes
     )
-    actions = budgets.reset_budgets(found, grant_id, action)
+    actions = budgets.reset_budgets(policy_root, grant_id, action)
     if json:
         print_json({"reset": list(actions)})
     else:
@@ -97,9 +97,9 @@ def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption =
 
     $ cortex-policy rate purge --yes
     """
-    found = find_root(root)
-    ask_yes_no(f"drop all rate state of {found.path}?", yes=yes)
-    removed = budgets.purge_budgets(found)
+    policy_root = find_root(root)
+    ask_yes_no(f"drop all rate state of {policy_root.path}?", yes=yes)
+    removed = budgets.purge_budgets(policy_root)
     if json:
         print_json({"removed": removed})
     else:

@@ -32,11 +32,11 @@ def watch(
     $ cortex-policy rate watch
     $ cortex-policy rate watch git --json
     """
-    found = find_inner_root(root)
+    policy_root = find_inner_root(root)
     if live.can_redraw() and not json:
-        live.redraw_until_quit(lambda height: _table(list_budgets(found, grant_id), height))
+        live.redraw_until_quit(lambda height: _table(list_budgets(policy_root, grant_id), height))
     else:
-        live.print_changes_until_closed(lambda: _rows(found, grant_id, _line if not json else _json_line))
+        live.print_changes_until_closed(lambda: _rows(policy_root, grant_id, _line if not json else _json_line))
 
 
 def _rows(root: Root, grant_id: str | None, text_of: "Callable[[BudgetStatus], str]") -> "Iterator[live.Row]":

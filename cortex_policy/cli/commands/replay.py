@@ -60,9 +60,9 @@ def replay(
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
     from cortex_policy.manage.replay import replay as call_replay  # noqa: PLC0415
 
-    found, tally = find_inner_root(root), ReadCounts()
-    lines, start = replay_output.open_log_lines(found, logs, since, tally)
-    result = call_replay.replay(found, lines, tally, call_replay.load_policy(found, proposed), start)
+    policy_root, counts = find_inner_root(root), ReadCounts()
+    lines, start = replay_output.open_log_lines(policy_root, logs, since, counts)
+    result = call_replay.replay(policy_root, lines, counts, call_replay.load_policy(policy_root, proposed), start)
     if json:
         print_json(replay_output.replay_to_json(result))
     else:

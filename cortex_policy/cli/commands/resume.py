@@ -17,14 +17,14 @@ def resume(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy resume
     $ cortex-policy resume --json --root /srv/repo
     """
-    found = find_root(root)
-    result, remaining = emergency_stop.resume_root(found), emergency_stop.active_stops(found)
+    policy_root = find_root(root)
+    result, remaining = emergency_stop.resume_root(policy_root), emergency_stop.active_stops(policy_root)
     if json:
-        members = {"root": found.path, "changed": result.is_changed, "ended": stop_to_json(result.stop)}
+        members = {"root": policy_root.path, "changed": result.is_changed, "ended": stop_to_json(result.stop)}
         print_json({**members, "stopped": stop_to_json(remaining[0] if remaining else None)})
         return
     ended = f"resumed; it was stopped {result.stop.sentence}" if result.stop is not None else "resumed"
-    typer.echo(printable(ended if result.is_changed else f"nothing to do: there is no stop in {found.path}"))
+    typer.echo(printable(ended if result.is_changed else f"nothing to do: there is no stop in {policy_root.path}"))
     for stop in remaining:
         typer.echo(printable(f"still stopped {stop.sentence}"), err=True)
     print_hints(stop.hint for stop in remaining)

@@ -68,11 +68,11 @@ def set_grant(  # noqa: PLR0913 - one parameter for each option
     )  # fmt: skip
     if edit == GrantEdit():
         raise UsageError("say what to set", "see `cortex-policy set --help`")
-    found = find_inner_root(root)
+    policy_root = find_inner_root(root)
     if dry_run:
-        confirm.print_preview(found, operations.preview_edit(found, grant_id, edit), json=json)
+        confirm.print_preview(policy_root, operations.preview_edit(policy_root, grant_id, edit), json=json)
         return
-    consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, root=found)
-    result = operations.edit_grant(found, grant_id, edit, consent, make_lock_wait(wait_seconds))
+    consent = confirm.make_widening_prompt(allowed=allow_widening, json=json, root=policy_root)
+    result = operations.edit_grant(policy_root, grant_id, edit, consent, make_lock_wait(wait_seconds))
     sentence = f"saved `{grant_id}`" if result.is_written else f"`{grant_id}` has these values already"
-    confirm.print_result(result, sentence, json=json, root=found)
+    confirm.print_result(result, sentence, json=json, root=policy_root)

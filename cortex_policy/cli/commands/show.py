@@ -32,17 +32,17 @@ def show(
     $ cortex-policy show git --json
     $ cortex-policy show git --at 7 > git.json
     """
-    found = find_inner_root(root)
+    policy_root = find_inner_root(root)
     if at is not None:
         from cortex_policy.cli.commands.show_at import print_grant_at_version  # noqa: PLC0415 - `show` itself needs no history
 
-        print_grant_at_version(found, grant_id, at, json=json)
+        print_grant_at_version(policy_root, grant_id, at, json=json)
         return
-    seen = grant_budgets(found, grant_id)
-    file = f"{found.tools}/{grant_id}.json"
-    denials = find_global_denials(found)
+    seen = grant_budgets(policy_root, grant_id)
+    file = f"{policy_root.tools}/{grant_id}.json"
+    denials = find_global_denials(policy_root)
     if json:
-        print_json({**denials_to_json(denials), **_grant_to_json(seen, found.path, file)})
+        print_json({**denials_to_json(denials), **_grant_to_json(seen, policy_root.path, file)})
         return
     for name, value in [*_denial_lines(denials), *_lines(seen, file)]:
         typer.echo(printable(f"{name:<8}{value}"))

@@ -35,14 +35,16 @@ def show(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp show
     $ cortex-policy stamp show --json
     """
-    found = find_inner_root(root)
-    stamp, doubt = stamps.read_stamp(found), manage_stamp.unsafe_stamp_error(found)
+    policy_root = find_inner_root(root)
+    stamp, doubt = stamps.read_stamp(policy_root), manage_stamp.unsafe_stamp_error(policy_root)
     if json:
         print_json({"stamp": _stamp_to_json(stamp), "warning": doubt.detail if doubt else None})
         return
     _warn(doubt)
     if stamp is None:
-        typer.echo(printable(f"there is no stamp; write one with `cortex-policy stamp write{root_option(found)}`"))
+        typer.echo(
+            printable(f"there is no stamp; write one with `cortex-policy stamp write{root_option(policy_root)}`")
+        )
     else:
         typer.echo(_stamp_line(stamp))
 
@@ -54,8 +56,9 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
     $ cortex-policy stamp verify
     $ cortex-policy stamp verify --json
     """
-    found = find_inner_root(root)
-    findings, doubt = manage_stamp.verify_stamp(found, track_progress), manage_stamp.unsafe_stamp_error(found)
+    policy_root = find_inner_root(root)
+    findings = manage_stamp.verify_stamp(policy_root, track_progress)
+    doubt = manage_stamp.unsafe_stamp_error(policy_root)
     if json:
         listed = [{"id": finding.id or None, "problem": finding.problem} for finding in findings]
         status, warning = "fail" if findings else "ok", doubt.detail if doubt else None
@@ -64,7 +67,7 @@ def verify(root: RootOption = None, *, json: JsonOption = False) -> None:
         _warn(doubt)
         for finding in findings:
             typer.echo(printable(f"{finding.id or 'stamp'}: {finding.problem}"))
-        command = f"cortex-policy stamp write{root_option(found)}"
+        command = f"cortex-policy stamp write{root_option(policy_root)}"
         hint = printable(f"hint: look at the grants, then accept them with `{command}`")
         typer.echo(hint if findings else "the grants are as stamped", err=bool(findings))
     if findings:
@@ -110,9 +113,9 @@ def wait(
     $ cortex-policy stamp wait --version 7 --timeout 30
     $ cortex-policy stamp wait --reader gateway --timeout 30
     """
-    found = find_inner_root(root)
+    policy_root = find_inner_root(root)
     if reader is not None:
-        confirmations = manage_stamp.wait_for_readers(found, reader, version, timeout)
+        confirmations = manage_stamp.wait_for_readers(policy_root, reader, version, timeout)
         members = [{name: getattr(each, name) for name in each.__match_args__} for each in confirmations]
         lines = [printable(f"{each.reader}, process {each.pid}: version {each.version}") for each in confirmations]
         if json:
@@ -122,7 +125,7 @@ def wait(
         return
     if version is None:
         raise UsageError("`stamp wait` takes `--version N`, `--reader NAME`, or both")
-    stamp = manage_stamp.wait_for_version(found, version, timeout)
+    stamp = manage_stamp.wait_for_version(policy_root, version, timeout)
     if json:
         print_json({"stamp": _stamp_to_json(stamp)})
     else:

@@ -39,18 +39,18 @@ def suggest(
     from cortex_policy.manage.audit.reader import ReadCounts  # noqa: PLC0415
     from cortex_policy.manage.suggest import suggest as run  # noqa: PLC0415
 
-    found, tally = find_inner_root(root), ReadCounts()
+    policy_root, counts = find_inner_root(root), ReadCounts()
     if grant_id is not None:
         check_id(grant_id)
-    lines, start = replay.open_log_lines(found, logs, since, tally)
-    result = run(found, lines, tally, start, grant_id)
+    lines, start = replay.open_log_lines(policy_root, logs, since, counts)
+    result = run(policy_root, lines, counts, start, grant_id)
     if json:
-        print_json(_suggestions_to_json(result, tally))
+        print_json(_suggestions_to_json(result, counts))
     else:
-        _print_suggestions(result, tally)
+        _print_suggestions(result, counts)
 
 
-def _print_suggestions(result: "Suggestions", tally: "ReadCounts") -> None:
+def _print_suggestions(result: "Suggestions", counts: "ReadCounts") -> None:
     from cortex_policy.cli.confirm import print_grant_text  # noqa: PLC0415
     from cortex_policy.cli.output import replay  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.printing import print_hints  # noqa: PLC0415
@@ -64,12 +64,12 @@ def _print_suggestions(result: "Suggestions", tally: "ReadCounts") -> None:
         calls = plural(each.count, "call")
         typer.echo(message_line(f"cannot help: {each.grant}: {calls}: {each.why}"), err=True)
     fixable = sum(one.calls for one in result.suggestions)
-    passing = f", {result.allowed_now} are allowed already" if result.allowed_now else ""
+    allowed = f", {result.allowed_now} are allowed already" if result.allowed_now else ""
     changes = plural(len(result.suggestions), "change")
     unfixable = sum(each.count for each in result.unfixable)
     rest = f", {unfixable} cannot be helped" if unfixable else ""
-    typer.echo(f"{plural(result.denied, 'denied call')}: {changes} would allow {fixable} of them{passing}{rest}")
-    for sentence in replay.skipped_sentences(tally.unreadable, tally.other_roots, 0):
+    typer.echo(f"{plural(result.denied, 'denied call')}: {changes} would allow {fixable} of them{allowed}{rest}")
+    for sentence in replay.skipped_sentences(counts.unreadable, counts.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
     print_hints(each.hint for each in result.unfixable)
 
@@ -87,7 +87,7 @@ def _suggestion_lines(one: "Suggestion") -> list[str]:
     ]
 
 
-def _suggestions_to_json(result: "Suggestions", tally: "ReadCounts") -> dict[str, Any]:
+def _suggestions_to_json(result: "Suggestions", counts: "ReadCounts") -> dict[str, Any]:
     from cortex_policy.cli.output.diff import diff_to_json  # noqa: PLC0415 - as above
     from cortex_policy.cli.output.replay import example_to_json  # noqa: PLC0415
     from cortex_policy.manage.diff.grants import PolicyDiff  # noqa: PLC0415
@@ -95,8 +95,8 @@ def _suggestions_to_json(result: "Suggestions", tally: "ReadCounts") -> dict[str
     return {
         "denied": result.denied,
         "passing": result.allowed_now,
-        "unreadable": tally.unreadable,
-        "other_roots": tally.other_roots,
+        "unreadable": counts.unreadable,
+        "other_roots": counts.other_roots,
         "suggestions": [
             {
                 "id": one.change.name,

@@ -44,16 +44,16 @@ def undo(
     from cortex_policy.cli import confirm  # noqa: PLC0415 - no other command needs them
     from cortex_policy.manage.history import undo as history_undo  # noqa: PLC0415
 
-    found, request = find_inner_root(root), history_undo.UndoRequest(grant_id, to)
+    policy_root, request = find_inner_root(root), history_undo.UndoRequest(grant_id, to)
     if dry_run:
-        result = history_undo.preview_undo(found, request)
+        result = history_undo.preview_undo(policy_root, request)
     else:
         consent = confirm.make_widening_prompt_for_diff(allowed=allow_widening, json=json)
-        result = history_undo.undo_writes(found, request, consent, make_lock_wait(wait_seconds))
+        result = history_undo.undo_writes(policy_root, request, consent, make_lock_wait(wait_seconds))
     if json:
         print_json(_result_to_json(result))
     else:
-        _print_result(result, root_option(found))
+        _print_result(result, root_option(policy_root))
     if result.error is not None:
         raise typer.Exit(result.error.exit_code)
 

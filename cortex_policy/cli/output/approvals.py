@@ -11,9 +11,9 @@ COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY", "ARGUMENTS")
 
 def request_row(details: RequestDetails) -> tuple[str, ...]:
     """Return a request as a row of the table."""
-    left = f"{details.expires_in_seconds:.0f}s" if details.expires_in_seconds is not None else "-"
+    time_left = f"{details.expires_in_seconds:.0f}s" if details.expires_in_seconds is not None else "-"
     call = f"{details.grant} {details.action}" if details.grant else details.action
-    return details.id, details.status, left, call, requester_name(details), details.args
+    return details.id, details.status, time_left, call, requester_name(details), details.args
 
 
 def requester_name(details: RequestDetails) -> str:
@@ -50,9 +50,9 @@ def request_text(details: RequestDetails) -> str:
 
 
 def _status_text(details: RequestDetails) -> str:
-    left = f", for {details.expires_in_seconds:.0f} seconds more" if details.expires_in_seconds is not None else ""
+    time_left = f", for {details.expires_in_seconds:.0f} seconds more" if details.expires_in_seconds is not None else ""
     by = f", answered by {details.answered_by} at {details.answered_at}" if details.answered_by else ""
-    return f"{details.status}{left}{by}"
+    return f"{details.status}{time_left}{by}"
 
 
 def _json_or_text(text: str | None) -> object:

@@ -49,9 +49,9 @@ def event_line(line: bytes) -> str:
     return escape_json(text if printable(text) == text and text.isascii() else json.dumps(json.loads(line)))
 
 
-def print_skipped(tally: "ReadCounts") -> None:
+def print_skipped(counts: "ReadCounts") -> None:
     """Print how many lines were skipped: unreadable ones, and calls of other roots."""
-    for sentence in skipped_sentences(tally.unreadable, tally.other_roots, 0):
+    for sentence in skipped_sentences(counts.unreadable, counts.other_roots, 0):
         typer.echo(f"note: {sentence}", err=True)
 
 
@@ -119,12 +119,12 @@ def _terminal_width() -> int:
     return shutil.get_terminal_size().columns
 
 
-def stats_to_json(found: "CallStats", tally: "ReadCounts") -> dict[str, Any]:
+def stats_to_json(found: "CallStats", counts: "ReadCounts") -> dict[str, Any]:
     """Return the statistics as JSON members."""
     return {
-        "lines": tally.lines,
-        "unreadable": tally.unreadable,
-        "other_roots": tally.other_roots,
+        "lines": counts.lines,
+        "unreadable": counts.unreadable,
+        "other_roots": counts.other_roots,
         "calls": found.calls,
         "allowed": found.allowed,
         "denied": found.calls - found.allowed,

@@ -73,8 +73,8 @@ def _step_lines(step: RuleStep, *, is_coloured: bool) -> list[str]:
     head = f"{step.rule:<{_COLUMN}}{step.verdict:<{_COLUMN}}"
     lines = _hanging_indent(head, truncate(step.message), f"(line{_NO_BREAK}{step.line})" if step.line else "")
     if is_coloured and step.verdict in _STYLES:
-        painted = f"\x1b[{_STYLES[step.verdict]}m{step.verdict}\x1b[0m"
-        lines[0] = lines[0].replace(step.verdict, painted, 1)
+        coloured_verdict = f"\x1b[{_STYLES[step.verdict]}m{step.verdict}\x1b[0m"
+        lines[0] = lines[0].replace(step.verdict, coloured_verdict, 1)
     return lines
 
 
@@ -98,10 +98,10 @@ def closest_value_phrase(rule: str, nearest: str) -> str:
 def _advice_rows(call_explanation: "CallExplanation") -> list[tuple[str, ...]]:
     """Return what would help, each with its label; the operator's command stays on one line, to be copied."""
     found, rule, owner = call_explanation.explanation, _deciding_step(call_explanation).rule, call_explanation.owner
-    near = closest_value_phrase(rule, found.nearest)
+    closest = closest_value_phrase(rule, found.nearest)
     allowed = _ALLOWED.get(rule, "") + join_words(found.allowed, _MAX_ALLOWED_BYTES) if found.allowed else ""
     rows = [
-        ("nearest", near),
+        ("nearest", closest),
         ("allowed", allowed),
         ("hint", found.advice.replace(f"`{_working_directory()}", "`")),
         ("operator", "", found.remedy.replace(" ", _NO_BREAK)),

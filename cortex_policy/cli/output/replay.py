@@ -25,12 +25,12 @@ MAX_ARGS_SHOWN = 100  # characters of the arguments of an example
 
 
 def open_log_lines(
-    root: "Root", logs: list[str] | None, when: str | None, tally: ReadCounts
+    root: "Root", logs: list[str] | None, when: str | None, counts: ReadCounts
 ) -> "tuple[Iterator[bytes], float]":
     """Return the lines of the named logs, or of the configured one and its rotated files, and the start time."""
     start = parse_since(when, time()) if when is not None else float("-inf")
     names = logs or list_log_files(configured_log(root))
-    return track_progress(read_logs(names, tally), what="lines"), start
+    return track_progress(read_logs(names, counts), what="lines"), start
 
 
 def configured_log(root: "Root | None") -> str:

@@ -43,17 +43,17 @@ def is_subset(new: "Declarations", old: "Declarations", name: str) -> bool:
         return True
     if name not in new or accepts_nothing(old, name):
         return False
-    mine, theirs = new[name], old[name]
-    if not isinstance(mine, dict) or not isinstance(theirs, dict):
+    new_declaration, old_declaration = new[name], old[name]
+    if not isinstance(new_declaration, dict) or not isinstance(old_declaration, dict):
         return False  # a broken declaration was answered above
-    if _listed_values(mine) is not None:
-        rest, known = _without_list(theirs), _listed_values(theirs)
+    if _listed_values(new_declaration) is not None:
+        rest, known = _without_list(old_declaration), _listed_values(old_declaration)
         keys = None if known is None else set(map(_key, known))
         return all(
             (keys is None or _key(value) in keys) and not argument_violation({"": rest}, {"": value})
-            for value in _accepted_values(mine)
+            for value in _accepted_values(new_declaration)
         )
-    return _listed_values(theirs) is None and _is_within(mine, theirs)
+    return _listed_values(old_declaration) is None and _is_within(new_declaration, old_declaration)
 
 
 def allows_text(declarations: "Declarations", name: str) -> bool:

@@ -48,11 +48,11 @@ def describe_grant(grant: Grant | None) -> str:
     """Say in one line what a grant allows."""
     if grant is None or not grant.actions:
         return "nothing"
-    who, what = quote_words((grant.tool,)), quote_words(grant.actions)
+    tool, actions = quote_words((grant.tool,)), quote_words(grant.actions)
     where = f"below {quote_words(grant.fs_scope)}" if grant.fs_scope else "on any path"
     rate = shorten_value(str(grant.rate.per_minute))
     args = f", {len(grant.args)} arguments declared" if grant.args else ""
-    return f"{who} may {what} {where}, {rate} a minute, {grant.data_class}{args}"
+    return f"{tool} may {actions} {where}, {rate} a minute, {grant.data_class}{args}"
 
 
 def _whole_grant(verdict: str, sentence: str) -> GrantComparison:

@@ -68,7 +68,7 @@ def parse_reason_word(word: str | None) -> str | None:
 
 
 def filter_calls(
-    lines: "Iterable[bytes]", call_filter: CallFilter, tally: "ReadCounts"
+    lines: "Iterable[bytes]", call_filter: CallFilter, counts: "ReadCounts"
 ) -> "Iterator[tuple[Event, bytes]]":
     """Yield the calls that pass the filter, each with its line; lines without a call are counted."""
     line = b""
@@ -79,16 +79,16 @@ def filter_calls(
             line = one
             yield one
 
-    for event in read_events(remember_line(), call_filter.root, tally):
+    for event in read_events(remember_line(), call_filter.root, counts):
         if call_filter.matches(*event):
             yield event, line
 
 
 def read_open_logs(
-    files: "Iterable[tuple[str, BinaryIO]]", tally: "ReadCounts", tracked: "Callable[[Any], Iterable[Any]]"
+    files: "Iterable[tuple[str, BinaryIO]]", counts: "ReadCounts", tracked: "Callable[[Any], Iterable[Any]]"
 ) -> "Iterator[bytes]":
     """Yield the lines of open logs."""
-    return iter(tracked(line for _, file in files for line in read_log(file, tally)))
+    return iter(tracked(line for _, file in files for line in read_log(file, counts)))
 
 
 def count_calls(found: "Iterable[tuple[Event, bytes]]", max_spans: int) -> CallStats:

@@ -66,17 +66,17 @@ def root_event_names(root: str) -> frozenset[str]:
     return frozenset((root, f"sha256:{sha256(os.fsencode(root)).hexdigest()[:16]}"))
 
 
-def read_events(lines: "Iterable[bytes]", root: str | None, tally: ReadCounts) -> "Iterator[Event]":
+def read_events(lines: "Iterable[bytes]", root: str | None, counts: ReadCounts) -> "Iterator[Event]":
     """Yield the calls of a root, or of all roots, in the order of their lines; the other lines are counted."""
-    ours, prefix, base = root_event_names(root) if root is not None else frozenset[str](), "", 0.0
+    own_names, prefix, base = root_event_names(root) if root is not None else frozenset[str](), "", 0.0
     for line in lines:
-        tally.lines += 1
+        counts.lines += 1
         try:
             text = line.strip().decode()
             document, end = _decode(text)
             data, time = document["data"], document["time"]
             where = data.get("root")
-            known = where is None or root is None or where in ours
+            known = where is None or root is None or where in own_names
             # the events of a second follow each other, so that mostly only the fraction is parsed
             if len(time) == _UTC_MICROSECONDS and time[:20] == prefix and time[20:26].isdecimal():
                 at = base + int(time[20:26]) / 1e6
@@ -84,17 +84,17 @@ def read_events(lines: "Iterable[bytes]", root: str | None, tally: ReadCounts) -
                 at = _timestamp(time)
                 prefix, base = time[:20], at - at % 1
             if end != len(text) or not _is_call(document["type"], data):
-                tally.unreadable += 1
+                counts.unreadable += 1
                 continue
         # in a hostile or torn line, any value may have any type and any depth
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError):
-            tally.unreadable += 1
+            counts.unreadable += 1
             continue
         if known:
             data["time"] = time
             yield at, data
         else:
-            tally.other_roots += 1
+            counts.other_roots += 1
 
 
 def _is_call(kind: str, data: "dict[str, Any]") -> bool:
@@ -108,20 +108,20 @@ def _is_call(kind: str, data: "dict[str, Any]") -> bool:
     )
 
 
-def read_logs(files: "Iterable[str]", tally: ReadCounts) -> "Iterator[bytes]":
+def read_logs(files: "Iterable[str]", counts: ReadCounts) -> "Iterator[bytes]":
     """Yield the lines of logs, the oldest first, without empty lines; raise NotDoneError if one cannot be read."""
     for name in oldest_first(list(files)):
         with open_log_for_reading(name) as file:
-            yield from read_log(file, tally)
+            yield from read_log(file, counts)
 
 
-def read_log(file: "BinaryIO", tally: ReadCounts) -> "Iterator[bytes]":
+def read_log(file: "BinaryIO", counts: ReadCounts) -> "Iterator[bytes]":
     """Yield the lines of an open log; a compressed log that is cut off counts as one unreadable line."""
     try:
-        yield from _split_lines(file, tally)
+        yield from _split_lines(file, counts)
     except (EOFError, zlib.error, gzip.BadGzipFile):  # the lines before are valid
-        tally.lines += 1
-        tally.unreadable += 1
+        counts.lines += 1
+        counts.unreadable += 1
 
 
 def oldest_first(names: list[str]) -> list[str]:
@@ -168,7 +168,7 @@ def open_log_for_reading(name: str) -> "Iterator[BinaryIO]":
         raise NotDoneError(f"`{name}`: {why}") from None
 
 
-def _split_lines(file: "BinaryIO", tally: ReadCounts) -> "Iterator[bytes]":
+def _split_lines(file: "BinaryIO", counts: ReadCounts) -> "Iterator[bytes]":
     """Yield lines, with one block in memory at a time; drop lines that are longer than any event."""
     rest, is_too_long = b"", False
     while block := file.read(_BLOCK):
@@ -179,15 +179,15 @@ def _split_lines(file: "BinaryIO", tally: ReadCounts) -> "Iterator[bytes]":
                 rest, is_too_long = b"", True
             continue
         if is_too_long or len(rest) > MAX_LINE_BYTES:
-            tally.lines += 1
-            tally.unreadable += 1
+            counts.lines += 1
+            counts.unreadable += 1
             rest, is_too_long = b"", False
         *whole, last = chain((rest,), found)
         rest = last
         yield from filter(bytes.strip, whole)
     if is_too_long:
-        tally.lines += 1
-        tally.unreadable += 1
+        counts.lines += 1
+        counts.unreadable += 1
     elif rest.strip():
         yield rest
 

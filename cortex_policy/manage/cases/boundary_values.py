@@ -54,14 +54,14 @@ def invalid_values_by_keyword(declaration: object, words: tuple[str, ...] = ()) 
         return
     for keyword in enforced_keywords(declaration):
         rest = {name: bound for name, bound in declaration.items() if name != keyword}
-        near = [
+        close_values = [
             value
             for value in _values_near_keyword(keyword, declaration, words)
             if violates(declaration, keyword, value)
         ]
-        alone = [value for value in near if satisfies(rest, value)]
+        alone = [value for value in close_values if satisfies(rest, value)]
         # null that a type names meets every other keyword, so that each kind just misses a type
-        for value in _without_duplicates(near if keyword == "type" else alone or near[:1]):
+        for value in _without_duplicates(close_values if keyword == "type" else alone or close_values[:1]):
             yield keyword, value
     if "items" in declaration:
         good = valid_values(declaration["items"], words)
@@ -173,7 +173,7 @@ def _values_near_keyword(keyword: str, declaration: "Declaration", words: tuple[
         )
     if keyword in ("enum", "const"):
         known = bound[:_MAX_LISTED] if keyword == "enum" else [bound]
-        return [near for value in known for near in _values_beside(value)] + [*_ONE_OF_EACH_TYPE.values()]
+        return [close_value for value in known for close_value in _values_beside(value)] + [*_ONE_OF_EACH_TYPE.values()]
     if keyword in _NUMBER_KEYWORDS:
         return [bound, *_numbers_beside(bound)]
     good = valid_values({name: value for name, value in declaration.items() if name != keyword}, words)

@@ -80,14 +80,14 @@ def _build_tree(grant: Grant) -> FileTree:
     if not known:
         return FileTree()
     outside = _unused_word(OUTSIDE_DIRECTORY, known)
-    made, left = list[str](), _MAX_PARTS
+    created, remaining = list[str](), _MAX_PARTS
     for prefix in filter(_is_creatable, known[:_MAX_DIRECTORIES]):
-        left -= prefix.count("/") + 1
-        if left < 0:
+        remaining -= prefix.count("/") + 1
+        if remaining < 0:
             break
-        made.append(prefix)
-    links = [(f"{prefix}/{_LINK}", "../" * (prefix.count("/") + 1) + outside) for prefix in made]
-    return FileTree((*made, outside), (), tuple(links))
+        created.append(prefix)
+    links = [(f"{prefix}/{_LINK}", "../" * (prefix.count("/") + 1) + outside) for prefix in created]
+    return FileTree((*created, outside), (), tuple(links))
 
 
 def _is_creatable(prefix: str) -> bool:
@@ -95,8 +95,8 @@ def _is_creatable(prefix: str) -> bool:
     return "\0" not in prefix and len(prefix) <= _MAX_LENGTH and prefix.count("/") < _MAX_DEPTH
 
 
-def _unused_word(word: str, taken: "Iterable[str]") -> str:
-    known = set(taken)
+def _unused_word(word: str, used_words: "Iterable[str]") -> str:
+    known = set(used_words)
     while word in known:
         word += "x"
     return word
@@ -117,8 +117,8 @@ def _candidates(grant: Grant) -> "Iterator[CandidateCase]":
 def _action_candidates(grant: Grant) -> "Iterator[CandidateCase]":
     for action in dict.fromkeys(grant.actions):
         yield CandidateCase(f"{action or 'an empty action'} is allowed", action, {}, ALLOWED)
-    near = [f"{grant.actions[0]}x", grant.actions[0].upper()] if grant.actions else []
-    for action in dict.fromkeys((*near, *_OTHER_ACTIONS, "")):
+    similar = [f"{grant.actions[0]}x", grant.actions[0].upper()] if grant.actions else []
+    for action in dict.fromkeys((*similar, *_OTHER_ACTIONS, "")):
         if action not in grant.actions:
             yield CandidateCase(f"{action or 'an empty action'} is not allowed", action, {}, ACTION_NOT_ALLOWED)
 

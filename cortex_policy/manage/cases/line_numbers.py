@@ -27,13 +27,13 @@ class LineNumbers:
         if not is_json:
             self._read_toml()
 
-    def line_of(self, at: tuple[object, ...]) -> int:
+    def line_of(self, keys: tuple[object, ...]) -> int:
         """Return the line of a value, or of the nearest value around it whose line is known; lines start at 1."""
         if self._node is not None:
-            pointer = json_pointer(*at)
-            node = node_at(self._node, pointer) if at else self._node
+            pointer = json_pointer(*keys)
+            node = node_at(self._node, pointer) if keys else self._node
             return bisect_left(self._newlines, node.start_with_key) + 1
-        return self._line_in_toml(at)
+        return self._line_in_toml(keys)
 
     def _read_toml(self) -> None:
         blanked = _MULTILINE_STRING.sub(lambda found: "\n" * found[0].count("\n"), self._text)
@@ -48,21 +48,21 @@ class LineNumbers:
             if steps:
                 self._sections.setdefault(steps, number)
 
-    def _line_in_toml(self, at: tuple[object, ...]) -> int:
-        if not at:
+    def _line_in_toml(self, keys: tuple[object, ...]) -> int:
+        if not keys:
             return 1
-        if at in self._sections:
-            return self._sections[at]
-        if at not in self._known:
-            self._known[at] = self._find_member(at)
-        return self._known[at]
+        if keys in self._sections:
+            return self._sections[keys]
+        if keys not in self._known:
+            self._known[keys] = self._find_member(keys)
+        return self._known[keys]
 
-    def _find_member(self, at: tuple[object, ...]) -> int:
-        above = at[:-1]
+    def _find_member(self, keys: tuple[object, ...]) -> int:
+        above = keys[:-1]
         start = self._sections.get(above, 0) if above else 0
         if above and not start:
             return self._line_in_toml(above)
-        member = re.compile(rf"\s*[\"']?{re.escape(str(at[-1]))}[\"']?\s*[=.]")
+        member = re.compile(rf"\s*[\"']?{re.escape(str(keys[-1]))}[\"']?\s*[=.]")
         for number in range(start + 1, len(self._lines) + 1):
             line = self._lines[number - 1]
             if member.match(line):

@@ -209,32 +209,32 @@ class _CaseFileParser:
         return FileTree() if faults else tree
 
     def _valid_members(
-        self, document: "dict[str, Any]", members: "Members", at: tuple[object, ...], required: tuple[str, ...] = ()
+        self, document: "dict[str, Any]", members: "Members", keys: tuple[object, ...], required: tuple[str, ...] = ()
     ) -> "dict[str, Any]":
         """Return the valid members, and add an error for each of the others."""
         for name in required:
             if name not in document:
-                self._add_error(f"`{name}` is missing", at, f"it is {members[name][1]}")
+                self._add_error(f"`{name}` is missing", keys, f"it is {members[name][1]}")
         known = {}
         for name, value in document.items():
             if len(self._errors) > MAX_ERRORS:
                 break
             if name not in members:
-                self._add_error(f"`{name}` means nothing here", (*at, name), _name_hint(name, members))
+                self._add_error(f"`{name}` means nothing here", (*keys, name), _name_hint(name, members))
             elif not members[name][0](value):
                 hint = _name_hint(value, EXPECTABLE_REASONS) if name == "expect" and isinstance(value, str) else ""
-                self._add_error(f"`{name}` must be {members[name][1]}", (*at, name), hint)
+                self._add_error(f"`{name}` must be {members[name][1]}", (*keys, name), hint)
             else:
                 known[name] = value
         return known
 
-    def _add_error(self, message: str, at: tuple[object, ...], hint: str = "") -> None:
+    def _add_error(self, message: str, keys: tuple[object, ...], hint: str = "") -> None:
         if len(self._errors) == MAX_ERRORS:
             self._errors.append(CaseFileProblem(self._file, 1, "it has more flaws, which are not looked for"))
         if len(self._errors) < MAX_ERRORS:
-            self._errors.append(CaseFileProblem(self._file, self._lines.line_of(at), truncate_message(message), hint))
+            self._errors.append(CaseFileProblem(self._file, self._lines.line_of(keys), truncate_message(message), hint))
 
 
 def _name_hint(word: str, known: "Mapping[str, object]") -> str:
-    near = closest_word(word.lower(), list(known))
-    return did_you_mean(near) if near else f"there is {', '.join(known)}"
+    closest = closest_word(word.lower(), list(known))
+    return did_you_mean(closest) if closest else f"there is {', '.join(known)}"

@@ -152,18 +152,18 @@ class _CaseRunner:
 
     def _full_budget(self, hits: deque[tuple[int, int]], used: int, limit: int, cost: int) -> Budget:
         """Return a budget without room for a cost, as `counted` does, without a look at each hit for each call."""
-        in_the_way = used + cost - limit
+        excess = used + cost - limit
         # INVARIANT: the difference is taken in whole nanoseconds, so that a window is exactly as long as it says
         for at, number in hits if cost <= limit else ():
-            in_the_way -= number
-            if in_the_way <= 0:
+            excess -= number
+            if excess <= 0:
                 return Budget(limit, used, max(0, limit - used), (at - self._now) / NANOSECONDS + WINDOW_SECONDS, 0)
         return Budget(limit, used, max(0, limit - used), None, 0)
 
     def _find_failures(self, case: Case, decision: Decision, call: int, *, is_last: bool) -> "Iterator[str]":
-        nth = f" in call {call} of {case.times}" if case.times > 1 else ""
+        which_call = f" in call {call} of {case.times}" if case.times > 1 else ""
         if decision.reason != case.expect:
-            yield f"expected `{case.expect}`, got `{decision.reason}`{nth}"
+            yield f"expected `{case.expect}`, got `{decision.reason}`{which_call}"
             return
         left = decision.budget.remaining if decision.budget is not None else None
         if is_last and case.remaining is not None and left != case.remaining:
@@ -184,9 +184,9 @@ class _CaseRunner:
         if not denying and not expected:
             return None
         step = (denying or expected)[0]
-        hidden = self._root.hide_path
-        seen = RuleStep(step.rule, step.verdict, hidden(step.message), step.pointer, step.line)
-        return FailureReason(seen, self._subject.file, hidden(report.nearest))
+        hide = self._root.hide_path
+        seen = RuleStep(step.rule, step.verdict, hide(step.message), step.pointer, step.line)
+        return FailureReason(seen, self._subject.file, hide(report.nearest))
 
 
 def _obligations_text(obligations: tuple[str, ...]) -> str:

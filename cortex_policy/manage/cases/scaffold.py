@@ -38,7 +38,7 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
         why = f"`{grant_id}` has {entries:,} actions, arguments and scopes, and first cases are for {MAX_CANDIDATES:,}"
         raise NotDoneError(why, "write cases of what matters by hand")
     names = [f"{grant_id}{suffix}" for suffix in (TOML_SUFFIX, JSON_SUFFIX)]
-    file, cover = draft_case_file(subject, display_path(f"{root.tests}/{names[0]}"))
+    file, coverage = draft_case_file(subject, display_path(f"{root.tests}/{names[0]}"))
     data = to_toml(file).encode()
     if len(data) > MAX_BYTES:
         raise NotDoneError(
@@ -53,15 +53,15 @@ def write_first_cases(root: Root, grant_id: str) -> FirstCases:
         raise NotDoneError(f"`{where}` is there already", f"run it with `cortex-policy test {quote(where)}`") from None
     except OSError as error:
         raise NotDoneError(f"`{file.file}` cannot be written: {os_error_text(error)}") from None
-    return FirstCases(file.file, len(file.cases), cover)
+    return FirstCases(file.file, len(file.cases), coverage)
 
 
 def draft_case_file(subject: GrantUnderTest, name: str) -> tuple[CaseFile, Coverage]:
     """Return the first cases of a grant, marked complete if they cover everything."""
     cases = generate_cases(subject.grant, name)
-    cover = measure_coverage(subject.grant, subject.file, [run_file(cases, subject).passed_cases])
-    file = CaseFile(name, cases.grant_id, tree=cases.tree, cases=cases.cases, is_complete=not cover.unmet)
-    return file, cover
+    coverage = measure_coverage(subject.grant, subject.file, [run_file(cases, subject).passed_cases])
+    file = CaseFile(name, cases.grant_id, tree=cases.tree, cases=cases.cases, is_complete=not coverage.unmet)
+    return file, coverage
 
 
 def _write(policy: int, names: list[str], data: bytes) -> None:

@@ -67,8 +67,8 @@ def run_suite(plan: "RunPlan", track: "Track" = iter) -> SuiteResult:
     roots = {root.path: root for root in (*plan.roots, *(target.root for target in plan.targets))}
     for target, one in zip(plan.targets, tested, strict=True):
         runs.setdefault((target.root.path, one.grant_id), []).append(one)
-    covers = [cover for (path, grant_id), ones in sorted(runs.items())
-              if (cover := grants.measure(roots[path], grant_id, ones)) is not None]  # fmt: skip
+    covers = [cover for (path, grant_id), results_of_grant in sorted(runs.items())
+              if (cover := grants.measure(roots[path], grant_id, results_of_grant)) is not None]  # fmt: skip
     failed_files = [FileResult(problem.file, "", errors=(problem,)) for problem in plan.errors]
     return SuiteResult((*failed_files, *tested), tuple(covers), (*settings_warnings(roots), *grants.warnings))
 

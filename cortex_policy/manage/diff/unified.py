@@ -67,22 +67,23 @@ def _diff_lines(old: list[str], new: list[str], before: str, after: str, end: st
 def _opcodes(old: list[str], new: list[str]) -> "Opcodes":
     """Return the opcodes from one list to another; skip equal lines at both ends, since the rest costs a product."""
     max_common = min(len(old), len(new))
-    common_start = next((at for at in range(max_common) if old[at] != new[at]), max_common)
-    tail = next(
-        (at for at in range(max_common - common_start) if old[-1 - at] != new[-1 - at]), max_common - common_start
+    common_start = next((index for index in range(max_common) if old[index] != new[index]), max_common)
+    common_end = next(
+        (index for index in range(max_common - common_start) if old[-1 - index] != new[-1 - index]),
+        max_common - common_start,
     )
-    mine, theirs = old[common_start : len(old) - tail], new[common_start : len(new) - tail]
-    steps: Opcodes = [("replace", 0, len(mine), 0, len(theirs))]
-    if len(mine) * len(theirs) <= _MOST_PAIRS:
-        steps = SequenceMatcher(None, mine, theirs).get_opcodes()
+    old_middle, new_middle = old[common_start : len(old) - common_end], new[common_start : len(new) - common_end]
+    steps: Opcodes = [("replace", 0, len(old_middle), 0, len(new_middle))]
+    if len(old_middle) * len(new_middle) <= _MOST_PAIRS:
+        steps = SequenceMatcher(None, old_middle, new_middle).get_opcodes()
     moved: Opcodes = [
-        (tag, start + common_start, stop + common_start, at + common_start, to + common_start)
-        for tag, start, stop, at, to in steps
+        (tag, start + common_start, stop + common_start, index + common_start, to + common_start)
+        for tag, start, stop, index, to in steps
     ]
     return [
         ("equal", 0, common_start, 0, common_start),
         *moved,
-        ("equal", len(old) - tail, len(old), len(new) - tail, len(new)),
+        ("equal", len(old) - common_end, len(old), len(new) - common_end, len(new)),
     ]
 
 

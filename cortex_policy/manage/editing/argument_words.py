@@ -108,8 +108,8 @@ def _parse_type(text: str) -> str | list[str]:
     words = text.split("|")
     for word in words:
         if word not in TYPES:
-            near = _OTHER_TYPES.get(word) or closest_word(word, TYPES)
-            raise UsageError(f"unknown type `{word}`", f"{did_you_mean(near)} {keyword_hint('type')}".strip())
+            closest = _OTHER_TYPES.get(word) or closest_word(word, TYPES)
+            raise UsageError(f"unknown type `{word}`", f"{did_you_mean(closest)} {keyword_hint('type')}".strip())
     return words if len(words) > 1 else words[0]
 
 
@@ -137,8 +137,14 @@ def _hint_for(declaration: "Declaration") -> str:
 def _mismatch_hint(declaration: "Declaration") -> str:
     """Name the keyword that denies each value of the type."""
     kept = {"type": declaration["type"]} if "type" in declaration else {}
-    odd = [keyword for keyword in declaration if accepts_nothing({"": {**kept, keyword: declaration[keyword]}}, "")]
-    return f"`{odd[0]}` denies every value of the type" if odd else "two of its keywords contradict each other"
+    impossible = [
+        keyword for keyword in declaration if accepts_nothing({"": {**kept, keyword: declaration[keyword]}}, "")
+    ]
+    return (
+        f"`{impossible[0]}` denies every value of the type"
+        if impossible
+        else "two of its keywords contradict each other"
+    )
 
 
 def _comma_hint() -> str:

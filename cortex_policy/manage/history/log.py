@@ -51,8 +51,8 @@ def read_history_log(root: Root, grant_id: str | None = None) -> HistoryLog:
         stamp = None
     found = tuple(history.read_history(root, stamp))
     written = tuple(one for one in found if isinstance(one, HistoryEntry) and _concerns(one, grant_id))
-    damages = tuple(one for one in found if isinstance(one, CorruptEntry))
-    return HistoryLog(written, damages, history.unsafe_history_error(root), bool(written) or _is_enabled(root))
+    corrupt_entries = tuple(one for one in found if isinstance(one, CorruptEntry))
+    return HistoryLog(written, corrupt_entries, history.unsafe_history_error(root), bool(written) or _is_enabled(root))
 
 
 def _is_enabled(root: Root) -> bool:

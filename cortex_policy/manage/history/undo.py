@@ -101,17 +101,17 @@ def undo_writes(root: Root, request: UndoRequest, consent: "Consent", lock_wait:
 
 
 def _run_steps(writer: "GrantWriter", version: int, steps: tuple[UndoStep, ...]) -> UndoResult:
-    made: list[WriteResult] = []
+    results: list[WriteResult] = []
     for step in steps:
         try:
             stamped = _run_step(writer, step)
         except (CortexPolicyError, OSError) as error:
-            if not made:
+            if not results:
                 raise
-            return UndoResult(version, tuple(made), _as_policy_error(error))
+            return UndoResult(version, tuple(results), _as_policy_error(error))
         seen = step.preview()
-        made.append(WriteResult(seen.change, seen.diff, is_written=True, version=stamped))
-    return UndoResult(version, tuple(made))
+        results.append(WriteResult(seen.change, seen.diff, is_written=True, version=stamped))
+    return UndoResult(version, tuple(results))
 
 
 def _run_step(writer: "GrantWriter", step: UndoStep) -> int | None:
@@ -174,14 +174,14 @@ def _last_entry(root: Root, stamp: "Stamp", grant_id: str | None) -> HistoryEntr
 def _steps(root: Root, entries: tuple[HistoryEntry, ...], read: "Read") -> tuple[UndoStep, ...]:
     """Return a step for each grant that was written, newest first; the two halves of a rename are one step."""
     now: dict[str, str | None] = {}
-    then: dict[str, tuple[GrantChange, HistoryEntry]] = {}
+    last_changes: dict[str, tuple[GrantChange, HistoryEntry]] = {}
     for entry in entries:
         for one in entry.changes:
             now.setdefault(one.id, one.new)
-            then[one.id] = one, entry
+            last_changes[one.id] = one, entry
     steps = []
     for grant_id, current in now.items():
-        one, entry = then[grant_id]
+        one, entry = last_changes[grant_id]
         if one.old != current:
             require_content(root, one, entry)
             if one.data is not None:
@@ -214,8 +214,8 @@ def _join_renames(steps: list[UndoStep]) -> tuple[UndoStep, ...]:
         others = alone.get((not is_gone, text), []) if text is not None else []
         if others:
             first = others.pop(0)
-            gone, back = (step, joined[first]) if is_gone else (joined[first], step)
-            joined[first] = UndoStep(gone.id, gone.old, None, back.mode, back.id)
+            removed, restored = (step, joined[first]) if is_gone else (joined[first], step)
+            joined[first] = UndoStep(removed.id, removed.old, None, restored.mode, restored.id)
             continue
         joined[place] = step
         if text is not None:

@@ -36,11 +36,11 @@ def init_root(named: str | None = None, lock_wait: LockWait = NO_WAIT, *, with_h
     _refuse_outer(path)
     top = find_repository(path) if with_hooks else None
     root = Root(path, named=named is not None)
-    made = _create_missing(root, lock_wait)
+    created = _create_missing(root, lock_wait)
     if top is None:
-        return InitResult(root, tuple(made))
+        return InitResult(root, tuple(created))
     hooks = configure_hooks(root, top)
-    return InitResult(root, (*made, hooks.file) if hooks.status == MADE else tuple(made), hooks)
+    return InitResult(root, (*created, hooks.file) if hooks.status == MADE else tuple(created), hooks)
 
 
 def _create_missing(root: Root, lock_wait: LockWait) -> list[str]:
@@ -50,13 +50,13 @@ def _create_missing(root: Root, lock_wait: LockWait) -> list[str]:
         _make_directories(root.path)
     except OSError as error:
         raise NotDoneError(f"`{root.policy}`: {os_error_text(error)}") from None
-    made = [] if had_tools else [root.tools]
+    created = [] if had_tools else [root.tools]
     with write_transaction(root, lock_wait, "init") as writer:
         if not any(name.endswith(".json") for name in os.listdir(root.tools)):
             writer.write(EXAMPLE, None, new_grant_text(_EXAMPLE_EDIT).encode())
-            made.append(f"{root.tools}/{EXAMPLE}.json")
+            created.append(f"{root.tools}/{EXAMPLE}.json")
         git_ignore.create_git_ignore(writer.policy.descriptor)
-    return [*made, ignoring] if os.path.lexists(ignoring) and not had_ignoring else made
+    return [*created, ignoring] if os.path.lexists(ignoring) and not had_ignoring else created
 
 
 def _root_name(named: str | None) -> str:

@@ -99,7 +99,7 @@ class ReplayResult(Value):
 
 
 def replay(
-    root: Root, lines: "Iterable[bytes]", tally: ReadCounts, policy: "Policy", since: float = float("-inf")
+    root: Root, lines: "Iterable[bytes]", counts: ReadCounts, policy: "Policy", since: float = float("-inf")
 ) -> ReplayResult:
     """Decide again the calls that were logged since a time; the tally counts the lines.
 
@@ -108,7 +108,7 @@ def replay(
     groups = _AnswerGroups()
     replayer, earlier = CallReplayer(policy, effective_settings(root.path), groups.add), 0
     with garbage_collector_paused():
-        for at, data in read_events(lines, root.path, tally):
+        for at, data in read_events(lines, root.path, counts):
             if at >= since:
                 replayer.add(at, data, data, replayer.decide_by_rules(data))
             else:
@@ -117,7 +117,7 @@ def replay(
                     replayer.add(at, data, None, replayer.decide_by_rules(data))
         replayer.finish()
     return ReplayResult(
-        groups.flips(), groups.undecided(), groups.same, tally.lines, tally.unreadable, tally.other_roots, earlier
+        groups.flips(), groups.undecided(), groups.same, counts.lines, counts.unreadable, counts.other_roots, earlier
     )
 
 

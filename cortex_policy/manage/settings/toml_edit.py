@@ -70,15 +70,15 @@ def _candidates(text: str, name: str, value: object) -> "Iterator[str]":
     lines = _LINE.findall(text)
     section, _, key = name.rpartition(".")
     sections = _sections(lines)
-    for at, line in enumerate(lines):
+    for index, line in enumerate(lines):
         found = _PAIR.match(line)
-        if found and name in (found[2], f"{sections[at]}.{found[2]}"):
+        if found and name in (found[2], f"{sections[index]}.{found[2]}"):
             put = (
                 ""
                 if value is UNSET
                 else f"{found[1]}{toml_literal(value)}{found[4].rstrip()}{_line_ending(line, text)}"
             )
-            yield "".join([*lines[:at], put, *lines[at + 1 :]])
+            yield "".join([*lines[:index], put, *lines[index + 1 :]])
     if value is UNSET:
         return
     if not section or section in sections:
@@ -100,18 +100,18 @@ def _sections(lines: list[str]) -> list[str]:
 def _section_end(lines: list[str], sections: list[str], section: str) -> int:
     """Return where a section ends: after its last line that is not blank or a comment."""
     lines_with_content = (
-        at for at, line in enumerate(lines) if sections[at] == section and not _BLANK_OR_COMMENT.match(line)
+        index for index, line in enumerate(lines) if sections[index] == section and not _BLANK_OR_COMMENT.match(line)
     )
     last = max(chain(lines_with_content, [-1]))
     if last < 0:  # the top of a file that has only sections: before the first of them and its comments
-        return next((at for at, line in enumerate(lines) if sections[at] or not line.strip()), len(lines))
+        return next((index for index, line in enumerate(lines) if sections[index] or not line.strip()), len(lines))
     return last + 1
 
 
-def _insert(lines: list[str], at: int, new: str, gap: str = "") -> str:
-    before, after = "".join(lines[:at]), "".join(lines[at:])
-    ending = _line_ending(*lines[max(at - 1, 0) : at + 1], *lines[:1])
-    separated = ending if lines[at:] and _HEADER.match(lines[at].rstrip()) else ""
+def _insert(lines: list[str], index: int, new: str, gap: str = "") -> str:
+    before, after = "".join(lines[:index]), "".join(lines[index:])
+    ending = _line_ending(*lines[max(index - 1, 0) : index + 1], *lines[:1])
+    separated = ending if lines[index:] and _HEADER.match(lines[index].rstrip()) else ""
     if before and not before.endswith("\n"):
         before += ending
     new = f"{gap if before else ''}{new}".replace("\n", ending)

@@ -115,8 +115,8 @@ def check_not_all_denied(target: SettingsFile, original: bytes | None, after: by
 def install_text(target: SettingsFile, original: bytes | None, data: bytes, lock_wait: LockWait = NO_WAIT) -> None:
     """Replace the text that was read by another; raise NotDoneError if the file has changed since."""
     check_settings_text(target, data)
-    with _lock_directory(target, lock_wait) as held:
-        _replace(target, held, original, data)
+    with _lock_directory(target, lock_wait) as locked:
+        _replace(target, locked, original, data)
 
 
 def _check_place(target: SettingsFile, setting: Setting) -> None:
@@ -126,7 +126,7 @@ def _check_place(target: SettingsFile, setting: Setting) -> None:
 
 
 def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent", lock_wait: LockWait) -> bool:
-    with _lock_directory(target, lock_wait) as held:
+    with _lock_directory(target, lock_wait) as locked:
         original = read_settings_file(target.place, target.root_path)
         after = _edit_text(target, original or b"", name, value)
         if after == (original or b""):
@@ -136,7 +136,7 @@ def _rewrite(target: SettingsFile, name: str, value: object, consent: "Consent",
         check_not_all_denied(target, original, after)
         if (change := widening_of(target, original, after)) is not None:
             consent(change)
-        _replace(target, held, original, after)
+        _replace(target, locked, original, after)
         return True
 
 
@@ -157,9 +157,9 @@ def _edit_text(target: SettingsFile, before: bytes, name: str, value: object) ->
         ) from None
 
 
-def _replace(target: SettingsFile, held: "LockedDirectory", original: bytes | None, data: bytes) -> None:
+def _replace(target: SettingsFile, locked: "LockedDirectory", original: bytes | None, data: bytes) -> None:
     """Replace the text that was read, while the lock is held."""
-    directory, is_held = held
+    directory, is_held = locked
 
     def look() -> None:
         is_held()
@@ -183,8 +183,8 @@ def _lock_directory(target: SettingsFile, lock_wait: LockWait) -> "Iterator[Lock
     """Lock and open the directory of a settings file; yield it, with a function that raises if the lock is lost."""
     try:
         if target.root is not None and target.place == PROJECT:
-            with hold_writer_lock(target.root, lock_wait) as held:
-                yield held.policy.descriptor, held.check_held
+            with hold_writer_lock(target.root, lock_wait) as locked:
+                yield locked.policy.descriptor, locked.check_held
             return
         path = _directory(target)
         if os.geteuid() == ROOT and not is_private_path(_existing_part(path)):

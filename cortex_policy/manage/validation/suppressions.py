@@ -77,8 +77,8 @@ class Suppressions:
         for root in self._whole:
             project = self._projects[root]
             for pattern, word in project.suppressions:
-                is_told = "settings-unused" in project.codes and expand_code(word) <= project.codes
-                if is_told and (root, pattern, word) not in used:
+                is_reported = "settings-unused" in project.codes and expand_code(word) <= project.codes
+                if is_reported and (root, pattern, word) not in used:
                     message = f"`{word}` is suppressed for `{pattern}`, and not found there"
                     yield file_problem(
                         display_path(settings_file(PROJECT, root)), "settings-unused", message, "remove it"

@@ -46,21 +46,21 @@ class WorkingTree:
             return "", "", ""  # no path of a scoped grant holds one
         path = f"{self._root}/{prefix}"
         if os.path.lexists(path):
-            landed = os.path.realpath(path)
-            if landed == path or not landed.startswith(f"{self._root}/"):
+            target = os.path.realpath(path)
+            if target == path or not target.startswith(f"{self._root}/"):
                 return (
                     ("", "", "")
-                    if landed == path
-                    else ("scope-link", f"`{landed}`", "list what it leads to, or nothing")
+                    if target == path
+                    else ("scope-link", f"`{target}`", "list what it leads to, or nothing")
                 )
-            to = landed[len(self._root) + 1 :]
+            to = target[len(self._root) + 1 :]
             return "scope-link", to, f"add `{to}` too, if that is meant"
-        near = self._spelling_in_tree(prefix)
-        if near:
-            if normalize("NFC", near) == normalize("NFC", prefix):
-                difference = form_difference("the tree's", prefix, near)
-                return "scope-absent", f"does not exist: {difference}", _json_hint(near)
-            return "scope-case", f"is spelled `{near}` in the tree, and case counts", did_you_mean(near)
+        similar = self._spelling_in_tree(prefix)
+        if similar:
+            if normalize("NFC", similar) == normalize("NFC", prefix):
+                difference = form_difference("the tree's", prefix, similar)
+                return "scope-absent", f"does not exist: {difference}", _json_hint(similar)
+            return "scope-case", f"is spelled `{similar}` in the tree, and case counts", did_you_mean(similar)
         return (
             "scope-absent",
             "does not exist in the tree",

@@ -55,12 +55,15 @@ def _find_problems(targets: ValidationTargets, reports: "list[Pair]", inspector:
     for target, one in reports:
         if target.is_in_place:
             grants.setdefault(target.root, []).append((target, one))
-    for root, ones in grants.items():
-        yield from shared_budgets(ones, inspector)
-        files, doubts = [target.path for target, _ in ones], [doubt for _, one in ones for doubt in one.doubts]
+    for root, root_reports in grants.items():
+        yield from shared_budgets(root_reports, inspector)
+        files, doubts = (
+            [target.path for target, _ in root_reports],
+            [doubt for _, one in root_reports for doubt in one.doubts],
+        )
         yield from permission_problems(targets.root_for_check(root), files, doubts)
         if root in targets.roots:
-            yield from root_problems(root, ones)
+            yield from root_problems(root, root_reports)
 
 
 def _as_error(problem: Problem) -> Problem:

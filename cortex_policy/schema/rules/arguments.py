@@ -43,11 +43,11 @@ def catastrophic_patterns(subject: "ParsedGrant") -> "Iterator[Finding]":
     work = WorkLimit(_MAX_WORK)
     for name, declaration in subject.grant.args.items():
         for steps, declared in _find_patterns(declaration, ("args", name)):
-            found, spent = _check_pattern(*declared)
+            found, moves = _check_pattern(*declared)
             if found:
                 yield Finding("arg-pattern", f"`{name}` has a pattern {found[0]}", found[1], json_pointer(*steps))
             try:
-                work.spend(spent)
+                work.spend(moves)
             except TooMuchWorkError:
                 message = f"the patterns behind that of `{name}` are too much work to look for slow ones"
                 yield Finding("arg-pattern", message, "have fewer in one grant", json_pointer(*steps))

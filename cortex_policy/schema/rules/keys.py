@@ -53,11 +53,11 @@ _MIN_LIKENESS = 0.85  # `agents` is no `args`
 
 def misspelled_keys(document: "Mapping[str, Any]") -> "Iterator[Finding]":
     """Find keys that look like one of a grant's."""
-    known_by_key = {key: similar_key(key) for key in _unrecognized_keys(document)}
-    rivals = Counter([*known_by_key.values(), *document])
-    for key, known in known_by_key.items():
+    similar_keys = {key: similar_key(key) for key in _unrecognized_keys(document)}
+    key_counts = Counter([*similar_keys.values(), *document])
+    for key, known in similar_keys.items():
         if known:
-            fix = Fix(json_pointer(key), known) if rivals[known] == 1 else None
+            fix = Fix(json_pointer(key), known) if key_counts[known] == 1 else None
             yield _unknown_key((key,), known, fix)
     rate = document.get("rate")
     for key in rate if isinstance(rate, dict) else ():
@@ -107,8 +107,8 @@ def similar_key(key: str) -> str:
     """Return the key of a grant that another one looks like, '' for none."""
     if key in _GRANT_KEY_SET:
         return key
-    near = get_close_matches(_normalize(key), _KEY_BY_NORMAL_FORM, 1, _MIN_LIKENESS)
-    return _KEY_BY_NORMAL_FORM[near[0]] if near and _normalize(key) not in _UNENFORCED else ""
+    matches = get_close_matches(_normalize(key), _KEY_BY_NORMAL_FORM, 1, _MIN_LIKENESS)
+    return _KEY_BY_NORMAL_FORM[matches[0]] if matches and _normalize(key) not in _UNENFORCED else ""
 
 
 @cache

@@ -38,13 +38,13 @@ class Frame:
         self.awaits = ITEM
 
 
-def note_commas(frame: Frame, closer: str, findings: Findings) -> None:
+def note_commas(frame: Frame, closing_bracket: str, findings: Findings) -> None:
     """Note the commas that are not between two items; a closer follows, or an item."""
-    surplus = frame.commas if closer or not frame.count else frame.commas[1:]
+    extra_commas = frame.commas if closing_bracket or not frame.count else frame.commas[1:]
     frame.commas = []
-    if surplus:
-        what = f"a comma before `{closer}`" if closer else "a comma too many"
-        findings.add("syntax-comma", (surplus[0], surplus[-1] + 1), what, "delete it")
+    if extra_commas:
+        what = f"a comma before `{closing_bracket}`" if closing_bracket else "a comma too many"
+        findings.add("syntax-comma", (extra_commas[0], extra_commas[-1] + 1), what, "delete it")
 
 
 def note_duplicate_key(frame: Frame, token: Token, text: str, findings: Findings) -> None:

@@ -93,9 +93,9 @@ class TolerantParser:
     def _colon(self, frame: Frame, token: Token) -> bool:
         if token.kind == "=":
             span = (token.start, token.end)
-            sign = self.text[token.start : token.end]
+            symbol = self.text[token.start : token.end]
             self.findings.add_repeated(
-                "=", "syntax-json", span, f"`{sign}` is used where JSON has a colon", "write `:`"
+                "=", "syntax-json", span, f"`{symbol}` is used where JSON has a colon", "write `:`"
             )
         frame.awaits = VALUE
         if token.kind in (":", "="):

@@ -96,8 +96,8 @@ class Tokenizer:
             self._advance(_match_end(_WHITESPACE, self.text, self.position))
             if self.text.startswith(("//", "#", "/*"), self.position):
                 self._note_comment()
-            elif odd := _ODD_WHITESPACE.match(self.text, self.position):
-                self._note_odd_spaces(odd)
+            elif unusual := _ODD_WHITESPACE.match(self.text, self.position):
+                self._note_odd_spaces(unusual)
             else:
                 break
         if self.line_start != line:
@@ -109,11 +109,11 @@ class Tokenizer:
         self.line_start = newline + 1 if newline >= 0 else self.line_start
         self.position = end
 
-    def _note_odd_spaces(self, odd: re.Match[str]) -> None:
-        name = f"U+{ord(odd[0][0]):04X}"
+    def _note_odd_spaces(self, unusual: re.Match[str]) -> None:
+        name = f"U+{ord(unusual[0][0]):04X}"
         message, hint = f"{name} is not whitespace in JSON", "write a space; a web page or an editor put it there"
-        self.findings.add_repeated(name, "syntax-json", odd.span(), message, hint)
-        self.position = odd.end()
+        self.findings.add_repeated(name, "syntax-json", unusual.span(), message, hint)
+        self.position = unusual.end()
 
     def _note_comment(self) -> None:
         start = self.position

@@ -64,9 +64,9 @@ class Wrapping(Value):
 def note_merge_conflicts(text: str, findings: Findings) -> str | None:
     """Note the conflicts of a merge; return the text with one side of each blanked, None if they do not pair."""
     markers = list(_MARKER.finditer(text))
-    signs = "".join(marker[0][0] for marker in markers)
+    symbols = "".join(marker[0][0] for marker in markers)
     pieces, last = [], 0
-    for group in _CONFLICT.finditer(signs):
+    for group in _CONFLICT.finditer(symbols):
         first, *_, final = conflict = markers[group.start() : group.end()]
         message = f"a merge conflict between {_side_name(first)} and {_side_name(final)}"
         findings.add("syntax-conflict", (first.start(), final.end()), message, _CONFLICT_HINT)
@@ -78,8 +78,8 @@ def note_merge_conflicts(text: str, findings: Findings) -> str | None:
             _blank_out(text[ours.stop : final.end()]),
         ]
         last = final.end()
-    strays = _CONFLICT.sub(lambda group: "." * len(group[0]), signs)
-    stray = next((marker for marker, sign in zip(markers, strays, strict=True) if sign != "."), None)
+    strays = _CONFLICT.sub(lambda group: "." * len(group[0]), symbols)
+    stray = next((marker for marker, symbol in zip(markers, strays, strict=True) if symbol != "."), None)
     if stray:
         findings.add("syntax-conflict", stray.span(), f"{quote(stray[0])} is left of a merge conflict", _CONFLICT_HINT)
         return None

@@ -16,17 +16,17 @@ _RED, _YELLOW = "1;31", "1;33"
 
 def render_results(outcome: SuiteResult, *, colour: bool = False) -> str:
     """Return a passage for each failed case and each grant not fully covered, then the summary line."""
-    passages = [failure_text(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
-    passages += [file_error_text(problem, colour=colour) for one in outcome.files for problem in one.errors]
+    blocks = [failure_text(one, result, colour=colour) for one in outcome.files for result in one.failed_cases]
+    blocks += [file_error_text(problem, colour=colour) for one in outcome.files for problem in one.errors]
     reported = {
         one.grant_id for one in outcome.files for result in one.failed_cases if result.case.name == COMPLETENESS_CASE
     }
-    passages += [
+    blocks += [
         _uncovered_text(cover, colour=colour)
         for cover in outcome.coverage
         if cover.unmet and cover.grant_id not in reported
     ]
-    text = "".join(f"{text}\n\n" for text in passages) + f"{results_summary(outcome)}\n"
+    text = "".join(f"{text}\n\n" for text in blocks) + f"{results_summary(outcome)}\n"
     return text if colour else escape_output(text)
 
 
@@ -43,8 +43,8 @@ def failure_lines(result: CaseResult) -> list[str]:
     if why is not None:
         place = f"{why.file}:{why.step.line}" if why.step.line else why.file
         lines.append(f"{why.step.rule}: {why.step.message} [{place}]")
-        near = closest_value_phrase(why.step.rule, why.nearest)
-        lines += [f"nearest: {near}"] if near else []
+        closest = closest_value_phrase(why.step.rule, why.nearest)
+        lines += [f"nearest: {closest}"] if closest else []
     return lines
 
 

@@ -17,20 +17,20 @@ _JAMO = range(0x1160, 0x1200)  # vowels and finals: they join the syllable befor
 
 def render_report(report: Report, *, colour: bool = False) -> str:
     """Return the problems and then the summary line."""
-    passages = problem_texts(report.problems, colour=colour)
-    text = "\n".join(f"{passage}\n" for passage in [*passages, report_summary(report)])
+    problem_blocks = problem_texts(report.problems, colour=colour)
+    text = "\n".join(f"{block}\n" for block in [*problem_blocks, report_summary(report)])
     return text if colour else escape_output(text)  # with colours it is for a terminal, by a stream that escapes
 
 
 def problem_texts(problems: Iterable[Problem], *, colour: bool = False) -> list[str]:
     """Return a passage for each problem; consecutive ones with the same hint share one, with the hint at its end."""
     remedies = groupby(problems, lambda problem: (problem.hint, problem.fix is not None))
-    passages = []
+    problem_blocks = []
     for (hint, is_fixable), alike in remedies:
         blocks = ["\n".join([_heading(problem, colour), *_excerpt(problem, colour)]) for problem in alike]
         remedy = [*_hint(hint), *_fix(len(blocks), is_fixable)]
-        passages += ["\n".join([*blocks, *remedy])] if remedy else blocks
-    return passages
+        problem_blocks += ["\n".join([*blocks, *remedy])] if remedy else blocks
+    return problem_blocks
 
 
 def report_summary(report: Report) -> str:
