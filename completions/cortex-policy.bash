@@ -62,6 +62,7 @@ _cortex_policy_values() { # what a setting may be
         audit.args) printf '%s' 'names fingerprints full' ;;
         audit.on_error) printf '%s' 'ignore deny' ;;
         approvals.file) printf '%s' 'files' ;;
+        approvals.notify) printf '%s' 'files' ;;
         validate.select) printf '%s' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
         validate.ignore) printf '%s' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore stamp-missing stamp-broken stamp-differs settings-invalid settings-unused' ;;
     esac
@@ -175,7 +176,7 @@ _cortex_policy() {
             flags='--root --user --project --system --wait -h --help'
             ;;
         'config get '*)
-            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress')
             flags='--root --json -h --help'
             ;;
         'config list '*)
@@ -187,11 +188,11 @@ _cortex_policy() {
             flags='--root --user --project --system -h --help'
             ;;
         'config set '*)
-            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress' 'values')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress' 'values')
             flags='--root --user --project --system --allow-widening --wait -h --help'
             ;;
         'config unset '*)
-            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress')
+            offered=('' '' 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress')
             flags='--root --user --project --system --allow-widening --wait -h --help'
             ;;
         'rate purge '*)
@@ -228,7 +229,7 @@ _cortex_policy() {
             ;;
         'approvals '*)
             offered=('' 'requests')
-            flags='--root --watch --json -h --help'
+            flags='--root --all --watch --json -h --help'
             ;;
         'approve '*)
             offered=('' 'requests')
@@ -256,7 +257,7 @@ _cortex_policy() {
             ;;
         'deny '*)
             offered=('' 'requests')
-            flags='--root --json -h --help'
+            flags='--root --reason --json -h --help'
             ;;
         'diff '*)
             offered=('' 'ids' 'ids')

@@ -89,6 +89,8 @@ function __cortex_policy_values -d 'what a setting may be'
             string split ' ' 'ignore deny'
         case approvals.file
             __fish_complete_path (commandline -ct)
+        case approvals.notify
+            __fish_complete_path (commandline -ct)
         case validate.select
             string split ' ' 'syntax shape key tool action scope arg budget file stamp settings syntax-json syntax-encoding syntax-bom syntax-comment syntax-comma syntax-quotes syntax-shell syntax-conflict syntax-key syntax-number syntax-string syntax-limit shape-missing shape-type shape-value shape-schema shape-other key-unknown key-idle key-schema tool-id action-none action-empty action-blank action-glob action-twice scope-dead scope-guarded scope-covered scope-case scope-absent scope-link scope-none scope-escalation scope-sensitive arg-keyword arg-pattern budget-shared file-missing file-unreadable file-unsafe file-name file-stray file-outside file-none file-ignore stamp-missing stamp-broken stamp-differs settings-invalid settings-unused'
         case validate.ignore
@@ -171,6 +173,7 @@ complete -c cortex-policy -n '__cortex_policy_at 0' -s V -l version -d 'Print th
 complete -c cortex-policy -n '__cortex_policy_at 0' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 approvals' -a '(__cortex_policy_requests)'
 complete -c cortex-policy -n '__cortex_policy_in approvals' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in approvals' -l all -d 'Include the calls of all roots'
 complete -c cortex-policy -n '__cortex_policy_in approvals' -l watch -d 'Keep running and show what changes'
 complete -c cortex-policy -n '__cortex_policy_in approvals' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in approvals' -s h -l help -d 'Show this message and exit'
@@ -256,7 +259,7 @@ complete -c cortex-policy -n '__cortex_policy_in config edit' -l project -d 'The
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l system -d 'The settings of the system (root only)'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -l wait -x -d 'Wait up to SECONDS for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config edit' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config get' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config get' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in config get' -s h -l help -d 'Show this message and exit'
@@ -268,7 +271,7 @@ complete -c cortex-policy -n '__cortex_policy_in config path' -l user -d 'Your u
 complete -c cortex-policy -n '__cortex_policy_in config path' -l project -d 'The settings of the project, which can only tighten'
 complete -c cortex-policy -n '__cortex_policy_in config path' -l system -d 'The settings of the system (root only)'
 complete -c cortex-policy -n '__cortex_policy_in config path' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config set' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_at 1 config set' -a '(__cortex_policy_values (__cortex_policy_plain)[3])'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l user -d 'Your user settings, which is the default'
@@ -277,7 +280,7 @@ complete -c cortex-policy -n '__cortex_policy_in config set' -l system -d 'The s
 complete -c cortex-policy -n '__cortex_policy_in config set' -l allow-widening -d 'Save without asking even if it may allow more than before'
 complete -c cortex-policy -n '__cortex_policy_in config set' -l wait -x -d 'Wait up to SECONDS for another writer'
 complete -c cortex-policy -n '__cortex_policy_in config set' -s h -l help -d 'Show this message and exit'
-complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds validate.select validate.ignore validate.suppress'
+complete -c cortex-policy -n '__cortex_policy_at 0 config unset' -a 'sensitive require_path undeclared_args stamp state_dir editor history.keep audit.file audit.args audit.on_error audit.max_bytes audit.keep approvals.file approvals.timeout_seconds approvals.notify validate.select validate.ignore validate.suppress'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l user -d 'Your user settings, which is the default'
 complete -c cortex-policy -n '__cortex_policy_in config unset' -l project -d 'The settings of the project, which can only tighten'
@@ -294,6 +297,7 @@ complete -c cortex-policy -n '__cortex_policy_in copy' -l json -d 'Output JSON o
 complete -c cortex-policy -n '__cortex_policy_in copy' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 deny' -a '(__cortex_policy_requests)'
 complete -c cortex-policy -n '__cortex_policy_in deny' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in deny' -l reason -x -d 'Tell the caller why'
 complete -c cortex-policy -n '__cortex_policy_in deny' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in deny' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 diff' -a '(__cortex_policy_ids)'

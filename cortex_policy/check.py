@@ -13,7 +13,19 @@ from cortex_policy.state.enforcement import AuditedCall, load_for_call
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from cortex_policy.core.model import Decision, Grant, Settings
+
+    class Notice(Protocol):
+        """What tells people that a call waits."""
+
+        def show(self, decision: Decision, seconds_left: float) -> None:
+            """Show the decision so far, and how long the call still waits."""
+
+        def end(self) -> None:
+            """Remove what is shown."""
+
 
 _DIGITS = frozenset("0123456789")
 _MAX_DIGITS = 18  # above every budget; Python refuses to parse much longer numbers
@@ -90,15 +102,17 @@ def _parse_cost(digits: str) -> int | None:
     return int(digits) if len(digits) <= _MAX_DIGITS else 10**_MAX_DIGITS
 
 
-def decide_call(call: Call) -> CallOutcome:
-    """Decide a call; wait for budget or an approval as long as the call asks for."""
+def decide_call(call: Call, notice: "Notice | None" = None) -> CallOutcome:
+    """Decide a call; wait for budget or an approval as long as the call asks for, and show that."""
     start = time.perf_counter_ns()
-    grant, decision, error, args, settings = _decide_until_settled(call)
+    grant, decision, error, args, settings = _decide_until_settled(call, notice)
+    if notice is not None:
+        notice.end()
     return CallOutcome(call, grant, decision, error, (time.perf_counter_ns() - start) // 1000, args, settings)
 
 
 def _decide_until_settled(
-    call: Call,
+    call: Call, notice: "Notice | None"
 ) -> "tuple[Grant | None, Decision | None, CortexPolicyError | None, dict[str, object] | None, Settings | None]":
     """Decide, and decide again after each sleep while waiting can help; no lock is held during a sleep."""
     grant: Grant | None = None
@@ -118,6 +132,8 @@ def _decide_until_settled(
                 delay = _retry_delay(decision)
                 if delay is None or seconds_left <= 0:
                     break
+                if notice is not None:
+                    notice.show(decision, seconds_left)
                 time.sleep(min(seconds_left, delay, MAX_POLL_SECONDS))
     except CortexPolicyError as error:
         return grant, None, error, args, settings

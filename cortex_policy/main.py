@@ -71,7 +71,12 @@ def _answer(call: "Call") -> "Never":
     """Decide a call, print what it asks for, and exit with its code; a silent allow loads no renderer."""
     from cortex_policy.check import decide_call  # noqa: PLC0415
 
-    outcome = decide_call(call)
+    notice = None
+    if call.wait_seconds:
+        from cortex_policy.cli.output.wait_notice import wait_notice  # noqa: PLC0415 - few calls wait
+
+        notice = wait_notice(call)
+    outcome = decide_call(call, notice)
     if outcome.is_silent:
         os._exit(outcome.exit_code)
     from cortex_policy.render import render, write_and_exit  # noqa: PLC0415

@@ -3,7 +3,7 @@
 import os
 
 from cortex_policy.core import Value
-from cortex_policy.core.model import UsageError
+from cortex_policy.core.model import USED, UsageError
 from cortex_policy.core.text import escape_json, escape_output, message_line
 
 TYPE_CHECKING = False
@@ -81,6 +81,8 @@ def hint(outcome: "CallOutcome") -> str:
 def _allowed_text(decision: "Decision") -> str:
     budget = decision.budget
     remaining = f", {budget.remaining} of {budget.limit} left" if budget is not None else ""
+    if decision.approval is not None and decision.approval.status == USED:
+        return f"allowed{remaining}; a human approved it (request `{decision.approval.id}`)"
     needs = f"; needs {', '.join(decision.obligations)}" if decision.obligations else ""
     return f"allowed{remaining}{needs}"
 

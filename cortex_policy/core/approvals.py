@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MAX_LINE_BYTES = 1 << 16  # bytes of a line; no human reads more
 MAX_ANSWERED = 50  # calls that are over, and kept to be looked at
+MAX_REASON = 500  # characters of a denial's reason
 _SECOND = 1_000_000_000
 
 
@@ -210,6 +211,12 @@ def request_status(request: ApprovalRequest, clock: TimeSinceBoot, timeout_secon
     if any(approved):
         return RequestStatus(APPROVED, max(approved))
     return RequestStatus(WAITING, left_ns) if left_ns and not approved else RequestStatus(EXPIRED)
+
+
+def denial_reason(request: ApprovalRequest) -> str:
+    """Return the reason that the last human who denied a request gave, '' if none."""
+    reasons = [_text(dict(answer.members), "reason") for answer in request.answers if not answer.approved]
+    return reasons[-1][:MAX_REASON] if reasons else ""
 
 
 def _time_left_of(answer: ApprovalAnswer, request: ApprovalRequest, span: int, clock: TimeSinceBoot) -> int:

@@ -114,6 +114,8 @@ SETTINGS = (
             " `approvals.jsonl` in `state_dir`."),
     Setting("approvals.timeout_seconds", NUMBER, 300, _OPERATOR_PLACES,
             "How long a call waits for a human, and the answer for the call; without it, `$CORTEX_HITL_TIMEOUT_MS`."),
+    Setting("approvals.notify", PATH, None, (SYSTEM, USER),
+            "The program that is run for each new request, with its line of the file as input, for at most 5 seconds."),
     Setting("validate.select", CODES, [], (PROJECT,), "The rules that `validate` reports; without any, all."),
     Setting("validate.ignore", CODES, [], (PROJECT,), "The rules that `validate` does not report."),
     Setting("validate.suppress", SUPPRESSIONS, {}, (PROJECT,),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from time import time, time_ns
 
 from cortex_policy.core import Value
-from cortex_policy.core.approvals import ApprovalRequest, escape_surrogates, request_status, request_to_line
+from cortex_policy.core.approvals import MAX_REASON, ApprovalRequest, escape_surrogates, request_status, request_to_line
 from cortex_policy.core.audit_event import format_timestamp
 from cortex_policy.core.json_text import json_text
 from cortex_policy.core.model import APPROVED, DENIED, EXPIRED, USED, WAITING, Settings
@@ -59,6 +59,7 @@ class RequestDetails(Value):
     asked_at: str
     answered_by: str
     answered_at: str
+    reason: str
 
 
 class AnswerResult(Value):
@@ -69,12 +70,14 @@ class AnswerResult(Value):
 
 
 def list_requests(root: str | None = None) -> tuple[RequestDetails, ...]:
-    """Return the requests that wait and those answered lately, of all roots or of one; raise StateError."""
+    """Return the requests that wait and those answered lately, of all roots or of one; raise StateError.
+
+    Those of other programs name no root, and are always among them.
+    """
     with _open_store() as store:
         found = [_details(request, store) for request in store.requests]
-    return tuple(
-        details for details in found if root is None or details.root == escape_surrogates(os.path.realpath(root))
-    )
+    wanted = None if root is None else escape_surrogates(os.path.realpath(root))
+    return tuple(details for details in found if wanted is None or details.root in (wanted, ""))
 
 
 def get_request(request_id: str, root: str | None = None) -> RequestDetails:
@@ -85,7 +88,7 @@ def get_request(request_id: str, root: str | None = None) -> RequestDetails:
     return found
 
 
-def answer_request(request_id: str, root: str | None = None, *, approved: bool) -> AnswerResult:
+def answer_request(request_id: str, root: str | None = None, *, approved: bool, reason: str = "") -> AnswerResult:
     """Approve or deny a request; raise NotDoneError if it is closed, StateError if the answer cannot be written.
 
     A denial also revokes an approval that was not used yet; an approval never revokes a denial.
@@ -97,12 +100,15 @@ def answer_request(request_id: str, root: str | None = None, *, approved: bool) 
             raise _unknown_request_error(request_id)
         if details.status == (APPROVED if approved else DENIED):
             return AnswerResult(details, is_changed=False)
-        if details.status in _CLOSED:
-            raise NotDoneError(
-                f"`{request_id}` {_CLOSED[details.status]}", "see what waits with `cortex-policy approvals`"
-            )
-        store.append_and_prune(_answer_line(request_id, store, approved=approved))
+        raise_if_closed(details)
+        store.append_and_prune(_answer_line(request_id, store, approved=approved, reason=reason))
     return AnswerResult(get_request(request_id), is_changed=True)
+
+
+def raise_if_closed(details: RequestDetails) -> None:
+    """Raise NotDoneError if a request can no longer be answered."""
+    if details.status in _CLOSED:
+        raise NotDoneError(f"`{details.id}` {_CLOSED[details.status]}", "see what waits with `cortex-policy approvals`")
 
 
 def _open_store() -> ApprovalStore:
@@ -118,8 +124,9 @@ def _unknown_request_error(request_id: str) -> NotDoneError:
     return NotDoneError(f"no request `{request_id}`", hint)
 
 
-def _answer_line(request_id: str, store: ApprovalStore, *, approved: bool) -> bytes:
+def _answer_line(request_id: str, store: ApprovalStore, *, approved: bool, reason: str) -> bytes:
     author = current_author()
+    more = {"reason": escape_surrogates(reason[:MAX_REASON])} if reason else {}
     return request_to_line({
         "type": "decision",
         "requestId": request_id,
@@ -129,6 +136,7 @@ def _answer_line(request_id: str, store: ApprovalStore, *, approved: bool) -> by
         "uid": author.uid,
         "boot": store.clock.boot,
         "at_ns": store.clock.now_ns,
+        **more,
     })  # fmt: skip
 
 
@@ -145,6 +153,7 @@ def _details(request: ApprovalRequest, store: ApprovalStore) -> RequestDetails:
         tuple(PathArgument(_text(part, "argument"), _text(part, "given"), _text(part, "resolved")) for part in paths),
         _text(call, "cost"), _text(call, "cwd"), _text(call, "root"), _number(members, "uid"), _number(members, "pid"),
         _text(members, "runId"), _text(members, "ts"), _text(last_answer, "by"), _text(last_answer, "ts"),
+        _text(last_answer, "reason"),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from time import time_ns
 from cortex_policy.core.approvals import (
     MAX_LINE_BYTES,
     call_fingerprint_text,
+    denial_reason,
     escape_surrogates,
     request_status,
     request_to_dict,
@@ -48,12 +49,26 @@ def decide_with_approval(
     call = str(sha256(text.encode("ascii")).hexdigest())
     with ApprovalStore(settings, makes=not peek) as store:
         found = _current_request(store, call)
-        if found is None:
-            return refused if peek else _request_approval(store, grant, origin, request, call, refused)
-        approval_request, current = found
-        if current.status != APPROVED:
-            return _denied_with_request(refused, approval_request.id, current)
-        return _spend_approval(store, grant, request, budgets, approval_request, current, peek=peek)
+        if found is not None:
+            approval_request, current = found
+            if current.status != APPROVED:
+                reason = denial_reason(approval_request)
+                return _denied_with_request(refused, approval_request.id, current, reason=reason)
+            return _spend_approval(store, grant, request, budgets, approval_request, current, peek=peek)
+        if peek:
+            return refused
+        decision, line = _request_approval(store, grant, origin, request, call, refused)
+    return _notify(decision, line) if line else decision
+
+
+def _notify(decision: Decision, line: bytes) -> Decision:
+    """Tell a human of a new request; the store is no longer locked."""
+    from cortex_policy.state.approval_notify import notify_human  # noqa: PLC0415 - only a new request needs it
+
+    problem = notify_human(line)
+    if not problem:
+        return decision
+    return _with_approval(decision, decision.approval, f"{decision.detail}, and `approvals.notify` failed: {problem}")
 
 
 def _current_request(store: ApprovalStore, call: str) -> "tuple[ApprovalRequest, RequestStatus] | None":
@@ -99,16 +114,16 @@ def _spend_approval(
 
 def _request_approval(
     store: ApprovalStore, grant: "Grant", origin: "Origin", request: "Request", call: str, refused: Decision
-) -> Decision:
-    """Add a request for a call to the approvals file, unless nobody could answer it."""
+) -> tuple[Decision, bytes]:
+    """Add a request for a call to the approvals file; return the denial and the line, b'' if nobody could answer."""
     if not store.timeout_seconds:
-        return _with_approval(refused, None, "the setting `approvals.timeout_seconds` leaves nobody time to")
+        return _with_approval(refused, None, "the setting `approvals.timeout_seconds` leaves nobody time to"), b""
     requests_of_grant = [one for one in store.requests if _requester(one) == (grant.id, escape_surrogates(origin.root))]
     waiting = sum(
         request_status(one, store.clock, store.timeout_seconds).status == WAITING for one in requests_of_grant
     )
     if waiting >= MAX_WAITING:
-        return _with_approval(refused, None, f"{waiting} calls of this grant already wait for a human")
+        return _with_approval(refused, None, f"{waiting} calls of this grant already wait for a human"), b""
     request_id = _new_request_id(store)
     line = request_to_line({
         "id": request_id,
@@ -123,9 +138,9 @@ def _request_approval(
         **_time_members(store),
     })  # fmt: skip
     if len(line) > MAX_LINE_BYTES:
-        return _with_approval(refused, None, "its arguments are too long to be shown to a human")
+        return _with_approval(refused, None, "its arguments are too long to be shown to a human"), b""
     store.append_and_prune(line, MAX_BYTES // 2)  # so that there is always room for an answer
-    return _denied_with_request(refused, request_id, None, store.timeout_seconds)
+    return _denied_with_request(refused, request_id, None, store.timeout_seconds), line
 
 
 def _requester(approval_request: "ApprovalRequest") -> tuple[object, object]:
@@ -145,11 +160,12 @@ def _time_members(store: ApprovalStore) -> dict[str, object]:
 
 
 def _denied_with_request(
-    refused: Decision, request_id: str, current: "RequestStatus | None", seconds: float = 0.0
+    refused: Decision, request_id: str, current: "RequestStatus | None", seconds: float = 0.0, reason: str = ""
 ) -> Decision:
     status, left = (current.status, current.left_ns / _SECOND) if current is not None else (WAITING, seconds)
     what_happened = "waits for a human" if status == WAITING else "was denied by a human"
-    return _with_approval(refused, Approval(request_id, status, left), f"request `{request_id}` {what_happened}")
+    why = f": {reason}" if reason and status == DENIED else ""
+    return _with_approval(refused, Approval(request_id, status, left), f"request `{request_id}` {what_happened}{why}")
 
 
 def _with_approval(decision: Decision, approval: Approval | None, detail: str = "") -> Decision:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -87,6 +88,72 @@ def test_json_tells_of_the_approval(door: Door) -> None:
     run("approve", other, "--yes")
     told = json.loads(door.result_of("check", "records", "read", "--json").stdout)
     assert (told["decision"], told["approval"]) == (True, {"id": other, "status": "used", "expires_in_seconds": 0.0})
+
+
+@BOTH_DOORS
+def test_a_check_that_waits_says_at_once_what_approves_it(door: Door) -> None:
+    """One line on standard error, before the answer; none with `-q` or `--json`."""
+    waiter = subprocess.Popen([*door.argv, *CALL, "--wait", "50"], stderr=subprocess.PIPE, text=True)
+    assert waiter.stderr is not None
+    line = waiter.stderr.readline()
+    request_id = waiting()
+    assert line == f"request {request_id} waits for a human: cortex-policy approve {request_id}\n"
+    assert run("deny", request_id, "--reason", "not during\x1b[31m the freeze").returncode == 0
+    _, rest = waiter.communicate(timeout=40)
+    assert f"request `{request_id}` was denied by a human: not during\\x1b[31m the freeze\n" in rest
+    assert json.loads(run("approvals", request_id, "--json").stdout)["reason"] == "not during\x1b[31m the freeze"
+    for option in ("-q", "--json"):
+        assert door.result_of(*CALL, "--arg", f"n={option}", option, "--wait", "0.2").stderr == ""
+
+
+def test_a_terminal_counts_down_and_is_left_clean() -> None:
+    """The line of the countdown is gone when the answer comes."""
+    terminal = Terminal(*CALL, "--wait", "50")
+    terminal.expect("waits for a human")
+    terminal.expect("waiting for a human, 4")
+    request_id = waiting()
+    assert run("approve", request_id, "--yes").returncode == 0
+    code, screen = terminal.end()
+    assert code == 0
+    assert screen.split("\r")[-2].endswith(f"a human approved it (request `{request_id}`)")
+
+
+def test_a_call_that_waits_for_budget_counts_down_on_a_terminal_alone(root: Path) -> None:
+    """A pipe gets the denial and nothing else."""
+    (root / ".cortex/policy/tools/once.json").write_text('{"tool":"once","actions":["run"],"rate":{"perMinute":1}}')
+    assert run("check", "once", "run").returncode == 0
+    done = run("check", "once", "run", "--wait", "0.2")
+    assert (done.returncode, done.stderr.count("\n")) == (14, 2)
+    terminal = Terminal("check", "once", "run", "--wait", "1.5")
+    terminal.expect("waiting for budget: a call fits in ")
+    assert terminal.end()[0] == 14
+
+
+def test_an_approval_that_is_closed_is_refused_before_anybody_is_asked() -> None:
+    """A human is not shown a call that can no longer be answered."""
+    run(*CALL)
+    request_id = waiting()
+    assert run("deny", request_id).returncode == 0
+    done = run("approve", request_id)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "was denied: the caller can ask again later" in done.stderr
+    assert "arguments" not in done.stderr
+
+
+def test_only_the_calls_of_this_root_are_listed_unless_all_are_asked_for(root: Path, tmp_path: Path) -> None:
+    """With all, each has its root; outside of any root a note says so."""
+    other = tmp_path / "other"
+    shutil.copytree(root / ".cortex", other / ".cortex")
+    (tmp_path / "nowhere").mkdir()
+    run(*CALL[:3])
+    run(*CALL[:3], "--root", str(other))
+    assert [one["root"] for one in listed()] == [str(root)]
+    every = json.loads(run("approvals", "--all", "--json").stdout)["requests"]
+    assert sorted(one["root"] for one in every) == sorted([str(root), str(other)])
+    assert str(other) in run("approvals", "--all").stdout
+    outside = run("approvals", cwd=tmp_path / "nowhere")
+    assert len(outside.stdout.splitlines()) == 2
+    assert outside.stderr == "note: there is no policy root here; these are the calls of all roots\n"
 
 
 @BOTH_DOORS

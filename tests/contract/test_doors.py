@@ -58,7 +58,7 @@ def by_typer(words: list[str]) -> "Call | int":
     """Return the Call that Typer builds, or the code it ends with."""
     calls: list[Call] = []
 
-    def decide_call(call: Call) -> CallOutcome:
+    def decide_call(call: Call, _: object = None) -> CallOutcome:
         calls.append(call)
         raise SystemExit(0)
 

@@ -6,6 +6,7 @@ import typer
 
 from cortex_policy.cli.options import JsonOption, RootOption
 from cortex_policy.cli.output.printing import escaped_json, print_json
+from cortex_policy.core.model import ROOT_NOT_FOUND, GrantError
 from cortex_policy.core.text import printable
 
 if TYPE_CHECKING:
@@ -22,60 +23,80 @@ def approvals(
     ] = None,
     root: RootOption = None,
     *,
+    every: Annotated[bool, typer.Option("--all", help="Include the calls of all roots.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Keep running and show what changes.")] = False,
     json: JsonOption = False,
 ) -> None:
     """List the calls that wait for a human.
 
-    It also lists the last answers. It includes all roots whose calls this user makes; `--root` names one. With
-    `--watch` it draws them on a terminal until `q`; in a pipe it prints a line for each change.
+    It also lists the last answers. It lists the calls of this root that this user makes; `--all` includes those of the
+    user's other roots. With `--watch` it draws them on a terminal until `q`; in a pipe it prints a line for each
+    change.
 
     $ cortex-policy approvals
     $ cortex-policy approvals 1f0c9a7e
     $ cortex-policy approvals --watch --json
+    $ cortex-policy approvals --all
     """
     from cortex_policy.cli.output import live  # noqa: PLC0415 - no other command needs these
-    from cortex_policy.cli.output.approvals import COLUMNS, request_row, request_text, request_to_json  # noqa: PLC0415
+    from cortex_policy.cli.output.approvals import request_columns, request_row, request_text, request_to_json  # noqa: PLC0415
     from cortex_policy.cli.output.printing import print_rows  # noqa: PLC0415
     from cortex_policy.manage.approvals import get_request, list_requests  # noqa: PLC0415
 
     if request_id is not None:
         details = get_request(request_id, root)
         typer.echo(escaped_json(request_to_json(details)) if json else request_text(details), nl=json)
-    elif not watch:
+        return
+    root = None if every else _listed_root(root)
+    if not watch:
         found = list_requests(root)
         if json:
             print_json({"requests": [request_to_json(one) for one in found]})
         else:
-            print_rows(COLUMNS, [request_row(one) for one in found])
+            print_rows(request_columns(every=every), [request_row(one, every=every) for one in found])
     elif live.can_redraw() and not json:
-        live.redraw_until_quit(lambda height: _table(root, height))
+        live.redraw_until_quit(lambda height: _table(root, height, every=every))
     else:
-        live.print_changes_until_closed(lambda: _rows(root, json=json))
+        live.print_changes_until_closed(lambda: _rows(root, json=json, every=every))
 
 
-def _rows(root: str | None, *, json: bool) -> "Iterator[Row]":
+def _listed_root(root: str | None) -> str | None:
+    """Return the root whose requests are listed; None, with a note, if there is none here."""
+    from cortex_policy.cli.roots import find_inner_root  # noqa: PLC0415 - as above
+
+    if root is not None:
+        return root
+    try:
+        return find_inner_root(None).path
+    except GrantError as error:
+        if error.reason is not ROOT_NOT_FOUND:
+            raise
+        typer.echo("note: there is no policy root here; these are the calls of all roots", err=True)
+        return None
+
+
+def _rows(root: str | None, *, json: bool, every: bool) -> "Iterator[Row]":
     from cortex_policy.cli.output.approvals import request_row, request_to_json  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
     for one in list_requests(root):
-        line = escaped_json(request_to_json(one)) if json else "\t".join(map(printable, request_row(one)))
+        line = escaped_json(request_to_json(one)) if json else "\t".join(map(printable, request_row(one, every=every)))
         yield one.id, one.status, line
 
 
-def _table(root: str | None, height: int) -> "Table":
+def _table(root: str | None, height: int, *, every: bool) -> "Table":
     from rich.table import Table  # noqa: PLC0415 - only a terminal needs it
     from rich.text import Text  # noqa: PLC0415
 
-    from cortex_policy.cli.output.approvals import COLUMNS, request_row  # noqa: PLC0415 - as above
+    from cortex_policy.cli.output.approvals import request_columns, request_row  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import list_requests  # noqa: PLC0415
 
     found = list_requests(root)
     more = len(found) - height
     caption = f"q ends; {more} earlier" if more > 0 else "q ends"
     table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
-    for column in COLUMNS:
+    for column in request_columns(every=every):
         table.add_column(column, no_wrap=True)
     for one in found[-height:]:
-        table.add_row(*(Text(printable(cell)) for cell in request_row(one)))
+        table.add_row(*(Text(printable(cell)) for cell in request_row(one, every=every)))
     return table

@@ -32,33 +32,43 @@ def approve(
     $ cortex-policy approve 1f0c9a7e --yes --json
     """
     from cortex_policy.cli.output.approvals import request_text  # noqa: PLC0415 - no other command needs these
-    from cortex_policy.manage.approvals import get_request  # noqa: PLC0415
+    from cortex_policy.manage.approvals import get_request, raise_if_closed  # noqa: PLC0415
 
     raise_if_ambiguous(root)
     details = get_request(request_id, root)
+    raise_if_closed(details)
     if not yes:
         typer.echo(request_text(details), nl=False, err=True)
     ask_yes_no(f"approve {request_id}?", yes=yes)
     _answer(request_id, root, approved=True, json=json)
 
 
-def deny(request_id: RequestArgument, root: RootOption = None, *, json: JsonOption = False) -> None:
+def deny(
+    request_id: RequestArgument,
+    root: RootOption = None,
+    *,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Tell the caller why.", show_default=False)
+    ] = "",
+    json: JsonOption = False,
+) -> None:
     """Deny a call that waits for a human.
 
     It also revokes an approval that was not used yet. A `check` that waits for the answer ends at once. For the time of
     the setting `approvals.timeout_seconds`, the same call is denied without a new request.
 
     $ cortex-policy deny 1f0c9a7e
+    $ cortex-policy deny 1f0c9a7e --reason "not during the freeze"
     """
-    _answer(request_id, root, approved=False, json=json)
+    _answer(request_id, root, approved=False, reason=reason, json=json)
 
 
-def _answer(request_id: str, root: str | None, *, approved: bool, json: bool) -> None:
+def _answer(request_id: str, root: str | None, *, approved: bool, reason: str = "", json: bool) -> None:
     from cortex_policy.cli.output.approvals import request_to_json  # noqa: PLC0415 - as above
     from cortex_policy.manage.approvals import answer_request  # noqa: PLC0415
 
     raise_if_ambiguous(root)
-    result = answer_request(request_id, root, approved=approved)
+    result = answer_request(request_id, root, approved=approved, reason=reason)
     details = result.request
     if json:
         print_json({"changed": result.is_changed, "request": request_to_json(details)})

@@ -8,6 +8,7 @@ from cortex_policy.check import Call, decide_call
 from cortex_policy.cli.commands import check_options as options
 from cortex_policy.cli.options import GrantArgument
 from cortex_policy.cli.output.explanation import render_explanation
+from cortex_policy.cli.output.wait_notice import wait_notice
 from cortex_policy.render import render, write_and_exit
 
 
@@ -64,5 +65,5 @@ def check(  # noqa: PLR0913 - the options of a call
         options.single_flag("--quiet", quiet),
         context.info_name or "check",
     )
-    outcome = decide_call(call)
+    outcome = decide_call(call, wait_notice(call))
     write_and_exit(render_explanation(outcome) if call.explain else render(outcome))

@@ -6,14 +6,20 @@ from cortex_policy.core.decode import MalformedError, decode_json
 from cortex_policy.core.text import printable
 from cortex_policy.manage.approvals import RequestDetails
 
-COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY", "ARGUMENTS")
+_COLUMNS = ("ID", "STATE", "LEFT", "CALL", "BY", "ARGUMENTS")
 
 
-def request_row(details: RequestDetails) -> tuple[str, ...]:
+def request_columns(*, every: bool) -> tuple[str, ...]:
+    """Return the heads of the table; the root has one if there are several."""
+    return (*_COLUMNS, "ROOT") if every else _COLUMNS
+
+
+def request_row(details: RequestDetails, *, every: bool) -> tuple[str, ...]:
     """Return a request as a row of the table."""
     time_left = f"{details.expires_in_seconds:.0f}s" if details.expires_in_seconds is not None else "-"
     call = f"{details.grant} {details.action}" if details.grant else details.action
-    return details.id, details.status, time_left, call, requester_name(details), details.args
+    root = (details.root or "-",) if every else ()
+    return details.id, details.status, time_left, call, requester_name(details), details.args, *root
 
 
 def requester_name(details: RequestDetails) -> str:
@@ -44,6 +50,7 @@ def request_text(details: RequestDetails) -> str:
         ("sha256", details.sha256),
         ("asked by", f"{requester}{process}{run}"),
         ("asked at", details.asked_at),
+        ("reason", details.reason),
     ]
     lines = [f"request {details.id}", *(f"  {label:<11}{text}" for label, text in rows if text)]
     return "".join(f"{printable(line)}\n" for line in lines)
@@ -86,4 +93,5 @@ def request_to_json(details: RequestDetails) -> dict[str, object]:
         "asked_at": details.asked_at or None,
         "answered_by": details.answered_by or None,
         "answered_at": details.answered_at or None,
+        "reason": details.reason or None,
     }
