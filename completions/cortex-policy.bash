@@ -123,7 +123,7 @@ _cortex_policy() {
             value=''
         elif [[ $word == --root=* ]]; then
             root=${word#*=}
-        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n " == *" $word "* ]]; then
+        elif [[ " --add-scope --against --allow --arg --args --at --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n " == *" $word "* ]]; then
             value=$word
         elif [[ $word != -* ]]; then
             plain+=("$word")
@@ -197,19 +197,19 @@ _cortex_policy() {
             ;;
         'rate purge '*)
             offered=('' '')
-            flags='--root --yes --json -h --help'
+            flags='--root --user --yes --json -h --help'
             ;;
         'rate reset '*)
             offered=('' '' 'ids' 'actions')
-            flags='--root --yes --json -h --help'
+            flags='--root --user --yes --json -h --help'
             ;;
         'rate show '*)
             offered=('' '' 'ids')
-            flags='--root --json -h --help'
+            flags='--root --user --json -h --help'
             ;;
         'rate watch '*)
             offered=('' '' 'ids')
-            flags='--root --json -h --help'
+            flags='--root --user --json -h --help'
             ;;
         'stamp show '*)
             offered=('' '')

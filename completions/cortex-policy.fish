@@ -9,7 +9,7 @@ function __cortex_policy_plain -d 'the plain words before the cursor, the comman
     for word in $words
         if test $skip = 1
             set skip 0
-        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --version --wait --with -n
+        else if contains -- $word --add-scope --against --allow --arg --args --at --cost --data-class --denied-exit --drop-arg --expect --fail-on --fail-under --filter --grant --ignore --init --number --output --path --rate --reader --reason --remove-scope --revoke --root --scope --select --since --timeout --to --tool --user --version --wait --with -n
             set skip 1
         else if not string match -q -- '-*' $word
             printf '%s\n' $word
@@ -382,21 +382,25 @@ complete -c cortex-policy -n '__cortex_policy_at 0 rate' -a show -d 'Show what i
 complete -c cortex-policy -n '__cortex_policy_at 0 rate' -a watch -d 'Watch what is left of each budget'
 complete -c cortex-policy -n '__cortex_policy_in rate' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_in rate purge' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in rate purge' -l user -x -d 'As this user, whose budgets are other ones (root only)'
 complete -c cortex-policy -n '__cortex_policy_in rate purge' -l yes -d 'Do not ask'
 complete -c cortex-policy -n '__cortex_policy_in rate purge' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in rate purge' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 rate reset' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_at 1 rate reset' -a '(__cortex_policy_actions (__cortex_policy_plain)[3])'
 complete -c cortex-policy -n '__cortex_policy_in rate reset' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in rate reset' -l user -x -d 'As this user, whose budgets are other ones (root only)'
 complete -c cortex-policy -n '__cortex_policy_in rate reset' -l yes -d 'Do not ask'
 complete -c cortex-policy -n '__cortex_policy_in rate reset' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in rate reset' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 rate show' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in rate show' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in rate show' -l user -x -d 'As this user, whose budgets are other ones (root only)'
 complete -c cortex-policy -n '__cortex_policy_in rate show' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in rate show' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 rate watch' -a '(__cortex_policy_ids)'
 complete -c cortex-policy -n '__cortex_policy_in rate watch' -l root -x -a '(__fish_complete_directories)' -d 'The directory that holds .cortex/policy'
+complete -c cortex-policy -n '__cortex_policy_in rate watch' -l user -x -d 'As this user, whose budgets are other ones (root only)'
 complete -c cortex-policy -n '__cortex_policy_in rate watch' -l json -d 'Output JSON on a single line'
 complete -c cortex-policy -n '__cortex_policy_in rate watch' -s h -l help -d 'Show this message and exit'
 complete -c cortex-policy -n '__cortex_policy_at 0 remove' -a '(__cortex_policy_ids)'

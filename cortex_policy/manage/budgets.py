@@ -3,8 +3,18 @@
 import os
 
 from cortex_policy.core import Value
-from cortex_policy.core.model import ROOT_NOT_FOUND, Budget, Grant, GrantError, StateError, UsageError
+from cortex_policy.core.model import (
+    ROOT_NOT_FOUND,
+    SETTINGS_INVALID,
+    STATE_UNAVAILABLE,
+    Budget,
+    Grant,
+    GrantError,
+    StateError,
+    UsageError,
+)
 from cortex_policy.core.text import join_words, os_error_text
+from cortex_policy.manage.budget_owner import BudgetOwner, current_owner
 from cortex_policy.manage.listing import GrantRow, grant_row, grant_rows
 from cortex_policy.state import Root, boot_id
 from cortex_policy.state.grants import check_id, read_grant
@@ -37,10 +47,11 @@ class BudgetStatus(Value):
 
 
 class GrantBudgets(Value):
-    """The row of a grant, and the budget of each of its actions."""
+    """The row of a grant, and the budget of each of its actions; the owner is None if settings hide where it counts."""
 
     row: GrantRow
     budgets: tuple[BudgetStatus, ...]
+    owner: BudgetOwner | None
 
 
 def list_budgets(root: Root, grant_id: str | None = None) -> tuple[BudgetStatus, ...]:
@@ -52,8 +63,16 @@ def list_budgets(root: Root, grant_id: str | None = None) -> tuple[BudgetStatus,
 
 def grant_budgets(root: Root, grant_id: str) -> GrantBudgets:
     """Return one grant with its budgets; raise GrantError (grant_not_found) if it does not exist."""
-    row = grant_row(root, grant_id)
-    return GrantBudgets(row, budgets_of_row(ledger_of(root), row) if row.grant is not None else ())
+    row, owner = grant_row(root, grant_id), None
+    try:
+        owner = current_owner()
+        statuses = budgets_of_row(ledger_of(root), row)
+    except (GrantError, StateError) as error:
+        if error.reason not in (SETTINGS_INVALID, STATE_UNAVAILABLE):
+            raise
+        actions = row.grant.actions[:MOST_ACTIONS] if row.grant is not None else ()
+        statuses = tuple(BudgetStatus(row.id, "", action, None, error.detail, error.hint) for action in actions)
+    return GrantBudgets(row, statuses if row.grant is not None else (), owner)
 
 
 def budgets_of_row(ledger: Ledger, row: GrantRow) -> tuple[BudgetStatus, ...]:

@@ -100,6 +100,8 @@ def _root_directories(root: Root) -> "Iterator[str]":
 
 def _writable_by_groups(root: Root, paths: list[str]) -> "Iterator[Problem]":
     """Report other members of the private groups that may write: `check` does not look them up."""
+    from cortex_policy.state.users import user_name_or_empty  # noqa: PLC0415 - as in `group_members`
+
     groups: dict[int, str] = {}
     for path in paths:
         with suppress(OSError, ValueError):
@@ -126,13 +128,3 @@ def group_members(gid: int) -> set[str]:
     except (KeyError, OSError):
         listed = set()
     return listed | {user.pw_name for user in pwd.getpwall() if user.pw_gid == gid}
-
-
-def user_name_or_empty(uid: int) -> str:
-    """Return the name of a user, '' if there is none."""
-    import pwd  # noqa: PLC0415 - only if a group may write
-
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except (KeyError, OSError):
-        return ""

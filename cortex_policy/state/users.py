@@ -1,4 +1,4 @@
-"""Who may change the file at a path: the caller, or its owner."""
+"""Users by name and number, and who may change the file at a path: the caller, or its owner."""
 
 import os
 import pwd
@@ -32,10 +32,15 @@ def who_may_replace(path: str) -> Owner:
 
 def user_label(number: int) -> str:
     """Return the name of a user, else their number."""
+    return user_name_or_empty(number) or f"user {number}"
+
+
+def user_name_or_empty(number: int) -> str:
+    """Return the name of a user, '' if there is none."""
     try:
         return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return f"user {number}"
+    except (KeyError, OSError, OverflowError):
+        return ""
 
 
 def replace_by_copy_command(path: str, options: str = "") -> str | None:

@@ -4,15 +4,19 @@ from typing import Annotated
 
 import typer
 
+from cortex_policy.cli.acting_user import UserOption, run_as_user
 from cortex_policy.cli.commands.rate_watch import watch
 from cortex_policy.cli.help import CommandWithExamples, GroupWithExamples
 from cortex_policy.cli.options import GrantArgument, JsonOption, OptionalGrantArgument, RootOption
+from cortex_policy.cli.output.budget_owner import owner_to_json, print_owner
 from cortex_policy.cli.output.printing import budget_to_json, print_hints, print_json, print_rows
 from cortex_policy.cli.prompts import ask_yes_no
 from cortex_policy.cli.roots import find_inner_root
-from cortex_policy.core.text import join_words, printable
+from cortex_policy.core.text import join_words, plural, printable
 from cortex_policy.manage import budgets
+from cortex_policy.manage.budget_owner import current_owner, other_owners
 from cortex_policy.manage.budgets import BudgetStatus
+from cortex_policy.state import Root
 from cortex_policy.state.grants import find_root
 
 rate_app: typer.Typer = typer.Typer(cls=GroupWithExamples, no_args_is_help=True)
@@ -29,19 +33,37 @@ def rate() -> None:
 
 
 @rate_app.command(cls=CommandWithExamples)
-def show(grant_id: OptionalGrantArgument = None, root: RootOption = None, *, json: JsonOption = False) -> None:
+def show(
+    grant_id: OptionalGrantArgument = None,
+    root: RootOption = None,
+    *,
+    user: UserOption = None,
+    json: JsonOption = False,
+) -> None:
     """Show what is left of each budget.
 
-    NEXT is when a call is allowed again: now, or the seconds until then.
+    NEXT is when a call is allowed again: now, or the seconds until then. Each user has budgets of their own.
 
     $ cortex-policy rate show
     $ cortex-policy rate show git --json
+    $ sudo cortex-policy rate show --user agent
     """
     policy_root = find_inner_root(root)
-    statuses = budgets.list_budgets(policy_root, grant_id)
+    run_as_user(user, lambda: _show(policy_root, grant_id, json=json))
+
+
+def _show(root: Root, grant_id: str | None, *, json: bool) -> None:
+    owner = current_owner()
+    statuses = budgets.list_budgets(root, grant_id)
     if json:
-        print_json({"root": policy_root.path, "budgets": [budget_to_json(one) for one in statuses]})
+        members = {
+            "root": root.path,
+            **owner_to_json(owner),
+            "other_users": [owner_to_json(one) for one in other_owners(root)],
+        }
+        print_json({**members, "budgets": [budget_to_json(one) for one in statuses]})
     else:
+        print_owner(owner, root)
         print_rows(COLUMNS, [_row(one) for one in statuses])
         print_hints(one.hint for one in statuses)
 
@@ -67,6 +89,7 @@ def reset(
     ] = None,
     root: RootOption = None,
     *,
+    user: UserOption = None,
     yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
@@ -76,20 +99,30 @@ def reset(
 
     $ cortex-policy rate reset git
     $ cortex-policy rate reset git tree --yes
+    $ sudo cortex-policy rate reset git --user agent
     """
     policy_root = find_root(root)
-    ask_yes_no(
-        f"forget the hits of {grant_id} {join_words(budgets.actions_of_grant(policy_root, grant_id, action))}?", yes=yes
-    )
-    actions = budgets.reset_budgets(policy_root, grant_id, action)
+    run_as_user(user, lambda: _reset(policy_root, grant_id, action, yes=yes, json=json), changes=True)
+
+
+def _reset(root: Root, grant_id: str, action: str | None, *, yes: bool, json: bool) -> None:
+    owner, actions = current_owner(), budgets.actions_of_grant(root, grant_id, action)
+    if not json:
+        print_owner(owner, root)
+    ask_yes_no(f"forget the hits of {grant_id} {join_words(actions)}?", yes=yes)
+    done = budgets.reset_budgets(root, grant_id, action)
     if json:
-        print_json({"reset": list(actions)})
+        print_json({**owner_to_json(owner), "reset": list(done)})
+    elif done:
+        typer.echo(printable(f"reset for {owner.label}: {join_words(done)}"))
     else:
-        typer.echo(printable(f"reset: {join_words(actions)}" if actions else "nothing to do: no hits were counted"))
+        typer.echo(printable(f"nothing to do: no hits of {owner.label} were counted"))
 
 
 @rate_app.command(cls=CommandWithExamples)
-def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption = False) -> None:
+def purge(
+    root: RootOption = None, *, user: UserOption = None, yes: YesOption = False, json: JsonOption = False
+) -> None:
     """Delete all rate state of this root.
 
     Every budget starts full. It also removes unexpected files there, which make every check exit with 24. It asks on a
@@ -98,9 +131,16 @@ def purge(root: RootOption = None, *, yes: YesOption = False, json: JsonOption =
     $ cortex-policy rate purge --yes
     """
     policy_root = find_root(root)
-    ask_yes_no(f"drop all rate state of {policy_root.path}?", yes=yes)
-    removed = budgets.purge_budgets(policy_root)
+    run_as_user(user, lambda: _purge(policy_root, yes=yes, json=json), changes=True)
+
+
+def _purge(root: Root, *, yes: bool, json: bool) -> None:
+    owner = current_owner()
+    if not json:
+        print_owner(owner, root)
+    ask_yes_no(f"drop all rate state of {root.path}?", yes=yes)
+    removed = budgets.purge_budgets(root)
     if json:
-        print_json({"removed": removed})
+        print_json({**owner_to_json(owner), "removed": removed})
     else:
-        typer.echo(f"removed {removed} file{'s' * (removed != 1)}")
+        typer.echo(printable(f"removed {plural(removed, 'file')} of {owner.label}"))

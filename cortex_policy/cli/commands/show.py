@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 
 from cortex_policy.cli.options import GrantArgument, JsonOption, RootOption, integer_parser
+from cortex_policy.cli.output.budget_owner import owner_sentence, owner_to_json
 from cortex_policy.cli.output.denials import denials_to_json
 from cortex_policy.cli.output.printing import budget_to_json, print_json
 from cortex_policy.cli.roots import find_inner_root
 from cortex_policy.core.text import join_words, printable
+from cortex_policy.manage.budget_owner import BudgetOwner
 from cortex_policy.manage.budgets import BudgetStatus, GrantBudgets, grant_budgets
 from cortex_policy.manage.global_denials import GlobalDenials, error_sentence, find_global_denials
 
@@ -69,7 +71,8 @@ def _lines(seen: GrantBudgets, file: str) -> list[tuple[str, str]]:
     ]
     hints = dict.fromkeys(one.hint for one in seen.budgets if one.hint and one.hint != row.hint)
     actions = [("action", f"{one.action}: {_budget_text(one)}") for one in seen.budgets]
-    return [*lines, *actions, *(("hint", hint) for hint in hints)]
+    owner = [("budgets", owner_sentence(seen.owner).removeprefix("budgets "))] if seen.owner is not None else []
+    return [*lines, *owner, *actions, *(("hint", hint) for hint in hints)]
 
 
 def _budget_text(one: BudgetStatus) -> str:
@@ -98,5 +101,10 @@ def _grant_to_json(seen: GrantBudgets, root: str, file: str) -> dict[str, object
         "scope": list(grant.fs_scope) if grant is not None else None,
         "per_minute": grant.rate.per_minute if grant is not None else None,
         "root": root,
+        **_owner_to_json(seen.owner),
         "budgets": {one.action: budget_to_json(one) for one in seen.budgets},
     }
+
+
+def _owner_to_json(owner: BudgetOwner | None) -> dict[str, object]:
+    return owner_to_json(owner) if owner is not None else {"uid": None, "user": None, "state_dir": None}

@@ -10,7 +10,7 @@ from cortex_policy.cli.streams import raw_stream, write_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-    from rich.table import Table
+    from rich.console import RenderableType
 
     Row = tuple[Hashable, str, str]
 
@@ -20,6 +20,22 @@ POLL_SECONDS = 0.25
 def can_redraw() -> bool:
     """Return whether there is a terminal to redraw on."""
     return sys.stdout.isatty() and sys.stdin.isatty() and os.environ.get("TERM") not in ("dumb", "unknown", None)
+
+
+def load_screen() -> None:
+    """Load all that a redraw needs, for a process that may soon not be allowed to read these modules."""
+    import io  # noqa: PLC0415 - as in `redraw_until_quit`
+    import tty  # noqa: F401, PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+    from rich.live import Live  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table("a", box=None, caption="b")
+    table.add_row(Text("\u6f22", style="green"))  # rich loads the widths of such characters when it meets one
+    with Live(table, console=Console(file=io.StringIO(), force_terminal=True), auto_refresh=False, screen=True):
+        pass
 
 
 def print_changes_until_closed(rows: "Callable[[], Iterable[Row]]") -> None:
@@ -40,8 +56,8 @@ def print_changes_until_closed(rows: "Callable[[], Iterable[Row]]") -> None:
             return
 
 
-def redraw_until_quit(table: "Callable[[int], Table]") -> None:
-    """Redraw a table, which gets its maximum height, until `q`, Escape or the end of input."""
+def redraw_until_quit(screen: "Callable[[int], RenderableType]") -> None:
+    """Redraw a screen, which gets its maximum height, until `q`, Escape or the end of input."""
     import termios  # noqa: PLC0415 - only here is a terminal
     import tty  # noqa: PLC0415
 
@@ -54,7 +70,7 @@ def redraw_until_quit(table: "Callable[[int], Table]") -> None:
         with Live(console=Console(file=raw_stream(sys.stdout)), auto_refresh=False, screen=True) as live:
             while True:
                 height = max(1, live.console.size.height - 2)  # the head and the last line
-                live.update(table(height), refresh=True)
+                live.update(screen(height), refresh=True)
                 if _wait_for_quit():
                     return
     finally:

@@ -1,0 +1,36 @@
+"""The option with which root acts as another user, and how a command does what it does as that user."""
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cortex_policy.cli.exit_guard import run_guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UserOption = Annotated[
+    str | None, typer.Option("--user", metavar="NAME", help="As this user, whose budgets are other ones (root only).")
+]
+
+
+def run_as_user(name: str | None, command: "Callable[[], None]", *, changes: bool = False) -> None:
+    """Run what a command does as a user, by name or number; None is the caller.
+
+    `changes` says whether it does more than print. Its exit code becomes the code of this command.
+    """
+    from cortex_policy.manage.other_user import find_user, run_as  # noqa: PLC0415 - only with the option
+
+    user = find_user(name) if name is not None else None
+    if user is None or user.uid == os.geteuid():
+        command()
+        return
+
+    def run() -> int:
+        command()
+        return 0
+
+    code = run_as(user, run, lambda inner: run_guarded(inner, lambda: changes))
+    if code:
+        raise typer.Exit(code)

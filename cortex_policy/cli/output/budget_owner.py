@@ -1,0 +1,31 @@
+"""Print whose budgets a command speaks of, and where they are counted."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from cortex_policy.core.text import message_line
+from cortex_policy.manage.budget_owner import other_owners
+from cortex_policy.state.grants_errors import root_option
+
+if TYPE_CHECKING:
+    from cortex_policy.manage.budget_owner import BudgetOwner
+    from cortex_policy.state import Root
+
+
+def owner_sentence(owner: "BudgetOwner") -> str:
+    """Return whose budgets are counted where."""
+    return f"budgets of {owner.label}, in {owner.state_dir}"
+
+
+def print_owner(owner: "BudgetOwner", root: "Root") -> None:
+    """Print whose budgets of a root follow, and which other users have some; on stderr."""
+    typer.echo(message_line(owner_sentence(owner)), err=True)
+    for other in other_owners(root):
+        command = f"cortex-policy rate show --user {other.user or other.uid}{root_option(root)}"
+        typer.echo(message_line(f"note: also counted by {other.label}: `{command}`"), err=True)
+
+
+def owner_to_json(owner: "BudgetOwner") -> dict[str, object]:
+    """Return a user whose budgets are counted as JSON members."""
+    return {"uid": owner.uid, "user": owner.user or None, "state_dir": owner.state_dir}
